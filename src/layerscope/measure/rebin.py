@@ -1,0 +1,214 @@
+"""Bins become what is shown: linear buckets, by the distribution function at their edges.
+
+The count below an edge is the sum of the bins below it, plus the share of the bin that the edge
+cuts, as if that bin's values were spread evenly over it, or over the part of it between the
+minimum and the maximum. Rounded at every edge, the differences are whole numbers that sum to the
+number of finite elements: no comb of empty and full buckets, no element lost.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from layerscope.measure.bins import BINS, LOWEST_EXPONENT, MANTISSA_BITS, ZERO
+from layerscope.measure.kernel import magnitude_of
+from layerscope.measure.memory import load_f64, load_i64, store_f64, store_i64
+from layerscope.measure.table import (
+    ABSOLUTE,
+    COUNT,
+    FAR,
+    FIELDS,
+    MAXIMUM,
+    MINIMUM,
+    NAN,
+    NEAR,
+    NEGATIVE_INF,
+    OUTSIDE,
+    POSITIVE_INF,
+    SHIFT,
+    SQUARES,
+    SUM,
+    ZEROS,
+)
+
+BUCKETS = 30
+"""What TensorBoard's histogram chart draws; more would be merged again by it."""
+
+MOMENTS = 11
+"""Figures per row, in the order of the fields of `Moments`."""
+
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_PARTS = (1 << MANTISSA_BITS) - 1
+
+
+@njit(nogil=True, cache=True)
+def _lower_edge(magnitude):  # type: ignore[no-untyped-def]
+    """The least absolute value of the bin that is `magnitude` bins from zero."""
+    octave = (magnitude - 1) >> MANTISSA_BITS
+    part = (magnitude - 1) & _PARTS
+    return np.ldexp(1.0 + part / (_PARTS + 1), octave + LOWEST_EXPONENT)
+
+
+@njit(nogil=True, cache=True)
+def _sum(counts, start, stop):  # type: ignore[no-untyped-def]
+    total = 0
+    for i in range(start, stop):
+        total += load_i64(counts, i)
+    return total
+
+
+@njit(nogil=True, cache=True)
+def _between(counts, start, stop, near, far):  # type: ignore[no-untyped-def]
+    """Elements in the bins from start up to, not including, stop: reads only what can hold any."""
+    total = _sum(counts, max(start, ZERO - far), min(stop, ZERO - near + 1))
+    if start <= ZERO < stop:
+        total += load_i64(counts, ZERO)
+    return total + _sum(counts, max(start, ZERO + near), min(stop, ZERO + far + 1))
+
+
+@njit(nogil=True, cache=True)
+def _share_below(edge, index, minimum, maximum):  # type: ignore[no-untyped-def]
+    """Share of a bin's elements that lie below an edge within it."""
+    if index == ZERO:
+        return 0.0
+    magnitude = abs(index - ZERO)
+    near, far = _lower_edge(magnitude), _lower_edge(magnitude + 1)
+    low, high = (near, far) if index > ZERO else (-far, -near)
+    low, high = max(low, minimum), min(high, maximum)
+    if edge <= low:
+        return 0.0
+    if edge >= high:
+        return 1.0
+    return (edge - low) / (high - low)
+
+
+@njit(nogil=True, cache=True)
+def _index(value):  # type: ignore[no-untyped-def]
+    if value == 0.0:
+        return ZERO
+    magnitude = magnitude_of(value)
+    return ZERO + magnitude if value > 0 else ZERO - magnitude
+
+
+@njit(nogil=True, cache=True)
+def _linear(counts, near, far, minimum, maximum, left, right, total, out):  # type: ignore[no-untyped-def]
+    """Fill out[:, (left, right, count)] with equal buckets from left to right."""
+    buckets = out.shape[0]
+    cursor, below, previous = 0, 0, 0
+    edge = left
+    for k in range(buckets):
+        share = (k + 1) / buckets
+        following = left * (1.0 - share) + right * share
+        index = _index(following)
+        below += _between(counts, cursor, index, near, far)
+        cursor = index
+        inside = _share_below(following, index, minimum, maximum) * load_i64(counts, index)
+        reached = total if k == buckets - 1 else below + np.int64(np.rint(inside))
+        out[k, 0], out[k, 1] = edge, following
+        out[k, 2] = reached - previous
+        edge, previous = following, reached
+
+
+@njit(nogil=True, cache=True)
+def _logarithmic(counts, near, far, zeros, total, out):  # type: ignore[no-untyped-def]
+    """Fill out with buckets of log10 of the absolute value; the first holds the zeros."""
+    buckets = out.shape[0] - 1
+    if far == 0:  # nothing but zeros
+        near, far = 1, 1
+    left, right = np.log10(_lower_edge(near)), np.log10(_lower_edge(far + 1))
+    width = (right - left) / buckets
+    out[0, 0], out[0, 1], out[0, 2] = left - width, left, zeros
+    cursor, below, previous = near, 0, 0
+    for k in range(buckets):
+        log_edge = left + (k + 1) * width
+        if k == buckets - 1:
+            reached = total - zeros
+        else:
+            edge = 10.0**log_edge
+            magnitude = magnitude_of(edge)
+            below += _sum(counts, ZERO + cursor, ZERO + magnitude)
+            below += _sum(counts, ZERO - magnitude + 1, ZERO - cursor + 1)
+            cursor = magnitude
+            low, high = _lower_edge(magnitude), _lower_edge(magnitude + 1)
+            inside = load_i64(counts, ZERO + magnitude) + load_i64(counts, ZERO - magnitude)
+            share = min(max((edge - low) / (high - low), 0.0), 1.0)
+            reached = below + np.int64(np.rint(share * inside))
+        out[k + 1, 0], out[k + 1, 1] = log_edge - width, log_edge
+        out[k + 1, 2] = reached - previous
+        previous = reached
+
+
+@njit(nogil=True, cache=True)
+def _moments(sums, tallies, out):  # type: ignore[no-untyped-def]
+    """Fill out in the order of the fields of `Moments`; returns the number of finite elements."""
+    count, nan = load_i64(tallies, COUNT), load_i64(tallies, NAN)
+    positive, negative = load_i64(tallies, POSITIVE_INF), load_i64(tallies, NEGATIVE_INF)
+    finite = count - nan - positive - negative
+    out[0], out[1], out[2] = count, load_i64(tallies, ZEROS), nan
+    out[3], out[4], out[5] = positive, negative, load_i64(tallies, OUTSIDE)
+    out[6], out[7], out[9], out[10] = 0.0, 0.0, np.nan, np.nan
+    if finite > 0:
+        offset = load_f64(sums, SUM) / finite
+        out[6] = load_f64(sums, SHIFT) + offset
+        out[7] = max(load_f64(sums, SQUARES) - offset * load_f64(sums, SUM), 0.0)
+        out[9], out[10] = load_f64(sums, MINIMUM), load_f64(sums, MAXIMUM)
+    out[8] = load_f64(sums, ABSOLUTE)
+    return finite
+
+
+@njit(nogil=True, cache=True)
+def _reset(counts, sums, tallies):  # type: ignore[no-untyped-def]
+    near, far = load_i64(tallies, NEAR), load_i64(tallies, FAR)
+    for i in range(ZERO - far, ZERO - near + 1):
+        store_i64(counts, i, 0)
+    store_i64(counts, ZERO, 0)
+    for i in range(ZERO + near, ZERO + far + 1):
+        store_i64(counts, i, 0)
+    for field in range(FIELDS):
+        store_i64(tallies, field, 0)
+    store_i64(tallies, NEAR, BINS)
+    for field in (SHIFT, SUM, SQUARES, ABSOLUTE):
+        store_f64(sums, field, 0.0)
+    store_f64(sums, MINIMUM, np.inf)
+    store_f64(sums, MAXIMUM, -np.inf)
+
+
+@njit(nogil=True, cache=True)
+def read_rows(table, rows, axes, moments, linear, logarithmic, reset):  # type: ignore[no-untyped-def]
+    """Read rows of a table into figures and buckets, and empty them.
+
+    Args:
+        table: `Table.address`.
+        rows: int64 [k], which rows.
+        axes: float64 [k, 2], the least range to show; NaN shows the measured one.
+        moments: float64 [k, MOMENTS], filled.
+        linear: float32 [k, buckets, 3], filled with left, right, count.
+        logarithmic: float32 [k, buckets, 3], filled with the same of log10 |x|, zeros first; or
+            [0, ...]: not wanted.
+        reset: whether to leave the rows empty.
+    """
+    for i in range(rows.shape[0]):
+        counts = load_i64(table, 0) + rows[i] * BINS * 8
+        sums = load_i64(table, 1) + rows[i] * FIELDS * 8
+        tallies = load_i64(table, 2) + rows[i] * FIELDS * 8
+        finite = _moments(sums, tallies, moments[i])
+        near, far = load_i64(tallies, NEAR), load_i64(tallies, FAR)
+        if finite > 0:
+            minimum, maximum = moments[i, 9], moments[i, 10]
+            left = min(axes[i, 0], minimum) if axes[i, 0] == axes[i, 0] else minimum
+            right = max(axes[i, 1], maximum) if axes[i, 1] == axes[i, 1] else maximum
+            if left == right:  # a constant: buckets around it, on its own scale
+                spread = abs(left) / 2 if left != 0.0 else 0.5
+                left, right = left - spread, right + spread
+            left, right = max(left, -_FLOAT32_MAX), min(right, _FLOAT32_MAX)
+            _linear(counts, near, far, minimum, maximum, left, right, finite, linear[i])
+            if logarithmic.shape[0] > 0:
+                zeros = load_i64(tallies, ZEROS)
+                _logarithmic(counts, near, far, zeros, finite, logarithmic[i])
+        else:
+            linear[i] = 0
+            if logarithmic.shape[0] > 0:
+                logarithmic[i] = 0
+        if reset:
+            _reset(counts, sums, tallies)

@@ -1,0 +1,67 @@
+"""Where the kernels keep what they count: one row per measured tensor.
+
+A table is plain memory with three parts per row, and a scratch that every call uses and leaves
+zeroed. The numbers below are offsets, in elements, into a row's part.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.measure.bins import BINS
+
+# Sums, float64.
+SHIFT, SUM, SQUARES, ABSOLUTE, MINIMUM, MAXIMUM, LOW, HIGH = range(8)
+# Tallies, int64. NEAR and FAR: bins between zero and the finite value nearest to it, farthest from.
+COUNT, ZEROS, NAN, POSITIVE_INF, NEGATIVE_INF, OUTSIDE, NEAR, FAR = range(8)
+FIELDS = 8
+
+BLOCK = 2048
+"""Elements that a kernel takes at a time: 8 kB, which all its passes find in the L1 cache."""
+
+LANES = 4
+"""Interleaved count rows: equal neighbours (a ReLU's zeros) don't wait for each other's store."""
+
+# One cache line more than the bins: rows a multiple of 4 kB apart would alias in the store buffer.
+LANE_BYTES = (BINS * 4 // 4096 + 1) * 4096 + 192
+
+UNBOUNDED = (-math.inf, math.inf)
+
+
+class Table:
+    """Rows of counts, sums and tallies, with their addresses for the kernels.
+
+    Args:
+        rows: how many tensors are measured side by side.
+
+    Attributes:
+        counts: int64 [rows, BINS].
+        sums: float64 [rows, FIELDS].
+        tallies: int64 [rows, FIELDS].
+        address: of the int64 addresses of counts, sums, tallies and scratch, in this order.
+    """
+
+    def __init__(self, rows: int) -> None:
+        if rows < 0:
+            raise ValueError(f"rows must be at least 0, got {rows}")
+        self.counts: npt.NDArray[np.int64] = np.zeros((rows, BINS), np.int64)
+        self.sums = np.zeros((rows, FIELDS), np.float64)
+        self.tallies = np.zeros((rows, FIELDS), np.int64)
+        self._scratch = np.zeros(LANES * LANE_BYTES + 4 * BLOCK * 2 + 64, np.uint8)
+        scratch = self._scratch.ctypes.data
+        self._addresses = np.array(
+            [
+                self.counts.ctypes.data,
+                self.sums.ctypes.data,
+                self.tallies.ctypes.data,
+                scratch + -scratch % 64,
+            ],
+            np.int64,
+        )
+        self.address = int(self._addresses.ctypes.data)
+        self.sums[:, LOW], self.sums[:, HIGH] = UNBOUNDED
+        self.tallies[:, NEAR] = BINS
+        self.sums[:, MINIMUM], self.sums[:, MAXIMUM] = math.inf, -math.inf
