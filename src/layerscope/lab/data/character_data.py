@@ -1,0 +1,72 @@
+"""The part that all data modules share: examples built once, batches cut for each rank."""
+
+from abc import ABC, abstractmethod
+
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from layerscope.lab.arguments import at_least
+from layerscope.lab.data.batches import Batches, Order
+from layerscope.lab.data.examples import contexts_and_targets
+from layerscope.lab.data.splits import Splits
+from layerscope.lab.data.vocabulary import Vocabulary
+
+
+class CharacterData(LightningDataModule, ABC):
+    """Batches of (contexts int64 [B, context_length], targets int64 [B]) from items of text.
+
+    A subclass says which items there are. After `setup`, which may be called before there is a
+    trainer, `vocabulary` and `embedding_rows` give the sizes of a network for these data.
+
+    Args:
+        context_length: characters that the network sees, at least 1.
+        batch_size: examples a batch on each rank, at least 1.
+        shuffle_seed: the run's seed; each epoch's order follows from it. None keeps the order.
+    """
+
+    vocabulary: Vocabulary
+    embedding_rows: int
+
+    def __init__(self, context_length: int, batch_size: int, shuffle_seed: int | None) -> None:
+        super().__init__()
+        at_least(1, context_length=context_length, batch_size=batch_size)
+        if shuffle_seed is not None:
+            at_least(0, shuffle_seed=shuffle_seed)
+        self.context_length = context_length
+        self.batch_size = batch_size
+        self.shuffle_seed = shuffle_seed
+
+    @abstractmethod
+    def splits(self) -> Splits:
+        """Return the items; raises ValueError in one sentence if they cannot be trained on."""
+
+    def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - one setup for all stages
+        """Read the items and build the examples of every split, once."""
+        if hasattr(self, "vocabulary"):
+            return
+        items = self.splits()
+        self.vocabulary = Vocabulary([*items.train, *items.val, *items.test])
+        self.embedding_rows = len(self.vocabulary)
+        self._train, self._val, self._test = (
+            contexts_and_targets(split, self.vocabulary, self.context_length)
+            for split in (items.train, items.val, items.test)
+        )
+
+    def train_dataloader(self) -> Batches:
+        """Return this rank's share of the training examples, shuffled anew each epoch."""
+        return self._batches(*self._train, seed=self.shuffle_seed)
+
+    def val_dataloader(self) -> Batches:
+        """Return this rank's share of the validation examples, in order."""
+        return self._batches(*self._val, seed=None)
+
+    def test_dataloader(self) -> Batches:
+        """Return this rank's share of the test examples, in order."""
+        return self._batches(*self._test, seed=None)
+
+    def _batches(self, x: Tensor, y: Tensor, seed: int | None) -> Batches:
+        trainer = self.trainer
+        if trainer is None:
+            return Batches(x, y, Order(len(y), self.batch_size, seed), epoch=lambda: 0)
+        order = Order(len(y), self.batch_size, seed, trainer.global_rank, trainer.world_size)
+        return Batches(x, y, order, epoch=lambda: trainer.current_epoch)

@@ -1,0 +1,40 @@
+"""Read items from a text file: UTF-8, one item a line."""
+
+from pathlib import Path
+
+
+def read_items(path: Path) -> list[str]:
+    """Return the items of a file in its order, repeated lines included.
+
+    Lines end in LF or CRLF; a byte order mark and white space around an item are not part of it.
+
+    Raises ValueError, one sentence with the file and the line where there is one, if the file is
+    missing, a folder, unreadable, empty or not UTF-8, or has a blank line.
+    """
+    data = _read(path)
+    if not data:
+        raise ValueError(f"{path} is empty; it must hold one item a line.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # The codec counts from behind a byte order mark, which holds no line end.
+        line = error.object.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
+        raise ValueError(f"{path}, line {line}: byte 0x{byte:02x} is not valid UTF-8.") from None
+    # Not str.splitlines: it also cuts at characters that may stand inside an item, like U+2028.
+    items = [line.strip() for line in text.removesuffix("\n").split("\n")]
+    for number, item in enumerate(items, start=1):
+        if not item:
+            raise ValueError(f"{path}, line {number}: the line is blank; every line is one item.")
+    return items
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist.") from None
+    except IsADirectoryError:
+        raise ValueError(f"{path} is a folder, not a text file.") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from None

@@ -1,0 +1,67 @@
+"""The order in which a network's parameters are drawn, and what each is drawn from."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from layerscope.lab.arguments import finite_and_not_negative, one_of
+from layerscope.lab.init.initializer import Initializer
+
+EMBEDDING_RULES = ("unit", "scheme")
+
+
+@dataclass(frozen=True)
+class InitScheme:
+    """Sets every parameter of a network from one generator.
+
+    The modules are visited in network order. An Embedding's table is drawn as (rows, dim); of a
+    Linear, first the weight as (fan_in, fan_out), then the bias. That is the notebook's order, so
+    under its seed its numbers come out: `torch.Generator().manual_seed(s)` gives the stream that
+    `torch.manual_seed(s)` gives the notebook.
+
+    Args:
+        weight: draws a weight matrix.
+        gain: what the weights are multiplied by; Linear layers, and the embedding under `scheme`.
+        bias_std: biases are N(0, bias_std^2). They are drawn even if it is 0, so that the weights
+            do not depend on it.
+        embedding: `unit` draws the table from N(0, 1): a lookup passes one row on unchanged, so
+            there is no sum over a fan-in to make up for. `scheme` treats it as the notebook does,
+            as a weight whose fan_in is the number of rows.
+
+    Raises ValueError for a gain or bias_std that is negative or not finite, an unknown embedding
+    rule, and, when called, a module with parameters that no rule covers.
+    """
+
+    weight: Initializer
+    gain: float = 1.0
+    bias_std: float = 0.0
+    embedding: str = "unit"
+
+    def __post_init__(self) -> None:
+        finite_and_not_negative(gain=self.gain, bias_std=self.bias_std)
+        one_of(EMBEDDING_RULES, embedding=self.embedding)
+
+    @torch.no_grad()
+    def __call__(self, model: nn.Module, generator: torch.Generator) -> None:
+        """Set the parameters of `model` in place, from `generator` alone."""
+        for name, module in model.named_modules():
+            match module:
+                case nn.Embedding():
+                    rows, dim = module.weight.shape
+                    module.weight.copy_(self._table(rows, dim, generator))
+                case nn.Linear():
+                    weight = self.weight(module.in_features, module.out_features, generator)
+                    module.weight.copy_(weight.T * self.gain)
+                    bias = torch.randn(module.out_features, generator=generator)
+                    module.bias.copy_(bias * self.bias_std)
+                case _ if list(module.parameters(recurse=False)):
+                    raise ValueError(
+                        f"InitScheme sets Embedding and Linear layers, got a "
+                        f"{type(module).__name__} with parameters at {name!r}."
+                    )
+
+    def _table(self, rows: int, dim: int, generator: torch.Generator) -> Tensor:
+        if self.embedding == "unit":
+            return torch.randn(rows, dim, generator=generator)
+        return self.weight(rows, dim, generator) * self.gain

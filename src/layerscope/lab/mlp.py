@@ -1,0 +1,79 @@
+"""The network under study: an embedding, hidden layers, logits, and nothing that heals it."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from layerscope.lab.activations import ACTIVATIONS
+from layerscope.lab.arguments import at_least, one_of
+
+
+class MLP(nn.Sequential):
+    """Contexts int64 [B, context_length] to logits float32 [B, classes].
+
+    Bengio et al. (2003), "A Neural Probabilistic Language Model", without its direct connections.
+    The children are `embedding`, `flatten`, then `0` (Linear), `1` (activation), `2` (Linear), ...
+    and `logits` (Linear). No batch norm and no residuals: the disease is to be seen first.
+
+    Every parameter is NaN until an InitScheme sets it: nothing is drawn from the global generator,
+    and a forgotten initialisation shows in the first loss.
+
+    Args:
+        embedding_rows: indices that the embedding can look up.
+        context_length: characters in a context.
+        classes: logits.
+        embedding_dim: coordinates of a character.
+        depth: hidden layers, at least 1.
+        width: units of each hidden layer.
+        widths: units of each hidden layer in order; takes the place of `depth` and `width`.
+        activation: a name in ACTIVATIONS, used after each hidden layer.
+
+    Raises ValueError for a size below 1 and for an unknown activation.
+    """
+
+    def __init__(
+        self,
+        embedding_rows: int,
+        context_length: int,
+        classes: int,
+        embedding_dim: int = 10,
+        depth: int = 5,
+        width: int = 100,
+        widths: Sequence[int] | None = None,
+        activation: str = "tanh",
+    ) -> None:
+        at_least(
+            1,
+            embedding_rows=embedding_rows,
+            context_length=context_length,
+            classes=classes,
+            embedding_dim=embedding_dim,
+        )
+        one_of(ACTIVATIONS, activation=activation)
+        sizes = [context_length * embedding_dim, *_hidden_sizes(depth, width, widths)]
+        children: OrderedDict[str, nn.Module] = OrderedDict()
+        with torch.device("meta"):  # sizes only: PyTorch's own initialisation is not run
+            children["embedding"] = nn.Embedding(embedding_rows, embedding_dim)
+            children["flatten"] = nn.Flatten()
+            for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+                children[f"{2 * layer}"] = nn.Linear(fan_in, fan_out)
+                children[f"{2 * layer + 1}"] = ACTIVATIONS[activation]()
+            children["logits"] = nn.Linear(sizes[-1], classes)
+        super().__init__(children)
+        self.context_length = context_length
+        self.to_empty(device="cpu")
+        for parameter in self.parameters():
+            nn.init.constant_(parameter, torch.nan)
+
+
+def _hidden_sizes(depth: int, width: int, widths: Sequence[int] | None) -> list[int]:
+    if widths is None:
+        at_least(1, depth=depth, width=width)
+        return [width] * depth
+    if not widths:
+        raise ValueError("widths must name at least 1 hidden layer, got none.")
+    at_least(1, **{f"widths[{position}]": size for position, size in enumerate(widths)})
+    return list(widths)

@@ -1,0 +1,70 @@
+"""How a run ended, as a file that is either whole or not there."""
+
+import json
+import os
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from layerscope.lab.arguments import at_least, one_of
+
+STATES = ("running", "finished", "failed", "interrupted")
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """The contents of a run folder's status.json.
+
+    Args:
+        state: running, finished, failed or interrupted.
+        reason: why, in one sentence; None where there is nothing to say.
+        val_loss: the last `val/loss`, nats per character; None where there is none.
+        seconds: wall-clock time of the run.
+        steps: optimizer steps taken.
+
+    Raises ValueError for an unknown state and for steps below 0.
+    """
+
+    state: str
+    reason: str | None = None
+    val_loss: float | None = None
+    seconds: float = 0.0
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        one_of(STATES, state=self.state)
+        at_least(0, steps=self.steps)
+
+    def as_json(self) -> str:
+        """Return the JSON text; a number that is not finite becomes null and is told in `reason`.
+
+        JSON has no NaN, and readers other than Python's refuse it.
+        """
+        numbers = {"val/loss": self.val_loss, "seconds": self.seconds}
+        broken = {key: n for key, n in numbers.items() if n is not None and not isfinite(n)}
+        sentences = [self.reason] if self.reason else []
+        sentences += [f"{key} is {number}." for key, number in broken.items()]
+        numbers |= dict.fromkeys(broken)
+        contents = {
+            "state": self.state,
+            "reason": " ".join(sentences) or None,
+            **numbers,
+            "steps": self.steps,
+        }
+        return json.dumps(contents, indent=2, allow_nan=False) + "\n"
+
+    def write(self, folder: Path) -> None:
+        """Replace `folder`/status.json atomically: a reader, or a crash, sees the old or the new.
+
+        Raises OSError if the folder cannot be written.
+        """
+        with NamedTemporaryFile("w", dir=folder, prefix=".status-", delete=False) as file:
+            try:
+                file.write(self.as_json())
+                file.flush()
+                os.fsync(file.fileno())  # else a crash can leave the new name on an empty file
+                os.replace(file.name, folder / "status.json")
+            except BaseException:
+                os.unlink(file.name)
+                raise
