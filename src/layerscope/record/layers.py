@@ -1,0 +1,146 @@
+"""Which modules of a network are watched, and what they are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import nn
+
+from layerscope.record.nonlinearities import Nonlinearity, nonlinearity_of
+
+# What torch.compile, FSDP and Lightning's strategies put between a module and its parent.
+_WRAPPER = re.compile(r"(^|\.)(_orig_mod|_fsdp_wrapped_module|_forward_module)(?=\.|$)")
+
+# Modules with children that compute as one: their children's forward is never called.
+_WHOLE = (nn.MultiheadAttention,)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One watched place of a network.
+
+    Attributes:
+        name: order number and module path, such as `03_encoder.conv` or `01_tanh`.
+        path: path, in the watched network, of the module whose output is the activation.
+        module: that module.
+        nonlinearity: what that module is, if it is a known activation function.
+        parameters: (name, parameter) of the layer, such as ("weight", W); for a linear module and
+            the activation function that follows it they are the linear module's.
+    """
+
+    name: str
+    path: str
+    module: nn.Module
+    nonlinearity: Nonlinearity | None
+    parameters: tuple[tuple[str, nn.Parameter], ...]
+
+
+def choose_layers(network: nn.Module, pattern: str | None = None) -> tuple[Layer, ...]:
+    """The layers of a network, in the order in which its modules were registered.
+
+    Watched are the modules that compute: those with parameters of their own and no children
+    (linear, convolution, normalisation, embedding, recurrent), attention, and activation functions.
+    In a plain `nn.Sequential` an activation function and the module with parameters right before
+    it are one layer: its weights are that module's, its activation is the function's output.
+
+    Names say the module path without what all paths have in common; a path of nothing but
+    positions (`0`, `1.2`) says nothing, so the class stands for it.
+
+    Args:
+        network: any module.
+        pattern: a regular expression; only layers whose path matches it somewhere are kept.
+
+    Raises:
+        ValueError: the pattern is no regular expression, or no module is left to watch.
+    """
+    chosen = list(_computing(network))
+    if pattern is not None:
+        try:
+            wanted = re.compile(pattern)
+        except re.error as error:
+            raise ValueError(
+                f"layers must be a regular expression, got {pattern!r}: {error}"
+            ) from None
+        chosen = [layer for layer in chosen if wanted.search(layer.path)]
+    if not chosen:
+        chosen_by = "" if pattern is None else f" whose path matches layers={pattern!r}"
+        raise ValueError(f"{type(network).__name__} has no module to watch{chosen_by}")
+    prefix = _common_prefix([layer.path for layer in chosen])
+    digits = max(2, len(str(len(chosen) - 1)))
+    return tuple(
+        Layer(
+            f"{order:0{digits}d}_{_label(layer.path[len(prefix) :], layer.module)}",
+            layer.path,
+            layer.module,
+            layer.nonlinearity,
+            layer.parameters,
+        )
+        for order, layer in enumerate(chosen)
+    )
+
+
+def _computing(network: nn.Module) -> Iterator[Layer]:
+    """The watched modules, named by their bare path."""
+    seen: set[nn.Module] = set()
+    for path, module, before in _leaves(network, ""):
+        if module in seen:  # one module under two names is one layer
+            continue
+        seen.add(module)
+        nonlinearity = nonlinearity_of(module)
+        parameters = _own_parameters(module)
+        if nonlinearity is not None and before is not None:
+            parameters = _own_parameters(before) + parameters
+        if parameters or nonlinearity is not None:
+            yield Layer(path, path, module, nonlinearity, parameters)
+
+
+def _leaves(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module, nn.Module | None]]:
+    """(path, leaf, the module that it follows and makes one layer with)."""
+    children = list(module.named_children())
+    if not children or isinstance(module, _WHOLE):
+        yield path, module, None
+        return
+    in_order = type(module).forward is nn.Sequential.forward
+    for position, (name, child) in enumerate(children):
+        following = children[position + 1][1] if position + 1 < len(children) else None
+        if in_order and following is not None and _makes_one_layer(child, following):
+            continue
+        before = children[position - 1][1] if in_order and position else None
+        child_path = f"{path}.{name}" if path else name
+        for leaf_path, leaf, leaf_before in _leaves(child, child_path):
+            if leaf is child and before is not None and _makes_one_layer(before, child):
+                leaf_before = before
+            yield _unwrapped(leaf_path), leaf, leaf_before
+
+
+def _makes_one_layer(module: nn.Module, following: nn.Module) -> bool:
+    is_weighted = not list(module.children()) and any(True for _ in module.parameters(False))
+    return (
+        is_weighted and nonlinearity_of(module) is None and nonlinearity_of(following) is not None
+    )
+
+
+def _own_parameters(module: nn.Module) -> tuple[tuple[str, nn.Parameter], ...]:
+    return tuple(module.named_parameters(recurse=isinstance(module, _WHOLE)))
+
+
+def _unwrapped(path: str) -> str:
+    return _WRAPPER.sub("", path).removeprefix(".")
+
+
+def _common_prefix(paths: list[str]) -> str:
+    """What all paths begin with, up to and including a dot."""
+    first, *others = [path.split(".")[:-1] for path in paths]
+    shared: list[str] = []
+    for depth, part in enumerate(first):
+        if any(len(other) <= depth or other[depth] != part for other in others):
+            break
+        shared.append(part)
+    return ".".join([*shared, ""]) if shared else ""
+
+
+def _label(path: str, module: nn.Module) -> str:
+    only_positions = all(part.isdigit() or not part for part in path.split("."))
+    return type(module).__name__.lower() if only_positions else path

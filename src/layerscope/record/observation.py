@@ -1,0 +1,53 @@
+"""One step of a network, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from layerscope.measure import Moments
+from layerscope.measure.tally import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A quantity of a layer: what one row of the tally holds, and one tag shows.
+
+    Attributes:
+        quantity: such as `activation` or `weight_grad`.
+        layer: the layer's name.
+    """
+
+    quantity: str
+    layer: str
+
+    @property
+    def tag(self) -> str:
+        """The tag in TensorBoard, `quantity/NN_layer`."""
+        return f"{self.quantity}/{self.layer}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """What was measured in one optimizer step.
+
+    Attributes:
+        step: the optimizer step, from 0, as the x of Lightning's `self.log`.
+        loss: of the step's last micro-batch, as `training_step` returned it; NaN if unknown.
+        channels: all channels of the recorder; `reading.rows` are positions in it.
+        reading: figures and buckets of the channels that were measured in this step. Of those,
+            a channel that nothing reached has a count of 0.
+    """
+
+    step: int
+    loss: float
+    channels: tuple[Channel, ...]
+    reading: Reading
+
+    def moments(self) -> dict[Channel, Moments]:
+        """The exact figures of every channel that something reached."""
+        found = {}
+        for position, row in enumerate(self.reading.rows.tolist()):
+            moments = self.reading.moments_of(position)
+            if moments.count:
+                found[self.channels[row]] = moments
+        return found
