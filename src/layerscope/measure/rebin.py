@@ -175,40 +175,40 @@ def _reset(counts, sums, tallies):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def read_rows(table, rows, axes, moments, linear, logarithmic, reset):  # type: ignore[no-untyped-def]
+def read_rows(table, first, axes, logs, moments, linear, logarithmic, reset):  # type: ignore[no-untyped-def]
     """Read rows of a table into figures and buckets, and empty them.
 
     Args:
         table: `Table.address`.
-        rows: int64 [k], which rows.
-        axes: float64 [k, 2], the least range to show; NaN shows the measured one.
+        first: the first of the k rows.
+        axes: float64 [all rows, 2], the least range to show; NaN shows the measured one.
+        logs: bool [all rows], whether to fill `logarithmic`.
         moments: float64 [k, MOMENTS], filled.
         linear: float32 [k, buckets, 3], filled with left, right, count.
-        logarithmic: float32 [k, buckets, 3], filled with the same of log10 |x|, zeros first; or
-            [0, ...]: not wanted.
+        logarithmic: float32 [k, buckets, 3], filled with the same of log10 |x|, zeros first.
         reset: whether to leave the rows empty.
     """
-    for i in range(rows.shape[0]):
-        counts = load_i64(table, 0) + rows[i] * BINS * 8
-        sums = load_i64(table, 1) + rows[i] * FIELDS * 8
-        tallies = load_i64(table, 2) + rows[i] * FIELDS * 8
+    for i in range(moments.shape[0]):
+        row = first + i
+        counts = load_i64(table, 0) + row * BINS * 8
+        sums = load_i64(table, 1) + row * FIELDS * 8
+        tallies = load_i64(table, 2) + row * FIELDS * 8
         finite = _moments(sums, tallies, moments[i])
         near, far = load_i64(tallies, NEAR), load_i64(tallies, FAR)
         if finite > 0:
             minimum, maximum = moments[i, 9], moments[i, 10]
-            left = min(axes[i, 0], minimum) if axes[i, 0] == axes[i, 0] else minimum
-            right = max(axes[i, 1], maximum) if axes[i, 1] == axes[i, 1] else maximum
+            left = min(axes[row, 0], minimum) if axes[row, 0] == axes[row, 0] else minimum
+            right = max(axes[row, 1], maximum) if axes[row, 1] == axes[row, 1] else maximum
             if left == right:  # a constant: buckets around it, on its own scale
                 spread = abs(left) / 2 if left != 0.0 else 0.5
                 left, right = left - spread, right + spread
             left, right = max(left, -_FLOAT32_MAX), min(right, _FLOAT32_MAX)
             _linear(counts, near, far, minimum, maximum, left, right, finite, linear[i])
-            if logarithmic.shape[0] > 0:
+            if logs[row]:
                 zeros = load_i64(tallies, ZEROS)
                 _logarithmic(counts, near, far, zeros, finite, logarithmic[i])
         else:
             linear[i] = 0
-            if logarithmic.shape[0] > 0:
-                logarithmic[i] = 0
+            logarithmic[i] = 0
         if reset:
             _reset(counts, sums, tallies)

@@ -25,17 +25,15 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What some rows of a tally held.
+    """What the first k rows of a tally held.
 
     Attributes:
-        rows: int64 [k], which rows.
         moments: float64 [k, 11], the fields of `Moments` in their order.
         linear: float32 [k, 30, 3], left, right and count of equal buckets between the extremes,
             or over the row's axis. All zero where nothing finite was measured.
-        logarithmic: the same of log10 |x|, the zeros in the first bucket.
+        logarithmic: the same of log10 |x|, the zeros in the first bucket; unset where not asked for.
     """
 
-    rows: npt.NDArray[np.int64]
     moments: npt.NDArray[np.float64]
     linear: npt.NDArray[np.float32]
     logarithmic: npt.NDArray[np.float32]
@@ -54,9 +52,10 @@ class Tally:
         intervals: (low, high) per row: elements outside are counted (the saturated ones).
         axes: (left, right) per row: the least range that `linear` shows, for a bounded activation;
             None shows the measured range.
+        logarithmic: per row, whether it is also shown as log10 |x|; none without it.
 
     Raises:
-        ValueError: rows is negative, or intervals or axes have another length.
+        ValueError: rows is negative, or another argument has another length.
     """
 
     def __init__(
@@ -64,8 +63,10 @@ class Tally:
         rows: int,
         intervals: Sequence[tuple[float, float]] | None = None,
         axes: Sequence[tuple[float, float] | None] | None = None,
+        logarithmic: Sequence[bool] | None = None,
     ) -> None:
-        for name, given in (("intervals", intervals), ("axes", axes)):
+        lengths = {"intervals": intervals, "axes": axes, "logarithmic": logarithmic}
+        for name, given in lengths.items():
             if given is not None and len(given) != rows:
                 raise ValueError(f"{name} must have one entry per row, {rows}, got {len(given)}")
         self._table = Table(rows)
@@ -75,6 +76,7 @@ class Tally:
         for row, axis in enumerate(axes or ()):
             if axis is not None:
                 self._axes[row] = axis
+        self._logarithmic = np.array(logarithmic or [False] * rows, np.bool_)
         self._address = self._table.address
 
     def add(self, row: int, tensor: torch.Tensor) -> bool:
@@ -94,28 +96,27 @@ class Tally:
         return True
 
     def histogram(self, row: int) -> Histogram:
-        """What a row holds now, unread."""
-        reading = self._read(np.array([row]), reset=False)
+        """What a row holds now; it keeps it."""
+        moments = self._read(row, 1, reset=False).moments_of(0)
         counts = self._table.counts[row]
         bins = np.flatnonzero(counts)
-        return Histogram(bins, counts[bins], reading.moments_of(0))
+        return Histogram(bins, counts[bins], moments)
 
-    def read(self, rows: npt.NDArray[np.int64]) -> Reading:
-        """What some rows hold, as figures and buckets; leaves them empty."""
-        return self._read(rows, reset=True)
+    def read(self, rows: int) -> Reading:
+        """What the first rows hold, as figures and buckets; leaves them empty."""
+        return self._read(0, rows, reset=True)
 
-    def _read(self, rows: npt.NDArray[np.int64], reset: bool) -> Reading:
-        k = len(rows)
+    def _read(self, first: int, rows: int, reset: bool) -> Reading:
         reading = Reading(
-            rows,
-            np.empty((k, MOMENTS)),
-            np.empty((k, BUCKETS, 3), np.float32),
-            np.empty((k, BUCKETS, 3), np.float32),
+            np.empty((rows, MOMENTS)),
+            np.empty((rows, BUCKETS, 3), np.float32),
+            np.empty((rows, BUCKETS, 3), np.float32),
         )
         read_rows(
             self._address,
-            rows,
-            self._axes[rows],
+            first,
+            self._axes,
+            self._logarithmic,
             reading.moments,
             reading.linear,
             reading.logarithmic,

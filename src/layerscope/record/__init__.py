@@ -2,7 +2,8 @@
 
 from layerscope.record.layers import Layer, choose_layers
 from layerscope.record.observation import Channel, Observation
-from layerscope.record.recorder import QUANTITIES, Recorder
+from layerscope.record.plan import QUANTITIES
+from layerscope.record.recorder import Recorder
 from layerscope.record.schedule import every_n_steps, is_keyframe
 
 __all__ = [

@@ -33,9 +33,9 @@ class Observation:
     Attributes:
         step: the optimizer step, from 0, as the x of Lightning's `self.log`.
         loss: of the step's last micro-batch, as `training_step` returned it; NaN if unknown.
-        channels: all channels of the recorder; `reading.rows` are positions in it.
-        reading: figures and buckets of the channels that were measured in this step. Of those,
-            a channel that nothing reached has a count of 0.
+        channels: what was to be measured in this step.
+        reading: figures and buckets of each channel, in the same order; a channel that nothing
+            reached has a count of 0.
     """
 
     step: int
@@ -46,8 +46,8 @@ class Observation:
     def moments(self) -> dict[Channel, Moments]:
         """The exact figures of every channel that something reached."""
         found = {}
-        for position, row in enumerate(self.reading.rows.tolist()):
+        for position, channel in enumerate(self.channels):
             moments = self.reading.moments_of(position)
             if moments.count:
-                found[self.channels[row]] = moments
+                found[channel] = moments
         return found

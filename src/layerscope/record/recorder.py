@@ -7,16 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.measure import Tally
 from layerscope.record.layers import Layer
-from layerscope.record.observation import Channel, Observation
-
-QUANTITIES = ("activation", "activation_grad", "weight", "weight_grad")
-"""What can be recorded of a layer."""
+from layerscope.record.observation import Observation
+from layerscope.record.plan import QUANTITIES, plan
 
 Hook = Callable[[nn.Module, Any, Any], None]
 
@@ -51,66 +47,18 @@ class Recorder:
         biases: bool = False,
         saturation_threshold: float = 0.97,
     ) -> None:
-        wanted = tuple(quantities)
-        for quantity in wanted:
-            if quantity not in QUANTITIES:
-                raise ValueError(
-                    f"quantities must be among {', '.join(QUANTITIES)}, got {quantity!r}"
-                )
-        if not 0 < saturation_threshold < 1:
-            raise ValueError(
-                f"saturation_threshold must be above 0 and below 1, got {saturation_threshold}"
-            )
-        self.layers = tuple(layers)
+        self._plan = plan(layers, quantities, biases, saturation_threshold)
+        self.channels = self._plan.channels
         self.counting = False
         self._handles: list[RemovableHandle] = []
-
-        channels: list[Channel] = []
-        intervals: list[tuple[float, float]] = []
-        axes: list[tuple[float, float] | None] = []
-        self._parameters: list[tuple[nn.Parameter, int | None, int | None]] = []
-        self._outputs: list[tuple[nn.Module, int | None, int | None]] = []
-
-        def row(quantity: str, layer: str, like: Layer | None = None) -> int | None:
-            if quantity.replace("bias", "weight") not in wanted:
-                return None
-            kind = like.nonlinearity if like is not None else None
-            channels.append(Channel(quantity, layer))
-            intervals.append(
-                kind.saturated_beyond(saturation_threshold) if kind else (-math.inf, math.inf)
-            )
-            axes.append(kind.bounds if kind else None)
-            return len(channels) - 1
-
-        for layer in self.layers:
-            self._outputs.append(
-                (
-                    layer.module,
-                    row("activation", layer.name, layer),
-                    row("activation_grad", layer.name),
-                )
-            )
-            for name, parameter in layer.parameters:
-                if name == "bias" and not biases:
-                    continue
-                what = name if name in ("weight", "bias") else "weight"
-                where = layer.name if name == what else f"{layer.name}.{name}"
-                self._parameters.append((parameter, row(what, where), row(f"{what}_grad", where)))
-        self.channels = tuple(channels)
-        self._tally = Tally(len(channels), intervals, axes)
-        self._all = np.arange(len(channels))
-        self._without_weights = np.array(
-            [i for i, c in enumerate(channels) if c.quantity not in ("weight", "bias")], np.int64
-        )
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""
         if self._handles:
             return
-        for module, activation, gradient in self._outputs:
-            if activation is not None or gradient is not None:
-                hook = self._forward_hook(activation, gradient)
-                self._handles.append(module.register_forward_hook(hook))
+        for module, activation, gradient in self._plan.outputs:
+            hook = self._forward_hook(activation, gradient)
+            self._handles.append(module.register_forward_hook(hook))
 
     def detach(self) -> None:
         """Take the hooks off, and stop counting."""
@@ -133,34 +81,32 @@ class Recorder:
         """Take the hooks off, whatever happened."""
         self.detach()
 
-    def _forward_hook(self, activation: int | None, gradient: int | None) -> Hook:
-        add = self._tally.add
+    def _forward_hook(self, activation: int, gradient: int) -> Hook:
+        add = self._plan.tally.add
 
         def measure_gradient(grad: Tensor) -> None:
-            if gradient is not None:
-                add(gradient, grad)
+            add(gradient, grad)
 
         def measure_output(_module: nn.Module, _inputs: Any, output: Any) -> None:
             if not self.counting or not isinstance(output, Tensor):
                 return
-            if activation is not None:
+            if activation >= 0:
                 add(activation, output)
-            if gradient is not None and output.requires_grad:
+            if gradient >= 0 and output.requires_grad:
                 output.register_hook(measure_gradient)  # type: ignore[no-untyped-call]
 
         return measure_output
 
     def measure_gradients(self) -> None:
         """Measure what the optimizer is about to receive: call it before clipping, unscaled."""
-        for parameter, _, row in self._parameters:
-            if row is not None and parameter.grad is not None:
-                self._tally.add(row, parameter.grad)
+        for parameter, row in self._plan.gradients:
+            if parameter.grad is not None:
+                self._plan.tally.add(row, parameter.grad)
 
     def measure_weights(self) -> None:
         """Measure the weights as they are now."""
-        for parameter, row, _ in self._parameters:
-            if row is not None:
-                self._tally.add(row, parameter)
+        for parameter, row in self._plan.weights:
+            self._plan.tally.add(row, parameter)
 
     def observe(self, step: int, loss: float = math.nan, weights: bool = True) -> Observation:
         """What was measured since the last call, as the observation of a step; empties the rows.
@@ -170,5 +116,5 @@ class Recorder:
             loss: the step's loss.
             weights: whether the weights were measured in this step.
         """
-        rows = self._all if weights else self._without_weights
-        return Observation(step, loss, self.channels, self._tally.read(rows))
+        channels = self.channels if weights else self.channels[: self._plan.without_weights]
+        return Observation(step, loss, channels, self._plan.tally.read(len(channels)))
