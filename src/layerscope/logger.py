@@ -33,6 +33,7 @@ class EventLogger(Logger):
         self._log_dir = os.fspath(log_dir)
         self._flush_seconds = flush_seconds
         self._events: EventFile | None = None
+        self._hparams_rows: list[str] = []
 
     @property
     def events(self) -> EventFile:
@@ -95,10 +96,15 @@ class EventLogger(Logger):
     def log_hyperparams(
         self, params: Mapping[str, Any] | Namespace, *args: Any, **kwargs: Any
     ) -> None:
-        """Write the parameters, nested ones by dotted name, as a Markdown table at step 0."""
+        """Write the parameters, nested ones by dotted name, as a Markdown table at step 0.
+
+        Lightning calls this in every fit, validate, test and predict: the same table is written
+        once.
+        """
         params = vars(params) if isinstance(params, Namespace) else params
         rows = [f"| {_cell(name)} | {_cell(value)} |" for name, value in _flat(params, ".")]
-        if rows:
+        if rows and rows != self._hparams_rows:
+            self._hparams_rows = rows
             table = "\n".join(["| parameter | value |", "|---|---|", *rows])
             self.events.add(0, [text("hparams", table)])
 

@@ -31,6 +31,8 @@ class _FixedSizeEncoder:
         row: tuple[int, ...],
     ) -> None:
         """`row` is the shape of one value's float32 content, `content_key` what precedes it."""
+        if len(metadata_of_tags) != len(tags):
+            raise ValueError(f"{len(tags)} tags but {len(metadata_of_tags)} descriptions")
         if len(set(tags)) != len(tags):
             twice = next(tag for tag in tags if list(tags).count(tag) > 1)
             raise ValueError(f"tags must differ, and {twice!r} is there twice")
