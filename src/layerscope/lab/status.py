@@ -5,7 +5,6 @@ import os
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from layerscope.lab.arguments import at_least, one_of
 
@@ -59,12 +58,13 @@ class RunStatus:
 
         Raises OSError if the folder cannot be written.
         """
-        with NamedTemporaryFile("w", dir=folder, prefix=".status-", delete=False) as file:
-            try:
+        # Beside the target: a rename is atomic only within a file system.
+        temporary = folder / f".status.{os.getpid()}.json"
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
                 file.write(self.as_json())
                 file.flush()
                 os.fsync(file.fileno())  # else a crash can leave the new name on an empty file
-                os.replace(file.name, folder / "status.json")
-            except BaseException:
-                os.unlink(file.name)
-                raise
+            temporary.replace(folder / "status.json")
+        finally:
+            temporary.unlink(missing_ok=True)

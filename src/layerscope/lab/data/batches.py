@@ -65,7 +65,7 @@ class Batches:
         x: contexts of all examples.
         y: targets of all examples.
         order: this rank's share.
-        epoch: asked for the number of the epoch whenever an iteration begins.
+        epoch: gives the number of the current epoch.
     """
 
     def __init__(self, x: Tensor, y: Tensor, order: Order, epoch: Callable[[], int]) -> None:
@@ -79,8 +79,11 @@ class Batches:
         return -(-len(self.order.share) // self.order.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches of the current epoch."""
+        """Yield the batches of the epoch that it is when the first one is asked for.
+
+        Not when the iterator is made: on resuming, Lightning makes it before it restores the epoch.
+        """
         indices = self.order.indices(self.epoch())
         contexts = torch.split(self.x[indices], self.order.batch_size)
         targets = torch.split(self.y[indices], self.order.batch_size)
-        return zip(contexts, targets, strict=True)
+        yield from zip(contexts, targets, strict=True)

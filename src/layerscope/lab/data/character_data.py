@@ -40,7 +40,7 @@ class CharacterData(LightningDataModule, ABC):
     def splits(self) -> Splits:
         """Return the items; raises ValueError in one sentence if they cannot be trained on."""
 
-    def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 - one setup for all stages
+    def setup(self, stage: str | None = None) -> None:
         """Read the items and build the examples of every split, once."""
         if hasattr(self, "vocabulary"):
             return

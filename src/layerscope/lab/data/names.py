@@ -18,7 +18,7 @@ class NamesData(CharacterData):
         self,
         context_length: int = 3,
         batch_size: int = 1024,
-        split_seed: int = 0,
+        split_seed: int = 42,
         shuffle_seed: int = 0,
     ) -> None:
         super().__init__(context_length, batch_size, shuffle_seed)

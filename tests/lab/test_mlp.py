@@ -1,0 +1,103 @@
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from layerscope.lab.activations import ACTIVATIONS
+from layerscope.lab.init import InitScheme, variance_scaling
+from layerscope.lab.mlp import MLP
+
+scheme = InitScheme(variance_scaling(1.0, "fan_in", "normal"), bias_std=0.1)
+
+
+def test_the_children_are_named_in_network_order():
+    model = MLP(embedding_rows=27, context_length=3, classes=27, depth=2, activation="relu")
+    assert [(key, type(module)) for key, module in model.named_children()] == [
+        ("embedding", nn.Embedding),
+        ("flatten", nn.Flatten),
+        ("0", nn.Linear),
+        ("1", nn.ReLU),
+        ("2", nn.Linear),
+        ("3", nn.ReLU),
+        ("logits", nn.Linear),
+    ]
+
+
+def test_the_defaults_are_five_tanh_layers_of_100_units():
+    model = MLP(embedding_rows=27, context_length=3, classes=27)
+    linears = [module for module in model if isinstance(module, nn.Linear)]
+    assert [tuple(linear.weight.shape) for linear in linears] == [
+        (100, 30),
+        *[(100, 100)] * 4,
+        (27, 100),
+    ]
+    assert sum(isinstance(module, nn.Tanh) for module in model) == 5
+
+
+def test_widths_take_the_place_of_depth_and_width():
+    model = MLP(embedding_rows=5, context_length=2, classes=4, depth=9, width=9, widths=[7, 3])
+    sizes = [module.out_features for module in model if isinstance(module, nn.Linear)]
+    assert sizes == [7, 3, 4]
+
+
+def test_the_logits_are_those_of_a_loop_over_the_layers_in_numpy():
+    model = MLP(embedding_rows=6, context_length=2, classes=4, embedding_dim=3, widths=[5, 7])
+    scheme(model, torch.Generator().manual_seed(0))
+    contexts = torch.tensor([[0, 5], [3, 3], [2, 1]])
+
+    weights = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
+    rows = [np.concatenate([weights["embedding.weight"][i] for i in row]) for row in contexts]
+    h = np.stack(rows)
+    for key in ("0", "2"):
+        h = np.tanh(h @ weights[f"{key}.weight"].T + weights[f"{key}.bias"])
+    expected = h @ weights["logits.weight"].T + weights["logits.bias"]
+
+    logits = model(contexts)
+    assert logits.dtype == torch.float32
+    np.testing.assert_allclose(logits.detach().numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_is_built_and_works_on_a_copy(activation):
+    model = MLP(embedding_rows=6, context_length=2, classes=4, depth=1, activation=activation)
+    scheme(model, torch.Generator().manual_seed(0))
+    before = model.get_submodule("0")(torch.ones(1, 20))
+    kept = before.clone()
+    model.get_submodule("1")(before)
+    assert torch.equal(before, kept)
+
+
+def test_building_draws_nothing_and_leaves_every_parameter_to_the_scheme():
+    before = torch.get_rng_state()
+    model = MLP(embedding_rows=27, context_length=3, classes=27)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(parameter.isnan().all() for parameter in model.parameters())
+    scheme(model, torch.Generator().manual_seed(0))
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"embedding_rows": 0}, "embedding_rows must be a whole number of at least 1, got 0."),
+        ({"context_length": 0}, "context_length must be a whole number of at least 1, got 0."),
+        ({"classes": 0}, "classes must be a whole number of at least 1, got 0."),
+        ({"embedding_dim": 0}, "embedding_dim must be a whole number of at least 1, got 0."),
+        ({"depth": 0}, "depth must be a whole number of at least 1, got 0."),
+        ({"width": 0}, "width must be a whole number of at least 1, got 0."),
+        ({"widths": []}, "widths must name at least 1 hidden layer, got none."),
+        ({"widths": [9, 0]}, "widths[1] must be a whole number of at least 1, got 0."),
+        (
+            {"activation": "softmax"},
+            "activation must be one of tanh, relu, leaky_relu, gelu, silu, sigmoid, elu, "
+            "identity, got 'softmax'.",
+        ),
+    ],
+)
+def test_a_bad_argument_is_refused_in_one_sentence(arguments, sentence):
+    sizes = {"embedding_rows": 27, "context_length": 3, "classes": 27}
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        MLP(**{**sizes, **arguments})

@@ -1,0 +1,81 @@
+import json
+import re
+from math import inf, nan
+from pathlib import Path
+
+import pytest
+
+from layerscope.lab.status import RunStatus
+
+
+def read(folder: Path):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads((folder / "status.json").read_text(), parse_constant=refuse)
+
+
+def test_the_file_has_five_keys(tmp_path):
+    RunStatus("finished", val_loss=2.1, seconds=9.5, steps=2520).write(tmp_path)
+    assert read(tmp_path) == {
+        "state": "finished",
+        "reason": None,
+        "val/loss": 2.1,
+        "seconds": 9.5,
+        "steps": 2520,
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
+
+
+@pytest.mark.parametrize(
+    ("status", "val_loss", "reason"),
+    [
+        (RunStatus("finished", val_loss=nan), None, "val/loss is nan."),
+        (RunStatus("failed", "It blew up.", val_loss=inf), None, "It blew up. val/loss is inf."),
+        (RunStatus("finished", val_loss=2.0, seconds=nan), 2.0, "seconds is nan."),
+    ],
+)
+def test_a_number_that_is_not_finite_is_null_and_told_in_the_reason(
+    tmp_path, status, val_loss, reason
+):
+    status.write(tmp_path)
+    written = read(tmp_path)
+    assert written["val/loss"] == val_loss
+    assert written["reason"] == reason
+
+
+def test_the_second_status_takes_the_place_of_the_first(tmp_path):
+    RunStatus("running").write(tmp_path)
+    RunStatus("interrupted", "SIGINT").write(tmp_path)
+    assert read(tmp_path)["state"] == "interrupted"
+
+
+def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    RunStatus("running").write(tmp_path)
+
+    def full(descriptor):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        RunStatus("finished").write(tmp_path)
+    assert read(tmp_path)["state"] == "running"
+    assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            {"state": "done"},
+            "state must be one of running, finished, failed, interrupted, got 'done'.",
+        ),
+        (
+            {"state": "failed", "steps": -1},
+            "steps must be a whole number of at least 0, got -1.",
+        ),
+    ],
+)
+def test_a_bad_argument_is_refused_in_one_sentence(arguments, sentence):
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        RunStatus(**arguments)
