@@ -71,9 +71,19 @@ def test_val_and_test_loss_are_means_over_all_examples_despite_a_short_last_batc
     ):
         assert len(loader) > 1
         assert len(loader.y) % data.batch_size != 0
-        ((metrics),) = evaluate(model, loader, verbose=False)
+        (metrics,) = evaluate(model, loader, verbose=False)
         expected = mean_loss_in_numpy(model.network, loader.x, loader.y)
         assert metrics[name] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_mean_over_two_ranks_is_that_over_all_examples(data, model):
+    loader = data.val_dataloader()
+    assert len(loader.y) % 2 == 1  # an odd number is what Lightning alone would round down
+    trainer = Trainer(devices=2, strategy="ddp_fork", **quiet)
+    (metrics,) = trainer.validate(model, datamodule=data, verbose=False)
+    expected = mean_loss_in_numpy(model.network, loader.x, loader.y)
+    assert metrics["val/loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_training_lowers_the_loss_and_logs_each_steps_own(data, model):

@@ -66,8 +66,10 @@ class LanguageModel(LightningModule):
         self._log_mean("test/loss", batch)
 
     def _log_mean(self, name: str, batch: Batch) -> None:
-        # Weighted by the batch size, so a short last batch counts for what it holds.
-        self.log(name, self._loss(batch), batch_size=len(batch[1]), sync_dist=True)
+        # Weighted by the batch size, so a short last batch counts for what it holds. Lightning 2.6
+        # averages the ranks' weights in whole numbers; multiples of the world size lose nothing.
+        weight = len(batch[1]) * self.trainer.world_size
+        self.log(name, self._loss(batch), batch_size=weight, sync_dist=True)
 
     def _loss(self, batch: Batch) -> Tensor:
         contexts, targets = batch
