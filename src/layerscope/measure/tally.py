@@ -31,7 +31,7 @@ class Reading:
         moments: float64 [k, 11], the fields of `Moments` in their order.
         linear: float32 [k, 30, 3], left, right and count of equal buckets between the extremes,
             or over the row's axis. All zero where nothing finite was measured.
-        logarithmic: the same of log10 |x|, the zeros in the first bucket; unset where not asked for.
+        logarithmic: the same of log10 |x|, the zeros in the first bucket; unset if not asked for.
     """
 
     moments: npt.NDArray[np.float64]

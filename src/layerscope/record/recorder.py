@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.measure.tally import Reading
 from layerscope.record.layers import Layer
 from layerscope.record.observation import Observation
 from layerscope.record.plan import QUANTITIES, plan
@@ -118,3 +120,17 @@ class Recorder:
         """
         channels = self.channels if weights else self.channels[: self._plan.without_weights]
         return Observation(step, loss, channels, self._plan.tally.read(len(channels)))
+
+    def with_weights_now(self, observation: Observation) -> Observation:
+        """The same observation with the weights as they are now: the trained ones, at the end."""
+        before = observation.reading
+        first = self._plan.without_weights
+        self._plan.tally.read(len(self.channels))  # what a step that broke off has left
+        self.measure_weights()
+        now = self._plan.tally.read(len(self.channels))
+        reading = Reading(
+            np.concatenate([before.moments[:first], now.moments[first:]]),
+            np.concatenate([before.linear[:first], now.linear[first:]]),
+            np.concatenate([before.logarithmic[:first], now.logarithmic[first:]]),
+        )
+        return Observation(observation.step, observation.loss, self.channels, reading)

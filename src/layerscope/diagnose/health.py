@@ -1,0 +1,98 @@
+"""Is a layer healthy? The course's test of one histogram, with its numbers.
+
+The course (day 11, part II): healthy activations have a mean of about 0 and less than 5 % of them
+saturated; more than 20 % saturated is bad, and so are activations clustered at zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What separates healthy from bad.
+
+    Args:
+        saturated_healthy: share of saturated outputs below which a layer is healthy.
+        saturated_bad: share above which it is bad; at least `saturated_healthy`.
+        idle_std: a spread below this, of an activation function's outputs, passes nothing on.
+        biased_mean: |mean| above this many standard deviations is not "about 0".
+
+    Raises:
+        ValueError: a share outside 0 to 1, the two out of order, or a negative bound.
+    """
+
+    saturated_healthy: float = 0.05
+    saturated_bad: float = 0.20
+    idle_std: float = 0.01
+    biased_mean: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("saturated_healthy", "saturated_bad"):
+            share = getattr(self, name)
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} must be between 0 and 1, got {share}")
+        if self.saturated_bad < self.saturated_healthy:
+            raise ValueError(
+                f"saturated_bad must be at least saturated_healthy, {self.saturated_healthy}, "
+                f"got {self.saturated_bad}"
+            )
+        for name in ("idle_std", "biased_mean"):
+            bound = getattr(self, name)
+            if not bound >= 0:
+                raise ValueError(f"{name} must be at least 0, got {bound}")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is judged: one layer's activations in one step.
+
+    Attributes:
+        mean, std: of the finite outputs; NaN if unknown.
+        saturated: share of saturated outputs; None if the function has no bounds.
+        nonfinite: outputs that are NaN or infinite.
+        is_activation_function: only these are judged by their spread: logits and embeddings may
+            have any scale.
+        odd: whether the function is odd, so that its mean should be about 0.
+    """
+
+    mean: float
+    std: float
+    saturated: float | None
+    nonfinite: int
+    is_activation_function: bool
+    odd: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judgement and the figure it rests on.
+
+    Attributes:
+        state: "healthy", "watch" (between the two bounds), "bad", or "not judged".
+        reason: the figure beside its threshold, for a person to read.
+    """
+
+    state: str
+    reason: str
+
+
+def judge(figures: Figures, thresholds: Thresholds) -> Verdict:
+    """The verdict on one layer; the worst that applies."""
+    t = thresholds
+    if figures.nonfinite:
+        return Verdict("bad", f"{figures.nonfinite} outputs not finite (limit 0)")
+    if not figures.is_activation_function:
+        return Verdict("not judged", "any scale is right here")
+    if figures.saturated is not None and figures.saturated > t.saturated_bad:
+        return Verdict("bad", f"saturated {figures.saturated:.1%} > {t.saturated_bad:.0%}")
+    if figures.std < t.idle_std:
+        return Verdict("bad", f"spread {figures.std:.2g} < {t.idle_std:g}: passes nothing on")
+    if figures.saturated is not None and figures.saturated > t.saturated_healthy:
+        return Verdict("watch", f"saturated {figures.saturated:.1%} > {t.saturated_healthy:.0%}")
+    if figures.odd and abs(figures.mean) > t.biased_mean * figures.std:
+        return Verdict("watch", f"|mean| {abs(figures.mean):.2g} > {t.biased_mean:g} std")
+    if figures.saturated is None:
+        return Verdict("healthy", f"spread {figures.std:.2g} >= {t.idle_std:g}")
+    return Verdict("healthy", f"saturated {figures.saturated:.1%} < {t.saturated_healthy:.0%}")

@@ -1,0 +1,212 @@
+"""LayerMonitor: the one place where Lightning meets record, diagnose and show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+from torch.optim import Optimizer
+
+from layerscope.diagnose import Thresholds
+from layerscope.logger import EventLogger
+from layerscope.record import (
+    Layer,
+    Observation,
+    Recorder,
+    choose_layers,
+    every_n_steps,
+    is_keyframe,
+)
+from layerscope.show.diagnosis_file import diagnosis_of, write_diagnosis
+from layerscope.show.event_file import EventFile
+from layerscope.show.step_log import StepLog
+
+
+class LayerMonitor(pl.Callback):
+    """Logs what every layer does at every step, for TensorBoard and for diagnosis.json.
+
+    A pure observer: training yields the same weights with it or without it, bit for bit. In each
+    optimizer step it measures every layer's activations (in the forward pass, where they lie),
+    activation gradients (on the way back) and weight gradients (before clipping, unscaled), adds
+    up micro-batches, and writes one event record; the x is Lightning's `global_step` k before the
+    step, as for `self.log`. Weights are measured before the step. Hooks are on only while
+    training: not in sanity checking, validation or prediction, nor after fit or an exception.
+
+    In `log_dir` it writes an event file (the `EventLogger`'s own, if that is the trainer's logger),
+    the sibling run `keyframes`, which TensorBoard shows whole, and `diagnosis.json`. Scalars, per
+    layer: `activation_mean`, `activation_std`, `saturated_share` (0 to 1), `activation_grad_rms`,
+    `weight_grad_rms`. In diagnosis.json the weights of the last step are the trained ones. Only
+    rank 0 records.
+
+    Args:
+        log_dir: where to write; by default the trainer's `log_dir`.
+        layers: a regular expression on module paths; by default all modules that compute.
+        quantities: what to record at every step: of activation, activation_grad, weight_grad,
+            weight. Weights are recorded at the keyframes in any case.
+        biases: also record biases and their gradients.
+        every_n_steps: measure every n-th step; the keyframes are measured in any case.
+        scalars_every_n_steps: how often the scalars are written too.
+        saturation_threshold: a tanh output beyond it, in absolute value, is saturated; for other
+            bounded functions the same share of the way to the ends.
+        thresholds: what the verdicts are judged by.
+        flush_seconds: how long an event may wait before it is on the disk.
+
+    Attributes:
+        diagnosis: the content of diagnosis.json, after fit or an exception; None before.
+
+    Raises:
+        ValueError: an argument is out of its bounds; at the start of fit, no layer matches.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | None = None,
+        layers: str | None = None,
+        quantities: Sequence[str] = ("activation", "activation_grad", "weight_grad"),
+        biases: bool = False,
+        every_n_steps: int = 1,
+        scalars_every_n_steps: int = 10,
+        saturation_threshold: float = 0.97,
+        thresholds: Thresholds | None = None,
+        flush_seconds: float = 10.0,
+    ) -> None:
+        self._log_dir = log_dir
+        self._pattern = layers
+        self._due = _schedule("every_n_steps", every_n_steps)
+        self._scalars_due = _schedule("scalars_every_n_steps", scalars_every_n_steps)
+        self._weights_always = "weight" in quantities
+        self._recorder_options: dict[str, Any] = {
+            "quantities": (*quantities, "weight"),
+            "biases": biases,
+            "saturation_threshold": saturation_threshold,
+        }
+        Recorder((), **self._recorder_options)  # refuses bad arguments now, not at the start of fit
+        if not flush_seconds >= 0:
+            raise ValueError(f"flush_seconds must be at least 0, got {flush_seconds}")
+        self._thresholds = thresholds or Thresholds()
+        self._flush_seconds = flush_seconds
+        self.diagnosis: dict[str, Any] | None = None
+
+        self._directory = ""
+        self._layers: tuple[Layer, ...] = ()
+        self._recorder: Recorder | None = None
+        self._log: StepLog | None = None
+        self._own_events: EventFile | None = None
+        self._first: Observation | None = None
+        self._last: Observation | None = None
+        self._step: int | None = None
+        self._loss = 0.0
+        self._with_weights = False
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Choose the layers, open the files and put the hooks on."""
+        self._directory = self._log_dir or trainer.log_dir or trainer.default_root_dir
+        if not trainer.is_global_zero:
+            return
+        self._layers = choose_layers(pl_module, self._pattern)
+        self._recorder = Recorder(self._layers, **self._recorder_options)
+        self._first = self._last = None
+        logger = trainer.logger
+        if isinstance(logger, EventLogger) and logger.log_dir == self._directory:
+            events = logger.events  # TensorBoard follows one growing file per run
+        else:
+            events = EventFile(self._directory, flush_seconds=self._flush_seconds)
+            self._own_events = events
+        self._log = StepLog(
+            events,
+            self._directory,
+            self._recorder.channels,
+            frozenset(
+                layer.name
+                for layer in self._layers
+                if layer.nonlinearity is not None and layer.nonlinearity.bounds is not None
+            ),
+            self._scalars_due,
+            self._flush_seconds,
+        )
+        self._recorder.attach()
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Count in this batch, if its step is due."""
+        if self._recorder is not None:
+            step = trainer.global_step
+            self._recorder.counting = self._due(step) or is_keyframe(step)
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Measure what the optimizer is about to receive, and the weights it starts from."""
+        if self._recorder is None or not self._recorder.counting:
+            return
+        self._step = trainer.global_step
+        self._with_weights = self._weights_always or is_keyframe(self._step)
+        self._recorder.measure_gradients()
+        if self._with_weights:
+            self._recorder.measure_weights()
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Write the step, once the optimizer has taken it: after its last micro-batch."""
+        if self._recorder is None or self._log is None or not self._recorder.counting:
+            return
+        self._recorder.counting = False
+        if isinstance(outputs, dict) and "loss" in outputs:
+            self._loss += float(outputs["loss"])  # device to host
+        if self._step is None:
+            return
+        observation = self._recorder.observe(self._step, self._loss, self._with_weights)
+        self._log.write(observation)
+        self._first = self._first or observation
+        self._last = observation
+        self._step, self._loss = None, 0.0
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the hooks off: validation is not what the optimizer learns from."""
+        if self._recorder is not None:
+            self._recorder.detach()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put the hooks on again."""
+        if self._recorder is not None:
+            self._recorder.attach()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the hooks off, write the diagnosis and close the files."""
+        self._finish()
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """The same: Lightning calls nothing else after an exception."""
+        self._finish()
+
+    def _finish(self) -> None:
+        recorder, log = self._recorder, self._log
+        if recorder is None or log is None:
+            return
+        self._recorder = self._log = None
+        recorder.detach()
+        log.close()
+        if self._own_events is not None:
+            self._own_events.close()
+            self._own_events = None
+        if self._first is not None and self._last is not None:
+            observations = [self._first, recorder.with_weights_now(self._last)]
+            self.diagnosis = diagnosis_of(observations, self._layers, self._thresholds)
+            write_diagnosis(self._directory, self.diagnosis)
+
+
+def _schedule(name: str, n: int) -> Any:
+    try:
+        return every_n_steps(n)
+    except ValueError as error:
+        raise ValueError(str(error).replace("every_n_steps", name, 1)) from None

@@ -1,0 +1,110 @@
+"""diagnosis.json: per-layer figures and verdicts of the first and the last step."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from layerscope.diagnose import Figures, Thresholds, judge
+from layerscope.measure import Moments
+from layerscope.record import Channel, Layer, Observation
+
+SCHEMA = 1
+NAME = "diagnosis.json"
+
+
+def diagnosis_of(
+    observations: Iterable[Observation], layers: Sequence[Layer], thresholds: Thresholds
+) -> dict[str, Any]:
+    """The content of diagnosis.json: plain types, None for what is unknown or not finite."""
+    steps = [
+        {
+            "step": observation.step,
+            "loss": _number(observation.loss),
+            "layers": _layers(observation.moments(), layers, thresholds),
+        }
+        for observation in observations
+    ]
+    return {"schema": SCHEMA, "steps": steps}
+
+
+def write_diagnosis(directory: str | os.PathLike[str], diagnosis: dict[str, Any]) -> Path:
+    """Write diagnosis.json into a run's folder, whole or not at all."""
+    path = Path(directory) / NAME
+    draft = path.with_name(f".{NAME}.{os.getpid()}")
+    draft.write_text(json.dumps(diagnosis, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    os.replace(draft, path)
+    return path
+
+
+def _layers(
+    measured: dict[Channel, Moments], layers: Sequence[Layer], thresholds: Thresholds
+) -> list[dict[str, Any]]:
+    entries: dict[str, dict[str, Any]] = {layer.name: {"layer": layer.name} for layer in layers}
+    functions = {layer.name: layer.nonlinearity for layer in layers}
+    for channel, moments in measured.items():
+        # A parameter with a name of its own, say 02_lstm.weight_hh_l0, is an entry of its own.
+        entry = entries.setdefault(channel.layer, {"layer": channel.layer})
+        function = functions.get(channel.layer)
+        if channel.quantity == "activation":
+            saturated = moments.outside / moments.count if function and function.bounds else None
+            entry["activation"] = _activation(moments, saturated)
+            verdict = judge(
+                Figures(
+                    mean=moments.mean,
+                    std=moments.std if moments.finite > 1 else 0.0,
+                    saturated=saturated,
+                    nonfinite=moments.nonfinite,
+                    is_activation_function=function is not None,
+                    odd=function is not None and function.odd,
+                ),
+                thresholds,
+            )
+            entry["verdict"] = {"state": verdict.state, "reason": verdict.reason}
+        elif channel.quantity.endswith("_grad"):
+            entry[channel.quantity] = _gradient(moments)
+        else:
+            entry[channel.quantity] = _weight(moments)
+    return list(entries.values())
+
+
+def _activation(moments: Moments, saturated: float | None) -> dict[str, Any]:
+    return {
+        "mean": _number(moments.mean),
+        "std": _number(moments.std),
+        "saturated": saturated,
+        "zeros": moments.zeros / moments.count,
+        "min": _number(moments.minimum),
+        "max": _number(moments.maximum),
+        "nonfinite": moments.nonfinite,
+    }
+
+
+def _gradient(moments: Moments) -> dict[str, Any]:
+    return {
+        "mean": _number(moments.mean),
+        "std": _number(moments.std),
+        "mean_abs": _number(moments.mean_abs),
+        "rms": _number(moments.rms),
+        "nonfinite": moments.nonfinite,
+    }
+
+
+def _weight(moments: Moments) -> dict[str, Any]:
+    return {
+        "mean": _number(moments.mean),
+        "std": _number(moments.std),
+        "rms": _number(moments.rms),
+        "min": _number(moments.minimum),
+        "max": _number(moments.maximum),
+        "nonfinite": moments.nonfinite,
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN and no infinity."""
+    return value if math.isfinite(value) else None

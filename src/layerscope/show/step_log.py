@@ -1,0 +1,148 @@
+"""Every step's observation, written for TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.record import Channel, Observation
+from layerscope.record.schedule import Schedule, is_keyframe
+from layerscope.show.board import describe, describe_log, describe_scalar
+from layerscope.show.encoding import HistogramEncoder, ScalarEncoder
+from layerscope.show.event_file import EventFile
+
+KEYFRAMES = "keyframes"
+"""Folder of the sibling run that repeats the log-spaced steps, which TensorBoard shows whole."""
+
+# Columns of Reading.moments: the fields of Moments in their order.
+_COUNT, _, _NAN, _POSITIVE, _NEGATIVE, _OUTSIDE, _MEAN, _DEVIATIONS = range(8)
+
+
+class StepLog:
+    """Writes observations of the same channels: one event record a step, in the run and, at the
+    keyframes, in its sibling.
+
+    Histograms of every channel that something reached; of gradients also log10 |g|; and, at
+    `scalars_due` steps, per layer: `activation_mean`, `activation_std`, `saturated_share` (of a
+    bounded activation), and `..._rms` of every gradient.
+
+    Args:
+        events: the run's event file; it stays the caller's to close.
+        directory: the run's folder.
+        channels: all channels, as the recorder has them.
+        bounded: names of the layers whose saturated share has a meaning.
+        scalars_due: at which steps the scalars are written too.
+        flush_seconds: for the keyframes' own file.
+    """
+
+    def __init__(
+        self,
+        events: EventFile,
+        directory: str | PathLike[str],
+        channels: Sequence[Channel],
+        bounded: frozenset[str],
+        scalars_due: Schedule,
+        flush_seconds: float = 10.0,
+    ) -> None:
+        self._run = _Stream(events, channels)
+        self._keyframe_events = EventFile(Path(directory) / KEYFRAMES, flush_seconds=flush_seconds)
+        self._keyframes = _Stream(self._keyframe_events, channels)
+        self._scalars = _Scalars(channels, bounded)
+        self._scalars_due = scalars_due
+
+    def write(self, observation: Observation) -> None:
+        """Write one step. Steps go up."""
+        scalars = self._scalars.encode(observation) if self._scalars_due(observation.step) else []
+        self._run.write(observation, scalars)
+        if is_keyframe(observation.step):
+            self._keyframes.write(observation, [])
+
+    def close(self) -> None:
+        """Flush and close the keyframes' file; a second call does nothing."""
+        self._keyframe_events.close()
+
+
+class _Stream:
+    """Histograms into one event file; each file needs each tag's description once."""
+
+    def __init__(self, events: EventFile, channels: Sequence[Channel]) -> None:
+        self._events = events
+        self._linear = HistogramEncoder(
+            [channel.tag for channel in channels],
+            [describe(channel.quantity) for channel in channels],
+        )
+        self._gradients = np.array(
+            [i for i, channel in enumerate(channels) if channel.quantity.endswith("_grad")], np.intp
+        )
+        gradients = [channels[i] for i in self._gradients]
+        self._logarithmic = HistogramEncoder(
+            [f"{channel.quantity}_log10/{channel.layer}" for channel in gradients],
+            [describe_log(channel.quantity) for channel in gradients],
+        )
+
+    def write(self, observation: Observation, scalars: list[bytes]) -> None:
+        reading = observation.reading
+        finite = _finite(reading.moments)
+        shown = np.flatnonzero(finite)
+        whole = len(shown) == len(finite)
+        linear = self._linear.encode(
+            reading.linear if whole else reading.linear[shown], shown.tolist()
+        )
+        logged = np.flatnonzero(finite[self._gradients])
+        logarithmic = self._logarithmic.encode(
+            reading.logarithmic[self._gradients[logged]], logged.tolist()
+        )
+        self._events.add(observation.step, [*linear, *logarithmic, *scalars])
+
+
+class _Scalars:
+    """Figures of all layers at once, each named `figure/NN_layer`."""
+
+    def __init__(self, channels: Sequence[Channel], bounded: frozenset[str]) -> None:
+        def rows(wanted: Callable[[Channel], bool]) -> npt.NDArray[np.intp]:
+            return np.array([i for i, c in enumerate(channels) if wanted(c)], np.intp)
+
+        self._activations = rows(lambda c: c.quantity == "activation")
+        self._bounded = rows(lambda c: c.quantity == "activation" and c.layer in bounded)
+        self._gradients = rows(lambda c: c.quantity.endswith("_grad"))
+        named = [
+            *(("activation_mean", channels[i]) for i in self._activations),
+            *(("activation_std", channels[i]) for i in self._activations),
+            *(("saturated_share", channels[i]) for i in self._bounded),
+            *((f"{channels[i].quantity}_rms", channels[i]) for i in self._gradients),
+        ]
+        self._encoder = ScalarEncoder(
+            [f"{name}/{channel.layer}" for name, channel in named],
+            [describe_scalar(name) for name, _ in named],
+        )
+
+    def encode(self, observation: Observation) -> list[bytes]:
+        moments = observation.reading.moments
+        finite = _finite(moments)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.where(finite > 0, moments[:, _MEAN], np.nan)
+            std = np.sqrt(moments[:, _DEVIATIONS] / (finite - 1))
+            rms = np.sqrt(moments[:, _DEVIATIONS] / finite + mean**2)
+            outside = moments[:, _OUTSIDE] / moments[:, _COUNT]
+        values = np.concatenate(
+            [
+                mean[self._activations],
+                std[self._activations],
+                outside[self._bounded],
+                rms[self._gradients],
+            ]
+        )
+        known = np.flatnonzero(~np.isnan(values))
+        return self._encoder.encode(values[known].astype(np.float32), known.tolist())
+
+
+def _finite(moments: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Finite elements of each channel."""
+    finite: npt.NDArray[np.float64] = moments[:, _COUNT] - (
+        moments[:, _NAN] + moments[:, _POSITIVE] + moments[:, _NEGATIVE]
+    )
+    return finite

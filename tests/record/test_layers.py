@@ -1,0 +1,94 @@
+import pytest
+import torch
+from torch import nn
+
+from layerscope.record import choose_layers
+
+
+def names(network, pattern=None):
+    return [layer.name for layer in choose_layers(network, pattern)]
+
+
+def mlp():
+    return nn.Sequential(
+        nn.Embedding(5, 2), nn.Flatten(), nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 5)
+    )
+
+
+def test_an_activation_function_and_the_linear_module_before_it_are_one_layer():
+    embedding, tanh, linear = choose_layers(mlp())
+    assert (embedding.name, tanh.name, linear.name) == ("00_embedding", "01_tanh", "02_linear")
+    assert isinstance(tanh.module, nn.Tanh)
+    assert [(name, tuple(p.shape)) for name, p in tanh.parameters] == [
+        ("weight", (4, 6)),
+        ("bias", (4,)),
+    ]
+
+
+def test_outside_a_plain_sequential_nothing_is_taken_for_granted():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Linear(2, 2)
+            self.act = nn.ReLU()
+
+    assert names(Net()) == ["00_first", "01_act"]
+
+
+def test_names_drop_what_all_paths_have_in_common():
+    network = nn.ModuleDict({"net": nn.ModuleDict({"a": nn.Linear(1, 1), "b": nn.Conv1d(1, 1, 1)})})
+    assert names(network) == ["00_a", "01_b"]
+
+
+def test_modules_that_do_not_compute_are_passed_over():
+    assert names(nn.Sequential(nn.Dropout(), nn.Linear(1, 1), nn.Flatten(), nn.Identity())) == [
+        "00_linear"
+    ]
+
+
+def test_a_normalisation_before_an_activation_function_joins_it_and_the_convolution_stays():
+    block = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.ReLU())
+    assert names(block) == ["00_conv2d", "01_relu"]
+    assert [p.shape.numel() for _, p in choose_layers(block)[1].parameters] == [2, 2]
+
+
+def test_attention_is_one_layer():
+    layer = nn.TransformerEncoderLayer(8, 2)
+    assert "00_self_attn" in names(layer)
+    assert not any("out_proj" in name for name in names(layer))
+
+
+def test_a_module_under_two_names_is_one_layer():
+    shared = nn.Linear(2, 2)
+    assert names(nn.ModuleDict({"a": shared, "b": shared})) == ["00_a"]
+
+
+def test_what_torch_compile_puts_into_a_path_is_left_out():
+    network = nn.ModuleDict(
+        {
+            "a": torch.compile(nn.Sequential(nn.Linear(1, 1), nn.Tanh()), backend="eager"),
+            "b": nn.Linear(1, 1),
+        }
+    )
+    assert names(network) == ["00_a.1", "01_b"]
+
+
+def test_a_regular_expression_chooses_by_path():
+    assert names(mlp(), r"^[34]$") == ["00_tanh", "01_linear"]
+
+
+def test_order_numbers_are_as_wide_as_the_largest():
+    deep = nn.Sequential(*(nn.Linear(1, 1) for _ in range(101)))
+    assert names(deep)[0] == "000_linear"
+
+
+def test_choosing_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"Sequential has no module to watch whose path matches"):
+        choose_layers(mlp(), "nowhere")
+    with pytest.raises(ValueError, match=r"Sequential has no module to watch$"):
+        choose_layers(nn.Sequential(nn.Flatten()))
+
+
+def test_a_broken_regular_expression_is_refused():
+    with pytest.raises(ValueError, match=r"layers must be a regular expression, got '\['"):
+        choose_layers(mlp(), "[")

@@ -1,0 +1,166 @@
+"""Train a deep MLP on names and look into every layer: `python train.py init=kaiming`.
+
+Composes the config in conf/, runs one training (many with `-m`), and reports its status. Exit
+codes: 0 finished, 1 the training failed, 2 a setting or a file cannot be used, 130 and 143
+interrupted by Ctrl-C and SIGTERM.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import hydra
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from layerscope import LayerMonitor
+from layerscope.lab.accelerator import require_accelerator
+from layerscope.lab.data import CharacterData
+from layerscope.lab.language_model import LanguageModel
+from layerscope.lab.status import RunStatus
+from layerscope.show.health_table import health_table
+
+_EXIT_CODES = {"finished": 0, "failed": 1}
+_BAD_SETTING, _INTERRUPTED, _TERMINATED = 2, 130, 143
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Everything one training needs, made and checked before it starts."""
+
+    data: CharacterData
+    model: LanguageModel
+    monitor: LayerMonitor | None
+    trainer: Trainer
+
+
+def build(cfg: DictConfig, folder: Path) -> Experiment:
+    """Make the parts that a config names; what is wrong with a setting shows here.
+
+    The weights are drawn from the run's seed by a generator of their own, so that they depend on
+    nothing else that is random.
+    """
+    require_accelerator(cfg.accelerator)
+    made: dict[str, Any] = {
+        name: instantiate(cfg[name], _convert_="all")
+        for name in ("data", "init", "model", "optimizer", "scheduler", "logger", "monitor")
+    }
+    data, monitor = made["data"], made["monitor"]
+    data.setup()
+    network = made["model"](
+        embedding_rows=data.embedding_rows,
+        context_length=data.context_length,
+        classes=data.embedding_rows,
+    )
+    made["init"](network, torch.Generator().manual_seed(cfg.seed))
+    model = LanguageModel(network, data.vocabulary, made["optimizer"], made["scheduler"])
+    checkpoint = ModelCheckpoint(folder / "checkpoints", filename="{step}")
+    callbacks = [checkpoint] if monitor is None else [monitor, checkpoint]
+    trainer = instantiate(cfg.trainer, _convert_="all")(logger=made["logger"], callbacks=callbacks)
+    return Experiment(data, model, monitor, trainer)
+
+
+def report(experiment: Experiment, cfg: DictConfig, folder: Path, status: RunStatus) -> None:
+    """Print where the logs are, the health table, made-up names and how to open TensorBoard."""
+    console = Console()
+    val_loss = "" if status.val_loss is None else f", val/loss {status.val_loss:.4f} nats"
+    console.print(f"\n{status.steps} steps in {status.seconds:.1f} s{val_loss}", highlight=False)
+    console.print(f"logs: {folder}", highlight=False, soft_wrap=True)
+    if experiment.monitor is not None and experiment.monitor.diagnosis is not None:
+        console.print(health_table(experiment.monitor.diagnosis))
+    if cfg.names:
+        generator = torch.Generator().manual_seed(cfg.seed)
+        names = experiment.model.made_up(cfg.names, generator)
+        console.print(f"made up: {', '.join(names)}", highlight=False, markup=False)
+    console.print(f"look: tensorboard --logdir {folder}", highlight=False, soft_wrap=True)
+
+
+def train(cfg: DictConfig, folder: Path) -> int:
+    """Run one training in its folder, whatever happens leaving a status.json; the exit code."""
+    started = time.monotonic()
+    status = RunStatus("running")
+    status.write(folder)
+    if cfg.threads is not None:
+        torch.set_num_threads(cfg.threads)
+    seed_everything(cfg.seed, verbose=False)
+    try:
+        experiment = build(cfg, folder)
+    except (
+        ValueError,
+        OmegaConfBaseException,
+        InstantiationException,
+        MisconfigurationException,
+    ) as error:
+        reason = _sentence(error)
+        replace(status, state="failed", reason=reason).write(folder)
+        print(f"error: {reason}", file=sys.stderr)
+        return _BAD_SETTING
+
+    trainer = experiment.trainer
+    code = None
+    try:
+        trainer.fit(experiment.model, datamodule=experiment.data)
+        status = replace(status, state="finished")
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns the first into the second
+        signal, code = (
+            ("SIGTERM", _TERMINATED) if trainer.received_sigterm else ("Ctrl-C", _INTERRUPTED)
+        )
+        status = replace(
+            status, state="interrupted", reason=f"{signal} at step {trainer.global_step}"
+        )
+    except Exception as error:
+        status = replace(status, state="failed", reason=f"{type(error).__name__}: {error}")
+        traceback.print_exc()
+    val_loss = trainer.callback_metrics.get("val/loss")
+    status = replace(
+        status,
+        val_loss=None if val_loss is None else float(val_loss),
+        seconds=time.monotonic() - started,
+        steps=trainer.global_step,
+    )
+    if status.state == "finished":
+        report(experiment, cfg, folder, status)
+    status.write(folder)
+    return _EXIT_CODES[status.state] if code is None else code
+
+
+def _sentence(error: Exception) -> str:
+    """The one sentence of a setting's error, out of what Hydra wraps around it."""
+    if isinstance(error, InstantiationException) and error.__cause__ is not None:
+        where = str(error).rsplit("full_key: ", 1)
+        sentence = str(error.__cause__).splitlines()[0]
+        if isinstance(error.__cause__, ValueError) or len(where) == 1:
+            return sentence
+        return f"{where[1]}: {sentence}"
+    return str(error).splitlines()[0]
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def main(cfg: DictConfig) -> None:
+    """Hydra calls this once, or once per job of a sweep."""
+    hydra_config = HydraConfig.get()
+    folder = Path(hydra_config.runtime.output_dir)
+    code = train(cfg, folder)
+    if code and hydra_config.mode is RunMode.MULTIRUN and code not in (_INTERRUPTED, _TERMINATED):
+        # Not SystemExit: it would end the sweep here, and the other jobs with it.
+        raise RuntimeError(f"job {hydra_config.job.num} failed: see {folder / 'status.json'}")
+    if code:
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
