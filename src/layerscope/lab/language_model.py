@@ -104,7 +104,14 @@ class LanguageModel(LightningModule):
         was_training = self.network.training
         self.network.eval()
         try:
-            drawn = sample(self.network, self.network.context_length, count, generator, limit)
+            drawn = sample(
+                self.network,
+                self.network.context_length,
+                len(self.vocabulary),
+                count,
+                generator,
+                limit,
+            )
         finally:
             self.network.train(was_training)
         rows = ([index for index in row if index != BOUNDARY] for row in drawn.tolist())

@@ -9,10 +9,16 @@ from layerscope.lab.data.vocabulary import BOUNDARY
 
 @torch.no_grad()
 def sample(
-    network: nn.Module, context_length: int, count: int, generator: torch.Generator, limit: int
+    network: nn.Module,
+    context_length: int,
+    symbols: int,
+    count: int,
+    generator: torch.Generator,
+    limit: int,
 ) -> Tensor:
-    """Return int64 [count, at most `limit`] on the CPU: indices, then boundaries after the end.
+    """Return int64 [count, limit] on the CPU: indices below `symbols`, then boundaries to the end.
 
+    Logits from `symbols` on stand for nothing and are left out: the notebook has 27 for 21 symbols.
     All items grow together, one forward pass a character. The first character is never the
     boundary, since no item is empty; an item that has not ended after `limit` characters is cut.
     Draws from `generator`, on the CPU, alone, so a seed gives the same items on every device.
@@ -25,13 +31,13 @@ def sample(
     ended = torch.zeros(count, dtype=torch.bool)
     for position in range(context_length, context_length + limit):
         context = indices[:, position - context_length : position]
-        # Device to host: [count, classes] each character, outside of training.
-        probabilities = network(context.to(device)).float().softmax(dim=1).cpu()
-        if not probabilities.isfinite().all():
+        # Device to host: [count, symbols] each character, outside of training.
+        logits = network(context.to(device))[:, :symbols].to("cpu", torch.float32, copy=True)
+        if not logits.isfinite().all():
             raise ValueError("the network's logits must be finite to sample from, got NaN or inf.")
         if position == context_length:
-            probabilities[:, BOUNDARY] = 0
-        drawn = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
+            logits[:, BOUNDARY] = -torch.inf
+        drawn = torch.multinomial(logits.softmax(dim=1), 1, generator=generator).squeeze(1)
         indices[:, position] = drawn.masked_fill(ended, BOUNDARY)
         ended |= drawn == BOUNDARY
         if ended.all():
