@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from rich.console import Console
 
 from layerscope import LayerMonitor
 from layerscope.lab.accelerator import require_accelerator
+from layerscope.lab.arguments import at_least
 from layerscope.lab.data import CharacterData
 from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.status import RunStatus
@@ -48,13 +50,18 @@ class Experiment:
     trainer: Trainer
 
 
-def build(cfg: DictConfig, folder: Path) -> Experiment:
+def build(cfg: DictConfig) -> Experiment:
     """Make the parts that a config names; what is wrong with a setting shows here.
 
     The weights are drawn from the run's seed by a generator of their own, so that they depend on
     nothing else that is random.
     """
     require_accelerator(cfg.accelerator)
+    at_least(0, seed=cfg.seed, names=cfg.names)
+    if cfg.threads is not None:
+        at_least(1, threads=cfg.threads)
+        torch.set_num_threads(cfg.threads)
+    seed_everything(cfg.seed, verbose=False)
     made: dict[str, Any] = {
         name: instantiate(cfg[name], _convert_="all")
         for name in ("data", "init", "model", "optimizer", "scheduler", "logger", "monitor")
@@ -67,38 +74,46 @@ def build(cfg: DictConfig, folder: Path) -> Experiment:
         classes=data.embedding_rows,
     )
     made["init"](network, torch.Generator().manual_seed(cfg.seed))
+    try:
+        made["optimizer"](network.parameters())  # Lightning makes its own, when fit has begun
+    except TypeError as error:
+        raise ValueError(f"optimizer: {error}") from error
     model = LanguageModel(network, data.vocabulary, made["optimizer"], made["scheduler"])
-    checkpoint = ModelCheckpoint(folder / "checkpoints", filename="{step}")
+    if monitor is not None:
+        monitor.layers_of(model)
+    checkpoint = ModelCheckpoint(Path(cfg.folder, "checkpoints"), filename="{step}")
     callbacks = [checkpoint] if monitor is None else [monitor, checkpoint]
     trainer = instantiate(cfg.trainer, _convert_="all")(logger=made["logger"], callbacks=callbacks)
     return Experiment(data, model, monitor, trainer)
 
 
-def report(experiment: Experiment, cfg: DictConfig, folder: Path, status: RunStatus) -> None:
+def report(experiment: Experiment, cfg: DictConfig, status: RunStatus) -> None:
     """Print where the logs are, the health table, made-up names and how to open TensorBoard."""
     console = Console()
     val_loss = "" if status.val_loss is None else f", val/loss {status.val_loss:.4f} nats"
     console.print(f"\n{status.steps} steps in {status.seconds:.1f} s{val_loss}", highlight=False)
-    console.print(f"logs: {folder}", highlight=False, soft_wrap=True)
+    console.print(f"logs: {cfg.folder}", highlight=False, soft_wrap=True)
     if experiment.monitor is not None and experiment.monitor.diagnosis is not None:
         console.print(health_table(experiment.monitor.diagnosis))
     if cfg.names:
         generator = torch.Generator().manual_seed(cfg.seed)
         names = experiment.model.made_up(cfg.names, generator)
         console.print(f"made up: {', '.join(names)}", highlight=False, markup=False)
-    console.print(f"look: tensorboard --logdir {folder}", highlight=False, soft_wrap=True)
+    console.print(f"look: tensorboard --logdir {cfg.folder}", highlight=False, soft_wrap=True)
 
 
-def train(cfg: DictConfig, folder: Path) -> int:
-    """Run one training in its folder, whatever happens leaving a status.json; the exit code."""
+def train(cfg: DictConfig) -> int:
+    """Run one training in `cfg.folder`, which exists; whatever happens leaves a status.json there.
+
+    Returns:
+        The exit code.
+    """
+    folder = Path(cfg.folder)
     started = time.monotonic()
     status = RunStatus("running")
     status.write(folder)
-    if cfg.threads is not None:
-        torch.set_num_threads(cfg.threads)
-    seed_everything(cfg.seed, verbose=False)
     try:
-        experiment = build(cfg, folder)
+        experiment = build(cfg)
     except (
         ValueError,
         OmegaConfBaseException,
@@ -133,7 +148,7 @@ def train(cfg: DictConfig, folder: Path) -> int:
         steps=trainer.global_step,
     )
     if status.state == "finished":
-        report(experiment, cfg, folder, status)
+        report(experiment, cfg, status)
     status.write(folder)
     return _EXIT_CODES[status.state] if code is None else code
 
@@ -152,12 +167,13 @@ def _sentence(error: Exception) -> str:
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> None:
     """Hydra calls this once, or once per job of a sweep."""
-    hydra_config = HydraConfig.get()
-    folder = Path(hydra_config.runtime.output_dir)
-    code = train(cfg, folder)
-    if code and hydra_config.mode is RunMode.MULTIRUN and code not in (_INTERRUPTED, _TERMINATED):
+    # Lightning 2.6 under torch 2.13, and nothing that a user could mend.
+    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+    code = train(cfg)
+    job = HydraConfig.get()
+    if code and job.mode is RunMode.MULTIRUN and code not in (_INTERRUPTED, _TERMINATED):
         # Not SystemExit: it would end the sweep here, and the other jobs with it.
-        raise RuntimeError(f"job {hydra_config.job.num} failed: see {folder / 'status.json'}")
+        raise RuntimeError(f"job {job.job.num} failed: see {cfg.folder}/status.json")
     if code:
         sys.exit(code)
 

@@ -1,6 +1,22 @@
-"""LayerScope: what every layer of a network does at every training step, and what is wrong."""
+"""LayerScope: what every layer of a network does at every training step, and what is wrong.
 
-from layerscope.logger import EventLogger
-from layerscope.monitor import LayerMonitor
+`LayerMonitor` is a Lightning callback for any module; `EventLogger` is a fast Lightning logger.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from layerscope.logger import EventLogger
+    from layerscope.monitor import LayerMonitor
 
 __all__ = ["EventLogger", "LayerMonitor"]
+
+_HOMES = {"EventLogger": "layerscope.logger", "LayerMonitor": "layerscope.monitor"}
+
+
+def __getattr__(name: str) -> Any:
+    # On first use: importing Lightning takes seconds, and the rooms below do without it.
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

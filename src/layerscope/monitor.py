@@ -99,12 +99,16 @@ class LayerMonitor(pl.Callback):
         self._loss = 0.0
         self._with_weights = False
 
+    def layers_of(self, module: pl.LightningModule) -> tuple[Layer, ...]:
+        """The layers of a module that it watches; ValueError if there are none."""
+        return choose_layers(module, self._pattern)
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Choose the layers, open the files and put the hooks on."""
         self._directory = self._log_dir or trainer.log_dir or trainer.default_root_dir
         if not trainer.is_global_zero:
             return
-        self._layers = choose_layers(pl_module, self._pattern)
+        self._layers = self.layers_of(pl_module)
         self._recorder = Recorder(self._layers, **self._recorder_options)
         self._first = self._last = None
         logger = trainer.logger

@@ -30,7 +30,9 @@ def health_table(diagnosis: dict[str, Any]) -> Table:
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
+        show_edge=False,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("layer", no_wrap=True, min_width=9)
     for name in ("mean", "std", "saturated", "gradient"):

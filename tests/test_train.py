@@ -1,0 +1,246 @@
+"""The training as a user runs it: every file of conf/, every bad setting, the golden figures."""
+
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+import train
+
+ROOT = Path(train.__file__).parent
+CONF = ROOT / "conf"
+QUICK = ["trainer.enable_progress_bar=false", "names=2"]
+CHOICES = sorted(
+    f"{path.parent.name}={path.stem}"
+    for path in CONF.glob("*/*.yaml")
+    if path.parent.name in ("init", "model", "optimizer", "trainer", "logger", "monitor")
+    or path.stem in ("names", "notebook", "auto", "cpu")
+    or path.parent.name == "experiment"
+)
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def run(folder, *overrides):
+    """Train in this process, in `folder`; the exit code."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", [f"folder={folder}", *QUICK, *overrides])
+    return train.train(cfg)
+
+
+def status(folder):
+    return json.loads((folder / "status.json").read_text())
+
+
+def diagnosis(folder):
+    return json.loads((folder / "diagnosis.json").read_text())
+
+
+def command(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "train.py", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=170, check=False, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_file_of_conf_composes_and_runs_two_steps(tmp_path, choice):
+    assert run(tmp_path, choice, "trainer.max_steps=2", "trainer.max_epochs=2") == 0
+    assert status(tmp_path)["state"] == "finished"
+    assert status(tmp_path)["steps"] == 2
+    assert (tmp_path / "diagnosis.json").exists() == (choice != "monitor=none")
+
+
+def test_a_finished_run_leaves_what_the_design_says(tmp_path, capsys):
+    assert run(tmp_path, "trainer.max_epochs=1") == 0
+    assert status(tmp_path).keys() == {"state", "reason", "val/loss", "seconds", "steps"}
+    assert 2 < status(tmp_path)["val/loss"] < 2.5
+    assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == {
+        *("events", "keyframes", "checkpoints", "diagnosis", "status")
+    }
+    (checkpoint,) = (tmp_path / "checkpoints").glob("*.ckpt")
+    assert torch.load(checkpoint, weights_only=True)["global_step"] == 168
+    printed = capsys.readouterr().out
+    for word in (f"logs: {tmp_path}", "01_tanh", "step 167", "made up: ", "tensorboard --logdir"):
+        assert word in printed
+
+
+GOLDEN = json.loads((ROOT / "tests/lab/golden_notebook.json").read_text())["schemes"]
+
+
+@pytest.mark.parametrize("scheme", GOLDEN)
+def test_the_notebook_comes_out_of_diagnosis_json(tmp_path, scheme):
+    assert run(tmp_path, "experiment=notebook", f"init={scheme}", "trainer.max_epochs=1") == 0
+    step, golden = diagnosis(tmp_path)["steps"][0], GOLDEN[scheme]
+    layers = {entry["layer"]: entry for entry in step["layers"]}
+    hidden = [layers[f"0{i}_tanh"] for i in (1, 2, 3)]
+    assert step["step"] == 0
+    assert step["loss"] == pytest.approx(golden["loss"], rel=1e-5)
+    for entry, expected in zip(hidden, golden["layers"], strict=True):
+        activation = entry["activation"]
+        assert activation["mean"] == pytest.approx(expected["mean"], abs=1e-6)
+        assert activation["std"] == pytest.approx(expected["std"], rel=1e-5)
+        assert activation["saturated"] == pytest.approx(expected["saturated_099"], rel=1e-5)
+    for entry, name in zip((*hidden, layers["04_logits"]), ("W1", "W2", "W3", "W4"), strict=True):
+        expected = golden["weight_grad_mean_abs"][name]
+        assert entry["weight_grad"]["mean_abs"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_saturation_threshold_is_a_setting(tmp_path):
+    options = ("experiment=notebook", "init=random", "trainer.max_epochs=1")
+    assert run(tmp_path, *options, "monitor.saturation_threshold=0.97") == 0
+    found = [e["activation"]["saturated"] for e in diagnosis(tmp_path)["steps"][0]["layers"][1:4]]
+    expected = [layer["saturated_097"] for layer in GOLDEN["random"]["layers"]]
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_watching_changes_no_weight_of_a_run_bit_for_bit(tmp_path):
+    weights = []
+    for monitor in ("default", "none"):
+        folder = tmp_path / monitor
+        folder.mkdir()
+        assert run(folder, f"monitor={monitor}", "trainer.max_epochs=1") == 0
+        (checkpoint,) = (folder / "checkpoints").glob("*.ckpt")
+        weights.append(torch.load(checkpoint, weights_only=True)["state_dict"])
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
+
+
+def test_the_vanishing_experiment_fades_toward_the_input(tmp_path):
+    assert run(tmp_path, "experiment=vanishing", "trainer.max_steps=1") == 0
+    layers = diagnosis(tmp_path)["steps"][0]["layers"]
+    rms = [entry["activation_grad"]["rms"] for entry in layers[1:11]]
+    factor = (rms[0] / rms[-1]) ** (1 / 9)
+    assert np.all(np.diff(rms) > 0)
+    assert factor == pytest.approx(0.7, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["init.gain=-1"], "gain must be"),
+        (["model.depth=0"], "depth must be"),
+        (["model.activation=tan"], "activation must be one of"),
+        (["monitor.every_n_steps=0"], "every_n_steps must be at least 1, got 0"),
+        (["monitor.saturation_threshold=1.5"], "saturation_threshold must be above 0 and below 1"),
+        (["monitor.thresholds.saturated_bad=2"], "saturated_bad must be between 0 and 1, got 2"),
+        (["monitor.layers=nowhere"], "has no module to watch whose path matches layers='nowhere'"),
+        (["data=text_file"], "data.path"),
+        (["data=text_file", "data.path=/nowhere.txt"], "/nowhere.txt"),
+        (["data.batch_size=0"], "batch_size must be a whole number of at least 1"),
+        (["trainer.strategy=nothing"], "strategy"),
+        (["trainer.max_epochs=-2"], "max_epochs"),
+        (["+optimizer.speed=3"], "speed"),
+        (["threads=0"], "threads must be a whole number of at least 1, got 0"),
+        (["seed=-1"], "seed must be"),
+        (["names=-1"], "names must be"),
+    ],
+)  # fmt: skip
+def test_a_bad_setting_is_one_sentence_and_leaves_only_the_status(
+    tmp_path, capsys, overrides, sentence
+):
+    assert run(tmp_path, *overrides) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
+    assert status(tmp_path)["state"] == "failed"
+    assert sentence in status(tmp_path)["reason"]
+    error = capsys.readouterr().err
+    assert error == f"error: {status(tmp_path)['reason']}\n"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_cuda_where_there_is_none_says_what_to_type(tmp_path, capsys):
+    assert run(tmp_path, "accelerator=cuda") == 2
+    assert "use accelerator=cpu" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_a_training_that_fails_says_so_and_keeps_what_was_measured(tmp_path, monkeypatch, capsys):
+    def training_step(self, batch):
+        if self.global_step == 3:
+            raise RuntimeError("planted")
+        return original(self, batch)
+
+    original = train.LanguageModel.training_step
+    monkeypatch.setattr(train.LanguageModel, "training_step", training_step)
+    assert run(tmp_path) == 1
+    assert status(tmp_path)["state"] == "failed"
+    assert status(tmp_path)["reason"] == "RuntimeError: planted"
+    assert status(tmp_path)["steps"] == 3
+    assert diagnosis(tmp_path)["steps"][-1]["step"] == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_text_file_has_its_own_alphabet(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("\n".join(f"wörd{i} ß{i}" for i in range(50)), encoding="utf-8")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    assert run(folder, "data=text_file", f"data.path={path}", "trainer.max_epochs=2") == 0
+    assert math.isfinite(status(folder)["val/loss"])
+
+
+def test_depth_and_activation_are_settings(tmp_path):
+    overrides = ("init=random", "accelerator=cpu", "model.depth=10", "model.activation=relu")
+    assert run(tmp_path, *overrides, "trainer.max_steps=1") == 0
+    names = [entry["layer"] for entry in diagnosis(tmp_path)["steps"][0]["layers"]]
+    assert names == ["00_embedding", *(f"{i:02d}_relu" for i in range(1, 11)), "11_logits"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_so_and_keeps_what_was_measured(tmp_path, number, code):
+    process = subprocess.Popen(
+        [sys.executable, "train.py", f"hydra.run.dir={tmp_path}", *QUICK, "trainer.max_epochs=500"],
+        cwd=ROOT, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("keyframes/events.*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == code
+    assert status(tmp_path)["state"] == "interrupted"
+    assert status(tmp_path)["steps"] > 0
+    assert diagnosis(tmp_path)["steps"][0]["step"] == 0
+
+
+def test_the_command_line_trains_and_reports(tmp_path):
+    done = command("init=kaiming", f"hydra.run.dir={tmp_path}", "trainer.max_steps=2", *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "tensorboard --logdir" in done.stdout
+    assert done.stderr == ""
+    assert (tmp_path / ".hydra" / "config.yaml").exists()
+
+
+def test_an_unknown_choice_is_refused_without_a_traceback(tmp_path):
+    done = command("init=nothing", f"hydra.run.dir={tmp_path}")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "nothing" in done.stderr
+    assert "kaiming" in done.stderr
+
+
+def test_a_sweep_runs_every_job_and_a_failing_one_does_not_stop_the_others(tmp_path):
+    done = command(
+        "-m", "init=random,kaiming", "model.activation=tanh,nothing",
+        f"hydra.sweep.dir={tmp_path}", "trainer.max_steps=2", *QUICK,
+    )  # fmt: skip
+    assert done.returncode != 0
+    states = {}
+    for path in tmp_path.glob("*/status.json"):
+        states[path.parent.name] = json.loads(path.read_text())["state"]
+    assert sorted(states.values()) == ["failed", "failed", "finished", "finished"]
+    assert all(("nothing" in name) == (state == "failed") for name, state in states.items())
+    assert all(name.startswith("init=") for name in states)
