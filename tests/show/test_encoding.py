@@ -112,7 +112,7 @@ def test_data_need_not_be_contiguous() -> None:
         (lambda: HistogramEncoder(["a"], []), "1 tags but 0 descriptions"),
         (lambda: ScalarEncoder(["a", "b", "a"], [""] * 3), "tags must differ, and 'a' is"),
         (lambda: HistogramEncoder(["a"], [""], buckets=0), "buckets must be >= 1, not 0"),
-        (lambda: image("a", b"GIF89a"), "the image of tag 'a' is not a PNG"),
+        (lambda: image("a", b"GIF89a" + bytes(30)), "the image of tag 'a' is not a PNG"),
         (
             lambda: HistogramEncoder(["a"], [""]).encode(np.zeros((1, 29, 3), np.float32)),
             r"data must be float32 \(1, 30, 3\), not float32 \(1, 29, 3\)",

@@ -78,6 +78,12 @@ def test_events_wait_until_their_time_is_up(tmp_path: Path) -> None:
     assert steps_in(file.path) == [0, 9, 10, 19]
 
 
+def test_a_run_can_be_found_as_soon_as_it_has_an_event(tmp_path: Path) -> None:
+    with EventFile(tmp_path, flush_seconds=1e9) as file:
+        file.add(0, [scalar("a", 1.0)])
+        assert [event.file_version for event in events_in(file.path)] == ["brain.Event:2"]
+
+
 def test_many_bytes_do_not_wait(tmp_path: Path) -> None:
     with EventFile(tmp_path, flush_seconds=1e9) as file:
         for step in range(5):
