@@ -19,6 +19,7 @@ from layerscope.show.event_file import EventFile
 from layerscope.show.event_reader import CorruptEventFileError, read_run
 from layerscope.show.record import frame
 from layerscope.show.summary_value import scalar, text
+from layerscope.show.wire import field
 
 KEEP_ALL = dict.fromkeys(
     ["scalars", "histograms", "tensors", "images", "audio", "compressedHistograms"], 0
@@ -156,6 +157,42 @@ def test_tensors_as_other_writers_encode_them_are_read(tmp_path: Path) -> None:
     }
     assert run.scalars["float_val"].steps.tolist() == [1, -3]
     assert_same(run.histograms["h"], list(enumerate(data)))
+
+
+def test_a_number_in_an_unpacked_field_is_read(tmp_path: Path) -> None:
+    tensor = b"\x08\x01\x12\x00" + b"\x2d" + np.float32(1.5).tobytes()  # proto2 wrote float_val so
+    metadata = scalar_metadata.create_summary_metadata("", "").SerializeToString()
+    value = field(1, b"a") + field(9, metadata) + field(8, tensor)
+    path = tmp_path / "events.out.tfevents.1"
+    path.write_bytes(b"".join(frame(field(5, field(1, value)))))
+    assert read_run(path).scalars["a"].values.tolist() == [1.5]
+
+
+def test_summaries_of_equal_size_may_hold_other_tags(tmp_path: Path) -> None:
+    with EventFile(tmp_path) as file:
+        for step in range(6):
+            file.add(step, [scalar("a", step), scalar("even" if step % 2 == 0 else "odd!", step)])
+    scalars = read_run(tmp_path).scalars
+    assert {tag: series.steps.tolist() for tag, series in scalars.items()} == {
+        "a": [0, 1, 2, 3, 4, 5],
+        "even": [0, 2, 4],
+        "odd!": [1, 3, 5],
+    }
+
+
+def test_a_tag_twice_in_an_event_keeps_the_order_of_writing(tmp_path: Path) -> None:
+    with EventFile(tmp_path) as file:
+        for step in range(100):
+            file.add(step, [scalar("a", 2 * step), scalar("a", 2 * step + 1)])
+    assert read_run(tmp_path).scalars["a"].values.tolist() == list(range(200))
+
+
+def test_the_first_description_of_a_tag_counts(tmp_path: Path) -> None:
+    with EventFile(tmp_path) as file:
+        file.add(0, [text("notes", "", "")])
+        file.add(1, [text("notes", "a", "the first")])
+        file.add(2, [text("notes", "bc", "the second")])
+    assert read_run(tmp_path).descriptions == {"notes": "the first"}
 
 
 VALUE = st.one_of(
