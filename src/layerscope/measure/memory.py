@@ -68,6 +68,7 @@ store_f32 = _store(types.float32, _FLOAT)
 store_f64 = _store(types.float64, _DOUBLE)
 
 f32_from_bits = _cast(types.int32, types.float32, _FLOAT)
+f64_from_bits = _cast(types.int64, types.float64, _DOUBLE)
 bits_from_f64 = _cast(types.float64, types.int64, _INT64)
 
 

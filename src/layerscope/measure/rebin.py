@@ -13,7 +13,7 @@ from numba import njit
 
 from layerscope.measure.bins import BINS, LOWEST_EXPONENT, MANTISSA_BITS, ZERO
 from layerscope.measure.kernel import magnitude_of
-from layerscope.measure.memory import load_f64, load_i64, store_f64, store_i64
+from layerscope.measure.memory import f64_from_bits, load_f64, load_i64, store_f64, store_i64
 from layerscope.measure.table import (
     ABSOLUTE,
     COUNT,
@@ -39,15 +39,13 @@ MOMENTS = 11
 """Figures per row, in the order of the fields of `Moments`."""
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-_PARTS = (1 << MANTISSA_BITS) - 1
 
 
 @njit(nogil=True, cache=True)
 def _lower_edge(magnitude):  # type: ignore[no-untyped-def]
     """The least absolute value of the bin that is `magnitude` bins from zero."""
-    octave = (magnitude - 1) >> MANTISSA_BITS
-    part = (magnitude - 1) & _PARTS
-    return np.ldexp(1.0 + part / (_PARTS + 1), octave + LOWEST_EXPONENT)
+    biased = magnitude - 1 + ((LOWEST_EXPONENT + 1023) << MANTISSA_BITS)
+    return f64_from_bits(biased << (52 - MANTISSA_BITS))
 
 
 @njit(nogil=True, cache=True)
@@ -118,6 +116,7 @@ def _logarithmic(counts, near, far, zeros, total, out):  # type: ignore[no-untyp
         near, far = 1, 1
     left, right = np.log10(_lower_edge(near)), np.log10(_lower_edge(far + 1))
     width = (right - left) / buckets
+    factor, edge = 10.0**width, _lower_edge(near)
     out[0, 0], out[0, 1], out[0, 2] = left - width, left, zeros
     cursor, below, previous = near, 0, 0
     for k in range(buckets):
@@ -125,7 +124,7 @@ def _logarithmic(counts, near, far, zeros, total, out):  # type: ignore[no-untyp
         if k == buckets - 1:
             reached = total - zeros
         else:
-            edge = 10.0**log_edge
+            edge *= factor
             magnitude = magnitude_of(edge)
             below += _sum(counts, ZERO + cursor, ZERO + magnitude)
             below += _sum(counts, ZERO - magnitude + 1, ZERO - cursor + 1)

