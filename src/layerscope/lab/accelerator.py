@@ -12,8 +12,8 @@ def require_accelerator(accelerator: str) -> None:
     """
     if accelerator not in _CHOICES:
         raise ValueError(f"accelerator must be one of {', '.join(_CHOICES)}, got {accelerator!r}.")
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if accelerator in there and not there[accelerator]():
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(accelerator, True):
         raise ValueError(
             f"accelerator={accelerator} needs a device that torch {torch.__version__} does not "
             "find on this machine: use accelerator=cpu."

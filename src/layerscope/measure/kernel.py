@@ -2,9 +2,8 @@
 
 A tensor is taken in blocks that stay in the L1 cache, each in three passes: bin numbers and
 extremes (vector instructions, int32), sums (vector instructions, float64), and the counts, one
-increment per element into four interleaved rows, which is what the time goes into: one
-read-modify-write a cycle is the limit of the machine. A block with a NaN, an infinity or a
-subnormal float32 goes element by element instead.
+increment per element, which is what the time goes into: one read-modify-write a cycle is the limit
+of the machine. A block with a NaN, an infinity or a subnormal float32 goes element by element.
 
 Nothing is allocated. The caller hands over addresses: see `memory` and `table`.
 """
@@ -18,6 +17,7 @@ from layerscope.measure.bins import BINS, LOWEST_EXPONENT, MAGNITUDES, MANTISSA_
 from layerscope.measure.memory import (
     bits_from_f64,
     f32_from_bits,
+    increment_i64,
     increment_u32,
     load_f32,
     load_f64,
@@ -38,6 +38,7 @@ from layerscope.measure.table import (
     HIGH,
     LANE_BYTES,
     LANES,
+    LANES_PAY_FROM,
     LOW,
     MAXIMUM,
     MINIMUM,
@@ -46,7 +47,9 @@ from layerscope.measure.table import (
     NEGATIVE_INF,
     OUTSIDE,
     POSITIVE_INF,
+    ROW,
     SHIFT,
+    SPARE,
     SQUARES,
     SUM,
     ZEROS,
@@ -133,8 +136,9 @@ def _bins_and_extremes(address, size, low, high, bins):  # type: ignore[no-untyp
         lowest, highest = min(lowest, ordered), max(highest, ordered)
         zeros = _I(zeros + _I(is_zero))
         outside = _I(outside + _I((value < low) | (value > high)))
-        magnitude = _I(0) if is_zero else _I(_I(absolute >> _I(_TOP)) + _I(_NORMAL + 1))
-        store_i32(bins, i, _I(_I(ZERO) + _I(_I(magnitude ^ sign) - sign)))
+        magnitude = _I(_I(absolute >> _I(_TOP)) + _I(_NORMAL + 1))
+        index = _I(_I(ZERO) + _I(_I(magnitude ^ sign) - sign))
+        store_i32(bins, i, _I(BINS + (i & (SPARE - 1))) if is_zero else index)
     return largest, smallest, lowest, highest, zeros, outside
 
 
@@ -151,7 +155,13 @@ def _sums(address, size, shift):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _count(bins, size, lanes):  # type: ignore[no-untyped-def]
+def _count(bins, size, counts):  # type: ignore[no-untyped-def]
+    for i in range(size):
+        increment_i64(counts, load_i32(bins, i))
+
+
+@njit(nogil=True, cache=True)
+def _count_in_lanes(bins, size, lanes):  # type: ignore[no-untyped-def]
     whole = size & ~3
     for i in range(0, whole, 4):
         increment_u32(lanes, load_i32(bins, i))
@@ -171,7 +181,7 @@ def _from_ordered(ordered):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _block(address, size, counts, sums, tallies, lanes, bins):  # type: ignore[no-untyped-def]
-    """Count one block of float32: its counts go into the lanes, the rest into the row."""
+    """Count one block of float32 into its row; its bins into the lanes, unless they are 0."""
     low, high = np.float32(load_f64(sums, LOW)), np.float32(load_f64(sums, HIGH))
     largest, smallest, lowest, highest, zeros, outside = _bins_and_extremes(
         address, size, low, high, bins
@@ -180,7 +190,11 @@ def _block(address, size, counts, sums, tallies, lanes, bins):  # type: ignore[n
         _one_by_one(False, address, size, np.float64(low), np.float64(high), counts, sums, tallies)
         return
     total, squares, absolute = _sums(address, size, load_f64(sums, SHIFT))
-    _count(bins, size, lanes)
+    if lanes:
+        _count_in_lanes(bins, size, lanes)
+    else:
+        _count(bins, size, counts)
+    store_i64(counts, ZERO, load_i64(counts, ZERO) + zeros)
     store_f64(sums, SUM, load_f64(sums, SUM) + total)
     store_f64(sums, SQUARES, load_f64(sums, SQUARES) + squares)
     store_f64(sums, ABSOLUTE, load_f64(sums, ABSOLUTE) + absolute)
@@ -231,7 +245,6 @@ def _fold(lanes, counts, tallies):  # type: ignore[no-untyped-def]
     """Move the lanes' counts into the row: only the bins between its extremes can hold any."""
     near, far = load_i64(tallies, NEAR), load_i64(tallies, FAR)
     _fold_range(lanes, counts, ZERO - far, ZERO - near + 1)
-    _fold_range(lanes, counts, ZERO, ZERO + 1)
     _fold_range(lanes, counts, ZERO + near, ZERO + far + 1)
 
 
@@ -255,7 +268,7 @@ def add_to_row(kind, address, size, row, table):  # type: ignore[no-untyped-def]
         row: of the table.
         table: `Table.address`.
     """
-    counts = load_i64(table, 0) + row * BINS * 8
+    counts = load_i64(table, 0) + row * ROW * 8
     sums = load_i64(table, 1) + row * FIELDS * 8
     tallies = load_i64(table, 2) + row * FIELDS * 8
     lanes = load_i64(table, 3)
@@ -270,6 +283,7 @@ def add_to_row(kind, address, size, row, table):  # type: ignore[no-untyped-def]
         low, high = load_f64(sums, LOW), load_f64(sums, HIGH)
         _one_by_one(True, address, size, low, high, counts, sums, tallies)
         return
+    used = lanes if size >= LANES_PAY_FROM else 0
     # A lane is a uint32: it is emptied before it could overflow.
     for part in range(0, size, 1 << 32):
         for start in range(part, min(size, part + (1 << 32)), BLOCK):
@@ -285,5 +299,6 @@ def add_to_row(kind, address, size, row, table):  # type: ignore[no-untyped-def]
             if fresh:
                 store_f64(sums, SHIFT, _first_finite(False, block, length))
                 fresh = False
-            _block(block, length, counts, sums, tallies, lanes, bins)
-        _fold(lanes, counts, tallies)
+            _block(block, length, counts, sums, tallies, used, bins)
+        if used:
+            _fold(lanes, counts, tallies)

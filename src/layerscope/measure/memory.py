@@ -2,7 +2,8 @@
 
 A kernel that takes addresses as integers is dispatched in a fraction of a microsecond, where every
 array argument would add its own; and an access with no negative index to wrap is one that LLVM
-turns into vector instructions. The caller keeps the memory alive and the indices within it.
+turns into vector instructions. The caller keeps the memory alive and the indices within it; nothing need be
+aligned, which costs nothing where it is.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def _load(numba_type: Any, element: ir.Type) -> Any:
     @intrinsic
     def load(_typing: Any, _address: Any, _index: Any) -> Any:
         def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-            return builder.load(_element(builder, args, element))
+            return builder.load(_element(builder, args, element), align=1)
 
         return numba_type(types.int64, types.int64), codegen
 
@@ -37,7 +38,7 @@ def _store(numba_type: Any, element: ir.Type) -> Any:
     @intrinsic
     def store(_typing: Any, _address: Any, _index: Any, _value: Any) -> Any:
         def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-            builder.store(args[2], _element(builder, args, element))
+            builder.store(args[2], _element(builder, args, element), align=1)
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64, numba_type), codegen
@@ -72,12 +73,12 @@ f64_from_bits = _cast(types.int64, types.float64, _DOUBLE)
 bits_from_f64 = _cast(types.float64, types.int64, _INT64)
 
 
-def _increment() -> Any:
+def _increment(element: ir.Type) -> Any:
     @intrinsic
     def increment(_typing: Any, _address: Any, _index: Any) -> Any:
         def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-            at = _element(builder, (args[0], builder.zext(args[1], _INT64)), _INT32)
-            builder.store(builder.add(builder.load(at), ir.Constant(_INT32, 1)), at)
+            at = _element(builder, (args[0], builder.zext(args[1], _INT64)), element)
+            builder.store(builder.add(builder.load(at), ir.Constant(element, 1)), at)
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int32), codegen
@@ -85,4 +86,6 @@ def _increment() -> Any:
     return increment
 
 
-increment_u32 = _increment()  # the index is an int32 that is not negative
+# The index is an int32 that is not negative.
+increment_u32 = _increment(_INT32)
+increment_i64 = _increment(_INT64)

@@ -26,6 +26,7 @@ from layerscope.measure.table import (
     NEGATIVE_INF,
     OUTSIDE,
     POSITIVE_INF,
+    ROW,
     SHIFT,
     SQUARES,
     SUM,
@@ -189,7 +190,7 @@ def read_rows(table, first, axes, logs, moments, linear, logarithmic, reset):  #
     """
     for i in range(moments.shape[0]):
         row = first + i
-        counts = load_i64(table, 0) + row * BINS * 8
+        counts = load_i64(table, 0) + row * ROW * 8
         sums = load_i64(table, 1) + row * FIELDS * 8
         tallies = load_i64(table, 2) + row * FIELDS * 8
         finite = _moments(sums, tallies, moments[i])

@@ -22,11 +22,22 @@ FIELDS = 8
 BLOCK = 2048
 """Elements that a kernel takes at a time: 8 kB, which all its passes find in the L1 cache."""
 
+SPARE = 8
+"""Places behind a row's bins that zeros go to in turn: a ReLU's zeros, all in one bin, would wait
+for each other's store. How many there are is known anyway; what the places count is not read."""
+
+ROW = BINS + SPARE + -(BINS + SPARE) % 8
+"""int64 counts from one row to the next: whole cache lines."""
+
 LANES = 4
-"""Interleaved count rows: equal neighbours (a ReLU's zeros) don't wait for each other's store."""
+"""Interleaved rows of uint32 counts that a large tensor is counted in, to be folded into its row:
+equal neighbours (saturated outputs) don't wait for each other's store."""
+
+LANES_PAY_FROM = 32_768
+"""Elements from which the lanes save more than their folding costs."""
 
 # One cache line more than the bins: rows a multiple of 4 kB apart would alias in the store buffer.
-LANE_BYTES = (BINS * 4 // 4096 + 1) * 4096 + 192
+LANE_BYTES = (ROW * 4 // 4096 + 1) * 4096 + 192
 
 UNBOUNDED = (-math.inf, math.inf)
 
@@ -38,7 +49,7 @@ class Table:
         rows: how many tensors are measured side by side.
 
     Attributes:
-        counts: int64 [rows, BINS].
+        counts: int64 [rows, ROW], of which the first BINS are the bins.
         sums: float64 [rows, FIELDS].
         tallies: int64 [rows, FIELDS].
         address: of the int64 addresses of counts, sums, tallies and scratch, in this order.
@@ -47,7 +58,7 @@ class Table:
     def __init__(self, rows: int) -> None:
         if rows < 0:
             raise ValueError(f"rows must be at least 0, got {rows}")
-        self.counts: npt.NDArray[np.int64] = np.zeros((rows, BINS), np.int64)
+        self.counts: npt.NDArray[np.int64] = np.zeros((rows, ROW), np.int64)
         self.sums = np.zeros((rows, FIELDS), np.float64)
         self.tallies = np.zeros((rows, FIELDS), np.int64)
         self._scratch = np.zeros(LANES * LANE_BYTES + 4 * BLOCK * 2 + 64, np.uint8)

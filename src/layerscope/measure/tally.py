@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from layerscope.measure.bins import BINS
 from layerscope.measure.histogram import Histogram
 from layerscope.measure.kernel import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, add_to_row
 from layerscope.measure.moments import Moments
@@ -98,7 +99,7 @@ class Tally:
     def histogram(self, row: int) -> Histogram:
         """What a row holds now; it keeps it."""
         moments = self._read(row, 1, reset=False).moments_of(0)
-        counts = self._table.counts[row]
+        counts = self._table.counts[row, :BINS]
         bins = np.flatnonzero(counts)
         return Histogram(bins, counts[bins], moments)
 

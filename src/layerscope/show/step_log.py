@@ -111,15 +111,15 @@ class _Stream:
     def write(self, observation: Observation, scalars: list[bytes], wall_time: float) -> None:
         reading = observation.reading
         finite = _finite(reading.moments)
-        shown = np.flatnonzero(finite)
-        whole = len(shown) == len(finite)
-        linear = self._linear.encode(
-            reading.linear if whole else reading.linear[shown], shown.tolist()
-        )
-        logged = np.flatnonzero(finite[self._gradients])
-        logarithmic = self._logarithmic.encode(
-            reading.logarithmic[self._gradients[logged]], logged.tolist()
-        )
+        if finite.all():  # each measured value: the common case is spared the picking
+            linear = self._linear.encode(reading.linear, range(len(finite)))
+            logarithmic = self._logarithmic.encode(reading.logarithmic[self._gradients])
+        else:
+            shown = np.flatnonzero(finite)
+            linear = self._linear.encode(reading.linear[shown], shown.tolist())
+            logged = np.flatnonzero(finite[self._gradients])
+            rows = self._gradients[logged]
+            logarithmic = self._logarithmic.encode(reading.logarithmic[rows], logged.tolist())
         self._events.add(observation.step, [*linear, *logarithmic, *scalars], wall_time)
 
 
