@@ -2,8 +2,8 @@
 
 A kernel that takes addresses as integers is dispatched in a fraction of a microsecond, where every
 array argument would add its own; and an access with no negative index to wrap is one that LLVM
-turns into vector instructions. The caller keeps the memory alive and the indices within it; nothing need be
-aligned, which costs nothing where it is.
+turns into vector instructions. The caller keeps the memory alive and the indices within it; nothing
+need be aligned, which costs nothing where it is.
 """
 
 from __future__ import annotations
