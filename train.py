@@ -97,8 +97,11 @@ def report(experiment: Experiment, cfg: DictConfig, status: RunStatus) -> None:
         console.print(health_table(experiment.monitor.diagnosis))
     if cfg.names:
         generator = torch.Generator().manual_seed(cfg.seed)
-        names = experiment.model.made_up(cfg.names, generator)
-        console.print(f"made up: {', '.join(names)}", highlight=False, markup=False)
+        try:
+            names = ", ".join(experiment.model.made_up(cfg.names, generator))
+        except ValueError as error:  # a network that has diverged
+            names = f"nothing: {error}"
+        console.print(f"made up: {names}", highlight=False, markup=False)
     console.print(f"look: tensorboard --logdir {cfg.folder}", highlight=False, soft_wrap=True)
 
 
