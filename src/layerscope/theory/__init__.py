@@ -1,0 +1,36 @@
+"""An architecture and an init become a Prediction: mean-field signal propagation, no training.
+
+Pure: NumPy and SciPy, nothing of PyTorch, and nothing of the other rooms. The formulas with their
+sources, and the theory's limits, are in docs/theory.md.
+"""
+
+from layerscope.theory.activations import ACTIVATIONS, Activation, activation_named
+from layerscope.theory.architecture import Inputs, Layer, mlp
+from layerscope.theory.critical import CriticalPoint, NoCriticalPoint, critical
+from layerscope.theory.diagram import PhaseDiagram, phase_diagram
+from layerscope.theory.moments import Moments, moments, saturated_share
+from layerscope.theory.pairs import pair_moments
+from layerscope.theory.phase import Phase, phase_of
+from layerscope.theory.prediction import Prediction, predict
+
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "CriticalPoint",
+    "Inputs",
+    "Layer",
+    "Moments",
+    "NoCriticalPoint",
+    "Phase",
+    "PhaseDiagram",
+    "Prediction",
+    "activation_named",
+    "critical",
+    "mlp",
+    "moments",
+    "pair_moments",
+    "phase_diagram",
+    "phase_of",
+    "predict",
+    "saturated_share",
+]

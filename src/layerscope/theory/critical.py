@@ -1,0 +1,117 @@
+"""The weight variance at which depth neither fades nor amplifies: chi = 1 at the fixed point.
+
+Poole et al. (2016), section 3; Schoenholz et al. (2017), section 3; Hayou et al. (2019), "On the
+impact of the activation function on deep neural networks training", section 3, for smooth and
+scale-free functions; Roberts, Yaida and Hanin (2022), "The principles of deep learning theory",
+section 5.3, for gelu and silu.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, inf
+
+import numpy as np
+
+from layerscope.theory.activations import Activation, Array, activation_named
+from layerscope.theory.architecture import require_variances
+from layerscope.theory.moments import SMALLEST, moments
+from layerscope.theory.root import root
+
+_RANGE = np.geomspace(1e-12, 1e6, 541)  # of fixed points: 30 a decade
+_STABLE = 1e-9  # rounding of a slope of 1
+_ROUNDING = 1e-13
+
+
+class NoCriticalPoint(ValueError):  # noqa: N818 - it is an answer, not a mistake
+    """There is no weight variance that keeps both signal and gradient at this bias variance."""
+
+
+@dataclass(frozen=True, slots=True)
+class CriticalPoint:
+    """A layer that hands on signal and gradient alike.
+
+    Attributes:
+        activation: its name.
+        sigma_w2: fan_in times the variance of a weight.
+        bias_variance: of a bias.
+        variance: q* of the pre-activations; 0 if they fade as a power of depth, inf if any
+            variance is handed on and biases add to it.
+    """
+
+    activation: str
+    sigma_w2: float
+    bias_variance: float
+    variance: float
+
+
+def critical(activation: str, bias_variance: float = 0.0) -> CriticalPoint:
+    """Solve for the weight variance with chi = sigma_w^2 E[phi'(z)^2] = 1 at a stable q*.
+
+    Along the critical line q* itself is the parameter (`critical_line`), and the bias variance
+    grows with it, so that one root is to be found. Known: tanh 1.7610 at 0.05 and 1.0500 at
+    2.01e-5, relu 2 and leaky relu 2 / (1 + a^2) at any.
+
+    Raises:
+        NoCriticalPoint: the bias variance is too small, so that q* would be unstable (gelu, silu),
+            or q* would lie beyond 1e6. The sentence says which bias variance would do.
+        ValueError: an unknown activation, or a bias variance that is negative or not finite.
+    """
+    phi = activation_named(activation)
+    require_variances(bias_variance=bias_variance)
+    if phi.scale_free:
+        fixed = inf if bias_variance > 0 else 1.0
+        return CriticalPoint(activation, _sigma_w2(phi, 1.0), bias_variance, fixed)
+    # A cancellation: what is left of q is known to a rounding of q.
+    below = np.flatnonzero(critical_line(phi, _RANGE)[1] < bias_variance - _ROUNDING * _RANGE)
+    if below.size == len(_RANGE):
+        raise NoCriticalPoint(
+            f"{activation} has no critical weight variance for a bias variance of "
+            f"{bias_variance:g}: its pre-activations would have a variance beyond {_RANGE[-1]:g}."
+        )
+    fixed = 0.0
+    if below.size:
+        fixed = root(
+            lambda q: float(critical_line(phi, q)[1]) - bias_variance,
+            float(_RANGE[below[-1]]),
+            float(_RANGE[below[-1] + 1]),
+        )
+    if _slope(phi, max(fixed, 1e-6)) > 1 + _STABLE:
+        least = ceil(1e4 * _least_bias_variance(phi)) / 1e4  # rounded up, so that it works
+        raise NoCriticalPoint(
+            f"{activation} has no critical weight variance for a bias variance of "
+            f"{bias_variance:g}, where its variance would run away from the fixed point: use a "
+            f"bias variance of at least {least:.4f}."
+        )
+    return CriticalPoint(activation, _sigma_w2(phi, fixed), bias_variance, fixed)
+
+
+def critical_line(activation: Activation, variance: Array | float) -> tuple[Array, Array]:
+    """Return sigma_w^2 and sigma_b^2 at which `variance` is a fixed point with chi = 1.
+
+    sigma_w^2 = 1 / E[phi'^2], and sigma_b^2 = q - sigma_w^2 E[phi^2], which no network has where
+    it is negative.
+    """
+    at = moments(activation, variance)
+    sigma_w2 = 1 / at.slope_second
+    return sigma_w2, variance - sigma_w2 * at.second
+
+
+def _sigma_w2(activation: Activation, variance: float) -> float:
+    return 1 / float(moments(activation, max(variance, SMALLEST)).slope_second)
+
+
+def _slope(activation: Activation, variance: float) -> float:
+    """Return d q' / dq at a fixed point of the critical line; above 1 it repels."""
+    at = moments(activation, variance)
+    return float(at.second_growth / at.slope_second)
+
+
+def _least_bias_variance(activation: Activation) -> float:
+    """The bias variance from which on the fixed point of the critical line attracts."""
+    slopes = moments(activation, _RANGE)
+    last = int(np.flatnonzero(slopes.second_growth > slopes.slope_second)[-1])
+    variance = root(
+        lambda q: _slope(activation, q) - 1, float(_RANGE[last]), float(_RANGE[last + 1])
+    )
+    return float(critical_line(activation, variance)[1])
