@@ -24,9 +24,11 @@ def seeded(seed: int = 0) -> torch.Generator:
     ],
 )
 def test_the_standard_deviation_is_the_formula(scale, mode, std, distribution):
-    weight = variance_scaling(scale, mode, distribution)(FAN_IN, FAN_OUT, seeded())
+    initializer = variance_scaling(scale, mode, distribution)
+    weight = initializer(FAN_IN, FAN_OUT, seeded())
     assert weight.shape == (FAN_IN, FAN_OUT)
     assert weight.dtype == torch.float32
+    assert initializer.variance(FAN_IN, FAN_OUT) == pytest.approx(std**2)
     # 150,000 draws: the estimate's own standard error is 0.2 %.
     assert weight.std().item() == pytest.approx(std, rel=0.01)
     assert weight.mean().item() == pytest.approx(0, abs=0.01 * std)
@@ -47,20 +49,23 @@ def test_uniform_weights_fill_plus_and_minus_sqrt_3_standard_deviations():
 
 @pytest.mark.parametrize(("fan_in", "fan_out"), [(30, 100), (100, 30), (50, 50)])
 def test_orthogonal_columns_or_rows_if_fewer_are_orthonormal(fan_in, fan_out):
-    weight = orthogonal(fan_in, fan_out, seeded()).double()
+    weight = orthogonal()(fan_in, fan_out, seeded()).double()
     assert weight.shape == (fan_in, fan_out)
     product = weight.T @ weight if fan_in >= fan_out else weight @ weight.T
+    # Rows or columns of length 1: their squares add up to the number of them.
+    squares = orthogonal().variance(fan_in, fan_out) * fan_in * fan_out
+    assert squares == pytest.approx(min(fan_in, fan_out))
     torch.testing.assert_close(product, torch.eye(min(fan_in, fan_out)).double(), atol=1e-5, rtol=0)
 
 
 def test_orthogonal_matrices_lean_to_no_sign():
-    corners = torch.stack([orthogonal(3, 3, seeded(seed))[0, 0] for seed in range(300)])
+    corners = torch.stack([orthogonal()(3, 3, seeded(seed))[0, 0] for seed in range(300)])
     # Uniform in [-1, 1] (Archimedes): a mean over 300 has a standard error of 0.033.
     assert abs(corners.mean().item()) < 0.15
     assert corners.std().item() == pytest.approx(sqrt(1 / 3), rel=0.1)
 
 
-@pytest.mark.parametrize("draw", [variance_scaling(1.0, "fan_in", "uniform"), orthogonal])
+@pytest.mark.parametrize("draw", [variance_scaling(1.0, "fan_in", "uniform"), orthogonal()])
 def test_weights_follow_from_the_generator_alone(draw):
     before = torch.get_rng_state()
     assert torch.equal(draw(5, 7, seeded(1)), draw(5, 7, seeded(1)))

@@ -9,6 +9,7 @@ from torch import nn
 
 from layerscope.lab.activations import ACTIVATIONS
 from layerscope.lab.arguments import at_least, one_of
+from layerscope.lab.hidden_sizes import hidden_sizes
 
 
 class MLP(nn.Sequential):
@@ -53,7 +54,7 @@ class MLP(nn.Sequential):
             embedding_dim=embedding_dim,
         )
         one_of(ACTIVATIONS, activation=activation)
-        sizes = [context_length * embedding_dim, *_hidden_sizes(depth, width, widths)]
+        sizes = [context_length * embedding_dim, *hidden_sizes(depth, width, widths)]
         children: OrderedDict[str, nn.Module] = OrderedDict()
         with torch.device("meta"):  # sizes only: PyTorch's own initialisation is not run
             children["embedding"] = nn.Embedding(embedding_rows, embedding_dim)
@@ -67,13 +68,3 @@ class MLP(nn.Sequential):
         self.to_empty(device="cpu")
         for parameter in self.parameters():
             nn.init.constant_(parameter, torch.nan)
-
-
-def _hidden_sizes(depth: int, width: int, widths: Sequence[int] | None) -> list[int]:
-    if widths is None:
-        at_least(1, depth=depth, width=width)
-        return [width] * depth
-    if not widths:
-        raise ValueError("widths must name at least 1 hidden layer, got none.")
-    at_least(1, **{f"widths[{position}]": size for position, size in enumerate(widths)})
-    return list(widths)

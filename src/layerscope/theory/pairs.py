@@ -7,6 +7,7 @@ and about the mean, at the Gaussian's scale: a rule that knows only one of the t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil, log2, sqrt
 
 import numpy as np
@@ -21,6 +22,7 @@ _EQUAL = 1e-14  # 1 - c^2 below this is rounding
 _FAR = 1e6  # beyond this variance phi looks like a step or two straight lines: only scales change
 
 
+@lru_cache(maxsize=4096)  # a deep network asks for its fixed point again and again
 def pair_moments(
     activation: Activation, variance: float, correlation: float
 ) -> tuple[float, float]:

@@ -1,12 +1,19 @@
 """The order in which a network's parameters are drawn, and what each is drawn from."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from layerscope.lab.arguments import finite_and_not_negative, one_of
 from layerscope.lab.init.initializer import Initializer
+from layerscope.theory import Layer
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 EMBEDDING_RULES = ("unit", "scheme")
 
@@ -42,26 +49,63 @@ class InitScheme:
         finite_and_not_negative(gain=self.gain, bias_std=self.bias_std)
         one_of(EMBEDDING_RULES, embedding=self.embedding)
 
-    @torch.no_grad()
-    def __call__(self, model: nn.Module, generator: torch.Generator) -> None:
-        """Set the parameters of `model` in place, from `generator` alone."""
-        for name, module in model.named_modules():
-            match module:
-                case nn.Embedding():
-                    rows, dim = module.weight.shape
-                    module.weight.copy_(self._table(rows, dim, generator))
-                case nn.Linear():
-                    weight = self.weight(module.in_features, module.out_features, generator)
-                    module.weight.copy_(weight.T * self.gain)
-                    bias = torch.randn(module.out_features, generator=generator)
-                    module.bias.copy_(bias * self.bias_std)
-                case _ if list(module.parameters(recurse=False)):
-                    raise ValueError(
-                        f"InitScheme sets Embedding and Linear layers, got a "
-                        f"{type(module).__name__} with parameters at {name!r}."
-                    )
+    def __call__(
+        self, model: nn.Module, generator: torch.Generator, batch: Tensor | None = None
+    ) -> None:
+        """Set the parameters of `model` in place, from `generator` alone.
+
+        `batch`, what the model will be called with first, is for schemes that look at data.
+        """
+        import torch
+        from torch import nn
+
+        with torch.no_grad():
+            for name, module in model.named_modules():
+                match module:
+                    case nn.Embedding():
+                        rows, dim = module.weight.shape
+                        module.weight.copy_(self._table(rows, dim, generator))
+                    case nn.Linear():
+                        weight = self.weight(module.in_features, module.out_features, generator)
+                        module.weight.copy_(weight.T * self.gain)
+                        bias = torch.randn(module.out_features, generator=generator)
+                        module.bias.copy_(bias * self.bias_std)
+                    case _ if list(module.parameters(recurse=False)):
+                        raise ValueError(
+                            f"InitScheme sets Embedding and Linear layers, got a "
+                            f"{type(module).__name__} with parameters at {name!r}."
+                        )
+
+    def layers(
+        self, sizes: Sequence[int], activation: str, second_moment: float
+    ) -> tuple[Layer, ...]:
+        """Return what theory knows of an MLP under this scheme, before anything is drawn.
+
+        Args:
+            sizes: of the input and of each hidden layer, in order.
+            activation: after each hidden layer.
+            second_moment: of the inputs, for schemes that look at data.
+        """
+        return tuple(
+            Layer(
+                fan_in,
+                fan_out,
+                self.gain**2 * self.weight.variance(fan_in, fan_out),
+                self.bias_std**2,
+                activation,
+            )
+            for fan_in, fan_out in pairwise(sizes)
+        )
+
+    def embedding_second_moment(self, rows: int, dim: int) -> float:
+        """Return the mean square of an entry of the embedding's table."""
+        if self.embedding == "unit":
+            return 1.0
+        return self.gain**2 * self.weight.variance(rows, dim)
 
     def _table(self, rows: int, dim: int, generator: torch.Generator) -> Tensor:
+        import torch
+
         if self.embedding == "unit":
             return torch.randn(rows, dim, generator=generator)
         return self.weight(rows, dim, generator) * self.gain
