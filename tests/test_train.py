@@ -216,14 +216,6 @@ def test_an_interrupted_run_says_so_and_keeps_what_was_measured(tmp_path, number
     assert diagnosis(tmp_path)["steps"][0]["step"] == 0
 
 
-def test_the_command_line_trains_and_reports(tmp_path):
-    done = command("init=kaiming", f"hydra.run.dir={tmp_path}", "trainer.max_steps=2", *QUICK)
-    assert done.returncode == 0, done.stderr
-    assert "tensorboard --logdir" in done.stdout
-    assert done.stderr == ""
-    assert (tmp_path / ".hydra" / "config.yaml").exists()
-
-
 def test_an_unknown_choice_is_refused_without_a_traceback(tmp_path):
     done = command("init=nothing", f"hydra.run.dir={tmp_path}")
     assert done.returncode != 0

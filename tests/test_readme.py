@@ -1,0 +1,64 @@
+"""Every command of the README does what it says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+INDENTED = [line[4:] for line in README.splitlines() if line.startswith("    ")]
+TRAININGS = [line for line in INDENTED if line.startswith("python train.py")]
+TARGETS = sorted(set(re.findall(r"\bmake ([a-z]+)", README)))
+
+
+def make(*arguments):
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("line", TRAININGS)
+def test_a_training_of_the_readme_runs(tmp_path, line):
+    where = "sweep" if " -m " in line else "run"
+    done = subprocess.run(
+        [
+            sys.executable, *line.split()[1:], f"hydra.{where}.dir={tmp_path}",
+            "trainer.max_steps=1", "trainer.enable_progress_bar=false", "names=2",
+        ],
+        cwd=ROOT, capture_output=True, text=True, timeout=170, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    jobs = 9 if where == "sweep" else 1
+    assert len(list(tmp_path.rglob("diagnosis.json"))) == jobs
+    for heading in ("logs: ", "Health of every layer", "made up: ", "look: tensorboard --logdir"):
+        assert done.stdout.count(heading) == jobs
+
+
+def test_the_readme_names_the_five_daily_commands():
+    assert len(TRAININGS) == 4
+    assert "board" in TARGETS
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_make_target_of_the_readme_exists(target):
+    assert make("-n", target).returncode == 0
+
+
+def test_make_help_lists_the_targets():
+    listed = re.findall(r"^  make ([a-z]+) ", make("help").stdout, re.MULTILINE)
+    assert {"train", "test", "check", "board", "sweep", "bench", "data", "clean"} <= set(listed)
+
+
+def test_the_callback_of_the_readme_is_there():
+    namespace = {}
+    exec("from layerscope import LayerMonitor\nLayerMonitor()", namespace)
+    assert "from layerscope import LayerMonitor" in INDENTED
+
+
+def test_what_the_readme_points_to_is_there():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
