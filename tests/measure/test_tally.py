@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ from cases import FINITE
 
 from layerscope.measure import Tally
 from layerscope.measure.bins import bin_of
+from layerscope.measure.parallel import PART
 
 cases = pytest.mark.parametrize("name", FINITE)
 
@@ -170,3 +172,25 @@ def test_bad_arguments_are_refused_in_one_sentence():
         Tally(-1)
     with pytest.raises(ValueError, match="axes must have one entry per row, 2, got 1"):
         Tally(2, axes=[None])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64])
+def test_several_threads_count_as_one(dtype):
+    x = torch.cat([FINITE["normal"] + 3, FINITE["relu of a normal"], FINITE["subnormals"]])
+    x[::1001], x[5::1007] = math.nan, math.inf
+    x = x.to(dtype)
+    assert x.numel() >= 4 * PART
+    threads = torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 4, 4):  # the second time, the threads' tables must be empty again
+            torch.set_num_threads(count)
+            found.append(measured(x, intervals=[(-1.0, 1.0)]).histogram(0))
+    finally:
+        torch.set_num_threads(threads)
+    one, *several = found
+    for histogram in several:
+        assert histogram.bins.tolist() == one.bins.tolist()
+        assert histogram.counts.tolist() == one.counts.tolist()
+        a, b = dataclasses.asdict(histogram.moments), dataclasses.asdict(one.moments)
+        assert a == pytest.approx(b, rel=1e-9)

@@ -175,6 +175,14 @@ def _reset(counts, sums, tallies):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def empty_row(table, row):  # type: ignore[no-untyped-def]
+    """Leave a row of a table, `Table.address`, as it was made; its interval stays."""
+    counts = load_i64(table, 0) + row * ROW * 8
+    sums = load_i64(table, 1) + row * FIELDS * 8
+    _reset(counts, sums, load_i64(table, 2) + row * FIELDS * 8)
+
+
+@njit(nogil=True, cache=True)
 def read_rows(table, first, axes, logs, moments, linear, logarithmic, reset):  # type: ignore[no-untyped-def]
     """Read rows of a table into figures and buckets, and empty them.
 

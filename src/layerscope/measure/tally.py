@@ -13,6 +13,7 @@ from layerscope.measure.bins import BINS
 from layerscope.measure.histogram import Histogram
 from layerscope.measure.kernel import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, add_to_row
 from layerscope.measure.moments import Moments
+from layerscope.measure.parallel import PART, add_in_parts
 from layerscope.measure.rebin import BUCKETS, MOMENTS, read_rows
 from layerscope.measure.table import HIGH, LOW, Table
 
@@ -93,7 +94,11 @@ class Tally:
             tensor = tensor.detach().cpu()  # device to host: waits for the device
         if not tensor.is_contiguous():
             tensor = tensor.detach().contiguous()
-        add_to_row(kind, tensor.data_ptr(), tensor.numel(), row, self._address)
+        size = tensor.numel()
+        if size >= 2 * PART and (threads := torch.get_num_threads()) > 1:
+            add_in_parts(kind, tensor.data_ptr(), size, row, self._table, threads)
+        else:
+            add_to_row(kind, tensor.data_ptr(), size, row, self._address)
         return True
 
     def histogram(self, row: int) -> Histogram:
