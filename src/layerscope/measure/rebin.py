@@ -13,6 +13,7 @@ from numba import njit
 
 from layerscope.measure.bins import BINS, LOWEST_EXPONENT, MANTISSA_BITS, ZERO
 from layerscope.measure.kernel import magnitude_of
+from layerscope.measure.log_axis import LOG2_PARTS, LOG10_2
 from layerscope.measure.memory import f64_from_bits, load_f64, load_i64, store_f64, store_i64
 from layerscope.measure.table import (
     ABSOLUTE,
@@ -39,6 +40,7 @@ BUCKETS = 30
 MOMENTS = 11
 """Figures per row, in the order of the fields of `Moments`."""
 
+_PARTS = (1 << MANTISSA_BITS) - 1
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -110,33 +112,55 @@ def _linear(counts, near, far, minimum, maximum, left, right, total, out):  # ty
 
 
 @njit(nogil=True, cache=True)
+def _octaves_below(magnitude):  # type: ignore[no-untyped-def]
+    """As in `log_axis`."""
+    return ((magnitude - 1) >> MANTISSA_BITS) + LOG2_PARTS[(magnitude - 1) & _PARTS]
+
+
+@njit(nogil=True, cache=True)
+def _part_of(fraction):  # type: ignore[no-untyped-def]
+    """Which of its octave's bins holds what lies a fraction of the octave, in log2, above it."""
+    low, high = 0, _PARTS + 1
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if LOG2_PARTS[middle] <= fraction:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@njit(nogil=True, cache=True)
 def _logarithmic(counts, near, far, zeros, total, out):  # type: ignore[no-untyped-def]
     """Fill out with buckets of log10 of the absolute value; the first holds the zeros."""
     buckets = out.shape[0] - 1
     if far == 0:  # nothing but zeros
         near, far = 1, 1
-    left, right = np.log10(_lower_edge(near)), np.log10(_lower_edge(far + 1))
-    width = (right - left) / buckets
-    factor, edge = 10.0**width, _lower_edge(near)
-    out[0, 0], out[0, 1], out[0, 2] = left - width, left, zeros
+    start = _octaves_below(near)
+    width = (_octaves_below(far + 1) - start) / buckets
+    previous_edge = (start + LOWEST_EXPONENT) * LOG10_2
+    out[0, 0] = (start - width + LOWEST_EXPONENT) * LOG10_2
+    out[0, 1], out[0, 2] = previous_edge, zeros
     cursor, below, previous = near, 0, 0
     for k in range(buckets):
-        log_edge = left + (k + 1) * width
+        edge = start + (k + 1) * width
         if k == buckets - 1:
             reached = total - zeros
         else:
-            edge *= factor
-            magnitude = magnitude_of(edge)
+            octave = np.int64(np.floor(edge))
+            fraction = edge - octave
+            part = _part_of(fraction)
+            magnitude = (octave << MANTISSA_BITS) + part + 1
             below += _sum(counts, ZERO + cursor, ZERO + magnitude)
             below += _sum(counts, ZERO - magnitude + 1, ZERO - cursor + 1)
             cursor = magnitude
-            low, high = _lower_edge(magnitude), _lower_edge(magnitude + 1)
             inside = load_i64(counts, ZERO + magnitude) + load_i64(counts, ZERO - magnitude)
-            share = min(max((edge - low) / (high - low), 0.0), 1.0)
+            share = (fraction - LOG2_PARTS[part]) / (LOG2_PARTS[part + 1] - LOG2_PARTS[part])
             reached = below + np.int64(np.rint(share * inside))
-        out[k + 1, 0], out[k + 1, 1] = log_edge - width, log_edge
+        log_edge = (edge + LOWEST_EXPONENT) * LOG10_2
+        out[k + 1, 0], out[k + 1, 1] = previous_edge, log_edge
         out[k + 1, 2] = reached - previous
-        previous = reached
+        previous, previous_edge = reached, log_edge
 
 
 @njit(nogil=True, cache=True)

@@ -1,0 +1,48 @@
+"""Which table a device has."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Iterable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from layerscope.measure.reference import ReferenceTable
+from layerscope.measure.rows import Rows
+
+
+class DeviceTable(Protocol):
+    """Rows on a device; its methods only enqueue."""
+
+    counts: Tensor
+
+    def add(self, row: int, tensor: Tensor) -> None:
+        """Measure a floating-point tensor on the device into a row."""
+
+    def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
+        """Measure many, each into a row of its own."""
+
+    def report(self, rows: int, reset: bool, out: Tensor) -> None:
+        """Write what the first rows hold into out[:rows], float64 [rows, report.COLUMNS]."""
+
+
+def table_on(device: torch.device, rows: Rows) -> DeviceTable:
+    """The fastest table that a device has: Triton's on CUDA, else plain torch's."""
+    if device.type != "cuda" or importlib.util.find_spec("triton") is None:
+        return ReferenceTable(rows, device)
+    try:
+        from layerscope.measure.triton_table import TritonTable  # a second to import
+
+        table = TritonTable(rows, device)
+        table.compile()
+    except Exception as error:  # no C compiler, an old GPU: slower figures are better than none
+        warnings.warn(
+            f"Triton cannot compile for {torch.cuda.get_device_name(device)} "
+            f"({type(error).__name__}: {error}); measuring with plain torch, which is slower",
+            stacklevel=2,
+        )
+        return ReferenceTable(rows, device)
+    return table

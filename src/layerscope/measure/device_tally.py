@@ -1,0 +1,125 @@
+"""A tally on the device where the tensors lie: nothing waits, and only reports cross the bus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from layerscope.measure.device_table import table_on
+from layerscope.measure.histogram import Histogram
+from layerscope.measure.pinned_ring import PinnedRing
+from layerscope.measure.reading import Figures, Reading
+from layerscope.measure.report import COLUMNS, figures_of
+from layerscope.measure.rows import Rows
+from layerscope.measure.tally import Tally
+
+_KINDS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+
+
+class DeviceTally:
+    """What `Tally` is, for tensors on one CUDA device or another accelerator.
+
+    Everything runs on the device's current stream, which is where a network's tensors are made. On
+    CUDA nothing waits: `read` returns at once, and its figures are there when they are looked at,
+    or waited for. On another accelerator `read` waits. A tensor of another device is copied over.
+
+    Args:
+        device: where the rows are.
+        rows: how many tensors are measured side by side.
+        intervals: see `Tally`.
+        axes: see `Tally`.
+        logarithmic: see `Tally`.
+
+    Raises:
+        ValueError: rows is negative, or another argument has another length.
+    """
+
+    def __init__(
+        self,
+        device: torch.device,
+        rows: int,
+        intervals: Sequence[tuple[float, float]] | None = None,
+        axes: Sequence[tuple[float, float] | None] | None = None,
+        logarithmic: Sequence[bool] | None = None,
+    ) -> None:
+        self._device = torch.empty(0, device=device).device  # with its number, as tensors have it
+        self._table = table_on(self._device, Rows(rows, intervals, axes, logarithmic))
+        # The reports, and in a row of its own what is carried along: one copy takes both.
+        self._parcel = torch.zeros((rows + 1, COLUMNS), dtype=torch.float64, device=device)
+        self._carries = False
+        self._ring = PinnedRing(self._parcel) if device.type == "cuda" else None
+
+    def add(self, row: int, tensor: Tensor) -> bool:
+        """Measure a tensor where it lies, into a row; see `Tally.add`."""
+        if tensor.dtype not in _KINDS:
+            return False
+        self._table.add(row, self._here(tensor))
+        return True
+
+    def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
+        """Measure many floating-point tensors, each into a row of its own, in few launches."""
+        self._table.add_all((row, self._here(tensor)) for row, tensor in tensors)
+
+    def carry(self, scalar: Tensor) -> None:
+        """Add a scalar, such as the loss, to what the next reading brings along."""
+        self._parcel[-1, 0].add_(self._here(scalar))
+        self._carries = True
+
+    def histogram(self, row: int) -> Histogram:
+        """What a row holds now; it keeps it. Waits for the device."""
+        self._table.report(row + 1, reset=False, out=self._parcel)
+        report = self._parcel[row : row + 1].cpu().numpy()  # device to host
+        counts = self._table.counts[row].cpu().numpy()  # device to host
+        bins = np.flatnonzero(counts)
+        return Histogram(bins, counts[bins], figures_of(report).moments_of(0))
+
+    def read(self, rows: int) -> Reading:
+        """What the first rows hold, as figures and buckets; leaves them empty."""
+        self._table.report(rows, reset=True, out=self._parcel)
+
+        def decode(parcel: Tensor) -> Figures:
+            return figures_of(parcel[:rows].numpy(), float(parcel[-1, 0]))
+
+        if self._ring is None:
+            reading: Reading = decode(self._parcel.cpu())  # device to host: waits
+        else:
+            with torch.cuda.device(self._device):
+                reading = self._ring.send(self._parcel, decode)
+        if self._carries:
+            self._parcel[-1].zero_()
+            self._carries = False
+        return reading
+
+    def _here(self, tensor: Tensor) -> Tensor:
+        tensor = tensor.detach()
+        if tensor.device == self._device:
+            return tensor
+        return tensor.to(self._device, non_blocking=True)  # from another device, or the host
+
+
+def tally_for(
+    device: torch.device,
+    rows: int,
+    intervals: Sequence[tuple[float, float]] | None = None,
+    axes: Sequence[tuple[float, float] | None] | None = None,
+    logarithmic: Sequence[bool] | None = None,
+) -> Tally | DeviceTally:
+    """The tally for a device; the arguments are those of `Tally`.
+
+    A device that knows no float64 (MPS, some XPUs) has the CPU's: the promised exactness needs it.
+    There each tensor is copied to the host, which waits for the device.
+    """
+    if device.type == "cpu" or not _knows_float64(device):
+        return Tally(rows, intervals, axes, logarithmic)
+    return DeviceTally(device, rows, intervals, axes, logarithmic)
+
+
+def _knows_float64(device: torch.device) -> bool:
+    try:
+        torch.ones(2, dtype=torch.float64, device=device).sum()
+    except (TypeError, RuntimeError, NotImplementedError):
+        return False
+    return True

@@ -1,0 +1,57 @@
+"""From the device to the host without waiting: page-locked buffers that are used in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from layerscope.measure.reading import Figures, PendingReading
+
+
+class PinnedRing:
+    """Sends arrays of one shape from a CUDA device to the host, some of them under way at a time.
+
+    A buffer is free again once its reading has been resolved. When its turn comes before that, the
+    reading is resolved then: by now its copy is `slots` steps old, and nobody waits for it.
+
+    Args:
+        like: what is sent: its shape and dtype.
+        slots: how many may be under way.
+
+    Raises:
+        ValueError: slots is below 1.
+    """
+
+    def __init__(self, like: Tensor, slots: int = 16) -> None:
+        if slots < 1:
+            raise ValueError(f"slots must be at least 1, got {slots}")
+        buffers = torch.empty((slots, *like.shape), dtype=like.dtype, pin_memory=True)
+        self._buffers = list(buffers)
+        self._copied = [torch.cuda.Event() for _ in range(slots)]  # type: ignore[no-untyped-call]
+        self._readings: list[PendingReading | None] = [None] * slots
+        self._next = 0
+
+    def send(self, source: Tensor, decode: Callable[[Tensor], Figures]) -> PendingReading:
+        """Enqueue a copy on the current stream.
+
+        Args:
+            source: on the device; it may be overwritten by what is enqueued after this.
+            decode: makes the figures of the arrived buffer, and keeps no reference to it.
+        """
+        slot = self._next
+        self._next = (slot + 1) % len(self._buffers)
+        before, buffer, copied = self._readings[slot], self._buffers[slot], self._copied[slot]
+        if before is not None:
+            before.resolve()
+        buffer.copy_(source, non_blocking=True)  # device to host
+        copied.record()
+
+        def arrive() -> Figures:
+            copied.synchronize()
+            return decode(buffer)
+
+        reading = PendingReading(arrive)
+        self._readings[slot] = reading
+        return reading
