@@ -1,8 +1,7 @@
 """The nonlinearities as functions of a float: what the integrals of the theory are taken over.
 
-Names and parameters are those of `layerscope.lab.activations` (PyTorch's defaults), and `erf`,
-whose integrals have closed forms. Each function keeps its relative precision near zero and raises
-no warning at any finite argument.
+Names and parameters are those of `layerscope.lab.activations`, PyTorch's defaults. Each function
+keeps its relative precision near zero and raises no warning at any finite argument.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from math import atanh, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, erfinv, expit, ndtr
+from scipy.special import expit, ndtr
 
 Array = NDArray[np.float64]
 
@@ -84,9 +83,7 @@ def _silu_slope(z: Array) -> Array:
     return share * (1 + z * rest)
 
 
-# SciPy's functions carry no types.
-_sigmoid: Callable[[Array], Array] = expit
-_erf: Callable[[Array], Array] = erf
+_sigmoid: Callable[[Array], Array] = expit  # SciPy carries no types
 
 ACTIVATIONS: dict[str, Activation] = {
     activation.name: activation
@@ -100,8 +97,5 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation("sigmoid", _sigmoid, lambda z: expit(z) * expit(-z), lambda t: 2 * atanh(t)),
         Activation("elu", _elu, lambda z: np.exp(np.minimum(z, 0))),
         Activation("identity", lambda z: z, _step(1.0), scale_free=True),
-        Activation(
-            "erf", _erf, lambda z: 2 / sqrt(pi) * np.exp(-(z**2)), lambda t: float(erfinv(t))
-        ),
     )
 }

@@ -24,7 +24,15 @@ _ROUNDING = 1e-13
 
 
 class NoCriticalPoint(ValueError):  # noqa: N818 - it is an answer, not a mistake
-    """There is no weight variance that keeps both signal and gradient at this bias variance."""
+    """There is no weight variance that keeps both signal and gradient at this bias variance.
+
+    Attributes:
+        bias_variance: the nearest one that has such a weight variance.
+    """
+
+    def __init__(self, sentence: str, bias_variance: float) -> None:
+        super().__init__(sentence)
+        self.bias_variance = bias_variance
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,8 @@ def critical(activation: str, bias_variance: float = 0.0) -> CriticalPoint:
     if below.size == len(_RANGE):
         raise NoCriticalPoint(
             f"{activation} has no critical weight variance for a bias variance of "
-            f"{bias_variance:g}: its pre-activations would have a variance beyond {_RANGE[-1]:g}."
+            f"{bias_variance:g}: its pre-activations would have a variance beyond {_RANGE[-1]:g}.",
+            float(critical_line(phi, _RANGE[-1])[1]),
         )
     fixed = 0.0
     if below.size:
@@ -81,7 +90,8 @@ def critical(activation: str, bias_variance: float = 0.0) -> CriticalPoint:
         raise NoCriticalPoint(
             f"{activation} has no critical weight variance for a bias variance of "
             f"{bias_variance:g}, where its variance would run away from the fixed point: use a "
-            f"bias variance of at least {least:.4f}."
+            f"bias variance of at least {least:.4f}.",
+            least,
         )
     return CriticalPoint(activation, _sigma_w2(phi, fixed), bias_variance, fixed)
 

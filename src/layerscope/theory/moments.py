@@ -85,7 +85,7 @@ def saturated_share(activation: Activation, variance: Array | float, threshold: 
     P(|z| > a) = erfc(a / sqrt(2 q)) for the a with phi(a) there; NaN if phi has not two ends.
     Raises ValueError unless the threshold is above 0 and below 1.
     """
-    if not 0 < threshold < 1:
+    if not isinstance(threshold, int | float) or not 0 < threshold < 1:
         raise ValueError(f"saturation_threshold must be above 0 and below 1, got {threshold!r}.")
     q = np.maximum(np.asarray(variance, dtype=np.float64), SMALLEST)
     if activation.saturates_beyond is None:

@@ -1,0 +1,31 @@
+"""The command line: `python -m layerscope predict init=kaiming model.depth=50`."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the subcommand that the arguments name; its exit code."""
+    parser = ArgumentParser(prog="python -m layerscope", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    predict = commands.add_parser(
+        "predict", help="what theory expects of every layer of a network before its first step"
+    )
+    predict.add_argument(
+        "overrides", nargs="*", help="settings as for train.py: init=kaiming model.depth=50"
+    )
+    predict.add_argument(
+        "--conf", type=Path, help="folder with train.yaml; conf in this folder or the repository"
+    )
+    options = parser.parse_args(arguments)
+    # Only the one that was asked for: others may import PyTorch.
+    return int(import_module(f"layerscope.commands.{options.command}").run(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

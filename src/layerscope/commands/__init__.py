@@ -1,0 +1,1 @@
+"""The subcommands of `python -m layerscope`, a module each; `run(options)` is the exit code."""

@@ -1,0 +1,131 @@
+"""`python -m layerscope predict`: theory's table for the network that train.py would build.
+
+The overrides are those of train.py: `init=kaiming model.depth=50 model.activation=tanh`. Without
+PyTorch, which takes longer to import than this takes to answer: the config's init scheme is made
+and asked for its variances, the network is not.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from math import ceil, sqrt
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console
+
+from layerscope.lab.arguments import at_least
+from layerscope.lab.hidden_sizes import hidden_sizes
+from layerscope.lab.sentence import BAD_SETTING, sentence
+from layerscope.show.prediction_table import prediction_table, verdict_sentences
+from layerscope.theory import Inputs, NoCriticalPoint, Prediction, critical, mlp, predict
+
+_BAD_SETTING = 2
+_REPOSITORY = Path(__file__).parents[3]
+_MLP = "layerscope.lab.mlp.MLP"
+_BIAS_STD = 0.004483  # conf/init/critical.yaml's
+_SMALL_CHANGE = 2.0  # of the gradient from end to end, which no optimizer minds
+_LARGE_SPREAD = 0.5  # of ln(gradient): a third of the draws is off by more than a factor of 1.6
+
+
+def run(options: Namespace) -> int:
+    """Print the table, the verdict and theory's choice; 2 if a setting cannot be used."""
+    try:
+        prediction = predicted(options.overrides, options.conf)
+    except (*BAD_SETTING, TypeError) as error:  # a word where a number belongs
+        print(f"error: {sentence(error)}", file=sys.stderr)
+        return _BAD_SETTING
+    console = Console()
+    console.print(prediction_table(prediction))
+    for line in (*verdict_sentences(prediction), choice(prediction)):
+        console.print(line, highlight=False)
+    return 0
+
+
+def predicted(overrides: list[str], conf: Path | None = None) -> Prediction:
+    """Compose the config as train.py does, and predict its network.
+
+    Args:
+        overrides: as on train.py's command line.
+        conf: the folder with train.yaml; by default `conf` in the current folder or, if the
+            package runs from its repository, there.
+
+    Raises an error of `BAD_SETTING` if a setting cannot be used, and ValueError where there is no
+    such folder or the model is not an MLP.
+    """
+    with initialize_config_dir(str(_conf(conf)), version_base="1.3"):
+        cfg = compose("train", overrides)
+    if cfg.model.get("_target_") != _MLP:
+        raise ValueError(f"model must be {_MLP} for a prediction, got {cfg.model.get('_target_')}.")
+    scheme = instantiate(cfg.init, _convert_="all")
+    rows, context_length = _data_sizes(cfg, scheme)
+    model = cfg.model
+    at_least(1, context_length=context_length, embedding_dim=model.embedding_dim)
+    sizes = [
+        context_length * model.embedding_dim,
+        *hidden_sizes(model.depth, model.width, model.widths and list(model.widths)),
+    ]
+    inputs = Inputs(second_moment=scheme.embedding_second_moment(rows, model.embedding_dim))
+    threshold = 0.97 if cfg.monitor is None else cfg.monitor.saturation_threshold
+    layers = scheme.layers(sizes, model.activation, inputs.second_moment)
+    return predict(layers, inputs, threshold)
+
+
+def choice(prediction: Prediction) -> str:
+    """The init that theory would choose, with what it would change."""
+    change, depth = prediction.activation_grad[0], len(prediction.layers)
+    spread = prediction.grad_spread[0]
+    if prediction.phase.verdict == "critical":
+        sentence = "Theory would choose no other weight variance."
+        if spread > _LARGE_SPREAD:
+            sentence += (
+                f" For a width this small it is deep, {spread:.2f} in ln(gradient) from draw to "
+                "draw: wider layers, or orthogonal weights, bring that down."
+            )
+        return sentence
+    if depth <= prediction.phase.survives and 1 / _SMALL_CHANGE < change < _SMALL_CHANGE:
+        return "Theory would keep this init: the network is too shallow for it to matter."
+    first = prediction.layers[0]
+    init, options, bias_std = "critical", "", _BIAS_STD
+    try:
+        point = critical(first.activation, bias_std**2)
+    except NoCriticalPoint as error:
+        bias_std = ceil(1e3 * sqrt(error.bias_variance)) / 1e3
+        options = f" init.bias_std={bias_std:g}"
+        point = critical(first.activation, bias_std**2)
+    sizes = [first.fan_in, *(layer.fan_out for layer in prediction.layers)]
+    layers = mlp(sizes, point.activation, point.sigma_w2, point.bias_variance)
+    then = predict(layers, prediction.inputs)
+    if then.grad_spread[0] > _LARGE_SPREAD:
+        init, options = "orthogonal", f" init.bias_std={bias_std:g}"
+    return (
+        f"Theory would choose init={init}{options}: weights of variance {point.sigma_w2:.4g} / "
+        f"fan_in, and the first layer's gradient {then.activation_grad[0]:.2g} times the last's."
+    )
+
+
+def _conf(given: Path | None) -> Path:
+    places = [given] if given else [Path.cwd() / "conf", _REPOSITORY / "conf"]
+    for place in places:
+        if (place / "train.yaml").is_file():
+            return place.resolve()
+    raise ValueError(
+        f"there is no train.yaml in {' or '.join(str(place) for place in places)}: run this in the "
+        "repository's folder, or name its config folder with --conf."
+    )
+
+
+def _data_sizes(cfg: DictConfig, scheme: Any) -> tuple[int, int]:
+    """Rows of the embedding and characters of a context.
+
+    Where the config says what is needed, the data are not read: their modules import Lightning.
+    """
+    if scheme.embedding == "unit" and "context_length" in cfg.data:
+        return 1, cfg.data.context_length  # a unit embedding has no fan-in
+    data = instantiate(cfg.data, _convert_="all")
+    data.setup()
+    return data.embedding_rows, data.context_length
