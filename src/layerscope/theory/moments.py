@@ -32,6 +32,8 @@ class Moments:
         second_growth: d E[phi^2] / dq = E[z phi phi'] / q. This form, by the chain rule on
             z = sqrt(q) u, needs no phi'', which a kink makes a delta function.
         variance_growth: d E[(phi - mean)^2] / dq, likewise.
+        slope_growth: d E[phi'^2] / dq = E[phi'^2 (z^2 / q - 1)] / (2 q), by parts.
+        value_slope: E[phi^2 phi'^2].
     """
 
     mean: Array
@@ -43,6 +45,8 @@ class Moments:
     slope_fourth: Array
     second_growth: Array
     variance_growth: Array
+    slope_growth: Array
+    value_slope: Array
 
 
 def moments(activation: Activation, variance: Array | float) -> Moments:
@@ -76,6 +80,8 @@ def moments(activation: Activation, variance: Array | float) -> Moments:
         slope_fourth=expectation(slope**4),
         second_growth=expectation(z * value * slope) / q,
         variance_growth=expectation(z * centred * slope) / q,
+        slope_growth=expectation(slope**2 * (z**2 / q[..., None] - 1)) / (2 * q),
+        value_slope=output(expectation((value * slope) ** 2)),
     )
 
 

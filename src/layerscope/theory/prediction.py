@@ -20,7 +20,7 @@ from layerscope.theory.backward import gradient_logs, weight_gradient
 from layerscope.theory.moments import Moments, moments, saturated_share
 from layerscope.theory.pairs import pair_moments
 from layerscope.theory.phase import Phase, phase_of
-from layerscope.theory.spread import gradient_spread, std_spread
+from layerscope.theory.spread import spreads
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ def predict(
     back = np.array([layer.fan_out * layer.weight_variance for layer in chain])
     chi = back * of.slope_second
     gradients = gradient_logs(chi), gradient_logs(back * pairs)
+    std_spread, grad_spread = spreads(chain, variances, of)
     return Prediction(
         layers=chain,
         inputs=inputs,
@@ -128,8 +129,8 @@ def predict(
         weight_grad=weight_gradient(
             inputs, (seconds, crosses), gradients, (of.slope_second, pairs)
         ),
-        std_spread=std_spread(chain, variances, of),
-        grad_spread=gradient_spread(chain, of),
+        std_spread=std_spread,
+        grad_spread=grad_spread,
         phase=phase_of(activations[-1], chain[-1].sigma_w2, chain[-1].bias_variance, variances[-1]),
     )
 

@@ -6,7 +6,9 @@ the effect of initialization and architecture", theorem 5, for the outputs; Hani
 neural net architectures give rise to exploding and vanishing gradients?", theorem 1, for the
 gradients: both depend on the sum of 1 / width over the layers. For relu of width n the variance
 of ln |h|^2 and of ln |gradient|^2 grows by 5 / n a layer, as in Hanin and Nica (2018), "Products
-of many large random matrices and gradients in deep neural networks", theorem 1.
+of many large random matrices and gradients in deep neural networks", theorem 1. For other
+functions: Roberts, Yaida and Hanin (2022), "The principles of deep learning theory", section 4.3,
+equation 4.61, for the outputs, and the same first-order reckoning for the gradients.
 """
 
 from __future__ import annotations
@@ -20,46 +22,48 @@ from layerscope.theory.architecture import Layer
 from layerscope.theory.moments import Moments
 
 
-def std_spread(layers: Sequence[Layer], variance: Array, of: Moments) -> Array:
-    """Return the standard deviation of ln(std) of each layer's outputs, [depth].
+def spreads(layers: Sequence[Layer], variance: Array, of: Moments) -> tuple[Array, Array]:
+    """Return the standard deviations of ln(std) and of ln(gradient / the last's), each [depth].
 
-    With v the squared relative error of the variance q, a layer makes of it
-    v' = (sigma_w^2 E[phi^2] / q')^2 ((q G / E[phi^2])^2 v + (E[phi^4] / E[phi^2]^2 - 1) / width),
-    where G = d E[phi^2] / dq. The first layer's q is exact: its inputs are given.
+    All errors below are relative. With v_l the squared error of q_l, and e the error of a mean
+    over a layer's units:
+
+    v_{l+1} = s_l^2 (g_l^2 v_l + e(phi^2)^2), s = sigma_w^2 E[phi^2] / q_{l+1} the share of q that
+    is not the bias's, g = d ln E[phi^2] / d ln q. The first q is exact: its inputs are given.
+
+    ln |gradient|^2 gains in each layer the 2 / fan_in of its Gaussian entries and the
+    3 e(phi'^2)^2 of which units pass it on. An error of q moves every phi' behind it:
+    m_l = d ln E[phi'^2] / d ln q + s_l g_l m_{l+1} in all.
+
+    Args:
+        layers: of the network.
+        variance: q_l, [depth].
+        of: expectations at q_l, each [depth].
     """
     with np.errstate(divide="ignore", invalid="ignore"):  # nothing, or overflow: NaN
-        passed_on = (variance * of.second_growth / of.second) ** 2
-        sampled = of.fourth / of.second**2 - 1
-        passed_on_to_std = (variance * of.variance_growth / of.variance) ** 2
-        sampled_in_std = of.central_fourth / of.variance**2 - 1
-        errors = np.zeros(len(layers))
-        for after in range(1, len(layers)):
-            before = after - 1
-            share = layers[after].sigma_w2 * of.second[before] / variance[after]
-            width = layers[before].fan_out
-            errors[after] = share**2 * (
-                passed_on[before] * errors[before] + sampled[before] / width
-            )
         widths = np.array([layer.fan_out for layer in layers])
-        result: Array = np.sqrt(passed_on_to_std * errors + sampled_in_std / widths) / 2
-    return result
+        fan_ins = np.array([layer.fan_in for layer in layers])
+        growth = variance * of.second_growth / of.second
+        sampled = (of.fourth / of.second**2 - 1) / widths
+        sigma_w2 = np.array([layer.sigma_w2 for layer in layers])
+        share = np.append(sigma_w2[1:] * of.second[:-1] / variance[1:], 0.0)
 
+        errors = np.zeros(len(layers))
+        for layer in range(len(layers) - 1):
+            fed = growth[layer] ** 2 * errors[layer] + sampled[layer]
+            errors[layer + 1] = share[layer] ** 2 * fed
+        std_growth = variance * of.variance_growth / of.variance
+        std_sampled = (of.central_fourth / of.variance**2 - 1) / widths
+        std: Array = np.sqrt(std_growth**2 * errors + std_sampled) / 2
 
-def gradient_spread(layers: Sequence[Layer], of: Moments) -> Array:
-    """Return the standard deviation of ln(RMS of the activation gradient / the last layer's).
-
-    Through one layer |gradient|^2 gains a relative variance of 2 / fan_in, the entries being
-    Gaussian, and of 3 (E[phi'^4] / E[phi'^2]^2 - 1) / fan_out, which units pass it on. What the
-    errors of q do to phi' is left out.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        chosen = 3 * (of.slope_fourth / of.slope_second**2 - 1)
-    steps = np.array(
-        [
-            2 / layer.fan_in + each / layer.fan_out
-            for layer, each in zip(layers, chosen, strict=True)
-        ]
-    )
-    behind = np.concatenate([[0.0], np.cumsum(steps[:0:-1])])[::-1]
-    result: Array = np.sqrt(behind) / 2
-    return result
+        moved = variance * of.slope_growth / of.slope_second
+        for layer in range(len(layers) - 2, -1, -1):
+            moved[layer] += share[layer] * growth[layer] * moved[layer + 1]
+        onward = share * np.append(moved[1:], 0.0)  # what a layer's own e(phi^2) does behind it
+        together = (of.value_slope / (of.second * of.slope_second) - 1) / widths
+        chosen = (of.slope_fourth / of.slope_second**2 - 1) / widths
+        gains = 2 / fan_ins + 3 * chosen + 2 * onward * together + onward**2 * sampled
+        behind = np.append(np.cumsum(gains[:0:-1])[::-1], 0.0)
+        from_before = np.append(errors[1:] * moved[1:] ** 2, 0.0)
+        gradient: Array = np.sqrt(np.maximum(behind + from_before, 0)) / 2
+    return std, gradient
