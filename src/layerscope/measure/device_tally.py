@@ -60,8 +60,10 @@ class DeviceTally:
         return True
 
     def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
-        """Measure many floating-point tensors, each into a row of its own, in few launches."""
-        self._table.add_all((row, self._here(tensor)) for row, tensor in tensors)
+        """Measure many tensors in few launches, as `add` would one by one."""
+        self._table.add_all(
+            (r, self._here(tensor)) for r, tensor in tensors if tensor.dtype in _KINDS
+        )
 
     def carry(self, scalar: Tensor) -> None:
         """Add a scalar, such as the loss, to what the next reading brings along."""

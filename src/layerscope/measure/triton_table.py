@@ -99,14 +99,16 @@ class TritonTable:
             )
 
     def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
-        """Measure many tensors, each into a row of its own: one launch for each kind of them."""
+        """Measure many tensors: one launch for each kind of them that has rows of its own."""
         groups: dict[tuple[torch.dtype, bool], list[tuple[int, Tensor]]] = {}
+        taken = set()
         for row, tensor in tensors:
-            if not tensor.is_contiguous():
+            if row in taken or not tensor.is_contiguous():  # two in one launch would collide
                 self.add(row, tensor)
             elif tensor.numel():
                 aligned = tensor.data_ptr() % _ALIGNMENT == 0 == tensor.numel() % _ALIGNMENT
                 groups.setdefault((tensor.dtype, aligned), []).append((row, tensor))
+                taken.add(row)
         for kind, group in groups.items():
             self._add_group(*kind, group)
 

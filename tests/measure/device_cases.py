@@ -1,0 +1,65 @@
+"""What every table on a device must measure as the CPU's does, and how it is told."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from cases import FINITE
+
+from layerscope.measure import Moments, Tally
+from layerscope.measure.report import COLUMNS, figures_of
+from layerscope.measure.rows import Rows
+
+_WITH_GAPS = [math.nan, math.inf, -0.0, math.inf, -math.inf, 1.0, -2.0, 0.0, 1e-30, 0.97, 0.98]
+_LARGEST = [3.4028235e38, -3.4028235e38, 1e-45, -1e-45]
+
+CASES = {
+    **FINITE,
+    **{f"not all finite, {d}": torch.tensor(_WITH_GAPS, dtype=getattr(torch, d))
+       for d in ("float32", "float64", "bfloat16", "float16")},
+    "nothing finite": torch.tensor([math.nan, math.inf] * 500),
+    "nothing finite at first": torch.cat([torch.full((5000,), math.nan), torch.ones(7)]),
+    "one nan among many": FINITE["normal"].clone().index_fill(0, torch.tensor([12345]), math.nan),
+    "the ends of float32": torch.tensor(_LARGEST),
+    "beyond both ends of float32": torch.tensor([1e60, -1e60, 1e-60, -1e-60], dtype=torch.float64),
+    "float64 of some magnitude": torch.tensor([1e150, -1e-300, 5e-324, 0.1], dtype=torch.float64),
+    "empty": torch.empty(0, 5),
+}  # fmt: skip
+
+OPTIONS = {"intervals": [(-0.97, 0.97)], "axes": [(-1.0, 1.0)], "logarithmic": [True]}
+
+
+def assert_as_the_cpu(make_table, *tensors, **options):
+    """A table measures tensors into one row as `Tally` does: counts and buckets to the element."""
+    tally, table = Tally(1, **options), make_table(Rows(1, **options))
+    for tensor in tensors:
+        tally.add(0, tensor)
+        table.add(0, tensor)
+    histogram, expected = tally.histogram(0), tally.read(1)
+    counts = table.counts[0].cpu().numpy()
+    assert np.flatnonzero(counts).tolist() == histogram.bins.tolist()
+    assert counts[histogram.bins].tolist() == histogram.counts.tolist()
+    figures = read(table)
+    scale = float(np.nanmax(np.abs(expected.moments[0, 9:]), initial=0.0))
+    for column, field in enumerate(dataclasses.fields(Moments)):
+        got, wanted = figures.moments[0, column], expected.moments[0, column]
+        if field.name == "squared_deviations":  # of rounding errors, around a constant
+            near = {"rel": 1e-9, "abs": 1e-20 * scale**2}
+            assert got == pytest.approx(wanted, **near), field.name
+        elif field.name in ("mean", "absolute_sum"):
+            assert got == pytest.approx(wanted, rel=1e-9, abs=1e-14 * scale), field.name
+        else:
+            assert got == wanted or (math.isnan(got) and math.isnan(wanted)), field.name
+    assert np.array_equal(figures.linear, expected.linear)
+    if options.get("logarithmic"):
+        assert np.array_equal(figures.logarithmic, expected.logarithmic)
+    assert not table.counts.any()  # reading has emptied the row
+
+
+def read(table, reset=True):
+    rows = len(table.counts)
+    report = torch.full((rows, COLUMNS), math.nan, dtype=torch.float64, device=table.counts.device)
+    table.report(rows, reset, report)
+    return figures_of(report.cpu().numpy())

@@ -1,0 +1,105 @@
+"""The CUDA kernels on CPU tensors: run by test_triton_kernel.py, with TRITON_INTERPRET=1."""
+
+import pytest
+import torch
+from device_cases import CASES, OPTIONS, assert_as_the_cpu, read
+
+from layerscope.measure.rows import Rows
+from layerscope.measure.triton_kernel import BLOCK
+from layerscope.measure.triton_table import TritonTable
+
+SMALL = 2 * BLOCK + 5  # the interpreter takes a millisecond for each step of a block
+
+
+def on_cpu(rows):
+    return TritonTable(rows, torch.device("cpu"))
+
+
+def small(tensor):
+    return tensor if tensor.numel() <= SMALL else tensor.flatten()[:SMALL]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_triton_measures_as_the_cpu_kernel_does(name):
+    assert_as_the_cpu(on_cpu, small(CASES[name]), **OPTIONS)
+
+
+def test_it_does_so_over_the_measured_range():
+    assert_as_the_cpu(on_cpu, small(CASES["normal"]))
+
+
+def test_not_contiguous_tensors_are_measured():
+    assert_as_the_cpu(on_cpu, CASES["not contiguous"][:9, ::3].T, **OPTIONS)
+
+
+def test_an_outlier_in_a_later_block_is_counted():
+    assert_as_the_cpu(on_cpu, torch.cat([torch.zeros(3 * BLOCK), torch.tensor([1e6])]), **OPTIONS)
+
+
+def test_more_blocks_than_programs_are_shared(monkeypatch):
+    monkeypatch.setattr("layerscope.measure.triton_table.PROGRAMS", 4)
+    assert_as_the_cpu(on_cpu, CASES["saturated tanh"][: 10 * BLOCK], **OPTIONS)
+
+
+def test_a_row_adds_up_until_it_is_read_and_takes_its_shift_anew():
+    parts = [small(CASES[name]) for name in ("mean of 1e4, std of 1", "bfloat16")]
+    assert_as_the_cpu(on_cpu, *parts, **OPTIONS)
+    table = on_cpu(Rows(1))
+    for value in (1e8, 0.5):
+        table.add(0, torch.full((10,), value))
+        assert read(table).moments[0, [6, 7]].tolist() == [value, 0]
+
+
+LISTED = [
+    (3, CASES["normal"][:1008]),
+    (0, CASES["constant"]),  # of 1,000: not a multiple of 16
+    (5, CASES["bfloat16"][:1008]),
+    (1, CASES["not contiguous"][:8, ::3]),
+    (2, CASES["one element"]),
+    (4, CASES["empty"]),
+    (6, CASES["float64"][:1008]),
+]
+
+
+def test_a_list_of_tensors_is_measured_as_one_by_one():
+    one_by_one, together = on_cpu(Rows(7)), on_cpu(Rows(7))
+    for row, tensor in LISTED:
+        one_by_one.add(row, tensor)
+    expected, counts = read(one_by_one, reset=False), one_by_one.counts
+    for _ in range(2):  # the second time with the addresses that it has sent before
+        together.add_all(LISTED)
+        assert torch.equal(together.counts, counts)
+        figures = read(together)
+        assert (figures.moments == expected.moments)[:, :9].all()
+        assert (figures.linear == expected.linear).all()
+
+
+def test_a_list_takes_one_launch_for_each_kind(monkeypatch):
+    launched = []
+    monkeypatch.setattr(TritonTable, "_add_group", lambda self, *group: launched.append(group[:2]))
+    on_cpu(Rows(7)).add_all(LISTED)
+    kinds = [(torch.float32, True), (torch.float32, False), (torch.bfloat16, True)]
+    assert sorted(launched, key=str) == sorted([*kinds, (torch.float64, True)], key=str)
+
+
+def test_two_tensors_of_a_list_for_one_row_both_count():
+    table, tensor = on_cpu(Rows(1)), torch.ones(1008)
+    table.add_all([(0, tensor), (0, 3 * tensor)])
+    moments = read(table).moments_of(0)
+    assert (moments.count, moments.mean, moments.squared_deviations) == (2016, 2, 2016)
+
+
+def test_the_same_tensors_give_the_same_figures_bit_for_bit():
+    table, tensor = on_cpu(Rows(1)), small(CASES["normal"])
+    readings = []
+    for _ in range(2):
+        table.add(0, tensor)
+        readings.append(read(table).moments)
+    assert (readings[0] == readings[1]).all()
+
+
+def test_reading_empties_the_row():
+    table = on_cpu(Rows(1))
+    table.add(0, small(CASES["not all finite, float32"]))
+    assert read(table).moments[0, 0] == 11
+    assert read(table).moments[0, :9].tolist() == [0] * 9
