@@ -35,21 +35,26 @@ def compiled(kernel, arguments, constants, warps, fused):
     return compile_kernel(source, target=target, options=options).asm["ptx"]
 
 
-for kind in ("fp32", "bf16", "fp16", "fp64"):
-    one = {"x": f"*{kind}", "size": "i32", "row": "i32", "fresh": "i32", **TABLE}
-    ptx = compiled(triton_kernel.add_tensor, one, SIZES, triton_kernel.WARPS, fused=True)
-    # Subnormal values have bins of their own: nothing may be flushed to zero.
-    assert ".ftz" not in ptx
-    print(kind)
+def main():
+    for kind in ("fp32", "bf16", "fp16", "fp64"):
+        one = {"x": f"*{kind}", "size": "i32", "row": "i32", "fresh": "i32", **TABLE}
+        ptx = compiled(triton_kernel.add_tensor, one, SIZES, triton_kernel.WARPS, fused=True)
+        # Subnormal values have bins of their own: nothing may be flushed to zero.
+        assert ".ftz" not in ptx
+        print(kind)
 
-listed = {"KIND": tl.float32, "ALIGNED": True, "JOBS": 32, **SIZES}
-arguments = {"jobs": "*i64", "tensors": "i32", **TABLE}
-compiled(triton_kernel.add_tensors, arguments, listed, triton_kernel.WARPS, fused=True)
-print("list")
+    listed = {"KIND": tl.float32, "ALIGNED": True, "JOBS": 32, **SIZES}
+    arguments = {"jobs": "*i64", "tensors": "i32", **TABLE}
+    compiled(triton_kernel.add_tensors, arguments, listed, triton_kernel.WARPS, fused=True)
+    print("list")
 
-rows = {"counts": "*i64", "partials": "*fp64", "shifts": "*fp64", "axes": "*fp64"}
-rows |= {"logarithmic": "*i8", "parts": "*fp64", "report": "*fp64"}
-constants = {"RESET": True, "PROGRAMS": PROGRAMS}
-ptx = compiled(triton_report.report_rows, rows, constants, triton_report.WARPS, fused=False)
-assert "fma.rn.f64" not in ptx  # the CPU rounds a product before it adds
-print("report")
+    rows = {"counts": "*i64", "partials": "*fp64", "shifts": "*fp64", "axes": "*fp64"}
+    rows |= {"logarithmic": "*i8", "parts": "*fp64", "report": "*fp64"}
+    constants = {"RESET": True, "PROGRAMS": PROGRAMS}
+    ptx = compiled(triton_report.report_rows, rows, constants, triton_report.WARPS, fused=False)
+    assert "fma.rn.f64" not in ptx  # the CPU rounds a product before it adds
+    print("report")
+
+
+if __name__ == "__main__":
+    main()

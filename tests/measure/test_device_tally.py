@@ -1,0 +1,124 @@
+import math
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from cases import FINITE
+
+from layerscope.measure import Tally
+from layerscope.measure.device_table import table_on
+from layerscope.measure.device_tally import DeviceTally, tally_for
+from layerscope.measure.reading import Figures, PendingReading
+from layerscope.measure.reference import ReferenceTable
+from layerscope.measure.rows import Rows
+
+CPU = torch.device("cpu")
+OPTIONS = {"intervals": [(-0.97, 0.97), (0.0, 1.0)], "logarithmic": [False, True]}
+
+
+def measured(tally):
+    assert tally.add(0, FINITE["saturated tanh"])
+    assert tally.add(1, FINITE["gradients over 20 decades"])
+    return tally
+
+
+def test_a_device_s_tally_reads_as_the_cpu_s():
+    reading = measured(DeviceTally(CPU, 2, **OPTIONS)).read(2)
+    expected = measured(Tally(2, **OPTIONS)).read(2)
+    assert np.allclose(reading.moments, expected.moments, rtol=1e-9)
+    assert (reading.linear == expected.linear).all()
+    assert (reading.logarithmic[1] == expected.logarithmic[1]).all()
+    assert reading.moments_of(1).count == FINITE["gradients over 20 decades"].numel()
+
+
+def test_a_reading_empties_its_rows_and_no_others():
+    tally = measured(DeviceTally(CPU, 2))
+    assert tally.read(1).moments[:, 0].tolist() == [200_000]
+    assert tally.read(2).moments[:, 0].tolist() == [0, 200_000]
+
+
+def test_a_histogram_is_that_of_the_cpu_and_keeps_the_row():
+    tally = measured(DeviceTally(CPU, 2))
+    expected = measured(Tally(2)).histogram(1)
+    for _ in range(2):
+        histogram = tally.histogram(1)
+        assert histogram.bins.tolist() == expected.bins.tolist()
+        assert histogram.counts.tolist() == expected.counts.tolist()
+    assert histogram.moments.maximum == expected.moments.maximum
+
+
+def test_a_list_is_measured_as_one_by_one():
+    tally = DeviceTally(CPU, 2)
+    tally.add_all([(1, torch.ones(3)), (0, torch.ones(5, dtype=torch.int64))])
+    assert tally.read(2).moments[:, 0].tolist() == [0, 3]
+
+
+def test_scalars_are_carried_along_once():
+    tally = DeviceTally(CPU, 1)
+    for loss in (1.5, 2.5):
+        tally.carry(torch.tensor(loss, requires_grad=True))
+    assert tally.read(1).carried == 4
+    assert tally.read(1).carried == 0
+    tally.carry(torch.tensor(math.nan))
+    assert math.isnan(tally.read(1).carried)
+    assert tally.read(1).carried == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])
+def test_what_is_not_of_floating_point_is_passed_over(dtype):
+    tally = DeviceTally(CPU, 1)
+    assert not tally.add(0, torch.ones(3, dtype=dtype))
+    assert tally.histogram(0).moments.count == 0
+
+
+def test_measuring_needs_no_gradient_and_changes_nothing():
+    x = torch.randn(10, requires_grad=True)
+    version = x._version
+    tally = DeviceTally(CPU, 1)
+    tally.add(0, x)
+    tally.add_all([(0, x)])
+    assert x._version == version
+    assert tally.read(1).moments[0, 0] == 20
+
+
+def test_devices_have_the_tally_that_suits_them():
+    assert isinstance(tally_for(CPU, 1), Tally)
+    assert isinstance(table_on(CPU, Rows(1)), ReferenceTable)
+
+
+def test_a_device_that_knows_no_float64_has_the_cpu_s_tally(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+
+    monkeypatch.setattr(torch, "ones", refuse)
+    assert isinstance(tally_for(torch.device("mps"), 1), Tally)
+
+
+def figures():
+    return Figures(np.ones((1, 11)), np.ones((1, 30, 3), np.float32), np.ones((1, 30, 3)), 2.0)
+
+
+def test_a_pending_reading_waits_once_and_only_when_looked_at():
+    waited = []
+    reading = PendingReading(lambda: waited.append(1) or figures())
+    assert waited == []
+    assert reading.carried == 2
+    assert reading.moments.shape == (1, 11)
+    assert reading.linear is reading.linear
+    assert reading.logarithmic.shape == (1, 30, 3)
+    assert reading.moments_of(0).count == 1
+    assert waited == [1]
+
+
+def test_a_resolved_reading_can_be_pickled():
+    reading = PendingReading(lambda: figures())
+    reading.resolve()
+    assert pickle.loads(pickle.dumps(reading)).carried == 2
+
+
+def test_bad_arguments_are_refused_in_one_sentence():
+    with pytest.raises(ValueError, match="rows must be at least 0, got -1"):
+        DeviceTally(CPU, -1)
+    with pytest.raises(ValueError, match="axes must have one entry per row, 2, got 1"):
+        DeviceTally(CPU, 2, axes=[None])
