@@ -1,8 +1,8 @@
 """Draw the README's picture out of the event files of two runs.
 
-    python train.py experiment=five_layers init=random hydra.run.dir=logs/readme/random
-    python train.py experiment=five_layers init=xavier hydra.run.dir=logs/readme/xavier
-    python scripts/draw_readme.py logs/readme/random logs/readme/xavier docs/healthy_and_sick.png
+python train.py experiment=five_layers init=random hydra.run.dir=logs/readme/random
+python train.py experiment=five_layers init=xavier hydra.run.dir=logs/readme/xavier
+python scripts/draw_readme.py logs/readme/random logs/readme/xavier docs/healthy_and_sick.png
 """
 
 import sys
@@ -30,7 +30,9 @@ def histogram(axes: Axes, run: RunEvents, tag: str, colour: str) -> None:
 def main(sick: Path, healthy: Path, picture: Path) -> None:
     """Two rows of histograms, sick and healthy, and the gradients of both over the layers."""
     runs = [read_run(sick), read_run(healthy)]
-    tags = sorted(tag for tag in runs[0].histograms if tag.startswith("activation/") and "tanh" in tag)
+    tags = sorted(
+        tag for tag in runs[0].histograms if tag.startswith("activation/") and "tanh" in tag
+    )
     figure = plt.figure(figsize=(11, 4.6), layout="constrained")
     grid = figure.add_gridspec(2, len(tags) + 2)
     for row, (run, colour) in enumerate(zip(runs, COLOURS, strict=True)):
@@ -48,7 +50,10 @@ def main(sick: Path, healthy: Path, picture: Path) -> None:
                 axes.set_xlabel("activation")
     axes = figure.add_subplot(grid[:, len(tags) :])
     for run, colour, name, mark in zip(runs, COLOURS, ("random", "xavier"), "os", strict=True):
-        rms = [run.scalars[tag.replace("activation/", "activation_grad_rms/")].values[0] for tag in tags]
+        rms = [
+            run.scalars[tag.replace("activation/", "activation_grad_rms/")].values[0]
+            for tag in tags
+        ]
         axes.plot(np.arange(1, len(tags) + 1), rms, f"{mark}-", color=colour, label=f"init={name}")
     axes.set_yscale("log")
     axes.set_xticks(range(1, len(tags) + 1))
