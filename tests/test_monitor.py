@@ -3,6 +3,7 @@ import math
 from pathlib import Path
 
 import lightning.pytorch as pl
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -12,7 +13,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from layerscope import EventLogger, LayerMonitor
-from layerscope.record import QUANTITIES
+from layerscope.record import QUANTITIES, is_keyframe
 
 SIZE_GUIDANCE = {"tensors": 0, "scalars": 0}
 
@@ -152,6 +153,58 @@ def test_every_n_steps_thins_all_but_the_keyframes(tmp_path):
     ]
 
 
+def test_a_schedule_is_any_function_of_the_step(tmp_path):
+    fit(tmp_path, LayerMonitor(schedule=lambda step: step in (5, 13)))
+    assert steps(accumulated(tmp_path), "activation/01_tanh") == [
+        *[0, 1, 2, 3, 4, 5, 6, 8, 11, 13, 16]
+    ]
+
+
+def test_a_run_too_long_for_its_budget_is_thinned_and_says_so(tmp_path, caplog):
+    monitor = LayerMonitor(max_megabytes=1, every_n_steps=2)
+    fit(tmp_path, monitor, max_epochs=150)
+    events = accumulated(tmp_path)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("events.*")) < 1.1e6
+    kept = steps(events, "activation/01_tanh")
+    gaps = np.diff([step for step in kept if step % 2 == 0 and not is_keyframe(step)])
+    assert kept[0] == 0
+    assert 50 < len(kept) < 300
+    assert gaps[:10].mean() < 4 < gaps[-10:].mean()
+    (message,) = (r.message for r in caplog.records if "LayerMonitor" in r.message)
+    assert "max_megabytes=1" in message
+    description = events.SummaryMetadata("activation/01_tanh").summary_description
+    assert "From step" in description
+    assert "max_megabytes=1" in description
+
+
+def test_a_run_within_its_budget_says_nothing(tmp_path, caplog):
+    fit(tmp_path, LayerMonitor())
+    assert not any("LayerMonitor" in record.message for record in caplog.records)
+    description = accumulated(tmp_path).SummaryMetadata("activation/01_tanh").summary_description
+    assert "max_megabytes" not in description
+
+
+def test_an_output_that_is_no_tensor_of_floats_is_listed(tmp_path):
+    class Argmax(nn.Linear):
+        def forward(self, x):
+            return super().forward(x).argmax(-1)
+
+    module = Module()
+    module.side = Argmax(8, 3)
+    forward = module.net.forward
+
+    def forward_both(x):
+        module.side(module.net[:4](x).detach())
+        return forward(x)
+
+    module.net.forward = forward_both
+    monitor = LayerMonitor()
+    fit(tmp_path, monitor, module=module)
+    (missing,) = monitor.diagnosis["not_measured"]
+    assert missing["layer"].endswith("side")
+    assert missing["reason"] == "its output is torch.int64, not a tensor of floats"
+
+
 def test_quantities_choose_what_is_recorded_at_every_step(tmp_path):
     fit(tmp_path, LayerMonitor(quantities=["activation", "weight"]))
     events = accumulated(tmp_path)
@@ -273,6 +326,7 @@ def test_a_loss_that_is_not_finite_leaves_valid_json(tmp_path):
     [
         ({"every_n_steps": 0}, "^every_n_steps must be at least 1, got 0"),
         ({"scalars_every_n_steps": -1}, "^scalars_every_n_steps must be at least 1, got -1"),
+        ({"max_megabytes": 0.5}, r"max_megabytes must be at least 1, got 0\.5"),
         ({"quantities": ["loss"]}, "quantities must be among .*, got 'loss'"),
         ({"saturation_threshold": 2}, "saturation_threshold must be above 0 and below 1, got 2"),
         ({"flush_seconds": -1}, "flush_seconds must be"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,17 +11,14 @@ from torch.optim import Optimizer
 
 from layerscope.diagnose import Thresholds
 from layerscope.logger import EventLogger
-from layerscope.record import (
-    Layer,
-    Observation,
-    Recorder,
-    choose_layers,
-    every_n_steps,
-    is_keyframe,
-)
+from layerscope.record import Layer, Observation, Recorder, choose_layers, is_keyframe
+from layerscope.record import every_n_steps as every
+from layerscope.record.schedule import KEYFRAMES, Schedule, thinned_to
 from layerscope.show.diagnosis_file import diagnosis_of, write_diagnosis
 from layerscope.show.event_file import EventFile
-from layerscope.show.step_log import StepLog
+from layerscope.show.step_log import StepLog, bytes_per_step
+
+_log = logging.getLogger(__name__)
 
 
 class LayerMonitor(pl.Callback):
@@ -46,7 +44,12 @@ class LayerMonitor(pl.Callback):
             weight. Weights are recorded at the keyframes in any case.
         biases: also record biases and their gradients.
         every_n_steps: measure every n-th step; the keyframes are measured in any case.
+        schedule: instead of every_n_steps, any function step -> bool, such as
+            `record.log_spaced(8)`.
         scalars_every_n_steps: how often the scalars are written too.
+        max_megabytes: what the event files may grow to, in 10**6 bytes; at least 1. If the run's
+            steps would pass it, later steps are thinned first, and a warning and the descriptions
+            in TensorBoard say so.
         saturation_threshold: a tanh output beyond it, in absolute value, is saturated; for other
             bounded functions the same share of the way to the ends.
         thresholds: what the verdicts are judged by.
@@ -66,15 +69,26 @@ class LayerMonitor(pl.Callback):
         quantities: Sequence[str] = ("activation", "activation_grad", "weight_grad"),
         biases: bool = False,
         every_n_steps: int = 1,
+        schedule: Schedule | None = None,
         scalars_every_n_steps: int = 10,
         saturation_threshold: float = 0.97,
         thresholds: Thresholds | None = None,
+        max_megabytes: float = 500.0,
         flush_seconds: float = 10.0,
     ) -> None:
         self._log_dir = log_dir
         self._pattern = layers
-        self._due = _schedule("every_n_steps", every_n_steps)
-        self._scalars_due = _schedule("scalars_every_n_steps", scalars_every_n_steps)
+        if scalars_every_n_steps < 1:
+            raise ValueError(
+                f"scalars_every_n_steps must be at least 1, got {scalars_every_n_steps}"
+            )
+        if not max_megabytes >= 1:
+            raise ValueError(f"max_megabytes must be at least 1, got {max_megabytes}")
+        self._wanted = schedule or every(every_n_steps)
+        self._every_n_steps = every_n_steps if schedule is None else 1
+        self._due = self._wanted
+        self._scalars_due = every(scalars_every_n_steps)
+        self._most_bytes = max_megabytes * 1e6
         self._weights_always = "weight" in quantities
         self._recorder_options: dict[str, Any] = {
             "quantities": (*quantities, "weight"),
@@ -117,6 +131,7 @@ class LayerMonitor(pl.Callback):
         else:
             events = EventFile(self._directory, flush_seconds=self._flush_seconds)
             self._own_events = events
+        note = self._keep_to_budget(trainer.estimated_stepping_batches)
         self._log = StepLog(
             events,
             self._directory,
@@ -127,9 +142,27 @@ class LayerMonitor(pl.Callback):
                 if layer.nonlinearity is not None and layer.nonlinearity.bounds is not None
             ),
             self._scalars_due,
+            note,
             self._flush_seconds,
         )
         self._recorder.attach()
+
+    def _keep_to_budget(self, steps: float) -> str:
+        """Thin the schedule if the event files would outgrow max_megabytes; what was done."""
+        assert self._recorder is not None
+        most = int(self._most_bytes / bytes_per_step(self._recorder.channels))
+        interval = self._every_n_steps
+        first, thinned = thinned_to(max(most - KEYFRAMES, 1), steps / interval)
+        self._due = self._wanted
+        if first * interval >= steps:
+            return ""
+        self._due = lambda step: self._wanted(step) and thinned(step // interval)
+        note = (
+            f"From step {first * interval} on steps are left out, ever more of them, to keep to "
+            f"max_megabytes={self._most_bytes / 1e6:g}."
+        )
+        _log.warning("LayerMonitor: %s", note)
+        return note
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -137,7 +170,7 @@ class LayerMonitor(pl.Callback):
         """Count in this batch, if its step is due."""
         if self._recorder is not None:
             step = trainer.global_step
-            self._recorder.counting = self._due(step) or is_keyframe(step)
+            self._recorder.counting = is_keyframe(step) or self._due(step)
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
@@ -205,12 +238,7 @@ class LayerMonitor(pl.Callback):
             self._own_events = None
         if self._first is not None and self._last is not None:
             observations = [self._first, recorder.with_weights_now(self._last)]
-            self.diagnosis = diagnosis_of(observations, self._layers, self._thresholds)
+            self.diagnosis = diagnosis_of(
+                observations, self._layers, self._thresholds, recorder.not_measured
+            )
             write_diagnosis(self._directory, self.diagnosis)
-
-
-def _schedule(name: str, n: int) -> Any:
-    try:
-        return every_n_steps(n)
-    except ValueError as error:
-        raise ValueError(str(error).replace("every_n_steps", name, 1)) from None

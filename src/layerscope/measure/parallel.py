@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from threading import Lock
 
@@ -20,7 +20,7 @@ _in_use = Lock()  # the workers' tables serve one tensor at a time
 
 
 @lru_cache(maxsize=1)
-def _workers(_process: int) -> tuple[Callable[..., object], list[Table]]:
+def _workers(_process: int) -> tuple[Callable[..., Future[None]], list[Table]]:
     """Threads and a table for each of them; a forked process has threads of its own."""
     threads = max((os.cpu_count() or 1) - 1, 1)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="layerscope")

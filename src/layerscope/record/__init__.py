@@ -4,7 +4,7 @@ from layerscope.record.layers import Layer, choose_layers
 from layerscope.record.observation import Channel, Observation
 from layerscope.record.plan import QUANTITIES
 from layerscope.record.recorder import Recorder
-from layerscope.record.schedule import every_n_steps, is_keyframe
+from layerscope.record.schedule import every_n_steps, is_keyframe, log_spaced
 
 __all__ = [
     "QUANTITIES",
@@ -15,4 +15,5 @@ __all__ = [
     "choose_layers",
     "every_n_steps",
     "is_keyframe",
+    "log_spaced",
 ]

@@ -26,7 +26,8 @@ class Plan:
     Attributes:
         channels: what each row holds.
         without_weights: how many rows come before the weights.
-        outputs: (module, row of its activation, row of the activation gradient); -1 is no row.
+        outputs: (layer's name, module, row of its activation, row of the activation gradient); -1
+            is no row.
         gradients: (parameter, row of its gradient).
         weights: (parameter, row of its values).
         tally: the rows.
@@ -34,7 +35,7 @@ class Plan:
 
     channels: tuple[Channel, ...] = ()
     without_weights: int = 0
-    outputs: list[tuple[nn.Module, int, int]] = field(default_factory=list)
+    outputs: list[tuple[str, nn.Module, int, int]] = field(default_factory=list)
     gradients: list[tuple[nn.Parameter, int]] = field(default_factory=list)
     weights: list[tuple[nn.Parameter, int]] = field(default_factory=list)
     tally: Tally = field(default_factory=lambda: Tally(0))
@@ -66,7 +67,7 @@ def plan(
         for layer in layers
     ]
     made.outputs = [
-        (layer.module, activation, gradient)
+        (layer.name, layer.module, activation, gradient)
         for layer, activation, gradient in zip(layers, activations, gradients, strict=True)
         if (activation, gradient) != (-1, -1)
     ]

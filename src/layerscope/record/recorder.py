@@ -36,6 +36,7 @@ class Recorder:
 
     Attributes:
         counting: whether the hooks measure; False at first.
+        not_measured: layers whose output could not be measured, and why.
         channels: what each row of the tally holds.
 
     Raises:
@@ -52,14 +53,15 @@ class Recorder:
         self._plan = plan(layers, quantities, biases, saturation_threshold)
         self.channels = self._plan.channels
         self.counting = False
+        self.not_measured: dict[str, str] = {}
         self._handles: list[RemovableHandle] = []
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""
         if self._handles:
             return
-        for module, activation, gradient in self._plan.outputs:
-            hook = self._forward_hook(activation, gradient)
+        for name, module, activation, gradient in self._plan.outputs:
+            hook = self._forward_hook(name, activation, gradient)
             self._handles.append(module.register_forward_hook(hook))
 
     def detach(self) -> None:
@@ -83,14 +85,18 @@ class Recorder:
         """Take the hooks off, whatever happened."""
         self.detach()
 
-    def _forward_hook(self, activation: int, gradient: int) -> Hook:
+    def _forward_hook(self, name: str, activation: int, gradient: int) -> Hook:
         add = self._plan.tally.add
 
         def measure_gradient(grad: Tensor) -> None:
             add(gradient, grad)
 
         def measure_output(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            if not self.counting or not isinstance(output, Tensor):
+            if not self.counting:
+                return
+            if not isinstance(output, Tensor) or not output.is_floating_point():
+                kind = output.dtype if isinstance(output, Tensor) else type(output).__name__
+                self.not_measured[name] = f"its output is {kind}, not a tensor of floats"
                 return
             if activation >= 0:
                 add(activation, output)

@@ -22,13 +22,59 @@ def every_n_steps(n: int) -> Schedule:
     return lambda step: step % n == 0
 
 
-def is_keyframe(step: int) -> bool:
-    """Two steps an octave: 0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32, ... up to 50 of them.
+def log_spaced(per_octave: int = 2) -> Schedule:
+    """So many steps an octave: with 2, steps 0, 1, 2, 3, 4, 6, 8, 11, 16, 23, 32, ...
 
-    They stay as dense at the start, where networks break, however long the run becomes; the last
-    of the 50 is step 23,726,566.
+    As dense at the start, where networks break, as can be, however long the run becomes.
+
+    Raises:
+        ValueError: per_octave is below 1.
     """
-    if step < 4:
-        return step >= 0
-    half_octaves = round(2 * math.log2(step))
-    return step == round(2 ** (half_octaves / 2)) and half_octaves < KEYFRAMES
+    if per_octave < 1:
+        raise ValueError(f"per_octave must be at least 1, got {per_octave}")
+
+    def due(step: int) -> bool:
+        if step < 2:
+            return step >= 0
+        part = round(per_octave * math.log2(step))
+        return any(step == round(2 ** (near / per_octave)) for near in (part - 1, part, part + 1))
+
+    return due
+
+
+def thinned_to(most: int, steps: float) -> tuple[int, Schedule]:
+    """A schedule of at most `most` of a run's steps, thinned later steps first.
+
+    Every step up to some step w, every 2nd up to 2 w, every 4th up to 4 w, and so on; the powers of
+    two, at most 41, stay in any case.
+
+    Args:
+        most: steps that may be measured, at least 1.
+        steps: steps of the run; infinity if unknown, which is taken as 2**40.
+
+    Returns:
+        w, and the schedule.
+    """
+    if most < 1:
+        raise ValueError(f"most must be at least 1, got {most}")
+    end = min(steps, 2.0**40)
+    if end <= most:
+        return math.ceil(end), every_n_steps(1)
+    first = max(most, 2)
+    while first > 2 and first * (1 + math.ceil(math.log2(end / first)) / 2) > most:
+        first -= max(1, first // 64)
+
+    def due(step: int) -> bool:
+        return step % (1 << (step // first).bit_length()) == 0
+
+    return first, due
+
+
+_KEYFRAMES = frozenset(
+    sorted({0, 1, *(round(2 ** (half_octave / 2)) for half_octave in range(2, 64))})[:KEYFRAMES]
+)
+
+
+def is_keyframe(step: int) -> bool:
+    """The first 50 steps of `log_spaced(2)`: the last is step 23,726,566."""
+    return step in _KEYFRAMES

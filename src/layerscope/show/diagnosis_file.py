@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,19 @@ NAME = "diagnosis.json"
 
 
 def diagnosis_of(
-    observations: Iterable[Observation], layers: Sequence[Layer], thresholds: Thresholds
+    observations: Iterable[Observation],
+    layers: Sequence[Layer],
+    thresholds: Thresholds,
+    not_measured: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The content of diagnosis.json: plain types, None for what is unknown or not finite."""
+    """The content of diagnosis.json: plain types, None for what is unknown or not finite.
+
+    Args:
+        observations: of the steps to tell of.
+        layers: all watched layers.
+        thresholds: what the verdicts are judged by.
+        not_measured: layers whose output could not be measured, and why.
+    """
     steps = [
         {
             "step": observation.step,
@@ -29,7 +39,8 @@ def diagnosis_of(
         }
         for observation in observations
     ]
-    return {"schema": SCHEMA, "steps": steps}
+    missing = [{"layer": name, "reason": reason} for name, reason in not_measured.items()]
+    return {"schema": SCHEMA, "steps": steps, "not_measured": missing}
 
 
 def write_diagnosis(directory: str | os.PathLike[str], diagnosis: dict[str, Any]) -> Path:

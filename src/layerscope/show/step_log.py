@@ -21,8 +21,17 @@ KEYFRAMES = "keyframes"
 
 _HISTOGRAMS_WAITING = 512
 
+_EVENT_BYTES, _HISTOGRAM_BYTES = 40, 388  # around a step's values; of a histogram, without its tag
+
 # Columns of Reading.moments: the fields of Moments in their order.
 _COUNT, _, _NAN, _POSITIVE, _NEGATIVE, _OUTSIDE, _MEAN, _DEVIATIONS = range(8)
+
+
+def bytes_per_step(channels: Sequence[Channel]) -> int:
+    """What the record of a step with all these channels takes in an event file, scalars apart."""
+    gradients = sum(channel.quantity.endswith("_grad") for channel in channels)
+    tags = sum(len(channel.tag) for channel in channels)
+    return _EVENT_BYTES + (len(channels) + gradients) * _HISTOGRAM_BYTES + 2 * tags
 
 
 class StepLog:
@@ -43,6 +52,7 @@ class StepLog:
         channels: all channels, as the recorder has them.
         bounded: names of the layers whose saturated share has a meaning.
         scalars_due: at which steps the scalars are written too.
+        note: a sentence for every histogram's description, such as that steps are left out.
         flush_seconds: the longest that an observation waits for the next one to take it along; for
             the keyframes' own file as well.
     """
@@ -54,11 +64,12 @@ class StepLog:
         channels: Sequence[Channel],
         bounded: frozenset[str],
         scalars_due: Schedule,
+        note: str = "",
         flush_seconds: float = 10.0,
     ) -> None:
-        self._run = _Stream(events, channels)
+        self._run = _Stream(events, channels, note)
         self._keyframe_events = EventFile(Path(directory) / KEYFRAMES, flush_seconds=flush_seconds)
-        self._keyframes = _Stream(self._keyframe_events, channels)
+        self._keyframes = _Stream(self._keyframe_events, channels, note)
         self._scalars = _Scalars(channels, bounded)
         self._scalars_due = scalars_due
         self._flush_seconds = flush_seconds
@@ -93,11 +104,11 @@ class StepLog:
 class _Stream:
     """Histograms into one event file; each file needs each tag's description once."""
 
-    def __init__(self, events: EventFile, channels: Sequence[Channel]) -> None:
+    def __init__(self, events: EventFile, channels: Sequence[Channel], note: str) -> None:
         self._events = events
         self._linear = HistogramEncoder(
             [channel.tag for channel in channels],
-            [describe(channel.quantity) for channel in channels],
+            [f"{describe(channel.quantity)} {note}".strip() for channel in channels],
         )
         self._gradients = np.array(
             [i for i, channel in enumerate(channels) if channel.quantity.endswith("_grad")], np.intp
@@ -105,7 +116,7 @@ class _Stream:
         gradients = [channels[i] for i in self._gradients]
         self._logarithmic = HistogramEncoder(
             [f"{channel.quantity}_log10/{channel.layer}" for channel in gradients],
-            [describe_log(channel.quantity) for channel in gradients],
+            [f"{describe_log(channel.quantity)} {note}".strip() for channel in gradients],
         )
 
     def write(self, observation: Observation, scalars: list[bytes], wall_time: float) -> None:
