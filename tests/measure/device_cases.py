@@ -12,7 +12,7 @@ from layerscope.measure import Moments, Tally
 from layerscope.measure.report import COLUMNS, figures_of
 from layerscope.measure.rows import Rows
 
-_WITH_GAPS = [math.nan, math.inf, -0.0, math.inf, -math.inf, 1.0, -2.0, 0.0, 1e-30, 0.97, 0.98]
+_WITH_GAPS = [math.nan, math.inf, -0.0, math.inf, -math.inf, 1.0, 0.0, 1e-30, 0.97, -0.97, 0.98]
 _LARGEST = [3.4028235e38, -3.4028235e38, 1e-45, -1e-45]
 
 CASES = {
@@ -25,6 +25,13 @@ CASES = {
     "the ends of float32": torch.tensor(_LARGEST),
     "beyond both ends of float32": torch.tensor([1e60, -1e60, 1e-60, -1e-60], dtype=torch.float64),
     "float64 of some magnitude": torch.tensor([1e150, -1e-300, 5e-324, 0.1], dtype=torch.float64),
+    "two neighbouring bins": torch.tensor([1.0, 1.01]).repeat(50),
+    "three neighbouring bins": torch.tensor([1.0, 1.01, 1.02]).repeat(50),
+    "four neighbouring bins": torch.tensor([-1.0, -1.01, -1.02, -1.03]).repeat(50),
+    # An edge of the axis from -1 to 1 is 0.2, another -0.2: it cuts a bin beyond its only values.
+    "just below an edge": torch.tensor([0.1993, 0.1999]).repeat(5),
+    "just above an edge": torch.tensor([0.20005, 0.2001]).repeat(5),
+    "just below a negative edge": torch.tensor([-0.20005, -0.2001]).repeat(5),
     "empty": torch.empty(0, 5),
 }  # fmt: skip
 

@@ -45,7 +45,7 @@ def test_a_row_adds_up_until_it_is_read_and_takes_its_shift_anew():
     parts = [small(CASES[name]) for name in ("mean of 1e4, std of 1", "bfloat16")]
     assert_as_the_cpu(on_cpu, *parts, **OPTIONS)
     table = on_cpu(Rows(1))
-    for value in (1e8, 0.5):
+    for value in (2.0**100, 0.5):  # of which the one would swallow the other
         table.add(0, torch.full((10,), value))
         assert read(table).moments[0, [6, 7]].tolist() == [value, 0]
 
@@ -63,23 +63,25 @@ LISTED = [
 
 def test_a_list_of_tensors_is_measured_as_one_by_one():
     one_by_one, together = on_cpu(Rows(7)), on_cpu(Rows(7))
-    for row, tensor in LISTED:
-        one_by_one.add(row, tensor)
-    expected, counts = read(one_by_one, reset=False), one_by_one.counts
-    for _ in range(2):  # the second time with the addresses that it has sent before
-        together.add_all(LISTED)
-        assert torch.equal(together.counts, counts)
-        figures = read(together)
-        assert (figures.moments == expected.moments)[:, :9].all()
-        assert (figures.linear == expected.linear).all()
+    others = [(row, -2 * tensor) for row, tensor in LISTED]
+    for tensors in (LISTED, LISTED, others):  # at the same addresses, then at others
+        for row, tensor in tensors:
+            one_by_one.add(row, tensor)
+        together.add_all(tensors)
+        assert torch.equal(together.counts, one_by_one.counts)
+        got, expected = read(together), read(one_by_one)
+        assert (got.moments == expected.moments)[:, :9].all()
+        assert (got.linear == expected.linear).all()
 
 
-def test_a_list_takes_one_launch_for_each_kind(monkeypatch):
+def test_a_list_takes_one_launch_for_each_kind_and_no_row_twice(monkeypatch):
     launched = []
-    monkeypatch.setattr(TritonTable, "_add_group", lambda self, *group: launched.append(group[:2]))
-    on_cpu(Rows(7)).add_all(LISTED)
+    monkeypatch.setattr(TritonTable, "_add_group", lambda self, *group: launched.append(group))
+    on_cpu(Rows(7)).add_all([*LISTED, LISTED[0]])
     kinds = [(torch.float32, True), (torch.float32, False), (torch.bfloat16, True)]
-    assert sorted(launched, key=str) == sorted([*kinds, (torch.float64, True)], key=str)
+    expected = [*kinds, (torch.float64, True)]
+    assert sorted((group[:2] for group in launched), key=str) == sorted(expected, key=str)
+    assert sorted(row for *_, group in launched for row, _ in group) == [0, 2, 3, 5, 6]
 
 
 def test_two_tensors_of_a_list_for_one_row_both_count():
