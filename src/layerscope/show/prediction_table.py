@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import expm1, inf, isinf, isnan
+import math
+import re
 
-import numpy as np
-from numpy.typing import NDArray
 from rich import box
 from rich.table import Table
 
@@ -16,13 +14,13 @@ from layerscope.theory import Phase, Prediction
 def prediction_table(prediction: Prediction) -> Table:
     """One line per layer, in network order; at most 80 columns wide.
 
-    A share is a column only where some layer can have it.
+    Only columns in which some layer has something: saturated outputs, zeros, a mean.
     """
     p = prediction
     table = Table(
         title="What theory expects of every layer",
         caption="q: variance of the pre-activations; corr: correlation of two inputs' there; "
-        f"saturated: share of outputs beyond {p.saturation_threshold:g} of the range; chi: what "
+        f"satur.: share of outputs beyond {p.saturation_threshold:g} of the range; chi: what "
         "the layer multiplies the gradient's mean square by; gradient and weight: RMS of the "
         "gradients of outputs and weights, the last layer's being 1; ±: from one draw of the "
         "weights to the next.",
@@ -35,17 +33,17 @@ def prediction_table(prediction: Prediction) -> Table:
     )
     columns: list[tuple[str, list[str]]] = [
         ("layer", [f"{n:02d}_{layer.activation}" for n, layer in enumerate(p.layers, start=1)]),
-        ("q", _each(p.variance, "{:.3g}")),
-        ("mean", _each(p.mean, "{:+.3g}", _hundredths)),
-        ("std", _each(p.std, "{:.2g}")),
-        ("±", _each(p.std_spread, "{:.0%}", expm1)),
-        ("saturated", _each(p.saturated, "{:.1%}")),
-        ("zeros", _each(p.zeros, "{:.0%}", lambda share: share or float("nan"))),
-        ("corr", _each(p.correlation, "{:.2f}", _hundredths)),
-        ("chi", _each(p.chi, "{:.4g}")),
-        ("gradient", _each(p.activation_grad, "{:.2g}")),
-        ("±", _each(p.grad_spread, "{:.0%}", expm1)),
-        ("weight", _each(p.weight_grad, "{:.2g}")),
+        ("q", [_number(q, 3) for q in p.variance]),
+        ("mean", [_number(mean, 2, odd) for mean, odd in zip(p.mean, _odd(p), strict=True)]),
+        ("std", [_number(std, 2) for std in p.std]),
+        ("±", [_share(math.expm1(spread)) for spread in p.std_spread]),
+        ("satur.", [_share(share, 1) for share in p.saturated]),
+        ("zeros", [_share(share or math.nan) for share in p.zeros]),
+        ("corr", [f"{round(c, 2) + 0.0:.2f}" for c in p.correlation]),  # without a minus zero
+        ("chi", [_number(chi, 4) for chi in p.chi]),
+        ("gradient", [_number(rms, 2) for rms in p.activation_grad]),
+        ("±", [_share(math.expm1(spread)) for spread in p.grad_spread]),
+        ("weight", [_number(rms, 2) for rms in p.weight_grad]),
     ]
     columns = [(head, cells) for head, cells in columns if set(cells) != {_NOTHING}]
     for head, _ in columns:
@@ -71,7 +69,9 @@ def verdict_sentences(prediction: Prediction) -> list[str]:
     )
     change = p.activation_grad[0]
     toward = (
-        "" if isnan(change) else f"; the first layer's gradient is {change:.2g} times the last's"
+        ""
+        if math.isnan(change)
+        else f"; the first layer's gradient is {change:.2g} times the last's"
     )
     return [
         given,
@@ -90,7 +90,7 @@ _NOTHING = "–"
 
 
 def _scales(phase: Phase) -> str:
-    where = {0.0: "fades to 0", inf: "grows without end"}
+    where = {0.0: "fades to 0", math.inf: "grows without end"}
     variance = where.get(phase.variance, f"tends to {phase.variance:.3g}")
     return (
         f"Depth scales: xi_q {_layers(phase.variance_scale)} (variance {variance}), "
@@ -99,18 +99,22 @@ def _scales(phase: Phase) -> str:
 
 
 def _layers(scale: float) -> str:
-    return "infinite" if isinf(scale) or scale > 1e6 else f"{scale:.3g}"
+    return "infinite" if math.isinf(scale) or scale > 1e6 else f"{scale:.3g}"
 
 
-def _hundredths(value: float) -> float:
-    return value if isnan(value) or isinf(value) else round(value, 2) + 0.0  # no minus zero
+def _odd(p: Prediction) -> list[bool]:
+    """Where the mean is 0 by symmetry, up to rounding."""
+    return [bool(abs(mean) <= 1e-9 * std) for mean, std in zip(p.mean, p.std, strict=True)]
 
 
-def _each(
-    values: NDArray[np.float64], form: str, shown: Callable[[float], float] = lambda value: value
-) -> list[str]:
-    cells = []
-    for value in values:
-        number = shown(float(value))
-        cells.append(_NOTHING if isnan(number) else form.format(number))
-    return cells
+def _number(value: float, digits: int, missing: bool = False) -> str:
+    """A number in as few characters as its digits need; 1.5e3 where others write 1.5e+03."""
+    if missing or math.isnan(value):
+        return _NOTHING
+    small = 0 < abs(value) < 0.01
+    written = f"{value:.{digits - 1}e}" if small else f"{value:.{digits}g}"
+    return re.sub(r"e\+?(-?)0?(\d)", r"e\1\2", written)
+
+
+def _share(value: float, digits: int = 0) -> str:
+    return _NOTHING if math.isnan(value) else f"{value:.{digits}%}"

@@ -1,0 +1,143 @@
+"""`python -m layerscope predict`, as a user types it."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from layerscope.__main__ import main
+from layerscope.commands.predict import predicted
+
+ROOT = Path(__file__).parents[1]
+
+
+def typed(*arguments, cwd=ROOT):
+    return subprocess.run(
+        [sys.executable, "-m", "layerscope", *arguments],
+        cwd=cwd, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_the_table_has_every_layer_the_verdict_and_theorys_choice():
+    done = typed("predict", "init=kaiming", "model.depth=50", "model.activation=tanh")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert sum(line[:2].isdigit() and "_tanh" in line for line in lines) == 50
+    words = " ".join(done.stdout.split())
+    assert "Verdict: chaotic: gradients grow toward the input" in words
+    assert "survives about 130 layers; this network has 50." in words
+    assert "Theory would choose init=critical: weights of variance 1.05 / fan_in" in words
+    assert max(len(line) for line in lines) <= 80
+    assert "…" not in done.stdout
+
+
+def test_it_takes_less_than_two_seconds_and_no_pytorch():
+    code = (
+        "import sys, time; started = time.monotonic(); from layerscope.__main__ import main; "
+        "main(['predict', 'init=kaiming', 'model.depth=50']); "
+        "print(time.monotonic() - started, [m for m in ('torch', 'lightning') if m in sys.modules])"
+    )
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    seconds, imported = done.stdout.splitlines()[-1].split(" ", 1)
+    assert imported == "[]"
+    # Its own 0.9 s, on a machine that may be busy with other tests.
+    assert float(seconds) < 4
+    assert time.monotonic() - started < 6
+
+
+INITS = [path.stem for path in (ROOT / "conf" / "init").glob("*.yaml")]
+
+
+@pytest.mark.parametrize("init", INITS)
+def test_every_init_is_predicted(init, capsys):
+    assert main(["predict", f"init={init}", "model.depth=3"]) == 0
+    assert "03_tanh" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "gelu", "silu", "sigmoid", "elu"])
+def test_the_table_fits_for_every_activation(activation, capsys):
+    assert main(["predict", "init=random", "model.depth=35", f"model.activation={activation}"]) == 0
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    assert ("zeros" in printed.splitlines()[1]) == (activation == "relu")
+
+
+def test_settings_are_those_of_train_py():
+    got = predicted(["experiment=notebook", "init=random", "model.widths=[100,50]"])
+    assert [layer.fan_out for layer in got.layers] == [100, 50]
+    assert got.layers[0].fan_in == 10
+    assert got.layers[0].bias_variance == 1
+    assert got.saturation_threshold == 0.99
+    assert got.std[0] == pytest.approx(0.8762, abs=1e-4)
+    scaled = predicted(["experiment=notebook", "init=kaiming"])
+    assert scaled.inputs.second_moment == pytest.approx(2 / 27)
+    assert predicted(["monitor=none"]).saturation_threshold == 0.97
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["init=small"], "Theory would choose init=critical:"),
+        (["model.depth=2"], "Theory would keep this init: the network is too shallow"),
+        (["init=critical"], "Theory would choose no other weight variance."),
+        (["init=critical", "model.depth=100"], "wider layers, or orthogonal weights"),
+        (["model.depth=100"], "Theory would choose init=orthogonal init.bias_std=0.004483:"),
+        (
+            ["model.depth=30", "model.activation=gelu", "model.width=400"],
+            "Theory would choose init=critical init.bias_std=0.416:",
+        ),
+        (["init=xavier"], "survives any depth"),
+    ],
+)
+def test_theory_chooses(overrides, words, capsys):
+    assert main(["predict", *overrides]) == 0
+    assert words in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["init=nothing"], "Could not find 'init/nothing': it must be one of critical, glorot, "),
+        (["model.depht=3"], "Could not override 'model.depht'."),
+        (["model.depth=["], "no viable alternative at input"),
+        (["model.depth=0"], "depth must be a whole number of at least 1, got 0."),
+        (["model.depth=deep"], "depth must be a whole number of at least 1, got 'deep'."),
+        (["model.widths=[]"], "widths must name at least 1 hidden layer, got none."),
+        (["model.widths=5"], "not iterable"),
+        (["model.activation=tan"], "activation must be one of tanh, relu, "),
+        (["data.context_length=0"], "context_length must be a whole number of at least 1, got 0."),
+        (["init.gain=-1"], "gain must be a finite number of at least 0, got -1."),
+        (["init.bias_std=wide"], "must be real number"),
+        (["init=critical", "model.activation=gelu"], "use a bias variance of at least 0.1730."),
+        (["monitor.saturation_threshold=2"], "saturation_threshold must be above 0 and below 1"),
+        (["model._target_=torch.nn.RNN"], "model must be layerscope.lab.mlp.MLP for a prediction"),
+        (["data=text_file", "init.embedding=scheme"], "data.path"),
+        (["--conf", "/nowhere"], "there is no train.yaml in /nowhere"),
+    ],
+)
+def test_a_bad_setting_is_one_sentence(overrides, sentence, capsys):
+    assert main(["predict", *overrides]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+    assert sentence in printed.err
+
+
+def test_it_finds_the_repositorys_config_from_anywhere(tmp_path):
+    done = typed("predict", "model.depth=1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "01_tanh" in done.stdout
+
+
+def test_an_unknown_command_is_refused_with_those_that_there_are():
+    done = typed("divine")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "predict" in done.stderr
