@@ -177,6 +177,14 @@ def test_a_run_too_long_for_its_budget_is_thinned_and_says_so(tmp_path, caplog):
     assert "max_megabytes=1" in description
 
 
+def test_a_sample_says_that_it_is_one(tmp_path):
+    fit(tmp_path, LayerMonitor(max_elements=10))
+    events = accumulated(tmp_path)
+    description = events.SummaryMetadata("activation/01_tanh").summary_description
+    assert "Of a tensor with more than 10 elements this is a random sample." in description
+    assert _buckets(events, "activation/01_tanh", 3)[:, 2].sum() == 4 * 8
+
+
 def test_a_run_within_its_budget_says_nothing(tmp_path, caplog):
     fit(tmp_path, LayerMonitor())
     assert not any("LayerMonitor" in record.message for record in caplog.records)
@@ -326,6 +334,7 @@ def test_a_loss_that_is_not_finite_leaves_valid_json(tmp_path):
     [
         ({"every_n_steps": 0}, "^every_n_steps must be at least 1, got 0"),
         ({"scalars_every_n_steps": -1}, "^scalars_every_n_steps must be at least 1, got -1"),
+        ({"max_elements": 0}, "max_elements must be at least 1, got 0"),
         ({"max_megabytes": 0.5}, r"max_megabytes must be at least 1, got 0\.5"),
         ({"quantities": ["loss"]}, "quantities must be among .*, got 'loss'"),
         ({"saturation_threshold": 2}, "saturation_threshold must be above 0 and below 1, got 2"),

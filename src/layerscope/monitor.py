@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from layerscope.diagnose import Thresholds
 from layerscope.logger import EventLogger
+from layerscope.measure.tally import EXACT
 from layerscope.record import Layer, Observation, Recorder, choose_layers, is_keyframe
 from layerscope.record import every_n_steps as every
 from layerscope.record.schedule import KEYFRAMES, Schedule, thinned_to
@@ -47,6 +48,9 @@ class LayerMonitor(pl.Callback):
         schedule: instead of every_n_steps, any function step -> bool, such as
             `record.log_spaced(8)`.
         scalars_every_n_steps: how often the scalars are written too.
+        max_elements: of a tensor with more elements, on the CPU, a random sample of this size
+            makes the histogram, and the descriptions in TensorBoard say so; its moments and
+            non-finite counts stay exact. None counts all.
         max_megabytes: what the event files may grow to, in 10**6 bytes; at least 1. If the run's
             steps would pass it, later steps are thinned first, and a warning and the descriptions
             in TensorBoard say so.
@@ -73,6 +77,7 @@ class LayerMonitor(pl.Callback):
         scalars_every_n_steps: int = 10,
         saturation_threshold: float = 0.97,
         thresholds: Thresholds | None = None,
+        max_elements: int | None = None,
         max_megabytes: float = 500.0,
         flush_seconds: float = 10.0,
     ) -> None:
@@ -94,6 +99,7 @@ class LayerMonitor(pl.Callback):
             "quantities": (*quantities, "weight"),
             "biases": biases,
             "saturation_threshold": saturation_threshold,
+            "max_elements": EXACT if max_elements is None else max_elements,
         }
         Recorder((), **self._recorder_options)  # refuses bad arguments now, not at the start of fit
         if not flush_seconds >= 0:
@@ -110,7 +116,6 @@ class LayerMonitor(pl.Callback):
         self._first: Observation | None = None
         self._last: Observation | None = None
         self._step: int | None = None
-        self._loss = 0.0
         self._with_weights = False
 
     def layers_of(self, module: pl.LightningModule) -> tuple[Layer, ...]:
@@ -131,7 +136,9 @@ class LayerMonitor(pl.Callback):
         else:
             events = EventFile(self._directory, flush_seconds=self._flush_seconds)
             self._own_events = events
-        note = self._keep_to_budget(trainer.estimated_stepping_batches)
+        notes = [self._keep_to_budget(trainer.estimated_stepping_batches)]
+        if (most := self._recorder_options["max_elements"]) != EXACT:
+            notes.append(f"Of a tensor with more than {most} elements this is a random sample.")
         self._log = StepLog(
             events,
             self._directory,
@@ -142,7 +149,7 @@ class LayerMonitor(pl.Callback):
                 if layer.nonlinearity is not None and layer.nonlinearity.bounds is not None
             ),
             self._scalars_due,
-            note,
+            " ".join(filter(None, notes)),
             self._flush_seconds,
         )
         self._recorder.attach()
@@ -197,14 +204,14 @@ class LayerMonitor(pl.Callback):
             return
         self._recorder.counting = False
         if isinstance(outputs, dict) and "loss" in outputs:
-            self._loss += float(outputs["loss"])  # device to host
+            self._recorder.note_loss(outputs["loss"])
         if self._step is None:
             return
-        observation = self._recorder.observe(self._step, self._loss, self._with_weights)
+        observation = self._recorder.observe(self._step, self._with_weights)
         self._log.write(observation)
         self._first = self._first or observation
         self._last = observation
-        self._step, self._loss = None, 0.0
+        self._step = None
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the hooks off: validation is not what the optimizer learns from."""

@@ -120,7 +120,9 @@ def test_a_step_without_weights_has_only_the_other_channels():
     with Recorder(choose_layers(network)) as recorder:
         recorder.counting = True
         network(make_batch()[0])
-        observation = recorder.observe(4, loss=2.5, weights=False)
+        recorder.note_loss(torch.tensor(1.0))
+        recorder.note_loss(torch.tensor(1.5))
+        observation = recorder.observe(4, weights=False)
     assert (observation.step, observation.loss) == (4, 2.5)
     assert {c.quantity for c in observation.channels} == {
         *("activation", "activation_grad", "weight_grad")

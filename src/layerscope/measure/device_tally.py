@@ -14,7 +14,7 @@ from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.reading import Figures, Reading
 from layerscope.measure.report import COLUMNS, figures_of
 from layerscope.measure.rows import Rows
-from layerscope.measure.tally import Tally
+from layerscope.measure.tally import EXACT, Tally
 
 _KINDS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
@@ -108,14 +108,17 @@ def tally_for(
     intervals: Sequence[tuple[float, float]] | None = None,
     axes: Sequence[tuple[float, float] | None] | None = None,
     logarithmic: Sequence[bool] | None = None,
+    max_elements: int = EXACT,
 ) -> Tally | DeviceTally:
     """The tally for a device; the arguments are those of `Tally`.
+
+    A device with a tally of its own counts all elements, whatever max_elements.
 
     A device that knows no float64 (MPS, some XPUs) has the CPU's: the promised exactness needs it.
     There each tensor is copied to the host, which waits for the device.
     """
     if device.type == "cpu" or not _knows_float64(device):
-        return Tally(rows, intervals, axes, logarithmic)
+        return Tally(rows, intervals, axes, logarithmic, max_elements)
     return DeviceTally(device, rows, intervals, axes, logarithmic)
 
 

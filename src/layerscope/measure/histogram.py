@@ -17,14 +17,16 @@ class Histogram:
 
     Attributes:
         bins: int64 [k], the occupied bins in ascending order of their values (see `bins`).
-        counts: int64 [k], elements in each; they sum to `moments.finite`.
-        moments: exact figures of the same elements.
+        counts: int64 [k], elements in each; they sum to `moments.finite` - `left_out`.
+        moments: exact figures of all elements.
+        left_out: finite elements that a sample left out of the counts.
         mantissa_bits: fineness of the bins.
     """
 
     bins: npt.NDArray[np.int64]
     counts: npt.NDArray[np.int64]
     moments: Moments
+    left_out: int = 0
     mantissa_bits: int = MANTISSA_BITS
 
     def __post_init__(self) -> None:
@@ -33,11 +35,11 @@ class Histogram:
                 f"bins and counts must have one shape, got {self.bins.shape} and "
                 f"{self.counts.shape}"
             )
-        total = int(self.counts.sum())
+        total = int(self.counts.sum()) + self.left_out
         if total != self.moments.finite:
             raise ValueError(
-                f"counts must sum to the number of finite elements, {self.moments.finite}, "
-                f"got {total}"
+                f"counts and left_out must sum to the number of finite elements, "
+                f"{self.moments.finite}, got {total}"
             )
 
     def __add__(self, other: Histogram) -> Histogram:
@@ -50,7 +52,9 @@ class Histogram:
         bins, position = np.unique(np.concatenate([self.bins, other.bins]), return_inverse=True)
         counts = np.zeros(bins.shape, np.int64)
         np.add.at(counts, position, np.concatenate([self.counts, other.counts]))
-        return Histogram(bins, counts, self.moments + other.moments, self.mantissa_bits)
+        left_out = self.left_out + other.left_out
+        moments = self.moments + other.moments
+        return Histogram(bins, counts, moments, left_out, self.mantissa_bits)
 
     def quantile(self, share: float) -> float:
         """The value below which `share` of the finite elements lie.
@@ -65,7 +69,7 @@ class Histogram:
             raise ValueError(f"share must be between 0 and 1, got {share}")
         if not self.moments.finite:
             raise ValueError("quantile needs at least one finite element, there is none")
-        rank = share * (self.moments.finite - 1)
+        rank = share * (self.moments.finite - self.left_out - 1)
         at = int(np.searchsorted(np.cumsum(self.counts), rank, side="right"))
         low, high = bin_bounds(self.bins[at])
         middle = 0.0 if self.bins[at] == ZERO else (float(low) + float(high)) / 2

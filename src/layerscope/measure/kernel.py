@@ -39,6 +39,7 @@ from layerscope.measure.table import (
     LANE_BYTES,
     LANES,
     LANES_PAY_FROM,
+    LEFT_OUT,
     LOW,
     MAXIMUM,
     MINIMUM,
@@ -87,38 +88,42 @@ def magnitude_of(value):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _one_by_one(is_f64, address, size, low, high, counts, sums, tallies):  # type: ignore[no-untyped-def]
-    """Count elements of any value, NaN and infinities too."""
+def _one_by_one(  # type: ignore[no-untyped-def]
+    is_f64, address, size, first, last, low, high, counts, sums, tallies
+):
+    """Count elements of any value, NaN and infinities too; into the bins those of first:last."""
     for i in range(size):
         value = load_f64(address, i) if is_f64 else np.float64(load_f32(address, i))
-        if value != value:
-            field = NAN
-        elif value == np.inf:
-            field = POSITIVE_INF
-        elif value == -np.inf:
-            field = NEGATIVE_INF
-        else:
-            field = COUNT  # counted by the caller; stands for finite
         if value < low or value > high:
-            store_i64(tallies, OUTSIDE, load_i64(tallies, OUTSIDE) + 1)
-        if field != COUNT:
-            store_i64(tallies, field, load_i64(tallies, field) + 1)
+            _increment(tallies, OUTSIDE)
+        if value != value:
+            _increment(tallies, NAN)
+            continue
+        if abs(value) == np.inf:
+            _increment(tallies, POSITIVE_INF if value > 0 else NEGATIVE_INF)
             continue
         if value == 0.0:
-            store_i64(tallies, ZEROS, load_i64(tallies, ZEROS) + 1)
-            index = ZERO
+            _increment(tallies, ZEROS)
+            _increment(counts, ZERO)
         else:
             magnitude = magnitude_of(value)
-            index = ZERO + magnitude if value > 0 else ZERO - magnitude
             store_i64(tallies, NEAR, min(load_i64(tallies, NEAR), magnitude))
             store_i64(tallies, FAR, max(load_i64(tallies, FAR), magnitude))
-        store_i64(counts, index, load_i64(counts, index) + 1)
+            if first <= i < last:
+                _increment(counts, ZERO + magnitude if value > 0 else ZERO - magnitude)
+            else:
+                _increment(tallies, LEFT_OUT)
         shifted = value - load_f64(sums, SHIFT)
         store_f64(sums, SUM, load_f64(sums, SUM) + shifted)
         store_f64(sums, SQUARES, load_f64(sums, SQUARES) + shifted * shifted)
         store_f64(sums, ABSOLUTE, load_f64(sums, ABSOLUTE) + abs(value))
         store_f64(sums, MINIMUM, min(load_f64(sums, MINIMUM), value))
         store_f64(sums, MAXIMUM, max(load_f64(sums, MAXIMUM), value))
+
+
+@njit(nogil=True, cache=True)
+def _increment(address, index):  # type: ignore[no-untyped-def]
+    store_i64(address, index, load_i64(address, index) + 1)
 
 
 @njit(nogil=True, cache=True)
@@ -176,6 +181,27 @@ def _count_in_lanes(bins, size, lanes):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def _not_zero(bins, size):  # type: ignore[no-untyped-def]
+    found = 0
+    for i in range(size):
+        found += load_i32(bins, i) < BINS
+    return found
+
+
+@njit(nogil=True, cache=True)
+def _sampled(size, share, table):  # type: ignore[no-untyped-def]
+    """A run of a block, first:last, that has this share of its elements and lies anywhere in it."""
+    length = min(size, max(1, np.int64(size * share + 0.5)))
+    state = load_i64(table, 4)  # xorshift64: Marsaglia 2003, "Xorshift RNGs"
+    state ^= state << 13
+    state ^= np.int64(np.uint64(state) >> np.uint64(7))
+    state ^= state << 17
+    store_i64(table, 4, state)
+    first = np.int64(np.uint64(state) % np.uint64(size - length + 1))
+    return first, first + length
+
+
+@njit(nogil=True, cache=True)
 def _from_ordered(ordered):  # type: ignore[no-untyped-def]
     """The float32 whose sign-magnitude bits were made an ordered integer."""
     absolute = np.float64(f32_from_bits(_I(abs(ordered))))
@@ -183,20 +209,29 @@ def _from_ordered(ordered):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _block(address, size, counts, sums, tallies, lanes, bins):  # type: ignore[no-untyped-def]
-    """Count one block of float32 into its row; its bins into the lanes, unless they are 0."""
+def _block(  # type: ignore[no-untyped-def]
+    address, size, first, last, counts, sums, tallies, lanes, bins
+):
+    """Count one block of float32 into its row; its bins into the lanes, unless they are 0.
+
+    Into the bins go the elements of first:last; all of them, unless it is a sample.
+    """
     low, high = np.float32(load_f64(sums, LOW)), np.float32(load_f64(sums, HIGH))
     largest, smallest, lowest, highest, zeros, outside = _bins_and_extremes(
         address, size, low, high, bins
     )
     if largest >= _EXPONENT_ALL_ONES or smallest < _SMALLEST_NORMAL:
-        _one_by_one(False, address, size, np.float64(low), np.float64(high), counts, sums, tallies)
+        wide_low, wide_high = np.float64(low), np.float64(high)
+        _one_by_one(False, address, size, first, last, wide_low, wide_high, counts, sums, tallies)
         return
     total, squares, absolute = _sums(address, size, load_f64(sums, SHIFT))
     if lanes:
-        _count_in_lanes(bins, size, lanes)
+        _count_in_lanes(bins + 4 * first, last - first, lanes)
     else:
-        _count(bins, size, counts)
+        _count(bins + 4 * first, last - first, counts)
+    if last - first < size:
+        left_out = size - zeros - _not_zero(bins + 4 * first, last - first)
+        store_i64(tallies, LEFT_OUT, load_i64(tallies, LEFT_OUT) + left_out)
     store_i64(counts, ZERO, load_i64(counts, ZERO) + zeros)
     store_f64(sums, SUM, load_f64(sums, SUM) + total)
     store_f64(sums, SQUARES, load_f64(sums, SQUARES) + squares)
@@ -261,7 +296,7 @@ def _first_finite(is_f64, address, size):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def add_to_row(kind, address, size, row, table):  # type: ignore[no-untyped-def]
+def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untyped-def]
     """Add `size` contiguous elements to a row of a table.
 
     Args:
@@ -270,6 +305,8 @@ def add_to_row(kind, address, size, row, table):  # type: ignore[no-untyped-def]
         size: elements; 0 is allowed.
         row: of the table.
         table: `Table.address`.
+        most: elements that are counted in the bins. Of a larger tensor a random run of each block
+            is; its moments, extremes, zeros and non-finite counts are exact all the same.
     """
     counts = load_i64(table, 0) + row * ROW * 8
     sums = load_i64(table, 1) + row * FIELDS * 8
@@ -280,28 +317,30 @@ def add_to_row(kind, address, size, row, table):  # type: ignore[no-untyped-def]
 
     fresh = load_i64(tallies, COUNT) == 0
     store_i64(tallies, COUNT, load_i64(tallies, COUNT) + size)
-    if kind == FLOAT64:
-        if fresh:
-            store_f64(sums, SHIFT, _first_finite(True, address, size))
-        low, high = load_f64(sums, LOW), load_f64(sums, HIGH)
-        _one_by_one(True, address, size, low, high, counts, sums, tallies)
-        return
-    used = lanes if size >= LANES_PAY_FROM else 0
+    used = lanes if min(size, most) >= LANES_PAY_FROM else 0
     # A lane is a uint32: it is emptied before it could overflow.
     for part in range(0, size, 1 << 32):
         for start in range(part, min(size, part + (1 << 32)), BLOCK):
             length = min(size - start, BLOCK)
+            first, last = 0, length
+            if most < size:
+                first, last = _sampled(length, most / size, table)
+            block = wide
             if kind == FLOAT32:
                 block = address + 4 * start
+            elif kind == FLOAT64:
+                block = address + 8 * start
+            elif kind == BFLOAT16:
+                _widen_bf16(address + 2 * start, length, wide)
             else:
-                block = wide
-                if kind == BFLOAT16:
-                    _widen_bf16(address + 2 * start, length, wide)
-                else:
-                    _widen_f16(address + 2 * start, length, wide)
+                _widen_f16(address + 2 * start, length, wide)
             if fresh:
-                store_f64(sums, SHIFT, _first_finite(False, block, length))
+                store_f64(sums, SHIFT, _first_finite(kind == FLOAT64, block, length))
                 fresh = False
-            _block(block, length, counts, sums, tallies, used, bins)
+            if kind == FLOAT64:
+                low, high = load_f64(sums, LOW), load_f64(sums, HIGH)
+                _one_by_one(True, block, length, first, last, low, high, counts, sums, tallies)
+            else:
+                _block(block, length, first, last, counts, sums, tallies, used, bins)
         if used:
             _fold(lanes, counts, tallies)

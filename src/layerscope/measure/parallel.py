@@ -27,8 +27,13 @@ def _workers(_process: int) -> tuple[Callable[..., Future[None]], list[Table]]:
     return pool.submit, [Table(1) for _ in range(threads)]
 
 
-def add_in_parts(kind: int, address: int, size: int, row: int, table: Table, threads: int) -> None:
-    """Add contiguous elements to a row of a table, as `kernel.add_to_row`, by up to `threads`."""
+def add_in_parts(
+    kind: int, address: int, size: int, row: int, table: Table, most: int, threads: int
+) -> None:
+    """Add contiguous elements to a row of a table, as `kernel.add_to_row`, by up to `threads`.
+
+    The other arguments are those of `kernel.add_to_row`.
+    """
     with _in_use:
         submit, tables = _workers(os.getpid())
         parts = min(threads, size // PART, len(tables) + 1)
@@ -38,10 +43,10 @@ def add_in_parts(kind: int, address: int, size: int, row: int, table: Table, thr
         for i, own in zip(range(1, parts), tables, strict=False):
             own.sums[0, [LOW, HIGH]] = table.sums[row, [LOW, HIGH]]
             start = address + bounds[i] * ELEMENT_BYTES[kind]
-            waiting.append(
-                submit(add_to_row, kind, start, bounds[i + 1] - bounds[i], 0, own.address)
-            )
-        add_to_row(kind, address, bounds[1], row, table.address)
+            length = bounds[i + 1] - bounds[i]
+            share = most * length // size
+            waiting.append(submit(add_to_row, kind, start, length, 0, own.address, share))
+        add_to_row(kind, address, bounds[1], row, table.address, most * bounds[1] // size)
         for future, own in zip(waiting, tables, strict=False):
             future.result()
             add_row(own.address, 0, table.address, row)

@@ -20,6 +20,7 @@ from layerscope.measure.table import (
     COUNT,
     FAR,
     FIELDS,
+    LEFT_OUT,
     MAXIMUM,
     MINIMUM,
     NAN,
@@ -61,11 +62,12 @@ def _sum(counts, start, stop):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _between(counts, start, stop, near, far):  # type: ignore[no-untyped-def]
-    """Elements in the bins from start up to, not including, stop: reads only what can hold any."""
-    total = _sum(counts, max(start, ZERO - far), min(stop, ZERO - near + 1))
-    if start <= ZERO < stop:
-        total += load_i64(counts, ZERO)
-    return total + _sum(counts, max(start, ZERO + near), min(stop, ZERO + far + 1))
+    """Elements, zeros apart, in the bins from start up to, not including, stop.
+
+    Reads only the bins that can hold any.
+    """
+    below = _sum(counts, max(start, ZERO - far), min(stop, ZERO - near + 1))
+    return below + _sum(counts, max(start, ZERO + near), min(stop, ZERO + far + 1))
 
 
 @njit(nogil=True, cache=True)
@@ -93,8 +95,13 @@ def _index(value):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _linear(counts, near, far, minimum, maximum, left, right, total, out):  # type: ignore[no-untyped-def]
-    """Fill out[:, (left, right, count)] with equal buckets from left to right."""
+def _linear(  # type: ignore[no-untyped-def]
+    counts, near, far, minimum, maximum, left, right, zeros, total, weight, out
+):
+    """Fill out[:, (left, right, count)] with equal buckets from left to right.
+
+    An element in the bins stands for `weight` of the `total` that are finite, a zero for itself.
+    """
     buckets = out.shape[0]
     cursor, below, previous = 0, 0, 0
     edge = left
@@ -104,8 +111,12 @@ def _linear(counts, near, far, minimum, maximum, left, right, total, out):  # ty
         index = _index(following)
         below += _between(counts, cursor, index, near, far)
         cursor = index
-        inside = _share_below(following, index, minimum, maximum) * load_i64(counts, index)
-        reached = total if k == buckets - 1 else below + np.int64(np.rint(inside))
+        inside = 0.0
+        if index != ZERO:
+            inside = _share_below(following, index, minimum, maximum) * load_i64(counts, index)
+        zeros_below = zeros if index > ZERO else 0
+        counted = zeros_below + np.int64(np.rint((below + inside) * weight))
+        reached = total if k == buckets - 1 else counted
         out[k, 0], out[k, 1] = edge, following
         out[k, 2] = reached - previous
         edge, previous = following, reached
@@ -131,7 +142,7 @@ def _part_of(fraction):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _logarithmic(counts, near, far, zeros, total, out):  # type: ignore[no-untyped-def]
+def _logarithmic(counts, near, far, zeros, total, weight, out):  # type: ignore[no-untyped-def]
     """Fill out with buckets of log10 of the absolute value; the first holds the zeros."""
     buckets = out.shape[0] - 1
     if far == 0:  # nothing but zeros
@@ -156,7 +167,7 @@ def _logarithmic(counts, near, far, zeros, total, out):  # type: ignore[no-untyp
             cursor = magnitude
             inside = load_i64(counts, ZERO + magnitude) + load_i64(counts, ZERO - magnitude)
             share = (fraction - LOG2_PARTS[part]) / (LOG2_PARTS[part + 1] - LOG2_PARTS[part])
-            reached = below + np.int64(np.rint(share * inside))
+            reached = np.int64(np.rint((below + share * inside) * weight))
         log_edge = (edge + LOWEST_EXPONENT) * LOG10_2
         out[k + 1, 0], out[k + 1, 1] = previous_edge, log_edge
         out[k + 1, 2] = reached - previous
@@ -235,10 +246,24 @@ def read_rows(table, first, axes, logs, moments, linear, logarithmic, reset):  #
                 spread = abs(left) / 2 if left != 0.0 else 0.5
                 left, right = left - spread, right + spread
             left, right = max(left, -_FLOAT32_MAX), min(right, _FLOAT32_MAX)
-            _linear(counts, near, far, minimum, maximum, left, right, finite, linear[i])
+            zeros, left_out = load_i64(tallies, ZEROS), load_i64(tallies, LEFT_OUT)
+            counted = finite - zeros - left_out
+            weight = (finite - zeros) / counted if counted > 0 else 1.0
+            _linear(
+                counts,
+                near,
+                far,
+                minimum,
+                maximum,
+                left,
+                right,
+                zeros,
+                finite,
+                weight,
+                linear[i],
+            )
             if logs[row]:
-                zeros = load_i64(tallies, ZEROS)
-                _logarithmic(counts, near, far, zeros, finite, logarithmic[i])
+                _logarithmic(counts, near, far, zeros, finite, weight, logarithmic[i])
         else:
             linear[i] = 0
             logarithmic[i] = 0

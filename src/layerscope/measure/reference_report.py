@@ -55,7 +55,7 @@ def report_of(counts: Tensor, sums: Tensor, tallies: Tensor, shown: Shown) -> Te
     minimum = torch.where(some, sums[:, MINIMUM], torch.nan)
     maximum = torch.where(some, sums[:, MAXIMUM], torch.nan)
     left, right = _range(minimum, maximum, shown.axes)
-    linear = _linear(counts, minimum, maximum, left, right, finite)
+    linear = _linear(counts, minimum, maximum, left, right, tallies[:, ZEROS], finite)
 
     near = torch.where(tallies[:, FAR] > 0, tallies[:, NEAR], 1)
     far = tallies[:, FAR].clamp(min=1)
@@ -87,7 +87,13 @@ def _range(minimum: Tensor, maximum: Tensor, axes: Tensor) -> tuple[Tensor, Tens
 
 
 def _linear(
-    counts: Tensor, minimum: Tensor, maximum: Tensor, left: Tensor, right: Tensor, finite: Tensor
+    counts: Tensor,
+    minimum: Tensor,
+    maximum: Tensor,
+    left: Tensor,
+    right: Tensor,
+    zeros: Tensor,
+    finite: Tensor,
 ) -> Tensor:
     """Elements below the right edge of each linear bucket: int64 [k, BUCKETS]."""
     steps = torch.arange(1, BUCKETS + 1, dtype=torch.float64, device=counts.device)
@@ -101,8 +107,9 @@ def _linear(
     inside = (edge - low) / (high - low)  # as if the bin's elements lay evenly between the two
     inside = inside.masked_fill(edge >= high, 1.0)
     inside = inside.masked_fill((edge <= low) | (edge == 0), 0.0)
-    below = pad(counts.cumsum(1), (1, 0))
-    reached = below.gather(1, index) + (inside * counts.gather(1, index)).round().long()
+    zeros_below = torch.where(index > ZERO, zeros[:, None], 0)
+    below = pad(counts.cumsum(1), (1, 0)).gather(1, index) - zeros_below
+    reached = (below + inside * counts.gather(1, index)).round().long() + zeros_below
     reached[:, -1] = finite
     return reached
 
@@ -125,7 +132,7 @@ def _logarithmic(
     index = index.clamp(max=MAGNITUDES - 1)
     inside = (fraction - parts[part]) / (parts[part + 1] - parts[part])
     folded = counts[:, ZERO + 1 :] + counts[:, :ZERO].flip(1)
-    below = pad(folded.cumsum(1), (1, 0))
-    reached = below.gather(1, index) + (inside * folded.gather(1, index)).round().long()
+    below = pad(folded.cumsum(1), (1, 0)).gather(1, index)
+    reached = (below + inside * folded.gather(1, index)).round().long()
     reached[:, -1] = finite - zeros
     return reached + zeros[:, None]

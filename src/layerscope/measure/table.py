@@ -16,8 +16,9 @@ from layerscope.measure.bins import BINS
 # Sums, float64.
 SHIFT, SUM, SQUARES, ABSOLUTE, MINIMUM, MAXIMUM, LOW, HIGH = range(8)
 # Tallies, int64. NEAR and FAR: bins between zero and the finite value nearest to it, farthest from.
-COUNT, ZEROS, NAN, POSITIVE_INF, NEGATIVE_INF, OUTSIDE, NEAR, FAR = range(8)
-FIELDS = 8
+# LEFT_OUT: finite elements, zeros apart, that a sample left out of the bins.
+COUNT, ZEROS, NAN, POSITIVE_INF, NEGATIVE_INF, OUTSIDE, NEAR, FAR, LEFT_OUT = range(9)
+FIELDS = 16
 
 BLOCK = 2048
 """Elements that a kernel takes at a time: 8 kB, which all its passes find in the L1 cache."""
@@ -39,6 +40,8 @@ LANES_PAY_FROM = 32_768
 # One cache line more than the bins: rows a multiple of 4 kB apart would alias in the store buffer.
 LANE_BYTES = (ROW * 4 // 4096 + 1) * 4096 + 192
 
+_SEED = 0x2545F4914F6CDD1D  # any but 0
+
 UNBOUNDED = (-math.inf, math.inf)
 
 
@@ -52,7 +55,8 @@ class Table:
         counts: int64 [rows, ROW], of which the first BINS are the bins.
         sums: float64 [rows, FIELDS].
         tallies: int64 [rows, FIELDS].
-        address: of the int64 addresses of counts, sums, tallies and scratch, in this order.
+        address: of the int64 addresses of counts, sums, tallies and scratch, in this order, and
+            behind them the state of the samples' random numbers.
     """
 
     def __init__(self, rows: int) -> None:
@@ -69,6 +73,7 @@ class Table:
                 self.sums.ctypes.data,
                 self.tallies.ctypes.data,
                 scratch + -scratch % 64,
+                _SEED,
             ],
             np.int64,
         )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from layerscope.measure.bins import BINS
 from layerscope.measure.histogram import Histogram
 from layerscope.measure.kernel import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, add_to_row
-from layerscope.measure.moments import Moments
 from layerscope.measure.parallel import PART, add_in_parts
+from layerscope.measure.reading import Figures, Reading
 from layerscope.measure.rebin import BUCKETS, MOMENTS, read_rows
-from layerscope.measure.table import HIGH, LOW, Table
+from layerscope.measure.rows import Rows
+from layerscope.measure.table import HIGH, LEFT_OUT, LOW, Table
 
 _KINDS = {
     torch.float32: FLOAT32,
@@ -25,25 +25,8 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the first k rows of a tally held.
-
-    Attributes:
-        moments: float64 [k, 11], the fields of `Moments` in their order.
-        linear: float32 [k, 30, 3], left, right and count of equal buckets between the extremes,
-            or over the row's axis. All zero where nothing finite was measured.
-        logarithmic: the same of log10 |x|, the zeros in the first bucket; unset if not asked for.
-    """
-
-    moments: npt.NDArray[np.float64]
-    linear: npt.NDArray[np.float32]
-    logarithmic: npt.NDArray[np.float32]
-
-    def moments_of(self, position: int) -> Moments:
-        """The figures of the row at a position."""
-        figures = self.moments[position].tolist()
-        return Moments(*(int(x) for x in figures[:6]), *figures[6:])
+EXACT = 1 << 62
+"""As `max_elements`: every element of every tensor is counted in the bins."""
 
 
 class Tally:
@@ -55,9 +38,12 @@ class Tally:
         axes: (left, right) per row: the least range that `linear` shows, for a bounded activation;
             None shows the measured range.
         logarithmic: per row, whether it is also shown as log10 |x|; none without it.
+        max_elements: of a tensor with more, a random sample of this size makes the histogram; its
+            moments, extremes, zeros and non-finite counts are exact all the same.
 
     Raises:
-        ValueError: rows is negative, or another argument has another length.
+        ValueError: rows is negative, another argument has another length, or max_elements is below
+            1.
     """
 
     def __init__(
@@ -66,22 +52,20 @@ class Tally:
         intervals: Sequence[tuple[float, float]] | None = None,
         axes: Sequence[tuple[float, float] | None] | None = None,
         logarithmic: Sequence[bool] | None = None,
+        max_elements: int = EXACT,
     ) -> None:
-        lengths = {"intervals": intervals, "axes": axes, "logarithmic": logarithmic}
-        for name, given in lengths.items():
-            if given is not None and len(given) != rows:
-                raise ValueError(f"{name} must have one entry per row, {rows}, got {len(given)}")
+        asked = Rows(rows, intervals, axes, logarithmic)
+        if max_elements < 1:
+            raise ValueError(f"max_elements must be at least 1, got {max_elements}")
         self._table = Table(rows)
-        if intervals is not None and rows:
-            self._table.sums[:, LOW], self._table.sums[:, HIGH] = np.transpose(intervals)
-        self._axes = np.full((rows, 2), np.nan)
-        for row, axis in enumerate(axes or ()):
-            if axis is not None:
-                self._axes[row] = axis
-        self._logarithmic = np.array(logarithmic or [False] * rows, np.bool_)
+        self._table.sums[:, LOW : HIGH + 1] = asked.intervals
+        self._axes = asked.axes
+        self._logarithmic = asked.logarithmic
+        self._most = max_elements
         self._address = self._table.address
+        self._carried = 0.0
 
-    def add(self, row: int, tensor: torch.Tensor) -> bool:
+    def add(self, row: int, tensor: Tensor) -> bool:
         """Measure a tensor where it lies, into a row.
 
         Returns:
@@ -96,36 +80,49 @@ class Tally:
             tensor = tensor.detach().contiguous()
         size = tensor.numel()
         if size >= 2 * PART and (threads := torch.get_num_threads()) > 1:
-            add_in_parts(kind, tensor.data_ptr(), size, row, self._table, threads)
+            add_in_parts(kind, tensor.data_ptr(), size, row, self._table, self._most, threads)
         else:
-            add_to_row(kind, tensor.data_ptr(), size, row, self._address)
+            add_to_row(kind, tensor.data_ptr(), size, row, self._address, self._most)
         return True
+
+    def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
+        """Measure many tensors, each into its row."""
+        for row, tensor in tensors:
+            self.add(row, tensor)
+
+    def carry(self, scalar: Tensor) -> None:
+        """Add a scalar, such as the loss, to what the next reading brings along."""
+        self._carried += float(scalar)  # device to host, where there is a device
 
     def histogram(self, row: int) -> Histogram:
         """What a row holds now; it keeps it."""
         moments = self._read(row, 1, reset=False).moments_of(0)
         counts = self._table.counts[row, :BINS]
         bins = np.flatnonzero(counts)
-        return Histogram(bins, counts[bins], moments)
+        left_out = int(self._table.tallies[row, LEFT_OUT])
+        return Histogram(bins, counts[bins], moments, left_out)
 
     def read(self, rows: int) -> Reading:
         """What the first rows hold, as figures and buckets; leaves them empty."""
-        return self._read(0, rows, reset=True)
+        reading = self._read(0, rows, reset=True)
+        self._carried = 0.0
+        return reading
 
-    def _read(self, first: int, rows: int, reset: bool) -> Reading:
-        reading = Reading(
+    def _read(self, first: int, rows: int, reset: bool) -> Figures:
+        figures = Figures(
             np.empty((rows, MOMENTS)),
             np.empty((rows, BUCKETS, 3), np.float32),
             np.empty((rows, BUCKETS, 3), np.float32),
+            self._carried,
         )
         read_rows(
             self._address,
             first,
             self._axes,
             self._logarithmic,
-            reading.moments,
-            reading.linear,
-            reading.logarithmic,
+            figures.moments,
+            figures.linear,
+            figures.logarithmic,
             reset,
         )
-        return reading
+        return figures

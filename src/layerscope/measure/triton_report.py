@@ -172,20 +172,19 @@ def report_rows(
     at_down = tl.load(counts + ZERO - magnitude, mask=magnitude > 0, other=0)
     finite = ups + downs + zeros
 
-    below = tl.where(
-        edge > 0, downs + zeros + up, tl.where(edge < 0, downs - down - at_down, downs)
-    )
+    # Zeros apart, which are added whole.
+    below = tl.where(edge > 0, downs + up, tl.where(edge < 0, downs - down - at_down, downs))
     inside = tl.where(edge > 0, at_up, at_down)  # none at zero: its magnitude is 0
     share = _share_of_bin(edge, magnitude, minimum, maximum)
     log_share = fraction - tl.load(parts + part)
     log_share /= tl.load(parts + part + 1) - tl.load(parts + part)
-    below = tl.where(is_linear, below, up + down)
-    inside = tl.where(is_linear, inside, at_up + at_down)
+    below = tl.where(is_linear, below, up + down).to(tl.float64)
+    inside = tl.where(is_linear, inside, at_up + at_down).to(tl.float64)
     share = tl.where(is_linear, share, log_share)
-    reached = below + (share * inside.to(tl.float64) + _ROUND - _ROUND).to(tl.int64)
-    last = tl.where(is_linear, finite, finite - zeros)
-    reached = tl.where(step >= _BUCKETS - 1, last, reached)
-    reached += tl.where(is_linear, 0, zeros)
+    reached = (below + share * inside + _ROUND - _ROUND).to(tl.int64)
+    last = step >= _BUCKETS - 1
+    reached = tl.where(last, ups + downs, reached)
+    reached += tl.where(is_linear & (edge <= 0) & ~last, 0, zeros)
 
     logged = some & (tl.load(logarithmic + row) != 0)
     reached = tl.where(tl.where(is_linear, some, logged), reached, 0)

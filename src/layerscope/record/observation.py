@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from layerscope.measure import Moments
-from layerscope.measure.tally import Reading
+from layerscope.measure.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,20 @@ class Observation:
 
     Attributes:
         step: the optimizer step, from 0, as the x of Lightning's `self.log`.
-        loss: of the step's last micro-batch, as `training_step` returned it; NaN if unknown.
         channels: what was to be measured in this step.
         reading: figures and buckets of each channel, in the same order; a channel that nothing
-            reached has a count of 0.
+            reached has a count of 0. From another device they arrive some steps later: looking at
+            them may wait.
     """
 
     step: int
-    loss: float
     channels: tuple[Channel, ...]
     reading: Reading
+
+    @property
+    def loss(self) -> float:
+        """Sum of the losses that were noted in this step; 0 if none was."""
+        return self.reading.carried
 
     def moments(self) -> dict[Channel, Moments]:
         """The exact figures of every channel that something reached."""

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import nn
 
 from layerscope.measure import Tally
+from layerscope.measure.device_tally import DeviceTally, tally_for
 from layerscope.record.layers import Layer
 from layerscope.record.nonlinearities import Nonlinearity
 from layerscope.record.observation import Channel
@@ -38,7 +40,7 @@ class Plan:
     outputs: list[tuple[str, nn.Module, int, int]] = field(default_factory=list)
     gradients: list[tuple[nn.Parameter, int]] = field(default_factory=list)
     weights: list[tuple[nn.Parameter, int]] = field(default_factory=list)
-    tally: Tally = field(default_factory=lambda: Tally(0))
+    tally: Tally | DeviceTally = field(default_factory=lambda: Tally(0))
 
 
 def plan(
@@ -46,6 +48,7 @@ def plan(
     quantities: Iterable[str],
     biases: bool,
     saturation_threshold: float,
+    max_elements: int,
 ) -> Plan:
     """Give rows to the quantities of layers; see `Recorder` for the arguments and errors."""
     wanted = tuple(quantities)
@@ -83,8 +86,15 @@ def plan(
     if "weight" in wanted:
         made.weights = [(p, rows.add(kind, where)) for p, kind, where in parameters]
     made.channels = tuple(rows.channels)
-    made.tally = rows.tally()
+    made.tally = rows.tally(_device_of(layers), max_elements)
     return made
+
+
+def _device_of(layers: Sequence[Layer]) -> torch.device:
+    """Where the first parameter lies; the CPU without any."""
+    parameters = (parameter for layer in layers for _, parameter in layer.parameters)
+    first = next(parameters, None)
+    return torch.device("cpu") if first is None else first.device
 
 
 def _quantity_and_place(layer: Layer, name: str) -> tuple[str, str]:
@@ -110,10 +120,12 @@ class _Rows:
         )
         return len(self.channels) - 1
 
-    def tally(self) -> Tally:
-        return Tally(
+    def tally(self, device: torch.device, max_elements: int) -> Tally | DeviceTally:
+        return tally_for(
+            device,
             len(self.channels),
             self._intervals,
             self._axes,
             [channel.quantity.endswith("_grad") for channel in self.channels],
+            max_elements,
         )

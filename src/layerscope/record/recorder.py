@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -11,7 +10,8 @@ import numpy as np
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.measure.tally import Reading
+from layerscope.measure.reading import Figures
+from layerscope.measure.tally import EXACT
 from layerscope.record.layers import Layer
 from layerscope.record.observation import Observation
 from layerscope.record.plan import QUANTITIES, plan
@@ -33,6 +33,8 @@ class Recorder:
         biases: also the parameters called bias, and their gradients.
         saturation_threshold: outputs of a bounded activation function beyond it are saturated, as
             for tanh; above 0, below 1.
+        max_elements: of a larger tensor on the CPU a random sample makes the histogram; its moments
+            and non-finite counts are exact all the same.
 
     Attributes:
         counting: whether the hooks measure; False at first.
@@ -49,8 +51,9 @@ class Recorder:
         quantities: Iterable[str] = QUANTITIES,
         biases: bool = False,
         saturation_threshold: float = 0.97,
+        max_elements: int = EXACT,
     ) -> None:
-        self._plan = plan(layers, quantities, biases, saturation_threshold)
+        self._plan = plan(layers, quantities, biases, saturation_threshold, max_elements)
         self.channels = self._plan.channels
         self.counting = False
         self.not_measured: dict[str, str] = {}
@@ -107,25 +110,29 @@ class Recorder:
 
     def measure_gradients(self) -> None:
         """Measure what the optimizer is about to receive: call it before clipping, unscaled."""
-        for parameter, row in self._plan.gradients:
-            if parameter.grad is not None:
-                self._plan.tally.add(row, parameter.grad)
+        self._plan.tally.add_all(
+            (row, parameter.grad)
+            for parameter, row in self._plan.gradients
+            if parameter.grad is not None
+        )
 
     def measure_weights(self) -> None:
         """Measure the weights as they are now."""
-        for parameter, row in self._plan.weights:
-            self._plan.tally.add(row, parameter)
+        self._plan.tally.add_all((row, parameter) for parameter, row in self._plan.weights)
 
-    def observe(self, step: int, loss: float = math.nan, weights: bool = True) -> Observation:
+    def note_loss(self, loss: Tensor) -> None:
+        """Add a micro-batch's share of the loss; it travels with the figures."""
+        self._plan.tally.carry(loss)
+
+    def observe(self, step: int, weights: bool = True) -> Observation:
         """What was measured since the last call, as the observation of a step; empties the rows.
 
         Args:
             step: the optimizer step.
-            loss: the step's loss.
             weights: whether the weights were measured in this step.
         """
         channels = self.channels if weights else self.channels[: self._plan.without_weights]
-        return Observation(step, loss, channels, self._plan.tally.read(len(channels)))
+        return Observation(step, channels, self._plan.tally.read(len(channels)))
 
     def with_weights_now(self, observation: Observation) -> Observation:
         """The same observation with the weights as they are now: the trained ones, at the end."""
@@ -134,9 +141,10 @@ class Recorder:
         self._plan.tally.read(len(self.channels))  # what a step that broke off has left
         self.measure_weights()
         now = self._plan.tally.read(len(self.channels))
-        reading = Reading(
+        reading = Figures(
             np.concatenate([before.moments[:first], now.moments[first:]]),
             np.concatenate([before.linear[:first], now.linear[first:]]),
             np.concatenate([before.logarithmic[:first], now.logarithmic[first:]]),
+            before.carried,
         )
-        return Observation(observation.step, observation.loss, self.channels, reading)
+        return Observation(observation.step, self.channels, reading)
