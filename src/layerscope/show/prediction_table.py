@@ -20,7 +20,7 @@ def prediction_table(prediction: Prediction) -> Table:
     table = Table(
         title="What theory expects of every layer",
         caption="q: variance of the pre-activations; corr: correlation of two inputs' there; "
-        f"satur.: share of outputs beyond {p.saturation_threshold:g} of the range; chi: what "
+        f"saturated: share of outputs beyond {p.saturation_threshold:g} of the range; chi: what "
         "the layer multiplies the gradient's mean square by; gradient and weight: RMS of the "
         "gradients of outputs and weights, the last layer's being 1; ±: from one draw of the "
         "weights to the next.",
@@ -29,7 +29,7 @@ def prediction_table(prediction: Prediction) -> Table:
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
-        padding=(0, 1, 0, 0),
+        padding=0,  # the box leaves one space
     )
     columns: list[tuple[str, list[str]]] = [
         ("layer", [f"{n:02d}_{layer.activation}" for n, layer in enumerate(p.layers, start=1)]),
@@ -37,7 +37,7 @@ def prediction_table(prediction: Prediction) -> Table:
         ("mean", [_number(mean, 2, odd) for mean, odd in zip(p.mean, _odd(p), strict=True)]),
         ("std", [_number(std, 2) for std in p.std]),
         ("±", [_share(math.expm1(spread)) for spread in p.std_spread]),
-        ("satur.", [_share(share, 1) for share in p.saturated]),
+        ("saturated", [_share(share, 1) for share in p.saturated]),
         ("zeros", [_share(share or math.nan) for share in p.zeros]),
         ("corr", [f"{round(c, 2) + 0.0:.2f}" for c in p.correlation]),  # without a minus zero
         ("chi", [_number(chi, 4) for chi in p.chi]),
