@@ -15,7 +15,7 @@ def test_plain_torch_measures_as_the_cpu_kernel_does(name):
     assert_as_the_cpu(on_cpu, CASES[name], **OPTIONS)
 
 
-@pytest.mark.parametrize("name", ["normal", "two values", "subnormals", "bfloat16"])
+@pytest.mark.parametrize("name", ["normal", "two values", "subnormals", "bfloat16", "halves"])
 def test_it_does_so_over_the_measured_range_and_without_options(name):
     assert_as_the_cpu(on_cpu, CASES[name])
 

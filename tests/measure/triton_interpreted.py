@@ -24,8 +24,9 @@ def test_triton_measures_as_the_cpu_kernel_does(name):
     assert_as_the_cpu(on_cpu, small(CASES[name]), **OPTIONS)
 
 
-def test_it_does_so_over_the_measured_range():
-    assert_as_the_cpu(on_cpu, small(CASES["normal"]))
+@pytest.mark.parametrize("name", ["normal", "two values", "halves"])
+def test_it_does_so_over_the_measured_range(name):
+    assert_as_the_cpu(on_cpu, small(CASES[name]))
 
 
 def test_not_contiguous_tensors_are_measured():

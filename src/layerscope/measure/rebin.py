@@ -115,7 +115,7 @@ def _linear(  # type: ignore[no-untyped-def]
         if index != ZERO:
             inside = _share_below(following, index, minimum, maximum) * load_i64(counts, index)
         zeros_below = zeros if index > ZERO else 0
-        counted = zeros_below + np.int64(np.rint((below + inside) * weight))
+        counted = zeros_below + int(np.rint((below + inside) * weight))
         reached = total if k == buckets - 1 else counted
         out[k, 0], out[k, 1] = edge, following
         out[k, 2] = reached - previous
@@ -167,7 +167,7 @@ def _logarithmic(counts, near, far, zeros, total, weight, out):  # type: ignore[
             cursor = magnitude
             inside = load_i64(counts, ZERO + magnitude) + load_i64(counts, ZERO - magnitude)
             share = (fraction - LOG2_PARTS[part]) / (LOG2_PARTS[part + 1] - LOG2_PARTS[part])
-            reached = np.int64(np.rint((below + share * inside) * weight))
+            reached = int(np.rint((below + share * inside) * weight))
         log_edge = (edge + LOWEST_EXPONENT) * LOG10_2
         out[k + 1, 0], out[k + 1, 1] = previous_edge, log_edge
         out[k + 1, 2] = reached - previous
