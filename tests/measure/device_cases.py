@@ -32,8 +32,8 @@ CASES = {
     "just below an edge": torch.tensor([0.1993, 0.1999]).repeat(5),
     "just above an edge": torch.tensor([0.20005, 0.2001]).repeat(5),
     "just below a negative edge": torch.tensor([-0.20005, -0.2001]).repeat(5),
-    # Within one bin, 30 buckets cut 15 elements at every half: all round to the same neighbours.
-    "halves": torch.tensor([1.0, 1 + 2**-8]).repeat(8)[:15],
+    # 28 of 30 buckets cut a bin of 14 elements above one of 1: many of them at a half.
+    "halves": 1 + torch.tensor([-2.0, *([0.0, 28.0] * 7)]) * 2**-12,
     "empty": torch.empty(0, 5),
 }  # fmt: skip
 
