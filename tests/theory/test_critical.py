@@ -19,8 +19,8 @@ from layerscope.theory import (
 @pytest.mark.parametrize(
     ("name", "bias_variance", "sigma_w2"),
     [
-        ("tanh", 0.05, 1.7610),  # Schoenholz et al. (2017), section 3
-        ("tanh", 2.01e-5, 1.0500),  # Xiao et al. (2018), section 4
+        ("tanh", 0.05, 1.7610),  # Schoenholz et al. (2017)
+        ("tanh", 2.01e-5, 1.0500),  # Xiao et al. (2018)
         ("tanh", 0.0, 1.0),
         ("relu", 0.0, 2.0),  # He et al. (2015), equation 10
         ("leaky_relu", 0.0, 2 / (1 + 0.01**2)),  # the same, equation 15

@@ -14,7 +14,7 @@ CORRELATIONS = [-1, -0.99999, -0.5, 0.0, 0.3, 0.999, 1 - 1e-6, 1 - 1e-12, 1]
 @pytest.mark.parametrize("variance", VARIANCES)
 @pytest.mark.parametrize("c", CORRELATIONS)
 def test_pairs_of_relu_are_the_arc_cosine_kernels(variance, c):
-    # Cho and Saul (2009), equation 3: J_0 / 2 pi, and q J_1 / 2 pi.
+    # Cho and Saul (2009): J_0 / 2 pi, and q J_1 / 2 pi.
     angle = math.acos(c)
     values = math.sqrt(1 - c**2) + (math.pi - angle) * c
     value, slope = pair_moments(activation_named("relu"), variance, c)

@@ -1,9 +1,9 @@
 """The weight variance at which depth neither fades nor amplifies: chi = 1 at the fixed point.
 
-Poole et al. (2016), section 3; Schoenholz et al. (2017), section 3; Hayou et al. (2019), "On the
-impact of the activation function on deep neural networks training", section 3, for smooth and
-scale-free functions; Roberts, Yaida and Hanin (2022), "The principles of deep learning theory",
-section 5.3, for gelu and silu.
+Poole et al. (2016) and Schoenholz et al. (2017), for tanh; Hayou et al. (2019), "On the impact of
+the activation function on deep neural networks training", for smooth and scale-free functions;
+Roberts, Yaida and Hanin (2022), "The principles of deep learning theory", section 5.3, for gelu
+and silu.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The phase diagram of an activation: how deep a signal gets, for each weight and bias variance.
 
-Poole et al. (2016), figure 1; Schoenholz et al. (2017), figures 1 and 5.
+Poole et al. (2016) and Schoenholz et al. (2017) draw it for tanh.
 """
 
 from __future__ import annotations

@@ -30,8 +30,7 @@ def pair_moments(
 
     The errors are below 1e-6 of E[phi^2] and of E[phi'^2] for variances from 1e-12 to 1e6 and any
     correlation from -1 to 1. Closed forms in the tests: Cho and Saul (2009), "Kernel Methods for
-    Deep Learning", equation 3, for relu; Williams (1997), "Computing with infinite networks",
-    equation 11, for erf.
+    Deep Learning", for relu; Williams (1997), "Computing with infinite networks", for erf.
     """
     if variance > _FAR:
         near, far = moments(activation, _FAR), moments(activation, min(variance, LARGEST))

@@ -1,6 +1,6 @@
 """Where depth leads: the fixed points of the variance and the correlation, and how fast.
 
-Poole et al. (2016), section 3; Schoenholz et al. (2017), sections 3 to 5.
+Poole et al. (2016), for the fixed points; Schoenholz et al. (2017), for the depth scales.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CRITICAL_SCALE = 1000
 """From this depth scale on, in layers, a network counts as critical: a factor of 1.001 a layer."""
 
 TRAINABLE_SCALES = 6
-"""Depth scales that a trainable network can span (Schoenholz et al. 2017, section 5, figure 5)."""
+"""Depth scales that a trainable network can span (Schoenholz et al. 2017, the experiments)."""
 
 _SMALLEST, _LARGEST = 1e-12, 1e6  # a fixed point beyond these is none: 0, and inf
 _CLOSEST = 1e-6  # a fixed correlation is told from 1 if it is this far from it

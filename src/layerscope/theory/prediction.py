@@ -3,8 +3,8 @@
 Mean-field theory of signal propagation: in a wide layer the sum over the fan-in makes every
 pre-activation Gaussian, so two numbers per layer, its variance and the correlation of two
 examples, tell everything else. Poole et al. (2016), "Exponential expressivity in deep neural
-networks through transient chaos", sections 2 and 3, for the way forward; Schoenholz et al. (2017),
-"Deep information propagation", sections 3 and 4, for the way back.
+networks through transient chaos", for the way forward; Schoenholz et al. (2017), "Deep information
+propagation", for the way back.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A fixed Gauss-Hermite rule puts its nodes at the Gaussian's scale, and misses what f does at its
 own: E[tanh'(z)^2] at variance 78 lies within |z| < 2 of a Gaussian 9 wide. Here the line is cut
 into panels that start at the finer of the two scales and double outwards, with a Gauss-Legendre
-rule on each (Davis and Rabinowitz 1984, "Methods of Numerical Integration", sections 2.7 and 3.2).
+rule on each (Davis and Rabinowitz 1984, "Methods of Numerical Integration", on compound rules).
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 A layer's mean square is a sum over finitely many units; its error feeds the next layer. To first
 order in 1 / width the errors of all layers add. Hanin and Rolnick (2018), "How to start training:
-the effect of initialization and architecture", theorem 5, for the outputs; Hanin (2018), "Which
-neural net architectures give rise to exploding and vanishing gradients?", theorem 1, for the
-gradients: both depend on the sum of 1 / width over the layers. For relu of width n the variance
-of ln |h|^2 and of ln |gradient|^2 grows by 5 / n a layer, as in Hanin and Nica (2018), "Products
-of many large random matrices and gradients in deep neural networks", theorem 1. For other
-functions: Roberts, Yaida and Hanin (2022), "The principles of deep learning theory", section 4.3,
-equation 4.61, for the outputs, and the same first-order reckoning for the gradients.
+the effect of initialization and architecture", for the outputs; Hanin (2018), "Which neural net
+architectures give rise to exploding and vanishing gradients?", for the gradients: both depend on
+the sum of 1 / width over the layers. For relu of width n the variance of ln |h|^2 and of
+ln |gradient|^2 grows by 5 / n a layer, as in Hanin and Nica (2018), "Products of many large random
+matrices and gradients in deep neural networks". For other functions: Roberts, Yaida and Hanin
+(2022), "The principles of deep learning theory", chapter 4, for the outputs, and the same
+first-order reckoning for the gradients.
 """
 
 from __future__ import annotations

@@ -12,8 +12,7 @@ def critical_scaling(activation: str, bias_std: float) -> Initializer:
     """Return normal weights of variance sigma_w^2 / fan_in with chi = 1.
 
     chi is the factor by which a layer multiplies the gradient's mean square; see
-    `layerscope.theory.critical`. Schoenholz et al. (2017), "Deep information propagation",
-    section 3.
+    `layerscope.theory.critical`. Schoenholz et al. (2017), "Deep information propagation".
 
     Raises ValueError for an unknown activation, a bias_std that is negative or not finite, and if
     the activation has no critical weight variance at this bias_std.
@@ -26,7 +25,7 @@ def critical_gain(activation: str, bias_std: float) -> float:
 
     At it, tanh layers keep not only the mean square of the gradient but all singular values of
     the end-to-end Jacobian near 1 (dynamical isometry): Pennington, Schoenholz and Ganguli (2017),
-    "Resurrecting the sigmoid in deep learning through dynamical isometry", section 3.
+    "Resurrecting the sigmoid in deep learning through dynamical isometry".
 
     Raises ValueError as `critical_scaling` does.
     """
