@@ -133,6 +133,8 @@ def train(cfg: DictConfig) -> int:
     try:
         trainer.fit(experiment.model, datamodule=experiment.data)
         status = replace(status, state="finished")
+        if experiment.monitor is not None:
+            status = replace(status, reason=experiment.monitor.failure)
     except (KeyboardInterrupt, SystemExit):  # Lightning turns the first into the second
         signal, code = (
             ("SIGTERM", _TERMINATED) if trainer.received_sigterm else ("Ctrl-C", _INTERRUPTED)

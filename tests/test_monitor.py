@@ -330,6 +330,35 @@ def test_a_loss_that_is_not_finite_leaves_valid_json(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "place",
+    [
+        "layerscope.record.recorder.Recorder.attach",
+        "layerscope.measure.tally.Tally.add",
+        "layerscope.measure.tally.Tally.add_all",
+        "layerscope.measure.tally.Tally.read",
+        "layerscope.show.step_log.StepLog.write",
+        "layerscope.show.step_log.StepLog.close",
+        "layerscope.monitor.write_diagnosis",
+    ],
+)
+def test_a_failure_inside_never_stops_training(tmp_path, monkeypatch, caplog, place):
+    def fail(*arguments, **options):
+        raise OSError("No space left on device")
+
+    alone = fit(tmp_path / "alone")
+    monkeypatch.setattr(place, fail)
+    monitor = LayerMonitor()
+    watched = fit(tmp_path / "watched", monitor)
+    for name, weight in watched.state_dict().items():
+        assert torch.equal(weight, alone.state_dict()[name]), name
+    assert watched.count_hooks() == 0
+    assert monitor.failure.startswith("monitoring stopped at step ")
+    assert monitor.failure.endswith(": OSError: No space left on device")
+    told = [record for record in caplog.records if "LayerMonitor" in record.message]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ({"every_n_steps": 0}, "^every_n_steps must be at least 1, got 0"),
@@ -344,3 +373,8 @@ def test_a_loss_that_is_not_finite_leaves_valid_json(tmp_path):
 def test_bad_arguments_are_refused_at_construction(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
         LayerMonitor(**arguments)
+
+
+def test_a_module_with_nothing_to_watch_is_refused_before_training(tmp_path):
+    with pytest.raises(ValueError, match="has no module to watch whose path matches"):
+        fit(tmp_path, LayerMonitor(layers="nowhere"))

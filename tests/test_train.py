@@ -182,6 +182,16 @@ def test_a_training_that_fails_says_so_and_keeps_what_was_measured(tmp_path, mon
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_monitor_that_fails_is_told_of_in_the_status(tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("layerscope.show.step_log.StepLog.write", fail)
+    assert run(tmp_path, "trainer.max_steps=3") == 0
+    assert status(tmp_path)["state"] == "finished"
+    assert status(tmp_path)["reason"].startswith("monitoring stopped at step 1: OSError")
+
+
 def test_a_text_file_has_its_own_alphabet(tmp_path):
     path = tmp_path / "words.txt"
     path.write_text("\n".join(f"wörd{i} ß{i}" for i in range(50)), encoding="utf-8")

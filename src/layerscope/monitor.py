@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec
 
 import lightning.pytorch as pl
 from torch.optim import Optimizer
@@ -20,6 +22,26 @@ from layerscope.show.event_file import EventFile
 from layerscope.show.step_log import StepLog, bytes_per_step
 
 _log = logging.getLogger(__name__)
+
+_P = ParamSpec("_P")
+
+
+_Hook = Callable[Concatenate["LayerMonitor", pl.Trainer, _P], None]
+
+
+def _never_stops_training(hook: _Hook[_P]) -> _Hook[_P]:
+    """A callback hook whose failure ends the monitoring, loudly and once, and nothing else."""
+
+    @functools.wraps(hook)
+    def guarded(
+        self: LayerMonitor, trainer: pl.Trainer, /, *args: _P.args, **kw: _P.kwargs
+    ) -> None:
+        try:
+            hook(self, trainer, *args, **kw)
+        except Exception as error:
+            self._give_up(trainer.global_step, error)
+
+    return guarded
 
 
 class LayerMonitor(pl.Callback):
@@ -61,6 +83,8 @@ class LayerMonitor(pl.Callback):
 
     Attributes:
         diagnosis: the content of diagnosis.json, after fit or an exception; None before.
+        failure: if the monitor itself failed, at which step and why: it then took its hooks off,
+            logged one error, and training went on to the same weights. None otherwise.
 
     Raises:
         ValueError: an argument is out of its bounds; at the start of fit, no layer matches.
@@ -107,6 +131,7 @@ class LayerMonitor(pl.Callback):
         self._thresholds = thresholds or Thresholds()
         self._flush_seconds = flush_seconds
         self.diagnosis: dict[str, Any] | None = None
+        self.failure: str | None = None
 
         self._directory = ""
         self._layers: tuple[Layer, ...] = ()
@@ -122,9 +147,16 @@ class LayerMonitor(pl.Callback):
         """The layers of a module that it watches; ValueError if there are none."""
         return choose_layers(module, self._pattern)
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Refuse a module with nothing to watch, before anything runs."""
+        if stage == "fit":
+            self.layers_of(pl_module)
+
+    @_never_stops_training
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Choose the layers, open the files and put the hooks on."""
         self._directory = self._log_dir or trainer.log_dir or trainer.default_root_dir
+        self.failure = None
         if not trainer.is_global_zero:
             return
         self._layers = self.layers_of(pl_module)
@@ -179,6 +211,7 @@ class LayerMonitor(pl.Callback):
             step = trainer.global_step
             self._recorder.counting = is_keyframe(step) or self._due(step)
 
+    @_never_stops_training
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
@@ -191,6 +224,7 @@ class LayerMonitor(pl.Callback):
         if self._with_weights:
             self._recorder.measure_weights()
 
+    @_never_stops_training
     def on_train_batch_end(
         self,
         trainer: pl.Trainer,
@@ -200,7 +234,11 @@ class LayerMonitor(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Write the step, once the optimizer has taken it: after its last micro-batch."""
-        if self._recorder is None or self._log is None or not self._recorder.counting:
+        if self._recorder is None or self._log is None:
+            return
+        if self._recorder.failure is not None:
+            raise self._recorder.failure
+        if not self._recorder.counting:
             return
         self._recorder.counting = False
         if isinstance(outputs, dict) and "loss" in outputs:
@@ -223,10 +261,12 @@ class LayerMonitor(pl.Callback):
         if self._recorder is not None:
             self._recorder.attach()
 
+    @_never_stops_training
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the hooks off, write the diagnosis and close the files."""
         self._finish()
 
+    @_never_stops_training
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
@@ -234,18 +274,32 @@ class LayerMonitor(pl.Callback):
         self._finish()
 
     def _finish(self) -> None:
-        recorder, log = self._recorder, self._log
-        if recorder is None or log is None:
+        recorder = self._recorder
+        if recorder is None:
             return
-        self._recorder = self._log = None
-        recorder.detach()
-        log.close()
-        if self._own_events is not None:
-            self._own_events.close()
-            self._own_events = None
+        self._stop()
         if self._first is not None and self._last is not None:
             observations = [self._first, recorder.with_weights_now(self._last)]
             self.diagnosis = diagnosis_of(
                 observations, self._layers, self._thresholds, recorder.not_measured
             )
             write_diagnosis(self._directory, self.diagnosis)
+
+    def _stop(self) -> None:
+        """Take the hooks off and close the files; nothing is left to do if closing fails."""
+        recorder, log, own_events = self._recorder, self._log, self._own_events
+        self._recorder = self._log = self._own_events = None
+        if recorder is not None:
+            recorder.detach()
+        try:
+            if log is not None:
+                log.close()
+        finally:
+            if own_events is not None:
+                own_events.close()
+
+    def _give_up(self, step: int, error: Exception) -> None:
+        self.failure = f"monitoring stopped at step {step}: {type(error).__name__}: {error}"
+        _log.error("LayerMonitor: %s; training goes on.", self.failure, exc_info=error)
+        with contextlib.suppress(Exception):  # told already, and perhaps the very same
+            self._stop()

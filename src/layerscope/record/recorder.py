@@ -39,6 +39,8 @@ class Recorder:
     Attributes:
         counting: whether the hooks measure; False at first.
         not_measured: layers whose output could not be measured, and why.
+        failure: what a hook raised, if one did: a hook never raises into the network, it stops
+            counting.
         channels: what each row of the tally holds.
 
     Raises:
@@ -57,6 +59,7 @@ class Recorder:
         self.channels = self._plan.channels
         self.counting = False
         self.not_measured: dict[str, str] = {}
+        self.failure: Exception | None = None
         self._handles: list[RemovableHandle] = []
 
     def attach(self) -> None:
@@ -92,21 +95,31 @@ class Recorder:
         add = self._plan.tally.add
 
         def measure_gradient(grad: Tensor) -> None:
-            add(gradient, grad)
+            try:
+                add(gradient, grad)
+            except Exception as error:  # whatever it is, the network goes on without us
+                self._give_up(error)
 
         def measure_output(_module: nn.Module, _inputs: Any, output: Any) -> None:
             if not self.counting:
                 return
-            if not isinstance(output, Tensor) or not output.is_floating_point():
-                kind = output.dtype if isinstance(output, Tensor) else type(output).__name__
-                self.not_measured[name] = f"its output is {kind}, not a tensor of floats"
-                return
-            if activation >= 0:
-                add(activation, output)
-            if gradient >= 0 and output.requires_grad:
-                output.register_hook(measure_gradient)  # type: ignore[no-untyped-call]
+            try:
+                if not isinstance(output, Tensor) or not output.is_floating_point():
+                    kind = output.dtype if isinstance(output, Tensor) else type(output).__name__
+                    self.not_measured[name] = f"its output is {kind}, not a tensor of floats"
+                    return
+                if activation >= 0:
+                    add(activation, output)
+                if gradient >= 0 and output.requires_grad:
+                    output.register_hook(measure_gradient)  # type: ignore[no-untyped-call]
+            except Exception as error:  # as above
+                self._give_up(error)
 
         return measure_output
+
+    def _give_up(self, error: Exception) -> None:
+        self.counting = False
+        self.failure = error
 
     def measure_gradients(self) -> None:
         """Measure what the optimizer is about to receive: call it before clipping, unscaled."""
