@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from overhead import NETS, Module, TimedBatches, build
+from nets import NETS
+from overhead import Module, TimedBatches
 
 from layerscope import LayerMonitor
 
@@ -47,7 +48,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="lightning")
     torch.set_num_threads(1)
     net = NETS["notebook"]
-    batches = TimedBatches(net)
+    batches = TimedBatches(net, "cpu")
     batches.steps = STEPS
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
@@ -59,7 +60,7 @@ def main() -> None:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(Module(build(net)), batches)
+        trainer.fit(Module(net.build()), batches)
 
 
 if __name__ == "__main__":
