@@ -1,12 +1,12 @@
 """Is theory right? Its predictions beside wide random networks, weight by weight.
 
-    python bench/theory.py --width 2000 --depth 30 --seeds 20
+    python bench/theory.py --width 2000 --depth 30 --seeds 100
 
 Every network has Gaussian weights and biases, sees one input of second moment 1 and gets a Gaussian
 gradient at its last outputs. All cases share the normal numbers of a seed, each scaled to its own
 variances, so that a seed costs one draw of the weights for all of them. The table gives, for the
 layer where it is largest, the error of the mean over seeds of ln(std) and of ln(RMS gradient,
-relative to the last layer's), and the standard error that theory expects of it.
+relative to the last layer's), and the standard error that theory expects of it. Takes 2.5 minutes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--width", type=int, default=2000)
     parser.add_argument("--depth", type=int, default=30)
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=100)
     options = parser.parse_args()
     cases = [(name, *variances) for name in ACTIVATIONS for variances in VARIANCES]
     started = time.monotonic()
@@ -76,7 +76,7 @@ def main() -> None:
             cells += [f"{error[worst]:+.3f}", f"{standard_error[worst]:.3f}"]
         failed += not within
         table.add_row(name, f"{sigma_w2:g}", f"{bias_variance:g}", *cells, "" if within else "OUT")
-    console = Console(width=100)
+    console = Console(width=110)
     console.print(table)
     console.print(
         f"{len(cases) - failed} of {len(cases)} within {STD_BOUND:g} and {GRADIENT_BOUND:g} plus "

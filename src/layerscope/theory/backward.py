@@ -1,8 +1,8 @@
 """Gradients on their way back, relative to the last layer.
 
 Schoenholz et al. (2017), "Deep information propagation", on backpropagation: forward and backward
-weights count as independent, which is exact as widths grow (Yang 2019, "Scaling limits of wide neural
-networks", for gradients that enter at random).
+weights count as independent, which is exact as widths grow for gradients that enter at random
+(Yang 2019, "Scaling limits of wide neural networks").
 """
 
 from __future__ import annotations
