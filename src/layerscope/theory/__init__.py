@@ -7,6 +7,7 @@ sources, and the theory's limits, are in docs/theory.md.
 from layerscope.theory.activations import ACTIVATIONS, Activation, activation_named
 from layerscope.theory.architecture import Inputs, Layer, mlp
 from layerscope.theory.critical import CriticalPoint, NoCriticalPoint, critical
+from layerscope.theory.departure import Departure, departures
 from layerscope.theory.diagram import PhaseDiagram, phase_diagram
 from layerscope.theory.moments import Moments, moments, saturated_share
 from layerscope.theory.pairs import pair_moments
@@ -17,6 +18,7 @@ __all__ = [
     "ACTIVATIONS",
     "Activation",
     "CriticalPoint",
+    "Departure",
     "Inputs",
     "Layer",
     "Moments",
@@ -26,6 +28,7 @@ __all__ = [
     "Prediction",
     "activation_named",
     "critical",
+    "departures",
     "mlp",
     "moments",
     "pair_moments",

@@ -19,7 +19,7 @@ _RANGE = np.geomspace(1e-12, 1e6, 541)
 _LOG_RANGE = np.log(_RANGE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no one truth
 class PhaseDiagram:
     """What to draw: a colour for each point of a grid, and a line across it.
 

@@ -17,7 +17,7 @@ What a variance below `SMALLEST` gives is taken at it; above `LARGEST`, outputs 
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no one truth
 class Moments:
     """Expectations of phi = phi(z) and its slope phi' for z ~ N(0, q); each float64 like q.
 

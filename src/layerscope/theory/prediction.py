@@ -23,7 +23,7 @@ from layerscope.theory.phase import Phase, phase_of
 from layerscope.theory.spread import spreads
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no one truth
 class Prediction:
     """What theory expects of each layer; arrays are float64 [depth], in network order.
 
