@@ -1,3 +1,4 @@
+import copy
 import math
 
 import pytest
@@ -166,6 +167,21 @@ def test_a_bounded_function_counts_its_saturated_outputs():
         output = network(torch.tensor([[-1.0, -0.2, 0.2, 1.0], [0.0, 0.3, 5.0, -0.31]]))
         (moments,) = recorder.observe(0).moments().values()
     assert moments.outside == int(((output < 0.05) | (output > 0.95)).sum()) == 5
+
+
+def test_a_copy_of_the_network_is_not_measured(tmp_path):
+    network = make_network()
+    with Recorder(choose_layers(network)) as recorder:
+        recorder.counting = True
+        copied = copy.deepcopy(network)
+        torch.save(network, tmp_path / "network.pt")
+        loaded = torch.load(tmp_path / "network.pt", weights_only=False)
+        for other in (copied, loaded):
+            assert torch.equal(other(make_batch()[0]), network(make_batch()[0]))
+        counted = {
+            c.layer: m.count for c, m in recorder.observe(0, weights=False).moments().items()
+        }
+    assert counted["03_linear"] == 2 * 5 * 7  # the network's own two forwards
 
 
 def test_bad_arguments_are_refused_in_one_sentence():

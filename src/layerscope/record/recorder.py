@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.measure.reading import Figures
 from layerscope.measure.tally import EXACT
 from layerscope.record.layers import Layer
 from layerscope.record.observation import Observation
+from layerscope.record.output_hook import OutputHook
 from layerscope.record.plan import QUANTITIES, plan
-
-Hook = Callable[[nn.Module, Any, Any], None]
 
 
 class Recorder:
@@ -67,7 +66,7 @@ class Recorder:
         if self._handles:
             return
         for name, module, activation, gradient in self._plan.outputs:
-            hook = self._forward_hook(name, activation, gradient)
+            hook = OutputHook(self, name, activation, gradient)
             self._handles.append(module.register_forward_hook(hook))
 
     def detach(self) -> None:
@@ -91,35 +90,14 @@ class Recorder:
         """Take the hooks off, whatever happened."""
         self.detach()
 
-    def _forward_hook(self, name: str, activation: int, gradient: int) -> Hook:
-        add = self._plan.tally.add
-
-        def measure_gradient(grad: Tensor) -> None:
-            try:
-                add(gradient, grad)
-            except Exception as error:  # whatever it is, the network goes on without us
-                self._give_up(error)
-
-        def measure_output(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            if not self.counting:
-                return
-            try:
-                if not isinstance(output, Tensor) or not output.is_floating_point():
-                    kind = output.dtype if isinstance(output, Tensor) else type(output).__name__
-                    self.not_measured[name] = f"its output is {kind}, not a tensor of floats"
-                    return
-                if activation >= 0:
-                    add(activation, output)
-                if gradient >= 0 and output.requires_grad:
-                    output.register_hook(measure_gradient)  # type: ignore[no-untyped-call]
-            except Exception as error:  # as above
-                self._give_up(error)
-
-        return measure_output
-
-    def _give_up(self, error: Exception) -> None:
+    def give_up(self, error: Exception) -> None:
+        """Stop counting because of what a hook ran into."""
         self.counting = False
         self.failure = error
+
+    def add(self, row: int, tensor: Tensor) -> None:
+        """Measure a tensor into a row, on behalf of a hook."""
+        self._plan.tally.add(row, tensor)
 
     def measure_gradients(self) -> None:
         """Measure what the optimizer is about to receive: call it before clipping, unscaled."""
