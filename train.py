@@ -73,7 +73,8 @@ def build(cfg: DictConfig) -> Experiment:
         context_length=data.context_length,
         classes=data.embedding_rows,
     )
-    made["init"](network, torch.Generator().manual_seed(cfg.seed))
+    contexts, _ = next(iter(data.train_dataloader()))
+    made["init"](network, torch.Generator().manual_seed(cfg.seed), contexts)
     try:
         made["optimizer"](network.parameters())  # Lightning makes its own, when fit has begun
     except TypeError as error:
