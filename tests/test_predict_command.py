@@ -60,6 +60,13 @@ def test_every_init_is_predicted(init, capsys):
     assert "03_tanh" in capsys.readouterr().out
 
 
+def test_layers_have_the_names_that_the_monitor_gives_them(capsys):
+    assert main(["predict", "experiment=hundred_layers"]) == 0
+    printed = capsys.readouterr().out
+    assert "\n001_tanh" in printed
+    assert "\n100_tanh" in printed
+
+
 @pytest.mark.parametrize("init", ["random", "small"])  # the largest numbers, and the smallest
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "gelu", "silu", "sigmoid", "elu"])
 def test_the_table_fits_whatever_the_numbers(activation, init, capsys):

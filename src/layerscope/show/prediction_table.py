@@ -31,8 +31,9 @@ def prediction_table(prediction: Prediction) -> Table:
         pad_edge=False,
         padding=0,  # the box leaves one space
     )
+    digits = max(2, len(str(len(p.layers) + 1)))  # the monitor's names, which count the logits
     columns: list[tuple[str, list[str]]] = [
-        ("layer", [f"{n:02d}_{layer.activation}" for n, layer in enumerate(p.layers, start=1)]),
+        ("layer", [f"{n:0{digits}d}_{layer.activation}" for n, layer in enumerate(p.layers, 1)]),
         ("q", [_number(q, 3) for q in p.variance]),
         ("mean", [_number(mean, 2, odd) for mean, odd in zip(p.mean, _odd(p), strict=True)]),
         ("std", [_number(std, 2) for std in p.std]),
