@@ -59,9 +59,6 @@ from layerscope.measure.table import (
 FLOAT32, BFLOAT16, FLOAT16, FLOAT64 = range(4)
 """The kinds of elements that the kernel reads."""
 
-ELEMENT_BYTES = (4, 2, 2, 8)
-"""Bytes of an element of each kind."""
-
 _I = np.int32
 _EXPONENT_ALL_ONES = 0x7F800000
 _SMALLEST_NORMAL = 0x00800000

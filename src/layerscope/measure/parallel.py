@@ -1,30 +1,117 @@
-"""A large tensor measured by several threads, each its part into a table of its own."""
+"""A large tensor measured by torch's own threads, each part into a table of its own.
+
+torch's OpenMP threads spin for some milliseconds after each of its operations, so that they are at
+hand for the next one. A pool beside them would share the cores with threads that spin: it made no
+step faster. So the parts are run on those very threads, through the entry point that a compiler
+emits for `#pragma omp parallel`, in the OpenMP library that torch's Linux packages carry. Where
+there is none (macOS, Windows), one thread measures.
+"""
 
 from __future__ import annotations
 
-import os
+import ctypes
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache
+from pathlib import Path
 from threading import Lock
+from typing import Any
 
-from layerscope.measure.kernel import ELEMENT_BYTES, add_to_row
+import llvmlite.ir as ir
+import numpy as np
+import torch
+from numba import cfunc, njit, types
+from numba.extending import intrinsic
+
+from layerscope.measure.kernel import FLOAT32, FLOAT64, add_to_row
+from layerscope.measure.memory import load_f64, load_i64, store_f64
 from layerscope.measure.merge import add_row
 from layerscope.measure.rebin import empty_row
-from layerscope.measure.table import BLOCK, HIGH, LOW, Table
+from layerscope.measure.table import BLOCK, FIELDS, HIGH, LOW, Table
 
-PART = 131_072
-"""Elements that a part has at least: 80 us of work, where a thread is awake after some 20."""
+PART = 32_768
+"""Elements that a part has at least: 25 us of work, where starting and merging one takes 5."""
 
-_in_use = Lock()  # the workers' tables serve one tensor at a time
+# A job, int64: what is to be measured, and behind OWN the addresses of the parts' own tables.
+_NEXT, _PARTS, _KIND, _ADDRESS, _SIZE, _ROW, _TABLE, _MOST, _OWN = range(9)
+_MOST_THREADS = 64
+
+_in_use = Lock()  # the parts' tables serve one tensor at a time
 
 
-@lru_cache(maxsize=1)
-def _workers(_process: int) -> tuple[Callable[..., Future[None]], list[Table]]:
-    """Threads and a table for each of them; a forked process has threads of its own."""
-    threads = max((os.cpu_count() or 1) - 1, 1)
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="layerscope")
-    return pool.submit, [Table(1) for _ in range(threads)]
+def _atomic_claim() -> Any:
+    @intrinsic
+    def claim(_typing: Any, _address: Any) -> Any:
+        def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            counter = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+            return builder.atomic_rmw("add", counter, ir.Constant(ir.IntType(64), 1), "seq_cst")
+
+        return types.int64(types.int64), codegen
+
+    return claim
+
+
+_claim = _atomic_claim()  # the number at an address, which is one more from then on
+
+
+@njit(nogil=True, cache=True)
+def _bounds(job, part):  # type: ignore[no-untyped-def]
+    """Where a part begins and ends: whole blocks, but for the last."""
+    size, parts = load_i64(job, _SIZE), load_i64(job, _PARTS)
+    length = (size // parts // BLOCK + 1) * BLOCK
+    return min(part * length, size), min((part + 1) * length, size)
+
+
+@cfunc(types.void(types.int64), nopython=True, cache=True)
+def _work(job):  # type: ignore[no-untyped-def]
+    """Measure parts, as long as there are any: what each thread of the team runs."""
+    kind, size = load_i64(job, _KIND), load_i64(job, _SIZE)
+    width = 4 if kind == FLOAT32 else (8 if kind == FLOAT64 else 2)
+    while True:
+        part = _claim(job)
+        if part >= load_i64(job, _PARTS):
+            return
+        start, stop = _bounds(job, part)
+        row, table = load_i64(job, _ROW), load_i64(job, _TABLE)
+        if part > 0:
+            own = load_i64(job, _OWN + part)
+            interval = load_i64(table, 1) + row * FIELDS * 8
+            store_f64(load_i64(own, 1), LOW, load_f64(interval, LOW))
+            store_f64(load_i64(own, 1), HIGH, load_f64(interval, HIGH))
+            row, table = 0, own
+        most = np.int64(load_i64(job, _MOST) * ((stop - start) / size))
+        address = load_i64(job, _ADDRESS) + start * width
+        add_to_row(kind, address, stop - start, row, table, most)
+
+
+_WORK = int(_work.address or 0)
+
+
+@njit(nogil=True, cache=True)
+def _merge(job):  # type: ignore[no-untyped-def]
+    """Add what the parts counted to the row, and leave their tables empty."""
+    for part in range(1, load_i64(job, _PARTS)):
+        own = load_i64(job, _OWN + part)
+        add_row(own, 0, load_i64(job, _TABLE), load_i64(job, _ROW))
+        empty_row(own, 0)
+
+
+@cache
+def _run_on_team() -> Callable[[int, int, int, int], None] | None:
+    """`GOMP_parallel(function, argument, threads, flags)` of the OpenMP library that torch uses."""
+    for path in sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*")):
+        run = ctypes.CDLL(str(path)).GOMP_parallel
+        run.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+        run.restype = None
+        return run
+    return None
+
+
+@cache
+def _job(threads: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[Table]]:
+    """A job for so many threads, and the tables that it points to."""
+    tables = [Table(1) for _ in range(threads - 1)]
+    addresses = [table.address for table in tables]
+    return np.array([0] * (_OWN + 1) + addresses, np.int64), tables
 
 
 def add_in_parts(
@@ -34,20 +121,14 @@ def add_in_parts(
 
     The other arguments are those of `kernel.add_to_row`.
     """
+    run = _run_on_team()
+    parts = min(threads, size // PART, _MOST_THREADS)
+    if run is None or parts < 2:
+        add_to_row(kind, address, size, row, table.address, most)
+        return
     with _in_use:
-        submit, tables = _workers(os.getpid())
-        parts = min(threads, size // PART, len(tables) + 1)
-        length = -(-size // parts // BLOCK) * BLOCK
-        bounds = [min(i * length, size) for i in range(parts + 1)]
-        waiting = []
-        for i, own in zip(range(1, parts), tables, strict=False):
-            own.sums[0, [LOW, HIGH]] = table.sums[row, [LOW, HIGH]]
-            start = address + bounds[i] * ELEMENT_BYTES[kind]
-            length = bounds[i + 1] - bounds[i]
-            share = most * length // size
-            waiting.append(submit(add_to_row, kind, start, length, 0, own.address, share))
-        add_to_row(kind, address, bounds[1], row, table.address, most * bounds[1] // size)
-        for future, own in zip(waiting, tables, strict=False):
-            future.result()
-            add_row(own.address, 0, table.address, row)
-            empty_row(own.address, 0)
+        job, _ = _job(parts)
+        job[:_OWN] = (0, parts, kind, address, size, row, table.address, min(most, size))
+        at = job.ctypes.data
+        run(_WORK, at, parts, 0)
+        _merge(at)
