@@ -16,10 +16,15 @@ CONTEXT, CHARACTERS = 3, 27
 
 @dataclass(frozen=True, slots=True)
 class Net(ABC):
-    """A net, its batch size and the steps of a round."""
+    """A net, its batch size, the steps of a round, and how many of them are left out at first.
+
+    A run measures its weights too at the keyframes, 50 steps in all; the first ten come within the
+    first 24 steps. Where a round is short, the steps that count are between two of them.
+    """
 
     batch: int
     steps: int
+    warm_up: int
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -84,11 +89,13 @@ def _random(
 
 
 NETS: dict[str, Net] = {
-    "notebook": TanhNet(depth=3, width=100, batch=32, steps=300),
-    "deep": TanhNet(depth=10, width=512, batch=256, steps=36),
-    "wide": TanhNet(depth=20, width=1024, batch=256, steps=10),
-    "wide_cuda": TanhNet(depth=20, width=4096, batch=1024, steps=100, dtype=torch.bfloat16),
-    "gpt2_cuda": Transformer(batch=8, steps=40),
+    "notebook": TanhNet(depth=3, width=100, batch=32, steps=300, warm_up=30),
+    "deep": TanhNet(depth=10, width=512, batch=256, steps=45, warm_up=33),
+    "wide": TanhNet(depth=20, width=1024, batch=256, steps=32, warm_up=24),
+    "wide_cuda": TanhNet(
+        depth=20, width=4096, batch=1024, steps=128, warm_up=92, dtype=torch.bfloat16
+    ),
+    "gpt2_cuda": Transformer(batch=8, steps=45, warm_up=33),
 }
 
 DEFAULT_NETS = {"cpu": ["notebook", "deep", "wide"], "cuda": ["wide_cuda", "gpt2_cuda"]}

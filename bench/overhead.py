@@ -42,6 +42,7 @@ class TimedBatches:
     def __init__(self, net: Net, device: str) -> None:
         self.batch = net.batch_on(device)
         self.steps = net.steps
+        self.warm_up = net.warm_up
         self.asked: list[float] = []
         self._waits = device == "cuda"
 
@@ -58,11 +59,8 @@ class TimedBatches:
             yield self.batch
 
     def seconds_per_step(self) -> float:
-        """The mean time between two batches: some steps write for many. The first tenth, which
-        compiles and opens files, is left out.
-        """
-        warm = max(2, len(self.asked) // 10)
-        return (self.asked[-1] - self.asked[warm]) / (len(self.asked) - 1 - warm)
+        """The mean time between two batches, for some steps write for many."""
+        return (self.asked[-1] - self.asked[self.warm_up]) / (self.steps - 1 - self.warm_up)
 
 
 class Module(LightningModule):

@@ -61,7 +61,7 @@ def _bounds(job, part):  # type: ignore[no-untyped-def]
     return min(part * length, size), min((part + 1) * length, size)
 
 
-@cfunc(types.void(types.int64), nopython=True, cache=True)
+@cfunc(types.void(types.int64), cache=True)
 def _work(job):  # type: ignore[no-untyped-def]
     """Measure parts, as long as there are any: what each thread of the team runs."""
     kind, size = load_i64(job, _KIND), load_i64(job, _SIZE)
