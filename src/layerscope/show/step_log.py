@@ -55,6 +55,7 @@ class StepLog:
         note: a sentence for every histogram's description, such as that steps are left out.
         flush_seconds: the longest that an observation waits for the next one to take it along; for
             the keyframes' own file as well.
+        clock: seconds since 1970, the wall time of the events; for tests.
     """
 
     def __init__(
@@ -66,10 +67,12 @@ class StepLog:
         scalars_due: Schedule,
         note: str = "",
         flush_seconds: float = 10.0,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
         self._run = _Stream(events, channels, note)
-        self._keyframe_events = EventFile(Path(directory) / KEYFRAMES, flush_seconds=flush_seconds)
-        self._keyframes = _Stream(self._keyframe_events, channels, note)
+        keyframes = EventFile(Path(directory) / KEYFRAMES, flush_seconds=flush_seconds)
+        self._keyframes = _Stream(keyframes, channels, note)
         self._scalars = _Scalars(channels, bounded)
         self._scalars_due = scalars_due
         self._flush_seconds = flush_seconds
@@ -78,18 +81,19 @@ class StepLog:
 
     def write(self, observation: Observation) -> None:
         """Write one step, at the latest with the first that comes `flush_seconds` later."""
-        now = time.time()
+        now = self._clock()
         self._waiting.append((now, observation))
-        if (
-            len(self._waiting) >= self._most_waiting
-            or now - self._waiting[0][0] >= self._flush_seconds
-        ):
+        if now - self._waiting[0][0] >= self._flush_seconds:
+            self._encode()
+            self._run.events.flush()
+            self._keyframes.events.flush()
+        elif len(self._waiting) >= self._most_waiting:
             self._encode()
 
     def close(self) -> None:
         """Write what waits, and close the keyframes' file; a second call does nothing."""
         self._encode()
-        self._keyframe_events.close()
+        self._keyframes.events.close()
 
     def _encode(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -105,7 +109,7 @@ class _Stream:
     """Histograms into one event file; each file needs each tag's description once."""
 
     def __init__(self, events: EventFile, channels: Sequence[Channel], note: str) -> None:
-        self._events = events
+        self.events = events
         self._linear = HistogramEncoder(
             [channel.tag for channel in channels],
             [f"{describe(channel.quantity)} {note}".strip() for channel in channels],
@@ -131,7 +135,7 @@ class _Stream:
             logged = np.flatnonzero(finite[self._gradients])
             rows = self._gradients[logged]
             logarithmic = self._logarithmic.encode(reading.logarithmic[rows], logged.tolist())
-        self._events.add(observation.step, [*linear, *logarithmic, *scalars], wall_time)
+        self.events.add(observation.step, [*linear, *logarithmic, *scalars], wall_time)
 
 
 class _Scalars:
