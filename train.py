@@ -18,14 +18,12 @@ from typing import Any
 import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from layerscope import LayerMonitor
@@ -33,6 +31,7 @@ from layerscope.lab.accelerator import require_accelerator
 from layerscope.lab.arguments import at_least
 from layerscope.lab.data import CharacterData
 from layerscope.lab.language_model import LanguageModel
+from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import RunStatus
 from layerscope.show.health_table import health_table
 
@@ -118,13 +117,8 @@ def train(cfg: DictConfig) -> int:
     status.write(folder)
     try:
         experiment = build(cfg)
-    except (
-        ValueError,
-        OmegaConfBaseException,
-        InstantiationException,
-        MisconfigurationException,
-    ) as error:
-        reason = _sentence(error)
+    except (*BAD_SETTING, MisconfigurationException) as error:
+        reason = sentence(error)
         replace(status, state="failed", reason=reason).write(folder)
         print(f"error: {reason}", file=sys.stderr)
         return _BAD_SETTING
@@ -157,17 +151,6 @@ def train(cfg: DictConfig) -> int:
         report(experiment, cfg, status)
     status.write(folder)
     return _EXIT_CODES[status.state] if code is None else code
-
-
-def _sentence(error: Exception) -> str:
-    """The one sentence of a setting's error, out of what Hydra wraps around it."""
-    if isinstance(error, InstantiationException) and error.__cause__ is not None:
-        where = str(error).rsplit("full_key: ", 1)
-        sentence = str(error.__cause__).splitlines()[0]
-        if isinstance(error.__cause__, ValueError) or len(where) == 1:
-            return sentence
-        return f"{where[1]}: {sentence}"
-    return str(error).splitlines()[0]
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
