@@ -16,6 +16,8 @@ from layerscope.record import Channel, Layer, Observation
 SCHEMA = 1
 NAME = "diagnosis.json"
 
+_SHORT = {"minimum": "min", "maximum": "max"}
+
 
 def diagnosis_of(
     observations: Iterable[Observation],
@@ -63,7 +65,11 @@ def _layers(
         function = functions.get(channel.layer)
         if channel.quantity == "activation":
             saturated = moments.outside / moments.count if function and function.bounds else None
-            entry["activation"] = _activation(moments, saturated)
+            entry["activation"] = {
+                **_figures(moments, "mean", "std", "minimum", "maximum"),
+                "saturated": saturated,
+                "zeros": moments.zeros / moments.count,
+            }
             verdict = judge(
                 Figures(
                     mean=moments.mean,
@@ -77,43 +83,18 @@ def _layers(
             )
             entry["verdict"] = {"state": verdict.state, "reason": verdict.reason}
         elif channel.quantity.endswith("_grad"):
-            entry[channel.quantity] = _gradient(moments)
+            entry[channel.quantity] = _figures(moments, "mean", "std", "mean_abs", "rms")
         else:
-            entry[channel.quantity] = _weight(moments)
+            entry[channel.quantity] = _figures(moments, "mean", "std", "rms", "minimum", "maximum")
     return list(entries.values())
 
 
-def _activation(moments: Moments, saturated: float | None) -> dict[str, Any]:
-    return {
-        "mean": _number(moments.mean),
-        "std": _number(moments.std),
-        "saturated": saturated,
-        "zeros": moments.zeros / moments.count,
-        "min": _number(moments.minimum),
-        "max": _number(moments.maximum),
-        "nonfinite": moments.nonfinite,
+def _figures(moments: Moments, *names: str) -> dict[str, Any]:
+    """The named figures of `Moments`, and how many elements are not finite."""
+    figures: dict[str, Any] = {
+        _SHORT.get(name, name): _number(getattr(moments, name)) for name in names
     }
-
-
-def _gradient(moments: Moments) -> dict[str, Any]:
-    return {
-        "mean": _number(moments.mean),
-        "std": _number(moments.std),
-        "mean_abs": _number(moments.mean_abs),
-        "rms": _number(moments.rms),
-        "nonfinite": moments.nonfinite,
-    }
-
-
-def _weight(moments: Moments) -> dict[str, Any]:
-    return {
-        "mean": _number(moments.mean),
-        "std": _number(moments.std),
-        "rms": _number(moments.rms),
-        "min": _number(moments.minimum),
-        "max": _number(moments.maximum),
-        "nonfinite": moments.nonfinite,
-    }
+    return figures | {"nonfinite": moments.nonfinite}
 
 
 def _number(value: float) -> float | None:
