@@ -61,6 +61,8 @@ def test_attention_is_one_layer():
 def test_a_module_under_two_names_is_one_layer():
     shared = nn.Linear(2, 2)
     assert names(nn.ModuleDict({"a": shared, "b": shared})) == ["00_a"]
+    parents = {"a": nn.ModuleDict({"x": shared}), "b": nn.ModuleDict({"y": shared})}
+    assert [layer.path for layer in choose_layers(nn.ModuleDict(parents))] == ["a.x"]
 
 
 def test_what_torch_compile_puts_into_a_path_is_left_out():
