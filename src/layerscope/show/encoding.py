@@ -72,7 +72,28 @@ class _FixedSizeEncoder:
         return values
 
 
-class HistogramEncoder(_FixedSizeEncoder):
+class TensorEncoder(_FixedSizeEncoder):
+    """Tensors of one shape; data is float32 [n, *shape]. For the arguments see HistogramEncoder.
+
+    Args:
+        plugin: whose the tags are; TensorBoard passes over those of a plugin that it lacks.
+        shape: of one value.
+    """
+
+    def __init__(
+        self, tags: Sequence[str], descriptions: Sequence[str], plugin: str, shape: tuple[int, ...]
+    ) -> None:
+        content_bytes = 4 * int(np.prod(shape))
+        tensor = tensor_head(DT_FLOAT, shape) + b"\x22" + varint(content_bytes)
+        super().__init__(
+            tags,
+            [metadata(plugin, CLASS_TENSOR, each) for each in descriptions],
+            b"\x42" + varint(len(tensor) + content_bytes) + tensor,
+            shape,
+        )
+
+
+class HistogramEncoder(TensorEncoder):
     """Histograms of k buckets, about 0.2 us each; data is float32 [n, k, 3].
 
     A bucket is (left edge, right edge, count). Counts are whole up to 2**24, as float32 is.
@@ -86,14 +107,7 @@ class HistogramEncoder(_FixedSizeEncoder):
     def __init__(self, tags: Sequence[str], descriptions: Sequence[str], buckets: int = 30) -> None:
         if buckets < 1:
             raise ValueError(f"buckets must be >= 1, not {buckets}")
-        content_bytes = 4 * buckets * 3
-        tensor = tensor_head(DT_FLOAT, (buckets, 3)) + b"\x22" + varint(content_bytes)
-        super().__init__(
-            tags,
-            [metadata("histograms", CLASS_TENSOR, each) for each in descriptions],
-            b"\x42" + varint(len(tensor) + content_bytes) + tensor,
-            (buckets, 3),
-        )
+        super().__init__(tags, descriptions, "histograms", (buckets, 3))
 
 
 class ScalarEncoder(_FixedSizeEncoder):

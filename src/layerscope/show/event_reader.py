@@ -9,11 +9,14 @@ from layerscope.show.event_columns import Column, read_columns
 from layerscope.show.event_series import (
     HistogramSeries,
     ScalarSeries,
+    TensorSeries,
     TextSeries,
     histogram_series,
     scalar_series,
+    tensor_series,
     text_series,
 )
+from layerscope.show.figures_event import PLUGIN
 from layerscope.show.record import CorruptRecordError
 
 
@@ -25,13 +28,17 @@ class CorruptEventFileError(ValueError):
 class RunEvents:
     """What the event files of a run say, by tag; a tag's events in the order of writing.
 
-    descriptions has the tags that have one. torn_bytes counts the bytes after the last whole
-    record of each file: more than 0 where a file is being written or its writer was killed.
+    tensors and documents are what LayerScope writes for itself and TensorBoard passes over: see
+    `figures_event`. descriptions has the tags that have one. torn_bytes counts the bytes after the
+    last whole record of each file: more than 0 where a file is being written or its writer was
+    killed.
     """
 
     scalars: dict[str, ScalarSeries]
     histograms: dict[str, HistogramSeries]
     texts: dict[str, TextSeries]
+    tensors: dict[str, TensorSeries]
+    documents: dict[str, TextSeries]
     descriptions: dict[str, str]
     torn_bytes: int
 
@@ -59,7 +66,7 @@ def read_run(path: str | os.PathLike[str]) -> RunEvents:
             columns[column.span.tag].append(column)
         size += len(data)
         torn_bytes += torn
-    run = RunEvents({}, {}, {}, {}, torn_bytes)
+    run = RunEvents({}, {}, {}, {}, {}, {}, torn_bytes)
     for tag, parts in columns.items():
         _add(run, tag, sorted(parts, key=lambda column: int(column.order[0])))
     return run
@@ -75,6 +82,11 @@ def _add(run: RunEvents, tag: str, columns: list[Column]) -> None:
             run.histograms[tag] = histograms
     elif plugin == "text" and (texts := text_series(columns)) is not None:
         run.texts[tag] = texts
+    elif plugin == PLUGIN:
+        if (tensors := tensor_series(columns)) is not None:
+            run.tensors[tag] = tensors
+        if (documents := text_series(columns)) is not None:
+            run.documents[tag] = documents
     description = next((c.span.description for c in columns if c.span.description), "")
     if description:
         run.descriptions[tag] = description

@@ -36,6 +36,22 @@ class TextSeries(NamedTuple):
     texts: list[str]
 
 
+class TensorSeries(NamedTuple):
+    """A tag of tensors of one shape: steps, int64 [n], and values, float [n, *shape]."""
+
+    steps: NDArray[np.int64]
+    values: NDArray[np.float32] | NDArray[np.float64]
+
+
+def tensor_series(columns: Sequence[Column]) -> TensorSeries | None:
+    """Join the columns that hold numbers; None where none does, or where their shapes differ."""
+    columns = [c for c in columns if c.span.kind == "numbers"]
+    if not columns or len({c.span.shape for c in columns}) > 1:
+        return None
+    order, steps = _order_and_steps(columns)
+    return TensorSeries(steps, np.concatenate([c.numbers() for c in columns])[order])
+
+
 def scalar_series(columns: Sequence[Column]) -> ScalarSeries | None:
     """Join the columns that hold one number an event; None where none does."""
     columns = [c for c in columns if c.span.kind == "numbers" and prod(c.span.shape) == 1]

@@ -33,6 +33,12 @@ def text(tag: str, markdown: str, description: str = "") -> bytes:
     return _tensor_value(tag, metadata("text", CLASS_TENSOR, description), tensor)
 
 
+def document(tag: str, content: str, plugin: str) -> bytes:
+    """Encode a text that is for a program to read: TensorBoard passes over an unknown plugin."""
+    tensor = _strings((), [content.encode()])
+    return _tensor_value(tag, metadata(plugin, CLASS_TENSOR, ""), tensor)
+
+
 def image(tag: str, png: bytes, description: str = "") -> bytes:
     """Encode a PNG file's bytes for TensorBoard's Images tab; ValueError if they are not."""
     if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 24:

@@ -1,0 +1,139 @@
+"""What a run measured, as arrays: what the rules judge, and what an event file keeps of each step.
+
+One number per step, layer and figure, float32: the same numbers whether a rule sees them while the
+network trains or reads them back from the event files, so that both come to the same findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+LAYER_FIGURES: Mapping[str, str] = {
+    "activation_count": "elements of the layer's outputs in this step",
+    "activation_mean": "mean of the finite outputs",
+    "activation_std": "their standard deviation",
+    "activation_min": "their minimum",
+    "activation_max": "their maximum",
+    "activation_nonfinite": "outputs that are NaN or infinite",
+    "saturated": "share of outputs where the activation function's own derivative is small",
+    "zeros": "share of outputs that are exactly zero",
+    "activation_grad_rms": "root mean square of d loss / d output",
+    "activation_grad_nonfinite": "of its elements, those that are NaN or infinite",
+    "weight_grad_rms": "root mean square of the weight's gradient, unscaled, before clipping",
+    "weight_grad_nonfinite": "of its elements, those that are NaN or infinite",
+    "weight_rms": "root mean square of the weight before the step, where it was measured",
+    "update_to_weight": "RMS(update) / RMS(weight before the step), where it was measured",
+    "units": "units of the layer: features or channels of its output",
+    "silent_units": "units that were not active on any sample of this step",
+    "dead_units": "units that have not been active for as many samples as a verdict takes",
+    "dead_since": "the step from which on the longest silent of them has been silent",
+    "revived_units": "units that were dead and are active again",
+    "unit_spread": "largest (max - min) of a unit over the samples / largest |output|",
+    "inputs_finite": "1 if the inputs of a layer with non-finite outputs were finite, else 0",
+}
+"""Of each layer in each step, and what it is; NaN where it was not measured or has no meaning."""
+
+STEP_FIGURES: Mapping[str, str] = {
+    "loss": "the training loss, summed over micro-batches as the optimizer sees it",
+    "learning_rate": "of the optimizer's first parameter group",
+    "clip_factor": "norm of the gradients after clipping / before; 1 if nothing was clipped",
+    "skipped": "1 if a gradient scaler left the step out, else 0",
+    "optimizer": "which optimizer took the step, from 0",
+    "monitor_ms": "what measuring took of the step's time, in milliseconds, where it was timed",
+    "step_ms": "time from this step to the next, in milliseconds, where it was timed",
+}
+"""Of each step, and what it is; NaN where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """What does not change about a layer, as plain types.
+
+    Attributes:
+        name: as in tags, such as `03_encoder.conv`; parameters with names of their own, say
+            `02_lstm.weight_hh_l0`, are entries of their own, without an activation.
+        path: of the module, as `named_modules` has it.
+        module: the module's class.
+        order: in which forward passes reach the layer, from 0; -1 if they don't.
+        nonlinearity: the activation function's name in lower case; None for any other module.
+        bounds: the range of its outputs where both ends are finite, else None.
+        odd: whether it is odd, so that a healthy mean is about 0.
+        can_die: whether a unit can get where its derivative is zero or small for good.
+        normalizes: whether the module is a normalisation.
+        weights: which of the entry's parameters are measured: "weight", "bias".
+        trainable: whether any of its parameters required a gradient at the start.
+        last: whether it is the last in order: logits and other outputs may have any scale.
+    """
+
+    name: str
+    path: str
+    module: str
+    order: int = -1
+    nonlinearity: str | None = None
+    bounds: tuple[float, float] | None = None
+    odd: bool = False
+    can_die: bool = False
+    normalizes: bool = False
+    weights: tuple[str, ...] = ()
+    trainable: bool = True
+    last: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain types for JSON; `LayerFacts.of_json` reads them."""
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, facts: Mapping[str, Any]) -> LayerFacts:
+        """The facts that `as_json` gave."""
+        bounds = facts["bounds"]
+        return cls(
+            **{
+                **facts,
+                "bounds": None if bounds is None else (float(bounds[0]), float(bounds[1])),
+                "weights": tuple(facts["weights"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Figures:
+    """The figures of some steps of a run, in order of step.
+
+    Attributes:
+        layers: whose figures; in network order.
+        steps: int64 [steps].
+        of_layers: float32 [steps, layers, len(LAYER_FIGURES)].
+        of_steps: float32 [steps, len(STEP_FIGURES)].
+    """
+
+    layers: tuple[LayerFacts, ...]
+    steps: npt.NDArray[np.int64]
+    of_layers: Array
+    of_steps: Array
+
+    def __getitem__(self, figure: str) -> Array:
+        """A layer figure as [steps, layers], or a step figure as [steps]; KeyError if unknown."""
+        if figure in _STEP_COLUMNS:
+            return self.of_steps[:, _STEP_COLUMNS[figure]]
+        return self.of_layers[:, :, _LAYER_COLUMNS[figure]]
+
+    @classmethod
+    def empty(cls, layers: Sequence[LayerFacts], steps: Sequence[int]) -> Figures:
+        """Figures that are all NaN, to be filled in."""
+        return cls(
+            tuple(layers),
+            np.asarray(steps, np.int64),
+            np.full((len(steps), len(layers), len(LAYER_FIGURES)), np.nan, np.float32),
+            np.full((len(steps), len(STEP_FIGURES)), np.nan, np.float32),
+        )
+
+
+_LAYER_COLUMNS = {name: column for column, name in enumerate(LAYER_FIGURES)}
+_STEP_COLUMNS = {name: column for column, name in enumerate(STEP_FIGURES)}
