@@ -9,7 +9,7 @@ from cases import FINITE
 from layerscope.measure import Tally
 from layerscope.measure.device_table import table_on
 from layerscope.measure.device_tally import DeviceTally, tally_for
-from layerscope.measure.reading import Figures, PendingReading
+from layerscope.measure.reading import CARRIED, Figures, PendingReading
 from layerscope.measure.reference import ReferenceTable
 from layerscope.measure.rows import Rows
 
@@ -57,12 +57,12 @@ def test_a_list_is_measured_as_one_by_one():
 def test_scalars_are_carried_along_once():
     tally = DeviceTally(CPU, 1)
     for loss in (1.5, 2.5):
-        tally.carry(torch.tensor(loss, requires_grad=True))
-    assert tally.read(1).carried == 4
-    assert tally.read(1).carried == 0
-    tally.carry(torch.tensor(math.nan))
-    assert math.isnan(tally.read(1).carried)
-    assert tally.read(1).carried == 0
+        tally.carry(0, torch.tensor(loss, requires_grad=True))
+    assert tally.read(1).carried[0] == 4
+    assert tally.read(1).carried[0] == 0
+    tally.carry(0, torch.tensor(math.nan))
+    assert math.isnan(tally.read(1).carried[0])
+    assert tally.read(1).carried[0] == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])
@@ -96,14 +96,16 @@ def test_a_device_that_knows_no_float64_has_the_cpu_s_tally(monkeypatch):
 
 
 def figures():
-    return Figures(np.ones((1, 11)), np.ones((1, 30, 3), np.float32), np.ones((1, 30, 3)), 2.0)
+    return Figures(
+        np.ones((1, 11)), np.ones((1, 30, 3), np.float32), np.ones((1, 30, 3)), (2.0,) * CARRIED
+    )
 
 
 def test_a_pending_reading_waits_once_and_only_when_looked_at():
     waited = []
     reading = PendingReading(lambda: waited.append(1) or figures())
     assert waited == []
-    assert reading.carried == 2
+    assert reading.carried[0] == 2
     assert reading.moments.shape == (1, 11)
     assert reading.linear is reading.linear
     assert reading.logarithmic.shape == (1, 30, 3)
@@ -114,7 +116,7 @@ def test_a_pending_reading_waits_once_and_only_when_looked_at():
 def test_a_resolved_reading_can_be_pickled():
     reading = PendingReading(lambda: figures())
     reading.resolve()
-    assert pickle.loads(pickle.dumps(reading)).carried == 2
+    assert pickle.loads(pickle.dumps(reading)).carried[0] == 2
 
 
 def test_bad_arguments_are_refused_in_one_sentence():

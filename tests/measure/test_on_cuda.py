@@ -106,7 +106,7 @@ def training_step(model, optimizer, tally, batch):
 
     handles = [m.register_forward_hook(hook(2 * i)) for i, m in enumerate(model)]
     loss = model(batch).square().mean()
-    tally.carry(loss)
+    tally.carry(0, loss)
     optimizer.zero_grad()
     loss.backward()
     tally.add_all((2 * len(model) + i, p.grad) for i, p in enumerate(model.parameters()))
@@ -131,7 +131,7 @@ def test_a_training_step_never_waits_for_the_device():
             losses.append(training_step(model, optimizer, tally, batch))
             readings.append(tally.read(10))
     for reading, loss in zip(readings, losses, strict=True):
-        assert reading.carried == float(loss)
+        assert reading.carried[0] == float(loss)
         assert reading.moments[:, 0].tolist() == [
             *(128 * 256,) * 4, *(128 * 64,) * 2, 256 * 64, 256, 256 * 64, 64
         ]  # fmt: skip
@@ -188,7 +188,7 @@ def test_a_full_ring_resolves_its_oldest_reading():
         readings.append(
             ring.send(source, lambda x: Figures(np.empty(0), np.empty(0), np.empty(0), float(x)))
         )
-    assert [reading.carried for reading in readings] == [0, 1, 2, 3, 4]
+    assert [reading.carried[0] for reading in readings] == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="slots must be at least 1, got 0"):
         PinnedRing(source, slots=0)
 

@@ -3,6 +3,8 @@
 import pytest
 import torch
 from device_cases import CASES, OPTIONS, assert_as_the_cpu, read
+from merged_cases import OPTIONS as MERGED_OPTIONS
+from merged_cases import assert_ranks_combine_to_the_whole
 
 from layerscope.measure.rows import Rows
 from layerscope.measure.triton_kernel import BLOCK
@@ -106,3 +108,12 @@ def test_reading_empties_the_row():
     table.add(0, small(CASES["not all finite, float32"]))
     assert read(table).moments[0, 0] == 11
     assert read(table).moments[0, :9].tolist() == [0] * 9
+
+
+def test_ranks_combine_to_what_one_process_measures_on_all_parts():
+    class Readable(TritonTable):
+        bins = property(lambda self: self.counts)
+
+    assert_ranks_combine_to_the_whole(
+        lambda: Readable(Rows(4, **MERGED_OPTIONS), torch.device("cpu")), read
+    )

@@ -28,6 +28,12 @@ class DeviceTable(Protocol):
     def report(self, rows: int, reset: bool, out: Tensor) -> None:
         """Write what the first rows hold into out[:rows], float64 [rows, report.COLUMNS]."""
 
+    def figures(self, rows: int) -> Tensor:
+        """The first rows' figures, float64 [rows, merged_figures.FIGURES]."""
+
+    def put(self, rows: int, figures: Tensor) -> None:
+        """Set the first rows' figures; the counts stay."""
+
 
 def table_on(device: torch.device, rows: Rows) -> DeviceTable:
     """The fastest table that a device has: Triton's on CUDA, else plain torch's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from layerscope.measure.device_table import table_on
 from layerscope.measure.histogram import Histogram
+from layerscope.measure.merged_figures import merged
 from layerscope.measure.pinned_ring import PinnedRing
-from layerscope.measure.reading import Figures, Reading
+from layerscope.measure.reading import CARRIED, Figures, Reading
 from layerscope.measure.report import COLUMNS, figures_of
 from layerscope.measure.rows import Rows
 from layerscope.measure.tally import EXACT, Tally
@@ -65,9 +66,37 @@ class DeviceTally:
             (r, self._here(tensor)) for r, tensor in tensors if tensor.dtype in _KINDS
         )
 
-    def carry(self, scalar: Tensor) -> None:
-        """Add a scalar, such as the loss, to what the next reading brings along."""
-        self._parcel[-1, 0].add_(self._here(scalar))
+    def carry(self, slot: int, scalar: Tensor) -> None:
+        """Add a scalar, such as the loss, to a slot of what the next reading brings along."""
+        self._parcel[-1, slot].add_(self._here(scalar))
+        self._carries = True
+
+    def absorb(self, row: int, other: DeviceTally, other_row: int) -> None:
+        """Add what a row of another tally holds to a row of this one; the other keeps it."""
+        figures = self.figures(row + 1)
+        theirs = other.figures(other_row + 1)[other_row:]
+        figures[row:] = merged(figures[row:], theirs)
+        self.bins[row] += other.bins[other_row]
+        self._table.put(row + 1, figures)
+
+    @property
+    def bins(self) -> Tensor:
+        """See `Mergeable`."""
+        return self._table.counts
+
+    def figures(self, rows: int) -> Tensor:
+        """See `Mergeable`."""
+        return self._table.figures(rows)
+
+    def put(self, rows: int, figures: Tensor) -> None:
+        """See `Mergeable`."""
+        self._table.put(rows, figures)
+
+    def add_up_carried(self, add_up: Callable[[Tensor], None]) -> None:
+        """Replace what is carried by its sum over the ranks of a distributed training."""
+        carried = self._parcel[-1].clone()
+        add_up(carried)
+        self._parcel[-1] = carried
         self._carries = True
 
     def histogram(self, row: int) -> Histogram:
@@ -83,7 +112,7 @@ class DeviceTally:
         self._table.report(rows, reset=True, out=self._parcel)
 
         def decode(parcel: Tensor) -> Figures:
-            return figures_of(parcel[:rows].numpy(), float(parcel[-1, 0]))
+            return figures_of(parcel[:rows].numpy(), tuple(parcel[-1, :CARRIED].tolist()))
 
         if self._ring is None:
             reading: Reading = decode(self._parcel.cpu())  # device to host: waits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.measure.moments import Moments
+
+CARRIED = 8
+"""Slots for scalars that travel along with a reading, such as the loss."""
+
+NOTHING_CARRIED = (0.0,) * CARRIED
+
+_MEAN, _DEVIATIONS, _ABSOLUTE, _MINIMUM, _MAXIMUM = range(6, 11)  # fields of Moments
 
 
 class Reading(Protocol):
@@ -30,8 +38,8 @@ class Reading(Protocol):
         """The same of log10 |x|, the zeros in the first bucket; unset if not asked for."""
 
     @property
-    def carried(self) -> float:
-        """Sum of the scalars that travelled along, such as the loss; 0 without any."""
+    def carried(self) -> tuple[float, ...]:
+        """Of each of the CARRIED slots the sum of what was put there; 0 without any."""
 
     def moments_of(self, position: int) -> Moments:
         """The figures of the row at a position."""
@@ -44,12 +52,30 @@ class Figures:
     moments: npt.NDArray[np.float64]
     linear: npt.NDArray[np.float32]
     logarithmic: npt.NDArray[np.float32]
-    carried: float = 0.0
+    carried: tuple[float, ...] = NOTHING_CARRIED
 
     def moments_of(self, position: int) -> Moments:
         """The figures of the row at a position."""
         figures = self.moments[position].tolist()
         return Moments(*(int(x) for x in figures[:6]), *figures[6:])
+
+    def scaled(self, rows: npt.NDArray[np.bool_], factor: float) -> Figures:
+        """The same with the values of some rows multiplied by a factor above 0.
+
+        Args:
+            rows: bool [k], which.
+            factor: such as 1 / the loss scale, for gradients.
+        """
+        if factor == 1 or not rows.any():
+            return self
+        moments, linear, logarithmic = self.moments.copy(), self.linear.copy(), self.logarithmic
+        for field in (_MEAN, _ABSOLUTE, _MINIMUM, _MAXIMUM):
+            moments[rows, field] *= factor
+        moments[rows, _DEVIATIONS] *= factor * factor
+        linear[rows, :, :2] *= np.float32(factor)
+        logarithmic = logarithmic.copy()
+        logarithmic[rows, :, :2] += np.float32(math.log10(factor))
+        return Figures(moments, linear, logarithmic, self.carried)
 
 
 class PendingReading:
@@ -89,7 +115,7 @@ class PendingReading:
         return self.resolve().logarithmic
 
     @property
-    def carried(self) -> float:
+    def carried(self) -> tuple[float, ...]:
         """See `Reading`."""
         return self.resolve().carried
 

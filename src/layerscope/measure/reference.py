@@ -16,6 +16,7 @@ from torch import Tensor
 
 from layerscope.measure.bins import BINS, ZERO
 from layerscope.measure.log_axis import LOG2_PARTS
+from layerscope.measure.rebin import MOMENTS
 from layerscope.measure.reference_bins import magnitude_of
 from layerscope.measure.reference_report import Shown, report_of
 from layerscope.measure.rows import Rows
@@ -25,6 +26,7 @@ from layerscope.measure.table import (
     FAR,
     FIELDS,
     HIGH,
+    LEFT_OUT,
     LOW,
     MAXIMUM,
     MINIMUM,
@@ -108,6 +110,22 @@ class ReferenceTable:
         out[:rows] = report_of(self.counts[:rows], self.sums[:rows], self.tallies[:rows], shown)
         if reset:
             self._reset(rows)
+
+    def figures(self, rows: int) -> Tensor:
+        """The first rows' figures, float64 [rows, merged_figures.FIGURES]."""
+        shown = Shown(self._axes[:rows], self._logarithmic[:rows], self._parts)
+        report = report_of(self.counts[:rows], self.sums[:rows], self.tallies[:rows], shown)
+        ends = self.tallies[:rows, [NEAR, FAR, LEFT_OUT]].double()
+        return torch.cat([report[:, :MOMENTS], ends], 1)
+
+    def put(self, rows: int, figures: Tensor) -> None:
+        """Set the first rows' figures; the counts stay."""
+        self.tallies[:rows, COUNT : OUTSIDE + 1] = figures[:, : OUTSIDE + 1].long()
+        self.tallies[:rows, [NEAR, FAR, LEFT_OUT]] = figures[:, MOMENTS:].long()
+        self.sums[:rows, [SHIFT, SQUARES, ABSOLUTE]] = figures[:, 6:9]
+        self.sums[:rows, SUM] = 0.0  # about the mean
+        self.sums[:rows, MINIMUM] = figures[:, 9].nan_to_num(torch.inf)
+        self.sums[:rows, MAXIMUM] = figures[:, 10].nan_to_num(-torch.inf)
 
     def _reset(self, rows: int) -> None:
         self.counts[:rows] = 0

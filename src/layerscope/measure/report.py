@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.measure.log_axis import log10_of, octaves_below
-from layerscope.measure.reading import Figures
+from layerscope.measure.reading import NOTHING_CARRIED, Figures
 from layerscope.measure.rebin import BUCKETS, MOMENTS
 
 LEFT, RIGHT, NEAREST, FARTHEST = range(MOMENTS, MOMENTS + 4)
@@ -21,7 +21,9 @@ LOGARITHMIC = LINEAR + BUCKETS
 COLUMNS = LOGARITHMIC + BUCKETS
 
 
-def figures_of(report: npt.NDArray[np.float64], carried: float = 0.0) -> Figures:
+def figures_of(
+    report: npt.NDArray[np.float64], carried: tuple[float, ...] = NOTHING_CARRIED
+) -> Figures:
     """The reading of k rows, from their report [k, COLUMNS]; it keeps no reference to it."""
     share = np.arange(BUCKETS + 1) / BUCKETS
     left, right = report[:, LEFT, None], report[:, RIGHT, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -11,11 +11,28 @@ from torch import Tensor
 from layerscope.measure.bins import BINS
 from layerscope.measure.histogram import Histogram
 from layerscope.measure.kernel import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, add_to_row
+from layerscope.measure.merge import add_row
+from layerscope.measure.merged_figures import FIGURES
 from layerscope.measure.parallel import PART, add_in_parts
-from layerscope.measure.reading import Figures, Reading
+from layerscope.measure.reading import CARRIED, Figures, Reading
 from layerscope.measure.rebin import BUCKETS, MOMENTS, read_rows
 from layerscope.measure.rows import Rows
-from layerscope.measure.table import HIGH, LEFT_OUT, LOW, Table
+from layerscope.measure.table import (
+    ABSOLUTE,
+    COUNT,
+    FAR,
+    HIGH,
+    LEFT_OUT,
+    LOW,
+    MAXIMUM,
+    MINIMUM,
+    NEAR,
+    OUTSIDE,
+    SHIFT,
+    SQUARES,
+    SUM,
+    Table,
+)
 
 _KINDS = {
     torch.float32: FLOAT32,
@@ -63,7 +80,7 @@ class Tally:
         self._logarithmic = asked.logarithmic
         self._most = max_elements
         self._address = self._table.address
-        self._carried = 0.0
+        self._carried = [0.0] * CARRIED
 
     def add(self, row: int, tensor: Tensor) -> bool:
         """Measure a tensor where it lies, into a row.
@@ -90,9 +107,41 @@ class Tally:
         for row, tensor in tensors:
             self.add(row, tensor)
 
-    def carry(self, scalar: Tensor) -> None:
-        """Add a scalar, such as the loss, to what the next reading brings along."""
-        self._carried += float(scalar)  # device to host, where there is a device
+    def carry(self, slot: int, scalar: Tensor) -> None:
+        """Add a scalar, such as the loss, to a slot of what the next reading brings along."""
+        self._carried[slot] += float(scalar)  # device to host, where there is a device
+
+    def absorb(self, row: int, other: Tally, other_row: int) -> None:
+        """Add what a row of another tally holds to a row of this one; the other keeps it."""
+        add_row(other._address, other_row, self._address, row)
+
+    @property
+    def bins(self) -> Tensor:
+        """See `Mergeable`."""
+        return torch.from_numpy(self._table.counts)
+
+    def figures(self, rows: int) -> Tensor:
+        """See `Mergeable`."""
+        out = np.empty((rows, FIGURES))
+        out[:, :MOMENTS] = self._read(0, rows, reset=False).moments
+        out[:, MOMENTS:] = self._table.tallies[:rows, [NEAR, FAR, LEFT_OUT]]
+        return torch.from_numpy(out)
+
+    def put(self, rows: int, figures: Tensor) -> None:
+        """See `Mergeable`."""
+        given, sums, tallies = figures.numpy(), self._table.sums[:rows], self._table.tallies[:rows]
+        tallies[:, COUNT : OUTSIDE + 1] = given[:, : OUTSIDE + 1]
+        tallies[:, [NEAR, FAR, LEFT_OUT]] = given[:, MOMENTS:]
+        sums[:, [SHIFT, SQUARES, ABSOLUTE]] = given[:, 6:9]
+        sums[:, SUM] = 0.0  # about the mean
+        sums[:, MINIMUM] = np.nan_to_num(given[:, 9], nan=np.inf)
+        sums[:, MAXIMUM] = np.nan_to_num(given[:, 10], nan=-np.inf)
+
+    def add_up_carried(self, add_up: Callable[[Tensor], None]) -> None:
+        """Replace what is carried by its sum over the ranks of a distributed training."""
+        carried = torch.tensor(self._carried, dtype=torch.float64)
+        add_up(carried)
+        self._carried = carried.tolist()
 
     def histogram(self, row: int) -> Histogram:
         """What a row holds now; it keeps it."""
@@ -105,7 +154,7 @@ class Tally:
     def read(self, rows: int) -> Reading:
         """What the first rows hold, as figures and buckets; leaves them empty."""
         reading = self._read(0, rows, reset=True)
-        self._carried = 0.0
+        self._carried = [0.0] * CARRIED
         return reading
 
     def _read(self, first: int, rows: int, reset: bool) -> Figures:
@@ -113,7 +162,7 @@ class Tally:
             np.empty((rows, MOMENTS)),
             np.empty((rows, BUCKETS, 3), np.float32),
             np.empty((rows, BUCKETS, 3), np.float32),
-            self._carried,
+            tuple(self._carried),
         )
         read_rows(
             self._address,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,17 +12,23 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from layerscope.measure.bins import BINS
+from layerscope.measure.bins import BINS, ZERO
 from layerscope.measure.log_axis import LOG2_PARTS
+from layerscope.measure.merged_figures import NEAREST
+from layerscope.measure.rebin import MOMENTS
 from layerscope.measure.report import COLUMNS
 from layerscope.measure.rows import Rows
 from layerscope.measure.triton_kernel import (
+    ABSOLUTE,
     BLOCK,
     MAXIMUM,
     MINIMUM,
+    NAN,
     NEAR,
+    OUTSIDE,
     PARTIALS,
     PROGRAMS,
+    SQUARES,
     WARPS,
     add_tensor,
     add_tensors,
@@ -159,6 +166,38 @@ class TritonTable:
                 )
         if reset:
             self._filled.difference_update(range(rows))
+
+    def figures(self, rows: int) -> Tensor:
+        """The first rows' figures, float64 [rows, merged_figures.FIGURES]."""
+        report = torch.empty((rows, COLUMNS), dtype=torch.float64, device=self._device)
+        self.report(rows, False, report)
+        near = self._partials[:rows, NEAR.value].amin(1)
+        far = (self.counts[:rows] != 0) * self._magnitudes
+        none_left_out = torch.zeros_like(near)
+        ends = torch.stack([near, far.amax(1).double(), none_left_out], 1)
+        return torch.cat([report[:, :MOMENTS], ends], 1)
+
+    def put(self, rows: int, figures: Tensor) -> None:
+        """Set the first rows' figures; the counts stay."""
+        partials = self._partials[:rows]
+        partials[:] = 0.0
+        partials[:, MINIMUM.value] = math.inf
+        partials[:, MAXIMUM.value] = -math.inf
+        partials[:, NEAR.value] = BINS
+        # All in the first program's place, about the mean.
+        self._shifts[:rows] = figures[:, 6]
+        partials[:, SQUARES.value, 0] = figures[:, 7]
+        partials[:, ABSOLUTE.value, 0] = figures[:, 8]
+        partials[:, NAN.value : OUTSIDE.value + 1, 0] = figures[:, 2:6]
+        partials[:, MINIMUM.value, 0] = figures[:, 9].nan_to_num(math.inf)
+        partials[:, MAXIMUM.value, 0] = figures[:, 10].nan_to_num(-math.inf)
+        partials[:, NEAR.value, 0] = figures[:, NEAREST]
+        self._filled.update(range(rows))
+
+    @functools.cached_property
+    def _magnitudes(self) -> Tensor:
+        """How many bins each bin is from zero."""
+        return (torch.arange(BINS, device=self._device) - ZERO).abs()
 
     def _current(self) -> AbstractContextManager[object]:
         """Triton launches on the current device, which in a backward pass may be another."""

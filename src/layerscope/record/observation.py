@@ -45,7 +45,7 @@ class Observation:
     @property
     def loss(self) -> float:
         """Sum of the losses that were noted in this step; 0 if none was."""
-        return self.reading.carried
+        return self.reading.carried[0]
 
     def moments(self) -> dict[Channel, Moments]:
         """The exact figures of every channel that something reached."""

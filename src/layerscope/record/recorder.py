@@ -113,7 +113,7 @@ class Recorder:
 
     def note_loss(self, loss: Tensor) -> None:
         """Add a micro-batch's share of the loss; it travels with the figures."""
-        self._plan.tally.carry(loss)
+        self._plan.tally.carry(0, loss)
 
     def observe(self, step: int, weights: bool = True) -> Observation:
         """What was measured since the last call, as the observation of a step; empties the rows.
