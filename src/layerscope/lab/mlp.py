@@ -32,6 +32,10 @@ class MLP(nn.Sequential):
         widths: units of each hidden layer in order; takes the place of `depth` and `width`.
         activation: a name in ACTIVATIONS, used after each hidden layer.
 
+    Attributes:
+        sizes: of the flattened input and of each hidden layer, in order.
+        activation: its name.
+
     Raises ValueError for a size below 1 and for an unknown activation.
     """
 
@@ -65,6 +69,8 @@ class MLP(nn.Sequential):
             children["logits"] = nn.Linear(sizes[-1], classes)
         super().__init__(children)
         self.context_length = context_length
+        self.sizes = sizes
+        self.activation = activation
         self.to_empty(device="cpu")
         for parameter in self.parameters():
             nn.init.constant_(parameter, torch.nan)

@@ -9,16 +9,22 @@ from layerscope.theory.architecture import Inputs, Layer, mlp
 from layerscope.theory.critical import CriticalPoint, NoCriticalPoint, critical
 from layerscope.theory.departure import Departure, departures
 from layerscope.theory.diagram import PhaseDiagram, phase_diagram
+from layerscope.theory.expected import LAYER_EXPECTATIONS, Expected
+from layerscope.theory.expected_phase import ExpectedPhase
 from layerscope.theory.moments import Moments, moments, saturated_share
 from layerscope.theory.pairs import pair_moments
 from layerscope.theory.phase import Phase, phase_of
 from layerscope.theory.prediction import Prediction, predict
+from layerscope.theory.unexpected import unexpected
 
 __all__ = [
     "ACTIVATIONS",
+    "LAYER_EXPECTATIONS",
     "Activation",
     "CriticalPoint",
     "Departure",
+    "Expected",
+    "ExpectedPhase",
     "Inputs",
     "Layer",
     "Moments",
@@ -36,4 +42,5 @@ __all__ = [
     "phase_of",
     "predict",
     "saturated_share",
+    "unexpected",
 ]

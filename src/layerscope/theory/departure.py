@@ -6,11 +6,12 @@ weights are shared or scaled twice, inputs are not what they should be.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, isfinite, log
+from typing import Protocol
 
 from layerscope.theory.activations import Array
-from layerscope.theory.prediction import Prediction
 
 TOLERANCE = 0.15
 """In ln, for what two moments do not say of the inputs and one batch does not say of the data.
@@ -42,7 +43,31 @@ class Departure:
     bound: float
 
 
-def departures(prediction: Prediction, std: Array, activation_grad: Array) -> list[Departure]:
+class Profiles(Protocol):
+    """What there is to compare with, a number for each layer: a Prediction, or an Expected."""
+
+    @property
+    def std(self) -> Array | Sequence[float]:
+        """Of the outputs."""
+
+    @property
+    def std_spread(self) -> Array | Sequence[float]:
+        """Standard deviation of ln(std) from draw to draw."""
+
+    @property
+    def activation_grad(self) -> Array | Sequence[float]:
+        """RMS of d loss / d outputs, relative to the last layer's."""
+
+    @property
+    def grad_spread(self) -> Array | Sequence[float]:
+        """Standard deviation of ln(activation_grad) from draw to draw."""
+
+
+def departures(
+    prediction: Profiles,
+    std: Array | Sequence[float],
+    activation_grad: Array | Sequence[float],
+) -> list[Departure]:
     """Compare a network at step 0 with its prediction; the first layer first.
 
     What is not finite on either side is left out: there is nothing to compare.
@@ -54,7 +79,7 @@ def departures(prediction: Prediction, std: Array, activation_grad: Array) -> li
 
     Raises ValueError if there is not one figure for each layer.
     """
-    depth = len(prediction.layers)
+    depth = len(prediction.std)
     if len(std) != depth or len(activation_grad) != depth:
         raise ValueError(
             f"there must be one figure for each of {depth} layers, got {len(std)} of std and "
