@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from layerscope.diagnose import Figures, Thresholds, judge
+from layerscope.diagnose import Outputs, Thresholds, judge
 
 HEALTHY = {
     "mean": 0.01,
@@ -30,12 +30,12 @@ HEALTHY = {
     ],
 )  # fmt: skip
 def test_the_worst_that_applies_is_the_verdict(change, state, reason):
-    verdict = judge(Figures(**HEALTHY | change), Thresholds())
+    verdict = judge(Outputs(**HEALTHY | change), Thresholds())
     assert (verdict.state, verdict.reason) == (state, reason)
 
 
 def test_thresholds_move_the_verdict():
-    assert judge(Figures(**HEALTHY), Thresholds(saturated_healthy=0.005)).state == "watch"
+    assert judge(Outputs(**HEALTHY), Thresholds(saturated_healthy=0.005)).state == "watch"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 """Observations become verdicts: pure rules over measured figures, no torch."""
 
-from layerscope.diagnose.health import Figures, Thresholds, Verdict, judge
+from layerscope.diagnose.health import Outputs, Thresholds, Verdict, judge
 
-__all__ = ["Figures", "Thresholds", "Verdict", "judge"]
+__all__ = ["Outputs", "Thresholds", "Verdict", "judge"]

@@ -45,7 +45,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Outputs:
     """What is judged: one layer's activations in one step.
 
     Attributes:
@@ -78,21 +78,21 @@ class Verdict:
     reason: str
 
 
-def judge(figures: Figures, thresholds: Thresholds) -> Verdict:
+def judge(outputs: Outputs, thresholds: Thresholds) -> Verdict:
     """The verdict on one layer; the worst that applies."""
     t = thresholds
-    if figures.nonfinite:
-        return Verdict("bad", f"{figures.nonfinite} outputs not finite (limit 0)")
-    if not figures.is_activation_function:
+    if outputs.nonfinite:
+        return Verdict("bad", f"{outputs.nonfinite} outputs not finite (limit 0)")
+    if not outputs.is_activation_function:
         return Verdict("not judged", "any scale is right here")
-    if figures.saturated is not None and figures.saturated > t.saturated_bad:
-        return Verdict("bad", f"saturated {figures.saturated:.1%} > {t.saturated_bad:.0%}")
-    if figures.std < t.idle_std:
-        return Verdict("bad", f"spread {figures.std:.2g} < {t.idle_std:g}: passes nothing on")
-    if figures.saturated is not None and figures.saturated > t.saturated_healthy:
-        return Verdict("watch", f"saturated {figures.saturated:.1%} > {t.saturated_healthy:.0%}")
-    if figures.odd and abs(figures.mean) > t.biased_mean * figures.std:
-        return Verdict("watch", f"|mean| {abs(figures.mean):.2g} > {t.biased_mean:g} std")
-    if figures.saturated is None:
-        return Verdict("healthy", f"spread {figures.std:.2g} >= {t.idle_std:g}")
-    return Verdict("healthy", f"saturated {figures.saturated:.1%} < {t.saturated_healthy:.0%}")
+    if outputs.saturated is not None and outputs.saturated > t.saturated_bad:
+        return Verdict("bad", f"saturated {outputs.saturated:.1%} > {t.saturated_bad:.0%}")
+    if outputs.std < t.idle_std:
+        return Verdict("bad", f"spread {outputs.std:.2g} < {t.idle_std:g}: passes nothing on")
+    if outputs.saturated is not None and outputs.saturated > t.saturated_healthy:
+        return Verdict("watch", f"saturated {outputs.saturated:.1%} > {t.saturated_healthy:.0%}")
+    if outputs.odd and abs(outputs.mean) > t.biased_mean * outputs.std:
+        return Verdict("watch", f"|mean| {abs(outputs.mean):.2g} > {t.biased_mean:g} std")
+    if outputs.saturated is None:
+        return Verdict("healthy", f"spread {outputs.std:.2g} >= {t.idle_std:g}")
+    return Verdict("healthy", f"saturated {outputs.saturated:.1%} < {t.saturated_healthy:.0%}")

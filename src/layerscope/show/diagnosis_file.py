@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from layerscope.diagnose import Figures, Thresholds, judge
+from layerscope.diagnose import Outputs, Thresholds, judge
 from layerscope.measure import Moments
 from layerscope.record import Channel, Layer, Observation
 
@@ -71,7 +71,7 @@ def _layers(
                 "zeros": moments.zeros / moments.count,
             }
             verdict = judge(
-                Figures(
+                Outputs(
                     mean=moments.mean,
                     std=moments.std if moments.finite > 1 else 0.0,
                     saturated=saturated,
