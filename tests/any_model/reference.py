@@ -246,3 +246,16 @@ def expected_figure(step, figure, name):
     quantity, compute = FIGURES[figure]
     elements = step.elements.get((quantity, name))
     return np.nan if elements is None else compute(elements)
+
+
+def assert_figures_are_those_of(steps, written, only=FIGURES, rtol=1e-4):
+    """Each figure of each layer in each step, within what float32 and its order of sums allow."""
+    assert written.steps.tolist() == list(range(len(steps)))
+    names = [facts.name for facts in written.layers]
+    measured = {n for step in steps for kind, n in step.elements if not kind.startswith("bias")}
+    assert measured <= set(names)
+    for figure in only:
+        expected = [[expected_figure(step, figure, name) for name in names] for step in steps]
+        # Nothing measured may be said as NaN or as none of it.
+        found = np.where(np.isnan(expected) & (written[figure] == 0), np.nan, written[figure])
+        np.testing.assert_allclose(found, expected, rtol=rtol, atol=1e-9, err_msg=figure)

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from any_model.nets import REAL, Mlp, make, seeded
-from any_model.reference import FIGURES, expected_figure, run_plainly
-from any_model.training import figures, fit
+from any_model.reference import FIGURES, assert_figures_are_those_of, run_plainly
+from any_model.training import EVERYTHING, figures, fit
 from layerscope import LayerMonitor
 from layerscope.show.event_reader import read_run
 
@@ -19,19 +19,6 @@ def waiting(reason):
 
 
 pytestmark = waiting("figures of every step")
-EVERYTHING = ("activation", "activation_grad", "weight_grad", "weight")
-
-
-def assert_all_as_in(steps, written, only=FIGURES):
-    """Each figure of each layer in each step, within what float32 and its order of sums allow."""
-    assert written.steps.tolist() == list(range(len(steps)))
-    names = [facts.name for facts in written.layers]
-    measured = {n for step in steps for kind, n in step.elements if not kind.startswith("bias")}
-    assert measured <= set(names)
-    for figure in only:
-        expected = [[expected_figure(step, figure, name) for name in names] for step in steps]
-        found = np.where(np.isnan(expected) & (written[figure] == 0), np.nan, written[figure])
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7, err_msg=figure)
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -46,7 +33,7 @@ def test_the_plain_loop_trains_as_lightning_does(tmp_path, name):
 @pytest.mark.parametrize("name", REAL)
 def test_every_figure_of_every_step_is_that_of_a_plain_loop(tmp_path, name):
     fit(make(name), tmp_path, LayerMonitor(quantities=EVERYTHING))
-    assert_all_as_in(run_plainly(unchecked(name)), figures(tmp_path))
+    assert_figures_are_those_of(run_plainly(unchecked(name)), figures(tmp_path))
 
 
 def unchecked(name):
@@ -93,7 +80,7 @@ def test_micro_batches_add_up_also_where_the_last_step_has_fewer(tmp_path, name)
     fit(make(name), tmp_path, LayerMonitor(), batches=batches, accumulate_grad_batches=2)
     steps = run_plainly(make(name), batches, accumulate=2)
     assert len(steps) == 3
-    assert_all_as_in(steps, figures(tmp_path), set(FIGURES) - {"weight_rms"})
+    assert_figures_are_those_of(steps, figures(tmp_path), set(FIGURES) - {"weight_rms"})
 
 
 @pytest.mark.parametrize("name", ["resnet", "unused", "siamese"])
@@ -102,7 +89,7 @@ def test_a_last_batch_that_is_short_has_fewer_elements_and_no_other_difference(t
     batches = [*net.batches(3), *net.batches(1, size=2)]
     fit(make(name), tmp_path, LayerMonitor(quantities=EVERYTHING), batches=batches)
     written = figures(tmp_path)
-    assert_all_as_in(run_plainly(make(name), batches), written)
+    assert_figures_are_those_of(run_plainly(make(name), batches), written)
     first, last = written["activation_count"][[0, -1], 0]
     assert first == 3 * last
 
@@ -117,7 +104,7 @@ def test_a_loss_that_is_not_finite_is_measured_as_it_is(tmp_path, size):
     written = figures(tmp_path)
     figures_known = {"activation_count", "activation_nonfinite", "activation_grad_nonfinite"}
     figures_known |= {"weight_grad_nonfinite"}
-    assert_all_as_in(run_plainly(seeded(Broken)), written, figures_known)
+    assert_figures_are_those_of(run_plainly(seeded(Broken)), written, figures_known)
     assert (written["weight_grad_nonfinite"][2, -1] == 0) == math.isfinite(size)
 
 

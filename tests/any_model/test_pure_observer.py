@@ -6,9 +6,8 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, StochasticWeightAver
 from torch.utils._pytree import tree_leaves
 
 from any_model.nets import REAL, Gpt, Mlp, ResNet, make, seeded
-from any_model.training import fit, random_states
+from any_model.training import EVERYTHING, fit, random_states
 from layerscope import LayerMonitor
-from layerscope.record import QUANTITIES
 
 
 def everything(net, trainer):
@@ -48,7 +47,7 @@ WAITING = pytest.mark.xfail(strict=False, reason="sparse gradients: issue 4")
     "name", [pytest.param(name, marks=[WAITING] * (name == "sparse_bag")) for name in REAL]
 )
 def test_watching_everything_changes_no_bit_and_draws_no_random_number(tmp_path, name):
-    monitor = LayerMonitor(quantities=QUANTITIES, biases=True, scalars_every_n_steps=1)
+    monitor = LayerMonitor(quantities=EVERYTHING, biases=True, scalars_every_n_steps=1)
     assert_the_same(tmp_path, lambda: make(name), monitor)
 
 
@@ -77,7 +76,7 @@ def test_steps_that_are_left_out_are_no_different(tmp_path, name):
 )
 @pytest.mark.parametrize("kind", [Gpt, ResNet])
 def test_no_option_of_the_trainer_lets_it_interfere(tmp_path, kind, options):
-    assert_the_same(tmp_path, lambda: seeded(kind), LayerMonitor(quantities=QUANTITIES), **options)
+    assert_the_same(tmp_path, lambda: seeded(kind), LayerMonitor(quantities=EVERYTHING), **options)
 
 
 @pytest.mark.parametrize("monitor_first", [True, False])
@@ -106,4 +105,4 @@ def test_a_loss_that_is_not_finite_is_none_of_its_business(tmp_path):
         def loss(self, batch):
             return super().loss(batch) * float("inf")
 
-    assert_the_same(tmp_path, lambda: seeded(Diverging), LayerMonitor(quantities=QUANTITIES))
+    assert_the_same(tmp_path, lambda: seeded(Diverging), LayerMonitor(quantities=EVERYTHING))

@@ -10,6 +10,9 @@ from layerscope import EventLogger
 from layerscope.show.event_reader import read_run
 from layerscope.show.figures_event import figures_of
 
+EVERYTHING = ("activation", "activation_grad", "weight_grad", "weight")
+"""The quantities that are measured at every step, if asked for."""
+
 
 class Batches:
     """A list of batches; unlike a DataLoader, it draws nothing from the random state."""
