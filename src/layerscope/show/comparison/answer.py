@@ -1,0 +1,81 @@
+"""The answer of a comparison, in two sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from layerscope.show.comparison.group import Group
+from layerscope.show.comparison.run import Run
+
+
+def answer_of(groups: Sequence[Group], loss: str) -> tuple[str, str]:
+    """Say which group trains best and which keeps signals best.
+
+    Args:
+        groups: ranked, at least one.
+        loss: the name of what they are ranked by.
+    """
+    return _best_loss(groups, loss), _best_signal(groups)
+
+
+def _best_loss(groups: Sequence[Group], loss: str) -> str:
+    best = groups[0]
+    median, count = best.median("loss"), best.estimates["loss"].count
+    if math.isnan(median):
+        return "No run got as far as a loss."
+    if math.isinf(median):
+        return f"Every training blew up: no group ends with a finite {loss}."
+    if len(groups) == 1 and count == 1:
+        return f"{_lead(best.runs)} ends with a {loss} of {median:.4f}."
+    ends = f"{best.label} ends with the lowest {loss}: {median:.4f}{_of(count)}"
+    if len(groups) == 1:
+        return f"{ends}; there is nothing to compare it with."
+    second = groups[1]
+    if not math.isfinite(second.median("loss")):
+        return f"{ends}; no other group ends with a finite one."
+    gap = second.median("loss") - median
+    ahead = f"{ends}, {gap:.4f} below {second.label}"
+    behind = second.behind
+    if behind is None:
+        return (
+            f"{ahead}; whether that is more than the luck of the seed cannot be told from one seed."
+        )
+    interval = f"95 % interval of the difference {behind.low:.4f} to {behind.high:.4f}"
+    if behind.certain:
+        return f"{ahead}, and that is more than the luck of the seeds ({interval}, without 0)."
+    tied = [each for each in groups[1:] if each.behind is not None and not each.behind.certain]
+    more = f", nor from {len(tied) - 1} more" if len(tied) > 1 else ""
+    return f"{ahead}, but that cannot be told from the luck of the seeds ({interval}){more}."
+
+
+def _best_signal(groups: Sequence[Group]) -> str:
+    known = [each for each in groups if not math.isnan(each.median("signal_distance"))]
+    if not known:
+        return "No run wrote down its layers' gradients, so nothing can be said about signals."
+    best = min(known, key=lambda group: group.median("signal_distance"))
+    says = _signal(best)
+    if len(groups) == 1:
+        return f"{says[0].upper()}{says[1:]}."
+    return f"{best.label} keeps activations and gradients best: {says}."
+
+
+def _signal(group: Group) -> str:
+    start, end = group.median("gradient_factor_start"), group.median("gradient_factor_end")
+    parts = [
+        f"on its way back a layer multiplies the gradient by {start:.2f} at the start and "
+        f"{end:.2f} at the end"
+    ]
+    for name, what in (("saturated", "of the outputs saturated"), ("dead", "of the units dead")):
+        share = group.median(name)
+        if not math.isnan(share):
+            parts.append(f"{share:.1%} {what}")
+    return " with ".join([parts[0], " and ".join(parts[1:])]) if len(parts) > 1 else parts[0]
+
+
+def _lead(runs: Sequence[Run]) -> str:
+    return f"The run {runs[0].name}"
+
+
+def _of(count: int) -> str:
+    return f" (median of {count} seeds)" if count > 1 else " (one seed)"

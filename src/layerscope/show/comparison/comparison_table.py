@@ -1,0 +1,110 @@
+"""The ranked table of a comparison, in the console."""
+
+from __future__ import annotations
+
+import math
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from layerscope.show.comparison.compare import Comparison
+from layerscope.show.comparison.group import Group
+
+NOTHING = "–"
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """One row per group, the best first; columns that nobody has a number for are left out."""
+    groups = comparison.groups
+    fewest = min(group.estimates["loss"].count for group in groups)
+    table = Table(
+        title="Best first",
+        caption=_caption(comparison, fewest),
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    columns = [
+        (comparison.loss, [_with_interval(group, "loss", "{:.4f}") for group in groups]),
+        ("behind", [_behind(group) for group in groups]),
+        ("gradient", [_factors(group) for group in groups]),
+        ("sat.", [_cell(group, "saturated", "{:.1%}") for group in groups]),
+        ("dead", [_cell(group, "dead", "{:.1%}") for group in groups]),
+        ("finding", [_finding(group) for group in groups]),
+    ]
+    if len({len(group.runs) for group in groups}) > 1 or any(group.failed for group in groups):
+        columns.insert(0, ("runs", [_runs(group) for group in groups]))
+    columns = [(head, cells) for head, cells in columns if {str(c) for c in cells} != {NOTHING}]
+    table.add_column("", justify="right", no_wrap=True)
+    for key in groups[0].choices:
+        table.add_column(key.rpartition(".")[2], overflow="fold")
+    for head, _ in columns:
+        table.add_column(head, justify="right", no_wrap=True)
+    for rank, (group, *cells) in enumerate(
+        zip(groups, *(cells for _, cells in columns), strict=True), 1
+    ):
+        table.add_row(str(rank), *map(Text, group.choices.values()), *cells)
+    return table
+
+
+def _caption(comparison: Comparison, fewest: int) -> str:
+    coverage = min(0.95, 1 - 2.0 ** (1 - fewest)) if fewest else 0.0
+    few = (
+        f" (of {fewest} seeds such an interval holds the true median in {coverage:.0%} of cases at "
+        "most)"
+        if fewest >= 2 and coverage < 0.95
+        else ""
+    )
+    return (
+        f"{comparison.loss}: median over seeds, 95 % bootstrap interval{few}. behind: the "
+        "best, mean difference by seed, ✗ if that is more than luck. gradient: what a layer "
+        "multiplies it by on its way back, at the start and at the end. finding: step of the first warning."
+    )
+
+
+def _runs(group: Group) -> Text:
+    if not group.failed:
+        return Text(str(len(group.runs)))
+    return Text(f"{len(group.runs)}\n{group.failed} failed", style="bold red")
+
+
+def _with_interval(group: Group, measure: str, form: str) -> Text:
+    each = group.estimates[measure]
+    if not each.count:
+        return Text(NOTHING)
+    if math.isinf(each.median):
+        return Text("not finite", style="bold red")
+    if math.isnan(each.low):
+        return Text(form.format(each.median))
+    return Text(f"{form.format(each.median)}\n{each.low:.3f}–{each.high:.3f}")
+
+
+def _behind(group: Group) -> Text:
+    behind = group.behind
+    if behind is None:
+        return Text(NOTHING)
+    mark = " ✗" if behind.certain else ""
+    return Text(f"{behind.mean:+.3f}{mark}")
+
+
+def _cell(group: Group, measure: str, form: str) -> Text:
+    median = group.median(measure)
+    return Text(NOTHING if math.isnan(median) else form.format(median))
+
+
+def _factors(group: Group) -> Text:
+    start, end = group.median("gradient_factor_start"), group.median("gradient_factor_end")
+    if math.isnan(start) and math.isnan(end):
+        return Text(NOTHING)
+    return Text(f"{start:.2f}\n{end:.2f}")
+
+
+def _finding(group: Group) -> Text:
+    each = group.estimates["first_finding"]
+    if not each.count:
+        return Text(NOTHING)
+    return Text("none" if math.isinf(each.median) else f"{each.median:.0f}")

@@ -1,0 +1,91 @@
+"""A run's figures over its steps, in few enough bins to be drawn."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Array, Figures, LayerFacts
+
+QUANTITIES = ("activation_std", "saturated", "zeros", "activation_grad_rms", "update_to_weight")
+"""The layer figures that a history keeps; and `dead`, dead units / units."""
+
+END_STEPS = 10
+"""A run's end is the median of each layer's last so many measured steps: one may be unlucky."""
+
+_SINGLE = 16  # the first steps decide most, and stay alone
+_BINS = 120
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no one truth
+class History:
+    """What became of each layer.
+
+    Attributes:
+        layers: whose figures, in network order.
+        edges: int64 [bins + 1]; bin i is of the steps from edges[i] up to edges[i + 1], exclusive.
+        of: for each quantity the medians of the bins, float32 [bins, layers], NaN where nothing
+            was measured.
+        start: for each quantity the first measured step's figure, [layers].
+        end: for each quantity the median of the last `END_STEPS` measured ones, [layers].
+    """
+
+    layers: tuple[LayerFacts, ...]
+    edges: npt.NDArray[np.int64]
+    of: Mapping[str, Array]
+    start: Mapping[str, Array]
+    end: Mapping[str, Array]
+
+    @property
+    def hidden(self) -> list[int]:
+        """The positions of the activation functions in the order that a forward pass takes.
+
+        Where there are none, those of all layers but the last.
+        """
+        reached = sorted(
+            (i for i, facts in enumerate(self.layers) if facts.order >= 0),
+            key=lambda i: self.layers[i].order,
+        )
+        functions = [i for i in reached if self.layers[i].nonlinearity and not self.layers[i].last]
+        return functions or [i for i in reached if not self.layers[i].last] or reached
+
+
+def history_of(figures: Figures) -> History:
+    """Reduce a run's figures to at most 136 bins: each of the first 16 steps, then equal ones."""
+    values = {name: figures[name] for name in QUANTITIES}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values["dead"] = figures["dead_units"] / figures["units"]
+    edges = _edges(figures.steps)
+    at = np.searchsorted(figures.steps, edges)
+    with warnings.catch_warnings():  # a median of nothing is NaN, which says it
+        warnings.simplefilter("ignore", RuntimeWarning)
+        of = {
+            name: np.stack([np.nanmedian(value[a:b], axis=0) for a, b in pairwise(at)]).astype(
+                np.float32
+            )
+            for name, value in values.items()
+        }
+        start = {name: _outermost(value, 1) for name, value in values.items()}
+        end = {name: _outermost(value[::-1], END_STEPS) for name, value in values.items()}
+    return History(figures.layers, edges, of, start, end)
+
+
+def _edges(steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Bins of which each holds a step."""
+    first, after = int(steps[0]), int(steps[-1]) + 1
+    singles = np.arange(first, min(first + _SINGLE, after))
+    rest = np.linspace(min(first + _SINGLE, after), after, _BINS + 1).round().astype(np.int64)
+    starts = np.unique(np.concatenate([singles, rest[:-1]]))
+    held = np.unique(np.searchsorted(starts, steps, side="right") - 1)
+    return np.append(starts[held[held >= 0]], after)
+
+
+def _outermost(values: Array, count: int) -> Array:
+    """The median of each column's first `count` numbers, [layers]."""
+    columns = [column[~np.isnan(column)][:count] for column in values.T]
+    return np.array([np.median(c) if c.size else np.nan for c in columns], np.float32)

@@ -1,0 +1,59 @@
+"""Which settings a run was started with: what tells it from its siblings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+SEED = "seed"
+
+
+def overrides_of(folder: Path) -> dict[str, str] | None:
+    """The overrides of a run's folder by key, in the order of the command line.
+
+    From `.hydra/overrides.yaml`, or else from a folder name like `init=kaiming,seed=0`; None where
+    neither says anything. Without `sweep.` settings, which are about the sweep and not the run.
+    """
+    written = _loaded(folder / ".hydra" / "overrides.yaml")
+    if not isinstance(written, list):
+        if "=" not in folder.name:
+            return None
+        written = list(_split(folder.name))
+    pairs = (str(each).partition("=") for each in written)
+    chosen = {key.lstrip("+~"): value for key, _, value in pairs}
+    return {key: value for key, value in chosen.items() if not key.startswith("sweep.")}
+
+
+def seed_of(folder: Path, overrides: dict[str, str] | None) -> str | None:
+    """The run's seed: an override, or what its config has; None where neither is known."""
+    if overrides and SEED in overrides:
+        return overrides[SEED]
+    config = _loaded(folder / ".hydra" / "config.yaml")
+    seed = config.get(SEED) if isinstance(config, dict) else None
+    return None if seed is None else str(seed)
+
+
+def _loaded(path: Path) -> Any:
+    """A YAML file's content; None where there is none, or it is torn."""
+    try:
+        return OmegaConf.to_container(OmegaConf.load(path))
+    except (OSError, YAMLError, OmegaConfBaseException, ValueError):
+        return None
+
+
+def _split(name: str) -> Iterable[str]:
+    """Split at the commas that are in no bracket: `widths=[4,2],seed=0` has two parts."""
+    depth, part = 0, ""
+    for character in name:
+        depth += (character in "[({") - (character in "])}")
+        if character == "," and depth == 0:
+            yield part
+            part = ""
+        else:
+            part += character
+    yield part
