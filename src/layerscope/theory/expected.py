@@ -12,6 +12,9 @@ from layerscope.theory.plain import as_json, of_json, rounded
 from layerscope.theory.prediction import Prediction
 
 LAYER_EXPECTATIONS: Mapping[str, str] = {
+    "width": "units",
+    "sigma_w2": "fan_in times the variance of a weight",
+    "bias_variance": "of a bias",
     "mean": "of the outputs",
     "std": "of the outputs",
     "std_spread": "standard deviation of ln(std) from one draw of the weights to the next",
@@ -39,6 +42,9 @@ class Expected:
         reason: why there is no prediction; empty if there is one.
     """
 
+    width: tuple[int, ...] = ()
+    sigma_w2: tuple[float, ...] = ()
+    bias_variance: tuple[float, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     std_spread: tuple[float, ...] = ()
@@ -67,10 +73,14 @@ class Expected:
         columns: dict[str, Any] = {
             name: tuple(rounded(float(value)) for value in getattr(prediction, name))
             for name in LAYER_EXPECTATIONS
+            if name not in ("width", "sigma_w2", "bias_variance")
         }
-        inputs = prediction.inputs
+        inputs, layers = prediction.inputs, prediction.layers
         return cls(
             **columns,
+            width=tuple(layer.fan_out for layer in layers),
+            sigma_w2=tuple(rounded(layer.sigma_w2) for layer in layers),
+            bias_variance=tuple(rounded(layer.bias_variance) for layer in layers),
             second_moment=rounded(inputs.second_moment),
             correlation=rounded(inputs.correlation),
             batch=inputs.batch,
