@@ -1,0 +1,105 @@
+"""The units of many layers watched side by side: which are dead, and whether samples differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from layerscope.measure.parallel import PART
+from layerscope.measure.tally import _KINDS
+from layerscope.measure.unit_kernel import add_tensor
+from layerscope.measure.unit_merge import combine, load_state, state_of
+from layerscope.measure.unit_parallel import add_in_parts
+from layerscope.measure.unit_read import read_units
+from layerscope.measure.unit_reading import COLUMNS, UnitReading
+from layerscope.measure.unit_rows import UnitRows, in_order, units_and_inner
+from layerscope.measure.unit_table import UnitTable
+
+
+class UnitTally:
+    """Extremes and activity of each unit of many layers, one row a layer, until they are read.
+
+    A unit is one feature or channel of a layer's output; a sample is what the layer makes of one
+    position: a row has numel / units of them per call. A row learns how many units it has from the
+    first call; a call with another number starts it anew, with what is known of how long its units
+    have been silent.
+
+    Args:
+        rows: how many layers are watched side by side.
+        active: (low, high) per row: a unit is active on a sample if its output lies strictly
+            between, both taken as float32 unless the tensor is float64; a NaN or an infinity never
+            does. (-inf, inf): the row's units are never silent.
+        window: samples in a row on which a unit was not active before it counts as dead.
+
+    Raises:
+        ValueError: rows is negative, active has another length or an interval that holds no
+            number, or window is below 1.
+    """
+
+    def __init__(self, rows: int, active: Sequence[tuple[float, float]], window: int) -> None:
+        self._table = UnitTable(UnitRows(rows, active, window))
+        self._window = window
+        self._address = self._table.address
+
+    def add(self, row: int, tensor: Tensor, axis: int) -> bool:
+        """Watch a layer's output where it lies; calls until the next reading merge.
+
+        Args:
+            row: of the layer.
+            tensor: of any floating-point kind and any layout; it is not changed.
+            axis: of the units: -1 for features, [..., units]; 1 for channels, [batch, units, ...].
+
+        Returns:
+            False, and nothing is counted, for a tensor that is not of floating point or has fewer
+            than 2 axes.
+
+        Raises:
+            ValueError: axis is neither -1 nor 1.
+        """
+        kind, shape = _KINDS.get(tensor.dtype), tensor.shape
+        if kind is None or len(shape) < 2:
+            return False
+        if not tensor.is_cpu:
+            tensor = tensor.detach().cpu()  # device to host: waits for the device
+        if not tensor.is_contiguous():
+            tensor, axis = in_order(tensor.detach(), axis)
+            shape = tensor.shape
+        size = tensor.numel()
+        if not size:
+            return True
+        units, inner = units_and_inner(shape, size, axis)
+        if units != self._table.units[row]:
+            self._table.start(row, units)
+        address = tensor.data_ptr()
+        if size >= 2 * PART and (threads := torch.get_num_threads()) > 1:
+            add_in_parts(kind, address, size, units, inner, row, self._address, threads)
+        else:
+            add_tensor(kind, address, size, units, inner, row, self._address)
+        return True
+
+    def read(self, step: int) -> UnitReading:
+        """What all rows say of this step; leaves them empty but for how long units are silent."""
+        rows = len(self._table.units)
+        figures = np.empty((rows, COLUMNS))
+        read_units(self._address, rows, self._window, step, figures.ctypes.data)
+        return UnitReading(lambda: figures)
+
+    def combine(self, all_reduce: Callable[[Tensor, str], None]) -> None:
+        """Make this step's measures those of all ranks, before it is read: see `unit_merge`."""
+        combine(self._table, all_reduce)
+
+    def state(self) -> dict[str, Any]:
+        """How long units have been silent, for a checkpoint; a step under way is left out."""
+        return state_of(self._table)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state, of this class or of `DeviceUnitTally`.
+
+        Raises:
+            ValueError: the state is of another number of rows.
+        """
+        load_state(self._table, state)
