@@ -8,40 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """What separates healthy from bad.
-
-    Args:
-        saturated_healthy: share of saturated outputs below which a layer is healthy.
-        saturated_bad: share above which it is bad; at least `saturated_healthy`.
-        idle_std: a spread below this, of an activation function's outputs, passes nothing on.
-        biased_mean: |mean| above this many standard deviations is not "about 0".
-
-    Raises:
-        ValueError: a share outside 0 to 1, the two out of order, or a negative bound.
-    """
-
-    saturated_healthy: float = 0.05
-    saturated_bad: float = 0.20
-    idle_std: float = 0.01
-    biased_mean: float = 0.5
-
-    def __post_init__(self) -> None:
-        for name in ("saturated_healthy", "saturated_bad"):
-            share = getattr(self, name)
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} must be between 0 and 1, got {share}")
-        if self.saturated_bad < self.saturated_healthy:
-            raise ValueError(
-                f"saturated_bad must be at least saturated_healthy, {self.saturated_healthy}, "
-                f"got {self.saturated_bad}"
-            )
-        for name in ("idle_std", "biased_mean"):
-            bound = getattr(self, name)
-            if not bound >= 0:
-                raise ValueError(f"{name} must be at least 0, got {bound}")
+from layerscope.diagnose.thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True)

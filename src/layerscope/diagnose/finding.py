@@ -1,0 +1,75 @@
+"""What the rules found: a disease, where and when it began, and what to change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+SEVERITIES = ("note", "warning", "critical")
+"""A note is worth a look, a warning is a disease, and with a critical one training is in vain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One disease of a run, as plain types.
+
+    A note is no disease: once there is a warning, the finding tells where the warning began. A
+    warning that becomes critical keeps its place.
+
+    Attributes:
+        rule: the name of the rule that found it.
+        severity: one of SEVERITIES.
+        layer: the first layer: of those that fell ill in `step`, the first in forward order.
+        step: the first step. If a symptom must last before it counts, the step when it began.
+        layers: how many layers have it, or had it.
+        last_step: the last step so far that showed it.
+        value: what was measured in that layer in that step.
+        worst: the value furthest beyond the threshold so far, of any layer and step.
+        threshold: what the value was compared with.
+        source: where the threshold comes from.
+        explanation: one sentence, with figures.
+        remedy: what to type, or to change in one's own module.
+    """
+
+    rule: str
+    severity: str
+    layer: str
+    step: int
+    layers: int
+    last_step: int
+    value: float
+    worst: float
+    threshold: float
+    source: str
+    explanation: str
+    remedy: str
+
+    def __post_init__(self) -> None:
+        if self.severity not in SEVERITIES:
+            raise ValueError(f"severity must be one of {SEVERITIES}, got {self.severity!r}")
+
+    @property
+    def steps(self) -> int:
+        """From the first to the last step that showed it, both counted."""
+        return self.last_step - self.step + 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain types for JSON, which has no NaN and no infinity: None. `of_json` reads them."""
+        plain = asdict(self) | {"steps": self.steps}
+        for name in _NUMBERS:
+            if not math.isfinite(plain[name]):
+                plain[name] = None
+        return plain
+
+    @classmethod
+    def of_json(cls, finding: Mapping[str, Any]) -> Finding:
+        """The finding that `as_json` gave; what was None is NaN."""
+        plain = {name: value for name, value in finding.items() if name != "steps"}
+        for name in _NUMBERS:
+            plain[name] = math.nan if plain[name] is None else plain[name]
+        return cls(**plain)
+
+
+_NUMBERS = ("value", "worst", "threshold")

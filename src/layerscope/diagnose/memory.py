@@ -1,0 +1,65 @@
+"""What a rule remembers from one block of steps to the next, in plain arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.roles import Roles
+
+Remembered = npt.NDArray[np.float64]
+
+
+class Memory:
+    """One rule's memory in one run: a checkpoint can hold it.
+
+    Args:
+        roles: of the layers that the run has so far.
+
+    Attributes:
+        roles: the same; the judge replaces them when layers appear in the middle of a run.
+    """
+
+    def __init__(self, roles: Roles) -> None:
+        self.roles = roles
+        self._of_layers: dict[str, Remembered] = {}
+        self._of_run: dict[str, Remembered] = {}
+
+    def of_layers(self, name: str, width: int = 1) -> Remembered:
+        """Float64 [width, layers], to be written in place; NaN where nothing was written yet."""
+        if name not in self._of_layers:
+            self._of_layers[name] = np.full((width, len(self.roles.layers)), np.nan)
+        return self._of_layers[name]
+
+    def of_run(self, name: str, width: int = 1) -> Remembered:
+        """Float64 [width], to be written in place; NaN where nothing was written yet."""
+        if name not in self._of_run:
+            self._of_run[name] = np.full(width, np.nan)
+        return self._of_run[name]
+
+    def grow(self, roles: Roles) -> None:
+        """Make room for layers that have come in at the end."""
+        new = len(roles.layers) - len(self.roles.layers)
+        self.roles = roles
+        for name, array in self._of_layers.items():
+            self._of_layers[name] = np.pad(array, ((0, 0), (0, new)), constant_values=np.nan)
+
+    def state(self) -> dict[str, Any]:
+        """All of it, as plain types."""
+        return {
+            "of_layers": {name: array.tolist() for name, array in self._of_layers.items()},
+            "of_run": {name: array.tolist() for name, array in self._of_run.items()},
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Remember what `state` gave, of as many layers as there are now."""
+        layers = len(self.roles.layers)
+        self._of_layers = {
+            name: np.array(values, np.float64).reshape(len(values), layers)
+            for name, values in state["of_layers"].items()
+        }
+        self._of_run = {
+            name: np.array(values, np.float64) for name, values in state["of_run"].items()
+        }

@@ -1,0 +1,85 @@
+"""What part each layer plays, as arrays: formed once for a set of layers, not once a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import LayerFacts
+
+
+class Roles:
+    """The layers of a network as the rules see them.
+
+    Args:
+        layers: in any order.
+        classes: what a cross-entropy loss chooses from; None if the loss is another.
+
+    Attributes:
+        layers, classes: the same.
+        rank: int64 [layers], the place in forward order; layers that it does not reach follow the
+            one before them.
+        chain: indices of the layers that forward passes reach, in that order, but for the last:
+            logits and other outputs may have any scale.
+        last: index of the last layer in forward order; -1 if none is reached.
+    """
+
+    def __init__(self, layers: Sequence[LayerFacts], classes: int | None = None) -> None:
+        self.layers = tuple(layers)
+        self.classes = classes
+        reached = [index for index, facts in enumerate(layers) if facts.order >= 0]
+        reached.sort(key=lambda index: layers[index].order)
+        places, place = [], -1
+        for index, facts in enumerate(layers):
+            # A parameter with a name of its own, say 02_lstm.weight_hh_l0, follows its module.
+            place = facts.order if facts.order >= 0 else place
+            places.append((place, index))
+        self.rank = np.empty(len(layers), np.int64)
+        self.rank[[index for _, index in sorted(places)]] = np.arange(len(layers))
+        self.chain = np.array([i for i in reached if not layers[i].last], np.int64)
+        self.last = reached[-1] if reached else -1
+        self._masks: dict[str, npt.NDArray[np.float32]] = {}
+
+    def only(self, role: str) -> npt.NDArray[np.float32]:
+        """1 for layers of a role and NaN for others, float32 [layers], to multiply figures by.
+
+        Args:
+            role: "function", an activation function before the last layer; "spreads", one of them
+                whose outputs are not shares of a whole; "odd", one that is odd; "can_die", one
+                whose units can die; "trained", a layer with weights that are trained and that is
+                no embedding; "varies", any layer that a forward pass reaches but an embedding.
+        """
+        if role not in self._masks:
+            chosen = [_ROLES[role](facts) for facts in self.layers]
+            self._masks[role] = np.where(chosen, 1, np.nan).astype(np.float32)
+        return self._masks[role]
+
+    def named(self, *nonlinearities: str) -> list[int]:
+        """Indices of the layers whose activation function is one of these."""
+        return [i for i, facts in enumerate(self.layers) if facts.nonlinearity in nonlinearities]
+
+    def normalized_later(self, index: int) -> bool:
+        """Whether a normalisation further on restores any scale that this layer has."""
+        order = self.layers[index].order
+        return any(facts.normalizes and facts.order > order for facts in self.layers)
+
+
+def _is_function(facts: LayerFacts) -> bool:
+    return facts.nonlinearity is not None and not facts.last
+
+
+def _is_embedding(facts: LayerFacts) -> bool:
+    return facts.module.startswith("Embedding")
+
+
+_ROLES: Mapping[str, Callable[[LayerFacts], bool]] = {
+    "function": _is_function,
+    "spreads": lambda facts: _is_function(facts) and "softm" not in (facts.nonlinearity or ""),
+    "odd": lambda facts: _is_function(facts) and facts.odd,
+    "can_die": lambda facts: _is_function(facts) and facts.can_die,
+    # Most rows of an embedding get no gradient in a step, so an RMS over all says nothing.
+    "trained": lambda facts: facts.trainable and bool(facts.weights) and not _is_embedding(facts),
+    "varies": lambda facts: facts.order >= 0 and not _is_embedding(facts),
+}

@@ -1,0 +1,51 @@
+"""Collapsed: outputs that are the same for every sample: nothing after can tell them apart."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_ADVICE = (
+    Advice(
+        "the outputs of {layer} differ between samples by {value:.2g} of their size "
+        "(limit {threshold:g}), and so do those of all layers after it",
+        "init=orthogonal init.bias_std=0, or a normalisation before it; and see that the "
+        "inputs of a batch do differ",
+    ),
+)
+
+
+@rule_with_memory("collapsed")
+def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Largest spread of a unit over the samples of a step / largest |output|.
+
+    Only where all layers from there on are alike: a branch may well have a constant input, and
+    what a residual stream passes by is not lost. Judged from two samples on; outputs that are all
+    zero are those of a layer that starts at zero, or of dead units.
+    """
+    limit = thresholds.collapsed_spread
+    roles = memory.roles
+    values = figures["unit_spread"] * roles.only("varies")
+    severity = None
+    if (values < limit).any():
+        values[figures["activation_count"] < 2 * figures["units"]] = np.nan
+        values[(figures["activation_min"] == 0) & (figures["activation_max"] == 0)] = np.nan
+        in_order = np.append(roles.chain, roles.last)
+        alike = ~(values[:, in_order[::-1]] >= limit)
+        alike = np.logical_and.accumulate(alike, axis=1)[:, ::-1]
+        severity = np.zeros(values.shape, np.int8)
+        severity[:, in_order] = np.where(alike & ~np.isnan(values[:, in_order]), 2, 0)
+    return Symptoms(
+        values,
+        severity if severity is not None and severity.any() else None,
+        (np.nan, limit, np.nan),
+        _ADVICE,
+        "Schoenholz et al. 2017: in the ordered phase all inputs become alike with depth",
+        thresholds.lasting,
+        falling=True,
+    )

@@ -1,0 +1,83 @@
+"""Dead units: never active on enough samples, and with no gradient that would bring them back."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures, LayerFacts
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.symptoms import Advice, Symptoms, Values, graded
+from layerscope.diagnose.thresholds import Thresholds
+
+
+def _at_the_start(facts: LayerFacts) -> str:
+    return (
+        f"init=kaiming and init.bias_std=0: a bias far below zero keeps {facts.name} shut; or "
+        "model.activation=leaky_relu"
+    )
+
+
+_ADVICE = (
+    Advice("{value:.0%} of the units of {layer} were dead from the start (limit {threshold:.0%})",
+           _at_the_start),
+    Advice("{value:.0%} of the units of {layer} are dead since step {step} (limit {threshold:.0%})",
+           "a smaller optimizer.lr, or a warm-up of it; or model.activation=leaky_relu"),
+)  # fmt: skip
+
+
+@rule_with_memory("dead_units")
+def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Share of a layer's units that are dead, as the figures count them: over enough samples.
+
+    The verdict comes late, the step that is named is when it began: not before the longest silent
+    unit fell silent, and not before so many units were silent in every step.
+    """
+    t = thresholds
+    limits = (t.dead_share, t.dead_bad, t.dead_critical)
+    units = figures["units"]
+    alive = memory.roles.only("can_die")
+    values = figures["dead_units"] / units * alive
+    severity = graded(values, limits)
+    silent = figures["silent_units"] / units * alive
+    begun = memory.of_layers("begun", 2)
+    since = None
+    if severity is None and np.isnan(begun).all() and not (silent > t.dead_share).any():
+        return Symptoms(values, None, limits, _ADVICE, _SOURCE)
+    starts = [
+        _silent_since(silent, limit, figures.steps, begun[row])
+        for row, limit in enumerate((t.dead_share, t.dead_bad))
+    ]
+    cause = None
+    if severity is not None:
+        start = np.where(severity >= 2, starts[1], starts[0])
+        since = np.fmax(np.fmax(start, figures["dead_since"]), 0).astype(np.int64)
+        cause = (since > 0).astype(np.int8)
+    return Symptoms(values, severity, limits, _ADVICE, _SOURCE, 1, cause, since)
+
+
+def _silent_since(
+    silent: Values, limit: float, steps: npt.NDArray[np.int64], begun: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Since which step more than `limit` of the units have been silent, as of each step.
+
+    Args:
+        silent: share of units, [steps, layers]; NaN neither begins nor ends anything.
+        limit: above which it counts.
+        steps: of the rows.
+        begun: of each layer, the first such step before this block, NaN if none; then that of the
+            next block.
+    """
+    rows = np.arange(len(steps))[:, np.newaxis]
+    broken = silent <= limit
+    last_break = np.maximum.accumulate(np.where(broken, rows, -1), axis=0)
+    carried = np.where(np.isnan(begun), steps[0], begun)
+    following = steps[np.minimum(last_break + 1, len(steps) - 1)]
+    since = np.where(last_break < 0, carried, following)
+    since = np.where(broken, np.nan, since)
+    begun[:] = since[-1]
+    return since
+
+
+_SOURCE = "CS231n, Neural Networks Part 1: as much as 40% dead if steps are too large"

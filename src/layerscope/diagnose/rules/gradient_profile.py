@@ -1,0 +1,70 @@
+"""Vanishing and exploding gradient: what is left of the gradient at the first layer.
+
+The limits of fading: 0.1 is what one layer of the notebook's "small" init leaves; ten layers of the
+course's example, 0.7 each, leave 0.03. With plain SGD the first layer then moves by that share of
+what the last does. Growth is judged by larger factors: healthy networks grow up to 20 where weights
+or embeddings are small before a normalisation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures, LayerFacts
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.profile import Profile, culprits, profile_of
+from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.symptoms import Advice, Limits, Symptoms, graded
+from layerscope.diagnose.thresholds import Thresholds
+
+
+def _against_fading(facts: LayerFacts) -> str:
+    if facts.nonlinearity in ("sigmoid", "hardsigmoid"):
+        return "model.activation=tanh init=xavier: a sigmoid's slope is 0.25 at most"
+    return "init=kaiming or init=orthogonal: weights of variance 1 / fan_in or more; or a residual"
+
+
+_FADED = Advice(
+    "{value:.2g} of the gradient is left at the first layer (limit {threshold:g}); {layer} is the "
+    "first that does not pass it on",
+    _against_fading,
+)
+_GROWN = Advice(
+    "the gradient grows by a factor of {value:.3g} toward the input (limit {threshold:g}); {layer} "
+    "is the first that enlarges it",
+    "init=xavier or init=orthogonal: weights of variance 1 / fan_in; or a normalisation",
+)
+
+
+@rule_with_memory("vanishing_gradient")
+def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """From end to end, the gradient that is left at the first layer; see `Profile.faded`."""
+    t = thresholds
+    limits = (t.vanishing_end_to_end, t.vanishing_bad, t.vanishing_critical)
+    profile = profile_of(figures, memory.roles)
+    return _symptoms(figures, profile, limits, _FADED, t.lasting, faded=True)
+
+
+@rule_with_memory("exploding_gradient")
+def exploding_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """From end to end, how much larger the gradient is at the first layer; see `Profile.grown`."""
+    t = thresholds
+    limits = (t.exploding_end_to_end, t.exploding_bad, t.exploding_critical)
+    profile = profile_of(figures, memory.roles)
+    return _symptoms(figures, profile, limits, _GROWN, t.lasting, faded=False)
+
+
+def _symptoms(
+    figures: Figures, profile: Profile, limits: Limits, advice: Advice, lasting: int, *, faded: bool
+) -> Symptoms:
+    end_to_end = profile.faded if faded else profile.grown
+    of_steps = graded(end_to_end, limits, falling=faded)
+    values = np.repeat(end_to_end[:, np.newaxis], len(figures.layers), axis=1)
+    severity = None
+    if of_steps is not None:
+        severity = np.zeros(values.shape, np.int8)
+        rows = np.flatnonzero(of_steps)
+        found = culprits(profile, rows, faded=faded)
+        severity[np.ix_(rows, profile.chain)] = np.where(found, of_steps[rows, np.newaxis], 0)
+    source = "Glorot and Bengio 2010; Schoenholz et al. 2017; the course's 0.7 a layer"
+    return Symptoms(values, severity, limits, (advice,), source, lasting, falling=faded)

@@ -1,0 +1,48 @@
+"""Idle: outputs of an activation function that are all but the same, and pass nothing on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.symptoms import Advice, Symptoms, graded
+from layerscope.diagnose.thresholds import Thresholds
+
+_ADVICE = (
+    Advice(
+        "the outputs of {layer} have a spread of {value:.2g} (limit {threshold:g}): "
+        "it passes nothing on",
+        "init=kaiming or init=orthogonal: weight variance 2 / fan_in or 1 / fan_in, not less",
+    ),
+)
+
+
+@rule_with_memory("idle")
+def idle(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Standard deviation of an activation function's outputs: too small, or (critical) none at all.
+
+    Silent about unbounded functions where a normalisation further on restores any scale, about
+    softmax, whose outputs share 1, and where all units are dead: `dead_units` says so.
+    """
+    roles = memory.roles
+    limits = (np.nan, thresholds.idle_std, 0.0)
+    values = figures["activation_std"] * roles.only("spreads")
+    severity = graded(values, (np.nan, thresholds.idle_std, np.nan), falling=True)
+    if severity is not None:
+        severity[values == 0] = 3
+        dead = (figures["dead_units"] >= 0) & (figures["zeros"] == 1) & (roles.only("can_die") == 1)
+        severity[dead] = 0
+        for layer in np.flatnonzero((severity == 2).any(axis=0)).tolist():
+            if roles.layers[layer].bounds is None and roles.normalized_later(layer):
+                severity[severity[:, layer] == 2, layer] = 0
+    return Symptoms(
+        values,
+        severity if severity is not None and severity.any() else None,
+        limits,
+        _ADVICE,
+        "the course, day 11, part II: activations clustered at zero",
+        thresholds.lasting,
+        falling=True,
+    )

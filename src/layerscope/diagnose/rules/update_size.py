@@ -1,0 +1,109 @@
+"""Updates too large, too small, or none: how far a step moves weights, against their size.
+
+The rule of thumb is log10 RMS(update) / RMS(weight) = -3: Karpathy, nn-zero-to-hero, lecture 3;
+CS231n, Neural Networks Part 3, "ratio of weights:updates".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.symptoms import Symptoms, Values
+from layerscope.diagnose.thresholds import Thresholds
+
+_SOURCE = "Karpathy, nn-zero-to-hero, lecture 3; CS231n, Neural Networks Part 3: about -3"
+
+
+@rule_with_memory("update_too_large")
+def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """log10 RMS(update) / RMS(weight), for longer than the warm-up; critical from 0 on.
+
+    Weights that start at zero are judged once the ratio has been within the limit: until they have
+    a size, everything is large against it.
+    """
+    values = _log_ratio(figures, memory)
+    no_size = memory.of_layers("no_size")[0]
+    for layer in np.flatnonzero((values == np.inf).any(axis=0) | (no_size > 0)).tolist():
+        small = bool(no_size[layer] > 0)
+        for row, value in enumerate(values[:, layer].tolist()):
+            small = value == np.inf or (small and not value <= thresholds.update_large)
+            values[row, layer] = np.nan if small else value
+        no_size[layer] = small
+    return Symptoms.above(
+        values,
+        warning=thresholds.update_large,
+        critical=max(0.0, thresholds.update_large),
+        explanation="a step changes {layer} by 10^{value:.1f} of its weights (limit "
+        "10^{threshold:g}, usual 10^-3)",
+        remedy="optimizer.lr=... a tenth of what it is, or a warm-up of it",
+        source=_SOURCE,
+        lasting=thresholds.warm_up,
+    )
+
+
+@rule_with_memory("update_too_small")
+def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """The same, where it has never been larger in the run: one that has learned may have done so.
+
+    Judged while the learning rate does not rise and is at least half of the largest so far, that is
+    neither in a warm-up nor at the end of a schedule, and is not 0.
+    """
+    values = _log_ratio(figures, memory)
+    steady = _steady(figures["learning_rate"], memory.of_run("learning_rate", 2))
+    learned = memory.of_layers("learned")[0]
+    ever = np.logical_or.accumulate(values >= thresholds.update_small, axis=0) | (learned > 0)
+    learned[ever[-1]] = 1
+    values[ever | ~steady[:, np.newaxis]] = np.nan
+    return Symptoms.below(
+        values,
+        warning=thresholds.update_small,
+        explanation="a step changes {layer} by 10^{value:.1f} of its weights (limit "
+        "10^{threshold:g}, usual 10^-3), and never did more",
+        remedy="optimizer.lr=... ten times what it is, until the ratio is about 10^-3",
+        source=_SOURCE,
+        lasting=thresholds.warm_up,
+    )
+
+
+@rule_with_memory("stalled")
+def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """log10 of a layer's ratio / that of the median layer, where the layer does get a gradient."""
+    values = _log_ratio(figures, memory)
+    if not np.isnan(values).all():
+        values[~(figures["weight_grad_rms"] > 0)] = np.nan
+        middle = np.nanmedian(values, axis=1, keepdims=True) if len(values) else values
+        values = values - np.where(np.isfinite(middle), middle, np.nan)
+    return Symptoms.below(
+        values,
+        warning=thresholds.update_stalled,
+        explanation="{layer} gets a gradient and does not move: 10^{value:.1f} of what the median "
+        "layer does (limit 10^{threshold:g})",
+        remedy="hand all parameters to the optimizer, each in a group with its own optimizer.lr "
+        "above 0; and keep weights in float32",
+        source="an update that is lost in rounding, or that nobody makes",
+        lasting=thresholds.warm_up,
+    )
+
+
+def _log_ratio(figures: Figures, memory: Memory) -> Values:
+    """Base 10; -inf for no update, +inf for weights of zero, NaN where it was not measured."""
+    values: Values = np.log10(figures["update_to_weight"] * memory.roles.only("trained"))
+    return values
+
+
+def _steady(rates: Values, before: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Whether each step's learning rate is neither rising nor on its way to zero, bool [steps].
+
+    Args:
+        rates: of the steps; NaN, where it is unknown, counts as steady.
+        before: the rate of the step before and the largest so far; then those of this block.
+    """
+    known = np.append(before[0], rates)
+    largest = np.fmax(np.fmax.accumulate(rates), before[1])
+    steady: npt.NDArray[np.bool_] = ~(rates > known[:-1]) & ~(rates < 0.5 * largest) & ~(rates == 0)
+    before[:] = known[-1], largest[-1]
+    return steady

@@ -1,0 +1,166 @@
+"""The judge of one run: figures in, block by block, findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from layerscope.diagnose.alignment import aligned, without_skipped
+from layerscope.diagnose.figures import Figures, LayerFacts
+from layerscope.diagnose.finding import SEVERITIES, Finding
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.not_measured import not_measured_finding
+from layerscope.diagnose.onsets import Onsets
+from layerscope.diagnose.registry import RULES, Rule
+from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.thresholds import Thresholds
+
+
+class Judge:
+    """Judges a run while it goes on, or from its files: the same findings, however it is cut.
+
+    A rule makes at most one finding: it names the first layer and step, and counts the layers that
+    follow. Its severity may rise. About 3 us a step for ten layers, in blocks of 32 steps.
+
+    Args:
+        layers: of the run, in any order; others may come in later, with the figures.
+        thresholds: what the rules compare with.
+        rules: by name; all that are registered if None. `without("biased")` leaves one out.
+        classes: how many classes the loss, a mean cross-entropy in nats, chooses from. None for
+            any other loss: the rule `overconfident_start` is then silent.
+        not_measured: layers whose outputs could not be measured, and why.
+
+    Raises:
+        ValueError: classes is below 2.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[LayerFacts],
+        thresholds: Thresholds | None = None,
+        rules: Mapping[str, Rule] | None = None,
+        *,
+        classes: int | None = None,
+        not_measured: Mapping[str, str] | None = None,
+    ) -> None:
+        if classes is not None and classes < 2:
+            raise ValueError(f"classes must be at least 2, got {classes}")
+        self._thresholds = thresholds or Thresholds()
+        self._rules = dict(RULES if rules is None else rules)
+        self._roles = Roles(layers, classes)  # of all layers that ever came
+        self._layers = self._roles.layers  # whose figures come
+        self._columns: list[int] | None = None  # where those are among all; None: they are all
+        self._memories = {name: Memory(self._roles) for name in self._rules}
+        self._onsets = {name: Onsets(len(layers)) for name in self._rules}
+        self._levels = dict.fromkeys(self._rules, 0)
+        self._found: dict[str, Finding] = {}
+        self._added = [not_measured_finding(not_measured)] if not_measured else []
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All so far: the worst first, then by step, then causes before effects."""
+        return _in_order([*self._added, *self._found_now().values()])
+
+    def add(self, finding: Finding) -> None:
+        """Take in a finding that was made elsewhere, such as a departure from theory."""
+        self._added.append(finding)
+
+    def look(self, figures: Figures) -> list[Finding]:
+        """Judge the next steps; what is new or has become worse since the last look.
+
+        Steps must follow those of earlier looks.
+        """
+        if not len(figures.steps):
+            return []
+        if figures.layers is not self._layers:
+            self._meet(figures.layers)
+        if self._columns is not None:
+            figures = aligned(figures, self._roles.layers, self._columns)
+        figures = without_skipped(figures)
+        news = []
+        with np.errstate(all="ignore"):
+            for name, rule in self._rules.items():
+                symptoms = rule(figures, self._thresholds, self._memories[name])
+                onsets = self._onsets[name]
+                onsets.take(figures.steps, symptoms)
+                if symptoms.severity is not None and onsets.level > self._levels[name]:
+                    self._levels[name] = onsets.level
+                    news.append(self._finding(name))
+        return _in_order(news)
+
+    def _meet(self, layers: tuple[LayerFacts, ...]) -> None:
+        """Know these layers from now on, beside those that came before."""
+        self._layers = layers
+        before = len(self._roles.layers)
+        facts = {known.name: known for known in (*self._roles.layers, *layers)}
+        self._roles = Roles(tuple(facts.values()), self._roles.classes)
+        for name in self._rules:
+            self._memories[name].grow(self._roles)
+            self._onsets[name].grow(len(facts) - before)
+        places = {name: place for place, name in enumerate(facts)}
+        columns = [places[layer.name] for layer in layers]
+        self._columns = None if columns == list(range(len(facts))) else columns
+
+    def _found_now(self) -> dict[str, Finding]:
+        self._found = {name: self._finding(name) for name in self._rules if self._levels[name]}
+        return self._found
+
+    def _finding(self, name: str) -> Finding:
+        onsets, symptoms = self._onsets[name], self._onsets[name].symptoms
+        if symptoms is None:  # none since a checkpoint was loaded
+            return self._found[name]
+        row = min(self._levels[name], 2) - 1  # a note is no disease; a warning keeps its place
+        ill = np.flatnonzero(onsets.step[row] >= 0).tolist()
+        layer = min(ill, key=lambda place: (onsets.step[row, place], self._roles.rank[place]))
+        facts = self._roles.layers[layer]
+        advice = symptoms.advice[int(onsets.cause[row, layer])]
+        step, value = int(onsets.step[row, layer]), float(onsets.value[row, layer])
+        threshold = next(limit for limit in symptoms.limits[row:] if limit == limit)
+        return Finding(
+            rule=name,
+            severity=SEVERITIES[self._levels[name] - 1],
+            layer=facts.name,
+            step=step,
+            layers=len(ill),
+            last_step=onsets.last[row],
+            value=value,
+            worst=onsets.worst,
+            threshold=threshold,
+            source=symptoms.source,
+            explanation=advice.explanation.format(
+                layer=facts.name, step=step, value=value, threshold=threshold
+            ),
+            remedy=advice.remedy_for(facts),
+        )
+
+    def state(self) -> dict[str, Any]:
+        """All that the judge remembers, as plain types: a checkpoint can hold it."""
+        return {
+            "layers": [facts.as_json() for facts in self._roles.layers],
+            "memories": {name: memory.state() for name, memory in self._memories.items()},
+            "onsets": {name: onsets.state() for name, onsets in self._onsets.items()},
+            "levels": dict(self._levels),
+            "found": {name: finding.as_json() for name, finding in self._found_now().items()},
+            "added": [finding.as_json() for finding in self._added],
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave; rules that it does not know begin anew."""
+        layers = [LayerFacts.of_json(facts) for facts in state["layers"]]
+        self._roles = Roles(layers, self._roles.classes)
+        self._layers, self._columns = self._roles.layers, None
+        for name in self._rules:
+            self._memories[name] = Memory(self._roles)
+            self._onsets[name] = Onsets(len(layers))
+            if name in state["memories"]:
+                self._memories[name].load_state(state["memories"][name])
+                self._onsets[name].load_state(state["onsets"][name])
+                self._levels[name] = int(state["levels"][name])
+        self._found = {name: Finding.of_json(found) for name, found in state["found"].items()}
+        self._added = [Finding.of_json(finding) for finding in state["added"]]
+
+
+def _in_order(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda f: (-SEVERITIES.index(f.severity), f.step))

@@ -1,0 +1,119 @@
+"""What a rule says of some steps: which layers are ill, how badly, and what to write about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import LayerFacts
+
+Values = npt.NDArray[np.floating]
+Severities = npt.NDArray[np.int8]
+
+Limits = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The words of a finding.
+
+    Attributes:
+        explanation: one sentence as a format string, with {layer}, {value}, {threshold}, {step}.
+        remedy: what to type or to change; or a function of the layer that is named.
+    """
+
+    explanation: str
+    remedy: str | Callable[[LayerFacts], str]
+
+    def remedy_for(self, facts: LayerFacts) -> str:
+        """What to change about this layer."""
+        return self.remedy if isinstance(self.remedy, str) else self.remedy(facts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Symptoms:
+    """A rule's judgement of some steps; `above` and `below` make the usual ones.
+
+    Attributes:
+        values: what is judged, [steps, layers]; NaN where there is nothing to judge, which neither
+            confirms a symptom nor ends it.
+        severity: int8 [steps, layers], 0 none, 1 note, 2 warning, 3 critical; None: all 0.
+        limits: the thresholds of note, warning and critical; NaN for one that there is not.
+        advice: the words; several where a rule knows several causes.
+        source: where the thresholds come from, in a few words.
+        lasting: measured steps in a row that a layer must show it before there is a finding.
+        cause: int8 [steps, layers], which of `advice` applies; None: the first.
+        since: int64 [steps, layers], the step when it began, where a rule knows better than that
+            it began with the first step that shows it.
+        falling: whether small values are the bad ones.
+    """
+
+    values: Values
+    severity: Severities | None
+    limits: Limits
+    advice: tuple[Advice, ...]
+    source: str
+    lasting: int = 1
+    cause: npt.NDArray[np.int8] | None = None
+    since: npt.NDArray[np.int64] | None = None
+    falling: bool = False
+
+    @classmethod
+    def above(
+        cls,
+        values: Values,
+        *,
+        note: float = math.nan,
+        warning: float = math.nan,
+        critical: float = math.nan,
+        explanation: str,
+        remedy: str | Callable[[LayerFacts], str],
+        source: str = "",
+        lasting: int = 1,
+    ) -> Symptoms:
+        """Layers are ill where values exceed the limits that are given."""
+        limits = (note, warning, critical)
+        severity = graded(values, limits)
+        advice = (Advice(explanation, remedy),)
+        return cls(values, severity, limits, advice, source, lasting)
+
+    @classmethod
+    def below(
+        cls,
+        values: Values,
+        *,
+        note: float = math.nan,
+        warning: float = math.nan,
+        critical: float = math.nan,
+        explanation: str,
+        remedy: str | Callable[[LayerFacts], str],
+        source: str = "",
+        lasting: int = 1,
+    ) -> Symptoms:
+        """Layers are ill where values fall short of the limits that are given."""
+        limits = (note, warning, critical)
+        severity = graded(values, limits, falling=True)
+        advice = (Advice(explanation, remedy),)
+        return cls(values, severity, limits, advice, source, lasting, falling=True)
+
+
+def graded(values: Values, limits: Limits, *, falling: bool = False) -> Severities | None:
+    """The severity of each value: the highest whose limit it is beyond; None if all are 0.
+
+    A limit that is NaN is none, and a value that is NaN is beyond nothing.
+    """
+    severity: Severities | None = None
+    for level, limit in enumerate(limits, 1):
+        if limit != limit:
+            continue
+        beyond = values < limit if falling else values > limit
+        if not beyond.any():
+            continue
+        if severity is None:
+            severity = np.zeros(values.shape, np.int8)
+        severity[beyond] = level
+    return severity

@@ -1,0 +1,123 @@
+"""What separates healthy from sick, in numbers: each with its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What the rules compare with. docs/diagnosis.md says how each figure is formed.
+
+    Args:
+        lasting: measured steps in a row that a layer must show a symptom before it counts, so that
+            one unlucky batch is none; the step that is named is the first of them. At least 1.
+        warm_up: measured steps before updates and gradients are compared with what is usual in the
+            run: Adam's first steps are its largest, and a median needs something to be one of.
+            At least 2.
+        saturated_healthy: share of saturated outputs below which a layer is healthy: the course,
+            day 11, part II, "saturated < 5%". Above: a note.
+        saturated_bad: the same, "saturated > 20%"; at least `saturated_healthy`. A warning.
+        saturated_critical: share above which most of a layer's gradient is stopped: more than half
+            of its outputs; at least `saturated_bad`.
+        idle_std: a spread below this, of an activation function's outputs, passes nothing on: the
+            course's "clustered at zero", a hundredth of the range of tanh.
+        biased_mean: |mean| above this many standard deviations is not "about 0", as the course
+            has it. A note.
+        biased_bad: |mean| above this many: 98 % of normal outputs have one sign, and the layer is
+            a constant to the next (LeCun et al. 1998, Efficient BackProp, section 4.3). A warning;
+            at least `biased_mean`.
+        dead_share: share of a layer's units that are dead. A note.
+        dead_bad: the same; "as much as 40% of your network can be dead" if steps are too large
+            (CS231n, Neural Networks Part 1). A warning; at least `dead_share`.
+        dead_critical: the same: what is left is a bottleneck; at least `dead_bad`.
+        vanishing_end_to_end: the first layer's gradient / the largest, norms: a note.
+        vanishing_bad: the same: a warning; at most `vanishing_end_to_end`.
+        vanishing_critical: the same: critical; at most `vanishing_bad`. See
+            `rules/gradient_profile.py` for where these come from.
+        exploding_end_to_end, exploding_bad, exploding_critical: the first layer's gradient / the
+            last hidden one's, in rising order, above 1.
+        spike_factor: gradient norm / its running median; above 1.
+        spike_deviations: and by how many robust standard deviations of its logarithm (ZClip, Kumar
+            et al. 2025, takes 2.5 to clip; a verdict asks for more). Above 0.
+        update_large: log10 RMS(update) / RMS(weight) above which steps are too large; Karpathy's
+            nn-zero-to-hero, lecture 3, and CS231n, Neural Networks Part 3, want about -3.
+        update_small: the same, below which they are too small; below `update_large`.
+        update_stalled: log10 of a layer's ratio / the median layer's, below which it stands still
+            while the others learn; below 0.
+        overconfident_start: loss at step 0 / ln(classes), that of uniform guessing; above 1.
+            Karpathy, lecture 3: 27 against 3.3 is a loss of confidence in the wrong.
+        collapsed_spread: outputs that differ by less than this share of the largest, over all
+            samples of a step, are the same for all. 0 to 1.
+
+    Raises:
+        ValueError: an argument out of its bounds, or out of order.
+    """
+
+    lasting: int = 5
+    warm_up: int = 20
+    saturated_healthy: float = 0.05
+    saturated_bad: float = 0.20
+    saturated_critical: float = 0.50
+    idle_std: float = 0.01
+    biased_mean: float = 0.5
+    biased_bad: float = 2.0
+    dead_share: float = 0.10
+    dead_bad: float = 0.40
+    dead_critical: float = 0.90
+    vanishing_end_to_end: float = 0.1
+    vanishing_bad: float = 0.05
+    vanishing_critical: float = 1e-4
+    exploding_end_to_end: float = 30.0
+    exploding_bad: float = 100.0
+    exploding_critical: float = 1e4
+    spike_factor: float = 10.0
+    spike_deviations: float = 6.0
+    update_large: float = -1.0
+    update_small: float = -5.0
+    update_stalled: float = -4.0
+    overconfident_start: float = 1.5
+    collapsed_spread: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name, bound in (("lasting", 1), ("warm_up", 2)):
+            if not getattr(self, name) >= bound:
+                raise ValueError(f"{name} must be at least {bound}, got {getattr(self, name)}")
+        for name in _SHARES:
+            share = getattr(self, name)
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} must be between 0 and 1, got {share}")
+        for name in ("idle_std", "biased_mean", "spike_deviations"):
+            bound = getattr(self, name)
+            if not bound >= 0:
+                raise ValueError(f"{name} must be at least 0, got {bound}")
+        for name in ("exploding_end_to_end", "spike_factor", "overconfident_start"):
+            factor = getattr(self, name)
+            if not factor > 1:
+                raise ValueError(f"{name} must be above 1, got {factor}")
+        if not self.update_stalled < 0:
+            raise ValueError(f"update_stalled must be below 0, got {self.update_stalled}")
+        for smaller, larger in _IN_ORDER:
+            low, high = getattr(self, smaller), getattr(self, larger)
+            if not high >= low:
+                raise ValueError(f"{larger} must be at least {smaller}, {low}, got {high}")
+
+
+_SHARES = (
+    *("saturated_healthy", "saturated_bad", "saturated_critical"),
+    *("dead_share", "dead_bad", "dead_critical"),
+    *("vanishing_end_to_end", "vanishing_bad", "vanishing_critical"),
+    "collapsed_spread",
+)
+_IN_ORDER = (
+    ("saturated_healthy", "saturated_bad"),
+    ("saturated_bad", "saturated_critical"),
+    ("biased_mean", "biased_bad"),
+    ("dead_share", "dead_bad"),
+    ("dead_bad", "dead_critical"),
+    ("vanishing_bad", "vanishing_end_to_end"),
+    ("vanishing_critical", "vanishing_bad"),
+    ("exploding_end_to_end", "exploding_bad"),
+    ("exploding_bad", "exploding_critical"),
+    ("update_small", "update_large"),
+)
