@@ -28,7 +28,7 @@ class Net(pl.LightningModule):
         self.loss(batch)
 
     def predict_step(self, batch, batch_idx):
-        self.loss(batch)
+        return self.loss(batch)
 
     def configure_optimizers(self):
         return torch.optim.AdamW(self.parameters(), lr=0.01)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, StochasticWeightAveraging
+from lightning.pytorch.plugins import MixedPrecision
 from torch.utils._pytree import tree_leaves
 
 from any_model.nets import REAL, Gpt, Mlp, ResNet, make, seeded
@@ -77,6 +78,19 @@ def test_steps_that_are_left_out_are_no_different(tmp_path, name):
 @pytest.mark.parametrize("kind", [Gpt, ResNet])
 def test_no_option_of_the_trainer_lets_it_interfere(tmp_path, kind, options):
     assert_the_same(tmp_path, lambda: seeded(kind), LayerMonitor(quantities=EVERYTHING), **options)
+
+
+@pytest.mark.parametrize("scale", [2.0**10, 2.0**30], ids=["held", "with_skipped_steps"])
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_scaled_loss_is_scaled_and_skipped_as_without_it(tmp_path, scale, fused):
+    left = []
+    for watched in (False, True):
+        scaler = torch.amp.GradScaler("cpu", init_scale=scale, backoff_factor=2.0**-8)
+        net, monitors = seeded(Mlp, fused=fused), [LayerMonitor(quantities=EVERYTHING)] * watched
+        plugins = [MixedPrecision("16-mixed", "cpu", scaler)]
+        trainer = fit(net, tmp_path / str(watched), *monitors, plugins=plugins)
+        left.append([*everything(net, trainer), scaler.get_scale()])
+    assert all(map(same, *left))
 
 
 @pytest.mark.parametrize("monitor_first", [True, False])
