@@ -7,6 +7,7 @@ interrupted by Ctrl-C and SIGTERM.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import traceback
@@ -33,6 +34,7 @@ from layerscope.lab.data import CharacterData
 from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import RunStatus
+from layerscope.lab.sweep import TRACEBACK, fingerprint, run_as_job, versions
 from layerscope.show.health_table import health_table
 
 _EXIT_CODES = {"finished": 0, "failed": 1}
@@ -113,15 +115,21 @@ def train(cfg: DictConfig) -> int:
     """
     folder = Path(cfg.folder)
     started = time.monotonic()
-    status = RunStatus("running")
+    status = RunStatus("running", versions=versions())
     status.write(folder)
     try:
+        status = replace(status, fingerprint=fingerprint(cfg), overrides=typed())
         experiment = build(cfg)
     except (*BAD_SETTING, MisconfigurationException) as error:
         reason = sentence(error)
         replace(status, state="failed", reason=reason).write(folder)
         print(f"error: {reason}", file=sys.stderr)
         return _BAD_SETTING
+    except Exception as error:  # a network that memory has no room for, say
+        keep_traceback(folder)
+        replace(status, state="failed", reason=f"{type(error).__name__}: {error}").write(folder)
+        return _EXIT_CODES["failed"]
+    status.write(folder)
 
     trainer = experiment.trainer
     code = None
@@ -139,7 +147,7 @@ def train(cfg: DictConfig) -> int:
         )
     except Exception as error:
         status = replace(status, state="failed", reason=f"{type(error).__name__}: {error}")
-        traceback.print_exc()
+        keep_traceback(folder)
     val_loss = trainer.callback_metrics.get("val/loss")
     status = replace(
         status,
@@ -149,8 +157,32 @@ def train(cfg: DictConfig) -> int:
     )
     if status.state == "finished":
         report(experiment, cfg, status)
+        if trouble := diverged(trainer):
+            status = replace(status, state="failed", reason=trouble)
     status.write(folder)
     return _EXIT_CODES[status.state] if code is None else code
+
+
+def diverged(trainer: Trainer) -> str | None:
+    """Why a run whose loss is no longer a number has failed; None if its losses are finite."""
+    for name in ("train/loss", "val/loss"):
+        loss = float(trainer.callback_metrics.get(name, 0.0))
+        if not math.isfinite(loss):
+            return f"diverged: {name} is {loss} at the end"
+    return None
+
+
+def keep_traceback(folder: Path) -> None:
+    """Print the traceback of the exception at hand, and keep it in the run's folder."""
+    traceback.print_exc()
+    (folder / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
+
+
+def typed() -> tuple[str, ...]:
+    """The overrides of this run, as on the command line; none outside of Hydra's main."""
+    if not HydraConfig.initialized():
+        return ()
+    return tuple(str(override) for override in HydraConfig.get().overrides.task)
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
@@ -158,12 +190,9 @@ def main(cfg: DictConfig) -> None:
     """Hydra calls this once, or once per job of a sweep."""
     # Lightning 2.6 under torch 2.13, and nothing that a user could mend.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
-    code = train(cfg)
-    job = HydraConfig.get()
-    if code and job.mode is RunMode.MULTIRUN and code not in (_INTERRUPTED, _TERMINATED):
-        # Not SystemExit: it would end the sweep here, and the other jobs with it.
-        raise RuntimeError(f"job {job.job.num} failed: see {cfg.folder}/status.json")
-    if code:
+    if HydraConfig.get().mode is RunMode.MULTIRUN:
+        run_as_job(cfg, train)
+    elif code := train(cfg):
         sys.exit(code)
 
 

@@ -66,7 +66,9 @@ def test_every_file_of_conf_composes_and_runs_two_steps(tmp_path, choice):
 
 def test_a_finished_run_leaves_what_the_design_says(tmp_path, capsys):
     assert run(tmp_path, "trainer.max_epochs=1") == 0
-    assert status(tmp_path).keys() == {"state", "reason", "val/loss", "seconds", "steps"}
+    assert status(tmp_path).keys() == {
+        *("state", "reason", "val/loss", "seconds", "steps", "fingerprint", "overrides", "versions")
+    }
     assert 2 < status(tmp_path)["val/loss"] < 2.5
     assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == {
         *("events", "keyframes", "checkpoints", "diagnosis", "status")

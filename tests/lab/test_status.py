@@ -15,14 +15,28 @@ def read(folder: Path):
     return json.loads((folder / "status.json").read_text(), parse_constant=refuse)
 
 
-def test_the_file_has_five_keys(tmp_path):
-    RunStatus("finished", val_loss=2.1, seconds=9.5, steps=2520).write(tmp_path)
+WHOLE = RunStatus(
+    "finished",
+    val_loss=2.1,
+    seconds=9.5,
+    steps=2520,
+    fingerprint="0123456789abcdef",
+    overrides=("init=xavier", "seed=1"),
+    versions={"torch": "2.13.0"},
+)
+
+
+def test_the_file_has_what_a_run_reached_and_what_repeats_it(tmp_path):
+    WHOLE.write(tmp_path)
     assert read(tmp_path) == {
         "state": "finished",
         "reason": None,
         "val/loss": 2.1,
         "seconds": 9.5,
         "steps": 2520,
+        "fingerprint": "0123456789abcdef",
+        "overrides": ["init=xavier", "seed=1"],
+        "versions": {"torch": "2.13.0"},
     }
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
 
@@ -79,3 +93,21 @@ def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path, 
 def test_a_bad_argument_is_refused_in_one_sentence(arguments, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         RunStatus(**arguments)
+
+
+def test_what_was_written_is_read_back(tmp_path):
+    WHOLE.write(tmp_path)
+    assert RunStatus.read(tmp_path) == WHOLE
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", '{"state": "done"}', '{"state": "finished"}'])
+def test_a_file_that_is_no_status_reads_as_none(tmp_path, text):
+    if text is not None:
+        (tmp_path / "status.json").write_text(text)
+    assert RunStatus.read(tmp_path) is None
+
+
+def test_a_status_of_an_earlier_version_is_read(tmp_path):
+    text = '{"state": "finished", "reason": null, "val/loss": 2.1, "seconds": 1.0, "steps": 3}'
+    (tmp_path / "status.json").write_text(text)
+    assert RunStatus.read(tmp_path) == RunStatus("finished", None, 2.1, 1.0, 3)

@@ -1,14 +1,17 @@
 """How a run ended, as a file that is either whole or not there."""
 
+from __future__ import annotations
+
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 
 from layerscope.lab.arguments import at_least, one_of
 
 STATES = ("running", "finished", "failed", "interrupted")
+NAME = "status.json"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,9 @@ class RunStatus:
         val_loss: the last `val/loss`, nats per character; None where there is none.
         seconds: wall-clock time of the run.
         steps: optimizer steps taken.
+        fingerprint: of the config: two runs with the same one were asked the same. None if unknown.
+        overrides: what was typed after `python train.py` to get that config.
+        versions: of what a run's figures depend on, by name.
 
     Raises ValueError for an unknown state and for steps below 0.
     """
@@ -30,10 +36,27 @@ class RunStatus:
     val_loss: float | None = None
     seconds: float = 0.0
     steps: int = 0
+    fingerprint: str | None = None
+    overrides: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         one_of(STATES, state=self.state)
         at_least(0, steps=self.steps)
+
+    @classmethod
+    def read(cls, folder: Path) -> RunStatus | None:
+        """The status that a run left in `folder`; None if there is none, or none that can be read.
+
+        A number that was not finite comes back as None; `reason` tells of it.
+        """
+        try:
+            contents = json.loads((folder / NAME).read_text(encoding="utf-8"))
+            contents["val_loss"] = contents.pop("val/loss")
+            contents["overrides"] = tuple(contents.get("overrides", ()))
+            return cls(**contents)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
 
     def as_json(self) -> str:
         """Return the JSON text; a number that is not finite becomes null and is told in `reason`.
@@ -50,6 +73,9 @@ class RunStatus:
             "reason": " ".join(sentences) or None,
             **numbers,
             "steps": self.steps,
+            "fingerprint": self.fingerprint,
+            "overrides": self.overrides,
+            "versions": self.versions,
         }
         return json.dumps(contents, indent=2, allow_nan=False) + "\n"
 
@@ -65,6 +91,6 @@ class RunStatus:
                 file.write(self.as_json())
                 file.flush()
                 os.fsync(file.fileno())  # else a crash can leave the new name on an empty file
-            temporary.replace(folder / "status.json")
+            temporary.replace(folder / NAME)
         finally:
             temporary.unlink(missing_ok=True)

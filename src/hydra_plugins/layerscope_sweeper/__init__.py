@@ -1,0 +1,1 @@
+"""LayerScope's sweepers: Hydra takes plugins from the package `hydra_plugins` only."""
