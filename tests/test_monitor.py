@@ -106,7 +106,8 @@ def test_tensorboard_reads_every_tag_at_every_step(tmp_path):
         )
     }
     keyframed = {f"weight/{layer}" for layer in layers}
-    assert set(events.Tags()["tensors"]) == every | keyframed
+    for_programs = {f"layerscope/{name}" for name in ("layers", "layer_figures", "step_figures")}
+    assert set(events.Tags()["tensors"]) == every | keyframed | for_programs
     for tag in every:
         assert steps(events, tag) == list(range(20)), tag
     for tag in keyframed:
@@ -114,9 +115,12 @@ def test_tensorboard_reads_every_tag_at_every_step(tmp_path):
     scalars = {
         *(f"{name}/{layer}" for layer in layers for name in ("activation_mean", "activation_std")),
         *(f"{name}_rms/{layer}" for layer in layers for name in ("activation_grad", "weight_grad")),
-        "saturated_share/01_tanh",
+        *("saturated_share/01_tanh", "dead_share/01_tanh"),
     }
-    assert set(events.Tags()["scalars"]) == scalars | {"train/loss", "epoch"}
+    now_and_then = {f"update_to_weight_log10/{layer}" for layer in layers} | {
+        *("monitor/ms_per_step", "monitor/share_of_step")
+    }
+    assert set(events.Tags()["scalars"]) == scalars | now_and_then | {"train/loss", "epoch"}
     for tag in scalars | {"train/loss"}:
         assert [event.step for event in events.Scalars(tag)] == list(range(20)), tag
 
@@ -210,13 +214,14 @@ def test_an_output_that_is_no_tensor_of_floats_is_listed(tmp_path):
     fit(tmp_path, monitor, module=module)
     (missing,) = monitor.diagnosis["not_measured"]
     assert missing["layer"].endswith("side")
-    assert missing["reason"] == "its output is torch.int64, not a tensor of floats"
+    assert missing["reason"] == "its output, torch.int64, holds no tensor of floats"
 
 
 def test_quantities_choose_what_is_recorded_at_every_step(tmp_path):
     fit(tmp_path, LayerMonitor(quantities=["activation", "weight"]))
     events = accumulated(tmp_path)
-    assert {tag.split("/")[0] for tag in events.Tags()["tensors"]} == {"activation", "weight"}
+    shown = {tag.split("/")[0] for tag in events.Tags()["tensors"]}
+    assert shown == {"activation", "weight", "layerscope"}
     assert steps(events, "weight/01_tanh") == list(range(20))
 
 
@@ -276,7 +281,7 @@ def test_diagnosis_has_the_figures_of_the_first_and_the_last_step(tmp_path):
     fit(tmp_path, monitor)
     diagnosis = json.loads((tmp_path / "diagnosis.json").read_text())
     assert diagnosis == monitor.diagnosis
-    assert diagnosis["schema"] == 1
+    assert diagnosis["schema"] == 2
     assert [step["step"] for step in diagnosis["steps"]] == [0, 19]
 
     module, (contexts, targets) = Module(), Batches().batches[0]
@@ -338,7 +343,7 @@ def test_a_loss_that_is_not_finite_leaves_valid_json(tmp_path):
         "layerscope.measure.tally.Tally.read",
         "layerscope.show.step_log.StepLog.write",
         "layerscope.show.step_log.StepLog.close",
-        "layerscope.monitor.write_diagnosis",
+        "layerscope.scope.write_diagnosis",
     ],
 )
 def test_a_failure_inside_never_stops_training(tmp_path, monkeypatch, caplog, place):
@@ -376,5 +381,5 @@ def test_bad_arguments_are_refused_at_construction(arguments, sentence):
 
 
 def test_a_module_with_nothing_to_watch_is_refused_before_training(tmp_path):
-    with pytest.raises(ValueError, match="has no module to watch whose path matches"):
+    with pytest.raises(ValueError, match="has no module to watch that layers='nowhere' chooses"):
         fit(tmp_path, LayerMonitor(layers="nowhere"))

@@ -1,32 +1,38 @@
-"""LayerMonitor: the one place where Lightning meets record, diagnose and show."""
+"""LayerMonitor: the one place where Lightning meets the instrument."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec
 
 import lightning.pytorch as pl
+from lightning.pytorch.strategies import (
+    DeepSpeedStrategy,
+    FSDPStrategy,
+    ModelParallelStrategy,
+    Strategy,
+)
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch import Tensor
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
-from layerscope.diagnose import Thresholds
+from layerscope.diagnose import Finding
 from layerscope.logger import EventLogger
-from layerscope.measure.tally import EXACT
-from layerscope.record import Layer, Observation, Recorder, choose_layers, is_keyframe
-from layerscope.record import every_n_steps as every
-from layerscope.record.schedule import KEYFRAMES, Schedule, thinned_to
-from layerscope.show.diagnosis_file import diagnosis_of, write_diagnosis
-from layerscope.show.event_file import EventFile
-from layerscope.show.step_log import StepLog, bytes_per_step
+from layerscope.record import Layer, choose_layers
+from layerscope.scope import Scope
+from layerscope.settings import Settings
+from layerscope.theory import Expected
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("layerscope")
 
 _P = ParamSpec("_P")
 
-
 _Hook = Callable[Concatenate["LayerMonitor", pl.Trainer, _P], None]
+
+_SHARDING: tuple[type[Strategy], ...] = (FSDPStrategy, DeepSpeedStrategy, ModelParallelStrategy)
 
 
 def _never_stops_training(hook: _Hook[_P]) -> _Hook[_P]:
@@ -45,184 +51,143 @@ def _never_stops_training(hook: _Hook[_P]) -> _Hook[_P]:
 
 
 class LayerMonitor(pl.Callback):
-    """Logs what every layer does at every step, for TensorBoard and for diagnosis.json.
+    """Logs what every layer does at every step, for TensorBoard and for diagnosis.json, and judges
+    it.
 
     A pure observer: training yields the same weights with it or without it, bit for bit. In each
     optimizer step it measures every layer's activations (in the forward pass, where they lie),
-    activation gradients (on the way back) and weight gradients (before clipping, unscaled), adds
-    up micro-batches, and writes one event record; the x is Lightning's `global_step` k before the
-    step, as for `self.log`. Weights are measured before the step. Hooks are on only while
-    training: not in sanity checking, validation or prediction, nor after fit or an exception.
+    activation gradients (on the way back, of the unscaled loss) and weight gradients (before
+    clipping, unscaled), adds up micro-batches, merges ranks, and writes one event record; the x is
+    Lightning's `global_step` k before the step, as for `self.log`. With several optimizers there is
+    a record for each step of each, with the gradients of its own parameters. Weights are measured
+    before the step, updates across it. Hooks are on only while training: not in sanity checking,
+    validation or prediction, nor after fit or an exception.
 
     In `log_dir` it writes an event file (the `EventLogger`'s own, if that is the trainer's logger),
-    the sibling run `keyframes`, which TensorBoard shows whole, and `diagnosis.json`. Scalars, per
-    layer: `activation_mean`, `activation_std`, `saturated_share` (0 to 1), `activation_grad_rms`,
-    `weight_grad_rms`. In diagnosis.json the weights of the last step are the trained ones. Only
-    rank 0 records.
+    the sibling run `keyframes`, which TensorBoard shows whole, and `diagnosis.json`; in a
+    distributed training rank 0 does. `show.step_log` lists the scalars. In diagnosis.json the
+    weights of the last step are the trained ones.
 
     Args:
         log_dir: where to write; by default the trainer's `log_dir`.
-        layers: a regular expression on module paths; by default all modules that compute.
-        quantities: what to record at every step: of activation, activation_grad, weight_grad,
-            weight. Weights are recorded at the keyframes in any case.
-        biases: also record biases and their gradients.
-        every_n_steps: measure every n-th step; the keyframes are measured in any case.
-        schedule: instead of every_n_steps, any function step -> bool, such as
-            `record.log_spaced(8)`.
-        scalars_every_n_steps: how often the scalars are written too.
-        max_elements: of a tensor with more elements, on the CPU, a random sample of this size
-            makes the histogram, and the descriptions in TensorBoard say so; its moments and
-            non-finite counts stay exact. None counts all.
-        max_megabytes: what the event files may grow to, in 10**6 bytes; at least 1. If the run's
-            steps would pass it, later steps are thinned first, and a warning and the descriptions
-            in TensorBoard say so.
-        saturation_threshold: a tanh output beyond it, in absolute value, is saturated; for other
-            bounded functions the same share of the way to the ends.
-        thresholds: what the verdicts are judged by.
-        flush_seconds: how long an event may wait before it is on the disk.
+        settings: those of `layerscope.settings.Settings`, by name.
 
     Attributes:
         diagnosis: the content of diagnosis.json, after fit or an exception; None before.
         failure: if the monitor itself failed, at which step and why: it then took its hooks off,
             logged one error, and training went on to the same weights. None otherwise.
+        expected: what theory expects of the network at step 0; whoever knows sets it before fit.
 
     Raises:
-        ValueError: an argument is out of its bounds; at the start of fit, no layer matches.
+        TypeError: an unknown setting.
+        ValueError: a setting is out of its bounds; at the start of fit, no layer matches, or the
+            trainer's strategy shards the network.
     """
 
-    def __init__(
-        self,
-        log_dir: str | None = None,
-        layers: str | None = None,
-        quantities: Sequence[str] = ("activation", "activation_grad", "weight_grad"),
-        biases: bool = False,
-        every_n_steps: int = 1,
-        schedule: Schedule | None = None,
-        scalars_every_n_steps: int = 10,
-        saturation_threshold: float = 0.97,
-        thresholds: Thresholds | None = None,
-        max_elements: int | None = None,
-        max_megabytes: float = 500.0,
-        flush_seconds: float = 10.0,
-    ) -> None:
+    def __init__(self, log_dir: str | None = None, **settings: Any) -> None:
         self._log_dir = log_dir
-        self._pattern = layers
-        if scalars_every_n_steps < 1:
-            raise ValueError(
-                f"scalars_every_n_steps must be at least 1, got {scalars_every_n_steps}"
-            )
-        if not max_megabytes >= 1:
-            raise ValueError(f"max_megabytes must be at least 1, got {max_megabytes}")
-        self._wanted = schedule or every(every_n_steps)
-        self._every_n_steps = every_n_steps if schedule is None else 1
-        self._due = self._wanted
-        self._scalars_due = every(scalars_every_n_steps)
-        self._most_bytes = max_megabytes * 1e6
-        self._weights_always = "weight" in quantities
-        self._recorder_options: dict[str, Any] = {
-            "quantities": (*quantities, "weight"),
-            "biases": biases,
-            "saturation_threshold": saturation_threshold,
-            "max_elements": EXACT if max_elements is None else max_elements,
-        }
-        Recorder((), **self._recorder_options)  # refuses bad arguments now, not at the start of fit
-        if not flush_seconds >= 0:
-            raise ValueError(f"flush_seconds must be at least 0, got {flush_seconds}")
-        self._thresholds = thresholds or Thresholds()
-        self._flush_seconds = flush_seconds
+        self._settings = Settings(**settings)
         self.diagnosis: dict[str, Any] | None = None
         self.failure: str | None = None
-
-        self._directory = ""
-        self._layers: tuple[Layer, ...] = ()
-        self._recorder: Recorder | None = None
-        self._log: StepLog | None = None
-        self._own_events: EventFile | None = None
-        self._first: Observation | None = None
-        self._last: Observation | None = None
-        self._step: int | None = None
-        self._with_weights = False
+        self.expected: Expected | None = None
+        self._scope: Scope | None = None
+        self._failed: Scope | None = None  # until the other ranks have been told
+        self._refused: Finding | None = None
+        self._restored: dict[str, Any] | None = None
+        self._handles: list[RemovableHandle] = []
 
     def layers_of(self, module: pl.LightningModule) -> tuple[Layer, ...]:
         """The layers of a module that it watches; ValueError if there are none."""
-        return choose_layers(module, self._pattern)
+        return choose_layers(module, self._settings.layers)
+
+    @property
+    def refused(self) -> Finding | None:
+        """The worst finding of the run, if it is at least as bad as the setting `fail_on`."""
+        return self._refused
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Refuse a module with nothing to watch, before anything runs."""
-        if stage == "fit":
-            self.layers_of(pl_module)
+        """Refuse what cannot be watched, before anything runs."""
+        if stage != "fit":
+            return
+        if isinstance(trainer.strategy, _SHARDING):
+            raise ValueError(
+                "LayerMonitor needs each process to hold whole layers, as with strategy=ddp, got "
+                f"{type(trainer.strategy).__name__}, which shards them"
+            )
+        self.layers_of(pl_module)
 
     @_never_stops_training
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Choose the layers, open the files and put the hooks on."""
-        self._directory = self._log_dir or trainer.log_dir or trainer.default_root_dir
-        self.failure = None
-        if not trainer.is_global_zero:
-            return
-        self._layers = self.layers_of(pl_module)
-        self._recorder = Recorder(self._layers, **self._recorder_options)
-        self._first = self._last = None
+        directory = self._log_dir or trainer.log_dir or trainer.default_root_dir
+        directory = trainer.strategy.broadcast(directory)
+        self.failure = self._refused = None
         logger = trainer.logger
-        if isinstance(logger, EventLogger) and logger.log_dir == self._directory:
-            events = logger.events  # TensorBoard follows one growing file per run
-        else:
-            events = EventFile(self._directory, flush_seconds=self._flush_seconds)
-            self._own_events = events
-        notes = [self._keep_to_budget(trainer.estimated_stepping_batches)]
-        if (most := self._recorder_options["max_elements"]) != EXACT:
-            notes.append(f"Of a tensor with more than {most} elements this is a random sample.")
-        self._log = StepLog(
-            events,
-            self._directory,
-            self._recorder.channels,
-            frozenset(
-                layer.name
-                for layer in self._layers
-                if layer.nonlinearity is not None and layer.nonlinearity.bounds is not None
-            ),
-            self._scalars_due,
-            " ".join(filter(None, notes)),
-            self._flush_seconds,
+        shared = isinstance(logger, EventLogger) and logger.log_dir == directory
+        self._scope = scope = Scope(
+            pl_module,
+            directory,
+            self._settings,
+            # TensorBoard follows one growing file per run.
+            events=logger.events if shared and trainer.is_global_zero else None,  # type: ignore[union-attr]
+            steps=trainer.estimated_stepping_batches,
+            start=trainer.global_step,
         )
-        self._recorder.attach()
-
-    def _keep_to_budget(self, steps: float) -> str:
-        """Thin the schedule if the event files would outgrow max_megabytes; what was done."""
-        assert self._recorder is not None
-        most = int(self._most_bytes / bytes_per_step(self._recorder.channels))
-        interval = self._every_n_steps
-        first, thinned = thinned_to(max(most - KEYFRAMES, 1), steps / interval)
-        self._due = self._wanted
-        if first * interval >= steps:
-            return ""
-        self._due = lambda step: self._wanted(step) and thinned(step // interval)
-        note = (
-            f"From step {first * interval} on steps are left out, ever more of them, to keep to "
-            f"max_megabytes={self._most_bytes / 1e6:g}."
-        )
-        _log.warning("LayerMonitor: %s", note)
-        return note
+        scope.expected = self.expected
+        if self._restored is not None:
+            scope.load_state(self._restored)
+            self._restored = None
+        for optimizer in trainer.optimizers:
+            if isinstance(optimizer, Optimizer):  # others end their step with the batch
+                self._handles.append(
+                    optimizer.register_step_post_hook(functools.partial(self._stepped, trainer))
+                )
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Count in this batch, if its step is due."""
-        if self._recorder is not None:
-            step = trainer.global_step
-            self._recorder.counting = is_keyframe(step) or self._due(step)
+        if self._scope is not None:
+            self._scope.begin(trainer.global_step)
+
+    @_never_stops_training
+    def on_before_backward(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
+    ) -> None:
+        """Note the loss, divided by the number of micro-batches and scaled as it is."""
+        if self._scope is not None:
+            self._scope.note_loss(loss)
 
     @_never_stops_training
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
         """Measure what the optimizer is about to receive, and the weights it starts from."""
-        if self._recorder is None or not self._recorder.counting:
+        if self._scope is None:
             return
-        self._step = trainer.global_step
-        self._with_weights = self._weights_always or is_keyframe(self._step)
-        self._recorder.measure_gradients()
-        if self._with_weights:
-            self._recorder.measure_weights()
+        optimizers = [getattr(each, "optimizer", each) for each in trainer.optimizers]
+        optimizer = getattr(optimizer, "optimizer", optimizer)
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        self._scope.before_update(
+            trainer.global_step,
+            optimizer,
+            index=next((i for i, each in enumerate(optimizers) if each is optimizer), 0),
+            alone=len(optimizers) == 1,
+            scale=None if scaler is None else scaler._scale,  # get_scale() waits for the device
+            clips=bool(trainer.gradient_clip_val)
+            or is_overridden("configure_gradient_clipping", pl_module),
+        )
+
+    def _stepped(self, trainer: pl.Trainer, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """The optimizer has taken its step."""
+        try:
+            if self._scope is not None:
+                self._scope.after_update(optimizer)
+                module = trainer.lightning_module
+                if not module.automatic_optimization:  # the batch may go on with another optimizer
+                    self._scope.begin(trainer.global_step + 1)
+        except Exception as error:
+            self._give_up(trainer.global_step, error)
 
     @_never_stops_training
     def on_train_batch_end(
@@ -233,33 +198,26 @@ class LayerMonitor(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Write the step, once the optimizer has taken it: after its last micro-batch."""
-        if self._recorder is None or self._log is None:
+        """Look whether all went well, and whether training must stop."""
+        if self._failed is not None and self._failed.tell_failure(trainer.global_step - 1):
+            self._failed = None
+        if self._scope is None:
             return
-        if self._recorder.failure is not None:
-            raise self._recorder.failure
-        if not self._recorder.counting:
-            return
-        self._recorder.counting = False
-        if isinstance(outputs, dict) and "loss" in outputs:
-            self._recorder.note_loss(outputs["loss"])
-        if self._step is None:
-            return
-        observation = self._recorder.observe(self._step, self._with_weights)
-        self._log.write(observation)
-        self._first = self._first or observation
-        self._last = observation
-        self._step = None
+        self._scope.end()
+        if self._scope.must_stop and not trainer.should_stop:
+            trainer.should_stop = True
+            if (finding := self._scope.stop) is not None:
+                _log.warning("LayerMonitor: training stops: %s", finding.explanation)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the hooks off: validation is not what the optimizer learns from."""
-        if self._recorder is not None:
-            self._recorder.detach()
+        if self._scope is not None:
+            self._scope.detach()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Put the hooks on again."""
-        if self._recorder is not None:
-            self._recorder.attach()
+        if self._scope is not None:
+            self._scope.attach()
 
     @_never_stops_training
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -273,33 +231,36 @@ class LayerMonitor(pl.Callback):
         """The same: Lightning calls nothing else after an exception."""
         self._finish()
 
-    def _finish(self) -> None:
-        recorder = self._recorder
-        if recorder is None:
-            return
-        self._stop()
-        if self._first is not None and self._last is not None:
-            observations = [self._first, recorder.with_weights_now(self._last)]
-            self.diagnosis = diagnosis_of(
-                observations, self._layers, self._thresholds, recorder.not_measured
-            )
-            write_diagnosis(self._directory, self.diagnosis)
-
-    def _stop(self) -> None:
-        """Take the hooks off and close the files; nothing is left to do if closing fails."""
-        recorder, log, own_events = self._recorder, self._log, self._own_events
-        self._recorder = self._log = self._own_events = None
-        if recorder is not None:
-            recorder.detach()
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run goes on from: findings, running medians, how long units are silent."""
+        if self._scope is None:
+            return {}
         try:
-            if log is not None:
-                log.close()
-        finally:
-            if own_events is not None:
-                own_events.close()
+            return self._scope.state()
+        except Exception as error:  # a checkpoint is worth more
+            _log.exception("LayerMonitor: a checkpoint goes without its state: %s", error)
+            return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep what `state_dict` gave until training starts."""
+        self._restored = state_dict or None
+
+    def _finish(self) -> None:
+        scope, self._scope = self._scope, None
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        if scope is not None:
+            scope.close()
+            self.diagnosis, self._refused = scope.diagnosis, scope.refused
 
     def _give_up(self, step: int, error: Exception) -> None:
         self.failure = f"monitoring stopped at step {step}: {type(error).__name__}: {error}"
         _log.error("LayerMonitor: %s; training goes on.", self.failure, exc_info=error)
-        with contextlib.suppress(Exception):  # told already, and perhaps the very same
-            self._stop()
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        scope, self._scope = self._scope, None
+        if scope is not None:
+            scope.give_up()
+            self._failed = scope if scope.has_other_ranks else None

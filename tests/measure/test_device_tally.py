@@ -68,7 +68,7 @@ def test_scalars_are_carried_along_once():
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])
 def test_what_is_not_of_floating_point_is_passed_over(dtype):
     tally = DeviceTally(CPU, 1)
-    assert not tally.add(0, torch.ones(3, dtype=dtype))
+    assert tally.add(0, torch.ones(3, dtype=dtype)) is None
     assert tally.histogram(0).moments.count == 0
 
 

@@ -115,7 +115,7 @@ def test_an_empty_tensor_counts_nothing():
 @pytest.mark.parametrize("dtype", [torch.int64, torch.int8, torch.bool, torch.complex64])
 def test_what_is_not_of_floating_point_is_passed_over(dtype):
     tally = Tally(1)
-    assert not tally.add(0, torch.ones(3, dtype=dtype))
+    assert tally.add(0, torch.ones(3, dtype=dtype)) is None
     assert tally.histogram(0).moments.count == 0
 
 

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from layerscope.record import Channel, Recorder, choose_layers
+from layerscope.record import Asked, Channel, Recorder, choose_layers
+from layerscope.record.observation import LOSS
 
 
 def make_network():
@@ -76,9 +77,9 @@ def test_all_quantities_are_those_of_a_plain_loop(micro_batches):
 
 def test_channels_follow_the_quantities_asked_for():
     layers = choose_layers(make_network())
-    quantities = {c.quantity for c in Recorder(layers, ["activation"]).channels}
+    quantities = {c.quantity for c in Recorder(layers, Asked(("activation",))).channels}
     assert quantities == {"activation"}
-    quantities = {c.quantity for c in Recorder(layers, biases=True).channels}
+    quantities = {c.quantity for c in Recorder(layers, Asked(biases=True)).channels}
     assert quantities == {
         *("activation", "activation_grad", "weight", "weight_grad", "bias", "bias_grad")
     }
@@ -90,7 +91,7 @@ def test_tags_are_quantity_and_layer():
 
 def test_a_parameter_with_a_name_of_its_own_is_told_apart():
     layers = choose_layers(nn.ModuleDict({"lstm": nn.LSTM(2, 3)}))
-    tags = {c.tag for c in Recorder(layers, ["weight"]).channels}
+    tags = {c.tag for c in Recorder(layers, Asked(("weight",))).channels}
     assert tags == {"weight/00_lstm.weight_ih_l0", "weight/00_lstm.weight_hh_l0"}
 
 
@@ -121,8 +122,8 @@ def test_a_step_without_weights_has_only_the_other_channels():
     with Recorder(choose_layers(network)) as recorder:
         recorder.counting = True
         network(make_batch()[0])
-        recorder.note_loss(torch.tensor(1.0))
-        recorder.note_loss(torch.tensor(1.5))
+        recorder.carry(LOSS, torch.tensor(1.0))
+        recorder.carry(LOSS, torch.tensor(1.5))
         observation = recorder.observe(4, weights=False)
     assert (observation.step, observation.loss) == (4, 2.5)
     assert {c.quantity for c in observation.channels} == {
@@ -162,7 +163,8 @@ def test_a_bounded_function_counts_its_saturated_outputs():
     with torch.no_grad():
         network[0].weight.copy_(torch.eye(4) * 10)
         network[0].bias.zero_()
-    with Recorder(choose_layers(network), ["activation"], saturation_threshold=0.9) as recorder:
+    asked = Asked(("activation",), saturation_threshold=0.9)
+    with Recorder(choose_layers(network), asked) as recorder:
         recorder.counting = True
         output = network(torch.tensor([[-1.0, -0.2, 0.2, 1.0], [0.0, 0.3, 5.0, -0.31]]))
         (moments,) = recorder.observe(0).moments().values()
@@ -186,7 +188,9 @@ def test_a_copy_of_the_network_is_not_measured(tmp_path):
 
 def test_bad_arguments_are_refused_in_one_sentence():
     with pytest.raises(ValueError, match=r"quantities must be among .*, got 'loss'"):
-        Recorder((), ["loss"])
+        Asked(("loss",))
     for threshold in (0.0, 1.0, math.nan):
         with pytest.raises(ValueError, match="saturation_threshold must be above 0 and below 1"):
-            Recorder((), saturation_threshold=threshold)
+            Asked(saturation_threshold=threshold)
+    with pytest.raises(ValueError, match="dead_window must be at least 1, got 0"):
+        Asked(dead_window=0)

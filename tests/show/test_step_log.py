@@ -5,6 +5,7 @@ from torch import nn
 from layerscope.record import Recorder, choose_layers, every_n_steps
 from layerscope.show.event_file import EventFile
 from layerscope.show.event_reader import read_run
+from layerscope.show.observed import Observed
 from layerscope.show.step_log import StepLog, bytes_per_step
 
 TAG = "activation/00_tanh"
@@ -31,7 +32,9 @@ def observe(recorder, step, weights=False):
 def log_of(folder, recorder, **options):
     events = EventFile(folder, flush_seconds=options.get("flush_seconds", 10.0))
     every = every_n_steps(1)
-    return events, StepLog(events, folder, recorder.channels, frozenset(), every, **options)
+    log = StepLog(events, folder, lambda figures: None, every, **options)
+    log.use(Observed(choose_layers(recorder.network), recorder))
+    return events, log
 
 
 def test_steps_that_wait_are_written_at_close(tmp_path, recorder):

@@ -53,12 +53,17 @@ class DeviceTally:
         self._carries = False
         self._ring = PinnedRing(self._parcel) if device.type == "cuda" else None
 
-    def add(self, row: int, tensor: Tensor) -> bool:
-        """Measure a tensor where it lies, into a row; see `Tally.add`."""
+    def add(self, row: int, tensor: Tensor) -> int | None:
+        """Measure a tensor where it lies, into a row; see `Tally.add`.
+
+        Returns:
+            0: how many NaN and infinities there are, the device alone knows as yet; None, and
+            nothing is counted, for a tensor that is not of floating point.
+        """
         if tensor.dtype not in _KINDS:
-            return False
+            return None
         self._table.add(row, self._here(tensor))
-        return True
+        return 0
 
     def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
         """Measure many tensors in few launches, as `add` would one by one."""
@@ -78,6 +83,11 @@ class DeviceTally:
         figures[row:] = merged(figures[row:], theirs)
         self.bins[row] += other.bins[other_row]
         self._table.put(row + 1, figures)
+
+    def absorb_carried(self, other: DeviceTally) -> None:
+        """Add what another tally carries to what this one does."""
+        self._parcel[-1] += other._parcel[-1]
+        self._carries = True
 
     @property
     def bins(self) -> Tensor:

@@ -304,6 +304,9 @@ def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untype
         table: `Table.address`.
         most: elements that are counted in the bins. Of a larger tensor a random run of each block
             is; its moments, extremes, zeros and non-finite counts are exact all the same.
+
+    Returns:
+        How many NaN and infinities the row holds now.
     """
     counts = load_i64(table, 0) + row * ROW * 8
     sums = load_i64(table, 1) + row * FIELDS * 8
@@ -341,3 +344,5 @@ def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untype
                 _block(block, length, first, last, counts, sums, tallies, used, bins)
         if used:
             _fold(lanes, counts, tallies)
+    infinities = load_i64(tallies, POSITIVE_INF) + load_i64(tallies, NEGATIVE_INF)
+    return load_i64(tallies, NAN) + infinities

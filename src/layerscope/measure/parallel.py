@@ -26,7 +26,7 @@ from layerscope.measure.kernel import FLOAT32, FLOAT64, add_to_row
 from layerscope.measure.memory import load_f64, load_i64, store_f64
 from layerscope.measure.merge import add_row
 from layerscope.measure.rebin import empty_row
-from layerscope.measure.table import BLOCK, FIELDS, HIGH, LOW, Table
+from layerscope.measure.table import BLOCK, FIELDS, HIGH, LOW, NAN, NEGATIVE_INF, Table
 
 PART = 32_768
 """Elements that a part has at least: 25 us of work, where starting and merging one takes 5."""
@@ -116,19 +116,19 @@ def _job(threads: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[Table]
 
 def add_in_parts(
     kind: int, address: int, size: int, row: int, table: Table, most: int, threads: int
-) -> None:
+) -> int:
     """Add contiguous elements to a row of a table, as `kernel.add_to_row`, by up to `threads`.
 
-    The other arguments are those of `kernel.add_to_row`.
+    The other arguments, and what is returned, are those of `kernel.add_to_row`.
     """
     run = _run_on_team()
     parts = min(threads, size // PART, _MOST_THREADS)
     if run is None or parts < 2:
-        add_to_row(kind, address, size, row, table.address, most)
-        return
+        return int(add_to_row(kind, address, size, row, table.address, most))
     with _in_use:
         job, _ = _job(parts)
         job[:_OWN] = (0, parts, kind, address, size, row, table.address, min(most, size))
         at = job.ctypes.data
         run(_WORK, at, parts, 0)
         _merge(at)
+    return int(table.tallies[row, NAN : NEGATIVE_INF + 1].sum())

@@ -82,25 +82,27 @@ class Tally:
         self._address = self._table.address
         self._carried = [0.0] * CARRIED
 
-    def add(self, row: int, tensor: Tensor) -> bool:
+    def add(self, row: int, tensor: Tensor) -> int | None:
         """Measure a tensor where it lies, into a row.
 
         Returns:
-            False, and nothing is counted, for a tensor that is not of floating point.
+            How many NaN and infinities the row holds now; None, and nothing is counted, for a
+            tensor that is not of floating point.
         """
         kind = _KINDS.get(tensor.dtype)
         if kind is None:
-            return False
+            return None
         if not tensor.is_cpu:
             tensor = tensor.detach().cpu()  # device to host: waits for the device
         if not tensor.is_contiguous():
             tensor = tensor.detach().contiguous()
         size = tensor.numel()
         if size >= 2 * PART and (threads := torch.get_num_threads()) > 1:
-            add_in_parts(kind, tensor.data_ptr(), size, row, self._table, self._most, threads)
-        else:
-            add_to_row(kind, tensor.data_ptr(), size, row, self._address, self._most)
-        return True
+            return add_in_parts(
+                kind, tensor.data_ptr(), size, row, self._table, self._most, threads
+            )
+        nonfinite: int = add_to_row(kind, tensor.data_ptr(), size, row, self._address, self._most)
+        return nonfinite
 
     def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
         """Measure many tensors, each into its row."""
@@ -114,6 +116,10 @@ class Tally:
     def absorb(self, row: int, other: Tally, other_row: int) -> None:
         """Add what a row of another tally holds to a row of this one; the other keeps it."""
         add_row(other._address, other_row, self._address, row)
+
+    def absorb_carried(self, other: Tally) -> None:
+        """Add what another tally carries to what this one does."""
+        self._carried = [a + b for a, b in zip(self._carried, other._carried, strict=True)]
 
     @property
     def bins(self) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -37,7 +37,11 @@ class Layer:
     parameters: tuple[tuple[str, nn.Parameter], ...]
 
 
-def choose_layers(network: nn.Module, pattern: str | None = None) -> tuple[Layer, ...]:
+Choice = str | type[nn.Module] | Sequence[type[nn.Module]] | None
+"""Which modules: a regular expression on their paths, classes of modules, or all that compute."""
+
+
+def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...]:
     """The layers of a network, in the order in which its modules were registered.
 
     Watched are the modules that compute: those with parameters of their own and no children
@@ -50,22 +54,18 @@ def choose_layers(network: nn.Module, pattern: str | None = None) -> tuple[Layer
 
     Args:
         network: any module.
-        pattern: a regular expression; only layers whose path matches it somewhere are kept.
+        choice: a regular expression keeps the layers whose path matches it somewhere; classes
+            watch every module of these classes, whatever it is made of, instead of those above.
 
     Raises:
-        ValueError: the pattern is no regular expression, or no module is left to watch.
+        ValueError: the choice is no regular expression, or no module is left to watch.
     """
-    chosen = list(_computing(network))
-    if pattern is not None:
-        try:
-            wanted = re.compile(pattern)
-        except re.error as error:
-            raise ValueError(
-                f"layers must be a regular expression, got {pattern!r}: {error}"
-            ) from None
-        chosen = [layer for layer in chosen if wanted.search(layer.path)]
+    if choice is None or isinstance(choice, str):
+        chosen = _matching(list(_computing(network)), choice)
+    else:
+        chosen = list(_of_classes(network, choice))
     if not chosen:
-        chosen_by = "" if pattern is None else f" whose path matches layers={pattern!r}"
+        chosen_by = "" if choice is None else f" that layers={choice!r} chooses"
         raise ValueError(f"{type(network).__name__} has no module to watch{chosen_by}")
     prefix = _common_prefix([layer.path for layer in chosen])
     digits = max(2, len(str(len(chosen) - 1)))
@@ -79,6 +79,31 @@ def choose_layers(network: nn.Module, pattern: str | None = None) -> tuple[Layer
         )
         for order, layer in enumerate(chosen)
     )
+
+
+def _matching(layers: list[Layer], pattern: str | None) -> list[Layer]:
+    if pattern is None:
+        return layers
+    try:
+        wanted = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"layers must be a regular expression, got {pattern!r}: {error}") from None
+    return [layer for layer in layers if wanted.search(layer.path)]
+
+
+def _of_classes(
+    network: nn.Module, classes: type[nn.Module] | Sequence[type[nn.Module]]
+) -> Iterator[Layer]:
+    """Modules of these classes, each with the parameters that are its own."""
+    wanted = (classes,) if isinstance(classes, type) else tuple(classes)
+    if not all(isinstance(each, type) for each in wanted):
+        raise ValueError(f"layers must be a regular expression or module classes, got {classes!r}")
+    for path, module in network.named_modules():
+        if isinstance(module, wanted):
+            unwrapped = _unwrapped(path)
+            yield Layer(
+                unwrapped, unwrapped, module, nonlinearity_of(module), _own_parameters(module)
+            )
 
 
 def _computing(network: nn.Module) -> Iterator[Layer]:

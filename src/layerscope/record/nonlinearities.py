@@ -24,6 +24,11 @@ class Nonlinearity:
     bounds: tuple[float, float] | None = None
     odd: bool = False
 
+    @property
+    def can_die(self) -> bool:
+        """Whether there are outputs at which it passes no gradient on."""
+        return self.active_within(0.5) != _UNBOUNDED
+
     def saturated_beyond(self, threshold: float) -> tuple[float, float]:
         """The interval outside of which an output is saturated.
 
@@ -37,8 +42,25 @@ class Nonlinearity:
         if (low, high) == (-1.0, 1.0):
             return -threshold, threshold
         middle, reach = (low + high) / 2, (high - low) / 2
-        return middle - threshold * reach, middle + threshold * reach
+        # Half of a ReLU6's outputs are 0 as a ReLU's are, and most of a softmax's are small.
+        one_sided = self.name in ("relu6", "softmax")
+        return -math.inf if one_sided else middle - threshold * reach, middle + threshold * reach
 
+    def active_within(self, threshold: float) -> tuple[float, float]:
+        """The open interval of outputs at which the function passes a gradient on.
+
+        A unit that is never there is dead: a ReLU's at 0, a tanh's that is saturated on every
+        sample. Infinite on both sides for a function that has no such place.
+        """
+        if self.name in _ZERO_FROM:
+            return 0.0, _ZERO_FROM[self.name]
+        if self.bounds is None or self.name == "softmax":
+            return _UNBOUNDED
+        return self.saturated_beyond(threshold)
+
+
+# Functions that are constant below 0: where, above it, they are so again.
+_ZERO_FROM = {"relu": math.inf, "relu6": 6.0}
 
 _BOUNDED: dict[type[nn.Module], tuple[tuple[float, float], bool]] = {
     nn.Tanh: ((-1.0, 1.0), True),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from layerscope.measure import Moments
 from layerscope.measure.reading import Reading
+from layerscope.measure.unit_reading import UnitReading
+
+# Slots of what travels along with a reading; see `Tally.carry`.
+LOSS, SCALE, SQUARED_NORM, CLIPPED_SQUARED_NORM, FOUND_INF = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +41,52 @@ class Observation:
         reading: figures and buckets of each channel, in the same order; a channel that nothing
             reached has a count of 0. From another device they arrive some steps later: looking at
             them may wait.
+        units: of each place where activations are measured, in their order; None without any.
+        updates: `moments` are the RMS of the update and of the weight before it, of each measured
+            parameter in order; None in a step that was not to be measured so.
+        inputs_finite: by entry, of outputs that were not finite: whether the inputs were. Known
+            on the CPU only.
+        ranks: how many processes' measurements it holds.
+        has_loss: whether a loss was noted.
+        left_out: whether a gradient scaler left the optimizer's step out, as far as the host knows.
+        optimizer: which took the step, from 0.
+        learning_rate: of its first parameter group; NaN if unknown.
+        monitor_ms: what measuring took of the step, in milliseconds; NaN if it was not timed.
+        step_ms: from this step to the next, in milliseconds; NaN if it was not timed.
     """
 
     step: int
     channels: tuple[Channel, ...]
     reading: Reading
+    units: UnitReading | None = None
+    updates: Reading | None = None
+    inputs_finite: tuple[tuple[str, bool], ...] = ()
+    ranks: int = 1
+    has_loss: bool = True
+    left_out: bool = False
+    optimizer: int = 0
+    learning_rate: float = math.nan
+    monitor_ms: float = math.nan
+    step_ms: float = math.nan
 
     @property
     def loss(self) -> float:
-        """Sum of the losses that were noted in this step; 0 if none was."""
-        return self.reading.carried[0]
+        """The micro-batches' losses, added up; the mean over the ranks; 0 if none was noted."""
+        carried = self.reading.carried
+        scale = carried[SCALE] / self.ranks or 1.0  # a scaled loss is what backward starts from
+        return carried[LOSS] / self.ranks / scale
+
+    @property
+    def skipped(self) -> bool:
+        """Whether a gradient scaler left the optimizer's step out: no update, and no disease."""
+        return self.left_out or self.reading.carried[FOUND_INF] > 0
+
+    @property
+    def clip_factor(self) -> float:
+        """Norm of the gradients after clipping / before; NaN if nobody clips."""
+        before = self.reading.carried[SQUARED_NORM]
+        after = self.reading.carried[CLIPPED_SQUARED_NORM]
+        return math.sqrt(after / before) if before > 0 else math.nan
 
     def moments(self) -> dict[Channel, Moments]:
         """The exact figures of every channel that something reached."""

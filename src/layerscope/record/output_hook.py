@@ -1,35 +1,50 @@
-"""The hook on a module's output, and through it on that output's gradient."""
+"""What sits on a layer and measures its output, and the output's gradient on the way back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
+
+from layerscope.record.layers import Layer
+from layerscope.record.outputs import tensors_in
+from layerscope.record.place import Place
 
 if TYPE_CHECKING:
     from layerscope.record.recorder import Recorder
 
+# The number of the backward pass that is running; -1 outside. Modules are called inside one when
+# activation checkpointing computes again what it has not kept. torch's own FSDP asks the same.
+_backward_pass: Callable[[], int] = torch._C._current_graph_task_id
+
 
 class OutputHook:
-    """Measures what a module puts out, at once, and its gradient on the way back.
+    """A forward hook that measures what its module returns, where it lies.
 
-    It never raises into the network. A copy of the module (by `copy.deepcopy`, by `torch.save`, to
-    average the weights) carries a hook that does nothing: its outputs are not the network's.
+    A copy of the network, by `copy.deepcopy` or `torch.save`, is not what is being trained: it
+    carries a hook that does nothing, and no recorder.
 
     Args:
         recorder: what the tensors are measured for.
-        name: the layer's.
-        activation, gradient: rows; -1 measures none.
+        layer: the layer.
+        per_call: whether the calls of a step are kept apart.
+
+    Attributes:
+        fired: whether it was ever called while counting.
     """
 
-    __slots__ = ("_activation", "_gradient", "_name", "_recorder")
+    __slots__ = ("_bare", "_calls", "_per_call", "_places", "_recorder", "_round", "fired", "layer")
 
-    def __init__(self, recorder: Recorder, name: str, activation: int, gradient: int) -> None:
+    def __init__(self, recorder: Recorder, layer: Layer, per_call: bool) -> None:
         self._recorder = recorder
-        self._name = name
-        self._activation = activation
-        self._gradient = gradient
+        self.layer = layer
+        self._per_call = per_call
+        self._calls = self._round = 0
+        self._places: dict[str, Place] = {}
+        self._bare: Place | None = None  # of a bare tensor, calls merged: by far the most common
+        self.fired = False
 
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """Called by torch after the module's forward."""
@@ -37,22 +52,55 @@ class OutputHook:
         if not recorder.counting:
             return
         try:
-            if not isinstance(output, Tensor) or not output.is_floating_point():
-                kind = output.dtype if isinstance(output, Tensor) else type(output).__name__
-                recorder.not_measured[self._name] = f"its output is {kind}, not a tensor of floats"
-                return
-            if self._activation >= 0:
-                recorder.add(self._activation, output)
-            if self._gradient >= 0 and output.requires_grad:
-                output.register_hook(self._measure_gradient)  # type: ignore[no-untyped-call]
+            clock = recorder.clock
+            began = clock() if clock else 0.0
+            self.fired = True
+            recomputed = _backward_pass() != -1
+            if self._bare is not None and isinstance(output, Tensor) and output.is_floating_point():
+                self._bare.measure(output, inputs, recomputed)
+            else:
+                self._measure_parts(inputs, output, recomputed)
+            if clock:
+                recorder.spent += clock() - began
         except Exception as error:  # whatever it is, the network goes on without us
             recorder.give_up(error)
 
-    def _measure_gradient(self, gradient: Tensor) -> None:
-        try:
-            self._recorder.add(self._gradient, gradient)
-        except Exception as error:  # as above
-            self._recorder.give_up(error)
+    def _measure_parts(self, inputs: Any, output: Any, recomputed: bool) -> None:
+        call = f".call_{self._call(recomputed)}" if self._per_call else ""
+        found = False
+        for path, tensor in tensors_in(output):
+            found = True
+            name = f"{self.layer.name}{call}{'.' + path if path else ''}"
+            place = self._places.get(name)
+            if place is None:
+                place = self._recorder.newcomer(self.layer, name)
+                self.know(place)
+            place.measure(tensor, inputs, recomputed)
+        if not found and all(place.order < 0 for place in self._places.values()):
+            kind = output.dtype if isinstance(output, Tensor) else type(output).__name__
+            why = f"its output, {kind}, holds no tensor of floats"
+            self._recorder.not_measured[self.layer.name] = why
+
+    def _call(self, recomputed: bool) -> int:
+        """Which call this is, from 0, since the last backward pass or the last step."""
+        if recomputed:
+            return max(self._calls - 1, 0)
+        round_now = self._recorder.forward_round()
+        self._calls = self._calls + 1 if self._round == round_now else 1
+        self._round = round_now
+        return self._calls - 1
+
+    def know(self, place: Place) -> None:
+        """Measure a tensor of the place's name into the place."""
+        self._places[place.name] = place
+        if place.name == self.layer.name:
+            self._bare = place
+
+    def forget(self, place: Place) -> None:
+        """Measure no more into a place."""
+        del self._places[place.name]
+        if self._bare is place:
+            self._bare = None
 
     def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
         """Copied and pickled as a hook that does nothing."""

@@ -3,104 +3,125 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally, tally_for
+from layerscope.record.asked import Asked
 from layerscope.record.layers import Layer
 from layerscope.record.nonlinearities import Nonlinearity
 from layerscope.record.observation import Channel
-
-QUANTITIES = ("activation", "activation_grad", "weight_grad", "weight")
-"""What can be recorded of a layer, in the order of the rows."""
+from layerscope.record.place import Place
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A parameter that is measured.
+
+    Attributes:
+        parameter: itself.
+        channel: its kind, `weight` or `bias`, and its entry: the layer's name, or, of a parameter
+            with a name of its own, `NN_path.weight_hh_l0`.
+        gradient, value, update: rows; -1 measures none.
+    """
+
+    parameter: nn.Parameter
+    channel: Channel
+    gradient: int = -1
+    value: int = -1
+    update: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Rows for the quantities of a network's layers.
 
-    They go quantity by quantity, the weights last: without them, the rows are a prefix of all rows.
+    They go quantity by quantity: what differs between ranks first, the weights and their updates
+    last: without them, the rows are a prefix of all rows.
 
     Attributes:
         channels: what each row holds.
+        outputs: how many rows, from the first, measure outputs and their gradients.
         without_weights: how many rows come before the weights.
-        outputs: (layer's name, module, row of its activation, row of the activation gradient); -1
-            is no row.
-        gradients: (parameter, row of its gradient).
-        weights: (parameter, row of its values).
+        places: where outputs are measured, with their rows.
+        parameters: what is measured of the parameters; one under two names is there once.
         tally: the rows.
     """
 
-    channels: tuple[Channel, ...] = ()
-    without_weights: int = 0
-    outputs: list[tuple[str, nn.Module, int, int]] = field(default_factory=list)
-    gradients: list[tuple[nn.Parameter, int]] = field(default_factory=list)
-    weights: list[tuple[nn.Parameter, int]] = field(default_factory=list)
-    tally: Tally | DeviceTally = field(default_factory=lambda: Tally(0))
+    channels: tuple[Channel, ...]
+    outputs: int
+    without_weights: int
+    places: tuple[Place, ...]
+    parameters: tuple[Watched, ...]
+    tally: Tally | DeviceTally
 
 
-def plan(
-    layers: Sequence[Layer],
-    quantities: Iterable[str],
-    biases: bool,
-    saturation_threshold: float,
-    max_elements: int,
-) -> Plan:
-    """Give rows to the quantities of layers; see `Recorder` for the arguments and errors."""
-    wanted = tuple(quantities)
-    for quantity in wanted:
-        if quantity not in QUANTITIES:
-            raise ValueError(f"quantities must be among {', '.join(QUANTITIES)}, got {quantity!r}")
-    if not 0 < saturation_threshold < 1:
-        raise ValueError(
-            f"saturation_threshold must be above 0 and below 1, got {saturation_threshold}"
-        )
-    rows = _Rows(saturation_threshold)
-    made = Plan()
-    activations = [
-        rows.add("activation", layer.name, layer.nonlinearity) if "activation" in wanted else -1
-        for layer in layers
-    ]
-    gradients = [
-        rows.add("activation_grad", layer.name) if "activation_grad" in wanted else -1
-        for layer in layers
-    ]
-    made.outputs = [
-        (layer.name, layer.module, activation, gradient)
-        for layer, activation, gradient in zip(layers, activations, gradients, strict=True)
-        if (activation, gradient) != (-1, -1)
-    ]
-    parameters = [
-        (parameter, *_quantity_and_place(layer, name))
-        for layer in layers
-        for name, parameter in layer.parameters
-        if biases or not name.startswith("bias")
-    ]
-    if "weight_grad" in wanted:
-        made.gradients = [(p, rows.add(f"{kind}_grad", where)) for p, kind, where in parameters]
-    made.without_weights = len(rows.channels)
-    if "weight" in wanted:
-        made.weights = [(p, rows.add(kind, where)) for p, kind, where in parameters]
-    made.channels = tuple(rows.channels)
-    made.tally = rows.tally(_device_of(layers), max_elements)
-    return made
+def plan(layers: Sequence[Layer], places: Sequence[Place], asked: Asked) -> Plan:
+    """Give rows to places, which then know theirs, and to the layers' parameters."""
+    rows = _Rows(asked.saturation_threshold)
+    for place in places:
+        place.activation = place.gradient = place.unit_row = -1
+    if "activation" in asked.quantities:
+        for unit_row, place in enumerate(places):
+            place.activation = rows.add("activation", place.name, place.layer.nonlinearity)
+            place.unit_row = unit_row
+    if "activation_grad" in asked.quantities:
+        for place in places:
+            place.gradient = rows.add("activation_grad", place.name)
+    outputs = len(rows.channels)
+    parameters = list(_parameters(layers, asked.biases))
+    none = [-1] * len(parameters)
+    gradients, values, updates = none, none, none
+    if "weight_grad" in asked.quantities:
+        gradients = [rows.add(f"{c.quantity}_grad", c.layer) for _, c in parameters]
+    without_weights = len(rows.channels)
+    if "weight" in asked.quantities:
+        values = [rows.add(c.quantity, c.layer) for _, c in parameters]
+    if "update" in asked.quantities:
+        updates = [rows.add(f"{c.quantity}_update", c.layer) for _, c in parameters]
+    tally = rows.tally(device_of(layers), asked.max_elements)
+    for place in places:
+        place.tally = tally
+    return Plan(
+        tuple(rows.channels),
+        outputs,
+        without_weights,
+        tuple(places),
+        tuple(
+            Watched(parameter, channel, *of_parameter)
+            for (parameter, channel), *of_parameter in zip(
+                parameters, gradients, values, updates, strict=True
+            )
+        ),
+        tally,
+    )
 
 
-def _device_of(layers: Sequence[Layer]) -> torch.device:
+def device_of(layers: Iterable[Layer]) -> torch.device:
     """Where the first parameter lies; the CPU without any."""
     parameters = (parameter for layer in layers for _, parameter in layer.parameters)
     first = next(parameters, None)
     return torch.device("cpu") if first is None else first.device
 
 
-def _quantity_and_place(layer: Layer, name: str) -> tuple[str, str]:
+def _parameters(layers: Sequence[Layer], biases: bool) -> Iterator[tuple[nn.Parameter, Channel]]:
+    """A parameter that two layers share is the first one's."""
+    seen: set[nn.Parameter] = set()
+    for layer in layers:
+        for name, parameter in layer.parameters:
+            if parameter not in seen and (biases or not name.startswith("bias")):
+                seen.add(parameter)
+                yield parameter, _kind_and_entry(layer, name)
+
+
+def _kind_and_entry(layer: Layer, name: str) -> Channel:
     """`weight` and `bias` are the layer's; another parameter, say weight_hh_l0, says its name."""
     kind = "bias" if name.startswith("bias") else "weight"
-    return kind, layer.name if name == kind else f"{layer.name}.{name}"
+    return Channel(kind, layer.name if name == kind else f"{layer.name}.{name}")
 
 
 class _Rows:
@@ -126,6 +147,6 @@ class _Rows:
             len(self.channels),
             self._intervals,
             self._axes,
-            [channel.quantity.endswith("_grad") for channel in self.channels],
+            [channel.quantity.endswith(("_grad", "_update")) for channel in self.channels],
             max_elements,
         )

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.measure.reading import Figures
-from layerscope.measure.tally import EXACT
+from layerscope.measure.device_tally import tally_for
+from layerscope.measure.merged_figures import combine_ranks
+from layerscope.measure.reading import Figures, PendingReading, Reading
+from layerscope.measure.units import UnitTally
+from layerscope.record.asked import Asked
 from layerscope.record.layers import Layer
-from layerscope.record.observation import Observation
+from layerscope.record.observation import SCALE, Channel, Observation
 from layerscope.record.output_hook import OutputHook
-from layerscope.record.plan import QUANTITIES, plan
+from layerscope.record.place import Place
+from layerscope.record.plan import device_of, plan
+from layerscope.record.updates import Updates
 
 
 class Recorder:
@@ -28,46 +34,63 @@ class Recorder:
 
     Args:
         layers: which to watch, from `choose_layers`.
-        quantities: which of QUANTITIES to give rows; the others cost nothing.
-        biases: also the parameters called bias, and their gradients.
-        saturation_threshold: outputs of a bounded activation function beyond it are saturated, as
-            for tanh; above 0, below 1.
-        max_elements: of a larger tensor on the CPU a random sample makes the histogram; its moments
-            and non-finite counts are exact all the same.
+        asked: what to measure of them.
 
     Attributes:
         counting: whether the hooks measure; False at first.
+        clock: seconds, to time the hooks by; None does not time them.
+        spent: seconds that timed hooks have taken, since somebody set it to 0.
         not_measured: layers whose output could not be measured, and why.
         failure: what a hook raised, if one did: a hook never raises into the network, it stops
             counting.
-        channels: what each row of the tally holds.
-
-    Raises:
-        ValueError: an unknown quantity, or a threshold outside its bounds.
+        channels: what each row of the tally holds; more than at first once a layer has given
+            several tensors.
+        scaled: quantities that carry a gradient scaler's factor, which `carry` is told.
+        places: where outputs are measured.
+        reached: how many of them a forward pass has reached.
+        parameters: which parameters are measured.
     """
 
-    def __init__(
-        self,
-        layers: Sequence[Layer],
-        quantities: Iterable[str] = QUANTITIES,
-        biases: bool = False,
-        saturation_threshold: float = 0.97,
-        max_elements: int = EXACT,
-    ) -> None:
-        self._plan = plan(layers, quantities, biases, saturation_threshold, max_elements)
-        self.channels = self._plan.channels
+    def __init__(self, layers: Sequence[Layer], asked: Asked | None = None) -> None:
+        self._asked = asked or Asked()
+        self._layers = tuple(layers)
         self.counting = False
+        self.clock: Callable[[], float] | None = None
+        self.spent = 0.0
+        self.scaled: frozenset[str] = frozenset()
         self.not_measured: dict[str, str] = {}
         self.failure: Exception | None = None
+        self.channels_axis = -1  # of the layer that was called last, for those that can't tell
+        self.backward_began = False
+        self.reached = 0
+        self._round = 1
         self._handles: list[RemovableHandle] = []
+        self._newcomers: list[Place] = []
+        self._hooks = [OutputHook(self, layer, self._asked.per_call) for layer in self._layers]
+        expected = [] if self._asked.per_call else [Place(x, x.name, self) for x in self._layers]
+        for hook, place in zip(self._hooks, expected, strict=False):
+            hook.know(place)
+        self._make_plan(expected)
+
+    def _make_plan(self, places: Sequence[Place]) -> None:
+        made = plan(self._layers, places, self._asked)
+        self._plan = made
+        self.channels, self.places, self.parameters = made.channels, made.places, made.parameters
+        threshold = self._asked.saturation_threshold
+        active = [
+            (-np.inf, np.inf) if place.layer.nonlinearity is None
+            else place.layer.nonlinearity.active_within(threshold)
+            for place in places
+        ]  # fmt: skip
+        self.units = UnitTally(len(places), active, self._asked.dead_window)
+        self._updates = Updates([watched.parameter for watched in self.parameters])
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""
         if self._handles:
             return
-        for name, module, activation, gradient in self._plan.outputs:
-            hook = OutputHook(self, name, activation, gradient)
-            self._handles.append(module.register_forward_hook(hook))
+        for hook in self._hooks:
+            self._handles.append(hook.layer.module.register_forward_hook(hook))
 
     def detach(self) -> None:
         """Take the hooks off, and stop counting."""
@@ -95,35 +118,168 @@ class Recorder:
         self.counting = False
         self.failure = error
 
-    def add(self, row: int, tensor: Tensor) -> None:
-        """Measure a tensor into a row, on behalf of a hook."""
-        self._plan.tally.add(row, tensor)
+    # What the hooks ask.
 
-    def measure_gradients(self) -> None:
-        """Measure what the optimizer is about to receive: call it before clipping, unscaled."""
+    def next_order(self) -> int:
+        """The number of a place that a forward pass reaches for the first time."""
+        self.reached += 1
+        return self.reached - 1
+
+    def forward_round(self) -> int:
+        """Which round of calls it is: a backward pass, or a step, ends one."""
+        if self.backward_began:
+            self._round += 1
+            self.backward_began = False
+        return self._round
+
+    def newcomer(self, layer: Layer, name: str) -> Place:
+        """A place that was not planned for: it is measured apart until the step is observed."""
+        place = Place(layer, name, self)
+        intervals = [(-np.inf, np.inf)] * 2
+        if (kind := layer.nonlinearity) is not None:
+            intervals[0] = kind.saturated_beyond(self._asked.saturation_threshold)
+        place.tally = tally_for(device_of(self._layers), 2, intervals)
+        place.activation = 0 if "activation" in self._asked.quantities else -1
+        place.gradient = 1 if "activation_grad" in self._asked.quantities else -1
+        self._newcomers.append(place)
+        return place
+
+    # What a training step asks.
+
+    def measure_gradients(self, of: Callable[[nn.Parameter], bool] | None = None) -> None:
+        """Measure what the optimizer is about to receive: call it before clipping, unscaled.
+
+        Of a sparse gradient the values of the rows that it touches are measured.
+
+        Args:
+            of: which parameters; all if None.
+        """
         self._plan.tally.add_all(
-            (row, parameter.grad)
-            for parameter, row in self._plan.gradients
-            if parameter.grad is not None
+            (watched.gradient, _values(watched.parameter.grad))
+            for watched in self.parameters
+            if watched.gradient >= 0
+            and watched.parameter.grad is not None
+            and (of is None or of(watched.parameter))
         )
 
     def measure_weights(self) -> None:
         """Measure the weights as they are now."""
-        self._plan.tally.add_all((row, parameter) for parameter, row in self._plan.weights)
+        self._plan.tally.add_all(
+            (watched.value, watched.parameter) for watched in self.parameters if watched.value >= 0
+        )
 
-    def note_loss(self, loss: Tensor) -> None:
-        """Add a micro-batch's share of the loss; it travels with the figures."""
-        self._plan.tally.carry(0, loss)
+    def begin_update(self, of: Callable[[nn.Parameter], bool] | None = None) -> None:
+        """Copy the weights, to tell after the optimizer's step what it has changed.
 
-    def observe(self, step: int, weights: bool = True) -> Observation:
+        Args:
+            of: which parameters; all if None. Those without a gradient are left out.
+        """
+        self._updates.begin(
+            [
+                watched.parameter.grad is not None and (of is None or of(watched.parameter))
+                for watched in self.parameters
+            ]
+        )
+
+    def end_update(self) -> Reading | None:
+        """What the step has changed; see `Updates.end`. None where nothing could change."""
+        for watched, change in zip(self.parameters, self._updates.differences(), strict=True):
+            if watched.update >= 0 and change is not None:
+                self._plan.tally.add(watched.update, change)
+        return self._updates.end()
+
+    def carry(self, slot: int, scalar: Tensor) -> None:
+        """Add a scalar, such as a micro-batch's loss, to what travels with the figures."""
+        self._plan.tally.carry(slot, scalar.detach())
+
+    @property
+    def has_newcomers(self) -> bool:
+        """Whether an output turned up that has no row yet."""
+        return bool(self._newcomers)
+
+    def settle(self, also: Iterable[tuple[str, str, int]] = ()) -> None:
+        """Give newcomers rows among the others, with what they have measured.
+
+        Args:
+            also: (layer, place, order) of what other ranks have found, so that all ranks come to
+                the same rows.
+        """
+        known = {place.name for place in (*self.places, *self._newcomers)}
+        layers = {layer.name: layer for layer in self._layers}
+        for layer, name, order in also:
+            if name not in known:
+                place = self.newcomer(layers[layer], name)
+                place.order = order
+                self._hooks[self._layers.index(place.layer)].know(place)
+                known.add(name)
+        before, newcomers = self._plan, self._newcomers
+        sources = [(channel, before.tally, row) for row, channel in enumerate(before.channels)]
+        for place in newcomers:
+            for quantity, row in (
+                ("activation", place.activation),
+                ("activation_grad", place.gradient),
+            ):
+                if row >= 0 and place.tally is not None:
+                    sources.append((Channel(quantity, place.name), place.tally, row))
+        self._newcomers = []
+        self._make_plan(self._in_order([*self.places, *newcomers]))
+        rows = {channel: row for row, channel in enumerate(self.channels)}
+        for channel, tally, row in sources:
+            if channel in rows:
+                self._plan.tally.absorb(rows[channel], tally, row)  # type: ignore[arg-type]
+        self._plan.tally.absorb_carried(before.tally)  # type: ignore[arg-type]
+
+    def _in_order(self, places: Sequence[Place]) -> list[Place]:
+        """In network order; where a layer gives several tensors, without the one expected of it."""
+        at = {layer.name: position for position, layer in enumerate(self._layers)}
+        reached = {place.layer.name for place in places if place.order >= 0}
+        kept = []
+        for place in places:
+            if place.order >= 0 or place.layer.name not in reached:
+                kept.append(place)
+            else:
+                self._hooks[at[place.layer.name]].forget(place)
+        return sorted(kept, key=lambda place: (at[place.layer.name], place.order))
+
+    def combine(self, rank: int, ranks: int, all_reduce: Callable[[Tensor, str], None]) -> None:
+        """Merge what all ranks of a distributed training have measured; before `observe`.
+
+        Weights and their gradients are the same on all ranks, and stay as they are.
+
+        Args:
+            rank: this process, from 0.
+            ranks: how many there are.
+            all_reduce: (tensor, "sum", "min" or "max"): in place, over all ranks.
+        """
+
+        def add_up(tensor: Tensor) -> None:
+            all_reduce(tensor, "sum")
+
+        combine_ranks(self._plan.tally, self._plan.outputs, rank, ranks, add_up)
+        self._plan.tally.add_up_carried(add_up)
+        self.units.combine(all_reduce)
+
+    def observe(self, step: int, weights: bool = True, **known: Any) -> Observation:
         """What was measured since the last call, as the observation of a step; empties the rows.
 
         Args:
             step: the optimizer step.
             weights: whether the weights were measured in this step.
+            known: further attributes of the observation.
         """
+        if self._newcomers:
+            self.settle()
+        self._round += 1
         channels = self.channels if weights else self.channels[: self._plan.without_weights]
-        return Observation(step, channels, self._plan.tally.read(len(channels)))
+        reading = self._plan.tally.read(len(channels))
+        return Observation(
+            step,
+            channels,
+            self._in_units_of_the_loss(reading, len(channels), known.get("ranks", 1)),
+            self.units.read(step) if self.places else None,
+            inputs_finite=self._take_inputs_finite(),
+            **known,
+        )
 
     def with_weights_now(self, observation: Observation) -> Observation:
         """The same observation with the weights as they are now: the trained ones, at the end."""
@@ -138,4 +294,51 @@ class Recorder:
             np.concatenate([before.logarithmic[:first], now.logarithmic[first:]]),
             before.carried,
         )
-        return Observation(observation.step, self.channels, reading)
+        return replace(observation, channels=self.channels, reading=reading)
+
+    def _in_units_of_the_loss(self, reading: Reading, rows: int, ranks: int) -> Reading:
+        """Activation gradients without the loss scale, and of the mean loss over the ranks."""
+        if not self.scaled and ranks == 1:
+            return reading
+        quantities = [channel.quantity for channel in self.channels[:rows]]
+        of_ranks = np.array([quantity == "activation_grad" for quantity in quantities], np.bool_)
+        scaled = np.array([quantity in self.scaled for quantity in quantities], np.bool_)
+
+        def divided() -> Figures:
+            figures = reading.resolve() if isinstance(reading, PendingReading) else reading
+            assert isinstance(figures, Figures)
+            scale = figures.carried[SCALE] / ranks or 1.0
+            return figures.scaled(scaled, 1 / scale).scaled(of_ranks, 1 / ranks)
+
+        return PendingReading(divided)
+
+    def _take_inputs_finite(self) -> tuple[tuple[str, bool], ...]:
+        found = []
+        for place in self.places:
+            if place.inputs_finite is not None:
+                found.append((place.name, place.inputs_finite))
+                place.inputs_finite = None
+        return tuple(found)
+
+    def found_places(self) -> list[tuple[str, str, int]]:
+        """(layer, place, order) of all that is measured, for `settle` on another rank."""
+        places = (*self.places, *self._newcomers)
+        return [(p.layer.name, p.name, p.order) for p in places if p.order >= 0]
+
+    def note_unfired(self, reason: str) -> list[str]:
+        """The layers whose hooks have never been called while counting, from now on among
+        `not_measured` until they are.
+        """
+        unfired = [hook.layer.name for hook in self._hooks if not hook.fired]
+        for name in unfired:
+            self.not_measured.setdefault(name, reason)
+        return unfired
+
+    def still_not_measured(self) -> dict[str, str]:
+        """`not_measured`, without layers of which something has been measured since."""
+        measured = {place.layer.name for place in self.places if place.order >= 0}
+        return {name: why for name, why in self.not_measured.items() if name not in measured}
+
+
+def _values(gradient: Tensor) -> Tensor:
+    return gradient.coalesce().values() if gradient.is_sparse else gradient

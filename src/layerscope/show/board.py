@@ -18,6 +18,11 @@ _ABOUT = {
     ),
     "weight": "Weights of this layer before the step. They change slowly.",
     "bias_grad": "Gradient of this layer's biases, before clipping.",
+    "weight_update": (
+        "What the optimizer's step changed in this layer's weights, measured from the weights "
+        "themselves. **Healthy:** about a thousandth of the weights' own width."
+    ),
+    "bias_update": "What the optimizer's step changed in this layer's biases.",
     "bias": "Biases of this layer before the step.",
 }
 
@@ -35,6 +40,21 @@ _ABOUT_SCALAR = {
         "Share of this layer's outputs beyond the saturation threshold, 0 to 1. "
         "**Healthy:** below 0.05. **Bad:** above 0.20."
     ),
+    "dead_share": (
+        "Share of this layer's units that have not been active on any of the last samples, as many "
+        "as a verdict takes, 0 to 1. **Healthy:** about 0."
+    ),
+    "update_to_weight_log10": (
+        "log10 of RMS(update) / RMS(weight), of what the step really changed. **Healthy:** about "
+        "**-3**: a thousandth of the weight a step. Above -1 steps are too large, below -5 the "
+        "layer stands still."
+    ),
+    "clip_factor": (
+        "Norm of the gradients after clipping / before, 0 to 1. The gradients in the histograms "
+        "are those before."
+    ),
+    "monitor/ms_per_step": "What measuring took of this training step, in milliseconds.",
+    "monitor/share_of_step": "The same as a share of the step's whole time, 0 to 1.",
     "activation_grad_rms": (
         "Root mean square of d loss / d output. Compare the layers: **healthy** is about equal."
     ),

@@ -1,4 +1,7 @@
-"""diagnosis.json: per-layer figures and verdicts of the first and the last step."""
+"""diagnosis.json: findings, and per-layer figures and verdicts of the first and the last step.
+
+docs/diagnosis.schema.json is its JSON Schema, docs/diagnosis.md says what the fields mean.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from layerscope.diagnose import Outputs, Thresholds, judge
+from layerscope.diagnose import Finding, Thresholds
+from layerscope.diagnose.health import Outputs, judge
 from layerscope.measure import Moments
 from layerscope.record import Channel, Layer, Observation
+from layerscope.theory import Expected
 
-SCHEMA = 1
+SCHEMA = 2
 NAME = "diagnosis.json"
 
 _SHORT = {"minimum": "min", "maximum": "max"}
@@ -23,7 +28,9 @@ def diagnosis_of(
     observations: Iterable[Observation],
     layers: Sequence[Layer],
     thresholds: Thresholds,
-    not_measured: Mapping[str, str],
+    findings: Sequence[Finding] = (),
+    not_measured: Mapping[str, str] | None = None,
+    expected: Expected | None = None,
 ) -> dict[str, Any]:
     """The content of diagnosis.json: plain types, None for what is unknown or not finite.
 
@@ -31,18 +38,46 @@ def diagnosis_of(
         observations: of the steps to tell of.
         layers: all watched layers.
         thresholds: what the verdicts are judged by.
+        findings: the worst first.
         not_measured: layers whose output could not be measured, and why.
+        expected: what theory says of the network at step 0: of its hidden layers, which are the
+            first activation functions.
     """
     steps = [
         {
             "step": observation.step,
-            "loss": _number(observation.loss),
+            "loss": _number(observation.loss) if observation.has_loss else None,
             "layers": _layers(observation.moments(), layers, thresholds),
         }
         for observation in observations
     ]
-    missing = [{"layer": name, "reason": reason} for name, reason in not_measured.items()]
-    return {"schema": SCHEMA, "steps": steps, "not_measured": missing}
+    if expected is not None and steps and steps[0]["step"] == 0:
+        _add_predictions(steps[0], layers, expected)
+    return {
+        "schema": SCHEMA,
+        "findings": [finding.as_json() for finding in findings],
+        "steps": steps,
+        "not_measured": [
+            {"layer": name, "reason": reason} for name, reason in (not_measured or {}).items()
+        ],
+        "theory": None if expected is None else expected.as_json(),
+    }
+
+
+def hidden_layers(layers: Iterable[Layer], depth: int) -> list[str]:
+    """The layers that a prediction of an MLP is about: its first `depth` activation functions."""
+    return [layer.name for layer in layers if layer.nonlinearity is not None][:depth]
+
+
+def _add_predictions(step: dict[str, Any], layers: Sequence[Layer], expected: Expected) -> None:
+    """Put "predicted" beside what was measured; gradients relative to the last hidden layer's."""
+    entries = {entry["layer"]: entry for entry in step["layers"]}
+    columns = ("mean", "std", "std_spread", "saturated", "zeros", "activation_grad", "grad_spread")
+    for position, name in enumerate(hidden_layers(layers, expected.depth)):
+        if name in entries:
+            entries[name]["predicted"] = {
+                column: _number(getattr(expected, column)[position]) for column in columns
+            }
 
 
 def write_diagnosis(directory: str | os.PathLike[str], diagnosis: dict[str, Any]) -> Path:

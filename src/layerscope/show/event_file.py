@@ -78,6 +78,11 @@ class EventFile:
         return self._whole_bytes + self._pending_bytes
 
     @property
+    def is_open(self) -> bool:
+        """Whether there is a file by now: the first event makes it."""
+        return self._file is not None and not self._closed
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
@@ -105,6 +110,18 @@ class EventFile:
             or self._clock() - self._flushed_at >= self._flush_seconds
         ):
             self.flush()
+
+    def restart(self, step: int) -> None:
+        """Say that a run goes on at `step`: what its earlier files say of this step and later ones
+        was abandoned. TensorBoard and our reader then pass over it.
+        """
+        if self._closed or os.getpid() != self._pid:
+            self._refuse()
+        if self._file is None:
+            self._open()
+        head = _WALL_TIME_THEN_STEP.pack(0x09, time.time(), 0x10)
+        session_log = b"\x08\x01"  # status: START
+        self._append(b"".join((head, varint(step), field(7, session_log))))
 
     def flush(self) -> None:
         """Hand all whole records to the operating system, in one write."""

@@ -1,0 +1,52 @@
+"""The processes of a distributed training, as the instrument sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+
+class Ranks:
+    """One process among those that train together; alone where torch.distributed is not used.
+
+    Small things are agreed upon over a gloo group of their own: no device is waited for. All ranks
+    make it, and all its calls, in the same order.
+    """
+
+    def __init__(self) -> None:
+        together = dist.is_available() and dist.is_initialized()
+        self.rank = dist.get_rank() if together else 0
+        self.number = dist.get_world_size() if together else 1
+        self._group = dist.new_group(backend="gloo") if self.number > 1 else None
+
+    def highest(self, *numbers: int) -> list[int]:
+        """Of each number the largest that a rank has given."""
+        if self._group is None:
+            return list(numbers)
+        tensor = torch.tensor(numbers)
+        dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self._group)
+        found: list[int] = tensor.tolist()
+        return found
+
+    def gathered(self, things: Any) -> list[Any]:
+        """What each rank has given, picklable, in the order of the ranks."""
+        if self._group is None:
+            return [things]
+        every: list[Any] = [None] * self.number
+        dist.all_gather_object(every, things, group=self._group)
+        return every
+
+    def all_reduce(self, tensor: Tensor, how: str) -> None:
+        """Replace a tensor by its "sum", "min" or "max" over all ranks."""
+        operation = {"sum": dist.ReduceOp.SUM, "min": dist.ReduceOp.MIN, "max": dist.ReduceOp.MAX}
+        group = self._group if tensor.device.type == "cpu" else None  # None: the training's own
+        dist.all_reduce(tensor, operation[how], group=group)
+
+    def close(self) -> None:
+        """Leave the group."""
+        group, self._group = self._group, None
+        if group is not None and dist.is_initialized():
+            dist.destroy_process_group(group)

@@ -1,0 +1,117 @@
+"""Where a network is measured: one output of one layer, and the rows that it goes into."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from layerscope.measure import Tally
+from layerscope.measure.device_tally import DeviceTally
+from layerscope.record.layers import Layer
+from layerscope.record.outputs import tensors_in
+
+if TYPE_CHECKING:
+    from layerscope.record.recorder import Recorder
+
+# Modules whose outputs have the channels at axis 1; all others that compute have them last.
+_CHANNELS_FIRST = (
+    torch.nn.modules.conv._ConvNd,
+    torch.nn.modules.batchnorm._NormBase,
+    torch.nn.GroupNorm,
+)
+
+
+class Place:
+    """One tensor that a layer gives, call after call, and the rows that measure it.
+
+    Args:
+        layer: whose output it is.
+        name: the layer's, with the path of the tensor in the output where there is one.
+        recorder: what it is measured for.
+
+    Attributes:
+        activation, gradient: rows of `tally`; -1 measures none.
+        unit_row: row of the recorder's unit tally; -1 watches no units.
+        order: in which forward passes first reached it, from 0; -1 before.
+        inputs_finite: of the step's first output that was not finite, whether its inputs were.
+    """
+
+    __slots__ = (
+        "_channels_axis",
+        "_recorder",
+        "activation",
+        "gradient",
+        "inputs_finite",
+        "layer",
+        "name",
+        "order",
+        "tally",
+        "unit_row",
+    )
+
+    def __init__(self, layer: Layer, name: str, recorder: Recorder) -> None:
+        self.layer = layer
+        self.name = name
+        self._recorder = recorder
+        self.tally: Tally | DeviceTally | None = None
+        self.activation = self.gradient = self.unit_row = -1
+        self.order = -1
+        self.inputs_finite: bool | None = None
+        self._channels_axis: int | None = None  # an activation function's: as what came before
+        if isinstance(layer.module, _CHANNELS_FIRST):
+            self._channels_axis = 1
+        elif layer.nonlinearity is None:
+            self._channels_axis = -1
+
+    def measure(self, tensor: Tensor, inputs: object, recomputed: bool) -> None:
+        """Measure an output, and put a hook on it that measures its gradient.
+
+        Args:
+            tensor: the output.
+            inputs: what the module was called with.
+            recomputed: whether activation checkpointing calls the module again, in the backward
+                pass: its output was measured before, its gradient may be yet to come.
+        """
+        recorder = self._recorder
+        if self.order < 0:
+            self.order = recorder.next_order()
+        if not recomputed:
+            if self.activation >= 0:
+                assert self.tally is not None
+                if self.tally.add(self.activation, tensor) and self.inputs_finite is None:
+                    self.inputs_finite = _all_finite(inputs)
+            if self.unit_row >= 0 and tensor.ndim > 1:
+                recorder.units.add(self.unit_row, tensor, self._axis(tensor))
+        if self.gradient >= 0 and tensor.requires_grad:
+            tensor.register_hook(self._measure_gradient)  # type: ignore[no-untyped-call]
+
+    def _axis(self, tensor: Tensor) -> int:
+        """Of the units. What has 4 axes or more has come from a convolution; 3 may be either."""
+        if self._channels_axis is not None:
+            self._recorder.channels_axis = self._channels_axis
+        if tensor.ndim == 2:
+            return -1
+        if self._channels_axis is not None:
+            return self._channels_axis
+        return 1 if tensor.ndim > 3 else self._recorder.channels_axis
+
+    def _measure_gradient(self, gradient: Tensor) -> None:
+        recorder = self._recorder
+        try:
+            if not recorder.counting:  # the step was paused between forward and backward
+                return
+            clock = recorder.clock
+            began = clock() if clock else 0.0
+            assert self.tally is not None
+            self.tally.add(self.gradient, gradient)
+            recorder.backward_began = True
+            if clock:
+                recorder.spent += clock() - began
+        except Exception as error:  # whatever it is, the network goes on without us
+            recorder.give_up(error)
+
+
+def _all_finite(inputs: object) -> bool:
+    return all(bool(tensor.isfinite().all()) for _, tensor in tensors_in(inputs))

@@ -1,0 +1,89 @@
+"""What an optimizer really did to the weights: measured from the weights themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from layerscope.measure.pinned_ring import PinnedRing
+from layerscope.measure.reading import Figures, PendingReading
+
+_NO_BUCKETS = np.empty((0, 0, 3), np.float32)
+
+
+class Updates:
+    """RMS(update) / RMS(weight before it), of each of a list of parameters.
+
+    A copy of the weights is taken before the optimizer's step and kept until after it: the
+    memory of the parameters once more, and two passes over them, in the steps that are measured.
+    It is right for any optimizer, its momentum, decay and clipping included.
+
+    Args:
+        parameters: which.
+    """
+
+    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+        self._parameters = list(parameters)
+        self._before: list[Tensor | None] = [None] * len(self._parameters)
+        self._chosen: list[int] = []
+        self._ring: PinnedRing | None = None
+
+    def begin(self, which: Sequence[bool]) -> None:
+        """Copy weights as they are before the step.
+
+        Args:
+            which: of the parameters, in their order: those that the step may change.
+        """
+        self._chosen = [i for i, is_chosen in enumerate(which) if is_chosen]
+        old, new = [], []
+        for i in self._chosen:
+            now, before = self._parameters[i].detach(), self._before[i]
+            if before is None or before.shape != now.shape or before.device != now.device:
+                before = self._before[i] = torch.empty_like(now)
+            old.append(before)
+            new.append(now)
+        if old:
+            torch._foreach_copy_(old, new)
+
+    def differences(self) -> list[Tensor | None]:
+        """Weights now minus weights before, parameter by parameter; None of one that was not
+        copied.
+        """
+        changes: list[Tensor | None] = [None] * len(self._parameters)
+        for i in self._chosen:
+            before = self._before[i]
+            assert before is not None
+            changes[i] = self._parameters[i].detach() - before
+        return changes
+
+    def end(self) -> PendingReading | None:
+        """What the step changed: a reading whose `moments` are float64 [parameters, 2], the RMS of
+        the update and that of the weight before it, NaN where it was not copied. From a CUDA device
+        it arrives later. None if nothing was copied.
+        """
+        chosen = self._chosen
+        changes = [change for change in self.differences() if change is not None]
+        before = [old for i in chosen if (old := self._before[i]) is not None]
+        if not changes:
+            return None
+        norms = [*torch._foreach_norm(changes), *torch._foreach_norm(before)]
+        device = norms[0].device  # parameters may lie on several
+        packed = torch.stack([norm.to(device) for norm in norms]).view(2, -1)
+        roots = np.array([max(old.numel(), 1) ** 0.5 for old in before])
+        count = len(self._parameters)
+
+        def decode(host: Tensor) -> Figures:
+            rms = np.full((count, 2), np.nan)
+            rms[chosen] = (host[:, : len(chosen)].double().numpy() / roots).T
+            return Figures(rms, _NO_BUCKETS, _NO_BUCKETS)
+
+        if device.type != "cuda":
+            on_host = packed.cpu()  # device to host, where there is a device
+            return PendingReading(lambda: decode(on_host))
+        if self._ring is None:
+            self._ring = PinnedRing(packed.new_empty((2, count)), slots=4)
+        whole = torch.nn.functional.pad(packed, (0, count - len(chosen)))
+        return self._ring.send(whole, decode)

@@ -1,0 +1,446 @@
+"""The instrument on one network, whoever trains it: hooks, records, findings and files."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from os import PathLike
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from layerscope.diagnose import SEVERITIES, Figures, Finding, Judge, without
+from layerscope.ranks import Ranks
+from layerscope.record import Observation, Recorder, choose_layers, is_keyframe
+from layerscope.record.observation import (
+    CLIPPED_SQUARED_NORM,
+    FOUND_INF,
+    LOSS,
+    SCALE,
+    SQUARED_NORM,
+)
+from layerscope.record.schedule import KEYFRAMES, thinned_to
+from layerscope.settings import NEVER, Settings
+from layerscope.show.diagnosis_file import diagnosis_of, write_diagnosis
+from layerscope.show.event_file import EventFile
+from layerscope.show.observed import Observed
+from layerscope.show.step_log import StepLog, bytes_per_step
+from layerscope.stopwatch import Stopwatch
+from layerscope.theory import Expected
+
+_log = logging.getLogger("layerscope")
+
+_GRADIENTS = frozenset({"activation_grad"})
+_GRADIENTS_AND_WEIGHTS = frozenset({"activation_grad", "weight_grad", "bias_grad"})
+
+
+class Scope:
+    """Watches a network, step by step. `LayerMonitor` and `watch` drive it.
+
+    In the order of a training step: `begin`, forward and `note_loss` and backward (for every
+    micro-batch), `before_update`, the optimizer's step, `after_update`, `end`.
+
+    Args:
+        network: what is trained.
+        directory: the run's folder.
+        settings: how to watch.
+        events: the run's event file, where somebody else writes to it too.
+        steps: how many the run will have, infinity if unknown: for `max_megabytes`.
+        start: its first step: what earlier files in the folder say of it and of later ones was
+            abandoned.
+
+    Attributes:
+        directory: as given.
+        diagnosis: the content of diagnosis.json, after `close`.
+        expected: what theory expects of the network at step 0, if somebody has set it.
+        judge: what has been found so far.
+        stop: the finding that ends the training, by `stop_on`.
+        must_stop: whether the training must end now; on all ranks in the same step.
+
+    Raises:
+        ValueError: no layer matches.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        directory: str | PathLike[str],
+        settings: Settings,
+        events: EventFile | None = None,
+        steps: float = math.inf,
+        start: int = 0,
+    ) -> None:
+        self.directory = str(directory)
+        self.diagnosis: dict[str, Any] | None = None
+        self._settings = settings
+        self._layers = choose_layers(network, settings.layers)
+        self._recorder = Recorder(self._layers, settings.asked)
+        self._ranks = Ranks()
+        self._due = settings.wanted
+        self._stopwatch = Stopwatch(settings.budget)
+        self._interval = 1
+        self._observed: Observed | None = None
+        self._first: Observation | None = None
+        self._last: Observation | None = None
+        self._pending: int | None = None  # the step whose update is under way
+        self._has_loss = self._with_weights = self._updating = False
+        self._about: dict[str, Any] = {}
+        self._failed = False
+        self._told_unfired = False
+        self.expected: Expected | None = None
+        self.judge = Judge(
+            (), settings.thresholds, without(*settings.switched_off), classes=settings.classes
+        )
+        self.stop: Finding | None = None
+        self.must_stop = False
+        self._log: StepLog | None = None
+        self._own_events: EventFile | None = None
+        if self._ranks.rank == 0:
+            if events is None:
+                events = EventFile(self.directory, flush_seconds=settings.flush_seconds)
+                self._own_events = events
+            self._log = StepLog(
+                events,
+                self.directory,
+                self._look,
+                lambda step: step % settings.scalars_every_n_steps == 0,
+                " ".join(self._notes(steps)),
+                settings.flush_seconds,
+                patient=settings.stop_on == NEVER,
+                start=start,
+            )
+        self.attach()
+
+    def _notes(self, steps: float) -> Iterator[str]:
+        """Thin the schedule if the event files would outgrow max_megabytes; what was done."""
+        settings = self._settings
+        most = int(settings.max_megabytes * 1e6 / bytes_per_step(self._recorder.channels))
+        interval = settings.every_n_steps if settings.schedule is None else 1
+        first, thinned = thinned_to(max(most - KEYFRAMES, 1), steps / interval)
+        if first * interval < steps:
+            wanted = settings.wanted
+            self._due = lambda step: wanted(step) and thinned(step // interval)
+            note = (
+                f"From step {first * interval} on steps are left out, ever more of them, to keep "
+                f"to max_megabytes={settings.max_megabytes:g}."
+            )
+            _log.warning("LayerMonitor: %s", note)
+            yield note
+        if settings.max_elements is not None:
+            yield (
+                f"Of a tensor with more than {settings.max_elements} elements this is a random "
+                "sample."
+            )
+
+    def attach(self) -> None:
+        """Put the hooks on; does nothing if they are on."""
+        self._recorder.attach()
+
+    def detach(self) -> None:
+        """Take the hooks off: what runs now is not what the optimizer learns from."""
+        self._recorder.detach()
+
+    # A training step.
+
+    def begin(self, step: int) -> None:
+        """A micro-batch of a step begins."""
+        recorder = self._recorder
+        if step % self._interval == 0 or is_keyframe(step):
+            recorder.counting = is_keyframe(step) or self._due(step)
+        else:
+            recorder.counting = False
+        timed = self._stopwatch.begin(recorder.counting)
+        recorder.clock = time.perf_counter if timed else None
+
+    def note_loss(self, loss: Tensor) -> None:
+        """Add a micro-batch's loss, with the gradient scaler's factor in it if there is one."""
+        if self._recorder.counting:
+            self._recorder.carry(LOSS, loss)
+            self._has_loss = True
+
+    def before_update(
+        self,
+        step: int,
+        optimizer: Optimizer,
+        *,
+        index: int = 0,
+        alone: bool = True,
+        scale: Tensor | None = None,
+        clips: bool = False,
+    ) -> None:
+        """Measure what the optimizer is about to receive, and the weights it starts from.
+
+        Counting then pauses until `end` or `begin`: of a step that calls its closure several times,
+        as LBFGS does, the first evaluation is what is recorded.
+
+        Args:
+            step: the x of the record.
+            optimizer: which is about to step.
+            index: its number.
+            alone: whether it has all parameters; otherwise only its own are measured.
+            scale: the factor of a gradient scaler; where the optimizer itself takes it out again,
+                the weight gradients still have it.
+            clips: whether gradients may be clipped between now and the update.
+        """
+        recorder = self._recorder
+        if not recorder.counting:
+            return
+        began = time.perf_counter()
+        own = (
+            {p for group in optimizer.param_groups for p in group["params"]} if not alone else None
+        )
+        recorder.measure_gradients(None if own is None else own.__contains__)
+        settings, keyframe = self._settings, is_keyframe(step)
+        every = settings.updates_every_n_steps
+        self._updating = every > 0 and (keyframe or step % every == 0)
+        self._with_weights = (
+            keyframe
+            or "weight" in settings.quantities
+            or ("update" in settings.quantities and self._updating)
+        )
+        if self._with_weights:
+            recorder.measure_weights()
+        if self._updating:
+            recorder.begin_update(None if own is None else own.__contains__)
+        if scale is not None:
+            recorder.carry(SCALE, scale)
+            unscales = not getattr(optimizer, "_step_supports_amp_scaling", False)
+            recorder.scaled = _GRADIENTS if unscales else _GRADIENTS_AND_WEIGHTS
+        if clips:
+            recorder.carry(SQUARED_NORM, _squared_norm(optimizer))
+        self._about = {
+            "optimizer": index,
+            "learning_rate": float(optimizer.param_groups[0].get("lr", math.nan)),
+        }
+        self._clips, self._scales = clips, scale is not None
+        recorder.counting = False
+        self._pending = step
+        self._count_hooks()
+        self._stopwatch.add(time.perf_counter() - began)
+
+    def after_update(self, optimizer: Optimizer) -> None:
+        """Measure what the optimizer's step has changed, and record the step."""
+        if self._pending is None:
+            return
+        began = time.perf_counter()
+        if (found := getattr(optimizer, "found_inf", None)) is not None:
+            self._recorder.carry(FOUND_INF, found)
+        if self._clips:
+            self._recorder.carry(CLIPPED_SQUARED_NORM, _squared_norm(optimizer))
+        self._record(self._recorder.end_update() if self._updating else None)
+        self._stopwatch.add(time.perf_counter() - began)
+
+    def end(self) -> None:
+        """A micro-batch ends; a step that no update has followed is recorded as left out.
+
+        Raises what a hook ran into.
+        """
+        if self._recorder.failure is not None:
+            raise self._recorder.failure
+        if self._pending is not None:
+            began = time.perf_counter()
+            self._record(None, left_out=self._scales)
+            self._stopwatch.add(time.perf_counter() - began)
+        self._recorder.counting = False
+
+    @property
+    def has_other_ranks(self) -> bool:
+        """Whether other processes train along."""
+        return self._ranks.number > 1
+
+    def _count_hooks(self) -> None:
+        self._stopwatch.add_hooks(self._recorder.spent)
+        self._recorder.spent = 0.0
+
+    def _record(self, updates: Any, left_out: bool = False) -> None:
+        step, self._pending = self._pending, None
+        assert step is not None
+        recorder, ranks = self._recorder, self._ranks
+        if ranks.number > 1:
+            self._agree()
+        monitor_ms, step_ms = self._stopwatch.news()
+        observation = recorder.observe(
+            step,
+            self._with_weights,
+            updates=updates,
+            ranks=ranks.number,
+            has_loss=self._has_loss,
+            left_out=left_out,
+            monitor_ms=monitor_ms,
+            step_ms=step_ms,
+            **self._about,
+        )
+        self._has_loss = False
+        self._keep_to_budget(step)
+        if self._log is None:
+            return
+        self._write(observation)
+        if ranks.number == 1:
+            self.must_stop = self.stop is not None
+
+    def _write(self, observation: Observation) -> None:
+        assert self._log is not None
+        recorder = self._recorder
+        if self._observed is None or self._observed.outdated_by(recorder):
+            self._observed = Observed(self._layers, recorder)
+            self._log.use(self._observed)
+        self._log.write(observation)
+        self._first = self._first or observation
+        self._last = observation
+
+    def _agree(self) -> None:
+        """Come to the same rows on all ranks, and merge them; all stop where one has failed."""
+        recorder, ranks = self._recorder, self._ranks
+        failed, newcomers, interval, stop = ranks.highest(
+            self._failed, recorder.has_newcomers, self._stopwatch.interval, self.stop is not None
+        )
+        if failed:
+            raise RuntimeError("the monitor has failed on a rank of this training")
+        self._stopwatch.interval = interval
+        self.must_stop = bool(stop)
+        if newcomers:
+            found = ranks.gathered(recorder.found_places())
+            recorder.settle([place for of_rank in found for place in of_rank])
+        recorder.combine(ranks.rank, ranks.number, ranks.all_reduce)
+
+    def _keep_to_budget(self, step: int) -> None:
+        interval = self._stopwatch.interval
+        if interval != self._interval:
+            if interval > self._interval and interval >= 2 * self._interval:
+                _log.warning(
+                    "LayerMonitor: to keep to budget=%g only every %d. step is measured from step "
+                    "%d on.",
+                    self._settings.budget,
+                    interval,
+                    step + 1,
+                )
+            self._interval = interval
+
+    # What was found.
+
+    def _look(self, figures: Figures) -> None:
+        if not self._told_unfired:
+            self._told_unfired = True
+            self._tell_unfired()
+        for finding in self.judge.look(figures):
+            level = SEVERITIES.index(finding.severity)
+            if finding.severity == SEVERITIES[-1]:
+                _log.warning(
+                    "LayerMonitor: critical since step %d: %s", finding.step, finding.explanation
+                )
+            stop_on = self._settings.stop_on
+            if self.stop is None and stop_on != NEVER and level >= SEVERITIES.index(stop_on):
+                self.stop = finding
+
+    def _tell_unfired(self) -> None:
+        unfired = self._recorder.note_unfired("its hook has never fired in training")
+        if not unfired:
+            return
+        total = len(self._layers)
+        _log.warning(
+            "LayerMonitor: %d of %d hooks did not fire in the first step (%s): those modules were "
+            "not called, or were compiled before the hooks were on. Compile after fit has begun, "
+            "or call modules instead of functions on their weights.",
+            len(unfired),
+            total,
+            ", ".join(unfired[:5]) + (", ..." if len(unfired) > 5 else ""),
+        )
+
+    @property
+    def refused(self) -> Finding | None:
+        """The worst finding, if it is at least as bad as `fail_on`."""
+        fail_on = self._settings.fail_on
+        if fail_on == NEVER:
+            return None
+        worst = next(iter(self.judge.findings), None)
+        if worst is None or SEVERITIES.index(worst.severity) < SEVERITIES.index(fail_on):
+            return None
+        return worst
+
+    # The end.
+
+    def close(self) -> None:
+        """Take the hooks off, write the diagnosis and close the files; a second call does nothing.
+
+        What was measured is written even where the training was interrupted.
+        """
+        recorder, log = self._recorder, self._log
+        recorder.detach()
+        self._ranks.close()
+        if log is None:
+            return
+        self._log = None
+        try:
+            log.settle()
+            if self._first is not None and self._last is not None:
+                self.diagnosis = diagnosis_of(
+                    [self._first, recorder.with_weights_now(self._last)],
+                    self._layers,
+                    self._settings.thresholds,
+                    self.judge.findings,
+                    recorder.still_not_measured(),
+                    self.expected,
+                )
+                write_diagnosis(self.directory, self.diagnosis)
+        finally:
+            try:
+                log.close()
+            finally:
+                if self._own_events is not None:
+                    self._own_events.close()
+
+    def give_up(self) -> None:
+        """Take the hooks off and close the files: the instrument itself has failed.
+
+        In a distributed training it goes on to tell the other ranks, at the next step that they
+        would merge.
+        """
+        self._recorder.detach()
+        self._failed = True
+        log, self._log = self._log, None
+        own_events, self._own_events = self._own_events, None
+        for part in (log, own_events):
+            if part is not None:
+                with _suppressed():  # told already, and perhaps the very same
+                    part.close()
+
+    def tell_failure(self, step: int) -> bool:
+        """After `give_up`: tell the other ranks, if they merge this step now; whether they did."""
+        if not (is_keyframe(step) or (step % self._interval == 0 and self._due(step))):
+            return False
+        self._ranks.highest(True, False, 1, False)
+        self._ranks.close()
+        return True
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run goes on from, as plain types: for a checkpoint."""
+        if self._log is not None:
+            self._log.settle()
+        return {"judge": self.judge.state(), "units": self._recorder.units.state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.judge.load_state(state["judge"])
+        self._recorder.units.load_state(state["units"])
+
+
+@contextmanager
+def _suppressed() -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        _log.debug("while giving up", exc_info=True)
+
+
+def _squared_norm(optimizer: Optimizer) -> Tensor:
+    """Of all gradients that an optimizer has; on their device."""
+    gradients = [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
+    dense = [g.coalesce().values() if g.is_sparse else g for g in gradients]
+    if not dense:
+        return torch.zeros(())
+    return torch.stack([n.to(dense[0].device) for n in torch._foreach_norm(dense)]).square().sum()

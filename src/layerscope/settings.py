@@ -1,0 +1,112 @@
+"""How a network is watched: the arguments that LayerMonitor and `watch` share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from layerscope.diagnose import SEVERITIES, Thresholds
+from layerscope.measure.tally import EXACT
+from layerscope.record import Asked
+from layerscope.record.layers import Choice
+from layerscope.record.schedule import Schedule
+from layerscope.record.schedule import every_n_steps as every
+
+NEVER = "never"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a network is watched.
+
+    Args:
+        layers: which modules: a regular expression on their paths, a module class or several; by
+            default all modules that compute.
+        quantities: what gets a histogram at every step: of activation, activation_grad,
+            weight_grad, weight, update. Weights have one at the keyframes in any case.
+        biases: also record biases, their gradients and updates.
+        per_call: keep the calls of a module that is called several times in a step apart.
+        every_n_steps: measure every n-th step; the keyframes are measured in any case.
+        schedule: instead of every_n_steps, any function step -> bool, such as
+            `record.log_spaced(8)`.
+        scalars_every_n_steps: how often the scalars are written too.
+        updates_every_n_steps: how often the true update is measured, from a copy of the weights;
+            at the keyframes in any case. 0 never measures it.
+        max_elements: of a tensor with more elements, on the CPU, a random sample of this size
+            makes the histogram, and the descriptions in TensorBoard say so; its moments and
+            non-finite counts stay exact. None counts all.
+        max_megabytes: what the event files may grow to, in 10**6 bytes; at least 1. If the run's
+            steps would pass it, later steps are thinned first, and a warning and the descriptions
+            in TensorBoard say so.
+        budget: the share of the training time that measuring may take, such as 0.05. The monitor
+            times itself, measures fewer steps where it would take more, and says so. None: no
+            limit.
+        saturation_threshold: a tanh output beyond it, in absolute value, is saturated; for other
+            bounded functions the same share of the way to the ends.
+        dead_window: samples in a row on which a unit was not active before it counts as dead.
+        thresholds: what the findings are judged by.
+        switched_off: names of rules that are not to judge.
+        classes: how many classes the loss, a mean cross-entropy in nats, chooses from; judges the
+            loss at the start against uniform guessing.
+        fail_on: from which severity on, "warning" or "critical", a run counts as failed; "never".
+        stop_on: from which severity on training ends at once; "never".
+        flush_seconds: how long an event may wait before it is on the disk.
+
+    Raises:
+        ValueError: an argument is out of its bounds.
+    """
+
+    layers: Choice = None
+    quantities: Sequence[str] = ("activation", "activation_grad", "weight_grad")
+    biases: bool = False
+    per_call: bool = False
+    every_n_steps: int = 1
+    schedule: Schedule | None = None
+    scalars_every_n_steps: int = 10
+    updates_every_n_steps: int = 10
+    max_elements: int | None = None
+    max_megabytes: float = 500.0
+    budget: float | None = None
+    saturation_threshold: float = 0.97
+    dead_window: int = 8192
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    switched_off: Sequence[str] = ()
+    classes: int | None = None
+    fail_on: str = NEVER
+    stop_on: str = NEVER
+    flush_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name, bound in (("scalars_every_n_steps", 1), ("updates_every_n_steps", 0)):
+            if getattr(self, name) < bound:
+                raise ValueError(f"{name} must be at least {bound}, got {getattr(self, name)}")
+        if not self.max_megabytes >= 1:
+            raise ValueError(f"max_megabytes must be at least 1, got {self.max_megabytes}")
+        if not self.flush_seconds >= 0:
+            raise ValueError(f"flush_seconds must be at least 0, got {self.flush_seconds}")
+        if self.budget is not None and not 0 < self.budget <= 1:
+            raise ValueError(f"budget must be above 0 and at most 1, got {self.budget}")
+        for name in ("fail_on", "stop_on"):
+            allowed = (*SEVERITIES[1:], NEVER)
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
+                )
+        _ = self.asked, self.wanted  # these refuse what is wrong with their part
+
+    @property
+    def asked(self) -> Asked:
+        """What the recorder is asked for."""
+        return Asked(
+            tuple(dict.fromkeys((*self.quantities, "weight"))),
+            self.biases,
+            self.per_call,
+            self.saturation_threshold,
+            self.dead_window,
+            EXACT if self.max_elements is None else self.max_elements,
+        )
+
+    @property
+    def wanted(self) -> Schedule:
+        """Which steps are to be measured, keyframes apart."""
+        return self.schedule or every(self.every_n_steps)

@@ -1,0 +1,83 @@
+"""What measuring costs, and how seldom it must be done to stay within a share of the time."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections import deque
+
+_TIMED_AT_FIRST, _TIMED_EVERY = 6, 10
+_REMEMBERED = 5
+
+
+class Stopwatch:
+    """Times the monitor: a sample of its steps whole, hooks and all, and what it writes always.
+
+    Host time: what a device does meanwhile is in the step's time alone. The call of a hook by
+    torch, about a microsecond, is not seen.
+
+    Args:
+        budget: the share of the time that measuring may take; None: any.
+
+    Attributes:
+        interval: measure every interval-th step to keep to the budget.
+        timing: whether the step that goes on is timed.
+    """
+
+    def __init__(self, budget: float | None) -> None:
+        self._budget = budget
+        self.interval = 1
+        self.timing = False
+        self._measured = 0
+        self._began = math.nan
+        self._spent = 0.0
+        self._own = 0.0  # outside of hooks, over all measured steps
+        self._costs: deque[float] = deque(maxlen=_REMEMBERED)
+        self._others: deque[float] = deque(maxlen=_REMEMBERED)
+        self._news = (math.nan, math.nan)
+
+    def begin(self, measuring: bool) -> bool:
+        """A training step begins, and the one before has ended; whether to time this one's hooks.
+
+        Args:
+            measuring: whether this step is measured.
+        """
+        now = time.perf_counter()
+        if self.timing and not math.isnan(self._began):
+            self._end(now - self._began)
+        self.timing = False
+        if measuring:
+            self._measured += 1
+            early = 1 < self._measured <= _TIMED_AT_FIRST  # the first one compiles and allocates
+            self.timing = early or self._measured % _TIMED_EVERY == 0
+        self._began = now
+        self._spent = 0.0
+        return self.timing
+
+    def add(self, seconds: float) -> None:
+        """Count what measuring took outside of hooks, in a step that is timed or not."""
+        self._own += seconds
+
+    def add_hooks(self, seconds: float) -> None:
+        """Count what the hooks took in a step that is timed."""
+        self._spent += seconds
+
+    def _end(self, whole: float) -> None:
+        cost = self._spent + self._own / max(self._measured, 1)
+        self._news = (cost * 1e3, whole * 1e3)
+        if self._measured <= 2:
+            return
+        self._costs.append(cost)
+        self._others.append(max(whole - cost, 1e-9))
+        if self._budget is not None and len(self._costs) > 2:
+            share = self._budget / (1 - self._budget) if self._budget < 1 else math.inf
+            ratio = statistics.median(self._costs) / statistics.median(self._others)
+            self.interval = max(1, math.ceil(ratio / share))
+
+    def news(self) -> tuple[float, float]:
+        """Milliseconds that measuring took of the step timed last, and of that step as a whole;
+        NaN if that was told before.
+        """
+        news, self._news = self._news, (math.nan, math.nan)
+        return news
