@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Figures, LayerFacts
+from layerscope.diagnose.figures import STEP_FIGURES, Figures, LayerFacts
 from layerscope.show.encoding import HistogramEncoder, ScalarEncoder
 from layerscope.show.event_file import EventFile
 from layerscope.show.figures_event import PLUGIN, FiguresEncoder
@@ -16,7 +16,7 @@ from layerscope.theory.expected import Expected
 
 SIGMA_W2 = {"random": 30.0, "small": 0.3, "kaiming": 2.0, "xavier": 1.0, "critical": 1.05}
 _LOSS = {"random": 2.45, "small": 2.40, "kaiming": 2.08, "xavier": 2.12, "critical": 2.10}
-_COLUMNS = list(LAYER_FIGURES)
+_MORE = {"tanh": 0.0, "relu": 0.03, "leaky_relu": 0.004}
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,10 @@ class Made:
         ]  # fmt: skip
 
     def loss(self, step):
-        draw = np.random.default_rng([self.seed, sum(self.init.encode())]).normal(0, 0.008)
-        final = _LOSS[self.init] + 0.03 * (self.activation == "relu") + draw
+        draw = np.random.default_rng([self.seed, *f"{self.init}{self.activation}".encode()]).normal(
+            0, 0.008
+        )
+        final = _LOSS[self.init] + _MORE[self.activation] + draw
         return final + (3.3 - final) * np.exp(-6 * np.asarray(step) / self.steps)
 
     def figures(self) -> Figures:
@@ -82,11 +84,11 @@ class Made:
         layers = self.layers()
         f = Figures.empty(layers, range(self.steps))
         progress = np.arange(self.steps)[:, None] / self.steps
-        back = np.arange(len(layers))[::-1] - 1
-        factor = {"random": 2.4, "small": 0.6, "kaiming": 1.12, "xavier": 0.95, "critical": 1.0}
+        predicted = self.expected().activation_grad
+        profile = np.array([predicted[0], *predicted, 0.6]) * rng.lognormal(0, 0.08, len(layers))
         f["activation_grad_rms"][:] = (
             1e-4
-            * factor[self.init] ** back
+            * profile
             * (1 - 0.4 * progress)
             * np.exp(rng.normal(0, 0.06, (self.steps, len(layers))))
         )
@@ -94,7 +96,9 @@ class Made:
         inner = [i for i, each in enumerate(layers) if each.nonlinearity]
         if self.activation == "tanh":
             depths = np.linspace(0.7, 1.1, len(inner))
-            f["saturated"][:, inner] = share[self.init] * depths * (1 + 0.3 * progress)
+            f["saturated"][:, inner] = np.minimum(
+                share[self.init] * depths * (1 + 0.3 * progress), 1
+            )
         f["activation_count"][:] = 32 * 100
         f["activation_mean"][:] = rng.normal(0, 0.01, (self.steps, len(layers)))
         f["activation_std"][:] = 0.4 + 0.4 * share[self.init] + 0.1 * progress

@@ -35,13 +35,13 @@ def _best_loss(groups: Sequence[Group], loss: str) -> str:
     if not math.isfinite(second.median("loss")):
         return f"{ends}; no other group ends with a finite one."
     gap = second.median("loss") - median
-    ahead = f"{ends}, {gap:.4f} below {second.label}"
+    ahead = f"{ends}, {_loss(gap)} below {second.label}"
     behind = second.behind
     if behind is None:
         return (
             f"{ahead}; whether that is more than the luck of the seed cannot be told from one seed."
         )
-    interval = f"95 % interval of the difference {behind.low:.4f} to {behind.high:.4f}"
+    interval = f"95 % interval of the difference {_loss(behind.low)} to {_loss(behind.high)}"
     if behind.certain:
         return f"{ahead}, and that is more than the luck of the seeds ({interval}, without 0)."
     tied = [each for each in groups[1:] if each.behind is not None and not each.behind.certain]
@@ -71,6 +71,10 @@ def _signal(group: Group) -> str:
         if not math.isnan(share):
             parts.append(f"{share:.1%} {what}")
     return " with ".join([parts[0], " and ".join(parts[1:])]) if len(parts) > 1 else parts[0]
+
+
+def _loss(value: float) -> str:
+    return f"{round(value, 4) + 0.0:.4f}"  # without a minus zero
 
 
 def _lead(runs: Sequence[Run]) -> str:

@@ -1,0 +1,108 @@
+// Loss over steps, and the gradient over depth.
+
+function stepsAxis(log, more = {}) {
+  return { title: title(log ? "step + 1" : "step"), ...(log ? { type: "log", dtick: 1 } : {}), ...more };
+}
+
+function shifted(steps, log) {
+  return log ? steps.map((step) => step + 1) : steps;
+}
+
+function lossChart(width) {
+  const log = chosen("loss-steps", "linear") === "log";
+  return SINGLE ? lossOfOne(width, log) : lossOfMany(width, log);
+}
+
+function lossOfOne(width, log) {
+  const traces = Object.entries(REPORT.runs[0].curves).map(([tag, curve]) => {
+    const thick = tag === REPORT.loss;
+    return {
+      x: shifted(unpack(curve.x), log), y: unpack(curve.y), name: tag, mode: thick ? "lines+markers" : "lines",
+      line: { color: colour(thick ? "c0" : "c1", thick ? 1 : 0.6), width: thick ? 2.5 : 1 }, marker: { size: 5 },
+      hovertemplate: "step %{x}: %{y:.4f}",
+    };
+  });
+  const layout = cells([""], width, { least: width, height: 320, x: stepsAxis(log), y: { title: title("loss, nats") }, top: 12 });
+  return { traces: traces.reverse(), layout: { ...layout, showlegend: true, legend: { x: 1, xanchor: "right", y: 1, bgcolor: "rgba(0,0,0,0)" } } };
+}
+
+function lossOfMany(width, log) {
+  const tag = chosen("loss-tag", REPORT.loss in REPORT.runs[0].curves ? REPORT.loss : Object.keys(REPORT.runs[0].curves)[0] || REPORT.loss);
+  const names = facets();
+  const traces = [];
+  const heights = [];
+  REPORT.groups.forEach((group, index) => {
+    const band = group.bands[tag];
+    if (!band || HIDDEN.has(group.name)) return;
+    const place = axesOf(names.indexOf(group.facet));
+    const x = shifted(unpack(band.x), log);
+    const [median, low, high] = [band.median, band.low, band.high].map(unpack);
+    heights.push(Math.max(...median.filter((value) => value !== null)));
+    const ink = colour(`c${group.colour}`);
+    if (band.count > 1) {
+      const silent = { mode: "lines", line: { width: 0 }, hoverinfo: "skip", ...place };
+      traces.push({ x, y: low, ...silent }, { x, y: high, ...silent, fill: "tonexty", fillcolor: colour(`c${group.colour}`, 0.18) });
+    }
+    for (const run of REPORT.runs) {
+      if (run.group !== index || !run.curves[tag] || band.count < 2) continue;
+      traces.push({
+        x: shifted(unpack(run.curves[tag].x), log), y: unpack(run.curves[tag].y), mode: "lines", hoverinfo: "skip",
+        line: { color: colour(`c${group.colour}`, tag === "train/loss" ? 0.15 : 0.4), width: 1 }, ...place,
+      });
+    }
+    traces.push({
+      x, y: median, mode: "lines", line: { color: ink, width: 2.4 }, ...place, name: plain(group.label),
+      hovertemplate: `step %{x}: %{y:.4f}<extra>${plain(group.label).replaceAll("%{", "%&#123;")}</extra>`,
+    });
+  });
+  // One training that blew up must not flatten the others; a double-click shows all.
+  heights.sort((a, b) => a - b);
+  const usual = heights[Math.floor((heights.length - 1) / 2)];
+  const layout = cells(names.map((name) => plain(name)), width, {
+    least: 330, height: 270, x: stepsAxis(log), y: { title: title(plain(tag) + ", nats") },
+  });
+  if (heights.length && heights[heights.length - 1] > 3 * usual) {
+    const least = Math.min(...REPORT.groups.flatMap((g) => (g.bands[tag] ? unpack(g.bands[tag].low).filter((v) => v !== null) : [])));
+    layout.yaxis.range = [least - 0.05 * (usual - least), usual + 0.5 * (usual - least)];
+  }
+  return { traces, layout };
+}
+
+function gradientChart(width) {
+  const when = chosen("gradient-when", "start");
+  const names = facets();
+  const traces = [];
+  for (const run of REPORT.runs) {
+    const group = REPORT.groups[run.group];
+    if (!run.profile || HIDDEN.has(group.name)) continue;
+    const place = axesOf(names.indexOf(group.facet));
+    const y = power10(unpack(run.profile[when]));
+    const x = y.map((_, i) => i + 1);
+    const ink = colour(`c${group.colour}`, SINGLE || y.length > 30 ? 0.9 : 0.65);
+    traces.push({
+      x, y, mode: y.length > 30 ? "lines" : "lines+markers", line: { color: ink, width: 1.6 }, marker: { size: 5, color: ink }, ...place,
+      customdata: run.profile.layers.map((layer) => plain(layer)),
+      hovertemplate: `%{customdata}: %{y:.2e}<extra>${plain(run.name).replaceAll("%{", "%&#123;")}</extra>`,
+    });
+    if (when === "start" && run.typical && run.profile.predicted) {
+      traces.push({
+        x, y: power10(unpack(run.profile.predicted)), mode: "lines", line: { color: colour(`c${group.colour}`), width: 2, dash: "dash" }, ...place,
+        hovertemplate: `predicted: %{y:.2e}<extra>${plain(group.label).replaceAll("%{", "%&#123;")}</extra>`,
+      });
+    }
+  }
+  const deepest = Math.max(...traces.map((trace) => trace.x.length), 2);
+  const layout = cells(names.map((name) => plain(name)), width, {
+    least: 330, height: 270, left: 66,
+    x: { title: title("hidden layer, from the input"), range: [0.7, deepest + 0.3], ...(deepest <= 12 ? { dtick: 1 } : {}) },
+    y: { title: title("RMS of d loss / d activation"), type: "log", exponentformat: "power", dtick: 1 },
+  });
+  // A plot of less than two decades has no room for whole powers alone.
+  const logs = traces.flatMap((trace) => trace.y.filter((value) => value > 0).map(Math.log10));
+  if (Math.max(...logs) - Math.min(...logs) < 2) {
+    for (const key of Object.keys(layout)) if (key.startsWith("yaxis")) layout[key].dtick = "D2";
+  } else if (Math.max(...logs) - Math.min(...logs) > 10) {
+    for (const key of Object.keys(layout)) if (key.startsWith("yaxis")) delete layout[key].dtick;
+  }
+  return { traces, layout };
+}
