@@ -67,8 +67,8 @@ def say(axes: Axes, sentence: str) -> None:
 def to_png(figure: Figure) -> bytes:
     """Return the figure as the bytes of a PNG file, under 100 kB unless it is all noise.
 
-    It has 256 colours, or 32 if it would be larger with more. The same figure gives the same bytes:
-    the file carries no date.
+    It has 256 colours, or fewer where it would be larger. The same figure gives the same bytes: the
+    file carries no date.
     """
     from PIL import Image
 
@@ -76,9 +76,10 @@ def to_png(figure: Figure) -> bytes:
     figure.savefig(drawn, format="png", dpi=DPI)
     with Image.open(drawn) as opened:
         image = opened.convert("RGB")
-    for colours in (256, 32):
+    smooth, spare = Image.Quantize.MEDIANCUT, Image.Quantize.MAXCOVERAGE
+    for colours, method in ((256, smooth), (128, spare), (64, spare)):
         file = io.BytesIO()
-        image.quantize(colours).save(file, "PNG", optimize=True)
+        image.quantize(colours, method).save(file, "PNG", optimize=True)
         if file.tell() < _LARGEST:
             break
     return file.getvalue()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Run = tuple[str, float, float]
 
-_COARSE, _FINE, _HIGH = 50, 70, 48  # weight variances in all, from 0.5 to 5; bias variances
+_COARSE, _FINE, _HIGH = 50, 70, 48  # weight variances in all, near the line; bias variances
 _LINEAR_BELOW = 1e-4  # of the bias variance's axis, which has to hold 0 as well
 _DEEPEST = 1000.0  # layers; critical, where the scale is infinite, has the last colour
 _LISTED = 12  # runs that are named; more would leave no room
@@ -40,11 +40,17 @@ def phase_figure(activation: str, runs: Sequence[Run] = ()) -> Figure:
     places = _places(runs)
     weights = [weight for weight, _ in places] or [1.0]
     biases = [bias for _, bias in places] or [0.0]
-    lowest = max(min(0.1, *weights) / 1.5, 1e-6)  # weights of variance 0 lie on the edge
-    sigma_w2 = np.union1d(  # finer where critical lines are
-        np.geomspace(lowest, max(10.0, *weights) * 1.5, _COARSE), np.geomspace(0.5, 5, _FINE)
-    )
     top = max(1.0, *biases) * 1.5
+    line = phase_diagram(activation, [1.0], [0.0, top])
+    line_sigma_w2 = line.line_sigma_w2[line.line_bias_variance <= top]
+    lowest = max(min(0.1, *weights) / 1.5, 1e-6)  # weights of variance 0 lie on the edge
+    highest = max(10.0, *weights, *line_sigma_w2[:1]) * 1.5
+    sigma_w2 = np.union1d(  # finer where the critical line is
+        np.geomspace(lowest, highest, _COARSE),
+        np.geomspace(line_sigma_w2.min() / 2, min(line_sigma_w2.max() * 2, highest), _FINE)
+        if line_sigma_w2.size
+        else [],
+    )
     bias_variance = np.concatenate(
         [
             np.linspace(0, _LINEAR_BELOW, _HIGH // 4, endpoint=False),
@@ -100,14 +106,18 @@ def _places(runs: Sequence[Run]) -> dict[tuple[float, float], list[str]]:
 def _phases(axes: Axes, chi: np.ndarray, sigma_w2: np.ndarray) -> None:
     """Name the phases where they are, at two thirds of the height."""
     row = chi[:, 2 * chi.shape[1] // 3]
+    across = np.log(sigma_w2 / sigma_w2[0]) / np.log(sigma_w2[-1] / sigma_w2[0])  # 0 to 1
     for name, meaning, inside in (
         ("ordered", "gradients fade", row < 1),
         ("chaotic", "gradients grow", row > 1),
     ):
-        if inside.mean() > 0.15:
+        if not inside.any():
+            continue
+        low, high = across[inside][[0, -1]]
+        if high - low > 0.18:  # wide enough for the words
             axes.text(
-                np.sqrt(sigma_w2[inside][0] * sigma_w2[inside][-1]), 0.86, f"{name}\n{meaning}",
-                transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=10,
+                (low + high) / 2, 0.86, f"{name}\n{meaning}",
+                transform=axes.transAxes, ha="center", va="center", fontsize=10,
                 color=INK, bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none"},
             )  # fmt: skip
 

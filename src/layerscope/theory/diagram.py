@@ -12,7 +12,7 @@ import numpy as np
 
 from layerscope.theory.activations import Activation, Array, activation_named
 from layerscope.theory.architecture import require_variances
-from layerscope.theory.critical import critical_line
+from layerscope.theory.critical import NoCriticalPoint, critical, critical_line
 from layerscope.theory.moments import moments
 
 _RANGE = np.geomspace(1e-12, 1e6, 541)
@@ -120,4 +120,8 @@ def _line(activation: Activation, biases: Array) -> tuple[Array, Array]:
     at = moments(activation, _RANGE)
     sigma_w2, bias_variance = critical_line(activation, _RANGE)
     on = (bias_variance >= 0) & (at.second_growth <= at.slope_second)
-    return sigma_w2[on], bias_variance[on]
+    try:
+        start = critical(activation.name, 0.0).sigma_w2
+    except NoCriticalPoint:  # it begins at a bias variance above 0
+        return sigma_w2[on], bias_variance[on]
+    return np.append(start, sigma_w2[on]), np.append(0.0, bias_variance[on])
