@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 # Fields of a block, [FIELDS, capacity] of 8 bytes. The first three belong to the step: finite
-# extremes, float64, infinite without any; then int64: 1 for a unit that was active. SILENCE: samples
-# in a row, up to the last reading, on which it was not; SINCE: the step in which that began.
+# extremes, float64, infinite without any; then int64: 1 for a unit that was active. SILENCE:
+# samples in a row, up to the last reading, on which it was not; SINCE: the step where that began.
 MINIMUM, MAXIMUM, ACTIVE, SILENCE, SINCE = range(5)
 FIELDS = 5
 

@@ -1,0 +1,148 @@
+import io
+import threading
+
+import numpy as np
+import pytest
+import torch
+from test_unit_cases import RELU, TANH, Simulated, assert_same, normal
+
+from layerscope.measure.device_units import DeviceUnitTally
+from layerscope.measure.units import UnitTally
+
+
+def on_a_device(rows, active, window):
+    return DeviceUnitTally(torch.device("cpu"), rows, active, window)
+
+
+both = pytest.mark.parametrize("make", [UnitTally, on_a_device])
+
+
+class Ranks:
+    """Tallies that call all_reduce from threads, as ranks do from processes."""
+
+    def __init__(self, *tallies):
+        self.tallies, self.calls = tallies, [[] for _ in tallies]
+        self._given = [None] * len(tallies)
+        self._barrier = threading.Barrier(len(tallies), timeout=30)
+
+    def combine(self):
+        failed = []
+
+        def run(rank):
+            try:
+                self.tallies[rank].combine(lambda *given: self._all_reduce(rank, *given))
+            except Exception as error:
+                failed.append(error)
+                self._barrier.abort()
+
+        threads = [threading.Thread(target=run, args=(k,)) for k in range(len(self.tallies))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failed
+
+    def _all_reduce(self, rank, tensor, operation):
+        assert tensor.is_contiguous()
+        self.calls[rank].append((operation, tensor.dtype, tuple(tensor.shape)))
+        self._given[rank] = tensor.clone()
+        self._barrier.wait()
+        reduce = {"sum": torch.sum, "min": torch.amin, "max": torch.amax}[operation]
+        tensor.copy_(reduce(torch.stack(self._given), 0))
+        self._barrier.wait()
+
+
+@both
+def test_ranks_read_what_one_that_had_seen_it_all_would(make):
+    active, window = [TANH, RELU, TANH], 30
+    ranks = Ranks(*(make(3, active, window) for _ in range(3)))
+    simulated = [Simulated(interval, window) for interval in active]
+    seen = [  # by row, which rank sees it in which step
+        lambda rank, step: True,
+        lambda rank, step: rank == step % 4,  # in step 3 nobody
+        lambda rank, step: step > 1 and rank == 2,  # late, and on one rank alone
+    ]
+    for step in range(8):
+        for rank, tally in enumerate(ranks.tallies):
+            for row, units in enumerate((4, 7, 5)):
+                if seen[row](rank, step):
+                    x = torch.tanh(normal(rank + 1, units, seed=step * 9 + rank) * 4)
+                    x[:, 1], x[:, 2] = -1.0, -1.0 if step < 5 or rank else 0.5
+                    tally.add(row, x, -1)
+                    simulated[row].add(x, -1)
+        ranks.combine()
+        readings = [tally.read(step).figures for tally in ranks.tallies]
+        for row in range(3):
+            expected = simulated[row].read(step)
+            for figures in readings:
+                assert_same(figures[row], expected)
+
+
+@both
+def test_every_rank_makes_the_same_three_calls_whatever_it_has_seen(make):
+    ranks = Ranks(*(make(2, [TANH, RELU], 5) for _ in range(2)))
+    ranks.tallies[0].add(1, normal(3, 6), -1)
+    for units in (6, 10):
+        ranks.combine()
+        expected = [
+            ("max", torch.int64, (2,)),
+            ("sum", torch.int64, (2,)),
+            ("min", torch.float64, (3, units)),
+        ]
+        assert [calls[-3:] for calls in ranks.calls] == [expected] * 2
+        ranks.tallies[1].add(0, normal(3, 4), -1)
+    assert [len(calls) for calls in ranks.calls] == [6, 6]
+
+
+@both
+def test_before_any_rank_has_seen_anything_there_is_nothing_to_combine(make):
+    ranks = Ranks(*(make(1, [TANH], 5) for _ in range(2)))
+    ranks.combine()
+    assert ranks.calls[0][-1] == ("min", torch.float64, (3, 0))
+    assert ranks.tallies[0].read(0).figures[0, 0] == 0
+
+
+@both
+def test_where_ranks_differ_in_the_number_of_units_the_most_holds(make):
+    ranks = Ranks(*(make(2, [RELU, RELU], 5) for _ in range(2)))
+    for rank, units in enumerate((3, 4)):
+        ranks.tallies[rank].add(0, torch.zeros(6, units), -1)
+        ranks.tallies[rank].add(1, torch.zeros(5, 2), -1)
+    ranks.combine()
+    for tally in ranks.tallies:
+        assert tally.read(0).figures[:, :4].tolist() == [[4, 4, 4, 0], [2, 2, 2, 0]]
+
+
+@both
+@pytest.mark.parametrize("after", [UnitTally, on_a_device])
+def test_windows_go_on_from_a_checkpoint(make, after):
+    def make_and_train(steps, tally):
+        for step in steps:
+            for row, units in enumerate((4, 9)):
+                x = normal(3, units, seed=step)
+                x[:, 1 + step // 5 % 3] = -9.0
+                tally.add(row, x, -1)
+            readings.append(tally.read(step).figures)
+
+    readings = []
+    active, window = [TANH, RELU, RELU], 7
+    make_and_train(range(12), make(3, active, window))
+    through, readings = readings, []
+    first = make(3, active, window)
+    make_and_train(range(7), first)
+    file = io.BytesIO()
+    torch.save(first.state(), file)
+    make_and_train([50], first)  # which the saved state must not notice
+    readings.pop()
+    file.seek(0)
+    second = after(3, active, window)
+    second.load_state(torch.load(file, weights_only=True))
+    make_and_train(range(7, 12), second)
+    assert np.array_equal(readings, through, equal_nan=True)
+    assert np.nanmax(np.array(through)[:, :, 4]) > 0  # some died, and were revived
+
+
+@both
+def test_a_state_of_other_rows_is_refused(make):
+    with pytest.raises(ValueError, match="state must have one entry per row, 2, got 1"):
+        make(2, [RELU, RELU], 1).load_state(make(1, [RELU], 1).state())
