@@ -1,4 +1,4 @@
-"""A real Chromium without a screen, driven over a pipe by its own protocol: no driver to install."""
+"""A real Chromium without a screen, driven over a pipe by its own protocol, without a driver."""
 
 import base64
 import json

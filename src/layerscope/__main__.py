@@ -22,6 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     predict.add_argument(
         "--conf", type=Path, help="folder with train.yaml; conf in this folder or the repository"
     )
+    report = commands.add_parser(
+        "report", help="compare the runs in a folder, and write report.html, from their event files"
+    )
+    report.add_argument("folder", type=Path, help="of one run, or with runs below it")
     options = parser.parse_args(arguments)
     # Only the one that was asked for: others may import PyTorch.
     return int(import_module(f"layerscope.commands.{options.command}").run(options))

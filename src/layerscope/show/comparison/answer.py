@@ -34,19 +34,20 @@ def _best_loss(groups: Sequence[Group], loss: str) -> str:
     second = groups[1]
     if not math.isfinite(second.median("loss")):
         return f"{ends}; no other group ends with a finite one."
-    gap = second.median("loss") - median
-    ahead = f"{ends}, {_loss(gap)} below {second.label}"
     behind = second.behind
     if behind is None:
+        gap = _loss(second.median("loss") - median)
         return (
-            f"{ahead}; whether that is more than the luck of the seed cannot be told from one seed."
+            f"{ends}; {second.label} is {gap} behind, and whether that is more than the luck of "
+            "the seed cannot be told from one."
         )
-    interval = f"95 % interval of the difference {_loss(behind.low)} to {_loss(behind.high)}"
+    ahead = f"{ends}; {second.label} is {_loss(behind.mean)} behind on average"
+    interval = f"95 % interval {_loss(behind.low)} to {_loss(behind.high)}"
     if behind.certain:
-        return f"{ahead}, and that is more than the luck of the seeds ({interval}, without 0)."
-    tied = [each for each in groups[1:] if each.behind is not None and not each.behind.certain]
-    more = f", nor from {len(tied) - 1} more" if len(tied) > 1 else ""
-    return f"{ahead}, but that cannot be told from the luck of the seeds ({interval}){more}."
+        return f"{ahead}, which is more than the luck of the seeds ({interval})."
+    tied = sum(each.behind is not None and not each.behind.certain for each in groups[2:])
+    more = f", and {tied} more cannot either" if tied else ""
+    return f"{ahead}, which cannot be told from the luck of the seeds ({interval}){more}."
 
 
 def _best_signal(groups: Sequence[Group]) -> str:
@@ -69,7 +70,7 @@ def _signal(group: Group) -> str:
     for name, what in (("saturated", "of the outputs saturated"), ("dead", "of the units dead")):
         share = group.median(name)
         if not math.isnan(share):
-            parts.append(f"{share:.1%} {what}")
+            parts.append(f"{100 * share:.1f} % {what}")
     return " with ".join([parts[0], " and ".join(parts[1:])]) if len(parts) > 1 else parts[0]
 
 

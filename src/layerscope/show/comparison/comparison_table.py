@@ -62,7 +62,8 @@ def _caption(comparison: Comparison, fewest: int) -> str:
     return (
         f"{comparison.loss}: median over seeds, 95 % bootstrap interval{few}. behind: the "
         "best, mean difference by seed, ✗ if that is more than luck. gradient: what a layer "
-        "multiplies it by on its way back, at the start and at the end. finding: step of the first warning."
+        "multiplies it by on its way back, at the start and at the end. finding: step of the first "
+        "warning."
     )
 
 

@@ -13,13 +13,16 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 SEED = "seed"
 
 
-def overrides_of(folder: Path) -> dict[str, str] | None:
+def overrides_of(folder: Path, told: object = None) -> dict[str, str] | None:
     """The overrides of a run's folder by key, in the order of the command line.
 
-    From `.hydra/overrides.yaml`, or else from a folder name like `init=kaiming,seed=0`; None where
-    neither says anything. Without `sweep.` settings, which are about the sweep and not the run.
+    From `.hydra/overrides.yaml`, or else from `told`, a list that the run's status has, or else
+    from a folder name like `init=kaiming,seed=0`; None where none says anything. Without `sweep.`
+    settings, which are about the sweep and not the run.
     """
     written = _loaded(folder / ".hydra" / "overrides.yaml")
+    if not isinstance(written, list):
+        written = told
     if not isinstance(written, list):
         if "=" not in folder.name:
             return None

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from layerscope.diagnose import Figures, Judge
 from layerscope.show.comparison.history import History, history_of
 from layerscope.show.comparison.measures import measures_of
 from layerscope.show.comparison.overrides import overrides_of, seed_of
@@ -44,7 +45,7 @@ class Run:
         history: its figures, where it wrote any.
         snapshots: its histograms at a few steps, by tag.
         expected: theory's prediction.
-        findings: of diagnosis.json; None if nobody judged it.
+        findings: of diagnosis.json, or else as the rules judge its figures; None without both.
         versions: of the programs that it ran with, by name.
         measures: all of `measures.MEASURES`.
     """
@@ -80,11 +81,11 @@ def run_of(folder: Path, name: str) -> Run | None:
     events = _events(folder)
     if status.get("state") is None and not (events and _is_ours(events)):
         return None
-    overrides = overrides_of(folder)
+    overrides = overrides_of(folder, status.get("overrides"))
     findings = _json(folder / "diagnosis.json").get("findings")
-    if not isinstance(findings, list):
-        findings = None
     figures = figures_of(events) if events else None
+    if not isinstance(findings, list):
+        findings = _judged(figures) if figures is not None else None
     history = history_of(figures) if figures is not None and len(figures.steps) else None
     losses = {tag: events.scalars[tag] for tag in LOSSES if tag in events.scalars} if events else {}
     versions = status.get("versions")
@@ -112,6 +113,13 @@ def _events(folder: Path) -> RunEvents | None:
         return read_run(folder)
     except FileNotFoundError:  # it failed before its first step
         return None
+
+
+def _judged(figures: Figures) -> list[dict[str, Any]]:
+    """What the rules say, with the thresholds that they have if nobody sets any."""
+    judge = Judge(figures.layers)
+    judge.look(figures)
+    return [finding.as_json() for finding in judge.findings]
 
 
 def _is_ours(events: RunEvents) -> bool:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from layerscope.show.comparison.run import Run, run_of
 from layerscope.show.event_reader import CorruptEventFileError
-from layerscope.show.step_log import KEYFRAMES
 
-_NO_RUNS_IN = {KEYFRAMES, "checkpoints", ".hydra", ".git"}
+# keyframes: step_log.KEYFRAMES, whose import would take PyTorch along.
+_NO_RUNS_IN = {"keyframes", "checkpoints", ".hydra", ".git"}
 
 
 def runs_in(folder: Path) -> tuple[tuple[Run, ...], tuple[str, ...]]:

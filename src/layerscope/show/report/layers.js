@@ -120,15 +120,20 @@ function histogramChart(side) {
 }
 
 const HEATMAPS = {
-  saturated: { title: "saturated share", share: true },
+  saturated: { title: "saturated share", share: true, what: "output was saturated" },
   activation_grad_rms: { title: "log10 RMS of d loss / d activation" },
-  dead: { title: "share of dead units", share: true },
+  dead: { title: "share of dead units", share: true, what: "unit was dead" },
   update_to_weight: { title: "log10 RMS(update) / RMS(weight)", middle: -3 },
 };
 
 function heatmapsOf(side) {
   const run = runNamed(PICKED[side]);
   return (run && run.layers.heatmaps) || { maps: {}, of: 0 };
+}
+
+// A share that is 0 everywhere needs no map.
+function hasAny(map) {
+  return map && !(map.z.low === 0 && map.z.low + map.z.step * 254 < 1e-9) && unpack(map.z).some((value) => value !== 0);
 }
 
 // Both runs have the same scale, or their colours could not be compared.
@@ -154,7 +159,9 @@ function heatmapChart(side) {
     const { maps, edges, of } = heatmapsOf(side);
     const log = chosen("heatmap-steps", "linear") === "log";
     // The same quantities on both sides, so that rows stand beside each other.
-    const quantities = Object.keys(HEATMAPS).filter((each) => ["a", "b"].some((s) => heatmapsOf(s).maps[each]));
+    const quantities = Object.keys(HEATMAPS).filter((each) => ["a", "b"].some((s) => hasAny(heatmapsOf(s).maps[each])));
+    const none = Object.keys(HEATMAPS).filter((each) => !quantities.includes(each) && ["a", "b"].some((s) => heatmapsOf(s).maps[each]));
+    byId("heatmap-note").textContent = none.map((each) => `No ${HEATMAPS[each].what} at any step.`).join(" ");
     const most = Math.max(1, ...["a", "b"].flatMap((s) => Object.values(heatmapsOf(s).maps).map((map) => map.layers.length)));
     const height = Math.max(110, Math.min(330, 22 * most));
     const layout = cells(quantities.map((each) => HEATMAPS[each].title), width, {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from layerscope.show.comparison import Comparison, Run
 def command(comparison: Comparison) -> str | None:
     """What was typed; None where no config says so.
 
-    Of a sweep, from its multirun.yaml; of a folder without one, a line for each run.
+    Of a sweep, from its multirun.yaml; of a folder without one, as a sweep if the runs are all
+    combinations of some settings, else a line for each run.
     """
     sweep = _loaded(comparison.folder / "multirun.yaml").get("hydra") or {}
     overrides = (sweep.get("overrides") or {}).get("task")
     if isinstance(overrides, list):
         return _typed(sweep, ["-m", *map(str, overrides)])
+    if (whole := _as_sweep(comparison.runs)) is not None:
+        return whole
     lines = [line for run in comparison.runs if (line := _of_run(run)) is not None]
     return "\n".join(dict.fromkeys(lines)) or None
 
@@ -38,14 +42,34 @@ def versions(runs: Sequence[Run]) -> Mapping[str, str]:
     }
 
 
+def _as_sweep(runs: Sequence[Run]) -> str | None:
+    """The sweep that these runs are, if they are one."""
+    every = [run.overrides or {} for run in runs]
+    keys = list(every[0])
+    if len(runs) < 2 or any(list(each) != keys for each in every) or _of_run(runs[0]) is None:
+        return None
+    values = {key: list(dict.fromkeys(each[key] for each in every)) for key in keys}
+    combinations = {tuple(each.values()) for each in every}
+    if len(combinations) != len(runs) or prod(map(len, values.values())) != len(runs):
+        return None
+    if any("," in value for several in values.values() for value in several):
+        return None
+    arguments = [f"{key}={','.join(sorted(several))}" for key, several in values.items()]
+    return _typed(_hydra(runs[0]), ["-m", *arguments])
+
+
 def _of_run(run: Run) -> str | None:
     if run.overrides is None or not (run.folder / ".hydra").is_dir():
         return None
-    hydra = _loaded(run.folder / ".hydra" / "hydra.yaml").get("hydra") or {}
+    hydra = _hydra(run)
     written = (hydra.get("overrides") or {}).get("task")
     if not isinstance(written, list):
         written = [f"{key}={value}" for key, value in run.overrides.items()]
     return _typed(hydra, [str(each) for each in written])
+
+
+def _hydra(run: Run) -> dict[str, Any]:
+    return _loaded(run.folder / ".hydra" / "hydra.yaml").get("hydra") or {}
 
 
 def _typed(hydra: Mapping[str, Any], arguments: Sequence[str]) -> str:

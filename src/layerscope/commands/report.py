@@ -1,0 +1,37 @@
+"""`python -m layerscope report DIR`: compare the runs in a folder again, and write the page again.
+
+From the event files alone, if need be: without diagnosis.json and status.json the runs are judged
+by the rules as they stand, and nothing is known of how they ended.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from rich.console import Console
+
+from layerscope.show.comparison import compare, comparison_table, write_comparison
+from layerscope.show.report import write_report
+
+_BAD_FOLDER = 2
+
+
+def run(options: Namespace) -> int:
+    """Print the table and the answer, write the files; 2 if the folder cannot be used."""
+    try:
+        comparison = compare(options.folder)
+        for line in comparison.passed_over:
+            print(f"passed over: {line}", file=sys.stderr)
+        write_comparison(comparison, options.folder)
+        page = write_report(options.folder, comparison)
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _BAD_FOLDER
+    console = Console()
+    if len(comparison.runs) > 1:
+        console.print(comparison_table(comparison))
+    for sentence in comparison.answer:
+        console.print(sentence, highlight=False, markup=False)
+    console.print(f"look: {page}", highlight=False, markup=False, soft_wrap=True)
+    return 0
