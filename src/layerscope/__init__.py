@@ -1,6 +1,7 @@
 """LayerScope: what every layer of a network does at every training step, and what is wrong.
 
-`LayerMonitor` is a Lightning callback for any module; `EventLogger` is a fast Lightning logger.
+`LayerMonitor` is a Lightning callback for any module, `watch` the same for a plain PyTorch loop;
+`EventLogger` is a fast Lightning logger.
 """
 
 from importlib import import_module
@@ -9,10 +10,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from layerscope.logger import EventLogger
     from layerscope.monitor import LayerMonitor
+    from layerscope.plain_loop import watch
 
-__all__ = ["EventLogger", "LayerMonitor"]
+__all__ = ["EventLogger", "LayerMonitor", "watch"]
 
-_HOMES = {"EventLogger": "layerscope.logger", "LayerMonitor": "layerscope.monitor"}
+_HOMES = {
+    "EventLogger": "layerscope.logger",
+    "LayerMonitor": "layerscope.monitor",
+    "watch": "layerscope.plain_loop",
+}
 
 
 def __getattr__(name: str) -> Any:

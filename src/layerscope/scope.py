@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from typing import Any
@@ -79,9 +79,10 @@ class Scope:
         self.diagnosis: dict[str, Any] | None = None
         self._settings = settings
         self._layers = choose_layers(network, settings.layers)
-        self._recorder = Recorder(self._layers, settings.asked)
+        self._recorder = Recorder(self._layers, settings.asked, network)
         self._ranks = Ranks()
         self._due = settings.wanted
+        self._updates_every = settings.updates_every_n_steps
         self._stopwatch = Stopwatch(settings.budget)
         self._interval = 1
         self._observed: Observed | None = None
@@ -129,7 +130,9 @@ class Scope:
                 f"From step {first * interval} on steps are left out, ever more of them, to keep "
                 f"to max_megabytes={settings.max_megabytes:g}."
             )
-            _log.warning("LayerMonitor: %s", note)
+            _log.log(
+                logging.WARNING if steps < math.inf else logging.INFO, "LayerMonitor: %s", note
+            )
             yield note
         if settings.max_elements is not None:
             yield (
@@ -191,12 +194,32 @@ class Scope:
         if not recorder.counting:
             return
         began = time.perf_counter()
-        own = (
-            {p for group in optimizer.param_groups for p in group["params"]} if not alone else None
-        )
-        recorder.measure_gradients(None if own is None else own.__contains__)
-        settings, keyframe = self._settings, is_keyframe(step)
-        every = settings.updates_every_n_steps
+        own = None
+        if not alone:
+            own = {p for group in optimizer.param_groups for p in group["params"]}.__contains__
+        recorder.measure_gradients(own)
+        self.measure_weights(step, lambda p: p.grad is not None and (own is None or own(p)))
+        if scale is not None:
+            recorder.carry(SCALE, scale)
+            unscales = not getattr(optimizer, "_step_supports_amp_scaling", False)
+            recorder.scaled = _GRADIENTS if unscales else _GRADIENTS_AND_WEIGHTS
+        if clips:
+            recorder.carry(SQUARED_NORM, _squared_norm(optimizer))
+        self.note_optimizer(optimizer, index)
+        self._clips, self._scales = clips, scale is not None
+        recorder.counting = False
+        self._pending = step
+        self._stopwatch.add_hooks(recorder.take_spent())
+        self._stopwatch.add(time.perf_counter() - began)
+
+    def measure_weights(self, step: int, may_change: Callable[[nn.Parameter], bool]) -> None:
+        """Measure the weights that a step starts from, and copy them, if it is due.
+
+        Args:
+            step: the x of the record.
+            may_change: which parameters the step is going to change.
+        """
+        settings, keyframe, every = self._settings, is_keyframe(step), self._updates_every
         self._updating = every > 0 and (keyframe or step % every == 0)
         self._with_weights = (
             keyframe
@@ -204,24 +227,42 @@ class Scope:
             or ("update" in settings.quantities and self._updating)
         )
         if self._with_weights:
-            recorder.measure_weights()
+            self._recorder.measure_weights()
         if self._updating:
-            recorder.begin_update(None if own is None else own.__contains__)
-        if scale is not None:
-            recorder.carry(SCALE, scale)
-            unscales = not getattr(optimizer, "_step_supports_amp_scaling", False)
-            recorder.scaled = _GRADIENTS if unscales else _GRADIENTS_AND_WEIGHTS
-        if clips:
-            recorder.carry(SQUARED_NORM, _squared_norm(optimizer))
-        self._about = {
-            "optimizer": index,
-            "learning_rate": float(optimizer.param_groups[0].get("lr", math.nan)),
-        }
-        self._clips, self._scales = clips, scale is not None
-        recorder.counting = False
+            self._recorder.begin_update(may_change)
+
+    def measure_gradients(self, of: Callable[[nn.Parameter], bool]) -> None:
+        """Measure gradients now, of these parameters."""
+        if self._recorder.counting:
+            self._recorder.measure_gradients(of)
+
+    @property
+    def is_counting(self) -> bool:
+        """Whether the step that goes on is measured."""
+        return self._recorder.counting
+
+    def finish(self, step: int, changed: Callable[[nn.Parameter], bool]) -> None:
+        """Record a step that nobody announced by `before_update`; raises what a hook ran into.
+
+        Args:
+            step: the x of the record.
+            changed: which parameters an optimizer has come to.
+        """
+        if self._recorder.failure is not None:
+            raise self._recorder.failure
+        if not self._recorder.counting:
+            return
+        began = time.perf_counter()
+        self._stopwatch.add_hooks(self._recorder.take_spent())
         self._pending = step
-        self._count_hooks()
+        self._record(self._recorder.end_update(changed) if self._updating else None)
+        self._recorder.counting = False
         self._stopwatch.add(time.perf_counter() - began)
+
+    def note_optimizer(self, optimizer: Optimizer, index: int = 0) -> None:
+        """Note which optimizer takes the step, and its learning rate."""
+        rate = optimizer.param_groups[0].get("lr", math.nan)
+        self._about = {"optimizer": index, "learning_rate": float(rate)}
 
     def after_update(self, optimizer: Optimizer) -> None:
         """Measure what the optimizer's step has changed, and record the step."""
@@ -252,10 +293,6 @@ class Scope:
     def has_other_ranks(self) -> bool:
         """Whether other processes train along."""
         return self._ranks.number > 1
-
-    def _count_hooks(self) -> None:
-        self._stopwatch.add_hooks(self._recorder.spent)
-        self._recorder.spent = 0.0
 
     def _record(self, updates: Any, left_out: bool = False) -> None:
         step, self._pending = self._pending, None

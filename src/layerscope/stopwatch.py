@@ -7,7 +7,8 @@ import statistics
 import time
 from collections import deque
 
-_TIMED_AT_FIRST, _TIMED_EVERY = 6, 10
+_WARM_UP = 2  # measured steps that compile kernels and open files
+_TIMED_AT_FIRST, _TIMED_EVERY = 8, 10
 _REMEMBERED = 5
 
 
@@ -49,7 +50,9 @@ class Stopwatch:
         self.timing = False
         if measuring:
             self._measured += 1
-            early = 1 < self._measured <= _TIMED_AT_FIRST  # the first one compiles and allocates
+            if self._measured == _WARM_UP + 1:
+                self._own = 0.0
+            early = _WARM_UP < self._measured <= _TIMED_AT_FIRST
             self.timing = early or self._measured % _TIMED_EVERY == 0
         self._began = now
         self._spent = 0.0
@@ -64,10 +67,8 @@ class Stopwatch:
         self._spent += seconds
 
     def _end(self, whole: float) -> None:
-        cost = self._spent + self._own / max(self._measured, 1)
+        cost = self._spent + self._own / max(self._measured - _WARM_UP, 1)
         self._news = (cost * 1e3, whole * 1e3)
-        if self._measured <= 2:
-            return
         self._costs.append(cost)
         self._others.append(max(whole - cost, 1e-9))
         if self._budget is not None and len(self._costs) > 2:

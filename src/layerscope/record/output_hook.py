@@ -49,7 +49,7 @@ class OutputHook:
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """Called by torch after the module's forward."""
         recorder = self._recorder
-        if not recorder.counting:
+        if not recorder.counting or not (recorder.network is None or recorder.network.training):
             return
         try:
             clock = recorder.clock

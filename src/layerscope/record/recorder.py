@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.measure.device_tally import tally_for
+from layerscope.measure.device_units import units_for
 from layerscope.measure.merged_figures import combine_ranks
 from layerscope.measure.reading import Figures, PendingReading, Reading
-from layerscope.measure.units import UnitTally
 from layerscope.record.asked import Asked
 from layerscope.record.layers import Layer
 from layerscope.record.observation import SCALE, Channel, Observation
@@ -35,11 +35,12 @@ class Recorder:
     Args:
         layers: which to watch, from `choose_layers`.
         asked: what to measure of them.
+        network: nothing is measured while it is in evaluation mode; None: whatever the mode.
 
     Attributes:
         counting: whether the hooks measure; False at first.
         clock: seconds, to time the hooks by; None does not time them.
-        spent: seconds that timed hooks have taken, since somebody set it to 0.
+        spent: seconds that timed hooks have taken, since `take_spent`.
         not_measured: layers whose output could not be measured, and why.
         failure: what a hook raised, if one did: a hook never raises into the network, it stops
             counting.
@@ -51,7 +52,10 @@ class Recorder:
         parameters: which parameters are measured.
     """
 
-    def __init__(self, layers: Sequence[Layer], asked: Asked | None = None) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], asked: Asked | None = None, network: nn.Module | None = None
+    ) -> None:
+        self.network = network
         self._asked = asked or Asked()
         self._layers = tuple(layers)
         self.counting = False
@@ -82,7 +86,9 @@ class Recorder:
             else place.layer.nonlinearity.active_within(threshold)
             for place in places
         ]  # fmt: skip
-        self.units = UnitTally(len(places), active, self._asked.dead_window)
+        self.units = units_for(
+            device_of(self._layers), len(places), active, self._asked.dead_window
+        )
         self._updates = Updates([watched.parameter for watched in self.parameters])
 
     def attach(self) -> None:
@@ -117,6 +123,11 @@ class Recorder:
         """Stop counting because of what a hook ran into."""
         self.counting = False
         self.failure = error
+
+    def take_spent(self) -> float:
+        """Seconds that timed hooks have taken since the last call."""
+        spent, self.spent = self.spent, 0.0
+        return spent
 
     # What the hooks ask.
 
@@ -168,21 +179,22 @@ class Recorder:
             (watched.value, watched.parameter) for watched in self.parameters if watched.value >= 0
         )
 
-    def begin_update(self, of: Callable[[nn.Parameter], bool] | None = None) -> None:
+    def begin_update(self, of: Callable[[nn.Parameter], bool]) -> None:
         """Copy the weights, to tell after the optimizer's step what it has changed.
 
         Args:
-            of: which parameters; all if None. Those without a gradient are left out.
+            of: which parameters the step may change.
         """
-        self._updates.begin(
-            [
-                watched.parameter.grad is not None and (of is None or of(watched.parameter))
-                for watched in self.parameters
-            ]
-        )
+        self._updates.begin([of(watched.parameter) for watched in self.parameters])
 
-    def end_update(self) -> Reading | None:
-        """What the step has changed; see `Updates.end`. None where nothing could change."""
+    def end_update(self, of: Callable[[nn.Parameter], bool] | None = None) -> Reading | None:
+        """What the step has changed; see `Updates.end`. None where nothing could change.
+
+        Args:
+            of: of the parameters that were copied, those to tell of; all if None.
+        """
+        if of is not None:
+            self._updates.leave_out([not of(watched.parameter) for watched in self.parameters])
         for watched, change in zip(self.parameters, self._updates.differences(), strict=True):
             if watched.update >= 0 and change is not None:
                 self._plan.tally.add(watched.update, change)

@@ -48,6 +48,10 @@ class Updates:
         if old:
             torch._foreach_copy_(old, new)
 
+    def leave_out(self, which: Sequence[bool]) -> None:
+        """Forget the copies of some parameters: no step has come to them."""
+        self._chosen = [i for i in self._chosen if not which[i]]
+
     def differences(self) -> list[Tensor | None]:
         """Weights now minus weights before, parameter by parameter; None of one that was not
         copied.
