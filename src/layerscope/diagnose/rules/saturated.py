@@ -49,7 +49,8 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     roles = memory.roles
     values = figures["saturated"] * roles.only("function")
     if softmax := roles.named("softmax"):
-        values[:, softmax] *= figures["units"][:, softmax]
+        # Its outputs sum to 1, so that their mean is 1 / how many share it.
+        values[:, softmax] /= figures["activation_mean"][:, softmax]
     if relu6 := roles.named("relu6"):  # its zeros are what a ReLU is for
         values[:, relu6] -= figures["zeros"][:, relu6]
     limits = (t.saturated_healthy, t.saturated_bad, t.saturated_critical)

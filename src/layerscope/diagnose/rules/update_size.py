@@ -6,15 +6,23 @@ CS231n, Neural Networks Part 3, "ratio of weights:updates".
 
 from __future__ import annotations
 
+from math import inf, isnan
+
 import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.symptoms import Symptoms, Values
+from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
+_LOSS_GREW = 2.0
+_TOO_LARGE = Advice(
+    "a step changes {layer} by 10^{value:.1f} of its weights, ever since step {step} (limit "
+    "10^{threshold:g}, usual 10^-3)",
+    "optimizer.lr=... a tenth of what it is, or a warm-up of it",
+)
 _SOURCE = "Karpathy, nn-zero-to-hero, lecture 3; CS231n, Neural Networks Part 3: about -3"
 
 
@@ -22,27 +30,36 @@ _SOURCE = "Karpathy, nn-zero-to-hero, lecture 3; CS231n, Neural Networks Part 3:
 def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """log10 RMS(update) / RMS(weight), for longer than the warm-up; critical from 0 on.
 
-    Weights that start at zero are judged once the ratio has been within the limit: until they have
-    a size, everything is large against it.
+    Or for `lasting` steps, if the loss is then twice what it was when they began: too large a step
+    makes weights large, against which the next steps look small. Weights that start at zero are
+    judged once the ratio has been within the limit: until they have a size, all is large to them.
     """
+    t = thresholds
     values = _log_ratio(figures, memory)
-    no_size = memory.of_layers("no_size")[0]
-    for layer in np.flatnonzero((values == np.inf).any(axis=0) | (no_size > 0)).tolist():
-        small = bool(no_size[layer] > 0)
+    limits = (np.nan, t.update_large, max(0.0, t.update_large))
+    loss = figures["loss"].tolist()
+    # Of the running streak: its first step, its steps, the loss then; and whether it began at zero.
+    begun, streak, loss_then, no_size = memory.of_layers("streak", 4)
+    large = values > t.update_large
+    severity, since = None, None
+    for layer in np.flatnonzero(large.any(axis=0) | (streak > 0)).tolist():
         for row, value in enumerate(values[:, layer].tolist()):
-            small = value == np.inf or (small and not value <= thresholds.update_large)
-            values[row, layer] = np.nan if small else value
-        no_size[layer] = small
-    return Symptoms.above(
-        values,
-        warning=thresholds.update_large,
-        critical=max(0.0, thresholds.update_large),
-        explanation="a step changes {layer} by 10^{value:.1f} of its weights (limit "
-        "10^{threshold:g}, usual 10^-3)",
-        remedy="optimizer.lr=... a tenth of what it is, or a warm-up of it",
-        source=_SOURCE,
-        lasting=thresholds.warm_up,
-    )
+            if not large[row, layer]:
+                if not isnan(value):
+                    streak[layer] = no_size[layer] = 0
+                continue
+            if not streak[layer] > 0:
+                begun[layer], streak[layer] = figures.steps[row], 0
+                loss_then[layer], no_size[layer] = loss[row], value == inf
+            streak[layer] += 1
+            hurts = streak[layer] >= t.lasting and loss[row] > _LOSS_GREW * loss_then[layer]
+            if (hurts or streak[layer] >= t.warm_up) and not no_size[layer]:
+                if severity is None or since is None:
+                    severity = np.zeros(values.shape, np.int8)
+                    since = np.zeros(values.shape, np.int64)
+                severity[row, layer] = 3 if value > limits[2] else 2
+                since[row, layer] = int(begun[layer])
+    return Symptoms(values, severity, limits, (_TOO_LARGE,), _SOURCE, since=since)
 
 
 @rule_with_memory("update_too_small")
@@ -73,10 +90,12 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
 def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """log10 of a layer's ratio / that of the median layer, where the layer does get a gradient."""
     values = _log_ratio(figures, memory)
-    if not np.isnan(values).all():
-        values[~(figures["weight_grad_rms"] > 0)] = np.nan
-        middle = np.nanmedian(values, axis=1, keepdims=True) if len(values) else values
-        values = values - np.where(np.isfinite(middle), middle, np.nan)
+    rows = np.flatnonzero(~np.isnan(values).all(axis=1))
+    values[~(figures["weight_grad_rms"] > 0)] = np.nan
+    if len(rows):
+        usual = np.full((len(values), 1), np.nan)
+        usual[rows, 0] = _median(_log_ratio(figures, memory)[rows])
+        values = values - usual
     return Symptoms.below(
         values,
         warning=thresholds.update_stalled,
@@ -87,6 +106,13 @@ def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptom
         source="an update that is lost in rounding, or that nobody makes",
         lasting=thresholds.warm_up,
     )
+
+
+def _median(values: Values) -> Values:
+    """Of the known values of each row, of which there is at least one; the lower of two middles."""
+    known = (~np.isnan(values)).sum(axis=1)
+    middle: Values = np.sort(values, axis=1)[np.arange(len(values)), (known - 1) // 2]
+    return np.where(np.isfinite(middle), middle, np.nan)
 
 
 def _log_ratio(figures: Figures, memory: Memory) -> Values:

@@ -1,0 +1,70 @@
+"""Does the judge name what was planted, exactly, and keep quiet about healthy networks?"""
+
+import pytest
+import torch
+from healthy import HEALTHY
+from planted import PLANTED
+
+from layerscope.diagnose import Judge
+
+
+def diseases(figures, classes=None):
+    """The warnings and worse; a note is no disease."""
+    judge = Judge((), classes=classes)
+    judge.look(figures)
+    return [finding for finding in judge.findings if finding.severity != "note"]
+
+
+def sick(name, seed=0):
+    """(whether the planted disease was named exactly, all that was found)."""
+    planted = PLANTED[name]
+    torch.manual_seed(seed)
+    found = diseases(planted.run(), planted.classes)
+    expected = (planted.rule, planted.layer, planted.step)
+    return expected in {(f.rule, f.layer, f.step) for f in found}, found
+
+
+def well(name, seed=0):
+    """What was found in a healthy network, which should be nothing."""
+    torch.manual_seed(seed)
+    return diseases(HEALTHY[name](seed))
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_what_was_planted_is_named_with_its_layer_and_step(name):
+    exact, found = sick(name)
+    assert exact, found
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_network_is_not_warned_of(name):
+    assert well(name) == []
+
+
+def confusion(seed=0):
+    """Markdown: of each rule, planted and named exactly, and warnings on healthy networks."""
+    rules = list(dict.fromkeys(planted.rule for planted in PLANTED.values()))
+    planted = dict.fromkeys(rules, 0)
+    exact, also, false = dict(planted), dict(planted), dict(planted)
+    for name, case in PLANTED.items():
+        named, found = sick(name, seed)
+        planted[case.rule] += 1
+        exact[case.rule] += named
+        for finding in found:
+            also[finding.rule] += finding.rule != case.rule
+    for name in HEALTHY:
+        for finding in well(name, seed):
+            false[finding.rule] += 1
+    lines = [
+        "| rule | planted | rule, layer and step exact | named beside another disease | "
+        f"warned of, in {len(HEALTHY)} healthy networks |",
+        "|---|---|---|---|---|",
+        *(f"| {r} | {planted[r]} | {exact[r]} | {also[r]} | {false[r]} |" for r in rules),
+        f"| all | {sum(planted.values())} | {sum(exact.values())} | {sum(also.values())} | "
+        f"{sum(false.values())} |",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":  # python tests/diagnose/test_confusion.py
+    print(confusion())
