@@ -63,6 +63,25 @@ def _one_by_one(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def _run_one_by_one(is_f64, address, length, low, high, block, capacity):  # type: ignore[no-untyped-def]
+    """Merge neighbours of any values into one unit."""
+    least, most, active = (
+        load_f64(block, MINIMUM * capacity),
+        load_f64(block, MAXIMUM * capacity),
+        0,
+    )
+    for i in range(length):
+        value = load_f64(address, i) if is_f64 else np.float64(load_f32(address, i))
+        finite = abs(value) < np.inf
+        least = value if finite & (value < least) else least
+        most = value if finite & (value > most) else most
+        active |= np.int64(finite & (value > low) & (value < high))
+    store_f64(block, MINIMUM * capacity, least)
+    store_f64(block, MAXIMUM * capacity, most)
+    store_i64(block, ACTIVE * capacity, load_i64(block, ACTIVE * capacity) | active)
+
+
+@njit(nogil=True, cache=True)
 def _extremes(address, rows, stride, columns, low, high, scratch):  # type: ignore[no-untyped-def]
     """Extremes and activity of each column of float32 into the scratch; NaN is passed over."""
     for j in range(columns):
@@ -137,7 +156,7 @@ def _run(address, length, low, high, block, capacity):  # type: ignore[no-untype
         active |= _I((value > low) & (value < high))
     if highest >= _EXPONENT_ALL_ONES or lowest < -_EXPONENT_ALL_ONES:
         wide_low, wide_high = np.float64(low), np.float64(high)
-        _one_by_one(False, address, length, 1, 1, wide_low, wide_high, block, capacity)
+        _run_one_by_one(False, address, length, wide_low, wide_high, block, capacity)
         return
     least, most = MINIMUM * capacity, MAXIMUM * capacity
     store_f64(block, least, min(load_f64(block, least), _from_ordered(lowest)))
@@ -172,12 +191,17 @@ def _features(  # type: ignore[no-untyped-def]
     elif kind == FLOAT32:
         _columns(address, samples, stride, columns, near, far, block, capacity, scratch)
     else:
-        wide = scratch + 4 * 3 * TILE
-        for sample in range(0, samples, WIDE_ROWS):
-            rows = min(WIDE_ROWS, samples - sample)
-            for i in range(rows):
-                _widen(kind, address + 2 * (sample + i) * stride, columns, wide + 4 * TILE * i)
-            _columns(wide, rows, TILE, columns, near, far, block, capacity, scratch)
+        wide, at_once, width = scratch + 4 * 3 * TILE, WIDE_ROWS, TILE
+        if columns == stride:  # whole samples are neighbours: as many as there is room for
+            at_once, width = TILE * WIDE_ROWS // columns, columns
+        for sample in range(0, samples, at_once):
+            rows, at = min(at_once, samples - sample), address + 2 * sample * stride
+            if columns == stride:
+                _widen(kind, at, rows * columns, wide)
+            else:
+                for i in range(rows):
+                    _widen(kind, at + 2 * i * stride, columns, wide + 4 * TILE * i)
+            _columns(wide, rows, width, columns, near, far, block, capacity, scratch)
 
 
 @njit(nogil=True, cache=True)
@@ -187,7 +211,7 @@ def _channel(  # type: ignore[no-untyped-def]
     """Merge neighbours into the one unit that they belong to."""
     near, far = np.float32(low), np.float32(high)
     if kind == FLOAT64:
-        _one_by_one(True, address, length, 1, 1, low, high, block, capacity)
+        _run_one_by_one(True, address, length, low, high, block, capacity)
     elif kind == FLOAT32:
         _run(address, length, near, far, block, capacity)
     else:
