@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.nn.functional import cross_entropy, linear, mse_loss
+from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint
 
@@ -339,6 +340,26 @@ class Unfreezing(Net):
         return vectors(size, generator)
 
 
+class TwoLayers(Net):
+    """Two layers; the first is whatever one makes of it."""
+
+    def __init__(self, first=None):
+        super().__init__()
+        self.first = nn.Linear(4, 6) if first is None else first()
+        self.head = nn.Linear(6, 3)
+
+    def loss(self, batch):
+        return cross_entropy(self.head(self.first(batch[0]).relu()), batch[1])
+
+    def draw(self, size, generator):
+        return vectors(size, generator)
+
+
+def spectrally_normed():
+    """Reading its weight in training is a step of its power iteration."""
+    return spectral_norm(nn.Linear(4, 6))
+
+
 Pair = namedtuple("Pair", ["logits", "features"])
 
 
@@ -472,6 +493,7 @@ REAL = {
     "checkpointed_reentrant": (Checkpointed, {"how": "reentrant"}),
     "unfreezing": (Unfreezing, {}),
     **{f"returns_{shape}": (ShapedOutput, {"shape": shape}) for shape in SHAPES},
+    "spectral_norm": (TwoLayers, {"first": spectrally_normed}),
     "returns_integers": (NoFloats, {"returns": "integers"}),
     "returns_nothing": (NoFloats, {"returns": "nothing"}),
 }
