@@ -143,6 +143,7 @@ class LayerMonitor(pl.Callback):
                     optimizer.register_step_post_hook(functools.partial(self._stepped, trainer))
                 )
 
+    @_never_stops_training
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
@@ -209,11 +210,13 @@ class LayerMonitor(pl.Callback):
             if (finding := self._scope.stop) is not None:
                 _log.warning("LayerMonitor: training stops: %s", finding.explanation)
 
+    @_never_stops_training
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the hooks off: validation is not what the optimizer learns from."""
         if self._scope is not None:
             self._scope.detach()
 
+    @_never_stops_training
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Put the hooks on again."""
         if self._scope is not None:

@@ -375,14 +375,18 @@ class Scope:
                 self.stop = finding
 
     def _tell_unfired(self) -> None:
-        unfired = self._recorder.note_unfired("its hook has never fired in training")
+        unfired = self._recorder.note_unfired(
+            "its hook has never fired in training: it was not called as a module, or compiled "
+            "before the hook was on"
+        )
         if not unfired:
             return
         total = len(self._layers)
         _log.warning(
             "LayerMonitor: %d of %d hooks did not fire in the first step (%s): those modules were "
-            "not called, or were compiled before the hooks were on. Compile after fit has begun, "
-            "or call modules instead of functions on their weights.",
+            "not called, or were called before under torch.compile, which then never sees the "
+            "hooks. Call the compiled network first in fit, or call torch._dynamo.reset() before "
+            "it; call modules, not functions on their weights.",
             len(unfired),
             total,
             ", ".join(unfired[:5]) + (", ..." if len(unfired) > 5 else ""),

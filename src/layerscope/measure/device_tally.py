@@ -161,6 +161,11 @@ def tally_for(
     return DeviceTally(device, rows, intervals, axes, logarithmic)
 
 
+def is_measurable(tensor: Tensor) -> bool:
+    """Whether a tensor has elements that a tally can count: dense, and of a kind that it knows."""
+    return tensor.dtype in _KINDS and tensor.layout is torch.strided and not tensor.is_meta
+
+
 def _knows_float64(device: torch.device) -> bool:
     try:
         torch.ones(2, dtype=torch.float64, device=device).sum()

@@ -26,6 +26,11 @@ class Channel:
     layer: str
 
     @property
+    def is_of_any_scale(self) -> bool:
+        """Whether it wants to be seen as log10 of the absolute value too."""
+        return self.quantity.endswith(("_grad", "update"))
+
+    @property
     def tag(self) -> str:
         """The tag in TensorBoard, `quantity/NN_layer`."""
         return f"{self.quantity}/{self.layer}"

@@ -68,7 +68,13 @@ class OutputHook:
     def _measure_parts(self, inputs: Any, output: Any, recomputed: bool) -> None:
         call = f".call_{self._call(recomputed)}" if self._per_call else ""
         found = False
-        for path, tensor in tensors_in(output):
+        try:
+            parts = list(tensors_in(output))
+        except Exception as error:  # somebody's own kind of output
+            why = f"its output, {type(output).__name__}, raises {type(error).__name__}"
+            self._recorder.not_measured[self.layer.name] = why
+            return
+        for path, tensor in parts:
             found = True
             name = f"{self.layer.name}{call}{'.' + path if path else ''}"
             place = self._places.get(name)

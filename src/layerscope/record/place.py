@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from layerscope.measure import Tally
-from layerscope.measure.device_tally import DeviceTally
+from layerscope.measure.device_tally import DeviceTally, is_measurable
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
 
@@ -76,6 +76,10 @@ class Place:
         """
         recorder = self._recorder
         if self.order < 0:
+            if not is_measurable(tensor):
+                why = f"its output is {tensor.dtype}, {tensor.layout}, on {tensor.device}"
+                recorder.not_measured[self.layer.name] = why
+                return
             self.order = recorder.next_order()
         if not recomputed:
             if self.activation >= 0:

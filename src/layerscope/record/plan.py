@@ -24,12 +24,14 @@ class Watched:
 
     Attributes:
         parameter: itself.
+        layer: the name of the layer that has it.
         channel: its kind, `weight` or `bias`, and its entry: the layer's name, or, of a parameter
             with a name of its own, `NN_path.weight_hh_l0`.
         gradient, value, update: rows; -1 measures none.
     """
 
     parameter: nn.Parameter
+    layer: str
     channel: Channel
     gradient: int = -1
     value: int = -1
@@ -77,12 +79,12 @@ def plan(layers: Sequence[Layer], places: Sequence[Place], asked: Asked) -> Plan
     none = [-1] * len(parameters)
     gradients, values, updates = none, none, none
     if "weight_grad" in asked.quantities:
-        gradients = [rows.add(f"{c.quantity}_grad", c.layer) for _, c in parameters]
+        gradients = [rows.add(f"{c.quantity}_grad", c.layer) for _, _, c in parameters]
     without_weights = len(rows.channels)
     if "weight" in asked.quantities:
-        values = [rows.add(c.quantity, c.layer) for _, c in parameters]
+        values = [rows.add(c.quantity, c.layer) for _, _, c in parameters]
     if "update" in asked.quantities:
-        updates = [rows.add(f"{c.quantity}_update", c.layer) for _, c in parameters]
+        updates = [rows.add(_update(c), c.layer) for _, _, c in parameters]
     tally = rows.tally(device_of(layers), asked.max_elements)
     for place in places:
         place.tally = tally
@@ -92,13 +94,17 @@ def plan(layers: Sequence[Layer], places: Sequence[Place], asked: Asked) -> Plan
         without_weights,
         tuple(places),
         tuple(
-            Watched(parameter, channel, *of_parameter)
-            for (parameter, channel), *of_parameter in zip(
+            Watched(parameter, layer, channel, *of_parameter)
+            for (parameter, layer, channel), *of_parameter in zip(
                 parameters, gradients, values, updates, strict=True
             )
         ),
         tally,
     )
+
+
+def _update(channel: Channel) -> str:
+    return "update" if channel.quantity == "weight" else f"{channel.quantity}_update"
 
 
 def device_of(layers: Iterable[Layer]) -> torch.device:
@@ -108,20 +114,30 @@ def device_of(layers: Iterable[Layer]) -> torch.device:
     return torch.device("cpu") if first is None else first.device
 
 
-def _parameters(layers: Sequence[Layer], biases: bool) -> Iterator[tuple[nn.Parameter, Channel]]:
-    """A parameter that two layers share is the first one's."""
+def _parameters(
+    layers: Sequence[Layer], biases: bool
+) -> Iterator[tuple[nn.Parameter, str, Channel]]:
+    """(parameter, layer, kind and entry); a parameter that two layers share is the first one's."""
     seen: set[nn.Parameter] = set()
     for layer in layers:
+        taken: set[Channel] = set()
         for name, parameter in layer.parameters:
-            if parameter not in seen and (biases or not name.startswith("bias")):
-                seen.add(parameter)
-                yield parameter, _kind_and_entry(layer, name)
+            if parameter in seen or not (biases or not name.startswith("bias")):
+                continue
+            seen.add(parameter)
+            channel = _kind_and_entry(layer.name, name)
+            if channel in taken:  # a PReLU's weight, after that of the linear module before it
+                channel = Channel(
+                    channel.quantity, f"{layer.name}.{type(layer.module).__name__.lower()}.{name}"
+                )
+            taken.add(channel)
+            yield parameter, layer.name, channel
 
 
-def _kind_and_entry(layer: Layer, name: str) -> Channel:
+def _kind_and_entry(layer: str, name: str) -> Channel:
     """`weight` and `bias` are the layer's; another parameter, say weight_hh_l0, says its name."""
     kind = "bias" if name.startswith("bias") else "weight"
-    return Channel(kind, layer.name if name == kind else f"{layer.name}.{name}")
+    return Channel(kind, layer if name == kind else f"{layer}.{name}")
 
 
 class _Rows:
@@ -147,6 +163,6 @@ class _Rows:
             len(self.channels),
             self._intervals,
             self._axes,
-            [channel.quantity.endswith(("_grad", "_update")) for channel in self.channels],
+            [channel.is_of_any_scale for channel in self.channels],
             max_elements,
         )

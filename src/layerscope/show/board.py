@@ -18,7 +18,7 @@ _ABOUT = {
     ),
     "weight": "Weights of this layer before the step. They change slowly.",
     "bias_grad": "Gradient of this layer's biases, before clipping.",
-    "weight_update": (
+    "update": (
         "What the optimizer's step changed in this layer's weights, measured from the weights "
         "themselves. **Healthy:** about a thousandth of the weights' own width."
     ),

@@ -129,8 +129,12 @@ class Observed:
             out[at, _COLUMN["weight_rms"]] = rms[rows]
         if observation.updates is not None and not observation.skipped:
             change, weight = observation.updates.moments[self._updated].T
-            out[self._updated_entries, _COLUMN["update_to_weight"]] = change / weight
-            out[self._updated_entries, _COLUMN["weight_rms"]] = weight
+            known = ~np.isnan(weight)
+            at, change, weight = self._updated_entries[known], change[known], weight[known]
+            # Of weights that are all zero any change is infinitely much: that says nothing.
+            ratio = np.where(weight > 0, change / weight, np.nan)
+            out[at, _COLUMN["update_to_weight"]] = ratio
+            out[at, _COLUMN["weight_rms"]] = weight
         if observation.units is not None:
             units = observation.units.figures
             known = units[:, UNITS] > 0
@@ -173,7 +177,7 @@ def _facts(
         function = layer.nonlinearity
         of_layer = [place for place in places if place.layer is layer]
         names = {place.name for place in of_layer}
-        own = {watched.channel.layer for watched in parameters if _of(watched, layer)} - names
+        own = {each.channel.layer for each in parameters if each.layer == layer.name} - names
         made += [
             LayerFacts(
                 name=place.name,
@@ -204,7 +208,3 @@ def _facts(
             for name in sorted(own)
         ]
     return tuple(made)
-
-
-def _of(watched: Watched, layer: Layer) -> bool:
-    return any(parameter is watched.parameter for _, parameter in layer.parameters)

@@ -34,16 +34,11 @@ _COUNT, _, _NAN, _POSITIVE, _NEGATIVE, _, _MEAN, _DEVIATIONS = range(8)
 
 def bytes_per_step(channels: Sequence[Channel]) -> int:
     """What the record of a step with all these channels takes in an event file, scalars apart."""
-    logged = sum(_is_logged(channel) for channel in channels)
+    logged = sum(channel.is_of_any_scale for channel in channels)
     tags = sum(len(channel.tag) for channel in channels)
     entries = len({channel.layer for channel in channels})
     figures = 4 * (entries * len(LAYER_FIGURES) + len(STEP_FIGURES))
     return _EVENT_BYTES + (len(channels) + logged) * _HISTOGRAM_BYTES + 2 * tags + figures
-
-
-def _is_logged(channel: Channel) -> bool:
-    """Whether it is shown as log10 of the absolute value too."""
-    return channel.quantity.endswith(("_grad", "_update"))
 
 
 class StepLog:
@@ -162,7 +157,7 @@ class _Stream:
             [f"{describe(channel.quantity)} {note}".strip() for channel in channels],
         )
         self._gradients = np.array(
-            [i for i, channel in enumerate(channels) if _is_logged(channel)], np.intp
+            [i for i, channel in enumerate(channels) if channel.is_of_any_scale], np.intp
         )
         gradients = [channels[i] for i in self._gradients]
         self._logarithmic = HistogramEncoder(
