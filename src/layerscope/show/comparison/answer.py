@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from layerscope.show.comparison.group import Group
+from layerscope.show.comparison.loss_text import loss_text
 from layerscope.show.comparison.run import Run
 
 
@@ -27,8 +28,8 @@ def _best_loss(groups: Sequence[Group], loss: str) -> str:
     if math.isinf(median):
         return f"Every training blew up: no group ends with a finite {loss}."
     if len(groups) == 1 and count == 1:
-        return f"{_lead(best.runs)} ends with a {loss} of {median:.4f}."
-    ends = f"{best.label} ends with the lowest {loss}: {median:.4f}{_of(count)}"
+        return f"{_lead(best.runs)} ends with a {loss} of {loss_text(median)}."
+    ends = f"{best.label} ends with the lowest {loss}: {loss_text(median)}{_of(count)}"
     if len(groups) == 1:
         return f"{ends}; there is nothing to compare it with."
     second = groups[1]
@@ -36,13 +37,13 @@ def _best_loss(groups: Sequence[Group], loss: str) -> str:
         return f"{ends}; no other group ends with a finite one."
     behind = second.behind
     if behind is None:
-        gap = _loss(second.median("loss") - median)
+        gap = loss_text(second.median("loss") - median)
         return (
             f"{ends}; {second.label} is {gap} behind, and whether that is more than the luck of "
             "the seed cannot be told from one."
         )
-    ahead = f"{ends}; {second.label} is {_loss(behind.mean)} behind on average"
-    interval = f"95 % interval {_loss(behind.low)} to {_loss(behind.high)}"
+    ahead = f"{ends}; {second.label} is {loss_text(behind.mean)} behind on average"
+    interval = f"95 % interval {loss_text(behind.low)} to {loss_text(behind.high)}"
     if behind.certain:
         return f"{ahead}, which is more than the luck of the seeds ({interval})."
     tied = sum(each.behind is not None and not each.behind.certain for each in groups[2:])
@@ -72,10 +73,6 @@ def _signal(group: Group) -> str:
         if not math.isnan(share):
             parts.append(f"{100 * share:.1f} % {what}")
     return " with ".join([parts[0], " and ".join(parts[1:])]) if len(parts) > 1 else parts[0]
-
-
-def _loss(value: float) -> str:
-    return f"{round(value, 4) + 0.0:.4f}"  # without a minus zero
 
 
 def _lead(runs: Sequence[Run]) -> str:

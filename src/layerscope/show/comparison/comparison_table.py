@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from rich import box
 from rich.table import Table
@@ -10,8 +11,9 @@ from rich.text import Text
 
 from layerscope.show.comparison.compare import Comparison
 from layerscope.show.comparison.group import Group
+from layerscope.show.comparison.loss_text import NOTHING, loss_text
 
-NOTHING = "–"
+_LONGEST_WORD = 12  # of a setting; what is longer is folded
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -29,7 +31,7 @@ def comparison_table(comparison: Comparison) -> Table:
         padding=(0, 1, 0, 0),
     )
     columns = [
-        (comparison.loss, [_with_interval(group, "loss", "{:.4f}") for group in groups]),
+        (comparison.loss, [_loss(group) for group in groups]),
         ("behind", [_behind(group) for group in groups]),
         ("gradient", [_factors(group) for group in groups]),
         ("sat.", [_cell(group, "saturated", "{:.1%}") for group in groups]),
@@ -41,7 +43,7 @@ def comparison_table(comparison: Comparison) -> Table:
     columns = [(head, cells) for head, cells in columns if {str(c) for c in cells} != {NOTHING}]
     table.add_column("", justify="right", no_wrap=True)
     for key in groups[0].choices:
-        table.add_column(key.rpartition(".")[2], overflow="fold")
+        table.add_column(key.rpartition(".")[2], min_width=_width(key, groups), overflow="fold")
     for head, _ in columns:
         table.add_column(head, justify="right", no_wrap=True)
     for rank, (group, *cells) in enumerate(
@@ -49,6 +51,12 @@ def comparison_table(comparison: Comparison) -> Table:
     ):
         table.add_row(str(rank), *map(Text, group.choices.values()), *cells)
     return table
+
+
+def _width(key: str, groups: Sequence[Group]) -> int:
+    """What the words of a column take, if they are not too long."""
+    words = [key.rpartition(".")[2], *(group.choices[key] for group in groups)]
+    return min(max(map(len, words)), _LONGEST_WORD)
 
 
 def _caption(comparison: Comparison, fewest: int) -> str:
@@ -73,15 +81,17 @@ def _runs(group: Group) -> Text:
     return Text(f"{len(group.runs)}\n{group.failed} failed", style="bold red")
 
 
-def _with_interval(group: Group, measure: str, form: str) -> Text:
-    each = group.estimates[measure]
-    if not each.count:
-        return Text(NOTHING)
+def _loss(group: Group) -> Text:
+    each = group.estimates["loss"]
     if math.isinf(each.median):
-        return Text("not finite", style="bold red")
+        return Text(loss_text(each.median), style="bold red")
     if math.isnan(each.low):
-        return Text(form.format(each.median))
-    return Text(f"{form.format(each.median)}\n{each.low:.3f}–{each.high:.3f}")
+        return Text(loss_text(each.median))
+    return Text(f"{loss_text(each.median)}\n{_short(each.low)}–{_short(each.high)}")
+
+
+def _short(loss: float) -> str:
+    return f"{loss:.3f}" if abs(loss) < 100 else f"{loss:.4g}"
 
 
 def _behind(group: Group) -> Text:
@@ -89,7 +99,7 @@ def _behind(group: Group) -> Text:
     if behind is None:
         return Text(NOTHING)
     mark = " ✗" if behind.certain else ""
-    return Text(f"{behind.mean:+.3f}{mark}")
+    return Text(f"{loss_text(behind.mean, sign=True)}{mark}")
 
 
 def _cell(group: Group, measure: str, form: str) -> Text:

@@ -12,7 +12,7 @@ from scipy import stats
 
 _RESAMPLES = 10_000
 _TAIL = 0.025  # of 95 %
-_LEAST_SPREAD = 1e-12
+_LARGEST = 700.0  # whose exponential a float holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +82,45 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 def difference(worse: Mapping[str, float], better: Mapping[str, float]) -> Difference | None:
-    """Compare losses by seed; None where neither pairs nor groups of two finite ones are left."""
+    """Compare losses by seed; None where neither pairs nor groups of two finite ones are left.
+
+    In logarithms, where all are positive, and then told in nats above the better group's mean: a
+    loss that blew up is worse for certain, however far its seeds lie apart.
+    """
     worse, better = (
         {seed: loss for seed, loss in each.items() if math.isfinite(loss)}
         for each in (worse, better)
     )
     common = [seed for seed in worse if seed in better]
     if len(common) >= 2:
-        differences = np.array([worse[seed] - better[seed] for seed in common])
-        mean = float(differences.mean())
-        error = max(float(stats.sem(differences)), _LEAST_SPREAD)
-        reach = float(stats.t.ppf(1 - _TAIL, len(common) - 1)) * error
-        drawn = differences[_draws(len(common))].mean(axis=1)
-        return Difference(mean, mean - reach, mean + reach, *_ends(drawn), pairs=len(common))
+        worse, better = ({seed: each[seed] for seed in common} for each in (worse, better))
     if min(len(worse), len(better)) < 2:
         return None
     a, b = np.array(list(worse.values())), np.array(list(better.values()))
-    errors = max(float(np.hypot(stats.sem(a), stats.sem(b))), _LEAST_SPREAD)
-    welch = stats.ttest_ind(a, b, equal_var=False)
-    freedom = welch.df if math.isfinite(welch.df) else len(a) + len(b) - 2
-    mean, reach = float(a.mean() - b.mean()), float(stats.t.ppf(1 - _TAIL, freedom)) * errors
-    drawn = a[_draws(len(a))].mean(axis=1) - b[_draws(len(b), seed=1)].mean(axis=1)
-    return Difference(mean, mean - reach, mean + reach, *_ends(drawn), pairs=0)
+    logs = min(a.min(), b.min()) > 0
+    if logs:
+        a, b = np.log(a), np.log(b)
+    if len(common) >= 2:
+        mean, reach = float((a - b).mean()), _reach(stats.sem(a - b), len(common) - 1)
+        drawn = (a - b)[_draws(len(common))].mean(axis=1)
+    else:
+        # Welch's t: the groups need not be equally spread.
+        errors = stats.sem(a) ** 2, stats.sem(b) ** 2
+        parts = errors[0] ** 2 / (len(a) - 1) + errors[1] ** 2 / (len(b) - 1)
+        freedom = sum(errors) ** 2 / parts if parts > 0 else len(a) + len(b) - 2
+        mean, reach = float(a.mean() - b.mean()), _reach(math.sqrt(sum(errors)), freedom)
+        drawn = a[_draws(len(a))].mean(axis=1) - b[_draws(len(b), seed=1)].mean(axis=1)
+    ends = [mean, mean - reach, mean + reach, *np.quantile(drawn, [_TAIL, 1 - _TAIL]).tolist()]
+    if logs:
+        level = math.exp(float(b.mean()))
+        ends = [level * math.expm1(min(end, _LARGEST)) for end in ends]
+    pairs = len(common) if len(common) >= 2 else 0
+    return Difference(ends[0], ends[1], ends[2], ends[3], ends[4], pairs)
+
+
+def _reach(error: float, freedom: float) -> float:
+    """Half of the 95 % interval of a mean, by Student's t."""
+    return float(stats.t.ppf(1 - _TAIL, freedom)) * float(error)
 
 
 def _draws(size: int, seed: int = 0) -> npt.NDArray[np.int64]:
@@ -116,8 +133,3 @@ def _median(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     size = rows.shape[1]
     low, high = rows[:, (size - 1) // 2], rows[:, size // 2]
     return np.where(low == high, low, (low + high) / 2)
-
-
-def _ends(drawn: npt.NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.quantile(drawn, [_TAIL, 1 - _TAIL])
-    return float(low), float(high)

@@ -26,7 +26,7 @@ MEASURES: Mapping[str, str] = {
     "saturated_worst": "the same of the layer that has most",
     "dead": "dead units / units at the end, over all layers where that was judged",
     "dead_worst": "the same of the layer that has most",
-    "update_ratio": "log10 RMS(update) / RMS(weight) at the end, median over layers; -3 is usual",
+    "update_ratio": "log10 RMS(update) / RMS(weight), median over the run and layers; -3 is usual",
     "first_finding": "the step of the first finding that is a warning or worse; infinite if none",
 }
 """By name, and what it is; NaN where a run cannot tell. The end: each layer's last ten steps."""
@@ -58,8 +58,8 @@ def measures_of(
         signal_distance(factors[1], saturated[1], dead),
     ]
     known = [distance for distance in distances if not math.isnan(distance)]
-    updates = end["update_to_weight"]
-    updates = updates[updates > 0]
+    updates = history.of["update_to_weight"]
+    updates = updates[updates > 0]  # false for NaN
     return measures | {
         "signal_distance": float(np.mean(known)) if known else math.nan,
         "gradient_factor_start": factors[0],

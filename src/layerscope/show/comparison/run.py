@@ -26,7 +26,7 @@ LOSSES = ("val/loss", "train/loss")
 
 PREDICTION = f"{PLUGIN}/prediction"
 
-_DIVERGED = ("failed", "interrupted")
+_ENDED_EARLY = ("failed", "interrupted")
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # arrays have no one truth
@@ -69,7 +69,7 @@ class Run:
     @property
     def failed(self) -> bool:
         """Whether it ended before its time."""
-        return self.state in _DIVERGED
+        return self.state in _ENDED_EARLY
 
 
 def run_of(folder: Path, name: str) -> Run | None:
@@ -84,7 +84,9 @@ def run_of(folder: Path, name: str) -> Run | None:
     overrides = overrides_of(folder, status.get("overrides"))
     findings = _json(folder / "diagnosis.json").get("findings")
     figures = figures_of(events) if events else None
-    if not isinstance(findings, list):
+    if isinstance(findings, list):
+        findings = [each for each in findings if isinstance(each, dict)]
+    else:
         findings = _judged(figures) if figures is not None else None
     history = history_of(figures) if figures is not None and len(figures.steps) else None
     losses = {tag: events.scalars[tag] for tag in LOSSES if tag in events.scalars} if events else {}

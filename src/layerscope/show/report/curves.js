@@ -30,7 +30,7 @@ function lossOfMany(width, log) {
   const tag = chosen("loss-tag", REPORT.loss in REPORT.runs[0].curves ? REPORT.loss : Object.keys(REPORT.runs[0].curves)[0] || REPORT.loss);
   const names = facets();
   const traces = [];
-  const heights = [];
+  const [heights, lows, peaks] = [[], [], new Map()];
   REPORT.groups.forEach((group, index) => {
     const band = group.bands[tag];
     if (!band || HIDDEN.has(group.name)) return;
@@ -38,6 +38,8 @@ function lossOfMany(width, log) {
     const x = shifted(unpack(band.x), log);
     const [median, low, high] = [band.median, band.low, band.high].map(unpack);
     heights.push(Math.max(...median.filter((value) => value !== null)));
+    lows.push(...low.filter((value) => value !== null));
+    peaks.set(group, heights[heights.length - 1]);
     const ink = colour(`c${group.colour}`);
     if (band.count > 1) {
       const silent = { mode: "lines", line: { width: 0 }, hoverinfo: "skip", ...place };
@@ -51,20 +53,23 @@ function lossOfMany(width, log) {
       });
     }
     traces.push({
-      x, y: median, mode: "lines", line: { color: ink, width: 2.4 }, ...place, name: plain(group.label),
+      x, y: median, mode: x.length > 20 ? "lines" : "lines+markers", line: { color: ink, width: 2.4 }, marker: { size: 5 }, ...place, name: plain(group.label),
       hovertemplate: `step %{x}: %{y:.4f}<extra>${plain(group.label).replaceAll("%{", "%&#123;")}</extra>`,
     });
   });
-  // One training that blew up must not flatten the others; a double-click shows all.
+  // A training that blew up must not flatten the others: it is named below; a double-click shows it.
   heights.sort((a, b) => a - b);
   const usual = heights[Math.floor((heights.length - 1) / 2)];
   const layout = cells(names.map((name) => plain(name)), width, {
     least: 330, height: 270, x: stepsAxis(log), y: { title: title(plain(tag) + ", nats") },
   });
-  if (heights.length && heights[heights.length - 1] > 3 * usual) {
-    const least = Math.min(...REPORT.groups.flatMap((g) => (g.bands[tag] ? unpack(g.bands[tag].low).filter((v) => v !== null) : [])));
-    layout.yaxis.range = [least - 0.05 * (usual - least), usual + 0.5 * (usual - least)];
+  const top = Math.max(...heights.filter((height) => height <= 3 * Math.abs(usual)));
+  const outside = REPORT.groups.filter((group) => (peaks.get(group) ?? 0) > top);
+  if (outside.length) {
+    const least = Math.min(...lows);
+    layout.yaxis.range = [least - 0.05 * (top - least), top + 0.05 * (top - least)];
   }
+  byId("loss-note").textContent = outside.length ? `Above the charts, until you double-click: ${outside.map((group) => group.label).join("; ")}.` : "";
   return { traces, layout };
 }
 

@@ -49,10 +49,9 @@ def _of_group(group: Group) -> list[Finding]:
     runs_with: dict[tuple[str, str], set[str]] = {}
     for run in group.runs:
         for finding in run.findings or ():
-            if isinstance(finding, Mapping):
-                rule = _text(finding.get("rule")), _text(finding.get("remedy"))
-                by_rule.setdefault(rule, []).append(finding)
-                runs_with.setdefault(rule, set()).add(run.name)
+            rule = _text(finding.get("rule")), _text(finding.get("remedy"))
+            by_rule.setdefault(rule, []).append(finding)
+            runs_with.setdefault(rule, set()).add(run.name)
     count = len(group.runs)
     return [
         _finding(

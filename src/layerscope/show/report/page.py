@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -18,7 +17,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from layerscope.show.comparison import Comparison, compare
-from layerscope.show.comparison.comparison_table import NOTHING
+from layerscope.show.comparison.loss_text import loss_text
 from layerscope.show.report.chart_data import chart_data
 from layerscope.show.report.findings import findings_of
 from layerscope.show.report.looks import looks_of
@@ -68,7 +67,7 @@ def page_of(comparison: Comparison) -> str:
         judged=judged,
         command=command(comparison),
         versions=versions(comparison.runs),
-        loss_text=_loss_text,
+        loss_text=loss_text,
         made=f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
         program=f"layerscope {version('layerscope')}",
         sections=data["sections"],
@@ -79,12 +78,6 @@ def page_of(comparison: Comparison) -> str:
         policy=_policy(plotly, script),
     )
     return page
-
-
-def _loss_text(loss: float) -> str:
-    if math.isnan(loss):
-        return NOTHING
-    return "not finite" if math.isinf(loss) else f"{loss:.4f}"
 
 
 def _policy(*scripts: str) -> str:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from layerscope.show.comparison.comparison_table import NOTHING
 from layerscope.show.comparison.estimate import Estimate
 from layerscope.show.comparison.group import Group
+from layerscope.show.comparison.loss_text import NOTHING, loss_text
 from layerscope.show.comparison.measures import MEASURES
 from layerscope.show.report.looks import Look
 
@@ -72,7 +72,7 @@ def ranked_table(
     columns.append(Column("runs", "seeds, and how many of them failed"))
     rows = []
     for group, look in zip(groups, looks, strict=True):
-        cells = [_cell(group.estimates["loss"], "{:.4f}", alarm_if_infinite=True)]
+        cells = [_loss(group.estimates["loss"])]
         if len(groups) > 1:
             cells.append(_behind(group))
         cells += [_cell(group.estimates[name], form) for name, _, form in shown]
@@ -81,12 +81,17 @@ def ranked_table(
     return columns, rows
 
 
-def _cell(each: Estimate, form: str, alarm_if_infinite: bool = False) -> Cell:
+def _loss(each: Estimate) -> Cell:
+    below = "" if math.isnan(each.low) else f"{loss_text(each.low)} – {loss_text(each.high)}"
+    order = math.inf if math.isnan(each.median) else each.median
+    return Cell(loss_text(each.median), below, order, math.isinf(each.median))
+
+
+def _cell(each: Estimate, form: str) -> Cell:
     if not each.count:
         return Cell(NOTHING, "", math.inf)
     if math.isinf(each.median):
-        text = "not finite" if alarm_if_infinite else "none"
-        return Cell(text, "", math.inf, alarm_if_infinite)
+        return Cell("none", "", math.inf)
     low, high = ("none" if math.isinf(end) else form.format(end) for end in (each.low, each.high))
     text = form.format(each.median)
     below = "" if math.isnan(each.low) or low == high == text else f"{low} – {high}"
@@ -98,8 +103,8 @@ def _behind(group: Group) -> Cell:
     if behind is None:
         return Cell(NOTHING, "", 0.0)
     verdict = "certain" if behind.certain else "may be luck"
-    interval = f"{behind.low:+.4f} – {behind.high:+.4f}"
-    return Cell(f"{behind.mean:+.4f}", interval, behind.mean, note=verdict)
+    interval = f"{loss_text(behind.low, sign=True)} – {loss_text(behind.high, sign=True)}"
+    return Cell(loss_text(behind.mean, sign=True), interval, behind.mean, note=verdict)
 
 
 def _runs(group: Group) -> Cell:

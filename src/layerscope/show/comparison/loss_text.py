@@ -1,0 +1,24 @@
+"""A loss as text."""
+
+from __future__ import annotations
+
+import math
+
+NOTHING = "–"
+"""What stands where there is no number."""
+
+
+def loss_text(loss: float, sign: bool = False) -> str:
+    """Four digits after the point; four in all where training blew up.
+
+    >>> loss_text(2.20467), loss_text(-0.00001), loss_text(2104.286), loss_text(0.25, sign=True)
+    ('2.2047', '0.0000', '2104', '+0.2500')
+    """
+    if math.isnan(loss):
+        return NOTHING
+    if math.isinf(loss):
+        return "not finite"
+    plus = "+" if sign else ""
+    if abs(loss) >= 100:
+        return f"{loss:{plus}.4g}"
+    return f"{round(loss, 4) + 0.0:{plus}.4f}"  # without a minus zero
