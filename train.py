@@ -168,7 +168,7 @@ def diverged(trainer: Trainer) -> str | None:
     for name in ("train/loss", "val/loss"):
         loss = float(trainer.callback_metrics.get(name, 0.0))
         if not math.isfinite(loss):
-            return f"diverged: {name} is {loss} at the end"
+            return f"diverged: {name} is {loss}."
     return None
 
 

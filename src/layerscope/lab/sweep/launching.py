@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -76,7 +77,8 @@ class SurvivingLauncher(Launcher):
             suspects = [job for job in waiting_jobs if _state(job) == "running"]
             unstarted = [job for job in waiting_jobs if _state(job) is None]
             if problem is None or self._stop.cause() or len(unstarted) == len(waiting_jobs):
-                self._give_up(unstarted, problem)
+                if not self._stop.cause():
+                    self._give_up(unstarted, problem or "its launcher ended without it")
                 self._mark_lost(suspects)
                 break
             for job in suspects if len(waiting_jobs) > 1 else ():
@@ -119,18 +121,19 @@ class SurvivingLauncher(Launcher):
             state = "interrupted" if cause else "failed"
             replace(status, state=state, reason=reason).write(job.folder)
 
-    def _give_up(self, jobs: list[Job], problem: str | None) -> None:
+    def _give_up(self, jobs: list[Job], problem: str) -> None:
         places = {job.folder for job in jobs}
         for i, job in enumerate(self.jobs):
             if job.folder in places:
-                self.jobs[i] = replace(
-                    job, problem=self._stop.cause() or problem or "never started"
-                )
+                self.jobs[i] = replace(job, problem=problem)
 
     def _return_of(self, job: Job) -> JobReturn:
         result = JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED)
         if self._objective and job.finished and (status := job.status):
-            result.return_value = self._objective(job.folder, status)
+            try:
+                result.return_value = self._objective(job.folder, status)
+            except (OSError, ValueError, LookupError) as error:
+                print(f"{job.name}: {error}", file=sys.stderr)
         return result
 
 

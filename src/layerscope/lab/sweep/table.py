@@ -22,18 +22,7 @@ _MARKS = {
 
 def table_of_jobs(jobs: Sequence[Job]) -> Table:
     """One row per job: its state, val/loss in nats and seconds."""
-    counts = [f"{sum(_state(job) == state for job in jobs)} {state}" for state in _MARKS]
-    counts = [count for count in counts if not count.startswith("0 ")]
-    kept = sum(job.kept for job in jobs)
-    table = Table(
-        title=f"Jobs of the sweep: {', '.join(counts) or 'none'}"
-        + (f", {kept} of them before" if kept else ""),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("job", overflow="fold")
     table.add_column("state", no_wrap=True)
     table.add_column("val/loss", justify="right", no_wrap=True)
@@ -43,6 +32,16 @@ def table_of_jobs(jobs: Sequence[Job]) -> Table:
         mark, style = _MARKS[state]
         table.add_row(Text(job.name), Text(f"{mark} {state}", style=style), *_numbers(status))
     return table
+
+
+def summary(jobs: Sequence[Job]) -> str:
+    """How many jobs have come to which end, such as `11 finished, 1 failed`."""
+    counts = {state: sum(_state(job) == state for job in jobs) for state in _MARKS}
+    kept = sum(job.kept for job in jobs)
+    words = {state: f"{count} {state}" for state, count in counts.items() if count}
+    if kept:
+        words["finished"] += f" ({kept} before)"
+    return ", ".join(words.values()) or "none"
 
 
 def reasons(jobs: Sequence[Job]) -> list[str]:

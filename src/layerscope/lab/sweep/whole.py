@@ -15,7 +15,7 @@ from layerscope.lab.sentence import sentence
 from layerscope.lab.sweep.launching import SurvivingLauncher
 from layerscope.lab.sweep.outcome import Job
 from layerscope.lab.sweep.stop import Stop
-from layerscope.lab.sweep.table import reasons, table_of_jobs
+from layerscope.lab.sweep.table import reasons, summary, table_of_jobs
 
 AtEnd = Mapping[str, Callable[[Path, Sequence[Job]], object]]
 _STOPPED = {"Ctrl-C": 130, "SIGTERM": 143}
@@ -66,7 +66,7 @@ def end_of_sweep(folder: Path, jobs: Sequence[Job], at_end: AtEnd) -> int:
         finished or something at the end has failed, else 0.
     """
     console = Console()
-    console.print()
+    console.print(f"\nJobs of the sweep: {summary(jobs)}", highlight=False)
     console.print(table_of_jobs(jobs))
     for line in reasons(jobs):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
