@@ -51,7 +51,7 @@ class Onsets:
     def take(self, steps: npt.NDArray[np.int64], symptoms: Symptoms) -> None:
         """Go on by a block of steps."""
         severity, values = symptoms.severity, symptoms.values
-        if severity is None:
+        if severity is None or not severity.any():
             if self._open:  # a layer that was judged is well; one that was not stays as it is
                 self._streak[:, ~np.isnan(values).all(axis=0)] = 0
                 self._open = bool(self._streak.any())
@@ -59,9 +59,8 @@ class Onsets:
         self.symptoms = symptoms
         ill = severity > 0
         extreme = values[ill]
-        worst = float(extreme.min() if symptoms.falling else extreme.max())
-        if math.isnan(self.worst) or (worst < self.worst) == symptoms.falling:
-            self.worst = worst
+        further = np.fmin if symptoms.falling else np.fmax
+        self.worst = float(further.reduce(extreme, initial=self.worst))
         for row in range(LEVELS if self._open else int(severity.max())):
             shown = severity > row
             of_layers = shown.any(axis=0)

@@ -45,8 +45,19 @@ class Profile:
 def profile_of(figures: Figures, roles: Roles) -> Profile:
     """The profile of a block of steps."""
     chain = roles.chain
-    rms = figures["activation_grad_rms"][:, chain].astype(np.float64)
-    norms = rms * np.sqrt(figures["activation_count"][:, chain])
+    square = figures["activation_grad_rms"].astype(np.float64)
+    square *= square
+    norms = np.sqrt(square * figures["activation_count"])[:, chain]
+    if chain.size >= FEWEST and np.isfinite(norms).all() and norms.all():
+        low, top = norms.min(axis=1), norms.max(axis=1)
+        first, last = norms[:, 0], norms[:, -1]
+        faded, grown = np.maximum(first / top, low / last), np.minimum(top / last, first / low)
+        return Profile(norms, chain, faded, grown)
+    return _with_gaps(norms, chain)
+
+
+def _with_gaps(norms: npt.NDArray[np.float64], chain: npt.NDArray[np.int64]) -> Profile:
+    """The same where some norms are unknown or zero."""
     norms[~np.isfinite(norms)] = np.nan
     none = np.full(len(norms), np.nan)
     known = ~np.isnan(norms)

@@ -41,6 +41,7 @@ class Roles:
         self.chain = np.array([i for i in reached if not layers[i].last], np.int64)
         self.last = reached[-1] if reached else -1
         self._masks: dict[str, npt.NDArray[np.float32]] = {}
+        self._named: dict[tuple[str, ...], list[int]] = {}
 
     def only(self, role: str) -> npt.NDArray[np.float32]:
         """1 for layers of a role and NaN for others, float32 [layers], to multiply figures by.
@@ -58,7 +59,11 @@ class Roles:
 
     def named(self, *nonlinearities: str) -> list[int]:
         """Indices of the layers whose activation function is one of these."""
-        return [i for i, facts in enumerate(self.layers) if facts.nonlinearity in nonlinearities]
+        if nonlinearities not in self._named:
+            self._named[nonlinearities] = [
+                i for i, facts in enumerate(self.layers) if facts.nonlinearity in nonlinearities
+            ]
+        return self._named[nonlinearities]
 
     def normalized_later(self, index: int) -> bool:
         """Whether a normalisation further on restores any scale that this layer has."""

@@ -14,9 +14,11 @@ from layerscope.diagnose.thresholds import Thresholds
 @rule_with_memory("biased")
 def biased(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """|mean| / standard deviation of the outputs of an odd activation function."""
-    std = figures["activation_std"]
-    values = np.abs(figures["activation_mean"]) / std * memory.roles.only("odd")
-    values[std == 0] = np.nan  # idle
+    mean = np.abs(figures["activation_mean"] * memory.roles.only("odd"))
+    values = mean / figures["activation_std"]
+    if not (values > thresholds.biased_mean).any():
+        return Symptoms(values)
+    values[values == np.inf] = np.nan  # no spread: idle
     return Symptoms.above(
         values,
         note=thresholds.biased_mean,

@@ -32,9 +32,11 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     roles = memory.roles
     values = figures["unit_spread"] * roles.only("varies")
     severity = None
-    if (values < limit).any():
-        values[figures["activation_count"] < 2 * figures["units"]] = np.nan
-        values[(figures["activation_min"] == 0) & (figures["activation_max"] == 0)] = np.nan
+    low = values < limit
+    if low.any():
+        one = figures["activation_count"] < 2 * figures["units"]
+        zero = (figures["activation_min"] == 0) & (figures["activation_max"] == 0)
+        values[low & (one | zero)] = np.nan
         in_order = np.append(roles.chain, roles.last)
         alike = ~(values[:, in_order[::-1]] >= limit)
         alike = np.logical_and.accumulate(alike, axis=1)[:, ::-1]
@@ -42,7 +44,7 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         severity[:, in_order] = np.where(alike & ~np.isnan(values[:, in_order]), 2, 0)
     return Symptoms(
         values,
-        severity if severity is not None and severity.any() else None,
+        severity,
         (np.nan, limit, np.nan),
         _ADVICE,
         "Schoenholz et al. 2017: in the ordered phase all inputs become alike with depth",

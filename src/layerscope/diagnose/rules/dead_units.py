@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isnan, nan
+
 import numpy as np
 import numpy.typing as npt
 
@@ -42,9 +44,9 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     severity = graded(values, limits)
     silent = figures["silent_units"] / units * alive
     begun = memory.of_layers("begun", 2)
+    if severity is None and not (silent > t.dead_share).any() and np.isnan(begun).all():
+        return Symptoms(values)
     since = None
-    if severity is None and np.isnan(begun).all() and not (silent > t.dead_share).any():
-        return Symptoms(values, None, limits, _ADVICE, _SOURCE)
     starts = [
         _silent_since(silent, limit, figures.steps, begun[row])
         for row, limit in enumerate((t.dead_share, t.dead_bad))
@@ -69,14 +71,16 @@ def _silent_since(
         begun: of each layer, the first such step before this block, NaN if none; then that of the
             next block.
     """
-    rows = np.arange(len(steps))[:, np.newaxis]
-    broken = silent <= limit
-    last_break = np.maximum.accumulate(np.where(broken, rows, -1), axis=0)
-    carried = np.where(np.isnan(begun), steps[0], begun)
-    following = steps[np.minimum(last_break + 1, len(steps) - 1)]
-    since = np.where(last_break < 0, carried, following)
-    since = np.where(broken, np.nan, since)
-    begun[:] = since[-1]
+    since = np.full(silent.shape, np.nan)
+    for layer in np.flatnonzero((silent > limit).any(axis=0) | ~np.isnan(begun)).tolist():
+        first = float(begun[layer])
+        for row, share in enumerate(silent[:, layer].tolist()):
+            if share > limit:
+                first = float(steps[row]) if isnan(first) else first
+            elif share <= limit:
+                first = nan
+            since[row, layer] = first
+        begun[layer] = first
     return since
 
 

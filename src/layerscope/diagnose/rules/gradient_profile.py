@@ -60,11 +60,11 @@ def _symptoms(
     end_to_end = profile.faded if faded else profile.grown
     of_steps = graded(end_to_end, limits, falling=faded)
     values = np.repeat(end_to_end[:, np.newaxis], len(figures.layers), axis=1)
-    severity = None
-    if of_steps is not None:
-        severity = np.zeros(values.shape, np.int8)
-        rows = np.flatnonzero(of_steps)
-        found = culprits(profile, rows, faded=faded)
-        severity[np.ix_(rows, profile.chain)] = np.where(found, of_steps[rows, np.newaxis], 0)
+    if of_steps is None:
+        return Symptoms(values)
+    severity = np.zeros(values.shape, np.int8)
+    rows = np.flatnonzero(of_steps)
+    found = culprits(profile, rows, faded=faded)
+    severity[np.ix_(rows, profile.chain)] = np.where(found, of_steps[rows, np.newaxis], 0)
     source = "Glorot and Bengio 2010; Schoenholz et al. 2017; the course's 0.7 a layer"
     return Symptoms(values, severity, limits, (advice,), source, lasting, falling=faded)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms
@@ -33,9 +34,9 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     """
     t = thresholds
     of_layers = figures["weight_grad_rms"].astype(np.float64)
-    norms = np.sqrt(np.nansum(of_layers * of_layers, axis=1))
-    counts = figures["activation_count"]
-    sizes = np.fmax.reduce(counts, axis=1, initial=0) if counts.shape[1] else norms * 0
+    known = np.fmax(of_layers, 0)  # NaN is 0
+    norms = np.sqrt((known * known).sum(axis=1))
+    sizes = np.fmax.reduce(figures["activation_count"], axis=1, initial=0)
     largest = memory.of_run("largest_batch")
     sizes_before = np.fmax(np.fmax.accumulate(sizes), largest[0])
     largest[0] = sizes_before[-1]
@@ -54,13 +55,12 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             before = all_norms[place : place + _RECENT]
             if not _is_spike(norms[row], before[~np.isnan(before)], t):
                 continue
-            usual_layers = np.nanmedian(all_layers[place : place + _RECENT], axis=0)
+            usual_layers = known_median(all_layers[place : place + _RECENT], axis=0)
             values[row] = of_layers[row] / usual_layers
             far = values[row] > t.spike_factor
             if not far.any():
-                far = values[row] == np.nanmax(values[row])
+                far = values[row] == np.fmax.reduce(values[row])
             severity[row, far] = 1 if clipped[row] else 2
-        severity = severity if severity.any() else None
     recent[:] = all_norms[-_RECENT:]
     recent_layers[:] = all_layers[-_RECENT:]
     return Symptoms(
@@ -73,7 +73,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
 
 
 def _is_spike(norm: float, before: npt.NDArray[np.float64], t: Thresholds) -> bool:
-    if len(before) < t.warm_up:
+    if len(before) < min(t.warm_up, _RECENT):
         return False
     logs = np.log(before)
     middle = np.median(logs)

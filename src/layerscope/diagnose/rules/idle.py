@@ -39,7 +39,7 @@ def idle(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
                 severity[severity[:, layer] == 2, layer] = 0
     return Symptoms(
         values,
-        severity if severity is not None and severity.any() else None,
+        severity,
         limits,
         _ADVICE,
         "the course, day 11, part II: activations clustered at zero",

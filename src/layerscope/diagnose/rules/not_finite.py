@@ -52,11 +52,14 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """
     outputs, gradients = figures["activation_nonfinite"], figures["activation_grad_nonfinite"]
     weights, loss = figures["weight_grad_nonfinite"], figures["loss"]
-    values = np.fmax(np.fmax(outputs, gradients), weights)
-    rows = (values > 0).any(axis=1) | np.isinf(loss) | _became_nan(loss, memory)
-    limits = (np.nan, np.nan, 0.0)
+    shown = (outputs > 0) | (gradients > 0) | (weights > 0)
+    known = memory.of_run("loss_known")
+    if known[0] > 0 and np.isfinite(loss).all() and not shown.any():
+        return Symptoms(outputs)
+    rows = shown.any(axis=1) | np.isinf(loss) | _became_nan(loss, known)
     if not rows.any():
-        return Symptoms(values, None, limits, _ADVICE, "any at all")
+        return Symptoms(outputs)
+    values = np.fmax(np.fmax(outputs, gradients), weights)
     severity = np.zeros(values.shape, np.int8)
     cause = np.zeros(values.shape, np.int8)
     producer = memory.of_run("producer", 2)  # which layer, and how; those after it pass it on
@@ -65,12 +68,14 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
             producer[:] = _producer(figures, row, memory.roles)
         layer = int(producer[0])
         severity[row, layer], cause[row, layer] = 3, int(producer[1])
+    limits = (np.nan, np.nan, 0.0)
     return Symptoms(values, severity, limits, _ADVICE, "any at all", 1, cause)
 
 
-def _became_nan(loss: npt.NDArray[np.float32], memory: Memory) -> npt.NDArray[np.bool_]:
+def _became_nan(
+    loss: npt.NDArray[np.float32], known: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
     """Where the loss is NaN and was known before: one that nobody measures is NaN as well."""
-    known = memory.of_run("loss_known")
     ever = np.logical_or.accumulate(np.isfinite(loss)) | (known[0] > 0)
     if ever[-1]:
         known[0] = 1

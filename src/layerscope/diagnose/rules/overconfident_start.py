@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isnan, log
+from math import log
 
 import numpy as np
 
@@ -21,9 +21,9 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan, np.float32)
     roles = memory.roles
-    if roles.classes is not None and figures.steps[0] == 0 and roles.last >= 0:
-        loss = float(figures["loss"][0])
-        values[0, roles.last] = np.nan if isnan(loss) else loss / log(roles.classes)
+    if roles.classes is None or figures.steps[0] != 0 or roles.last < 0:
+        return Symptoms(values)
+    values[0, roles.last] = figures["loss"][0] / log(roles.classes)
     return Symptoms.above(
         values,
         warning=thresholds.overconfident_start,

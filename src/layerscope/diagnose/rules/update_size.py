@@ -6,14 +6,17 @@ CS231n, Neural Networks Part 3, "ratio of weights:updates".
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import inf, isnan
 
 import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -35,13 +38,15 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
     judged once the ratio has been within the limit: until they have a size, all is large to them.
     """
     t = thresholds
-    values = _log_ratio(figures, memory)
+    values = _log_ratio(figures, memory.roles)
     limits = (np.nan, t.update_large, max(0.0, t.update_large))
     loss = figures["loss"].tolist()
     # Of the running streak: its first step, its steps, the loss then; and whether it began at zero.
     begun, streak, loss_then, no_size = memory.of_layers("streak", 4)
     large = values > t.update_large
     severity, since = None, None
+    if not large.any() and not (streak > 0).any():
+        return Symptoms(values)
     for layer in np.flatnonzero(large.any(axis=0) | (streak > 0)).tolist():
         for row, value in enumerate(values[:, layer].tolist()):
             if not large[row, layer]:
@@ -69,12 +74,17 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     Judged while the learning rate does not rise and is at least half of the largest so far, that is
     neither in a warm-up nor at the end of a schedule, and is not 0.
     """
-    values = _log_ratio(figures, memory)
-    steady = _steady(figures["learning_rate"], memory.of_run("learning_rate", 2))
+    values = _log_ratio(figures, memory.roles)
+    rates = memory.of_run("rates", 2)
     learned = memory.of_layers("learned")[0]
+    if not (values < thresholds.update_small).any():
+        learned[~np.isnan(values).all(axis=0)] = 1
+        _remember(figures["learning_rate"], rates)
+        return Symptoms(values)
+    steady = _steady(figures["learning_rate"], rates)
     ever = np.logical_or.accumulate(values >= thresholds.update_small, axis=0) | (learned > 0)
     learned[ever[-1]] = 1
-    values[ever | ~steady[:, np.newaxis]] = np.nan
+    values = np.where(ever | ~steady[:, np.newaxis], np.nan, values)
     return Symptoms.below(
         values,
         warning=thresholds.update_small,
@@ -89,13 +99,13 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
 @rule_with_memory("stalled")
 def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """log10 of a layer's ratio / that of the median layer, where the layer does get a gradient."""
-    values = _log_ratio(figures, memory)
-    rows = np.flatnonzero(~np.isnan(values).all(axis=1))
-    values[~(figures["weight_grad_rms"] > 0)] = np.nan
-    if len(rows):
-        usual = np.full((len(values), 1), np.nan)
-        usual[rows, 0] = _median(_log_ratio(figures, memory)[rows])
-        values = values - usual
+    values = _log_ratio(figures, memory.roles)
+    low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    judged = np.where(figures["weight_grad_rms"] > 0, values, np.nan)
+    if high - low <= -thresholds.update_stalled:  # not even between the two extremes
+        return Symptoms(judged)
+    usual = known_median(values, axis=1)[:, np.newaxis]
+    values = judged - np.where(np.isfinite(usual), usual, np.nan)
     return Symptoms.below(
         values,
         warning=thresholds.update_stalled,
@@ -108,16 +118,11 @@ def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptom
     )
 
 
-def _median(values: Values) -> Values:
-    """Of the known values of each row, of which there is at least one; the lower of two middles."""
-    known = (~np.isnan(values)).sum(axis=1)
-    middle: Values = np.sort(values, axis=1)[np.arange(len(values)), (known - 1) // 2]
-    return np.where(np.isfinite(middle), middle, np.nan)
-
-
-def _log_ratio(figures: Figures, memory: Memory) -> Values:
+@lru_cache(maxsize=1)  # three rules look at the same block
+def _log_ratio(figures: Figures, roles: Roles) -> Values:
     """Base 10; -inf for no update, +inf for weights of zero, NaN where it was not measured."""
-    values: Values = np.log10(figures["update_to_weight"] * memory.roles.only("trained"))
+    values: Values = np.log10(figures["update_to_weight"] * roles.only("trained"))
+    values.flags.writeable = False
     return values
 
 
@@ -126,10 +131,14 @@ def _steady(rates: Values, before: npt.NDArray[np.float64]) -> npt.NDArray[np.bo
 
     Args:
         rates: of the steps; NaN, where it is unknown, counts as steady.
-        before: the rate of the step before and the largest so far; then those of this block.
+        before: the rate of the step before and the largest so far; afterwards, of this block.
     """
     known = np.append(before[0], rates)
     largest = np.fmax(np.fmax.accumulate(rates), before[1])
     steady: npt.NDArray[np.bool_] = ~(rates > known[:-1]) & ~(rates < 0.5 * largest) & ~(rates == 0)
-    before[:] = known[-1], largest[-1]
+    _remember(rates, before)
     return steady
+
+
+def _remember(rates: Values, before: npt.NDArray[np.float64]) -> None:
+    before[:] = rates[-1], np.fmax.reduce(rates, initial=before[1])

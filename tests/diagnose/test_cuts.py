@@ -1,0 +1,105 @@
+"""A run judged as it goes on and one judged from its files have the same findings."""
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from layerscope.diagnose import Figures, Judge, LayerFacts, Thresholds
+from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES
+
+FUNCTIONS = ("tanh", "sigmoid", "relu", "softmax", None, "relu6", None)
+LAYERS = tuple(
+    LayerFacts(
+        f"{i:02d}",
+        str(i),
+        "Linear",
+        order=i,
+        nonlinearity=function,
+        bounds=(0.0, 1.0) if function in ("sigmoid", "softmax") else None,
+        odd=function == "tanh",
+        can_die=function == "relu",
+        weights=("weight",),
+        last=i == len(FUNCTIONS) - 1,
+    )
+    for i, function in enumerate(FUNCTIONS)
+)
+EAGER = Thresholds(lasting=3, warm_up=4)
+
+
+def erratic(seed, steps):
+    """Figures that jump between healthy, sick and unknown, and stay so for some steps."""
+    rng = np.random.default_rng(seed)
+    figures = Figures.empty(LAYERS, range(steps))
+    scale = {"activation_count": 6400, "units": 100, "dead_units": 60, "silent_units": 60}
+    for name in LAYER_FIGURES:
+        shape = (steps // 6 + 1, len(LAYERS))
+        values = 10.0 ** rng.uniform(-7, 1, shape) * scale.get(name, 1)
+        if name in ("activation_count", "units"):
+            values[:] = scale[name]
+        if name.endswith("nonfinite"):
+            values = (rng.random(shape) < 0.004) * 5.0
+        if name == "dead_since":
+            values = rng.integers(0, 5, shape).astype(float)
+        if name == "inputs_finite":
+            values = rng.integers(0, 2, shape).astype(float)
+        figures[name][:] = np.repeat(values, 6, axis=0)[:steps]
+        figures[name][rng.random((steps, len(LAYERS))) < 0.1] = np.nan
+    for name in STEP_FIGURES:
+        figures[name][:] = 10.0 ** rng.uniform(-1, 1, steps)
+    figures["learning_rate"][:] = 1e-3
+    figures["update_to_weight"][:, seed % len(LAYERS)] *= 1e-6
+    figures["skipped"][:] = rng.random(steps) < 0.05
+    figures["loss"][rng.random(steps) < 0.1] = np.nan
+    return figures
+
+
+def part(figures, start, end):
+    return Figures(
+        figures.layers,
+        figures.steps[start:end],
+        figures.of_layers[start:end],
+        figures.of_steps[start:end],
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    steps=st.integers(1, 70),
+    cuts=st.lists(st.integers(0, 70), max_size=8),
+    saved_at=st.integers(0, 8),
+)
+def test_cuts_and_checkpoints_change_no_finding(seed, steps, cuts, saved_at):
+    figures = erratic(seed, steps)
+    whole = Judge(LAYERS, EAGER, classes=27)
+    whole.look(figures)
+    one_by_one = Judge((), EAGER, classes=27)
+    for step in range(steps):
+        one_by_one.look(part(figures, step, step + 1))
+    assert one_by_one.findings == whole.findings
+
+    in_parts = Judge(LAYERS, EAGER, classes=27)
+    edges = [0, *sorted(min(cut, steps) for cut in cuts), steps]
+    for number, (start, end) in enumerate(pairwise(edges)):
+        if number == saved_at:
+            state = in_parts.state()
+            in_parts = Judge((), EAGER, classes=27)
+            in_parts.load_state(state)
+        in_parts.look(part(figures, start, end))
+    assert in_parts.findings == whole.findings
+
+
+def test_the_erratic_run_shows_every_rule():
+    """Or the property above would say nothing about it."""
+    rules = set()
+    for seed in range(60):
+        judge = Judge(LAYERS, EAGER, classes=27)
+        judge.look(erratic(seed, 70))
+        rules |= {finding.rule for finding in judge.findings}
+    assert rules == {
+        *("not_finite", "overconfident_start", "saturated", "dead_units", "idle", "biased"),
+        *("vanishing_gradient", "exploding_gradient", "gradient_spike", "update_too_large"),
+        *("update_too_small", "stalled", "collapsed"),
+    }

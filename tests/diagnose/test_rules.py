@@ -1,0 +1,508 @@
+"""Each rule on figures that one can check by eye."""
+
+import math
+
+import numpy as np
+import pytest
+
+from layerscope.diagnose import Figures, Judge, LayerFacts, Thresholds
+
+DEFAULT = Thresholds()
+
+
+def layer(order, nonlinearity="tanh", count=6, **facts):
+    odd = nonlinearity == "tanh"
+    bounds = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0)}
+    defaults = {
+        "module": "Linear",
+        "order": order,
+        "nonlinearity": nonlinearity,
+        "bounds": bounds.get(nonlinearity),
+        "odd": odd,
+        "can_die": nonlinearity == "relu",
+        "weights": ("weight",),
+        "last": order == count - 1,
+    }
+    name = f"{order:02d}_{nonlinearity or 'linear'}"
+    return LayerFacts(name, name, **defaults | facts)
+
+
+def network(nonlinearity="tanh", count=6):
+    """Hidden layers and a last one, which is linear."""
+    hidden = [layer(i, nonlinearity, count) for i in range(count - 1)]
+    return (*hidden, layer(count - 1, None, count))
+
+
+def healthy(layers, steps=60):
+    """Figures with nothing wrong in them: 64 samples of 100 units."""
+    figures = Figures.empty(layers, range(steps))
+    of_all = {
+        "activation_count": 6400,
+        "activation_mean": 0.0,
+        "activation_std": 0.6,
+        "activation_min": -0.9,
+        "activation_max": 0.9,
+        "activation_nonfinite": 0,
+        "zeros": 0.0,
+        "activation_grad_rms": 1e-3,
+        "activation_grad_nonfinite": 0,
+        "weight_grad_rms": 1e-2,
+        "weight_grad_nonfinite": 0,
+        "weight_rms": 0.1,
+        "update_to_weight": 1e-3,
+        "units": 100,
+        "unit_spread": 1.0,
+        "inputs_finite": 1,
+    }
+    for figure, value in of_all.items():
+        figures[figure][:] = value
+    for column, facts in enumerate(layers):
+        if facts.bounds:
+            figures["saturated"][:, column] = 0.01
+        if facts.can_die:
+            for figure in ("silent_units", "dead_units", "revived_units"):
+                figures[figure][:, column] = 0
+    for figure, value in {
+        "loss": 3.0,
+        "learning_rate": 1e-3,
+        "clip_factor": 1,
+        "skipped": 0,
+    }.items():
+        figures[figure][:] = value
+    return figures
+
+
+def found(figures, thresholds=DEFAULT, **options):
+    """{rule: (severity, layer, step, layers)} of all that is found."""
+    judge = Judge(figures.layers, thresholds, **options)
+    judge.look(figures)
+    return {f.rule: (f.severity, f.layer, f.step, f.layers) for f in judge.findings}
+
+
+def test_nothing_is_found_where_nothing_is_wrong():
+    assert found(healthy(network())) == {}
+    assert found(healthy(network("relu")), classes=27) == {}
+
+
+# saturated
+
+
+@pytest.mark.parametrize(
+    ("share", "severity"),
+    [(0.05, None), (0.051, "note"), (0.2, "note"), (0.201, "warning"), (0.501, "critical")],
+)
+def test_the_limits_of_saturation_are_the_courses(share, severity):
+    figures = healthy(network())
+    figures["saturated"][8:, 2] = share
+    expected = {} if severity is None else {"saturated": (severity, "02_tanh", 8, 1)}
+    assert found(figures) == expected
+
+
+def test_a_symptom_must_last_for_five_steps():
+    figures = healthy(network())
+    figures["saturated"][8:12, 2] = 0.4
+    assert found(figures) == {}
+    figures["saturated"][12, 2] = 0.4
+    assert found(figures)["saturated"] == ("warning", "02_tanh", 8, 1)
+    assert found(figures, Thresholds(lasting=6)) == {}
+
+
+def test_a_step_without_a_measurement_neither_ends_a_streak_nor_lengthens_it():
+    figures = healthy(network())
+    figures["saturated"][:] = np.nan
+    figures["saturated"][10:28:4, 2] = 0.4
+    assert found(figures)["saturated"] == ("warning", "02_tanh", 10, 1)
+
+
+def test_the_last_layer_may_be_as_sure_as_it_likes():
+    layers = (*network()[:5], layer(5, "sigmoid"))
+    figures = healthy(layers)
+    figures["saturated"][:, 5] = 1.0
+    assert found(figures) == {}
+
+
+def test_a_gate_may_learn_to_shut_but_not_begin_shut():
+    layers = (layer(0), layer(1, "sigmoid"), *network()[2:])
+    figures = healthy(layers)
+    figures["saturated"][5:, 1] = 0.9
+    assert found(figures)["saturated"] == ("note", "01_sigmoid", 5, 1)
+    figures["saturated"][:, 1] = 0.3
+    assert found(figures)["saturated"] == ("warning", "01_sigmoid", 0, 1)
+
+
+def test_of_a_softmax_the_share_of_samples_counts():
+    layers = (layer(0), layer(1, "softmax"), *network()[2:])
+    figures = healthy(layers)
+    figures["activation_mean"][:, 1] = 1 / 8  # over 8 tokens
+    figures["saturated"][:, 1] = 0.4 / 8
+    assert found(figures)["saturated"] == ("note", "01_softmax", 0, 1)
+    figures["saturated"][:, 1] = 0.6 / 8
+    assert found(figures)["saturated"] == ("warning", "01_softmax", 0, 1)
+
+
+def test_zeros_of_a_relu6_are_not_saturated():
+    layers = (layer(0), layer(1, "relu6", bounds=(0.0, 6.0)), *network()[2:])
+    figures = healthy(layers)
+    figures["zeros"][:, 1], figures["saturated"][:, 1] = 0.5, 0.53
+    assert found(figures) == {}
+
+
+# idle
+
+
+@pytest.mark.parametrize(
+    ("std", "severity"), [(0.0101, None), (0.0099, "warning"), (0.0, "critical")]
+)
+def test_an_activation_function_without_spread_is_idle(std, severity):
+    figures = healthy(network())
+    figures["activation_std"][9:, 3:] = std
+    expected = {} if severity is None else {"idle": (severity, "03_tanh", 9, 2)}
+    assert found(figures) == expected
+
+
+def test_a_normalisation_further_on_restores_any_scale():
+    layers = (*network("gelu")[:4], layer(4, None, normalizes=True), layer(5, None))
+    figures = healthy(layers)
+    figures["activation_std"][:, 1] = 0.001
+    assert found(figures) == {}
+    figures["activation_std"][:, 1] = 0
+    assert found(figures) == {"idle": ("critical", "01_gelu", 0, 1)}
+
+
+# biased
+
+
+@pytest.mark.parametrize(
+    ("mean", "severity"), [(0.29, None), (-0.31, "note"), (1.19, "note"), (-1.21, "warning")]
+)
+def test_outputs_on_one_side_are_biased(mean, severity):
+    figures = healthy(network())
+    figures["activation_mean"][4:, 1] = mean
+    expected = {} if severity is None else {"biased": (severity, "01_tanh", 4, 1)}
+    assert found(figures) == expected
+
+
+def test_a_function_that_is_not_odd_may_have_any_mean():
+    figures = healthy(network("relu"))
+    figures["activation_mean"][:] = 2.0
+    assert found(figures) == {}
+
+
+# dead units
+
+
+@pytest.mark.parametrize(
+    ("dead", "severity"),
+    [(10, None), (11, "note"), (40, "note"), (41, "warning"), (91, "critical")],
+)
+def test_dead_units_are_named_with_the_step_since_when(dead, severity):
+    figures = healthy(network("relu"))
+    figures["silent_units"][20:, 2] = dead
+    figures["dead_units"][36:, 2] = dead
+    figures["dead_since"][36:, 2] = 20
+    expected = {} if severity is None else {"dead_units": (severity, "02_relu", 20, 1)}
+    assert found(figures) == expected
+
+
+def test_one_unit_that_was_dead_from_the_start_does_not_date_the_death_of_the_others():
+    figures = healthy(network("relu"))
+    figures["silent_units"][:, 2] = 1
+    figures["dead_units"][16:, 2] = 1
+    figures["dead_since"][16:, 2] = 0
+    figures["silent_units"][20:, 2] = figures["dead_units"][36:, 2] = 50
+    assert found(figures)["dead_units"] == ("warning", "02_relu", 20, 1)
+
+
+def test_units_that_are_silent_in_small_batches_only_are_not_dead():
+    figures = healthy(network("relu"))
+    figures["silent_units"][:] = 60
+    assert found(figures) == {}
+
+
+# the gradient's profile
+
+
+def profile(figures, norms, steps=slice(None)):
+    figures["activation_grad_rms"][steps, : len(norms)] = norms
+
+
+@pytest.mark.parametrize(
+    ("norms", "expected"),
+    [
+        ([1, 1, 1, 1, 1], None),
+        ([0.11, 0.2, 0.4, 0.7, 1], None),
+        ([0.09, 0.2, 0.4, 0.7, 1], ("note", "01_tanh", 7, 3)),
+        ([0.04, 0.1, 0.2, 0.4, 1], ("warning", "01_tanh", 7, 4)),
+        ([0.01, 0.01, 0.01, 1, 1], ("warning", "03_tanh", 7, 1)),
+        ([1e-8, 1e-6, 1e-4, 1e-2, 1], ("critical", "01_tanh", 7, 4)),
+        ([0, 0, 1, 1, 1], ("critical", "02_tanh", 7, 1)),
+        # a branch that gets little beside a healthy stream, and one that gets much
+        ([1, 1e-6, 1, 1e-6, 1], None),
+        ([1, 1, 1e6, 1, 1], None),
+        ([1, 0, 1, 0, 1], None),
+    ],
+)
+def test_a_gradient_vanishes_from_end_to_end_and_the_layers_that_lose_it_are_named(norms, expected):
+    figures = healthy(network())
+    profile(figures, norms, slice(7, None))
+    result = found(figures)
+    result.pop("exploding_gradient", None)
+    assert result == ({} if expected is None else {"vanishing_gradient": expected})
+
+
+@pytest.mark.parametrize(
+    ("norms", "expected"),
+    [
+        ([99, 30, 9, 3, 1], None),
+        ([101, 32, 10, 3.2, 1], ("note", "01_tanh", 7, 4)),
+        ([2e3, 2e3, 2e3, 1, 1], ("warning", "03_tanh", 7, 1)),
+        ([2e5, 2e5, 1, 1, 1], ("critical", "02_tanh", 7, 1)),
+        ([1, 1, 1e6, 1, 1], None),
+        ([1e4, 1, 1e4, 1, 1e4], None),
+    ],
+)
+def test_a_gradient_explodes_from_end_to_end_and_the_layers_that_enlarge_it_are_named(
+    norms, expected
+):
+    figures = healthy(network())
+    profile(figures, norms, slice(7, None))
+    assert found(figures) == ({} if expected is None else {"exploding_gradient": expected})
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_the_scale_of_the_loss_is_no_disease(scale):
+    figures = healthy(network())
+    for figure in ("activation_grad_rms", "weight_grad_rms"):
+        figures[figure][:] *= scale
+    figures["loss"][:] *= scale
+    assert found(figures) == {}
+
+
+def test_the_norm_counts_so_that_many_small_gradients_are_as_good_as_few_large_ones():
+    figures = healthy(network())
+    figures["activation_count"][:, :5] = [6400 * 4**i for i in (4, 3, 2, 1, 0)]
+    profile(figures, [1e-3 * 2.0**i for i in range(5)])
+    assert found(figures) == {}
+
+
+def test_a_head_that_starts_at_zero_passes_no_gradient_on_in_the_first_step():
+    figures = healthy(network())
+    profile(figures, [0, 0, 0, 0, 0], slice(0, 1))
+    profile(figures, [1e-6] * 5, slice(1, 2))
+    assert found(figures) == {}
+
+
+def test_frozen_layers_have_no_place_in_the_profile_and_two_layers_have_none():
+    figures = healthy(network())
+    profile(figures, [math.nan, math.nan, math.nan, 1e-6, 1])
+    assert found(figures) == {}
+    profile(figures, [math.nan, math.nan, 1e-6, 1e-3, 1])
+    assert found(figures)["vanishing_gradient"] == ("critical", "03_tanh", 0, 2)
+
+
+# spikes
+
+
+def test_a_spike_is_one_step_far_above_the_running_median():
+    figures = healthy(network())
+    figures["weight_grad_rms"][40, 2:] *= 30
+    assert found(figures) == {"gradient_spike": ("warning", "02_tanh", 40, 4)}
+
+
+@pytest.mark.parametrize("factor", [9, 11])
+def test_a_spike_is_more_than_ten_times_the_median(factor):
+    figures = healthy(network())
+    figures["weight_grad_rms"][40] *= factor
+    assert ("gradient_spike" in found(figures)) == (factor > 10)
+
+
+def test_no_spike_before_the_warm_up():
+    figures = healthy(network())
+    figures["weight_grad_rms"][19] *= 1000
+    assert found(figures) == {}
+
+
+def test_a_run_whose_gradients_scatter_by_decades_has_no_spikes():
+    figures = healthy(network())
+    figures["weight_grad_rms"][:] *= 10.0 ** np.arange(60).repeat(6).reshape(60, 6) ** 0 * (
+        10.0 ** ((np.arange(60) % 5) - 2)[:, np.newaxis]
+    )
+    figures["weight_grad_rms"][40] *= 10
+    assert found(figures) == {}
+
+
+def test_a_clipped_spike_is_a_note_and_that_of_a_short_batch_none():
+    figures = healthy(network())
+    figures["weight_grad_rms"][40] *= 30
+    figures["clip_factor"][40] = 0.03
+    assert found(figures)["gradient_spike"][0] == "note"
+    figures["activation_count"][40] = 100
+    assert found(figures) == {}
+
+
+# updates
+
+
+def test_updates_are_too_large_if_they_are_for_longer_than_a_warm_up():
+    figures = healthy(network())
+    figures["update_to_weight"][10:29, 1] = 0.2
+    assert found(figures) == {}
+    figures["update_to_weight"][29, 1] = 0.2
+    assert found(figures) == {"update_too_large": ("warning", "01_tanh", 10, 1)}
+
+
+def test_updates_are_too_large_if_the_loss_grows_meanwhile():
+    figures = healthy(network())
+    figures["update_to_weight"][10:16, 1] = 0.2
+    figures["loss"][12:] = 7.0
+    assert found(figures) == {"update_too_large": ("warning", "01_tanh", 10, 1)}
+
+
+def test_weights_that_start_at_zero_have_no_size_to_compare_with():
+    figures = healthy(network())
+    figures["update_to_weight"][:, 1] = [math.inf, *(1 / n**0.5 for n in range(1, 60))]
+    assert found(figures) == {}
+
+
+def test_updates_are_too_small_only_if_they_never_were_larger():
+    figures = healthy(network())
+    figures["update_to_weight"][:, 3] = 1e-6
+    assert found(figures) == {"update_too_small": ("warning", "03_tanh", 0, 1)}
+    figures["update_to_weight"][10, 3] = 1e-4
+    assert found(figures) == {}
+
+
+def test_a_rising_learning_rate_and_one_on_its_way_to_zero_are_not_judged():
+    figures = healthy(network())
+    figures["update_to_weight"][:] = 1e-7
+    figures["learning_rate"][:] = np.linspace(0, 1e-3, 60)
+    assert found(figures) == {}
+    figures["learning_rate"][:] = 1e-5
+    figures["learning_rate"][0] = 1e-3
+    assert found(figures) == {}
+
+
+def test_a_layer_that_gets_a_gradient_and_does_not_move_is_stalled():
+    figures = healthy(network())
+    figures["update_to_weight"][12:, 2] = 0.0
+    assert found(figures) == {"stalled": ("warning", "02_tanh", 12, 1)}
+    figures["weight_grad_rms"][:, 2] = np.nan  # frozen
+    assert found(figures) == {}
+
+
+def test_an_embedding_and_a_frozen_layer_may_stand_still():
+    layers = (
+        layer(0, None, module="Embedding"),
+        layer(1, trainable=False),
+        *network()[2:],
+    )
+    figures = healthy(layers)
+    figures["update_to_weight"][:, 0] = 1e-7
+    figures["update_to_weight"][:, 1] = 0.0
+    assert found(figures) == {}
+
+
+# the start
+
+
+@pytest.mark.parametrize(("loss", "warned"), [(4.94, False), (4.95, True)])  # 1.5 ln(27) = 4.944
+def test_a_loss_above_that_of_guessing_is_overconfident(loss, warned):
+    figures = healthy(network())
+    figures["loss"][0] = loss
+    expected = {"overconfident_start": ("warning", "05_linear", 0, 1)} if warned else {}
+    assert found(figures, classes=27) == expected
+    assert found(figures) == {}
+
+
+# not finite
+
+
+def test_the_producer_is_named_and_not_those_who_passed_it_on():
+    figures = healthy(network())
+    figures["activation_nonfinite"][30:, 2:] = 7
+    figures["inputs_finite"][30:, 3:] = 0
+    figures["activation_grad_nonfinite"][30:] = 6400
+    figures["weight_grad_nonfinite"][30:] = 100
+    figures["activation_nonfinite"][31:] = 6400
+    assert found(figures)["not_finite"] == ("critical", "02_tanh", 30, 1)
+
+
+def test_where_inputs_are_unknown_the_first_in_order_is_named():
+    layers = tuple(reversed(network()))
+    figures = healthy(layers)
+    figures["inputs_finite"][:] = np.nan
+    figures["activation_nonfinite"][30:, :4] = 7  # in order: from 02 on
+    assert found(figures)["not_finite"][1] == "02_tanh"
+
+
+def test_data_that_are_not_finite_are_said_to_be():
+    figures = healthy(network())
+    figures["activation_nonfinite"][30:] = 7
+    figures["inputs_finite"][30:] = 0
+    judge = Judge(figures.layers)
+    (finding,) = judge.look(figures)
+    assert (finding.layer, finding.step) == ("00_tanh", 30)
+    assert "neither were its inputs" in finding.explanation
+
+
+def test_a_loss_that_is_not_finite_though_all_outputs_are():
+    figures = healthy(network())
+    figures["loss"][30:] = math.nan
+    figures["activation_grad_nonfinite"][30:] = 6400
+    judge = Judge(figures.layers)
+    (finding,) = judge.look(figures)
+    assert (finding.layer, finding.step) == ("05_linear", 30)
+    assert "the loss is not finite" in finding.explanation
+
+
+def test_a_loss_that_nobody_measures_is_no_disease():
+    figures = healthy(network())
+    figures["loss"][:] = math.nan
+    assert found(figures) == {}
+
+
+def test_on_the_way_back_the_producer_comes_after_the_last_layer_that_got_it():
+    figures = healthy(network())
+    figures["activation_grad_nonfinite"][30, :3] = 1
+    figures["weight_grad_nonfinite"][30, :3] = 1
+    assert found(figures)["not_finite"] == ("critical", "03_tanh", 30, 1)
+
+
+def test_a_weight_gradient_alone():
+    figures = healthy(network())
+    figures["weight_grad_nonfinite"][30, 4] = 1
+    assert found(figures)["not_finite"] == ("critical", "04_tanh", 30, 1)
+
+
+def test_steps_that_a_scaler_skipped_are_neither_infinite_nor_exploding():
+    figures = healthy(network())
+    figures["skipped"][25:27] = 1
+    for figure in ("activation_grad_nonfinite", "weight_grad_nonfinite"):
+        figures[figure][25:27] = 6400
+    for figure in ("activation_grad_rms", "weight_grad_rms"):
+        figures[figure][25:27] = math.inf
+    figures["update_to_weight"][25:27] = 0
+    assert found(figures) == {}
+
+
+# collapsed
+
+
+def test_outputs_that_are_alike_from_one_layer_on_to_the_last_have_collapsed():
+    figures = healthy(network())
+    figures["unit_spread"][10:, 2:] = 0.009
+    assert found(figures) == {"collapsed": ("warning", "02_tanh", 10, 4)}
+    figures["unit_spread"][10:, 4] = 0.011  # what was lost in 02 and 03 is there again
+    assert found(figures) == {"collapsed": ("warning", "05_linear", 10, 1)}
+    figures["unit_spread"][10:, 5] = 0.011
+    assert found(figures) == {}
+
+
+def test_one_sample_has_nothing_to_differ_from_and_zeros_have_not_collapsed():
+    figures = healthy(network())
+    figures["unit_spread"][:] = 0
+    figures["activation_count"][:] = 100
+    assert found(figures) == {}
+    figures["activation_count"][:] = 6400
+    figures["activation_min"][:] = figures["activation_max"][:] = 0
+    assert found(figures) == {}
