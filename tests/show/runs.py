@@ -1,10 +1,13 @@
 """Folders of runs as the monitor writes them, made up: inits, activations and seeds."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import STEP_FIGURES, Figures, LayerFacts
 from layerscope.show.encoding import HistogramEncoder, ScalarEncoder
@@ -31,6 +34,7 @@ class Made:
     histograms_every: int = 1
     diagnosed: bool = True
     predicted: bool = True
+    moving: bool = False  # whether the histograms change from step to step
 
     @property
     def overrides(self) -> list[str]:
@@ -72,7 +76,7 @@ class Made:
             LayerFacts(f"{self.depth + 1:02d}_logits", "9", "Linear", self.depth + 1, last=True),
         ]  # fmt: skip
 
-    def loss(self, step):
+    def loss(self, step: npt.ArrayLike) -> Any:
         draw = np.random.default_rng([self.seed, *f"{self.init}{self.activation}".encode()]).normal(
             0, 0.008
         )
@@ -109,7 +113,7 @@ class Made:
         f.of_steps[:, list(STEP_FIGURES).index("loss")] = self.loss(np.arange(self.steps))
         return f
 
-    def findings(self) -> list[dict]:
+    def findings(self) -> list[dict[str, Any]]:
         if self.init not in ("random", "small"):
             return []
         sick = f"01_{self.activation}"
@@ -145,7 +149,7 @@ class Made:
                 prediction = json.dumps(self.expected().as_json())
                 values.append(document(f"{PLUGIN}/prediction", prediction, PLUGIN))
             if step % self.histograms_every == 0:
-                values += histograms.encode(buckets)
+                values += histograms.encode(np.roll(buckets, i, axis=1) if self.moving else buckets)
             values += train.encode(np.array([self.loss(step) + noise[i]], np.float32))
             if step % (self.steps // 10) == self.steps // 10 - 1:
                 values += valid.encode(np.array([self.loss(step + 1)], np.float32))
@@ -155,7 +159,7 @@ class Made:
         sizes = [30] + [100] * self.depth
         return Expected.of(predict(mlp(sizes, self.activation, SIGMA_W2[self.init], 1e-3)))
 
-    def _buckets(self, figures: Figures) -> np.ndarray:
+    def _buckets(self, figures: Figures) -> npt.NDArray[Any]:
         """Of every tag one histogram, float32 [tags, 30, 3]."""
         rng = np.random.default_rng(self.seed)
         made = []
@@ -173,14 +177,18 @@ class Made:
         return np.stack([_histogram(each) for each in [*made, *gradients, *logs]])
 
 
-def _histogram(values: np.ndarray) -> np.ndarray:
+def _histogram(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     counts, edges = np.histogram(values, 30)
     return np.stack([edges[:-1], edges[1:], counts], axis=1).astype(np.float32)
 
 
 def write_sweep(
-    folder, inits=("random", "kaiming"), activations=("tanh",), seeds=(0, 1, 2), **rest
-):
+    folder: Path,
+    inits: Sequence[str] = ("random", "kaiming"),
+    activations: Sequence[str] = ("tanh",),
+    seeds: Sequence[int] = (0, 1, 2),
+    **rest: Any,
+) -> Path:
     """Write the runs of a sweep; the folder."""
     for init in inits:
         for activation in activations:

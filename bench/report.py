@@ -1,0 +1,55 @@
+"""What a report costs: 36 runs of 2,000 steps, each with every histogram of every step.
+
+    python bench/report.py [--runs 36] [--steps 2000] [--depth 5]
+
+Writes made-up runs into a temporary folder, 18 MB each, then reads, compares and draws them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from itertools import product
+from pathlib import Path
+
+from layerscope.show.comparison import compare, write_comparison
+from layerscope.show.report import write_report
+from tests.show.runs import Made
+
+INITS = ("random", "kaiming", "xavier", "critical")
+ACTIVATIONS = ("tanh", "relu", "leaky_relu")
+
+
+def main() -> None:
+    """Print seconds, megabytes and the most memory."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=36)
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--depth", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        seeds = range(-(-options.runs // (len(INITS) * len(ACTIVATIONS))))
+        for seed, init, activation in list(product(seeds, INITS, ACTIVATIONS))[: options.runs]:
+            Made(init, activation, seed, steps=options.steps, depth=options.depth).write(folder)
+        events = sum(path.stat().st_size for path in folder.rglob("*tfevents*"))
+        times = [time.perf_counter()]
+        comparison = compare(folder)
+        times.append(time.perf_counter())
+        write_comparison(comparison, folder)
+        page = write_report(folder, comparison)
+        times.append(time.perf_counter())
+        megabytes = page.stat().st_size / 1e6
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{options.runs} runs x {options.steps} steps x {options.depth} hidden layers")
+    print(f"event files  {events / 1e6:8.1f} MB")
+    print(f"compare      {times[1] - times[0]:8.2f} s")
+    print(f"report       {times[2] - times[1]:8.2f} s")
+    print(f"page         {megabytes:8.2f} MB")
+    print(f"memory       {most:8.0f} MB at most")
+
+
+if __name__ == "__main__":
+    main()
