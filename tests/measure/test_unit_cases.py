@@ -7,7 +7,8 @@ import torch
 
 from layerscope.measure.unit_reading import SPREAD
 
-TANH, RELU, LINEAR, ELU = (-0.97, 0.97), (0.0, math.inf), (-math.inf, math.inf), (-1.0, math.inf)
+TANH, RELU, LINEAR = (-0.97, 0.97), (0.0, math.inf), (-math.inf, math.inf)
+INNER = (-0.7, 0.7)  # in float32 these edges lie nearer to zero
 
 
 class Simulated:
@@ -90,7 +91,7 @@ CASES = {
     "features": (normal(32, 100), -1),
     "features, one dead": (with_dead(normal(32, 27), -1, 5), -1),
     "tokens": (with_dead(normal(4, 9, 33), -1, 0, 32), -1),
-    "more units than a tile": (with_dead(normal(7, 1100), -1, 511, 512, 1099), -1),
+    "more units than a tile": (with_dead(normal(11, 1100), -1, 511, 512, 1099), -1),
     "one sample": (normal(1, 9), -1),
     "one unit": (normal(3000, 1), -1),
     "few units": (normal(130, 2), 1),
@@ -108,7 +109,7 @@ CASES = {
     "negative": (-normal(8, 5).abs() - 1, -1),
     "negative pixels": (-normal(8, 5, 4).abs() - 1, 1),
     "saturated": (torch.tanh(normal(32, 20) * 50), -1),
-    "at the edges": (torch.tensor([[0.97, -0.97, 0.0, -1.0], [0.97, 0.98, -0.0, -1.0]]), -1),
+    "at the edges": (torch.tensor([[0.97, -0.97, 0.0, 0.7], [0.97, 0.98, -0.0, -0.7]]), -1),
     "not all finite": (_GAPS, -1),
     "not all finite pixels": (_GAPS.reshape(8, 5, 6).permute(0, 2, 1).contiguous(), 1),
     "nothing finite": (torch.full((5, 3), math.nan), -1),

@@ -3,6 +3,7 @@ import pytest
 import torch
 from test_unit_cases import (
     CASES,
+    INNER,
     KINDS,
     LINEAR,
     RELU,
@@ -25,7 +26,7 @@ def in_plain_torch(rows, active, window):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-@pytest.mark.parametrize("active", [TANH, RELU, LINEAR], ids=str)
+@pytest.mark.parametrize("active", [TANH, RELU, LINEAR, INNER], ids=str)
 @pytest.mark.parametrize("name", CASES)
 def test_plain_torch_tells_each_step_as_the_slow_obvious_way_does(name, active, kind):
     tensor, axis = CASES[name]

@@ -130,10 +130,11 @@ def test_windows_go_on_from_a_checkpoint(make, after):
     through, readings = readings, []
     first = make(3, active, window)
     make_and_train(range(7), first)
-    file = io.BytesIO()
-    torch.save(first.state(), file)
-    make_and_train([50], first)  # which the saved state must not notice
+    state = first.state()
+    make_and_train([50], first)  # which the state must not notice
     readings.pop()
+    file = io.BytesIO()
+    torch.save(state, file)
     file.seek(0)
     second = after(3, active, window)
     second.load_state(torch.load(file, weights_only=True))

@@ -58,7 +58,6 @@ class ReferenceUnits(UnitBlocks):
             return
         (least, most), (flags, silence, since) = self.extremes(row), self.counters(row)
         samples = self.samples[row]
-        seen = samples > 0
         active = (flags > 0) | self._immortal[row]
         began = torch.where(silence == 0, step, since)
         silent = torch.where(active, 0, silence + samples)
@@ -74,9 +73,11 @@ class ReferenceUnits(UnitBlocks):
             (active & (silence >= window)).sum(),
             torch.where((samples > 1) & (widest >= 0), spread, torch.nan),
         ]
-        out.copy_(torch.where(seen, torch.stack([figure.double() for figure in figures]), out))
-        silence.copy_(torch.where(seen, silent, silence))
-        since.copy_(torch.where(seen, began, since))
+        out.copy_(
+            torch.where(samples > 0, torch.stack([figure.double() for figure in figures]), out)
+        )
+        silence.copy_(silent)  # as it was, if there were no samples
+        since.copy_(began)
         flags.zero_()
         least.fill_(math.inf)
         most.fill_(-math.inf)
