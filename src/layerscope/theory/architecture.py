@@ -23,6 +23,8 @@ class Layer:
             sigma_w^2 = fan_in * weight_variance.
         bias_variance: of one entry of b, whose mean is 0; sigma_b^2.
         activation: a name in `activations.ACTIVATIONS`.
+        orthonormal: whether the columns of W, or its rows if they are fewer, are orthonormal but
+            for a factor, and not independent entries: one draw then strays less from the mean.
 
     Raises ValueError for a size below 1, a variance that is negative or not finite, and an
     unknown activation.
@@ -33,6 +35,7 @@ class Layer:
     weight_variance: float
     bias_variance: float
     activation: str
+    orthonormal: bool = False
 
     def __post_init__(self) -> None:
         for name in ("fan_in", "fan_out"):

@@ -23,6 +23,9 @@ xavier, is within 0.06 of its prediction.
 SPREADS = 4
 """Standard deviations of the draw of the weights that are added to the tolerance: 1 in 16,000."""
 
+VAGUE = 100.0
+"""A bound in ln from which on a prediction says nothing: float32 reaches over 175."""
+
 
 @dataclass(frozen=True, slots=True)
 class Departure:
@@ -94,7 +97,7 @@ def departures(
             ("activation_grad", prediction.activation_grad, gradient, prediction.grad_spread),
         ):
             expected, bound = float(predicted[layer]), TOLERANCE + SPREADS * float(spread[layer])
-            if not (isfinite(expected) and isfinite(measured) and isfinite(bound)):
+            if not (isfinite(expected) and isfinite(measured) and bound < VAGUE):
                 continue
             if expected > 0 and (measured <= 0 or abs(log(measured / expected)) > bound):
                 found.append(Departure(layer, quantity, expected, measured, exp(bound)))

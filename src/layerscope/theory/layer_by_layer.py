@@ -13,7 +13,7 @@ from math import exp
 import numpy as np
 
 from layerscope.theory.activations import Activation, Array, activation_named
-from layerscope.theory.departure import Departure
+from layerscope.theory.departure import VAGUE, Departure
 from layerscope.theory.expected import Expected
 from layerscope.theory.moments import moments
 
@@ -57,8 +57,9 @@ def steps_off(
     with np.errstate(all="ignore"):  # what comes out NaN is left out
         incoming = np.append(expected.second_moment, _second(phi, stds[:-1]))
         variance = sigma_w2 * incoming + np.array(expected.bias_variance)
-        of = moments(phi, variance)
-        predicted = np.sqrt(of.variance)
+        known = (variance > 0) & (variance < np.inf)
+        of = moments(phi, np.where(known, variance, 1.0))
+        predicted = np.where(known, np.sqrt(of.variance), np.nan)
         spread = np.sqrt((of.central_fourth / of.variance**2 - 1) / widths) / 2
         forward = _departures("std", stds, predicted, spread)
 
@@ -67,7 +68,7 @@ def steps_off(
         chi = widths[1:] / widths[:-1] * sigma_w2[1:] * of.slope_second[1:]
         chosen = (of.slope_fourth / of.slope_second**2 - 1)[1:] / widths[1:]
         spread = np.sqrt(2 / widths[:-1] + 3 * chosen) / 2
-        predicted = np.sqrt(chi) * gradients[1:]
+        predicted = np.where(known[1:], np.sqrt(chi) * gradients[1:], np.nan)
         backward = _departures("activation_grad", gradients[:-1], predicted, spread)
     return forward + backward[::-1]
 
@@ -83,9 +84,9 @@ def _second(phi: Activation, std: Array) -> Array:
 
 def _departures(quantity: str, measured: Array, predicted: Array, spread: Array) -> list[Departure]:
     bounds = TOLERANCE + SPREADS * spread
-    comparable = np.isfinite(measured) & np.isfinite(bounds) & (predicted > 0)
+    comparable = np.isfinite(measured) & (bounds < VAGUE) & (predicted > 0)
     comparable &= np.isfinite(predicted)
-    off = comparable & ~(np.abs(np.log(measured / predicted)) <= bounds)
+    off = comparable & (np.abs(np.log(measured / predicted)) > bounds)
     return [
         Departure(int(at), quantity, float(predicted[at]), float(measured[at]), exp(bounds[at]))
         for at in np.flatnonzero(off)

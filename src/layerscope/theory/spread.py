@@ -9,6 +9,10 @@ ln |gradient|^2 grows by 5 / n a layer, as in Hanin and Nica (2018), "Products o
 matrices and gradients in deep neural networks". For other functions: Roberts, Yaida and Hanin
 (2022), "The principles of deep learning theory", chapter 4, for the outputs, and the same
 first-order reckoning for the gradients.
+
+Orthonormal weights keep the length of what they are given, forward and back, or all of it that fits
+into fewer units. What Gaussian weights lose by lengths that vary is taken out for them: their z lie
+on a sphere, where a mean of f(z) varies by the part of f that is not z^2's.
 """
 
 from __future__ import annotations
@@ -35,6 +39,11 @@ def spreads(layers: Sequence[Layer], variance: Array, of: Moments) -> tuple[Arra
     3 e(phi'^2)^2 of which units pass it on. An error of q moves every phi' behind it:
     m_l = d ln E[phi'^2] / d ln q + s_l g_l m_{l+1} in all.
 
+    Orthonormal: with k = min(1, fan_out / fan_in), the part of |z|^2 that cannot vary, and r the
+    share of q that comes through the weights, cov(e(f), e(h)) loses
+    2 k r^2 (d ln E[f] / d ln q) (d ln E[h] / d ln q) / n, and 2 / fan_in becomes
+    2 (1 - min(1, fan_in / fan_out)) / fan_in.
+
     Args:
         layers: of the network.
         variance: q_l, [depth].
@@ -45,8 +54,12 @@ def spreads(layers: Sequence[Layer], variance: Array, of: Moments) -> tuple[Arra
         fan_ins = np.array([layer.fan_in for layer in layers])
         growth = variance * of.second_growth / of.second
         sampled = (of.fourth / of.second**2 - 1) / widths
-        sigma_w2 = np.array([layer.sigma_w2 for layer in layers])
-        share = np.append(sigma_w2[1:] * of.second[:-1] / variance[1:], 0.0)
+        biases = np.array([layer.bias_variance for layer in layers])
+        through = 1 - biases / variance  # the share of q that comes through the weights
+        share = np.append(through[1:], 0.0)
+        kept = np.array([layer.orthonormal for layer in layers]) * np.minimum(1, widths / fan_ins)
+        lost = 2 * kept * through**2 / widths
+        sampled = np.maximum(sampled - lost * growth**2, 0)
 
         errors = np.zeros(len(layers))
         for layer in range(len(layers) - 1):
@@ -54,15 +67,20 @@ def spreads(layers: Sequence[Layer], variance: Array, of: Moments) -> tuple[Arra
             errors[layer + 1] = share[layer] ** 2 * fed
         std_growth = variance * of.variance_growth / of.variance
         std_sampled = (of.central_fourth / of.variance**2 - 1) / widths
+        std_sampled = np.maximum(std_sampled - lost * std_growth**2, 0)
         std: Array = np.sqrt(std_growth**2 * errors + std_sampled) / 2
 
-        moved = variance * of.slope_growth / of.slope_second
+        slope_growth = variance * of.slope_growth / of.slope_second
+        moved = slope_growth.copy()
         for layer in range(len(layers) - 2, -1, -1):
             moved[layer] += share[layer] * growth[layer] * moved[layer + 1]
         onward = share * np.append(moved[1:], 0.0)  # what a layer's own e(phi^2) does behind it
         together = (of.value_slope / (of.second * of.slope_second) - 1) / widths
-        chosen = (of.slope_fourth / of.slope_second**2 - 1) / widths
-        gains = 2 / fan_ins + 3 * chosen + 2 * onward * together + onward**2 * sampled
+        together -= lost * growth * slope_growth
+        chosen = 3 * (of.slope_fourth / of.slope_second**2 - 1) / widths - lost * slope_growth**2
+        back = [layer.orthonormal * min(1, layer.fan_in / layer.fan_out) for layer in layers]
+        entries = 2 * (1 - np.array(back)) / fan_ins
+        gains = entries + chosen + 2 * onward * together + onward**2 * sampled
         behind = np.append(np.cumsum(gains[:0:-1])[::-1], 0.0)
         from_before = np.append(errors[1:] * moved[1:] ** 2, 0.0)
         gradient: Array = np.sqrt(np.maximum(behind + from_before, 0)) / 2

@@ -19,10 +19,12 @@ class Initializer:
         draw: called with (fan_in, fan_out, generator): a float32 matrix [fan_in, fan_out], drawn
             from the generator alone.
         variance: called with (fan_in, fan_out): of one entry.
+        orthonormal: whether columns, or rows if they are fewer, are orthonormal but for a factor.
     """
 
     draw: Callable[[int, int, torch.Generator], Tensor]
     variance: Callable[[int, int], float]
+    orthonormal: bool = False
 
     def __call__(self, fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
         """Return float32 [fan_in, fan_out], drawn from the generator alone."""

@@ -71,7 +71,7 @@ class LSUV:
         hidden = float(moments(activation_named(activation), 1.0).second)
         seconds = [second_moment, *[hidden] * (len(sizes) - 2)]
         return tuple(
-            Layer(fan_in, fan_out, 1 / (fan_in * second), 0.0, activation)
+            Layer(fan_in, fan_out, 1 / (fan_in * second), 0.0, activation, orthonormal=True)
             for (fan_in, fan_out), second in zip(pairwise(sizes), seconds, strict=True)
         )
 

@@ -32,4 +32,4 @@ def orthogonal() -> Initializer:
     def variance(fan_in: int, fan_out: int) -> float:
         return 1 / max(fan_in, fan_out)
 
-    return Initializer(draw, variance)
+    return Initializer(draw, variance, orthonormal=True)

@@ -93,6 +93,7 @@ class InitScheme:
                 self.gain**2 * self.weight.variance(fan_in, fan_out),
                 self.bias_std**2,
                 activation,
+                self.weight.orthonormal,
             )
             for fan_in, fan_out in pairwise(sizes)
         )
