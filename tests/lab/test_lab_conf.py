@@ -84,7 +84,7 @@ def test_every_scheme_of_fixed_variance_takes_a_gain_a_bias_and_an_embedding_rul
         ("xavier", (1 / 300) ** 0.5),
         ("glorot", (2 / 800) ** 0.5),
         ("lecun", (1 / 300) ** 0.5),
-        ("orthogonal", (1 / 500) ** 0.5),  # the critical gain of tanh without biases is 1
+        ("orthogonal", (1.05 / 500) ** 0.5),
         ("critical", (1.05 / 300) ** 0.5),
         ("small", 0.01),
     ],
@@ -93,7 +93,9 @@ def test_every_scheme_has_the_spread_that_its_file_states(name, std):
     scheme = instantiate(composed([], init=name).init, _convert_="all")
     weight = scheme.weight(300, 500, torch.Generator().manual_seed(0)) * scheme.gain
     assert weight.std().item() == pytest.approx(std, rel=0.01)
-    assert scheme.bias_std == {"random": 1.0, "critical": 0.004483}.get(name, 0.0)
+    assert scheme.bias_std == {"random": 1.0, "critical": 0.004483, "orthogonal": 0.004483}.get(
+        name, 0.0
+    )
     assert scheme.embedding == "unit"
 
 
