@@ -246,7 +246,7 @@ def frozen_middle(seed):
 
 def solved(seed, steps=60):
     """Sigmoid outputs near 0 and 1 on a task that is solved, and its gradient fading away."""
-    network = nn.Sequential(*list(mlp(nn.Tanh, depth=4, classes=1)), nn.Sigmoid())
+    network = nn.Sequential(*list(mlp(nn.ReLU, depth=4, classes=1)), nn.Sigmoid())
 
     def loss_of(network, batch):
         y = (batch[0][:, 0] > 0).float()

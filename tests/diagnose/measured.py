@@ -9,11 +9,11 @@ from layerscope.diagnose import Figures, LayerFacts
 
 # name, bounds, odd, can die, whether an output is saturated
 FUNCTIONS = {
-    nn.Tanh: ("tanh", (-1.0, 1.0), True, False, lambda y: y.abs() > 0.97),
-    nn.Hardtanh: ("hardtanh", (-1.0, 1.0), True, False, lambda y: y.abs() > 0.97),
-    nn.Sigmoid: ("sigmoid", (0.0, 1.0), False, False, lambda y: (y - 0.5).abs() > 0.485),
+    nn.Tanh: ("tanh", (-1.0, 1.0), True, True, lambda y: y.abs() > 0.97),
+    nn.Hardtanh: ("hardtanh", (-1.0, 1.0), True, True, lambda y: y.abs() > 0.97),
+    nn.Sigmoid: ("sigmoid", (0.0, 1.0), False, True, lambda y: (y - 0.5).abs() > 0.485),
     nn.Softmax: ("softmax", (0.0, 1.0), False, False, lambda y: y > 0.985),
-    nn.ReLU6: ("relu6", (0.0, 6.0), False, True, lambda y: (y > 5.91) | (y == 0)),
+    nn.ReLU6: ("relu6", (0.0, 6.0), False, True, lambda y: y > 5.91),
     nn.ReLU: ("relu", None, False, True, None),
     nn.LeakyReLU: ("leakyrelu", None, False, False, None),
     nn.GELU: ("gelu", None, False, False, None),
@@ -113,9 +113,7 @@ class Measured:
                 figures["weight_rms"] = rms(before)
                 update = rms(after - before)
                 size = rms(before)
-                figures["update_to_weight"] = update / size if size else (
-                    math.inf if update else math.nan
-                )  # fmt: skip
+                figures["update_to_weight"] = update / size if size else math.nan
         self.rows.append((step, row, of_step))
 
     def _of_outputs(self, step, name, module, figures):
@@ -144,7 +142,9 @@ class Measured:
         if function and function[4]:
             figures["saturated"] = float(function[4](y).double().mean())
         if function and function[3]:
-            self._of_units(step, name, y, figures)
+            flat = function[4](y) if function[4] else torch.zeros_like(y, dtype=torch.bool)
+            is_relu = type(module) in (nn.ReLU, nn.ReLU6)
+            self._of_units(step, name, ~flat & ((y > 0) | (not is_relu)), figures)
         grads = [o.grad for o in self.outputs[name] if o.requires_grad and o.grad is not None]
         if grads:
             grad = torch.cat([g.reshape(-1) for g in grads])
@@ -152,7 +152,7 @@ class Measured:
             figures["activation_grad_nonfinite"] = int((~torch.isfinite(grad)).sum())
 
     def _of_units(self, step, name, y, figures):
-        active = (y > 0).any(0)
+        active = y.any(0)
         samples = self.silent_samples.setdefault(name, torch.zeros(y.shape[1]))
         since = self.silent_since.setdefault(name, torch.full((y.shape[1],), step))
         was_dead = samples >= WINDOW

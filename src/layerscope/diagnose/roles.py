@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import LayerFacts
 
+GATES = ("sigmoid", "hardsigmoid", "softmax")
+"""Functions from 0 to 1, which learn to shut."""
+
 
 class Roles:
     """The layers of a network as the rules see them.
@@ -49,8 +52,9 @@ class Roles:
         Args:
             role: "function", an activation function before the last layer; "spreads", one of them
                 whose outputs are not shares of a whole; "odd", one that is odd; "can_die", one
-                whose units can die; "trained", a layer with weights that are trained and that is
-                no embedding; "varies", any layer that a forward pass reaches but an embedding.
+                whose units can die, and that is no gate; "trained", a layer with weights that are
+                trained, and that is no embedding; "varies", any layer
+                that a forward pass reaches but an embedding.
         """
         if role not in self._masks:
             chosen = [_ROLES[role](facts) for facts in self.layers]
@@ -83,7 +87,9 @@ _ROLES: Mapping[str, Callable[[LayerFacts], bool]] = {
     "function": _is_function,
     "spreads": lambda facts: _is_function(facts) and "softm" not in (facts.nonlinearity or ""),
     "odd": lambda facts: _is_function(facts) and facts.odd,
-    "can_die": lambda facts: _is_function(facts) and facts.can_die,
+    "can_die": lambda facts: (
+        _is_function(facts) and facts.can_die and facts.nonlinearity not in GATES
+    ),
     # Most rows of an embedding get no gradient in a step, so an RMS over all says nothing.
     "trained": lambda facts: facts.trainable and bool(facts.weights) and not _is_embedding(facts),
     "varies": lambda facts: facts.order >= 0 and not _is_embedding(facts),

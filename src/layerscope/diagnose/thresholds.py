@@ -68,7 +68,7 @@ class Thresholds:
     vanishing_end_to_end: float = 0.1
     vanishing_bad: float = 0.05
     vanishing_critical: float = 1e-4
-    exploding_end_to_end: float = 100.0
+    exploding_end_to_end: float = 300.0
     exploding_bad: float = 1000.0
     exploding_critical: float = 1e5
     spike_factor: float = 10.0

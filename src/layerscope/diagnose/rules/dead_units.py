@@ -15,17 +15,24 @@ from layerscope.diagnose.thresholds import Thresholds
 
 
 def _at_the_start(facts: LayerFacts) -> str:
+    if facts.bounds is not None and facts.bounds[0] < 0:
+        return "init=xavier and init.bias_std=0: its units are saturated on every sample"
     return (
         f"init=kaiming and init.bias_std=0: a bias far below zero keeps {facts.name} shut; or "
         "model.activation=leaky_relu"
     )
 
 
+def _later(facts: LayerFacts) -> str:
+    other = "" if facts.bounds is not None else "; or model.activation=leaky_relu"
+    return f"a smaller optimizer.lr, or a warm-up of it{other}"
+
+
 _ADVICE = (
     Advice("{value:.0%} of the units of {layer} were dead from the start (limit {threshold:.0%})",
            _at_the_start),
     Advice("{value:.0%} of the units of {layer} are dead since step {step} (limit {threshold:.0%})",
-           "a smaller optimizer.lr, or a warm-up of it; or model.activation=leaky_relu"),
+           _later),
 )  # fmt: skip
 
 

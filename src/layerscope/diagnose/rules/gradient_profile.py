@@ -2,8 +2,8 @@
 
 The limits of fading: 0.1 is what one layer of the notebook's "small" init leaves; ten layers of the
 course's example, 0.7 each, leave 0.03. With plain SGD the first layer then moves by that share of
-what the last does. Growth is judged by larger factors: healthy networks grow up to 20 where weights
-or embeddings are small before a normalisation.
+what the last does. Growth is judged by larger factors: a healthy GPT has 120, because its
+embeddings are small before a normalisation.
 """
 
 from __future__ import annotations

@@ -8,10 +8,9 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures, LayerFacts
 from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.roles import GATES
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values, graded
 from layerscope.diagnose.thresholds import Thresholds
-
-_GATES = ("sigmoid", "hardsigmoid", "softmax")
 
 
 def _at_the_start(facts: LayerFacts) -> str:
@@ -51,11 +50,9 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     if softmax := roles.named("softmax"):
         # Its outputs sum to 1, so that their mean is 1 / how many share it.
         values[:, softmax] /= figures["activation_mean"][:, softmax]
-    if relu6 := roles.named("relu6"):  # its zeros are what a ReLU is for
-        values[:, relu6] -= figures["zeros"][:, relu6]
     limits = (t.saturated_healthy, t.saturated_bad, t.saturated_critical)
     severity = graded(values, limits)
-    gates = roles.named(*_GATES)
+    gates = roles.named(*GATES)
     if gates:
         shut = _shut_ever_since(values[:, gates], t.saturated_bad, memory.of_layers("open"), gates)
         if severity is not None:

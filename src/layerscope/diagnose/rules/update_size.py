@@ -7,7 +7,6 @@ CS231n, Neural Networks Part 3, "ratio of weights:updates".
 from __future__ import annotations
 
 from functools import lru_cache
-from math import inf, isnan
 
 import numpy as np
 import numpy.typing as npt
@@ -43,22 +42,26 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
     loss = figures["loss"].tolist()
     # Of the running streak: its first step, its steps, the loss then; and whether it began at zero.
     begun, streak, loss_then, no_size = memory.of_layers("streak", 4)
-    large = values > t.update_large
+    zero = figures["weight_rms"] == 0
+    large = (values > t.update_large) & ~zero
     severity, since = None, None
-    if not large.any() and not (streak > 0).any():
+    if not (large.any() or zero.any() or (streak > 0).any() or (no_size > 0).any()):
         return Symptoms(values)
-    for layer in np.flatnonzero(large.any(axis=0) | (streak > 0)).tolist():
+    pending = (large | zero).any(axis=0) | (streak > 0) | (no_size > 0)
+    for layer in np.flatnonzero(pending).tolist():
         for row, value in enumerate(values[:, layer].tolist()):
+            if zero[row, layer]:
+                no_size[layer] = 1
             if not large[row, layer]:
-                if not isnan(value):
+                if value <= t.update_large:
                     streak[layer] = no_size[layer] = 0
                 continue
             if not streak[layer] > 0:
-                begun[layer], streak[layer] = figures.steps[row], 0
-                loss_then[layer], no_size[layer] = loss[row], value == inf
+                begun[layer], loss_then[layer] = figures.steps[row], loss[row]
+                streak[layer] = 0
             streak[layer] += 1
             hurts = streak[layer] >= t.lasting and loss[row] > _LOSS_GREW * loss_then[layer]
-            if (hurts or streak[layer] >= t.warm_up) and not no_size[layer]:
+            if (hurts or streak[layer] >= t.warm_up) and not no_size[layer] > 0:
                 if severity is None or since is None:
                     severity = np.zeros(values.shape, np.int8)
                     since = np.zeros(values.shape, np.int64)
@@ -120,7 +123,7 @@ def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptom
 
 @lru_cache(maxsize=1)  # three rules look at the same block
 def _log_ratio(figures: Figures, roles: Roles) -> Values:
-    """Base 10; -inf for no update, +inf for weights of zero, NaN where it was not measured."""
+    """Base 10; -inf for no update, NaN where it was not measured or weights are all zero."""
     values: Values = np.log10(figures["update_to_weight"] * roles.only("trained"))
     values.flags.writeable = False
     return values
