@@ -107,6 +107,7 @@ def test_another_run_and_another_quantity_can_be_chosen(sweep, browser):
     assert other != before
     choose(browser, "histogram-what", "activation_grad_log10")
     assert bars(browser) != other
+    choose(browser, "histogram-scale", "own")
     choose(browser, "gradient-when", "end")
     choose(browser, "loss-tag", "'train/loss'".replace("'", '"'))
     choose(browser, "loss-steps", "log")

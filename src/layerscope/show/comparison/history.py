@@ -40,17 +40,16 @@ class History:
     end: Mapping[str, Array]
 
     @property
-    def hidden(self) -> list[int]:
-        """The positions of the activation functions in the order that a forward pass takes.
+    def reached(self) -> list[int]:
+        """The positions of the layers that a forward pass reaches, in its order."""
+        order = [facts.order for facts in self.layers]
+        return sorted((i for i in range(len(order)) if order[i] >= 0), key=order.__getitem__)
 
-        Where there are none, those of all layers but the last.
-        """
-        reached = sorted(
-            (i for i, facts in enumerate(self.layers) if facts.order >= 0),
-            key=lambda i: self.layers[i].order,
-        )
-        functions = [i for i in reached if self.layers[i].nonlinearity and not self.layers[i].last]
-        return functions or [i for i in reached if not self.layers[i].last] or reached
+    @property
+    def hidden(self) -> list[int]:
+        """Those of the activation functions; without any, of all layers but the last."""
+        inner = [i for i in self.reached if not self.layers[i].last]
+        return [i for i in inner if self.layers[i].nonlinearity] or inner or self.reached
 
 
 def history_of(figures: Figures) -> History:

@@ -64,6 +64,7 @@ def chart_data(comparison: Comparison, looks: Sequence[Look]) -> dict[str, Any]:
     data["sections"] = {
         "histograms": any(each["histograms"]["quantities"] for each in layers),
         "gradients": any(run["profile"] for run in data["runs"]),
+        "predicted": any(run["profile"] and run["profile"]["predicted"] for run in data["runs"]),
         "heatmaps": any(each["heatmaps"] and each["heatmaps"]["maps"] for each in layers),
         "curves": any(run["curves"] for run in data["runs"]),
         "phases": bool(data["phases"]),

@@ -22,7 +22,10 @@ function lossOfOne(width, log) {
       hovertemplate: "step %{x}: %{y:.4f}",
     };
   });
-  const layout = cells([""], width, { least: width, height: 320, x: stepsAxis(log), y: { title: title("loss, nats") }, top: 12 });
+  const losses = traces.flatMap((trace) => trace.y.filter((value) => value !== null));
+  const [least, most] = [losses.reduce((a, b) => Math.min(a, b), Infinity), losses.reduce((a, b) => Math.max(a, b), -Infinity)];
+  const steep = least > 0 && most > 30 * least ? { type: "log", dtick: 1 } : {};
+  const layout = cells([""], width, { least: width, height: 320, x: stepsAxis(log), y: { title: title("loss, nats"), ...steep }, top: 12 });
   return { traces: traces.reverse(), layout: { ...layout, showlegend: true, legend: { x: 1, xanchor: "right", y: 1, bgcolor: "rgba(0,0,0,0)" } } };
 }
 

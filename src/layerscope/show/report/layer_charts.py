@@ -47,7 +47,7 @@ def gradient_profile(run: Run) -> dict[str, Any] | None:
 
 def heatmaps(history: History) -> dict[str, Any]:
     """The medians of each bin of steps; of more than 60 layers so many, evenly chosen."""
-    reached = [i for i, facts in enumerate(history.layers) if facts.order >= 0]
+    reached = history.reached
     rows = evenly(reached, _HEATMAP_LAYERS)
     maps = {}
     for quantity in HEATMAPS:

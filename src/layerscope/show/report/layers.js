@@ -81,6 +81,8 @@ function histogramChart(side) {
     const layers = Object.keys(histograms);
     const step = shownStep();
     const activations = chosen("histogram-what", "activation") === "activation";
+    const own = chosen("histogram-scale", "same") === "own";
+    const same = spread(histograms);
     const traces = [];
     let tallest = 0;
     layers.forEach((layer, i) => {
@@ -99,7 +101,7 @@ function histogramChart(side) {
     const titles = layers.map((layer) => plain(layer, 24) + (activations ? saturatedAt(run, layer, step) : ""));
     const layout = cells(titles, width, {
       least: 152, height: 130, left: 40, right: 4, top: 24, bottom: 26,
-      x: { range: spread(histograms), nticks: 4 },
+      x: (i) => ({ range: own ? spread({ only: histograms[layers[i]] }) : same, nticks: 4 }),
       y: { range: [0, tallest * 1.06 || 1], tickformat: ".0%", nticks: 4 },
     });
     const height = layout.height;

@@ -95,8 +95,10 @@ listen("loss-tag", "chart-losses");
 listen("loss-steps", "chart-losses");
 listen("gradient-when", "chart-gradients");
 listen("heatmap-steps", "chart-heatmaps-a", ...(byId("chart-heatmaps-b") ? ["chart-heatmaps-b"] : []));
-byId("histogram-what")?.addEventListener("change", () => {
-  rangeOfSlider();
-  redraw("chart-histograms-a", ...(byId("chart-histograms-b") ? ["chart-histograms-b"] : []));
-});
+for (const id of ["histogram-what", "histogram-scale"]) {
+  byId(id)?.addEventListener("change", () => {
+    rangeOfSlider();
+    redraw("chart-histograms-a", ...(byId("chart-histograms-b") ? ["chart-histograms-b"] : []));
+  });
+}
 addEventListener("beforeprint", drawAll);

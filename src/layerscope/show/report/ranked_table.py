@@ -69,14 +69,17 @@ def ranked_table(
     if len(groups) > 1:
         columns.append(Column("behind the best", "mean difference by seed, 95 % interval"))
     columns += [Column(head, MEASURES[name]) for name, head, _ in shown]
-    columns.append(Column("runs", "seeds, and how many of them failed"))
+    several = sum(len(group.runs) for group in groups) > 1
+    if several:
+        columns.append(Column("runs", "seeds, and how many of them failed"))
     rows = []
     for group, look in zip(groups, looks, strict=True):
         cells = [_loss(group.estimates["loss"])]
         if len(groups) > 1:
             cells.append(_behind(group))
         cells += [_cell(group.estimates[name], form) for name, _, form in shown]
-        cells.append(_runs(group))
+        if several:
+            cells.append(_runs(group))
         rows.append(Row(group, look, cells))
     return columns, rows
 
