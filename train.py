@@ -129,6 +129,10 @@ def train(cfg: DictConfig) -> int:
         keep_traceback(folder)
         replace(status, state="failed", reason=f"{type(error).__name__}: {error}").write(folder)
         return _EXIT_CODES["failed"]
+    except KeyboardInterrupt:
+        reason = "Ctrl-C before the first step"
+        replace(status, state="interrupted", reason=reason).write(folder)
+        return _INTERRUPTED
     status.write(folder)
 
     trainer = experiment.trainer

@@ -18,16 +18,32 @@ SMALL = ("data=notebook", "monitor=none", "names=0", "trainer.enable_progress_ba
 ENDLESS = "trainer.max_epochs=1000000"  # of one step each
 
 
+_PATIENCE = 150  # seconds; on two cores that nobody else uses the slowest takes 15
+_started = []
+
+
 def start(folder, *overrides):
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "train.py", *overrides, *SMALL, f"sweep.folder={folder}"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    _started.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_on():
+    yield
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:  # a test that failed half-way
+            process.kill()
+            process.communicate()
 
 
 def end(process):
     """Exit code, stdout, stderr."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=_PATIENCE)
     return process.returncode, out, err
 
 
@@ -41,7 +57,7 @@ def states(folder):
 
 def trainer_of(job):
     """The process that trains in the folder `job`, as the name of its event file tells."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         for path in job.glob("events.out.tfevents.*"):
             return int(path.name.split(".")[-2])
