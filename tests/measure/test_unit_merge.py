@@ -125,7 +125,7 @@ def test_windows_go_on_from_a_checkpoint(make, after):
             readings.append(tally.read(step).figures)
 
     readings = []
-    active, window = [TANH, RELU, RELU], 7
+    active, window = [TANH, RELU, RELU], 10
     make_and_train(range(12), make(3, active, window))
     through, readings = readings, []
     first = make(3, active, window)

@@ -39,7 +39,7 @@ def test_each_step_is_told_as_the_slow_obvious_way_tells_it(name, active, kind):
 def test_threads_share_a_large_tensor(shape, threads, monkeypatch):
     tensor = torch.tanh(normal(*shape) * 9)
     axis = 1 if len(shape) == 4 else -1
-    tensor.index_fill_(axis, torch.tensor([0, shape[axis] - 1]), 1.0)
+    tensor.index_fill_(axis, torch.tensor([0, shape[axis] // 3]), 1.0)  # the last unit lives
     tensor.select(axis, shape[axis] // 2)[-1] = math.nan
     assert tensor.numel() >= 2 * PART
     readings = []
