@@ -93,6 +93,15 @@ def test_failed_runs_stay_in_the_table_and_out_of_the_estimates(tmp_path):
     assert "1 failed" in console_text(comparison_table(found))
 
 
+def test_the_same_seed_run_twice_counts_once(tmp_path):
+    write_sweep(tmp_path / "1", seeds=(0,))
+    write_sweep(tmp_path / "2", seeds=(0,))
+    found = compare(tmp_path)
+    assert [len(group.runs) for group in found.groups] == [2, 2]
+    assert [group.estimates["loss"].count for group in found.groups] == [1, 1]
+    assert "cannot be told from one" in found.answer[0]
+
+
 def test_a_training_that_blew_up_comes_last(tmp_path):
     write_sweep(tmp_path, ("kaiming", "xavier"), seeds=(0,))
     blown = Made("random").write(tmp_path)

@@ -162,14 +162,14 @@ def test_hostile_names_are_shown_and_not_run(tmp_path, browser):
         run = Made(init).write(tmp_path)
         name = json.dumps(f"init={HOSTILE}<b>{init}")
         (run / ".hydra" / "overrides.yaml").write_text(f"- {name}\n- model.activation={name}\n")
-        run.rename(tmp_path / f"<img src=x onerror=alert(3)>{init}")
+        run.rename(tmp_path / f"<b>bold<a href=x>{init}<img src=x onerror=alert(3)>")
     page = write_report(tmp_path)
     browser.open(page)
     browser.run("window.alert = () => { throw new Error('a name was run') }")
     browser.click("#theme")
     assert browser.run("document.querySelectorAll('img, svg a').length") == 0
     shown = browser.run("document.getElementById('chart-histograms-a').textContent")
-    assert "<img src=x onerror=alert(3)>kaiming" in shown
+    assert "<b>bold<a href=x>kaiming<img src=x onerror=alert(3)>" in shown
     assert_sound(browser, page)
 
 

@@ -21,7 +21,7 @@ class Group:
         choices: those settings by key; "" where this group has none.
         settings: all its overrides but the seed.
         runs: in order of name.
-        estimates: of each of `MEASURES`; failed runs take part in none.
+        estimates: of each of `MEASURES`, over the runs that count.
         behind: by how much its loss is above that of the best group; None for the best, and where
             it cannot be told.
     """
@@ -40,8 +40,8 @@ class Group:
 
     @property
     def losses(self) -> dict[str, float]:
-        """The loss of each run that did not fail, by seed; by name where it has none."""
-        return {run.seed or run.name: run.measures["loss"] for run in self.runs if not run.failed}
+        """The loss of each run that counts, by seed; by name where it has none."""
+        return {seed: run.measures["loss"] for seed, run in _counted(self.runs).items()}
 
     def median(self, measure: str) -> float:
         """The median of a measure over the seeds; NaN if unknown."""
@@ -84,9 +84,17 @@ def _settings(run: Run) -> dict[str, str]:
 def _group(runs: list[Run], settings: Mapping[str, str], told: Sequence[str]) -> Group:
     choices = {key: settings.get(key, "") for key in told}
     written = [f"{key}={value}" for key, value in choices.items() if key in settings]
-    whole = [run for run in runs if not run.failed]
-    estimates = {name: estimate([run.measures[name] for run in whole]) for name in MEASURES}
+    counted = _counted(runs).values()
+    estimates = {name: estimate([run.measures[name] for run in counted]) for name in MEASURES}
     return Group(", ".join(written) or "defaults", choices, settings, tuple(runs), estimates)
+
+
+def _counted(runs: Sequence[Run]) -> dict[str, Run]:
+    """The runs that did not fail, by seed; of a seed that was run twice the last by name.
+
+    The same run again is no further seed: it would make anything look certain.
+    """
+    return {run.seed or run.name: run for run in runs if not run.failed}
 
 
 def _behind(group: Group, best: Group) -> Group:

@@ -94,7 +94,7 @@ function gradientChart(width) {
     });
     if (when === "start" && run.typical && run.profile.predicted) {
       traces.push({
-        x, y: power10(unpack(run.profile.predicted)), mode: "lines", line: { color: colour(`c${group.colour}`), width: 2, dash: "dash" }, ...place,
+        x: x.slice(0, run.profile.predicted.shape[0]), y: power10(unpack(run.profile.predicted)), mode: "lines", line: { color: colour(`c${group.colour}`), width: 2, dash: "dash" }, ...place,
         hovertemplate: `predicted: %{y:.2e}<extra>${plain(group.label).replaceAll("%{", "%&#123;")}</extra>`,
       });
     }

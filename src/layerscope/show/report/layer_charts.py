@@ -37,11 +37,11 @@ def gradient_profile(run: Run) -> dict[str, Any] | None:
             np.log10(of["activation_grad_rms"][hidden]) for of in (history.start, history.end)
         )
         profile = {"start": packed(start), "end": packed(end), "predicted": None}
-        if run.expected is not None and run.expected.depth == len(hidden):
+        # Of an MLP, whose hidden layers are its first activation functions.
+        depth = run.expected.depth if run.expected is not None else 0
+        if run.expected is not None and depth <= len(hidden) and np.isfinite(start[depth - 1]):
             predicted = np.log10(np.array(run.expected.activation_grad))
-            if np.isfinite(start[-1]):
-                predicted = predicted - predicted[-1] + start[-1]
-                profile["predicted"] = packed(predicted)
+            profile["predicted"] = packed(predicted - predicted[-1] + start[depth - 1])
     return {**profile, "layers": [history.layers[i].name for i in hidden]}
 
 

@@ -35,7 +35,11 @@ def looks_of(groups: Sequence[Group]) -> list[Look]:
     keys = list(groups[0].choices)
     values = {key: list(dict.fromkeys(g.choices[key] for g in groups)) for key in keys}
     fit = [key for key in keys if len(values[key]) <= COLOURS]
-    coloured = _FIRST_CHOICE if _FIRST_CHOICE in fit else max(fit, key=_many(values), default="")
+    coloured = (
+        _FIRST_CHOICE
+        if _FIRST_CHOICE in fit
+        else max(fit, key=lambda key: len(values[key]), default="")
+    )
     facets = [_told(group, [key for key in keys if key != coloured]) for group in groups]
     if len(groups) <= COLOURS and (not coloured or len(groups) == len(set(facets))):
         return [Look(i, group.label, "") for i, group in enumerate(groups)]
@@ -49,10 +53,6 @@ def looks_of(groups: Sequence[Group]) -> list[Look]:
         )
         for group, facet in zip(groups, facets, strict=True)
     ]
-
-
-def _many(values: dict[str, list[str]]):  # type: ignore[no-untyped-def]
-    return lambda key: len(values[key])
 
 
 def _told(group: Group, keys: Sequence[str]) -> str:
