@@ -134,9 +134,11 @@ def test_of_a_softmax_the_share_of_samples_counts():
     layers = (layer(0), layer(1, "softmax"), *network()[2:])
     figures = healthy(layers)
     figures["activation_mean"][:, 1] = 1 / 8  # over 8 tokens
-    figures["saturated"][:, 1] = 0.4 / 8
+    figures["saturated"][:, 1] = 1 / 8 / 8  # the first, which sees itself alone
+    assert found(figures) == {}
+    figures["saturated"][:, 1] = 2 / 8 / 8
     assert found(figures)["saturated"] == ("note", "01_softmax", 0, 1)
-    figures["saturated"][:, 1] = 0.6 / 8
+    figures["saturated"][:, 1] = 3 / 8 / 8
     assert found(figures)["saturated"] == ("warning", "01_softmax", 0, 1)
 
 

@@ -40,23 +40,21 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
 
     The last layer is free to decide: a solved task has outputs near 0 and 1. A gate (sigmoid,
     softmax) learns to shut, so it is ill only if it has been shut in every step since the first;
-    what it learns later is a note. Of a softmax the figure is the share of samples with one output
-    near 1, and it takes half of them for a warning: the first token of a causal sequence has
-    nothing else to look at.
+    what it learns later is a note. Of a softmax over n the figure is the share of samples with one
+    output near 1, less 1 / n: the first token of a causal sequence has nothing else to look at.
     """
     t = thresholds
     roles = memory.roles
     values = figures["saturated"] * roles.only("function")
     if softmax := roles.named("softmax"):
-        # Its outputs sum to 1, so that their mean is 1 / how many share it.
-        values[:, softmax] /= figures["activation_mean"][:, softmax]
+        mean = figures["activation_mean"][:, softmax]  # 1 / n, since its outputs sum to 1
+        values[:, softmax] = values[:, softmax] / mean - mean
     limits = (t.saturated_healthy, t.saturated_bad, t.saturated_critical)
     severity = graded(values, limits)
     gates = roles.named(*GATES)
     if gates:
         shut = _shut_ever_since(values[:, gates], t.saturated_bad, memory.of_layers("open"), gates)
         if severity is not None:
-            severity[:, softmax] = np.maximum(severity[:, softmax] - 1, 0)
             severity[:, gates] = np.where(
                 shut, severity[:, gates], np.minimum(severity[:, gates], 1)
             )
