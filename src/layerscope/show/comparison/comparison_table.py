@@ -13,16 +13,24 @@ from layerscope.show.comparison.compare import Comparison
 from layerscope.show.comparison.group import Group
 from layerscope.show.comparison.loss_text import NOTHING, loss_text
 
+_ABOUT = {
+    "behind": "behind: the best, mean difference by seed, ✗ if that is more than luck.",
+    "gradient": (
+        "gradient: what a layer multiplies it by on its way back, at the start and at the end."
+    ),
+    "sat.": "sat.: share of saturated outputs at the end.",
+    "dead": "dead: share of dead units.",
+    "finding": "finding: step of the first warning.",
+}
+_PROMISED = 0.95
 _LONGEST_WORD = 12  # of a setting; what is longer is folded
 
 
 def comparison_table(comparison: Comparison) -> Table:
     """One row per group, the best first; columns that nobody has a number for are left out."""
     groups = comparison.groups
-    fewest = min(group.estimates["loss"].count for group in groups)
     table = Table(
         title="Best first",
-        caption=_caption(comparison, fewest),
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
@@ -41,6 +49,7 @@ def comparison_table(comparison: Comparison) -> Table:
     if len({len(group.runs) for group in groups}) > 1 or any(group.failed for group in groups):
         columns.insert(0, ("runs", [_runs(group) for group in groups]))
     columns = [(head, cells) for head, cells in columns if {str(c) for c in cells} != {NOTHING}]
+    table.caption = _caption(comparison, [head for head, _ in columns])
     table.add_column("", justify="right", no_wrap=True)
     for key in groups[0].choices:
         table.add_column(key.rpartition(".")[2], min_width=_width(key, groups), overflow="fold")
@@ -59,20 +68,19 @@ def _width(key: str, groups: Sequence[Group]) -> int:
     return min(max(map(len, words)), _LONGEST_WORD)
 
 
-def _caption(comparison: Comparison, fewest: int) -> str:
-    coverage = min(0.95, 1 - 2.0 ** (1 - fewest)) if fewest else 0.0
-    few = (
-        f" (of {fewest} seeds such an interval holds the true median in {coverage:.0%} of cases at "
-        "most)"
-        if fewest >= 2 and coverage < 0.95
-        else ""
-    )
-    return (
-        f"{comparison.loss}: median over seeds, 95 % bootstrap interval{few}. behind: the "
-        "best, mean difference by seed, ✗ if that is more than luck. gradient: what a layer "
-        "multiplies it by on its way back, at the start and at the end. finding: step of the first "
-        "warning."
-    )
+def _caption(comparison: Comparison, shown: Sequence[str]) -> str:
+    """What the columns mean, those that are shown."""
+    estimates = [group.estimates["loss"] for group in comparison.groups]
+    fewest = min(estimates, key=lambda each: each.count)
+    loss = f"{comparison.loss}: median over seeds"
+    if max(each.count for each in estimates) > 1:
+        loss += ", 95 % bootstrap interval"
+    if fewest.count > 1 and fewest.coverage < _PROMISED:
+        loss += (
+            f" (of {fewest.count} seeds such an interval holds the true median in "
+            f"{fewest.coverage:.0%} of cases at most)"
+        )
+    return " ".join([f"{loss}.", *(_ABOUT[head] for head in shown if head in _ABOUT)])
 
 
 def _runs(group: Group) -> Text:

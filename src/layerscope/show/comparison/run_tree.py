@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from layerscope.show.comparison.run import Run, run_of
+from layerscope.show.comparison.run import Run
+from layerscope.show.comparison.run_folder import run_of
 from layerscope.show.event_reader import CorruptEventFileError
 
 # keyframes: step_log.KEYFRAMES, whose import would take PyTorch along.

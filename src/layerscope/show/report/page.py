@@ -27,7 +27,9 @@ from layerscope.show.whole_file import write_whole
 
 NAME = "report.html"
 
-_SCRIPTS = ("data.js", "theme.js", "draw.js", "curves.js", "layers.js", "phases.js", "page.js")
+_SCRIPTS = (
+    "data", "theme", "draw", "curves", "layers", "histograms", "heatmaps", "phases", "page",
+)  # fmt: skip
 
 
 def write_report(folder: Path, comparison: Comparison | None = None) -> Path:
@@ -52,7 +54,7 @@ def page_of(comparison: Comparison) -> str:
     columns, rows = ranked_table(groups, looks, comparison.loss)
     findings, judged = findings_of(groups)
     data = chart_data(comparison, looks)
-    plotly, script = get_plotlyjs(), _package_text(*_SCRIPTS)
+    plotly, script = get_plotlyjs(), _package_text(*(f"{name}.js" for name in _SCRIPTS))
     # The template's variables are escaped, but for what is Markup.
     page: str = _template().render(
         title=comparison.folder.resolve().name,
