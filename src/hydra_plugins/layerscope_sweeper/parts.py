@@ -54,4 +54,5 @@ def swept_keys(config: DictConfig) -> set[str]:
     parsed = OverridesParser.create().parse_overrides(
         [*(f"{key}={value}" for key, value in parameters.items()), *typed]
     )
-    return {each.get_key_element() for each in parsed if each.is_sweep_override()}
+    swept = {each.get_key_element(): each.is_sweep_override() for each in parsed}  # the last holds
+    return {key for key, sweeps in swept.items() if sweeps}
