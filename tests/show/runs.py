@@ -17,6 +17,9 @@ from layerscope.show.summary_value import document
 from layerscope.theory import mlp, predict
 from layerscope.theory.expected import Expected
 
+HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>&amp;'\"{{ 7*7 }}%{x}"
+"""A name that would do harm wherever it is not escaped: in HTML, scripts, templates and charts."""
+
 SIGMA_W2 = {"random": 30.0, "small": 0.3, "kaiming": 2.0, "xavier": 1.0, "critical": 1.05}
 _LOSS = {"random": 2.45, "small": 2.40, "kaiming": 2.08, "xavier": 2.12, "critical": 2.10}
 _MORE = {"tanh": 0.0, "relu": 0.03, "leaky_relu": 0.004}

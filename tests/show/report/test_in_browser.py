@@ -6,8 +6,7 @@ import pytest
 
 from layerscope.show.report import write_report
 from tests.browser import CHROMIUM, Browser
-from tests.show.report.test_page import HOSTILE
-from tests.show.runs import Made, write_sweep
+from tests.show.runs import HOSTILE, Made, write_sweep
 
 pytestmark = [
     pytest.mark.browser,

@@ -13,9 +13,7 @@ from layerscope.show.comparison import compare
 from layerscope.show.report import write_report
 from layerscope.show.report.findings import Finding
 from layerscope.show.report.packed import packed
-from tests.show.runs import Made, write_sweep
-
-HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>&amp;'\"{{ 7*7 }}%{x}"
+from tests.show.runs import HOSTILE, Made, write_sweep
 
 
 class Page(HTMLParser):
