@@ -160,6 +160,29 @@ def test_the_sick_run_stands_beside_a_healthy_one_of_the_same_activation(tmp_pat
     assert healthy.replace("kaiming", "") == sick.replace("random", "")
 
 
+def test_of_many_layers_some_are_drawn(tmp_path):
+    data = Page(write_report(Made("critical", depth=70, steps=20).write(tmp_path))).data
+    (run,) = data["runs"]
+    assert run["layers"]["heatmaps"]["of"] == 72
+    names = run["layers"]["heatmaps"]["maps"]["activation_grad_rms"]["layers"]
+    assert len(names) == 60
+    assert (names[0], names[-1]) == ("00_embedding", "71_logits")
+    shown = list(run["layers"]["histograms"]["quantities"]["activation"])
+    assert len(shown) == 12
+    assert (shown[0], shown[-1]) == ("01_tanh", "70_tanh")
+    assert run["profile"]["start"]["shape"] == [70]
+
+
+def test_of_many_runs_those_of_median_loss_are_drawn_in_detail(tmp_path):
+    write_sweep(tmp_path, ("kaiming", "xavier"), seeds=range(7), steps=20)
+    found = compare(tmp_path)
+    data = Page(write_report(tmp_path, found)).data
+    detailed = [run["name"] for run in data["runs"] if run["layers"]]
+    assert detailed == [group.typical.name for group in found.groups]
+    for group in found.groups:
+        assert group.typical.measures["loss"] == group.median("loss")
+
+
 def test_a_page_comes_out_the_same_twice(tmp_path):
     write_sweep(tmp_path, seeds=(0, 1))
     first, second = (Page(write_report(tmp_path)).scripts for _ in range(2))

@@ -43,6 +43,10 @@ function spread(histograms) {
   return [low - room, high + room];
 }
 
+function prefixed(side) {
+  return Object.fromEntries(Object.entries(histogramsOf(side)).map(([layer, each]) => [`${side} ${layer}`, each]));
+}
+
 function saturatedAt(run, layer, step) {
   const maps = run.layers.heatmaps && run.layers.heatmaps.maps.saturated;
   const row = maps ? maps.layers.indexOf(layer) : -1;
@@ -61,7 +65,8 @@ function histogramChart(side) {
     const step = shownStep();
     const activations = chosen("histogram-what", "activation") === "activation";
     const own = chosen("histogram-scale", "same") === "own";
-    const same = spread(histograms);
+    // Gradients of two runs are compared by where they lie, so both have one axis.
+    const same = spread(activations ? histograms : { ...prefixed("a"), ...prefixed("b") });
     const traces = [];
     let tallest = 0;
     layers.forEach((layer, i) => {
