@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
+
+_PATIENCE = timedelta(minutes=2)
+"""Ranks that are this far apart do not measure the same step: better no measurement than no end."""
 
 
 class Ranks:
@@ -20,7 +24,9 @@ class Ranks:
         together = dist.is_available() and dist.is_initialized()
         self.rank = dist.get_rank() if together else 0
         self.number = dist.get_world_size() if together else 1
-        self._group = dist.new_group(backend="gloo") if self.number > 1 else None
+        self._group = None
+        if self.number > 1:
+            self._group = dist.new_group(backend="gloo", timeout=_PATIENCE)
 
     def highest(self, *numbers: int) -> list[int]:
         """Of each number the largest that a rank has given."""

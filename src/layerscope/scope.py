@@ -6,7 +6,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from os import PathLike
 from typing import Any
 
@@ -410,21 +409,23 @@ class Scope:
 
         What was measured is written even where the training was interrupted.
         """
-        recorder, log = self._recorder, self._log
-        recorder.detach()
+        self._recorder.detach()
         self._ranks.close()
+        self._write_out()
+
+    def _write_out(self) -> None:
+        log, self._log = self._log, None
         if log is None:
             return
-        self._log = None
         try:
             log.settle()
             if self._first is not None and self._last is not None:
                 self.diagnosis = diagnosis_of(
-                    [self._first, recorder.with_weights_now(self._last)],
+                    [self._first, self._recorder.with_weights_now(self._last)],
                     self._layers,
                     self._settings.thresholds,
                     self.judge.findings,
-                    recorder.still_not_measured(),
+                    self._recorder.still_not_measured(),
                     self.expected,
                 )
                 write_diagnosis(self.directory, self.diagnosis)
@@ -436,23 +437,24 @@ class Scope:
                     self._own_events.close()
 
     def give_up(self) -> None:
-        """Take the hooks off and close the files: the instrument itself has failed.
+        """Take the hooks off and write what there is, if it can be: the instrument has failed.
 
-        In a distributed training it goes on to tell the other ranks, at the next step that they
-        would merge.
+        In a distributed training `tell_failure` goes on to tell the other ranks.
         """
         self._recorder.detach()
         self._failed = True
-        log, self._log = self._log, None
-        own_events, self._own_events = self._own_events, None
-        for part in (log, own_events):
-            if part is not None:
-                with _suppressed():  # told already, and perhaps the very same
-                    part.close()
+        try:
+            self._write_out()
+        except Exception:  # told already, and perhaps the very same
+            _log.debug("LayerMonitor: while giving up", exc_info=True)
 
     def tell_failure(self, step: int) -> bool:
         """After `give_up`: tell the other ranks, if they merge this step now; whether they did."""
-        if not (is_keyframe(step) or (step % self._interval == 0 and self._due(step))):
+        try:
+            due = is_keyframe(step) or (step % self._interval == 0 and self._due(step))
+        except Exception:  # it is the schedule that has failed: most say yes to most steps
+            due = True
+        if not due:
             return False
         self._ranks.highest(True, False, 1, False)
         self._ranks.close()
@@ -468,14 +470,6 @@ class Scope:
         """Go on from what `state` gave."""
         self.judge.load_state(state["judge"])
         self._recorder.units.load_state(state["units"])
-
-
-@contextmanager
-def _suppressed() -> Iterator[None]:
-    try:
-        yield
-    except Exception:
-        _log.debug("while giving up", exc_info=True)
 
 
 def _squared_norm(optimizer: Optimizer) -> Tensor:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from torch import nn
 
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, Figures, LayerFacts
-from layerscope.measure.reading import PendingReading
+from layerscope.measure.reading import Reading
 from layerscope.measure.unit_reading import DEAD, REVIVED, SILENT, SINCE, SPREAD, UNITS
 from layerscope.record import Layer, Observation, Recorder
 from layerscope.record.place import Place
@@ -29,7 +29,16 @@ _COLUMN = {name: column for column, name in enumerate(LAYER_FIGURES)}
 # Columns of Reading.moments: the fields of Moments in their order.
 _COUNT, _ZEROS, _NAN, _, _, _OUTSIDE, _MEAN, _DEVIATIONS, _, _MINIMUM, _MAXIMUM = range(11)
 
-_UNIT_COLUMNS = [_COLUMN[f] for f in ("units", "silent_units", "dead_units", "revived_units")]
+_FIELDS = 11
+
+_UNIT_FIGURES = (
+    (UNITS, "units"),
+    (SILENT, "silent_units"),
+    (DEAD, "dead_units"),
+    (SINCE, "dead_since"),
+    (REVIVED, "revived_units"),
+    (SPREAD, "unit_spread"),
+)
 
 
 class Observed:
@@ -76,75 +85,80 @@ class Observed:
 
     def figures(self, observations: Sequence[Observation]) -> Figures:
         """The figures of some steps; waits for those that are still on their way."""
-        made = Figures.empty((), [observation.step for observation in observations])
+        steps = len(observations)
         made = Figures(
             self.facts,
-            made.steps,
-            np.full((len(observations), len(self.facts), len(LAYER_FIGURES)), np.nan, np.float32),
-            made.of_steps,
+            np.array([observation.step for observation in observations], np.int64),
+            np.full((steps, len(self.facts), len(LAYER_FIGURES)), np.nan, np.float32),
+            np.array([_of_step(observation) for observation in observations], np.float32),
         )
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            for observation, of_layers in zip(observations, made.of_layers, strict=True):
-                self._fill(observation, of_layers)
-        made.of_steps[:] = [_of_step(observation) for observation in observations]
+            self._fill_moments(observations, made.of_layers)
+            self._fill_units(observations, made.of_layers)
+        for observation, out in zip(observations, made.of_layers, strict=True):
+            if observation.updates is not None and not observation.skipped:
+                self._fill_updates(observation.updates, out)
+            for name, were_finite in observation.inputs_finite:
+                entry = next(i for i, facts in enumerate(self.facts) if facts.name == name)
+                out[entry, _COLUMN["inputs_finite"]] = were_finite
         return made
 
-    def _fill(self, observation: Observation, out: Array) -> None:
-        reading = observation.reading
-        moments = (reading.resolve() if isinstance(reading, PendingReading) else reading).moments
-        count = moments[:, _COUNT]
-        reached = count > 0
-        nonfinite = moments[:, _NAN : _NAN + 3].sum(1)
+    def _fill_moments(self, observations: Sequence[Observation], out: Array) -> None:
+        """All steps at once: numpy's calls would cost more than what they do to one."""
+        moments = np.zeros((len(observations), len(self.channels), _FIELDS))
+        for observation, of_step in zip(observations, moments, strict=True):
+            measured = observation.reading.moments
+            of_step[: len(measured)] = measured
+        count = moments[:, :, _COUNT]
+        nonfinite = moments[:, :, _NAN : _NAN + 3].sum(2)
         finite = count - nonfinite
-        mean = np.where(finite > 0, moments[:, _MEAN], np.nan)
-        rms = np.sqrt(moments[:, _DEVIATIONS] / finite + mean**2)
+        # Of what was not reached, the count is 0 and all that is divided by it NaN.
+        mean = np.where(finite > 0, moments[:, :, _MEAN], np.nan)
+        rms = np.sqrt(moments[:, :, _DEVIATIONS] / finite + mean**2)
+        reached = np.where(count > 0, 1.0, np.nan)
 
         rows, at = self._activations
-        rows, at, bounded = (each[reached[rows]] for each in (rows, at, self._bounded))
-        values = out[at]
-        values[:, _COLUMN["activation_count"]] = count[rows]
-        values[:, _COLUMN["activation_mean"]] = mean[rows]
-        # A single value has no spread; as torch, with Bessel's correction.
-        spread = np.sqrt(moments[rows, _DEVIATIONS] / (finite[rows] - 1))
-        values[:, _COLUMN["activation_std"]] = np.where(finite[rows] > 1, spread, np.nan)
-        values[:, _COLUMN["activation_min"]] = moments[rows, _MINIMUM]
-        values[:, _COLUMN["activation_max"]] = moments[rows, _MAXIMUM]
-        values[:, _COLUMN["activation_nonfinite"]] = nonfinite[rows]
-        values[:, _COLUMN["saturated"]] = np.where(
-            bounded, moments[rows, _OUTSIDE] / count[rows], np.nan
-        )
-        values[:, _COLUMN["zeros"]] = moments[rows, _ZEROS] / count[rows]
-        out[at] = values
-
-        for quantity, (rows, at) in (
+        one = reached[:, rows]
+        spread = np.sqrt(
+            moments[:, rows, _DEVIATIONS] / (finite[:, rows] - 1)
+        )  # as torch, Bessel's
+        outside = moments[:, rows, _OUTSIDE] / count[:, rows]
+        for name, values in (
+            ("activation_count", count[:, rows] * one),
+            ("activation_mean", mean[:, rows]),
+            ("activation_std", np.where(finite[:, rows] > 1, spread, np.nan)),
+            ("activation_min", moments[:, rows, _MINIMUM] * one),
+            ("activation_max", moments[:, rows, _MAXIMUM] * one),
+            ("activation_nonfinite", nonfinite[:, rows] * one),
+            ("saturated", np.where(self._bounded, outside, np.nan)),
+            ("zeros", moments[:, rows, _ZEROS] / count[:, rows]),
+        ):
+            out[:, at, _COLUMN[name]] = values
+        for name, (rows, at) in (
             ("activation_grad", self._gradients),
             ("weight_grad", self._weight_gradients),
         ):
-            rows, at = rows[reached[rows]], at[reached[rows]]
-            out[at, _COLUMN[f"{quantity}_rms"]] = rms[rows]
-            out[at, _COLUMN[f"{quantity}_nonfinite"]] = nonfinite[rows]
+            out[:, at, _COLUMN[f"{name}_rms"]] = rms[:, rows]
+            out[:, at, _COLUMN[f"{name}_nonfinite"]] = nonfinite[:, rows] * reached[:, rows]
         rows, at = self._weights
-        if len(rows) and rows[-1] < len(moments):
-            at, rows = at[reached[rows]], rows[reached[rows]]
-            out[at, _COLUMN["weight_rms"]] = rms[rows]
-        if observation.updates is not None and not observation.skipped:
-            change, weight = observation.updates.moments[self._updated].T
-            known = ~np.isnan(weight)
-            at, change, weight = self._updated_entries[known], change[known], weight[known]
-            # Of weights that are all zero any change is infinitely much: that says nothing.
-            ratio = np.where(weight > 0, change / weight, np.nan)
-            out[at, _COLUMN["update_to_weight"]] = ratio
-            out[at, _COLUMN["weight_rms"]] = weight
-        if observation.units is not None:
-            units = observation.units.figures
-            known = units[:, UNITS] > 0
-            at = self._places[known]
-            out[at[:, np.newaxis], _UNIT_COLUMNS] = units[known][:, [UNITS, SILENT, DEAD, REVIVED]]
-            out[at, _COLUMN["dead_since"]] = units[known, SINCE]
-            out[at, _COLUMN["unit_spread"]] = units[known, SPREAD]
-        for name, were_finite in observation.inputs_finite:
-            entry = next(i for i, facts in enumerate(self.facts) if facts.name == name)
-            out[entry, _COLUMN["inputs_finite"]] = were_finite
+        out[:, at, _COLUMN["weight_rms"]] = rms[:, rows]
+
+    def _fill_units(self, observations: Sequence[Observation], out: Array) -> None:
+        if observations[0].units is None:
+            return
+        units = np.array([each.units.figures for each in observations if each.units is not None])
+        units[units[:, :, UNITS] == 0] = np.nan
+        for column, figure in _UNIT_FIGURES:
+            out[:, self._places, _COLUMN[figure]] = units[:, :, column]
+
+    def _fill_updates(self, updates: Reading, out: Array) -> None:
+        change, weight = updates.moments[self._updated].T
+        known = ~np.isnan(weight)
+        at, change, weight = self._updated_entries[known], change[known], weight[known]
+        # Of weights that are all zero any change is infinitely much: that says nothing.
+        ratio = np.divide(change, weight, out=np.full(len(at), np.nan), where=weight > 0)
+        out[at, _COLUMN["update_to_weight"]] = ratio
+        out[at, _COLUMN["weight_rms"]] = weight
 
 
 def _of_step(observation: Observation) -> list[float]:
