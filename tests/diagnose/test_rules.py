@@ -93,9 +93,27 @@ def test_nothing_is_found_where_nothing_is_wrong():
 )
 def test_the_limits_of_saturation_are_the_courses(share, severity):
     figures = healthy(network())
-    figures["saturated"][8:, 2] = share
-    expected = {} if severity is None else {"saturated": (severity, "02_tanh", 8, 1)}
+    figures["saturated"][:, 2] = share
+    expected = {} if severity is None else {"saturated": (severity, "02_tanh", 0, 1)}
     assert found(figures) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "severity"), [(0.25, "note"), (0.251, "warning"), (0.501, "critical")]
+)
+def test_what_training_fills_may_be_a_little_fuller(share, severity):
+    figures = healthy(network())
+    figures["saturated"][8:, 2] = share
+    assert found(figures) == {"saturated": (severity, "02_tanh", 8, 1)}
+    (finding,) = Judge(figures.layers).look(figures)
+    assert finding.threshold == (0.05 if severity == "note" else 0.25)
+
+
+def test_a_warning_that_becomes_critical_keeps_its_place():
+    figures = healthy(network())
+    figures["saturated"][8:, 2] = 0.4
+    figures["saturated"][20:, 1] = 0.9
+    assert found(figures) == {"saturated": ("critical", "02_tanh", 8, 2)}
 
 
 def test_a_symptom_must_last_for_five_steps():
@@ -164,6 +182,15 @@ def test_a_normalisation_further_on_restores_any_scale():
     assert found(figures) == {"idle": ("critical", "01_gelu", 0, 1)}
 
 
+def test_where_all_units_are_dead_that_is_told_and_not_that_they_are_idle():
+    figures = healthy(network("relu"))
+    figures["activation_std"][:, 2] = 0
+    figures["zeros"][:, 2] = 1
+    assert found(figures) == {}
+    figures["dead_units"][:] = np.nan  # nobody counts them
+    assert found(figures) == {"idle": ("critical", "02_relu", 0, 1)}
+
+
 # biased
 
 
@@ -175,6 +202,12 @@ def test_outputs_on_one_side_are_biased(mean, severity):
     figures["activation_mean"][4:, 1] = mean
     expected = {} if severity is None else {"biased": (severity, "01_tanh", 4, 1)}
     assert found(figures) == expected
+
+
+def test_outputs_without_any_spread_are_idle_and_not_biased():
+    figures = healthy(network())
+    figures["activation_mean"][:, 2], figures["activation_std"][:, 2] = 0.5, 0.0
+    assert found(figures) == {"idle": ("critical", "02_tanh", 0, 1)}
 
 
 def test_a_function_that_is_not_odd_may_have_any_mean():
@@ -213,6 +246,13 @@ def test_a_gate_may_learn_to_shut_units_for_good():
     figures = healthy(layers)
     figures["dead_units"][:, 1] = figures["silent_units"][:, 1] = 90
     assert found(figures) == {}
+
+
+def test_units_that_are_often_silent_by_chance_do_not_date_a_death_too_early():
+    figures = healthy(network("relu"))
+    figures["silent_units"][:, 2] = 60  # a small batch
+    figures["dead_units"][36:, 2], figures["dead_since"][36:, 2] = 60, 20
+    assert found(figures)["dead_units"] == ("warning", "02_relu", 20, 1)
 
 
 def test_units_that_are_silent_in_small_batches_only_are_not_dead():

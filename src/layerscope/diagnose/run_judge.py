@@ -117,7 +117,8 @@ class Judge:
         facts = self._roles.layers[layer]
         advice = symptoms.advice[int(onsets.cause[row, layer])]
         step, value = int(onsets.step[row, layer]), float(onsets.value[row, layer])
-        threshold = next(limit for limit in symptoms.limits[row:] if limit == limit)
+        limits = advice.limits or symptoms.limits
+        threshold = next(limit for limit in limits[row:] if limit == limit)
         return Finding(
             rule=name,
             severity=SEVERITIES[self._levels[name] - 1],

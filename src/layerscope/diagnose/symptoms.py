@@ -25,10 +25,12 @@ class Advice:
     Attributes:
         explanation: one sentence as a format string, with {layer}, {value}, {threshold}, {step}.
         remedy: what to type or to change; or a function of the layer that is named.
+        limits: what was compared with, where that depends on the cause; else those of the symptoms.
     """
 
     explanation: str
     remedy: str | Callable[[LayerFacts], str]
+    limits: Limits | None = None
 
     def remedy_for(self, facts: LayerFacts) -> str:
         """What to change about this layer."""

@@ -18,8 +18,11 @@ class Thresholds:
         saturated_healthy: share of saturated outputs below which a layer is healthy: the course,
             day 11, part II, "saturated < 5%". Above: a note.
         saturated_bad: the same, "saturated > 20%"; at least `saturated_healthy`. A warning.
+        saturated_trained: the same, in a layer that was below in a step before: training fills the
+            ends of a tanh. The default run, which fits well, peaks at 20.6 %. At least
+            `saturated_bad`.
         saturated_critical: share above which most of a layer's gradient is stopped: more than half
-            of its outputs; at least `saturated_bad`.
+            of its outputs; at least `saturated_trained`.
         idle_std: a spread below this, of an activation function's outputs, passes nothing on: the
             course's "clustered at zero", a hundredth of the range of tanh.
         biased_mean: |mean| above this many standard deviations is not "about 0", as the course
@@ -58,6 +61,7 @@ class Thresholds:
     warm_up: int = 20
     saturated_healthy: float = 0.05
     saturated_bad: float = 0.20
+    saturated_trained: float = 0.25
     saturated_critical: float = 0.50
     idle_std: float = 0.01
     biased_mean: float = 0.5
@@ -104,14 +108,15 @@ class Thresholds:
 
 
 _SHARES = (
-    *("saturated_healthy", "saturated_bad", "saturated_critical"),
+    *("saturated_healthy", "saturated_bad", "saturated_trained", "saturated_critical"),
     *("dead_share", "dead_bad", "dead_critical"),
     *("vanishing_end_to_end", "vanishing_bad", "vanishing_critical"),
     "collapsed_spread",
 )
 _IN_ORDER = (
     ("saturated_healthy", "saturated_bad"),
-    ("saturated_bad", "saturated_critical"),
+    ("saturated_bad", "saturated_trained"),
+    ("saturated_trained", "saturated_critical"),
     ("biased_mean", "biased_bad"),
     ("dead_share", "dead_bad"),
     ("dead_bad", "dead_critical"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -21,24 +23,30 @@ def _at_the_start(facts: LayerFacts) -> str:
     return "init=xavier or init=kaiming: weight variance 1 / fan_in or 2 / fan_in, not 1"
 
 
-_ADVICE = (
-    Advice(
-        "{value:.1%} of the outputs of {layer} are saturated at the start (limit {threshold:.0%})",
-        _at_the_start,
-    ),
-    Advice(
-        "{value:.1%} of the outputs of {layer} are saturated since step {step} "
-        "(limit {threshold:.0%})",
-        "a smaller optimizer.lr, or a larger optimizer.weight_decay, which keeps weights small",
-    ),
-)
+@lru_cache(maxsize=1)
+def _advice(t: Thresholds) -> tuple[Advice, Advice]:
+    """Of a layer that has been saturated ever since the first step, and of one that became so."""
+    return (
+        Advice(
+            "{value:.1%} of the outputs of {layer} are saturated from the start on "
+            "(limit {threshold:.0%})",
+            _at_the_start,
+        ),
+        Advice(
+            "{value:.1%} of the outputs of {layer} are saturated since step {step} "
+            "(limit {threshold:.0%})",
+            "a smaller optimizer.lr, or a larger optimizer.weight_decay, which keeps weights small",
+            (t.saturated_healthy, t.saturated_trained, t.saturated_critical),
+        ),
+    )
 
 
 @rule_with_memory("saturated")
 def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of outputs where the function's own derivative is small.
 
-    The last layer is free to decide: a solved task has outputs near 0 and 1. A gate (sigmoid,
+    The last layer is free to decide: a solved task has outputs near 0 and 1. A layer that was
+    within the limit before may go somewhat beyond: that is what it learns. A gate (sigmoid,
     softmax) learns to shut, so it is ill only if it has been shut in every step since the first;
     what it learns later is a note. Of a softmax over n the figure is the share of samples with one
     output near 1, less 1 / n: the first token of a causal sequence has nothing else to look at.
@@ -51,33 +59,30 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         values[:, softmax] = values[:, softmax] / mean - mean
     limits = (t.saturated_healthy, t.saturated_bad, t.saturated_critical)
     severity = graded(values, limits)
+    opened = memory.of_layers("opened")[0]
+    if severity is None:
+        opened[~np.isnan(values).all(axis=0)] = 1
+        return Symptoms(values)
+    ever_since = _ever_since(values, t.saturated_bad, opened)
+    severity[(severity == 2) & ~ever_since & (values <= t.saturated_trained)] = 1
     gates = roles.named(*GATES)
-    if gates:
-        shut = _shut_ever_since(values[:, gates], t.saturated_bad, memory.of_layers("open"), gates)
-        if severity is not None:
-            severity[:, gates] = np.where(
-                shut, severity[:, gates], np.minimum(severity[:, gates], 1)
-            )
-    cause = None
-    if severity is not None:
-        cause = np.broadcast_to(figures.steps[:, np.newaxis] > 0, values.shape).astype(np.int8)
-    return Symptoms(
-        values,
-        severity,
-        limits,
-        _ADVICE,
-        "the course, day 11, part II: saturated < 5% is healthy, > 20% bad",
-        t.lasting,
-        cause,
-    )
+    severity[:, gates] = np.minimum(severity[:, gates], np.where(ever_since[:, gates], 3, 1))
+    cause = (~ever_since).astype(np.int8)
+    return Symptoms(values, severity, limits, _advice(t), _SOURCE, t.lasting, cause)
 
 
-def _shut_ever_since(
-    values: Values, limit: float, opened: Remembered, gates: list[int]
-) -> npt.NDArray[np.bool_]:
-    """Whether a gate has been beyond the limit in every step up to each, bool [steps, gates]."""
-    shut: npt.NDArray[np.bool_] = np.logical_and.accumulate(~(values <= limit), axis=0) & np.isnan(
-        opened[0, gates]
-    )
-    opened[0, gates] = np.where(shut[-1], np.nan, 1)
-    return shut
+def _ever_since(values: Values, limit: float, opened: Remembered) -> npt.NDArray[np.bool_]:
+    """Whether a layer has been beyond the limit in every step up to each, bool [steps, layers].
+
+    Args:
+        values: [steps, layers]; NaN is neither beyond nor below.
+        limit: beyond which.
+        opened: NaN for layers that have been so in every step before; afterwards, of this block.
+    """
+    ever: npt.NDArray[np.bool_] = np.logical_and.accumulate(~(values <= limit), axis=0)
+    ever &= np.isnan(opened)
+    opened[~ever[-1]] = 1
+    return ever
+
+
+_SOURCE = "the course, day 11, part II: saturated < 5% is healthy, > 20% bad"
