@@ -1,9 +1,10 @@
 """One of two processes that train together: `ddp_rank.py folder`, with Lightning's variables set.
 
 Runs all cases one after another, each in a folder of its own, with the monitor and without it; rank
-0 and rank 1 leave their weights, random states and what their monitor says in `rank_<r>.pt`.
+0 and rank 1 leave weights, random states and what their monitor says in `<case>/rank_<r>.pt`.
 """
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch.nn.functional import cross_entropy
 from any_model.nets import Mlp, seeded
 from any_model.training import EVERYTHING, fit, random_states
 from layerscope import LayerMonitor
+from layerscope.record import Recorder
 
 
 class Exact(Mlp):
@@ -48,13 +50,13 @@ class Disagreeing(Mlp):
 
 def joined(net, last=6):
     """Batches for both ranks together; of the last one, rank 1 has as many samples as asked."""
-    *batches, (x, y) = net.batches(7, size=12)
-    return [*batches, (x[: 6 + last], y[: 6 + last])]
+    *batches, (x, y) = net.batches(7, size=16)
+    return [*batches, (x[: 8 + last], y[: 8 + last])]
 
 
 def part_of(rank, batches):
-    """Rank 0 has the first 6 samples of each batch, rank 1 the others."""
-    where = slice(0, 6) if rank == 0 else slice(6, None)
+    """Rank 0 has the first 8 samples of each batch, rank 1 the others."""
+    where = slice(0, 8) if rank == 0 else slice(8, None)
     return [tuple(each[where] for each in batch) for batch in batches]
 
 
@@ -62,43 +64,69 @@ class PlantedError(Exception):
     """What is raised inside the monitor of one rank."""
 
 
-def failing_on_rank_1(step):
+def schedule_for(rank):
     """A schedule that breaks on one rank at step 5, the first that is no keyframe."""
-    if step == 5 and os.environ.get("LOCAL_RANK") == "1":
-        raise PlantedError("planted")
-    return True
+
+    def schedule(step):
+        if step == 5 and rank == 1:
+            raise PlantedError("planted")
+        return True
+
+    return schedule
+
+
+@contextlib.contextmanager
+def gradients_break(rank):
+    """Measuring the gradients of the sixth step raises, on one rank."""
+    measure, calls = Recorder.measure_gradients, 0
+
+    def breaking(*arguments):
+        nonlocal calls
+        calls += 1
+        if rank == 1 and calls == 6:
+            raise PlantedError("planted")
+        return measure(*arguments)
+
+    Recorder.measure_gradients = breaking
+    try:
+        yield
+    finally:
+        Recorder.measure_gradients = measure
 
 
 CASES = {
-    "exact": (Exact, 6),
-    "mlp": (Mlp, 6),
+    "exact": (Exact, 8),
+    "mlp": (Mlp, 8),
     "uneven": (Mlp, 2),
-    "disagreeing": (Disagreeing, 6),
-    "failing": (Mlp, 6),
+    "disagreeing": (Disagreeing, 8),
+    "failing": (Mlp, 8),
+    "failing_schedule": (Mlp, 8),
 }
 
 
 def main(folder):
     rank = int(os.environ["LOCAL_RANK"])
-    left = {}
     for name, (kind, last) in CASES.items():
+        left = {}
         for watched in (False, True):
             net = seeded(kind)
-            schedule = failing_on_rank_1 if name == "failing" else None
+            schedule = schedule_for(rank) if name == "failing_schedule" else None
             monitor = LayerMonitor(quantities=EVERYTHING, schedule=schedule)
-            fit(
-                net,
-                folder / name / ("watched" if watched else "alone"),
-                *[monitor] * watched,
-                batches=part_of(rank, joined(net, last)),
-                devices=2,
-                strategy=DDPStrategy(
-                    find_unused_parameters=kind is Disagreeing, process_group_backend="gloo"
-                ),
-                use_distributed_sampler=False,
-            )
-            left[name, watched] = (net.state_dict(), random_states(), monitor.failure)
-    torch.save(left, folder / f"rank_{rank}.pt")
+            planted = gradients_break(rank) if name == "failing" else contextlib.nullcontext()
+            with planted:
+                fit(
+                    net,
+                    folder / name / ("watched" if watched else "alone"),
+                    *[monitor] * watched,
+                    batches=part_of(rank, joined(net, last)),
+                    devices=2,
+                    strategy=DDPStrategy(
+                        find_unused_parameters=kind is Disagreeing, process_group_backend="gloo"
+                    ),
+                    use_distributed_sampler=False,
+                )
+            left[watched] = (net.state_dict(), random_states(), monitor.failure)
+        torch.save(left, folder / name / f"rank_{rank}.pt")
 
 
 if __name__ == "__main__":

@@ -14,13 +14,6 @@ from layerscope import LayerMonitor
 from layerscope.show.event_reader import read_run
 
 
-def waiting(reason):
-    return pytest.mark.xfail(strict=False, reason=f"issue 4: {reason}")
-
-
-pytestmark = waiting("figures of every step")
-
-
 @pytest.mark.parametrize("name", REAL)
 def test_the_plain_loop_trains_as_lightning_does(tmp_path, name):
     plain, trained = make(name), make(name)

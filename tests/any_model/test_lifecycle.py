@@ -15,7 +15,6 @@ from layerscope import LayerMonitor
 from layerscope.show.event_reader import read_run
 
 pytestmark = [
-    pytest.mark.xfail(strict=False, reason="issue 4: figures of every step"),
     # What a resumed run's ModelCheckpoint finds there is what it is to go on from.
     pytest.mark.filterwarnings("ignore:Checkpoint directory:UserWarning"),
 ]

@@ -11,8 +11,6 @@ from any_model.training import figures, fit, seed_all
 from layerscope import LayerMonitor
 from layerscope.show.event_reader import read_run
 
-pytestmark = pytest.mark.xfail(strict=False, reason="issue 4: outputs by path")
-
 
 def activations(folder):
     return {tag for tag in read_run(folder).histograms if tag.startswith("activation/")}

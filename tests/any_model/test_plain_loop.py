@@ -9,8 +9,6 @@ from any_model.reference import FIGURES, assert_figures_are_those_of, run_plainl
 from any_model.training import EVERYTHING, figures, random_states, seed_all
 from layerscope.show.event_reader import read_run
 
-pytestmark = pytest.mark.xfail(strict=False, reason="issue 4: layerscope.watch")
-
 
 def train(net, folder=None, after=None, **options):
     """As anybody's loop: zero_grad, forward, backward, step, and one line for the scope."""
@@ -33,7 +31,10 @@ def train(net, folder=None, after=None, **options):
                 after(at, scope)
 
 
-@pytest.mark.parametrize("name", ["resnet", "gpt_tied", "lstm", "float64", "siamese", "fused"])
+@pytest.mark.parametrize(
+    "name",
+    ["resnet", "gpt_tied", "lstm", "float64", "siamese", "fused"],
+)
 def test_a_plain_loop_is_measured_as_a_plain_loop_measures_itself(tmp_path, name):
     train(make(name), tmp_path)
     assert_figures_are_those_of(

@@ -11,8 +11,6 @@ from any_model.training import EVERYTHING, figures, fit
 from layerscope import LayerMonitor
 from layerscope.show.event_reader import read_run
 
-pytestmark = pytest.mark.xfail(strict=False, reason="issue 4: precision")
-
 
 @pytest.mark.parametrize("name", ["resnet", "gpt", "autoencoder", "siamese"])
 def test_under_bf16_mixed_the_values_are_measured_as_they_are_stored(tmp_path, name):

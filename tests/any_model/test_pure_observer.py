@@ -41,12 +41,7 @@ def assert_the_same(tmp_path, make_net, monitor, callbacks=(), **options):
     assert all(map(same, *left))
 
 
-WAITING = pytest.mark.xfail(strict=False, reason="sparse gradients: issue 4")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[WAITING] * (name == "sparse_bag")) for name in REAL]
-)
+@pytest.mark.parametrize("name", REAL)
 def test_watching_everything_changes_no_bit_and_draws_no_random_number(tmp_path, name):
     monitor = LayerMonitor(quantities=EVERYTHING, biases=True, scalars_every_n_steps=1)
     assert_the_same(tmp_path, lambda: make(name), monitor)
@@ -57,7 +52,7 @@ def test_a_sample_is_not_drawn_from_the_random_state(tmp_path, name):
     assert_the_same(tmp_path, lambda: make(name), LayerMonitor(max_elements=20))
 
 
-@pytest.mark.parametrize("name", ["gpt", "resnet", pytest.param("sparse_bag", marks=WAITING)])
+@pytest.mark.parametrize("name", ["gpt", "resnet", "sparse_bag"])
 def test_steps_that_are_left_out_are_no_different(tmp_path, name):
     monitor = LayerMonitor(schedule=lambda step: step == 5)
     assert_the_same(tmp_path, lambda: make(name), monitor, batches=make(name).batches(10))

@@ -7,8 +7,6 @@ from any_model.nets import Mlp, seeded
 from any_model.training import trainer_for
 from layerscope import LayerMonitor
 
-pytestmark = pytest.mark.xfail(strict=False, reason="issue 4: sharded strategies are refused")
-
 
 @pytest.mark.parametrize("kind", [FSDPStrategy, DeepSpeedStrategy, ModelParallelStrategy])
 def test_sharded_parameters_are_refused_in_one_sentence(tmp_path, kind):
