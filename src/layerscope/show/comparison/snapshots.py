@@ -51,7 +51,7 @@ def few(steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """At most `STEPS` of sorted steps.
 
     >>> few(np.arange(2001)).tolist()
-    [0, 1, 3, 6, 13, 25, 52, 104, 206, 411, 822, 2000]
+    [0, 1, 3, 7, 15, 31, 62, 125, 251, 502, 1002, 2000]
     """
     places = np.geomspace(1, steps[-1] - steps[0] + 2, STEPS) - 1 + steps[0]
     at = np.searchsorted(steps, places.round(), side="right") - 1
