@@ -22,7 +22,7 @@ class Judge:
     """Judges a run while it goes on, or from its files: the same findings, however it is cut.
 
     A rule makes at most one finding: it names the first layer and step, and counts the layers that
-    follow. Its severity may rise. About 3 us a step for ten layers, in blocks of 32 steps.
+    follow. Its severity may rise. About 5 us a step for ten layers, in blocks of 32 steps.
 
     Args:
         layers: of the run, in any order; others may come in later, with the figures.
