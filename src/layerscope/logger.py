@@ -1,8 +1,10 @@
 """A Lightning logger that costs microseconds a step, and shares its event file."""
 
+import logging
 import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from lightning.fabric.loggers.logger import rank_zero_experiment
@@ -12,6 +14,8 @@ from typing_extensions import override
 
 from layerscope.show.event_file import EventFile
 from layerscope.show.summary_value import scalar, text
+
+_log = logging.getLogger("layerscope")
 
 
 class EventLogger(Logger):
@@ -30,6 +34,7 @@ class EventLogger(Logger):
 
     def __init__(self, log_dir: str | os.PathLike[str], flush_seconds: float = 10.0) -> None:
         super().__init__()
+        self._told = False
         self._log_dir = os.fspath(log_dir)
         self._flush_seconds = flush_seconds
         self._events: EventFile | None = None
@@ -89,7 +94,8 @@ class EventLogger(Logger):
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Write all metrics as one event at `step`, 0 if None."""
         values = [scalar(name, float(metric)) for name, metric in _flat(metrics)]
-        self.events.add(step or 0, values)
+        with self._unless_the_disk_is_full():
+            self.events.add(step or 0, values)
 
     @override
     @rank_zero_only
@@ -106,15 +112,27 @@ class EventLogger(Logger):
         if rows and rows != self._hparams_rows:
             self._hparams_rows = rows
             table = "\n".join(["| parameter | value |", "|---|---|", *rows])
-            self.events.add(0, [text("hparams", table)])
+            with self._unless_the_disk_is_full():
+                self.events.add(0, [text("hparams", table)])
 
     @override
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Flush and close the event file; what is logged afterwards opens a new one."""
-        if self._events is not None:
-            self._events.close()
-            self._events = None
+        events, self._events = self._events, None
+        if events is not None:
+            with self._unless_the_disk_is_full():
+                events.close()
+
+    @contextmanager
+    def _unless_the_disk_is_full(self) -> Iterator[None]:
+        """Training is worth more than its log: what cannot be written is told once."""
+        try:
+            yield
+        except OSError as error:
+            if not self._told:
+                _log.error("EventLogger: metrics are lost: %s; training goes on.", error)
+            self._told = True
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy (deepcopy, a spawned process) writes to a file of its own.

@@ -25,7 +25,6 @@ def listed(monitor):
     return {missing["layer"]: missing["reason"] for missing in monitor.diagnosis["not_measured"]}
 
 
-@pytest.mark.xfail(strict=False, reason="issue 4: parametrised layers")
 @pytest.mark.parametrize(
     "norm",
     [parametrizations.weight_norm, parametrizations.spectral_norm, parametrizations.orthogonal],
@@ -77,7 +76,6 @@ def test_a_functional_call_is_measured_as_a_call(tmp_path):
     np.testing.assert_allclose(written["activation_mean"][:, 0], expected, rtol=1e-4)
 
 
-@pytest.mark.xfail(strict=False, reason="issue 4: vmap")
 def test_layers_under_vmap_and_grad_are_listed_and_the_others_measured(tmp_path):
     class PerSample(TwoLayers):
         """Adds the mean norm of the samples' own gradients to the loss."""
@@ -101,7 +99,6 @@ def test_layers_under_vmap_and_grad_are_listed_and_the_others_measured(tmp_path)
     assert "00_first" in listed(monitor)
 
 
-@pytest.mark.xfail(strict=False, reason="issue 4: scripted modules")
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
 def test_the_inside_of_a_scripted_module_is_measured_or_listed(tmp_path):

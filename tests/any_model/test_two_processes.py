@@ -63,13 +63,7 @@ def left_by(folder, case):
     return [torch.load(path, weights_only=False) for path in paths]
 
 
-FAILING = pytest.mark.xfail(
-    strict=False, reason="issue 4: rank 0 waits for a rank whose schedule raises"
-)
-CASES = [pytest.param(c, marks=[FAILING] * (c == "failing_schedule")) for c in ddp_rank.CASES]
-
-
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ddp_rank.CASES)
 def test_both_ranks_train_to_the_weights_that_they_have_without_the_monitor(folder, case):
     for of_rank in left_by(folder, case):
         weights, states, _ = of_rank[True]
@@ -79,7 +73,7 @@ def test_both_ranks_train_to_the_weights_that_they_have_without_the_monitor(fold
             assert torch.equal(weight, weights_alone[key]), key
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ddp_rank.CASES)
 def test_two_ranks_write_one_event_file(folder, case):
     where = folder / case / "watched"
     assert len(list(where.glob("events.*"))) == 1

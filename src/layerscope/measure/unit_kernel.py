@@ -75,7 +75,7 @@ def _run_one_by_one(is_f64, address, length, low, high, block, capacity):  # typ
         finite = abs(value) < np.inf
         least = value if finite & (value < least) else least
         most = value if finite & (value > most) else most
-        active |= np.int64(finite & (value > low) & (value < high))
+        active |= np.int64(finite & (value > low) & (value < high))  # type: ignore[assignment]
     store_f64(block, MINIMUM * capacity, least)
     store_f64(block, MAXIMUM * capacity, most)
     store_i64(block, ACTIVE * capacity, load_i64(block, ACTIVE * capacity) | active)

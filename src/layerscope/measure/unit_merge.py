@@ -36,7 +36,7 @@ def combine(blocks: UnitBlocks, all_reduce: Callable[[Tensor, str], None]) -> No
         steps.append(torch.stack([least, -most, -blocks.counters(row)[0].double()]))
     merged = torch.cat(steps, 1)
     all_reduce(merged, "min")
-    for row, step in enumerate(merged.split(blocks.units, 1)):
+    for row, step in enumerate(torch.split(merged, blocks.units, 1)):
         blocks.extremes(row)[MINIMUM] = step[0]
         blocks.extremes(row)[MAXIMUM] = -step[1]
         blocks.counters(row)[0] = -step[2].long()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from layerscope.record.nonlinearities import Nonlinearity, nonlinearity_of
 
@@ -123,11 +124,12 @@ def _computing(network: nn.Module) -> Iterator[Layer]:
 
 def _leaves(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module, nn.Module | None]]:
     """(path, leaf, the module that it follows and makes one layer with)."""
-    children = list(module.named_children())
+    # What torch.nn.utils.parametrize adds to a module computes its weights, not its output.
+    children = [(name, c) for name, c in module.named_children() if name != "parametrizations"]
     if not children or isinstance(module, _WHOLE):
         yield path, module, None
         return
-    in_order = type(module).forward is nn.Sequential.forward
+    in_order = getattr(type(module), "forward", None) is nn.Sequential.forward  # scripted: none
     for position, (name, child) in enumerate(children):
         following = children[position + 1][1] if position + 1 < len(children) else None
         if in_order and following is not None and _makes_one_layer(child, following):
@@ -141,14 +143,21 @@ def _leaves(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module, nn.M
 
 
 def _makes_one_layer(module: nn.Module, following: nn.Module) -> bool:
-    is_weighted = not list(module.children()) and any(True for _ in module.parameters(False))
+    is_leaf = all(name == "parametrizations" for name, _ in module.named_children())
+    is_weighted = is_leaf and bool(_own_parameters(module))
     return (
         is_weighted and nonlinearity_of(module) is None and nonlinearity_of(following) is not None
     )
 
 
 def _own_parameters(module: nn.Module) -> tuple[tuple[str, nn.Parameter], ...]:
-    return tuple(module.named_parameters(recurse=isinstance(module, _WHOLE)))
+    if isinstance(module, _WHOLE):
+        return tuple(module.named_parameters())
+    own = tuple(module.named_parameters(recurse=False))
+    if not is_parametrized(module):
+        return own
+    originals = module.get_submodule("parametrizations").named_parameters()
+    return own + tuple(originals)
 
 
 def _unwrapped(path: str) -> str:

@@ -63,7 +63,11 @@ class OutputHook:
             if clock:
                 recorder.spent += clock() - began
         except Exception as error:  # whatever it is, the network goes on without us
-            recorder.give_up(error)
+            if _is_transformed(output):
+                why = "it was called inside a torch.func transform, such as vmap"
+                recorder.not_measured.setdefault(self.layer.name, why)
+            else:
+                recorder.give_up(error)
 
     def _measure_parts(self, inputs: Any, output: Any, recomputed: bool) -> None:
         call = f".call_{self._call(recomputed)}" if self._per_call else ""
@@ -111,6 +115,12 @@ class OutputHook:
     def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
         """Copied and pickled as a hook that does nothing."""
         return _inert, ()
+
+
+def _is_transformed(output: Any) -> bool:
+    """Whether torch.func has put a wrapper without memory of its own in a tensor's place."""
+    is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+    return any(is_wrapped(tensor) for _, tensor in tensors_in(output))
 
 
 def _ignore(module: nn.Module, inputs: Any, output: Any) -> None:

@@ -75,12 +75,10 @@ class Place:
                 pass: its output was measured before, its gradient may be yet to come.
         """
         recorder = self._recorder
-        if self.order < 0:
-            if not is_measurable(tensor):
-                why = f"its output is {tensor.dtype}, {tensor.layout}, on {tensor.device}"
-                recorder.not_measured[self.layer.name] = why
-                return
-            self.order = recorder.next_order()
+        if self.order < 0 and not is_measurable(tensor):
+            why = f"its output is {tensor.dtype}, {tensor.layout}, on {tensor.device}"
+            recorder.not_measured[self.layer.name] = why
+            return
         if not recomputed:
             if self.activation >= 0:
                 assert self.tally is not None
@@ -88,6 +86,8 @@ class Place:
                     self.inputs_finite = _all_finite(inputs)
             if self.unit_row >= 0 and tensor.ndim > 1:
                 recorder.units.add(self.unit_row, tensor, self._axis(tensor))
+        if self.order < 0:  # not before: it may have failed
+            self.order = recorder.next_order()
         if self.gradient >= 0 and tensor.requires_grad:
             tensor.register_hook(self._measure_gradient)  # type: ignore[no-untyped-call]
 

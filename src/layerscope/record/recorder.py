@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -63,6 +64,7 @@ class Recorder:
         self.spent = 0.0
         self.scaled: frozenset[str] = frozenset()
         self.not_measured: dict[str, str] = {}
+        self._unfired: dict[str, str] = {}
         self.failure: Exception | None = None
         self.channels_axis = -1  # of the layer that was called last, for those that can't tell
         self.backward_began = False
@@ -96,7 +98,10 @@ class Recorder:
         if self._handles:
             return
         for hook in self._hooks:
-            self._handles.append(hook.layer.module.register_forward_hook(hook))
+            if isinstance(hook.layer.module, torch.jit.ScriptModule):
+                self.not_measured[hook.layer.name] = "it is scripted, and torch.jit takes no hooks"
+            else:
+                self._handles.append(hook.layer.module.register_forward_hook(hook))
 
     def detach(self) -> None:
         """Take the hooks off, and stop counting."""
@@ -338,18 +343,20 @@ class Recorder:
         return [(p.layer.name, p.name, p.order) for p in places if p.order >= 0]
 
     def note_unfired(self, reason: str) -> list[str]:
-        """The layers whose hooks have never been called while counting, from now on among
-        `not_measured` until they are.
+        """The layers whose hooks have never been called while counting; they are not measured, for
+        this reason, until they are.
         """
         unfired = [hook.layer.name for hook in self._hooks if not hook.fired]
-        for name in unfired:
-            self.not_measured.setdefault(name, reason)
+        self._unfired = dict.fromkeys(unfired, reason)
         return unfired
 
     def still_not_measured(self) -> dict[str, str]:
-        """`not_measured`, without layers of which something has been measured since."""
-        measured = {place.layer.name for place in self.places if place.order >= 0}
-        return {name: why for name, why in self.not_measured.items() if name not in measured}
+        """`not_measured`, and the layers that `note_unfired` has told of and that have not been
+        reached since.
+        """
+        reached = {place.layer.name for place in self.places if place.order >= 0}
+        unfired = {name: why for name, why in self._unfired.items() if name not in reached}
+        return unfired | self.not_measured
 
 
 def _values(gradient: Tensor) -> Tensor:

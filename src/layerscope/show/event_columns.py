@@ -1,8 +1,10 @@
 """An event file as columns: for each value of a summary, where it lies in all events like it."""
 
+from __future__ import annotations
+
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,9 @@ from numpy.typing import NDArray
 from layerscope.show.event_layout import Span, cut, layout_of
 from layerscope.show.record import CHECK_BYTES, CorruptRecordError, payloads
 from layerscope.show.wire import BYTES, VARINT, fields, key, read_varint
+
+SESSION_START = b"\x08\x01"
+"""A SessionLog message that says START: what earlier events say of its step and later is void."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,19 @@ class Column:
         """Where each value lies in the run's files, joined: they sort by it as written."""
         return self.starts + (self.base + self.span.start)
 
+    def without_abandoned(self, restarts: Sequence[tuple[int, int]]) -> Column:
+        """The values but those that a restart has made void.
+
+        Args:
+            restarts: (where it lies in the run's files, the step at which the run goes on).
+        """
+        kept = np.ones(len(self.steps), np.bool_)
+        for place, step in restarts:
+            kept &= (self.order > place) | (self.steps < step)
+        if kept.all():
+            return self
+        return replace(self, steps=self.steps[kept], starts=self.starts[kept])
+
     def numbers(self) -> NDArray[np.float32] | NDArray[np.float64]:
         """Copy the numbers out of the file, [n, *span.shape]."""
         return self._bytes().view(self.span.dtype).reshape(len(self.starts), *self.span.shape)
@@ -43,8 +61,9 @@ class Column:
         return cut(self.data, self.starts + self.span.start, self.span.stop - self.span.start)
 
 
-def read_columns(data: bytes, base: int) -> tuple[list[Column], int]:
-    """Read an event file as its columns and the number of bytes in its torn last record, or 0.
+def read_columns(data: bytes, base: int) -> tuple[list[Column], list[tuple[int, int]], int]:
+    """Read an event file: its columns; where it says that the run goes on, and at which step; and
+    the number of bytes in its torn last record, or 0.
 
     Raises CorruptRecordError where a checksum does not fit or a record holds no event.
     """
@@ -52,10 +71,13 @@ def read_columns(data: bytes, base: int) -> tuple[list[Column], int]:
     alike: dict[tuple[int, bytes], list[tuple[int, int]]] = defaultdict(list)
     at = end = 0
     columns: list[Column] = []
+    restarts: list[tuple[int, int]] = []
     try:
         for at, stop in payloads(data):
             end = stop + CHECK_BYTES
-            step, start, size = _step_and_summary(data, at, stop)
+            step, start, size, restarted = _step_and_summary(data, at, stop)
+            if restarted:
+                restarts.append((base + at, step))
             if size:
                 alike[size, _first_tag(data, start)].append((step, start))
         for (size, _), events in alike.items():
@@ -65,7 +87,7 @@ def read_columns(data: bytes, base: int) -> tuple[list[Column], int]:
         raise
     except (ValueError, IndexError) as error:
         raise CorruptRecordError(at, f"a record holds no event ({error})") from error
-    return columns, len(data) - end
+    return columns, restarts, len(data) - end
 
 
 def _split(
@@ -81,15 +103,20 @@ def _split(
         events = events[~fits]
 
 
-def _step_and_summary(data: bytes, start: int, stop: int) -> tuple[int, int, int]:
-    """Find in an Event message its step, modulo 2**64, and its summary's start and size, or 0."""
+def _step_and_summary(data: bytes, start: int, stop: int) -> tuple[int, int, int, bool]:
+    """Find in an Event message its step, modulo 2**64, its summary's start and size, or 0, and
+    whether it says that a session starts.
+    """
     step = begin = size = 0
+    restarted = False
     for k, at, until in fields(data, start, stop):
         if k == key(2, VARINT):
             step = read_varint(data, at)[0]
         elif k == key(5, BYTES):
             begin, size = at, until - at
-    return step, begin, size
+        elif k == key(7, BYTES):
+            restarted = data[at:until] == SESSION_START
+    return step, begin, size, restarted
 
 
 def _first_tag(data: bytes, start: int) -> bytes:

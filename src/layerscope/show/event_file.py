@@ -11,6 +11,7 @@ from io import FileIO
 from pathlib import Path
 from typing import NoReturn, Self
 
+from layerscope.show.event_columns import SESSION_START
 from layerscope.show.record import OVERHEAD, frame
 from layerscope.show.wire import field, varint
 
@@ -120,8 +121,7 @@ class EventFile:
         if self._file is None:
             self._open()
         head = _WALL_TIME_THEN_STEP.pack(0x09, time.time(), 0x10)
-        session_log = b"\x08\x01"  # status: START
-        self._append(b"".join((head, varint(step), field(7, session_log))))
+        self._append(b"".join((head, varint(step), field(7, SESSION_START))))
 
     def flush(self) -> None:
         """Hand all whole records to the operating system, in one write."""

@@ -46,29 +46,36 @@ class RunEvents:
 def read_run(path: str | os.PathLike[str]) -> RunEvents:
     """Read one event file, or those of a directory (not of its subdirectories) in order of time.
 
-    Kinds other than scalars, histograms and texts are passed over. A torn last record is counted,
-    not read. Raises FileNotFoundError where there is no event file, and CorruptEventFileError
-    where a checksum does not fit: half a run is not to be taken for the whole.
+    What a run wrote before it was resumed at an earlier step is passed over: see
+    `EventFile.restart`. So are kinds other than scalars, histograms and texts. A torn last record
+    is counted, not read. Raises FileNotFoundError where there is no event file, and
+    CorruptEventFileError where a checksum does not fit: half a run is not to be taken for the
+    whole.
 
     60 times as fast as TensorBoard's EventAccumulator: 0.15 s for 190,000 histograms, 80 MB.
     """
     columns: dict[str, list[Column]] = defaultdict(list)
+    restarts: list[tuple[int, int]] = []
     size = torn_bytes = 0
     for file in _event_files(Path(path)):
         data = file.read_bytes()
         try:
-            of_file, torn = read_columns(data, base=size)
+            of_file, restarts_of_file, torn = read_columns(data, base=size)
         except CorruptRecordError as error:
             raise CorruptEventFileError(
                 f"{file} is corrupt at byte {error.offset}: {error}"
             ) from error
         for column in of_file:
             columns[column.span.tag].append(column)
+        restarts += restarts_of_file
         size += len(data)
         torn_bytes += torn
     run = RunEvents({}, {}, {}, {}, {}, {}, torn_bytes)
     for tag, parts in columns.items():
-        _add(run, tag, sorted(parts, key=lambda column: int(column.order[0])))
+        valid = [column.without_abandoned(restarts) for column in parts]
+        left = [column for column in valid if len(column.steps)]
+        if left:
+            _add(run, tag, sorted(left, key=lambda column: int(column.order[0])))
     return run
 
 

@@ -86,21 +86,8 @@ def text_series(columns: Sequence[Column]) -> TextSeries | None:
 
 
 def _order_and_steps(columns: Sequence[Column]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Where the values are, in the order of writing, and their steps.
-
-    Of a run that was resumed into its folder, what an earlier file says of steps that a later one
-    tells of anew, or of steps after those, was abandoned: it is left out.
-    """
     order = np.argsort(np.concatenate([c.order for c in columns]))
-    steps = np.concatenate([c.steps for c in columns])[order]
-    files = np.repeat([c.base for c in columns], [len(c.steps) for c in columns])[order]
-    first_of_later = np.iinfo(np.int64).max
-    kept = np.ones(len(order), np.bool_)
-    for base in np.unique(files)[::-1]:
-        of_file = files == base
-        kept[of_file] = steps[of_file] < first_of_later
-        first_of_later = min(first_of_later, int(steps[of_file].min()))
-    return order[kept], steps[kept]
+    return order, np.concatenate([c.steps for c in columns])[order]
 
 
 def _holds_buckets(column: Column) -> bool:
