@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -15,18 +19,32 @@ _MARKS = {
     "bad": ("✗", "bold red"),
     "not judged": ("·", "dim"),
 }
+_CAPTION = (
+    "saturated: share of outputs near the ends of the activation's range; "
+    "gradient: RMS of d loss / d activation"
+)
+_PREDICTED = (
+    ", as a multiple of the last hidden layer's; (in brackets): what theory expects of step 0"
+)
+_LONGEST_NAME = 20  # columns; a longer one goes on in the next line
 
 
-def health_table(diagnosis: dict[str, Any]) -> Table:
+def health_table(diagnosis: Mapping[str, Any]) -> Table:
     """One line per layer, for the first and the last step; at most 80 columns wide.
+
+    With a prediction, 100 columns are better, as the std and the gradient that theory expects of
+    step 0 stand in brackets beside those that were measured. Gradients are then multiples of the
+    last hidden layer's, as theory knows no more of them.
 
     Args:
         diagnosis: the content of diagnosis.json, with at least one step.
     """
+    steps = diagnosis["steps"]
+    hidden = [entry["layer"] for entry in steps[0]["layers"] if "predicted" in entry]
+    names = [entry["layer"] for step in steps for entry in step["layers"]]
     table = Table(
         title="Health of every layer",
-        caption="saturated: share of outputs near the ends of the activation's range; "
-        "gradient: RMS of d loss / d activation.",
+        caption=Text(f"{_CAPTION}{_PREDICTED if hidden else ''}."),
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
@@ -34,32 +52,62 @@ def health_table(diagnosis: dict[str, Any]) -> Table:
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("layer", no_wrap=True, min_width=9)
+    longest = min(max(map(cell_len, names), default=0), _LONGEST_NAME)
+    table.add_column("layer", min_width=max(longest, 9), max_width=_LONGEST_NAME, overflow="fold")
     for name in ("mean", "std", "saturated", "gradient"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict and threshold", overflow="fold")
-    steps = diagnosis["steps"]
+    # What is short in a net with brackets is room.
+    table.add_column("verdict" if hidden else "verdict and threshold", overflow="fold")
     for step in steps if steps[0]["step"] != steps[-1]["step"] else steps[:1]:
         table.add_section()
         table.add_row(Text(f"step {step['step']}", style="bold"))
+        unit = None
+        if hidden:
+            gradients = {entry["layer"]: _gradient(entry) for entry in step["layers"]}
+            unit = gradients.get(hidden[-1]) or math.nan
         for entry in step["layers"]:
             if "activation" in entry:
-                table.add_row(entry["layer"], *_figures(entry), _verdict(entry["verdict"]))
+                # A Text, since a name with brackets would be read as markup.
+                name = Text(entry["layer"])
+                table.add_row(name, *_figures(entry, unit), _verdict(entry["verdict"]))
     return table
 
 
-def _figures(entry: dict[str, Any]) -> tuple[str, ...]:
-    activation, gradient = entry["activation"], entry.get("activation_grad", {})
-    figures = (
-        (activation["mean"], "{:+.2f}"),
-        (activation["std"], "{:.2g}"),
-        (activation["saturated"], "{:.1%}"),
-        (gradient.get("rms"), "{:.1e}"),
+def _figures(entry: Mapping[str, Any], unit: float | None) -> tuple[str, ...]:
+    """The cells of a layer; its gradient in a unit, if there is one."""
+    activation, gradient = entry["activation"], _gradient(entry)
+    expected = entry.get("predicted", {})
+    if unit is None or gradient is None:
+        told = _number(gradient, "{:.1e}")
+    else:
+        told = _beside(gradient / unit, expected.get("activation_grad"))
+    return (
+        _number(activation["mean"], "{:+.2f}"),
+        _beside(activation["std"], expected.get("std")),
+        _number(activation["saturated"], "{:.1%}"),
+        told,
     )
-    return tuple("–" if value is None else form.format(value) for value, form in figures)
 
 
-def _verdict(verdict: dict[str, str]) -> Text:
+def _gradient(entry: Mapping[str, Any]) -> float | None:
+    rms: float | None = entry.get("activation_grad", {}).get("rms")
+    return rms
+
+
+def _beside(measured: float | None, expected: float | None) -> str:
+    """What was measured, and in brackets what theory expects, where it does."""
+    told = _number(measured, "{:.2g}")
+    return told if expected is None else f"{told} ({_number(expected, '{:.2g}')})"
+
+
+def _number(value: float | None, form: str) -> str:
+    """A dash for what is unknown; 1.5e-3 where others write 1.5e-03."""
+    if value is None or math.isnan(value):
+        return "–"
+    return re.sub(r"e\+?(-?)0?(\d)", r"e\1\2", form.format(value))
+
+
+def _verdict(verdict: Mapping[str, str]) -> Text:
     mark, style = _MARKS[verdict["state"]]
     words = (
         verdict["reason"]
