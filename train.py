@@ -1,8 +1,8 @@
 """Train a deep MLP on names and look into every layer: `python train.py init=kaiming`.
 
 Composes the config in conf/, runs one training (many with `-m`), and reports its status. Exit
-codes: 0 finished, 1 the training failed, 2 a setting or a file cannot be used, 130 and 143
-interrupted by Ctrl-C and SIGTERM.
+codes: 0 finished, 1 the training failed, 2 a setting or a file cannot be used, 4 finished with a
+finding that monitor.fail_on refuses, 130 and 143 interrupted by Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
@@ -31,14 +31,17 @@ from layerscope import LayerMonitor
 from layerscope.lab.accelerator import require_accelerator
 from layerscope.lab.arguments import at_least
 from layerscope.lab.data import CharacterData
+from layerscope.lab.expected import expected
 from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep import TRACEBACK, fingerprint, run_as_job, versions
+from layerscope.show.findings_table import findings_table
 from layerscope.show.health_table import health_table
+from layerscope.show.report import write_report
 
 _EXIT_CODES = {"finished": 0, "failed": 1}
-_BAD_SETTING, _INTERRUPTED, _TERMINATED = 2, 130, 143
+_BAD_SETTING, _REFUSED, _INTERRUPTED, _TERMINATED = 2, 4, 130, 143
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def build(cfg: DictConfig) -> Experiment:
         context_length=data.context_length,
         classes=data.embedding_rows,
     )
-    contexts, _ = next(iter(data.train_dataloader()))
+    contexts, targets = next(iter(data.train_dataloader()))
     made["init"](network, torch.Generator().manual_seed(cfg.seed), contexts)
     try:
         made["optimizer"](network.parameters())  # Lightning makes its own, when fit has begun
@@ -83,6 +86,10 @@ def build(cfg: DictConfig) -> Experiment:
     model = LanguageModel(network, data.vocabulary, made["optimizer"], made["scheduler"])
     if monitor is not None:
         monitor.layers_of(model)
+        if monitor.settings.classes is None:
+            monitor.settings = replace(monitor.settings, classes=data.embedding_rows)
+        threshold = monitor.settings.saturation_threshold
+        monitor.expected = expected(network, made["init"], contexts, threshold, targets)
     checkpoint = ModelCheckpoint(Path(cfg.folder, "checkpoints"), filename="{step}")
     callbacks = [checkpoint] if monitor is None else [monitor, checkpoint]
     trainer = instantiate(cfg.trainer, _convert_="all")(logger=made["logger"], callbacks=callbacks)
@@ -96,6 +103,7 @@ def report(experiment: Experiment, cfg: DictConfig, status: RunStatus) -> None:
     console.print(f"\n{status.steps} steps in {status.seconds:.1f} s{val_loss}", highlight=False)
     console.print(f"logs: {cfg.folder}", highlight=False, soft_wrap=True)
     if experiment.monitor is not None and experiment.monitor.diagnosis is not None:
+        console.print(findings_table(experiment.monitor.diagnosis["findings"]))
         console.print(health_table(experiment.monitor.diagnosis))
     if cfg.names:
         generator = torch.Generator().manual_seed(cfg.seed)
@@ -163,8 +171,19 @@ def train(cfg: DictConfig) -> int:
         report(experiment, cfg, status)
         if trouble := diverged(trainer):
             status = replace(status, state="failed", reason=trouble)
+    code = _EXIT_CODES[status.state] if code is None else code
+    if status.state == "finished" and (monitor := experiment.monitor) and monitor.refused:
+        status = replace(status, reason=f"refused: {monitor.refused.explanation}")
+        code = _REFUSED
     status.write(folder)
-    return _EXIT_CODES[status.state] if code is None else code
+    if cfg.report and experiment.monitor is not None and not in_sweep():
+        write_report(folder)
+    return code
+
+
+def in_sweep() -> bool:
+    """Whether this run is one of many."""
+    return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
 
 
 def diverged(trainer: Trainer) -> str | None:
@@ -194,7 +213,7 @@ def main(cfg: DictConfig) -> None:
     """Hydra calls this once, or once per job of a sweep."""
     # Lightning 2.6 under torch 2.13, and nothing that a user could mend.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
-    if HydraConfig.get().mode is RunMode.MULTIRUN:
+    if in_sweep():
         run_as_job(cfg, train)
     elif code := train(cfg):
         sys.exit(code)

@@ -26,6 +26,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "report", help="compare the runs in a folder, and write report.html, from their event files"
     )
     report.add_argument("folder", type=Path, help="of one run, or with runs below it")
+    diagnose = commands.add_parser(
+        "diagnose", help="judge a run again from its event files, with other thresholds"
+    )
+    diagnose.add_argument("--classes", type=int, help="that the loss chooses from")
+    diagnose.add_argument(
+        "--without", metavar="RULE", action="append", default=[], help="that is not to judge"
+    )
+    diagnose.add_argument("--json", action="store_true", help="print them as JSON")
+    diagnose.add_argument(
+        "--fail-on", choices=("warning", "critical"), help="exit with 4 if there is one as bad"
+    )
+    diagnose.add_argument("run", type=Path, metavar="RUN_DIR", help="folder of one run")
+    diagnose.add_argument(
+        "overrides", nargs="*", help="thresholds as for train.py: thresholds.saturated_bad=0.3"
+    )
     options = parser.parse_args(arguments)
     # Only the one that was asked for: others may import PyTorch.
     return int(import_module(f"layerscope.commands.{options.command}").run(options))

@@ -73,6 +73,7 @@ class LayerMonitor(pl.Callback):
         settings: those of `layerscope.settings.Settings`, by name.
 
     Attributes:
+        settings: as given.
         diagnosis: the content of diagnosis.json, after fit or an exception; None before.
         failure: if the monitor itself failed, at which step and why: it then took its hooks off,
             logged one error, and training went on to the same weights. None otherwise.
@@ -86,7 +87,7 @@ class LayerMonitor(pl.Callback):
 
     def __init__(self, log_dir: str | None = None, **settings: Any) -> None:
         self._log_dir = log_dir
-        self._settings = Settings(**settings)
+        self.settings = Settings(**settings)
         self.diagnosis: dict[str, Any] | None = None
         self.failure: str | None = None
         self.expected: Expected | None = None
@@ -98,7 +99,7 @@ class LayerMonitor(pl.Callback):
 
     def layers_of(self, module: pl.LightningModule) -> tuple[Layer, ...]:
         """The layers of a module that it watches; ValueError if there are none."""
-        return choose_layers(module, self._settings.layers)
+        return choose_layers(module, self.settings.layers)
 
     @property
     def refused(self) -> Finding | None:
@@ -127,13 +128,13 @@ class LayerMonitor(pl.Callback):
         self._scope = scope = Scope(
             pl_module,
             directory,
-            self._settings,
+            self.settings,
             # TensorBoard follows one growing file per run.
             events=logger.events if shared and trainer.is_global_zero else None,  # type: ignore[union-attr]
             steps=trainer.estimated_stepping_batches,
             start=trainer.global_step,
+            expected=self.expected,
         )
-        scope.expected = self.expected
         if self._restored is not None:
             scope.load_state(self._restored)
             self._restored = None

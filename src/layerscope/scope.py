@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
@@ -25,14 +26,24 @@ from layerscope.record.observation import (
 )
 from layerscope.record.schedule import KEYFRAMES, thinned_to
 from layerscope.settings import NEVER, Settings
-from layerscope.show.diagnosis_file import diagnosis_of, write_diagnosis
+from layerscope.show.departure_finding import departure_finding
+from layerscope.show.diagnosis_file import diagnosis_of, hidden_layers, write_diagnosis
 from layerscope.show.event_file import EventFile
+from layerscope.show.figures_event import PLUGIN, PREDICTION
+from layerscope.show.findings_text import TAG as FINDINGS
+from layerscope.show.findings_text import findings_markdown
 from layerscope.show.observed import Observed
+from layerscope.show.run_figures import run_figures
 from layerscope.show.step_log import StepLog, bytes_per_step
+from layerscope.show.summary_value import document, image, scalar, text
+from layerscope.show.thinned import Thinned
 from layerscope.stopwatch import Stopwatch
-from layerscope.theory import Expected
+from layerscope.theory import Expected, unexpected
 
 _log = logging.getLogger("layerscope")
+
+_WORTH_A_FIGURE = 50
+"""Steps from which on a run is drawn: it takes two seconds, and there is nothing to see before."""
 
 _GRADIENTS = frozenset({"activation_grad"})
 _GRADIENTS_AND_WEIGHTS = frozenset({"activation_grad", "weight_grad", "bias_grad"})
@@ -52,11 +63,12 @@ class Scope:
         steps: how many the run will have, infinity if unknown: for `max_megabytes`.
         start: its first step: what earlier files in the folder say of it and of later ones was
             abandoned.
+        expected: what theory says of the network at step 0.
 
     Attributes:
         directory: as given.
         diagnosis: the content of diagnosis.json, after `close`.
-        expected: what theory expects of the network at step 0, if somebody has set it.
+        expected: as given.
         judge: what has been found so far.
         stop: the finding that ends the training, by `stop_on`.
         must_stop: whether the training must end now; on all ranks in the same step.
@@ -73,6 +85,7 @@ class Scope:
         events: EventFile | None = None,
         steps: float = math.inf,
         start: int = 0,
+        expected: Expected | None = None,
     ) -> None:
         self.directory = str(directory)
         self.diagnosis: dict[str, Any] | None = None
@@ -85,6 +98,7 @@ class Scope:
         self._stopwatch = Stopwatch(settings.budget)
         self._interval = 1
         self._observed: Observed | None = None
+        self._thinned = Thinned()
         self._first: Observation | None = None
         self._last: Observation | None = None
         self._pending: int | None = None  # the step whose update is under way
@@ -92,7 +106,7 @@ class Scope:
         self._about: dict[str, Any] = {}
         self._failed = False
         self._told_unfired = False
-        self.expected: Expected | None = None
+        self.expected = self._to_compare = expected
         self.judge = Judge(
             (), settings.thresholds, without(*settings.switched_off), classes=settings.classes
         )
@@ -104,6 +118,7 @@ class Scope:
             if events is None:
                 events = EventFile(self.directory, flush_seconds=settings.flush_seconds)
                 self._own_events = events
+            self._events = events
             self._log = StepLog(
                 events,
                 self.directory,
@@ -363,8 +378,11 @@ class Scope:
         if not self._told_unfired:
             self._told_unfired = True
             self._tell_unfired()
-        for finding in self.judge.look(figures):
+        self._thinned.add(figures)
+        for finding in [*self._compare_with_theory(figures), *self.judge.look(figures)]:
             level = SEVERITIES.index(finding.severity)
+            marker = scalar(f"finding/{finding.rule}", level + 1)
+            self._events.add(finding.step, [marker])
             if finding.severity == SEVERITIES[-1]:
                 _log.warning(
                     "LayerMonitor: critical since step %d: %s", finding.step, finding.explanation
@@ -372,6 +390,29 @@ class Scope:
             stop_on = self._settings.stop_on
             if self.stop is None and stop_on != NEVER and level >= SEVERITIES.index(stop_on):
                 self.stop = finding
+
+    def _compare_with_theory(self, figures: Figures) -> list[Finding]:
+        """What of step 0 is far from what theory expects: the first such place."""
+        expected, self._to_compare = self._to_compare, None
+        if expected is None or figures.steps[0] != 0:
+            return []
+        self._events.add(0, [document(PREDICTION, json.dumps(expected.as_json()), PLUGIN)])
+        hidden = hidden_layers(self._layers, expected.depth)
+        if not hidden:
+            return []
+        at = [facts.name for facts in figures.layers]
+        places = [at.index(name) for name in hidden if name in at]
+        found = unexpected(
+            expected,
+            figures["activation_std"][0, places].tolist(),
+            figures["activation_grad_rms"][0, places].tolist(),
+            hidden,
+        )
+        if not found:
+            return []
+        finding = departure_finding(found, hidden)
+        self.judge.add(finding)
+        return [finding]
 
     def _tell_unfired(self) -> None:
         unfired = self._recorder.note_unfired(
@@ -429,12 +470,22 @@ class Scope:
                     self.expected,
                 )
                 write_diagnosis(self.directory, self.diagnosis)
+                self._draw(self._last.step)
         finally:
             try:
                 log.close()
             finally:
                 if self._own_events is not None:
                     self._own_events.close()
+
+    def _draw(self, step: int) -> None:
+        """Write the findings as a text, and the figures of the run if there is enough to see."""
+        values = [text(FINDINGS, findings_markdown(self.judge.findings))]
+        figures = self._thinned.figures()
+        if self._settings.figures and len(figures.steps) >= _WORTH_A_FIGURE:
+            drawn = run_figures(figures, self.expected)
+            values += [image(tag, png) for tag, png in drawn.items()]
+        self._events.add(step, values)
 
     def give_up(self) -> None:
         """Take the hooks off and write what there is, if it can be: the instrument has failed.

@@ -50,6 +50,8 @@ class Settings:
             loss at the start against uniform guessing.
         fail_on: from which severity on, "warning" or "critical", a run counts as failed; "never".
         stop_on: from which severity on training ends at once; "never".
+        figures: draw the run at its end, for TensorBoard's Images tab: heat-maps of layers by
+            steps, profiles over depth, the phase diagram. Only runs of 50 steps and more.
         flush_seconds: how long an event may wait before it is on the disk.
 
     Raises:
@@ -74,6 +76,7 @@ class Settings:
     classes: int | None = None
     fail_on: str = NEVER
     stop_on: str = NEVER
+    figures: bool = True
     flush_seconds: float = 10.0
 
     def __post_init__(self) -> None:

@@ -113,7 +113,7 @@ def test_a_layer_that_one_rank_alone_reaches_hangs_nothing_and_is_measured(folde
     assert written["activation_count"][:, side].tolist() == [8 * 3] * 7
 
 
-@pytest.mark.parametrize("case", CASES[-2:])
+@pytest.mark.parametrize("case", list(ddp_rank.CASES)[-2:])
 def test_a_monitor_that_fails_on_one_rank_hangs_nothing_and_is_told(folder, case):
     failures = [of_rank[True][2] for of_rank in left_by(folder, case)]
     assert "PlantedError: planted" in failures[1]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from math import ceil, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,14 @@ from rich.console import Console
 
 from layerscope.lab.arguments import at_least
 from layerscope.lab.hidden_sizes import hidden_sizes
+from layerscope.lab.init.choice import choice
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.show.prediction_table import prediction_table, verdict_sentences
-from layerscope.theory import Inputs, NoCriticalPoint, Prediction, critical, mlp, predict
+from layerscope.theory import Inputs, Prediction, predict
 
 _BAD_SETTING = 2
 _REPOSITORY = Path(__file__).parents[3]
 _MLP = "layerscope.lab.mlp.MLP"
-_BIAS_STD = 0.004483  # conf/init/critical.yaml's
-_SMALL_CHANGE = 2.0  # of the gradient from end to end, which no optimizer minds
-_LARGE_SPREAD = 0.69  # of ln(gradient): a third of the draws is off by more than a factor of 2
 
 
 def run(options: Namespace) -> int:
@@ -41,7 +38,7 @@ def run(options: Namespace) -> int:
         return _BAD_SETTING
     console = Console()
     console.print(prediction_table(prediction))
-    for line in (*verdict_sentences(prediction), choice(prediction)):
+    for line in (*verdict_sentences(prediction), choice(prediction).sentence):
         console.print(line, highlight=False)
     return 0
 
@@ -73,39 +70,6 @@ def predicted(overrides: list[str], conf: Path | None = None) -> Prediction:
     threshold = 0.97 if cfg.monitor is None else cfg.monitor.saturation_threshold
     layers = scheme.layers(sizes, model.activation, inputs.second_moment)
     return predict(layers, inputs, threshold)
-
-
-def choice(prediction: Prediction) -> str:
-    """The init that theory would choose, with what it would change."""
-    change, depth = prediction.activation_grad[0], len(prediction.layers)
-    spread = prediction.grad_spread[0]
-    if prediction.phase.verdict == "critical":
-        sentence = "Theory would choose no other weight variance."
-        if spread > _LARGE_SPREAD:
-            sentence += (
-                f" For a width this small it is deep, {spread:.2f} in ln(gradient) from draw to "
-                "draw: wider layers, or orthogonal weights, bring that down."
-            )
-        return sentence
-    if depth <= prediction.phase.survives and 1 / _SMALL_CHANGE < change < _SMALL_CHANGE:
-        return "Theory would keep this init: the network is too shallow for it to matter."
-    first = prediction.layers[0]
-    init, options, bias_std = "critical", "", _BIAS_STD
-    try:
-        point = critical(first.activation, bias_std**2)
-    except NoCriticalPoint as error:
-        bias_std = ceil(1e3 * sqrt(error.bias_variance)) / 1e3
-        options = f" init.bias_std={bias_std:g}"
-        point = critical(first.activation, bias_std**2)
-    sizes = [first.fan_in, *(layer.fan_out for layer in prediction.layers)]
-    layers = mlp(sizes, point.activation, point.sigma_w2, point.bias_variance)
-    then = predict(layers, prediction.inputs)
-    if then.grad_spread[0] > _LARGE_SPREAD:
-        init, options = "orthogonal", f" init.bias_std={bias_std:g}"
-    return (
-        f"Theory would choose init={init}{options}: weights of variance {point.sigma_w2:.4g} / "
-        f"fan_in, and the first layer's gradient {then.activation_grad[0]:.2g} times the last's."
-    )
 
 
 def _conf(given: Path | None) -> Path:

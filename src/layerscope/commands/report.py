@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 from rich.console import Console
 
@@ -20,18 +21,31 @@ _BAD_FOLDER = 2
 def run(options: Namespace) -> int:
     """Print the table and the answer, write the files; 2 if the folder cannot be used."""
     try:
-        comparison = compare(options.folder)
-        for line in comparison.passed_over:
-            print(f"passed over: {line}", file=sys.stderr)
-        write_comparison(comparison, options.folder)
-        page = write_report(options.folder, comparison)
+        report_on(options.folder)
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return _BAD_FOLDER
+    return 0
+
+
+def report_on(folder: Path, _jobs: object = None) -> None:
+    """Compare the runs in a folder: print it, and write comparison.json, comparison.csv and
+    report.html there. At the end of a sweep too.
+
+    Args:
+        folder: with runs in it, or of one.
+        _jobs: of the sweep; their folders say all that is needed.
+
+    Raises OSError if the folder does not exist, holds no run, or cannot be written to.
+    """
+    comparison = compare(folder)
+    for line in comparison.passed_over:
+        print(f"passed over: {line}", file=sys.stderr)
+    write_comparison(comparison, folder)
+    page = write_report(folder, comparison)
     console = Console()
     if len(comparison.runs) > 1:
         console.print(comparison_table(comparison))
     for sentence in comparison.answer:
         console.print(sentence, highlight=False, markup=False)
     console.print(f"look: {page}", highlight=False, markup=False, soft_wrap=True)
-    return 0

@@ -9,6 +9,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ def diagnosis_of(
     findings: Sequence[Finding] = (),
     not_measured: Mapping[str, str] | None = None,
     expected: Expected | None = None,
+    classes: int | None = None,
+    switched_off: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The content of diagnosis.json: plain types, None for what is unknown or not finite.
 
@@ -42,6 +45,7 @@ def diagnosis_of(
         not_measured: layers whose output could not be measured, and why.
         expected: what theory says of the network at step 0: of its hidden layers, which are the
             first activation functions.
+        classes, switched_off: what the judge was told beside the thresholds.
     """
     steps = [
         {
@@ -61,6 +65,11 @@ def diagnosis_of(
             {"layer": name, "reason": reason} for name, reason in (not_measured or {}).items()
         ],
         "theory": None if expected is None else expected.as_json(),
+        "judged_by": {
+            "thresholds": asdict(thresholds),
+            "classes": classes,
+            "switched_off": list(switched_off),
+        },
     }
 
 

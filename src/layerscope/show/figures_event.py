@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 PLUGIN = "layerscope"
 
+PREDICTION = f"{PLUGIN}/prediction"
+"""Tag of the document that says what theory expects at step 0: `Expected.as_json`."""
+
 
 def _tags(number: int) -> tuple[str, str, str]:
     end = "" if number == 1 else f"_{number}"

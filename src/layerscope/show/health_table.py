@@ -56,8 +56,7 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
     table.add_column("layer", min_width=max(longest, 9), max_width=_LONGEST_NAME, overflow="fold")
     for name in ("mean", "std", "saturated", "gradient"):
         table.add_column(name, justify="right", no_wrap=True)
-    # What is short in a net with brackets is room.
-    table.add_column("verdict" if hidden else "verdict and threshold", overflow="fold")
+    table.add_column("verdict and threshold", min_width=21, overflow="fold")
     for step in steps if steps[0]["step"] != steps[-1]["step"] else steps[:1]:
         table.add_section()
         table.add_row(Text(f"step {step['step']}", style="bold"))
@@ -68,8 +67,8 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
         for entry in step["layers"]:
             if "activation" in entry:
                 # A Text, since a name with brackets would be read as markup.
-                name = Text(entry["layer"])
-                table.add_row(name, *_figures(entry, unit), _verdict(entry["verdict"]))
+                layer = Text(entry["layer"])
+                table.add_row(layer, *_figures(entry, unit), _verdict(entry["verdict"]))
     return table
 
 

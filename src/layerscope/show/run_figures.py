@@ -43,19 +43,20 @@ def run_figures(figures: Figures, expected: Expected | None = None) -> dict[str,
 
 
 def _profile(figures: Figures, hidden: list[int], expected: Expected | None) -> bytes:
-    rows = [0, -1] if len(figures.steps) > 1 else [0]
-    first, *last = (
-        Profile(
-            int(figures.steps[row]),
-            figures["activation_std"][row, hidden].tolist(),
-            figures["activation_grad_rms"][row, hidden].tolist(),
-        )
-        for row in rows
-    )
+    first = _at(figures, 0, hidden)
+    last = _at(figures, -1, hidden) if len(figures.steps) > 1 else None
     off = []
     if first.step > 0:  # what theory says is of the initialisation alone
         expected = None
     elif expected is not None:
         found = unexpected(expected, first.std, first.activation_grad_rms)
         off = [each for each in found if each["layer"] is not None]
-    return to_png(profile_figure(expected, first, *last, off=off))
+    return to_png(profile_figure(expected, first, last, off))
+
+
+def _at(figures: Figures, row: int, hidden: list[int]) -> Profile:
+    return Profile(
+        int(figures.steps[row]),
+        figures["activation_std"][row, hidden].tolist(),
+        figures["activation_grad_rms"][row, hidden].tolist(),
+    )
