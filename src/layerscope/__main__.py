@@ -41,7 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     diagnose.add_argument(
         "overrides", nargs="*", help="thresholds as for train.py: thresholds.saturated_bad=0.3"
     )
-    options = parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    # Overrides that come after an option: argparse takes those before it for all that there are.
+    if any(each.startswith("-") for each in rest) or (rest and "overrides" not in options):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.overrides += rest
     # Only the one that was asked for: others may import PyTorch.
     return int(import_module(f"layerscope.commands.{options.command}").run(options))
 

@@ -45,7 +45,8 @@ def diagnosis_of(
         not_measured: layers whose output could not be measured, and why.
         expected: what theory says of the network at step 0: of its hidden layers, which are the
             first activation functions.
-        classes, switched_off: what the judge was told beside the thresholds.
+        classes: that the loss chooses from, as the judge was told.
+        switched_off: rules that did not judge.
     """
     steps = [
         {

@@ -41,7 +41,9 @@ def findings_table(findings: Sequence[Finding | Mapping[str, Any]]) -> Renderabl
         line = f"{each.mark} {_aligned(row, widths)}"
         lines.append(Text(line, style=_STYLES[each.severity], no_wrap=True))
         whole = "" if each.layer in row else f"{each.layer}: "
-        lines.append(Padding(Text(whole + each.remedy, overflow="fold"), (0, 0, 0, 4)))
+        lines.append(
+            Padding(Text(whole + each.remedy, overflow="fold"), (0, 0, 0, 4), expand=False)
+        )
     return Group(*lines)
 
 

@@ -56,7 +56,7 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
     table.add_column("layer", min_width=max(longest, 9), max_width=_LONGEST_NAME, overflow="fold")
     for name in ("mean", "std", "saturated", "gradient"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict and threshold", min_width=21, overflow="fold")
+    table.add_column("verdict and threshold", overflow="fold")
     for step in steps if steps[0]["step"] != steps[-1]["step"] else steps[:1]:
         table.add_section()
         table.add_row(Text(f"step {step['step']}", style="bold"))
@@ -95,15 +95,20 @@ def _gradient(entry: Mapping[str, Any]) -> float | None:
 
 def _beside(measured: float | None, expected: float | None) -> str:
     """What was measured, and in brackets what theory expects, where it does."""
-    told = _number(measured, "{:.2g}")
-    return told if expected is None else f"{told} ({_number(expected, '{:.2g}')})"
+    told = _short(measured)
+    return told if expected is None else f"{told} ({_short(expected)})"
+
+
+def _short(value: float | None) -> str:
+    """Two digits in as few characters as they need; 1.5e-4 where others write 0.00015."""
+    if value is None or math.isnan(value):
+        return "–"
+    written = f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.2g}"
+    return re.sub(r"(\.0)?e\+?(-?)0?(\d)", r"e\2\3", written)
 
 
 def _number(value: float | None, form: str) -> str:
-    """A dash for what is unknown; 1.5e-3 where others write 1.5e-03."""
-    if value is None or math.isnan(value):
-        return "–"
-    return re.sub(r"e\+?(-?)0?(\d)", r"e\1\2", form.format(value))
+    return "–" if value is None else form.format(value)
 
 
 def _verdict(verdict: Mapping[str, str]) -> Text:

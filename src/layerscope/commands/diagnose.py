@@ -1,0 +1,150 @@
+"""`python -m layerscope diagnose RUN_DIR`: judge a finished run again, with other thresholds.
+
+From its event files alone, and without PyTorch. What diagnosis.json says the run was judged by
+holds where the command line says nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from layerscope.diagnose import (
+    RULES,
+    SEVERITIES,
+    Figures,
+    Finding,
+    Judge,
+    Thresholds,
+    without,
+)
+from layerscope.show.event_reader import read_run
+from layerscope.show.figures_event import figures_of
+from layerscope.show.findings_table import findings_table
+
+_BAD_SETTING, _SICK = 2, 4
+_SCHEMA = 2  # of diagnosis.json; of another version it is passed over
+_BLOCK = 1024  # steps that are judged at once: some megabytes, and few calls
+
+
+def run(options: Namespace) -> int:
+    """Print the findings; 2 if the run or a setting cannot be used, 4 if --fail-on says so."""
+    try:
+        findings, judged_by = judged_again(
+            options.run, options.overrides, options.classes, options.without
+        )
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _BAD_SETTING
+    if options.json:
+        told = {"findings": [each.as_json() for each in findings], "judged_by": judged_by}
+        print(json.dumps(told, indent=1, allow_nan=False))
+    else:
+        Console().print(findings_table(findings))
+    if options.fail_on is None:
+        return 0
+    limit = SEVERITIES.index(options.fail_on)
+    return _SICK if any(SEVERITIES.index(each.severity) >= limit for each in findings) else 0
+
+
+def judged_again(
+    folder: Path,
+    overrides: Sequence[str] = (),
+    classes: int | None = None,
+    switched_off: Sequence[str] = (),
+) -> tuple[list[Finding], dict[str, Any]]:
+    """The findings of a run, the worst first, and what they were judged by, as plain types.
+
+    5,000 steps of ten layers take a second. With nothing but a folder they are those that the run
+    itself came to. What no rule here has found, such as `not_measured`, is taken from its
+    diagnosis.json.
+
+    Args:
+        folder: of the run.
+        overrides: thresholds, such as `thresholds.saturated_bad=0.3`.
+        classes: how many the loss chooses from; None: as the run was judged.
+        switched_off: rules that are not to judge, beside those that did not judge the run.
+
+    Raises:
+        OSError: the folder has no event files, or they cannot be read.
+        ValueError: they are corrupt or hold no figures of layers; or a setting is out of bounds.
+    """
+    figures = _figures(folder)
+    diagnosis = _diagnosis(folder)
+    before = diagnosis.get("judged_by") or {}
+    thresholds = with_overrides(Thresholds(**_known(before.get("thresholds") or {})), overrides)
+    classes = before.get("classes") if classes is None else classes
+    off = list(dict.fromkeys([*(before.get("switched_off") or ()), *switched_off]))
+    # A rule of the run's own, which is not registered here, cannot be switched off any more.
+    unknown = [name for name in off if name not in RULES and name not in switched_off]
+    rules = without(*(name for name in off if name not in unknown))
+    judge = Judge(figures.layers, thresholds, rules, classes=classes)
+    for start in range(0, len(figures.steps), _BLOCK):
+        judge.look(_part(figures, start, start + _BLOCK))
+    for finding in diagnosis.get("findings") or ():
+        if finding["rule"] not in RULES:
+            judge.add(Finding.of_json(finding))
+    judged_by = {"thresholds": asdict(thresholds), "classes": classes, "switched_off": off}
+    return judge.findings, judged_by
+
+
+def with_overrides(thresholds: Thresholds, overrides: Sequence[str]) -> Thresholds:
+    """The thresholds, changed by `thresholds.NAME=NUMBER`; ValueError for what is not one."""
+    changed: dict[str, float] = {}
+    for override in overrides:
+        key, _, value = override.partition("=")
+        prefix, _, name = key.strip().removeprefix("monitor.").partition(".")
+        if prefix != "thresholds" or name not in _NAMES:
+            raise ValueError(
+                f"{override!r} names no threshold; they are thresholds.NAME=NUMBER, NAME one of "
+                f"{', '.join(_NAMES)}"
+            )
+        kind, words = (int, "whole") if _NAMES[name] == "int" else (float, "finite")
+        try:
+            changed[name] = kind(value)
+        except ValueError:
+            changed[name] = math.nan
+        if not math.isfinite(changed[name]):
+            raise ValueError(f"{key.strip()} must be a {words} number, got {value!r}")
+    return replace(thresholds, **changed)  # type: ignore[arg-type] # whole where they must be
+
+
+_NAMES = {field.name: field.type for field in fields(Thresholds)}
+
+
+def _figures(folder: Path) -> Figures:
+    figures = figures_of(read_run(folder))
+    if figures is None or not len(figures.steps):
+        raise ValueError(f"the event files in {folder} hold no figures of layers to judge")
+    return figures
+
+
+def _part(figures: Figures, start: int, end: int) -> Figures:
+    return Figures(
+        figures.layers,
+        figures.steps[start:end],
+        figures.of_layers[start:end],
+        figures.of_steps[start:end],
+    )
+
+
+def _diagnosis(folder: Path) -> dict[str, Any]:
+    """What diagnosis.json says; nothing where there is none yet, as of a run that goes on."""
+    try:
+        content = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) and content.get("schema") == _SCHEMA else {}
+
+
+def _known(thresholds: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that there are: another version may have had others."""
+    return {name: value for name, value in thresholds.items() if name in _NAMES}
