@@ -83,14 +83,15 @@ def judged_again(
     thresholds = with_overrides(Thresholds(**_known(before.get("thresholds") or {})), overrides)
     classes = before.get("classes") if classes is None else classes
     off = list(dict.fromkeys([*(before.get("switched_off") or ()), *switched_off]))
-    # A rule of the run's own, which is not registered here, cannot be switched off any more.
-    unknown = [name for name in off if name not in RULES and name not in switched_off]
-    rules = without(*(name for name in off if name not in unknown))
+    brought = [each for each in diagnosis.get("findings") or () if each["rule"] not in RULES]
+    # Of rules that are not registered here, the run's own, only what they found is known.
+    elsewhere = {*(before.get("switched_off") or ()), *(each["rule"] for each in brought)}
+    rules = without(*(name for name in off if name in RULES or name not in elsewhere))
     judge = Judge(figures.layers, thresholds, rules, classes=classes)
     for start in range(0, len(figures.steps), _BLOCK):
         judge.look(_part(figures, start, start + _BLOCK))
-    for finding in diagnosis.get("findings") or ():
-        if finding["rule"] not in RULES:
+    for finding in brought:
+        if finding["rule"] not in off:
             judge.add(Finding.of_json(finding))
     judged_by = {"thresholds": asdict(thresholds), "classes": classes, "switched_off": off}
     return judge.findings, judged_by
