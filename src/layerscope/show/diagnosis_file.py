@@ -136,8 +136,9 @@ def _layers(
 
 def _figures(moments: Moments, *names: str) -> dict[str, Any]:
     """The named figures of `Moments`, and how many elements are not finite."""
+    known = moments.finite > 0  # of no elements the mean would be 0
     figures: dict[str, Any] = {
-        _SHORT.get(name, name): _number(getattr(moments, name)) for name in names
+        _SHORT.get(name, name): _number(getattr(moments, name)) if known else None for name in names
     }
     return figures | {"nonfinite": moments.nonfinite}
 
