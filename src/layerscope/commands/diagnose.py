@@ -27,7 +27,7 @@ from layerscope.diagnose import (
     without,
 )
 from layerscope.show.event_reader import read_run
-from layerscope.show.figures_event import figures_of
+from layerscope.show.figure_sets import figure_sets, steps_of
 from layerscope.show.findings_table import findings_table
 
 _BAD_SETTING, _SICK = 2, 4
@@ -77,7 +77,7 @@ def judged_again(
         OSError: the folder has no event files, or they cannot be read.
         ValueError: they are corrupt or hold no figures of layers; or a setting is out of bounds.
     """
-    figures = _figures(folder)
+    blocks = _figures(folder)
     diagnosis = _diagnosis(folder)
     before = diagnosis.get("judged_by") or {}
     thresholds = with_overrides(Thresholds(**_known(before.get("thresholds") or {})), overrides)
@@ -87,9 +87,9 @@ def judged_again(
     # Of rules that are not registered here, the run's own, only what they found is known.
     elsewhere = {*(before.get("switched_off") or ()), *(each["rule"] for each in brought)}
     rules = without(*(name for name in off if name in RULES or name not in elsewhere))
-    judge = Judge(figures.layers, thresholds, rules, classes=classes)
-    for start in range(0, len(figures.steps), _BLOCK):
-        judge.look(_part(figures, start, start + _BLOCK))
+    judge = Judge((), thresholds, rules, classes=classes)
+    for figures in blocks:
+        judge.look(figures)
     for finding in brought:
         if finding["rule"] not in off:
             judge.add(Finding.of_json(finding))
@@ -121,20 +121,16 @@ def with_overrides(thresholds: Thresholds, overrides: Sequence[str]) -> Threshol
 _NAMES = {field.name: field.type for field in fields(Thresholds)}
 
 
-def _figures(folder: Path) -> Figures:
-    figures = figures_of(read_run(folder))
-    if figures is None or not len(figures.steps):
+def _figures(folder: Path) -> list[Figures]:
+    """A run's figures in the order in which its judge saw them, in blocks."""
+    sets = figure_sets(read_run(folder))
+    if not sets:
         raise ValueError(f"the event files in {folder} hold no figures of layers to judge")
-    return figures
-
-
-def _part(figures: Figures, start: int, end: int) -> Figures:
-    return Figures(
-        figures.layers,
-        figures.steps[start:end],
-        figures.of_layers[start:end],
-        figures.of_steps[start:end],
-    )
+    return [
+        steps_of(figures, slice(start, start + _BLOCK))
+        for figures in sets
+        for start in range(0, len(figures.steps), _BLOCK)
+    ]
 
 
 def _diagnosis(folder: Path) -> dict[str, Any]:

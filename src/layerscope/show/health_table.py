@@ -100,10 +100,12 @@ def _beside(measured: float | None, expected: float | None) -> str:
 
 
 def _short(value: float | None) -> str:
-    """Two digits in as few characters as they need; 1.5e-4 where others write 0.00015."""
+    """At least two digits, in as few characters as they need: 390, 0.0015, 1.5e-4."""
     if value is None or math.isnan(value):
         return "–"
-    written = f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.2g}"
+    size = abs(value)
+    form = ".1e" if 0 < size < 1e-3 else ".0f" if 100 <= size < 1e5 else ".2g"
+    written = format(value, form)
     return re.sub(r"(\.0)?e\+?(-?)0?(\d)", r"e\2\3", written)
 
 
