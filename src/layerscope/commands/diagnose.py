@@ -32,7 +32,7 @@ from layerscope.show.findings_table import findings_table
 
 _BAD_SETTING, _SICK = 2, 4
 _SCHEMA = 2  # of diagnosis.json; of another version it is passed over
-_BLOCK = 1024  # steps that are judged at once: some megabytes, and few calls
+_BLOCK = 256  # steps that are judged at once: few calls, and arrays that stay in the cache
 
 
 def run(options: Namespace) -> int:
