@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,12 @@ from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from layerscope import LayerMonitor
+from layerscope import EventLogger, LayerMonitor
 from layerscope.lab.accelerator import require_accelerator
 from layerscope.lab.arguments import at_least
 from layerscope.lab.data import CharacterData
@@ -36,11 +39,27 @@ from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep import TRACEBACK, fingerprint, run_as_job, versions
+from layerscope.lab.sweep.fingerprint import settings_of
+from layerscope.show.custom_scalars import layer_charts
+from layerscope.show.event_file import EventFile
 from layerscope.show.findings_table import findings_table
 from layerscope.show.health_table import health_table
+from layerscope.show.hparams import HParam, session_end, session_start
 from layerscope.show.report import write_report
 
 _EXIT_CODES = {"finished": 0, "failed": 1}
+_COLUMNS = (  # of TensorBoard's HParams tab, after the keys that were typed
+    *(
+        "init",
+        "model.activation",
+        "model.depth",
+        "optimizer.lr",
+        "seed",
+        "model.width",
+        "optimizer",
+    ),
+    *("optimizer.weight_decay", "data.batch_size", "trainer.max_epochs", "init.gain"),
+)
 _BAD_SETTING, _REFUSED, _INTERRUPTED, _TERMINATED = 2, 4, 130, 143
 
 
@@ -146,6 +165,10 @@ def train(cfg: DictConfig) -> int:
     trainer = experiment.trainer
     code = None
     try:
+        if isinstance(trainer.logger, EventLogger):
+            charts = [layer_charts()] if experiment.monitor is not None else []
+            row = session_start(asked(cfg), time.time())
+            trainer.logger.experiment.add(0, [*row, *charts])
         trainer.fit(experiment.model, datamodule=experiment.data)
         status = replace(status, state="finished")
         if experiment.monitor is not None:
@@ -201,6 +224,43 @@ def keep_traceback(folder: Path) -> None:
     (folder / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
 
 
+def asked(cfg: DictConfig) -> dict[str, HParam]:
+    """What tells a run from others: the keys in its folder's name, `_COLUMNS`, what else was typed.
+
+    A list is written as 200-100; None stands for a key that the config lacks.
+    """
+    choices = HydraConfig.get().runtime.choices if HydraConfig.initialized() else {}
+    settings = settings_of(cfg)
+    keys = [override.partition("=")[0].lstrip("+~") for override in typed()]
+    swept = [key for key in keys if f"{key}=" in Path(cfg.folder).name]
+    columns: dict[str, HParam] = {}
+    for key in (*swept, *_COLUMNS, *keys):
+        value: Any = choices.get(key, settings)
+        for part in key.split(".") if value is settings else ():
+            value = value.get(part) if isinstance(value, dict) else None
+        if not (isinstance(value, dict) or key.startswith("sweep.")):
+            columns[key] = "-".join(map(str, value)) if isinstance(value, list) else value
+    return columns
+
+
+@rank_zero_only
+def close_row(cfg: DictConfig) -> None:
+    """Tell TensorBoard's HParams tab how the run in `cfg.folder` ended, as its status.json does.
+
+    A run that failed before its first step gets its row here.
+    """
+    folder = Path(cfg.folder)
+    status = RunStatus.read(folder)
+    if status is None or status.state == "running" or cfg.logger is None:
+        return
+    end = session_end(status.state, time.time())
+    with suppress(OSError), EventFile(folder) as events:  # a full disk: status.json has told it
+        if not any(path != events.path for path in folder.glob("*tfevents*")):
+            with suppress(OmegaConfBaseException):
+                events.add(0, session_start(asked(cfg), time.time() - status.seconds))
+        events.add(status.steps, end)
+
+
 def typed() -> tuple[str, ...]:
     """The overrides of this run, as on the command line; none outside of Hydra's main."""
     if not HydraConfig.initialized():
@@ -215,7 +275,10 @@ def main(cfg: DictConfig) -> None:
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
     if in_sweep():
         run_as_job(cfg, train)
-    elif code := train(cfg):
+        close_row(cfg)
+    else:
+        code = train(cfg)
+        close_row(cfg)
         sys.exit(code)
 
 

@@ -33,10 +33,16 @@ def text(tag: str, markdown: str, description: str = "") -> bytes:
     return _tensor_value(tag, metadata("text", CLASS_TENSOR, description), tensor)
 
 
-def document(tag: str, content: str, plugin: str) -> bytes:
-    """Encode a text that is for a program to read: TensorBoard passes over an unknown plugin."""
-    tensor = _strings((), [content.encode()])
+def document(tag: str, content: str | bytes, plugin: str) -> bytes:
+    """Encode what is for a program to read: TensorBoard passes over an unknown plugin."""
+    tensor = _strings((), [content.encode() if isinstance(content, str) else content])
     return _tensor_value(tag, metadata(plugin, CLASS_TENSOR, ""), tensor)
+
+
+def marker(tag: str, plugin: str, content: bytes) -> bytes:
+    """Encode a tag that says everything in its plugin's own metadata: its tensor is empty."""
+    about = metadata(plugin, CLASS_TENSOR, "", content)
+    return _tensor_value(tag, about, tensor_head(DT_FLOAT, (0,)))
 
 
 def image(tag: str, png: bytes, description: str = "") -> bytes:
@@ -48,10 +54,10 @@ def image(tag: str, png: bytes, description: str = "") -> bytes:
     return _tensor_value(tag, metadata("images", CLASS_BLOBS, description), tensor)
 
 
-def metadata(plugin: str, data_class: int, description: str) -> bytes:
+def metadata(plugin: str, data_class: int, description: str, content: bytes = b"") -> bytes:
     """Encode Summary.Value.metadata, which TensorBoard needs on a tag's first event only."""
-    # Every plugin's own metadata is its version, 0, the default: nothing to encode.
-    plugin_data = field(1, field(1, plugin.encode()))
+    # Most plugins' own content is their version, 0, the default: nothing to encode.
+    plugin_data = field(1, field(1, plugin.encode()) + (field(2, content) if content else b""))
     about = field(3, description.encode()) if description else b""
     return field(9, plugin_data + about + b"\x20" + varint(data_class))
 
