@@ -87,7 +87,7 @@ class LayerMonitor(pl.Callback):
 
     def __init__(self, log_dir: str | None = None, **settings: Any) -> None:
         self._log_dir = log_dir
-        self.settings = Settings(**settings)
+        self.settings = Settings.of(settings)
         self.diagnosis: dict[str, Any] | None = None
         self.failure: str | None = None
         self.expected: Expected | None = None
@@ -96,6 +96,11 @@ class LayerMonitor(pl.Callback):
         self._refused: Finding | None = None
         self._restored: dict[str, Any] | None = None
         self._handles: list[RemovableHandle] = []
+
+    @property
+    def state_key(self) -> str:
+        """Lightning's name for its state in a checkpoint: several monitors go side by side."""
+        return self._generate_state_key(log_dir=self._log_dir, layers=repr(self.settings.layers))
 
     def layers_of(self, module: pl.LightningModule) -> tuple[Layer, ...]:
         """The layers of a module that it watches; ValueError if there are none."""

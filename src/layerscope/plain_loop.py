@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
@@ -29,8 +31,17 @@ class Watch:
         failure: if the instrument itself failed, at which step and why; the loop goes on.
     """
 
-    def __init__(self, model: nn.Module, directory: str, settings: Settings, start: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        directory: str,
+        settings: Settings,
+        start: int,
+        scaler: GradScaler | None,
+    ) -> None:
         self.failure: str | None = None
+        self._scaler = scaler
+        self._scale: Tensor | None = None
         self._at = start
         self._scope: Scope | None = Scope(model, directory, settings, start=start)
         self._seen = self._scope
@@ -52,7 +63,12 @@ class Watch:
         """The content of diagnosis.json, after the end of the `with` block."""
         return self._seen.diagnosis
 
-    def step(self, loss: Tensor | None = None) -> bool:
+    @property
+    def refused(self) -> Finding | None:
+        """The worst finding, if it is at least as bad as the setting `fail_on`."""
+        return self._seen.refused
+
+    def step(self, loss: Tensor | float | None = None) -> bool:
         """End a training step: call it after the optimizer's step, before gradients are cleared.
 
         Args:
@@ -64,10 +80,11 @@ class Watch:
 
         def end(scope: Scope) -> None:
             if loss is not None:
-                scope.note_loss(loss)
+                scope.note_loss(torch.as_tensor(loss) * (1 if self._scale is None else self._scale))
+            left_out = self._scaler is not None and not self._stepped
             if not self._stepped:  # weights that are changed by hand, or no torch optimizer
                 self._measure(scope, {p for p in self._own if p.grad is not None})
-            scope.finish(self._at, self._stepped.__contains__)
+            scope.finish(self._at, self._stepped.__contains__, self._scale, left_out)
 
         self._guarded(end)
         self._at += 1
@@ -83,6 +100,8 @@ class Watch:
     def _begin(self) -> None:
         def begin(scope: Scope) -> None:
             scope.begin(self._at)
+            if self._scaler is not None:  # as it is now: it may change before the step ends
+                self._scale = torch.tensor(self._scaler.get_scale())
             if scope.is_counting:
                 scope.measure_weights(self._at, lambda parameter: parameter.requires_grad)
 
@@ -127,7 +146,12 @@ class Watch:
 
 @contextmanager
 def watch(
-    model: nn.Module, log_dir: str | PathLike[str], *, start: int = 0, **settings: Any
+    model: nn.Module,
+    log_dir: str | PathLike[str],
+    *,
+    start: int = 0,
+    scaler: GradScaler | None = None,
+    **settings: Any,
 ) -> Iterator[Watch]:
     """Watch a model in a plain loop: `with layerscope.watch(model, "logs/run") as scope:`.
 
@@ -141,13 +165,16 @@ def watch(
         model: any module; it is not changed.
         log_dir: as for `LayerMonitor`: event files, `keyframes`, `diagnosis.json`.
         start: the first step, where a loop goes on with an earlier one.
+        scaler: the loop's gradient scaler, whose factor is then taken out of the activation
+            gradients; a step that it leaves out is recorded as such. It waits for the device once
+            a step, as `scaler.step` does.
         settings: those of `layerscope.settings.Settings`, by name.
 
     Raises:
         TypeError: an unknown setting.
         ValueError: a setting is out of its bounds, or no layer matches.
     """
-    watched = Watch(model, str(log_dir), Settings(**settings), start)
+    watched = Watch(model, str(log_dir), Settings.of(settings), start, scaler)
     try:
         yield watched
     finally:

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from layerscope.diagnose import SEVERITIES, Figures, Finding, Judge, without
 from layerscope.ranks import Ranks
-from layerscope.record import Observation, Recorder, choose_layers, is_keyframe
+from layerscope.record import Layer, Observation, Recorder, choose_layers, is_keyframe
 from layerscope.record.observation import (
     CLIPPED_SQUARED_NORM,
     FOUND_INF,
@@ -90,7 +90,9 @@ class Scope:
         self.directory = str(directory)
         self.diagnosis: dict[str, Any] | None = None
         self._settings = settings
+        self._start, self._began = start, False
         self._layers = choose_layers(network, settings.layers)
+        _refuse_shards(self._layers)
         self._recorder = Recorder(self._layers, settings.asked, network)
         self._ranks = Ranks()
         self._due = settings.wanted
@@ -167,6 +169,7 @@ class Scope:
     def begin(self, step: int) -> None:
         """A micro-batch of a step begins."""
         recorder = self._recorder
+        self._began = step > self._start
         if step % self._interval == 0 or is_keyframe(step):
             recorder.counting = is_keyframe(step) or self._due(step)
         else:
@@ -255,12 +258,20 @@ class Scope:
         """Whether the step that goes on is measured."""
         return self._recorder.counting
 
-    def finish(self, step: int, changed: Callable[[nn.Parameter], bool]) -> None:
+    def finish(
+        self,
+        step: int,
+        changed: Callable[[nn.Parameter], bool],
+        scale: Tensor | None = None,
+        left_out: bool = False,
+    ) -> None:
         """Record a step that nobody announced by `before_update`; raises what a hook ran into.
 
         Args:
             step: the x of the record.
             changed: which parameters an optimizer has come to.
+            scale: the factor of a gradient scaler, which activation gradients have.
+            left_out: whether that scaler has left the step out.
         """
         if self._recorder.failure is not None:
             raise self._recorder.failure
@@ -269,13 +280,17 @@ class Scope:
         began = time.perf_counter()
         self._stopwatch.add_hooks(self._recorder.take_spent())
         self._pending = step
-        self._record(self._recorder.end_update(changed) if self._updating else None)
+        if scale is not None:
+            self._recorder.carry(SCALE, scale)
+            self._recorder.scaled = _GRADIENTS
+        self._record(self._recorder.end_update(changed) if self._updating else None, left_out)
         self._recorder.counting = False
         self._stopwatch.add(time.perf_counter() - began)
 
     def note_optimizer(self, optimizer: Optimizer, index: int = 0) -> None:
         """Note which optimizer takes the step, and its learning rate."""
-        rate = optimizer.param_groups[0].get("lr", math.nan)
+        groups = optimizer.param_groups  # none, where configure_optimizers returns None
+        rate = groups[0].get("lr", math.nan) if groups else math.nan
         self._about = {"optimizer": index, "learning_rate": float(rate)}
 
     def after_update(self, optimizer: Optimizer) -> None:
@@ -458,6 +473,11 @@ class Scope:
         log, self._log = self._log, None
         if log is None:
             return
+        if self._first is None and self._began:
+            _log.warning(
+                "LayerMonitor: no step was recorded: no optimizer of the trainer's took one, or "
+                "scope.step() was never called."
+            )
         try:
             log.settle()
             if self._first is not None and self._last is not None:
@@ -521,6 +541,18 @@ class Scope:
         """Go on from what `state` gave."""
         self.judge.load_state(state["judge"])
         self._recorder.units.load_state(state["units"])
+
+
+def _refuse_shards(layers: Sequence[Layer]) -> None:
+    for layer in layers:
+        for name, parameter in layer.parameters:
+            if "DTensor" in {
+                kind.__name__ for kind in type(parameter).__mro__
+            }:  # seconds to import
+                raise ValueError(
+                    f"the network must have whole parameters in each process, got {layer.path}."
+                    f"{name} as a DTensor, a shard of one"
+                )
 
 
 def _squared_norm(optimizer: Optimizer) -> Tensor:

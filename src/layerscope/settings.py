@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
-from layerscope.diagnose import SEVERITIES, Thresholds
+from layerscope.diagnose import SEVERITIES, Thresholds, without
 from layerscope.measure.tally import EXACT
 from layerscope.record import Asked
-from layerscope.record.layers import Choice
+from layerscope.record.layers import Choice, check_choice
 from layerscope.record.schedule import Schedule
 from layerscope.record.schedule import every_n_steps as every
 
 NEVER = "never"
+
+_WHOLE_NUMBERS = {  # and the least of each
+    "every_n_steps": 1,
+    "scalars_every_n_steps": 1,
+    "updates_every_n_steps": 0,
+    "max_elements": 1,
+    "dead_window": 1,
+    "classes": 2,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,15 +90,44 @@ class Settings:
     flush_seconds: float = 10.0
 
     def __post_init__(self) -> None:
-        for name, bound in (("scalars_every_n_steps", 1), ("updates_every_n_steps", 0)):
-            if getattr(self, name) < bound:
-                raise ValueError(f"{name} must be at least {bound}, got {getattr(self, name)}")
+        for name, least in _WHOLE_NUMBERS.items():
+            number = getattr(self, name)
+            if number is None and name in ("max_elements", "classes"):
+                continue
+            if isinstance(number, bool) or not isinstance(number, int):
+                raise ValueError(f"{name} must be a whole number, got {number!r}")
+            if number < least:
+                raise ValueError(f"{name} must be at least {least}, got {number}")
+        for name in ("max_megabytes", "flush_seconds", "saturation_threshold", "budget"):
+            number = getattr(self, name)
+            if isinstance(number, (str, bool)) and not (name == "budget" and number is None):
+                raise ValueError(f"{name} must be a number, got {number!r}")
+        for name in ("biases", "per_call", "figures"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
         if not self.max_megabytes >= 1:
             raise ValueError(f"max_megabytes must be at least 1, got {self.max_megabytes}")
         if not self.flush_seconds >= 0:
             raise ValueError(f"flush_seconds must be at least 0, got {self.flush_seconds}")
         if self.budget is not None and not 0 < self.budget <= 1:
             raise ValueError(f"budget must be above 0 and at most 1, got {self.budget}")
+        if isinstance(self.quantities, str):
+            raise ValueError(f"quantities must be a list of names, got {self.quantities!r}")
+        if "update" in self.quantities and not self.updates_every_n_steps:
+            raise ValueError("quantities has update, which updates_every_n_steps=0 never measures")
+        if self.schedule is not None and not callable(self.schedule):
+            raise ValueError(f"schedule must be a function of the step, got {self.schedule!r}")
+        if self.schedule is not None and self.every_n_steps != 1:
+            raise ValueError(
+                f"every_n_steps must be 1 beside a schedule, got {self.every_n_steps}: the "
+                "schedule says which steps"
+            )
+        if not isinstance(self.thresholds, Thresholds):
+            raise ValueError(
+                f"thresholds must be layerscope.diagnose.Thresholds, got {self.thresholds!r}"
+            )
+        check_choice(self.layers)
+        without(*self.switched_off)
         for name in ("fail_on", "stop_on"):
             allowed = (*SEVERITIES[1:], NEVER)
             if getattr(self, name) not in allowed:
@@ -96,6 +135,15 @@ class Settings:
                     f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
                 )
         _ = self.asked, self.wanted  # these refuse what is wrong with their part
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Settings:
+        """Settings by name; TypeError for an unknown one."""
+        names = [field.name for field in fields(cls)]
+        for name in given:
+            if name not in names:
+                raise TypeError(f"there is no setting {name!r}; there are {', '.join(names)}")
+        return cls(**given)
 
     @property
     def asked(self) -> Asked:

@@ -231,5 +231,6 @@ def train(network, batches, loss_of, optimizer, *, scheduler=None, tamper=None, 
         if scheduler:
             scheduler.step()
         loss = float(loss.detach())
+        loss = loss if math.isfinite(loss) else math.inf
         measured.end(step, loss=loss, learning_rate=rate, clip_factor=factor, skipped=0.0)
     return measured.figures()

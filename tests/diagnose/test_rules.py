@@ -490,7 +490,7 @@ def test_data_that_are_not_finite_are_said_to_be():
 
 def test_a_loss_that_is_not_finite_though_all_outputs_are():
     figures = healthy(network())
-    figures["loss"][30:] = math.nan
+    figures["loss"][30:] = math.inf
     figures["activation_grad_nonfinite"][30:] = 6400
     judge = Judge(figures.layers)
     (finding,) = judge.look(figures)

@@ -41,7 +41,7 @@ LAYER_FIGURES: Mapping[str, str] = {
 """Of each layer in each step, and what it is; NaN where it was not measured or has no meaning."""
 
 STEP_FIGURES: Mapping[str, str] = {
-    "loss": "the training loss, summed over micro-batches as the optimizer sees it",
+    "loss": "the training loss, summed over micro-batches; infinite if it is not a number",
     "learning_rate": "of the optimizer's first parameter group",
     "clip_factor": "norm of the gradients after clipping / before; 1 if nothing was clipped",
     "skipped": "1 if a gradient scaler left the step out, else 0",

@@ -15,9 +15,7 @@ from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.reading import CARRIED, Figures, Reading
 from layerscope.measure.report import COLUMNS, figures_of
 from layerscope.measure.rows import Rows
-from layerscope.measure.tally import EXACT, Tally
-
-_KINDS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+from layerscope.measure.tally import EXACT, Tally, is_measurable
 
 
 class DeviceTally:
@@ -60,7 +58,7 @@ class DeviceTally:
             0: how many NaN and infinities there are, the device alone knows as yet; None, and
             nothing is counted, for a tensor that is not of floating point.
         """
-        if tensor.dtype not in _KINDS:
+        if not is_measurable(tensor):
             return None
         self._table.add(row, self._here(tensor))
         return 0
@@ -68,7 +66,7 @@ class DeviceTally:
     def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
         """Measure many tensors in few launches, as `add` would one by one."""
         self._table.add_all(
-            (r, self._here(tensor)) for r, tensor in tensors if tensor.dtype in _KINDS
+            (r, self._here(tensor)) for r, tensor in tensors if is_measurable(tensor)
         )
 
     def carry(self, slot: int, scalar: Tensor) -> None:
@@ -156,17 +154,13 @@ def tally_for(
     A device that knows no float64 (MPS, some XPUs) has the CPU's: the promised exactness needs it.
     There each tensor is copied to the host, which waits for the device.
     """
-    if device.type == "cpu" or not _knows_float64(device):
+    if device.type == "cpu" or not knows_float64(device):
         return Tally(rows, intervals, axes, logarithmic, max_elements)
     return DeviceTally(device, rows, intervals, axes, logarithmic)
 
 
-def is_measurable(tensor: Tensor) -> bool:
-    """Whether a tensor has elements that a tally can count: dense, and of a kind that it knows."""
-    return tensor.dtype in _KINDS and tensor.layout is torch.strided and not tensor.is_meta
-
-
-def _knows_float64(device: torch.device) -> bool:
+def knows_float64(device: torch.device) -> bool:
+    """Whether a device can count as exactly as is promised: MPS and some XPUs cannot."""
     try:
         torch.ones(2, dtype=torch.float64, device=device).sum()
     except (TypeError, RuntimeError, NotImplementedError):

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from layerscope.measure.device_tally import _KINDS, _knows_float64
+from layerscope.measure.device_tally import knows_float64
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.reading import Figures
 from layerscope.measure.reference_units import ReferenceUnits
+from layerscope.measure.tally import is_measurable
 from layerscope.measure.unit_merge import combine, load_state, state_of
 from layerscope.measure.unit_reading import COLUMNS, UnitReading
 from layerscope.measure.unit_rows import UnitRows, in_order, units_and_inner
@@ -58,7 +59,7 @@ class DeviceUnitTally:
 
     def add(self, row: int, tensor: Tensor, axis: int) -> bool:
         """Watch a layer's output where it lies; see `UnitTally.add`."""
-        if tensor.dtype not in _KINDS or tensor.ndim < 2:
+        if not is_measurable(tensor) or tensor.ndim < 2:
             return False
         tensor = tensor.detach()
         if tensor.device != self._device:
@@ -110,7 +111,7 @@ def units_for(
     A device that knows no float64 has the CPU's, as `tally_for`'s: each tensor is copied to the
     host, which waits for the device.
     """
-    if device.type == "cpu" or not _knows_float64(device):
+    if device.type == "cpu" or not knows_float64(device):
         return UnitTally(rows, active, window)
     return DeviceUnitTally(device, rows, active, window)
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from layerscope.measure.bins import BINS
 from layerscope.measure.histogram import Histogram
@@ -34,7 +35,7 @@ from layerscope.measure.table import (
     Table,
 )
 
-_KINDS = {
+KINDS = {
     torch.float32: FLOAT32,
     torch.bfloat16: BFLOAT16,
     torch.float16: FLOAT16,
@@ -42,8 +43,21 @@ _KINDS = {
 }
 
 
+_PLAIN = (Tensor, nn.Parameter)
+
 EXACT = 1 << 62
 """As `max_elements`: every element of every tensor is counted in the bins."""
+
+
+def is_measurable(tensor: Tensor) -> bool:
+    """Whether a tensor has elements to count: dense, of a known kind, and in memory of its own,
+    which a DTensor, a FakeTensor, a lazy parameter and a tensor on the meta device have not.
+    """
+    if type(tensor) not in _PLAIN and (
+        is_lazy(tensor) or type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__
+    ):
+        return False
+    return tensor.dtype in KINDS and tensor.layout is torch.strided and not tensor.is_meta
 
 
 class Tally:
@@ -87,9 +101,11 @@ class Tally:
 
         Returns:
             How many NaN and infinities the row holds now; None, and nothing is counted, for a
-            tensor that is not of floating point.
+            tensor that is not of floating point, or has no elements of its own.
         """
-        kind = _KINDS.get(tensor.dtype)
+        if type(tensor) not in _PLAIN and not is_measurable(tensor):
+            return None
+        kind = KINDS.get(tensor.dtype)
         if kind is None:
             return None
         if not tensor.is_cpu:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from layerscope.measure.parallel import PART
-from layerscope.measure.tally import _KINDS
+from layerscope.measure.tally import KINDS
 from layerscope.measure.unit_kernel import add_tensor
 from layerscope.measure.unit_merge import combine, load_state, state_of
 from layerscope.measure.unit_parallel import add_in_parts
@@ -60,7 +60,7 @@ class UnitTally:
         Raises:
             ValueError: axis is neither -1 nor 1.
         """
-        kind, shape = _KINDS.get(tensor.dtype), tensor.shape
+        kind, shape = KINDS.get(tensor.dtype), tensor.shape
         if kind is None or len(shape) < 2:
             return False
         if not tensor.is_cpu:

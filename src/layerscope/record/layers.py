@@ -42,6 +42,23 @@ Choice = str | type[nn.Module] | Sequence[type[nn.Module]] | None
 """Which modules: a regular expression on their paths, classes of modules, or all that compute."""
 
 
+def check_choice(choice: Choice) -> None:
+    """Raise ValueError if a choice is neither None, nor a regular expression, nor classes."""
+    if choice is None:
+        return
+    if isinstance(choice, str):
+        try:
+            re.compile(choice)
+        except re.error as error:
+            raise ValueError(
+                f"layers must be a regular expression, got {choice!r}: {error}"
+            ) from None
+        return
+    classes = choice if isinstance(choice, Sequence) else [choice]
+    if not all(isinstance(each, type) for each in classes):
+        raise ValueError(f"layers must be a regular expression or module classes, got {choice!r}")
+
+
 def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...]:
     """The layers of a network, in the order in which its modules were registered.
 
@@ -61,6 +78,7 @@ def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...
     Raises:
         ValueError: the choice is no regular expression, or no module is left to watch.
     """
+    check_choice(choice)
     if choice is None or isinstance(choice, str):
         chosen = _matching(list(_computing(network)), choice)
     else:
@@ -85,10 +103,7 @@ def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...
 def _matching(layers: list[Layer], pattern: str | None) -> list[Layer]:
     if pattern is None:
         return layers
-    try:
-        wanted = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"layers must be a regular expression, got {pattern!r}: {error}") from None
+    wanted = re.compile(pattern)
     return [layer for layer in layers if wanted.search(layer.path)]
 
 
@@ -97,10 +112,15 @@ def _of_classes(
 ) -> Iterator[Layer]:
     """Modules of these classes, each with the parameters that are its own."""
     wanted = (classes,) if isinstance(classes, type) else tuple(classes)
-    if not all(isinstance(each, type) for each in wanted):
-        raise ValueError(f"layers must be a regular expression or module classes, got {classes!r}")
+    inside = {
+        part
+        for whole in network.modules()
+        if isinstance(whole, _WHOLE)
+        for part in whole.modules()
+        if part is not whole
+    }  # whose forward is never called
     for path, module in network.named_modules():
-        if isinstance(module, wanted):
+        if isinstance(module, wanted) and module not in inside:
             unwrapped = _unwrapped(path)
             yield Layer(
                 unwrapped, unwrapped, module, nonlinearity_of(module), _own_parameters(module)

@@ -96,9 +96,18 @@ _UNBOUNDED_TYPES: tuple[type[nn.Module], ...] = (
 )
 
 
+def _torch_class(kind: type[nn.Module]) -> type[nn.Module]:
+    """Of a subclass that computes what torch's own class does, that class."""
+    for base in kind.__mro__:
+        if base in _BOUNDED or base in _UNBOUNDED_TYPES:
+            own = getattr(base, "forward", None)
+            return base if getattr(kind, "forward", None) is own else kind
+    return kind
+
+
 def nonlinearity_of(module: nn.Module) -> Nonlinearity | None:
     """The activation function that a module is, or None if it is none that is known."""
-    kind = type(module)
+    kind = _torch_class(type(module))
     if kind in _BOUNDED:
         bounds, odd = _BOUNDED[kind]
         if isinstance(module, nn.Hardtanh) and not isinstance(module, nn.ReLU6):

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from layerscope.measure import Tally
-from layerscope.measure.device_tally import DeviceTally, is_measurable
+from layerscope.measure.device_tally import DeviceTally
+from layerscope.measure.tally import is_measurable
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
 
@@ -75,9 +76,10 @@ class Place:
                 pass: its output was measured before, its gradient may be yet to come.
         """
         recorder = self._recorder
-        if self.order < 0 and not is_measurable(tensor):
-            why = f"its output is {tensor.dtype}, {tensor.layout}, on {tensor.device}"
-            recorder.not_measured[self.layer.name] = why
+        looked_at = type(tensor) is Tensor and self.order >= 0  # a subclass may have no memory
+        if not looked_at and not is_measurable(tensor):
+            kind = f"{type(tensor).__name__}, {tensor.dtype}, {tensor.layout}"
+            recorder.not_measured[self.layer.name] = f"its output is {kind}, {tensor.device}"
             return
         if not recomputed:
             if self.activation >= 0:

@@ -122,7 +122,7 @@ def _parameters(
     for layer in layers:
         taken: set[Channel] = set()
         for name, parameter in layer.parameters:
-            if parameter in seen or not (biases or not name.startswith("bias")):
+            if parameter in seen or not (biases or _kind(name) == "weight"):
                 continue
             seen.add(parameter)
             channel = _kind_and_entry(layer.name, name)
@@ -134,9 +134,15 @@ def _parameters(
             yield parameter, layer.name, channel
 
 
+def _kind(name: str) -> str:
+    """`bias` also for in_proj_bias, bias_hh_l0 and out_proj.bias."""
+    last = name.rpartition(".")[2]
+    return "bias" if last.startswith("bias") or last.endswith("bias") else "weight"
+
+
 def _kind_and_entry(layer: str, name: str) -> Channel:
     """`weight` and `bias` are the layer's; another parameter, say weight_hh_l0, says its name."""
-    kind = "bias" if name.startswith("bias") else "weight"
+    kind = _kind(name)
     return Channel(kind, layer if name == kind else f"{layer}.{name}")
 
 

@@ -56,7 +56,8 @@ class Recorder:
     def __init__(
         self, layers: Sequence[Layer], asked: Asked | None = None, network: nn.Module | None = None
     ) -> None:
-        self.network = network
+        # Under torch.compile a hook that touches the wrapper would be traced into it.
+        self.network = getattr(network, "_orig_mod", network)
         self._asked = asked or Asked()
         self._layers = tuple(layers)
         self.counting = False

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.reading import Figures, PendingReading
+from layerscope.measure.tally import is_measurable
 
 _NO_BUCKETS = np.empty((0, 0, 3), np.float32)
 
@@ -37,7 +38,11 @@ class Updates:
         Args:
             which: of the parameters, in their order: those that the step may change.
         """
-        self._chosen = [i for i, is_chosen in enumerate(which) if is_chosen]
+        self._chosen = [
+            i
+            for i, is_chosen in enumerate(which)
+            if is_chosen and is_measurable(self._parameters[i])
+        ]
         old, new = [], []
         for i in self._chosen:
             now, before = self._parameters[i].detach(), self._before[i]

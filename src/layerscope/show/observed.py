@@ -163,7 +163,7 @@ class Observed:
 
 def _of_step(observation: Observation) -> list[float]:
     figures = {
-        "loss": observation.loss if observation.has_loss else math.nan,
+        "loss": _loss(observation),
         "learning_rate": observation.learning_rate,
         "clip_factor": observation.clip_factor,
         "skipped": float(observation.skipped),
@@ -172,6 +172,13 @@ def _of_step(observation: Observation) -> list[float]:
         "step_ms": observation.step_ms,
     }
     return [figures[name] for name in STEP_FIGURES]
+
+
+def _loss(observation: Observation) -> float:
+    """NaN where nobody noted a loss; one that is NaN itself is infinite, to be told from that."""
+    if not observation.has_loss:
+        return math.nan
+    return observation.loss if math.isfinite(observation.loss) else math.inf
 
 
 def _facts(

@@ -169,13 +169,15 @@ class _Stream:
         reading = observation.reading
         finite = _finite(reading.moments)
         if finite.all():  # each measured value: the common case is spared the picking
+            logged = self._gradients[self._gradients < len(finite)]  # updates may not be there
             linear = self._linear.encode(reading.linear, range(len(finite)))
-            logarithmic = self._logarithmic.encode(reading.logarithmic[self._gradients])
+            logarithmic = self._logarithmic.encode(reading.logarithmic[logged], range(len(logged)))
         else:
             shown = np.flatnonzero(finite)
             linear = self._linear.encode(reading.linear[shown], shown.tolist())
-            logged = np.flatnonzero(finite[self._gradients])
-            rows = self._gradients[logged]
+            there = self._gradients[self._gradients < len(finite)]
+            logged = np.flatnonzero(finite[there])
+            rows = there[logged]
             logarithmic = self._logarithmic.encode(reading.logarithmic[rows], logged.tolist())
         self.events.add(observation.step, [*linear, *logarithmic, *scalars], wall_time)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
@@ -53,10 +52,7 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     outputs, gradients = figures["activation_nonfinite"], figures["activation_grad_nonfinite"]
     weights, loss = figures["weight_grad_nonfinite"], figures["loss"]
     shown = (outputs > 0) | (gradients > 0) | (weights > 0)
-    known = memory.of_run("loss_known")
-    if known[0] > 0 and np.isfinite(loss).all() and not shown.any():
-        return Symptoms(outputs)
-    rows = shown.any(axis=1) | np.isinf(loss) | _became_nan(loss, known)
+    rows = shown.any(axis=1) | np.isinf(loss)
     if not rows.any():
         return Symptoms(outputs)
     values = np.fmax(np.fmax(outputs, gradients), weights)
@@ -70,17 +66,6 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         severity[row, layer], cause[row, layer] = 3, int(producer[1])
     limits = (np.nan, np.nan, 0.0)
     return Symptoms(values, severity, limits, _ADVICE, "any at all", 1, cause)
-
-
-def _became_nan(
-    loss: npt.NDArray[np.float32], known: npt.NDArray[np.float64]
-) -> npt.NDArray[np.bool_]:
-    """Where the loss is NaN and was known before: one that nobody measures is NaN as well."""
-    ever = np.logical_or.accumulate(np.isfinite(loss)) | (known[0] > 0)
-    if ever[-1]:
-        known[0] = 1
-    became: npt.NDArray[np.bool_] = np.isnan(loss) & ever
-    return became
 
 
 def _producer(figures: Figures, row: int, roles: Roles) -> tuple[int, int]:
