@@ -201,7 +201,7 @@ def test_fail_on_makes_the_exit_code_4(sick, capsys, changed, fail_on, code):
 def test_a_run_that_goes_on_has_no_diagnosis_yet_and_is_judged_by_the_defaults(
     sick, tmp_path, capsys
 ):
-    for number, content in enumerate((None, "{", "[]", '{"schema": 1}')):
+    for number, content in enumerate((None, "{", "[]", '{"schema": 1, "findings": [{}]}')):
         run = tmp_path / str(number)
         shutil.copytree(sick, run)
         (run / "diagnosis.json").unlink()
