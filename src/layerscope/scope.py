@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from layerscope.diagnose import SEVERITIES, Figures, Finding, Judge, without
+from layerscope.diagnose.not_measured import not_measured_finding
 from layerscope.ranks import Ranks
 from layerscope.record import Layer, Observation, Recorder, choose_layers, is_keyframe
 from layerscope.record.observation import (
@@ -481,13 +482,18 @@ class Scope:
         try:
             log.settle()
             if self._first is not None and self._last is not None:
+                missing = self._recorder.still_not_measured()
+                if missing:
+                    self.judge.add(not_measured_finding(missing))
                 self.diagnosis = diagnosis_of(
                     [self._first, self._recorder.with_weights_now(self._last)],
                     self._layers,
                     self._settings.thresholds,
                     self.judge.findings,
-                    self._recorder.still_not_measured(),
+                    missing,
                     self.expected,
+                    self._settings.classes,
+                    self._settings.switched_off,
                 )
                 write_diagnosis(self.directory, self.diagnosis)
                 self._draw(self._last.step)

@@ -19,8 +19,20 @@ def test_what_is_kept_is_evenly_spaced_bounded_and_the_same_however_it_is_cut(si
     for start in range(0, 1000, size):
         thinned.add(block(start, min(start + size, 1000)))
     kept = thinned.figures()
-    assert kept.steps.tolist() == list(range(0, 1000, 32))
+    assert kept.steps.tolist() == [*range(0, 1000, 32), 999]
     assert (kept.of_steps[:, 0] == kept.steps).all()
+
+
+def test_steps_with_updates_are_kept_too_and_evenly_spaced():
+    thinned = Thinned(most=50)
+    for start in range(0, 1000, 100):
+        figures = block(start, start + 100)
+        figures["update_to_weight"][5::10] = 1.0
+        thinned.add(figures)
+    kept = thinned.figures()
+    with_updates = kept.steps[np.isfinite(kept["update_to_weight"]).any(1)]
+    assert with_updates.tolist() == list(range(5, 1000, 20))
+    assert len(np.unique(kept.steps)) == len(kept.steps)
 
 
 def test_a_short_run_is_kept_whole():

@@ -31,19 +31,20 @@ _METRICS = (  # tag, what the table calls it, DatasetType; no other scalar becom
     (ENDED, f"{ENDED} (1 finished, 0 interrupted, -1 failed)", _TRAINING),
 )
 
+_SHOWN = 5  # TensorBoard's: of the columns said to differ, the first in alphabetical order
 _DOUBLE = struct.Struct("<d")
 
 
 def session_start(params: Mapping[str, HParam], seconds: float) -> list[bytes]:
     """Encode a run's row, and the table's columns, as values for `EventFile.add` at step 0.
 
-    The row is called as TensorBoard calls the run. The columns are the parameters, in their order,
-    of which TensorBoard shows five until more are ticked, and the last `val/loss`, `train/loss` and
-    `run/ended`. It takes the columns of one run for all: runs that are compared should have the
-    same parameters.
+    The row is called as TensorBoard calls the run. The columns are the parameters, five of them
+    until more are ticked, and the last `val/loss`, `train/loss` and `run/ended`. TensorBoard takes
+    the columns of one run for all: runs that are compared should have the same parameters.
 
     Args:
-        params: by name; without any, there is a row, and the columns are those of other runs.
+        params: by name; the first five are those shown. Without any, there is a row, and the
+            columns are those of other runs.
         seconds: the time of the start, since 1970.
     """
     values = [marker("_hparams_/session_start_info", _PLUGIN, field(3, _row(params, seconds)))]
@@ -77,7 +78,10 @@ def session_end(state: str, seconds: float) -> list[bytes]:
 
 def _columns(params: Mapping[str, HParam]) -> bytes:
     """Encode an Experiment. Without domains: those of one run would filter out the others."""
-    columns = [field(4, _text(1, name) + _enum(4, _type(each))) for name, each in params.items()]
+    columns = [
+        field(4, _text(1, name) + _enum(4, _type(value)) + _enum(7, i < _SHOWN))
+        for i, (name, value) in enumerate(params.items())
+    ]
     columns += [
         field(5, field(1, _text(2, tag)) + _text(3, shown) + _enum(5, dataset))
         for tag, shown, dataset in _METRICS

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.show.figure_sets import steps_of
 
 
 class Thinned:
-    """Keeps every step at first, then every 2nd, every 4th and so on, as many as a picture shows.
+    """Keeps what pictures of a run need: evenly spaced steps, the last one, and, as updates are not
+    measured at every step, evenly spaced ones of those with updates.
 
     Args:
-        most: steps that are kept, at least 2; half as many at least, once a run is longer.
+        most: steps that are kept, of either kind, at least 2.
 
     Raises:
         ValueError: most is below 2.
@@ -20,43 +22,56 @@ class Thinned:
     def __init__(self, most: int = 400) -> None:
         if most < 2:
             raise ValueError(f"most must be at least 2, got {most}")
-        self._most = most
-        self._stride = 1
-        self._seen = 0
-        self._kept: list[Figures] = []
-        self._count = 0
+        self._kinds = (_Spaced(most), _Spaced(most))
+        self._last: Figures | None = None
 
     def add(self, figures: Figures) -> None:
         """Take in the next steps; where the layers have changed, those before are forgotten."""
-        if self._kept and figures.layers != self._kept[0].layers:
-            self._kept.clear()
-            self._count = 0
-        number = np.arange(self._seen, self._seen + len(figures.steps))
-        self._seen += len(figures.steps)
-        chosen = number % self._stride == 0
-        if chosen.any():
-            self._kept.append(_part(figures, chosen))
-            self._count += int(chosen.sum())
-        while self._count > self._most:
-            whole = self.figures()
-            self._stride *= 2
-            every_second = np.arange(len(whole.steps)) % 2 == 0
-            self._kept = [_part(whole, every_second)]
-            self._count = int(every_second.sum())
+        if not len(figures.steps):
+            return
+        if self._last is not None and figures.layers != self._last.layers:
+            self._kinds = (_Spaced(self._kinds[0].most), _Spaced(self._kinds[1].most))
+        updated = np.isfinite(figures["update_to_weight"]).any(1)
+        self._kinds[0].add(figures)
+        self._kinds[1].add(steps_of(figures, np.flatnonzero(updated)))
+        self._last = steps_of(figures, np.array([len(figures.steps) - 1]))
 
     def figures(self) -> Figures:
         """What is kept, in order of step."""
-        if not self._kept:
+        if self._last is None:
             return Figures.empty((), [])
-        return Figures(
-            self._kept[0].layers,
-            np.concatenate([part.steps for part in self._kept]),
-            np.concatenate([part.of_layers for part in self._kept]),
-            np.concatenate([part.of_steps for part in self._kept]),
-        )
+        whole = _joined([*self._kinds[0].kept, *self._kinds[1].kept, self._last])
+        return steps_of(whole, np.unique(whole.steps, return_index=True)[1])
 
 
-def _part(figures: Figures, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Figures:
+class _Spaced:
+    """Every step at first, then every 2nd, every 4th and so on."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.kept: list[Figures] = []
+        self._stride = 1
+        self._seen = self._count = 0
+
+    def add(self, figures: Figures) -> None:
+        number = np.arange(self._seen, self._seen + len(figures.steps))
+        self._seen += len(figures.steps)
+        chosen = np.flatnonzero(number % self._stride == 0)
+        if not len(chosen):
+            return
+        self.kept.append(steps_of(figures, chosen))
+        self._count += len(chosen)
+        while self._count > self.most:
+            whole = _joined(self.kept)
+            self._stride *= 2
+            self.kept = [steps_of(whole, np.arange(0, len(whole.steps), 2))]
+            self._count = len(self.kept[0].steps)
+
+
+def _joined(parts: list[Figures]) -> Figures:
     return Figures(
-        figures.layers, figures.steps[chosen], figures.of_layers[chosen], figures.of_steps[chosen]
+        parts[0].layers,
+        np.concatenate([part.steps for part in parts]),
+        np.concatenate([part.of_layers for part in parts]),
+        np.concatenate([part.of_steps for part in parts]),
     )
