@@ -248,3 +248,66 @@ def test_a_sweep_runs_every_job_and_a_failing_one_does_not_stop_the_others(tmp_p
     assert sorted(states.values()) == ["failed", "failed", "finished", "finished"]
     assert all(("nothing" in name) == (state == "failed") for name, state in states.items())
     assert all(name.startswith("init=") for name in states)
+
+
+SICK = ("init=random", "trainer.max_steps=8", "report=false")
+
+
+def test_a_refused_finding_makes_the_exit_code_4_after_a_whole_run(tmp_path, capsys):
+    assert run(tmp_path, *SICK, "monitor.fail_on=critical") == 4
+    assert status(tmp_path)["state"] == "finished"
+    assert status(tmp_path)["steps"] == 8
+    assert status(tmp_path)["reason"].startswith("refused: 71.8% of the outputs of 01_tanh are")
+    assert "saturated" in capsys.readouterr().out
+
+
+def test_a_healthy_run_is_not_refused(tmp_path):
+    assert run(tmp_path, "trainer.max_steps=8", "report=false", "monitor.fail_on=warning") == 0
+
+
+def test_stop_on_ends_training_as_soon_as_the_finding_is_made(tmp_path):
+    assert run(tmp_path, "init=random", "report=false", "monitor.stop_on=critical") == 0
+    lasting = 5  # steps that a symptom must last
+    assert status(tmp_path)["steps"] == lasting
+    (finding, *_) = diagnosis(tmp_path)["findings"]
+    assert (finding["rule"], finding["layer"], finding["step"]) == ("saturated", "01_tanh", 0)
+
+
+@pytest.mark.parametrize("init", ["kaiming", "xavier", "random", "orthogonal"])
+def test_step_0_has_what_theory_expects_beside_what_was_measured(tmp_path, init):
+    assert run(tmp_path, f"init={init}", "trainer.max_steps=1", "report=false") == 0
+    found = diagnosis(tmp_path)
+    first, *_ = found["steps"]
+    hidden = [entry for entry in first["layers"] if "predicted" in entry]
+    assert [entry["layer"] for entry in hidden] == [f"0{i}_tanh" for i in range(1, 6)]
+    for entry in hidden:
+        predicted = entry["predicted"]["std"]
+        assert entry["activation"]["std"] == pytest.approx(predicted, rel=0.1)
+    last = hidden[-1]["activation_grad"]["rms"]
+    for entry in hidden:
+        measured = entry["activation_grad"]["rms"] / last
+        assert measured == pytest.approx(entry["predicted"]["activation_grad"], rel=0.3)
+    assert found["theory"]["phase"]["activation"] == "tanh"
+    assert not [f for f in found["findings"] if f["rule"] == "unexpected"]
+
+
+def test_a_net_that_is_not_what_its_author_thinks_is_found_out(tmp_path, monkeypatch):
+    from layerscope.lab.init import InitScheme
+
+    right = InitScheme.__call__
+
+    def wrong(self, model, generator, batch=None):
+        right(self, model, generator, batch)
+        with torch.no_grad():
+            model.get_parameter("4.weight").mul_(2)  # of the third hidden layer
+
+    monkeypatch.setattr(InitScheme, "__call__", wrong)
+    assert run(tmp_path, "trainer.max_steps=1", "report=false") == 0
+    (finding,) = [f for f in diagnosis(tmp_path)["findings"] if f["rule"] == "unexpected"]
+    assert (finding["severity"], finding["layer"], finding["step"]) == ("warning", "03_tanh", 0)
+
+
+@pytest.mark.parametrize("init", ["kaiming", "glorot", "lecun", "orthogonal"])
+def test_the_default_run_gives_no_warning(tmp_path, init):
+    assert run(tmp_path, f"init={init}", "trainer.max_epochs=1", "report=false") == 0
+    assert {f["severity"] for f in diagnosis(tmp_path)["findings"]} <= {"note"}
