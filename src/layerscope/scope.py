@@ -91,7 +91,6 @@ class Scope:
         self.directory = str(directory)
         self.diagnosis: dict[str, Any] | None = None
         self._settings = settings
-        self._start, self._began = start, False
         self._layers = choose_layers(network, settings.layers)
         _refuse_shards(self._layers)
         self._recorder = Recorder(self._layers, settings.asked, network)
@@ -170,7 +169,6 @@ class Scope:
     def begin(self, step: int) -> None:
         """A micro-batch of a step begins."""
         recorder = self._recorder
-        self._began = step > self._start
         if step % self._interval == 0 or is_keyframe(step):
             recorder.counting = is_keyframe(step) or self._due(step)
         else:
@@ -474,7 +472,7 @@ class Scope:
         log, self._log = self._log, None
         if log is None:
             return
-        if self._first is None and self._began:
+        if self._first is None and self._recorder.reached:
             _log.warning(
                 "LayerMonitor: no step was recorded: no optimizer of the trainer's took one, or "
                 "scope.step() was never called."
