@@ -1,0 +1,79 @@
+"""`make board` opens the newest runs; `make browser-test` says what it lacks."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+MAKEFILE = Path(__file__).parent.parent / "Makefile"
+
+
+@pytest.fixture
+def make(tmp_path):
+    """make(target, ...) in a folder of its own, with programs that print what they are given."""
+    (tmp_path / "bin").mkdir()
+    for name in ("tensorboard", "python"):
+        program = tmp_path / "bin" / name
+        program.write_text(f'#!/bin/sh\nprintf "<%s>" {name} "$@"\n')
+        program.chmod(0o755)
+
+    def make(*arguments, **environment):
+        return subprocess.run(
+            ["make", "-f", MAKEFILE, "-o", ".venv/installed", "BIN=bin", *arguments],
+            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+            env=os.environ | environment,
+        )  # fmt: skip
+
+    return make
+
+
+def write_status(folder, time):
+    folder.mkdir(parents=True)
+    (folder / "status.json").write_text("{}")
+    os.utime(folder / "status.json", (time, time))
+
+
+def test_board_opens_the_newest_sweep(make, tmp_path):
+    logs = tmp_path / "logs"
+    write_status(logs / "old" / "2026-01-01", 1_000)
+    write_status(logs / "my names" / "multirun" / "2026-01-02" / "init=a,seed=0", 3_000)
+    write_status(logs / "my names" / "multirun" / "2026-01-02" / "init=b,seed=0", 2_000)
+    done = make("board", "ARGS=--port 7007 --bind_all")
+    assert done.returncode == 0, done.stderr
+    opened = "<tensorboard><--logdir><logs/my names/multirun/2026-01-02><--port><7007><--bind_all>"
+    assert done.stdout.endswith(opened)
+    assert "#histograms&regexInput=keyframes" in done.stdout
+
+
+def test_board_opens_the_experiment_of_the_newest_run(make, tmp_path):
+    write_status(tmp_path / "logs" / "default" / "2026-01-02", 2_000)
+    write_status(tmp_path / "logs" / "other" / "2026-01-01", 1_000)
+    assert make("board").stdout.endswith("<tensorboard><--logdir><logs/default>")
+
+
+def test_board_without_runs_says_what_to_do(make):
+    done = make("board")
+    assert done.returncode == 2
+    assert "make train" in done.stderr
+    assert "<tensorboard>" not in done.stdout
+
+
+def test_browser_test_runs_the_tests_with_that_mark(make, tmp_path):
+    browser = tmp_path / "chromium"
+    browser.touch(0o755)
+    done = make("browser-test", "ARGS=-x", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("<python><-m><pytest><-m><browser><-x>")
+
+
+def test_browser_test_without_a_chromium_says_how_to_get_one(make, tmp_path):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("make", "sh", "id"):
+        (tools / name).symlink_to(shutil.which(name))
+    done = make("browser-test", PATH=str(tools))
+    assert done.returncode == 2
+    assert "apt-get install chromium" in done.stderr
+    assert "<python>" not in done.stdout
