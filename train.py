@@ -105,14 +105,21 @@ def build(cfg: DictConfig) -> Experiment:
     model = LanguageModel(network, data.vocabulary, made["optimizer"], made["scheduler"])
     if monitor is not None:
         monitor.layers_of(model)
-        if monitor.settings.classes is None:
-            monitor.settings = replace(monitor.settings, classes=data.embedding_rows)
+        tell_classes(monitor, data.embedding_rows)
         threshold = monitor.settings.saturation_threshold
         monitor.expected = expected(network, made["init"], contexts, threshold, targets)
     checkpoint = ModelCheckpoint(Path(cfg.folder, "checkpoints"), filename="{step}")
     callbacks = [checkpoint] if monitor is None else [monitor, checkpoint]
     trainer = instantiate(cfg.trainer, _convert_="all")(logger=made["logger"], callbacks=callbacks)
     return Experiment(data, model, monitor, trainer)
+
+
+def tell_classes(monitor: LayerMonitor, number: int) -> None:
+    """Tell the monitor how many classes there are, unless a setting does."""
+    # Not in `build`: cloudpickle, which takes this file to the workers of a launcher, holds an
+    # attribute of that name beside a global `torch` for torch.classes, which cannot be pickled.
+    if monitor.settings.classes is None:
+        monitor.settings = replace(monitor.settings, classes=number)
 
 
 def report(experiment: Experiment, cfg: DictConfig, status: RunStatus) -> None:
