@@ -70,7 +70,7 @@ def test_the_first_five_parameters_are_those_shown():
 def test_three_scalars_are_columns_however_many_there_are():
     metrics = experiment(PARAMS).metric_infos
     assert [(metric.name.group, metric.name.tag) for metric in metrics] == [
-        ("", "val/loss"), ("", "train/loss"), ("", ENDED),
+        ("", "val/loss"), ("", ENDED), ("", "train/loss"),
     ]  # fmt: skip
     assert [metric.dataset_type for metric in metrics] == [
         api_pb2.DATASET_VALIDATION, api_pb2.DATASET_TRAINING, api_pb2.DATASET_TRAINING,

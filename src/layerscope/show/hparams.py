@@ -27,8 +27,8 @@ _TRAINING, _VALIDATION = 1, 2  # DatasetType
 
 _METRICS = (  # tag, what the table calls it, DatasetType; no other scalar becomes a column
     ("val/loss", "val/loss", _VALIDATION),
-    ("train/loss", "train/loss", _TRAINING),
     (ENDED, f"{ENDED} (1 finished, 0 interrupted, -1 failed)", _TRAINING),
+    ("train/loss", "train/loss", _TRAINING),
 )
 
 _SHOWN = 5  # TensorBoard's: of the columns said to differ, the first in alphabetical order
@@ -39,7 +39,7 @@ def session_start(params: Mapping[str, HParam], seconds: float) -> list[bytes]:
     """Encode a run's row, and the table's columns, as values for `EventFile.add` at step 0.
 
     The row is called as TensorBoard calls the run. The columns are the parameters, five of them
-    until more are ticked, and the last `val/loss`, `train/loss` and `run/ended`. TensorBoard takes
+    until more are ticked, and the last `val/loss`, `run/ended` and `train/loss`. TensorBoard takes
     the columns of one run for all: runs that are compared should have the same parameters.
 
     Args:
