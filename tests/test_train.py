@@ -17,7 +17,7 @@ import train
 
 ROOT = Path(train.__file__).parent
 CONF = ROOT / "conf"
-QUICK = ["trainer.enable_progress_bar=false", "names=2"]
+QUICK = ["trainer.enable_progress_bar=false", "names=2", "report=false"]
 CHOICES = sorted(
     f"{path.parent.name}={path.stem}"
     for path in CONF.glob("*/*.yaml")
@@ -65,13 +65,13 @@ def test_every_file_of_conf_composes_and_runs_two_steps(tmp_path, choice):
 
 
 def test_a_finished_run_leaves_what_the_design_says(tmp_path, capsys):
-    assert run(tmp_path, "trainer.max_epochs=1") == 0
+    assert run(tmp_path, "trainer.max_epochs=1", "report=true") == 0
     assert status(tmp_path).keys() == {
         *("state", "reason", "val/loss", "seconds", "steps", "fingerprint", "overrides", "versions")
     }
     assert 2 < status(tmp_path)["val/loss"] < 2.5
     assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == {
-        *("events", "keyframes", "checkpoints", "diagnosis", "status")
+        *("events", "keyframes", "checkpoints", "diagnosis", "report", "status")
     }
     (checkpoint,) = (tmp_path / "checkpoints").glob("*.ckpt")
     assert torch.load(checkpoint, weights_only=True)["global_step"] == 168
@@ -138,7 +138,7 @@ def test_the_vanishing_experiment_fades_toward_the_input(tmp_path):
         (["monitor.every_n_steps=0"], "every_n_steps must be at least 1, got 0"),
         (["monitor.saturation_threshold=1.5"], "saturation_threshold must be above 0 and below 1"),
         (["monitor.thresholds.saturated_bad=2"], "saturated_bad must be between 0 and 1, got 2"),
-        (["monitor.layers=nowhere"], "has no module to watch whose path matches layers='nowhere'"),
+        (["monitor.layers=nowhere"], "has no module to watch that layers='nowhere' chooses"),
         (["data=text_file"], "data.path"),
         (["data=text_file", "data.path=/nowhere.txt"], "/nowhere.txt"),
         (["data.batch_size=0"], "batch_size must be a whole number of at least 1"),
@@ -191,7 +191,7 @@ def test_a_monitor_that_fails_is_told_of_in_the_status(tmp_path, monkeypatch):
     monkeypatch.setattr("layerscope.show.step_log.StepLog.write", fail)
     assert run(tmp_path, "trainer.max_steps=3") == 0
     assert status(tmp_path)["state"] == "finished"
-    assert status(tmp_path)["reason"].startswith("monitoring stopped at step 1: OSError")
+    assert status(tmp_path)["reason"].startswith("monitoring stopped at step 0: OSError")
 
 
 def test_a_text_file_has_its_own_alphabet(tmp_path):
@@ -250,7 +250,7 @@ def test_a_sweep_runs_every_job_and_a_failing_one_does_not_stop_the_others(tmp_p
     assert all(name.startswith("init=") for name in states)
 
 
-SICK = ("init=random", "trainer.max_steps=8", "report=false")
+SICK = ("init=random", "trainer.max_steps=8")
 
 
 def test_a_refused_finding_makes_the_exit_code_4_after_a_whole_run(tmp_path, capsys):
@@ -262,11 +262,11 @@ def test_a_refused_finding_makes_the_exit_code_4_after_a_whole_run(tmp_path, cap
 
 
 def test_a_healthy_run_is_not_refused(tmp_path):
-    assert run(tmp_path, "trainer.max_steps=8", "report=false", "monitor.fail_on=warning") == 0
+    assert run(tmp_path, "trainer.max_steps=8", "monitor.fail_on=warning") == 0
 
 
 def test_stop_on_ends_training_as_soon_as_the_finding_is_made(tmp_path):
-    assert run(tmp_path, "init=random", "report=false", "monitor.stop_on=critical") == 0
+    assert run(tmp_path, "init=random", "monitor.stop_on=critical") == 0
     lasting = 5  # steps that a symptom must last
     assert status(tmp_path)["steps"] == lasting
     (finding, *_) = diagnosis(tmp_path)["findings"]
@@ -275,7 +275,7 @@ def test_stop_on_ends_training_as_soon_as_the_finding_is_made(tmp_path):
 
 @pytest.mark.parametrize("init", ["kaiming", "xavier", "random", "orthogonal"])
 def test_step_0_has_what_theory_expects_beside_what_was_measured(tmp_path, init):
-    assert run(tmp_path, f"init={init}", "trainer.max_steps=1", "report=false") == 0
+    assert run(tmp_path, f"init={init}", "trainer.max_steps=1") == 0
     found = diagnosis(tmp_path)
     first, *_ = found["steps"]
     hidden = [entry for entry in first["layers"] if "predicted" in entry]
@@ -302,12 +302,12 @@ def test_a_net_that_is_not_what_its_author_thinks_is_found_out(tmp_path, monkeyp
             model.get_parameter("4.weight").mul_(2)  # of the third hidden layer
 
     monkeypatch.setattr(InitScheme, "__call__", wrong)
-    assert run(tmp_path, "trainer.max_steps=1", "report=false") == 0
+    assert run(tmp_path, "trainer.max_steps=1") == 0
     (finding,) = [f for f in diagnosis(tmp_path)["findings"] if f["rule"] == "unexpected"]
     assert (finding["severity"], finding["layer"], finding["step"]) == ("warning", "03_tanh", 0)
 
 
 @pytest.mark.parametrize("init", ["kaiming", "glorot", "lecun", "orthogonal"])
 def test_the_default_run_gives_no_warning(tmp_path, init):
-    assert run(tmp_path, f"init={init}", "trainer.max_epochs=1", "report=false") == 0
+    assert run(tmp_path, f"init={init}", "trainer.max_epochs=1") == 0
     assert {f["severity"] for f in diagnosis(tmp_path)["findings"]} <= {"note"}

@@ -44,7 +44,9 @@ class Witness:
         for layer in self.layers:
             for name, parameter in layer.parameters:
                 if not any(parameter is known for known in self.parameters.values()):
-                    kind = "bias" if name.startswith("bias") else "weight"
+                    last = name.split(".")[-1]  # in_proj_bias, bias_hh_l0, out_proj.bias
+                    is_bias = last.startswith("bias") or last.endswith("bias")
+                    kind = "bias" if is_bias else "weight"
                     entry = layer.name if name == kind else f"{layer.name}.{name}"
                     self.parameters[kind, entry] = parameter
 
