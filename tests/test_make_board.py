@@ -37,7 +37,7 @@ def write_status(folder, time):
 
 def test_board_opens_the_newest_sweep(make, tmp_path):
     logs = tmp_path / "logs"
-    write_status(logs / "old" / "2026-01-01", 1_000)
+    write_status(logs / "a" / "2026-01-01", 1_000)
     write_status(logs / "my names" / "multirun" / "2026-01-02" / "init=a,seed=0", 3_000)
     write_status(logs / "my names" / "multirun" / "2026-01-02" / "init=b,seed=0", 2_000)
     done = make("board", "ARGS=--port 7007 --bind_all")
@@ -48,9 +48,9 @@ def test_board_opens_the_newest_sweep(make, tmp_path):
 
 
 def test_board_opens_the_experiment_of_the_newest_run(make, tmp_path):
-    write_status(tmp_path / "logs" / "default" / "2026-01-02", 2_000)
-    write_status(tmp_path / "logs" / "other" / "2026-01-01", 1_000)
-    assert make("board").stdout.endswith("<tensorboard><--logdir><logs/default>")
+    write_status(tmp_path / "logs" / "b" / "2026-01-02", 2_000)
+    write_status(tmp_path / "logs" / "a" / "2026-01-01", 1_000)
+    assert make("board").stdout.endswith("<tensorboard><--logdir><logs/b>")
 
 
 def test_board_without_runs_says_what_to_do(make):

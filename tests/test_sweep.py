@@ -12,6 +12,8 @@ import pytest
 import torch
 
 import train
+from layerscope.show.event_reader import read_run
+from layerscope.show.hparams import ENDED
 
 ROOT = Path(train.__file__).parent
 SMALL = ("data=notebook", "monitor=none", "names=0", "trainer.enable_progress_bar=false")
@@ -117,6 +119,14 @@ def test_a_status_has_what_repeats_the_run(basic):
     status = statuses(folder)["optimizer.lr=0.005"]
     assert "optimizer.lr=0.005" in status["overrides"]
     assert status["versions"]["torch"] == torch.__version__
+
+
+def test_tensorboard_is_told_how_each_job_ended_the_killed_one_too(basic):
+    folder, _, _ = basic
+    told = {name: read_run(folder / name).scalars[ENDED].values for name in states(folder)}
+    assert {name: values.tolist() for name, values in told.items()} == {
+        name: [1.0 if state == "finished" else -1.0] for name, state in states(folder).items()
+    }
 
 
 def test_resume_repeats_what_did_not_finish_and_nothing_else(basic):
