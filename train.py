@@ -40,7 +40,6 @@ from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep import TRACEBACK, fingerprint, run_as_job, versions
 from layerscope.lab.sweep.fingerprint import settings_of
-from layerscope.show.custom_scalars import layer_charts
 from layerscope.show.event_file import EventFile
 from layerscope.show.findings_table import findings_table
 from layerscope.show.health_table import health_table
@@ -173,9 +172,8 @@ def train(cfg: DictConfig) -> int:
     code = None
     try:
         if isinstance(trainer.logger, EventLogger):
-            charts = [layer_charts()] if experiment.monitor is not None else []
             row = session_start(asked(cfg), time.time())
-            trainer.logger.experiment.add(0, [*row, *charts])
+            trainer.logger.experiment.add(0, row)
         trainer.fit(experiment.model, datamodule=experiment.data)
         status = replace(status, state="finished")
         if experiment.monitor is not None:

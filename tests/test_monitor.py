@@ -107,7 +107,10 @@ def test_tensorboard_reads_every_tag_at_every_step(tmp_path):
     }
     keyframed = {f"weight/{layer}" for layer in layers}
     for_programs = {f"layerscope/{name}" for name in ("layers", "layer_figures", "step_figures")}
-    assert set(events.Tags()["tensors"]) == every | keyframed | for_programs | {"findings"}
+    assert set(events.Tags()["tensors"]) == every | keyframed | for_programs | {
+        "findings",
+        "custom_scalars__config__",
+    }
     for tag in every:
         assert steps(events, tag) == list(range(20)), tag
     for tag in keyframed:
@@ -221,7 +224,9 @@ def test_quantities_choose_what_is_recorded_at_every_step(tmp_path):
     fit(tmp_path, LayerMonitor(quantities=["activation", "weight"]))
     events = accumulated(tmp_path)
     shown = {tag.split("/")[0] for tag in events.Tags()["tensors"]}
-    assert shown == {"activation", "weight", "layerscope", "findings"}
+    assert shown == {
+        *("activation", "weight", "layerscope", "findings", "custom_scalars__config__")
+    }
     assert steps(events, "weight/01_tanh") == list(range(20))
 
 

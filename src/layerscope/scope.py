@@ -27,6 +27,7 @@ from layerscope.record.observation import (
 )
 from layerscope.record.schedule import KEYFRAMES, thinned_to
 from layerscope.settings import NEVER, Settings
+from layerscope.show.custom_scalars import layer_charts
 from layerscope.show.departure_finding import departure_finding
 from layerscope.show.diagnosis_file import diagnosis_of, hidden_layers, write_diagnosis
 from layerscope.show.event_file import EventFile
@@ -94,6 +95,8 @@ class Scope:
         self._layers = choose_layers(network, settings.layers)
         _refuse_shards(self._layers)
         self._recorder = Recorder(self._layers, settings.asked, network)
+        if settings.layers is None:
+            self._recorder.not_measured |= _unwatched_parameters(network, self._layers)
         self._ranks = Ranks()
         self._due = settings.wanted
         self._updates_every = settings.updates_every_n_steps
@@ -121,6 +124,7 @@ class Scope:
                 events = EventFile(self.directory, flush_seconds=settings.flush_seconds)
                 self._own_events = events
             self._events = events
+            events.add(start, [layer_charts()])
             self._log = StepLog(
                 events,
                 self.directory,
@@ -472,7 +476,7 @@ class Scope:
         log, self._log = self._log, None
         if log is None:
             return
-        if self._first is None and self._recorder.reached:
+        if self._first is None and self._recorder.reached and not self._failed:
             _log.warning(
                 "LayerMonitor: no step was recorded: no optimizer of the trainer's took one, or "
                 "scope.step() was never called."
@@ -545,6 +549,16 @@ class Scope:
         """Go on from what `state` gave."""
         self.judge.load_state(state["judge"])
         self._recorder.units.load_state(state["units"])
+
+
+def _unwatched_parameters(network: nn.Module, layers: Sequence[Layer]) -> dict[str, str]:
+    """Parameters that no layer has: a class token, a scale beside the branches that it weighs."""
+    watched = {id(parameter) for layer in layers for _, parameter in layer.parameters}
+    return {
+        name: "it is a parameter of a module that is made of others"
+        for name, parameter in network.named_parameters()
+        if id(parameter) not in watched
+    }
 
 
 def _refuse_shards(layers: Sequence[Layer]) -> None:
