@@ -88,6 +88,8 @@ class LayerMonitor(pl.Callback):
     def __init__(self, log_dir: str | None = None, **settings: Any) -> None:
         self._log_dir = log_dir
         self.settings = Settings.of(settings)
+        layers = repr(self.settings.layers)
+        self._state_key = self._generate_state_key(log_dir=log_dir, layers=layers)
         self.diagnosis: dict[str, Any] | None = None
         self.failure: str | None = None
         self.expected: Expected | None = None
@@ -96,11 +98,12 @@ class LayerMonitor(pl.Callback):
         self._refused: Finding | None = None
         self._restored: dict[str, Any] | None = None
         self._handles: list[RemovableHandle] = []
+        self._alone, self._clips = True, False
 
     @property
     def state_key(self) -> str:
         """Lightning's name for its state in a checkpoint: several monitors go side by side."""
-        return self._generate_state_key(log_dir=self._log_dir, layers=repr(self.settings.layers))
+        return self._state_key  # Lightning asks for it six times a step
 
     def layers_of(self, module: pl.LightningModule) -> tuple[Layer, ...]:
         """The layers of a module that it watches; ValueError if there are none."""
@@ -143,6 +146,8 @@ class LayerMonitor(pl.Callback):
         if self._restored is not None:
             scope.load_state(self._restored)
             self._restored = None
+        self._alone = len(trainer.optimizers) == 1
+        self._clips = is_overridden("configure_gradient_clipping", pl_module)
         for optimizer in trainer.optimizers:
             if isinstance(optimizer, Optimizer):  # others end their step with the batch
                 self._handles.append(
@@ -170,19 +175,22 @@ class LayerMonitor(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
         """Measure what the optimizer is about to receive, and the weights it starts from."""
-        if self._scope is None:
+        scope = self._scope
+        if scope is None or not scope.is_counting:
             return
-        optimizers = [getattr(each, "optimizer", each) for each in trainer.optimizers]
         optimizer = getattr(optimizer, "optimizer", optimizer)
+        number = 0
+        if not self._alone:
+            bare = [getattr(each, "optimizer", each) for each in trainer.optimizers]
+            number = next((i for i, each in enumerate(bare) if each is optimizer), 0)
         scaler = getattr(trainer.precision_plugin, "scaler", None)
-        self._scope.before_update(
+        scope.before_update(
             trainer.global_step,
             optimizer,
-            index=next((i for i, each in enumerate(optimizers) if each is optimizer), 0),
-            alone=len(optimizers) == 1,
+            index=number,
+            alone=self._alone,
             scale=None if scaler is None else scaler._scale,  # get_scale() waits for the device
-            clips=bool(trainer.gradient_clip_val)
-            or is_overridden("configure_gradient_clipping", pl_module),
+            clips=self._clips or bool(trainer.gradient_clip_val),
         )
 
     def _stepped(self, trainer: pl.Trainer, optimizer: Optimizer, args: Any, kwargs: Any) -> None:

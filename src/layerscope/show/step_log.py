@@ -23,7 +23,7 @@ from layerscope.show.observed import Observed
 KEYFRAMES = "keyframes"
 """Folder of the sibling run that repeats the log-spaced steps, which TensorBoard shows whole."""
 
-_HISTOGRAMS_WAITING = 512
+_HISTOGRAMS_WAITING = 1024
 
 _EVENT_BYTES = 120  # around a step's values, and around its figures
 _HISTOGRAM_BYTES = 388  # without its tag
