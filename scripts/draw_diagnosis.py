@@ -1,0 +1,294 @@
+"""Draw the pictures of docs/diagnosis.md: of each rule a sick network and its healthy twin.
+
+The networks are those with which tests/diagnose/test_confusion.py tests the rules; they are trained
+here, measured, judged, and what the judge saw is drawn beside what it compared that with.
+
+python scripts/draw_diagnosis.py docs/diagnosis [RULE ...]
+"""
+
+import functools
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+from torch import nn
+
+from layerscope.diagnose import Figures, Judge, Thresholds
+from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.profile import profile_of
+from layerscope.diagnose.registry import RULES
+from layerscope.diagnose.roles import Roles
+from layerscope.show.figure import (
+    BLUE,
+    FAINT,
+    INK,
+    ORANGE,
+    VERMILION,
+    dress,
+    new_figure,
+    plain_log_ticks,
+    to_png,
+)
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "diagnose"))
+import planted
+from healthy import CLASSES, mlp, sgd
+
+Floats = NDArray[np.float64]
+T = Thresholds()
+TANH = functools.partial(mlp, nn.Tanh, gain=1.0)
+RELU = functools.partial(mlp, nn.ReLU)
+SPIKE_WINDOW = 50  # steps in the running median, as in the rule
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One rule's: its sick run and healthy twin, the value, and what it is compared with."""
+
+    value: str
+    disease: str
+    sick: Callable[[], Figures]
+    healthy: Callable[[], Figures]
+    limits: Sequence[tuple[str, float]]
+    low: float
+    high: float
+    log: bool = False
+    percent: bool = False
+    classes: int | None = None
+    twin: str = "the same, nothing planted"
+
+
+def run(network: Callable[[], nn.Module], **options: object) -> Callable[[], Figures]:
+    """A healthy twin: the sick run's network, data and optimizer, and nothing planted."""
+    return lambda: planted.run(network(), **options)
+
+
+STILL = functools.partial(sgd, lr=1e-12)
+PICTURES = {
+    "saturated": Picture(
+        "outputs with |tanh| > 0.97", "weights of 02_tanh times 20 at step 12",
+        lambda: planted.saturated(2, 12), run(TANH),
+        (("note 5 %", T.saturated_healthy), ("warning 20 %", T.saturated_bad),
+         ("critical 50 %", T.saturated_critical)), -0.03, 1.0, percent=True,
+    ),
+    "idle": Picture(
+        "std of the outputs", "weights of 04_tanh times 0.001 at step 12",
+        lambda: planted.idle(4, step=12), run(TANH, optimizer=planted.slow),
+        (("warning 0.01", T.idle_std),), 1e-4, 2, log=True,
+    ),
+    "biased": Picture(
+        "|mean| / std of the outputs", "weights of 02_tanh times 0.2, its biases 1.2, at step 9",
+        lambda: planted.biased(2, 9), run(TANH, optimizer=planted.slow),
+        (("note 0.5", T.biased_mean), ("warning 2", T.biased_bad)), 1e-3, 200, log=True,
+    ),
+    "dead_units": Picture(
+        "units dead for 1024 samples", "60 % of 02_relu's units shut at step 17",
+        lambda: planted.dead(2, 17), run(RELU, steps=50),
+        (("note 10 %", T.dead_share), ("warning 40 %", T.dead_bad),
+         ("critical 90 %", T.dead_critical)), -0.03, 1.0, percent=True,
+    ),
+    "vanishing_gradient": Picture(
+        "gradient, largest = 1", "weights of 03_relu times 0.02 at step 12",
+        lambda: planted.fading(3, 12),
+        run(functools.partial(RELU, depth=8), optimizer=planted.slow),
+        (("note 0.1", T.vanishing_end_to_end), ("warning 0.05", T.vanishing_bad),
+         ("critical 0.0001", T.vanishing_critical)), 3e-5, 3, log=True,
+    ),
+    "exploding_gradient": Picture(
+        "gradient, last hidden = 1", "weights of 03_relu times 3000 at step 6",
+        lambda: planted.growing(3, 6),
+        run(functools.partial(RELU, depth=8), optimizer=STILL, steps=15),
+        (("note 300", T.exploding_end_to_end), ("warning 1000", T.exploding_bad),
+         ("critical 100 000", T.exploding_critical)), 0.2, 8e5, log=True,
+    ),
+    "gradient_spike": Picture(
+        "weight gradient / its median", "gradient of 03_tanh times 1000 in step 40",
+        lambda: planted.spike(3), run(TANH, steps=50),
+        (("warning 10", T.spike_factor),), 0.1, 5000, log=True,
+    ),
+    "update_too_large": Picture(
+        "log10 update / weight", "learning rate from 0.001 to 0.5 at step 15",
+        lambda: planted.too_large(15), run(RELU, steps=45),
+        (("critical 0", 0.0), ("warning -1", T.update_large), ("usual -3", -3.0)), -4.5, 1.7,
+    ),
+    "update_too_small": Picture(
+        "log10 update / weight", "learning rate of 03_tanh 10⁻⁸, of the others 0.001",
+        lambda: planted.update_of_one(3, 1e-8), lambda: planted.update_of_one(3, 1e-3),
+        (("warning -5", T.update_small), ("usual -3", -3.0)), -9, -1,
+    ),
+    "stalled": Picture(
+        "log10 update / median",
+        "03_tanh was never handed to the optimizer (no update: drawn at -6)",
+        lambda: planted.left_out(3), run(TANH, steps=40),
+        (("warning -4", T.update_stalled),), -6, 1.5,
+    ),
+    "overconfident_start": Picture(
+        "loss / ln(classes)", "weights of the last layer times 20",
+        planted.overconfident, run(functools.partial(mlp, nn.Tanh)),
+        (("warning 1.5", T.overconfident_start), ("guessing 1", 1.0)), 0.5, 20, log=True,
+        classes=CLASSES,
+    ),
+    "not_finite": Picture(
+        "outputs NaN or infinite", "one bias of 03_relu set to infinity at step 10",
+        lambda: planted.infinite(3, 10), run(RELU, steps=15),
+        (("critical: any", 0.0),), -0.05, 1.1, percent=True,
+    ),
+    "collapsed": Picture(
+        "spread of samples / output",
+        "weights of 02_tanh times 0.0001, its biases 0.7 at random, at step 9; learning rate 0.0001",
+        lambda: planted.collapsed(2, 9), run(TANH, optimizer=planted.slow),
+        (("warning 0.01", T.collapsed_spread),), 2e-5, 5, log=True,
+        twin="nothing planted, rate 0.01",
+    ),
+}  # fmt: skip
+"""By rule."""
+
+
+def values(rule: str, figures: Figures, classes: int | None) -> Floats:
+    """What the rule looks at, [steps, layers]; NaN where it judges nothing."""
+    roles = Roles(figures.layers, classes)
+    with np.errstate(all="ignore"):
+        if rule == "gradient_spike":
+            of_layers = figures["weight_grad_rms"].astype(float)
+            medians = np.full(of_layers.shape, np.nan)
+            for step in range(T.warm_up, len(of_layers)):
+                medians[step] = np.median(of_layers[max(0, step - SPIKE_WINDOW) : step], axis=0)
+            return of_layers / medians
+        if rule in ("update_too_large", "update_too_small", "stalled"):
+            ratio = np.log10(figures["update_to_weight"] * roles.only("trained")).astype(float)
+            return ratio - np.median(ratio, 1)[:, np.newaxis] if rule == "stalled" else ratio
+        if rule == "overconfident_start":
+            shown = np.full((len(figures.steps), len(figures.layers)), np.nan)
+            shown[:, roles.last] = figures["loss"] / math.log(CLASSES)
+            return shown
+        if rule == "not_finite":
+            return np.asarray(figures["activation_nonfinite"] / figures["activation_count"], float)
+        return np.asarray(RULES[rule](figures, T, Memory(roles)).values, float)
+
+
+def over_steps(
+    axes: Axes, rule: str, picture: Picture, figures: Figures, found: Finding | None, layer: str
+) -> None:
+    """One line per layer; `layer`, which falls ill first in the sick run, stands out."""
+    shown = np.clip(values(rule, figures, picture.classes), picture.low, picture.high)
+    steps = np.array(figures.steps)
+    names = [facts.name for facts in figures.layers]
+    # From dark blue to yellow-grey: cividis is the same to all eyes, and its order is depth.
+    colours = matplotlib.colormaps["cividis"](np.linspace(0, 0.85, len(names)))
+    for name, colour, line in zip(names, colours, shown.T, strict=True):
+        if not np.isnan(line).all():
+            first = name == layer
+            axes.plot(
+                steps, line, color=VERMILION if first else colour, linewidth=2.2 if first else 1.1,
+                label=name, zorder=3 if first else 2,
+            )  # fmt: skip
+    axes.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
+    if found:
+        mark(axes, found, found.step, shown[found.step, names.index(layer)])
+
+
+def over_layers(
+    axes: Axes, rule: str, picture: Picture, figures: Figures, found: Finding | None, step: int
+) -> None:
+    """The profile over depth of three steps: before it falls ill, then, and the last."""
+    profile = profile_of(figures, Roles(figures.layers))
+    last = len(figures.steps) - 1
+    vanishing = rule == "vanishing_gradient"
+    base = profile.norms.max(axis=1) if vanishing else profile.norms[:, -1]
+    norms = np.clip(profile.norms / base[:, np.newaxis], picture.low, picture.high)
+    names = [figures.layers[i].name for i in profile.chain]
+    at = np.arange(len(names))
+    styles = ((step - 1, BLUE, "o-"), (step, VERMILION, "s-"), (last, ORANGE, "^:"))
+    for row, colour, style in styles:
+        axes.plot(at, norms[row], style, color=colour, linewidth=1.6, markersize=5,
+                  label=f"step {row}")  # fmt: skip
+    axes.set_xticks(at, [name.partition("_")[0] for name in names])
+    if found:
+        place = names.index(found.layer)
+        mark(axes, found, place, norms[step, place])
+
+
+def mark(axes: Axes, found: Finding, x: float, y: float) -> None:
+    """Ring the place that the finding names, and say in the title what it is."""
+    axes.set_title(f"sick: {found.severity}, {found.layer}, step {found.step}", color=VERMILION,
+                   fontsize=10.5, loc="left")  # fmt: skip
+    axes.axvline(x, color=VERMILION, linewidth=1, linestyle=":", zorder=1)
+    axes.plot(x, y, "o", color=VERMILION, markersize=11, markeredgewidth=1.8,
+              markerfacecolor="none", zorder=5, clip_on=False)  # fmt: skip
+
+
+def thresholds(axes: Axes, picture: Picture) -> None:
+    """Dashed lines, each with its name to the right of the axes."""
+    for name, limit in picture.limits:
+        usual = name.startswith(("usual", "guessing"))
+        axes.axhline(limit, color=FAINT if usual else INK, linewidth=1, linestyle="--", zorder=1)
+        axes.annotate(
+            name, (1, limit), xycoords=("axes fraction", "data"), xytext=(3, 0),
+            textcoords="offset points", va="center", fontsize=8.5, color=FAINT if usual else INK,
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+def draw(rule: str, picture: Picture) -> bytes:
+    """Train both networks, judge them, and draw what was judged."""
+    torch.manual_seed(0)
+    sick = picture.sick()
+    torch.manual_seed(0)
+    healthy = picture.healthy()
+    found = {}
+    for name, figures in (("sick", sick), ("healthy", healthy)):
+        judge = Judge((), classes=picture.classes)
+        judge.look(figures)
+        found[name] = {f.rule: f for f in judge.findings if f.severity != "note"}
+    if found["healthy"]:
+        raise ValueError(f"the healthy twin of {rule} is not: {found['healthy']}")
+    finding = found["sick"][rule]
+    figure = new_figure(f"{rule}: {picture.disease}", 900, 320)
+    both = figure.subplots(1, 2, sharey=True)
+    over_depth = rule.endswith("ing_gradient")
+    for axes, title, figures, named in (
+        (both[0], "sick", sick, finding),
+        (both[1], f"healthy: {picture.twin}", healthy, None),
+    ):
+        x = "hidden layer, from the input" if over_depth else "training step"
+        dress(axes, title, x, picture.value if named else "")
+        if picture.log:
+            plain_log_ticks(axes, picture.low, picture.high)
+        else:
+            axes.set_ylim(picture.low, picture.high)
+        if over_depth:
+            over_layers(axes, rule, picture, figures, named, finding.step)
+        else:
+            over_steps(axes, rule, picture, figures, named, finding.layer)
+            axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        if picture.percent:
+            axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        axes.tick_params(labelleft=True)
+        thresholds(axes, picture)
+    handles, labels = both[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=9, fontsize=8.5, labelcolor=INK,
+        frameon=False, handlelength=1.4, columnspacing=1.2, borderpad=0.1,
+    )  # fmt: skip
+    return to_png(figure)
+
+
+def main(folder: Path, rules: Sequence[str]) -> None:
+    """Write the pictures into `folder`: of these rules, or of all."""
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    for rule in rules or PICTURES:
+        (folder / f"{rule}.png").write_bytes(draw(rule, PICTURES[rule]))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
