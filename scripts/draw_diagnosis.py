@@ -104,7 +104,7 @@ PICTURES = {
          ("critical 0.0001", T.vanishing_critical)), 3e-5, 3, log=True,
     ),
     "exploding_gradient": Picture(
-        "gradient, last hidden = 1", "weights of 03_relu times 3000 at step 6",
+        "gradient, last hidden = 1", "weights of 03_relu times 3000 at step 6; learning rate 10⁻¹²",
         lambda: planted.growing(3, 6),
         run(functools.partial(RELU, depth=8), optimizer=STILL, steps=15),
         (("note 300", T.exploding_end_to_end), ("warning 1000", T.exploding_bad),
@@ -144,7 +144,7 @@ PICTURES = {
     ),
     "collapsed": Picture(
         "spread of samples / output",
-        "weights of 02_tanh times 0.0001, its biases 0.7 at random, at step 9; learning rate 0.0001",
+        "weights of 02_tanh times 0.0001, its biases random, at step 9; learning rate 0.0001",
         lambda: planted.collapsed(2, 9), run(TANH, optimizer=planted.slow),
         (("warning 0.01", T.collapsed_spread),), 2e-5, 5, log=True,
         twin="nothing planted, rate 0.01",
@@ -189,7 +189,7 @@ def over_steps(
             first = name == layer
             axes.plot(
                 steps, line, color=VERMILION if first else colour, linewidth=2.2 if first else 1.1,
-                label=name, zorder=3 if first else 2,
+                label=name, zorder=3 if first else 2, clip_on=False,
             )  # fmt: skip
     axes.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
     if found:
