@@ -221,7 +221,7 @@ class LayerMonitor(pl.Callback):
         self._scope.end()
         if self._scope.must_stop and not trainer.should_stop:
             trainer.should_stop = True
-            if (finding := self._scope.stop) is not None:
+            if (finding := self._scope.run.stop) is not None:
                 _log.warning("LayerMonitor: training stops: %s", finding.explanation)
 
     @_never_stops_training
@@ -269,7 +269,7 @@ class LayerMonitor(pl.Callback):
         self._handles.clear()
         if scope is not None:
             scope.close()
-            self.diagnosis, self._refused = scope.diagnosis, scope.refused
+            self.diagnosis, self._refused = scope.diagnosis, scope.run.refused
 
     def _give_up(self, step: int, error: Exception) -> None:
         self.failure = f"monitoring stopped at step {step}: {type(error).__name__}: {error}"

@@ -56,7 +56,7 @@ class Watch:
     @property
     def findings(self) -> list[Finding]:
         """What has been found so far, the worst first; some steps may still wait to be judged."""
-        return self._seen.judge.findings
+        return self._seen.run.judge.findings
 
     @property
     def diagnosis(self) -> dict[str, Any] | None:
@@ -66,7 +66,7 @@ class Watch:
     @property
     def refused(self) -> Finding | None:
         """The worst finding, if it is at least as bad as the setting `fail_on`."""
-        return self._seen.refused
+        return self._seen.run.refused
 
     def step(self, loss: Tensor | float | None = None) -> bool:
         """End a training step: call it after the optimizer's step, before gradients are cleared.
@@ -90,7 +90,7 @@ class Watch:
         self._at += 1
         self._stepped = set()
         self._begin()
-        return self._scope is None or self._scope.stop is None
+        return self._scope is None or self._scope.run.stop is None
 
     def close(self) -> None:
         """Take the hooks off, write the diagnosis and close the files."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
@@ -14,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from layerscope.diagnose import SEVERITIES, Figures, Finding, Judge, without
+from layerscope.diagnose import Figures
 from layerscope.diagnose.not_measured import not_measured_finding
+from layerscope.judged_run import JudgedRun
 from layerscope.ranks import Ranks
 from layerscope.record import Layer, Observation, Recorder, choose_layers, is_keyframe
 from layerscope.record.observation import (
@@ -28,24 +28,14 @@ from layerscope.record.observation import (
 from layerscope.record.schedule import KEYFRAMES, thinned_to
 from layerscope.settings import NEVER, Settings
 from layerscope.show.custom_scalars import layer_charts
-from layerscope.show.departure_finding import departure_finding
-from layerscope.show.diagnosis_file import diagnosis_of, hidden_layers, write_diagnosis
+from layerscope.show.diagnosis_file import diagnosis_of, write_diagnosis
 from layerscope.show.event_file import EventFile
-from layerscope.show.figures_event import PLUGIN, PREDICTION
-from layerscope.show.findings_text import TAG as FINDINGS
-from layerscope.show.findings_text import findings_markdown
 from layerscope.show.observed import Observed
-from layerscope.show.run_figures import run_figures
 from layerscope.show.step_log import StepLog, bytes_per_step
-from layerscope.show.summary_value import document, image, scalar, text
-from layerscope.show.thinned import Thinned
 from layerscope.stopwatch import Stopwatch
-from layerscope.theory import Expected, unexpected
+from layerscope.theory import Expected
 
 _log = logging.getLogger("layerscope")
-
-_WORTH_A_FIGURE = 50
-"""Steps from which on a run is drawn: it takes two seconds, and there is nothing to see before."""
 
 _GRADIENTS = frozenset({"activation_grad"})
 _GRADIENTS_AND_WEIGHTS = frozenset({"activation_grad", "weight_grad", "bias_grad"})
@@ -70,9 +60,7 @@ class Scope:
     Attributes:
         directory: as given.
         diagnosis: the content of diagnosis.json, after `close`.
-        expected: as given.
-        judge: what has been found so far.
-        stop: the finding that ends the training, by `stop_on`.
+        run: what has been found so far.
         must_stop: whether the training must end now; on all ranks in the same step.
 
     Raises:
@@ -103,7 +91,6 @@ class Scope:
         self._stopwatch = Stopwatch(settings.budget)
         self._interval = 1
         self._observed: Observed | None = None
-        self._thinned = Thinned()
         self._first: Observation | None = None
         self._last: Observation | None = None
         self._pending: int | None = None  # the step whose update is under way
@@ -111,11 +98,7 @@ class Scope:
         self._about: dict[str, Any] = {}
         self._failed = False
         self._told_unfired = False
-        self.expected = self._to_compare = expected
-        self.judge = Judge(
-            (), settings.thresholds, without(*settings.switched_off), classes=settings.classes
-        )
-        self.stop: Finding | None = None
+        self.run = JudgedRun(settings, self._layers, expected)
         self.must_stop = False
         self._log: StepLog | None = None
         self._own_events: EventFile | None = None
@@ -350,7 +333,7 @@ class Scope:
             return
         self._write(observation)
         if ranks.number == 1:
-            self.must_stop = self.stop is not None
+            self.must_stop = self.run.stop is not None
 
     def _write(self, observation: Observation) -> None:
         assert self._log is not None
@@ -366,7 +349,10 @@ class Scope:
         """Come to the same rows on all ranks, and merge them; all stop where one has failed."""
         recorder, ranks = self._recorder, self._ranks
         failed, newcomers, interval, stop = ranks.highest(
-            self._failed, recorder.has_newcomers, self._stopwatch.interval, self.stop is not None
+            self._failed,
+            recorder.has_newcomers,
+            self._stopwatch.interval,
+            self.run.stop is not None,
         )
         if failed:
             raise RuntimeError("the monitor has failed on a rank of this training")
@@ -396,41 +382,7 @@ class Scope:
         if not self._told_unfired:
             self._told_unfired = True
             self._tell_unfired()
-        self._thinned.add(figures)
-        for finding in [*self._compare_with_theory(figures), *self.judge.look(figures)]:
-            level = SEVERITIES.index(finding.severity)
-            marker = scalar(f"finding/{finding.rule}", level + 1)
-            self._events.add(finding.step, [marker])
-            if finding.severity == SEVERITIES[-1]:
-                _log.warning(
-                    "LayerMonitor: critical since step %d: %s", finding.step, finding.explanation
-                )
-            stop_on = self._settings.stop_on
-            if self.stop is None and stop_on != NEVER and level >= SEVERITIES.index(stop_on):
-                self.stop = finding
-
-    def _compare_with_theory(self, figures: Figures) -> list[Finding]:
-        """What of step 0 is far from what theory expects: the first such place."""
-        expected, self._to_compare = self._to_compare, None
-        if expected is None or figures.steps[0] != 0:
-            return []
-        self._events.add(0, [document(PREDICTION, json.dumps(expected.as_json()), PLUGIN)])
-        hidden = hidden_layers(self._layers, expected.depth)
-        if not hidden:
-            return []
-        at = [facts.name for facts in figures.layers]
-        places = [at.index(name) for name in hidden if name in at]
-        found = unexpected(
-            expected,
-            figures["activation_std"][0, places].tolist(),
-            figures["activation_grad_rms"][0, places].tolist(),
-            hidden,
-        )
-        if not found:
-            return []
-        finding = departure_finding(found, hidden)
-        self.judge.add(finding)
-        return [finding]
+        self.run.look(figures, self._events)
 
     def _tell_unfired(self) -> None:
         unfired = self._recorder.note_unfired(
@@ -449,17 +401,6 @@ class Scope:
             total,
             ", ".join(unfired[:5]) + (", ..." if len(unfired) > 5 else ""),
         )
-
-    @property
-    def refused(self) -> Finding | None:
-        """The worst finding, if it is at least as bad as `fail_on`."""
-        fail_on = self._settings.fail_on
-        if fail_on == NEVER:
-            return None
-        worst = next(iter(self.judge.findings), None)
-        if worst is None or SEVERITIES.index(worst.severity) < SEVERITIES.index(fail_on):
-            return None
-        return worst
 
     # The end.
 
@@ -486,34 +427,25 @@ class Scope:
             if self._first is not None and self._last is not None:
                 missing = self._recorder.still_not_measured()
                 if missing:
-                    self.judge.add(not_measured_finding(missing))
+                    self.run.judge.add(not_measured_finding(missing))
                 self.diagnosis = diagnosis_of(
                     [self._first, self._recorder.with_weights_now(self._last)],
                     self._layers,
                     self._settings.thresholds,
-                    self.judge.findings,
+                    self.run.judge.findings,
                     missing,
-                    self.expected,
+                    self.run.expected,
                     self._settings.classes,
                     self._settings.switched_off,
                 )
                 write_diagnosis(self.directory, self.diagnosis)
-                self._draw(self._last.step)
+                self.run.draw(self._last.step, self._events)
         finally:
             try:
                 log.close()
             finally:
                 if self._own_events is not None:
                     self._own_events.close()
-
-    def _draw(self, step: int) -> None:
-        """Write the findings as a text, and the figures of the run if there is enough to see."""
-        values = [text(FINDINGS, findings_markdown(self.judge.findings))]
-        figures = self._thinned.figures()
-        if self._settings.figures and len(figures.steps) >= _WORTH_A_FIGURE:
-            drawn = run_figures(figures, self.expected)
-            values += [image(tag, png) for tag, png in drawn.items()]
-        self._events.add(step, values)
 
     def give_up(self) -> None:
         """Take the hooks off and write what there is, if it can be: the instrument has failed.
@@ -543,11 +475,11 @@ class Scope:
         """What a resumed run goes on from, as plain types: for a checkpoint."""
         if self._log is not None:
             self._log.settle()
-        return {"judge": self.judge.state(), "units": self._recorder.units.state()}
+        return {"judge": self.run.judge.state(), "units": self._recorder.units.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
-        self.judge.load_state(state["judge"])
+        self.run.judge.load_state(state["judge"])
         self._recorder.units.load_state(state["units"])
 
 
