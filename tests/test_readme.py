@@ -1,11 +1,13 @@
 """Every command of the README does what it says."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -57,6 +59,23 @@ def test_the_callback_of_the_readme_is_there():
     namespace = {}
     exec("from layerscope import LayerMonitor\nLayerMonitor()", namespace)
     assert "from layerscope import LayerMonitor" in INDENTED
+
+
+def test_the_plain_loop_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def step():
+        loss = model(torch.ones(4, 3)).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    start = INDENTED.index("from layerscope import watch")
+    exec("\n".join(INDENTED[start : start + 4]), {"model": model, "step": step})
+    (measured,) = json.loads((tmp_path / "logs/mine/diagnosis.json").read_text())["steps"][:1]
+    assert measured["layers"][0]["activation"]["mean"] != 0
 
 
 def test_what_the_readme_points_to_is_there():

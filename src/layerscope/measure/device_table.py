@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from layerscope.measure.reference import ReferenceTable
 from layerscope.measure.rows import Rows
+
+T = TypeVar("T")
 
 
 class DeviceTable(Protocol):
@@ -37,18 +39,35 @@ class DeviceTable(Protocol):
 
 def table_on(device: torch.device, rows: Rows) -> DeviceTable:
     """The fastest table that a device has: Triton's on CUDA, else plain torch's."""
-    if device.type != "cuda" or importlib.util.find_spec("triton") is None:
-        return ReferenceTable(rows, device)
-    try:
+
+    def compiled() -> DeviceTable:
         from layerscope.measure.triton_table import TritonTable  # a second to import
 
         table = TritonTable(rows, device)
         table.compile()
+        return table
+
+    return compiled_if_possible(device, compiled, lambda: ReferenceTable(rows, device))
+
+
+def compiled_if_possible(
+    device: torch.device, compiled: Callable[[], T], reference: Callable[[], T]
+) -> T:
+    """What Triton has compiled for a CUDA device, else what does the same in plain torch.
+
+    Args:
+        device: where it measures.
+        compiled: makes it with Triton; may raise anything.
+        reference: makes it without.
+    """
+    if device.type != "cuda" or importlib.util.find_spec("triton") is None:
+        return reference()
+    try:
+        return compiled()
     except Exception as error:  # no C compiler, an old GPU: slower figures are better than none
         warnings.warn(
             f"Triton cannot compile for {torch.cuda.get_device_name(device)} "
             f"({type(error).__name__}: {error}); measuring with plain torch, which is slower",
-            stacklevel=2,
+            stacklevel=3,
         )
-        return ReferenceTable(rows, device)
-    return table
+        return reference()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from layerscope.measure.device_table import compiled_if_possible
 from layerscope.measure.device_tally import knows_float64
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.reading import Figures
@@ -118,18 +117,12 @@ def units_for(
 
 def _units_on(device: torch.device, rows: UnitRows) -> ReferenceUnits | TritonUnits:
     """The fastest units that a device has: Triton's on CUDA, else plain torch's."""
-    if device.type != "cuda" or importlib.util.find_spec("triton") is None:
-        return ReferenceUnits(rows, device)
-    try:
+
+    def compiled() -> ReferenceUnits | TritonUnits:
         from layerscope.measure.triton_units import TritonUnits  # a second to import
 
         units = TritonUnits(rows, device)
         units.compile()
-    except Exception as error:  # no C compiler, an old GPU: slower figures are better than none
-        warnings.warn(
-            f"Triton cannot compile for {torch.cuda.get_device_name(device)} "
-            f"({type(error).__name__}: {error}); watching units with plain torch, which is slower",
-            stacklevel=2,
-        )
-        return ReferenceUnits(rows, device)
-    return units
+        return units
+
+    return compiled_if_possible(device, compiled, lambda: ReferenceUnits(rows, device))

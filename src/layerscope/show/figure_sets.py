@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
-from layerscope.show.figures_event import PLUGIN, figures_of
+from layerscope.show.figures_event import figures_of, tags_of
 
 if TYPE_CHECKING:
     from layerscope.show.event_reader import RunEvents
-
-_TAGS = tuple(f"{PLUGIN}/{name}" for name in ("layers", "layer_figures", "step_figures"))
 
 
 def figure_sets(run: RunEvents) -> list[Figures]:
@@ -27,13 +25,14 @@ def figure_sets(run: RunEvents) -> list[Figures]:
     """
     sets = []
     for number in itertools.count(1):
-        end = "" if number == 1 else f"_{number}"
-        if _TAGS[0] + end not in run.documents:
+        (about, *of_first), (document, *figures_of_set) = tags_of(1), tags_of(number)
+        if document not in run.documents:
             break
+        pairs = zip(of_first, figures_of_set, strict=True)
         alone = replace(
             run,
-            documents={_TAGS[0]: run.documents[_TAGS[0] + end]},
-            tensors={tag: run.tensors[tag + end] for tag in _TAGS[1:] if tag + end in run.tensors},
+            documents={about: run.documents[document]},
+            tensors={first: run.tensors[tag] for first, tag in pairs if tag in run.tensors},
         )
         if (figures := figures_of(alone)) is not None and len(figures.steps):
             sets.append(figures)

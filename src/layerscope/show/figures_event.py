@@ -30,7 +30,8 @@ PREDICTION = f"{PLUGIN}/prediction"
 """Tag of the document that says what theory expects at step 0: `Expected.as_json`."""
 
 
-def _tags(number: int) -> tuple[str, str, str]:
+def tags_of(number: int) -> tuple[str, str, str]:
+    """Of a run's n-th set of layers, from 1: the document, the layers' and the steps' figures."""
     end = "" if number == 1 else f"_{number}"
     return f"{PLUGIN}/layers{end}", f"{PLUGIN}/layer_figures{end}", f"{PLUGIN}/step_figures{end}"
 
@@ -44,7 +45,7 @@ class FiguresEncoder:
     """
 
     def __init__(self, layers: Sequence[LayerFacts], number: int = 1) -> None:
-        about, of_layers, of_steps = _tags(number)
+        about, of_layers, of_steps = tags_of(number)
         content = {
             "layers": [facts.as_json() for facts in layers],
             "layer_figures": list(LAYER_FIGURES),
@@ -77,7 +78,7 @@ def figures_of(run: RunEvents) -> Figures | None:
     """
     parts = []
     for number in itertools.count(1):
-        about, of_layers, of_steps = _tags(number)
+        about, of_layers, of_steps = tags_of(number)
         if about not in run.documents:
             break
         if of_layers in run.tensors and of_steps in run.tensors:
