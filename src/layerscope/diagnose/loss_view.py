@@ -1,0 +1,193 @@
+"""From a network's output and the loss's gradient on it: which loss it is, and of which targets.
+
+The gradient of a loss with respect to the output says what the loss compares it with. For a
+cross-entropy on logits z it is k (softmax(z) - onehot(y)), for a binary one k (sigmoid(z) - y), for
+squared errors 2 k (z - y) (Bishop 2006, Pattern Recognition and Machine Learning, section 4.3.6:
+"prediction minus target" for each canonical link). So targets, classes and reduction are read off,
+whatever the code of the loss looks like, and wherever it stands.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+Matrix = npt.NDArray[np.float64]
+
+
+class Loss(IntEnum):
+    """Kinds of loss that can be told; UNKNOWN is any other."""
+
+    UNKNOWN = 0
+    CROSS_ENTROPY = 1  # of logits, one of several classes
+    LOG_LIKELIHOOD = 2  # the output itself at the target's place: it should be a log-probability
+    LOG_OF_OUTPUT = 3  # the logarithm of the output at the target's place
+    BINARY_LOGITS = 4  # sigmoid and binary cross-entropy in one
+    BINARY = 5  # binary cross-entropy of probabilities
+    SQUARED_ERROR = 6
+    ABSOLUTE_ERROR = 7
+
+
+@dataclass(frozen=True, slots=True)
+class LossView:
+    """What the gradient on the output tells of the loss in one step.
+
+    Attributes:
+        kind: of the loss.
+        reduction: 1 where the loss is a mean over the samples (for errors: over the elements), n
+            where it is a sum over n of them; NaN if unknown.
+        targets: what the loss compares with: class numbers for CROSS_ENTROPY, LOG_LIKELIHOOD and
+            LOG_OF_OUTPUT, else values [samples, outputs]; None if unknown.
+        broadcast: whether each output was compared with the targets of all samples.
+    """
+
+    kind: Loss
+    reduction: float = math.nan
+    targets: Matrix | None = None
+    broadcast: bool = False
+
+
+_CLOSE = 2e-3
+"""Relative: float32's rounding, and a sample of the rows where the batch is large."""
+
+
+def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView:
+    """Tell the loss by its gradient on the output.
+
+    Args:
+        output: [n, outputs], some or all samples of a batch; the classes along the last axis.
+        gradient: d loss / d output, of the same samples; rows of zeros are samples that the loss
+            leaves out.
+        rows: how many samples the batch has.
+        loss: its value; NaN if unknown.
+    """
+    known = np.isfinite(output).all(1) & np.isfinite(gradient).all(1) & gradient.any(1)
+    output, gradient = output[known], gradient[known]
+    if not len(output):
+        return LossView(Loss.UNKNOWN)
+    rows = max(round(rows * len(output) / max(len(known), 1)), 1)  # of those that count
+    if output.shape[1] > 1:
+        found = _of_classes(output, gradient, rows)
+        if found is not None:
+            return found
+    for view in (_binary_logits, _binary, _absolute_error, _squared_error):
+        found = view(output, gradient, rows, loss)
+        if found is not None:
+            return found
+    return LossView(Loss.UNKNOWN)
+
+
+def _of_classes(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    """A loss whose targets are class numbers."""
+    size = np.abs(gradient).sum(1)
+    target = gradient.argmin(1)
+    every = np.arange(len(output))
+    if not (gradient[every, target] < 0).all():
+        return None
+    if ((gradient != 0).sum(1) == 1).all():
+        at = -gradient[every, target]
+        targets = target[:, None].astype(np.float64)
+        # k at the target's place, or k / p there: equal parts, or in proportion to 1 / output.
+        if _alike(at):
+            return LossView(Loss.LOG_LIKELIHOOD, float(np.median(at)) * rows, targets)
+        scaled = at * output[every, target]
+        if (scaled > 0).all() and _alike(scaled):
+            return LossView(Loss.LOG_OF_OUTPUT, float(np.median(scaled)) * rows, targets)
+        return None
+    if not (np.abs(gradient.sum(1)) <= _CLOSE * size).all():
+        return None
+    shifted = np.exp(output - output.max(1, keepdims=True))
+    p = shifted / shifted.sum(1, keepdims=True)
+    sure = 1 - p[every, target]
+    told = sure > 1e-4  # a row that is certain tells nothing
+    if not told.any():
+        return None
+    factor = np.where(told, -gradient[every, target] / np.where(told, sure, 1), np.nan)
+    expected = p * factor[:, None]
+    expected[every, target] -= factor
+    off = np.abs(expected - gradient)[told].max(1)
+    if not (off <= _CLOSE * size[told]).all():
+        return None
+    reduction = float(np.nanmedian(factor)) * rows
+    return LossView(Loss.CROSS_ENTROPY, reduction, target[:, None].astype(np.float64))
+
+
+def _factors(output: Matrix, rows: int) -> tuple[float, ...]:
+    """The usual factors before a loss that is added up over elements: mean, batch mean, sum."""
+    outputs = output.shape[1]
+    return tuple(dict.fromkeys((1 / (rows * outputs), 1 / rows, 1 / outputs, 1.0)))
+
+
+def _binary_logits(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
+    return _binary_of(1 / (1 + np.exp(-np.clip(output, -60, 60))), gradient, output, rows, True)
+
+
+def _binary(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
+    inside = (output > 1e-6) & (output < 1 - 1e-6)
+    if not ((output >= 0) & (output <= 1)).all() or not inside.any():
+        return None
+    return _binary_of(output, gradient * output * (1 - output), output, rows, False)
+
+
+def _binary_of(
+    p: Matrix, slope: Matrix, output: Matrix, rows: int, logits: bool
+) -> LossView | None:
+    """Binary cross-entropy: d loss / d logit = k (p - y), with y a whole number."""
+    told = (p > 1e-4) & (p < 1 - 1e-4)  # where p is 0 or 1 to float32, y cannot be read off
+    if told.sum() < 2:
+        return None
+    for factor in _factors(output, rows):
+        y = p - slope / factor
+        if np.abs(y - np.round(y))[told].max() <= 0.01 and np.abs(y[told]).max() < 1000:
+            kind = Loss.BINARY_LOGITS if logits else Loss.BINARY
+            return LossView(kind, factor * rows * output.shape[1], np.round(y))
+    return None
+
+
+def _absolute_error(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
+    """Each element's slope is k or -k; targets are known only on average, from the loss."""
+    size = np.abs(gradient[gradient != 0])
+    elements = rows * output.shape[1]
+    if len(size) < 2 or not _alike(size):
+        return None
+    factor = float(np.median(size))
+    if not any(_near(factor, usual) for usual in _factors(output, rows)):
+        return None
+    mean_error = loss / (factor * elements)
+    targets = output - np.sign(gradient) * mean_error if math.isfinite(loss) else None
+    return LossView(Loss.ABSOLUTE_ERROR, factor * elements, targets)
+
+
+def _squared_error(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
+    """Loss k sum (z - y)^2 has the slope 2 k (z - y), so k = sum slope^2 / (4 loss)."""
+    if not (math.isfinite(loss) and loss > 0):
+        return None
+    elements = rows * output.shape[1]
+    whole = np.square(gradient).sum() * elements / output.size
+    factor = whole / (4 * loss)
+    sampled = output.size < elements
+    tolerance = 0.2 if sampled else 5e-3  # a sample's mean square is not that of the batch
+    for usual in _factors(output, rows):
+        for k in (usual, usual / 2):  # half the square is written as often
+            if abs(factor / k - 1) <= tolerance:
+                return LossView(Loss.SQUARED_ERROR, k * elements, output - gradient / (2 * k))
+    mean = output - gradient * elements / 2
+    alike = len(output) > 2 and np.ptp(mean) <= _CLOSE * (np.ptp(output) + 1e-30)
+    if alike and not sampled and loss > np.square(output - mean).mean():
+        # (z_i - y_j)^2 over all i and j: each output is drawn to the mean of all targets, and the
+        # loss is larger by their variance.
+        return LossView(Loss.SQUARED_ERROR, 1.0, mean, broadcast=True)
+    return None
+
+
+def _alike(values: Matrix) -> bool:
+    middle = np.median(values)
+    return bool(np.abs(values - middle).max() <= _CLOSE * middle)
+
+
+def _near(value: float, other: float) -> bool:
+    return abs(value / other - 1) <= _CLOSE

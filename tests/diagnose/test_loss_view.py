@@ -1,0 +1,120 @@
+"""The kind of a loss, its targets and its reduction are read off its gradient on the output."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from layerscope.diagnose.loss_view import Loss, view_loss
+
+N, CLASSES = 32, 7
+
+
+def seen(loss_of, shape=(N, CLASSES), scale=2.0, activate=None, rows=None):
+    torch.manual_seed(0)
+    output = torch.randn(shape) * scale
+    output = (activate(output) if activate else output).requires_grad_()
+    loss = loss_of(output)
+    (gradient,) = torch.autograd.grad(loss, output)
+    keep = slice(rows)
+    matrix = output.detach().reshape(len(output), -1).double().numpy()[keep]
+    slope = gradient.reshape(len(output), -1).double().numpy()[keep]
+    return view_loss(matrix, slope, len(output), float(loss.detach()))
+
+
+LABELS = torch.arange(N) % CLASSES
+VALUES = torch.linspace(-3, 9, N)[:, None]
+BITS = (torch.arange(N)[:, None] % 2).float()
+
+
+@pytest.mark.parametrize(("reduction", "factor"), [("mean", 1.0), ("sum", float(N))])
+def test_a_cross_entropy_is_told_with_its_labels_and_its_reduction(reduction, factor):
+    view = seen(lambda z: F.cross_entropy(z, LABELS, reduction=reduction))
+    assert view.kind is Loss.CROSS_ENTROPY
+    assert view.reduction == pytest.approx(factor, rel=1e-3)
+    assert view.targets[:, 0].tolist() == LABELS.tolist()
+
+
+def test_log_softmax_and_likelihood_by_hand_are_a_cross_entropy_on_the_logits():
+    view = seen(lambda z: -F.log_softmax(z, 1).gather(1, LABELS[:, None]).mean())
+    assert view.kind is Loss.CROSS_ENTROPY
+
+
+def test_padded_samples_are_left_out():
+    labels = torch.where(torch.arange(N) < 20, LABELS, -100)
+    view = seen(lambda z: F.cross_entropy(z, labels))
+    assert view.kind is Loss.CROSS_ENTROPY
+    assert len(view.targets) == 20
+    assert view.reduction == pytest.approx(1.0, rel=1e-3)
+
+
+def test_a_likelihood_without_its_logarithm_is_told():
+    view = seen(lambda p: F.nll_loss(p, LABELS), activate=lambda z: z.softmax(1))
+    assert view.kind is Loss.LOG_LIKELIHOOD
+    assert view.targets[:, 0].tolist() == LABELS.tolist()
+
+
+def test_the_logarithm_of_a_probability_is_told():
+    view = seen(
+        lambda p: -p.log().gather(1, LABELS[:, None]).mean(), activate=lambda z: z.softmax(1)
+    )
+    assert view.kind is Loss.LOG_OF_OUTPUT
+    assert view.reduction == pytest.approx(1.0, rel=1e-3)
+
+
+def test_binary_losses_are_told_on_logits_and_on_probabilities():
+    logits = seen(lambda z: F.binary_cross_entropy_with_logits(z, BITS), (N, 1))
+    assert logits.kind is Loss.BINARY_LOGITS
+    assert logits.targets.tolist() == BITS.tolist()
+    share = seen(lambda p: F.binary_cross_entropy(p, BITS), (N, 1), activate=torch.sigmoid)
+    assert share.kind is Loss.BINARY
+    assert share.targets.tolist() == BITS.tolist()
+
+
+def test_a_binary_loss_shows_targets_that_are_no_bits():
+    labels = (torch.arange(N) % 3).float()[:, None]
+    view = seen(lambda z: F.binary_cross_entropy_with_logits(z, labels), (N, 1))
+    assert view.kind is Loss.BINARY_LOGITS
+    assert view.targets.max() == 2
+
+
+@pytest.mark.parametrize(
+    "loss_of",
+    [
+        F.mse_loss,
+        lambda z, y: 0.5 * (z - y).square().mean(),
+        lambda z, y: (z - y).square().sum(),
+        lambda z, y: (z - y).square().sum() / N,
+    ],
+)
+@pytest.mark.parametrize("outputs", [1, 5])
+def test_squared_errors_show_their_targets(loss_of, outputs):
+    values = VALUES.expand(N, outputs) + torch.arange(outputs)
+    view = seen(lambda z: loss_of(z, values), (N, outputs))
+    assert view.kind is Loss.SQUARED_ERROR
+    assert np.abs(view.targets - values.numpy()).max() < 1e-3
+
+
+def test_absolute_errors_show_how_far_the_targets_are():
+    view = seen(lambda z: F.l1_loss(z, VALUES + 1000), (N, 1))
+    assert view.kind is Loss.ABSOLUTE_ERROR
+    assert 990 < view.targets.mean() < 1010
+
+
+def test_outputs_compared_with_the_targets_of_all_samples_are_told():
+    view = seen(lambda z: (z - VALUES[:, 0]).square().mean(), (N, 1))
+    assert view.broadcast
+    assert not seen(lambda z: (z - VALUES).square().mean(), (N, 1)).broadcast
+
+
+def test_a_part_of_the_samples_tells_the_same():
+    view = seen(lambda z: F.cross_entropy(z, LABELS), rows=9)
+    assert view.kind is Loss.CROSS_ENTROPY
+    assert view.reduction == pytest.approx(1.0, rel=1e-3)
+
+
+def test_other_losses_are_not_taken_for_one_of_these():
+    assert seen(lambda z: z.square().mean() + z.mean()).kind is Loss.UNKNOWN
+    assert seen(lambda z: torch.relu(1 - z).mean()).kind in (Loss.UNKNOWN, Loss.ABSOLUTE_ERROR)
+    assert seen(lambda z: (z.sin() * z).sum()).kind is Loss.UNKNOWN
+    assert seen(lambda z: z.mean()).kind is not Loss.SQUARED_ERROR
