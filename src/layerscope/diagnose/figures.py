@@ -37,6 +37,11 @@ LAYER_FIGURES: Mapping[str, str] = {
     "revived_units": "units that were dead and are active again",
     "unit_spread": "largest (max - min) of a unit over the samples / largest |output|",
     "inputs_finite": "1 if the inputs of a layer with non-finite outputs were finite, else 0",
+    "weight_row_spread": "largest difference between rows of the weight / largest |weight|",
+    "weight_nonfinite": "elements of the weight that are NaN or infinite, before the step",
+    "update_lost": "of elements with a gradient, the share that the update left as they were",
+    "owned": "1 if an optimizer has the layer's trained parameters, else 0",
+    "no_gradient": "1 if a trained weight of the layer got no gradient at all in this step, else 0",
 }
 """Of each layer in each step, and what it is; NaN where it was not measured or has no meaning."""
 
@@ -48,6 +53,38 @@ STEP_FIGURES: Mapping[str, str] = {
     "optimizer": "which optimizer took the step, from 0",
     "monitor_ms": "what measuring took of the step's time, in milliseconds, where it was timed",
     "step_ms": "time from this step to the next, in milliseconds, where it was timed",
+    "input_rms": "root mean square of the data that the first layers get, exact zeros left out",
+    "input_largest": "largest absolute value of these data",
+    "input_mean": "their mean, over |values|' root mean square",
+    "input_feature_ratio": "RMS of the largest feature / that of the median one",
+    "input_nonfinite": "elements of these data that are NaN or infinite",
+    "inputs_normalized": "1 if a normalisation is what first gets the data, else 0",
+    "loss_kind": "which loss the gradient on the output shows: a number of `loss_view.Loss`",
+    "loss_reduction": "1 if the loss is a mean over its elements, n if it is a sum over n",
+    "samples": "rows of the output that the loss looks at",
+    "outputs": "values per row of the output: classes, of a cross-entropy",
+    "labels_seen": "different class numbers among the targets of this step",
+    "label": "the most frequent of them",
+    "label_share": "its share of the targets",
+    "label_entropy": "entropy of the class numbers of the last steps, in nats",
+    "target_min": "smallest target, of errors and binary losses",
+    "target_max": "largest target",
+    "target_rms": "their root mean square",
+    "target_std": "their standard deviation",
+    "targets_broadcast": "1 if each output was compared with the targets of all samples, else 0",
+    "output_min": "smallest value of the output",
+    "output_max": "largest value of the output",
+    "output_rms": "root mean square of the output",
+    "output_rows_one": "1 if each row of the output is a distribution that sums to 1, else 0",
+    "output_columns_one": "1 if each column is one instead, over the samples, else 0",
+    "output_grad_sign": "|positive - negative| / all elements of the gradient on the output",
+    "gradients_kept": "1 if the gradients of the step before were still there at backward, else 0",
+    "unowned_share": "share of the trained elements that no optimizer has",
+    "foreign": "parameters that the optimizers have, and the network has not",
+    "owned_twice": "parameters that stand in the optimizers more than once",
+    "weight_decay": "largest weight decay of a parameter group",
+    "dropout": "largest probability of a dropout that is on",
+    "evaluation_share": "share of the modules with another behaviour in training that are in evaluation mode",
 }
 """Of each step, and what it is; NaN where it is not known."""
 
@@ -70,6 +107,10 @@ class LayerFacts:
         weights: which of the entry's parameters are measured: "weight", "bias".
         trainable: whether any of its parameters required a gradient at the start.
         last: whether it is the last in order: logits and other outputs may have any scale.
+        on_trunk: whether every path of the gradient from the loss to the data passes it. A branch
+            beside a residual stream, or one of several heads, may get as little as it likes.
+        follows: the linear layer whose output it receives with no function in between; "" if none.
+        width: of a linear layer, (inputs, outputs); None for any other.
     """
 
     name: str
@@ -84,6 +125,9 @@ class LayerFacts:
     weights: tuple[str, ...] = ()
     trainable: bool = True
     last: bool = False
+    on_trunk: bool = True
+    follows: str = ""
+    width: tuple[int, int] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain types for JSON; `LayerFacts.of_json` reads them."""
@@ -92,12 +136,13 @@ class LayerFacts:
     @classmethod
     def of_json(cls, facts: Mapping[str, Any]) -> LayerFacts:
         """The facts that `as_json` gave."""
-        bounds = facts["bounds"]
+        bounds, width = facts["bounds"], facts.get("width")
         return cls(
             **{
                 **facts,
                 "bounds": None if bounds is None else (float(bounds[0]), float(bounds[1])),
                 "weights": tuple(facts["weights"]),
+                "width": None if width is None else (int(width[0]), int(width[1])),
             }
         )
 

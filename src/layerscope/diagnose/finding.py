@@ -21,7 +21,8 @@ class Finding:
     Attributes:
         rule: the name of the rule that found it.
         severity: one of SEVERITIES.
-        layer: the first layer: of those that fell ill in `step`, the first in forward order.
+        layer: the first layer: of those that fell ill in `step`, the first in forward order. Or
+            what is no layer: "inputs", "output", "loss", "optimizer", "network".
         step: the first step. If a symptom must last before it counts, the step when it began.
         layers: how many layers have it, or had it.
         last_step: the last step so far that showed it.
@@ -31,6 +32,7 @@ class Finding:
         source: where the threshold comes from.
         explanation: one sentence, with figures.
         remedy: what to type, or to change in one's own module.
+        because: the rule of the finding that this one follows from; "" if none is known.
     """
 
     rule: str
@@ -45,6 +47,7 @@ class Finding:
     source: str
     explanation: str
     remedy: str
+    because: str = ""
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:

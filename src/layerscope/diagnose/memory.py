@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.diagnose.loss_curve import LossCurve
 from layerscope.diagnose.roles import Roles
 
 Remembered = npt.NDArray[np.float64]
@@ -17,13 +18,16 @@ class Memory:
 
     Args:
         roles: of the layers that the run has so far.
+        loss_curve: of the run; all its rules share it.
 
     Attributes:
         roles: the same; the judge replaces them when layers appear in the middle of a run.
+        loss_curve: as given.
     """
 
-    def __init__(self, roles: Roles) -> None:
+    def __init__(self, roles: Roles, loss_curve: LossCurve | None = None) -> None:
         self.roles = roles
+        self.loss_curve = loss_curve or LossCurve()
         self._of_layers: dict[str, Remembered] = {}
         self._of_run: dict[str, Remembered] = {}
 

@@ -19,6 +19,9 @@ blocks. It runs with NumPy's floating-point warnings off.
 RULES: dict[str, Rule] = {}
 """All rules, in the order in which findings of the same step are told: causes before effects."""
 
+OF_RUN: set[str] = set()
+"""Rules that judge a run's steps, not its layers: their symptoms have one column and a place."""
+
 
 def rule(name: str) -> Callable[[Callable[[Figures, Thresholds], Symptoms]], Rule]:
     """Register a function of figures and thresholds as a rule, for every judge made from now on.
@@ -53,6 +56,16 @@ def rule_with_memory(name: str) -> Callable[[Rule], Rule]:
             raise ValueError(f"there is a rule named {name!r} already")
         RULES[name] = function
         return function
+
+    return register
+
+
+def rule_of_run(name: str) -> Callable[[Rule], Rule]:
+    """Register a rule whose symptoms are `Symptoms.of_run`; ValueError if the name is taken."""
+
+    def register(function: Rule) -> Rule:
+        OF_RUN.add(name)
+        return rule_with_memory(name)(function)
 
     return register
 

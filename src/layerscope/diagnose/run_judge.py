@@ -10,11 +10,13 @@ import numpy as np
 from layerscope.diagnose.alignment import aligned, without_skipped
 from layerscope.diagnose.figures import Figures, LayerFacts
 from layerscope.diagnose.finding import SEVERITIES, Finding
+from layerscope.diagnose.loss_curve import LossCurve
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.not_measured import not_measured_finding
 from layerscope.diagnose.onsets import Onsets
-from layerscope.diagnose.registry import RULES, Rule
+from layerscope.diagnose.registry import OF_RUN, RULES, Rule
 from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.story import story
 from layerscope.diagnose.thresholds import Thresholds
 
 
@@ -52,16 +54,17 @@ class Judge:
         self._roles = Roles(layers, classes)  # of all layers that ever came
         self._layers = self._roles.layers  # whose figures come
         self._columns: list[int] | None = None  # where those are among all; None: they are all
-        self._memories = {name: Memory(self._roles) for name in self._rules}
-        self._onsets = {name: Onsets(len(layers)) for name in self._rules}
+        self._loss_curve = LossCurve()
+        self._memories = {name: Memory(self._roles, self._loss_curve) for name in self._rules}
+        self._onsets = {name: Onsets(self._width(name)) for name in self._rules}
         self._levels = dict.fromkeys(self._rules, 0)
         self._found: dict[str, Finding] = {}
         self._added = [not_measured_finding(not_measured)] if not_measured else []
 
     @property
     def findings(self) -> list[Finding]:
-        """All so far: the worst first, then by step, then causes before effects."""
-        return _in_order([*self._added, *self._found_now().values()])
+        """All so far, in the order in which to mend them: see `story`."""
+        return story([*self._added, *self._found_now().values()])
 
     def add(self, finding: Finding) -> None:
         """Take in a finding that was made elsewhere, such as a departure from theory."""
@@ -98,10 +101,15 @@ class Judge:
         self._roles = Roles(tuple(facts.values()), self._roles.classes)
         for name in self._rules:
             self._memories[name].grow(self._roles)
-            self._onsets[name].grow(len(facts) - before)
+            if name not in OF_RUN:
+                self._onsets[name].grow(len(facts) - before)
         places = {name: place for place, name in enumerate(facts)}
         columns = [places[layer.name] for layer in layers]
         self._columns = None if columns == list(range(len(facts))) else columns
+
+    def _width(self, name: str) -> int:
+        """Columns of a rule's symptoms."""
+        return 1 if name in OF_RUN else len(self._roles.layers)
 
     def _found_now(self) -> dict[str, Finding]:
         self._found = {name: self._finding(name) for name in self._rules if self._levels[name]}
@@ -113,8 +121,13 @@ class Judge:
             return self._found[name]
         row = min(self._levels[name], 2) - 1  # a note is no disease; a warning keeps its place
         ill = np.flatnonzero(onsets.step[row] >= 0).tolist()
-        layer = min(ill, key=lambda place: (onsets.step[row, place], self._roles.rank[place]))
-        facts = self._roles.layers[layer]
+        if symptoms.place:
+            layer, name_of_layer = 0, symptoms.place
+        else:
+            rank = self._roles.rank
+            layer = min(ill, key=lambda place: (onsets.step[row, place], rank[place]))
+            name_of_layer = self._roles.layers[layer].name
+        facts = self._roles.layers[max(self._roles.last, 0) if symptoms.place else layer]
         advice = symptoms.advice[int(onsets.cause[row, layer])]
         step, value = int(onsets.step[row, layer]), float(onsets.value[row, layer])
         limits = advice.limits or symptoms.limits
@@ -122,7 +135,7 @@ class Judge:
         return Finding(
             rule=name,
             severity=SEVERITIES[self._levels[name] - 1],
-            layer=facts.name,
+            layer=name_of_layer,
             step=step,
             layers=len(ill),
             last_step=onsets.last[row],
@@ -131,7 +144,7 @@ class Judge:
             threshold=threshold,
             source=symptoms.source,
             explanation=advice.explanation.format(
-                layer=facts.name, step=step, value=value, threshold=threshold
+                layer=name_of_layer, step=step, value=value, threshold=threshold
             ),
             remedy=advice.remedy_for(facts),
         )
@@ -143,6 +156,7 @@ class Judge:
             "memories": {name: memory.state() for name, memory in self._memories.items()},
             "onsets": {name: onsets.state() for name, onsets in self._onsets.items()},
             "levels": dict(self._levels),
+            "loss_curve": self._loss_curve.state(),
             "found": {name: finding.as_json() for name, finding in self._found_now().items()},
             "added": [finding.as_json() for finding in self._added],
         }
@@ -152,9 +166,10 @@ class Judge:
         layers = [LayerFacts.of_json(facts) for facts in state["layers"]]
         self._roles = Roles(layers, self._roles.classes)
         self._layers, self._columns = self._roles.layers, None
+        self._loss_curve.load_state(state["loss_curve"])
         for name in self._rules:
-            self._memories[name] = Memory(self._roles)
-            self._onsets[name] = Onsets(len(layers))
+            self._memories[name] = Memory(self._roles, self._loss_curve)
+            self._onsets[name] = Onsets(self._width(name))
             if name in state["memories"]:
                 self._memories[name].load_state(state["memories"][name])
                 self._onsets[name].load_state(state["onsets"][name])

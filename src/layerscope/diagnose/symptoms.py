@@ -53,6 +53,8 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
         since: int64 [steps, layers], the step when it began, where a rule knows better than that
             it began with the first step that shows it.
         falling: whether small values are the bad ones.
+        place: what is named where it is no layer: "inputs", "output", "loss" or "optimizer"; then
+            there is one column.
     """
 
     values: Values
@@ -64,6 +66,39 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
     cause: npt.NDArray[np.int8] | None = None
     since: npt.NDArray[np.int64] | None = None
     falling: bool = False
+    place: str = ""
+
+    @classmethod
+    def of_run(
+        cls,
+        place: str,
+        values: Values,
+        severity: Severities | None = None,
+        *advice: Advice,
+        limits: Limits = (math.nan, math.nan, math.nan),
+        source: str = "",
+        lasting: int = 1,
+        cause: npt.NDArray[np.int8] | None = None,
+        since: npt.NDArray[np.int64] | None = None,
+        falling: bool = False,
+    ) -> Symptoms:
+        """Judges steps, not layers: values, severity, cause and since are [steps]."""
+
+        def column(array: npt.NDArray[np.generic] | None) -> npt.NDArray[np.generic] | None:
+            return None if array is None else array[:, np.newaxis]
+
+        return cls(
+            column(values),  # type: ignore[arg-type]
+            column(severity) if severity is not None and severity.any() else None,  # type: ignore[arg-type]
+            limits,
+            advice,
+            source,
+            lasting,
+            column(cause),  # type: ignore[arg-type]
+            column(since),  # type: ignore[arg-type]
+            falling,
+            place,
+        )
 
     @classmethod
     def above(

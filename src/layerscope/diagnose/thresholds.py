@@ -50,6 +50,22 @@ class Thresholds:
             while the others learn; below 0.
         overconfident_start: loss at step 0 / ln(classes), that of uniform guessing; above 1.
             Karpathy, lecture 3: 27 against 3.3 is a loss of confidence in the wrong.
+        patience: steps after which a loss must have begun to fall. At least 20.
+        loss_stuck: loss / loss at the start above which it has not fallen; 0 to 1.
+        loss_slow: the same, above which it falls too slowly if updates are small too; 0 to 1.
+        update_slow: log10 RMS(update) / RMS(weight) below which updates are small; -3 is usual.
+        loss_rising: loss / loss at the start above which it goes up; above 1.
+        loss_diverged: the same, above which it has diverged; above 1.
+        input_large: root mean square of the inputs above which they want scaling: the curvature
+            along the first layer's weights goes with its square. Above 1.
+        input_small: the same, below which hardly anything of them arrives. 0 to 1.
+        input_uneven: the largest feature / the median one. A note. Above 1.
+        target_large: root mean square of a regression's targets: a note.
+        target_huge: the same: a warning; at least `target_large`.
+        dropout_usual: probability of a dropout up to which it is usual (Srivastava et al. 2014).
+        dropout_high: the same: a warning; at least `dropout_usual`.
+        update_lost: share of a layer's elements with a gradient that an update leaves as they were.
+        weights_gone: size of the weights / that at the start below which they are decayed away.
         collapsed_spread: outputs that differ by less than this share of the largest, over all
             samples of a step, are the same for all. 0 to 1.
 
@@ -81,10 +97,25 @@ class Thresholds:
     update_small: float = -5.0
     update_stalled: float = -4.0
     overconfident_start: float = 1.5
+    patience: int = 100
+    loss_stuck: float = 0.98
+    loss_slow: float = 0.8
+    update_slow: float = -3.5
+    loss_rising: float = 1.05
+    loss_diverged: float = 2.0
+    input_large: float = 10.0
+    input_small: float = 0.05
+    input_uneven: float = 100.0
+    target_large: float = 10.0
+    target_huge: float = 100.0
+    dropout_usual: float = 0.5
+    dropout_high: float = 0.8
+    update_lost: float = 0.5
+    weights_gone: float = 0.1
     collapsed_spread: float = 0.01
 
     def __post_init__(self) -> None:
-        for name, bound in (("lasting", 1), ("warm_up", 2)):
+        for name, bound in (("lasting", 1), ("warm_up", 2), ("patience", 20)):
             if not getattr(self, name) >= bound:
                 raise ValueError(f"{name} must be at least {bound}, got {getattr(self, name)}")
         for name in _SHARES:
@@ -95,7 +126,7 @@ class Thresholds:
             bound = getattr(self, name)
             if not bound >= 0:
                 raise ValueError(f"{name} must be at least 0, got {bound}")
-        for name in ("exploding_end_to_end", "spike_factor", "overconfident_start"):
+        for name in _ABOVE_ONE:
             factor = getattr(self, name)
             if not factor > 1:
                 raise ValueError(f"{name} must be above 1, got {factor}")
@@ -111,7 +142,12 @@ _SHARES = (
     *("saturated_healthy", "saturated_bad", "saturated_trained", "saturated_critical"),
     *("dead_share", "dead_bad", "dead_critical"),
     *("vanishing_end_to_end", "vanishing_bad", "vanishing_critical"),
-    "collapsed_spread",
+    *("loss_stuck", "loss_slow", "input_small", "dropout_usual", "dropout_high"),
+    *("update_lost", "weights_gone", "collapsed_spread"),
+)
+_ABOVE_ONE = (
+    *("exploding_end_to_end", "spike_factor", "overconfident_start", "loss_rising"),
+    *("loss_diverged", "input_large", "input_uneven", "target_large"),
 )
 _IN_ORDER = (
     ("saturated_healthy", "saturated_bad"),
@@ -125,4 +161,7 @@ _IN_ORDER = (
     ("exploding_end_to_end", "exploding_bad"),
     ("exploding_bad", "exploding_critical"),
     ("update_small", "update_large"),
+    ("target_large", "target_huge"),
+    ("dropout_usual", "dropout_high"),
+    ("loss_rising", "loss_diverged"),
 )

@@ -29,6 +29,7 @@ class Layer:
         nonlinearity: what that module is, if it is a known activation function.
         parameters: (name, parameter) of the layer, such as ("weight", W); for a linear module and
             the activation function that follows it they are the linear module's.
+        entry: the module that gets the layer's input: the linear one of such a pair.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Layer:
     module: nn.Module
     nonlinearity: Nonlinearity | None
     parameters: tuple[tuple[str, nn.Parameter], ...]
+    entry: nn.Module
 
 
 Choice = str | type[nn.Module] | Sequence[type[nn.Module]] | None
@@ -95,6 +97,7 @@ def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...
             layer.module,
             layer.nonlinearity,
             layer.parameters,
+            layer.entry,
         )
         for order, layer in enumerate(chosen)
     )
@@ -122,9 +125,8 @@ def _of_classes(
     for path, module in network.named_modules():
         if isinstance(module, wanted) and module not in inside:
             unwrapped = _unwrapped(path)
-            yield Layer(
-                unwrapped, unwrapped, module, nonlinearity_of(module), _own_parameters(module)
-            )
+            function, parameters = nonlinearity_of(module), _own_parameters(module)
+            yield Layer(unwrapped, unwrapped, module, function, parameters, module)
 
 
 def _computing(network: nn.Module) -> Iterator[Layer]:
@@ -135,11 +137,11 @@ def _computing(network: nn.Module) -> Iterator[Layer]:
             continue
         seen.add(module)
         nonlinearity = nonlinearity_of(module)
-        parameters = _own_parameters(module)
+        parameters, entry = _own_parameters(module), module
         if nonlinearity is not None and before is not None:
-            parameters = _own_parameters(before) + parameters
+            parameters, entry = _own_parameters(before) + parameters, before
         if parameters or nonlinearity is not None:
-            yield Layer(path, path, module, nonlinearity, parameters)
+            yield Layer(path, path, module, nonlinearity, parameters, entry)
 
 
 def _leaves(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module, nn.Module | None]]:

@@ -2,6 +2,14 @@
 
 # isort: off
 from layerscope.diagnose.rules import not_finite as not_finite
+from layerscope.diagnose.rules import loss_value as loss_value
+from layerscope.diagnose.rules import wiring as wiring
+from layerscope.diagnose.rules import construction as construction
+from layerscope.diagnose.rules import softmax_axis as softmax_axis
+from layerscope.diagnose.rules import loss_form as loss_form
+from layerscope.diagnose.rules import labels as labels
+from layerscope.diagnose.rules import targets as targets
+from layerscope.diagnose.rules import input_scale as input_scale
 from layerscope.diagnose.rules import overconfident_start as overconfident_start
 from layerscope.diagnose.rules import saturated as saturated
 from layerscope.diagnose.rules import dead_units as dead_units
@@ -11,3 +19,5 @@ from layerscope.diagnose.rules import gradient_profile as gradient_profile
 from layerscope.diagnose.rules import gradient_spike as gradient_spike
 from layerscope.diagnose.rules import update_size as update_size
 from layerscope.diagnose.rules import collapsed as collapsed
+from layerscope.diagnose.rules import loss_diverged as loss_diverged
+from layerscope.diagnose.rules import loss_not_falling as loss_not_falling

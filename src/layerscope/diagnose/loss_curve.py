@@ -1,0 +1,131 @@
+"""The loss curve of a run as the rules see it: where it began, where it is, how noisy it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures
+
+Curve = npt.NDArray[np.float64]
+
+FIRST = 5
+"""Losses that the start is the mean of: Adam's first steps already move it."""
+
+WINDOW = 20
+"""Losses that the present level is the mean of."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveOfBlock:
+    """Of each step of a block, as of that step; NaN where it is not known yet.
+
+    Attributes:
+        loss: the loss; NaN if it is unknown or not finite.
+        finite: whether it is known and finite, or not known: False for NaN and infinity.
+        start: mean of the first FIRST losses.
+        highest_start: the largest of them.
+        level: mean of the last WINDOW.
+        noise: standard error of `start - level`, from the scatter within the last WINDOW.
+        lowest: the lowest level so far.
+        known: losses so far.
+        judged: whether a loss that does not fall says anything: one optimizer, and no learning
+            rate that has risen within the last WINDOW steps.
+    """
+
+    loss: Curve
+    finite: npt.NDArray[np.bool_]
+    start: Curve
+    highest_start: Curve
+    level: Curve
+    noise: Curve
+    lowest: Curve
+    known: npt.NDArray[np.int64]
+    judged: npt.NDArray[np.bool_]
+
+
+class LossCurve:
+    """Follows a run's loss, block by block; all rules of a run share one."""
+
+    def __init__(self) -> None:
+        self._first: list[float] = []
+        self._recent = np.full(WINDOW, np.nan)
+        self._known = 0
+        self._lowest = np.inf
+        self._rate = np.nan
+        self._since_rise = WINDOW
+        self._several = False
+        self._block: Figures | None = None
+        self._curve: CurveOfBlock | None = None
+
+    def of(self, figures: Figures) -> CurveOfBlock:
+        """The curve over a block of steps; a second call with the same block costs nothing."""
+        if figures is not self._block or self._curve is None:
+            self._block, self._curve = figures, self._follow(figures)
+        return self._curve
+
+    def _follow(self, figures: Figures) -> CurveOfBlock:
+        loss = figures["loss"].astype(np.float64)
+        finite = ~np.isinf(loss)
+        loss[~finite] = np.nan
+        is_known = ~np.isnan(loss)
+        steps = len(loss)
+        values = loss[is_known]
+        if len(self._first) < FIRST:
+            self._first += values[: FIRST - len(self._first)].tolist()
+        known = self._known + np.cumsum(is_known)
+        begun = known >= FIRST
+        whole = len(self._first) == FIRST
+        start = np.where(begun, np.mean(self._first) if whole else np.nan, np.nan)
+        highest = np.where(begun, np.max(self._first) if whole else np.nan, np.nan)
+
+        level, scatter = np.full(steps, np.nan), np.full(steps, np.nan)
+        if len(values):
+            joined = np.concatenate([self._recent, values])
+            windows = np.lib.stride_tricks.sliding_window_view(joined, WINDOW)[1:]
+            level[is_known] = windows.mean(1)  # NaN until WINDOW losses are known
+            scatter[is_known] = windows.std(1)
+            self._recent = joined[-WINDOW:].copy()
+        lowest = np.fmin.accumulate(np.append(self._lowest, level))
+        self._lowest = float(lowest[-1])
+        self._known = int(known[-1])
+        noise = scatter * np.sqrt(1 / FIRST + 1 / WINDOW)
+        judged = self._is_judged(figures)
+        return CurveOfBlock(loss, finite, start, highest, level, noise, lowest[1:], known, judged)
+
+    def _is_judged(self, figures: Figures) -> npt.NDArray[np.bool_]:
+        rates = figures["learning_rate"].astype(np.float64)
+        rises = np.append(self._rate, rates)
+        since = np.empty(len(rates), np.int64)
+        for place, has_risen in enumerate((rises[1:] > rises[:-1]).tolist()):
+            self._since_rise = 0 if has_risen else self._since_rise + 1
+            since[place] = self._since_rise
+        self._rate = float(rates[-1])
+        self._several |= bool((figures["optimizer"] > 0).any())
+        return (since >= WINDOW) & (not self._several)
+
+    def state(self) -> dict[str, Any]:
+        """All of it, as plain types."""
+        return {
+            "first": list(self._first),
+            "recent": self._recent.tolist(),
+            "known": self._known,
+            "lowest": self._lowest,
+            "rate": self._rate,
+            "since_rise": self._since_rise,
+            "several": self._several,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Be as `state` was."""
+        self._first = list(state["first"])
+        self._recent = np.array(state["recent"], np.float64)
+        self._known = int(state["known"])
+        self._lowest = float(state["lowest"])
+        self._rate = float(state["rate"])
+        self._since_rise = int(state["since_rise"])
+        self._several = bool(state["several"])
+        self._block = self._curve = None

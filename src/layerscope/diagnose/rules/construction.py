@@ -1,0 +1,126 @@
+"""How the network is put together: constant weights, linear layers in a row, too much dropout."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures, LayerFacts
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run, rule_with_memory
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+
+@rule_with_memory("constant_weights")
+def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Largest difference between the rows of a weight, where it is 0 after the first updates: all
+    units of the layer compute the same, get the same gradient, and stay the same.
+
+    From the third measured weight on: a layer that starts at zero (a head, an adapter's B) has
+    moved by then, if anything moves it. The last layer's rows get different gradients.
+    """
+    values = figures["weight_row_spread"] * memory.roles.only("trained")
+    seen = memory.of_layers("seen")[0]
+    if np.isnan(values).all():
+        return Symptoms(values)
+    known = ~np.isnan(values)
+    count = np.where(np.isnan(seen), 0, seen) + np.cumsum(known, axis=0)
+    seen[:] = count[-1]
+    alike = known & (values == 0) & (count >= 3)
+    return Symptoms(
+        values,
+        np.where(alike, 3, 0).astype(np.int8) if alike.any() else None,
+        (np.nan, np.nan, 0.0),
+        (
+            Advice(
+                "all units of {layer} have the same weights, and get the same gradient: they can "
+                "never differ",
+                "init=kaiming or init=xavier: random weights (torch.nn.init.kaiming_normal_); "
+                "only biases may start at a constant",
+            ),
+        ),
+        "Goodfellow et al. 2016, Deep Learning, section 8.4: break symmetry between units",
+        1,
+        None,
+        np.zeros(values.shape, np.int64),
+    )
+
+
+def _without_function(facts: LayerFacts) -> str:
+    return (
+        f"an activation function between {facts.follows} and {facts.name}, such as torch.nn.ReLU; "
+        "or take one of the two out"
+    )
+
+
+@rule_with_memory("linear_chain")
+def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Two linear layers in a row with no function in between are one linear layer.
+
+    A narrow one between two wide ones is meant, as in adapters and bottlenecks: it is not named.
+    Seen in the graph of the first step, so functions between modules count as functions.
+    """
+    chained = np.array([bool(facts.follows) for facts in memory.roles.layers])
+    values = np.zeros((len(figures.steps), len(chained)))
+    if not chained.any():
+        return Symptoms(values)
+    values[:, chained] = 1.0
+    severity = np.where(values > 0, 2, 0).astype(np.int8)
+    return Symptoms(
+        values,
+        severity,
+        (np.nan, 0.0, np.nan),
+        (
+            Advice(
+                "{layer} takes the outputs of a linear layer with no function in between: the two "
+                "compute no more than one would",
+                _without_function,
+            ),
+        ),
+        "a product of matrices is a matrix",
+    )
+
+
+@rule_of_run("dropout_high")
+def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """The largest probability of a dropout: 0.5 is what hidden units are usually dropped with."""
+    t = thresholds
+    values = figures["dropout"].astype(np.float64)
+    severity = np.where(values > t.dropout_high, 2, np.where(values > t.dropout_usual, 1, 0))
+    return Symptoms.of_run(
+        "network",
+        values,
+        severity.astype(np.int8),
+        Advice(
+            "a dropout drops {value:.0%} of its inputs (limit {threshold:.0%}): little of the "
+            "signal is left, and much of it is noise",
+            "a probability of 0.1 to 0.5; in PyTorch p is the share that is dropped, not kept",
+        ),
+        limits=(t.dropout_usual, t.dropout_high, np.nan),
+        source="Srivastava et al. 2014, section 7.3: best between 0.4 and 0.8 kept",
+    )
+
+
+@rule_of_run("in_evaluation_mode")
+def in_evaluation_mode(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Share of the modules that behave otherwise in training (dropout, batch normalisation) which
+    are in evaluation mode while an optimizer steps.
+
+    All of them: a warning, `model.train()` was forgotten. Some: a note, as frozen batch
+    normalisations are set so on purpose.
+    """
+    values = figures["evaluation_share"].astype(np.float64)
+    severity = np.where(values == 1, 2, np.where(values > 0, 1, 0))
+    return Symptoms.of_run(
+        "network",
+        values,
+        severity.astype(np.int8),
+        Advice(
+            "{value:.0%} of the dropouts and batch normalisations are in evaluation mode while the "
+            "network trains",
+            "model.train() before the training loop, and again after each validation",
+        ),
+        limits=(0.0, 0.999, np.nan),
+        source="torch.nn.Module.eval",
+        lasting=thresholds.lasting,
+    )

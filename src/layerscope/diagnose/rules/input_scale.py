@@ -1,0 +1,67 @@
+"""Inputs that are far larger or smaller than 1, or of which one feature drowns the others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_SOURCE = "LeCun et al. 1998, Efficient BackProp, section 4.3: inputs of mean 0 and variance 1"
+_REMEDY = (
+    "scale the inputs: subtract each feature's mean and divide by its standard deviation over the "
+    "training data; or a normalisation as the first layer"
+)
+
+
+@rule_of_run("input_scale")
+def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Root mean square of the data that the first layers get; exact zeros are left out, as in
+    one-hot vectors.
+
+    The curvature of the loss along the first layer's weights goes with its square: at 10, steps
+    that suit the other layers are a hundred times too large there. Silent where a normalisation is
+    the first to get the data.
+    """
+    t = thresholds
+    values = figures["input_rms"].astype(np.float64)
+    values[figures["inputs_normalized"] == 1] = np.nan
+    ratio = figures["input_feature_ratio"]
+    large, small = values > t.input_large, figures["input_largest"] < t.input_small
+    small &= values < t.input_small
+    uneven = ~(large | small) & (ratio > t.input_uneven) & ~np.isnan(values)
+    ill = large | small | uneven
+    if not ill.any():
+        return Symptoms.of_run("inputs", values)
+    severity = np.where(large | small, 2, np.where(uneven, 1, 0)).astype(np.int8)
+    cause = np.select((large, small), (0, 1), 2).astype(np.int8)
+    return Symptoms.of_run(
+        "inputs",
+        np.where(uneven, ratio, values),
+        severity,
+        Advice(
+            "the inputs have a root mean square of {value:.3g} (limit {threshold:g}): the first "
+            "layer learns at another pace than the rest",
+            _REMEDY,
+            (np.nan, t.input_large, np.nan),
+        ),
+        Advice(
+            "the inputs have a root mean square of {value:.2g} (limit {threshold:g}): hardly "
+            "anything of them reaches the first layer's outputs",
+            _REMEDY + "; see that they are not scaled twice",
+            (np.nan, t.input_small, np.nan),
+        ),
+        Advice(
+            "one feature of the inputs is {value:.3g} times as large as the median one (limit "
+            "{threshold:g}), and drowns the others",
+            _REMEDY,
+            (t.input_uneven, np.nan, np.nan),
+        ),
+        limits=(t.input_uneven, t.input_large, np.nan),
+        source=_SOURCE,
+        lasting=3,
+        cause=cause,
+    )

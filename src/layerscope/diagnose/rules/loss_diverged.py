@@ -1,0 +1,92 @@
+"""A loss that goes up: step by step, or out of all bounds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.rules.loss_not_falling import _median_update
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_DIVERGED = Advice(
+    "the loss is {value:.3g} times what it was at the start (limit {threshold:g}), from step "
+    "{step} on",
+    "optimizer.lr=... a tenth of what it is, or a warm-up of it; and see that the loss is to be "
+    "made small: its sign, and the optimizer's maximize",
+)
+_RISING = Advice(
+    "the loss rises from the start, steadily and by small steps: it is {value:.3g} times what it "
+    "was (limit {threshold:g})",
+    "the sign of the loss, or of the update (maximize=True, p += lr * p.grad): each step goes up",
+)
+_SURE = 3.0
+_SMALL = -1.5  # log10 of update / weight: below, a step is no leap
+
+
+@rule_of_run("loss_diverged")
+def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Loss / the largest of the first five, for `lasting` steps.
+
+    A spike that is gone at once is none, and a loss that comes back to where it began has not
+    diverged. Losses that are not finite count once a finite one was beyond the limit.
+    """
+    t = thresholds
+    curve = memory.loss_curve.of(figures)
+    beyond = memory.of_run("beyond", 1)
+    start = np.where(curve.highest_start > 0, curve.highest_start, np.nan)
+    values = curve.loss / start
+    early = memory.of_run("early", 2)  # the first loss, and how many have come
+    for place, loss in enumerate(curve.loss.tolist()):
+        if np.isnan(early[0]):
+            early[0] = loss
+        if early[0] > 0 and loss > 10 * t.loss_diverged * early[0]:
+            # Before there are five: geometric growth is seen at once.
+            values[place] = np.fmax(values[place], loss / early[0])
+    large = values > t.loss_diverged
+    if np.isnan(beyond[0]) and not large.any():
+        return Symptoms.of_run("loss", values)
+    ever = np.logical_or.accumulate(large) | (beyond[0] == 1)
+    blown = ~curve.finite & ever
+    beyond[0] = 1.0
+    values[blown] = np.inf
+    severity = np.where(large | blown, 3, 0).astype(np.int8)
+    single = bool(blown.any())
+    return Symptoms.of_run(
+        "loss",
+        values,
+        severity,
+        _DIVERGED,
+        limits=(np.nan, np.nan, t.loss_diverged),
+        source="a network that has learned nothing has the loss of the start",
+        lasting=1 if single else t.lasting,
+    )
+
+
+@rule_of_run("loss_rising")
+def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Mean of the last 20 losses / that of the first 5, where it never was below and rises beyond
+    chance, by updates that are small beside the weights: not a leap, but the wrong direction.
+    """
+    t = thresholds
+    curve = memory.loss_curve.of(figures)
+    values = np.where(curve.start > 0, curve.level / curve.start, np.nan)
+    updates = _median_update(figures, memory.of_run("update", 1))
+    before = memory.of_run("level", 1)
+    levels = np.append(before, curve.level)
+    before[0] = levels[-1]
+    rising = levels[1:] > levels[:-1]
+    above = (values > t.loss_rising) & (curve.level - curve.start > _SURE * curve.noise)
+    never_below = curve.lowest >= curve.start - curve.noise
+    ill = above & never_below & rising & curve.judged & ~(updates > _SMALL)
+    return Symptoms.of_run(
+        "loss",
+        values,
+        np.where(ill, 2, 0).astype(np.int8),
+        _RISING,
+        limits=(np.nan, t.loss_rising, np.nan),
+        source="gradient descent goes down for a step that is small enough",
+        lasting=2 * t.lasting,
+    )

@@ -1,0 +1,126 @@
+"""What the loss is made of: an activation that it applies itself, broadcast targets, a sum."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_view import Loss
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_LOOKS = 3
+"""Looks at the loss's gradient in a row: they are exact, one odd batch apart."""
+
+_BOUNDED_BELOW = ("relu", "relu6", "softplus", "sigmoid", "hardsigmoid", "softmax")
+
+_ACTIVATED = (
+    Advice(
+        "the loss takes logits and applies a softmax itself, but the output has been through one "
+        "already",
+        "take the softmax off the network's end; where probabilities are wanted, apply it after "
+        "training",
+    ),
+    Advice(
+        "the loss takes logits and applies a sigmoid or softmax itself, but the output has been "
+        "through a function that keeps it between 0 and 1",
+        "take the last activation function off the network's end",
+    ),
+    Advice(
+        "the loss takes logits, but the output has been through a function that cuts it at 0: no "
+        "class can be made unlikely",
+        "take the last activation function off the network's end",
+    ),
+    Advice(
+        "the loss takes logits, but the output has been through a function with bounds",
+        "take the last activation function off the network's end",
+    ),
+)
+
+
+@rule_of_run("loss_after_activation")
+def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """A loss that takes logits, on outputs that are none: from the gradient on the output.
+
+    Blind where the output and the loss's gradient on it are not seen, and to an activation that
+    the last function of the network's forward undoes.
+    """
+    kind = figures["loss_kind"]
+    takes_logits = (kind == Loss.CROSS_ENTROPY) | (kind == Loss.BINARY_LOGITS)
+    values = np.where(np.isnan(kind), np.nan, 0.0)
+    if not takes_logits.any():
+        return Symptoms.of_run("output", values)
+    low, high = figures["output_min"], figures["output_max"]
+    between = (low >= 0) & (high <= 1)
+    rows_one = figures["output_rows_one"] == 1
+    last = memory.roles.layers[memory.roles.last] if memory.roles.last >= 0 else None
+    function = None if last is None else last.nonlinearity
+    cut = (low >= 0) & (function in _BOUNDED_BELOW or bool((low == 0).any()))
+    bounded = np.full(len(kind), function in ("tanh", "hardtanh", "softsign"))
+    causes = (
+        rows_one & (kind == Loss.CROSS_ENTROPY),
+        between & (figures["outputs"] * figures["samples"] >= 8),
+        cut,
+        bounded & (low >= -1) & (high <= 1),
+    )
+    ill = takes_logits & np.logical_or.reduce(causes)
+    cause = np.select(causes, range(4), 0).astype(np.int8)
+    values = np.where(ill, 1.0, values)
+    return Symptoms.of_run(
+        "output",
+        values,
+        np.where(ill, 2, 0).astype(np.int8),
+        *_ACTIVATED,
+        limits=(np.nan, 0.0, np.nan),
+        source="torch.nn.CrossEntropyLoss: the input is expected to contain unnormalized logits",
+        lasting=_LOOKS,
+        cause=cause,
+    )
+
+
+@rule_of_run("loss_broadcast")
+def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Outputs [n, 1] minus targets [n] make n x n differences: each output is drawn to the mean of
+    all targets. The gradient shows it: it is 2 / n (output - one number), and the loss is larger.
+    """
+    values = figures["targets_broadcast"].astype(np.float64)
+    return Symptoms.of_run(
+        "loss",
+        values,
+        np.where(values == 1, 3, 0).astype(np.int8),
+        Advice(
+            "the loss compares each output with the targets of all samples: output and target have "
+            "shapes that broadcast, such as [n, 1] and [n]",
+            "give both the same shape: target.unsqueeze(1), or output.squeeze(1)",
+        ),
+        limits=(np.nan, np.nan, 0.0),
+        source="NumPy's rules of broadcasting",
+        lasting=_LOOKS,
+    )
+
+
+@rule_of_run("loss_reduction")
+def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """The loss / the mean over its samples: as many as there are samples, where it is a sum.
+
+    A note: a sum is right where the learning rate is made for it, and Adam does not see it. It is
+    a cause where steps are too large.
+    """
+    times = figures["loss_reduction"].astype(np.float64)
+    of_samples = times / figures["samples"]
+    summed = (times > 1.5) & (of_samples > 0.9) & (figures["samples"] > 1)
+    return Symptoms.of_run(
+        "loss",
+        times,
+        np.where(summed, 1, 0).astype(np.int8),
+        Advice(
+            "the loss is a sum over the batch, {value:.4g} times its mean: so are the gradients, "
+            "and they grow with the batch",
+            "reduction='mean', or an optimizer.lr divided by {value:.4g}",
+        ),
+        limits=(1.5, np.nan, np.nan),
+        source="Goyal et al. 2017, section 2.1: the loss is a mean, or lr follows the batch",
+        lasting=_LOOKS,
+    )

@@ -1,0 +1,116 @@
+"""A loss that does not fall, though the network has had time."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_curve import CurveOfBlock
+from layerscope.diagnose.median import known_median
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_SURE = 3.0  # standard errors: of hundreds of steps one in a thousand is that far out by chance
+_STEADY = (
+    0.02  # standard error / level: what fluctuates more, as in games of two networks, is silent
+)
+_FLAT, _SMALL_STEPS, _SLOW = range(3)
+
+
+@lru_cache(maxsize=1)
+def _advice(t: Thresholds) -> tuple[Advice, ...]:
+    fallen = 1 - t.loss_stuck
+    return (
+        Advice(
+            "after {step} steps the loss is still {value:.1%} of what it was at the start (limit "
+            "{threshold:.0%}): the network has not begun to learn",
+            "look at what stands above this finding first; else see that the network fits one "
+            "batch: train on it alone, with optimizer.lr ten times smaller and ten times larger",
+        ),
+        Advice(
+            "after {step} steps the loss is still {value:.1%} of what it was at the start (limit "
+            "{threshold:.0%}), and a step changes the weights by less than 10^"
+            f"{t.update_slow:g} of their size, where 10^-3 is usual",
+            "optimizer.lr=... ten times what it is",
+        ),
+        Advice(
+            "the loss falls steadily and too slowly: after {step} steps it is {value:.1%} of what "
+            f"it was, and a step changes the weights by less than 10^{t.update_slow:g} of their "
+            f"size, where 10^-3 is usual (a fall of {fallen:.0%} alone would be no trouble)",
+            "optimizer.lr=... ten times what it is",
+            (np.nan, t.loss_slow, np.nan),
+        ),
+    )
+
+
+@rule_of_run("loss_not_falling")
+def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Mean of the last 20 losses / that of the first 5, from `patience` steps on.
+
+    Falls by less than 2 %, and by no more than chance would, or by less than 0.5 %. Or falls by
+    less than `loss_slow`, steadily, with updates that are small beside the weights. Silent while
+    the learning rate rises, with several optimizers (a game of two networks has no falling loss),
+    where the loss is below 0 or fluctuates by more than 2 %, and once it has been low.
+
+    A task that is solved before it begins (fine-tuning) and one that no network could learn look
+    the same from here; the first is left out where the loss is below a tenth of chance.
+    """
+    t = thresholds
+    curve = memory.loss_curve.of(figures)
+    ratio = curve.level / curve.start
+    small = memory.of_run("update", 1)
+    updates = _median_update(figures, small)
+    due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
+    if not due.any():
+        return Symptoms.of_run("loss", ratio)
+    steady = curve.noise < _STEADY * curve.level
+    fallen = curve.start - curve.level
+    by_chance = fallen < _SURE * curve.noise
+    never = curve.lowest > t.loss_stuck * curve.start - _SURE * curve.noise
+    flat = (ratio > t.loss_stuck) & (by_chance | (ratio > 0.995)) & never
+    slow = (ratio > t.loss_slow) & ~by_chance & (updates < t.update_slow)
+    low = _is_low(figures, curve, memory)
+    ill = due & steady & ~low & (flat | slow) & (ratio < t.loss_diverged)
+    cause = np.where(flat, np.where(updates < t.update_slow, _SMALL_STEPS, _FLAT), _SLOW)
+    return Symptoms.of_run(
+        "loss",
+        ratio,
+        np.where(ill, 2, 0).astype(np.int8),
+        *_advice(t),
+        limits=(np.nan, t.loss_stuck, np.nan),
+        source="Zhang et al. 2021 (AutoTrainer), slow convergence; here against the run's noise",
+        lasting=t.lasting,
+        cause=cause.astype(np.int8),
+    )
+
+
+def _median_update(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """log10 update / weight of the median layer, as last measured; NaN before."""
+    ratios = figures["update_to_weight"]
+    known = ~np.isnan(ratios).all(1)
+    medians = np.full(len(ratios), np.nan)
+    if known.any():
+        medians[known] = np.log10(known_median(ratios[known], axis=1))
+    joined = np.append(last, medians)
+    place = np.maximum.accumulate(np.where(np.isnan(joined), 0, np.arange(len(joined))))
+    seen: npt.NDArray[np.float64] = joined[place][1:]
+    last[0] = seen[-1]
+    return seen
+
+
+def _is_low(figures: Figures, curve: CurveOfBlock, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the loss is a tenth of chance: of guessing by frequency, of the targets' spread."""
+    chance = memory.of_run("chance")
+    of_labels = figures["label_entropy"]
+    of_targets = np.square(figures["target_std"])
+    for values in (of_labels, of_targets):
+        found = values[values > 0]
+        if len(found):
+            chance[0] = found[-1]
+    low: npt.NDArray[np.bool_] = curve.level < 0.1 * chance[0]
+    return low

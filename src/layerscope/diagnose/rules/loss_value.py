@@ -1,0 +1,94 @@
+"""A loss that is no number, and one below zero where its kind has no values there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_view import Loss
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_NOT_FINITE = Advice(
+    "the loss is not finite in step {step}, though all outputs of the network are",
+    "in your own loss, log and division of what may be 0; torch.nn.functional.cross_entropy "
+    "takes logits",
+)
+_NEGATIVE = (
+    Advice(
+        "the loss is {value:.3g}, below 0: it is the output itself at the place of the target, "
+        "which should be a log-probability",
+        "torch.nn.functional.cross_entropy on logits, or log_softmax before nll_loss",
+    ),
+    Advice(
+        "the loss is {value:.3g}; a loss of its kind is never below 0: its targets are none that "
+        "it takes",
+        "targets between 0 and 1 for a binary cross-entropy, or another loss",
+    ),
+    Advice(
+        "the loss is {value:.3g}, below 0",
+        "nothing if your loss may be negative, as a log-density may; else look at its sign",
+    ),
+)
+
+
+@rule_of_run("loss_not_finite")
+def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+    """NaN or infinite, in a step in which all measured outputs are finite: the loss makes it.
+
+    Where outputs are not finite, `not_finite` names the layer that made it.
+    """
+    wrong = ~memory.loss_curve.of(figures).finite
+    values = wrong.astype(np.float64)
+    if not wrong.any():
+        return Symptoms.of_run("loss", values)
+    made_before = (figures["activation_nonfinite"] > 0).any(1) | (figures["input_nonfinite"] > 0)
+    told = memory.of_run("told")
+    told[0] = np.fmax(told[0], float((made_before & wrong).any()))  # the outputs began
+    severity = np.where(wrong & ~made_before & (told[0] != 1), 3, 0).astype(np.int8)
+    return Symptoms.of_run(
+        "loss", values, severity, _NOT_FINITE, limits=(np.nan, np.nan, 0.0), source="any at all"
+    )
+
+
+@rule_of_run("negative_loss")
+def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Below 0, of a kind that is not: a warning. Of a loss that cannot be told it is a note.
+
+    A log-density, a reward or a contrastive bound may well be negative.
+    """
+    loss = memory.loss_curve.of(figures).loss
+    below = loss < 0
+    if not below.any() and np.isnan(memory.of_run("kind")[0]):
+        _remember_kind(figures, memory)
+        return Symptoms.of_run("loss", loss, falling=True)
+    kind = _remember_kind(figures, memory)
+    cause = np.full(len(loss), 2, np.int8)
+    cause[kind == Loss.LOG_LIKELIHOOD] = 0
+    cause[np.isin(kind, (Loss.BINARY, Loss.BINARY_LOGITS, Loss.CROSS_ENTROPY))] = 1
+    severity = np.where(below, np.where(cause == 2, 1, 2), 0).astype(np.int8)
+    return Symptoms.of_run(
+        "loss",
+        loss,
+        severity,
+        *_NEGATIVE,
+        limits=(0.0, 0.0, np.nan),
+        source="a cross-entropy is the negative logarithm of a probability",
+        lasting=thresholds.lasting,
+        cause=cause,
+        falling=True,
+    )
+
+
+def _remember_kind(
+    figures: Figures, memory: Memory
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The kind of the loss as last seen, as of each step; NaN if it was never seen."""
+    last = memory.of_run("kind")
+    kinds = np.append(last, figures["loss_kind"])
+    place = np.maximum.accumulate(np.where(np.isnan(kinds), 0, np.arange(len(kinds))))
+    seen: np.ndarray[tuple[int], np.dtype[np.float64]] = kinds[place][1:].astype(np.float64)
+    last[0] = seen[-1]
+    return seen

@@ -1,0 +1,161 @@
+"""What connects network and optimizer: parameters nobody steps, gradients nobody clears or makes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run, rule_with_memory
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+
+@rule_with_memory("not_optimized")
+def not_optimized(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """A layer whose trained parameters get a gradient, and that no optimizer has.
+
+    Judged from `lasting` steps on: by then every optimizer has taken a step. Layers that are to
+    stay as they are want requires_grad_(False), which also saves their gradients. Where the
+    optimizers have parameters that are not the network's instead, it was made of another network:
+    before a copy, a new head, or a wrapper that makes parameters anew.
+    """
+    values = figures["owned"].astype(np.float64)
+    ill = (values == 0) & (figures["weight_grad_rms"] > 0)
+    return Symptoms(
+        1 - values,
+        np.where(ill, 2, 0).astype(np.int8) if ill.any() else None,
+        (np.nan, 0.0, np.nan),
+        (
+            Advice(
+                "{layer} gets a gradient, and no optimizer has its parameters: it never learns",
+                "hand all parameters to the optimizer: torch.optim.AdamW(model.parameters()), made "
+                "after the last layer; or layer.requires_grad_(False) if it is to stay as it is",
+            ),
+            Advice(
+                "{layer} gets a gradient, and no optimizer has its parameters: it has those of "
+                "another network, or of this one before it was changed",
+                "make the optimizer from the network that is trained, after it was copied, moved, "
+                "wrapped or given a new head",
+            ),
+        ),
+        "torch.optim: an optimizer steps the parameters that it was given",
+        thresholds.lasting,
+        np.broadcast_to((figures["foreign"] > 0)[:, np.newaxis], values.shape).astype(np.int8),
+    )
+
+
+@rule_with_memory("no_gradient")
+def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """A layer that forward passes reach, with trained weights and a gradient of exactly 0, or none
+    at all, for `warm_up` steps in a row.
+
+    Silent where the loss itself is 0: a hinge loss that is satisfied has no gradient.
+    """
+    roles = memory.roles
+    rms = figures["weight_grad_rms"]
+    none = figures["no_gradient"] == 1
+    reached = np.array([facts.order >= 0 for facts in roles.layers])
+    judged = roles.only("trained") * np.where(reached, 1, np.nan)
+    values = np.where(none, 0.0, rms) * judged
+    ill = (values == 0) & (figures["loss"] != 0)[:, np.newaxis]
+    return Symptoms(
+        values,
+        np.where(ill, 2, 0).astype(np.int8) if ill.any() else None,
+        (np.nan, 0.0, np.nan),
+        (
+            Advice(
+                "no gradient reaches {layer}, since step {step}: not one element of its weights "
+                "has moved",
+                "look for a detach(), .data, no_grad or argmax between it and the loss, for "
+                "gradients cleared between backward and step, and for units that are all dead",
+            ),
+            Advice(
+                "backward leaves no gradient at {layer}, since step {step}",
+                "look for a detach(), .data or no_grad between it and the loss; see that the "
+                "parameters are the ones that the forward pass uses",
+            ),
+        ),
+        "a gradient of exactly 0 is none: rounding leaves more",
+        thresholds.warm_up,
+        none.astype(np.int8),
+        falling=True,
+    )
+
+
+@rule_of_run("gradients_accumulate")
+def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Whether the gradients that a step was taken with are still there when the next step's
+    backward begins: it adds to them. Accumulation within a step is none.
+    """
+    values = figures["gradients_kept"].astype(np.float64)
+    return Symptoms.of_run(
+        "optimizer",
+        values,
+        np.where(values == 1, 3, 0).astype(np.int8),
+        Advice(
+            "gradients are not cleared between steps: each step is taken with the sum of all "
+            "gradients so far",
+            "optimizer.zero_grad() before each backward",
+        ),
+        limits=(np.nan, np.nan, 0.0),
+        source="torch.Tensor.backward accumulates into .grad",
+        lasting=thresholds.lasting,
+    )
+
+
+@rule_with_memory("updates_rounded_away")
+def updates_rounded_away(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Of a layer's elements with a gradient, the share whose stored value the update left as it
+    was: the update was smaller than half the distance to the next number of its type.
+    """
+    t = thresholds
+    values = figures["update_lost"] * memory.roles.only("trained")
+    moved = figures["owned"] != 0
+    values = np.where(moved, values, np.nan)
+    # All of them, bit for bit, is no rounding: no step came to them.
+    severity = np.where((values > t.update_lost) & (values < 1), 2, 0).astype(np.int8)
+    return Symptoms(
+        values,
+        severity if severity.any() else None,
+        (np.nan, t.update_lost, np.nan),
+        (
+            Advice(
+                "{value:.0%} of the elements of {layer} that have a gradient are left as they were "
+                "(limit {threshold:.0%}): the updates are rounded away",
+                "weights in float32, with autocast for the passes (trainer.precision=bf16-mixed); "
+                "or stochastic rounding; or a larger optimizer.lr",
+            ),
+        ),
+        "Zamirai et al. 2021, Revisiting BFloat16 Training: updates that nearest rounding cancels",
+        3,
+    )
+
+
+@rule_of_run("weights_decay_to_zero")
+def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Size of the median layer's weights / their size when first measured."""
+    t = thresholds
+    sizes = figures["weight_rms"] * memory.roles.only("trained")
+    first = memory.of_layers("first")[0]
+    values = np.full(len(sizes), np.nan)
+    for row in np.flatnonzero(~np.isnan(sizes).all(axis=1)).tolist():
+        first[:] = np.where(np.isnan(first), sizes[row], first)
+        ratios = sizes[row] / np.where(first > 0, first, np.nan)
+        known = ratios[~np.isnan(ratios)]
+        if len(known):
+            values[row] = np.median(known)
+    return Symptoms.of_run(
+        "optimizer",
+        values,
+        np.where(values < t.weights_gone, 2, 0).astype(np.int8),
+        Advice(
+            "the weights have shrunk to {value:.2g} of their size at the start (limit "
+            "{threshold:g}): they are drawn to zero faster than the loss holds them",
+            "a smaller optimizer.weight_decay, or a smaller factor before your own penalty",
+        ),
+        limits=(np.nan, t.weights_gone, np.nan),
+        source="Krogh and Hertz 1992: decay against the gradient's pull",
+        lasting=3,
+        falling=True,
+    )

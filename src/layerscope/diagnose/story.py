@@ -1,0 +1,157 @@
+"""One cause, one story: findings in the order in which to mend them, consequences under their cause.
+
+A fault in the inputs, the loss or the optimizer makes units die, saturate, and updates too small or
+too large. Each of those is a finding too, and true; but to mend it is to mend the cause. So causes
+come first, by how near they are to the beginning of all: what the data are, what the loss makes of
+them, what the optimizer does, how the network is put together and started; then the steps' size;
+and symptoms last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from layerscope.diagnose.finding import SEVERITIES, Finding
+
+_SYMPTOMS = frozenset(
+    {
+        *("not_finite", "saturated", "dead_units", "idle", "biased", "collapsed"),
+        *("vanishing_gradient", "exploding_gradient", "gradient_spike"),
+        *("update_too_large", "update_too_small", "stalled", "overconfident_start"),
+        *("loss_not_falling", "loss_diverged", "loss_rising", "loss_not_finite", "no_gradient"),
+        *("labels_without_signal", "weights_decay_to_zero"),
+    }
+)
+_OF_THE_START = frozenset({"overconfident_start"})
+_OF_LARGE_STEPS = frozenset(
+    {
+        *("not_finite", "loss_not_finite", "loss_diverged", "loss_not_falling", "loss_rising"),
+        *("saturated", "dead_units", "idle", "biased", "collapsed", "no_gradient"),
+        *("vanishing_gradient", "exploding_gradient", "gradient_spike", "update_too_large"),
+        *("labels_without_signal", "overconfident_start"),
+    }
+)
+_OF_LOST_GRADIENTS = frozenset(
+    {
+        *("vanishing_gradient", "update_too_small", "stalled", "no_gradient", "idle", "collapsed"),
+        *("loss_not_falling", "labels_without_signal", "dead_units", "saturated", "biased"),
+    }
+)
+
+CONSEQUENCES: Mapping[str, frozenset[str]] = {
+    "softmax_over_batch": _SYMPTOMS | {"loss_after_activation", "target_scale"},
+    "softmax_of_one": _SYMPTOMS | {"target_out_of_range", "one_class"},
+    "loss_broadcast": _SYMPTOMS,
+    "one_class": _SYMPTOMS,
+    "gradients_accumulate": _OF_LARGE_STEPS,
+    "not_optimized": _OF_LOST_GRADIENTS,
+    "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
+    "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
+    "loss_after_activation": _SYMPTOMS - {"not_finite", "loss_not_finite"},
+    "negative_loss": _SYMPTOMS,
+    "target_out_of_range": _SYMPTOMS | {"negative_loss"},
+    "input_scale": _SYMPTOMS,
+    "target_scale": _SYMPTOMS,
+    "loss_reduction": _OF_LARGE_STEPS,
+    "dropout_high": _SYMPTOMS - {"not_finite", "loss_not_finite", "loss_diverged"},
+    "linear_chain": frozenset({"loss_not_falling", "exploding_gradient", "update_too_large"}),
+    "weights_decay_to_zero": _OF_LOST_GRADIENTS,
+    "updates_rounded_away": frozenset(
+        {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
+    ),
+    "overconfident_start": frozenset({"saturated", "exploding_gradient", "biased", "dead_units"}),
+    "loss_diverged": _OF_LARGE_STEPS - {"overconfident_start"},
+    "update_too_large": _OF_LARGE_STEPS - {"loss_diverged", "overconfident_start"},
+    "loss_rising": frozenset({"loss_not_falling", "gradient_spike", "no_gradient", "dead_units"}),
+    "vanishing_gradient": frozenset(
+        {"update_too_small", "stalled", "loss_not_falling", "collapsed", "labels_without_signal"}
+    ),
+    "dead_units": frozenset(
+        {"vanishing_gradient", "no_gradient", "collapsed", "idle", "loss_not_falling"}
+    ),
+    "saturated": frozenset(
+        {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
+    ),
+    "not_finite": frozenset({"loss_not_finite"}),
+    "no_gradient": frozenset({"update_too_small", "stalled", "loss_not_falling"}),
+    "collapsed": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),
+}
+"""Of each cause, in the order in which causes are told, what may follow from it."""
+
+RISKS = frozenset({"loss_reduction", "target_scale", "dropout_high", "input_scale", "linear_chain"})
+"""Findings that are a note by themselves, as one can live with them, and a cause where something
+that follows from them is found."""
+
+_RANK = {rule: place for place, rule in enumerate(CONSEQUENCES)}
+_WARNING = SEVERITIES.index("warning")
+
+
+def story(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings in the order in which to mend them, each with its `because`.
+
+    A cause, then what follows from it, the worst first; then the next. Notes come last. A note that
+    is a risk becomes a warning if a warning follows from it.
+    """
+    left = sorted(findings, key=lambda f: (-SEVERITIES.index(f.severity), f.step))
+    told: list[Finding] = []
+    for cause in sorted((f for f in left if _is_cause(f, left)), key=lambda f: _RANK[f.rule]):
+        if cause not in left:  # it follows from another
+            continue
+        following = [f for f in left if f is not cause and _follows(f, cause)]
+        if cause.severity == "note":
+            if not any(_is_warning(f) for f in following):
+                continue
+            cause_told = replace(cause, severity="warning")
+        else:
+            cause_told = cause
+        told += [cause_told, *(replace(f, because=cause.rule) for f in following)]
+        left = [f for f in left if f is not cause and f not in following]
+    heads = [[f, *(g for g in told if g.because == f.rule)] for f in told if not f.because]
+    heads += [[f] for f in left]
+    # Among causes the order of CONSEQUENCES holds; what explains nothing goes by its severity.
+    heads.sort(key=_weight)
+    return [finding for head in heads for finding in head]
+
+
+def _is_cause(finding: Finding, all_of_them: list[Finding]) -> bool:
+    if finding.rule not in CONSEQUENCES:
+        return False
+    return _is_warning(finding) or finding.rule in RISKS
+
+
+def _is_warning(finding: Finding) -> bool:
+    return SEVERITIES.index(finding.severity) >= _WARNING
+
+
+def _follows(finding: Finding, cause: Finding) -> bool:
+    """Whether a finding may be a consequence: of the right kind, and not before its cause."""
+    if finding.rule not in CONSEQUENCES[cause.rule]:
+        return False
+    # What is there from the start has no step; the steps of a run's own rules say when it was seen.
+    return finding.step >= cause.step or cause.rule in _FROM_THE_START
+
+
+_FROM_THE_START = frozenset(
+    {
+        *("softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
+        *("gradients_accumulate", "not_optimized", "in_evaluation_mode", "constant_weights"),
+        *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
+        *("target_scale", "loss_reduction", "dropout_high", "linear_chain"),
+        *("updates_rounded_away", "weights_decay_to_zero"),
+    }
+)
+
+
+def _weight(head: list[Finding]) -> tuple[int, int, int, int]:
+    """Sorts stories: those with a warning, causes from the start in their order, then by severity."""
+    first = head[0]
+    worst = max(SEVERITIES.index(f.severity) for f in head)
+    at_the_root = first.rule in _FROM_THE_START and _is_warning(first)
+    return (
+        -(worst >= _WARNING),
+        0 if at_the_root else 1,
+        _RANK[first.rule] if at_the_root else -worst,
+        first.step,
+    )

@@ -1,0 +1,159 @@
+"""Which layer's output reaches which layer, read once off autograd's graph of the first step.
+
+The order in which modules are called is not the order of depth: a side branch may be called first,
+a head last. The graph that backward walks knows: from each layer's output back to the outputs that
+it was made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+# Functions that only move elements, or scale them: a linear layer behind them still gets what a
+# linear layer before them gave. With two operands that have a gradient they are none.
+_MOVES = (
+    *("View", "UnsafeView", "ReshapeAlias", "Transpose", "Permute", "Unsqueeze", "Squeeze"),
+    *("Expand", "Clone", "Alias", "AsStrided", "ToCopy", "NativeDropout", "Slice", "Select"),
+    *("Mul", "Div", "Add", "Sub", "Neg", "T"),
+)
+_PRODUCTS = ("Addmm", "Mm", "Bmm", "Baddbmm", "Linear", "MkldnnLinear")
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How one layer hangs together with the others.
+
+    Attributes:
+        parents: layers whose outputs reach it through no other watched layer.
+        on_trunk: whether every way from the last layers to the first passes it.
+        follows: the linear layer whose output it receives without a function in between; "" if it
+            is no linear layer, or there is none, or that one is a bottleneck.
+    """
+
+    parents: tuple[str, ...]
+    on_trunk: bool
+    follows: str
+
+
+def wiring(outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]]) -> dict[str, Wiring]:
+    """How layers hang together.
+
+    Args:
+        outputs: (name, entry, module, grad_fn) of each layer in forward order: the module that
+            gets the layer's input, the one that gives its output, and that output's node in the
+            graph; None for one without a gradient.
+    """
+    nodes = {id(node): name for name, _, _, node in outputs if node is not None}
+    parents = {name: _parents(node, nodes) for name, _, _, node in outputs}
+    trunk = _trunk([name for name, *_ in outputs], parents)
+    # A linear module whose own output is the layer's: no function was applied to it.
+    bare = {id(node): module for _, _, module, node in outputs if type(module) is nn.Linear}
+    made = {}
+    for name, entry, _, node in outputs:
+        follows = ""
+        if type(entry) is nn.Linear and node is not None:
+            before = _linear_before(node, bare)
+            if before is not None and not _is_bottleneck(bare[before], entry):
+                follows = nodes[before]
+        made[name] = Wiring(tuple(parents[name]), name in trunk, follows)
+    return made
+
+
+def _next(node: Any) -> list[Any]:
+    return [following for following, _ in node.next_functions if following is not None]
+
+
+def _parents(node: Any, nodes: dict[int, str]) -> list[str]:
+    """The nearest layers' outputs on all ways back from a node."""
+    if node is None:
+        return []
+    found: dict[str, None] = {}
+    seen, waiting = {id(node)}, _next(node)
+    kept = [node]  # an object that is gone may share its id with a later one
+    while waiting:
+        here = waiting.pop()
+        if id(here) in seen:
+            continue
+        seen.add(id(here))
+        kept.append(here)
+        if id(here) in nodes:
+            found[nodes[id(here)]] = None
+        else:
+            waiting += _next(here)
+    return list(found)
+
+
+def _trunk(order: Sequence[str], parents: dict[str, list[str]]) -> set[str]:
+    """Layers that no way from a last layer to a first one leaves out.
+
+    In forward order a way is a chain of edges; a layer is left out by an edge from before it to
+    behind it, by a way that begins behind it, and by one that ends before it.
+    """
+    place = {name: number for number, name in enumerate(order)}
+    has_child = {parent for name in order for parent in parents[name]}
+    edges: list[tuple[int, int]] = []
+    for name in order:
+        begins = [place[parent] for parent in parents[name] if place[parent] < place[name]]
+        edges += [(before, place[name]) for before in begins or [-1]]
+        if name not in has_child:
+            edges.append((place[name], len(order)))
+    reach = [0] * (len(order) + 2)  # how many edges span each place: a difference array
+    for before, behind in edges:
+        reach[before + 2] += 1  # shifted by one for the edge from -1
+        reach[behind + 1] -= 1
+    spanned, trunk = 0, set()
+    for number, name in enumerate(order):
+        spanned += reach[number + 1]
+        if not spanned:
+            trunk.add(name)
+    return trunk
+
+
+def _linear_before(node: Any, bare: dict[int, nn.Module]) -> int | None:
+    """The node of the bare linear output that the product behind `node` is made of; None if there
+    is none.
+    """
+    product = _back_to(node, _is_product)
+    if product is None:
+        return None
+    for operand in _next(product):
+        here = operand
+        while True:
+            if id(here) in bare:
+                return id(here)
+            following = _next(here)
+            if not (_is_one_of(here, _MOVES) and len(following) == 1):
+                break
+            here = following[0]
+    return None
+
+
+def _back_to(node: Any, wanted: Any) -> Any:
+    """The nearest node on a way back without forks that is wanted; None at a fork."""
+    here = node
+    while not wanted(here):
+        following = _next(here)
+        if len(following) != 1:
+            return None
+        here = following[0]
+    return here
+
+
+def _is_product(node: Any) -> bool:
+    return _is_one_of(node, _PRODUCTS)
+
+
+def _is_one_of(node: Any, kinds: Iterable[str]) -> bool:
+    name = type(node).__name__.removesuffix("0").removesuffix("1").removesuffix("Backward")
+    return name in kinds
+
+
+def _is_bottleneck(first: nn.Module, second: nn.Module) -> bool:
+    """Whether what two linear layers pass between them is narrower than both their ends."""
+    assert isinstance(first, nn.Linear)
+    assert isinstance(second, nn.Linear)
+    return first.out_features < min(first.in_features, second.out_features)

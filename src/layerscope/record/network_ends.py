@@ -1,0 +1,298 @@
+"""What goes into a network and what comes out: its data, its output, and the loss's gradient on it.
+
+The modules that are called from outside, by the training loop, are found in the first step: none of
+the network's other modules is running then. Their output is what the loss is made of. The data are
+what the first layers get that has no gradient: whatever a network does to a batch before its first
+layer is done by then.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.record.graph import Wiring, wiring
+from layerscope.record.layers import Layer
+from layerscope.record.outputs import tensors_in
+
+_ELEMENTS = 65_536
+"""Of a larger output or input some samples are kept, evenly spaced: 256 kB."""
+
+_CHANNELS_FIRST = 4
+"""Axes from which on the second is that of channels, and so of classes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """What a first layer got in a step.
+
+    Attributes:
+        values: float [samples, features], some of the samples.
+        normalized: whether the layer is a normalisation.
+    """
+
+    values: Tensor
+    normalized: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """The network's output in a step.
+
+    Attributes:
+        values: [samples, outputs], some of the samples; classes along the last axis.
+        gradient: d loss / d values, with a gradient scaler's factor in it; None if none came.
+        samples: how many there are in all.
+    """
+
+    values: Tensor
+    gradient: Tensor | None
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ends:
+    """What was seen in one step; of several micro-batches, in the last.
+
+    Attributes:
+        data: of each first layer.
+        output: the last output that a gradient came to; None without any.
+        gradients_kept: whether the gradients of the step before were still there when backward
+            began; None if it is not known.
+    """
+
+    data: tuple[Data, ...]
+    output: Output | None
+    gradients_kept: bool | None
+
+
+class NetworkEnds:
+    """Looks at a network's data and output in some of its steps; it keeps samples, not tensors.
+
+    Args:
+        network: what is trained.
+        layers: its watched layers.
+        ask: whether to look now: the hooks ask it.
+
+    Attributes:
+        wiring: how layers hang together, once a step has been seen.
+    """
+
+    def __init__(
+        self, network: nn.Module, layers: Sequence[Layer], ask: Callable[[], bool]
+    ) -> None:
+        self._network = network
+        self._layers = tuple(layers)
+        self._ask = ask
+        self.wiring: dict[str, Wiring] = {}
+        self._handles: list[RemovableHandle] = []
+        self._discovering = True
+        self._depth = 0
+        self._outermost: dict[nn.Module, None] = {}
+        self._first: dict[Layer, None] = {}
+        self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
+        self._data: dict[str, Data] = {}
+        self._output: Output | None = None
+        self._kept: bool | None = None
+        self._witness: tuple[nn.Parameter, int, int] | None = None
+
+    def attach(self) -> None:
+        """Put the hooks on; does nothing if they are on, or where hooks would be compiled in."""
+        if self._handles or _is_compiled(self._network):
+            return
+        if self._discovering:
+            for module in self._network.modules():
+                if not isinstance(module, torch.jit.ScriptModule):
+                    self._handles += [
+                        module.register_forward_pre_hook(_OfThisNetwork(self._enter)),
+                        module.register_forward_hook(_OfThisNetwork(self._leave), always_call=True),
+                    ]
+            for layer in self._layers:
+                self._hook_first(layer)
+                if not isinstance(layer.module, torch.jit.ScriptModule):
+                    hook = _OfThisNetwork(functools.partial(self._reach, layer))
+                    self._handles.append(layer.module.register_forward_hook(hook))
+            return
+        for module in self._outermost:
+            hook = _OfThisNetwork(self._see_output)
+            self._handles.append(module.register_forward_hook(hook))
+        for layer in self._first:
+            self._hook_first(layer)
+
+    def _hook_first(self, layer: Layer) -> None:
+        def see(module: nn.Module, inputs: Any, named: Any) -> None:
+            if self._ask():
+                self._see_data(layer, (*inputs, *named.values()))
+
+        if not isinstance(layer.entry, torch.jit.ScriptModule):
+            self._handles.append(
+                layer.entry.register_forward_pre_hook(_OfThisNetwork(see), with_kwargs=True)
+            )
+
+    def detach(self) -> None:
+        """Take the hooks off."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._depth = 0
+
+    # Hooks.
+
+    def _enter(self, module: nn.Module, inputs: Any) -> None:
+        self._depth += 1
+
+    def _leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        self._depth = max(self._depth - 1, 0)
+        if self._depth == 0 and self._ask():
+            self._outermost[module] = None
+            self._see_output(module, inputs, output)
+
+    def _see_data(self, layer: Layer, inputs: Any) -> None:
+        """Keep a sample of what a layer gets, if it is data: nothing that a gradient comes to."""
+        tensor = next((tensor for _, tensor in tensors_in(inputs)), None)
+        if tensor is None or tensor.requires_grad or not _is_plain(tensor):
+            return
+        if self._discovering:
+            self._first[layer] = None
+        values = _samples(tensor, _rows(tensor))
+        self._data[layer.name] = Data(values, _normalizes(layer.entry))
+
+    def _reach(self, layer: Layer, module: nn.Module, inputs: Any, output: Any) -> None:
+        """Note a layer's output in the first step."""
+        if not self._ask():
+            return
+        tensor = next((tensor for _, tensor in tensors_in(output)), None)
+        node = None if tensor is None else tensor.grad_fn
+        self._reached.setdefault(layer.name, (layer.name, layer.entry, layer.module, node))
+
+    def _see_output(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if not self._ask():
+            return
+        tensor = next(
+            (each for _, each in tensors_in(output) if each.ndim and each.requires_grad), None
+        )
+        if tensor is None or not _is_plain(tensor):
+            return
+        rows = _rows(tensor)
+        values = _samples(tensor, rows)  # now: the loss may change it in place
+
+        def see_gradient(gradient: Tensor) -> None:
+            self._look_at_gradients()
+            if _is_plain(gradient) and gradient.shape == tensor.shape:
+                self._output = Output(values, _samples(gradient, rows), _number_of_samples(tensor))
+
+        tensor.register_hook(see_gradient)
+
+    def _look_at_gradients(self) -> None:
+        if self._witness is None:
+            return
+        (parameter, identity, version), self._witness = self._witness, None
+        kept = parameter.grad
+        self._kept = kept is not None and id(kept) == identity and kept._version == version
+
+    def remember_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """After an optimizer's step: which gradient would be added to, if nobody clears it.
+
+        Nothing is read: whoever clears it replaces it, or changes it in place.
+        """
+        for parameter in parameters:
+            if parameter.grad is not None:
+                gradient = parameter.grad
+                self._witness = (parameter, id(gradient), gradient._version)
+                return
+
+    def take(self) -> Ends:
+        """What was seen since the last call; the first call ends the search for both ends."""
+        ends = Ends(tuple(self._data.values()), self._output, self._kept)
+        self._data, self._output, self._kept = {}, None, None
+        if self._discovering and (self._outermost or self._reached):
+            self.wiring = wiring(list(self._reached.values()))
+            self._reached.clear()  # and with it the graph
+            self._discovering = False
+            if self._handles:
+                self.detach()
+                self.attach()
+        return ends
+
+
+class _OfThisNetwork:
+    """A hook; a copy of the network carries one that does nothing.
+
+    Whatever it runs into, the network goes on.
+    """
+
+    def __init__(self, hook: Callable[..., None]) -> None:
+        self._hook = hook
+
+    def __call__(self, *arguments: Any) -> None:
+        """Called by torch."""
+        self._hook(*arguments)
+
+    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
+        """Copied and pickled as a hook that does nothing."""
+        return _inert, ()
+
+
+def _ignore(*arguments: Any) -> None:
+    """A hook that does nothing."""
+
+
+def _inert() -> Callable[..., None]:
+    return _ignore
+
+
+def _rows(tensor: Tensor) -> slice:
+    """Evenly spaced samples, as many as fit."""
+    samples = _number_of_samples(tensor)
+    each = max(tensor.numel() // max(samples, 1), 1)
+    most = max(_ELEMENTS // each, 1)
+    return slice(None, None, max(-(-samples // most), 1))
+
+
+def _number_of_samples(tensor: Tensor) -> int:
+    if tensor.ndim <= 1:
+        return tensor.numel()
+    features = tensor.shape[1] if tensor.ndim >= _CHANNELS_FIRST else tensor.shape[-1]
+    return tensor.numel() // max(features, 1)
+
+
+def _samples(tensor: Tensor, rows: slice) -> Tensor:
+    """float32 or wider [samples, features], a copy that the host can read."""
+    matrix = tensor.detach()
+    if matrix.ndim >= _CHANNELS_FIRST:
+        matrix = matrix.movedim(1, -1)
+    matrix = matrix.reshape(-1, 1) if matrix.ndim <= 1 else matrix.reshape(-1, matrix.shape[-1])
+    return matrix[rows].to("cpu", torch.float64, copy=True)  # device to host, where there is one
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor has memory of its own to read."""
+    return (
+        type(tensor) in (Tensor, nn.Parameter)
+        and tensor.layout is torch.strided
+        and tensor.is_floating_point()
+        and tensor.device.type != "meta"
+        and tensor.numel() > 0
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    )
+
+
+def _normalizes(module: nn.Module) -> bool:
+    return isinstance(
+        module, (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+    )
+
+
+def _is_compiled(network: nn.Module) -> bool:
+    """Whether torch.compile would trace hooks into its code."""
+    return any(
+        type(module).__name__ == "OptimizedModule"
+        or getattr(module, "_compiled_call_impl", None) is not None
+        for module in network.modules()
+    )

@@ -1,0 +1,46 @@
+"""Which parameters the optimizers have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch import nn
+from torch.optim import Optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """What the optimizers of a training have, all together.
+
+    Attributes:
+        owned: the parameters that they have.
+        unowned_share: of the network's elements that are trained, those that no optimizer has.
+        foreign: parameters that they have and the network has not.
+        twice: parameters that stand there more than once.
+        weight_decay: the largest of any group.
+    """
+
+    owned: frozenset[nn.Parameter]
+    unowned_share: float
+    foreign: int
+    twice: int
+    weight_decay: float
+
+
+def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
+    """Compare what optimizers have with what a network has; some microseconds per parameter."""
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    listed = [parameter for group in groups for parameter in group["params"]]
+    owned = frozenset(listed)
+    own = set(network.parameters())
+    trained = [parameter for parameter in own if parameter.requires_grad]
+    elements = sum(parameter.numel() for parameter in trained)
+    left = sum(parameter.numel() for parameter in trained if parameter not in owned)
+    return Ownership(
+        owned,
+        left / elements if elements else 0.0,
+        len(owned - own),
+        len(listed) - len(owned),
+        max((float(group.get("weight_decay", 0) or 0) for group in groups), default=0.0),
+    )

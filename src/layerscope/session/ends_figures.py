@@ -1,0 +1,147 @@
+"""What was seen at a network's ends, as figures of the step."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.loss_view import Loss, LossView, view_loss
+from layerscope.record.network_ends import Data, Ends, Output
+
+_LABELS_KEPT = 50
+"""Looks at labels that their entropy is made of."""
+
+_OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT)
+_ONE = 2e-3
+"""How far from 1 a sum of probabilities may be: bfloat16 rounds to three digits."""
+
+_NORMAL = 1e-30
+"""Smaller values are rounding, and their squares are 0."""
+
+Matrix = npt.NDArray[np.float64]
+
+
+class EndsFigures:
+    """Makes figures of what was seen at the ends, step after step of one run."""
+
+    def __init__(self) -> None:
+        self._labels: deque[Counter[int]] = deque(maxlen=_LABELS_KEPT)
+
+    def of(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
+        """Figures by their names in STEP_FIGURES; those that are not known are left out.
+
+        Args:
+            ends: what was seen.
+            loss: the step's; NaN or infinite if unknown.
+            scale: what a gradient scaler multiplied the loss by; 1 without one.
+        """
+        with np.errstate(all="ignore"):
+            figures = _of_data(ends.data)
+            if ends.gradients_kept is not None:
+                figures["gradients_kept"] = float(ends.gradients_kept)
+            if ends.output is not None:
+                figures |= self._of_output(ends.output, loss, scale)
+        return {name: value for name, value in figures.items() if not math.isnan(value)}
+
+    def _of_output(self, output: Output, loss: float, scale: float) -> dict[str, float]:
+        values = output.values.numpy()
+        figures = {
+            "samples": float(output.samples),
+            "outputs": float(values.shape[1]),
+            "output_min": float(values.min()),
+            "output_max": float(values.max()),
+            "output_rms": _rms(values),
+            "output_rows_one": float(_sums_to_one(values, axis=1)),
+        }
+        if len(values) == output.samples:
+            figures["output_columns_one"] = float(_sums_to_one(values, axis=0))
+        if output.gradient is None:
+            return figures
+        gradient = output.gradient.numpy() / scale
+        signs = np.sign(gradient)
+        figures["output_grad_sign"] = abs(float(signs.sum())) / signs.size
+        view = view_loss(values, gradient, output.samples, loss)
+        figures |= {
+            "loss_kind": float(view.kind),
+            "loss_reduction": view.reduction,
+            "targets_broadcast": float(view.broadcast),
+        }
+        return figures | self._of_targets(view)
+
+    def _of_targets(self, view: LossView) -> dict[str, float]:
+        targets = view.targets
+        if targets is None or not targets.size:
+            return {}
+        figures = {}
+        bits = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS) and targets.shape[1] == 1
+        if view.kind in _OF_CLASSES or bits:
+            labels = Counter(targets[:, 0].astype(np.int64).tolist())
+            self._labels.append(labels)
+            label, most = labels.most_common(1)[0]
+            figures |= {
+                "labels_seen": float(len(labels)),
+                "label": float(label),
+                "label_share": most / len(targets),
+                "label_entropy": _entropy(sum(self._labels, Counter())),
+            }
+        if view.kind not in _OF_CLASSES:
+            figures |= {
+                "target_min": float(targets.min()),
+                "target_max": float(targets.max()),
+                "target_rms": _rms(targets),
+                "target_std": float(targets.std()),
+            }
+        return figures
+
+
+def _of_data(data: tuple[Data, ...]) -> dict[str, float]:
+    """Of all first layers together; the largest scale, where there are several."""
+    if not data:
+        return {}
+    finite = [values[np.isfinite(values)] for values in (each.values.numpy() for each in data)]
+    lost = sum(each.values.numel() for each in data) - sum(values.size for values in finite)
+    figures = {
+        "input_nonfinite": float(lost),
+        "inputs_normalized": float(all(each.normalized for each in data)),
+    }
+    scales = [_rms(values[values != 0]) for values in finite]
+    if not any(scale >= 0 for scale in scales):
+        return figures
+    place = int(np.nanargmax(scales))
+    values = finite[place]
+    size = _rms(values)
+    return figures | {
+        "input_rms": scales[place],
+        "input_largest": float(np.abs(values).max()),
+        "input_mean": float(values.mean()) / size if size > 0 else math.nan,
+        "input_feature_ratio": _feature_ratio(data[place].values.numpy()),
+    }
+
+
+def _feature_ratio(values: Matrix) -> float:
+    """RMS of the largest feature / that of the median one that is not all zero."""
+    if values.shape[1] < 2 or not np.isfinite(values).all():
+        return math.nan
+    sizes = np.sqrt(np.square(values).mean(0))
+    sizes = sizes[sizes > _NORMAL]
+    return float(sizes.max() / np.median(sizes)) if len(sizes) > 1 else math.nan
+
+
+def _rms(values: Matrix) -> float:
+    return float(np.sqrt(np.square(values).mean())) if values.size else math.nan
+
+
+def _sums_to_one(values: Matrix, axis: int) -> bool:
+    """Whether all values are shares that add up to 1 along an axis of two or more."""
+    if values.shape[axis] < 2 or values.min() < 0 or values.max() > 1 + _ONE:
+        return False
+    return bool(np.abs(values.sum(axis) - 1).max() <= _ONE)
+
+
+def _entropy(labels: Counter[int]) -> float:
+    counts = np.array(list(labels.values()), np.float64)
+    shares = counts / counts.sum()
+    return float(-(shares * np.log(shares)).sum())

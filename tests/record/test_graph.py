@@ -1,0 +1,110 @@
+"""Depth, branches and linear chains are read off autograd's graph."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from layerscope.record.graph import wiring
+
+
+def wired(network, inputs, entries=None):
+    """The wiring of a network's Linear, LayerNorm and activation modules, by path."""
+    outputs = []
+    kinds = (nn.Linear, nn.LayerNorm, nn.ReLU, nn.Tanh)
+    for path, module in network.named_modules():
+        if isinstance(module, kinds):
+            module.register_forward_hook(
+                lambda m, i, o, path=path: outputs.append((path, m, m, o.grad_fn))
+            )
+    loss = network(inputs).sum()
+    loss.backward()
+    return wiring(outputs)
+
+
+class Net(nn.Module):
+    def __init__(self, forward, **layers):
+        super().__init__()
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+        self._forward = forward
+
+    def forward(self, x):
+        return self._forward(self, x)
+
+
+X = torch.ones(4, 8)
+
+
+def linear(inputs=8, outputs=8):
+    return nn.Linear(inputs, outputs)
+
+
+def test_in_a_chain_every_layer_is_on_the_trunk_and_has_the_one_before_as_parent():
+    made = wired(nn.Sequential(linear(), nn.Tanh(), linear(), nn.Tanh(), linear()), X)
+    assert [made[str(i)].parents for i in range(5)] == [(), ("0",), ("1",), ("2",), ("3",)]
+    assert all(layer.on_trunk for layer in made.values())
+
+
+def test_a_branch_beside_a_residual_stream_is_not_on_the_trunk():
+    made = wired(
+        Net(
+            lambda n, x: n.head(n.stem(x) + n.branch(n.stem_norm(x))),
+            stem=linear(),
+            stem_norm=nn.LayerNorm(8),
+            branch=linear(),
+            head=linear(),
+        ),
+        X,
+    )
+    assert [name for name, layer in made.items() if layer.on_trunk] == ["head"]
+    assert set(made["head"].parents) == {"stem", "branch"}
+
+
+def test_of_two_heads_on_one_trunk_neither_is_on_it():
+    made = wired(
+        Net(
+            lambda n, x: n.policy(n.body(x).tanh()).sum() + n.value(n.body(x).tanh()).sum(),
+            body=linear(),
+            policy=linear(),
+            value=linear(),
+        ),
+        X,
+    )
+    assert not made["policy"].on_trunk
+    assert not made["value"].on_trunk
+
+
+def test_a_branch_that_is_called_first_is_not_the_first_layer():
+    def forward(n, x):
+        side = n.side(torch.ones(4, 8))
+        return n.head(n.hidden(n.stem(x).relu()).relu() + side)
+
+    made = wired(Net(forward, side=linear(), stem=linear(), hidden=linear(), head=linear()), X)
+    assert not made["side"].on_trunk
+    assert made["head"].on_trunk
+
+
+def test_linear_layers_in_a_row_are_told():
+    made = wired(nn.Sequential(linear(), linear(), nn.Dropout(0.5), linear()), X)
+    assert made["1"].follows == "0"
+    assert made["3"].follows == "1"
+
+
+def test_a_function_between_them_is_a_function_wherever_it_is_called():
+    made = wired(Net(lambda n, x: n.second(F.gelu(n.first(x))), first=linear(), second=linear()), X)
+    assert made["second"].follows == ""
+    made = wired(nn.Sequential(linear(), nn.LayerNorm(8), linear()), X)
+    assert made["2"].follows == ""
+
+
+def test_a_bottleneck_and_a_gate_are_meant():
+    assert wired(nn.Sequential(linear(8, 2), linear(2, 8)), X)["1"].follows == ""
+    gated = Net(
+        lambda n, x: n.out(n.value(x) * n.gate(x)), value=linear(), gate=linear(), out=linear()
+    )
+    assert wired(gated, X)["out"].follows == ""
+
+
+def test_a_batch_of_sequences_is_the_same():
+    made = wired(nn.Sequential(linear(), linear()), torch.ones(2, 3, 8))
+    assert made["1"].follows == "0"
