@@ -10,7 +10,7 @@ whatever the code of the loss looks like, and wherever it stands.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -65,20 +65,35 @@ def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossV
         rows: how many samples the batch has.
         loss: its value; NaN if unknown.
     """
-    known = np.isfinite(output).all(1) & np.isfinite(gradient).all(1) & gradient.any(1)
-    output, gradient = output[known], gradient[known]
-    if not len(output):
+    finite = np.isfinite(output).all(1) & np.isfinite(gradient).all(1)
+    known = finite & gradient.any(1)
+    if not known.any():
         return LossView(Loss.UNKNOWN)
-    rows = max(round(rows * len(output) / max(len(known), 1)), 1)  # of those that count
     if output.shape[1] > 1:
-        found = _of_classes(output, gradient, rows)
+        # A row that is certain of its target has no gradient either, and is no padding.
+        certain = finite & ~known & (_softmax(output).max(1) > 1 - 1e-5)
+        count = max(round(rows * (known | certain).mean()), 1)
+        found = _of_classes(output[known], gradient[known], count)
         if found is not None:
-            return found
-    for view in (_binary_logits, _binary, _absolute_error, _squared_error):
-        found = view(output, gradient, rows, loss)
-        if found is not None:
-            return found
-    return LossView(Loss.UNKNOWN)
+            if found.targets is None or found.kind is not Loss.CROSS_ENTROPY:
+                return found
+            sure = output[certain].argmax(1)[:, None].astype(np.float64)
+            return replace(found, targets=np.concatenate([found.targets, sure]))
+    output, gradient = output[known], gradient[known]
+    rows = max(round(rows * known.mean()), 1)  # of those that count
+    found = _binary_logits(output, gradient, rows) or _binary(output, gradient, rows)
+    return (
+        found
+        or _absolute_error(output, gradient, rows, loss)
+        or _squared_error(output, gradient, rows, loss)
+        or LossView(Loss.UNKNOWN)
+    )
+
+
+def _softmax(output: Matrix) -> Matrix:
+    shifted = np.exp(output - output.max(1, keepdims=True))
+    p: Matrix = shifted / shifted.sum(1, keepdims=True)
+    return p
 
 
 def _of_classes(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
@@ -100,8 +115,7 @@ def _of_classes(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
         return None
     if not (np.abs(gradient.sum(1)) <= _CLOSE * size).all():
         return None
-    shifted = np.exp(output - output.max(1, keepdims=True))
-    p = shifted / shifted.sum(1, keepdims=True)
+    p = _softmax(output)
     sure = 1 - p[every, target]
     told = sure > 1e-4  # a row that is certain tells nothing
     if not told.any():
@@ -122,29 +136,26 @@ def _factors(output: Matrix, rows: int) -> tuple[float, ...]:
     return tuple(dict.fromkeys((1 / (rows * outputs), 1 / rows, 1 / outputs, 1.0)))
 
 
-def _binary_logits(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
-    return _binary_of(1 / (1 + np.exp(-np.clip(output, -60, 60))), gradient, output, rows, True)
+def _binary_logits(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    p = 1 / (1 + np.exp(-np.clip(output, -60, 60)))
+    return _binary_of(p, gradient, rows, Loss.BINARY_LOGITS)
 
 
-def _binary(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
-    inside = (output > 1e-6) & (output < 1 - 1e-6)
-    if not ((output >= 0) & (output <= 1)).all() or not inside.any():
+def _binary(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    if not ((output >= 0) & (output <= 1)).all():
         return None
-    return _binary_of(output, gradient * output * (1 - output), output, rows, False)
+    return _binary_of(output, gradient * output * (1 - output), rows, Loss.BINARY)
 
 
-def _binary_of(
-    p: Matrix, slope: Matrix, output: Matrix, rows: int, logits: bool
-) -> LossView | None:
+def _binary_of(p: Matrix, slope: Matrix, rows: int, kind: Loss) -> LossView | None:
     """Binary cross-entropy: d loss / d logit = k (p - y), with y a whole number."""
-    told = (p > 1e-4) & (p < 1 - 1e-4)  # where p is 0 or 1 to float32, y cannot be read off
-    if told.sum() < 2:
+    told = (p > 0.02) & (p < 0.98)  # elsewhere p is nearly a whole number itself
+    if told.sum() < min(3, p.size):
         return None
-    for factor in _factors(output, rows):
+    for factor in _factors(p, rows):
         y = p - slope / factor
-        if np.abs(y - np.round(y))[told].max() <= 0.01 and np.abs(y[told]).max() < 1000:
-            kind = Loss.BINARY_LOGITS if logits else Loss.BINARY
-            return LossView(kind, factor * rows * output.shape[1], np.round(y))
+        if np.abs(y - np.round(y))[told].max() <= 5e-3 and np.abs(y).max() < 1000:
+            return LossView(kind, factor * rows * p.shape[1], np.round(y))
     return None
 
 

@@ -1,4 +1,4 @@
-"""One cause, one story: findings in the order in which to mend them, consequences under their cause.
+"""One cause, one story: findings in the order in which to mend them.
 
 A fault in the inputs, the loss or the optimizer makes units die, saturate, and updates too small or
 too large. Each of those is a finding too, and true; but to mend it is to mend the cause. So causes
@@ -19,7 +19,7 @@ _SYMPTOMS = frozenset(
         *("not_finite", "saturated", "dead_units", "idle", "biased", "collapsed"),
         *("vanishing_gradient", "exploding_gradient", "gradient_spike"),
         *("update_too_large", "update_too_small", "stalled", "overconfident_start"),
-        *("loss_not_falling", "loss_diverged", "loss_rising", "loss_not_finite", "no_gradient"),
+        *("loss_not_falling", "loss_diverged", "loss_rising", "no_gradient"),
         *("labels_without_signal", "weights_decay_to_zero"),
     }
 )
@@ -40,6 +40,7 @@ _OF_LOST_GRADIENTS = frozenset(
 )
 
 CONSEQUENCES: Mapping[str, frozenset[str]] = {
+    "loss_not_finite": frozenset({"not_finite", "idle", "dead_units", "no_gradient", "saturated"}),
     "softmax_over_batch": _SYMPTOMS | {"loss_after_activation", "target_scale"},
     "softmax_of_one": _SYMPTOMS | {"target_out_of_range", "one_class"},
     "loss_broadcast": _SYMPTOMS,
@@ -80,9 +81,15 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
 }
 """Of each cause, in the order in which causes are told, what may follow from it."""
 
-RISKS = frozenset({"loss_reduction", "target_scale", "dropout_high", "input_scale", "linear_chain"})
-"""Findings that are a note by themselves, as one can live with them, and a cause where something
-that follows from them is found."""
+RISKS: Mapping[str, frozenset[str]] = {
+    "loss_reduction": _OF_LARGE_STEPS,
+    "target_scale": frozenset({"loss_not_falling", "saturated", "dead_units"}),
+    "dropout_high": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "input_scale": frozenset({"loss_not_falling", "loss_diverged", "saturated", "dead_units"}),
+    "linear_chain": frozenset({"loss_not_falling", "labels_without_signal"}),
+}
+"""Findings that may be a note by themselves, as one can live with them, and become a warning where
+one of these follows from them."""
 
 _RANK = {rule: place for place, rule in enumerate(CONSEQUENCES)}
 _WARNING = SEVERITIES.index("warning")
@@ -96,12 +103,13 @@ def story(findings: Iterable[Finding]) -> list[Finding]:
     """
     left = sorted(findings, key=lambda f: (-SEVERITIES.index(f.severity), f.step))
     told: list[Finding] = []
-    for cause in sorted((f for f in left if _is_cause(f, left)), key=lambda f: _RANK[f.rule]):
+    for cause in sorted((f for f in left if _is_cause(f)), key=lambda f: _RANK[f.rule]):
         if cause not in left:  # it follows from another
             continue
         following = [f for f in left if f is not cause and _follows(f, cause)]
         if cause.severity == "note":
-            if not any(_is_warning(f) for f in following):
+            brought = [f for f in following if _is_warning(f) and f.rule in RISKS[cause.rule]]
+            if not brought:
                 continue
             cause_told = replace(cause, severity="warning")
         else:
@@ -115,7 +123,7 @@ def story(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for head in heads for finding in head]
 
 
-def _is_cause(finding: Finding, all_of_them: list[Finding]) -> bool:
+def _is_cause(finding: Finding) -> bool:
     if finding.rule not in CONSEQUENCES:
         return False
     return _is_warning(finding) or finding.rule in RISKS
@@ -130,22 +138,26 @@ def _follows(finding: Finding, cause: Finding) -> bool:
     if finding.rule not in CONSEQUENCES[cause.rule]:
         return False
     # What is there from the start has no step; the steps of a run's own rules say when it was seen.
+    if cause.rule == "loss_not_finite":
+        return finding.step >= cause.step
     return finding.step >= cause.step or cause.rule in _FROM_THE_START
 
 
 _FROM_THE_START = frozenset(
     {
-        *("softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
+        *("loss_not_finite", "softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
         *("gradients_accumulate", "not_optimized", "in_evaluation_mode", "constant_weights"),
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
-        *("target_scale", "loss_reduction", "dropout_high", "linear_chain"),
+        *("target_scale", "loss_reduction", "dropout_high"),
         *("updates_rounded_away", "weights_decay_to_zero"),
     }
 )
 
 
 def _weight(head: list[Finding]) -> tuple[int, int, int, int]:
-    """Sorts stories: those with a warning, causes from the start in their order, then by severity."""
+    """Sorts stories: those with a warning first; causes of the start in their order, then others by
+    severity.
+    """
     first = head[0]
     worst = max(SEVERITIES.index(f.severity) for f in head)
     at_the_root = first.rule in _FROM_THE_START and _is_warning(first)

@@ -50,7 +50,8 @@ class Thresholds:
             while the others learn; below 0.
         overconfident_start: loss at step 0 / ln(classes), that of uniform guessing; above 1.
             Karpathy, lecture 3: 27 against 3.3 is a loss of confidence in the wrong.
-        patience: steps after which a loss must have begun to fall. At least 20.
+        patience: steps after which a loss must have begun to fall: a verdict within the first
+            hundred. At least 20.
         loss_stuck: loss / loss at the start above which it has not fallen; 0 to 1.
         loss_slow: the same, above which it falls too slowly if updates are small too; 0 to 1.
         update_slow: log10 RMS(update) / RMS(weight) below which updates are small; -3 is usual.
@@ -97,12 +98,12 @@ class Thresholds:
     update_small: float = -5.0
     update_stalled: float = -4.0
     overconfident_start: float = 1.5
-    patience: int = 100
+    patience: int = 80
     loss_stuck: float = 0.98
     loss_slow: float = 0.8
     update_slow: float = -3.5
     loss_rising: float = 1.05
-    loss_diverged: float = 2.0
+    loss_diverged: float = 3.0
     input_large: float = 10.0
     input_small: float = 0.05
     input_uneven: float = 100.0

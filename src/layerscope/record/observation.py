@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from layerscope.measure import Moments
 from layerscope.measure.reading import Reading
 from layerscope.measure.unit_reading import UnitReading
+from layerscope.record.network_ends import Ends
+from layerscope.record.ownership import Ownership
 
 # Slots of what travels along with a reading; see `Tally.carry`.
 LOSS, SCALE, SQUARED_NORM, CLIPPED_SQUARED_NORM, FOUND_INF = range(5)
@@ -73,6 +75,11 @@ class Observation:
     learning_rate: float = math.nan
     monitor_ms: float = math.nan
     step_ms: float = math.nan
+    ends: Ends | None = None
+    ownership: Ownership | None = None
+    no_gradient: tuple[str, ...] = ()
+    dropout: float = math.nan
+    evaluation_share: float = math.nan
 
     @property
     def loss(self) -> float:

@@ -17,6 +17,7 @@ from layerscope.diagnose import Figures
 from layerscope.diagnose.not_measured import not_measured_finding
 from layerscope.events.event_file import EventFile
 from layerscope.record import Layer, Observation, Recorder, choose_layers, is_keyframe
+from layerscope.record.network_ends import NetworkEnds
 from layerscope.record.observation import (
     CLIPPED_SQUARED_NORM,
     FOUND_INF,
@@ -24,6 +25,7 @@ from layerscope.record.observation import (
     SCALE,
     SQUARED_NORM,
 )
+from layerscope.record.ownership import ownership
 from layerscope.record.schedule import KEYFRAMES, thinned_to
 from layerscope.session.diagnosis_file import diagnosis_of, write_diagnosis
 from layerscope.session.ranks import Ranks
@@ -85,6 +87,12 @@ class Scope:
         self._recorder = Recorder(self._layers, settings.asked, network)
         if settings.layers is None:
             self._recorder.not_measured |= _unwatched_parameters(network, self._layers)
+        self._network = getattr(network, "_orig_mod", network)
+        self._looking = False
+        self._ends = NetworkEnds(
+            self._network, self._layers, lambda: self._looking and self._recorder.counting
+        )
+        self._optimizers: dict[Optimizer, None] = {}
         self._ranks = Ranks()
         self._due = settings.wanted
         self._updates_every = settings.updates_every_n_steps
@@ -146,10 +154,12 @@ class Scope:
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""
         self._recorder.attach()
+        self._ends.attach()
 
     def detach(self) -> None:
         """Take the hooks off: what runs now is not what the optimizer learns from."""
         self._recorder.detach()
+        self._ends.detach()
 
     # A training step.
 
@@ -160,6 +170,9 @@ class Scope:
             recorder.counting = is_keyframe(step) or self._due(step)
         else:
             recorder.counting = False
+        self._looking = recorder.counting and (
+            is_keyframe(step) or (self._updates_every > 0 and step % self._updates_every == 0)
+        )
         timed = self._stopwatch.begin(recorder.counting)
         recorder.clock = time.perf_counter if timed else None
 
@@ -261,6 +274,7 @@ class Scope:
         """
         if self._recorder.failure is not None:
             raise self._recorder.failure
+        self._ends.remember_gradients(list(self._network.parameters()))
         if not self._recorder.counting:
             return
         began = time.perf_counter()
@@ -275,6 +289,7 @@ class Scope:
 
     def note_optimizer(self, optimizer: Optimizer, index: int = 0) -> None:
         """Note which optimizer takes the step, and its learning rate."""
+        self._optimizers[optimizer] = None
         groups = optimizer.param_groups  # none, where configure_optimizers returns None
         rate = groups[0].get("lr", math.nan) if groups else math.nan
         self._about = {"optimizer": index, "learning_rate": float(rate)}
@@ -286,6 +301,7 @@ class Scope:
         began = time.perf_counter()
         if (found := getattr(optimizer, "found_inf", None)) is not None:
             self._recorder.carry(FOUND_INF, found)
+        self._ends.remember_gradients(list(self._network.parameters()))
         if self._clips:
             self._recorder.carry(CLIPPED_SQUARED_NORM, _squared_norm(optimizer))
         self._record(self._recorder.end_update() if self._updating else None)
@@ -325,6 +341,14 @@ class Scope:
             left_out=left_out,
             monitor_ms=monitor_ms,
             step_ms=step_ms,
+            ends=self._ends.take() if self._looking else None,
+            ownership=(
+                ownership(self._network, self._optimizers)
+                if self._looking and self._optimizers
+                else None
+            ),
+            no_gradient=self._without_gradient() if self._looking else (),
+            **self._modes(),
             **self._about,
         )
         self._has_loss = False
@@ -335,11 +359,43 @@ class Scope:
         if ranks.number == 1:
             self.must_stop = self.run.stop is not None
 
+    def _without_gradient(self) -> tuple[str, ...]:
+        """Entries of trained weights to which no gradient came."""
+        return tuple(
+            watched.channel.layer
+            for watched in self._recorder.parameters
+            if watched.parameter.requires_grad and watched.parameter.grad is None
+        )
+
+    def _modes(self) -> dict[str, float]:
+        if not self._looking:
+            return {}
+        two_minded = [
+            m
+            for m in self._network.modules()
+            if isinstance(
+                m,
+                (
+                    torch.nn.modules.dropout._DropoutNd,
+                    torch.nn.modules.batchnorm._NormBase,
+                ),
+            )
+        ]
+        drops = [
+            m.p
+            for m in two_minded
+            if isinstance(m, torch.nn.modules.dropout._DropoutNd) and m.training
+        ]
+        known = {"dropout": max(drops, default=0.0)}
+        if two_minded:
+            known["evaluation_share"] = sum(not m.training for m in two_minded) / len(two_minded)
+        return known
+
     def _write(self, observation: Observation) -> None:
         assert self._log is not None
         recorder = self._recorder
         if self._observed is None or self._observed.outdated_by(recorder):
-            self._observed = Observed(self._layers, recorder)
+            self._observed = Observed(self._layers, recorder, self._ends.wiring)
             self._log.use(self._observed)
         self._log.write(observation)
         self._first = self._first or observation
@@ -410,6 +466,7 @@ class Scope:
         What was measured is written even where the training was interrupted.
         """
         self._recorder.detach()
+        self._ends.detach()
         self._ranks.close()
         self._write_out()
 
@@ -453,6 +510,7 @@ class Scope:
         In a distributed training `tell_failure` goes on to tell the other ranks.
         """
         self._recorder.detach()
+        self._ends.detach()
         self._failed = True
         try:
             self._write_out()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,11 @@ from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, Figu
 from layerscope.measure.reading import Reading
 from layerscope.measure.unit_reading import DEAD, REVIVED, SILENT, SINCE, SPREAD, UNITS
 from layerscope.record import Layer, Observation, Recorder
+from layerscope.record.graph import Wiring
+from layerscope.record.observation import SCALE
 from layerscope.record.place import Place
 from layerscope.record.plan import Watched
+from layerscope.session.ends_figures import EndsFigures
 
 _NORMALIZES = (
     nn.modules.batchnorm._NormBase,
@@ -53,12 +56,23 @@ class Observed:
         channels: all that it observes by now.
     """
 
-    def __init__(self, layers: Sequence[Layer], recorder: Recorder) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        recorder: Recorder,
+        wiring: Mapping[str, Wiring] | None = None,
+    ) -> None:
         places, parameters = recorder.places, recorder.parameters
         self.channels = channels = recorder.channels
         self._reached = recorder.reached
-        self.facts = _facts(layers, places, parameters)
+        self.facts = _facts(layers, places, parameters, wiring or {})
+        self._ends = EndsFigures()
+        self._owners = [
+            (at_of, p.parameter)
+            for p, at_of in ((p, p.channel.layer) for p in parameters if p.parameter.requires_grad)
+        ]
         at = {facts.name: position for position, facts in enumerate(self.facts)}
+        self._at = at
 
         def entries(quantity: str) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
             found = [(i, at[c.layer]) for i, c in enumerate(channels) if c.quantity == quantity]
@@ -90,7 +104,7 @@ class Observed:
             self.facts,
             np.array([observation.step for observation in observations], np.int64),
             np.full((steps, len(self.facts), len(LAYER_FIGURES)), np.nan, np.float32),
-            np.array([_of_step(observation) for observation in observations], np.float32),
+            np.array([self._of_step(observation) for observation in observations], np.float32),
         )
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             self._fill_moments(observations, made.of_layers)
@@ -98,6 +112,13 @@ class Observed:
         for observation, out in zip(observations, made.of_layers, strict=True):
             if observation.updates is not None and not observation.skipped:
                 self._fill_updates(observation.updates, out)
+            if observation.ownership is not None:
+                for name, parameter in self._owners:
+                    out[self._at[name], _COLUMN["owned"]] = parameter in observation.ownership.owned
+            if observation.ends is not None:
+                out[:, _COLUMN["no_gradient"]] = 0
+                for name in observation.no_gradient:
+                    out[self._at[name], _COLUMN["no_gradient"]] = 1
             for name, were_finite in observation.inputs_finite:
                 entry = next(i for i, facts in enumerate(self.facts) if facts.name == name)
                 out[entry, _COLUMN["inputs_finite"]] = were_finite
@@ -160,9 +181,25 @@ class Observed:
         out[at, _COLUMN["update_to_weight"]] = ratio
         out[at, _COLUMN["weight_rms"]] = weight
 
+    def _of_step(self, observation: Observation) -> list[float]:
+        figures = _of_step(observation)
+        if observation.ends is not None:
+            scale = observation.reading.carried[SCALE] / observation.ranks or 1.0
+            figures |= self._ends.of(observation.ends, _loss(observation), scale)
+        if (owners := observation.ownership) is not None:
+            figures |= {
+                "unowned_share": owners.unowned_share,
+                "foreign": owners.foreign,
+                "owned_twice": owners.twice,
+                "weight_decay": owners.weight_decay,
+            }
+        return [figures.get(name, math.nan) for name in STEP_FIGURES]
 
-def _of_step(observation: Observation) -> list[float]:
-    figures = {
+
+def _of_step(observation: Observation) -> dict[str, float]:
+    return {
+        "dropout": observation.dropout,
+        "evaluation_share": observation.evaluation_share,
         "loss": _loss(observation),
         "learning_rate": observation.learning_rate,
         "clip_factor": observation.clip_factor,
@@ -171,7 +208,6 @@ def _of_step(observation: Observation) -> list[float]:
         "monitor_ms": observation.monitor_ms,
         "step_ms": observation.step_ms,
     }
-    return [figures[name] for name in STEP_FIGURES]
 
 
 def _loss(observation: Observation) -> float:
@@ -182,7 +218,10 @@ def _loss(observation: Observation) -> float:
 
 
 def _facts(
-    layers: Sequence[Layer], places: Sequence[Place], parameters: Sequence[Watched]
+    layers: Sequence[Layer],
+    places: Sequence[Place],
+    parameters: Sequence[Watched],
+    wiring: Mapping[str, Wiring],
 ) -> tuple[LayerFacts, ...]:
     """An entry for each place, and for each name of parameters that no place has."""
     reached = [place.order for place in places if place.order >= 0]
@@ -215,6 +254,13 @@ def _facts(
                     place.name, any(p.requires_grad for _, p in layer.parameters)
                 ),
                 last=place.order == last >= 0,
+                on_trunk=wiring[layer.name].on_trunk if layer.name in wiring else True,
+                follows=wiring[layer.name].follows if layer.name in wiring else "",
+                width=(
+                    (layer.entry.in_features, layer.entry.out_features)
+                    if isinstance(layer.entry, nn.Linear)
+                    else None
+                ),
             )
             for place in of_layer
         ]

@@ -57,7 +57,8 @@ def _without_function(facts: LayerFacts) -> str:
 def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Two linear layers in a row with no function in between are one linear layer.
 
-    A narrow one between two wide ones is meant, as in adapters and bottlenecks: it is not named.
+    A note where the network has functions elsewhere, a warning where it has none: all of it is
+    then one linear layer. A narrow one between two wide ones is meant, as in adapters and bottlenecks: it is not named.
     Seen in the graph of the first step, so functions between modules count as functions.
     """
     chained = np.array([bool(facts.follows) for facts in memory.roles.layers])
@@ -65,11 +66,12 @@ def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     if not chained.any():
         return Symptoms(values)
     values[:, chained] = 1.0
-    severity = np.where(values > 0, 2, 0).astype(np.int8)
+    functions = any(facts.nonlinearity for facts in memory.roles.layers)
+    severity = np.where(values > 0, 1 if functions else 2, 0).astype(np.int8)
     return Symptoms(
         values,
         severity,
-        (np.nan, 0.0, np.nan),
+        (0.0, 0.0, np.nan),
         (
             Advice(
                 "{layer} takes the outputs of a linear layer with no function in between: the two "

@@ -28,23 +28,19 @@ _SMALL = -1.5  # log10 of update / weight: below, a step is no leap
 
 @rule_of_run("loss_diverged")
 def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Loss / the largest of the first five, for `lasting` steps.
+    """Loss / the first one, for `lasting` steps: a warning; critical beyond ten times the limit.
 
-    A spike that is gone at once is none, and a loss that comes back to where it began has not
-    diverged. Losses that are not finite count once a finite one was beyond the limit.
+    A spike that is gone at once is none. Losses that are not finite count once a finite one was
+    beyond the limit.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
     beyond = memory.of_run("beyond", 1)
-    start = np.where(curve.highest_start > 0, curve.highest_start, np.nan)
-    values = curve.loss / start
-    early = memory.of_run("early", 2)  # the first loss, and how many have come
-    for place, loss in enumerate(curve.loss.tolist()):
-        if np.isnan(early[0]):
-            early[0] = loss
-        if early[0] > 0 and loss > 10 * t.loss_diverged * early[0]:
-            # Before there are five: geometric growth is seen at once.
-            values[place] = np.fmax(values[place], loss / early[0])
+    first = memory.of_run("first")
+    known = curve.loss[~np.isnan(curve.loss)]
+    if np.isnan(first[0]) and len(known):
+        first[0] = known[0]
+    values = curve.loss / (first[0] if first[0] > 0 else np.nan)
     large = values > t.loss_diverged
     if np.isnan(beyond[0]) and not large.any():
         return Symptoms.of_run("loss", values)
@@ -52,14 +48,15 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     blown = ~curve.finite & ever
     beyond[0] = 1.0
     values[blown] = np.inf
-    severity = np.where(large | blown, 3, 0).astype(np.int8)
+    worst = values > 10 * t.loss_diverged
+    severity = np.where(worst | blown, 3, np.where(large, 2, 0)).astype(np.int8)
     single = bool(blown.any())
     return Symptoms.of_run(
         "loss",
         values,
         severity,
         _DIVERGED,
-        limits=(np.nan, np.nan, t.loss_diverged),
+        limits=(np.nan, t.loss_diverged, 10 * t.loss_diverged),
         source="a network that has learned nothing has the loss of the start",
         lasting=1 if single else t.lasting,
     )

@@ -14,7 +14,12 @@ from layerscope.diagnose.thresholds import Thresholds
 _LOOKS = 3
 """Looks at the loss's gradient in a row: they are exact, one odd batch apart."""
 
-_BOUNDED_BELOW = ("relu", "relu6", "softplus", "sigmoid", "hardsigmoid", "softmax")
+_ENOUGH = 64
+_SQUASHING = ("sigmoid", "hardsigmoid", "softmax")
+_BOUNDED_BELOW = ("relu", "relu6", "softplus")
+
+_TIMES = 10.0
+"""A sum over fewer samples changes the pace by less than what one tries of learning rates."""
 
 _ACTIVATED = (
     Advice(
@@ -53,15 +58,18 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     if not takes_logits.any():
         return Symptoms.of_run("output", values)
     low, high = figures["output_min"], figures["output_max"]
-    between = (low >= 0) & (high <= 1)
+    enough = figures["outputs"] * figures["samples"] >= _ENOUGH
+    # A network that gives the same for all may lie there by chance; one end to the other it may not.
+    between = (low > 0) & (high < 1) & (low < 0.1) & (high > 0.9) & enough
     rows_one = figures["output_rows_one"] == 1
     last = memory.roles.layers[memory.roles.last] if memory.roles.last >= 0 else None
     function = None if last is None else last.nonlinearity
-    cut = (low >= 0) & (function in _BOUNDED_BELOW or bool((low == 0).any()))
+    squashed = (low >= 0) & (high <= 1) & (function in _SQUASHING)
+    cut = (low >= 0) & (function in _BOUNDED_BELOW) | (low == 0)
     bounded = np.full(len(kind), function in ("tanh", "hardtanh", "softsign"))
     causes = (
         rows_one & (kind == Loss.CROSS_ENTROPY),
-        between & (figures["outputs"] * figures["samples"] >= 8),
+        between | squashed,
         cut,
         bounded & (low >= -1) & (high <= 1),
     )
@@ -110,7 +118,7 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     """
     times = figures["loss_reduction"].astype(np.float64)
     of_samples = times / figures["samples"]
-    summed = (times > 1.5) & (of_samples > 0.9) & (figures["samples"] > 1)
+    summed = (times > _TIMES) & (of_samples > 0.9)
     return Symptoms.of_run(
         "loss",
         times,
@@ -120,7 +128,7 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "and they grow with the batch",
             "reduction='mean', or an optimizer.lr divided by {value:.4g}",
         ),
-        limits=(1.5, np.nan, np.nan),
+        limits=(_TIMES, np.nan, np.nan),
         source="Goyal et al. 2017, section 2.1: the loss is a mean, or lr follows the batch",
         lasting=_LOOKS,
     )

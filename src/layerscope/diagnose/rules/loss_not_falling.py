@@ -16,9 +16,8 @@ from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _SURE = 3.0  # standard errors: of hundreds of steps one in a thousand is that far out by chance
-_STEADY = (
-    0.02  # standard error / level: what fluctuates more, as in games of two networks, is silent
-)
+_STEADY = 0.02  # standard error / level; what fluctuates more may be a game, or a reward
+_STEADY_IF_KNOWN = 0.2
 _FLAT, _SMALL_STEPS, _SLOW = range(3)
 
 
@@ -70,10 +69,15 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         return Symptoms.of_run("loss", ratio)
     steady = curve.noise < _STEADY * curve.level
     fallen = curve.start - curve.level
+    known = memory.of_run("kind")
+    if (figures["loss_kind"] > 0).any():
+        known[0] = 1.0
+    if known[0] == 1:  # an error or a likelihood: its noise is that of the batches
+        steady = curve.noise < _STEADY_IF_KNOWN * curve.level
     by_chance = fallen < _SURE * curve.noise
     never = curve.lowest > t.loss_stuck * curve.start - _SURE * curve.noise
     flat = (ratio > t.loss_stuck) & (by_chance | (ratio > 0.995)) & never
-    slow = (ratio > t.loss_slow) & ~by_chance & (updates < t.update_slow)
+    slow = (ratio > t.loss_slow) & (updates < t.update_slow)
     low = _is_low(figures, curve, memory)
     ill = due & steady & ~low & (flat | slow) & (ratio < t.loss_diverged)
     cause = np.where(flat, np.where(updates < t.update_slow, _SMALL_STEPS, _FLAT), _SLOW)
@@ -84,7 +88,6 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         *_advice(t),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Zhang et al. 2021 (AutoTrainer), slow convergence; here against the run's noise",
-        lasting=t.lasting,
         cause=cause.astype(np.int8),
     )
 

@@ -11,6 +11,8 @@ from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
+_ROOT_OF_LARGEST = 1e18  # float32's largest number is 3e38, and errors are squared
+
 _NOT_FINITE = Advice(
     "the loss is not finite in step {step}, though all outputs of the network are",
     "in your own loss, log and division of what may be 0; torch.nn.functional.cross_entropy "
@@ -44,7 +46,9 @@ def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     values = wrong.astype(np.float64)
     if not wrong.any():
         return Symptoms.of_run("loss", values)
-    made_before = (figures["activation_nonfinite"] > 0).any(1) | (figures["input_nonfinite"] > 0)
+    largest = np.fmax(-figures["activation_min"], figures["activation_max"])
+    overflow = (largest > _ROOT_OF_LARGEST).any(1)  # an honest loss of a network that has diverged
+    made_before = (figures["activation_nonfinite"] > 0).any(1) | overflow
     told = memory.of_run("told")
     told[0] = np.fmax(told[0], float((made_before & wrong).any()))  # the outputs began
     severity = np.where(wrong & ~made_before & (told[0] != 1), 3, 0).astype(np.int8)

@@ -11,11 +11,11 @@ from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
-_OUTPUT, _INPUT, _LOSS, _BACKWARD, _WEIGHT = range(5)
+_OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT = range(6)
 
 _ADVICE = (
     Advice(
-        "{value:.0f} outputs of {layer} are not finite, from finite inputs",
+        "{value:.0f} outputs of {layer} are not finite; what it was given is",
         "a smaller optimizer.lr; in your own module, a bound on what is exponentiated, divided "
         "by or taken the root of; trainer.precision=bf16-mixed if it overflowed in float16",
     ),
@@ -24,9 +24,17 @@ _ADVICE = (
         "look at the data of that step: they are not finite before the first layer",
     ),
     Advice(
-        "the loss is not finite, though all outputs up to {layer} are",
-        "in your own loss, log and division of what may be 0; torch.nn.functional.cross_entropy "
-        "takes logits",
+        "{value:.0f} outputs of {layer} are not finite: its inputs were not, though all layers "
+        "before it gave finite outputs",
+        "look at the functions between the layers, in the forward of your module: a softmax over a "
+        "row that is masked whole, a division, root or logarithm of what may be 0",
+    ),
+    Advice(
+        "{value:.0f} outputs of {layer} are not finite, because its weights are not: the step "
+        "before has left them so",
+        "a smaller optimizer.lr; an optimizer's eps that its type can hold (1e-8 is 0 in float16: "
+        "1e-4), or weights in float32; torch.nn.utils.clip_grad_norm_(..., "
+        "error_if_nonfinite=True) before the step",
     ),
     Advice(
         "{value:.0f} gradients are not finite before {layer}, and all are finite behind it",
@@ -45,14 +53,15 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """Elements that are NaN or infinite: the limit is 0, and it is always critical.
 
     The producer is sought in the first step that has any. Forward: the first layer with such
-    outputs and finite inputs; where that is unknown, the first at all. Then the loss. Backward: the
-    gradient of a layer's outputs is made by the layer after it; so the producer comes right after
-    the last layer whose outputs have a gradient that is not finite. Then weights alone.
+    outputs; the data made them if it is a first layer and they are not finite, its weights if
+    those are not, a function before it if its inputs are not and the layers before it gave finite
+    outputs. Backward: the gradient of a layer's outputs is made by the layer after it; so the
+    producer comes right after the last layer whose outputs have a gradient that is not finite.
+    Then weight gradients alone. Of a loss that is not finite alone, `loss_not_finite` tells.
     """
     outputs, gradients = figures["activation_nonfinite"], figures["activation_grad_nonfinite"]
-    weights, loss = figures["weight_grad_nonfinite"], figures["loss"]
-    shown = (outputs > 0) | (gradients > 0) | (weights > 0)
-    rows = shown.any(axis=1) | np.isinf(loss)
+    weights = figures["weight_grad_nonfinite"]
+    rows = ((outputs > 0) | (gradients > 0) | (weights > 0)).any(axis=1)
     if not rows.any():
         return Symptoms(outputs)
     values = np.fmax(np.fmax(outputs, gradients), weights)
@@ -61,6 +70,8 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     producer = memory.of_run("producer", 2)  # which layer, and how; those after it pass it on
     for row in np.flatnonzero(rows).tolist():
         if np.isnan(producer[0]):
+            if np.isinf(figures["loss"][row]) and not (outputs[row] > 0).any():
+                continue  # the loss made it, and backward only passes it on
             producer[:] = _producer(figures, row, memory.roles)
         layer = int(producer[0])
         severity[row, layer], cause[row, layer] = 3, int(producer[1])
@@ -70,21 +81,27 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
 
 def _producer(figures: Figures, row: int, roles: Roles) -> tuple[int, int]:
     """(layer, cause) of what is not finite in this step."""
-    in_order = np.argsort(roles.rank)
-    ill = [i for i in in_order.tolist() if figures["activation_nonfinite"][row, i] > 0]
+    in_order = np.argsort(roles.rank).tolist()
+    ill = [i for i in in_order if figures["activation_nonfinite"][row, i] > 0]
     if ill:
-        finite = figures["inputs_finite"][row]
-        made = [i for i in ill if finite[i] == 1]
-        if made:
-            return made[0], _OUTPUT
-        return ill[0], _INPUT if finite[ill[0]] == 0 else _OUTPUT
-    if np.isinf(figures["loss"][row]):
-        return max(roles.last, 0), _LOSS
+        return _of_outputs(figures, row, ill[0], roles)
     gradients = figures["activation_grad_nonfinite"][row]
-    reached = [i for i in in_order.tolist() if gradients[i] >= 0]
+    reached = [i for i in in_order if gradients[i] >= 0]
     ill = [place for place, i in enumerate(reached) if gradients[i] > 0]
-    if ill:
-        after = ill[-1] + 1
-        return (reached[after], _BACKWARD) if after < len(reached) else (reached[-1], _LOSS)
-    weights = [i for i in in_order.tolist() if figures["weight_grad_nonfinite"][row, i] > 0]
-    return (weights[0], _WEIGHT) if weights else (max(roles.last, 0), _LOSS)
+    if ill:  # nothing comes after the last layer but the loss
+        return reached[min(ill[-1] + 1, len(reached) - 1)], _BACKWARD
+    weights = [i for i in in_order if figures["weight_grad_nonfinite"][row, i] > 0]
+    return weights[0], _WEIGHT_GRADIENT
+
+
+def _of_outputs(figures: Figures, row: int, layer: int, roles: Roles) -> tuple[int, int]:
+    """The cause for the first layer, in forward order, whose outputs are not finite."""
+    finite = figures["inputs_finite"][row, layer]
+    is_first = roles.layers[layer].order == 0
+    if figures["input_nonfinite"][row] > 0:
+        return layer, _INPUT
+    if figures["weight_nonfinite"][row, layer] > 0:
+        return layer, _WEIGHTS
+    if finite == 0:
+        return layer, _INPUT if is_first else _BETWEEN
+    return layer, _OUTPUT

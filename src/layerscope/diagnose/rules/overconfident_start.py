@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
-from math import log
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_view import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.symptoms import Symptoms
+from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
+
+_FAR = 10.0  # times the targets: the loss then starts a hundred times as high as that of saying 0
+_REMEDY = "smaller weights in the last layer, as in init=kaiming, and no bias there"
+_ADVICE = (
+    Advice(
+        "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}): "
+        "{layer} starts too sure of itself",
+        _REMEDY,
+    ),
+    Advice(
+        "the outputs of {layer} at step 0 are {value:.2g} times as large as the targets (limit "
+        "{threshold:g}): the first steps are spent on making them small",
+        _REMEDY,
+        (np.nan, _FAR, np.nan),
+    ),
+)
 
 
 @rule_with_memory("overconfident_start")
 def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Loss at step 0 / ln(classes), what uniform guessing costs.
+    """Loss at step 0 / ln(classes), what uniform guessing costs; of a regression, the RMS of the
+    outputs / that of the targets.
 
-    Silent unless the judge was told of how many classes the loss is.
+    The classes are those that the judge was told, or else those that the gradient on the output
+    shows; silent where neither is known.
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan, np.float32)
     roles = memory.roles
-    if roles.classes is None or figures.steps[0] != 0 or roles.last < 0:
+    if figures.steps[0] != 0 or roles.last < 0:
         return Symptoms(values)
-    values[0, roles.last] = figures["loss"][0] / log(roles.classes)
-    return Symptoms.above(
+    limit = thresholds.overconfident_start
+    kind, classes = figures["loss_kind"][0], roles.classes
+    if classes is None and kind == Loss.CROSS_ENTROPY and figures["loss_reduction"][0] < 1.5:
+        classes = int(figures["outputs"][0])
+    of_targets = classes is None and kind in (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
+    if of_targets:
+        size = max(float(figures["target_rms"][0]), 1.0)
+        values[0, roles.last], limit = figures["output_rms"][0] / size, _FAR
+    elif classes is not None:
+        values[0, roles.last] = figures["loss"][0] / np.log(classes)
+    ill = values > limit
+    return Symptoms(
         values,
-        warning=thresholds.overconfident_start,
-        explanation="the loss at step 0 is {value:.2g} times that of uniform guessing "
-        "(limit {threshold:g}): {layer} starts too sure of itself",
-        remedy="smaller weights in the last layer, as in init=kaiming, and no bias there",
-        source="Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
+        np.where(ill, 2, 0).astype(np.int8) if ill.any() else None,
+        (np.nan, limit, np.nan),
+        _ADVICE,
+        "Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
+        cause=np.full(values.shape, int(of_targets), np.int8),
     )
