@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from layerscope.measure import Moments
-from layerscope.measure.reading import Reading
+from layerscope.measure.reading import Figures, Reading
 from layerscope.measure.unit_reading import UnitReading
+from layerscope.quantity import Quantity
 
 # Slots of what travels along with a reading; see `Tally.carry`.
 LOSS, SCALE, SQUARED_NORM, CLIPPED_SQUARED_NORM, FOUND_INF = range(5)
@@ -18,17 +21,12 @@ class Channel:
     """A quantity of a layer: what one row of the tally holds, and one tag shows.
 
     Attributes:
-        quantity: such as `activation` or `weight_grad`.
+        quantity: what of the layer.
         layer: the layer's name.
     """
 
-    quantity: str
+    quantity: Quantity
     layer: str
-
-    @property
-    def is_of_any_scale(self) -> bool:
-        """Whether it wants to be seen as log10 of the absolute value too."""
-        return self.quantity.endswith(("_grad", "update"))
 
     @property
     def tag(self) -> str:
@@ -46,7 +44,7 @@ class Observation:
         reading: figures and buckets of each channel, in the same order; a channel that nothing
             reached has a count of 0. From another device they arrive some steps later: looking at
             them may wait.
-        units: of each place where activations are measured, in their order; None without any.
+        units: of each output that is measured, in their order; None without any.
         updates: `moments` are the RMS of the update and of the weight before it, of each measured
             parameter in order; None in a step that was not to be measured so.
         inputs_finite: by entry, of outputs that were not finite: whether the inputs were. Known
@@ -101,3 +99,22 @@ class Observation:
             if moments.count:
                 found[channel] = moments
         return found
+
+    def with_rows_from(
+        self, first: int, channels: tuple[Channel, ...], reading: Reading
+    ) -> Observation:
+        """The same observation, with the rows from `first` on taken from another reading.
+
+        Args:
+            first: as many rows as both have in common, from the first.
+            channels: what all the rows of the other reading hold.
+            reading: the other one; waits for both.
+        """
+        before = self.reading
+        joined = Figures(
+            np.concatenate([before.moments[:first], reading.moments[first:]]),
+            np.concatenate([before.linear[:first], reading.linear[first:]]),
+            np.concatenate([before.logarithmic[:first], reading.logarithmic[first:]]),
+            before.carried,
+        )
+        return replace(self, channels=channels, reading=joined)

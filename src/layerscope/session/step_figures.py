@@ -7,22 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, Figures, LayerFacts
 from layerscope.measure.reading import Reading
 from layerscope.measure.unit_reading import DEAD, REVIVED, SILENT, SINCE, SPREAD, UNITS
-from layerscope.record import Layer, Observation, Recorder
-from layerscope.record.place import Place
-from layerscope.record.plan import Watched
-
-_NORMALIZES = (
-    nn.modules.batchnorm._NormBase,
-    nn.GroupNorm,
-    nn.LayerNorm,
-    nn.LocalResponseNorm,
-    nn.RMSNorm,
-)
+from layerscope.quantity import Quantity
+from layerscope.record import Channel, Observation
 
 _COLUMN = {name: column for column, name in enumerate(LAYER_FIGURES)}
 
@@ -41,55 +31,55 @@ _UNIT_FIGURES = (
 )
 
 
-class Observed:
-    """Turns observations of the same channels into figures, a block of steps at once.
+class StepFigures:
+    """The formulas of all figures: from observations of the same channels, many steps at once.
+
+    To add a figure: its name in `LAYER_FIGURES` or `STEP_FIGURES`, its formula here.
 
     Args:
-        layers: all watched layers, in network order.
-        recorder: which has observed them; it may learn of more places later.
+        layers: whose figures, each under its name.
+        channels: all that is measured of them; an observation may have only the first of them.
+        outputs: names of the outputs whose units are watched, in the order of their rows.
+        parameters: kind and name of the parameters whose updates are measured, in their order.
 
     Attributes:
-        facts: the entries: a layer's outputs each, and parameters that have names of their own.
-        channels: all that it observes by now.
+        layers: as given.
     """
 
-    def __init__(self, layers: Sequence[Layer], recorder: Recorder) -> None:
-        places, parameters = recorder.places, recorder.parameters
-        self.channels = channels = recorder.channels
-        self._reached = recorder.reached
-        self.facts = _facts(layers, places, parameters)
-        at = {facts.name: position for position, facts in enumerate(self.facts)}
+    def __init__(
+        self,
+        layers: tuple[LayerFacts, ...],
+        channels: Sequence[Channel],
+        outputs: Sequence[str],
+        parameters: Sequence[Channel],
+    ) -> None:
+        self.layers = layers
+        self._width = len(channels)
+        at = {facts.name: position for position, facts in enumerate(layers)}
 
-        def entries(quantity: str) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-            found = [(i, at[c.layer]) for i, c in enumerate(channels) if c.quantity == quantity]
+        def entries(quantity: Quantity) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+            found = [(i, at[c.layer]) for i, c in enumerate(channels) if c.quantity is quantity]
             pairs = np.array(found, np.intp).reshape(-1, 2)
             return pairs[:, 0], pairs[:, 1]
 
-        self._activations = entries("activation")
-        self._gradients = entries("activation_grad")
-        self._weight_gradients = entries("weight_grad")
-        self._weights = entries("weight")
-        self._places = np.array([at[place.name] for place in places], np.intp)
-        self._bounded = np.array([self.facts[i].bounds is not None for i in self._activations[1]])
+        self._activations = entries(Quantity.ACTIVATION)
+        self._activation_gradients = entries(Quantity.ACTIVATION_GRAD)
+        self._weight_gradients = entries(Quantity.WEIGHT_GRAD)
+        self._weights = entries(Quantity.WEIGHT)
+        self._outputs = np.array([at[name] for name in outputs], np.intp)
+        self._bounded = np.array([layers[i].bounds is not None for i in self._activations[1]])
         weights = [
-            i for i, watched in enumerate(parameters) if watched.channel.quantity == "weight"
+            (i, at[c.layer]) for i, c in enumerate(parameters) if c.quantity is Quantity.WEIGHT
         ]
-        self._updated = np.array(weights, np.intp)
-        self._updated_entries = np.array(
-            [at[parameters[i].channel.layer] for i in weights], np.intp
-        )
+        self._updated, self._updated_entries = np.array(weights, np.intp).reshape(-1, 2).T
 
-    def outdated_by(self, recorder: Recorder) -> bool:
-        """Whether the recorder has learnt of a place, or of where one comes in order."""
-        return recorder.channels is not self.channels or recorder.reached != self._reached
-
-    def figures(self, observations: Sequence[Observation]) -> Figures:
+    def of(self, observations: Sequence[Observation]) -> Figures:
         """The figures of some steps; waits for those that are still on their way."""
         steps = len(observations)
         made = Figures(
-            self.facts,
+            self.layers,
             np.array([observation.step for observation in observations], np.int64),
-            np.full((steps, len(self.facts), len(LAYER_FIGURES)), np.nan, np.float32),
+            np.full((steps, len(self.layers), len(LAYER_FIGURES)), np.nan, np.float32),
             np.array([_of_step(observation) for observation in observations], np.float32),
         )
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -99,13 +89,13 @@ class Observed:
             if observation.updates is not None and not observation.skipped:
                 self._fill_updates(observation.updates, out)
             for name, were_finite in observation.inputs_finite:
-                entry = next(i for i, facts in enumerate(self.facts) if facts.name == name)
+                entry = next(i for i, facts in enumerate(self.layers) if facts.name == name)
                 out[entry, _COLUMN["inputs_finite"]] = were_finite
         return made
 
     def _fill_moments(self, observations: Sequence[Observation], out: Array) -> None:
         """All steps at once: numpy's calls would cost more than what they do to one."""
-        moments = np.zeros((len(observations), len(self.channels), _FIELDS))
+        moments = np.zeros((len(observations), self._width, _FIELDS))
         for observation, of_step in zip(observations, moments, strict=True):
             measured = observation.reading.moments
             of_step[: len(measured)] = measured
@@ -134,12 +124,12 @@ class Observed:
             ("zeros", moments[:, rows, _ZEROS] / count[:, rows]),
         ):
             out[:, at, _COLUMN[name]] = values
-        for name, (rows, at) in (
-            ("activation_grad", self._gradients),
-            ("weight_grad", self._weight_gradients),
+        for quantity, (rows, at) in (
+            (Quantity.ACTIVATION_GRAD, self._activation_gradients),
+            (Quantity.WEIGHT_GRAD, self._weight_gradients),
         ):
-            out[:, at, _COLUMN[f"{name}_rms"]] = rms[:, rows]
-            out[:, at, _COLUMN[f"{name}_nonfinite"]] = nonfinite[:, rows] * reached[:, rows]
+            out[:, at, _COLUMN[quantity.rms]] = rms[:, rows]
+            out[:, at, _COLUMN[f"{quantity}_nonfinite"]] = nonfinite[:, rows] * reached[:, rows]
         rows, at = self._weights
         out[:, at, _COLUMN["weight_rms"]] = rms[:, rows]
 
@@ -149,7 +139,7 @@ class Observed:
         units = np.array([each.units.figures for each in observations if each.units is not None])
         units[units[:, :, UNITS] == 0] = np.nan
         for column, figure in _UNIT_FIGURES:
-            out[:, self._places, _COLUMN[figure]] = units[:, :, column]
+            out[:, self._outputs, _COLUMN[figure]] = units[:, :, column]
 
     def _fill_updates(self, updates: Reading, out: Array) -> None:
         change, weight = updates.moments[self._updated].T
@@ -179,53 +169,3 @@ def _loss(observation: Observation) -> float:
     if not observation.has_loss:
         return math.nan
     return observation.loss if math.isfinite(observation.loss) else math.inf
-
-
-def _facts(
-    layers: Sequence[Layer], places: Sequence[Place], parameters: Sequence[Watched]
-) -> tuple[LayerFacts, ...]:
-    """An entry for each place, and for each name of parameters that no place has."""
-    reached = [place.order for place in places if place.order >= 0]
-    last = max(reached, default=-1)
-    kinds: dict[str, list[str]] = {}
-    trainable: dict[str, bool] = {}
-    for watched in parameters:
-        entry = watched.channel.layer
-        kinds.setdefault(entry, []).append(watched.channel.quantity)
-        trainable[entry] = trainable.get(entry, False) or watched.parameter.requires_grad
-    made: list[LayerFacts] = []
-    for layer in layers:
-        function = layer.nonlinearity
-        of_layer = [place for place in places if place.layer is layer]
-        names = {place.name for place in of_layer}
-        own = {each.channel.layer for each in parameters if each.layer == layer.name} - names
-        made += [
-            LayerFacts(
-                name=place.name,
-                path=layer.path,
-                module=type(layer.module).__name__,
-                order=place.order,
-                nonlinearity=None if function is None else function.name,
-                bounds=None if function is None else function.bounds,
-                odd=function is not None and function.odd,
-                can_die=function is not None and function.can_die,
-                normalizes=isinstance(layer.module, _NORMALIZES),
-                weights=tuple(kinds.get(place.name, ())),
-                trainable=trainable.get(
-                    place.name, any(p.requires_grad for _, p in layer.parameters)
-                ),
-                last=place.order == last >= 0,
-            )
-            for place in of_layer
-        ]
-        made += [
-            LayerFacts(
-                name=name,
-                path=layer.path,
-                module=type(layer.module).__name__,
-                weights=tuple(kinds[name]),
-                trainable=trainable[name],
-            )
-            for name in sorted(own)
-        ]
-    return tuple(made)
