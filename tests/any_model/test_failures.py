@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from layerscope import LayerMonitor
 from layerscope.events.reader import read_run
+from layerscope.session.pipeline import Pipeline
 from tests.any_model.nets import Mlp, Net, make, seeded, vectors
 from tests.any_model.training import fit
 
@@ -158,17 +159,15 @@ def test_an_odd_output_is_measured_or_listed_and_the_other_layers_are_measured(
 
 @pytest.mark.parametrize("step", [0, 3])
 def test_a_bug_in_the_monitor_is_told_once_with_its_step(tmp_path, caplog, monkeypatch, step):
-    from layerscope.sinks.tensorboard import StepLog
-
-    write = StepLog.write
+    take = Pipeline.take
 
     def breaking(self, observation, *arguments, **options):
         if observation.step == step:
             raise ZeroDivisionError("planted")
-        return write(self, observation, *arguments, **options)
+        return take(self, observation, *arguments, **options)
 
     alone = fit(make("resnet"), tmp_path / "alone").lightning_module
-    monkeypatch.setattr(StepLog, "write", breaking)
+    monkeypatch.setattr(Pipeline, "take", breaking)
     monitor = LayerMonitor()
     watched = fit(make("resnet"), tmp_path / "watched", monitor).lightning_module
     assert_same_weights(watched, alone)

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from layerscope.record import Asked, Channel, Recorder, choose_layers
+from layerscope.quantity import Quantity
+from layerscope.record import Channel, Recorder, RecorderOptions, choose_layers
 from layerscope.record.observation import LOSS
 
 
@@ -77,21 +78,21 @@ def test_all_quantities_are_those_of_a_plain_loop(micro_batches):
 
 def test_channels_follow_the_quantities_asked_for():
     layers = choose_layers(make_network())
-    quantities = {c.quantity for c in Recorder(layers, Asked(("activation",))).channels}
+    quantities = {c.quantity for c in Recorder(layers, RecorderOptions(("activation",))).channels}
     assert quantities == {"activation"}
-    quantities = {c.quantity for c in Recorder(layers, Asked(biases=True)).channels}
+    quantities = {c.quantity for c in Recorder(layers, RecorderOptions(biases=True)).channels}
     assert quantities == {
         *("activation", "activation_grad", "weight", "weight_grad", "bias", "bias_grad")
     }
 
 
 def test_tags_are_quantity_and_layer():
-    assert Channel("weight_grad", "01_tanh").tag == "weight_grad/01_tanh"
+    assert Channel(Quantity.WEIGHT_GRAD, "01_tanh").tag == "weight_grad/01_tanh"
 
 
 def test_a_parameter_with_a_name_of_its_own_is_told_apart():
     layers = choose_layers(nn.ModuleDict({"lstm": nn.LSTM(2, 3)}))
-    tags = {c.tag for c in Recorder(layers, Asked(("weight",))).channels}
+    tags = {c.tag for c in Recorder(layers, RecorderOptions(("weight",))).channels}
     assert tags == {"weight/00_lstm.weight_ih_l0", "weight/00_lstm.weight_hh_l0"}
 
 
@@ -163,8 +164,8 @@ def test_a_bounded_function_counts_its_saturated_outputs():
     with torch.no_grad():
         network[0].weight.copy_(torch.eye(4) * 10)
         network[0].bias.zero_()
-    asked = Asked(("activation",), saturation_threshold=0.9)
-    with Recorder(choose_layers(network), asked) as recorder:
+    options = RecorderOptions(("activation",), saturation_threshold=0.9)
+    with Recorder(choose_layers(network), options) as recorder:
         recorder.counting = True
         output = network(torch.tensor([[-1.0, -0.2, 0.2, 1.0], [0.0, 0.3, 5.0, -0.31]]))
         (moments,) = recorder.observe(0).moments().values()
@@ -188,9 +189,9 @@ def test_a_copy_of_the_network_is_not_measured(tmp_path):
 
 def test_bad_arguments_are_refused_in_one_sentence():
     with pytest.raises(ValueError, match=r"quantities must be among .*, got 'loss'"):
-        Asked(("loss",))
+        RecorderOptions(("loss",))
     for threshold in (0.0, 1.0, math.nan):
         with pytest.raises(ValueError, match="saturation_threshold must be above 0 and below 1"):
-            Asked(saturation_threshold=threshold)
+            RecorderOptions(saturation_threshold=threshold)
     with pytest.raises(ValueError, match="dead_window must be at least 1, got 0"):
-        Asked(dead_window=0)
+        RecorderOptions(dead_window=0)

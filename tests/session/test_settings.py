@@ -45,5 +45,5 @@ def test_an_unknown_setting_is_refused_with_the_names_that_there_are(tmp_path):
 
 
 def test_weights_are_always_asked_for_and_once():
-    assert Settings(quantities=["weight", "update"]).asked.quantities == ("weight", "update")
-    assert Settings(quantities=["activation"]).asked.quantities == ("activation", "weight")
+    assert Settings(quantities=["weight", "update"]).options.quantities == ("weight", "update")
+    assert Settings(quantities=["activation"]).options.quantities == ("activation", "weight")

@@ -1,14 +1,18 @@
+"""Blocks of steps, as event files read them back."""
+
 import pytest
 import torch
 from torch import nn
 
+from layerscope.diagnose import Figures, LayerFacts
 from layerscope.events.event_file import EventFile
 from layerscope.events.reader import read_run
-from layerscope.record import Recorder, choose_layers, every_n_steps
-from layerscope.session.step_figures import Observed
-from layerscope.sinks.tensorboard import StepLog, bytes_per_step
+from layerscope.record import Recorder, choose_layers
+from layerscope.sinks.step_block import Step, StepBlock
+from layerscope.sinks.tensorboard import TensorBoardSink, bytes_per_step
 
 TAG = "activation/00_tanh"
+LAYERS = (LayerFacts("00_tanh", "1", "Tanh", order=0, bounds=(-1.0, 1.0), can_die=True),)
 
 
 @pytest.fixture
@@ -29,60 +33,48 @@ def observe(recorder, step, weights=False):
     return recorder.observe(step, weights)
 
 
-def log_of(folder, recorder, **options):
-    events = EventFile(folder, flush_seconds=options.get("flush_seconds", 10.0))
-    every = every_n_steps(1)
-    log = StepLog(events, folder, lambda figures: None, every, **options)
-    log.use(Observed(choose_layers(recorder.network), recorder))
-    return events, log
+def block_of(recorder, steps, **options):
+    observations = [observe(recorder, step, weights=True) for step in steps]
+    made = [Step(each, 1e9 + each.step, **options) for each in observations]
+    return StepBlock(recorder.channels, made, Figures.empty(LAYERS, steps))
 
 
-def test_steps_that_wait_are_written_at_close(tmp_path, recorder):
-    events, log = log_of(tmp_path, recorder)
-    for step in range(3):
-        log.write(observe(recorder, step))
-    log.close()
-    events.close()
-    assert read_run(tmp_path).histograms[TAG].steps.tolist() == [0, 1, 2]
-    assert read_run(tmp_path / "keyframes").histograms[TAG].steps.tolist() == [0, 1, 2]
+def test_every_step_is_one_event_at_its_own_wall_time(tmp_path, recorder):
+    sink = TensorBoardSink(tmp_path)
+    sink.write(block_of(recorder, [0, 7]))
+    sink.close()
+    assert read_run(tmp_path).histograms[TAG].steps.tolist() == [0, 7]
+    assert not list((tmp_path / "keyframes").glob("events*"))
 
 
-def test_no_step_waits_longer_than_flush_seconds_for_the_next(tmp_path, recorder):
-    now = [1000.0]
-    events, log = log_of(tmp_path, recorder, flush_seconds=10.0, clock=lambda: now[0])
-    log.write(observe(recorder, 0))
-    now[0] += 9.9
-    log.write(observe(recorder, 1))
-    assert not list(tmp_path.glob("events.*"))
-    now[0] += 0.2
-    log.write(observe(recorder, 2))
-    for folder in (tmp_path, tmp_path / "keyframes"):  # nothing is closed: a reader looks on
-        assert read_run(folder).histograms[TAG].steps.tolist() == [0, 1, 2]
-    log.close()
-    events.close()
+def test_keyframes_and_scalars_are_written_where_a_step_asks_for_them(tmp_path, recorder):
+    sink = TensorBoardSink(tmp_path)
+    sink.write(block_of(recorder, [0], is_keyframe=True))
+    sink.write(block_of(recorder, [1], with_scalars=True))
+    sink.close()
+    assert read_run(tmp_path / "keyframes").histograms[TAG].steps.tolist() == [0]
+    assert read_run(tmp_path).scalars["weight_grad_rms/00_tanh"].steps.tolist() == [1]
 
 
-def test_many_steps_are_written_though_no_time_passes(tmp_path, recorder):
-    events, log = log_of(tmp_path, recorder, clock=lambda: 1000.0)
-    for step in range(300):
-        log.write(observe(recorder, step))
-    events.flush()
-    assert len(read_run(tmp_path).histograms[TAG].steps) > 100
-    log.close()
+def test_a_shared_event_file_stays_open_and_its_own_is_closed(tmp_path, recorder):
+    events = EventFile(tmp_path)
+    sink = TensorBoardSink(tmp_path, events)
+    sink.write(block_of(recorder, [0]))
+    sink.close()
+    sink.close()
+    assert not events.closed
     events.close()
 
 
 def test_the_bytes_of_a_step_are_known_beforehand(tmp_path, recorder):
-    events, log = log_of(tmp_path, recorder)
-    log.write(observe(recorder, 0, weights=True))  # with the descriptions
-    log.close()
+    events = EventFile(tmp_path)
+    sink = TensorBoardSink(tmp_path, events)
+    sink.write(block_of(recorder, [0]))  # with the descriptions, which are written once
     before = events.bytes_written
-    events, log = log_of(tmp_path / "more", recorder)
-    for step in range(2):
-        log.write(observe(recorder, step, weights=True))
-    log.close()
-    scalars = 2 * 4 * 50
+    sink.write(block_of(recorder, [1]))
     taken = events.bytes_written - before
-    assert taken - scalars < bytes_per_step(recorder.channels) * 1.02
-    assert taken > bytes_per_step(recorder.channels) * 0.9
+    assert (
+        bytes_per_step(recorder.channels) * 0.9 < taken < bytes_per_step(recorder.channels) * 1.02
+    )
+    sink.close()
     events.close()

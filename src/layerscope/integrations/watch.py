@@ -18,7 +18,7 @@ from torch.optim.optimizer import (
 )
 
 from layerscope.diagnose import Finding
-from layerscope.session.session import Scope
+from layerscope.session.finished_steps import FinishedSteps
 from layerscope.session.settings import Settings
 
 _log = logging.getLogger("layerscope")
@@ -43,7 +43,7 @@ class Watch:
         self._scaler = scaler
         self._scale: Tensor | None = None
         self._at = start
-        self._scope: Scope | None = Scope(model, directory, settings, start=start)
+        self._scope: FinishedSteps | None = FinishedSteps(model, directory, settings, start=start)
         self._seen = self._scope
         self._own = set(model.parameters())
         self._stepped: set[nn.Parameter] = set()
@@ -56,7 +56,7 @@ class Watch:
     @property
     def findings(self) -> list[Finding]:
         """What has been found so far, the worst first; some steps may still wait to be judged."""
-        return self._seen.run.judge.findings
+        return self._seen.verdict.judge.findings
 
     @property
     def diagnosis(self) -> dict[str, Any] | None:
@@ -66,7 +66,7 @@ class Watch:
     @property
     def refused(self) -> Finding | None:
         """The worst finding, if it is at least as bad as the setting `fail_on`."""
-        return self._seen.run.refused
+        return self._seen.verdict.refused
 
     def step(self, loss: Tensor | float | None = None) -> bool:
         """End a training step: call it after the optimizer's step, before gradients are cleared.
@@ -78,7 +78,7 @@ class Watch:
             Whether to go on: False once there is a finding as bad as the setting `stop_on`.
         """
 
-        def end(scope: Scope) -> None:
+        def end(scope: FinishedSteps) -> None:
             if loss is not None:
                 scope.note_loss(torch.as_tensor(loss) * (1 if self._scale is None else self._scale))
             left_out = self._scaler is not None and not self._stepped
@@ -90,7 +90,7 @@ class Watch:
         self._at += 1
         self._stepped = set()
         self._begin()
-        return self._scope is None or self._scope.run.stop is None
+        return self._scope is None or self._scope.verdict.stop is None
 
     def close(self) -> None:
         """Take the hooks off, write the diagnosis and close the files."""
@@ -98,7 +98,7 @@ class Watch:
         self._end()
 
     def _begin(self) -> None:
-        def begin(scope: Scope) -> None:
+        def begin(scope: FinishedSteps) -> None:
             scope.begin(self._at)
             if self._scaler is not None:  # as it is now: it may change before the step ends
                 self._scale = torch.tensor(self._scaler.get_scale())
@@ -115,17 +115,17 @@ class Watch:
         if args or kwargs.get("closure"):
             self._guarded(lambda scope: self._take(scope, optimizer))
 
-    def _take(self, scope: Scope, optimizer: Optimizer) -> None:
+    def _take(self, scope: FinishedSteps, optimizer: Optimizer) -> None:
         given = {p for group in optimizer.param_groups for p in group["params"]}
         if mine := (given & self._own) - self._stepped:
             scope.note_optimizer(optimizer)
             self._measure(scope, mine)
 
-    def _measure(self, scope: Scope, parameters: set[nn.Parameter]) -> None:
+    def _measure(self, scope: FinishedSteps, parameters: set[nn.Parameter]) -> None:
         scope.measure_gradients(parameters.__contains__)
         self._stepped |= parameters
 
-    def _guarded(self, work: Callable[[Scope], None]) -> None:
+    def _guarded(self, work: Callable[[FinishedSteps], None]) -> None:
         """The instrument's own failure ends the watching, loudly and once, and nothing else."""
         scope = self._scope
         if scope is None:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.graph import Wiring, wiring
+from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
 
@@ -196,15 +197,15 @@ class NetworkEnds:
         kept = parameter.grad
         self._kept = kept is not None and id(kept) == identity and kept._version == version
 
-    def remember_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+    def remember_gradients(self, parameters: Sequence[LayerParameter]) -> None:
         """After an optimizer's step: which gradient would be added to, if nobody clears it.
 
         Nothing is read: whoever clears it replaces it, or changes it in place.
         """
-        for parameter in parameters:
-            if parameter.grad is not None:
-                gradient = parameter.grad
-                self._witness = (parameter, id(gradient), gradient._version)
+        for each in parameters:
+            gradient = each.parameter.grad
+            if gradient is not None:
+                self._witness = (each.parameter, id(gradient), gradient._version)
                 return
 
     def take(self) -> Ends:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from layerscope.measure import Moments
-from layerscope.measure.reading import Reading
+from layerscope.measure.reading import Figures, Reading
 from layerscope.measure.unit_reading import UnitReading
-from layerscope.record.network_ends import Ends
-from layerscope.record.ownership import Ownership
+from layerscope.quantity import Quantity
+from layerscope.record.surroundings import Look
 
 # Slots of what travels along with a reading; see `Tally.carry`.
 LOSS, SCALE, SQUARED_NORM, CLIPPED_SQUARED_NORM, FOUND_INF = range(5)
@@ -20,17 +22,12 @@ class Channel:
     """A quantity of a layer: what one row of the tally holds, and one tag shows.
 
     Attributes:
-        quantity: such as `activation` or `weight_grad`.
+        quantity: what of the layer.
         layer: the layer's name.
     """
 
-    quantity: str
+    quantity: Quantity
     layer: str
-
-    @property
-    def is_of_any_scale(self) -> bool:
-        """Whether it wants to be seen as log10 of the absolute value too."""
-        return self.quantity.endswith(("_grad", "update"))
 
     @property
     def tag(self) -> str:
@@ -48,7 +45,7 @@ class Observation:
         reading: figures and buckets of each channel, in the same order; a channel that nothing
             reached has a count of 0. From another device they arrive some steps later: looking at
             them may wait.
-        units: of each place where activations are measured, in their order; None without any.
+        units: of each output that is measured, in their order; None without any.
         updates: `moments` are the RMS of the update and of the weight before it, of each measured
             parameter in order; None in a step that was not to be measured so.
         inputs_finite: by entry, of outputs that were not finite: whether the inputs were. Known
@@ -58,6 +55,7 @@ class Observation:
         left_out: whether a gradient scaler left the optimizer's step out, as far as the host knows.
         optimizer: which took the step, from 0.
         learning_rate: of its first parameter group; NaN if unknown.
+        look: what beside the layers was looked at; None in a step that was not to be.
         monitor_ms: what measuring took of the step, in milliseconds; NaN if it was not timed.
         step_ms: from this step to the next, in milliseconds; NaN if it was not timed.
     """
@@ -73,13 +71,9 @@ class Observation:
     left_out: bool = False
     optimizer: int = 0
     learning_rate: float = math.nan
+    look: Look | None = None
     monitor_ms: float = math.nan
     step_ms: float = math.nan
-    ends: Ends | None = None
-    ownership: Ownership | None = None
-    no_gradient: tuple[str, ...] = ()
-    dropout: float = math.nan
-    evaluation_share: float = math.nan
 
     @property
     def loss(self) -> float:
@@ -108,3 +102,22 @@ class Observation:
             if moments.count:
                 found[channel] = moments
         return found
+
+    def with_rows_from(
+        self, first: int, channels: tuple[Channel, ...], reading: Reading
+    ) -> Observation:
+        """The same observation, with the rows from `first` on taken from another reading.
+
+        Args:
+            first: as many rows as both have in common, from the first.
+            channels: what all the rows of the other reading hold.
+            reading: the other one; waits for both.
+        """
+        before = self.reading
+        joined = Figures(
+            np.concatenate([before.moments[:first], reading.moments[first:]]),
+            np.concatenate([before.linear[:first], reading.linear[first:]]),
+            np.concatenate([before.logarithmic[:first], reading.logarithmic[first:]]),
+            before.carried,
+        )
+        return replace(self, channels=channels, reading=joined)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from layerscope.record.hook_state import HookState
+from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
-from layerscope.record.place import Place
 
-if TYPE_CHECKING:
-    from layerscope.record.recorder import Recorder
+Meet = Callable[[Layer, str], LayerOutput]
 
 # The number of the backward pass that is running; -1 outside. Modules are called inside one when
 # activation checkpointing computes again what it has not kept. torch's own FSDP asks the same.
@@ -24,35 +24,48 @@ class OutputHook:
     """A forward hook that measures what its module returns, where it lies.
 
     A copy of the network, by `copy.deepcopy` or `torch.save`, is not what is being trained: it
-    carries a hook that does nothing, and no recorder.
+    carries a hook that does nothing, and no state.
 
     Args:
-        recorder: what the tensors are measured for.
         layer: the layer.
+        state: of all hooks.
+        meet: (layer, name) gives an output that was not planned for.
         per_call: whether the calls of a step are kept apart.
 
     Attributes:
         fired: whether it was ever called while counting.
     """
 
-    __slots__ = ("_bare", "_calls", "_per_call", "_places", "_recorder", "_round", "fired", "layer")
+    __slots__ = (
+        "_bare",
+        "_calls",
+        "_meet",
+        "_outputs",
+        "_per_call",
+        "_round",
+        "_state",
+        "fired",
+        "layer",
+    )
 
-    def __init__(self, recorder: Recorder, layer: Layer, per_call: bool) -> None:
-        self._recorder = recorder
+    def __init__(self, layer: Layer, state: HookState, meet: Meet, per_call: bool) -> None:
         self.layer = layer
+        self._state = state
+        self._meet = meet
         self._per_call = per_call
         self._calls = self._round = 0
-        self._places: dict[str, Place] = {}
-        self._bare: Place | None = None  # of a bare tensor, calls merged: by far the most common
+        self._outputs: dict[str, LayerOutput] = {}
+        # Of a bare tensor, calls merged: by far the most common.
+        self._bare: LayerOutput | None = None
         self.fired = False
 
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """Called by torch after the module's forward."""
-        recorder = self._recorder
-        if not recorder.counting or not (recorder.network is None or recorder.network.training):
+        state = self._state
+        if not state.counting or not (state.network is None or state.network.training):
             return
         try:
-            clock = recorder.clock
+            clock = state.clock
             began = clock() if clock else 0.0
             self.fired = True
             recomputed = _backward_pass() != -1
@@ -61,13 +74,13 @@ class OutputHook:
             else:
                 self._measure_parts(inputs, output, recomputed)
             if clock:
-                recorder.spent += clock() - began
+                state.spent += clock() - began
         except Exception as error:  # whatever it is, the network goes on without us
             if _is_transformed(output):
                 why = "it was called inside a torch.func transform, such as vmap"
-                recorder.not_measured.setdefault(self.layer.name, why)
+                state.not_measured.setdefault(self.layer.name, why)
             else:
-                recorder.give_up(error)
+                state.give_up(error)
 
     def _measure_parts(self, inputs: Any, output: Any, recomputed: bool) -> None:
         call = f".call_{self._call(recomputed)}" if self._per_call else ""
@@ -76,40 +89,40 @@ class OutputHook:
             parts = list(tensors_in(output))
         except Exception as error:  # somebody's own kind of output
             why = f"its output, {type(output).__name__}, raises {type(error).__name__}"
-            self._recorder.not_measured[self.layer.name] = why
+            self._state.not_measured[self.layer.name] = why
             return
         for path, tensor in parts:
             found = True
             name = f"{self.layer.name}{call}{'.' + path if path else ''}"
-            place = self._places.get(name)
-            if place is None:
-                place = self._recorder.newcomer(self.layer, name)
-                self.know(place)
-            place.measure(tensor, inputs, recomputed)
-        if not found and all(place.order < 0 for place in self._places.values()):
+            measured = self._outputs.get(name)
+            if measured is None:
+                measured = self._meet(self.layer, name)
+                self.expect(measured)
+            measured.measure(tensor, inputs, recomputed)
+        if not found and all(measured.order < 0 for measured in self._outputs.values()):
             kind = output.dtype if isinstance(output, Tensor) else type(output).__name__
             why = f"its output, {kind}, holds no tensor of floats"
-            self._recorder.not_measured[self.layer.name] = why
+            self._state.not_measured[self.layer.name] = why
 
     def _call(self, recomputed: bool) -> int:
         """Which call this is, from 0, since the last backward pass or the last step."""
         if recomputed:
             return max(self._calls - 1, 0)
-        round_now = self._recorder.forward_round()
+        round_now = self._state.forward_round()
         self._calls = self._calls + 1 if self._round == round_now else 1
         self._round = round_now
         return self._calls - 1
 
-    def know(self, place: Place) -> None:
-        """Measure a tensor of the place's name into the place."""
-        self._places[place.name] = place
-        if place.name == self.layer.name:
-            self._bare = place
+    def expect(self, output: LayerOutput) -> None:
+        """Measure a tensor of the output's name into it."""
+        self._outputs[output.name] = output
+        if output.name == self.layer.name:
+            self._bare = output
 
-    def forget(self, place: Place) -> None:
-        """Measure no more into a place."""
-        del self._places[place.name]
-        if self._bare is place:
+    def forget(self, output: LayerOutput) -> None:
+        """Measure no more into an output."""
+        del self._outputs[output.name]
+        if self._bare is output:
             self._bare = None
 
     def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:

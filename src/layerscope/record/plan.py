@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally, tally_for
-from layerscope.record.asked import Asked
+from layerscope.measure.device_units import DeviceUnitTally, units_for
+from layerscope.measure.units import UnitTally
+from layerscope.quantity import Quantity
+from layerscope.record.layer_output import LayerOutput
+from layerscope.record.layer_parameter import LayerParameter, parameters_of
 from layerscope.record.layers import Layer
 from layerscope.record.nonlinearities import Nonlinearity
 from layerscope.record.observation import Channel
-from layerscope.record.place import Place
+from layerscope.record.recorder_options import RecorderOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A parameter that is measured.
-
-    Attributes:
-        parameter: itself.
-        layer: the name of the layer that has it.
-        channel: its kind, `weight` or `bias`, and its entry: the layer's name, or, of a parameter
-            with a name of its own, `NN_path.weight_hh_l0`.
-        gradient, value, update: rows; -1 measures none.
-    """
-
-    parameter: nn.Parameter
-    layer: str
-    channel: Channel
-    gradient: int = -1
-    value: int = -1
-    update: int = -1
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Rows for the quantities of a network's layers.
 
@@ -47,64 +30,76 @@ class Plan:
 
     Attributes:
         channels: what each row holds.
-        outputs: how many rows, from the first, measure outputs and their gradients.
+        output_rows: how many rows, from the first, measure outputs and their gradients.
         without_weights: how many rows come before the weights.
-        places: where outputs are measured, with their rows.
+        outputs: what is measured of the layers' outputs, with their rows.
         parameters: what is measured of the parameters; one under two names is there once.
         tally: the rows.
+        units: of each output a row of its units.
     """
 
     channels: tuple[Channel, ...]
-    outputs: int
+    output_rows: int
     without_weights: int
-    places: tuple[Place, ...]
-    parameters: tuple[Watched, ...]
+    outputs: tuple[LayerOutput, ...]
+    parameters: tuple[LayerParameter, ...]
     tally: Tally | DeviceTally
+    units: UnitTally | DeviceUnitTally
+
+    def take_inputs_finite(self) -> tuple[tuple[str, bool], ...]:
+        """(output, whether its inputs were finite) of outputs that were not; they forget it."""
+        found = []
+        for output in self.outputs:
+            if output.inputs_finite is not None:
+                found.append((output.name, output.inputs_finite))
+                output.inputs_finite = None
+        return tuple(found)
 
 
-def plan(layers: Sequence[Layer], places: Sequence[Place], asked: Asked) -> Plan:
-    """Give rows to places, which then know theirs, and to the layers' parameters."""
-    rows = _Rows(asked.saturation_threshold)
-    for place in places:
-        place.activation = place.gradient = place.unit_row = -1
-    if "activation" in asked.quantities:
-        for unit_row, place in enumerate(places):
-            place.activation = rows.add("activation", place.name, place.layer.nonlinearity)
-            place.unit_row = unit_row
-    if "activation_grad" in asked.quantities:
-        for place in places:
-            place.gradient = rows.add("activation_grad", place.name)
-    outputs = len(rows.channels)
-    parameters = list(_parameters(layers, asked.biases))
+def plan(layers: Sequence[Layer], outputs: Sequence[LayerOutput], options: RecorderOptions) -> Plan:
+    """Give rows to outputs, which then know theirs, and to the layers' parameters."""
+    wanted = options.quantities
+    rows = _Rows(options.saturation_threshold)
+    for output in outputs:
+        output.activation = output.gradient = -1
+        output.units = None
+    if Quantity.ACTIVATION in wanted:
+        for output in outputs:
+            kind = output.layer.nonlinearity
+            output.activation = rows.add(Quantity.ACTIVATION, output.name, kind)
+    if Quantity.ACTIVATION_GRAD in wanted:
+        for output in outputs:
+            output.gradient = rows.add(Quantity.ACTIVATION_GRAD, output.name)
+    output_rows = len(rows.channels)
+    parameters = list(parameters_of(layers, options.biases))
     none = [-1] * len(parameters)
     gradients, values, updates = none, none, none
-    if "weight_grad" in asked.quantities:
-        gradients = [rows.add(f"{c.quantity}_grad", c.layer) for _, _, c in parameters]
+    if Quantity.WEIGHT_GRAD in wanted:
+        gradients = [rows.add(c.quantity.gradient, c.layer) for _, _, c in parameters]
     without_weights = len(rows.channels)
-    if "weight" in asked.quantities:
+    if Quantity.WEIGHT in wanted:
         values = [rows.add(c.quantity, c.layer) for _, _, c in parameters]
-    if "update" in asked.quantities:
-        updates = [rows.add(_update(c), c.layer) for _, _, c in parameters]
-    tally = rows.tally(device_of(layers), asked.max_elements)
-    for place in places:
-        place.tally = tally
+    if Quantity.UPDATE in wanted:
+        updates = [rows.add(c.quantity.update, c.layer) for _, _, c in parameters]
+    device = device_of(layers)
+    tally, units = rows.tally(device, options.max_elements), _units(device, outputs, options)
+    for unit_row, output in enumerate(outputs):
+        output.tally, output.unit_row = tally, unit_row
+        output.units = units if Quantity.ACTIVATION in wanted else None
     return Plan(
         tuple(rows.channels),
-        outputs,
+        output_rows,
         without_weights,
-        tuple(places),
+        tuple(outputs),
         tuple(
-            Watched(parameter, layer, channel, *of_parameter)
+            LayerParameter(parameter, layer, channel, *of_parameter)
             for (parameter, layer, channel), *of_parameter in zip(
                 parameters, gradients, values, updates, strict=True
             )
         ),
         tally,
+        units,
     )
-
-
-def _update(channel: Channel) -> str:
-    return "update" if channel.quantity == "weight" else f"{channel.quantity}_update"
 
 
 def device_of(layers: Iterable[Layer]) -> torch.device:
@@ -114,36 +109,16 @@ def device_of(layers: Iterable[Layer]) -> torch.device:
     return torch.device("cpu") if first is None else first.device
 
 
-def _parameters(
-    layers: Sequence[Layer], biases: bool
-) -> Iterator[tuple[nn.Parameter, str, Channel]]:
-    """(parameter, layer, kind and entry); a parameter that two layers share is the first one's."""
-    seen: set[nn.Parameter] = set()
-    for layer in layers:
-        taken: set[Channel] = set()
-        for name, parameter in layer.parameters:
-            if parameter in seen or not (biases or _kind(name) == "weight"):
-                continue
-            seen.add(parameter)
-            channel = _kind_and_entry(layer.name, name)
-            if channel in taken:  # a PReLU's weight, after that of the linear module before it
-                channel = Channel(
-                    channel.quantity, f"{layer.name}.{type(layer.module).__name__.lower()}.{name}"
-                )
-            taken.add(channel)
-            yield parameter, layer.name, channel
-
-
-def _kind(name: str) -> str:
-    """`bias` also for in_proj_bias, bias_hh_l0 and out_proj.bias."""
-    last = name.rpartition(".")[2]
-    return "bias" if last.startswith("bias") or last.endswith("bias") else "weight"
-
-
-def _kind_and_entry(layer: str, name: str) -> Channel:
-    """`weight` and `bias` are the layer's; another parameter, say weight_hh_l0, says its name."""
-    kind = _kind(name)
-    return Channel(kind, layer if name == kind else f"{layer}.{name}")
+def _units(
+    device: torch.device, outputs: Sequence[LayerOutput], options: RecorderOptions
+) -> UnitTally | DeviceUnitTally:
+    active = [
+        (-math.inf, math.inf)
+        if (kind := output.layer.nonlinearity) is None
+        else kind.active_within(options.saturation_threshold)
+        for output in outputs
+    ]
+    return units_for(device, len(outputs), active, options.dead_window)
 
 
 class _Rows:
@@ -155,7 +130,7 @@ class _Rows:
         self._intervals: list[tuple[float, float]] = []
         self._axes: list[tuple[float, float] | None] = []
 
-    def add(self, quantity: str, layer: str, kind: Nonlinearity | None = None) -> int:
+    def add(self, quantity: Quantity, layer: str, kind: Nonlinearity | None = None) -> int:
         self.channels.append(Channel(quantity, layer))
         self._axes.append(kind.bounds if kind else None)
         self._intervals.append(
@@ -169,6 +144,6 @@ class _Rows:
             len(self.channels),
             self._intervals,
             self._axes,
-            [channel.is_of_any_scale for channel in self.channels],
+            [channel.quantity.is_of_any_scale for channel in self.channels],
             max_elements,
         )

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.measure.device_tally import tally_for
-from layerscope.measure.device_units import units_for
 from layerscope.measure.merged_figures import combine_ranks
-from layerscope.measure.reading import Figures, PendingReading, Reading
-from layerscope.record.asked import Asked
+from layerscope.measure.reading import Reading
+from layerscope.quantity import Quantity
+from layerscope.record.hook_state import HookState
+from layerscope.record.layer_output import LayerOutput
+from layerscope.record.layer_parameter import values_of
 from layerscope.record.layers import Layer
-from layerscope.record.observation import SCALE, Channel, Observation
+from layerscope.record.loss_units import in_units_of_the_loss
+from layerscope.record.newcomers import Newcomers, absorb, in_network_order
+from layerscope.record.observation import Channel, Observation
 from layerscope.record.output_hook import OutputHook
-from layerscope.record.place import Place
-from layerscope.record.plan import device_of, plan
+from layerscope.record.plan import Plan, plan
+from layerscope.record.recorder_options import RecorderOptions
 from layerscope.record.updates import Updates
 
 
@@ -30,69 +31,60 @@ class Recorder:
 
     A forward hook measures each layer's output where it lies, at once, and puts a hook on that
     tensor which measures its gradient on the way back; no tensor is kept, none is changed, and the
-    network's random state is not touched. Outside `counting` the hooks return at once.
+    network's random state is not touched. While it is not `counting` the hooks return at once.
     Micro-batches add up until `observe` reads and empties the rows.
 
     Args:
         layers: which to watch, from `choose_layers`.
-        asked: what to measure of them.
+        options: what to measure of them.
         network: nothing is measured while it is in evaluation mode; None: whatever the mode.
 
     Attributes:
-        counting: whether the hooks measure; False at first.
-        clock: seconds, to time the hooks by; None does not time them.
-        spent: seconds that timed hooks have taken, since `take_spent`.
-        not_measured: layers whose output could not be measured, and why.
-        failure: what a hook raised, if one did: a hook never raises into the network, it stops
-            counting.
-        channels: what each row of the tally holds; more than at first once a layer has given
-            several tensors.
+        state: what the hooks share: their clock, and what went wrong in them.
+        plan: what is measured into which row; another one once a layer has given several tensors.
         scaled: quantities that carry a gradient scaler's factor, which `carry` is told.
-        places: where outputs are measured.
-        reached: how many of them a forward pass has reached.
-        parameters: which parameters are measured.
     """
 
     def __init__(
-        self, layers: Sequence[Layer], asked: Asked | None = None, network: nn.Module | None = None
+        self,
+        layers: Sequence[Layer],
+        options: RecorderOptions | None = None,
+        network: nn.Module | None = None,
     ) -> None:
         # Under torch.compile a hook that touches the wrapper would be traced into it.
-        self.network = getattr(network, "_orig_mod", network)
-        self._asked = asked or Asked()
+        self.state = state = HookState(getattr(network, "_orig_mod", network))
+        self._options = options or RecorderOptions()
         self._layers = tuple(layers)
-        self.counting = False
-        self.clock: Callable[[], float] | None = None
-        self.spent = 0.0
-        self.scaled: frozenset[str] = frozenset()
-        self.not_measured: dict[str, str] = {}
+        self.scaled: frozenset[Quantity] = frozenset()
         self._unfired: dict[str, str] = {}
-        self.failure: Exception | None = None
-        self.channels_axis = -1  # of the layer that was called last, for those that can't tell
-        self.backward_began = False
-        self.reached = 0
-        self._round = 1
         self._handles: list[RemovableHandle] = []
-        self._newcomers: list[Place] = []
-        self._hooks = [OutputHook(self, layer, self._asked.per_call) for layer in self._layers]
-        expected = [] if self._asked.per_call else [Place(x, x.name, self) for x in self._layers]
-        for hook, place in zip(self._hooks, expected, strict=False):
-            hook.know(place)
-        self._make_plan(expected)
+        self._newcomers = Newcomers(self._layers, self._options, state)
+        per_call = self._options.per_call
+        self._hooks = [
+            OutputHook(layer, state, self._newcomers.meet, per_call) for layer in self._layers
+        ]
+        expected = [] if per_call else [LayerOutput(x, x.name, state) for x in self._layers]
+        for hook, output in zip(self._hooks, expected, strict=False):
+            hook.expect(output)
+        self._follow(plan(self._layers, expected, self._options))
 
-    def _make_plan(self, places: Sequence[Place]) -> None:
-        made = plan(self._layers, places, self._asked)
-        self._plan = made
-        self.channels, self.places, self.parameters = made.channels, made.places, made.parameters
-        threshold = self._asked.saturation_threshold
-        active = [
-            (-np.inf, np.inf) if place.layer.nonlinearity is None
-            else place.layer.nonlinearity.active_within(threshold)
-            for place in places
-        ]  # fmt: skip
-        self.units = units_for(
-            device_of(self._layers), len(places), active, self._asked.dead_window
-        )
-        self._updates = Updates([watched.parameter for watched in self.parameters])
+    def _follow(self, made: Plan) -> None:
+        self.plan = made
+        self._updates = Updates([each.parameter for each in made.parameters])
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What each row of the tally holds."""
+        return self.plan.channels
+
+    @property
+    def counting(self) -> bool:
+        """Whether the hooks measure; False at first."""
+        return self.state.counting
+
+    @counting.setter
+    def counting(self, counting: bool) -> None:
+        self.state.counting = counting
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""
@@ -100,13 +92,14 @@ class Recorder:
             return
         for hook in self._hooks:
             if isinstance(hook.layer.module, torch.jit.ScriptModule):
-                self.not_measured[hook.layer.name] = "it is scripted, and torch.jit takes no hooks"
+                why = "it is scripted, and torch.jit takes no hooks"
+                self.state.not_measured[hook.layer.name] = why
             else:
                 self._handles.append(hook.layer.module.register_forward_hook(hook))
 
     def detach(self) -> None:
         """Take the hooks off, and stop counting."""
-        self.counting = False
+        self.state.counting = False
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -125,44 +118,6 @@ class Recorder:
         """Take the hooks off, whatever happened."""
         self.detach()
 
-    def give_up(self, error: Exception) -> None:
-        """Stop counting because of what a hook ran into."""
-        self.counting = False
-        self.failure = error
-
-    def take_spent(self) -> float:
-        """Seconds that timed hooks have taken since the last call."""
-        spent, self.spent = self.spent, 0.0
-        return spent
-
-    # What the hooks ask.
-
-    def next_order(self) -> int:
-        """The number of a place that a forward pass reaches for the first time."""
-        self.reached += 1
-        return self.reached - 1
-
-    def forward_round(self) -> int:
-        """Which round of calls it is: a backward pass, or a step, ends one."""
-        if self.backward_began:
-            self._round += 1
-            self.backward_began = False
-        return self._round
-
-    def newcomer(self, layer: Layer, name: str) -> Place:
-        """A place that was not planned for: it is measured apart until the step is observed."""
-        place = Place(layer, name, self)
-        intervals = [(-np.inf, np.inf)] * 2
-        if (kind := layer.nonlinearity) is not None:
-            intervals[0] = kind.saturated_beyond(self._asked.saturation_threshold)
-        place.tally = tally_for(device_of(self._layers), 2, intervals)
-        place.activation = 0 if "activation" in self._asked.quantities else -1
-        place.gradient = 1 if "activation_grad" in self._asked.quantities else -1
-        self._newcomers.append(place)
-        return place
-
-    # What a training step asks.
-
     def measure_gradients(self, of: Callable[[nn.Parameter], bool] | None = None) -> None:
         """Measure what the optimizer is about to receive: call it before clipping, unscaled.
 
@@ -171,18 +126,18 @@ class Recorder:
         Args:
             of: which parameters; all if None.
         """
-        self._plan.tally.add_all(
-            (watched.gradient, _values(watched.parameter.grad))
-            for watched in self.parameters
-            if watched.gradient >= 0
-            and watched.parameter.grad is not None
-            and (of is None or of(watched.parameter))
+        self.plan.tally.add_all(
+            (each.gradient, values_of(each.parameter.grad))
+            for each in self.plan.parameters
+            if each.gradient >= 0
+            and each.parameter.grad is not None
+            and (of is None or of(each.parameter))
         )
 
     def measure_weights(self) -> None:
         """Measure the weights as they are now."""
-        self._plan.tally.add_all(
-            (watched.value, watched.parameter) for watched in self.parameters if watched.value >= 0
+        self.plan.tally.add_all(
+            (each.value, each.parameter) for each in self.plan.parameters if each.value >= 0
         )
 
     def begin_update(self, of: Callable[[nn.Parameter], bool]) -> None:
@@ -191,7 +146,7 @@ class Recorder:
         Args:
             of: which parameters the step may change.
         """
-        self._updates.begin([of(watched.parameter) for watched in self.parameters])
+        self._updates.begin([of(each.parameter) for each in self.plan.parameters])
 
     def end_update(self, of: Callable[[nn.Parameter], bool] | None = None) -> Reading | None:
         """What the step has changed; see `Updates.end`. None where nothing could change.
@@ -199,65 +154,45 @@ class Recorder:
         Args:
             of: of the parameters that were copied, those to tell of; all if None.
         """
+        parameters = self.plan.parameters
         if of is not None:
-            self._updates.leave_out([not of(watched.parameter) for watched in self.parameters])
-        for watched, change in zip(self.parameters, self._updates.differences(), strict=True):
-            if watched.update >= 0 and change is not None:
-                self._plan.tally.add(watched.update, change)
+            self._updates.leave_out([not of(each.parameter) for each in parameters])
+        for each, change in zip(parameters, self._updates.differences(), strict=True):
+            if each.update >= 0 and change is not None:
+                self.plan.tally.add(each.update, change)
         return self._updates.end()
 
     def carry(self, slot: int, scalar: Tensor) -> None:
         """Add a scalar, such as a micro-batch's loss, to what travels with the figures."""
-        self._plan.tally.carry(slot, scalar.detach())
+        self.plan.tally.carry(slot, scalar.detach())
 
     @property
     def has_newcomers(self) -> bool:
         """Whether an output turned up that has no row yet."""
         return bool(self._newcomers)
 
+    def found_outputs(self) -> list[tuple[str, str, int]]:
+        """(layer, output, order) of all that is measured, for `settle` on another rank."""
+        outputs = (*self.plan.outputs, *self._newcomers.waiting)
+        return [(each.layer.name, each.name, each.order) for each in outputs if each.order >= 0]
+
     def settle(self, also: Iterable[tuple[str, str, int]] = ()) -> None:
         """Give newcomers rows among the others, with what they have measured.
 
         Args:
-            also: (layer, place, order) of what other ranks have found, so that all ranks come to
+            also: (layer, output, order) of what other ranks have found, so that all ranks come to
                 the same rows.
         """
-        known = {place.name for place in (*self.places, *self._newcomers)}
-        layers = {layer.name: layer for layer in self._layers}
-        for layer, name, order in also:
-            if name not in known:
-                place = self.newcomer(layers[layer], name)
-                place.order = order
-                self._hooks[self._layers.index(place.layer)].know(place)
-                known.add(name)
-        before, newcomers = self._plan, self._newcomers
-        sources = [(channel, before.tally, row) for row, channel in enumerate(before.channels)]
-        for place in newcomers:
-            for quantity, row in (
-                ("activation", place.activation),
-                ("activation_grad", place.gradient),
-            ):
-                if row >= 0 and place.tally is not None:
-                    sources.append((Channel(quantity, place.name), place.tally, row))
-        self._newcomers = []
-        self._make_plan(self._in_order([*self.places, *newcomers]))
-        rows = {channel: row for row, channel in enumerate(self.channels)}
-        for channel, tally, row in sources:
-            if channel in rows:
-                self._plan.tally.absorb(rows[channel], tally, row)  # type: ignore[arg-type]
-        self._plan.tally.absorb_carried(before.tally)  # type: ignore[arg-type]
-
-    def _in_order(self, places: Sequence[Place]) -> list[Place]:
-        """In network order; where a layer gives several tensors, without the one expected of it."""
-        at = {layer.name: position for position, layer in enumerate(self._layers)}
-        reached = {place.layer.name for place in places if place.order >= 0}
-        kept = []
-        for place in places:
-            if place.order >= 0 or place.layer.name not in reached:
-                kept.append(place)
-            else:
-                self._hooks[at[place.layer.name]].forget(place)
-        return sorted(kept, key=lambda place: (at[place.layer.name], place.order))
+        before = self.plan
+        for layer, output in self._newcomers.meet_all(also, before.outputs):
+            self._hooks[layer].expect(output)
+        outputs = (*before.outputs, *self._newcomers.waiting)
+        measured = self._newcomers.leave()  # before the plan gives them other rows
+        kept, forgotten = in_network_order(self._layers, outputs)
+        for layer, output in forgotten:
+            self._hooks[layer].forget(output)
+        self._follow(plan(self._layers, kept, self._options))
+        absorb(self.plan, before, measured)
 
     def combine(self, rank: int, ranks: int, all_reduce: Callable[[Tensor, str], None]) -> None:
         """Merge what all ranks of a distributed training have measured; before `observe`.
@@ -273,9 +208,9 @@ class Recorder:
         def add_up(tensor: Tensor) -> None:
             all_reduce(tensor, "sum")
 
-        combine_ranks(self._plan.tally, self._plan.outputs, rank, ranks, add_up)
-        self._plan.tally.add_up_carried(add_up)
-        self.units.combine(all_reduce)
+        combine_ranks(self.plan.tally, self.plan.output_rows, rank, ranks, add_up)
+        self.plan.tally.add_up_carried(add_up)
+        self.plan.units.combine(all_reduce)
 
     def observe(self, step: int, weights: bool = True, **known: Any) -> Observation:
         """What was measured since the last call, as the observation of a step; empties the rows.
@@ -287,61 +222,26 @@ class Recorder:
         """
         if self._newcomers:
             self.settle()
-        self._round += 1
-        channels = self.channels if weights else self.channels[: self._plan.without_weights]
-        reading = self._plan.tally.read(len(channels))
+        self.state.end_round()
+        made = self.plan
+        channels = made.channels if weights else made.channels[: made.without_weights]
+        reading = made.tally.read(len(channels))
         return Observation(
             step,
             channels,
-            self._in_units_of_the_loss(reading, len(channels), known.get("ranks", 1)),
-            self.units.read(step) if self.places else None,
-            inputs_finite=self._take_inputs_finite(),
+            in_units_of_the_loss(reading, channels, self.scaled, known.get("ranks", 1)),
+            made.units.read(step) if made.outputs else None,
+            inputs_finite=made.take_inputs_finite(),
             **known,
         )
 
     def with_weights_now(self, observation: Observation) -> Observation:
         """The same observation with the weights as they are now: the trained ones, at the end."""
-        before = observation.reading
-        first = self._plan.without_weights
-        self._plan.tally.read(len(self.channels))  # what a step that broke off has left
+        made = self.plan
+        made.tally.read(len(made.channels))  # what a step that broke off has left
         self.measure_weights()
-        now = self._plan.tally.read(len(self.channels))
-        reading = Figures(
-            np.concatenate([before.moments[:first], now.moments[first:]]),
-            np.concatenate([before.linear[:first], now.linear[first:]]),
-            np.concatenate([before.logarithmic[:first], now.logarithmic[first:]]),
-            before.carried,
-        )
-        return replace(observation, channels=self.channels, reading=reading)
-
-    def _in_units_of_the_loss(self, reading: Reading, rows: int, ranks: int) -> Reading:
-        """Activation gradients without the loss scale, and of the mean loss over the ranks."""
-        if not self.scaled and ranks == 1:
-            return reading
-        quantities = [channel.quantity for channel in self.channels[:rows]]
-        of_ranks = np.array([quantity == "activation_grad" for quantity in quantities], np.bool_)
-        scaled = np.array([quantity in self.scaled for quantity in quantities], np.bool_)
-
-        def divided() -> Figures:
-            figures = reading.resolve() if isinstance(reading, PendingReading) else reading
-            assert isinstance(figures, Figures)
-            scale = figures.carried[SCALE] / ranks or 1.0
-            return figures.scaled(scaled, 1 / scale).scaled(of_ranks, 1 / ranks)
-
-        return PendingReading(divided)
-
-    def _take_inputs_finite(self) -> tuple[tuple[str, bool], ...]:
-        found = []
-        for place in self.places:
-            if place.inputs_finite is not None:
-                found.append((place.name, place.inputs_finite))
-                place.inputs_finite = None
-        return tuple(found)
-
-    def found_places(self) -> list[tuple[str, str, int]]:
-        """(layer, place, order) of all that is measured, for `settle` on another rank."""
-        places = (*self.places, *self._newcomers)
-        return [(p.layer.name, p.name, p.order) for p in places if p.order >= 0]
+        now = made.tally.read(len(made.channels))
+        return observation.with_rows_from(made.without_weights, made.channels, now)
 
     def note_unfired(self, reason: str) -> list[str]:
         """The layers whose hooks have never been called while counting; they are not measured, for
@@ -352,13 +252,9 @@ class Recorder:
         return unfired
 
     def still_not_measured(self) -> dict[str, str]:
-        """`not_measured`, and the layers that `note_unfired` has told of and that have not been
-        reached since.
+        """Layers whose output could not be measured, and why: those that a hook has told of, and
+        those that `note_unfired` has told of and that have not been reached since.
         """
-        reached = {place.layer.name for place in self.places if place.order >= 0}
+        reached = {output.layer.name for output in self.plan.outputs if output.order >= 0}
         unfired = {name: why for name, why in self._unfired.items() if name not in reached}
-        return unfired | self.not_measured
-
-
-def _values(gradient: Tensor) -> Tensor:
-    return gradient.coalesce().values() if gradient.is_sparse else gradient
+        return unfired | self.state.not_measured

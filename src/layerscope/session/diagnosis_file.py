@@ -16,6 +16,7 @@ from typing import Any
 from layerscope.diagnose import Finding, Thresholds
 from layerscope.diagnose.health import Outputs, judge
 from layerscope.measure import Moments
+from layerscope.quantity import Quantity
 from layerscope.record import Channel, Layer, Observation
 from layerscope.theory import Expected
 
@@ -108,7 +109,7 @@ def _layers(
         # A parameter with a name of its own, say 02_lstm.weight_hh_l0, is an entry of its own.
         entry = entries.setdefault(channel.layer, {"layer": channel.layer})
         function = functions.get(channel.layer)
-        if channel.quantity == "activation":
+        if channel.quantity is Quantity.ACTIVATION:
             saturated = moments.outside / moments.count if function and function.bounds else None
             entry["activation"] = {
                 **_figures(moments, "mean", "std", "minimum", "maximum"),
@@ -127,7 +128,7 @@ def _layers(
                 thresholds,
             )
             entry["verdict"] = {"state": verdict.state, "reason": verdict.reason}
-        elif channel.quantity.endswith("_grad"):
+        elif channel.quantity.is_gradient:
             entry[channel.quantity] = _figures(moments, "mean", "std", "mean_abs", "rms")
         else:
             entry[channel.quantity] = _figures(moments, "mean", "std", "rms", "minimum", "maximum")

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from layerscope.record import Recorder
+
 _PATIENCE = timedelta(minutes=2)
 """Ranks that are this far apart do not measure the same step: better no measurement than no end."""
 
@@ -50,6 +52,39 @@ class Ranks:
         operation = {"sum": dist.ReduceOp.SUM, "min": dist.ReduceOp.MIN, "max": dist.ReduceOp.MAX}
         group = self._group if tensor.device.type == "cpu" else None  # None: the training's own
         dist.all_reduce(tensor, operation[how], group=group)
+
+    def merge(
+        self, recorder: Recorder, failed: bool, interval: int, stop: bool
+    ) -> tuple[int, bool]:
+        """Come to the same rows on all ranks, and merge what they have measured.
+
+        Args:
+            recorder: of this rank.
+            failed: whether its instrument has failed.
+            interval: of how many steps it wants one measured.
+            stop: whether it wants the training to end.
+
+        Returns:
+            The largest interval; whether any rank wants the training to end.
+
+        Raises:
+            RuntimeError: the instrument has failed on a rank: then all stop watching.
+        """
+        any_failed, newcomers, interval, any_stop = self.highest(
+            failed, recorder.has_newcomers, interval, stop
+        )
+        if any_failed:
+            raise RuntimeError("the monitor has failed on a rank of this training")
+        if newcomers:
+            found = self.gathered(recorder.found_outputs())
+            recorder.settle([output for of_rank in found for output in of_rank])
+        recorder.combine(self.rank, self.number, self.all_reduce)
+        return interval, bool(any_stop)
+
+    def tell_failure(self) -> None:
+        """Answer, in the stead of `merge`, that this rank's instrument has failed; then leave."""
+        self.highest(True, False, 1, False)
+        self.close()
 
     def close(self) -> None:
         """Leave the group."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from layerscope.diagnose import SEVERITIES, Thresholds, without
 from layerscope.measure.tally import EXACT
-from layerscope.record import Asked
+from layerscope.record import RecorderOptions
 from layerscope.record.layers import Choice, check_choice
 from layerscope.record.schedule import Schedule
 from layerscope.record.schedule import every_n_steps as every
@@ -134,7 +134,7 @@ class Settings:
                 raise ValueError(
                     f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
                 )
-        _ = self.asked, self.wanted  # these refuse what is wrong with their part
+        _ = self.options, self.wanted  # these refuse what is wrong with their part
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Settings:
@@ -146,9 +146,9 @@ class Settings:
         return cls(**given)
 
     @property
-    def asked(self) -> Asked:
+    def options(self) -> RecorderOptions:
         """What the recorder is asked for."""
-        return Asked(
+        return RecorderOptions(
             tuple(dict.fromkeys((*self.quantities, "weight"))),
             self.biases,
             self.per_call,

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, Figures, LayerFacts
 from layerscope.measure.reading import Reading
 from layerscope.measure.unit_reading import DEAD, REVIVED, SILENT, SINCE, SPREAD, UNITS
-from layerscope.record import Layer, Observation, Recorder
-from layerscope.record.graph import Wiring
-from layerscope.record.observation import SCALE
-from layerscope.record.place import Place
-from layerscope.record.plan import Watched
-from layerscope.session.ends_figures import EndsFigures
-
-_NORMALIZES = (
-    nn.modules.batchnorm._NormBase,
-    nn.GroupNorm,
-    nn.LayerNorm,
-    nn.LocalResponseNorm,
-    nn.RMSNorm,
-)
+from layerscope.quantity import Quantity
+from layerscope.record import Channel, Observation
 
 _COLUMN = {name: column for column, name in enumerate(LAYER_FIGURES)}
 
@@ -44,67 +31,56 @@ _UNIT_FIGURES = (
 )
 
 
-class Observed:
-    """Turns observations of the same channels into figures, a block of steps at once.
+class StepFigures:
+    """The formulas of all figures: from observations of the same channels, many steps at once.
+
+    To add a figure: its name in `LAYER_FIGURES` or `STEP_FIGURES`, its formula here.
 
     Args:
-        layers: all watched layers, in network order.
-        recorder: which has observed them; it may learn of more places later.
+        layers: whose figures, each under its name.
+        channels: all that is measured of them; an observation may have only the first of them.
+        outputs: names of the outputs whose units are watched, in the order of their rows.
+        parameters: kind and name of the parameters whose updates are measured, in their order.
 
     Attributes:
-        facts: the entries: a layer's outputs each, and parameters that have names of their own.
-        channels: all that it observes by now.
+        layers: as given.
     """
 
     def __init__(
         self,
-        layers: Sequence[Layer],
-        recorder: Recorder,
-        wiring: Mapping[str, Wiring] | None = None,
+        layers: tuple[LayerFacts, ...],
+        channels: Sequence[Channel],
+        outputs: Sequence[str],
+        parameters: Sequence[Channel],
     ) -> None:
-        places, parameters = recorder.places, recorder.parameters
-        self.channels = channels = recorder.channels
-        self._reached = recorder.reached
-        self.facts = _facts(layers, places, parameters, wiring or {})
-        self._ends = EndsFigures()
-        self._owners = [
-            (at_of, p.parameter)
-            for p, at_of in ((p, p.channel.layer) for p in parameters if p.parameter.requires_grad)
-        ]
-        at = {facts.name: position for position, facts in enumerate(self.facts)}
-        self._at = at
+        self.layers = layers
+        self._width = len(channels)
+        at = {facts.name: position for position, facts in enumerate(layers)}
 
-        def entries(quantity: str) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-            found = [(i, at[c.layer]) for i, c in enumerate(channels) if c.quantity == quantity]
+        def entries(quantity: Quantity) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+            found = [(i, at[c.layer]) for i, c in enumerate(channels) if c.quantity is quantity]
             pairs = np.array(found, np.intp).reshape(-1, 2)
             return pairs[:, 0], pairs[:, 1]
 
-        self._activations = entries("activation")
-        self._gradients = entries("activation_grad")
-        self._weight_gradients = entries("weight_grad")
-        self._weights = entries("weight")
-        self._places = np.array([at[place.name] for place in places], np.intp)
-        self._bounded = np.array([self.facts[i].bounds is not None for i in self._activations[1]])
+        self._activations = entries(Quantity.ACTIVATION)
+        self._activation_gradients = entries(Quantity.ACTIVATION_GRAD)
+        self._weight_gradients = entries(Quantity.WEIGHT_GRAD)
+        self._weights = entries(Quantity.WEIGHT)
+        self._outputs = np.array([at[name] for name in outputs], np.intp)
+        self._bounded = np.array([layers[i].bounds is not None for i in self._activations[1]])
         weights = [
-            i for i, watched in enumerate(parameters) if watched.channel.quantity == "weight"
+            (i, at[c.layer]) for i, c in enumerate(parameters) if c.quantity is Quantity.WEIGHT
         ]
-        self._updated = np.array(weights, np.intp)
-        self._updated_entries = np.array(
-            [at[parameters[i].channel.layer] for i in weights], np.intp
-        )
+        self._updated, self._updated_entries = np.array(weights, np.intp).reshape(-1, 2).T
 
-    def outdated_by(self, recorder: Recorder) -> bool:
-        """Whether the recorder has learnt of a place, or of where one comes in order."""
-        return recorder.channels is not self.channels or recorder.reached != self._reached
-
-    def figures(self, observations: Sequence[Observation]) -> Figures:
+    def of(self, observations: Sequence[Observation]) -> Figures:
         """The figures of some steps; waits for those that are still on their way."""
         steps = len(observations)
         made = Figures(
-            self.facts,
+            self.layers,
             np.array([observation.step for observation in observations], np.int64),
-            np.full((steps, len(self.facts), len(LAYER_FIGURES)), np.nan, np.float32),
-            np.array([self._of_step(observation) for observation in observations], np.float32),
+            np.full((steps, len(self.layers), len(LAYER_FIGURES)), np.nan, np.float32),
+            np.array([_of_step(observation) for observation in observations], np.float32),
         )
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             self._fill_moments(observations, made.of_layers)
@@ -112,21 +88,14 @@ class Observed:
         for observation, out in zip(observations, made.of_layers, strict=True):
             if observation.updates is not None and not observation.skipped:
                 self._fill_updates(observation.updates, out)
-            if observation.ownership is not None:
-                for name, parameter in self._owners:
-                    out[self._at[name], _COLUMN["owned"]] = parameter in observation.ownership.owned
-            if observation.ends is not None:
-                out[:, _COLUMN["no_gradient"]] = 0
-                for name in observation.no_gradient:
-                    out[self._at[name], _COLUMN["no_gradient"]] = 1
             for name, were_finite in observation.inputs_finite:
-                entry = next(i for i, facts in enumerate(self.facts) if facts.name == name)
+                entry = next(i for i, facts in enumerate(self.layers) if facts.name == name)
                 out[entry, _COLUMN["inputs_finite"]] = were_finite
         return made
 
     def _fill_moments(self, observations: Sequence[Observation], out: Array) -> None:
         """All steps at once: numpy's calls would cost more than what they do to one."""
-        moments = np.zeros((len(observations), len(self.channels), _FIELDS))
+        moments = np.zeros((len(observations), self._width, _FIELDS))
         for observation, of_step in zip(observations, moments, strict=True):
             measured = observation.reading.moments
             of_step[: len(measured)] = measured
@@ -155,12 +124,12 @@ class Observed:
             ("zeros", moments[:, rows, _ZEROS] / count[:, rows]),
         ):
             out[:, at, _COLUMN[name]] = values
-        for name, (rows, at) in (
-            ("activation_grad", self._gradients),
-            ("weight_grad", self._weight_gradients),
+        for quantity, (rows, at) in (
+            (Quantity.ACTIVATION_GRAD, self._activation_gradients),
+            (Quantity.WEIGHT_GRAD, self._weight_gradients),
         ):
-            out[:, at, _COLUMN[f"{name}_rms"]] = rms[:, rows]
-            out[:, at, _COLUMN[f"{name}_nonfinite"]] = nonfinite[:, rows] * reached[:, rows]
+            out[:, at, _COLUMN[quantity.rms]] = rms[:, rows]
+            out[:, at, _COLUMN[f"{quantity}_nonfinite"]] = nonfinite[:, rows] * reached[:, rows]
         rows, at = self._weights
         out[:, at, _COLUMN["weight_rms"]] = rms[:, rows]
 
@@ -170,7 +139,7 @@ class Observed:
         units = np.array([each.units.figures for each in observations if each.units is not None])
         units[units[:, :, UNITS] == 0] = np.nan
         for column, figure in _UNIT_FIGURES:
-            out[:, self._places, _COLUMN[figure]] = units[:, :, column]
+            out[:, self._outputs, _COLUMN[figure]] = units[:, :, column]
 
     def _fill_updates(self, updates: Reading, out: Array) -> None:
         change, weight = updates.moments[self._updated].T
@@ -181,25 +150,9 @@ class Observed:
         out[at, _COLUMN["update_to_weight"]] = ratio
         out[at, _COLUMN["weight_rms"]] = weight
 
-    def _of_step(self, observation: Observation) -> list[float]:
-        figures = _of_step(observation)
-        if observation.ends is not None:
-            scale = observation.reading.carried[SCALE] / observation.ranks or 1.0
-            figures |= self._ends.of(observation.ends, _loss(observation), scale)
-        if (owners := observation.ownership) is not None:
-            figures |= {
-                "unowned_share": owners.unowned_share,
-                "foreign": owners.foreign,
-                "owned_twice": owners.twice,
-                "weight_decay": owners.weight_decay,
-            }
-        return [figures.get(name, math.nan) for name in STEP_FIGURES]
 
-
-def _of_step(observation: Observation) -> dict[str, float]:
-    return {
-        "dropout": observation.dropout,
-        "evaluation_share": observation.evaluation_share,
+def _of_step(observation: Observation) -> list[float]:
+    figures = {
         "loss": _loss(observation),
         "learning_rate": observation.learning_rate,
         "clip_factor": observation.clip_factor,
@@ -208,6 +161,7 @@ def _of_step(observation: Observation) -> dict[str, float]:
         "monitor_ms": observation.monitor_ms,
         "step_ms": observation.step_ms,
     }
+    return [figures.get(name, math.nan) for name in STEP_FIGURES]
 
 
 def _loss(observation: Observation) -> float:
@@ -215,63 +169,3 @@ def _loss(observation: Observation) -> float:
     if not observation.has_loss:
         return math.nan
     return observation.loss if math.isfinite(observation.loss) else math.inf
-
-
-def _facts(
-    layers: Sequence[Layer],
-    places: Sequence[Place],
-    parameters: Sequence[Watched],
-    wiring: Mapping[str, Wiring],
-) -> tuple[LayerFacts, ...]:
-    """An entry for each place, and for each name of parameters that no place has."""
-    reached = [place.order for place in places if place.order >= 0]
-    last = max(reached, default=-1)
-    kinds: dict[str, list[str]] = {}
-    trainable: dict[str, bool] = {}
-    for watched in parameters:
-        entry = watched.channel.layer
-        kinds.setdefault(entry, []).append(watched.channel.quantity)
-        trainable[entry] = trainable.get(entry, False) or watched.parameter.requires_grad
-    made: list[LayerFacts] = []
-    for layer in layers:
-        function = layer.nonlinearity
-        of_layer = [place for place in places if place.layer is layer]
-        names = {place.name for place in of_layer}
-        own = {each.channel.layer for each in parameters if each.layer == layer.name} - names
-        made += [
-            LayerFacts(
-                name=place.name,
-                path=layer.path,
-                module=type(layer.module).__name__,
-                order=place.order,
-                nonlinearity=None if function is None else function.name,
-                bounds=None if function is None else function.bounds,
-                odd=function is not None and function.odd,
-                can_die=function is not None and function.can_die,
-                normalizes=isinstance(layer.module, _NORMALIZES),
-                weights=tuple(kinds.get(place.name, ())),
-                trainable=trainable.get(
-                    place.name, any(p.requires_grad for _, p in layer.parameters)
-                ),
-                last=place.order == last >= 0,
-                on_trunk=wiring[layer.name].on_trunk if layer.name in wiring else True,
-                follows=wiring[layer.name].follows if layer.name in wiring else "",
-                width=(
-                    (layer.entry.in_features, layer.entry.out_features)
-                    if isinstance(layer.entry, nn.Linear)
-                    else None
-                ),
-            )
-            for place in of_layer
-        ]
-        made += [
-            LayerFacts(
-                name=name,
-                path=layer.path,
-                module=type(layer.module).__name__,
-                weights=tuple(kinds[name]),
-                trainable=trainable[name],
-            )
-            for name in sorted(own)
-        ]
-    return tuple(made)

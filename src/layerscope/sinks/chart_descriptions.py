@@ -1,30 +1,11 @@
-"""How to read each chart: the Markdown that TensorBoard shows beside a tag."""
+"""How to read each chart: the Markdown that TensorBoard shows beside a tag.
+
+Those of histograms are the quantities' own: `Quantity.reading_aid`.
+"""
 
 from __future__ import annotations
 
-_ABOUT = {
-    "activation": (
-        "Outputs of this layer, every element of every sample. **Healthy:** one hump around zero, "
-        "the same width in every layer. **Sick:** towers at the ends (saturated: no gradient "
-        "passes), or a needle at zero (idle)."
-    ),
-    "activation_grad": (
-        "d loss / d output of this layer. **Healthy:** about the same width in every layer. "
-        "**Sick:** ten times narrower from layer to layer (vanishing) or wider (exploding)."
-    ),
-    "weight_grad": (
-        "Gradient of this layer's weights as the optimizer receives it, before clipping. "
-        "**Healthy:** the same order of magnitude in every layer."
-    ),
-    "weight": "Weights of this layer before the step. They change slowly.",
-    "bias_grad": "Gradient of this layer's biases, before clipping.",
-    "update": (
-        "What the optimizer's step changed in this layer's weights, measured from the weights "
-        "themselves. **Healthy:** about a thousandth of the weights' own width."
-    ),
-    "bias_update": "What the optimizer's step changed in this layer's biases.",
-    "bias": "Biases of this layer before the step.",
-}
+from layerscope.quantity import Quantity
 
 _ABOUT_LOG = (
     " The x axis is log10 of the absolute value: -3 is 0.001. Zeros are the separate first bucket. "
@@ -63,16 +44,11 @@ _ABOUT_SCALAR = {
 }
 
 
-def describe(quantity: str) -> str:
-    """What a histogram of this quantity shows, and what healthy looks like."""
-    return _ABOUT[quantity]
-
-
-def describe_log(quantity: str) -> str:
-    """The same for its view in log10 of the absolute value."""
-    return _ABOUT[quantity] + _ABOUT_LOG
+def describe_log(quantity: Quantity) -> str:
+    """How to read a histogram of log10 of a quantity's absolute value."""
+    return quantity.reading_aid + _ABOUT_LOG
 
 
 def describe_scalar(name: str) -> str:
-    """The same for a scalar, with its unit."""
+    """How to read a scalar, with its unit."""
     return _ABOUT_SCALAR[name]

@@ -13,7 +13,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from layerscope import EventLogger, LayerMonitor
-from layerscope.record import QUANTITIES, is_keyframe
+from layerscope.quantity import SELECTABLE
+from layerscope.record import is_keyframe
 
 SIZE_GUIDANCE = {"tensors": 0, "scalars": 0}
 
@@ -243,7 +244,7 @@ def _buckets(events, tag, index):
 
 
 def test_watching_changes_no_weight_bit_for_bit(tmp_path):
-    monitor = LayerMonitor(quantities=QUANTITIES, biases=True)
+    monitor = LayerMonitor(quantities=SELECTABLE, biases=True)
     watched = fit(tmp_path / "watched", monitor, validate=True)
     alone = fit(tmp_path / "alone", validate=True)
     for name, weight in watched.state_dict().items():
@@ -346,9 +347,9 @@ def test_a_loss_that_is_not_finite_leaves_valid_json(tmp_path):
         "layerscope.measure.tally.Tally.add",
         "layerscope.measure.tally.Tally.add_all",
         "layerscope.measure.tally.Tally.read",
-        "layerscope.sinks.tensorboard.StepLog.write",
-        "layerscope.sinks.tensorboard.StepLog.close",
-        "layerscope.session.session.write_diagnosis",
+        "layerscope.sinks.tensorboard.TensorBoardSink.write",
+        "layerscope.sinks.tensorboard.TensorBoardSink.close",
+        "layerscope.session.run_output.write_diagnosis",
     ],
 )
 def test_a_failure_inside_never_stops_training(tmp_path, monkeypatch, caplog, place):

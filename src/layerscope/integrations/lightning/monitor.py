@@ -22,7 +22,7 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.diagnose import Finding
 from layerscope.integrations.lightning.logger import EventLogger
 from layerscope.record import Layer, choose_layers
-from layerscope.session.session import Scope
+from layerscope.session.announced_steps import AnnouncedSteps
 from layerscope.session.settings import Settings
 from layerscope.theory import Expected
 
@@ -65,7 +65,7 @@ class LayerMonitor(pl.Callback):
 
     In `log_dir` it writes an event file (the `EventLogger`'s own, if that is the trainer's logger),
     the sibling run `keyframes`, which TensorBoard shows whole, and `diagnosis.json`; in a
-    distributed training rank 0 does. `show.step_log` lists the scalars. In diagnosis.json the
+    distributed training rank 0 does. `sinks.step_scalars` lists the scalars. In diagnosis.json the
     weights of the last step are the trained ones.
 
     Args:
@@ -93,8 +93,8 @@ class LayerMonitor(pl.Callback):
         self.diagnosis: dict[str, Any] | None = None
         self.failure: str | None = None
         self.expected: Expected | None = None
-        self._scope: Scope | None = None
-        self._failed: Scope | None = None  # until the other ranks have been told
+        self._scope: AnnouncedSteps | None = None
+        self._failed: AnnouncedSteps | None = None  # until the other ranks have been told
         self._refused: Finding | None = None
         self._restored: dict[str, Any] | None = None
         self._handles: list[RemovableHandle] = []
@@ -133,7 +133,7 @@ class LayerMonitor(pl.Callback):
         self.failure = self._refused = None
         logger = trainer.logger
         shared = isinstance(logger, EventLogger) and logger.log_dir == directory
-        self._scope = scope = Scope(
+        self._scope = scope = AnnouncedSteps(
             pl_module,
             directory,
             self.settings,
@@ -221,7 +221,7 @@ class LayerMonitor(pl.Callback):
         self._scope.end()
         if self._scope.must_stop and not trainer.should_stop:
             trainer.should_stop = True
-            if (finding := self._scope.run.stop) is not None:
+            if (finding := self._scope.verdict.stop) is not None:
                 _log.warning("LayerMonitor: training stops: %s", finding.explanation)
 
     @_never_stops_training
@@ -269,7 +269,7 @@ class LayerMonitor(pl.Callback):
         self._handles.clear()
         if scope is not None:
             scope.close()
-            self.diagnosis, self._refused = scope.diagnosis, scope.run.refused
+            self.diagnosis, self._refused = scope.diagnosis, scope.verdict.refused
 
     def _give_up(self, step: int, error: Exception) -> None:
         self.failure = f"monitoring stopped at step {step}: {type(error).__name__}: {error}"

@@ -1,15 +1,23 @@
-"""What was seen at a network's ends, as figures of the step."""
+"""What was seen beside the layers, as figures: of the data, the output, the loss, the optimizers."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter, deque
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
+from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, LayerFacts
 from layerscope.diagnose.loss_view import Loss, LossView, view_loss
+from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.network_ends import Data, Ends, Output
+from layerscope.record.observation import SCALE, Observation
+
+_OF_LAYER = {name: column for column, name in enumerate(LAYER_FIGURES)}
+_OF_STEP = {name: column for column, name in enumerate(STEP_FIGURES)}
 
 _LABELS_KEPT = 50
 """Looks at labels that their entropy is made of."""
@@ -24,27 +32,63 @@ _NORMAL = 1e-30
 Matrix = npt.NDArray[np.float64]
 
 
-class EndsFigures:
-    """Makes figures of what was seen at the ends, step after step of one run."""
+class LookFigures:
+    """Makes figures of what was looked at, step after step of one run."""
 
     def __init__(self) -> None:
         self._labels: deque[Counter[int]] = deque(maxlen=_LABELS_KEPT)
+        self._parameters: list[tuple[int, nn.Parameter]] = []
 
-    def of(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
-        """Figures by their names in STEP_FIGURES; those that are not known are left out.
+    def meet(self, layers: Sequence[LayerFacts], parameters: Sequence[LayerParameter]) -> None:
+        """From now on these layers have these parameters."""
+        at = {facts.name: place for place, facts in enumerate(layers)}
+        self._parameters = [
+            (at[each.channel.layer], each.parameter)
+            for each in parameters
+            if each.parameter.requires_grad
+        ]
+
+    def fill(self, observation: Observation, of_layers: Array, of_step: Array) -> None:
+        """Write what was seen in a step among its figures.
 
         Args:
-            ends: what was seen.
-            loss: the step's; NaN or infinite if unknown.
-            scale: what a gradient scaler multiplied the loss by; 1 without one.
+            observation: of the step.
+            of_layers: float32 [layers, len(LAYER_FIGURES)].
+            of_step: float32 [len(STEP_FIGURES)].
         """
+        look = observation.look
+        if look is None:
+            return
+        scale = observation.reading.carried[SCALE] / observation.ranks or 1.0
+        loss = float(of_step[_OF_STEP["loss"]])
         with np.errstate(all="ignore"):
-            figures = _of_data(ends.data)
-            if ends.gradients_kept is not None:
-                figures["gradients_kept"] = float(ends.gradients_kept)
-            if ends.output is not None:
-                figures |= self._of_output(ends.output, loss, scale)
-        return {name: value for name, value in figures.items() if not math.isnan(value)}
+            figures = self._of_ends(look.ends, loss, scale)
+        figures |= {"dropout": look.dropout, "evaluation_share": look.evaluation_share}
+        if look.ownership is not None:
+            figures |= {
+                "unowned_share": look.ownership.unowned_share,
+                "foreign": float(look.ownership.foreign),
+                "owned_twice": float(look.ownership.twice),
+                "weight_decay": look.ownership.weight_decay,
+            }
+        for name, value in figures.items():
+            of_step[_OF_STEP[name]] = value
+        has_backward = bool(look.gradients)
+        for entry, parameter in self._parameters:
+            if has_backward and not observation.skipped:
+                none = parameter not in look.gradients
+                before = of_layers[entry, _OF_LAYER["no_gradient"]]
+                of_layers[entry, _OF_LAYER["no_gradient"]] = np.fmax(before, float(none))
+            if look.ownership is not None:
+                of_layers[entry, _OF_LAYER["owned"]] = parameter in look.ownership.owned
+
+    def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
+        figures = _of_data(ends.data)
+        if ends.gradients_kept is not None:
+            figures["gradients_kept"] = float(ends.gradients_kept)
+        if ends.output is not None:
+            figures |= self._of_output(ends.output, loss, scale)
+        return figures
 
     def _of_output(self, output: Output, loss: float, scale: float) -> dict[str, float]:
         values = output.values.numpy()

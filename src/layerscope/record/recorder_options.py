@@ -6,17 +6,15 @@ import math
 from dataclasses import dataclass
 
 from layerscope.measure.tally import EXACT
-
-QUANTITIES = ("activation", "activation_grad", "weight_grad", "weight", "update")
-"""What can be recorded of a layer."""
+from layerscope.quantity import SELECTABLE, Quantity
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RecorderOptions:
     """What a recorder is asked to measure.
 
     Args:
-        quantities: which of QUANTITIES to give rows; the others cost nothing.
+        quantities: which of `SELECTABLE` to give rows; the others cost nothing.
         biases: also the parameters called bias, and their gradients and updates.
         per_call: keep the calls of a module that is called several times in a step apart, as
             `NN_path.call_0`, `NN_path.call_1`; otherwise they are measured together. Counting
@@ -31,7 +29,12 @@ class Asked:
         ValueError: an unknown quantity, or a number out of its bounds.
     """
 
-    quantities: tuple[str, ...] = ("activation", "activation_grad", "weight_grad", "weight")
+    quantities: tuple[str, ...] = (
+        Quantity.ACTIVATION,
+        Quantity.ACTIVATION_GRAD,
+        Quantity.WEIGHT_GRAD,
+        Quantity.WEIGHT,
+    )
     biases: bool = False
     per_call: bool = False
     saturation_threshold: float = 0.97
@@ -40,9 +43,9 @@ class Asked:
 
     def __post_init__(self) -> None:
         for quantity in self.quantities:
-            if quantity not in QUANTITIES:
+            if quantity not in SELECTABLE:
                 raise ValueError(
-                    f"quantities must be among {', '.join(QUANTITIES)}, got {quantity!r}"
+                    f"quantities must be among {', '.join(SELECTABLE)}, got {quantity!r}"
                 )
         if not 0 < self.saturation_threshold < 1:
             raise ValueError(

@@ -1,20 +1,18 @@
-"""Where a network is measured: one output of one layer, and the rows that it goes into."""
+"""One output tensor of one layer, and the rows that measure it."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally
+from layerscope.measure.device_units import DeviceUnitTally
 from layerscope.measure.tally import is_measurable
+from layerscope.measure.units import UnitTally
+from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
-
-if TYPE_CHECKING:
-    from layerscope.record.recorder import Recorder
 
 # Modules whose outputs have the channels at axis 1; all others that compute have them last.
 _CHANNELS_FIRST = (
@@ -24,24 +22,25 @@ _CHANNELS_FIRST = (
 )
 
 
-class Place:
+class LayerOutput:
     """One tensor that a layer gives, call after call, and the rows that measure it.
 
     Args:
         layer: whose output it is.
         name: the layer's, with the path of the tensor in the output where there is one.
-        recorder: what it is measured for.
+        state: of the hooks.
 
     Attributes:
-        activation, gradient: rows of `tally`; -1 measures none.
-        unit_row: row of the recorder's unit tally; -1 watches no units.
+        tally: whose rows measure it.
+        activation, gradient: those rows; -1 measures none.
+        units, unit_row: where its units are watched; None watches none.
         order: in which forward passes first reached it, from 0; -1 before.
         inputs_finite: of the step's first output that was not finite, whether its inputs were.
     """
 
     __slots__ = (
         "_channels_axis",
-        "_recorder",
+        "_state",
         "activation",
         "gradient",
         "inputs_finite",
@@ -50,13 +49,15 @@ class Place:
         "order",
         "tally",
         "unit_row",
+        "units",
     )
 
-    def __init__(self, layer: Layer, name: str, recorder: Recorder) -> None:
+    def __init__(self, layer: Layer, name: str, state: HookState) -> None:
         self.layer = layer
         self.name = name
-        self._recorder = recorder
+        self._state = state
         self.tally: Tally | DeviceTally | None = None
+        self.units: UnitTally | DeviceUnitTally | None = None
         self.activation = self.gradient = self.unit_row = -1
         self.order = -1
         self.inputs_finite: bool | None = None
@@ -75,48 +76,49 @@ class Place:
             recomputed: whether activation checkpointing calls the module again, in the backward
                 pass: its output was measured before, its gradient may be yet to come.
         """
-        recorder = self._recorder
+        state = self._state
         looked_at = type(tensor) is Tensor and self.order >= 0  # a subclass may have no memory
         if not looked_at and not is_measurable(tensor):
             kind = f"{type(tensor).__name__}, {tensor.dtype}, {tensor.layout}"
-            recorder.not_measured[self.layer.name] = f"its output is {kind}, {tensor.device}"
+            state.not_measured[self.layer.name] = f"its output is {kind}, {tensor.device}"
             return
         if not recomputed:
             if self.activation >= 0:
                 assert self.tally is not None
                 if self.tally.add(self.activation, tensor) and self.inputs_finite is None:
                     self.inputs_finite = _all_finite(inputs)
-            if self.unit_row >= 0 and tensor.ndim > 1:
-                recorder.units.add(self.unit_row, tensor, self._axis(tensor))
+            units = self.units
+            if units is not None and tensor.ndim > 1:
+                units.add(self.unit_row, tensor, self._axis(tensor))
         if self.order < 0:  # not before: it may have failed
-            self.order = recorder.next_order()
+            self.order = state.next_order()
         if self.gradient >= 0 and tensor.requires_grad:
             tensor.register_hook(self._measure_gradient)  # type: ignore[no-untyped-call]
 
     def _axis(self, tensor: Tensor) -> int:
         """Of the units. What has 4 axes or more has come from a convolution; 3 may be either."""
         if self._channels_axis is not None:
-            self._recorder.channels_axis = self._channels_axis
+            self._state.channels_axis = self._channels_axis
         if tensor.ndim == 2:
             return -1
         if self._channels_axis is not None:
             return self._channels_axis
-        return 1 if tensor.ndim > 3 else self._recorder.channels_axis
+        return 1 if tensor.ndim > 3 else self._state.channels_axis
 
     def _measure_gradient(self, gradient: Tensor) -> None:
-        recorder = self._recorder
+        state = self._state
         try:
-            if not recorder.counting:  # the step was paused between forward and backward
+            if not state.counting:  # the step was paused between forward and backward
                 return
-            clock = recorder.clock
+            clock = state.clock
             began = clock() if clock else 0.0
             assert self.tally is not None
             self.tally.add(self.gradient, gradient)
-            recorder.backward_began = True
+            state.backward_began = True
             if clock:
-                recorder.spent += clock() - began
+                state.spent += clock() - began
         except Exception as error:  # whatever it is, the network goes on without us
-            recorder.give_up(error)
+            state.give_up(error)
 
 
 def _all_finite(inputs: object) -> bool:

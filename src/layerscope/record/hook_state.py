@@ -1,0 +1,78 @@
+"""What the hooks of one recorder share: whether to measure, by which clock, and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+
+class HookState:
+    """Read and written by every hook at every call: plain attributes, nothing computed.
+
+    Args:
+        network: nothing is measured while it is in evaluation mode; None: whatever the mode.
+
+    Attributes:
+        network: as given.
+        counting: whether the hooks measure; False at first.
+        clock: seconds, to time the hooks by; None does not time them.
+        spent: seconds that timed hooks have taken, since `take_spent`.
+        not_measured: layers whose output could not be measured, and why.
+        failure: what a hook raised, if one did: a hook never raises into the network, it stops
+            counting.
+        reached: how many outputs a forward pass has reached.
+        channels_axis: of the layer that was called last, for those that cannot tell theirs.
+        backward_began: whether a gradient has come since the last call of a module.
+    """
+
+    __slots__ = (
+        "_round",
+        "backward_began",
+        "channels_axis",
+        "clock",
+        "counting",
+        "failure",
+        "network",
+        "not_measured",
+        "reached",
+        "spent",
+    )
+
+    def __init__(self, network: nn.Module | None = None) -> None:
+        self.network = network
+        self.counting = False
+        self.clock: Callable[[], float] | None = None
+        self.spent = 0.0
+        self.not_measured: dict[str, str] = {}
+        self.failure: Exception | None = None
+        self.reached = 0
+        self.channels_axis = -1
+        self.backward_began = False
+        self._round = 1
+
+    def give_up(self, error: Exception) -> None:
+        """Stop counting because of what a hook ran into."""
+        self.counting = False
+        self.failure = error
+
+    def next_order(self) -> int:
+        """The number of an output that a forward pass reaches for the first time, from 0."""
+        self.reached += 1
+        return self.reached - 1
+
+    def forward_round(self) -> int:
+        """Which round of calls it is: a backward pass, or a step, ends one."""
+        if self.backward_began:
+            self._round += 1
+            self.backward_began = False
+        return self._round
+
+    def end_round(self) -> None:
+        """A step ends: the calls of a module are counted from 0 again."""
+        self._round += 1
+
+    def take_spent(self) -> float:
+        """Seconds that timed hooks have taken since the last call."""
+        spent, self.spent = self.spent, 0.0
+        return spent

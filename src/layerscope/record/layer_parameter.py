@@ -1,0 +1,70 @@
+"""A parameter that is measured, and what it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from layerscope.quantity import Quantity
+from layerscope.record.layers import Layer
+from layerscope.record.observation import Channel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerParameter:
+    """A parameter that is measured.
+
+    Attributes:
+        parameter: itself.
+        layer: the name of the layer that has it.
+        channel: its kind, `weight` or `bias`, and its entry: the layer's name, or, of a parameter
+            with a name of its own, `NN_path.weight_hh_l0`.
+        gradient, value, update: rows; -1 measures none.
+    """
+
+    parameter: nn.Parameter
+    layer: str
+    channel: Channel
+    gradient: int = -1
+    value: int = -1
+    update: int = -1
+
+
+def parameters_of(
+    layers: Sequence[Layer], biases: bool
+) -> Iterator[tuple[nn.Parameter, str, Channel]]:
+    """(parameter, layer, kind and entry); a parameter that two layers share is the first one's."""
+    seen: set[nn.Parameter] = set()
+    for layer in layers:
+        taken: set[Channel] = set()
+        for name, parameter in layer.parameters:
+            if parameter in seen or not (biases or _kind(name) is Quantity.WEIGHT):
+                continue
+            seen.add(parameter)
+            channel = _kind_and_entry(layer.name, name)
+            if channel in taken:  # a PReLU's weight, after that of the linear module before it
+                channel = Channel(
+                    channel.quantity, f"{layer.name}.{type(layer.module).__name__.lower()}.{name}"
+                )
+            taken.add(channel)
+            yield parameter, layer.name, channel
+
+
+def _kind(name: str) -> Quantity:
+    """`bias` also for in_proj_bias, bias_hh_l0 and out_proj.bias."""
+    last = name.rpartition(".")[2]
+    is_bias = last.startswith("bias") or last.endswith("bias")
+    return Quantity.BIAS if is_bias else Quantity.WEIGHT
+
+
+def _kind_and_entry(layer: str, name: str) -> Channel:
+    """`weight` and `bias` are the layer's; another parameter, say weight_hh_l0, says its name."""
+    kind = _kind(name)
+    return Channel(kind, layer if name == kind else f"{layer}.{name}")
+
+
+def values_of(gradient: Tensor) -> Tensor:
+    """A gradient; of a sparse one the values of the rows that it touches."""
+    return gradient.coalesce().values() if gradient.is_sparse else gradient

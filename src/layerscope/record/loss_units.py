@@ -1,0 +1,37 @@
+"""Gradients in units of the mean loss: without a gradient scaler's factor, over all ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from layerscope.measure.reading import Figures, PendingReading, Reading
+from layerscope.quantity import Quantity
+from layerscope.record.observation import SCALE, Channel
+
+
+def in_units_of_the_loss(
+    reading: Reading, channels: Sequence[Channel], scaled: Collection[Quantity], ranks: int
+) -> Reading:
+    """Divide what carries a loss scale, and the activation gradients of ranks, when it arrives.
+
+    Args:
+        reading: of these channels, perhaps still on its way: nothing waits for it here.
+        channels: what its rows hold.
+        scaled: quantities that carry the factor, the SCALE that travels along.
+        ranks: how many processes' measurements it holds: their activation gradients become those
+            of the mean of their losses.
+    """
+    if not scaled and ranks == 1:
+        return reading
+    of_ranks = np.array([c.quantity is Quantity.ACTIVATION_GRAD for c in channels], np.bool_)
+    with_scale = np.array([c.quantity in scaled for c in channels], np.bool_)
+
+    def divided() -> Figures:
+        figures = reading.resolve() if isinstance(reading, PendingReading) else reading
+        assert isinstance(figures, Figures)
+        scale = figures.carried[SCALE] / ranks or 1.0
+        return figures.scaled(with_scale, 1 / scale).scaled(of_ranks, 1 / ranks)
+
+    return PendingReading(divided)

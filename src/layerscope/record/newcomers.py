@@ -1,0 +1,126 @@
+"""Outputs that were not planned for, such as the second tensor of a layer's tuple."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from layerscope.measure import Tally
+from layerscope.measure.device_tally import DeviceTally, tally_for
+from layerscope.quantity import Quantity
+from layerscope.record.hook_state import HookState
+from layerscope.record.layer_output import LayerOutput
+from layerscope.record.layers import Layer
+from layerscope.record.observation import Channel
+from layerscope.record.plan import Plan, device_of
+from layerscope.record.recorder_options import RecorderOptions
+
+_ACTIVATION, _GRADIENT = range(2)  # rows of a newcomer's own tally
+
+
+class Newcomers:
+    """Measures each unexpected output in a tally of its own, until the step is observed.
+
+    Args:
+        layers: the watched layers.
+        options: what to measure of them.
+        state: of the hooks.
+    """
+
+    def __init__(self, layers: Sequence[Layer], options: RecorderOptions, state: HookState) -> None:
+        self._layers = layers
+        self._options = options
+        self._state = state
+        self._waiting: list[LayerOutput] = []
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def waiting(self) -> tuple[LayerOutput, ...]:
+        """Those that have no row in the plan yet."""
+        return tuple(self._waiting)
+
+    def meet(self, layer: Layer, name: str) -> LayerOutput:
+        """An output of this name, which from now on is measured apart."""
+        output = LayerOutput(layer, name, self._state)
+        intervals = [(-math.inf, math.inf)] * 2
+        if (kind := layer.nonlinearity) is not None:
+            intervals[_ACTIVATION] = kind.saturated_beyond(self._options.saturation_threshold)
+        output.tally = tally_for(device_of(self._layers), 2, intervals)
+        output.activation = _ACTIVATION if self._wants(Quantity.ACTIVATION) else -1
+        output.gradient = _GRADIENT if self._wants(Quantity.ACTIVATION_GRAD) else -1
+        self._waiting.append(output)
+        return output
+
+    def meet_all(
+        self, found: Iterable[tuple[str, str, int]], known: Iterable[LayerOutput]
+    ) -> list[tuple[int, LayerOutput]]:
+        """Meet what other ranks have found and this one has not.
+
+        Args:
+            found: (layer, output, order).
+            known: outputs that have rows.
+
+        Returns:
+            (the layer's position, the output) of each that is new.
+        """
+        names = {output.name for output in (*known, *self._waiting)}
+        at = {layer.name: position for position, layer in enumerate(self._layers)}
+        new = []
+        for layer, name, order in found:
+            if name not in names:
+                output = self.meet(self._layers[at[layer]], name)
+                output.order = order
+                names.add(name)
+                new.append((at[layer], output))
+        return new
+
+    def _wants(self, quantity: Quantity) -> bool:
+        return quantity in self._options.quantities
+
+    def leave(self) -> list[tuple[Channel, Tally | DeviceTally, int]]:
+        """They wait no more; (channel, tally, row) of all that they have measured."""
+        waiting, self._waiting = self._waiting, []
+        return [
+            (Channel(quantity, output.name), output.tally, row)
+            for output in waiting
+            for quantity, row in (
+                (Quantity.ACTIVATION, output.activation),
+                (Quantity.ACTIVATION_GRAD, output.gradient),
+            )
+            if row >= 0 and output.tally is not None
+        ]
+
+
+def absorb(
+    after: Plan, before: Plan, measured: Iterable[tuple[Channel, Tally | DeviceTally, int]]
+) -> None:
+    """Put into a new plan's rows what an old one's hold, and what newcomers have measured."""
+    rows = {channel: row for row, channel in enumerate(after.channels)}
+    old = [(channel, before.tally, row) for row, channel in enumerate(before.channels)]
+    for channel, tally, row in (*old, *measured):
+        if channel in rows:
+            after.tally.absorb(rows[channel], tally, row)  # type: ignore[arg-type]
+    after.tally.absorb_carried(before.tally)  # type: ignore[arg-type]
+
+
+def in_network_order(
+    layers: Sequence[Layer], outputs: Sequence[LayerOutput]
+) -> tuple[list[LayerOutput], list[tuple[int, LayerOutput]]]:
+    """Outputs by layer, and of a layer as forward passes reached them.
+
+    Returns:
+        Those that stay; and (the layer's position, the output) of each that goes: the bare tensor
+        that was expected of a layer which gives other tensors.
+    """
+    at = {layer.name: position for position, layer in enumerate(layers)}
+    reached = {output.layer.name for output in outputs if output.order >= 0}
+    stay: list[LayerOutput] = []
+    go: list[tuple[int, LayerOutput]] = []
+    for output in outputs:
+        if output.order >= 0 or output.layer.name not in reached:
+            stay.append(output)
+        else:
+            go.append((at[output.layer.name], output))
+    return sorted(stay, key=lambda output: (at[output.layer.name], output.order)), go

@@ -1,0 +1,109 @@
+"""What a network trains in: its data, its output and the loss, its optimizers, its modes.
+
+Looked at in some steps only, since little of it changes from one to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+from torch.optim import Optimizer
+
+from layerscope.record.graph import Wiring
+from layerscope.record.hook_state import HookState
+from layerscope.record.layer_parameter import LayerParameter
+from layerscope.record.layers import Layer
+from layerscope.record.network_ends import Ends, NetworkEnds
+from layerscope.record.ownership import Ownership, ownership
+
+_DROPOUTS = nn.modules.dropout._DropoutNd
+_TWO_MODES = (_DROPOUTS, nn.modules.batchnorm._NormBase)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What was seen in one step.
+
+    Attributes:
+        ends: data, output, and the loss's gradient on it.
+        ownership: what the optimizers have; None while none is known.
+        gradients: the parameters that got one.
+        dropout: largest probability of a dropout that is on; 0 without any.
+        evaluation_share: of the modules that behave otherwise in training, those in evaluation
+            mode; 0 without any.
+    """
+
+    ends: Ends
+    ownership: Ownership | None
+    gradients: frozenset[nn.Parameter]
+    dropout: float
+    evaluation_share: float
+
+
+class Surroundings:
+    """Looks at what a network trains in, when it is told to.
+
+    Args:
+        network: what is trained.
+        layers: its watched layers.
+        state: of the hooks.
+    """
+
+    def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
+        self._network = network
+        self._state = state
+        self._looking = False
+        self._ends = NetworkEnds(network, layers, lambda: self._looking and state.counting)
+        self._two_modes = [m for m in network.modules() if isinstance(m, _TWO_MODES)]
+        self._optimizers: dict[Optimizer, None] = {}
+        self._gradients: set[nn.Parameter] = set()
+
+    @property
+    def wiring(self) -> dict[str, Wiring]:
+        """How layers hang together, once a step has been seen."""
+        return self._ends.wiring
+
+    def attach(self) -> None:
+        """Put the hooks on; does nothing if they are on."""
+        self._ends.attach()
+
+    def detach(self) -> None:
+        """Take the hooks off."""
+        self._ends.detach()
+
+    def begin(self, looking: bool) -> None:
+        """A step begins, which is to be looked at or not."""
+        self._looking = looking
+
+    def note_optimizer(self, optimizer: Optimizer) -> None:
+        """An optimizer takes a step."""
+        self._optimizers[optimizer] = None
+
+    def note_gradients(self, parameters: Sequence[LayerParameter]) -> None:
+        """An optimizer is about to get these parameters' gradients."""
+        if self._looking:
+            self._gradients.update(
+                each.parameter for each in parameters if each.parameter.grad is not None
+            )
+
+    def end_update(self, parameters: Sequence[LayerParameter]) -> None:
+        """An optimizer has taken its step; some nanoseconds."""
+        self._ends.remember_gradients(parameters)
+
+    def take(self) -> Look | None:
+        """What was seen in this step; None if it was not to be looked at."""
+        if not self._looking:
+            return None
+        modes = self._two_modes
+        drops = [m.p for m in modes if isinstance(m, _DROPOUTS) and m.training]
+        look = Look(
+            self._ends.take(),
+            ownership(self._network, self._optimizers) if self._optimizers else None,
+            frozenset(self._gradients),
+            max(drops, default=0.0),
+            sum(not m.training for m in modes) / max(len(modes), 1),
+        )
+        self._gradients.clear()
+        return look

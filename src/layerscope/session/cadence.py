@@ -1,0 +1,93 @@
+"""Which steps are due for what: the only place that decides it."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from layerscope.quantity import Quantity
+from layerscope.record.schedule import KEYFRAMES, is_keyframe, thinned_to
+from layerscope.session.settings import Settings
+
+_log = logging.getLogger("layerscope")
+
+
+_LOOK_EVERY = 10
+"""Steps from one look at the surroundings to the next: it costs about a tenth of a small step."""
+
+
+class Cadence:
+    """Says of a step whether it is measured, and how much of it.
+
+    The keyframes are measured in any case; of the others those that `every_n_steps` or `schedule`
+    names, without those that `max_megabytes` leaves out, and of these every `interval`-th.
+
+    Args:
+        settings: of the run.
+        bytes_per_step: what the record of a measured step takes on the disk.
+        steps: how many the run will have, infinity if unknown.
+
+    Attributes:
+        interval: of the steps otherwise due every `interval`-th is measured, to keep to `budget`.
+        note: a sentence on steps that `max_megabytes` leaves out; empty if it leaves out none.
+    """
+
+    def __init__(self, settings: Settings, bytes_per_step: int, steps: float = math.inf) -> None:
+        self._settings = settings
+        self._wanted = settings.wanted
+        self.interval = 1
+        self.note = ""
+        most = int(settings.max_megabytes * 1e6 / bytes_per_step)
+        every = settings.every_n_steps if settings.schedule is None else 1
+        first, thinned = thinned_to(max(most - KEYFRAMES, 1), steps / every)
+        if first * every < steps:
+            wanted = settings.wanted
+            self._wanted = lambda step: wanted(step) and thinned(step // every)
+            self.note = (
+                f"From step {first * every} on steps are left out, ever more of them, to keep "
+                f"to max_megabytes={settings.max_megabytes:g}."
+            )
+            level = logging.WARNING if steps < math.inf else logging.INFO
+            _log.log(level, "LayerMonitor: %s", self.note)
+
+    def is_due(self, step: int) -> bool:
+        """Whether a step is measured; raises what the user's `schedule` raises."""
+        return is_keyframe(step) or (step % self.interval == 0 and bool(self._wanted(step)))
+
+    def update_is_due(self, step: int) -> bool:
+        """Whether a measured step's update is measured, from a copy of the weights."""
+        every = self._settings.updates_every_n_steps
+        return every > 0 and (step % every == 0 or is_keyframe(step))
+
+    def look_is_due(self, step: int) -> bool:
+        """Whether data, output, loss and optimizers are looked at in a measured step."""
+        return is_keyframe(step) or step % _LOOK_EVERY == 0
+
+    def weights_are_due(self, step: int) -> bool:
+        """Whether a measured step's weights are measured."""
+        quantities = self._settings.quantities
+        return (
+            is_keyframe(step)
+            or Quantity.WEIGHT in quantities
+            or (Quantity.UPDATE in quantities and self.update_is_due(step))
+        )
+
+    def scalars_are_due(self, step: int) -> bool:
+        """Whether a measured step's scalars are written too."""
+        return step % self._settings.scalars_every_n_steps == 0
+
+    def keep_to(self, interval: int, step: int) -> None:
+        """Measure only every `interval`-th step from the next one on; says so if it is much rarer.
+
+        Args:
+            interval: what `budget` takes, at least 1.
+            step: the step that ends.
+        """
+        if interval >= 2 * self.interval:
+            _log.warning(
+                "LayerMonitor: to keep to budget=%g, one step in %d is measured from step %d on.",
+                self._settings.budget,
+                interval,
+                step + 1,
+            )
+        self.interval = interval

@@ -1,0 +1,58 @@
+"""A session that is told of each step once, when it is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from layerscope.quantity import Quantity
+from layerscope.record.observation import SCALE
+from layerscope.session.session import Session
+
+_GRADIENTS = frozenset({Quantity.ACTIVATION_GRAD})
+
+
+class FinishedSteps(Session):
+    """Watches a loop that says no more than that a step is over.
+
+    In the order of a training step: `begin`, `measure_weights` if the step is counted, forward and
+    backward, `measure_gradients` where an optimizer comes to its parameters, `note_loss`, `finish`.
+    The arguments are those of `Session`.
+    """
+
+    def measure_gradients(self, of: Callable[[nn.Parameter], bool]) -> None:
+        """Measure gradients now, of these parameters."""
+        if self._recorder.counting:
+            self._recorder.measure_gradients(of)
+            self._surroundings.note_gradients(self._recorder.plan.parameters)
+
+    def finish(
+        self,
+        step: int,
+        changed: Callable[[nn.Parameter], bool],
+        scale: Tensor | None = None,
+        left_out: bool = False,
+    ) -> None:
+        """Record a step; raises what a hook ran into.
+
+        Args:
+            step: the x of the record.
+            changed: which parameters an optimizer has come to.
+            scale: the factor of a gradient scaler, which activation gradients have.
+            left_out: whether that scaler has left the step out.
+        """
+        self._raise_failure()
+        recorder = self._recorder
+        self._surroundings.end_update(recorder.plan.parameters)
+        if not recorder.counting:
+            return
+        began = time.perf_counter()
+        self._stopwatch.add_hooks(recorder.state.take_spent())
+        if scale is not None:
+            recorder.carry(SCALE, scale)
+            recorder.scaled = _GRADIENTS
+        self._record(step, recorder.end_update(changed) if self._updating else None, left_out)
+        recorder.counting = False
+        self._stopwatch.add(time.perf_counter() - began)

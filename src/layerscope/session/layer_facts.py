@@ -1,0 +1,83 @@
+"""What does not change about the layers of a network, for the rules and for whoever reads a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import nn
+
+from layerscope.diagnose.figures import LayerFacts
+from layerscope.record import Layer
+from layerscope.record.graph import Wiring
+from layerscope.record.layer_output import LayerOutput
+from layerscope.record.layer_parameter import LayerParameter
+
+_NORMALIZES = (
+    nn.modules.batchnorm._NormBase,
+    nn.GroupNorm,
+    nn.LayerNorm,
+    nn.LocalResponseNorm,
+    nn.RMSNorm,
+)
+
+
+def layer_facts(
+    layers: Sequence[Layer],
+    outputs: Sequence[LayerOutput],
+    parameters: Sequence[LayerParameter],
+    wiring: Mapping[str, Wiring],
+) -> tuple[LayerFacts, ...]:
+    """An entry for each output, and for each name of parameters that no output has; in network
+    order.
+    """
+    reached = [output.order for output in outputs if output.order >= 0]
+    last = max(reached, default=-1)
+    kinds: dict[str, list[str]] = {}
+    trainable: dict[str, bool] = {}
+    for each in parameters:
+        entry = each.channel.layer
+        kinds.setdefault(entry, []).append(each.channel.quantity.value)
+        trainable[entry] = trainable.get(entry, False) or each.parameter.requires_grad
+    made: list[LayerFacts] = []
+    for layer in layers:
+        function = layer.nonlinearity
+        of_layer = [output for output in outputs if output.layer is layer]
+        names = {output.name for output in of_layer}
+        own = {each.channel.layer for each in parameters if each.layer == layer.name} - names
+        made += [
+            LayerFacts(
+                name=output.name,
+                path=layer.path,
+                module=type(layer.module).__name__,
+                order=output.order,
+                nonlinearity=None if function is None else function.name,
+                bounds=None if function is None else function.bounds,
+                odd=function is not None and function.odd,
+                can_die=function is not None and function.can_die,
+                normalizes=isinstance(layer.module, _NORMALIZES),
+                weights=tuple(kinds.get(output.name, ())),
+                trainable=trainable.get(
+                    output.name, any(p.requires_grad for _, p in layer.parameters)
+                ),
+                last=output.order == last >= 0,
+                on_trunk=wiring[layer.name].on_trunk if layer.name in wiring else True,
+                follows=wiring[layer.name].follows if layer.name in wiring else "",
+                width=_width(layer.entry),
+            )
+            for output in of_layer
+        ]
+        made += [
+            LayerFacts(
+                name=name,
+                path=layer.path,
+                module=type(layer.module).__name__,
+                weights=tuple(kinds[name]),
+                trainable=trainable[name],
+            )
+            for name in sorted(own)
+        ]
+    return tuple(made)
+
+
+def _width(module: nn.Module) -> tuple[int, int] | None:
+    return (module.in_features, module.out_features) if isinstance(module, nn.Linear) else None

@@ -1,0 +1,55 @@
+"""What of a network is not watched, and why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from torch import nn
+
+from layerscope.record import Layer, Recorder
+
+_log = logging.getLogger("layerscope")
+
+
+def refuse_shards(layers: Sequence[Layer]) -> None:
+    """Raise ValueError if a process holds only shards of a layer's parameters."""
+    for layer in layers:
+        for name, parameter in layer.parameters:
+            # By name: the class takes seconds to import.
+            if "DTensor" in {kind.__name__ for kind in type(parameter).__mro__}:
+                raise ValueError(
+                    f"the network must have whole parameters in each process, got {layer.path}."
+                    f"{name} as a DTensor, a shard of one"
+                )
+
+
+def unwatched_parameters(network: nn.Module, layers: Sequence[Layer]) -> dict[str, str]:
+    """Parameters that no layer has, such as a class token or a scale beside the branches that it
+    weighs, and why.
+    """
+    watched = {id(parameter) for layer in layers for _, parameter in layer.parameters}
+    return {
+        name: "it is a parameter of a module that is made of others"
+        for name, parameter in network.named_parameters()
+        if id(parameter) not in watched
+    }
+
+
+def tell_unfired(recorder: Recorder, layers: Sequence[Layer]) -> None:
+    """Note, and warn of, layers whose hooks have not been called by now."""
+    unfired = recorder.note_unfired(
+        "its hook has never fired in training: it was not called as a module, or compiled "
+        "before the hook was on"
+    )
+    if not unfired:
+        return
+    _log.warning(
+        "LayerMonitor: %d of %d hooks did not fire in the first step (%s): those modules were "
+        "not called, or were called before under torch.compile, which then never sees the "
+        "hooks. Call the compiled network first in fit, or call torch._dynamo.reset() before "
+        "it; call modules, not functions on their weights.",
+        len(unfired),
+        len(layers),
+        ", ".join(unfired[:5]) + (", ..." if len(unfired) > 5 else ""),
+    )

@@ -1,0 +1,114 @@
+"""What a run leaves behind: its event files while it goes on, its diagnosis at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from layerscope.diagnose.not_measured import not_measured_finding
+from layerscope.events.event_file import EventFile
+from layerscope.record import Layer, Recorder
+from layerscope.record.surroundings import Surroundings
+from layerscope.session.cadence import Cadence
+from layerscope.session.diagnosis_file import diagnosis_of, write_diagnosis
+from layerscope.session.pipeline import Pipeline
+from layerscope.session.run_verdict import RunVerdict
+from layerscope.session.settings import Settings
+from layerscope.sinks.tensorboard import TensorBoardSink
+
+_log = logging.getLogger("layerscope")
+
+
+class RunOutput:
+    """Opens a run's files, and ends them with what is known at the end.
+
+    Args:
+        directory: the run's folder.
+        events: its event file, where somebody else writes to it too.
+        layers: all watched layers.
+        recorder: which observes them.
+        surroundings: which knows how they hang together.
+        cadence: which steps are due.
+        verdict: what is found.
+        settings: of the run.
+        start: its first step.
+
+    Attributes:
+        pipeline: takes the observations.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        events: EventFile | None,
+        layers: Sequence[Layer],
+        recorder: Recorder,
+        surroundings: Surroundings,
+        cadence: Cadence,
+        verdict: RunVerdict,
+        settings: Settings,
+        start: int = 0,
+    ) -> None:
+        self._directory = directory
+        self._layers = layers
+        self._recorder = recorder
+        self._verdict = verdict
+        self._settings = settings
+        self._sinks = [
+            TensorBoardSink(
+                directory, events, _note(cadence, settings), settings.flush_seconds, start
+            )
+        ]
+        self.pipeline = Pipeline(
+            layers, recorder, surroundings, cadence, verdict, self._sinks, settings
+        )
+
+    def close(self) -> dict[str, Any] | None:
+        """Write what waits, the diagnosis and the pictures, and close the files.
+
+        Returns:
+            The content of diagnosis.json; None if no step was recorded.
+        """
+        try:
+            self.pipeline.drain()
+            return self._write_end()
+        finally:
+            for sink in self._sinks:
+                sink.close()
+
+    def _write_end(self) -> dict[str, Any] | None:
+        first, last = self.pipeline.first, self.pipeline.last
+        if first is None or last is None:
+            return None
+        verdict, settings = self._verdict, self._settings
+        missing = self._recorder.still_not_measured()
+        if missing:
+            verdict.judge.add(not_measured_finding(missing))
+        last = replace(last, observation=self._recorder.with_weights_now(last.observation))
+        diagnosis = diagnosis_of(
+            [first.observation, last.observation],
+            self._layers,
+            settings.thresholds,
+            verdict.judge.findings,
+            missing,
+            verdict.expected,
+            settings.classes,
+            settings.switched_off,
+        )
+        write_diagnosis(self._directory, diagnosis)
+        pictures = verdict.pictures()
+        for sink in self._sinks:
+            sink.write_end(last, verdict.judge.findings, pictures)
+        return diagnosis
+
+
+def _note(cadence: Cadence, settings: Settings) -> str:
+    """What the description of every histogram has to say of steps and elements left out."""
+    sampled = ""
+    if settings.max_elements is not None:
+        sampled = (
+            f"Of a tensor with more than {settings.max_elements} elements this is a random sample."
+        )
+    return f"{cadence.note} {sampled}".strip()

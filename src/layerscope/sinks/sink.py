@@ -1,0 +1,33 @@
+"""What a place must offer that steps are written to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from layerscope.diagnose import Finding
+from layerscope.sinks.step_block import Step, StepBlock
+
+
+class Sink(Protocol):
+    """A place that a run's steps are written to, block after block."""
+
+    def write(self, block: StepBlock) -> None:
+        """Write some steps and what was found in them."""
+
+    def flush(self) -> None:
+        """See that what was written can be read by others."""
+
+    def write_end(
+        self, last: Step, findings: Sequence[Finding], pictures: Mapping[str, bytes]
+    ) -> None:
+        """Write what is known at the end of a run in which a step was written.
+
+        Args:
+            last: the last step once more, with the weights that the run ends with.
+            findings: all, the worst first.
+            pictures: PNG of each, by its tag.
+        """
+
+    def close(self) -> None:
+        """Write what waits, and close what is open; a second call does nothing."""

@@ -1,0 +1,47 @@
+"""Steps that were observed and judged, on their way to where they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from layerscope.diagnose import Figures, Finding
+from layerscope.record import Channel, Observation
+from layerscope.theory import Expected
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One observed step.
+
+    Attributes:
+        observation: what was measured in it.
+        wall_time: when it ended, in seconds since 1970.
+        with_scalars: whether its scalars are wanted too.
+        is_keyframe: whether it is repeated where nothing is ever left out.
+    """
+
+    observation: Observation
+    wall_time: float
+    with_scalars: bool = False
+    is_keyframe: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepBlock:
+    """Some steps in a row in which the same was measured.
+
+    Attributes:
+        channels: all that is measured of the network; an observation without weights has the first
+            of them only.
+        steps: in order, at least one.
+        figures: of these steps; `figures.layers` is the same object as long as nothing changes.
+        findings: what is new or has become worse with these steps.
+        prediction: in the block that holds step 0, what theory expects of it.
+    """
+
+    channels: tuple[Channel, ...]
+    steps: Sequence[Step]
+    figures: Figures
+    findings: Sequence[Finding] = ()
+    prediction: Expected | None = None

@@ -1,0 +1,89 @@
+"""A step's scalars as values of an event record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose import LayerFacts
+from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array
+from layerscope.events.encoders import ScalarEncoder
+from layerscope.record import Channel
+from layerscope.sinks.chart_descriptions import describe_scalar
+from layerscope.sinks.finite_count import finite_count
+
+_MEAN, _DEVIATIONS = 6, 7  # columns of Reading.moments
+
+
+class StepScalars:
+    """Encodes figures of all layers at once, each named `figure/NN_layer`, and those of the step.
+
+    Per layer `activation_mean`, `activation_std`, `saturated_share` (of a bounded activation),
+    `dead_share` (of one that can die), `update_to_weight_log10`, and `..._rms` of every gradient;
+    of the step `monitor/ms_per_step`, `monitor/share_of_step` and `clip_factor`.
+
+    Args:
+        channels: all that is measured.
+        layers: whose figures.
+    """
+
+    _OF_LAYERS: ClassVar[Mapping[str, str]] = {  # scalar: its figure
+        "activation_mean": "activation_mean",
+        "activation_std": "activation_std",
+        "saturated_share": "saturated",
+        "dead_share": "dead_units",
+        "update_to_weight_log10": "update_to_weight",
+    }
+    _OF_STEPS = ("clip_factor", "monitor/ms_per_step", "monitor/share_of_step")
+
+    def __init__(self, channels: Sequence[Channel], layers: Sequence[LayerFacts]) -> None:
+        figures = list(LAYER_FIGURES)
+        self._columns = [figures.index(figure) for figure in self._OF_LAYERS.values()]
+        self._dead = list(self._OF_LAYERS).index("dead_share")
+        self._update = list(self._OF_LAYERS).index("update_to_weight_log10")
+        self._units = figures.index("units")
+        self._mortal = np.array([facts.can_die for facts in layers], np.bool_)
+        rows = [i for i, channel in enumerate(channels) if channel.quantity.is_gradient]
+        self._gradients = np.array(rows, np.intp)
+        names = [
+            *((name, facts.name) for name in self._OF_LAYERS for facts in layers),
+            *((channels[i].quantity.rms, channels[i].layer) for i in rows),
+        ]
+        self._encoder = ScalarEncoder(
+            [*(f"{name}/{layer}" for name, layer in names), *self._OF_STEPS],
+            [describe_scalar(name) for name in (*(name for name, _ in names), *self._OF_STEPS)],
+        )
+
+    def encode(
+        self, moments: npt.NDArray[np.float64], of_layers: Array, of_steps: Array
+    ) -> list[bytes]:
+        """Encode a step as values for `EventFile.add`; what is not known is left out.
+
+        Args:
+            moments: of the channels, float64 [k, 11].
+            of_layers: the layers' figures, [layers, len(LAYER_FIGURES)].
+            of_steps: the step's figures, [len(STEP_FIGURES)].
+        """
+        finite = finite_count(moments)
+        step = dict(zip(STEP_FIGURES, of_steps.tolist(), strict=True))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            layers = of_layers[:, self._columns].T.copy()
+            layers[self._dead] /= np.where(self._mortal, of_layers[:, self._units], np.nan)
+            layers[self._update] = np.log10(layers[self._update])
+            rms = np.sqrt(moments[:, _DEVIATIONS] / finite + moments[:, _MEAN] ** 2)
+            values = np.concatenate(
+                [
+                    layers.ravel(),
+                    np.where(finite > 0, rms, np.nan)[self._gradients],
+                    [
+                        step["clip_factor"],
+                        step["monitor_ms"],
+                        step["monitor_ms"] / np.float64(step["step_ms"]),
+                    ],
+                ]
+            )
+        known = np.flatnonzero(~np.isnan(values))
+        return self._encoder.encode(values[known].astype(np.float32), known.tolist())

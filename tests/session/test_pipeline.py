@@ -1,0 +1,137 @@
+"""Observations wait, are judged and written, in order and in time."""
+
+import pytest
+import torch
+from torch import nn
+
+from layerscope.events.reader import read_run
+from layerscope.record import Recorder, choose_layers
+from layerscope.session.cadence import Cadence
+from layerscope.session.pipeline import Pipeline
+from layerscope.session.run_verdict import RunVerdict
+from layerscope.session.settings import Settings
+from layerscope.sinks.tensorboard import TensorBoardSink
+
+TAG = "activation/00_tanh"
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+
+
+class Run:
+    """A pipeline into one folder, and the recorder that feeds it."""
+
+    def __init__(self, net, folder, clock=None, **settings):
+        self.net = net
+        settings = Settings(**settings)
+        layers = choose_layers(net)
+        self.recorder = Recorder(layers, settings.options)
+        self.recorder.attach()
+        self.sink = TensorBoardSink(folder, flush_seconds=settings.flush_seconds)
+        self.verdict = RunVerdict(settings, layers, None)
+        clocks = {} if clock is None else {"clock": clock}
+        cadence = Cadence(settings, 1000)
+        self.pipeline = Pipeline(
+            layers, self.recorder, cadence, self.verdict, [self.sink], settings, **clocks
+        )
+
+    def step(self, step):
+        self.recorder.counting = True
+        output = self.net(torch.randn(5, 3))
+        (output[0] if isinstance(output, tuple) else output).sum().backward()
+        self.recorder.measure_gradients()
+        self.pipeline.take(self.recorder.observe(step, weights=False))
+
+    def close(self):
+        self.pipeline.drain()
+        self.sink.close()
+
+
+def steps_in(folder, tag=TAG):
+    histograms = read_run(folder).histograms
+    return histograms[tag].steps.tolist() if tag in histograms else []
+
+
+def test_steps_that_wait_are_written_when_the_pipeline_is_drained(tmp_path, net):
+    run = Run(net, tmp_path)
+    for step in range(3):
+        run.step(step)
+    run.sink.flush()
+    assert steps_in(tmp_path) == []
+    run.close()
+    assert steps_in(tmp_path) == [0, 1, 2]
+    assert steps_in(tmp_path / "keyframes") == [0, 1, 2]
+
+
+def test_no_step_waits_longer_than_flush_seconds_for_the_next(tmp_path, net):
+    now = [1000.0]
+    run = Run(net, tmp_path, clock=lambda: now[0], flush_seconds=10.0)
+    run.step(0)
+    now[0] += 9.9
+    run.step(1)
+    assert steps_in(tmp_path) == []
+    now[0] += 0.2
+    run.step(2)
+    for folder in (tmp_path, tmp_path / "keyframes"):  # nothing is closed: a reader looks on
+        assert steps_in(folder) == [0, 1, 2]
+    run.close()
+
+
+def test_many_steps_are_written_though_no_time_passes(tmp_path, net):
+    run = Run(net, tmp_path, clock=lambda: 1000.0)
+    for step in range(300):
+        run.step(step)
+    run.sink.flush()
+    assert len(steps_in(tmp_path)) > 100
+    run.close()
+
+
+def test_no_step_waits_where_a_finding_may_stop_the_training(tmp_path, net):
+    run = Run(net, tmp_path, stop_on="critical")
+    run.step(0)
+    assert run.verdict.stop is None
+    net[0].weight.data.fill_(torch.nan)
+    run.step(1)
+    assert run.verdict.stop.rule == "not_finite"
+    run.close()
+
+
+def test_the_mark_of_a_finding_stands_at_the_step_where_it_began(tmp_path, net):
+    run = Run(net, tmp_path)
+    run.step(0)
+    net[0].weight.data.fill_(torch.nan)
+    for step in (1, 2):
+        run.step(step)
+    run.close()
+    marks = read_run(tmp_path).scalars["finding/not_finite"]
+    assert marks.steps.tolist() == [1]
+    assert marks.values.tolist() == [3]
+
+
+def test_what_waits_is_written_with_the_layers_that_it_was_measured_with(tmp_path):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), Pair())
+    run = Run(net, tmp_path)
+    for step in range(4):
+        net[2].apart = step >= 2
+        run.step(step)
+    run.close()
+    assert steps_in(tmp_path) == [0, 1, 2, 3]
+    assert steps_in(tmp_path, "activation/01_pair.0") == [2, 3]
+
+
+class Pair(nn.Module):
+    """Scales by a weight; gives a tuple where it is told to."""
+
+    apart = False
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(4))
+
+    def forward(self, x):
+        x = x * self.scale
+        return (x,) if self.apart else x
