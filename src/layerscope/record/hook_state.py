@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class HookState:
@@ -23,6 +23,9 @@ class HookState:
             counting.
         reached: how many outputs a forward pass has reached.
         channels_axis: of the layer that was called last, for those that cannot tell theirs.
+        data: by layer, what the first layers got in this step, and its version then.
+        data_finite: whether all of it is finite, once somebody has asked; None before, and where
+            it has been changed since.
         backward_began: whether a gradient has come since the last call of a module.
     """
 
@@ -32,6 +35,8 @@ class HookState:
         "channels_axis",
         "clock",
         "counting",
+        "data",
+        "data_finite",
         "failure",
         "network",
         "not_measured",
@@ -44,6 +49,8 @@ class HookState:
         self.counting = False
         self.clock: Callable[[], float] | None = None
         self.spent = 0.0
+        self.data: dict[str, tuple[Tensor, int]] = {}
+        self.data_finite: bool | None = None
         self.not_measured: dict[str, str] = {}
         self.failure: Exception | None = None
         self.reached = 0
@@ -71,6 +78,17 @@ class HookState:
     def end_round(self) -> None:
         """A step ends: the calls of a module are counted from 0 again."""
         self._round += 1
+        self.data.clear()
+        self.data_finite = None
+
+    def look_at_data(self) -> None:
+        """Find out whether the data of this step are finite; waits for the device."""
+        if self.data_finite is None:
+            as_they_were = [x for x, version in self.data.values() if x._version == version]
+            if any(not x.isfinite().all() for x in as_they_were):
+                self.data_finite = False
+            elif len(as_they_were) == len(self.data) > 0:
+                self.data_finite = True
 
     def take_spent(self) -> float:
         """Seconds that timed hooks have taken since the last call."""

@@ -12,7 +12,7 @@ from layerscope.measure.tally import is_measurable
 from layerscope.measure.units import UnitTally
 from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
-from layerscope.record.outputs import tensors_in
+from layerscope.record.not_finite import NotFinite, look_for_cause
 
 # Modules whose outputs have the channels at axis 1; all others that compute have them last.
 _CHANNELS_FIRST = (
@@ -35,7 +35,7 @@ class LayerOutput:
         activation, gradient: those rows; -1 measures none.
         units, unit_row: where its units are watched; None watches none.
         order: in which forward passes first reached it, from 0; -1 before.
-        inputs_finite: of the step's first output that was not finite, whether its inputs were.
+        not_finite: of the step's first output that was not finite, what the layer was given.
     """
 
     __slots__ = (
@@ -43,9 +43,9 @@ class LayerOutput:
         "_state",
         "activation",
         "gradient",
-        "inputs_finite",
         "layer",
         "name",
+        "not_finite",
         "order",
         "tally",
         "unit_row",
@@ -60,7 +60,7 @@ class LayerOutput:
         self.units: UnitTally | DeviceUnitTally | None = None
         self.activation = self.gradient = self.unit_row = -1
         self.order = -1
-        self.inputs_finite: bool | None = None
+        self.not_finite: NotFinite | None = None
         self._channels_axis: int | None = None  # an activation function's: as what came before
         if isinstance(layer.module, _CHANNELS_FIRST):
             self._channels_axis = 1
@@ -85,8 +85,9 @@ class LayerOutput:
         if not recomputed:
             if self.activation >= 0:
                 assert self.tally is not None
-                if self.tally.add(self.activation, tensor) and self.inputs_finite is None:
-                    self.inputs_finite = _all_finite(inputs)
+                if self.tally.add(self.activation, tensor) and self.not_finite is None:
+                    self.not_finite = look_for_cause(self.layer, self.name, inputs, tensor)
+                    state.look_at_data()
             units = self.units
             if units is not None and tensor.ndim > 1:
                 units.add(self.unit_row, tensor, self._axis(tensor))
@@ -119,7 +120,3 @@ class LayerOutput:
                 state.spent += clock() - began
         except Exception as error:  # whatever it is, the network goes on without us
             state.give_up(error)
-
-
-def _all_finite(inputs: object) -> bool:
-    return all(bool(tensor.isfinite().all()) for _, tensor in tensors_in(inputs))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from layerscope.quantity import Quantity
+from layerscope.record.channel import Channel
 from layerscope.record.layers import Layer
-from layerscope.record.observation import Channel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

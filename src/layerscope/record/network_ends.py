@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.graph import Wiring, wiring
+from layerscope.record.hook_state import HookState
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
@@ -79,6 +80,7 @@ class NetworkEnds:
     Args:
         network: what is trained.
         layers: its watched layers.
+        state: of the hooks, which is told of the data.
         ask: whether to look now: the hooks ask it.
 
     Attributes:
@@ -86,10 +88,15 @@ class NetworkEnds:
     """
 
     def __init__(
-        self, network: nn.Module, layers: Sequence[Layer], ask: Callable[[], bool]
+        self,
+        network: nn.Module,
+        layers: Sequence[Layer],
+        state: HookState,
+        ask: Callable[[], bool],
     ) -> None:
         self._network = network
         self._layers = tuple(layers)
+        self._state = state
         self._ask = ask
         self.wiring: dict[str, Wiring] = {}
         self._handles: list[RemovableHandle] = []
@@ -128,8 +135,15 @@ class NetworkEnds:
 
     def _hook_first(self, layer: Layer) -> None:
         def see(module: nn.Module, inputs: Any, named: Any) -> None:
+            state = self._state
+            if not state.counting:
+                return
+            tensor = next((each for _, each in tensors_in((inputs, named))), None)
+            if tensor is None or tensor.requires_grad or not _is_plain(tensor):
+                return
+            state.data[layer.name] = tensor, tensor._version
             if self._ask():
-                self._see_data(layer, (*inputs, *named.values()))
+                self._see_data(layer, tensor)
 
         if not isinstance(layer.entry, torch.jit.ScriptModule):
             self._handles.append(
@@ -154,11 +168,8 @@ class NetworkEnds:
             self._outermost[module] = None
             self._see_output(module, inputs, output)
 
-    def _see_data(self, layer: Layer, inputs: Any) -> None:
-        """Keep a sample of what a layer gets, if it is data: nothing that a gradient comes to."""
-        tensor = next((tensor for _, tensor in tensors_in(inputs)), None)
-        if tensor is None or tensor.requires_grad or not _is_plain(tensor):
-            return
+    def _see_data(self, layer: Layer, tensor: Tensor) -> None:
+        """Keep a sample of what a layer gets that is data: nothing that a gradient comes to."""
         if self._discovering:
             self._first[layer] = None
         values = _samples(tensor, _rows(tensor))

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally, tally_for
 from layerscope.quantity import Quantity
+from layerscope.record.channel import Channel
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layers import Layer
-from layerscope.record.observation import Channel
 from layerscope.record.plan import Plan, device_of
 from layerscope.record.recorder_options import RecorderOptions
 

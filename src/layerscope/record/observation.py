@@ -10,29 +10,12 @@ import numpy as np
 from layerscope.measure import Moments
 from layerscope.measure.reading import Figures, Reading
 from layerscope.measure.unit_reading import UnitReading
-from layerscope.quantity import Quantity
+from layerscope.record.channel import Channel
+from layerscope.record.not_finite import NotFinite
 from layerscope.record.surroundings import Look
 
 # Slots of what travels along with a reading; see `Tally.carry`.
 LOSS, SCALE, SQUARED_NORM, CLIPPED_SQUARED_NORM, FOUND_INF = range(5)
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """A quantity of a layer: what one row of the tally holds, and one tag shows.
-
-    Attributes:
-        quantity: what of the layer.
-        layer: the layer's name.
-    """
-
-    quantity: Quantity
-    layer: str
-
-    @property
-    def tag(self) -> str:
-        """The tag in TensorBoard, `quantity/NN_layer`."""
-        return f"{self.quantity}/{self.layer}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +31,9 @@ class Observation:
         units: of each output that is measured, in their order; None without any.
         updates: `moments` are the RMS of the update and of the weight before it, of each measured
             parameter in order; None in a step that was not to be measured so.
-        inputs_finite: by entry, of outputs that were not finite: whether the inputs were. Known
-            on the CPU only.
+        not_finite: of the outputs that were not finite, what their layers were given. Known on the
+            CPU only.
+        data_finite: whether the data were finite; looked at where an output was not, else None.
         ranks: how many processes' measurements it holds.
         has_loss: whether a loss was noted.
         left_out: whether a gradient scaler left the optimizer's step out, as far as the host knows.
@@ -65,7 +49,8 @@ class Observation:
     reading: Reading
     units: UnitReading | None = None
     updates: Reading | None = None
-    inputs_finite: tuple[tuple[str, bool], ...] = ()
+    not_finite: tuple[NotFinite, ...] = ()
+    data_finite: bool | None = None
     ranks: int = 1
     has_loss: bool = True
     left_out: bool = False

@@ -59,7 +59,7 @@ class OutputHook:
         self._bare: LayerOutput | None = None
         self.fired = False
 
-    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
+    def __call__(self, module: nn.Module, inputs: Any, named: Any, output: Any) -> None:
         """Called by torch after the module's forward."""
         state = self._state
         if not state.counting or not (state.network is None or state.network.training):
@@ -70,9 +70,9 @@ class OutputHook:
             self.fired = True
             recomputed = _backward_pass() != -1
             if self._bare is not None and isinstance(output, Tensor) and output.is_floating_point():
-                self._bare.measure(output, inputs, recomputed)
+                self._bare.measure(output, (inputs, named), recomputed)
             else:
-                self._measure_parts(inputs, output, recomputed)
+                self._measure_parts((inputs, named), output, recomputed)
             if clock:
                 state.spent += clock() - began
         except Exception as error:  # whatever it is, the network goes on without us
@@ -136,9 +136,9 @@ def _is_transformed(output: Any) -> bool:
     return any(is_wrapped(tensor) for _, tensor in tensors_in(output))
 
 
-def _ignore(module: nn.Module, inputs: Any, output: Any) -> None:
+def _ignore(module: nn.Module, inputs: Any, named: Any, output: Any) -> None:
     """A forward hook that does nothing."""
 
 
-def _inert() -> Callable[[nn.Module, Any, Any], None]:
+def _inert() -> Callable[[nn.Module, Any, Any, Any], None]:
     return _ignore

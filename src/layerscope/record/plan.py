@@ -13,11 +13,12 @@ from layerscope.measure.device_tally import DeviceTally, tally_for
 from layerscope.measure.device_units import DeviceUnitTally, units_for
 from layerscope.measure.units import UnitTally
 from layerscope.quantity import Quantity
+from layerscope.record.channel import Channel
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layer_parameter import LayerParameter, parameters_of
 from layerscope.record.layers import Layer
 from layerscope.record.nonlinearities import Nonlinearity
-from layerscope.record.observation import Channel
+from layerscope.record.not_finite import NotFinite
 from layerscope.record.recorder_options import RecorderOptions
 
 
@@ -46,13 +47,13 @@ class Plan:
     tally: Tally | DeviceTally
     units: UnitTally | DeviceUnitTally
 
-    def take_inputs_finite(self) -> tuple[tuple[str, bool], ...]:
-        """(output, whether its inputs were finite) of outputs that were not; they forget it."""
+    def take_not_finite(self) -> tuple[NotFinite, ...]:
+        """Of the outputs that were not finite, what their layers were given; and forget it."""
         found = []
         for output in self.outputs:
-            if output.inputs_finite is not None:
-                found.append((output.name, output.inputs_finite))
-                output.inputs_finite = None
+            if output.not_finite is not None:
+                found.append(output.not_finite)
+                output.not_finite = None
         return tuple(found)
 
 

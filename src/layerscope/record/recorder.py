@@ -13,13 +13,14 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.measure.merged_figures import combine_ranks
 from layerscope.measure.reading import Reading
 from layerscope.quantity import Quantity
+from layerscope.record.channel import Channel
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layer_parameter import values_of
 from layerscope.record.layers import Layer
 from layerscope.record.loss_units import in_units_of_the_loss
 from layerscope.record.newcomers import Newcomers, absorb, in_network_order
-from layerscope.record.observation import Channel, Observation
+from layerscope.record.observation import Observation
 from layerscope.record.output_hook import OutputHook
 from layerscope.record.plan import Plan, plan
 from layerscope.record.recorder_options import RecorderOptions
@@ -95,7 +96,9 @@ class Recorder:
                 why = "it is scripted, and torch.jit takes no hooks"
                 self.state.not_measured[hook.layer.name] = why
             else:
-                self._handles.append(hook.layer.module.register_forward_hook(hook))
+                self._handles.append(
+                    hook.layer.module.register_forward_hook(hook, with_kwargs=True)
+                )
 
     def detach(self) -> None:
         """Take the hooks off, and stop counting."""
@@ -222,6 +225,7 @@ class Recorder:
         """
         if self._newcomers:
             self.settle()
+        data_finite = self.state.data_finite
         self.state.end_round()
         made = self.plan
         channels = made.channels if weights else made.channels[: made.without_weights]
@@ -231,7 +235,8 @@ class Recorder:
             channels,
             in_units_of_the_loss(reading, channels, self.scaled, known.get("ranks", 1)),
             made.units.read(step) if made.outputs else None,
-            inputs_finite=made.take_inputs_finite(),
+            not_finite=made.take_not_finite(),
+            data_finite=data_finite,
             **known,
         )
 

@@ -5,12 +5,13 @@ Looked at in some steps only, since little of it changes from one to the next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 from torch.optim import Optimizer
 
+from layerscope.record.alike_rows import AlikeRows
 from layerscope.record.graph import Wiring
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_parameter import LayerParameter
@@ -31,6 +32,7 @@ class Look:
         ownership: what the optimizers have; None while none is known.
         gradients: the parameters that got one.
         dropout: largest probability of a dropout that is on; 0 without any.
+        row_spreads: by entry, how much the rows of its weight differ, where that is not settled.
         evaluation_share: of the modules that behave otherwise in training, those in evaluation
             mode; 0 without any.
     """
@@ -38,6 +40,7 @@ class Look:
     ends: Ends
     ownership: Ownership | None
     gradients: frozenset[nn.Parameter]
+    row_spreads: Mapping[str, float]
     dropout: float
     evaluation_share: float
 
@@ -55,10 +58,11 @@ class Surroundings:
         self._network = network
         self._state = state
         self._looking = False
-        self._ends = NetworkEnds(network, layers, lambda: self._looking and state.counting)
+        self._ends = NetworkEnds(network, layers, state, lambda: self._looking and state.counting)
         self._two_modes = [m for m in network.modules() if isinstance(m, _TWO_MODES)]
         self._optimizers: dict[Optimizer, None] = {}
         self._gradients: set[nn.Parameter] = set()
+        self._rows: AlikeRows | None = None
 
     @property
     def wiring(self) -> dict[str, Wiring]:
@@ -92,16 +96,23 @@ class Surroundings:
         """An optimizer has taken its step; some nanoseconds."""
         self._ends.remember_gradients(parameters)
 
-    def take(self) -> Look | None:
-        """What was seen in this step; None if it was not to be looked at."""
+    def take(self, parameters: Sequence[LayerParameter]) -> Look | None:
+        """What was seen in this step; None if it was not to be looked at.
+
+        Args:
+            parameters: that are measured.
+        """
         if not self._looking:
             return None
+        if self._rows is None:
+            self._rows = AlikeRows(parameters)
         modes = self._two_modes
         drops = [m.p for m in modes if isinstance(m, _DROPOUTS) and m.training]
         look = Look(
             self._ends.take(),
             ownership(self._network, self._optimizers) if self._optimizers else None,
             frozenset(self._gradients),
+            self._rows.look(),
             max(drops, default=0.0),
             sum(not m.training for m in modes) / max(len(modes), 1),
         )

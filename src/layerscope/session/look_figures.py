@@ -38,10 +38,11 @@ class LookFigures:
     def __init__(self) -> None:
         self._labels: deque[Counter[int]] = deque(maxlen=_LABELS_KEPT)
         self._parameters: list[tuple[int, nn.Parameter]] = []
+        self._at: dict[str, int] = {}
 
     def meet(self, layers: Sequence[LayerFacts], parameters: Sequence[LayerParameter]) -> None:
         """From now on these layers have these parameters."""
-        at = {facts.name: place for place, facts in enumerate(layers)}
+        self._at = at = {facts.name: place for place, facts in enumerate(layers)}
         self._parameters = [
             (at[each.channel.layer], each.parameter)
             for each in parameters
@@ -73,6 +74,8 @@ class LookFigures:
             }
         for name, value in figures.items():
             of_step[_OF_STEP[name]] = value
+        for name, spread in look.row_spreads.items():
+            of_layers[self._at[name], _OF_LAYER["weight_row_spread"]] = spread
         has_backward = bool(look.gradients)
         for entry, parameter in self._parameters:
             if has_backward and not observation.skipped:

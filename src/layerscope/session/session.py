@@ -180,7 +180,7 @@ class Session:
             ranks=ranks.number,
             has_loss=self._has_loss,
             left_out=left_out,
-            look=self._surroundings.take(),
+            look=self._surroundings.take(recorder.plan.parameters),
             monitor_ms=monitor_ms,
             step_ms=step_ms,
             **self._about,

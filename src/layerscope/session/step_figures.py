@@ -88,9 +88,10 @@ class StepFigures:
         for observation, out in zip(observations, made.of_layers, strict=True):
             if observation.updates is not None and not observation.skipped:
                 self._fill_updates(observation.updates, out)
-            for name, were_finite in observation.inputs_finite:
-                entry = next(i for i, facts in enumerate(self.layers) if facts.name == name)
-                out[entry, _COLUMN["inputs_finite"]] = were_finite
+            for each in observation.not_finite:
+                entry = next(i for i, f in enumerate(self.layers) if f.name == each.output)
+                out[entry, _COLUMN["inputs_finite"]] = each.inputs_finite
+                out[entry, _COLUMN["weight_nonfinite"]] = each.weights
         return made
 
     def _fill_moments(self, observations: Sequence[Observation], out: Array) -> None:
@@ -160,6 +161,9 @@ def _of_step(observation: Observation) -> list[float]:
         "optimizer": float(observation.optimizer),
         "monitor_ms": observation.monitor_ms,
         "step_ms": observation.step_ms,
+        "input_nonfinite": math.nan
+        if observation.data_finite is None
+        else float(not observation.data_finite),
     }
     return [figures.get(name, math.nan) for name in STEP_FIGURES]
 

@@ -1,0 +1,43 @@
+"""Whether the units of a layer have the same weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from layerscope.quantity import Quantity
+from layerscope.record.layer_parameter import LayerParameter
+
+
+class AlikeRows:
+    """Compares the rows of weights until they have been seen to differ: then they do for good.
+
+    Args:
+        parameters: which; others than weights of two rows and more are passed over.
+    """
+
+    def __init__(self, parameters: Sequence[LayerParameter]) -> None:
+        self._left = [
+            each
+            for each in parameters
+            if each.channel.quantity is Quantity.WEIGHT
+            and each.parameter.ndim > 1
+            and len(each.parameter) > 1
+            and not isinstance(each.parameter, nn.UninitializedParameter)
+        ]
+
+    def look(self) -> dict[str, float]:
+        """By entry, largest difference between rows / largest |weight|; 0 if all are alike.
+
+        Waits for the device, for each weight whose rows have not differed before.
+        """
+        spreads = {each.channel.layer: _spread(each.parameter.detach()) for each in self._left}
+        self._left = [each for each in self._left if spreads[each.channel.layer] == 0]
+        return spreads
+
+
+def _spread(weight: Tensor) -> float:
+    rows = weight[: min(len(weight), 64)].flatten(1).float()
+    largest = float(rows.abs().max())
+    return float((rows.amax(0) - rows.amin(0)).max()) / largest if largest else 0.0
