@@ -86,7 +86,7 @@ class LayerOutput:
             if self.activation >= 0:
                 assert self.tally is not None
                 if self.tally.add(self.activation, tensor) and self.not_finite is None:
-                    self.not_finite = look_for_cause(self.layer, self.name, inputs, tensor)
+                    self.not_finite = look_for_cause(self.layer, self.name, inputs)
                     state.look_at_data()
             units = self.units
             if units is not None and tensor.ndim > 1:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
 
@@ -18,7 +16,7 @@ class NotFinite:
     Attributes:
         output: its name.
         inputs_finite: 1 if all of the module's inputs are finite, 0 if not; NaN if they are gone
-            (the module changed them in place) or belong to the activation function of a pair.
+            (they were changed in place, perhaps by the module) or belong to the activation function of a pair.
         weights: elements of the layer's parameters that are not finite.
     """
 
@@ -27,18 +25,18 @@ class NotFinite:
     weights: int
 
 
-def look_for_cause(layer: Layer, name: str, inputs: object, output: Tensor) -> NotFinite:
+def look_for_cause(layer: Layer, name: str, inputs: object) -> NotFinite:
     """Look at what a layer was given; waits for the device."""
     weights = sum(int((~parameter.isfinite()).sum()) for _, parameter in layer.parameters)
-    return NotFinite(name, _inputs_finite(layer, inputs, output), weights)
+    return NotFinite(name, _inputs_finite(layer, inputs), weights)
 
 
-def _inputs_finite(layer: Layer, inputs: object, output: Tensor) -> float:
+def _inputs_finite(layer: Layer, inputs: object) -> float:
     if layer.entry is not layer.module:
         return math.nan
-    memory = output.untyped_storage().data_ptr()
     given = [tensor for _, tensor in tensors_in(inputs)]
-    left = [tensor for tensor in given if tensor.untyped_storage().data_ptr() != memory]
+    # Somebody has changed it in place, perhaps this very module: what it was is gone.
+    left = [tensor for tensor in given if not tensor._version]
     if any(not tensor.isfinite().all() for tensor in left):
         return 0.0
     return 1.0 if given and len(left) == len(given) else math.nan

@@ -15,7 +15,7 @@ _OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT = range(6)
 
 _ADVICE = (
     Advice(
-        "{value:.0f} outputs of {layer} are not finite; what it was given is",
+        "{value:.0f} outputs of {layer} are not finite, from finite inputs",
         "a smaller optimizer.lr; in your own module, a bound on what is exponentiated, divided "
         "by or taken the root of; trainer.precision=bf16-mixed if it overflowed in float16",
     ),
