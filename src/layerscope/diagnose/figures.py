@@ -50,6 +50,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "learning_rate": "of the optimizer's first parameter group",
     "clip_factor": "norm of the gradients after clipping / before; 1 if nothing was clipped",
     "skipped": "1 if a gradient scaler left the step out, else 0",
+    "incomplete": "1 if training ended in the middle of the step, else 0",
     "optimizer": "which optimizer took the step, from 0",
     "monitor_ms": "what measuring took of the step's time, in milliseconds, where it was timed",
     "step_ms": "time from this step to the next, in milliseconds, where it was timed",

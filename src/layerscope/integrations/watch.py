@@ -92,9 +92,14 @@ class Watch:
         self._begin()
         return self._scope is None or self._scope.verdict.stop is None
 
-    def close(self) -> None:
-        """Take the hooks off, write the diagnosis and close the files."""
-        self._guarded(lambda scope: scope.close())
+    def close(self, interrupted: bool = False) -> None:
+        """Take the hooks off, write the diagnosis and close the files.
+
+        Args:
+            interrupted: whether an exception ends the loop: the step in whose middle it came is
+                recorded as far as it went.
+        """
+        self._guarded(lambda scope: scope.close(interrupted))
         self._end()
 
     def _begin(self) -> None:
@@ -177,5 +182,7 @@ def watch(
     watched = Watch(model, str(log_dir), Settings.of(settings), start, scaler)
     try:
         yield watched
-    finally:
-        watched.close()
+    except BaseException:
+        watched.close(interrupted=True)
+        raise
+    watched.close()

@@ -37,6 +37,7 @@ class Observation:
         ranks: how many processes' measurements it holds.
         has_loss: whether a loss was noted.
         left_out: whether a gradient scaler left the optimizer's step out, as far as the host knows.
+        incomplete: whether training ended in the middle of the step: what came before is there.
         optimizer: which took the step, from 0.
         learning_rate: of its first parameter group; NaN if unknown.
         look: what beside the layers was looked at; None in a step that was not to be.
@@ -54,6 +55,7 @@ class Observation:
     ranks: int = 1
     has_loss: bool = True
     left_out: bool = False
+    incomplete: bool = False
     optimizer: int = 0
     learning_rate: float = math.nan
     look: Look | None = None
@@ -71,6 +73,16 @@ class Observation:
     def skipped(self) -> bool:
         """Whether a gradient scaler left the optimizer's step out: no update, and no disease."""
         return self.left_out or self.reading.carried[FOUND_INF] > 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no forward and no backward pass has reached anything that is measured."""
+        rows = [
+            row
+            for row, channel in enumerate(self.channels)
+            if channel.quantity is Quantity.ACTIVATION or channel.quantity.is_gradient
+        ]
+        return not self.reading.moments[rows, 0].any()
 
     @property
     def clip_factor(self) -> float:

@@ -101,9 +101,13 @@ class AnnouncedSteps(Session):
         step, self._pending = self._pending, None
         if step is not None:
             began = time.perf_counter()
-            self._record(step, None, left_out=self._scales)
+            self._record(step, left_out=self._scales)
             self._stopwatch.add(time.perf_counter() - began)
         self._recorder.counting = False
+
+    def _unfinished_step(self) -> int | None:
+        """The step whose update is under way, or that is being measured."""
+        return super()._unfinished_step() if self._pending is None else self._pending
 
 
 def _squared_norm(optimizer: Optimizer) -> Tensor:

@@ -54,6 +54,7 @@ def diagnosis_of(
             "step": observation.step,
             "loss": _number(observation.loss) if observation.has_loss else None,
             "layers": _layers(observation.moments(), layers, thresholds),
+            **({"incomplete": True} if observation.incomplete else {}),
         }
         for observation in observations
     ]

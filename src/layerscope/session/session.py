@@ -123,6 +123,7 @@ class Session:
         """
         state = self._recorder.state
         self._step = step
+        self._with_weights = self._updating = False
         state.counting = is_due = self._cadence.is_due(step)
         self._surroundings.begin(is_due and self._cadence.look_is_due(step))
         state.clock = time.perf_counter if self._stopwatch.begin(is_due) else None
@@ -159,13 +160,22 @@ class Session:
         if self._recorder.state.failure is not None:
             raise self._recorder.state.failure
 
-    def _record(self, step: int, updates: Reading | None, left_out: bool = False) -> None:
+    def _record(
+        self,
+        step: int,
+        updates: Reading | None = None,
+        *,
+        left_out: bool = False,
+        incomplete: bool = False,
+    ) -> None:
         """Observe a step, and pass it on.
 
         Args:
             step: the x of the record.
             updates: what it has changed, if that was measured.
             left_out: whether a gradient scaler has left it out.
+            incomplete: whether training has ended in the middle of it; it is then passed on if
+                anything was measured.
         """
         recorder, ranks, stopwatch = self._recorder, self._ranks, self._stopwatch
         if ranks.number > 1:
@@ -180,6 +190,7 @@ class Session:
             ranks=ranks.number,
             has_loss=self._has_loss,
             left_out=left_out,
+            incomplete=incomplete,
             look=self._surroundings.take(recorder.plan.parameters),
             monitor_ms=monitor_ms,
             step_ms=step_ms,
@@ -187,19 +198,30 @@ class Session:
         )
         self._has_loss = False
         self._cadence.keep_to(stopwatch.interval, step)
-        if self._output is None:
+        if self._output is None or (incomplete and observation.is_empty):
             return
         self._output.pipeline.take(observation)
         if ranks.number == 1:
             self.must_stop = self.verdict.stop is not None
 
+    def _unfinished_step(self) -> int | None:
+        """The step that is being measured, if one is."""
+        return self._step if self._recorder.counting else None
+
     # The end.
 
-    def close(self) -> None:
+    def close(self, interrupted: bool = False) -> None:
         """Take the hooks off, write the diagnosis and close the files; a second call does nothing.
 
-        What was measured is written even where the training was interrupted.
+        Args:
+            interrupted: whether an exception has ended the training: the step in whose middle it
+                came is recorded as far as it went, and judged. Not where processes train together:
+                the others are not there to merge it.
         """
+        if interrupted and self._output is not None and self._ranks.number == 1:
+            step = self._unfinished_step()
+            if step is not None and self._recorder.state.failure is None:
+                self._record(step, incomplete=True)
         self.detach()
         self._ranks.close()
         self._write_out()

@@ -158,6 +158,7 @@ def _of_step(observation: Observation) -> list[float]:
         "learning_rate": observation.learning_rate,
         "clip_factor": observation.clip_factor,
         "skipped": float(observation.skipped),
+        "incomplete": float(observation.incomplete),
         "optimizer": float(observation.optimizer),
         "monitor_ms": observation.monitor_ms,
         "step_ms": observation.step_ms,

@@ -37,7 +37,8 @@ def bytes_per_step(channels: Sequence[Channel]) -> int:
 
 
 class TensorBoardSink:
-    """Writes steps: one event record each, in the run and, of the keyframes, in its sibling.
+    """Writes steps: one event record each, in the run and, of the keyframes, in its sibling, which
+    ends with the run's last step and the weights that the run ends with.
 
     In a record are `StepHistograms`; the step's figures, for programs; and `StepScalars` where they
     are wanted. A scalar `finding/RULE` marks the step at which a finding began, 1 to 3 by its
@@ -115,7 +116,9 @@ class TensorBoardSink:
     def write_end(
         self, last: Step, findings: Sequence[Finding], pictures: Mapping[str, bytes]
     ) -> None:
-        """Write the findings as a text, and pictures."""
+        """Write the findings as a text, and pictures; the last step is a keyframe in any case."""
+        if self._layers is not None and not last.is_keyframe:
+            self._write_keyframe(last)
         images = [image(tag, png) for tag, png in pictures.items()]
         values = [text(FINDINGS, findings_markdown(findings)), *images]
         self._events.add(last.observation.step, values)

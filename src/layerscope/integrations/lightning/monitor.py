@@ -245,8 +245,8 @@ class LayerMonitor(pl.Callback):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """The same: Lightning calls nothing else after an exception."""
-        self._finish()
+        """The same, and record the step in whose middle it came; Lightning calls nothing else."""
+        self._finish(interrupted=True)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run goes on from: findings, running medians, how long units are silent."""
@@ -262,13 +262,13 @@ class LayerMonitor(pl.Callback):
         """Keep what `state_dict` gave until training starts."""
         self._restored = state_dict or None
 
-    def _finish(self) -> None:
+    def _finish(self, interrupted: bool = False) -> None:
         scope, self._scope = self._scope, None
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         if scope is not None:
-            scope.close()
+            scope.close(interrupted)
             self.diagnosis, self._refused = scope.diagnosis, scope.verdict.refused
 
     def _give_up(self, step: int, error: Exception) -> None:
