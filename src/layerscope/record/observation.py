@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 
 from layerscope.measure import Moments
+from layerscope.measure.pending import Pending
 from layerscope.measure.reading import Reading
 from layerscope.measure.unit_reading import UnitReading
+from layerscope.record.updates import UpdateReading
 
 # Slots of what travels along with a reading; see `Tally.carry`.
 LOSS, SCALE, SQUARED_NORM, CLIPPED_SQUARED_NORM, FOUND_INF = range(5)
@@ -43,12 +45,11 @@ class Observation:
     Attributes:
         step: the optimizer step, from 0, as the x of Lightning's `self.log`.
         channels: what was to be measured in this step.
-        reading: figures and buckets of each channel, in the same order; a channel that nothing
+        reading: moments and buckets of each channel, in the same order; a channel that nothing
             reached has a count of 0. From another device they arrive some steps later: looking at
             them may wait.
         units: of each place where activations are measured, in their order; None without any.
-        updates: `moments` are the RMS of the update and of the weight before it, of each measured
-            parameter in order; None in a step that was not to be measured so.
+        updates: of each measured parameter in order; None in a step that was not to be measured so.
         inputs_finite: by entry, of outputs that were not finite: whether the inputs were. Known
             on the CPU only.
         ranks: how many processes' measurements it holds.
@@ -62,9 +63,9 @@ class Observation:
 
     step: int
     channels: tuple[Channel, ...]
-    reading: Reading
-    units: UnitReading | None = None
-    updates: Reading | None = None
+    reading: Pending[Reading]
+    units: Pending[UnitReading] | None = None
+    updates: Pending[UpdateReading] | None = None
     inputs_finite: tuple[tuple[str, bool], ...] = ()
     ranks: int = 1
     has_loss: bool = True
@@ -77,27 +78,27 @@ class Observation:
     @property
     def loss(self) -> float:
         """The micro-batches' losses, added up; the mean over the ranks; 0 if none was noted."""
-        carried = self.reading.carried
+        carried = self.reading.get().carried
         scale = carried[SCALE] / self.ranks or 1.0  # a scaled loss is what backward starts from
         return carried[LOSS] / self.ranks / scale
 
     @property
     def skipped(self) -> bool:
         """Whether a gradient scaler left the optimizer's step out: no update, and no disease."""
-        return self.left_out or self.reading.carried[FOUND_INF] > 0
+        return self.left_out or self.reading.get().carried[FOUND_INF] > 0
 
     @property
     def clip_factor(self) -> float:
         """Norm of the gradients after clipping / before; NaN if nobody clips."""
-        before = self.reading.carried[SQUARED_NORM]
-        after = self.reading.carried[CLIPPED_SQUARED_NORM]
+        carried = self.reading.get().carried
+        before, after = carried[SQUARED_NORM], carried[CLIPPED_SQUARED_NORM]
         return math.sqrt(after / before) if before > 0 else math.nan
 
     def moments(self) -> dict[Channel, Moments]:
         """The exact figures of every channel that something reached."""
-        found = {}
+        found, reading = {}, self.reading.get()
         for position, channel in enumerate(self.channels):
-            moments = self.reading.moments_of(position)
+            moments = reading.moments_of(position)
             if moments.count:
                 found[channel] = moments
         return found

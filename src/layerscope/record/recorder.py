@@ -14,15 +14,16 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.measure.device_tally import tally_for
 from layerscope.measure.device_units import units_for
-from layerscope.measure.merged_figures import combine_ranks
-from layerscope.measure.reading import Figures, PendingReading, Reading
+from layerscope.measure.pending import Pending
+from layerscope.measure.reading import Reading
+from layerscope.measure.row_state import merge_ranks
 from layerscope.record.asked import Asked
 from layerscope.record.layers import Layer
 from layerscope.record.observation import SCALE, Channel, Observation
 from layerscope.record.output_hook import OutputHook
 from layerscope.record.place import Place
 from layerscope.record.plan import device_of, plan
-from layerscope.record.updates import Updates
+from layerscope.record.updates import UpdateReading, Updates
 
 
 class Recorder:
@@ -193,7 +194,9 @@ class Recorder:
         """
         self._updates.begin([of(watched.parameter) for watched in self.parameters])
 
-    def end_update(self, of: Callable[[nn.Parameter], bool] | None = None) -> Reading | None:
+    def end_update(
+        self, of: Callable[[nn.Parameter], bool] | None = None
+    ) -> Pending[UpdateReading] | None:
         """What the step has changed; see `Updates.end`. None where nothing could change.
 
         Args:
@@ -244,8 +247,8 @@ class Recorder:
         rows = {channel: row for row, channel in enumerate(self.channels)}
         for channel, tally, row in sources:
             if channel in rows:
-                self._plan.tally.absorb(rows[channel], tally, row)  # type: ignore[arg-type]
-        self._plan.tally.absorb_carried(before.tally)  # type: ignore[arg-type]
+                self._plan.tally.merge_row(rows[channel], tally, row)  # type: ignore[arg-type]
+        self._plan.tally.merge_carried(before.tally)  # type: ignore[arg-type]
 
     def _in_order(self, places: Sequence[Place]) -> list[Place]:
         """In network order; where a layer gives several tensors, without the one expected of it."""
@@ -273,9 +276,9 @@ class Recorder:
         def add_up(tensor: Tensor) -> None:
             all_reduce(tensor, "sum")
 
-        combine_ranks(self._plan.tally, self._plan.outputs, rank, ranks, add_up)
-        self._plan.tally.add_up_carried(add_up)
-        self.units.combine(all_reduce)
+        merge_ranks(self._plan.tally, self._plan.outputs, rank, ranks, add_up)
+        self._plan.tally.merge_carried_of_ranks(add_up)
+        self.units.merge_ranks(all_reduce)
 
     def observe(self, step: int, weights: bool = True, **known: Any) -> Observation:
         """What was measured since the last call, as the observation of a step; empties the rows.
@@ -301,20 +304,22 @@ class Recorder:
 
     def with_weights_now(self, observation: Observation) -> Observation:
         """The same observation with the weights as they are now: the trained ones, at the end."""
-        before = observation.reading
+        before = observation.reading.get()
         first = self._plan.without_weights
         self._plan.tally.read(len(self.channels))  # what a step that broke off has left
         self.measure_weights()
-        now = self._plan.tally.read(len(self.channels))
-        reading = Figures(
+        now = self._plan.tally.read(len(self.channels)).get()
+        reading = Reading(
             np.concatenate([before.moments[:first], now.moments[first:]]),
             np.concatenate([before.linear[:first], now.linear[first:]]),
             np.concatenate([before.logarithmic[:first], now.logarithmic[first:]]),
             before.carried,
         )
-        return replace(observation, channels=self.channels, reading=reading)
+        return replace(observation, channels=self.channels, reading=Pending.at_hand(reading))
 
-    def _in_units_of_the_loss(self, reading: Reading, rows: int, ranks: int) -> Reading:
+    def _in_units_of_the_loss(
+        self, reading: Pending[Reading], rows: int, ranks: int
+    ) -> Pending[Reading]:
         """Activation gradients without the loss scale, and of the mean loss over the ranks."""
         if not self.scaled and ranks == 1:
             return reading
@@ -322,13 +327,11 @@ class Recorder:
         of_ranks = np.array([quantity == "activation_grad" for quantity in quantities], np.bool_)
         scaled = np.array([quantity in self.scaled for quantity in quantities], np.bool_)
 
-        def divided() -> Figures:
-            figures = reading.resolve() if isinstance(reading, PendingReading) else reading
-            assert isinstance(figures, Figures)
-            scale = figures.carried[SCALE] / ranks or 1.0
-            return figures.scaled(scaled, 1 / scale).scaled(of_ranks, 1 / ranks)
+        def divided(arrived: Reading) -> Reading:
+            scale = arrived.carried[SCALE] / ranks or 1.0
+            return arrived.scaled(scaled, 1 / scale).scaled(of_ranks, 1 / ranks)
 
-        return PendingReading(divided)
+        return reading.then(divided)
 
     def _take_inputs_finite(self) -> tuple[tuple[str, bool], ...]:
         found = []

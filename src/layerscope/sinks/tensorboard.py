@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, Figures
 from layerscope.events.encoders import HistogramEncoder, ScalarEncoder
 from layerscope.events.event_file import EventFile
+from layerscope.measure.moments import MomentColumn
 from layerscope.record import Channel, Observation
 from layerscope.record.schedule import Schedule, is_keyframe
 from layerscope.session.step_figures import Observed
@@ -27,9 +27,6 @@ _HISTOGRAMS_WAITING = 1024
 
 _EVENT_BYTES = 120  # around a step's values, and around its figures
 _HISTOGRAM_BYTES = 388  # without its tag
-
-# Columns of Reading.moments: the fields of Moments in their order.
-_COUNT, _, _NAN, _POSITIVE, _NEGATIVE, _, _MEAN, _DEVIATIONS = range(8)
 
 
 def bytes_per_step(channels: Sequence[Channel]) -> int:
@@ -166,8 +163,8 @@ class _Stream:
         )
 
     def write(self, observation: Observation, scalars: list[bytes], wall_time: float) -> None:
-        reading = observation.reading
-        finite = _finite(reading.moments)
+        reading = observation.reading.get()
+        finite = reading.finite
         if finite.all():  # each measured value: the common case is spared the picking
             logged = self._gradients[self._gradients < len(finite)]  # updates may not be there
             linear = self._linear.encode(reading.linear, range(len(finite)))
@@ -214,14 +211,15 @@ class _Scalars:
         )
 
     def encode(self, observation: Observation, of_layers: Array, of_steps: Array) -> list[bytes]:
-        moments = observation.reading.moments
-        finite = _finite(moments)
+        reading = observation.reading.get()
+        moments, finite = reading.moments, reading.finite
         step = dict(zip(STEP_FIGURES, of_steps.tolist(), strict=True))
         with np.errstate(divide="ignore", invalid="ignore"):
             layers = of_layers[:, self._columns].T.copy()
             layers[self._dead] /= np.where(self._mortal, of_layers[:, self._units], np.nan)
             layers[self._update] = np.log10(layers[self._update])
-            rms = np.sqrt(moments[:, _DEVIATIONS] / finite + moments[:, _MEAN] ** 2)
+            variance = moments[:, MomentColumn.SQUARED_DEVIATIONS] / finite
+            rms = np.sqrt(variance + moments[:, MomentColumn.MEAN] ** 2)
             values = np.concatenate(
                 [
                     layers.ravel(),
@@ -239,11 +237,3 @@ class _Scalars:
 
 def _is_gradient(channel: Channel) -> bool:
     return channel.quantity.endswith("_grad")
-
-
-def _finite(moments: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Finite elements of each channel."""
-    finite: npt.NDArray[np.float64] = moments[:, _COUNT] - (
-        moments[:, _NAN] + moments[:, _POSITIVE] + moments[:, _NEGATIVE]
-    )
-    return finite
