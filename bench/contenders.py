@@ -13,8 +13,8 @@ from torch.utils.tensorboard.summary import make_histogram
 from layerscope.measure import Tally
 from layerscope.measure.cpu.raw_memory import load_i64
 from layerscope.measure.device_tally import DeviceTally
-from layerscope.measure.plain.table import ReferenceTable
-from layerscope.measure.rows import Rows
+from layerscope.measure.plain.table import PlainTable
+from layerscope.measure.row_options import RowOptions
 
 Measure = Callable[[Tensor], object]
 
@@ -53,7 +53,7 @@ def _tensorboard_bins() -> list[float]:
 def on_cpu() -> dict[str, Measure]:
     """By name; a function may refuse a kind of tensor by raising."""
     tally = Tally(1, intervals=[(-0.97, 0.97)])
-    reference = ReferenceTable(Rows(1), torch.device("cpu"))
+    reference = PlainTable(RowOptions(1), torch.device("cpu"))
     edges = np.array(_tensorboard_bins())
 
     def make(x: Tensor) -> object:
@@ -74,7 +74,7 @@ def on_cpu() -> dict[str, Measure]:
 def on_cuda() -> dict[str, Measure]:
     """The same on the GPU; a device copy is what its memory can do, read and write."""
     device = torch.device("cuda")
-    tally, reference = DeviceTally(device, 1, [(-0.97, 0.97)]), ReferenceTable(Rows(1), device)
+    tally, reference = DeviceTally(device, 1, [(-0.97, 0.97)]), PlainTable(RowOptions(1), device)
     return {
         PLAIN_READ: lambda x: x.view(torch.int64).sum(),
         "device copy": torch.clone,

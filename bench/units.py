@@ -81,7 +81,7 @@ def seconds_to_read(rows: int, units: int, rounds: int) -> float:
     for step in range(rounds):
         for row in range(rows):
             tally.add(row, x, -1)
-        taken.append(seconds(lambda step=step: tally.read(step).figures, 1))  # type: ignore[misc]
+        taken.append(seconds(lambda step=step: tally.read(step).get(), 1))  # type: ignore[misc]
     return min(taken)
 
 

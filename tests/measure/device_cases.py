@@ -1,16 +1,17 @@
 """What every table on a device must measure as the CPU's does, and how it is told."""
 
-import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
 
-from layerscope.measure import Moments, Tally
-from layerscope.measure.rows import Rows
-from layerscope.measure.transfer_row import COLUMNS, figures_of
+from layerscope.measure import Tally
+from layerscope.measure.moments import MomentColumn
+from layerscope.measure.row_options import RowOptions
+from layerscope.measure.transfer_row import TRANSFERRED, reading_of
 from tests.measure.cases import FINITE
+from tests.measure.reference import held
 
 _WITH_GAPS = [math.nan, math.inf, -0.0, math.inf, -math.inf, 1.0, 0.0, 1e-30, 0.97, -0.97, 0.98]
 _LARGEST = [3.4028235e38, -3.4028235e38, 1e-45, -1e-45]
@@ -42,33 +43,34 @@ OPTIONS = {"intervals": [(-0.97, 0.97)], "axes": [(-1.0, 1.0)], "logarithmic": [
 
 def assert_as_the_cpu(make_table, *tensors, **options):
     """A table measures tensors into one row as `Tally` does: counts and buckets to the element."""
-    tally, table = Tally(1, **options), make_table(Rows(1, **options))
+    tally, table = Tally(1, **options), make_table(RowOptions(1, **options))
     for tensor in tensors:
         tally.add(0, tensor)
         table.add(0, tensor)
-    histogram, expected = tally.histogram(0), tally.read(1)
+    histogram, expected = held(tally), tally.read(1).get()
     counts = table.counts[0].cpu().numpy()
     assert np.flatnonzero(counts).tolist() == histogram.bins.tolist()
     assert counts[histogram.bins].tolist() == histogram.counts.tolist()
-    figures = read(table)
-    scale = float(np.nanmax(np.abs(expected.moments[0, 9:]), initial=0.0))
-    for column, field in enumerate(dataclasses.fields(Moments)):
-        got, wanted = figures.moments[0, column], expected.moments[0, column]
-        if field.name == "squared_deviations":  # of rounding errors, around a constant
+    reading = read(table)
+    scale = float(np.nanmax(np.abs(expected.moments[0, MomentColumn.MINIMUM :]), initial=0.0))
+    for column in MomentColumn:
+        got, wanted = reading.moments[0, column], expected.moments[0, column]
+        if column == MomentColumn.SQUARED_DEVIATIONS:  # of rounding errors, around a constant
             near = {"rel": 1e-9, "abs": 1e-20 * scale**2}
-            assert got == pytest.approx(wanted, **near), field.name
-        elif field.name in ("mean", "absolute_sum"):
-            assert got == pytest.approx(wanted, rel=1e-9, abs=1e-14 * scale), field.name
+            assert got == pytest.approx(wanted, **near), column.name
+        elif column in (MomentColumn.MEAN, MomentColumn.ABSOLUTE_SUM):
+            assert got == pytest.approx(wanted, rel=1e-9, abs=1e-14 * scale), column.name
         else:
-            assert got == wanted or (math.isnan(got) and math.isnan(wanted)), field.name
-    assert np.array_equal(figures.linear, expected.linear)
+            assert got == wanted or (math.isnan(got) and math.isnan(wanted)), column.name
+    assert np.array_equal(reading.linear, expected.linear)
     if options.get("logarithmic"):
-        assert np.array_equal(figures.logarithmic, expected.logarithmic)
+        assert np.array_equal(reading.logarithmic, expected.logarithmic)
     assert not table.counts.any()  # reading has emptied the row
 
 
 def read(table, reset=True):
     rows = len(table.counts)
-    report = torch.full((rows, COLUMNS), math.nan, dtype=torch.float64, device=table.counts.device)
-    table.report(rows, reset, report)
-    return figures_of(report.cpu().numpy())
+    device = table.counts.device
+    sent = torch.full((rows, TRANSFERRED), math.nan, dtype=torch.float64, device=device)
+    table.read(rows, reset, sent)
+    return reading_of(sent.cpu().numpy())

@@ -1,10 +1,10 @@
-"""What combining ranks must come to, for every kind of table."""
+"""What merging ranks must come to, for every kind of table."""
 
 import numpy as np
 import torch
 
 from layerscope.measure import Tally
-from layerscope.measure.merged_figures import combine_ranks
+from layerscope.measure.row_state import merge_ranks
 from tests.measure.ranks import Ranks
 
 OPTIONS = {
@@ -29,31 +29,32 @@ def parts():
     ]
 
 
-def assert_ranks_combine_to_the_whole(make, read):
-    """make() -> a table with OPTIONS; read(table) -> its Figures, reset."""
+def assert_ranks_merge_to_the_whole(make, read):
+    """make() -> a table with OPTIONS; read(table) -> its Reading, reset."""
     ranks = Ranks(3)
     tables = [make() for _ in range(3)]
 
     def work(rank, add_up):
         for row, part in enumerate(parts()[rank]):
             tables[rank].add(row, part)
-        combine_ranks(tables[rank], 4, rank, 3, add_up)
+        merge_ranks(tables[rank], 4, rank, 3, add_up)
 
     ranks.run(work)
     whole = Tally(4, **OPTIONS)
     for rows in parts():
         for row, part in enumerate(rows):
             whole.add(row, part)
-    expected = whole.read(4)
+    expected = whole.read(4).get()
     for table in tables:
-        figures = read(table)
-        np.testing.assert_allclose(figures.moments, expected.moments, rtol=1e-9, atol=1e-9)
-        np.testing.assert_array_equal(figures.linear[..., 2], expected.linear[..., 2])
-        np.testing.assert_allclose(figures.linear, expected.linear, rtol=1e-6)
-        np.testing.assert_array_equal(figures.logarithmic[1:, :, 2], expected.logarithmic[1:, :, 2])
+        reading = read(table)
+        np.testing.assert_allclose(reading.moments, expected.moments, rtol=1e-9, atol=1e-9)
+        np.testing.assert_array_equal(reading.linear[..., 2], expected.linear[..., 2])
+        np.testing.assert_allclose(reading.linear, expected.linear, rtol=1e-6)
+        np.testing.assert_array_equal(reading.logarithmic[1:, :, 2], expected.logarithmic[1:, :, 2])
     # The rows are empty after it, and as good as new.
     again, fresh = tables[0], Tally(4, **OPTIONS)
     for row, part in enumerate(parts()[1]):
         again.add(row, part)
         fresh.add(row, part)
-    np.testing.assert_allclose(read(again).moments, fresh.read(4).moments, rtol=1e-9, atol=1e-12)
+    expected = fresh.read(4).get().moments
+    np.testing.assert_allclose(read(again).moments, expected, rtol=1e-9, atol=1e-12)

@@ -1,17 +1,15 @@
 import math
-import pickle
 
 import numpy as np
 import pytest
 import torch
 
 from layerscope.measure import Tally
-from layerscope.measure.device_table import table_on
-from layerscope.measure.device_tally import DeviceTally, tally_for
-from layerscope.measure.plain.table import ReferenceTable
-from layerscope.measure.reading import CARRIED, Figures, PendingReading
-from layerscope.measure.rows import Rows
+from layerscope.measure.device_tally import DeviceTally, table_on, tally_for
+from layerscope.measure.plain.table import PlainTable
+from layerscope.measure.row_options import RowOptions
 from tests.measure.cases import FINITE
+from tests.measure.reference import held
 
 CPU = torch.device("cpu")
 OPTIONS = {"intervals": [(-0.97, 0.97), (0.0, 1.0)], "logarithmic": [False, True]}
@@ -24,8 +22,8 @@ def measured(tally):
 
 
 def test_a_device_s_tally_reads_as_the_cpu_s():
-    reading = measured(DeviceTally(CPU, 2, **OPTIONS)).read(2)
-    expected = measured(Tally(2, **OPTIONS)).read(2)
+    reading = measured(DeviceTally(CPU, 2, **OPTIONS)).read(2).get()
+    expected = measured(Tally(2, **OPTIONS)).read(2).get()
     assert np.allclose(reading.moments, expected.moments, rtol=1e-9)
     assert (reading.linear == expected.linear).all()
     assert (reading.logarithmic[1] == expected.logarithmic[1]).all()
@@ -34,42 +32,42 @@ def test_a_device_s_tally_reads_as_the_cpu_s():
 
 def test_a_reading_empties_its_rows_and_no_others():
     tally = measured(DeviceTally(CPU, 2))
-    assert tally.read(1).moments[:, 0].tolist() == [200_000]
-    assert tally.read(2).moments[:, 0].tolist() == [0, 200_000]
+    assert tally.read(1).get().moments[:, 0].tolist() == [200_000]
+    assert tally.read(2).get().moments[:, 0].tolist() == [0, 200_000]
 
 
-def test_a_histogram_is_that_of_the_cpu_and_keeps_the_row():
+def test_what_a_row_holds_is_as_on_the_cpu_and_stays():
     tally = measured(DeviceTally(CPU, 2))
-    expected = measured(Tally(2)).histogram(1)
+    expected = held(measured(Tally(2)), 1)
     for _ in range(2):
-        histogram = tally.histogram(1)
-        assert histogram.bins.tolist() == expected.bins.tolist()
-        assert histogram.counts.tolist() == expected.counts.tolist()
-    assert histogram.moments.maximum == expected.moments.maximum
+        row = held(tally, 1)
+        assert row.bins.tolist() == expected.bins.tolist()
+        assert row.counts.tolist() == expected.counts.tolist()
+    assert row.moments.maximum == expected.moments.maximum
 
 
 def test_a_list_is_measured_as_one_by_one():
     tally = DeviceTally(CPU, 2)
     tally.add_all([(1, torch.ones(3)), (0, torch.ones(5, dtype=torch.int64))])
-    assert tally.read(2).moments[:, 0].tolist() == [0, 3]
+    assert tally.read(2).get().moments[:, 0].tolist() == [0, 3]
 
 
 def test_scalars_are_carried_along_once():
     tally = DeviceTally(CPU, 1)
     for loss in (1.5, 2.5):
         tally.carry(0, torch.tensor(loss, requires_grad=True))
-    assert tally.read(1).carried[0] == 4
-    assert tally.read(1).carried[0] == 0
+    assert tally.read(1).get().carried[0] == 4
+    assert tally.read(1).get().carried[0] == 0
     tally.carry(0, torch.tensor(math.nan))
-    assert math.isnan(tally.read(1).carried[0])
-    assert tally.read(1).carried[0] == 0
+    assert math.isnan(tally.read(1).get().carried[0])
+    assert tally.read(1).get().carried[0] == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])
 def test_what_is_not_of_floating_point_is_passed_over(dtype):
     tally = DeviceTally(CPU, 1)
     assert tally.add(0, torch.ones(3, dtype=dtype)) is None
-    assert tally.histogram(0).moments.count == 0
+    assert held(tally).moments.count == 0
 
 
 def test_measuring_needs_no_gradient_and_changes_nothing():
@@ -79,12 +77,12 @@ def test_measuring_needs_no_gradient_and_changes_nothing():
     tally.add(0, x)
     tally.add_all([(0, x)])
     assert x._version == version
-    assert tally.read(1).moments[0, 0] == 20
+    assert tally.read(1).get().moments[0, 0] == 20
 
 
 def test_devices_have_the_tally_that_suits_them():
     assert isinstance(tally_for(CPU, 1), Tally)
-    assert isinstance(table_on(CPU, Rows(1)), ReferenceTable)
+    assert isinstance(table_on(CPU, RowOptions(1)), PlainTable)
 
 
 def test_a_device_that_knows_no_float64_has_the_cpu_s_tally(monkeypatch):
@@ -93,30 +91,6 @@ def test_a_device_that_knows_no_float64_has_the_cpu_s_tally(monkeypatch):
 
     monkeypatch.setattr(torch, "ones", refuse)
     assert isinstance(tally_for(torch.device("mps"), 1), Tally)
-
-
-def figures():
-    return Figures(
-        np.ones((1, 11)), np.ones((1, 30, 3), np.float32), np.ones((1, 30, 3)), (2.0,) * CARRIED
-    )
-
-
-def test_a_pending_reading_waits_once_and_only_when_looked_at():
-    waited = []
-    reading = PendingReading(lambda: waited.append(1) or figures())
-    assert waited == []
-    assert reading.carried[0] == 2
-    assert reading.moments.shape == (1, 11)
-    assert reading.linear is reading.linear
-    assert reading.logarithmic.shape == (1, 30, 3)
-    assert reading.moments_of(0).count == 1
-    assert waited == [1]
-
-
-def test_a_resolved_reading_can_be_pickled():
-    reading = PendingReading(lambda: figures())
-    reading.resolve()
-    assert pickle.loads(pickle.dumps(reading)).carried[0] == 2
 
 
 def test_bad_arguments_are_refused_in_one_sentence():

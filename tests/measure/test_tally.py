@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from layerscope.measure import Tally
-from layerscope.measure.bins import bin_of
-from layerscope.measure.cpu.parallel import PART
+from layerscope.measure.cpu.team import PART
 from tests.measure.cases import FINITE
+from tests.measure.reference import bin_of, held
 
 cases = pytest.mark.parametrize("name", FINITE)
 
@@ -23,7 +23,7 @@ def measured(tensor, **options):
 def test_moments_are_those_of_float64_numpy(name):
     tensor = FINITE[name]
     x = tensor.double().numpy()
-    moments = measured(tensor).histogram(0).moments
+    moments = held(measured(tensor)).moments
     assert moments.count == moments.finite == x.size
     assert moments.zeros == (x == 0).sum()
     assert (moments.minimum, moments.maximum) == (x.min(), x.max())
@@ -37,7 +37,7 @@ def test_moments_are_those_of_float64_numpy(name):
 @cases
 def test_counts_are_those_of_the_bins_one_element_at_a_time(name):
     tensor = FINITE[name]
-    histogram = measured(tensor).histogram(0)
+    histogram = held(measured(tensor))
     bins, counts = np.unique(bin_of(tensor.double().numpy()), return_counts=True)
     assert histogram.bins.tolist() == bins.tolist()
     assert histogram.counts.tolist() == counts.tolist()
@@ -48,7 +48,7 @@ def test_counts_are_those_of_the_bins_one_element_at_a_time(name):
 def test_what_is_shown_differs_from_numpy_by_at_most_two_percent(name):
     tensor = FINITE[name]
     x = tensor.double().numpy().ravel()
-    shown = measured(tensor).read(1).linear[0].astype(np.float64)
+    shown = measured(tensor).read(1).get().linear[0].astype(np.float64)
     assert shown[:, 2].sum() == x.size
     if x.min() == x.max():
         edges = np.append(shown[:, 0], shown[-1, 1])
@@ -67,7 +67,9 @@ def test_what_is_shown_differs_from_numpy_by_at_most_two_percent(name):
 @pytest.mark.parametrize("name", ["normal", "gradients over 20 decades", "relu of a normal"])
 def test_the_logarithmic_view_counts_zeros_apart_and_the_rest_by_magnitude(name):
     x = FINITE[name].double().numpy()
-    shown = measured(FINITE[name], logarithmic=[True]).read(1).logarithmic[0].astype(np.float64)
+    shown = (
+        measured(FINITE[name], logarithmic=[True]).read(1).get().logarithmic[0].astype(np.float64)
+    )
     assert shown[:, 2].sum() == x.size
     assert shown[0, 2] == (x == 0).sum()
     magnitudes = np.log10(np.abs(x[x != 0]))
@@ -80,7 +82,7 @@ def test_the_logarithmic_view_counts_zeros_apart_and_the_rest_by_magnitude(name)
 def test_nan_and_infinities_are_counted_beside_the_bins():
     values = [math.nan, math.inf, math.inf, -math.inf, 1.0, -2.0, 0.0]
     for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
-        histogram = measured(torch.tensor(values, dtype=dtype)).histogram(0)
+        histogram = held(measured(torch.tensor(values, dtype=dtype)))
         moments = histogram.moments
         assert (moments.nan, moments.positive_inf, moments.negative_inf) == (1, 2, 1)
         assert (moments.count, moments.finite, moments.zeros) == (7, 3, 1)
@@ -90,7 +92,7 @@ def test_nan_and_infinities_are_counted_beside_the_bins():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_tensor_with_nothing_finite_shows_no_buckets(value):
-    reading = measured(torch.full((100,), value)).read(1)
+    reading = measured(torch.full((100,), value)).read(1).get()
     assert (reading.linear == 0).all()
     moments = reading.moments_of(0)
     assert (moments.count, moments.finite, moments.mean) == (100, 0, 0.0)
@@ -101,14 +103,14 @@ def test_a_tensor_with_nothing_finite_shows_no_buckets(value):
 def test_one_nan_among_many_does_not_touch_the_rest():
     x = FINITE["normal"].clone()
     x[12345] = math.nan
-    moments = measured(x).histogram(0).moments
+    moments = held(measured(x)).moments
     rest = x.double().numpy()
     assert moments.nan == 1
     assert moments.std == pytest.approx(np.nanstd(rest, ddof=1), rel=1e-9)
 
 
 def test_an_empty_tensor_counts_nothing():
-    moments = measured(torch.empty(0, 5)).histogram(0).moments
+    moments = held(measured(torch.empty(0, 5))).moments
     assert (moments.count, moments.finite) == (0, 0)
 
 
@@ -116,24 +118,24 @@ def test_an_empty_tensor_counts_nothing():
 def test_what_is_not_of_floating_point_is_passed_over(dtype):
     tally = Tally(1)
     assert tally.add(0, torch.ones(3, dtype=dtype)) is None
-    assert tally.histogram(0).moments.count == 0
+    assert held(tally).moments.count == 0
 
 
 def test_elements_outside_the_interval_are_counted_as_torch_compares_them():
     x = FINITE["saturated tanh"]
     for dtype in (torch.float32, torch.float64):
         tensor = x.to(dtype)
-        moments = measured(tensor, intervals=[(-0.97, 0.97)]).histogram(0).moments
+        moments = held(measured(tensor, intervals=[(-0.97, 0.97)])).moments
         assert moments.outside == int((tensor.abs() > 0.97).sum())
     edge = torch.tensor([0.97, -0.97, math.inf, math.nan, 0.9700001])
-    assert measured(edge, intervals=[(-0.97, 0.97)]).histogram(0).moments.outside == 2
+    assert held(measured(edge, intervals=[(-0.97, 0.97)])).moments.outside == 2
 
 
 def test_a_bounded_activation_keeps_its_axis_until_a_value_leaves_it():
     axis = {"axes": [(-1.0, 1.0)]}
-    shown = measured(torch.tensor([0.1, 0.2]), **axis).read(1).linear[0]
+    shown = measured(torch.tensor([0.1, 0.2]), **axis).read(1).get().linear[0]
     assert (shown[0, 0], shown[-1, 1]) == (-1, 1)
-    shown = measured(torch.tensor([0.1, 2.0]), **axis).read(1).linear[0]
+    shown = measured(torch.tensor([0.1, 2.0]), **axis).read(1).get().linear[0]
     assert (shown[0, 0], shown[-1, 1], shown[:, 2].sum()) == (-1, 2, 2)
 
 
@@ -142,10 +144,10 @@ def test_reading_empties_the_rows_and_leaves_nothing_behind():
     for _ in range(2):
         for row, name in enumerate(("normal", "subnormals")):
             tally.add(row, FINITE[name])
-        first = tally.read(2)
+        first = tally.read(2).get()
         assert first.moments[:, 0].tolist() == [FINITE["normal"].numel()] * 2
-    assert tally.read(2).moments[:, 0].tolist() == [0, 0]
-    assert tally.histogram(0).bins.size == 0
+    assert tally.read(2).get().moments[:, 0].tolist() == [0, 0]
+    assert held(tally).bins.size == 0
 
 
 def test_the_same_numbers_come_out_at_every_reading():
@@ -153,7 +155,7 @@ def test_the_same_numbers_come_out_at_every_reading():
     tally = Tally(1, logarithmic=[True])
     for _ in range(2):
         tally.add(0, FINITE["gradients over 20 decades"])
-        readings.append(tally.read(1))
+        readings.append(tally.read(1).get())
     assert (readings[0].moments == readings[1].moments).all()
     assert (readings[0].linear == readings[1].linear).all()
     assert (readings[0].logarithmic == readings[1].logarithmic).all()
@@ -187,7 +189,7 @@ def test_several_threads_count_as_one(dtype):
     try:
         for count in (1, 4, 4):  # the second time, the threads' tables must be empty again
             torch.set_num_threads(count)
-            found.append(measured(x, intervals=[(-1.0, 1.0)]).histogram(0))
+            found.append(held(measured(x, intervals=[(-1.0, 1.0)])))
     finally:
         torch.set_num_threads(threads)
     one, *several = found
@@ -203,14 +205,14 @@ def test_a_sample_shows_the_shape_and_its_moments_are_exact(name):
     tensor = FINITE[name]
     exact = measured(tensor)
     sampled = measured(tensor, max_elements=20_000)
-    histogram = sampled.histogram(0)
+    histogram = held(sampled)
     assert dataclasses.asdict(histogram.moments) == pytest.approx(
-        dataclasses.asdict(exact.histogram(0).moments), rel=1e-12
+        dataclasses.asdict(held(exact).moments), rel=1e-12
     )
     counted = int(histogram.counts.sum()) - histogram.moments.zeros
     share = 20_000 / tensor.numel()
     assert counted == pytest.approx(share * int((tensor != 0).sum()), rel=0.05)
-    shown, expected = sampled.read(1).linear[0], exact.read(1).linear[0]
+    shown, expected = sampled.read(1).get().linear[0], exact.read(1).get().linear[0]
     assert shown[:, 2].sum() == tensor.numel()
     assert np.abs(shown[:, 2] - expected[:, 2]).sum() / 2 / tensor.numel() < 0.03
 
@@ -219,15 +221,13 @@ def test_another_sample_is_drawn_each_time():
     tally = Tally(2, max_elements=5_000)
     for row in (0, 1):
         tally.add(row, FINITE["normal"])
-    one, other = tally.histogram(0), tally.histogram(1)
+    one, other = held(tally), held(tally, 1)
     assert one.left_out > 0
     assert one.counts.tolist() != other.counts.tolist()
 
 
 def test_a_tensor_within_the_sample_is_counted_whole():
-    assert (
-        measured(FINITE["normal"], max_elements=FINITE["normal"].numel()).histogram(0).left_out == 0
-    )
+    assert held(measured(FINITE["normal"], max_elements=FINITE["normal"].numel())).left_out == 0
 
 
 def test_sampling_leaves_the_random_state_alone():

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from layerscope.measure.unit_reading import SPREAD
+from layerscope.measure.unit_reading import UnitColumn
 
 TANH, RELU, LINEAR = (-0.97, 0.97), (0.0, math.inf), (-math.inf, math.inf)
 INNER = (-0.7, 0.7)  # in float32 these edges lie nearer to zero
@@ -128,12 +128,13 @@ def assert_as_simulated(make, tensors, active, window=20):
         before = tensor.clone()
         assert tally.add(1, tensor, axis) == simulated.add(tensor.cpu(), axis)
         assert torch.equal(tensor.nan_to_num(7), before.nan_to_num(7))
-        figures, expected = tally.read(step).figures, simulated.read(step)
-        assert figures[0, 0] == 0
-        assert np.isnan(figures[0, 1:]).all()
-        assert_same(figures[1], expected)
+        values, expected = tally.read(step).get().values, simulated.read(step)
+        assert values[0, 0] == 0
+        assert np.isnan(values[0, 1:]).all()
+        assert_same(values[1], expected)
 
 
-def assert_same(figures, expected):
-    assert np.array_equal(figures[:SPREAD], expected[:SPREAD], equal_nan=True), (figures, expected)
-    assert np.isclose(figures[SPREAD], expected[SPREAD], rtol=1e-15, equal_nan=True)
+def assert_same(values, expected):
+    spread = UnitColumn.SPREAD
+    assert np.array_equal(values[:spread], expected[:spread], equal_nan=True), (values, expected)
+    assert np.isclose(values[spread], expected[spread], rtol=1e-15, equal_nan=True)

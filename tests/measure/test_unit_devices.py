@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from layerscope.measure.device_units import DeviceUnitTally, units_for
-from layerscope.measure.unit_reading import DEAD, UNITS
+from layerscope.measure.unit_reading import UnitColumn
 from layerscope.measure.units import UnitTally
 from tests.measure.test_unit_cases import (
     CASES,
@@ -41,22 +41,22 @@ def test_plain_torch_tells_many_calls_and_steps_as_simulated():
             x = torch.tanh(normal(1 + step % 4, 4, seed=step + 100 * call) * 20)
             tally.add(0, x, -1)
             simulated.add(x, -1)
-        assert_same(tally.read(step).figures[0], simulated.read(step))
+        assert_same(tally.read(step).get().values[0], simulated.read(step))
 
 
 def test_another_number_of_units_starts_the_row_anew():
     tally = in_plain_torch(1, [RELU], 2)
     for units in (4, 3, 3, 5):
         tally.add(0, torch.zeros(1, units), -1)
-        figures = tally.read(0).figures[0]
-    assert figures[[UNITS, DEAD]].tolist() == [5, 0]
+        values = tally.read(0).get().values[0]
+    assert values[[UnitColumn.UNITS, UnitColumn.DEAD]].tolist() == [5, 0]
 
 
 @pytest.mark.parametrize("tensor", [torch.ones(4, 5, dtype=torch.int64), torch.ones(4)])
 def test_what_has_no_units_of_floating_point_is_passed_over(tensor):
     tally = in_plain_torch(1, [RELU], 1)
     assert not tally.add(0, tensor, -1)
-    assert tally.read(0).figures[0, UNITS] == 0
+    assert tally.read(0).get().values[0, UnitColumn.UNITS] == 0
 
 
 def test_watching_needs_no_gradient_and_changes_nothing():
@@ -68,12 +68,15 @@ def test_watching_needs_no_gradient_and_changes_nothing():
     assert not tally._units.extremes(0).requires_grad
 
 
-def test_readings_keep_their_figures_when_the_next_step_is_read():
+def test_readings_keep_their_values_when_the_next_step_is_read():
     tally = in_plain_torch(1, [RELU], 1)
     tally.add(0, torch.zeros(1, 4), -1)
     first = tally.read(0)
     second = tally.read(1)
-    assert (first.figures[0, UNITS], second.figures[0, UNITS]) == (4, 0)
+    assert (first.get().values[0, UnitColumn.UNITS], second.get().values[0, UnitColumn.UNITS]) == (
+        4,
+        0,
+    )
 
 
 def test_devices_have_the_unit_tally_that_suits_them(monkeypatch):
@@ -137,4 +140,6 @@ def test_all_shares_of_a_large_tensor_are_watched_and_nothing_waits():
         torch.cuda.set_sync_debug_mode(before)
         for row, tensor in enumerate(tensors):
             tallies[1].add(row, tensor, 1 if tensor.ndim == 4 else -1)
-        assert np.array_equal(reading.figures, tallies[1].read(step).figures, equal_nan=True)
+        assert np.array_equal(
+            reading.get().values, tallies[1].read(step).get().values, equal_nan=True
+        )

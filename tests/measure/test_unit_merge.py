@@ -25,12 +25,12 @@ class Ranks:
         self._given = [None] * len(tallies)
         self._barrier = threading.Barrier(len(tallies), timeout=30)
 
-    def combine(self):
+    def merge(self):
         failed = []
 
         def run(rank):
             try:
-                self.tallies[rank].combine(lambda *given: self._all_reduce(rank, *given))
+                self.tallies[rank].merge_ranks(lambda *given: self._all_reduce(rank, *given))
             except Exception as error:
                 failed.append(error)
                 self._barrier.abort()
@@ -70,8 +70,8 @@ def test_ranks_read_what_one_that_had_seen_it_all_would(make):
                     x[:, 1], x[:, 2] = -1.0, -1.0 if step < 5 or rank else 0.5
                     tally.add(row, x, -1)
                     simulated[row].add(x, -1)
-        ranks.combine()
-        readings = [tally.read(step).figures for tally in ranks.tallies]
+        ranks.merge()
+        readings = [tally.read(step).get().values for tally in ranks.tallies]
         for row in range(3):
             expected = simulated[row].read(step)
             for figures in readings:
@@ -83,7 +83,7 @@ def test_every_rank_makes_the_same_three_calls_whatever_it_has_seen(make):
     ranks = Ranks(*(make(2, [TANH, RELU], 5) for _ in range(2)))
     ranks.tallies[0].add(1, normal(3, 6), -1)
     for units in (6, 10):
-        ranks.combine()
+        ranks.merge()
         expected = [
             ("max", torch.int64, (2,)),
             ("sum", torch.int64, (2,)),
@@ -95,11 +95,11 @@ def test_every_rank_makes_the_same_three_calls_whatever_it_has_seen(make):
 
 
 @both
-def test_before_any_rank_has_seen_anything_there_is_nothing_to_combine(make):
+def test_before_any_rank_has_seen_anything_there_is_nothing_to_merge(make):
     ranks = Ranks(*(make(1, [TANH], 5) for _ in range(2)))
-    ranks.combine()
+    ranks.merge()
     assert ranks.calls[0][-1] == ("min", torch.float64, (3, 0))
-    assert ranks.tallies[0].read(0).figures[0, 0] == 0
+    assert ranks.tallies[0].read(0).get().values[0, 0] == 0
 
 
 @both
@@ -108,9 +108,9 @@ def test_where_ranks_differ_in_the_number_of_units_the_most_holds(make):
     for rank, units in enumerate((3, 4)):
         ranks.tallies[rank].add(0, torch.zeros(6, units), -1)
         ranks.tallies[rank].add(1, torch.zeros(5, 2), -1)
-    ranks.combine()
+    ranks.merge()
     for tally in ranks.tallies:
-        assert tally.read(0).figures[:, :4].tolist() == [[4, 4, 4, 0], [2, 2, 2, 0]]
+        assert tally.read(0).get().values[:, :4].tolist() == [[4, 4, 4, 0], [2, 2, 2, 0]]
 
 
 @both
@@ -122,7 +122,7 @@ def test_windows_go_on_from_a_checkpoint(make, after):
                 x = normal(3, units, seed=step)
                 x[:, 1 + step // 5 % 3] = -9.0
                 tally.add(row, x, -1)
-            readings.append(tally.read(step).figures)
+            readings.append(tally.read(step).get().values)
 
     readings = []
     active, window = [TANH, RELU, RELU], 10

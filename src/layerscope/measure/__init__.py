@@ -1,7 +1,6 @@
-"""A tensor becomes a Histogram: exact, mergeable, and near the speed of the memory."""
+"""A tensor becomes moments and buckets: exact, mergeable, and near the speed of the memory."""
 
-from layerscope.measure.histogram import Histogram
 from layerscope.measure.moments import Moments
 from layerscope.measure.tally import Tally
 
-__all__ = ["Histogram", "Moments", "Tally"]
+__all__ = ["Moments", "Tally"]

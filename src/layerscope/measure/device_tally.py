@@ -1,29 +1,64 @@
-"""A tally on the device where the tensors lie: nothing waits, and only reports cross the bus."""
+"""A tally on the device where the tensors lie: nothing waits, only transfer rows cross the bus."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from layerscope.measure.device_table import table_on
-from layerscope.measure.histogram import Histogram
-from layerscope.measure.merged_figures import merged
+from layerscope.measure.capability import compiled_if_possible, knows_float64
+from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import PinnedRing
-from layerscope.measure.reading import CARRIED, Figures, Reading
-from layerscope.measure.rows import Rows
+from layerscope.measure.plain.table import PlainTable
+from layerscope.measure.reading import CARRIED, Reading
+from layerscope.measure.row_options import RowOptions
+from layerscope.measure.row_state import merged_state
 from layerscope.measure.tally import EXACT, Tally, is_measurable
-from layerscope.measure.transfer_row import COLUMNS, figures_of
+from layerscope.measure.transfer_row import TRANSFERRED, reading_of
+
+
+class DeviceTable(Protocol):
+    """Rows on a device; its methods only enqueue."""
+
+    counts: Tensor
+
+    def add(self, row: int, tensor: Tensor) -> None:
+        """Measure a floating-point tensor on the device into a row."""
+
+    def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
+        """Measure many, each into a row of its own."""
+
+    def read(self, rows: int, reset: bool, out: Tensor) -> None:
+        """Write what the first rows hold into out[:rows], float64 [rows, TRANSFERRED]."""
+
+    def state(self, rows: int) -> Tensor:
+        """See `Mergeable`."""
+
+    def load_state(self, state: Tensor) -> None:
+        """See `Mergeable`."""
+
+
+def table_on(device: torch.device, options: RowOptions) -> DeviceTable:
+    """The fastest table that a device has: Triton's on CUDA, else plain torch's."""
+
+    def compiled() -> DeviceTable:
+        from layerscope.measure.cuda.table import TritonTable  # a second to import
+
+        table = TritonTable(options, device)
+        table.compile()
+        return table
+
+    return compiled_if_possible(device, compiled, lambda: PlainTable(options, device))
 
 
 class DeviceTally:
     """What `Tally` is, for tensors on one CUDA device or another accelerator.
 
     Everything runs on the device's current stream, which is where a network's tensors are made. On
-    CUDA nothing waits: `read` returns at once, and its figures are there when they are looked at,
-    or waited for. On another accelerator `read` waits. A tensor of another device is copied over.
+    CUDA nothing waits: `read` returns at once, and the reading is there when it is looked at, or
+    waited for. On another accelerator `read` waits. A tensor of another device is copied over.
 
     Args:
         device: where the rows are.
@@ -45,9 +80,9 @@ class DeviceTally:
         logarithmic: Sequence[bool] | None = None,
     ) -> None:
         self._device = torch.empty(0, device=device).device  # with its number, as tensors have it
-        self._table = table_on(self._device, Rows(rows, intervals, axes, logarithmic))
-        # The reports, and in a row of its own what is carried along: one copy takes both.
-        self._parcel = torch.zeros((rows + 1, COLUMNS), dtype=torch.float64, device=device)
+        self._table = table_on(self._device, RowOptions(rows, intervals, axes, logarithmic))
+        # The transfer rows, and in a row of its own what is carried along: one copy takes both.
+        self._parcel = torch.zeros((rows + 1, TRANSFERRED), dtype=torch.float64, device=device)
         self._carries = False
         self._ring = PinnedRing(self._parcel) if device.type == "cuda" else None
 
@@ -74,15 +109,14 @@ class DeviceTally:
         self._parcel[-1, slot].add_(self._here(scalar))
         self._carries = True
 
-    def absorb(self, row: int, other: DeviceTally, other_row: int) -> None:
-        """Add what a row of another tally holds to a row of this one; the other keeps it."""
-        figures = self.figures(row + 1)
-        theirs = other.figures(other_row + 1)[other_row:]
-        figures[row:] = merged(figures[row:], theirs)
+    def merge_row(self, row: int, other: DeviceTally, other_row: int) -> None:
+        """Merge what a row of another tally holds into a row of this one; the other keeps it."""
+        state = self.state(row + 1)
+        state[row:] = merged_state(state[row:], other.state(other_row + 1)[other_row:])
         self.bins[row] += other.bins[other_row]
-        self._table.put(row + 1, figures)
+        self._table.load_state(state)
 
-    def absorb_carried(self, other: DeviceTally) -> None:
+    def merge_carried(self, other: DeviceTally) -> None:
         """Add what another tally carries to what this one does."""
         self._parcel[-1] += other._parcel[-1]
         self._carries = True
@@ -92,38 +126,30 @@ class DeviceTally:
         """See `Mergeable`."""
         return self._table.counts
 
-    def figures(self, rows: int) -> Tensor:
+    def state(self, rows: int) -> Tensor:
         """See `Mergeable`."""
-        return self._table.figures(rows)
+        return self._table.state(rows)
 
-    def put(self, rows: int, figures: Tensor) -> None:
+    def load_state(self, state: Tensor) -> None:
         """See `Mergeable`."""
-        self._table.put(rows, figures)
+        self._table.load_state(state)
 
-    def add_up_carried(self, add_up: Callable[[Tensor], None]) -> None:
+    def merge_carried_of_ranks(self, add_up: Callable[[Tensor], None]) -> None:
         """Replace what is carried by its sum over the ranks of a distributed training."""
         carried = self._parcel[-1].clone()
         add_up(carried)
         self._parcel[-1] = carried
         self._carries = True
 
-    def histogram(self, row: int) -> Histogram:
-        """What a row holds now; it keeps it. Waits for the device."""
-        self._table.report(row + 1, reset=False, out=self._parcel)
-        report = self._parcel[row : row + 1].cpu().numpy()  # device to host
-        counts = self._table.counts[row].cpu().numpy()  # device to host
-        bins = np.flatnonzero(counts)
-        return Histogram(bins, counts[bins], figures_of(report).moments_of(0))
+    def read(self, rows: int) -> Pending[Reading]:
+        """What the first rows hold, as moments and buckets; leaves them empty."""
+        self._table.read(rows, reset=True, out=self._parcel)
 
-    def read(self, rows: int) -> Reading:
-        """What the first rows hold, as figures and buckets; leaves them empty."""
-        self._table.report(rows, reset=True, out=self._parcel)
-
-        def decode(parcel: Tensor) -> Figures:
-            return figures_of(parcel[:rows].numpy(), tuple(parcel[-1, :CARRIED].tolist()))
+        def decode(parcel: Tensor) -> Reading:
+            return reading_of(parcel[:rows].numpy(), tuple(parcel[-1, :CARRIED].tolist()))
 
         if self._ring is None:
-            reading: Reading = decode(self._parcel.cpu())  # device to host: waits
+            reading = Pending.at_hand(decode(self._parcel.cpu()))  # device to host: waits
         else:
             with torch.cuda.device(self._device):
                 reading = self._ring.send(self._parcel, decode)
@@ -157,12 +183,3 @@ def tally_for(
     if device.type == "cpu" or not knows_float64(device):
         return Tally(rows, intervals, axes, logarithmic, max_elements)
     return DeviceTally(device, rows, intervals, axes, logarithmic)
-
-
-def knows_float64(device: torch.device) -> bool:
-    """Whether a device can count as exactly as is promised: MPS and some XPUs cannot."""
-    try:
-        torch.ones(2, dtype=torch.float64, device=device).sum()
-    except (TypeError, RuntimeError):  # NotImplementedError, which backends raise, is of these
-        return False
-    return True

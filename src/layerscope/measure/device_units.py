@@ -1,37 +1,34 @@
-"""A unit tally on the device where the tensors lie: only figures cross the bus, and none waits."""
+"""A unit tally on the device where the tensors lie: only readings cross the bus, and none waits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from layerscope.measure.device_table import compiled_if_possible
-from layerscope.measure.device_tally import knows_float64
+from layerscope.measure.capability import compiled_if_possible, knows_float64
+from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import PinnedRing
-from layerscope.measure.plain.units import ReferenceUnits
-from layerscope.measure.reading import Figures
+from layerscope.measure.plain.units import PlainUnits
 from layerscope.measure.tally import is_measurable
-from layerscope.measure.unit_merge import combine, load_state, state_of
-from layerscope.measure.unit_reading import COLUMNS, UnitReading
-from layerscope.measure.unit_rows import UnitRows, in_order, units_and_inner
+from layerscope.measure.unit_layout import in_order, units_and_inner
+from layerscope.measure.unit_merge import load_state, merge_ranks, state_of
+from layerscope.measure.unit_options import UnitOptions
+from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitReading
 from layerscope.measure.units import UnitTally
 
 if TYPE_CHECKING:
     from layerscope.measure.cuda.units import TritonUnits
 
-_NO_BUCKETS = np.zeros((0, 0, 3), np.float32)
-
 
 class DeviceUnitTally:
     """What `UnitTally` is, for tensors on one CUDA device or another accelerator.
 
-    Everything runs on the device's current stream. On CUDA neither `add` nor `read` waits: figures
-    are there when they are looked at, or waited for. On another accelerator `read` waits. A tensor
-    of another device is copied over.
+    Everything runs on the device's current stream. On CUDA neither `add` nor `read` waits: a
+    reading is there when it is looked at, or waited for. On another accelerator `read` waits. A
+    tensor of another device is copied over.
 
     Args:
         device: where the units' blocks are.
@@ -51,10 +48,10 @@ class DeviceUnitTally:
         window: int,
     ) -> None:
         self._device = torch.empty(0, device=device).device  # with its number, as tensors have it
-        self._units = _units_on(self._device, UnitRows(rows, active, window))
+        self._units = _units_on(self._device, UnitOptions(rows, active, window))
         self._window = window
-        self._report = torch.zeros((rows, COLUMNS), dtype=torch.float64, device=device)
-        self._ring = PinnedRing(self._report) if device.type == "cuda" else None
+        self._read = torch.zeros((rows, UNIT_COLUMNS), dtype=torch.float64, device=device)
+        self._ring = PinnedRing(self._read) if device.type == "cuda" else None
 
     def add(self, row: int, tensor: Tensor, axis: int) -> bool:
         """Watch a layer's output where it lies; see `UnitTally.add`."""
@@ -74,19 +71,17 @@ class DeviceUnitTally:
         self._units.add(row, tensor, units, inner)
         return True
 
-    def read(self, step: int) -> UnitReading:
+    def read(self, step: int) -> Pending[UnitReading]:
         """What all rows say of this step; leaves them empty but for how long units are silent."""
-        self._units.report(step, self._window, self._report)
+        self._units.read(step, self._window, self._read)
         if self._ring is None:
-            figures = self._report.cpu().numpy().copy()  # device to host: waits
-            return UnitReading(lambda: figures)
+            return Pending.at_hand(_reading(self._read.cpu()))  # device to host: waits
         with torch.cuda.device(self._device):
-            pending = self._ring.send(self._report, _figures)
-        return UnitReading(lambda: pending.moments)
+            return self._ring.send(self._read, _reading)
 
-    def combine(self, all_reduce: Callable[[Tensor, str], None]) -> None:
+    def merge_ranks(self, all_reduce: Callable[[Tensor, str], None]) -> None:
         """Make this step's measures those of all ranks: see `unit_merge`. Waits for the device."""
-        combine(self._units, all_reduce)
+        merge_ranks(self._units, all_reduce)
 
     def state(self) -> dict[str, Any]:
         """How long units have been silent, for a checkpoint; waits for the device."""
@@ -97,9 +92,8 @@ class DeviceUnitTally:
         load_state(self._units, state)
 
 
-def _figures(report: Tensor) -> Figures:
-    """A report in what the ring carries: as its moments, without any buckets."""
-    return Figures(report.numpy().copy(), _NO_BUCKETS, _NO_BUCKETS)
+def _reading(read: Tensor) -> UnitReading:
+    return UnitReading(read.numpy().copy())
 
 
 def units_for(
@@ -115,14 +109,14 @@ def units_for(
     return DeviceUnitTally(device, rows, active, window)
 
 
-def _units_on(device: torch.device, rows: UnitRows) -> ReferenceUnits | TritonUnits:
+def _units_on(device: torch.device, options: UnitOptions) -> PlainUnits | TritonUnits:
     """The fastest units that a device has: Triton's on CUDA, else plain torch's."""
 
-    def compiled() -> ReferenceUnits | TritonUnits:
+    def compiled() -> PlainUnits | TritonUnits:
         from layerscope.measure.cuda.units import TritonUnits  # a second to import
 
-        units = TritonUnits(rows, device)
+        units = TritonUnits(options, device)
         units.compile()
         return units
 
-    return compiled_if_possible(device, compiled, lambda: ReferenceUnits(rows, device))
+    return compiled_if_possible(device, compiled, lambda: PlainUnits(options, device))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from layerscope.measure.reading import Figures, PendingReading
+from layerscope.measure.pending import Pending
+
+T = TypeVar("T")
 
 
 class PinnedRing:
     """Sends arrays of one shape from a CUDA device to the host, some of them under way at a time.
 
-    A buffer is free again once its reading has been resolved. When its turn comes before that, the
-    reading is resolved then: by now its copy is `slots` steps old, and nobody waits for it.
+    A buffer is free again once what it brought has been looked at. When its turn comes before that,
+    it is looked at then: by now its copy is `slots` steps old, and nobody waits for it.
 
     Args:
         like: what is sent: its shape and dtype.
@@ -30,28 +33,28 @@ class PinnedRing:
         buffers = torch.empty((slots, *like.shape), dtype=like.dtype, pin_memory=True)
         self._buffers = list(buffers)
         self._copied = [torch.cuda.Event() for _ in range(slots)]  # type: ignore[no-untyped-call]
-        self._readings: list[PendingReading | None] = [None] * slots
+        self._sent: list[Pending[Any] | None] = [None] * slots
         self._next = 0
 
-    def send(self, source: Tensor, decode: Callable[[Tensor], Figures]) -> PendingReading:
+    def send(self, source: Tensor, decode: Callable[[Tensor], T]) -> Pending[T]:
         """Enqueue a copy on the current stream.
 
         Args:
             source: on the device; it may be overwritten by what is enqueued after this.
-            decode: makes the figures of the arrived buffer, and keeps no reference to it.
+            decode: makes the value of the buffer that arrived, and keeps no reference to it.
         """
         slot = self._next
         self._next = (slot + 1) % len(self._buffers)
-        before, buffer, copied = self._readings[slot], self._buffers[slot], self._copied[slot]
+        before, buffer, copied = self._sent[slot], self._buffers[slot], self._copied[slot]
         if before is not None:
-            before.resolve()
+            before.get()
         buffer.copy_(source, non_blocking=True)  # device to host
         copied.record()
 
-        def arrive() -> Figures:
+        def arrive() -> T:
             copied.synchronize()
             return decode(buffer)
 
-        reading = PendingReading(arrive)
-        self._readings[slot] = reading
-        return reading
+        sent = Pending(arrive)
+        self._sent[slot] = sent
+        return sent

@@ -1,71 +1,60 @@
-"""What comes out of a tally: at once from the CPU, a few steps later from another device."""
+"""What comes out of a tally: the moments and buckets of its rows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.measure.moments import Moments
+from layerscope.measure.moments import MomentColumn, Moments
 
 BUCKETS = 30
 """What TensorBoard's histogram chart draws; more would be merged again by it."""
-
-MOMENTS = 11
-"""Figures per row, in the order of the fields of `Moments`."""
 
 CARRIED = 8
 """Slots for scalars that travel along with a reading, such as the loss."""
 
 NOTHING_CARRIED = (0.0,) * CARRIED
 
-_MEAN, _DEVIATIONS, _ABSOLUTE, _MINIMUM, _MAXIMUM = range(6, 11)  # fields of Moments
-
-
-class Reading(Protocol):
-    """What the first k rows of a tally held."""
-
-    @property
-    def moments(self) -> npt.NDArray[np.float64]:
-        """float64 [k, 11], the fields of `Moments` in their order."""
-
-    @property
-    def linear(self) -> npt.NDArray[np.float32]:
-        """float32 [k, 30, 3], left, right and count of equal buckets between the extremes, or over
-        the row's axis; all zero where nothing finite was measured.
-        """
-
-    @property
-    def logarithmic(self) -> npt.NDArray[np.float32]:
-        """The same of log10 |x|, the zeros in the first bucket; unset if not asked for."""
-
-    @property
-    def carried(self) -> tuple[float, ...]:
-        """Of each of the CARRIED slots the sum of what was put there; 0 without any."""
-
-    def moments_of(self, position: int) -> Moments:
-        """The figures of the row at a position."""
+_SCALED = [
+    MomentColumn.MEAN,
+    MomentColumn.ABSOLUTE_SUM,
+    MomentColumn.MINIMUM,
+    MomentColumn.MAXIMUM,
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Figures:
-    """A reading that is at hand; the attributes are those of `Reading`."""
+class Reading:
+    """What the first k rows of a tally held.
+
+    Attributes:
+        moments: float64 [k, MOMENTS], by `MomentColumn`.
+        linear: float32 [k, 30, 3], left, right and count of equal buckets between the extremes, or
+            over the row's axis; all zero where nothing finite was measured.
+        logarithmic: the same of log10 |x|, the zeros in the first bucket; unset if not asked for.
+        carried: of each of the CARRIED slots the sum of what was put there; 0 without any.
+    """
 
     moments: npt.NDArray[np.float64]
     linear: npt.NDArray[np.float32]
     logarithmic: npt.NDArray[np.float32]
     carried: tuple[float, ...] = NOTHING_CARRIED
 
-    def moments_of(self, position: int) -> Moments:
-        """The figures of the row at a position."""
-        figures = self.moments[position].tolist()
-        return Moments(*(int(x) for x in figures[:6]), *figures[6:])
+    @property
+    def finite(self) -> npt.NDArray[np.float64]:
+        """Finite elements of each row: float64 [k]."""
+        return finite_of(self.moments)
 
-    def scaled(self, rows: npt.NDArray[np.bool_], factor: float) -> Figures:
+    def moments_of(self, position: int) -> Moments:
+        """The moments of the row at a position."""
+        row = self.moments[position].tolist()
+        counts, figures = row[: MomentColumn.MEAN], row[MomentColumn.MEAN :]
+        return Moments(*(int(count) for count in counts), *figures)
+
+    def scaled(self, rows: npt.NDArray[np.bool_], factor: float) -> Reading:
         """The same with the values of some rows multiplied by a factor above 0.
 
         Args:
@@ -75,56 +64,17 @@ class Figures:
         if factor == 1 or not rows.any():
             return self
         moments, linear, logarithmic = self.moments.copy(), self.linear.copy(), self.logarithmic
-        for field in (_MEAN, _ABSOLUTE, _MINIMUM, _MAXIMUM):
-            moments[rows, field] *= factor
-        moments[rows, _DEVIATIONS] *= factor * factor
+        for column in _SCALED:
+            moments[rows, column] *= factor
+        moments[rows, MomentColumn.SQUARED_DEVIATIONS] *= factor * factor
         linear[rows, :, :2] *= np.float32(factor)
         logarithmic = logarithmic.copy()
         logarithmic[rows, :, :2] += np.float32(math.log10(factor))
-        return Figures(moments, linear, logarithmic, self.carried)
+        return Reading(moments, linear, logarithmic, self.carried)
 
 
-class PendingReading:
-    """A reading that is on its way from the device; the attributes are those of `Reading`.
-
-    Args:
-        arrive: waits for the figures, if it must; called once, at the first access.
-    """
-
-    __slots__ = ("_arrive", "_figures")
-
-    def __init__(self, arrive: Callable[[], Figures]) -> None:
-        self._arrive: Callable[[], Figures] | None = arrive
-        self._figures: Figures | None = None
-
-    def resolve(self) -> Figures:
-        """The figures; the first call may wait for the device."""
-        if self._figures is None:
-            assert self._arrive is not None
-            self._figures = self._arrive()
-            self._arrive = None  # the figures alone can be pickled
-        return self._figures
-
-    @property
-    def moments(self) -> npt.NDArray[np.float64]:
-        """See `Reading`."""
-        return self.resolve().moments
-
-    @property
-    def linear(self) -> npt.NDArray[np.float32]:
-        """See `Reading`."""
-        return self.resolve().linear
-
-    @property
-    def logarithmic(self) -> npt.NDArray[np.float32]:
-        """See `Reading`."""
-        return self.resolve().logarithmic
-
-    @property
-    def carried(self) -> tuple[float, ...]:
-        """See `Reading`."""
-        return self.resolve().carried
-
-    def moments_of(self, position: int) -> Moments:
-        """The figures of the row at a position."""
-        return self.resolve().moments_of(position)
+def finite_of(moments: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Finite elements, float64 [...], of moments, [..., MOMENTS]."""
+    not_finite = moments[..., MomentColumn.NAN : MomentColumn.NEGATIVE_INF + 1].sum(-1)
+    finite: npt.NDArray[np.float64] = moments[..., MomentColumn.COUNT] - not_finite
+    return finite

@@ -9,15 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from layerscope.measure.bins import BINS
-from layerscope.measure.cpu.kernel import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, add_to_row
-from layerscope.measure.cpu.merge import add_row
-from layerscope.measure.cpu.parallel import PART, add_in_parts
-from layerscope.measure.cpu.rebin import read_rows
-from layerscope.measure.histogram import Histogram
-from layerscope.measure.merged_figures import FIGURES
-from layerscope.measure.reading import BUCKETS, CARRIED, MOMENTS, Figures, Reading
-from layerscope.measure.rows import Rows
+from layerscope.measure.cpu.kernel import add_to_row
+from layerscope.measure.cpu.kinds import KINDS
+from layerscope.measure.cpu.merge import merge_row
+from layerscope.measure.cpu.parallel import add_in_parts
+from layerscope.measure.cpu.read import read_rows
+from layerscope.measure.cpu.team import PART
+from layerscope.measure.moments import MOMENTS, MomentColumn
+from layerscope.measure.pending import Pending
+from layerscope.measure.reading import BUCKETS, CARRIED, Reading
+from layerscope.measure.row_options import RowOptions
+from layerscope.measure.row_state import STATE
 from layerscope.measure.table import (
     ABSOLUTE,
     COUNT,
@@ -34,14 +36,6 @@ from layerscope.measure.table import (
     SUM,
     Table,
 )
-
-KINDS = {
-    torch.float32: FLOAT32,
-    torch.bfloat16: BFLOAT16,
-    torch.float16: FLOAT16,
-    torch.float64: FLOAT64,
-}
-
 
 _PLAIN = (Tensor, nn.Parameter)
 
@@ -85,13 +79,13 @@ class Tally:
         logarithmic: Sequence[bool] | None = None,
         max_elements: int = EXACT,
     ) -> None:
-        asked = Rows(rows, intervals, axes, logarithmic)
+        options = RowOptions(rows, intervals, axes, logarithmic)
         if max_elements < 1:
             raise ValueError(f"max_elements must be at least 1, got {max_elements}")
         self._table = Table(rows)
-        self._table.sums[:, LOW : HIGH + 1] = asked.intervals
-        self._axes = asked.axes
-        self._logarithmic = asked.logarithmic
+        self._table.sums[:, LOW : HIGH + 1] = options.intervals
+        self._axes = options.axes
+        self._logarithmic = options.logarithmic
         self._most = max_elements
         self._address = self._table.address
         self._carried = [0.0] * CARRIED
@@ -129,11 +123,11 @@ class Tally:
         """Add a scalar, such as the loss, to a slot of what the next reading brings along."""
         self._carried[slot] += float(scalar)  # device to host, where there is a device
 
-    def absorb(self, row: int, other: Tally, other_row: int) -> None:
-        """Add what a row of another tally holds to a row of this one; the other keeps it."""
-        add_row(other._address, other_row, self._address, row)
+    def merge_row(self, row: int, other: Tally, other_row: int) -> None:
+        """Merge what a row of another tally holds into a row of this one; the other keeps it."""
+        merge_row(other._address, other_row, self._address, row)
 
-    def absorb_carried(self, other: Tally) -> None:
+    def merge_carried(self, other: Tally) -> None:
         """Add what another tally carries to what this one does."""
         self._carried = [a + b for a, b in zip(self._carried, other._carried, strict=True)]
 
@@ -142,45 +136,40 @@ class Tally:
         """See `Mergeable`."""
         return torch.from_numpy(self._table.counts)
 
-    def figures(self, rows: int) -> Tensor:
+    def state(self, rows: int) -> Tensor:
         """See `Mergeable`."""
-        out = np.empty((rows, FIGURES))
-        out[:, :MOMENTS] = self._read(0, rows, reset=False).moments
+        out = np.empty((rows, STATE))
+        out[:, :MOMENTS] = self._read(rows, reset=False).moments
         out[:, MOMENTS:] = self._table.tallies[:rows, [NEAR, FAR, LEFT_OUT]]
         return torch.from_numpy(out)
 
-    def put(self, rows: int, figures: Tensor) -> None:
+    def load_state(self, state: Tensor) -> None:
         """See `Mergeable`."""
-        given, sums, tallies = figures.numpy(), self._table.sums[:rows], self._table.tallies[:rows]
-        tallies[:, COUNT : OUTSIDE + 1] = given[:, : OUTSIDE + 1]
+        given, rows = state.numpy(), len(state)
+        sums, tallies = self._table.sums[:rows], self._table.tallies[:rows]
+        tallies[:, COUNT : OUTSIDE + 1] = given[:, : MomentColumn.MEAN]
         tallies[:, [NEAR, FAR, LEFT_OUT]] = given[:, MOMENTS:]
-        sums[:, [SHIFT, SQUARES, ABSOLUTE]] = given[:, 6:9]
+        sums[:, SHIFT] = given[:, MomentColumn.MEAN]
         sums[:, SUM] = 0.0  # about the mean
-        sums[:, MINIMUM] = np.nan_to_num(given[:, 9], nan=np.inf)
-        sums[:, MAXIMUM] = np.nan_to_num(given[:, 10], nan=-np.inf)
+        sums[:, SQUARES] = given[:, MomentColumn.SQUARED_DEVIATIONS]
+        sums[:, ABSOLUTE] = given[:, MomentColumn.ABSOLUTE_SUM]
+        sums[:, MINIMUM] = np.nan_to_num(given[:, MomentColumn.MINIMUM], nan=np.inf)
+        sums[:, MAXIMUM] = np.nan_to_num(given[:, MomentColumn.MAXIMUM], nan=-np.inf)
 
-    def add_up_carried(self, add_up: Callable[[Tensor], None]) -> None:
+    def merge_carried_of_ranks(self, add_up: Callable[[Tensor], None]) -> None:
         """Replace what is carried by its sum over the ranks of a distributed training."""
         carried = torch.tensor(self._carried, dtype=torch.float64)
         add_up(carried)
         self._carried = carried.tolist()
 
-    def histogram(self, row: int) -> Histogram:
-        """What a row holds now; it keeps it."""
-        moments = self._read(row, 1, reset=False).moments_of(0)
-        counts = self._table.counts[row, :BINS]
-        bins = np.flatnonzero(counts)
-        left_out = int(self._table.tallies[row, LEFT_OUT])
-        return Histogram(bins, counts[bins], moments, left_out)
-
-    def read(self, rows: int) -> Reading:
-        """What the first rows hold, as figures and buckets; leaves them empty."""
-        reading = self._read(0, rows, reset=True)
+    def read(self, rows: int) -> Pending[Reading]:
+        """What the first rows hold, as moments and buckets, at hand; leaves them empty."""
+        reading = self._read(rows, reset=True)
         self._carried = [0.0] * CARRIED
-        return reading
+        return Pending.at_hand(reading)
 
-    def _read(self, first: int, rows: int, reset: bool) -> Figures:
-        figures = Figures(
+    def _read(self, rows: int, reset: bool) -> Reading:
+        reading = Reading(
             np.empty((rows, MOMENTS)),
             np.empty((rows, BUCKETS, 3), np.float32),
             np.empty((rows, BUCKETS, 3), np.float32),
@@ -188,12 +177,12 @@ class Tally:
         )
         read_rows(
             self._address,
-            first,
+            0,
             self._axes,
             self._logarithmic,
-            figures.moments,
-            figures.linear,
-            figures.logarithmic,
+            reading.moments,
+            reading.linear,
+            reading.logarithmic,
             reset,
         )
-        return figures
+        return reading

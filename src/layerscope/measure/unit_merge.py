@@ -11,7 +11,7 @@ from torch import Tensor
 from layerscope.measure.unit_blocks import ACTIVE, MAXIMUM, MINIMUM, SILENCE, UnitBlocks
 
 
-def combine(blocks: UnitBlocks, all_reduce: Callable[[Tensor, str], None]) -> None:
+def merge_ranks(blocks: UnitBlocks, all_reduce: Callable[[Tensor, str], None]) -> None:
     """Make this step's extremes, activity and samples those of all ranks.
 
     Args:

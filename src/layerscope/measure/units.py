@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from layerscope.measure.cpu.parallel import PART
+from layerscope.measure.cpu.kinds import KINDS
+from layerscope.measure.cpu.team import PART
 from layerscope.measure.cpu.unit_kernel import add_tensor
 from layerscope.measure.cpu.unit_parallel import add_in_parts
 from layerscope.measure.cpu.unit_read import read_units
 from layerscope.measure.cpu.unit_table import UnitTable
-from layerscope.measure.tally import KINDS
-from layerscope.measure.unit_merge import combine, load_state, state_of
-from layerscope.measure.unit_reading import COLUMNS, UnitReading
-from layerscope.measure.unit_rows import UnitRows, in_order, units_and_inner
+from layerscope.measure.pending import Pending
+from layerscope.measure.unit_layout import in_order, units_and_inner
+from layerscope.measure.unit_merge import load_state, merge_ranks, state_of
+from layerscope.measure.unit_options import UnitOptions
+from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitReading
 
 
 class UnitTally:
@@ -41,7 +43,7 @@ class UnitTally:
     """
 
     def __init__(self, rows: int, active: Sequence[tuple[float, float]], window: int) -> None:
-        self._table = UnitTable(UnitRows(rows, active, window))
+        self._table = UnitTable(UnitOptions(rows, active, window))
         self._window = window
         self._address = self._table.address
 
@@ -81,16 +83,18 @@ class UnitTally:
             add_tensor(kind, address, size, units, inner, row, self._address)
         return True
 
-    def read(self, step: int) -> UnitReading:
-        """What all rows say of this step; leaves them empty but for how long units are silent."""
+    def read(self, step: int) -> Pending[UnitReading]:
+        """What all rows say of this step, at hand; leaves them empty but for how long units are
+        silent.
+        """
         rows = len(self._table.units)
-        figures = np.empty((rows, COLUMNS))
-        read_units(self._address, rows, self._window, step, figures.ctypes.data)
-        return UnitReading(lambda: figures)
+        values = np.empty((rows, UNIT_COLUMNS))
+        read_units(self._address, rows, self._window, step, values.ctypes.data)
+        return Pending.at_hand(UnitReading(values))
 
-    def combine(self, all_reduce: Callable[[Tensor, str], None]) -> None:
+    def merge_ranks(self, all_reduce: Callable[[Tensor, str], None]) -> None:
         """Make this step's measures those of all ranks, before it is read: see `unit_merge`."""
-        combine(self._table, all_reduce)
+        merge_ranks(self._table, all_reduce)
 
     def state(self) -> dict[str, Any]:
         """How long units have been silent, for a checkpoint; a step under way is left out."""

@@ -6,14 +6,19 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from layerscope.measure.reading import Figures, PendingReading, Reading
+from layerscope.measure.pending import Pending
+from layerscope.measure.reading import Reading
 from layerscope.quantity import Quantity
-from layerscope.record.observation import SCALE, Channel
+from layerscope.record.channel import Channel
+from layerscope.record.observation import SCALE
 
 
 def in_units_of_the_loss(
-    reading: Reading, channels: Sequence[Channel], scaled: Collection[Quantity], ranks: int
-) -> Reading:
+    reading: Pending[Reading],
+    channels: Sequence[Channel],
+    scaled: Collection[Quantity],
+    ranks: int,
+) -> Pending[Reading]:
     """Divide what carries a loss scale, and the activation gradients of ranks, when it arrives.
 
     Args:
@@ -28,10 +33,8 @@ def in_units_of_the_loss(
     of_ranks = np.array([c.quantity is Quantity.ACTIVATION_GRAD for c in channels], np.bool_)
     with_scale = np.array([c.quantity in scaled for c in channels], np.bool_)
 
-    def divided() -> Figures:
-        figures = reading.resolve() if isinstance(reading, PendingReading) else reading
-        assert isinstance(figures, Figures)
-        scale = figures.carried[SCALE] / ranks or 1.0
-        return figures.scaled(with_scale, 1 / scale).scaled(of_ranks, 1 / ranks)
+    def divided(arrived: Reading) -> Reading:
+        scale = arrived.carried[SCALE] / ranks or 1.0
+        return arrived.scaled(with_scale, 1 / scale).scaled(of_ranks, 1 / ranks)
 
-    return PendingReading(divided)
+    return reading.then(divided)

@@ -101,8 +101,8 @@ def absorb(
     old = [(channel, before.tally, row) for row, channel in enumerate(before.channels)]
     for channel, tally, row in (*old, *measured):
         if channel in rows:
-            after.tally.absorb(rows[channel], tally, row)  # type: ignore[arg-type]
-    after.tally.absorb_carried(before.tally)  # type: ignore[arg-type]
+            after.tally.merge_row(rows[channel], tally, row)  # type: ignore[arg-type]
+    after.tally.merge_carried(before.tally)  # type: ignore[arg-type]
 
 
 def in_network_order(

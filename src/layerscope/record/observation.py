@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from layerscope.measure import Moments
-from layerscope.measure.reading import Figures, Reading
+from layerscope.measure.moments import MomentColumn
+from layerscope.measure.pending import Pending
+from layerscope.measure.reading import Reading
 from layerscope.measure.unit_reading import UnitReading
+from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.not_finite import NotFinite
 from layerscope.record.surroundings import Look
+from layerscope.record.updates import UpdateReading
 
 # Slots of what travels along with a reading; see `Tally.carry`.
 LOSS, SCALE, SQUARED_NORM, CLIPPED_SQUARED_NORM, FOUND_INF = range(5)
@@ -25,12 +29,11 @@ class Observation:
     Attributes:
         step: the optimizer step, from 0, as the x of Lightning's `self.log`.
         channels: what was to be measured in this step.
-        reading: figures and buckets of each channel, in the same order; a channel that nothing
+        reading: moments and buckets of each channel, in the same order; a channel that nothing
             reached has a count of 0. From another device they arrive some steps later: looking at
             them may wait.
         units: of each output that is measured, in their order; None without any.
-        updates: `moments` are the RMS of the update and of the weight before it, of each measured
-            parameter in order; None in a step that was not to be measured so.
+        updates: of each measured parameter in order; None in a step that was not to be measured so.
         not_finite: of the outputs that were not finite, what their layers were given. Known on the
             CPU only.
         data_finite: whether the data were finite; looked at where an output was not, else None.
@@ -47,9 +50,9 @@ class Observation:
 
     step: int
     channels: tuple[Channel, ...]
-    reading: Reading
-    units: UnitReading | None = None
-    updates: Reading | None = None
+    reading: Pending[Reading]
+    units: Pending[UnitReading] | None = None
+    updates: Pending[UpdateReading] | None = None
     not_finite: tuple[NotFinite, ...] = ()
     data_finite: bool | None = None
     ranks: int = 1
@@ -65,14 +68,14 @@ class Observation:
     @property
     def loss(self) -> float:
         """The micro-batches' losses, added up; the mean over the ranks; 0 if none was noted."""
-        carried = self.reading.carried
+        carried = self.reading.get().carried
         scale = carried[SCALE] / self.ranks or 1.0  # a scaled loss is what backward starts from
         return carried[LOSS] / self.ranks / scale
 
     @property
     def skipped(self) -> bool:
         """Whether a gradient scaler left the optimizer's step out: no update, and no disease."""
-        return self.left_out or self.reading.carried[FOUND_INF] > 0
+        return self.left_out or self.reading.get().carried[FOUND_INF] > 0
 
     @property
     def is_empty(self) -> bool:
@@ -82,20 +85,20 @@ class Observation:
             for row, channel in enumerate(self.channels)
             if channel.quantity is Quantity.ACTIVATION or channel.quantity.is_gradient
         ]
-        return not self.reading.moments[rows, 0].any()
+        return not self.reading.get().moments[rows, MomentColumn.COUNT].any()
 
     @property
     def clip_factor(self) -> float:
         """Norm of the gradients after clipping / before; NaN if nobody clips."""
-        before = self.reading.carried[SQUARED_NORM]
-        after = self.reading.carried[CLIPPED_SQUARED_NORM]
+        carried = self.reading.get().carried
+        before, after = carried[SQUARED_NORM], carried[CLIPPED_SQUARED_NORM]
         return math.sqrt(after / before) if before > 0 else math.nan
 
     def moments(self) -> dict[Channel, Moments]:
         """The exact figures of every channel that something reached."""
-        found = {}
+        found, reading = {}, self.reading.get()
         for position, channel in enumerate(self.channels):
-            moments = self.reading.moments_of(position)
+            moments = reading.moments_of(position)
             if moments.count:
                 found[channel] = moments
         return found
@@ -108,13 +111,13 @@ class Observation:
         Args:
             first: as many rows as both have in common, from the first.
             channels: what all the rows of the other reading hold.
-            reading: the other one; waits for both.
+            reading: the other one; waits for its own.
         """
-        before = self.reading
-        joined = Figures(
+        before = self.reading.get()
+        joined = Reading(
             np.concatenate([before.moments[:first], reading.moments[first:]]),
             np.concatenate([before.linear[:first], reading.linear[first:]]),
             np.concatenate([before.logarithmic[:first], reading.logarithmic[first:]]),
             before.carried,
         )
-        return replace(self, channels=channels, reading=joined)
+        return replace(self, channels=channels, reading=Pending.at_hand(joined))

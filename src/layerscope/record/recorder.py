@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.measure.merged_figures import combine_ranks
-from layerscope.measure.reading import Reading
+from layerscope.measure.pending import Pending
+from layerscope.measure.row_state import merge_ranks
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.hook_state import HookState
@@ -24,7 +24,7 @@ from layerscope.record.observation import Observation
 from layerscope.record.output_hook import OutputHook
 from layerscope.record.plan import Plan, plan
 from layerscope.record.recorder_options import RecorderOptions
-from layerscope.record.updates import Updates
+from layerscope.record.updates import UpdateReading, Updates
 
 
 class Recorder:
@@ -151,7 +151,9 @@ class Recorder:
         """
         self._updates.begin([of(each.parameter) for each in self.plan.parameters])
 
-    def end_update(self, of: Callable[[nn.Parameter], bool] | None = None) -> Reading | None:
+    def end_update(
+        self, of: Callable[[nn.Parameter], bool] | None = None
+    ) -> Pending[UpdateReading] | None:
         """What the step has changed; see `Updates.end`. None where nothing could change.
 
         Args:
@@ -211,9 +213,9 @@ class Recorder:
         def add_up(tensor: Tensor) -> None:
             all_reduce(tensor, "sum")
 
-        combine_ranks(self.plan.tally, self.plan.output_rows, rank, ranks, add_up)
-        self.plan.tally.add_up_carried(add_up)
-        self.plan.units.combine(all_reduce)
+        merge_ranks(self.plan.tally, self.plan.output_rows, rank, ranks, add_up)
+        self.plan.tally.merge_carried_of_ranks(add_up)
+        self.plan.units.merge_ranks(all_reduce)
 
     def observe(self, step: int, weights: bool = True, **known: Any) -> Observation:
         """What was measured since the last call, as the observation of a step; empties the rows.
@@ -245,7 +247,7 @@ class Recorder:
         made = self.plan
         made.tally.read(len(made.channels))  # what a step that broke off has left
         self.measure_weights()
-        now = made.tally.read(len(made.channels))
+        now = made.tally.read(len(made.channels)).get()
         return observation.with_rows_from(made.without_weights, made.channels, now)
 
     def note_unfired(self, reason: str) -> list[str]:

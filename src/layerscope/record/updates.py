@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import PinnedRing
-from layerscope.measure.reading import Figures, PendingReading
 from layerscope.measure.tally import is_measurable
 
-_NO_BUCKETS = np.empty((0, 0, 3), np.float32)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UpdateReading:
+    """How much a step has changed each of a list of parameters.
+
+    Attributes:
+        update: float64 [parameters], the RMS of the update; NaN of one that was not copied.
+        weight: float64 [parameters], likewise that of the weight before it.
+    """
+
+    update: npt.NDArray[np.float64]
+    weight: npt.NDArray[np.float64]
 
 
 class Updates:
@@ -68,11 +81,8 @@ class Updates:
             changes[i] = self._parameters[i].detach() - before
         return changes
 
-    def end(self) -> PendingReading | None:
-        """What the step changed: a reading whose `moments` are float64 [parameters, 2], the RMS of
-        the update and that of the weight before it, NaN where it was not copied. From a CUDA device
-        it arrives later. None if nothing was copied.
-        """
+    def end(self) -> Pending[UpdateReading] | None:
+        """What the step changed, from a CUDA device later; None if nothing was copied."""
         chosen = self._chosen
         changes = [change for change in self.differences() if change is not None]
         before = [old for i in chosen if (old := self._before[i]) is not None]
@@ -84,14 +94,14 @@ class Updates:
         roots = np.array([max(old.numel(), 1) ** 0.5 for old in before])
         count = len(self._parameters)
 
-        def decode(host: Tensor) -> Figures:
-            rms = np.full((count, 2), np.nan)
-            rms[chosen] = (host[:, : len(chosen)].double().numpy() / roots).T
-            return Figures(rms, _NO_BUCKETS, _NO_BUCKETS)
+        def decode(host: Tensor) -> UpdateReading:
+            rms = np.full((2, count), np.nan)
+            rms[:, chosen] = host[:, : len(chosen)].double().numpy() / roots
+            return UpdateReading(*rms)
 
         if device.type != "cuda":
             on_host = packed.cpu()  # device to host, where there is a device
-            return PendingReading(lambda: decode(on_host))
+            return Pending.at_hand(decode(on_host))
         if self._ring is None:
             self._ring = PinnedRing(packed.new_empty((2, count)), slots=4)
         whole = torch.nn.functional.pad(packed, (0, count - len(chosen)))

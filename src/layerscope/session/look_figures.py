@@ -60,7 +60,7 @@ class LookFigures:
         look = observation.look
         if look is None:
             return
-        scale = observation.reading.carried[SCALE] / observation.ranks or 1.0
+        scale = observation.reading.get().carried[SCALE] / observation.ranks or 1.0
         loss = float(of_step[_OF_STEP["loss"]])
         with np.errstate(all="ignore"):
             figures = self._of_ends(look.ends, loss, scale)

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from layerscope.events.event_file import EventFile
-from layerscope.measure.reading import Reading
+from layerscope.measure.pending import Pending
 from layerscope.record import Recorder, choose_layers
 from layerscope.record.observation import LOSS
 from layerscope.record.surroundings import Surroundings
+from layerscope.record.updates import UpdateReading
 from layerscope.session.cadence import Cadence
 from layerscope.session.not_watched import refuse_shards, unwatched_parameters
 from layerscope.session.ranks import Ranks
@@ -163,7 +164,7 @@ class Session:
     def _record(
         self,
         step: int,
-        updates: Reading | None = None,
+        updates: Pending[UpdateReading] | None = None,
         *,
         left_out: bool = False,
         incomplete: bool = False,

@@ -9,25 +9,22 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, Figures, LayerFacts
-from layerscope.measure.reading import Reading
-from layerscope.measure.unit_reading import DEAD, REVIVED, SILENT, SINCE, SPREAD, UNITS
+from layerscope.measure.moments import MOMENTS, MomentColumn
+from layerscope.measure.reading import finite_of
+from layerscope.measure.unit_reading import UnitColumn
 from layerscope.quantity import Quantity
 from layerscope.record import Channel, Observation
+from layerscope.record.updates import UpdateReading
 
 _COLUMN = {name: column for column, name in enumerate(LAYER_FIGURES)}
 
-# Columns of Reading.moments: the fields of Moments in their order.
-_COUNT, _ZEROS, _NAN, _, _, _OUTSIDE, _MEAN, _DEVIATIONS, _, _MINIMUM, _MAXIMUM = range(11)
-
-_FIELDS = 11
-
 _UNIT_FIGURES = (
-    (UNITS, "units"),
-    (SILENT, "silent_units"),
-    (DEAD, "dead_units"),
-    (SINCE, "dead_since"),
-    (REVIVED, "revived_units"),
-    (SPREAD, "unit_spread"),
+    (UnitColumn.UNITS, "units"),
+    (UnitColumn.SILENT, "silent_units"),
+    (UnitColumn.DEAD, "dead_units"),
+    (UnitColumn.SINCE, "dead_since"),
+    (UnitColumn.REVIVED, "revived_units"),
+    (UnitColumn.SPREAD, "unit_spread"),
 )
 
 
@@ -87,7 +84,7 @@ class StepFigures:
             self._fill_units(observations, made.of_layers)
         for observation, out in zip(observations, made.of_layers, strict=True):
             if observation.updates is not None and not observation.skipped:
-                self._fill_updates(observation.updates, out)
+                self._fill_updates(observation.updates.get(), out)
             for each in observation.not_finite:
                 entry = next(i for i, f in enumerate(self.layers) if f.name == each.output)
                 out[entry, _COLUMN["inputs_finite"]] = each.inputs_finite
@@ -96,33 +93,31 @@ class StepFigures:
 
     def _fill_moments(self, observations: Sequence[Observation], out: Array) -> None:
         """All steps at once: numpy's calls would cost more than what they do to one."""
-        moments = np.zeros((len(observations), self._width, _FIELDS))
+        moments = np.zeros((len(observations), self._width, MOMENTS))
         for observation, of_step in zip(observations, moments, strict=True):
-            measured = observation.reading.moments
+            measured = observation.reading.get().moments
             of_step[: len(measured)] = measured
-        count = moments[:, :, _COUNT]
-        nonfinite = moments[:, :, _NAN : _NAN + 3].sum(2)
-        finite = count - nonfinite
+        count, finite = moments[:, :, MomentColumn.COUNT], finite_of(moments)
+        nonfinite = count - finite
         # Of what was not reached, the count is 0 and all that is divided by it NaN.
-        mean = np.where(finite > 0, moments[:, :, _MEAN], np.nan)
-        rms = np.sqrt(moments[:, :, _DEVIATIONS] / finite + mean**2)
+        mean = np.where(finite > 0, moments[:, :, MomentColumn.MEAN], np.nan)
+        deviations = moments[:, :, MomentColumn.SQUARED_DEVIATIONS]
+        rms = np.sqrt(deviations / finite + mean**2)
         reached = np.where(count > 0, 1.0, np.nan)
 
         rows, at = self._activations
         one = reached[:, rows]
-        spread = np.sqrt(
-            moments[:, rows, _DEVIATIONS] / (finite[:, rows] - 1)
-        )  # as torch, Bessel's
-        outside = moments[:, rows, _OUTSIDE] / count[:, rows]
+        spread = np.sqrt(deviations[:, rows] / (finite[:, rows] - 1))  # as torch, Bessel's
+        outside = moments[:, rows, MomentColumn.OUTSIDE] / count[:, rows]
         for name, values in (
             ("activation_count", count[:, rows] * one),
             ("activation_mean", mean[:, rows]),
             ("activation_std", np.where(finite[:, rows] > 1, spread, np.nan)),
-            ("activation_min", moments[:, rows, _MINIMUM] * one),
-            ("activation_max", moments[:, rows, _MAXIMUM] * one),
+            ("activation_min", moments[:, rows, MomentColumn.MINIMUM] * one),
+            ("activation_max", moments[:, rows, MomentColumn.MAXIMUM] * one),
             ("activation_nonfinite", nonfinite[:, rows] * one),
             ("saturated", np.where(self._bounded, outside, np.nan)),
-            ("zeros", moments[:, rows, _ZEROS] / count[:, rows]),
+            ("zeros", moments[:, rows, MomentColumn.ZEROS] / count[:, rows]),
         ):
             out[:, at, _COLUMN[name]] = values
         for quantity, (rows, at) in (
@@ -137,13 +132,14 @@ class StepFigures:
     def _fill_units(self, observations: Sequence[Observation], out: Array) -> None:
         if observations[0].units is None:
             return
-        units = np.array([each.units.figures for each in observations if each.units is not None])
-        units[units[:, :, UNITS] == 0] = np.nan
+        read = [each.units.get().values for each in observations if each.units is not None]
+        units = np.array(read)
+        units[units[:, :, UnitColumn.UNITS] == 0] = np.nan
         for column, figure in _UNIT_FIGURES:
             out[:, self._outputs, _COLUMN[figure]] = units[:, :, column]
 
-    def _fill_updates(self, updates: Reading, out: Array) -> None:
-        change, weight = updates.moments[self._updated].T
+    def _fill_updates(self, updates: UpdateReading, out: Array) -> None:
+        change, weight = updates.update[self._updated], updates.weight[self._updated]
         known = ~np.isnan(weight)
         at, change, weight = self._updated_entries[known], change[known], weight[known]
         # Of weights that are all zero any change is infinitely much: that says nothing.

@@ -10,7 +10,6 @@ from layerscope.events.encoders import HistogramEncoder
 from layerscope.measure.reading import Reading
 from layerscope.record import Channel
 from layerscope.sinks.chart_descriptions import describe_log
-from layerscope.sinks.finite_count import finite_count
 
 
 class StepHistograms:
@@ -38,7 +37,7 @@ class StepHistograms:
 
     def encode(self, reading: Reading) -> list[bytes]:
         """Encode a step as values for `EventFile.add`; a row may lie beyond the reading's last."""
-        finite = finite_count(reading.moments)
+        finite = reading.finite
         if finite.all():  # each measured value: the common case is spared the picking
             logged = self._gradients[self._gradients < len(finite)]  # updates may not be there
             linear = self._linear.encode(reading.linear, range(len(finite)))

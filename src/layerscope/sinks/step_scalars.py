@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import LayerFacts
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array
 from layerscope.events.encoders import ScalarEncoder
+from layerscope.measure.moments import MomentColumn
+from layerscope.measure.reading import Reading
 from layerscope.record import Channel
 from layerscope.sinks.chart_descriptions import describe_scalar
-from layerscope.sinks.finite_count import finite_count
-
-_MEAN, _DEVIATIONS = 6, 7  # columns of Reading.moments
 
 
 class StepScalars:
@@ -57,23 +55,22 @@ class StepScalars:
             [describe_scalar(name) for name in (*(name for name, _ in names), *self._OF_STEPS)],
         )
 
-    def encode(
-        self, moments: npt.NDArray[np.float64], of_layers: Array, of_steps: Array
-    ) -> list[bytes]:
+    def encode(self, reading: Reading, of_layers: Array, of_steps: Array) -> list[bytes]:
         """Encode a step as values for `EventFile.add`; what is not known is left out.
 
         Args:
-            moments: of the channels, float64 [k, 11].
+            reading: of the channels.
             of_layers: the layers' figures, [layers, len(LAYER_FIGURES)].
             of_steps: the step's figures, [len(STEP_FIGURES)].
         """
-        finite = finite_count(moments)
+        moments, finite = reading.moments, reading.finite
         step = dict(zip(STEP_FIGURES, of_steps.tolist(), strict=True))
         with np.errstate(divide="ignore", invalid="ignore"):
             layers = of_layers[:, self._columns].T.copy()
             layers[self._dead] /= np.where(self._mortal, of_layers[:, self._units], np.nan)
             layers[self._update] = np.log10(layers[self._update])
-            rms = np.sqrt(moments[:, _DEVIATIONS] / finite + moments[:, _MEAN] ** 2)
+            variance = moments[:, MomentColumn.SQUARED_DEVIATIONS] / finite
+            rms = np.sqrt(variance + moments[:, MomentColumn.MEAN] ** 2)
             values = np.concatenate(
                 [
                     layers.ravel(),

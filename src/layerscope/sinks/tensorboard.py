@@ -86,10 +86,11 @@ class TensorBoardSink:
         of_layers, of_steps = block.figures.of_layers, block.figures.of_steps
         for step, layers, numbers in zip(block.steps, of_layers, of_steps, strict=True):
             observation = step.observation
-            values = self._histograms.encode(observation.reading)
+            reading = observation.reading.get()
+            values = self._histograms.encode(reading)
             values += self._figures.encode(layers, numbers)
             if step.with_scalars:
-                values += self._scalars.encode(observation.reading.moments, layers, numbers)
+                values += self._scalars.encode(reading, layers, numbers)
             self._events.add(observation.step, values, step.wall_time)
             if step.is_keyframe:
                 self._write_keyframe(step)
@@ -105,7 +106,7 @@ class TensorBoardSink:
 
     def _write_keyframe(self, step: Step) -> None:
         # Each file needs each tag's description once, so each has encoders of its own.
-        values = self._keyframe_histograms.encode(step.observation.reading)
+        values = self._keyframe_histograms.encode(step.observation.reading.get())
         self._keyframe_events.add(step.observation.step, values, step.wall_time)
 
     def flush(self) -> None:

@@ -11,7 +11,8 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from layerscope.measure.cuda import kernel, transfer_rows
-from layerscope.measure.cuda.kernel import BLOCK, PROGRAMS
+from layerscope.measure.cuda.kernel import BLOCK
+from layerscope.measure.cuda.partials import PROGRAMS
 
 TABLE = {"counts": "*i64", "partials": "*fp64", "intervals": "*fp64", "shifts": "*fp64"}
 SIZES = {"BLOCK": BLOCK, "PROGRAMS": PROGRAMS}
@@ -49,11 +50,13 @@ def main():
     print("list")
 
     rows = {"counts": "*i64", "partials": "*fp64", "shifts": "*fp64", "axes": "*fp64"}
-    rows |= {"logarithmic": "*i8", "parts": "*fp64", "report": "*fp64"}
+    rows |= {"logarithmic": "*i8", "parts": "*fp64", "out": "*fp64"}
     constants = {"RESET": True, "PROGRAMS": PROGRAMS}
-    ptx = compiled(transfer_rows.report_rows, rows, constants, transfer_rows.WARPS, fused=False)
+    ptx = compiled(
+        transfer_rows.write_transfer_rows, rows, constants, transfer_rows.WARPS, fused=False
+    )
     assert "fma.rn.f64" not in ptx  # the CPU rounds a product before it adds
-    print("report")
+    print("read")
 
 
 if __name__ == "__main__":

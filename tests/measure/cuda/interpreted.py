@@ -5,10 +5,10 @@ import torch
 
 from layerscope.measure.cuda.kernel import BLOCK
 from layerscope.measure.cuda.table import TritonTable
-from layerscope.measure.rows import Rows
+from layerscope.measure.row_options import RowOptions
 from tests.measure.device_cases import CASES, OPTIONS, assert_as_the_cpu, read
 from tests.measure.merged_cases import OPTIONS as MERGED_OPTIONS
-from tests.measure.merged_cases import assert_ranks_combine_to_the_whole
+from tests.measure.merged_cases import assert_ranks_merge_to_the_whole
 
 SMALL = 2 * BLOCK + 5  # the interpreter takes a millisecond for each step of a block
 
@@ -47,7 +47,7 @@ def test_more_blocks_than_programs_are_shared(monkeypatch):
 def test_a_row_adds_up_until_it_is_read_and_takes_its_shift_anew():
     parts = [small(CASES[name]) for name in ("mean of 1e4, std of 1", "bfloat16")]
     assert_as_the_cpu(on_cpu, *parts, **OPTIONS)
-    table = on_cpu(Rows(1))
+    table = on_cpu(RowOptions(1))
     for value in (2.0**100, 0.5):  # of which the one would swallow the other
         table.add(0, torch.full((10,), value))
         assert read(table).moments[0, [6, 7]].tolist() == [value, 0]
@@ -65,7 +65,7 @@ LISTED = [
 
 
 def test_a_list_of_tensors_is_measured_as_one_by_one():
-    one_by_one, together = on_cpu(Rows(7)), on_cpu(Rows(7))
+    one_by_one, together = on_cpu(RowOptions(7)), on_cpu(RowOptions(7))
     others = [(row, -2 * tensor) for row, tensor in LISTED]
     for tensors in (LISTED, LISTED, others):  # at the same addresses, then at others
         for row, tensor in tensors:
@@ -80,7 +80,7 @@ def test_a_list_of_tensors_is_measured_as_one_by_one():
 def test_a_list_takes_one_launch_for_each_kind_and_no_row_twice(monkeypatch):
     launched = []
     monkeypatch.setattr(TritonTable, "_add_group", lambda self, *group: launched.append(group))
-    on_cpu(Rows(7)).add_all([*LISTED, LISTED[0]])
+    on_cpu(RowOptions(7)).add_all([*LISTED, LISTED[0]])
     kinds = [(torch.float32, True), (torch.float32, False), (torch.bfloat16, True)]
     expected = [*kinds, (torch.float64, True)]
     assert sorted((group[:2] for group in launched), key=str) == sorted(expected, key=str)
@@ -88,14 +88,14 @@ def test_a_list_takes_one_launch_for_each_kind_and_no_row_twice(monkeypatch):
 
 
 def test_two_tensors_of_a_list_for_one_row_both_count():
-    table, tensor = on_cpu(Rows(1)), torch.ones(1008)
+    table, tensor = on_cpu(RowOptions(1)), torch.ones(1008)
     table.add_all([(0, tensor), (0, 3 * tensor)])
     moments = read(table).moments_of(0)
     assert (moments.count, moments.mean, moments.squared_deviations) == (2016, 2, 2016)
 
 
 def test_the_same_tensors_give_the_same_figures_bit_for_bit():
-    table, tensor = on_cpu(Rows(1)), small(CASES["normal"])
+    table, tensor = on_cpu(RowOptions(1)), small(CASES["normal"])
     readings = []
     for _ in range(2):
         table.add(0, tensor)
@@ -104,16 +104,16 @@ def test_the_same_tensors_give_the_same_figures_bit_for_bit():
 
 
 def test_reading_empties_the_row():
-    table = on_cpu(Rows(1))
+    table = on_cpu(RowOptions(1))
     table.add(0, small(CASES["not all finite, float32"]))
     assert read(table).moments[0, 0] == 11
     assert read(table).moments[0, :9].tolist() == [0] * 9
 
 
-def test_ranks_combine_to_what_one_process_measures_on_all_parts():
+def test_ranks_merge_to_what_one_process_measures_on_all_parts():
     class Readable(TritonTable):
         bins = property(lambda self: self.counts)
 
-    assert_ranks_combine_to_the_whole(
-        lambda: Readable(Rows(4, **MERGED_OPTIONS), torch.device("cpu")), read
+    assert_ranks_merge_to_the_whole(
+        lambda: Readable(RowOptions(4, **MERGED_OPTIONS), torch.device("cpu")), read
     )

@@ -10,10 +10,10 @@ from torch import nn
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally, tally_for
 from layerscope.measure.pinned_ring import PinnedRing
-from layerscope.measure.plain.table import ReferenceTable
-from layerscope.measure.reading import Figures
-from layerscope.measure.rows import Rows
+from layerscope.measure.plain.table import PlainTable
+from layerscope.measure.row_options import RowOptions
 from tests.measure.device_cases import CASES, OPTIONS, assert_as_the_cpu, read
+from tests.measure.reference import held
 
 pytestmark = [
     pytest.mark.gpu,
@@ -29,14 +29,14 @@ def triton_table(rows):
 
 
 def reference_table(rows):
-    return ReferenceTable(rows, CUDA)
+    return PlainTable(rows, CUDA)
 
 
 class _FromTheHost:
     """A table that takes tensors of the CPU."""
 
     def __init__(self, table):
-        self.counts, self.report = table.counts, table.report
+        self.counts, self.read = table.counts, table.read
         self.add = lambda row, tensor: table.add(row, tensor.cuda())
 
 
@@ -71,7 +71,7 @@ def test_all_shares_of_a_large_tensor_are_counted(kind):
 
 
 def test_the_same_tensors_give_the_same_figures_bit_for_bit():
-    table, tensor = triton_table(Rows(1)), torch.randn(1_000_000, device="cuda")
+    table, tensor = triton_table(RowOptions(1)), torch.randn(1_000_000, device="cuda")
     readings = []
     for _ in range(3):
         table.add(0, tensor)
@@ -84,7 +84,7 @@ def test_a_list_of_tensors_is_measured_as_one_by_one():
     sizes = [(100, 100), (27, 100), (27,), (1,), (0,), (4096, 1024)]
     tensors = [torch.randn(size, device="cuda") for size in sizes]
     tensors += [torch.randn(64, 64, device="cuda").bfloat16(), torch.randn(65, device="cuda")[1:]]
-    one_by_one, together = triton_table(Rows(8)), triton_table(Rows(8))
+    one_by_one, together = triton_table(RowOptions(8)), triton_table(RowOptions(8))
     for row, tensor in enumerate(tensors):
         one_by_one.add(row, tensor)
     expected, counts = read(one_by_one, reset=False), one_by_one.counts
@@ -131,8 +131,8 @@ def test_a_training_step_never_waits_for_the_device():
             losses.append(training_step(model, optimizer, tally, batch))
             readings.append(tally.read(10))
     for reading, loss in zip(readings, losses, strict=True):
-        assert reading.carried[0] == float(loss)
-        assert reading.moments[:, 0].tolist() == [
+        assert reading.get().carried[0] == float(loss)
+        assert reading.get().moments[:, 0].tolist() == [
             *(128 * 256,) * 4, *(128 * 64,) * 2, 256 * 64, 256, 256 * 64, 64
         ]  # fmt: skip
 
@@ -141,14 +141,14 @@ def test_a_reading_returns_while_the_device_is_still_busy():
     tally = DeviceTally(CUDA, 1)
     x = torch.randn(1000, device="cuda")
     tally.add(0, x)
-    tally.read(1).resolve()
+    tally.read(1).get()
     torch.cuda._sleep(1_000_000_000)  # cycles: some half a second
     done = torch.cuda.Event()
     tally.add(0, x)
     reading = tally.read(1)
     done.record()
     assert not done.query()
-    assert reading.moments[0, 0] == 1000
+    assert reading.get().moments[0, 0] == 1000
     assert done.query()
 
 
@@ -161,20 +161,20 @@ def test_it_measures_on_the_current_stream():
         x.fill_(2.0)
         tally.add(0, x)
         reading = tally.read(1)
-    assert reading.moments_of(0).mean == 2
+    assert reading.get().moments_of(0).mean == 2
 
 
 def test_a_tensor_of_the_host_is_measured_too():
     tally = DeviceTally(CUDA, 1)
     assert tally.add(0, CASES["normal"]) == 0
-    assert tally.read(1).moments_of(0).count == CASES["normal"].numel()
+    assert tally.read(1).get().moments_of(0).count == CASES["normal"].numel()
 
 
 def test_histograms_are_those_of_the_cpu():
     tally, expected = DeviceTally(CUDA, 2), Tally(1)
     tally.add(1, CASES["saturated tanh"].cuda())
     expected.add(0, CASES["saturated tanh"])
-    got, wanted = tally.histogram(1), expected.histogram(0)
+    got, wanted = held(tally, 1), held(expected)
     assert got.bins.tolist() == wanted.bins.tolist()
     assert got.counts.tolist() == wanted.counts.tolist()
 
@@ -185,10 +185,8 @@ def test_a_full_ring_resolves_its_oldest_reading():
     readings = []
     for step in range(5):
         source.fill_(step)
-        readings.append(
-            ring.send(source, lambda x: Figures(np.empty(0), np.empty(0), np.empty(0), float(x)))
-        )
-    assert [reading.carried[0] for reading in readings] == [0, 1, 2, 3, 4]
+        readings.append(ring.send(source, float))
+    assert [reading.get() for reading in readings] == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="slots must be at least 1, got 0"):
         PinnedRing(source, slots=0)
 
@@ -197,7 +195,7 @@ def test_more_than_two_to_the_31_elements_are_counted():
     size = 2**31 + 17
     if torch.cuda.mem_get_info()[0] < 3 * size:
         pytest.skip("needs 6 GB of free device memory")
-    table = triton_table(Rows(1))
+    table = triton_table(RowOptions(1))
     table.add(0, torch.full((size,), 0.5, dtype=torch.bfloat16, device="cuda"))
     assert int(table.counts.sum()) == size
     assert read(table).moments[0, [0, 6, 7]].tolist() == [size, 0.5, 0]
@@ -208,4 +206,4 @@ def test_a_tensor_of_another_device_is_measured_too():
     tally = DeviceTally(torch.device("cuda", 0), 1)
     with torch.cuda.device(1):
         assert tally.add(0, torch.ones(1000, device="cuda:1")) == 0
-        assert tally.read(1).moments_of(0).mean == 1
+        assert tally.read(1).get().moments_of(0).mean == 1

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from layerscope.measure.unit_rows import UnitRows
+from layerscope.measure.unit_options import UnitOptions
 from tests.measure.cuda.test_kernel import in_a_process_of_its_own
 from tests.measure.test_unit_cases import (
     CASES,
@@ -38,7 +38,7 @@ def in_triton(rows, active, window):
     from layerscope.measure.cuda.units import TritonUnits
 
     tally = device_units.DeviceUnitTally(torch.device("cpu"), rows, active, window)
-    tally._units = TritonUnits(UnitRows(rows, active, window), torch.device("cpu"))
+    tally._units = TritonUnits(UnitOptions(rows, active, window), torch.device("cpu"))
     return tally
 
 
@@ -97,7 +97,7 @@ def test_rows_many_calls_and_steps_are_told_as_simulated():
                 x = torch.tanh(normal(1 + step % 4, 4 + step // 15, seed=step + 100 * call) * 20)
                 tally.add(row, x, -1)
                 simulated[row].add(x, -1)
-        figures = tally.read(step).figures
+        figures = tally.read(step).get().values
         for row in range(2):
             assert_same(figures[row], simulated[row].read(step))
 
@@ -106,9 +106,9 @@ def test_rows_many_calls_and_steps_are_told_as_simulated():
 def test_compiling_leaves_the_rows_as_they_were():
     tally = in_triton(2, [RELU, TANH], 1)
     tally._units.compile()
-    assert tally.read(0).figures[:, 0].tolist() == [0, 0]
+    assert tally.read(0).get().values[:, 0].tolist() == [0, 0]
     tally.add(0, torch.zeros(2, 3), -1)
-    assert np.array_equal(tally.read(1).figures[0], [3, 3, 3, 1, 0, 0])
+    assert np.array_equal(tally.read(1).get().values[0], [3, 3, 3, 1, 0, 0])
     in_triton(0, [], 1)._units.compile()
 
 
@@ -123,7 +123,8 @@ def test_the_interpreted_kernels_pass_their_tests():
 _COMPILE = """
 import sys
 from tests.measure.cuda.compile_for_gpu import compiled
-from layerscope.measure.cuda import units as t
+from layerscope.measure.cuda import unit_kernel as t
+from layerscope.measure.cuda.units import READ_BLOCK
 for kind in ("fp32", "bf16", "fp16", "fp64"):
     for inner in ("i32", "constexpr"):
         add = {"x": "*" + kind, "samples": "i32", "units": "i32", "row": "i32",
@@ -135,8 +136,8 @@ for kind in ("fp32", "bf16", "fp16", "fp64"):
         assert "atom" in ptx or "red." in ptx
     print(kind)
 read = {"heads": "*i64", "intervals": "*fp64", "counts": "*i64", "step": "i32", "window": "i32",
-        "report": "*fp64"}
-compiled(t.read_units, read, {"BLOCK": t.READ_BLOCK}, 4, fused=True)
+        "out": "*fp64"}
+compiled(t.read_units, read, {"BLOCK": READ_BLOCK}, 4, fused=True)
 print("read")
 """
 

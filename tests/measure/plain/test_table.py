@@ -1,13 +1,13 @@
 import pytest
 import torch
 
-from layerscope.measure.plain.table import ReferenceTable
-from layerscope.measure.rows import Rows
+from layerscope.measure.plain.table import PlainTable
+from layerscope.measure.row_options import RowOptions
 from tests.measure.device_cases import CASES, OPTIONS, assert_as_the_cpu, read
 
 
 def on_cpu(rows):
-    return ReferenceTable(rows, torch.device("cpu"))
+    return PlainTable(rows, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -26,7 +26,7 @@ def test_a_row_adds_up_until_it_is_read():
 
 
 def test_rows_are_measured_side_by_side():
-    table = on_cpu(Rows(3))
+    table = on_cpu(RowOptions(3))
     table.add_all([(0, torch.ones(5)), (2, torch.zeros(7))])
     assert read(table).moments[:, 0].tolist() == [5, 0, 7]
     assert read(table).moments[:, 0].tolist() == [0, 0, 0]
@@ -43,6 +43,6 @@ def test_it_runs_under_deterministic_algorithms():
 
 def test_bad_rows_are_refused_in_one_sentence():
     with pytest.raises(ValueError, match="rows must be at least 0, got -1"):
-        Rows(-1)
+        RowOptions(-1)
     with pytest.raises(ValueError, match="intervals must have one entry per row, 2, got 1"):
-        Rows(2, intervals=[(0.0, 1.0)])
+        RowOptions(2, intervals=[(0.0, 1.0)])

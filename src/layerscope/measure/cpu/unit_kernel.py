@@ -6,15 +6,15 @@ itself, as integers that are ordered like the floats, since LLVM puts no float m
 NaN into lanes. Either finds an infinity, or a NaN, by the extremes that come out, and only then
 looks element by element. float64 always goes element by element.
 
-Nothing is allocated. The caller hands over addresses: see `memory` and `unit_table`.
+Nothing is allocated. The caller hands over addresses: see `raw_memory` and `unit_table`.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from layerscope.measure.cpu.kernel import BFLOAT16, FLOAT32, FLOAT64, _widen_bf16, _widen_f16
+from layerscope.measure.cpu.compiled import jit
+from layerscope.measure.cpu.kinds import FLOAT32, FLOAT64
 from layerscope.measure.cpu.raw_memory import (
     f32_from_bits,
     load_f32,
@@ -26,6 +26,7 @@ from layerscope.measure.cpu.raw_memory import (
     store_i32,
     store_i64,
 )
+from layerscope.measure.cpu.unit_elements import merge_columns, merge_run
 from layerscope.measure.cpu.unit_table import (
     BLOCK,
     CAPACITY,
@@ -37,51 +38,14 @@ from layerscope.measure.cpu.unit_table import (
     TILE,
     WIDE_ROWS,
 )
+from layerscope.measure.cpu.widen import widen
 from layerscope.measure.unit_blocks import ACTIVE, MAXIMUM, MINIMUM
 
 _I = np.int32
 _EXPONENT_ALL_ONES = 0x7F800000
 
 
-@njit(nogil=True, cache=True)
-def _one_by_one(  # type: ignore[no-untyped-def]
-    is_f64, address, rows, stride, columns, low, high, block, capacity
-):
-    """Merge a matrix of any values into as many units as it has columns."""
-    for i in range(rows):
-        for j in range(columns):
-            at = i * stride + j
-            value = load_f64(address, at) if is_f64 else np.float64(load_f32(address, at))
-            finite = abs(value) < np.inf
-            known = load_f64(block, MINIMUM * capacity + j)
-            store_f64(block, MINIMUM * capacity + j, value if finite & (value < known) else known)
-            known = load_f64(block, MAXIMUM * capacity + j)
-            store_f64(block, MAXIMUM * capacity + j, value if finite & (value > known) else known)
-            active = np.int64(finite & (value > low) & (value < high))
-            active |= load_i64(block, ACTIVE * capacity + j)
-            store_i64(block, ACTIVE * capacity + j, active)
-
-
-@njit(nogil=True, cache=True)
-def _run_one_by_one(is_f64, address, length, low, high, block, capacity):  # type: ignore[no-untyped-def]
-    """Merge neighbours of any values into one unit."""
-    least, most, active = (
-        load_f64(block, MINIMUM * capacity),
-        load_f64(block, MAXIMUM * capacity),
-        0,
-    )
-    for i in range(length):
-        value = load_f64(address, i) if is_f64 else np.float64(load_f32(address, i))
-        finite = abs(value) < np.inf
-        least = value if finite & (value < least) else least
-        most = value if finite & (value > most) else most
-        active |= np.int64(finite & (value > low) & (value < high))  # type: ignore[assignment]
-    store_f64(block, MINIMUM * capacity, least)
-    store_f64(block, MAXIMUM * capacity, most)
-    store_i64(block, ACTIVE * capacity, load_i64(block, ACTIVE * capacity) | active)
-
-
-@njit(nogil=True, cache=True)
+@jit
 def _extremes(address, rows, stride, columns, low, high, scratch):  # type: ignore[no-untyped-def]
     """Extremes and activity of each column of float32 into the scratch; NaN is passed over."""
     for j in range(columns):
@@ -112,7 +76,7 @@ def _extremes(address, rows, stride, columns, low, high, scratch):  # type: igno
             store_i32(scratch, j + 2 * TILE, _I(load_i32(scratch, j + 2 * TILE) | active))
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _infinite(scratch, columns):  # type: ignore[no-untyped-def]
     found = _I(0)
     for j in range(columns):
@@ -121,7 +85,7 @@ def _infinite(scratch, columns):  # type: ignore[no-untyped-def]
     return found != 0
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _columns(  # type: ignore[no-untyped-def]
     address, rows, stride, columns, low, high, block, capacity, scratch
 ):
@@ -129,7 +93,7 @@ def _columns(  # type: ignore[no-untyped-def]
     _extremes(address, rows, stride, columns, low, high, scratch)
     if _infinite(scratch, columns):
         wide_low, wide_high = np.float64(low), np.float64(high)
-        _one_by_one(False, address, rows, stride, columns, wide_low, wide_high, block, capacity)
+        merge_columns(False, address, rows, stride, columns, wide_low, wide_high, block, capacity)
         return
     for j in range(columns):
         value, known = np.float64(load_f32(scratch, j)), load_f64(block, MINIMUM * capacity + j)
@@ -144,7 +108,7 @@ def _columns(  # type: ignore[no-untyped-def]
         store_i64(block, ACTIVE * capacity + j, active)
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _run(address, length, low, high, block, capacity):  # type: ignore[no-untyped-def]
     """Merge neighbouring float32 into one unit."""
     lowest, highest = _I(0x7FFFFFFF), _I(-0x80000000)
@@ -156,7 +120,7 @@ def _run(address, length, low, high, block, capacity):  # type: ignore[no-untype
         active |= _I((value > low) & (value < high))
     if highest >= _EXPONENT_ALL_ONES or lowest < -_EXPONENT_ALL_ONES:
         wide_low, wide_high = np.float64(low), np.float64(high)
-        _run_one_by_one(False, address, length, wide_low, wide_high, block, capacity)
+        merge_run(False, address, length, wide_low, wide_high, block, capacity)
         return
     least, most = MINIMUM * capacity, MAXIMUM * capacity
     store_f64(block, least, min(load_f64(block, least), _from_ordered(lowest)))
@@ -165,29 +129,21 @@ def _run(address, length, low, high, block, capacity):  # type: ignore[no-untype
         store_i64(block, ACTIVE * capacity, 1)
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _from_ordered(ordered):  # type: ignore[no-untyped-def]
     """The float32 whose bits were made an integer ordered like the floats, -0 below 0."""
     bits = _I(ordered ^ _I(_I(ordered >> _I(31)) & _I(0x7FFFFFFF)))
     return np.float64(f32_from_bits(bits))
 
 
-@njit(nogil=True, cache=True)
-def _widen(kind, address, size, target):  # type: ignore[no-untyped-def]
-    if kind == BFLOAT16:
-        _widen_bf16(address, size, target)
-    else:
-        _widen_f16(address, size, target)
-
-
-@njit(nogil=True, cache=True)
+@jit
 def _features(  # type: ignore[no-untyped-def]
     kind, address, samples, stride, columns, low, high, block, capacity, scratch
 ):
     """Merge a tile of [samples, units] into its units."""
     near, far = np.float32(low), np.float32(high)  # 32 bits and fewer are compared as float32
     if kind == FLOAT64:
-        _one_by_one(True, address, samples, stride, columns, low, high, block, capacity)
+        merge_columns(True, address, samples, stride, columns, low, high, block, capacity)
     elif kind == FLOAT32:
         _columns(address, samples, stride, columns, near, far, block, capacity, scratch)
     else:
@@ -197,32 +153,32 @@ def _features(  # type: ignore[no-untyped-def]
         for sample in range(0, samples, at_once):
             rows, at = min(at_once, samples - sample), address + 2 * sample * stride
             if columns == stride:
-                _widen(kind, at, rows * columns, wide)
+                widen(kind, at, rows * columns, wide)
             else:
                 for i in range(rows):
-                    _widen(kind, at + 2 * i * stride, columns, wide + 4 * TILE * i)
+                    widen(kind, at + 2 * i * stride, columns, wide + 4 * TILE * i)
             _columns(wide, rows, width, columns, near, far, block, capacity, scratch)
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _channel(  # type: ignore[no-untyped-def]
     kind, address, length, low, high, block, capacity, scratch
 ):
     """Merge neighbours into the one unit that they belong to."""
     near, far = np.float32(low), np.float32(high)
     if kind == FLOAT64:
-        _run_one_by_one(True, address, length, low, high, block, capacity)
+        merge_run(True, address, length, low, high, block, capacity)
     elif kind == FLOAT32:
         _run(address, length, near, far, block, capacity)
     else:
         wide, most = scratch + 4 * 3 * TILE, TILE * WIDE_ROWS
         for start in range(0, length, most):
             size = min(most, length - start)
-            _widen(kind, address + 2 * start, size, wide)
+            widen(kind, address + 2 * start, size, wide)
             _run(wide, size, near, far, block, capacity)
 
 
-@njit(nogil=True, cache=True)
+@jit
 def add_range(  # type: ignore[no-untyped-def]
     kind, address, size, units, inner, first, last, row, table, scratch
 ):
@@ -260,12 +216,12 @@ def add_range(  # type: ignore[no-untyped-def]
             _channel(kind, at, inner, low, high, block, capacity, scratch)
 
 
-@njit(nogil=True, cache=True)
+@jit
 def add_tensor(kind, address, size, units, inner, row, table):  # type: ignore[no-untyped-def]
     """Merge contiguous [outer, units, inner] into a row.
 
     Args:
-        kind: FLOAT32, BFLOAT16, FLOAT16 or FLOAT64 of `kernel`.
+        kind: of `kinds`.
         address: of the first element.
         size: elements, at least 1.
         units: as many as the row has been started with.

@@ -1,4 +1,4 @@
-"""A large tensor's units shared among torch's own threads: see `parallel` for why those.
+"""A large tensor's units shared among torch's own threads: see `team` for why those.
 
 Each thread takes units that no other has, so nothing need be merged.
 """
@@ -10,10 +10,10 @@ from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
-from numba import cfunc, njit, types
 
-from layerscope.measure.cpu.parallel import PART, _claim, _run_on_team
+from layerscope.measure.cpu.compiled import jit, jit_callback
 from layerscope.measure.cpu.raw_memory import load_i64, store_i64
+from layerscope.measure.cpu.team import MOST_THREADS, PART, claim, run_on_team
 from layerscope.measure.cpu.unit_kernel import add_range, add_tensor
 from layerscope.measure.cpu.unit_table import SAMPLES, SCRATCH_BYTES
 
@@ -22,24 +22,23 @@ _NEAREST = 16
 
 # A job, int64: what is to be measured, and behind SCRATCH the addresses of the parts' scratch.
 _NEXT, _PARTS, _KIND, _ADDRESS, _SIZE, _UNITS, _INNER, _ROW, _TABLE, _SCRATCH = range(10)
-_MOST_THREADS = 64
 
 _in_use = Lock()  # the parts' scratch serves one tensor at a time
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _together(inner):  # type: ignore[no-untyped-def]
     return _NEAREST if inner == 1 else 1
 
 
-@cfunc(types.void(types.int64), cache=True)
+@jit_callback
 def _work(job):  # type: ignore[no-untyped-def]
     """Measure parts, as long as there are any: what each thread of the team runs."""
     units, parts, inner = load_i64(job, _UNITS), load_i64(job, _PARTS), load_i64(job, _INNER)
     together = _together(inner)
     groups = (units + together - 1) // together
     while True:
-        part = _claim(job)
+        part = claim(job)
         if part >= parts:
             return
         first = groups * part // parts * together
@@ -58,10 +57,7 @@ def _work(job):  # type: ignore[no-untyped-def]
         )
 
 
-_WORK = int(_work.address or 0)
-
-
-@njit(nogil=True, cache=True)
+@jit
 def _count_samples(job):  # type: ignore[no-untyped-def]
     samples, row = load_i64(load_i64(job, _TABLE), SAMPLES), load_i64(job, _ROW)
     added = load_i64(job, _SIZE) // load_i64(job, _UNITS)
@@ -82,9 +78,9 @@ def add_in_parts(
 
     The other arguments are those of `unit_kernel.add_tensor`.
     """
-    run = _run_on_team()
+    run = run_on_team()
     groups = -(-units // _together(inner))
-    parts = min(threads, size // PART, groups, _MOST_THREADS)
+    parts = min(threads, size // PART, groups, MOST_THREADS)
     if run is None or parts < 2:
         add_tensor(kind, address, size, units, inner, row, table)
         return
@@ -92,5 +88,5 @@ def add_in_parts(
         job, _ = _job(parts)
         job[:_SCRATCH] = (0, parts, kind, address, size, units, inner, row, table)
         at = job.ctypes.data
-        run(_WORK, at, parts, 0)
+        run(_work.address, at, parts, 0)
         _count_samples(at)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import (
     bits_from_f64,
     f64_from_bits,
@@ -15,23 +15,22 @@ from layerscope.measure.cpu.raw_memory import (
     store_f64,
     store_i64,
 )
-from layerscope.measure.cpu.unit_table import BLOCK, CAPACITY, HEAD, HEADS, INTERVALS, SAMPLES
-from layerscope.measure.cpu.unit_table import UNITS as HEAD_UNITS
-from layerscope.measure.unit_blocks import ACTIVE, MAXIMUM, MINIMUM, SILENCE, SINCE
-from layerscope.measure.unit_reading import (
-    COLUMNS,
-    DEAD,
-    REVIVED,
-    SILENT,
-    SPREAD,
+from layerscope.measure.cpu.unit_table import (
+    BLOCK,
+    CAPACITY,
+    HEAD,
+    HEADS,
+    INTERVALS,
+    SAMPLES,
     UNITS,
 )
-from layerscope.measure.unit_reading import SINCE as SINCE_COLUMN
+from layerscope.measure.unit_blocks import ACTIVE, MAXIMUM, MINIMUM, SILENCE, SINCE
+from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitColumn
 
 _NEVER = 1 << 62
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _extremes(block, capacity, units):  # type: ignore[no-untyped-def]
     """Largest range of a unit, largest magnitude of any; -inf without any finite value."""
     # Maxima of the bits, which are ordered like floats that are not negative, and above -inf: LLVM
@@ -48,7 +47,7 @@ def _extremes(block, capacity, units):  # type: ignore[no-untyped-def]
     return f64_from_bits(widest), f64_from_bits(largest)
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _silences(block, capacity, units, samples, immortal, window, step):  # type: ignore[no-untyped-def]
     """How many units are silent, dead and revived, and since when; the silences go on."""
     silent, dead, revived, since = 0, 0, 0, _NEVER
@@ -69,8 +68,8 @@ def _silences(block, capacity, units, samples, immortal, window, step):  # type:
     return silent, dead, revived, since
 
 
-@njit(nogil=True, cache=True)
-def read_units(table, rows, window, step, figures):  # type: ignore[no-untyped-def]
+@jit
+def read_units(table, rows, window, step, values):  # type: ignore[no-untyped-def]
     """Read all rows, empty them of what belongs to the step, and go on counting silence.
 
     Args:
@@ -78,21 +77,21 @@ def read_units(table, rows, window, step, figures):  # type: ignore[no-untyped-d
         rows: of the table.
         window: samples in a row on which a dead unit has not been active.
         step: that is read.
-        figures: address of float64 [rows, COLUMNS], filled; see `UnitReading`.
+        values: address of float64 [rows, UNIT_COLUMNS], filled; see `UnitReading`.
     """
     for row in range(rows):
         head = load_i64(table, HEADS) + row * HEAD * 8
         samples = load_i64(load_i64(table, SAMPLES), row)
-        at = figures + row * COLUMNS * 8
+        at = values + row * UNIT_COLUMNS * 8
         if samples == 0:
-            store_f64(at, UNITS, 0.0)
-            for column in range(UNITS + 1, COLUMNS):
+            store_f64(at, UnitColumn.UNITS, 0.0)
+            for column in range(UnitColumn.UNITS + 1, UNIT_COLUMNS):
                 store_f64(at, column, np.nan)
             continue
         interval = load_i64(table, INTERVALS) + row * 16
         immortal = load_f64(interval, 0) == -math.inf and load_f64(interval, 1) == math.inf
         block, capacity = load_i64(head, BLOCK), load_i64(head, CAPACITY)
-        units = load_i64(head, HEAD_UNITS)
+        units = load_i64(head, UNITS)
         widest, largest = _extremes(block, capacity, units)
         silent, dead, revived, since = _silences(
             block,
@@ -104,12 +103,12 @@ def read_units(table, rows, window, step, figures):  # type: ignore[no-untyped-d
             step,
         )
         store_i64(load_i64(table, SAMPLES), row, 0)
-        store_f64(at, UNITS, units)
-        store_f64(at, SILENT, silent)
-        store_f64(at, DEAD, dead)
-        store_f64(at, SINCE_COLUMN, since if dead else np.nan)
-        store_f64(at, REVIVED, revived)
+        store_f64(at, UnitColumn.UNITS, units)
+        store_f64(at, UnitColumn.SILENT, silent)
+        store_f64(at, UnitColumn.DEAD, dead)
+        store_f64(at, UnitColumn.SINCE, since if dead else np.nan)
+        store_f64(at, UnitColumn.REVIVED, revived)
         spread = np.nan
         if samples > 1 and widest >= 0.0:
             spread = widest / largest if largest > 0.0 else 0.0
-        store_f64(at, SPREAD, spread)
+        store_f64(at, UnitColumn.SPREAD, spread)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from layerscope.measure.unit_blocks import UnitBlocks
-from layerscope.measure.unit_rows import UnitRows
+from layerscope.measure.unit_options import UnitOptions
 
 # A head, int64.
 BLOCK, CAPACITY, UNITS = range(3)
@@ -31,16 +31,16 @@ class UnitTable(UnitBlocks):
     """Blocks with their addresses.
 
     Args:
-        rows: what each row is asked for.
+        options: what each row is asked for.
 
     Attributes:
         address: of the table.
     """
 
-    def __init__(self, rows: UnitRows) -> None:
-        super().__init__(rows.count, torch.device("cpu"))
-        self._heads = np.zeros((rows.count, HEAD), np.int64)
-        self._intervals = rows.active.copy()
+    def __init__(self, options: UnitOptions) -> None:
+        super().__init__(options.rows, torch.device("cpu"))
+        self._heads = np.zeros((options.rows, HEAD), np.int64)
+        self._intervals = options.active.copy()
         self._scratch = np.empty(SCRATCH_BYTES, np.uint8)
         self._table = np.array(
             [

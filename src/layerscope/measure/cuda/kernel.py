@@ -3,16 +3,16 @@
 Every element is one atomic addition to an int64 bin, but for those that would queue at one
 address: zeros, and the two highest and two lowest bins of the tensor's first block, where a bounded
 activation piles up, are counted in registers. Which bins these are changes the speed, never a
-count. Sums, extremes and tallies go into the program's own place and are added up, in one order, by
-the report: no float is added atomically, so the same tensors give the same figures, bit for bit.
+count. Sums, extremes and tallies go into the program's own place and are added up, in one order,
+when they are read: no float is added atomically, so the same tensors give the same sums, bit for
+bit.
 
 Sums are float64 around a shift: exact enough for a mean of 1e4 with a std of 1, and squares of
 float32 stay finite. GPUs with few float64 units are slower for it.
 """
 
-# Kernels have no Python types. Triton writes compile-time arguments in capitals, and compiles what
-# follows a `return` without an `else` too.
-# ruff: noqa: N803, RET505
+# Kernels have no Python types. Triton writes compile-time arguments in capitals.
+# ruff: noqa: N803
 # mypy: disable-error-code="no-untyped-def, untyped-decorator"
 
 from __future__ import annotations
@@ -21,47 +21,28 @@ import triton
 import triton.language as tl
 
 from layerscope.measure.cuda.bins import BINS, ZERO, magnitude_of
+from layerscope.measure.cuda.elements import load
+from layerscope.measure.cuda.job_list import FIRST, FRESH, JOB_FIELDS, POINTER, ROW, SHARERS, SIZE
+from layerscope.measure.cuda.partials import (
+    ABSOLUTE,
+    MAXIMUM,
+    MINIMUM,
+    NAN,
+    NEAR,
+    NEGATIVE_INF,
+    OUTSIDE,
+    PARTIALS,
+    POSITIVE_INF,
+    SQUARES,
+    SUM,
+)
 
 BLOCK = 512
 """Elements that a program takes at a time."""
 
-PROGRAMS = 512
-"""Programs that share a tensor at most: some four a multiprocessor, and as many partial sums."""
-
 WARPS = 4
 
-# A program's place in `partials`, float64 [rows, PARTIALS, PROGRAMS]; tallies are whole numbers.
-SUM = tl.constexpr(0)
-SQUARES = tl.constexpr(1)
-ABSOLUTE = tl.constexpr(2)
-MINIMUM = tl.constexpr(3)
-MAXIMUM = tl.constexpr(4)
-NAN = tl.constexpr(5)
-POSITIVE_INF = tl.constexpr(6)
-NEGATIVE_INF = tl.constexpr(7)
-OUTSIDE = tl.constexpr(8)
-NEAR = tl.constexpr(9)
-PARTIALS = tl.constexpr(10)
-
-# A tensor of a list: int64 [JOB_FIELDS].
-POINTER = tl.constexpr(0)
-SIZE = tl.constexpr(1)
-ROW = tl.constexpr(2)
-FRESH = tl.constexpr(3)
-FIRST = tl.constexpr(4)  # of its programs
-SHARERS = tl.constexpr(5)  # how many programs it has
-JOB_FIELDS = tl.constexpr(6)
-
 _INF = tl.constexpr(float("inf"))
-
-
-@triton.jit
-def _load(x, at, inside):
-    value = tl.load(x + at, mask=inside, other=0.0)
-    if value.dtype == tl.float64:
-        return value
-    else:
-        return value.to(tl.float32)
 
 
 @triton.jit
@@ -95,7 +76,7 @@ def _measure(
     lane = tl.arange(0, BLOCK)
     counts += row * BINS
 
-    head = _load(x, lane, lane < size)
+    head = load(x, lane, lane < size)
     finite = (lane < size) & (tl.abs(head) < _INF)
     if fresh != 0:  # the same in every program, which all read the same block
         first = tl.min(tl.where(finite, lane, BLOCK))
@@ -133,7 +114,7 @@ def _measure(
     for start in range(tl.cast(program, tl.int64) * BLOCK, size, sharers * BLOCK):
         at = start + lane
         inside = at < size
-        value = _load(x, at, inside)
+        value = load(x, at, inside)
         finite = inside & (tl.abs(value) < _INF)
         present = finite & (value != 0)
         bins = _bin_of(value)
@@ -209,7 +190,7 @@ def add_tensor(
         intervals: float64 [rows, 2]; values outside are counted.
         shifts: float64 [rows].
         BLOCK: of this module.
-        PROGRAMS: of this module.
+        PROGRAMS: of `partials`.
     """
     program, sharers = tl.program_id(0), tl.num_programs(0)
     _measure(

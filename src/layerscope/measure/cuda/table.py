@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import triton
@@ -13,28 +12,29 @@ import triton.language as tl
 from torch import Tensor
 
 from layerscope.measure.bins import BINS, ZERO
-from layerscope.measure.cuda.kernel import (
+from layerscope.measure.cuda.current import current
+from layerscope.measure.cuda.job_list import JobList
+from layerscope.measure.cuda.kernel import BLOCK, WARPS, add_tensor, add_tensors
+from layerscope.measure.cuda.partials import (
     ABSOLUTE,
-    BLOCK,
     MAXIMUM,
     MINIMUM,
     NAN,
     NEAR,
+    NEGATIVE_INF,
     OUTSIDE,
     PARTIALS,
+    POSITIVE_INF,
     PROGRAMS,
     SQUARES,
-    WARPS,
-    add_tensor,
-    add_tensors,
 )
-from layerscope.measure.cuda.transfer_rows import WARPS as REPORT_WARPS
-from layerscope.measure.cuda.transfer_rows import report_rows
+from layerscope.measure.cuda.transfer_rows import WARPS as TRANSFER_WARPS
+from layerscope.measure.cuda.transfer_rows import write_transfer_rows
 from layerscope.measure.log_axis import LOG2_PARTS
-from layerscope.measure.merged_figures import NEAREST
-from layerscope.measure.reading import MOMENTS
-from layerscope.measure.rows import Rows
-from layerscope.measure.transfer_row import COLUMNS
+from layerscope.measure.moments import MOMENTS, MomentColumn
+from layerscope.measure.row_options import RowOptions
+from layerscope.measure.row_state import NEAREST
+from layerscope.measure.transfer_row import TRANSFERRED
 
 _KINDS = {
     torch.float32: tl.float32,
@@ -50,36 +50,34 @@ class TritonTable:
     """Rows on a device; every method only enqueues, on the device's current stream.
 
     Args:
-        rows: what each row is asked for.
+        options: what each row is asked for.
         device: a CUDA device; the CPU under Triton's interpreter.
 
     Attributes:
         counts: int64 [rows, BINS].
     """
 
-    def __init__(self, rows: Rows, device: torch.device) -> None:
-        partials = torch.zeros((rows.count, PARTIALS.value, PROGRAMS), dtype=torch.float64)
+    def __init__(self, options: RowOptions, device: torch.device) -> None:
+        partials = torch.zeros((options.rows, PARTIALS.value, PROGRAMS), dtype=torch.float64)
         partials[:, MINIMUM.value] = math.inf
         partials[:, MAXIMUM.value] = -math.inf
         partials[:, NEAR.value] = BINS
-        self.counts = torch.zeros((rows.count, BINS), dtype=torch.int64, device=device)
+        self.counts = torch.zeros((options.rows, BINS), dtype=torch.int64, device=device)
         self._device = device
         self._partials = partials.to(device)
-        self._shifts = torch.zeros(rows.count, dtype=torch.float64, device=device)
-        self._intervals = torch.from_numpy(rows.intervals).to(device)
-        self._axes = torch.from_numpy(rows.axes).to(device)
-        self._logarithmic = torch.from_numpy(rows.logarithmic).to(device, torch.int8)
+        self._shifts = torch.zeros(options.rows, dtype=torch.float64, device=device)
+        self._intervals = torch.from_numpy(options.intervals).to(device)
+        self._axes = torch.from_numpy(options.axes).to(device)
+        self._logarithmic = torch.from_numpy(options.logarithmic).to(device, torch.int8)
         self._parts = torch.from_numpy(LOG2_PARTS).to(device)
         self._filled: set[int] = set()
-        self._lists: dict[tuple[torch.dtype, bool], _List] = {}
+        self._lists: dict[tuple[torch.dtype, bool], JobList] = {}
 
     def compile(self) -> None:
         """Compile the kernels for float32 now; raises what Triton raises where it cannot."""
         if len(self.counts):
             self.add(0, torch.zeros(_ALIGNMENT, device=self._device))
-            self.report(
-                1, True, torch.empty((1, COLUMNS), dtype=torch.float64, device=self._device)
-            )
+            self.read(1, True, self._transfer_rows(1))
 
     def add(self, row: int, tensor: Tensor) -> None:
         """Measure a floating-point tensor on the table's device into a row."""
@@ -89,7 +87,7 @@ class TritonTable:
             return
         fresh = int(row not in self._filled)
         self._filled.add(row)
-        with self._current():
+        with current(self._device):
             add_tensor[(_programs(size),)](
                 tensor,
                 size,
@@ -129,8 +127,8 @@ class TritonTable:
             self._filled.add(row)
             jobs.append((tensor.data_ptr(), tensor.numel(), row, fresh, first, sharers))
             first += sharers
-        sent = self._lists.setdefault((dtype, aligned), _List(self._device)).send(jobs)
-        with self._current():
+        sent = self._lists.setdefault((dtype, aligned), JobList(self._device)).send(jobs)
+        with current(self._device):
             add_tensors[(first,)](
                 sent,
                 len(jobs),
@@ -147,11 +145,11 @@ class TritonTable:
                 enable_fp_fusion=True,
             )
 
-    def report(self, rows: int, reset: bool, out: Tensor) -> None:
-        """Write what the first rows hold into out[:rows], float64 [rows, transfer_row.COLUMNS]."""
+    def read(self, rows: int, reset: bool, out: Tensor) -> None:
+        """Write what the first rows hold into out[:rows], float64 [rows, TRANSFERRED]."""
         if rows:
-            with self._current():
-                report_rows[(rows,)](
+            with current(self._device):
+                write_transfer_rows[(rows,)](
                     self.counts,
                     self._partials,
                     self._shifts,
@@ -161,66 +159,51 @@ class TritonTable:
                     out,
                     RESET=reset,
                     PROGRAMS=PROGRAMS,
-                    num_warps=REPORT_WARPS,
+                    num_warps=TRANSFER_WARPS,
                     enable_fp_fusion=False,  # buckets are those of the CPU, to the element
                 )
         if reset:
             self._filled.difference_update(range(rows))
 
-    def figures(self, rows: int) -> Tensor:
-        """The first rows' figures, float64 [rows, merged_figures.FIGURES]."""
-        report = torch.empty((rows, COLUMNS), dtype=torch.float64, device=self._device)
-        self.report(rows, False, report)
+    def state(self, rows: int) -> Tensor:
+        """See `Mergeable`."""
+        read = self._transfer_rows(rows)
+        self.read(rows, False, read)
         near = self._partials[:rows, NEAR.value].amin(1)
         far = (self.counts[:rows] != 0) * self._magnitudes
         none_left_out = torch.zeros_like(near)
         ends = torch.stack([near, far.amax(1).double(), none_left_out], 1)
-        return torch.cat([report[:, :MOMENTS], ends], 1)
+        return torch.cat([read[:, :MOMENTS], ends], 1)
 
-    def put(self, rows: int, figures: Tensor) -> None:
-        """Set the first rows' figures; the counts stay."""
+    def load_state(self, state: Tensor) -> None:
+        """See `Mergeable`."""
+        rows = len(state)
         partials = self._partials[:rows]
         partials[:] = 0.0
         partials[:, MINIMUM.value] = math.inf
         partials[:, MAXIMUM.value] = -math.inf
         partials[:, NEAR.value] = BINS
         # All in the first program's place, about the mean.
-        self._shifts[:rows] = figures[:, 6]
-        partials[:, SQUARES.value, 0] = figures[:, 7]
-        partials[:, ABSOLUTE.value, 0] = figures[:, 8]
-        partials[:, NAN.value : OUTSIDE.value + 1, 0] = figures[:, 2:6]
-        partials[:, MINIMUM.value, 0] = figures[:, 9].nan_to_num(math.inf)
-        partials[:, MAXIMUM.value, 0] = figures[:, 10].nan_to_num(-math.inf)
-        partials[:, NEAR.value, 0] = figures[:, NEAREST]
+        first = partials[:, :, 0]
+        self._shifts[:rows] = state[:, MomentColumn.MEAN]
+        first[:, SQUARES.value] = state[:, MomentColumn.SQUARED_DEVIATIONS]
+        first[:, ABSOLUTE.value] = state[:, MomentColumn.ABSOLUTE_SUM]
+        first[:, NAN.value] = state[:, MomentColumn.NAN]
+        first[:, POSITIVE_INF.value] = state[:, MomentColumn.POSITIVE_INF]
+        first[:, NEGATIVE_INF.value] = state[:, MomentColumn.NEGATIVE_INF]
+        first[:, OUTSIDE.value] = state[:, MomentColumn.OUTSIDE]
+        first[:, MINIMUM.value] = state[:, MomentColumn.MINIMUM].nan_to_num(math.inf)
+        first[:, MAXIMUM.value] = state[:, MomentColumn.MAXIMUM].nan_to_num(-math.inf)
+        first[:, NEAR.value] = state[:, NEAREST]
         self._filled.update(range(rows))
+
+    def _transfer_rows(self, rows: int) -> Tensor:
+        return torch.empty((rows, TRANSFERRED), dtype=torch.float64, device=self._device)
 
     @functools.cached_property
     def _magnitudes(self) -> Tensor:
         """How many bins each bin is from zero."""
         return (torch.arange(BINS, device=self._device) - ZERO).abs()
-
-    def _current(self) -> AbstractContextManager[object]:
-        """Triton launches on the current device, which in a backward pass may be another."""
-        return torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()
-
-
-class _List:
-    """The jobs of a list of tensors on the device; sent again only when they have changed."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._jobs: Sequence[tuple[int, ...]] = ()
-        self._sent = torch.empty(0)
-
-    def send(self, jobs: Sequence[tuple[int, ...]]) -> Tensor:
-        """int64 [tensors, JOB_FIELDS] on the device."""
-        if jobs != self._jobs:
-            on_host = torch.tensor(jobs, dtype=torch.int64)
-            if self._device.type == "cuda":
-                on_host = on_host.pin_memory()  # from torch's cache, which waits for the copy
-            self._sent = on_host.to(self._device, non_blocking=True)  # host to device
-            self._jobs = jobs
-        return self._sent
 
 
 def _programs(size: int) -> int:

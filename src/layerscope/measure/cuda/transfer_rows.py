@@ -1,4 +1,4 @@
-"""The CUDA kernel that turns rows of counts into their reports, and empties them: one launch.
+"""The CUDA kernel that turns rows of counts into transfer rows, and empties them: one launch.
 
 One program a row. It reads the counts between the row's extremes once, as sums of 128 neighbours,
 and then, for every edge, the 128 counts around it. What comes out are the buckets of `rebin`, to
@@ -25,7 +25,7 @@ from layerscope.measure.cuda.bins import (
     lower_edge_of,
     magnitude_of,
 )
-from layerscope.measure.cuda.kernel import (
+from layerscope.measure.cuda.partials import (
     ABSOLUTE,
     MAXIMUM,
     MINIMUM,
@@ -38,13 +38,25 @@ from layerscope.measure.cuda.kernel import (
     SQUARES,
     SUM,
 )
+from layerscope.measure.moments import MomentColumn
 
 WARPS = 16
 
 _BUCKETS = tl.constexpr(reading.BUCKETS)
 _LANES = tl.constexpr(32)  # of the linear edges, and as many of the logarithmic ones
 _GROUPS = tl.constexpr(16)
-_COLUMNS = tl.constexpr(transfer_row.COLUMNS)
+_TRANSFERRED = tl.constexpr(transfer_row.TRANSFERRED)
+_COUNT = tl.constexpr(int(MomentColumn.COUNT))
+_ZEROS = tl.constexpr(int(MomentColumn.ZEROS))
+_NAN = tl.constexpr(int(MomentColumn.NAN))
+_POSITIVE_INF = tl.constexpr(int(MomentColumn.POSITIVE_INF))
+_NEGATIVE_INF = tl.constexpr(int(MomentColumn.NEGATIVE_INF))
+_OUTSIDE = tl.constexpr(int(MomentColumn.OUTSIDE))
+_MEAN = tl.constexpr(int(MomentColumn.MEAN))
+_SQUARED_DEVIATIONS = tl.constexpr(int(MomentColumn.SQUARED_DEVIATIONS))
+_ABSOLUTE_SUM = tl.constexpr(int(MomentColumn.ABSOLUTE_SUM))
+_MINIMUM = tl.constexpr(int(MomentColumn.MINIMUM))
+_MAXIMUM = tl.constexpr(int(MomentColumn.MAXIMUM))
 _LEFT = tl.constexpr(transfer_row.LEFT)
 _LINEAR = tl.constexpr(transfer_row.LINEAR)
 _FLOAT32_MAX = tl.constexpr(3.4028234663852886e38)
@@ -84,18 +96,18 @@ def _partial_sum(counts, sign, magnitude, near, far):
 
 
 @triton.jit
-def report_rows(
+def write_transfer_rows(
     counts,
     partials,
     shifts,
     axes,
     logarithmic,
     parts,
-    report,
+    out,
     RESET: tl.constexpr,
     PROGRAMS: tl.constexpr,
 ):
-    """Fill the report of the row that is the program's number, and empty the row.
+    """Fill the transfer row of the row that is the program's number, and empty the row.
 
     Args:
         counts: see `kernel.add_tensor`.
@@ -104,13 +116,13 @@ def report_rows(
         axes: float64 [rows, 2], the least range to show; NaN shows the measured one.
         logarithmic: int8 [rows], whether log10 |x| is shown too.
         parts: float64 [129], `log_axis.LOG2_PARTS`.
-        report: float64 [rows, COLUMNS], filled; see `report`.
+        out: float64 [rows, TRANSFERRED], filled; see `transfer_row`.
         RESET: whether to leave the row empty.
-        PROGRAMS: of `kernel`.
+        PROGRAMS: of `partials`.
     """
     row = tl.program_id(0).to(tl.int64)
     counts += row * BINS
-    report += row * _COLUMNS
+    out += row * _TRANSFERRED
     place = partials + row * PARTIALS * PROGRAMS + tl.arange(0, PROGRAMS)
     nan = tl.sum(tl.load(place + NAN * PROGRAMS))
     positive = tl.sum(tl.load(place + POSITIVE_INF * PROGRAMS))
@@ -189,24 +201,24 @@ def report_rows(
     logged = some & (tl.load(logarithmic + row) != 0)
     reached = tl.where(tl.where(is_linear, some, logged), reached, 0)
     column = _LINEAR + tl.where(is_linear, step, _BUCKETS + step)
-    tl.store(report + column, reached.to(tl.float64), mask=step < _BUCKETS)
+    tl.store(out + column, reached.to(tl.float64), mask=step < _BUCKETS)
     mean_offset = total / tl.maximum(finite, 1).to(tl.float64)
     none = minimum * 0 + float("nan")
-    tl.store(report, finite.to(tl.float64) + nan + positive + negative)
-    tl.store(report + 1, zeros.to(tl.float64))
-    tl.store(report + 2, nan)
-    tl.store(report + 3, positive)
-    tl.store(report + 4, negative)
-    tl.store(report + 5, tl.sum(tl.load(place + OUTSIDE * PROGRAMS)))
-    tl.store(report + 6, tl.where(some, tl.load(shifts + row) + mean_offset, 0.0))
-    tl.store(report + 7, tl.maximum(squares - mean_offset * total, 0.0))
-    tl.store(report + 8, tl.sum(tl.load(place + ABSOLUTE * PROGRAMS)))
-    tl.store(report + 9, tl.where(some, minimum, none))
-    tl.store(report + 10, tl.where(some, maximum, none))
-    tl.store(report + _LEFT, tl.where(some, left, 0.0))
-    tl.store(report + _LEFT + 1, tl.where(some, right, 0.0))
-    tl.store(report + _LEFT + 2, tl.where(logged, log_near, 0).to(tl.float64))
-    tl.store(report + _LEFT + 3, tl.where(logged, log_far, 0).to(tl.float64))
+    tl.store(out + _COUNT, finite.to(tl.float64) + nan + positive + negative)
+    tl.store(out + _ZEROS, zeros.to(tl.float64))
+    tl.store(out + _NAN, nan)
+    tl.store(out + _POSITIVE_INF, positive)
+    tl.store(out + _NEGATIVE_INF, negative)
+    tl.store(out + _OUTSIDE, tl.sum(tl.load(place + OUTSIDE * PROGRAMS)))
+    tl.store(out + _MEAN, tl.where(some, tl.load(shifts + row) + mean_offset, 0.0))
+    tl.store(out + _SQUARED_DEVIATIONS, tl.maximum(squares - mean_offset * total, 0.0))
+    tl.store(out + _ABSOLUTE_SUM, tl.sum(tl.load(place + ABSOLUTE * PROGRAMS)))
+    tl.store(out + _MINIMUM, tl.where(some, minimum, none))
+    tl.store(out + _MAXIMUM, tl.where(some, maximum, none))
+    tl.store(out + _LEFT, tl.where(some, left, 0.0))
+    tl.store(out + _LEFT + 1, tl.where(some, right, 0.0))
+    tl.store(out + _LEFT + 2, tl.where(logged, log_near, 0).to(tl.float64))
+    tl.store(out + _LEFT + 3, tl.where(logged, log_far, 0).to(tl.float64))
 
     if RESET:
         tl.debug_barrier()  # all counts have been read

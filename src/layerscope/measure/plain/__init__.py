@@ -1,1 +1,1 @@
-"""The kernels in plain torch, for devices without one, and as their reference."""
+"""The kernels in plain torch, for devices without one, and for the others to be held to."""

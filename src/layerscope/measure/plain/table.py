@@ -16,10 +16,10 @@ from torch import Tensor
 
 from layerscope.measure.bins import BINS, ZERO
 from layerscope.measure.log_axis import LOG2_PARTS
+from layerscope.measure.moments import MOMENTS, MomentColumn
 from layerscope.measure.plain.bins import magnitude_of
-from layerscope.measure.plain.transfer_rows import Shown, report_of
-from layerscope.measure.reading import MOMENTS
-from layerscope.measure.rows import Rows
+from layerscope.measure.plain.transfer_rows import Shown, transfer_rows_of
+from layerscope.measure.row_options import RowOptions
 from layerscope.measure.table import (
     ABSOLUTE,
     COUNT,
@@ -42,11 +42,11 @@ from layerscope.measure.table import (
 )
 
 
-class ReferenceTable:
+class PlainTable:
     """Rows of counts, sums and tallies on a device, as `Table` has them on the CPU.
 
     Args:
-        rows: what each row is asked for.
+        options: what each row is asked for.
         device: where tensors are measured; it must know float64.
 
     Attributes:
@@ -55,15 +55,15 @@ class ReferenceTable:
         tallies: int64 [rows, FIELDS].
     """
 
-    def __init__(self, rows: Rows, device: torch.device) -> None:
-        self.counts = torch.zeros((rows.count, BINS), dtype=torch.int64, device=device)
-        self.sums = torch.zeros((rows.count, FIELDS), dtype=torch.float64, device=device)
-        self.tallies = torch.zeros((rows.count, FIELDS), dtype=torch.int64, device=device)
-        self._axes = torch.from_numpy(rows.axes).to(device)
-        self._logarithmic = torch.from_numpy(rows.logarithmic).to(device)
+    def __init__(self, options: RowOptions, device: torch.device) -> None:
+        self.counts = torch.zeros((options.rows, BINS), dtype=torch.int64, device=device)
+        self.sums = torch.zeros((options.rows, FIELDS), dtype=torch.float64, device=device)
+        self.tallies = torch.zeros((options.rows, FIELDS), dtype=torch.int64, device=device)
+        self._axes = torch.from_numpy(options.axes).to(device)
+        self._logarithmic = torch.from_numpy(options.logarithmic).to(device)
         self._parts = torch.from_numpy(LOG2_PARTS).to(device)
-        self.sums[:, LOW : HIGH + 1] = torch.from_numpy(rows.intervals).to(device)
-        self._reset(rows.count)
+        self.sums[:, LOW : HIGH + 1] = torch.from_numpy(options.intervals).to(device)
+        self._reset(options.rows)
 
     def add(self, row: int, tensor: Tensor) -> None:
         """Measure a floating-point tensor on the table's device into a row."""
@@ -104,28 +104,32 @@ class ReferenceTable:
         for row, tensor in tensors:
             self.add(row, tensor)
 
-    def report(self, rows: int, reset: bool, out: Tensor) -> None:
-        """Write what the first rows hold into out[:rows], float64 [rows, report.COLUMNS]."""
-        shown = Shown(self._axes[:rows], self._logarithmic[:rows], self._parts)
-        out[:rows] = report_of(self.counts[:rows], self.sums[:rows], self.tallies[:rows], shown)
+    def read(self, rows: int, reset: bool, out: Tensor) -> None:
+        """Write what the first rows hold into out[:rows], float64 [rows, TRANSFERRED]."""
+        out[:rows] = self._transfer_rows(rows)
         if reset:
             self._reset(rows)
 
-    def figures(self, rows: int) -> Tensor:
-        """The first rows' figures, float64 [rows, merged_figures.FIGURES]."""
-        shown = Shown(self._axes[:rows], self._logarithmic[:rows], self._parts)
-        report = report_of(self.counts[:rows], self.sums[:rows], self.tallies[:rows], shown)
+    def state(self, rows: int) -> Tensor:
+        """See `Mergeable`."""
         ends = self.tallies[:rows, [NEAR, FAR, LEFT_OUT]].double()
-        return torch.cat([report[:, :MOMENTS], ends], 1)
+        return torch.cat([self._transfer_rows(rows)[:, :MOMENTS], ends], 1)
 
-    def put(self, rows: int, figures: Tensor) -> None:
-        """Set the first rows' figures; the counts stay."""
-        self.tallies[:rows, COUNT : OUTSIDE + 1] = figures[:, : OUTSIDE + 1].long()
-        self.tallies[:rows, [NEAR, FAR, LEFT_OUT]] = figures[:, MOMENTS:].long()
-        self.sums[:rows, [SHIFT, SQUARES, ABSOLUTE]] = figures[:, 6:9]
-        self.sums[:rows, SUM] = 0.0  # about the mean
-        self.sums[:rows, MINIMUM] = figures[:, 9].nan_to_num(torch.inf)
-        self.sums[:rows, MAXIMUM] = figures[:, 10].nan_to_num(-torch.inf)
+    def load_state(self, state: Tensor) -> None:
+        """See `Mergeable`."""
+        sums, tallies = self.sums[: len(state)], self.tallies[: len(state)]
+        tallies[:, COUNT : OUTSIDE + 1] = state[:, : MomentColumn.MEAN].long()
+        tallies[:, [NEAR, FAR, LEFT_OUT]] = state[:, MOMENTS:].long()
+        sums[:, SHIFT] = state[:, MomentColumn.MEAN]
+        sums[:, SUM] = 0.0  # about the mean
+        sums[:, SQUARES] = state[:, MomentColumn.SQUARED_DEVIATIONS]
+        sums[:, ABSOLUTE] = state[:, MomentColumn.ABSOLUTE_SUM]
+        sums[:, MINIMUM] = state[:, MomentColumn.MINIMUM].nan_to_num(torch.inf)
+        sums[:, MAXIMUM] = state[:, MomentColumn.MAXIMUM].nan_to_num(-torch.inf)
+
+    def _transfer_rows(self, rows: int) -> Tensor:
+        shown = Shown(self._axes[:rows], self._logarithmic[:rows], self._parts)
+        return transfer_rows_of(self.counts[:rows], self.sums[:rows], self.tallies[:rows], shown)
 
     def _reset(self, rows: int) -> None:
         self.counts[:rows] = 0

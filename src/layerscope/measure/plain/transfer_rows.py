@@ -1,4 +1,4 @@
-"""Counts become a report in plain torch, all rows at once: as `rebin`, and as the CUDA kernel."""
+"""Counts become transfer rows in plain torch, all at once: as `rebin`, and as the CUDA kernel."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from layerscope.measure.bins import MAGNITUDES, MANTISSA_BITS, ZERO
+from layerscope.measure.moments import MomentColumn
 from layerscope.measure.plain.bins import lower_edge_of, magnitude_of
 from layerscope.measure.reading import BUCKETS
 from layerscope.measure.table import (
@@ -46,8 +47,8 @@ class Shown(NamedTuple):
     parts: Tensor
 
 
-def report_of(counts: Tensor, sums: Tensor, tallies: Tensor, shown: Shown) -> Tensor:
-    """The report of k rows; for the arguments see `ReferenceTable`, for the columns `report`."""
+def transfer_rows_of(counts: Tensor, sums: Tensor, tallies: Tensor, shown: Shown) -> Tensor:
+    """float64 [k, TRANSFERRED], see `transfer_row`; for the arguments see `PlainTable`."""
     nonfinite = tallies[:, NAN] + tallies[:, POSITIVE_INF] + tallies[:, NEGATIVE_INF]
     finite = tallies[:, COUNT] - nonfinite
     some = finite > 0
@@ -62,21 +63,30 @@ def report_of(counts: Tensor, sums: Tensor, tallies: Tensor, shown: Shown) -> Te
     logarithmic = _logarithmic(counts, near, far, tallies[:, ZEROS], finite, shown.parts)
     logged = some & shown.logarithmic
 
-    tallied = (COUNT, ZEROS, NAN, POSITIVE_INF, NEGATIVE_INF, OUTSIDE)
-    figures = [
-        *(tallies[:, field].double() for field in tallied),
-        torch.where(some, sums[:, SHIFT] + offset, 0.0),
-        (sums[:, SQUARES] - offset * sums[:, SUM]).clamp(min=0),
-        sums[:, ABSOLUTE],
-        minimum,
-        maximum,
+    moments = {
+        MomentColumn.COUNT: tallies[:, COUNT],
+        MomentColumn.ZEROS: tallies[:, ZEROS],
+        MomentColumn.NAN: tallies[:, NAN],
+        MomentColumn.POSITIVE_INF: tallies[:, POSITIVE_INF],
+        MomentColumn.NEGATIVE_INF: tallies[:, NEGATIVE_INF],
+        MomentColumn.OUTSIDE: tallies[:, OUTSIDE],
+        MomentColumn.MEAN: torch.where(some, sums[:, SHIFT] + offset, 0.0),
+        MomentColumn.SQUARED_DEVIATIONS: (sums[:, SQUARES] - offset * sums[:, SUM]).clamp(min=0),
+        MomentColumn.ABSOLUTE_SUM: sums[:, ABSOLUTE],
+        MomentColumn.MINIMUM: minimum,
+        MomentColumn.MAXIMUM: maximum,
+    }
+    ends = [
         torch.where(some, left, 0.0),
         torch.where(some, right, 0.0),
-        torch.where(logged, near, 0).double(),
-        torch.where(logged, far, 0).double(),
+        torch.where(logged, near, 0),
+        torch.where(logged, far, 0),
     ]
+    columns = [*(moments[column] for column in MomentColumn), *ends]
     reached = [torch.where(some, linear.T, 0).T, torch.where(logged, logarithmic.T, 0).T]
-    return torch.cat([torch.stack(figures, 1), *(each.double() for each in reached)], 1)
+    return torch.cat(
+        [torch.stack([c.double() for c in columns], 1), *(r.double() for r in reached)], 1
+    )
 
 
 def _range(minimum: Tensor, maximum: Tensor, axes: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,24 +12,25 @@ import torch
 from torch import Tensor
 
 from layerscope.measure.unit_blocks import MAXIMUM, MINIMUM, UnitBlocks
-from layerscope.measure.unit_rows import UNBOUNDED, UnitRows
+from layerscope.measure.unit_options import UNBOUNDED, UnitOptions
+from layerscope.measure.unit_reading import UnitColumn
 
 _NEVER = 1 << 62
 
 
-class ReferenceUnits(UnitBlocks):
+class PlainUnits(UnitBlocks):
     """Blocks on a device, with what fills and reads them.
 
     Args:
-        rows: what each row is asked for.
+        options: what each row is asked for.
         device: where tensors are measured; it must know float64.
     """
 
-    def __init__(self, rows: UnitRows, device: torch.device) -> None:
-        super().__init__(rows.count, device)
-        self._wide = torch.from_numpy(rows.active).to(device)
+    def __init__(self, options: UnitOptions, device: torch.device) -> None:
+        super().__init__(options.rows, device)
+        self._wide = torch.from_numpy(options.active).to(device)
         self._narrow = self._wide.float().double()
-        self._immortal = [tuple(active) == UNBOUNDED for active in rows.active.tolist()]
+        self._immortal = [tuple(active) == UNBOUNDED for active in options.active.tolist()]
 
     def add(self, row: int, tensor: Tensor, units: int, inner: int) -> None:
         """Merge a contiguous tensor, [outer, units, inner], into a row that has been started."""
@@ -45,15 +46,15 @@ class ReferenceUnits(UnitBlocks):
         self.counters(row)[0] |= active.long()
         self.samples[row] += values.shape[0] * inner
 
-    def report(self, step: int, window: int, out: Tensor) -> None:
-        """Fill out, float64 [rows, COLUMNS] of `UnitReading`; empty what belongs to the step."""
+    def read(self, step: int, window: int, out: Tensor) -> None:
+        """Fill out, the `UnitReading.values` of all rows; empty what belongs to the step."""
         for row in range(len(self.units)):
-            self._report_row(row, step, window, out[row])
+            self._read_row(row, step, window, out[row])
         self.samples.zero_()
 
-    def _report_row(self, row: int, step: int, window: int, out: Tensor) -> None:
+    def _read_row(self, row: int, step: int, window: int, out: Tensor) -> None:
         out.fill_(math.nan)
-        out[0] = 0.0
+        out[UnitColumn.UNITS] = 0.0
         if not self.units[row]:
             return
         (least, most), (flags, silence, since) = self.extremes(row), self.counters(row)
@@ -65,17 +66,16 @@ class ReferenceUnits(UnitBlocks):
         longest = torch.where(dead, began, _NEVER).amin().double()
         widest, largest = (most - least).amax(), torch.maximum(-least, most).amax()
         spread = torch.where(largest > 0, widest / largest, 0.0)
-        figures = [
-            torch.full_like(longest, self.units[row]),
-            (~active).sum(),
-            dead.sum(),
-            torch.where(dead.any(), longest, torch.nan),
-            (active & (silence >= window)).sum(),
-            torch.where((samples > 1) & (widest >= 0), spread, torch.nan),
-        ]
-        out.copy_(
-            torch.where(samples > 0, torch.stack([figure.double() for figure in figures]), out)
-        )
+        values = {
+            UnitColumn.UNITS: torch.full_like(longest, self.units[row]),
+            UnitColumn.SILENT: (~active).sum(),
+            UnitColumn.DEAD: dead.sum(),
+            UnitColumn.SINCE: torch.where(dead.any(), longest, torch.nan),
+            UnitColumn.REVIVED: (active & (silence >= window)).sum(),
+            UnitColumn.SPREAD: torch.where((samples > 1) & (widest >= 0), spread, torch.nan),
+        }
+        read = torch.stack([values[column].double() for column in UnitColumn])
+        out.copy_(torch.where(samples > 0, read, out))
         silence.copy_(silent)  # as it was, if there were no samples
         since.copy_(began)
         flags.zero_()

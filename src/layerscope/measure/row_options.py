@@ -9,41 +9,42 @@ import numpy as np
 from layerscope.measure.table import UNBOUNDED
 
 
-class Rows:
+class RowOptions:
     """The rows' options as arrays; see `Tally` for their meaning.
 
     Args:
-        count: how many rows.
+        rows: how many.
         intervals: (low, high) per row.
         axes: (left, right) or None per row.
         logarithmic: per row.
 
     Attributes:
+        rows: how many.
         intervals: float64 [rows, 2], infinite without any.
         axes: float64 [rows, 2], NaN for the measured range.
         logarithmic: bool [rows].
 
     Raises:
-        ValueError: count is negative, or another argument has another length.
+        ValueError: rows is negative, or another argument has another length.
     """
 
     def __init__(
         self,
-        count: int,
+        rows: int,
         intervals: Sequence[tuple[float, float]] | None = None,
         axes: Sequence[tuple[float, float] | None] | None = None,
         logarithmic: Sequence[bool] | None = None,
     ) -> None:
-        if count < 0:
-            raise ValueError(f"rows must be at least 0, got {count}")
+        if rows < 0:
+            raise ValueError(f"rows must be at least 0, got {rows}")
         lengths = {"intervals": intervals, "axes": axes, "logarithmic": logarithmic}
         for name, given in lengths.items():
-            if given is not None and len(given) != count:
-                raise ValueError(f"{name} must have one entry per row, {count}, got {len(given)}")
+            if given is not None and len(given) != rows:
+                raise ValueError(f"{name} must have one entry per row, {rows}, got {len(given)}")
         unshown = (np.nan, np.nan)
-        self.count = count
-        self.intervals = np.array(intervals or [UNBOUNDED] * count, np.float64).reshape(-1, 2)
+        self.rows = rows
+        self.intervals = np.array(intervals or [UNBOUNDED] * rows, np.float64).reshape(-1, 2)
         self.axes = np.array(
-            [axis or unshown for axis in axes or [None] * count], np.float64
+            [axis or unshown for axis in axes or [None] * rows], np.float64
         ).reshape(-1, 2)
-        self.logarithmic = np.array(logarithmic or [False] * count, np.bool_)
+        self.logarithmic = np.array(logarithmic or [False] * rows, np.bool_)

@@ -1,0 +1,84 @@
+"""What a row of a table has come to: its moments; and how it is emptied."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerscope.measure.bins import BINS, ZERO
+from layerscope.measure.cpu.compiled import jit
+from layerscope.measure.cpu.raw_memory import load_f64, load_i64, store_f64, store_i64
+from layerscope.measure.moments import MomentColumn
+from layerscope.measure.table import (
+    ABSOLUTE,
+    COUNT,
+    FAR,
+    FIELDS,
+    MAXIMUM,
+    MINIMUM,
+    NAN,
+    NEAR,
+    NEGATIVE_INF,
+    OUTSIDE,
+    POSITIVE_INF,
+    ROW,
+    SHIFT,
+    SQUARES,
+    SUM,
+    ZEROS,
+)
+
+
+@jit
+def finite_of(tallies):  # type: ignore[no-untyped-def]
+    """How many finite elements the row with these tallies, an address, has."""
+    infinities = load_i64(tallies, POSITIVE_INF) + load_i64(tallies, NEGATIVE_INF)
+    return load_i64(tallies, COUNT) - load_i64(tallies, NAN) - infinities
+
+
+@jit
+def mean_and_deviations(sums, finite):  # type: ignore[no-untyped-def]
+    """Of the finite elements, the mean and the sum of (x - mean)**2; both 0 without any."""
+    if finite == 0:
+        return 0.0, 0.0
+    offset = load_f64(sums, SUM) / finite
+    deviations = load_f64(sums, SQUARES) - offset * load_f64(sums, SUM)
+    return load_f64(sums, SHIFT) + offset, max(deviations, 0.0)
+
+
+@jit
+def read_moments(sums, tallies, out):  # type: ignore[no-untyped-def]
+    """Fill out, float64 [MOMENTS], from a row's addresses; returns its finite elements."""
+    finite = finite_of(tallies)
+    out[MomentColumn.COUNT] = load_i64(tallies, COUNT)
+    out[MomentColumn.ZEROS] = load_i64(tallies, ZEROS)
+    out[MomentColumn.NAN] = load_i64(tallies, NAN)
+    out[MomentColumn.POSITIVE_INF] = load_i64(tallies, POSITIVE_INF)
+    out[MomentColumn.NEGATIVE_INF] = load_i64(tallies, NEGATIVE_INF)
+    out[MomentColumn.OUTSIDE] = load_i64(tallies, OUTSIDE)
+    mean, deviations = mean_and_deviations(sums, finite)
+    out[MomentColumn.MEAN], out[MomentColumn.SQUARED_DEVIATIONS] = mean, deviations
+    out[MomentColumn.ABSOLUTE_SUM] = load_f64(sums, ABSOLUTE)
+    out[MomentColumn.MINIMUM] = load_f64(sums, MINIMUM) if finite > 0 else np.nan
+    out[MomentColumn.MAXIMUM] = load_f64(sums, MAXIMUM) if finite > 0 else np.nan
+    return finite
+
+
+@jit
+def empty_row(table, row):  # type: ignore[no-untyped-def]
+    """Leave a row of a table, `Table.address`, as it was made; its interval stays."""
+    counts = load_i64(table, 0) + row * ROW * 8
+    sums = load_i64(table, 1) + row * FIELDS * 8
+    tallies = load_i64(table, 2) + row * FIELDS * 8
+    near, far = load_i64(tallies, NEAR), load_i64(tallies, FAR)
+    for i in range(ZERO - far, ZERO - near + 1):
+        store_i64(counts, i, 0)
+    store_i64(counts, ZERO, 0)
+    for i in range(ZERO + near, ZERO + far + 1):
+        store_i64(counts, i, 0)
+    for field in range(FIELDS):
+        store_i64(tallies, field, 0)
+    store_i64(tallies, NEAR, BINS)
+    for field in (SHIFT, SUM, SQUARES, ABSOLUTE):
+        store_f64(sums, field, 0.0)
+    store_f64(sums, MINIMUM, np.inf)
+    store_f64(sums, MAXIMUM, -np.inf)

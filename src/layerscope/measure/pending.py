@@ -1,0 +1,44 @@
+"""A value that may still be on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class Pending(Generic[T]):
+    """A value that is there now, as from the CPU, or comes later, as from a CUDA device.
+
+    Once it has been looked at, it can be pickled if the value can.
+
+    Args:
+        arrive: gives the value, and waits for it if it must; called once, at the first look.
+    """
+
+    __slots__ = ("_arrive", "_value")
+
+    def __init__(self, arrive: Callable[[], T]) -> None:
+        self._arrive: Callable[[], T] | None = arrive
+        self._value: Any = None
+
+    @classmethod
+    def at_hand(cls, value: T) -> Pending[T]:
+        """A value that nobody need wait for."""
+        pending = cls.__new__(cls)
+        pending._arrive, pending._value = None, value
+        return pending
+
+    def get(self) -> T:
+        """The value; the first look may wait for the device."""
+        if self._arrive is not None:
+            self._value = self._arrive()
+            self._arrive = None
+        value: T = self._value
+        return value
+
+    def then(self, change: Callable[[T], S]) -> Pending[S]:
+        """What a function makes of the value, once somebody looks at it."""
+        return Pending(lambda: change(self.get()))
