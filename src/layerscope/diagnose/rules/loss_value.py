@@ -49,9 +49,10 @@ def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     largest = np.fmax(-figures["activation_min"], figures["activation_max"])
     overflow = (largest > _ROOT_OF_LARGEST).any(1)  # an honest loss of a network that has diverged
     made_before = (figures["activation_nonfinite"] > 0).any(1) | overflow
-    told = memory.of_run("told")
-    told[0] = np.fmax(told[0], float((made_before & wrong).any()))  # the outputs began
-    severity = np.where(wrong & ~made_before & (told[0] != 1), 3, 0).astype(np.int8)
+    began = memory.of_run("began")  # whether outputs that are not finite came first
+    passed_on = np.logical_or.accumulate(made_before) | (began[0] == 1)
+    began[0] = float(passed_on[-1])
+    severity = np.where(wrong & ~passed_on, 3, 0).astype(np.int8)
     return Symptoms.of_run(
         "loss", values, severity, _NOT_FINITE, limits=(np.nan, np.nan, 0.0), source="any at all"
     )
