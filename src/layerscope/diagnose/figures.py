@@ -85,7 +85,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "owned_twice": "parameters that stand in the optimizers more than once",
     "weight_decay": "largest weight decay of a parameter group",
     "dropout": "largest probability of a dropout that is on",
-    "evaluation_share": "share of the modules with another behaviour in training that are in evaluation mode",
+    "evaluation_share": "of the dropouts and batch normalisations, those in evaluation mode",
 }
 """Of each step, and what it is; NaN where it is not known."""
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from layerscope.measure.reading import Figures, PendingReading, Reading
 from layerscope.quantity import Quantity
-from layerscope.record.observation import SCALE, Channel
+from layerscope.record.channel import Channel
+from layerscope.record.observation import SCALE
 
 
 def in_units_of_the_loss(

@@ -134,7 +134,7 @@ class NetworkEnds:
             self._hook_first(layer)
 
     def _hook_first(self, layer: Layer) -> None:
-        def see(module: nn.Module, inputs: Any, named: Any) -> None:
+        def see(_: nn.Module, inputs: Any, named: Any) -> None:
             state = self._state
             if not state.counting:
                 return
@@ -199,7 +199,7 @@ class NetworkEnds:
             if _is_plain(gradient) and gradient.shape == tensor.shape:
                 self._output = Output(values, _samples(gradient, rows), _number_of_samples(tensor))
 
-        tensor.register_hook(see_gradient)
+        tensor.register_hook(see_gradient)  # type: ignore[no-untyped-call]
 
     def _look_at_gradients(self) -> None:
         if self._witness is None:

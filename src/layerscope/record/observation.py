@@ -10,6 +10,7 @@ import numpy as np
 from layerscope.measure import Moments
 from layerscope.measure.reading import Figures, Reading
 from layerscope.measure.unit_reading import UnitReading
+from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.not_finite import NotFinite
 from layerscope.record.surroundings import Look

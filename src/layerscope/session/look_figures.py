@@ -1,4 +1,4 @@
-"""What was seen beside the layers, as figures: of the data, the output, the loss, the optimizers."""
+"""What was seen beside the layers, as figures of data, output, loss and optimizers."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class LookFigures:
         targets = view.targets
         if targets is None or not targets.size:
             return {}
-        figures = {}
+        figures: dict[str, float] = {}
         bits = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS) and targets.shape[1] == 1
         if view.kind in _OF_CLASSES or bits:
             labels = Counter(targets[:, 0].astype(np.int64).tolist())

@@ -58,8 +58,9 @@ def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     """Two linear layers in a row with no function in between are one linear layer.
 
     A note where the network has functions elsewhere, a warning where it has none: all of it is
-    then one linear layer. A narrow one between two wide ones is meant, as in adapters and bottlenecks: it is not named.
-    Seen in the graph of the first step, so functions between modules count as functions.
+    then one linear layer. A narrow one between two wide ones is meant, as in adapters and
+    bottlenecks: it is not named. Seen in the graph of the first step, so functions between modules
+    count as functions.
     """
     chained = np.array([bool(facts.follows) for facts in memory.roles.layers])
     values = np.zeros((len(figures.steps), len(chained)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
@@ -12,7 +13,7 @@ from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _ENOUGH = 64
-"""Labels, all of one class: by chance 2^-63 of two even classes, 0.04 of one with a share of 95 %."""
+"""Labels, all of one class: by chance in 2^-63 of two even classes, in 0.04 of one of 95 %."""
 
 
 @rule_of_run("one_class")
@@ -57,7 +58,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     t = thresholds
     curve = memory.loss_curve.of(figures)
     entropy = memory.of_run("entropy")
-    known = np.append(entropy, figures["label_entropy"])
+    known: npt.NDArray[np.float64] = np.append(entropy, figures["label_entropy"])
     place = np.maximum.accumulate(np.where(np.isnan(known), 0, np.arange(len(known))))
     chance = known[place][1:]
     entropy[0] = chance[-1]

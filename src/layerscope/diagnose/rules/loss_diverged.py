@@ -19,8 +19,8 @@ _DIVERGED = Advice(
     "made small: its sign, and the optimizer's maximize",
 )
 _LEAPS = Advice(
-    "the loss leaps again and again to more than {threshold:g} times what it was at the start, since "
-    "step {step} (here {value:.3g} times)",
+    "the loss leaps again and again to more than {threshold:g} times what it was at the start, "
+    "since step {step} (here {value:.3g} times)",
     "optimizer.lr=... a tenth of what it is, or a warm-up of it",
 )
 _RISING = Advice(
@@ -34,8 +34,8 @@ _SMALL = -1.5  # log10 of update / weight: below, a step is no leap
 
 @rule_of_run("loss_diverged")
 def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Loss / the first one, in `lasting` of the last 20 steps: a warning; critical if they come in a
-    row, and beyond ten times the limit.
+    """Loss / the first one, in `lasting` of the last 20 steps: a warning; critical if they come in
+    a row, and beyond ten times the limit.
 
     A spike that is gone at once is none. Losses that are not finite count once a finite one was
     beyond the limit.

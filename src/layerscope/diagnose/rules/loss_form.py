@@ -59,7 +59,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
         return Symptoms.of_run("output", values)
     low, high = figures["output_min"], figures["output_max"]
     enough = figures["outputs"] * figures["samples"] >= _ENOUGH
-    # A network that gives the same for all may lie there by chance; one end to the other it may not.
+    # A network that gives the same for all may lie there by chance; from end to end it may not.
     between = (low > 0) & (high < 1) & (low < 0.1) & (high > 0.9) & enough
     rows_one = figures["output_rows_one"] == 1
     last = memory.roles.layers[memory.roles.last] if memory.roles.last >= 0 else None

@@ -1,4 +1,4 @@
-"""What connects network and optimizer: parameters nobody steps, gradients nobody clears or makes."""
+"""What connects network and optimizer: whose parameters it has, and what becomes of gradients."""
 
 from __future__ import annotations
 
