@@ -13,7 +13,6 @@ from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _RECENT = 50  # steps in the running median
-_HURTS = 1.5  # times the usual loss: the batch itself is odd; below, a spike is an accident
 _CONVERGED = 0.2  # of the loss at the start: a gradient is small there, and anything is far from it
 _SIGMA = 1.4826  # median absolute deviations of a normal variable in a standard deviation
 _LEAST_SIGMA = 0.1  # in ln: of a run so even that any change would be many deviations
@@ -39,7 +38,6 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     known = np.fmax(of_layers, 0)  # NaN is 0
     norms = np.sqrt((known * known).sum(axis=1))
     curve = memory.loss_curve.of(figures)
-    bearable = np.fmax(_HURTS * curve.level, _CONVERGED * curve.start)
     sizes = np.fmax.reduce(figures["activation_count"], axis=1, initial=0)
     largest = memory.of_run("largest_batch")
     sizes_before = np.fmax(np.fmax.accumulate(sizes), largest[0])
@@ -64,7 +62,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             far = values[row] > t.spike_factor
             if not far.any():
                 far = values[row] == np.fmax.reduce(values[row])
-            harmless = clipped[row] or figures["loss"][row] < bearable[row]
+            harmless = clipped[row] or figures["loss"][row] < _CONVERGED * curve.start[row]
             severity[row, far] = 1 if harmless else 2
     recent[:] = all_norms[-_RECENT:]
     recent_layers[:] = all_layers[-_RECENT:]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.rules.loss_not_falling import _median_update
+from layerscope.diagnose.rules.loss_not_falling import last_known, median_update
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -57,13 +56,9 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
-    entropy = memory.of_run("entropy")
-    known: npt.NDArray[np.float64] = np.append(entropy, figures["label_entropy"])
-    place = np.maximum.accumulate(np.where(np.isnan(known), 0, np.arange(len(known))))
-    chance = known[place][1:]
-    entropy[0] = chance[-1]
+    chance = last_known(figures["label_entropy"].astype(np.float64), memory.of_run("entropy"))
     values = curve.level / np.where(chance > 0.1, chance, np.nan)
-    updates = _median_update(figures, memory.of_run("update", 1))
+    updates = median_update(figures, memory.of_run("update", 1))
     due = (curve.known >= 2 * t.patience) & curve.judged & (updates > t.update_slow)
     begun = curve.start > 1.02 * curve.level
     ill = due & begun & (values > 1 - (1 - t.loss_stuck)) & (values < 1 + (1 - t.loss_stuck))

@@ -8,7 +8,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.rules.loss_not_falling import _median_update
+from layerscope.diagnose.rules.loss_not_falling import median_update
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -55,16 +55,17 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     blown = ~curve.finite & ever
     beyond[0] = 1.0
     values[blown] = np.inf
-    before = np.nan_to_num(memory.of_run("recent", WINDOW))
-    recent = np.concatenate([before, (large | blown).astype(np.float64)])
-    memory.of_run("recent", WINDOW)[:] = recent[-WINDOW:]
-    windows = np.lib.stride_tricks.sliding_window_view(recent, WINDOW)[1:]
+    recent, numbers = memory.of_run("recent", WINDOW), memory.of_run("numbers", WINDOW)
+    was_beyond = np.append(np.nan_to_num(recent), (large | blown).astype(np.float64))
+    steps = np.append(numbers, figures.steps.astype(np.float64))
+    recent[:], numbers[:] = was_beyond[-WINDOW:], steps[-WINDOW:]
+    windows = np.lib.stride_tricks.sliding_window_view(was_beyond, WINDOW)[1:]
     in_a_row = windows[:, -t.lasting :].sum(1) >= min(t.lasting, WINDOW)
     often = windows.sum(1) >= t.lasting
     gone = blown | (in_a_row & (values > 10 * t.loss_diverged))
     severity = np.where(gone, 3, np.where(large & often, 2, 0)).astype(np.int8)
-    first_of_window = WINDOW - windows.argmax(1) - 1  # steps back to the first that was beyond
-    rows = np.maximum(np.arange(len(values)) - first_of_window, 0)
+    begun = np.arange(1, len(values) + 1) + windows.argmax(1)  # that was beyond, in each window
+    since = np.nan_to_num(steps[begun]).astype(np.int64)
     return Symptoms.of_run(
         "loss",
         values,
@@ -74,7 +75,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         limits=(np.nan, t.loss_diverged, 10 * t.loss_diverged),
         source="a network that has learned nothing has the loss of the start",
         cause=np.where(in_a_row | blown, 0, 1).astype(np.int8),
-        since=figures.steps[rows],
+        since=since,
     )
 
 
@@ -86,7 +87,7 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     t = thresholds
     curve = memory.loss_curve.of(figures)
     values = np.where(curve.start > 0, curve.level / curve.start, np.nan)
-    updates = _median_update(figures, memory.of_run("update", 1))
+    updates = median_update(figures, memory.of_run("update", 1))
     before = memory.of_run("level", 1)
     levels = np.append(before, curve.level)
     before[0] = levels[-1]

@@ -8,6 +8,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_view import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.rules.loss_not_falling import last_known
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -66,10 +67,9 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     """
     loss = memory.loss_curve.of(figures).loss
     below = loss < 0
-    if not below.any() and np.isnan(memory.of_run("kind")[0]):
-        _remember_kind(figures, memory)
+    kind = last_known(figures["loss_kind"].astype(np.float64), memory.of_run("kind"))
+    if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
-    kind = _remember_kind(figures, memory)
     cause = np.full(len(loss), 2, np.int8)
     cause[kind == Loss.LOG_LIKELIHOOD] = 0
     cause[np.isin(kind, (Loss.BINARY, Loss.BINARY_LOGITS, Loss.CROSS_ENTROPY))] = 1
@@ -85,15 +85,3 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         cause=cause,
         falling=True,
     )
-
-
-def _remember_kind(
-    figures: Figures, memory: Memory
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The kind of the loss as last seen, as of each step; NaN if it was never seen."""
-    last = memory.of_run("kind")
-    kinds = np.append(last, figures["loss_kind"])
-    place = np.maximum.accumulate(np.where(np.isnan(kinds), 0, np.arange(len(kinds))))
-    seen: np.ndarray[tuple[int], np.dtype[np.float64]] = kinds[place][1:].astype(np.float64)
-    last[0] = seen[-1]
-    return seen
