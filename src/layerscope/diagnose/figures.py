@@ -67,7 +67,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "labels_seen": "different class numbers among the targets of this step",
     "label": "the most frequent of them",
     "label_share": "its share of the targets",
-    "label_entropy": "entropy of the class numbers of the last steps, in nats",
+    "label_entropy": "entropy of all class numbers seen so far, in nats",
     "target_min": "smallest target, of errors and binary losses",
     "target_max": "largest target",
     "target_rms": "their root mean square",

@@ -138,11 +138,15 @@ class NetworkEnds:
             state = self._state
             if not state.counting:
                 return
-            tensor = next((each for _, each in tensors_in((inputs, named))), None)
-            if tensor is None or tensor.requires_grad or not _is_plain(tensor):
+            tensor = inputs[0] if inputs else None
+            if type(tensor) is not Tensor or not tensor.is_floating_point():
+                tensor = next((each for _, each in tensors_in((inputs, named))), None)
+            if tensor is None or tensor.requires_grad:
+                return
+            if type(tensor) is not Tensor and not _is_plain(tensor):
                 return
             state.data[layer.name] = tensor, tensor._version
-            if self._ask():
+            if self._ask() and _is_plain(tensor):
                 self._see_data(layer, tensor)
 
         if not isinstance(layer.entry, torch.jit.ScriptModule):
