@@ -355,7 +355,7 @@ PLANTED = {
     "NaN in the data": Planted(infinite_input, "not_finite", relu(0), 10),
     "NaN on the way back, early": Planted(lambda: bad_slope(1), "not_finite", relu(1), 10),
     "NaN on the way back, late": Planted(lambda: bad_slope(5), "not_finite", relu(5), 10),
-    "infinite loss": Planted(infinite_loss, "not_finite", "06_linear", 10),
+    "infinite loss": Planted(infinite_loss, "loss_not_finite", "loss", 10),
     "NaN in one weight's gradient": Planted(
         lambda: bad_weight_gradient(4), "not_finite", relu(4), 10
     ),

@@ -397,7 +397,7 @@ def test_updates_are_too_large_if_the_loss_grows_meanwhile():
     figures = healthy(network())
     figures["update_to_weight"][10:16, 1] = 0.2
     figures["loss"][12:] = 7.0
-    assert found(figures) == {"update_too_large": ("warning", "01_tanh", 10, 1)}
+    assert found(figures)["update_too_large"] == ("warning", "01_tanh", 10, 1)
 
 
 def test_weights_that_start_at_zero_have_no_size_to_compare_with():
@@ -494,7 +494,7 @@ def test_a_loss_that_is_not_finite_though_all_outputs_are():
     figures["activation_grad_nonfinite"][30:] = 6400
     judge = Judge(figures.layers)
     (finding,) = judge.look(figures)
-    assert (finding.layer, finding.step) == ("05_linear", 30)
+    assert (finding.rule, finding.layer, finding.step) == ("loss_not_finite", "loss", 30)
     assert "the loss is not finite" in finding.explanation
 
 

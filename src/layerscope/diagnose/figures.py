@@ -67,7 +67,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "labels_seen": "different class numbers among the targets of this step",
     "label": "the most frequent of them",
     "label_share": "its share of the targets",
-    "label_entropy": "entropy of the class numbers of the last steps, in nats",
+    "label_entropy": "entropy of all class numbers seen so far, in nats",
     "target_min": "smallest target, of errors and binary losses",
     "target_max": "largest target",
     "target_rms": "their root mean square",
@@ -85,7 +85,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "owned_twice": "parameters that stand in the optimizers more than once",
     "weight_decay": "largest weight decay of a parameter group",
     "dropout": "largest probability of a dropout that is on",
-    "evaluation_share": "share of the modules with another behaviour in training that are in evaluation mode",
+    "evaluation_share": "of the dropouts and batch normalisations, those in evaluation mode",
 }
 """Of each step, and what it is; NaN where it is not known."""
 

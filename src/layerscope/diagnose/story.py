@@ -62,8 +62,9 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
     ),
     "overconfident_start": frozenset({"saturated", "exploding_gradient", "biased", "dead_units"}),
-    "loss_diverged": _OF_LARGE_STEPS - {"overconfident_start"},
-    "update_too_large": _OF_LARGE_STEPS - {"loss_diverged", "overconfident_start"},
+    "loss_diverged": _OF_LARGE_STEPS - {"overconfident_start", "loss_diverged"},
+    "update_too_large": _OF_LARGE_STEPS
+    - {"loss_diverged", "overconfident_start", "update_too_large"},
     "loss_rising": frozenset({"loss_not_falling", "gradient_spike", "no_gradient", "dead_units"}),
     "vanishing_gradient": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "collapsed", "labels_without_signal"}

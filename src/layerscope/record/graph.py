@@ -7,7 +7,7 @@ it was made of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +113,7 @@ def _trunk(order: Sequence[str], parents: dict[str, list[str]]) -> set[str]:
     return trunk
 
 
-def _linear_before(node: Any, bare: dict[int, nn.Module]) -> int | None:
+def _linear_before(node: Any, bare: Mapping[int, nn.Module]) -> int | None:
     """The node of the bare linear output that the product behind `node` is made of; None if there
     is none.
     """

@@ -134,15 +134,19 @@ class NetworkEnds:
             self._hook_first(layer)
 
     def _hook_first(self, layer: Layer) -> None:
-        def see(module: nn.Module, inputs: Any, named: Any) -> None:
+        def see(_: nn.Module, inputs: Any, named: Any) -> None:
             state = self._state
             if not state.counting:
                 return
-            tensor = next((each for _, each in tensors_in((inputs, named))), None)
-            if tensor is None or tensor.requires_grad or not _is_plain(tensor):
+            tensor = inputs[0] if inputs else None
+            if type(tensor) is not Tensor or not tensor.is_floating_point():
+                tensor = next((each for _, each in tensors_in((inputs, named))), None)
+            if tensor is None or tensor.requires_grad:
+                return
+            if type(tensor) is not Tensor and not _is_plain(tensor):
                 return
             state.data[layer.name] = tensor, tensor._version
-            if self._ask():
+            if self._ask() and _is_plain(tensor):
                 self._see_data(layer, tensor)
 
         if not isinstance(layer.entry, torch.jit.ScriptModule):
@@ -199,7 +203,7 @@ class NetworkEnds:
             if _is_plain(gradient) and gradient.shape == tensor.shape:
                 self._output = Output(values, _samples(gradient, rows), _number_of_samples(tensor))
 
-        tensor.register_hook(see_gradient)
+        tensor.register_hook(see_gradient)  # type: ignore[no-untyped-call]
 
     def _look_at_gradients(self) -> None:
         if self._witness is None:

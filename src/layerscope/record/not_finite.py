@@ -15,8 +15,9 @@ class NotFinite:
 
     Attributes:
         output: its name.
-        inputs_finite: 1 if all of the module's inputs are finite, 0 if not; NaN if they are gone
-            (they were changed in place, perhaps by the module) or belong to the activation function of a pair.
+        inputs_finite: 1 if all of the module's inputs are finite, 0 if not; NaN if that is gone
+            (they were changed in place, perhaps by the module) or not known (the module is the
+            function of a pair).
         weights: elements of the layer's parameters that are not finite.
     """
 

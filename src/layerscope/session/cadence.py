@@ -12,8 +12,9 @@ from layerscope.session.settings import Settings
 _log = logging.getLogger("layerscope")
 
 
-_LOOK_EVERY = 10
-"""Steps from one look at the surroundings to the next: it costs about a tenth of a small step."""
+_LOOK_OFTEN, _LOOK_SELDOM, _LOOK_SELDOM_FROM = 10, 100, 200
+"""Steps from one look at the surroundings to the next: what is wrong with them is wrong from the
+start, and a look takes as long as half a step of a small network."""
 
 
 class Cadence:
@@ -61,7 +62,8 @@ class Cadence:
 
     def look_is_due(self, step: int) -> bool:
         """Whether data, output, loss and optimizers are looked at in a measured step."""
-        return is_keyframe(step) or step % _LOOK_EVERY == 0
+        every = _LOOK_OFTEN if step < _LOOK_SELDOM_FROM else _LOOK_SELDOM
+        return step % every == 0 or is_keyframe(step)
 
     def weights_are_due(self, step: int) -> bool:
         """Whether a measured step's weights are measured."""

@@ -1,9 +1,9 @@
-"""What was seen beside the layers, as figures: of the data, the output, the loss, the optimizers."""
+"""What was seen beside the layers, as figures of data, output, loss and optimizers."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,9 +19,6 @@ from layerscope.record.observation import SCALE, Observation
 _OF_LAYER = {name: column for column, name in enumerate(LAYER_FIGURES)}
 _OF_STEP = {name: column for column, name in enumerate(STEP_FIGURES)}
 
-_LABELS_KEPT = 50
-"""Looks at labels that their entropy is made of."""
-
 _OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT)
 _ONE = 2e-3
 """How far from 1 a sum of probabilities may be: bfloat16 rounds to three digits."""
@@ -36,7 +33,7 @@ class LookFigures:
     """Makes figures of what was looked at, step after step of one run."""
 
     def __init__(self) -> None:
-        self._labels: deque[Counter[int]] = deque(maxlen=_LABELS_KEPT)
+        self._labels: Counter[int] = Counter()
         self._parameters: list[tuple[int, nn.Parameter]] = []
         self._at: dict[str, int] = {}
 
@@ -122,17 +119,17 @@ class LookFigures:
         targets = view.targets
         if targets is None or not targets.size:
             return {}
-        figures = {}
+        figures: dict[str, float] = {}
         bits = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS) and targets.shape[1] == 1
         if view.kind in _OF_CLASSES or bits:
             labels = Counter(targets[:, 0].astype(np.int64).tolist())
-            self._labels.append(labels)
+            self._labels.update(labels)
             label, most = labels.most_common(1)[0]
             figures |= {
                 "labels_seen": float(len(labels)),
                 "label": float(label),
                 "label_share": most / len(targets),
-                "label_entropy": _entropy(sum(self._labels, Counter())),
+                "label_entropy": _entropy(self._labels),
             }
         if view.kind not in _OF_CLASSES:
             figures |= {

@@ -58,8 +58,9 @@ def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     """Two linear layers in a row with no function in between are one linear layer.
 
     A note where the network has functions elsewhere, a warning where it has none: all of it is
-    then one linear layer. A narrow one between two wide ones is meant, as in adapters and bottlenecks: it is not named.
-    Seen in the graph of the first step, so functions between modules count as functions.
+    then one linear layer. A narrow one between two wide ones is meant, as in adapters and
+    bottlenecks: it is not named. Seen in the graph of the first step, so functions between modules
+    count as functions.
     """
     chained = np.array([bool(facts.follows) for facts in memory.roles.layers])
     values = np.zeros((len(figures.steps), len(chained)))
@@ -86,6 +87,8 @@ def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
 @rule_of_run("dropout_high")
 def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """The largest probability of a dropout: 0.5 is what hidden units are usually dropped with."""
+    if np.isnan(figures["dropout"]).all():  # nobody looked
+        return Symptoms.of_run("network", figures["dropout"])
     t = thresholds
     values = figures["dropout"].astype(np.float64)
     severity = np.where(values > t.dropout_high, 2, np.where(values > t.dropout_usual, 1, 0))
@@ -111,6 +114,8 @@ def in_evaluation_mode(figures: Figures, thresholds: Thresholds, memory: Memory)
     All of them: a warning, `model.train()` was forgotten. Some: a note, as frozen batch
     normalisations are set so on purpose.
     """
+    if np.isnan(figures["evaluation_share"]).all():  # nobody looked
+        return Symptoms.of_run("network", figures["evaluation_share"])
     values = figures["evaluation_share"].astype(np.float64)
     severity = np.where(values == 1, 2, np.where(values > 0, 1, 0))
     return Symptoms.of_run(

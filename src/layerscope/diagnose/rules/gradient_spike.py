@@ -13,7 +13,7 @@ from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _RECENT = 50  # steps in the running median
-_HURTS = 1.5  # times the usual loss: the batch itself is odd; below, a spike is an accident
+_CONVERGED = 0.2  # of the loss at the start: a gradient is small there, and anything is far from it
 _SIGMA = 1.4826  # median absolute deviations of a normal variable in a standard deviation
 _LEAST_SIGMA = 0.1  # in ln: of a run so even that any change would be many deviations
 _ADVICE = (
@@ -37,7 +37,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     of_layers = figures["weight_grad_rms"].astype(np.float64)
     known = np.fmax(of_layers, 0)  # NaN is 0
     norms = np.sqrt((known * known).sum(axis=1))
-    usual_loss = memory.loss_curve.of(figures).level
+    curve = memory.loss_curve.of(figures)
     sizes = np.fmax.reduce(figures["activation_count"], axis=1, initial=0)
     largest = memory.of_run("largest_batch")
     sizes_before = np.fmax(np.fmax.accumulate(sizes), largest[0])
@@ -62,7 +62,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             far = values[row] > t.spike_factor
             if not far.any():
                 far = values[row] == np.fmax.reduce(values[row])
-            harmless = clipped[row] or figures["loss"][row] < _HURTS * usual_loss[row]
+            harmless = clipped[row] or figures["loss"][row] < _CONVERGED * curve.start[row]
             severity[row, far] = 1 if harmless else 2
     recent[:] = all_norms[-_RECENT:]
     recent_layers[:] = all_layers[-_RECENT:]

@@ -7,12 +7,12 @@ import numpy as np
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.rules.loss_not_falling import _median_update
+from layerscope.diagnose.rules.loss_not_falling import last_known, median_update
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _ENOUGH = 64
-"""Labels, all of one class: by chance 2^-63 of two even classes, 0.04 of one with a share of 95 %."""
+"""Labels, all of one class: by chance in 2^-63 of two even classes, in 0.04 of one of 95 %."""
 
 
 @rule_of_run("one_class")
@@ -22,6 +22,8 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     Targets are read off the gradient on the output, so whatever the loss does to labels on the way
     is in them. Blind where the loss cannot be told.
     """
+    if np.isnan(figures["labels_seen"]).all():  # nobody looked
+        return Symptoms.of_run("loss", figures["labels_seen"])
     seen, label = memory.of_run("seen", 2)
     values = np.full(len(figures.steps), np.nan)
     for row in np.flatnonzero(figures["labels_seen"] >= 1).tolist():
@@ -56,13 +58,9 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
-    entropy = memory.of_run("entropy")
-    known = np.append(entropy, figures["label_entropy"])
-    place = np.maximum.accumulate(np.where(np.isnan(known), 0, np.arange(len(known))))
-    chance = known[place][1:]
-    entropy[0] = chance[-1]
+    chance = last_known(figures["label_entropy"].astype(np.float64), memory.of_run("entropy"))
     values = curve.level / np.where(chance > 0.1, chance, np.nan)
-    updates = _median_update(figures, memory.of_run("update", 1))
+    updates = median_update(figures, memory.of_run("update", 1))
     due = (curve.known >= 2 * t.patience) & curve.judged & (updates > t.update_slow)
     begun = curve.start > 1.02 * curve.level
     ill = due & begun & (values > 1 - (1 - t.loss_stuck)) & (values < 1 + (1 - t.loss_stuck))

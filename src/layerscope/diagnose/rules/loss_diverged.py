@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.rules.loss_not_falling import _median_update
+from layerscope.diagnose.rules.loss_not_falling import median_update
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -16,6 +17,11 @@ _DIVERGED = Advice(
     "{step} on",
     "optimizer.lr=... a tenth of what it is, or a warm-up of it; and see that the loss is to be "
     "made small: its sign, and the optimizer's maximize",
+)
+_LEAPS = Advice(
+    "the loss leaps again and again to more than {threshold:g} times what it was at the start, "
+    "since step {step} (here {value:.3g} times)",
+    "optimizer.lr=... a tenth of what it is, or a warm-up of it",
 )
 _RISING = Advice(
     "the loss rises from the start, steadily and by small steps: it is {value:.3g} times what it "
@@ -28,7 +34,8 @@ _SMALL = -1.5  # log10 of update / weight: below, a step is no leap
 
 @rule_of_run("loss_diverged")
 def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Loss / the first one, for `lasting` steps: a warning; critical beyond ten times the limit.
+    """Loss / the first one, in `lasting` of the last 20 steps: a warning; critical if they come in
+    a row, and beyond ten times the limit.
 
     A spike that is gone at once is none. Losses that are not finite count once a finite one was
     beyond the limit.
@@ -48,17 +55,27 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     blown = ~curve.finite & ever
     beyond[0] = 1.0
     values[blown] = np.inf
-    worst = values > 10 * t.loss_diverged
-    severity = np.where(worst | blown, 3, np.where(large, 2, 0)).astype(np.int8)
-    single = bool(blown.any())
+    recent, numbers = memory.of_run("recent", WINDOW), memory.of_run("numbers", WINDOW)
+    was_beyond = np.append(np.nan_to_num(recent), (large | blown).astype(np.float64))
+    steps = np.append(numbers, figures.steps.astype(np.float64))
+    recent[:], numbers[:] = was_beyond[-WINDOW:], steps[-WINDOW:]
+    windows = np.lib.stride_tricks.sliding_window_view(was_beyond, WINDOW)[1:]
+    in_a_row = windows[:, -t.lasting :].sum(1) >= min(t.lasting, WINDOW)
+    often = windows.sum(1) >= t.lasting
+    gone = blown | (in_a_row & (values > 10 * t.loss_diverged))
+    severity = np.where(gone, 3, np.where(large & often, 2, 0)).astype(np.int8)
+    begun = np.arange(1, len(values) + 1) + windows.argmax(1)  # that was beyond, in each window
+    since = np.nan_to_num(steps[begun]).astype(np.int64)
     return Symptoms.of_run(
         "loss",
         values,
         severity,
         _DIVERGED,
+        _LEAPS,
         limits=(np.nan, t.loss_diverged, 10 * t.loss_diverged),
         source="a network that has learned nothing has the loss of the start",
-        lasting=1 if single else t.lasting,
+        cause=np.where(in_a_row | blown, 0, 1).astype(np.int8),
+        since=since,
     )
 
 
@@ -70,7 +87,7 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     t = thresholds
     curve = memory.loss_curve.of(figures)
     values = np.where(curve.start > 0, curve.level / curve.start, np.nan)
-    updates = _median_update(figures, memory.of_run("update", 1))
+    updates = median_update(figures, memory.of_run("update", 1))
     before = memory.of_run("level", 1)
     levels = np.append(before, curve.level)
     before[0] = levels[-1]

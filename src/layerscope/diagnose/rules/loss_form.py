@@ -52,6 +52,8 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     Blind where the output and the loss's gradient on it are not seen, and to an activation that
     the last function of the network's forward undoes.
     """
+    if np.isnan(figures["loss_kind"]).all():  # nobody looked
+        return Symptoms.of_run("output", figures["loss_kind"])
     kind = figures["loss_kind"]
     takes_logits = (kind == Loss.CROSS_ENTROPY) | (kind == Loss.BINARY_LOGITS)
     values = np.where(np.isnan(kind), np.nan, 0.0)
@@ -59,7 +61,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
         return Symptoms.of_run("output", values)
     low, high = figures["output_min"], figures["output_max"]
     enough = figures["outputs"] * figures["samples"] >= _ENOUGH
-    # A network that gives the same for all may lie there by chance; one end to the other it may not.
+    # A network that gives the same for all may lie there by chance; from end to end it may not.
     between = (low > 0) & (high < 1) & (low < 0.1) & (high > 0.9) & enough
     rows_one = figures["output_rows_one"] == 1
     last = memory.roles.layers[memory.roles.last] if memory.roles.last >= 0 else None
@@ -93,6 +95,8 @@ def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     """Outputs [n, 1] minus targets [n] make n x n differences: each output is drawn to the mean of
     all targets. The gradient shows it: it is 2 / n (output - one number), and the loss is larger.
     """
+    if np.isnan(figures["targets_broadcast"]).all():  # nobody looked
+        return Symptoms.of_run("loss", figures["targets_broadcast"])
     values = figures["targets_broadcast"].astype(np.float64)
     return Symptoms.of_run(
         "loss",
@@ -116,6 +120,8 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     A note: a sum is right where the learning rate is made for it, and Adam does not see it. It is
     a cause where steps are too large.
     """
+    if np.isnan(figures["loss_reduction"]).all():  # nobody looked
+        return Symptoms.of_run("loss", figures["loss_reduction"])
     times = figures["loss_reduction"].astype(np.float64)
     of_samples = times / figures["samples"]
     summed = (times > _TIMES) & (of_samples > 0.9)

@@ -15,6 +15,8 @@ from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
+Series = npt.NDArray[np.float64]
+
 _SURE = 3.0  # standard errors: of hundreds of steps one in a thousand is that far out by chance
 _STEADY = 0.02  # standard error / level; what fluctuates more may be a game, or a reward
 _STEADY_IF_KNOWN = 0.2
@@ -63,22 +65,20 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     curve = memory.loss_curve.of(figures)
     ratio = curve.level / curve.start
     small = memory.of_run("update", 1)
-    updates = _median_update(figures, small)
+    updates = median_update(figures, small)
+    # An error or a likelihood: its noise is that of the batches.
+    is_known = last_known(np.where(figures["loss_kind"] > 0, 1.0, np.nan), memory.of_run("kind"))
+    low = _is_low(figures, curve, memory)
     due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
     if not due.any():
         return Symptoms.of_run("loss", ratio)
     steady = curve.noise < _STEADY * curve.level
+    steady |= (is_known == 1) & (curve.noise < _STEADY_IF_KNOWN * curve.level)
     fallen = curve.start - curve.level
-    known = memory.of_run("kind")
-    if (figures["loss_kind"] > 0).any():
-        known[0] = 1.0
-    if known[0] == 1:  # an error or a likelihood: its noise is that of the batches
-        steady = curve.noise < _STEADY_IF_KNOWN * curve.level
     by_chance = fallen < _SURE * curve.noise
     never = curve.lowest > t.loss_stuck * curve.start - _SURE * curve.noise
     flat = (ratio > t.loss_stuck) & (by_chance | (ratio > 0.995)) & never
     slow = (ratio > t.loss_slow) & (updates < t.update_slow)
-    low = _is_low(figures, curve, memory)
     ill = due & steady & ~low & (flat | slow) & (ratio < t.loss_diverged)
     cause = np.where(flat, np.where(updates < t.update_slow, _SMALL_STEPS, _FLAT), _SLOW)
     return Symptoms.of_run(
@@ -92,28 +92,34 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     )
 
 
-def _median_update(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def median_update(figures: Figures, last: Series) -> Series:
     """log10 update / weight of the median layer, as last measured; NaN before."""
     ratios = figures["update_to_weight"]
     known = ~np.isnan(ratios).all(1)
     medians = np.full(len(ratios), np.nan)
     if known.any():
         medians[known] = np.log10(known_median(ratios[known], axis=1))
-    joined = np.append(last, medians)
+    return last_known(medians, last)
+
+
+def last_known(values: Series, last: Series) -> Series:
+    """What was last known as of each step.
+
+    Args:
+        values: of the steps; NaN where it is not known.
+        last: [1], what was last known before them; afterwards, of this block.
+    """
+    joined = np.append(last, values)
     place = np.maximum.accumulate(np.where(np.isnan(joined), 0, np.arange(len(joined))))
-    seen: npt.NDArray[np.float64] = joined[place][1:]
+    seen: Series = joined[place][1:]
     last[0] = seen[-1]
     return seen
 
 
 def _is_low(figures: Figures, curve: CurveOfBlock, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is a tenth of chance: of guessing by frequency, of the targets' spread."""
-    chance = memory.of_run("chance")
-    of_labels = figures["label_entropy"]
-    of_targets = np.square(figures["target_std"])
-    for values in (of_labels, of_targets):
-        found = values[values > 0]
-        if len(found):
-            chance[0] = found[-1]
-    low: npt.NDArray[np.bool_] = curve.level < 0.1 * chance[0]
+    of_labels = figures["label_entropy"].astype(np.float64)
+    chance = np.where(of_labels > 0, of_labels, np.square(figures["target_std"]))
+    chance = last_known(np.where(chance > 0, chance, np.nan), memory.of_run("chance"))
+    low: npt.NDArray[np.bool_] = curve.level < 0.1 * chance
     return low

@@ -8,6 +8,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_view import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.rules.loss_not_falling import last_known
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -49,9 +50,10 @@ def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     largest = np.fmax(-figures["activation_min"], figures["activation_max"])
     overflow = (largest > _ROOT_OF_LARGEST).any(1)  # an honest loss of a network that has diverged
     made_before = (figures["activation_nonfinite"] > 0).any(1) | overflow
-    told = memory.of_run("told")
-    told[0] = np.fmax(told[0], float((made_before & wrong).any()))  # the outputs began
-    severity = np.where(wrong & ~made_before & (told[0] != 1), 3, 0).astype(np.int8)
+    began = memory.of_run("began")  # whether outputs that are not finite came first
+    passed_on = np.logical_or.accumulate(made_before) | (began[0] == 1)
+    began[0] = float(passed_on[-1])
+    severity = np.where(wrong & ~passed_on, 3, 0).astype(np.int8)
     return Symptoms.of_run(
         "loss", values, severity, _NOT_FINITE, limits=(np.nan, np.nan, 0.0), source="any at all"
     )
@@ -65,10 +67,9 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     """
     loss = memory.loss_curve.of(figures).loss
     below = loss < 0
-    if not below.any() and np.isnan(memory.of_run("kind")[0]):
-        _remember_kind(figures, memory)
+    kind = last_known(figures["loss_kind"].astype(np.float64), memory.of_run("kind"))
+    if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
-    kind = _remember_kind(figures, memory)
     cause = np.full(len(loss), 2, np.int8)
     cause[kind == Loss.LOG_LIKELIHOOD] = 0
     cause[np.isin(kind, (Loss.BINARY, Loss.BINARY_LOGITS, Loss.CROSS_ENTROPY))] = 1
@@ -84,15 +85,3 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         cause=cause,
         falling=True,
     )
-
-
-def _remember_kind(
-    figures: Figures, memory: Memory
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The kind of the loss as last seen, as of each step; NaN if it was never seen."""
-    last = memory.of_run("kind")
-    kinds = np.append(last, figures["loss_kind"])
-    place = np.maximum.accumulate(np.where(np.isnan(kinds), 0, np.arange(len(kinds))))
-    seen: np.ndarray[tuple[int], np.dtype[np.float64]] = kinds[place][1:].astype(np.float64)
-    last[0] = seen[-1]
-    return seen

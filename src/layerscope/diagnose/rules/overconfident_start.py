@@ -12,6 +12,10 @@ from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _FAR = 10.0  # times the targets: the loss then starts a hundred times as high as that of saying 0
+_NATS = 1.0
+"""Above chance, in nats: logits of a standard deviation of 1.4, as Kaiming's init gives them, cost
+about so much. Of two classes it is a ratio of 2.4, of many the ratio decides."""
+
 _REMEDY = "smaller weights in the last layer, as in init=kaiming, and no bias there"
 _ADVICE = (
     Advice(
@@ -50,7 +54,10 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         values[0, roles.last], limit = figures["output_rms"][0] / size, _FAR
     elif classes is not None:
         values[0, roles.last] = figures["loss"][0] / np.log(classes)
+        if figures["loss"][0] - np.log(classes) < _NATS:
+            limit = np.inf
     ill = values > limit
+    limit = limit if ill.any() else thresholds.overconfident_start
     return Symptoms(
         values,
         np.where(ill, 2, 0).astype(np.int8) if ill.any() else None,

@@ -31,6 +31,8 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
 
     Blind to a last function that is no module, unless the loss is a binary cross-entropy.
     """
+    if np.isnan(figures["loss_kind"]).all():  # nobody looked
+        return Symptoms.of_run("output", figures["loss_kind"])
     kind = figures["loss_kind"]
     low, high = _range(memory)
     binary = (kind == Loss.BINARY) | (kind == Loss.BINARY_LOGITS)
@@ -80,6 +82,8 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     A network begins with outputs of about 1. The gradient of a squared error goes with the error,
     and an absolute error is walked down at the pace of the learning rate.
     """
+    if np.isnan(figures["target_rms"]).all():  # nobody looked
+        return Symptoms.of_run("output", figures["target_rms"])
     t = thresholds
     values = figures["target_rms"].astype(np.float64)
     values[~np.isin(figures["loss_kind"], _ERRORS)] = np.nan

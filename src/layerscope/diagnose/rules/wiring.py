@@ -1,4 +1,4 @@
-"""What connects network and optimizer: parameters nobody steps, gradients nobody clears or makes."""
+"""What connects network and optimizer: whose parameters it has, and what becomes of gradients."""
 
 from __future__ import annotations
 
@@ -88,6 +88,8 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
     """Whether the gradients that a step was taken with are still there when the next step's
     backward begins: it adds to them. Accumulation within a step is none.
     """
+    if np.isnan(figures["gradients_kept"]).all():  # nobody looked
+        return Symptoms.of_run("optimizer", figures["gradients_kept"])
     values = figures["gradients_kept"].astype(np.float64)
     return Symptoms.of_run(
         "optimizer",

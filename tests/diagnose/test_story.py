@@ -1,0 +1,60 @@
+"""Causes come before what follows from them."""
+
+from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.story import CONSEQUENCES, story
+
+
+def found(rule, severity="warning", step=0, layer="00"):
+    return Finding(rule, severity, layer, step, 1, step, 1.0, 1.0, 0.5, "", "", "")
+
+
+def told(*findings):
+    return [(each.rule, each.severity, each.because) for each in story(findings)]
+
+
+def test_a_cause_is_told_first_and_what_follows_from_it_under_it():
+    assert told(
+        found("saturated", "critical"), found("input_scale"), found("loss_not_falling", step=80)
+    ) == [
+        ("input_scale", "warning", ""),
+        ("saturated", "critical", "input_scale"),
+        ("loss_not_falling", "warning", "input_scale"),
+    ]
+
+
+def test_what_the_loss_makes_of_the_data_comes_before_the_data():
+    rules = [rule for rule, *_ in told(found("input_scale"), found("softmax_of_one"))]
+    assert rules == ["softmax_of_one", "input_scale"]
+
+
+def test_a_note_becomes_a_warning_if_what_it_risks_has_come():
+    assert told(found("loss_reduction", "note")) == [("loss_reduction", "note", "")]
+    assert told(found("loss_reduction", "note"), found("loss_diverged")) == [
+        ("loss_reduction", "warning", ""),
+        ("loss_diverged", "warning", "loss_reduction"),
+    ]
+
+
+def test_what_came_before_does_not_follow():
+    assert told(found("dead_units", step=3), found("loss_diverged", step=9)) == [
+        ("dead_units", "warning", ""),
+        ("loss_diverged", "warning", ""),
+    ]
+    assert told(found("dead_units", step=9), found("loss_diverged", step=3)) == [
+        ("loss_diverged", "warning", ""),
+        ("dead_units", "warning", "loss_diverged"),
+    ]
+
+
+def test_what_explains_nothing_goes_by_severity_and_notes_come_last():
+    assert [
+        rule
+        for rule, *_ in told(
+            found("biased", "note"), found("gradient_spike"), found("stalled", "critical", step=5)
+        )
+    ] == ["stalled", "gradient_spike", "biased"]
+
+
+def test_no_rule_follows_from_itself():
+    for cause, consequences in CONSEQUENCES.items():
+        assert cause not in consequences

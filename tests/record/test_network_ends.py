@@ -1,0 +1,174 @@
+"""Data, output and the loss's gradient on it are seen, whatever the network looks like."""
+
+import copy
+import io
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from layerscope.quantity import Quantity
+from layerscope.record import choose_layers
+from layerscope.record.channel import Channel
+from layerscope.record.hook_state import HookState
+from layerscope.record.layer_parameter import LayerParameter
+from layerscope.record.network_ends import NetworkEnds
+
+
+def watched(network):
+    state = HookState(network)
+    state.counting = True
+    ends = NetworkEnds(network, choose_layers(network), state, lambda: True)
+    ends.attach()
+    return ends
+
+
+def mlp():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
+
+
+X = torch.randn(16, 4, generator=torch.Generator().manual_seed(1)) * 5
+Y = torch.arange(16) % 3
+
+
+def test_data_output_and_gradient_of_a_step_are_those_that_the_loop_had():
+    network = mlp()
+    ends = watched(network)
+    for _ in range(2):  # the first step searches, the second knows where to look
+        output = network(X)
+        output.retain_grad()
+        F.cross_entropy(output, Y).backward()
+        seen = ends.take()
+        assert torch.equal(seen.data[0].values, X.double())
+        assert torch.equal(seen.output.values, output.detach().double())
+        assert torch.equal(seen.output.gradient, output.grad.double())
+        assert seen.output.samples == 16
+
+
+def test_after_the_first_step_only_the_ends_have_hooks():
+    network = nn.Sequential(mlp(), nn.ReLU())
+    ends = watched(network)
+    network(X).sum().backward()
+    ends.take()
+    hooked = [m for m in network.modules() if m._forward_hooks or m._forward_pre_hooks]
+    assert hooked == [network, network[0][0]]
+    ends.detach()
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+
+
+class Keyword(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.head = nn.Linear(4, 8), nn.Linear(8, 3)
+
+    def forward(self, *, pixels):
+        return {"logits": self.head(self.first(input=pixels / 255).relu())}
+
+
+def test_data_that_are_given_by_keyword_are_seen_as_the_first_layer_gets_them():
+    network = Keyword()
+    ends = watched(network)
+    F.cross_entropy(network(pixels=X)["logits"], Y).backward()
+    seen = ends.take()
+    assert torch.equal(seen.data[0].values, (X / 255).double())
+    assert seen.output.values.shape == (16, 3)
+
+
+def test_what_the_loss_changes_in_place_is_seen_as_it_was():
+    network = mlp()
+    ends = watched(network)
+    output = network(X)
+    before = output.detach().clone().double()
+    output.relu_().sum().backward()
+    assert torch.equal(ends.take().output.values, before)
+
+
+def test_a_module_that_the_loop_calls_beside_the_network_is_the_outermost():
+    class Unit(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = mlp()
+
+    unit = Unit()
+    ends = watched(unit)
+    for _ in range(2):
+        unit.net(X).sum().backward()  # the unit itself is never called
+        assert ends.take().output is not None
+
+
+def test_of_a_large_output_some_samples_are_kept():
+    network = nn.Linear(4, 1000)
+    ends = watched(network)
+    network(X.repeat(100, 1)).sum().backward()
+    output = ends.take().output
+    assert output.samples == 1600
+    assert output.values.numel() <= 65_536
+    assert output.values.shape == output.gradient.shape
+
+
+def test_channels_of_an_image_are_the_last_axis_of_its_samples():
+    network = nn.Conv2d(1, 5, 3)
+    ends = watched(network)
+    network(torch.randn(2, 1, 6, 6)).sum().backward()
+    output = ends.take().output
+    assert output.values.shape == (2 * 4 * 4, 5)
+    assert output.samples == 32
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_gradients_that_were_cleared_are_not_kept(set_to_none):
+    network = mlp()
+    ends = watched(network)
+    weight = network[0].weight
+    parameters = [LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))]
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    network(X).sum().backward()
+    ends.remember_gradients(parameters)
+    optimizer.zero_grad(set_to_none=set_to_none)
+    ends.take()
+    network(X).sum().backward()
+    assert ends.take().gradients_kept is False
+    ends.remember_gradients(parameters)
+    network(X).sum().backward()
+    assert ends.take().gradients_kept is True
+
+
+def test_copies_of_a_watched_network_carry_hooks_that_do_nothing():
+    network = mlp()
+    ends = watched(network)
+    twin = copy.deepcopy(network)
+    buffer = io.BytesIO()
+    torch.save(network, buffer)
+    twin(X).sum().backward()
+    assert ends.take().output is None
+
+
+def test_an_exception_in_the_network_does_not_lose_the_outermost_module():
+    class Fails(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net, self.fails = mlp(), True
+
+        def forward(self, x):
+            if self.fails:
+                raise RuntimeError("once")
+            return self.net(x)
+
+    network = Fails()
+    ends = watched(network)
+    with pytest.raises(RuntimeError, match="once"):
+        network(X)
+    network.fails = False
+    network(X).sum().backward()
+    assert ends.take().output is not None
+    assert len(network._forward_hooks) == 1
+
+
+def test_a_pass_without_gradients_is_no_output():
+    network = mlp()
+    ends = watched(network)
+    with torch.no_grad():
+        network(X)
+    assert ends.take().output is None
