@@ -49,7 +49,10 @@ class OutputHook:
     def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """Called by torch after the module's forward."""
         recorder = self._recorder
-        if not recorder.counting or not (recorder.network is None or recorder.network.training):
+        if not recorder.counting:
+            return
+        if not (recorder.network is None or recorder.network.training):
+            recorder.note_evaluation(self.layer)
             return
         try:
             clock = recorder.clock

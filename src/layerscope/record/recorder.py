@@ -24,6 +24,11 @@ from layerscope.record.place import Place
 from layerscope.record.plan import device_of, plan
 from layerscope.record.updates import Updates
 
+IN_EVALUATION_MODE = (
+    "the network was in evaluation mode during training: call its train() before the first step"
+)
+"""Why a layer that was called is not measured."""
+
 
 class Recorder:
     """Measures a network's layers while it trains: a context manager that owns its hooks.
@@ -43,6 +48,8 @@ class Recorder:
         clock: seconds, to time the hooks by; None does not time them.
         spent: seconds that timed hooks have taken, since `take_spent`.
         not_measured: layers whose output could not be measured, and why.
+        in_evaluation_mode: layers that were called, with gradients, while the network was in
+            evaluation mode, in a step in which nothing was called in training mode: that step.
         failure: what a hook raised, if one did: a hook never raises into the network, it stops
             counting.
         channels: what each row of the tally holds; more than at first once a layer has given
@@ -65,6 +72,9 @@ class Recorder:
         self.spent = 0.0
         self.scaled: frozenset[str] = frozenset()
         self.not_measured: dict[str, str] = {}
+        self.in_evaluation_mode: dict[str, int] = {}
+        self._evaluated: set[str] = set()
+        self._fired_before: set[str] = set()
         self._unfired: dict[str, str] = {}
         self.failure: Exception | None = None
         self.channels_axis = -1  # of the layer that was called last, for those that can't tell
@@ -136,6 +146,11 @@ class Recorder:
         return spent
 
     # What the hooks ask.
+
+    def note_evaluation(self, layer: Layer) -> None:
+        """A layer is called while the network is in evaluation mode: it may be trained so."""
+        if torch.is_grad_enabled():
+            self._evaluated.add(layer.name)
 
     def next_order(self) -> int:
         """The number of a place that a forward pass reaches for the first time."""
@@ -287,6 +302,8 @@ class Recorder:
         """
         if self._newcomers:
             self.settle()
+        if self._evaluated:
+            self._look_for_evaluation(step)
         self._round += 1
         channels = self.channels if weights else self.channels[: self._plan.without_weights]
         reading = self._plan.tally.read(len(channels))
@@ -298,6 +315,17 @@ class Recorder:
             inputs_finite=self._take_inputs_finite(),
             **known,
         )
+
+    def _look_for_evaluation(self, step: int) -> None:
+        """Whether all that was called since the last such look was in evaluation mode."""
+        fired = {hook.layer.name for hook in self._hooks if hook.fired}
+        for hook in self._hooks:
+            hook.fired = False
+        self._fired_before |= fired
+        if not fired:
+            for name in self._evaluated:
+                self.in_evaluation_mode.setdefault(name, step)
+        self._evaluated.clear()
 
     def with_weights_now(self, observation: Observation) -> Observation:
         """The same observation with the weights as they are now: the trained ones, at the end."""
@@ -344,20 +372,27 @@ class Recorder:
         return [(p.layer.name, p.name, p.order) for p in places if p.order >= 0]
 
     def note_unfired(self, reason: str) -> list[str]:
-        """The layers whose hooks have never been called while counting; they are not measured, for
-        this reason, until they are.
+        """The layers whose hooks have never been called while counting, in either mode; they are
+        not measured, for this reason, until they are.
         """
-        unfired = [hook.layer.name for hook in self._hooks if not hook.fired]
+        unfired = [
+            hook.layer.name
+            for hook in self._hooks
+            if not hook.fired
+            and hook.layer.name not in self._fired_before
+            and hook.layer.name not in self.in_evaluation_mode
+        ]
         self._unfired = dict.fromkeys(unfired, reason)
         return unfired
 
     def still_not_measured(self) -> dict[str, str]:
-        """`not_measured`, and the layers that `note_unfired` has told of and that have not been
-        reached since.
+        """`not_measured`, and the layers that `note_unfired` has told of or that were in evaluation
+        mode, and that have not been reached since.
         """
         reached = {place.layer.name for place in self.places if place.order >= 0}
-        unfired = {name: why for name, why in self._unfired.items() if name not in reached}
-        return unfired | self.not_measured
+        evaluated = dict.fromkeys(self.in_evaluation_mode, IN_EVALUATION_MODE)
+        unfired = self._unfired | evaluated
+        return {n: why for n, why in unfired.items() if n not in reached} | self.not_measured
 
 
 def _values(gradient: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from layerscope.pictures.run_pictures import run_figures
 from layerscope.record import Layer
 from layerscope.session.departure_finding import departure_finding
 from layerscope.session.diagnosis_file import hidden_layers
+from layerscope.session.door import Door
 from layerscope.session.settings import NEVER, Settings
 from layerscope.session.thinned import Thinned
 from layerscope.sinks.figures_event import PREDICTION
@@ -33,6 +34,7 @@ class JudgedRun:
         settings: of the run.
         layers: all watched layers.
         expected: what theory says of the network at step 0.
+        door: through which the user came in, for messages.
 
     Attributes:
         judge: what has been found so far.
@@ -41,9 +43,14 @@ class JudgedRun:
     """
 
     def __init__(
-        self, settings: Settings, layers: Sequence[Layer], expected: Expected | None
+        self,
+        settings: Settings,
+        layers: Sequence[Layer],
+        expected: Expected | None,
+        door: Door,
     ) -> None:
         self._settings = settings
+        self._door = door
         self._layers = layers
         self.expected = self._to_compare = expected
         self.judge = Judge(
@@ -63,7 +70,10 @@ class JudgedRun:
             events.add(finding.step, [scalar(f"finding/{finding.rule}", level + 1)])
             if finding.severity == SEVERITIES[-1]:
                 _log.warning(
-                    "LayerMonitor: critical since step %d: %s", finding.step, finding.explanation
+                    "%s: critical since step %d: %s",
+                    self._door.name,
+                    finding.step,
+                    finding.explanation,
                 )
             if self.stop is None and self._reaches(level, self._settings.stop_on):
                 self.stop = finding
@@ -107,7 +117,7 @@ class JudgedRun:
         """Write the findings as a text, and the figures of the run if there is enough to see."""
         values = [text(FINDINGS, findings_markdown(self.judge.findings))]
         figures = self._thinned.figures()
-        if self._settings.figures and len(figures.steps) >= _WORTH_A_FIGURE:
+        if self._settings.images and len(figures.steps) >= _WORTH_A_FIGURE:
             drawn = run_figures(figures, self.expected)
             values += [image(tag, png) for tag, png in drawn.items()]
         events.add(step, values)

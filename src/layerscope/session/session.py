@@ -24,8 +24,10 @@ from layerscope.record.observation import (
     SCALE,
     SQUARED_NORM,
 )
+from layerscope.record.recorder import IN_EVALUATION_MODE
 from layerscope.record.schedule import KEYFRAMES, thinned_to
 from layerscope.session.diagnosis_file import diagnosis_of, write_diagnosis
+from layerscope.session.door import Door
 from layerscope.session.ranks import Ranks
 from layerscope.session.run_verdict import JudgedRun
 from layerscope.session.settings import NEVER, Settings
@@ -51,6 +53,7 @@ class Scope:
         network: what is trained.
         directory: the run's folder.
         settings: how to watch.
+        door: through which the user came in, for messages.
         events: the run's event file, where somebody else writes to it too.
         steps: how many the run will have, infinity if unknown: for `max_megabytes`.
         start: its first step: what earlier files in the folder say of it and of later ones was
@@ -72,6 +75,7 @@ class Scope:
         network: nn.Module,
         directory: str | PathLike[str],
         settings: Settings,
+        door: Door,
         events: EventFile | None = None,
         steps: float = math.inf,
         start: int = 0,
@@ -80,6 +84,7 @@ class Scope:
         self.directory = str(directory)
         self.diagnosis: dict[str, Any] | None = None
         self._settings = settings
+        self._door = door
         self._layers = choose_layers(network, settings.layers)
         _refuse_shards(self._layers)
         self._recorder = Recorder(self._layers, settings.asked, network)
@@ -97,8 +102,8 @@ class Scope:
         self._has_loss = self._with_weights = self._updating = False
         self._about: dict[str, Any] = {}
         self._failed = False
-        self._told_unfired = False
-        self.run = JudgedRun(settings, self._layers, expected)
+        self._told_unfired = self._told_evaluation = False
+        self.run = JudgedRun(settings, self._layers, expected, door)
         self.must_stop = False
         self._log: StepLog | None = None
         self._own_events: EventFile | None = None
@@ -134,7 +139,10 @@ class Scope:
                 f"to max_megabytes={settings.max_megabytes:g}."
             )
             _log.log(
-                logging.WARNING if steps < math.inf else logging.INFO, "LayerMonitor: %s", note
+                logging.WARNING if steps < math.inf else logging.INFO,
+                "%s: %s",
+                self._door.name,
+                note,
             )
             yield note
         if settings.max_elements is not None:
@@ -244,6 +252,11 @@ class Scope:
         """Whether the step that goes on is measured."""
         return self._recorder.counting
 
+    @property
+    def is_updating(self) -> bool:
+        """Whether the step that goes on is measured, and what it changes."""
+        return self._recorder.counting and self._updating
+
     def finish(
         self,
         step: int,
@@ -255,7 +268,7 @@ class Scope:
 
         Args:
             step: the x of the record.
-            changed: which parameters an optimizer has come to.
+            changed: which parameters had a gradient: the update of these is told of.
             scale: the factor of a gradient scaler, which activation gradients have.
             left_out: whether that scaler has left the step out.
         """
@@ -328,6 +341,7 @@ class Scope:
             **self._about,
         )
         self._has_loss = False
+        self._tell_evaluation()
         self._keep_to_budget(step)
         if self._log is None:
             return
@@ -368,8 +382,8 @@ class Scope:
         if interval != self._interval:
             if interval > self._interval and interval >= 2 * self._interval:
                 _log.warning(
-                    "LayerMonitor: to keep to budget=%g only every %d. step is measured from step "
-                    "%d on.",
+                    "%s: to keep to budget=%g, one step in %d is measured from step %d on",
+                    self._door.name,
                     self._settings.budget,
                     interval,
                     step + 1,
@@ -384,6 +398,17 @@ class Scope:
             self._tell_unfired()
         self.run.look(figures, self._events)
 
+    def _tell_evaluation(self) -> None:
+        steps = self._recorder.in_evaluation_mode
+        if steps and not self._told_evaluation:
+            self._told_evaluation = True
+            _log.warning(
+                "%s: the network is in evaluation mode at step %d, so its layers are not measured: "
+                "call train() on it before the training step",
+                self._door.name,
+                next(iter(steps.values())),
+            )
+
     def _tell_unfired(self) -> None:
         unfired = self._recorder.note_unfired(
             "its hook has never fired in training: it was not called as a module, or compiled "
@@ -393,10 +418,11 @@ class Scope:
             return
         total = len(self._layers)
         _log.warning(
-            "LayerMonitor: %d of %d hooks did not fire in the first step (%s): those modules were "
-            "not called, or were called before under torch.compile, which then never sees the "
-            "hooks. Call the compiled network first in fit, or call torch._dynamo.reset() before "
-            "it; call modules, not functions on their weights.",
+            "%s: %d of %d hooks did not fire in the first step (%s): those modules were not "
+            "called, or were called before under torch.compile, which then never sees the hooks. "
+            "Call the compiled network first while it is watched, or call torch._dynamo.reset() "
+            "before; call modules, not functions on their weights",
+            self._door.name,
             len(unfired),
             total,
             ", ".join(unfired[:5]) + (", ..." if len(unfired) > 5 else ""),
@@ -418,16 +444,15 @@ class Scope:
         if log is None:
             return
         if self._first is None and self._recorder.reached and not self._failed:
-            _log.warning(
-                "LayerMonitor: no step was recorded: no optimizer of the trainer's took one, or "
-                "scope.step() was never called."
-            )
+            _log.warning("%s: no step was recorded: %s", self._door.name, self._door.no_step)
         try:
             log.settle()
             if self._first is not None and self._last is not None:
                 missing = self._recorder.still_not_measured()
-                if missing:
-                    self.run.judge.add(not_measured_finding(missing))
+                # A layer in evaluation mode is for the rule of that name to tell of.
+                unseen = {n: why for n, why in missing.items() if why != IN_EVALUATION_MODE}
+                if unseen:
+                    self.run.judge.add(not_measured_finding(unseen))
                 self.diagnosis = diagnosis_of(
                     [self._first, self._recorder.with_weights_now(self._last)],
                     self._layers,
@@ -457,7 +482,7 @@ class Scope:
         try:
             self._write_out()
         except Exception:  # told already, and perhaps the very same
-            _log.debug("LayerMonitor: while giving up", exc_info=True)
+            _log.debug("%s: while giving up", self._door.name, exc_info=True)
 
     def tell_failure(self, step: int) -> bool:
         """After `give_up`: tell the other ranks, if they merge this step now; whether they did."""

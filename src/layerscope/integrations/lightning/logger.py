@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import scalar, text
+from layerscope.session.local_folder import local_folder
 
 _log = logging.getLogger("layerscope")
 
@@ -27,15 +28,19 @@ class EventLogger(Logger):
     About 5 us for a `self.log` at every step, where TensorBoardLogger takes 360 us.
 
     Args:
-        log_dir: the run's folder. It is `save_dir`, `root_dir` and `trainer.log_dir` as well, and
-            checkpoints go into `<log_dir>/checkpoints`: the logger makes no folders of its own.
+        log_dir: the run's folder; a relative path starts at the working folder of this moment. It
+            is `save_dir`, `root_dir` and `trainer.log_dir` as well, and checkpoints go into
+            `<log_dir>/checkpoints`: the logger makes no folders of its own.
         flush_seconds: the longest that an event waits for the next one to take it along.
+
+    Raises:
+        ValueError: log_dir is not on this machine.
     """
 
     def __init__(self, log_dir: str | os.PathLike[str], flush_seconds: float = 10.0) -> None:
         super().__init__()
         self._told = False
-        self._log_dir = os.fspath(log_dir)
+        self._log_dir = str(local_folder(log_dir))
         self._flush_seconds = flush_seconds
         self._events: EventFile | None = None
         self._hparams_rows: list[str] = []

@@ -1,0 +1,18 @@
+"""Through which door a user came in: its name stands in front of every message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who drives a session, as its messages say it.
+
+    Attributes:
+        name: what the user has typed, such as `watch`.
+        no_step: why there may be no step to record, a clause.
+    """
+
+    name: str
+    no_step: str
