@@ -71,6 +71,7 @@ class Watcher:
         self._own: set[nn.Parameter] = set()
         self._without_optimizer: set[nn.Parameter] = set()  # so far
         self._stepped: set[nn.Parameter] = set()  # in this step
+        self._by_optimizer = False  # in the step before: then weights are measured when it comes
         self._with_gradient: set[nn.Parameter] = set()  # in this step, if it measures the update
         self._told_loss = False
         self._handles: list[RemovableHandle] = []
@@ -126,6 +127,8 @@ class Watcher:
             left_out = self._scaler is not None and not self._stepped
             # Parameters that the optimizer was not given, or that are changed by hand.
             others = self._without_optimizer if self._stepped else self._own
+            if self._by_optimizer and not self._stepped:
+                self._measure_weights(scope)
             if others:
                 self._measure(scope, others)
             scope.finish(self._at, self._with_gradient.__contains__, self._scale, left_out)
@@ -169,28 +172,46 @@ class Watcher:
         return None if self._seen is None else self._seen.run.refused
 
     def _begin(self) -> None:
+        self._by_optimizer = bool(self._stepped)
         self._stepped, self._with_gradient = set(), set()
 
         def begin(scope: Scope) -> None:
             scope.begin(self._at)
             if self._scaler is not None:  # as it is now: it may change before the step ends
                 self._scale = torch.tensor(self._scaler.get_scale())
-            if scope.is_counting:
-                scope.measure_weights(self._at, lambda parameter: parameter.requires_grad)
+            if not self._by_optimizer:
+                self._measure_weights(scope)
 
         self._guarded(begin)
 
+    def _measure_weights(self, scope: Scope) -> None:
+        if scope.is_counting:
+            scope.measure_weights(self._at, _is_trainable)
+
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if not (args or kwargs.get("closure")):  # a closure makes its gradients yet
-            self._guarded(lambda scope: self._take(scope, optimizer))
+        def before(scope: Scope) -> None:
+            mine = self._new_of(optimizer)
+            if mine and not self._stepped:
+                if self._by_optimizer:
+                    self._measure_weights(scope)
+                else:
+                    scope.copy_weights(_is_trainable)
+            if not (args or kwargs.get("closure")):  # a closure makes its gradients yet
+                self._take(scope, optimizer, mine)
+
+        self._guarded(before)
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if args or kwargs.get("closure"):
-            self._guarded(lambda scope: self._take(scope, optimizer))
+            self._guarded(lambda scope: self._take(scope, optimizer, self._new_of(optimizer)))
 
-    def _take(self, scope: Scope, optimizer: Optimizer) -> None:
+    def _new_of(self, optimizer: Optimizer) -> set[nn.Parameter]:
+        """What an optimizer has of the network that none has come to in this step."""
         given = {p for group in optimizer.param_groups for p in group["params"]}
-        if mine := (given & self._own) - self._stepped:
+        return (given & self._own) - self._stepped
+
+    def _take(self, scope: Scope, optimizer: Optimizer, mine: set[nn.Parameter]) -> None:
+        if mine:
             scope.note_optimizer(optimizer)
             self._measure(scope, mine)
             self._stepped |= mine
@@ -244,6 +265,10 @@ class Watcher:
         atexit.unregister(self.close)
         for handle in self._handles:
             handle.remove()
+
+
+def _is_trainable(parameter: nn.Parameter) -> bool:
+    return parameter.requires_grad
 
 
 @with_setting_keywords

@@ -168,6 +168,7 @@ class Scope:
             recorder.counting = is_keyframe(step) or self._due(step)
         else:
             recorder.counting = False
+        self._updating = self._with_weights = False
         timed = self._stopwatch.begin(recorder.counting)
         recorder.clock = time.perf_counter if timed else None
 
@@ -240,6 +241,11 @@ class Scope:
         if self._with_weights:
             self._recorder.measure_weights()
         if self._updating:
+            self._recorder.begin_update(may_change)
+
+    def copy_weights(self, may_change: Callable[[nn.Parameter], bool]) -> None:
+        """Take the copies of `measure_weights` anew: something has changed the weights since."""
+        if self.is_updating:
             self._recorder.begin_update(may_change)
 
     def measure_gradients(self, of: Callable[[nn.Parameter], bool]) -> None:
