@@ -34,7 +34,7 @@ from layerscope.session.settings import Settings
 
 _log = logging.getLogger("layerscope")
 
-_DOOR = Door("watch", "step() was never called")
+_DOOR = Door("watch", "step() was never called", loss_tag="train/loss")
 
 _OPEN: dict[Path, Watcher] = {}
 

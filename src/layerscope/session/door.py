@@ -12,7 +12,9 @@ class Door:
     Attributes:
         name: what the user has typed, such as `watch`.
         no_step: why there may be no step to record, a clause.
+        loss_tag: of the scalar that the losses become; None where a logger of the user's has them.
     """
 
     name: str
     no_step: str
+    loss_tag: str | None = None

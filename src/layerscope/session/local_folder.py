@@ -9,17 +9,21 @@ from pathlib import Path
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # pathlib makes s3:/ of s3://; c:/ is a drive
 
 
-def local_folder(log_dir: str | os.PathLike[str]) -> Path:
+def local_folder(folder: str | os.PathLike[str], argument: str = "log_dir") -> Path:
     """The absolute path of a folder on this machine, `~` expanded; it need not exist.
+
+    Args:
+        folder: the path.
+        argument: what the user calls it.
 
     Raises:
         ValueError: it is an address, such as s3://bucket/run, or no path at all.
     """
-    if not isinstance(log_dir, (str, os.PathLike)) or not os.fspath(log_dir):
-        raise ValueError(f"log_dir must be the path of a folder, got {log_dir!r}")
-    path = os.fsdecode(log_dir)
+    if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
+        raise ValueError(f"{argument} must be the path of a folder, got {folder!r}")
+    path = os.fsdecode(folder)
     if _ADDRESS.match(path):
-        raise ValueError(f"log_dir must be a folder on this machine, got {path!r}")
+        raise ValueError(f"{argument} must be a folder on this machine, got {path!r}")
     return Path(os.path.abspath(os.path.expanduser(path)))
 
 

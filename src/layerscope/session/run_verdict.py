@@ -11,6 +11,7 @@ from layerscope.diagnose.findings_text import TAG as FINDINGS
 from layerscope.diagnose.findings_text import findings_markdown
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import PLUGIN, document, image, scalar, text
+from layerscope.extras import needs
 from layerscope.pictures.run_pictures import run_figures
 from layerscope.record import Layer
 from layerscope.session.departure_finding import departure_finding
@@ -118,6 +119,12 @@ class JudgedRun:
         values = [text(FINDINGS, findings_markdown(self.judge.findings))]
         figures = self._thinned.figures()
         if self._settings.images and len(figures.steps) >= _WORTH_A_FIGURE:
-            drawn = run_figures(figures, self.expected)
+            try:
+                drawn = run_figures(figures, self.expected)
+            except ModuleNotFoundError as error:
+                if (sentence := needs("the pictures of the run", error)) is None:
+                    raise
+                _log.warning("%s: %s; images=False draws none", self._door.name, sentence)
+                drawn = {}
             values += [image(tag, png) for tag, png in drawn.items()]
         events.add(step, values)

@@ -28,6 +28,7 @@ from layerscope.record.recorder import IN_EVALUATION_MODE
 from layerscope.record.schedule import KEYFRAMES, thinned_to
 from layerscope.session.diagnosis_file import diagnosis_of, write_diagnosis
 from layerscope.session.door import Door
+from layerscope.session.open_runs import closed, opened
 from layerscope.session.ranks import Ranks
 from layerscope.session.run_verdict import JudgedRun
 from layerscope.session.settings import NEVER, Settings
@@ -122,7 +123,9 @@ class Scope:
                 settings.flush_seconds,
                 patient=settings.stop_on == NEVER,
                 start=start,
+                loss_tag=door.loss_tag,
             )
+            opened(self)
         self.attach()
 
     def _notes(self, steps: float) -> Iterator[str]:
@@ -445,8 +448,14 @@ class Scope:
         self._ranks.close()
         self._write_out()
 
+    def settle(self) -> None:
+        """Write to the disk what waits: somebody reads the run while it goes on."""
+        if self._log is not None:
+            self._log.flush()
+
     def _write_out(self) -> None:
         log, self._log = self._log, None
+        closed(self)
         if log is None:
             return
         if self._first is None and self._recorder.reached and not self._failed:

@@ -25,6 +25,8 @@ KEYFRAMES = "keyframes"
 
 _HISTOGRAMS_WAITING = 1024
 
+_LOSS = list(STEP_FIGURES).index("loss")
+
 _EVENT_BYTES = 120  # around a step's values, and around its figures
 _HISTOGRAM_BYTES = 388  # without its tag
 
@@ -66,6 +68,7 @@ class StepLog:
         patient: whether observations may wait at all.
         start: the first step that is written: what earlier files of the run say of it and of later
             ones is abandoned.
+        loss_tag: of the scalar that every step's loss becomes, where it is known; None: of none.
         clock: seconds since 1970, the wall time of the events; for tests.
     """
 
@@ -79,6 +82,7 @@ class StepLog:
         flush_seconds: float = 10.0,
         patient: bool = True,
         start: int = 0,
+        loss_tag: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._events = events
@@ -94,6 +98,9 @@ class StepLog:
         self._clock = clock
         self._waiting: list[tuple[float, Observation]] = []
         self._sets = 0
+        self._loss = None
+        if loss_tag is not None:
+            self._loss = ScalarEncoder([loss_tag], [describe_scalar(loss_tag)])
         self._observed: Observed | None = None
 
     def use(self, observed: Observed) -> None:
@@ -114,15 +121,19 @@ class StepLog:
         now = self._clock()
         self._waiting.append((now, observation))
         if now - self._waiting[0][0] >= self._flush_seconds:
-            self._encode()
-            self._events.flush()
-            self._keyframe_events.flush()
+            self.flush()
         elif len(self._waiting) >= self._most_waiting:
             self._encode()
 
     def settle(self) -> None:
         """Write what waits."""
         self._encode()
+
+    def flush(self) -> None:
+        """Write what waits, and hand it to the operating system."""
+        self._encode()
+        self._events.flush()
+        self._keyframe_events.flush()
 
     def close(self) -> None:
         """Write what waits, and close the keyframes' file; a second call does nothing."""
@@ -142,6 +153,8 @@ class StepLog:
             values = self._figures.encode(of_layers, of_steps)
             if self._scalars_due(observation.step):
                 values += self._scalars.encode(observation, of_layers, of_steps)
+            if self._loss is not None and not np.isnan(of_steps[_LOSS]):
+                values += self._loss.encode(of_steps[[_LOSS]])
             self._run.write(observation, values, wall_time)
             if is_keyframe(observation.step):
                 self._keyframes.write(observation, [], wall_time)
