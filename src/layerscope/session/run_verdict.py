@@ -122,7 +122,7 @@ class JudgedRun:
             try:
                 drawn = run_figures(figures, self.expected)
             except ModuleNotFoundError as error:
-                if (sentence := needs("the pictures of the run", error)) is None:
+                if (sentence := needs("a picture of the run", error)) is None:
                     raise
                 _log.warning("%s: %s; images=False draws none", self._door.name, sentence)
                 drawn = {}
