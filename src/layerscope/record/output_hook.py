@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -115,20 +116,14 @@ class OutputHook:
         if self._bare is place:
             self._bare = None
 
-    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
-        """Copied and pickled as a hook that does nothing."""
-        return _inert, ()
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, str]]:
+        """Copied and pickled as a hook that does nothing, and that loads without LayerScope:
+        `nullcontext().__exit__` takes three arguments and returns None.
+        """
+        return getattr, (nullcontext(), "__exit__")
 
 
 def _is_transformed(output: Any) -> bool:
     """Whether torch.func has put a wrapper without memory of its own in a tensor's place."""
     is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
     return any(is_wrapped(tensor) for _, tensor in tensors_in(output))
-
-
-def _ignore(module: nn.Module, inputs: Any, output: Any) -> None:
-    """A forward hook that does nothing."""
-
-
-def _inert() -> Callable[[nn.Module, Any, Any], None]:
-    return _ignore

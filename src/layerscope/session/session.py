@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,6 +36,7 @@ from layerscope.session.settings import NEVER, Settings
 from layerscope.session.step_figures import Observed
 from layerscope.session.stopwatch import Stopwatch
 from layerscope.sinks.custom_scalars import layer_charts
+from layerscope.sinks.tensorboard import KEYFRAMES as KEYFRAMES_FOLDER
 from layerscope.sinks.tensorboard import StepLog, bytes_per_step
 from layerscope.theory import Expected
 
@@ -109,6 +111,13 @@ class Scope:
         self._log: StepLog | None = None
         self._own_events: EventFile | None = None
         if self._ranks.rank == 0:
+            if start == 0 and any(Path(directory, KEYFRAMES_FOLDER).glob("*tfevents*")):
+                _log.warning(
+                    "%s: %s holds an earlier run already, and readers take the two for one: give "
+                    "each run a folder of its own",
+                    door.name,
+                    directory,
+                )
             if events is None:
                 events = EventFile(self.directory, flush_seconds=settings.flush_seconds)
                 self._own_events = events

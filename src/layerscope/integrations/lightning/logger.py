@@ -5,7 +5,7 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import Logger
@@ -17,6 +17,18 @@ from layerscope.events.summaries import scalar, text
 from layerscope.session.local_folder import local_folder
 
 _log = logging.getLogger("layerscope")
+
+
+class _Events(EventFile):
+    """An event file that says what it is to those who take it for a SummaryWriter."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"EventLogger's experiment is an EventFile, which has no {name!r}: log by self.log, or "
+            "use Lightning's TensorBoardLogger",
+            name=name,
+            obj=self,
+        )
 
 
 class EventLogger(Logger):
@@ -55,7 +67,7 @@ class EventLogger(Logger):
         if rank := getattr(rank_zero_only, "rank", 0):
             raise RuntimeError(f"only rank 0 writes events, and this is rank {rank}")
         if self._events is None:
-            self._events = EventFile(self._log_dir, flush_seconds=self._flush_seconds)
+            self._events = _Events(self._log_dir, flush_seconds=self._flush_seconds)
         return self._events
 
     @property

@@ -116,6 +116,7 @@ class LayerMonitor(pl.Callback):
         self._failed: Scope | None = None  # until the other ranks have been told
         self._refused: Finding | None = None
         self._restored: dict[str, Any] | None = None
+        self._left: dict[str, Any] = {}  # the state at the end of fit, for a checkpoint after it
         self._handles: list[RemovableHandle] = []
         self._alone, self._clips = True, False
 
@@ -146,7 +147,7 @@ class LayerMonitor(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse what cannot be watched: the module has built its layers by now."""
         self.layers_of(pl_module)
-        if trainer.fast_dev_run:
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
             self._dry_run = TemporaryDirectory(prefix="layerscope_", ignore_cleanup_errors=True)
             self._folder = Path(trainer.strategy.broadcast(self._dry_run.name))
             return
@@ -168,6 +169,7 @@ class LayerMonitor(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Choose the layers, open the files and put the hooks on."""
         assert self._folder is not None
+        self._left = {}
         self.failure = self._refused = None
         logger = trainer.logger
         shared = isinstance(logger, EventLogger) and is_same_folder(logger.log_dir, self._folder)
@@ -289,10 +291,11 @@ class LayerMonitor(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run goes on from: findings, running medians, how long units are silent."""
-        if self._scope is None:
-            return {}
+        return self._left if self._scope is None else self._state_of(self._scope)
+
+    def _state_of(self, scope: Scope) -> dict[str, Any]:
         try:
-            return self._scope.state()
+            return scope.state()
         except Exception as error:  # a checkpoint is worth more
             _log.exception("LayerMonitor: a checkpoint goes without its state: %s", error)
             return {}
@@ -307,6 +310,7 @@ class LayerMonitor(pl.Callback):
             handle.remove()
         self._handles.clear()
         if scope is not None:
+            self._left = self._state_of(scope)
             scope.close()
             self.diagnosis, self._refused = scope.diagnosis, scope.run.refused
         self._forget_folder()
