@@ -1,7 +1,7 @@
 """LayerScope: what every layer of a network does at every training step, and what is wrong.
 
 `LayerMonitor` is a Lightning callback for any module, `watch` the same for a plain PyTorch loop;
-`EventLogger` is a fast Lightning logger.
+`EventLogger` is a fast Lightning logger; `read` gives what a run has written.
 """
 
 from importlib import import_module
@@ -11,18 +11,35 @@ if TYPE_CHECKING:
     from layerscope.integrations.lightning.logger import EventLogger
     from layerscope.integrations.lightning.monitor import LayerMonitor
     from layerscope.integrations.watch import watch
+    from layerscope.run import read
 
-__all__ = ["EventLogger", "LayerMonitor", "watch"]
+__all__ = ["EventLogger", "LayerMonitor", "read", "watch"]
 
 _HOMES = {
     "EventLogger": "layerscope.integrations.lightning.logger",
     "LayerMonitor": "layerscope.integrations.lightning.monitor",
+    "read": "layerscope.run",
     "watch": "layerscope.integrations.watch",
 }
 
 
 def __getattr__(name: str) -> Any:
-    # On first use: importing Lightning takes seconds, and the rooms below do without it.
-    if name in _HOMES:
+    # On first use: importing Lightning takes seconds, and not everybody has it.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("layerscope")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
         return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    except ModuleNotFoundError as error:
+        from layerscope.extras import needs
+
+        if (sentence := needs(name, error)) is None:
+            raise
+        raise ModuleNotFoundError(sentence, name=error.name) from None
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

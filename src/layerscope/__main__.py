@@ -1,4 +1,4 @@
-"""The command line: `python -m layerscope predict init=kaiming model.depth=50`."""
+"""The command line: `layerscope`, or `python -m layerscope`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,22 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+import layerscope
+from layerscope.extras import needs
+
+_BAD_SETTING = 2
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the subcommand that the arguments name; its exit code."""
-    parser = ArgumentParser(prog="python -m layerscope", description=__doc__)
+    is_module = Path(sys.argv[0]).name == "__main__.py"
+    parser = ArgumentParser(
+        prog="python -m layerscope" if is_module else "layerscope",
+        description="See what every layer of a network does while it trains.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"layerscope {layerscope.__version__}"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     predict = commands.add_parser(
         "predict", help="what theory expects of every layer of a network before its first step"
@@ -48,7 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest:
         options.overrides += rest
     # Only the one that was asked for: others may import PyTorch.
-    return int(import_module(f"layerscope.commands.{options.command}").run(options))
+    try:
+        return int(import_module(f"layerscope.commands.{options.command}").run(options))
+    except ModuleNotFoundError as error:
+        if (sentence := needs(options.command, error)) is None:
+            raise
+        print(f"error: {sentence}", file=sys.stderr)
+        return _BAD_SETTING
 
 
 if __name__ == "__main__":

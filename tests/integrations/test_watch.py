@@ -1,8 +1,12 @@
 """What a plain loop may do that Lightning would not."""
 
+import copy
 import json
 import logging
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -198,3 +202,186 @@ def test_diagnosis_json_is_written_though_the_loop_breaks(tmp_path):
     steps = json.loads((tmp_path / "diagnosis.json").read_text())["steps"]
     assert [step["step"] for step in steps] == [0, 2]
     assert sum(len(module._forward_hooks) for module in net.modules()) == 0
+
+
+def loop(watcher, net, steps, loss_of=lambda loss: loss):
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for x, y in batches(steps):
+        optimizer.zero_grad()
+        loss = cross_entropy(net(x), y)
+        loss.backward()
+        optimizer.step()
+        watcher.step(loss_of(loss))
+
+
+def test_opened_by_hand_it_records_what_a_with_block_does(tmp_path):
+    net = make_net()
+    watcher = layerscope.watch(net, tmp_path / "by_hand")
+    assert (watcher.findings, watcher.diagnosis, watcher.refused) == ([], None, None)
+    assert not (tmp_path / "by_hand").exists()
+    assert watcher.start() is watcher.start() is watcher
+    loop(watcher, net, 6)
+    watcher.close()
+    watcher.close()
+    assert watcher.diagnosis == run(tmp_path / "with").diagnosis
+    assert sum(len(module._forward_hooks) for module in net.modules()) == 0
+
+
+def test_entered_by_hand_it_lives_as_long_as_its_name(tmp_path):
+    net = make_net()
+    watcher = layerscope.watch(net, tmp_path).__enter__()
+    loop(watcher, net, 4)
+    assert layerscope.read(tmp_path).figures.steps.tolist() == [0, 1, 2, 3]
+    watcher.close()
+
+
+def test_a_step_before_the_start_is_refused(tmp_path):
+    with pytest.raises(RuntimeError, match=r"step\(\) needs start\(\) before it"):
+        layerscope.watch(make_net(), tmp_path).step()
+
+
+def test_a_cell_that_runs_twice_closes_what_it_opened_first(tmp_path, caplog):
+    net = make_net()
+    first = layerscope.watch(net, tmp_path).start()
+    loop(first, net, 3)
+    second = layerscope.watch(net, tmp_path).start()
+    assert "watch: the earlier watch of" in caplog.text
+    assert first.diagnosis is not None
+    assert {len(module._forward_hooks) for module in net.modules()} == {0, 1}
+    loop(second, net, 3)
+    second.close()
+
+
+def test_a_second_run_in_a_folder_is_told_of(tmp_path, caplog):
+    run(tmp_path)
+    assert caplog.text == ""
+    run(tmp_path)
+    assert f"watch: {tmp_path} holds an earlier run already" in caplog.text
+
+
+def test_what_was_never_closed_is_whole_when_the_interpreter_exits(tmp_path):
+    code = """
+import torch, layerscope
+from tests.integrations.test_watch import loop, make_net
+net = make_net()
+watcher = layerscope.watch(net, "run").start()
+loop(watcher, net, 60)
+"""
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r})\n{code}"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert layerscope.read(tmp_path / "run").figures.steps.tolist() == list(range(60))
+    assert (tmp_path / "run" / "diagnosis.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("loss_of", "due"),
+    [
+        (lambda loss: loss * torch.tensor([0.5, 1.5]), True),
+        (lambda loss: [loss.item(), loss.item()], True),
+        (lambda loss: np.float64(loss.item()), True),
+        (lambda loss: torch.tensor([]), False),
+        (lambda loss: loss * 1j, False),
+        (lambda loss: {"loss": loss}, False),
+    ],
+)
+def test_a_loss_of_another_kind_is_its_mean_or_is_named_and_left_out(
+    tmp_path, caplog, loss_of, due
+):
+    run(tmp_path / "odd", loss_of=loss_of)
+    run(tmp_path / "usual")
+    odd, usual = (figures(tmp_path / name)["loss"] for name in ("odd", "usual"))
+    if due:
+        np.testing.assert_allclose(odd, usual, rtol=1e-6)
+        assert caplog.text == ""
+    else:
+        assert np.isnan(odd).all()
+        assert len(odd) == len(usual)
+        assert caplog.text.count("watch: the loss must be a number or a tensor of numbers") == 1
+        assert "train/loss" not in read_run(tmp_path / "odd").scalars
+
+
+def test_a_float_loss_keeps_its_digits_whatever_the_default_dtype(tmp_path):
+    net, before = make_net(), torch.get_default_dtype()
+    with layerscope.watch(net, tmp_path) as watcher:
+        torch.set_default_dtype(torch.bfloat16)
+        try:
+            watcher.step(1.2345678)
+        finally:
+            torch.set_default_dtype(before)
+    assert figures(tmp_path)["loss"].tolist() == [np.float32(1.2345678)]
+
+
+def test_messages_name_the_door(tmp_path, caplog):
+    net = make_net()
+    with torch.no_grad():
+        net[0].weight.mul_(1e4)
+    with layerscope.watch(net, tmp_path / "sick") as watcher:
+        loop(watcher, net, 12)
+    with layerscope.watch(net, tmp_path / "idle"):
+        net(torch.ones(2, 6))
+    told = [record.getMessage() for record in caplog.records]
+    assert any(line.startswith("watch: critical since step 0") for line in told)
+    assert told[-1] == "watch: no step was recorded: step() was never called"
+    assert not any("LayerMonitor" in line or "trainer" in line for line in told)
+
+
+@pytest.mark.parametrize("left_at", [0, 3])
+def test_a_net_that_is_trained_in_evaluation_mode_is_told_of_once(tmp_path, caplog, left_at):
+    net = make_net()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with layerscope.watch(net, tmp_path) as watcher:
+        for step, (x, y) in enumerate(batches(9)):
+            net.train(step < left_at)
+            optimizer.zero_grad()
+            cross_entropy(net(x), y).backward()
+            optimizer.step()
+            watcher.step()
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("watch: the network is in evaluation mode at step ")
+    reasons = {each["layer"]: each["reason"] for each in watcher.diagnosis["not_measured"]}
+    if left_at:
+        assert reasons == {}  # they are measured, as long as they were trained as they should be
+    else:
+        assert set(reasons) == {"00_tanh", "01_linear"}
+        assert all("evaluation mode" in reason for reason in reasons.values())
+
+
+def test_evaluation_with_gradients_between_training_steps_is_no_evaluation_mode(tmp_path, caplog):
+    net = make_net()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with layerscope.watch(net, tmp_path) as watcher:
+        for x, y in batches(6):
+            net.eval()
+            cross_entropy(net(x), y)  # somebody forgot no_grad
+            net.train()
+            optimizer.zero_grad()
+            cross_entropy(net(x), y).backward()
+            optimizer.step()
+            watcher.step()
+    assert caplog.text == ""
+    assert watcher.diagnosis["not_measured"] == []
+
+
+@pytest.mark.parametrize("how", ["save", "deepcopy"])
+def test_a_net_saved_while_it_is_watched_loads_where_layerscope_is_not_installed(tmp_path, how):
+    net = make_net()
+    with layerscope.watch(net, tmp_path / "run"):
+        torch.save(net if how == "save" else copy.deepcopy(net), tmp_path / "net.pt")
+    code = """
+import sys
+sys.modules["layerscope"] = None
+import torch
+net = torch.load("net.pt", weights_only=False)
+print(net(torch.ones(2, 6)).shape)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120
+    )
+    assert done.stdout.strip() == "torch.Size([2, 3])", done.stderr

@@ -6,11 +6,12 @@ import pytest
 
 from layerscope.record import is_keyframe, log_spaced
 from layerscope.session.cadence import Cadence
+from layerscope.session.door import Door
 from layerscope.session.settings import Settings
 
 
 def cadence(bytes_per_step=1000, steps=float("inf"), **settings):
-    return Cadence(Settings(**settings), bytes_per_step, steps)
+    return Cadence(Settings(**settings), Door("watch", ""), bytes_per_step, steps)
 
 
 def due(made, until=100):

@@ -6,7 +6,9 @@ from torch import nn
 
 from layerscope.events.reader import read_run
 from layerscope.record import Recorder, choose_layers
+from layerscope.record.surroundings import Surroundings
 from layerscope.session.cadence import Cadence
+from layerscope.session.door import Door
 from layerscope.session.pipeline import Pipeline
 from layerscope.session.run_verdict import RunVerdict
 from layerscope.session.settings import Settings
@@ -27,15 +29,23 @@ class Run:
     def __init__(self, net, folder, clock=None, **settings):
         self.net = net
         settings = Settings(**settings)
-        layers = choose_layers(net)
+        layers, door = choose_layers(net), Door("watch", "")
         self.recorder = Recorder(layers, settings.options)
         self.recorder.attach()
         self.sink = TensorBoardSink(folder, flush_seconds=settings.flush_seconds)
-        self.verdict = RunVerdict(settings, layers, None)
+        self.verdict = RunVerdict(settings, layers, None, door)
         clocks = {} if clock is None else {"clock": clock}
-        cadence = Cadence(settings, 1000)
+        cadence = Cadence(settings, door, 1000)
         self.pipeline = Pipeline(
-            layers, self.recorder, cadence, self.verdict, [self.sink], settings, **clocks
+            layers,
+            self.recorder,
+            Surroundings(net, layers, self.recorder.state),
+            cadence,
+            self.verdict,
+            [self.sink],
+            settings,
+            door,
+            **clocks,
         )
 
     def step(self, step):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: LightningCLI asks for vars() of it
 class Thresholds:
     """What the rules compare with. docs/diagnosis.md says how each figure is formed.
 

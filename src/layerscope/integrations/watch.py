@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from os import PathLike
-from typing import Any
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -16,84 +18,128 @@ from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
+from torch.utils.hooks import RemovableHandle
 
 from layerscope.diagnose import Finding
+from layerscope.record import choose_layers
+from layerscope.session.door import Door
 from layerscope.session.finished_steps import FinishedSteps
+from layerscope.session.local_folder import local_folder
+from layerscope.session.setting_keywords import (
+    SettingKeywords,
+    with_setting_keywords,
+    with_settings_described,
+)
 from layerscope.session.settings import Settings
 
 _log = logging.getLogger("layerscope")
 
+_DOOR = Door("watch", "step() was never called", loss_tag="train/loss")
 
-class Watch:
+_OPEN: dict[Path, Watcher] = {}
+
+
+class Watcher:
     """What `watch` gives: call `step` at the end of every training step.
 
+    A context manager; opened by hand, `start` and `close` do the same. What is still open when
+    the interpreter exits is closed then.
+
     Attributes:
-        failure: if the instrument itself failed, at which step and why; the loop goes on.
+        failure: if the instrument itself failed, at which step and why; the loop goes on. None
+            otherwise.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        directory: str,
+        log_dir: str | PathLike[str],
         settings: Settings,
         start: int,
         scaler: GradScaler | None,
     ) -> None:
+        choose_layers(model, settings.layers)  # refuses now what cannot be watched
         self.failure: str | None = None
+        self._model = model
+        self._folder = local_folder(log_dir)
+        self._settings = settings
         self._scaler = scaler
         self._scale: Tensor | None = None
         self._at = start
-        self._scope: FinishedSteps | None = FinishedSteps(model, directory, settings, start=start)
-        self._seen = self._scope
-        self._own = set(model.parameters())
-        self._stepped: set[nn.Parameter] = set()
+        self._scope: FinishedSteps | None = None
+        self._seen: FinishedSteps | None = None
+        self._own: set[nn.Parameter] = set()
+        self._without_optimizer: set[nn.Parameter] = set()  # so far
+        self._stepped: set[nn.Parameter] = set()  # in this step
+        self._by_optimizer = False  # in the step before: then weights are measured when it comes
+        self._with_gradient: set[nn.Parameter] = set()  # in this step, if it measures the update
+        self._told_loss = False
+        self._handles: list[RemovableHandle] = []
+
+    def start(self) -> Self:
+        """Put the hooks on and open the files; call it before the first forward pass.
+
+        Returns:
+            Itself. A second call does nothing.
+
+        Raises:
+            ValueError: no layer is left to watch, or the network is sharded.
+        """
+        if self._seen is not None:
+            return self
+        if (earlier := _OPEN.get(self._folder)) is not None:  # a notebook's cell that ran twice
+            _log.warning(
+                "watch: the earlier watch of %s was still open; it is closed", self._folder
+            )
+            earlier.close()
+        _OPEN[self._folder] = self
+        self._scope = self._seen = FinishedSteps(
+            self._model, self._folder, self._settings, _DOOR, start=self._at
+        )
+        self._own = set(self._model.parameters())
+        self._without_optimizer = set(self._own)
         self._handles = [
             register_optimizer_step_pre_hook(self._before),
             register_optimizer_step_post_hook(self._after),
         ]
+        atexit.register(self.close)
         self._begin()
-
-    @property
-    def findings(self) -> list[Finding]:
-        """What has been found so far, the worst first; some steps may still wait to be judged."""
-        return self._seen.verdict.judge.findings
-
-    @property
-    def diagnosis(self) -> dict[str, Any] | None:
-        """The content of diagnosis.json, after the end of the `with` block."""
-        return self._seen.diagnosis
-
-    @property
-    def refused(self) -> Finding | None:
-        """The worst finding, if it is at least as bad as the setting `fail_on`."""
-        return self._seen.verdict.refused
+        return self
 
     def step(self, loss: Tensor | float | None = None) -> bool:
         """End a training step: call it after the optimizer's step, before gradients are cleared.
 
         Args:
-            loss: the step's, for the record.
+            loss: the step's, for the record: a number, or a tensor, of which the mean is taken.
 
         Returns:
             Whether to go on: False once there is a finding as bad as the setting `stop_on`.
+
+        Raises:
+            RuntimeError: `start` was not called, nor a `with` block entered.
         """
+        if self._seen is None:
+            raise RuntimeError("watch: step() needs start() before it, or a `with` block around it")
 
         def end(scope: FinishedSteps) -> None:
-            if loss is not None:
-                scope.note_loss(torch.as_tensor(loss) * (1 if self._scale is None else self._scale))
+            if (number := self._number(loss)) is not None:
+                scope.note_loss(number * (1 if self._scale is None else self._scale))
             left_out = self._scaler is not None and not self._stepped
-            if not self._stepped:  # weights that are changed by hand, or no torch optimizer
-                self._measure(scope, {p for p in self._own if p.grad is not None})
-            scope.finish(self._at, self._stepped.__contains__, self._scale, left_out)
+            # Parameters that the optimizer was not given, or that are changed by hand.
+            others = self._without_optimizer if self._stepped else self._own
+            if self._by_optimizer and not self._stepped:
+                self._measure_weights(scope)
+            if others:
+                self._measure(scope, others)
+            scope.finish(self._at, self._with_gradient.__contains__, self._scale, left_out)
 
         self._guarded(end)
         self._at += 1
-        self._stepped = set()
         self._begin()
         return self._scope is None or self._scope.verdict.stop is None
 
     def close(self, interrupted: bool = False) -> None:
-        """Take the hooks off, write the diagnosis and close the files.
+        """Take the hooks off, write the diagnosis and close the files. Twice is as once.
 
         Args:
             interrupted: whether an exception ends the loop: the step in whose middle it came is
@@ -102,33 +148,107 @@ class Watch:
         self._guarded(lambda scope: scope.close(interrupted))
         self._end()
 
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close, whatever happened."""
+        self.close(interrupted=error is not None)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What has been found so far, the worst first; some steps may still wait to be judged."""
+        return [] if self._seen is None else self._seen.verdict.judge.findings
+
+    @property
+    def diagnosis(self) -> dict[str, Any] | None:
+        """The content of diagnosis.json, after `close`; None before."""
+        return None if self._seen is None else self._seen.diagnosis
+
+    @property
+    def refused(self) -> Finding | None:
+        """The worst finding, if it is at least as bad as the setting `fail_on`."""
+        return None if self._seen is None else self._seen.verdict.refused
+
     def _begin(self) -> None:
+        self._by_optimizer = bool(self._stepped)
+        self._stepped, self._with_gradient = set(), set()
+
         def begin(scope: FinishedSteps) -> None:
             scope.begin(self._at)
             if self._scaler is not None:  # as it is now: it may change before the step ends
                 self._scale = torch.tensor(self._scaler.get_scale())
-            if scope.is_counting:
-                scope.measure_weights(self._at, lambda parameter: parameter.requires_grad)
+            if not self._by_optimizer:
+                self._measure_weights(scope)
 
         self._guarded(begin)
 
+    def _measure_weights(self, scope: FinishedSteps) -> None:
+        if scope.is_counting:
+            scope.measure_weights(self._at, _is_trainable)
+
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if not (args or kwargs.get("closure")):  # a closure makes its gradients yet
-            self._guarded(lambda scope: self._take(scope, optimizer))
+        def before(scope: FinishedSteps) -> None:
+            mine = self._new_of(optimizer)
+            if mine and not self._stepped:
+                if self._by_optimizer:
+                    self._measure_weights(scope)
+                else:
+                    scope.copy_weights(_is_trainable)
+            if not (args or kwargs.get("closure")):  # a closure makes its gradients yet
+                self._take(scope, optimizer, mine)
+
+        self._guarded(before)
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if args or kwargs.get("closure"):
-            self._guarded(lambda scope: self._take(scope, optimizer))
+            self._guarded(lambda scope: self._take(scope, optimizer, self._new_of(optimizer)))
 
-    def _take(self, scope: FinishedSteps, optimizer: Optimizer) -> None:
+    def _new_of(self, optimizer: Optimizer) -> set[nn.Parameter]:
+        """What an optimizer has of the network that none has come to in this step."""
         given = {p for group in optimizer.param_groups for p in group["params"]}
-        if mine := (given & self._own) - self._stepped:
+        return (given & self._own) - self._stepped
+
+    def _take(self, scope: FinishedSteps, optimizer: Optimizer, mine: set[nn.Parameter]) -> None:
+        if mine:
             scope.note_optimizer(optimizer)
             self._measure(scope, mine)
+            self._stepped |= mine
+            self._without_optimizer -= mine
 
     def _measure(self, scope: FinishedSteps, parameters: set[nn.Parameter]) -> None:
         scope.measure_gradients(parameters.__contains__)
-        self._stepped |= parameters
+        if scope.is_updating:
+            self._with_gradient |= {p for p in parameters if p.grad is not None}
+
+    def _number(self, loss: object) -> Tensor | None:
+        """The loss as a scalar; None if there is none, or it is no number, which is told once."""
+        try:
+            if loss is None:
+                return None
+            dtype = None if isinstance(loss, Tensor) else torch.float64
+            tensor = torch.as_tensor(loss, dtype=dtype).detach()
+            if tensor.ndim == 0 and tensor.is_floating_point():
+                return tensor
+            if tensor.numel() and not tensor.is_complex():
+                return tensor.double().mean()
+            kind = f"a tensor of {tensor.numel()} elements, {tensor.dtype}"
+        except (TypeError, ValueError, RuntimeError):
+            kind = repr(type(loss).__name__)
+        if not self._told_loss:
+            self._told_loss = True
+            _log.warning(
+                "watch: the loss must be a number or a tensor of numbers, got %s; it is not "
+                "recorded",
+                kind,
+            )
+        return None
 
     def _guarded(self, work: Callable[[FinishedSteps], None]) -> None:
         """The instrument's own failure ends the watching, loudly and once, and nothing else."""
@@ -139,50 +259,62 @@ class Watch:
             work(scope)
         except Exception as error:
             self.failure = f"watching stopped at step {self._at}: {type(error).__name__}: {error}"
-            _log.error("watch: %s; the loop goes on.", self.failure, exc_info=error)
+            _log.error("watch: %s; the loop goes on", self.failure, exc_info=error)
             scope.give_up()
             self._end()
 
     def _end(self) -> None:
         self._scope = None
+        if _OPEN.get(self._folder) is self:
+            del _OPEN[self._folder]
+        atexit.unregister(self.close)
         for handle in self._handles:
             handle.remove()
 
 
-@contextmanager
+def _is_trainable(parameter: nn.Parameter) -> bool:
+    return parameter.requires_grad
+
+
+@with_setting_keywords
 def watch(
     model: nn.Module,
     log_dir: str | PathLike[str],
     *,
     start: int = 0,
     scaler: GradScaler | None = None,
-    **settings: Any,
-) -> Iterator[Watch]:
-    """Watch a model in a plain loop: `with layerscope.watch(model, "logs/run") as scope:`.
+    **settings: Unpack[SettingKeywords],
+) -> Watcher:
+    """Watch a model in a plain loop: `with layerscope.watch(model, "logs/run") as watcher:`.
 
-    After each optimizer step, and before the gradients are cleared, call `scope.step()`, with the
+    After each optimizer step, and before the gradients are cleared, call `watcher.step()`, with the
     loss if it is to be recorded; this is the step axis. Forward passes in training mode of the
     model are measured, whatever is called between two steps; weight gradients when an optimizer of
-    torch's takes its step with them (after clipping, where the loop clips), or else in
-    `scope.step()`. In evaluation mode nothing is measured.
+    torch's takes its step with them (after clipping, where the loop clips), and those of parameters
+    that no optimizer has in `watcher.step()`. In evaluation mode nothing is measured.
+
+    Without a `with` block: `watcher = watch(...)`, `watcher.start()`, and `watcher.close()` at the
+    end.
 
     Args:
         model: any module; it is not changed.
-        log_dir: as for `LayerMonitor`: event files, `keyframes`, `diagnosis.json`.
+        log_dir: as for `LayerMonitor`: event files, `keyframes`, `diagnosis.json`. A relative path
+            starts at the working folder of this moment.
         start: the first step, where a loop goes on with an earlier one.
         scaler: the loop's gradient scaler, whose factor is then taken out of the activation
             gradients; a step that it leaves out is recorded as such. It waits for the device once
             a step, as `scaler.step` does.
         settings: those of `layerscope.session.settings.Settings`, by name.
 
+    Returns:
+        A context manager, which is not started yet.
+
     Raises:
         TypeError: an unknown setting.
-        ValueError: a setting is out of its bounds, or no layer matches.
+        ValueError: a setting is out of its bounds, no layer matches, or log_dir is not on this
+            machine.
     """
-    watched = Watch(model, str(log_dir), Settings.of(settings), start, scaler)
-    try:
-        yield watched
-    except BaseException:
-        watched.close(interrupted=True)
-        raise
-    watched.close()
+    return Watcher(model, log_dir, Settings.of(settings), start, scaler)
+
+
+watch.__doc__ = with_settings_described(watch.__doc__)

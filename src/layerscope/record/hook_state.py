@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 
@@ -26,6 +27,8 @@ class HookState:
         data: by layer, what the first layers got in this step, and its version then.
         data_finite: whether all of it is finite, once somebody has asked; None before, and where
             it has been changed since.
+        evaluated: layers that were called, with gradients, while the network was in evaluation
+            mode: it may be trained so.
         backward_began: whether a gradient has come since the last call of a module.
     """
 
@@ -37,6 +40,7 @@ class HookState:
         "counting",
         "data",
         "data_finite",
+        "evaluated",
         "failure",
         "network",
         "not_measured",
@@ -51,6 +55,7 @@ class HookState:
         self.spent = 0.0
         self.data: dict[str, tuple[Tensor, int]] = {}
         self.data_finite: bool | None = None
+        self.evaluated: set[str] = set()
         self.not_measured: dict[str, str] = {}
         self.failure: Exception | None = None
         self.reached = 0
@@ -62,6 +67,11 @@ class HookState:
         """Stop counting because of what a hook ran into."""
         self.counting = False
         self.failure = error
+
+    def note_evaluation(self, layer: str) -> None:
+        """A layer is called while the network is in evaluation mode."""
+        if torch.is_grad_enabled():
+            self.evaluated.add(layer)
 
     def next_order(self) -> int:
         """The number of an output that a forward pass reaches for the first time, from 0."""

@@ -57,7 +57,7 @@ def check_choice(choice: Choice) -> None:
             ) from None
         return
     classes = choice if isinstance(choice, Sequence) else [choice]
-    if not all(isinstance(each, type) for each in classes):
+    if not classes or not all(isinstance(each, type) for each in classes):
         raise ValueError(f"layers must be a regular expression or module classes, got {choice!r}")
 
 

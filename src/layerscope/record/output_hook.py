@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -62,7 +63,10 @@ class OutputHook:
     def __call__(self, module: nn.Module, inputs: Any, named: Any, output: Any) -> None:
         """Called by torch after the module's forward."""
         state = self._state
-        if not state.counting or not (state.network is None or state.network.training):
+        if not state.counting:
+            return
+        if not (state.network is None or state.network.training):
+            state.note_evaluation(self.layer.name)
             return
         try:
             clock = state.clock
@@ -125,20 +129,14 @@ class OutputHook:
         if self._bare is output:
             self._bare = None
 
-    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
-        """Copied and pickled as a hook that does nothing."""
-        return _inert, ()
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, str]]:
+        """Copied and pickled as a hook that does nothing, and that loads without LayerScope:
+        `nullcontext().__exit__` takes any arguments and returns None.
+        """
+        return getattr, (nullcontext(), "__exit__")
 
 
 def _is_transformed(output: Any) -> bool:
     """Whether torch.func has put a wrapper without memory of its own in a tensor's place."""
     is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
     return any(is_wrapped(tensor) for _, tensor in tensors_in(output))
-
-
-def _ignore(module: nn.Module, inputs: Any, named: Any, output: Any) -> None:
-    """A forward hook that does nothing."""
-
-
-def _inert() -> Callable[[nn.Module, Any, Any, Any], None]:
-    return _ignore

@@ -26,6 +26,11 @@ from layerscope.record.plan import Plan, plan
 from layerscope.record.recorder_options import RecorderOptions
 from layerscope.record.updates import UpdateReading, Updates
 
+IN_EVALUATION_MODE = (
+    "the network was in evaluation mode during training: call its train() before the first step"
+)
+"""Why a layer that was called is not measured."""
+
 
 class Recorder:
     """Measures a network's layers while it trains: a context manager that owns its hooks.
@@ -43,6 +48,8 @@ class Recorder:
     Attributes:
         state: what the hooks share: their clock, and what went wrong in them.
         plan: what is measured into which row; another one once a layer has given several tensors.
+        in_evaluation_mode: layers that were called, with gradients, while the network was in
+            evaluation mode, in a step in which nothing was called in training mode: that step.
         scaled: quantities that carry a gradient scaler's factor, which `carry` is told.
     """
 
@@ -57,6 +64,8 @@ class Recorder:
         self._options = options or RecorderOptions()
         self._layers = tuple(layers)
         self.scaled: frozenset[Quantity] = frozenset()
+        self.in_evaluation_mode: dict[str, int] = {}
+        self._fired_before: set[str] = set()
         self._unfired: dict[str, str] = {}
         self._handles: list[RemovableHandle] = []
         self._newcomers = Newcomers(self._layers, self._options, state)
@@ -227,6 +236,8 @@ class Recorder:
         """
         if self._newcomers:
             self.settle()
+        if self.state.evaluated:
+            self._look_for_evaluation(step)
         data_finite = self.state.data_finite
         self.state.end_round()
         made = self.plan
@@ -242,6 +253,17 @@ class Recorder:
             **known,
         )
 
+    def _look_for_evaluation(self, step: int) -> None:
+        """Whether all that was called since the last such look was in evaluation mode."""
+        fired = {hook.layer.name for hook in self._hooks if hook.fired}
+        for hook in self._hooks:
+            hook.fired = False
+        self._fired_before |= fired
+        if not fired:
+            for name in self.state.evaluated:
+                self.in_evaluation_mode.setdefault(name, step)
+        self.state.evaluated.clear()
+
     def with_weights_now(self, observation: Observation) -> Observation:
         """The same observation with the weights as they are now: the trained ones, at the end."""
         made = self.plan
@@ -251,17 +273,25 @@ class Recorder:
         return observation.with_rows_from(made.without_weights, made.channels, now)
 
     def note_unfired(self, reason: str) -> list[str]:
-        """The layers whose hooks have never been called while counting; they are not measured, for
-        this reason, until they are.
+        """The layers whose hooks have never been called while counting, in either mode; they are
+        not measured, for this reason, until they are.
         """
-        unfired = [hook.layer.name for hook in self._hooks if not hook.fired]
+        unfired = [
+            hook.layer.name
+            for hook in self._hooks
+            if not hook.fired
+            and hook.layer.name not in self._fired_before
+            and hook.layer.name not in self.in_evaluation_mode
+        ]
         self._unfired = dict.fromkeys(unfired, reason)
         return unfired
 
     def still_not_measured(self) -> dict[str, str]:
         """Layers whose output could not be measured, and why: those that a hook has told of, and
-        those that `note_unfired` has told of and that have not been reached since.
+        those that `note_unfired` has told of or that were in evaluation mode, and that have not
+        been reached since.
         """
         reached = {output.layer.name for output in self.plan.outputs if output.order >= 0}
-        unfired = {name: why for name, why in self._unfired.items() if name not in reached}
-        return unfired | self.state.not_measured
+        evaluated = dict.fromkeys(self.in_evaluation_mode, IN_EVALUATION_MODE)
+        unfired = self._unfired | evaluated
+        return {n: why for n, why in unfired.items() if n not in reached} | self.state.not_measured

@@ -7,6 +7,7 @@ import math
 
 from layerscope.quantity import Quantity
 from layerscope.record.schedule import KEYFRAMES, is_keyframe, thinned_to
+from layerscope.session.door import Door
 from layerscope.session.settings import Settings
 
 _log = logging.getLogger("layerscope")
@@ -25,6 +26,7 @@ class Cadence:
 
     Args:
         settings: of the run.
+        door: through which the user came in, for messages.
         bytes_per_step: what the record of a measured step takes on the disk.
         steps: how many the run will have, infinity if unknown.
 
@@ -33,8 +35,11 @@ class Cadence:
         note: a sentence on steps that `max_megabytes` leaves out; empty if it leaves out none.
     """
 
-    def __init__(self, settings: Settings, bytes_per_step: int, steps: float = math.inf) -> None:
+    def __init__(
+        self, settings: Settings, door: Door, bytes_per_step: int, steps: float = math.inf
+    ) -> None:
         self._settings = settings
+        self._door = door
         self._wanted = settings.wanted
         self.interval = 1
         self.note = ""
@@ -49,7 +54,7 @@ class Cadence:
                 f"to max_megabytes={settings.max_megabytes:g}."
             )
             level = logging.WARNING if steps < math.inf else logging.INFO
-            _log.log(level, "LayerMonitor: %s", self.note)
+            _log.log(level, "%s: %s", door.name, self.note)
 
     def is_due(self, step: int) -> bool:
         """Whether a step is measured; raises what the user's `schedule` raises."""
@@ -87,7 +92,8 @@ class Cadence:
         """
         if interval >= 2 * self.interval:
             _log.warning(
-                "LayerMonitor: to keep to budget=%g, one step in %d is measured from step %d on.",
+                "%s: to keep to budget=%g, one step in %d is measured from step %d on",
+                self._door.name,
                 self._settings.budget,
                 interval,
                 step + 1,

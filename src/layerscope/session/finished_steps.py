@@ -22,6 +22,16 @@ class FinishedSteps(Session):
     The arguments are those of `Session`.
     """
 
+    @property
+    def is_updating(self) -> bool:
+        """Whether the step that goes on is measured, and what it changes."""
+        return self._recorder.counting and self._updating
+
+    def copy_weights(self, may_change: Callable[[nn.Parameter], bool]) -> None:
+        """Take the copies of `measure_weights` anew: something has changed the weights since."""
+        if self.is_updating:
+            self._recorder.begin_update(may_change)
+
     def measure_gradients(self, of: Callable[[nn.Parameter], bool]) -> None:
         """Measure gradients now, of these parameters."""
         if self._recorder.counting:
@@ -39,7 +49,7 @@ class FinishedSteps(Session):
 
         Args:
             step: the x of the record.
-            changed: which parameters an optimizer has come to.
+            changed: which parameters had a gradient: the update of these is told of.
             scale: the factor of a gradient scaler, which activation gradients have.
             left_out: whether that scaler has left the step out.
         """

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from layerscope.record import Layer, Recorder
+from layerscope.session.door import Door
 
 _log = logging.getLogger("layerscope")
 
@@ -36,7 +37,7 @@ def unwatched_parameters(network: nn.Module, layers: Sequence[Layer]) -> dict[st
     }
 
 
-def tell_unfired(recorder: Recorder, layers: Sequence[Layer]) -> None:
+def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> None:
     """Note, and warn of, layers whose hooks have not been called by now."""
     unfired = recorder.note_unfired(
         "its hook has never fired in training: it was not called as a module, or compiled "
@@ -45,11 +46,22 @@ def tell_unfired(recorder: Recorder, layers: Sequence[Layer]) -> None:
     if not unfired:
         return
     _log.warning(
-        "LayerMonitor: %d of %d hooks did not fire in the first step (%s): those modules were "
-        "not called, or were called before under torch.compile, which then never sees the "
-        "hooks. Call the compiled network first in fit, or call torch._dynamo.reset() before "
-        "it; call modules, not functions on their weights.",
+        "%s: %d of %d hooks did not fire in the first step (%s): those modules were not called, or "
+        "were called before under torch.compile, which then never sees the hooks. Call the "
+        "compiled network first while it is watched, or call torch._dynamo.reset() before; call "
+        "modules, not functions on their weights",
+        door.name,
         len(unfired),
         len(layers),
         ", ".join(unfired[:5]) + (", ..." if len(unfired) > 5 else ""),
+    )
+
+
+def tell_evaluation(recorder: Recorder, door: Door) -> None:
+    """Warn of a network that is trained in evaluation mode, in which nothing is measured."""
+    _log.warning(
+        "%s: the network is in evaluation mode at step %d, so its layers are not measured: "
+        "call train() on it before the training step",
+        door.name,
+        next(iter(recorder.in_evaluation_mode.values())),
     )

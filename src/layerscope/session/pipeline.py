@@ -9,6 +9,7 @@ from layerscope.record import Layer, Observation, Recorder, is_keyframe
 from layerscope.record.plan import Plan
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.cadence import Cadence
+from layerscope.session.door import Door
 from layerscope.session.layer_facts import layer_facts
 from layerscope.session.look_figures import LookFigures
 from layerscope.session.not_watched import tell_unfired
@@ -37,6 +38,7 @@ class Pipeline:
         verdict: judges them.
         sinks: where they are written.
         settings: of the run.
+        door: through which the user came in, for messages.
         clock: seconds since 1970, the wall time of the steps; for tests.
 
     Attributes:
@@ -52,6 +54,7 @@ class Pipeline:
         verdict: RunVerdict,
         sinks: Sequence[Sink],
         settings: Settings,
+        door: Door,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._layers = layers
@@ -62,6 +65,7 @@ class Pipeline:
         self._verdict = verdict
         self._sinks = sinks
         self._flush_seconds = settings.flush_seconds
+        self._door = door
         self._may_wait = settings.stop_on == NEVER
         self._clock = clock
         self._waiting: list[Step] = []
@@ -83,9 +87,7 @@ class Pipeline:
         )
         self._waiting.append(step)
         if step.wall_time - self._waiting[0].wall_time >= self._flush_seconds:
-            self.drain()
-            for sink in self._sinks:
-                sink.flush()
+            self.flush()
         elif len(self._waiting) >= self._most_waiting:
             self.drain()
         self.first, self.last = self.first or step, step
@@ -106,6 +108,12 @@ class Pipeline:
         if self._may_wait:
             self._most_waiting += _HISTOGRAMS_WAITING // max(len(plan.channels), 1)
 
+    def flush(self) -> None:
+        """Judge and write what waits, and hand it to the operating system."""
+        self.drain()
+        for sink in self._sinks:
+            sink.flush()
+
     def drain(self) -> None:
         """Judge and write what waits."""
         steps, self._waiting = self._waiting, []
@@ -113,7 +121,7 @@ class Pipeline:
             return
         is_first, self._is_first = self._is_first, False
         if is_first:
-            tell_unfired(self._recorder, self._layers)
+            tell_unfired(self._recorder, self._layers, self._door)
         figures = self._figures.of([step.observation for step in steps])
         for row, step in enumerate(steps):
             self._look_figures.fill(step.observation, figures.of_layers[row], figures.of_steps[row])

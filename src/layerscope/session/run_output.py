@@ -10,9 +10,11 @@ from typing import Any
 from layerscope.diagnose.not_measured import not_measured_finding
 from layerscope.events.event_file import EventFile
 from layerscope.record import Layer, Recorder
+from layerscope.record.recorder import IN_EVALUATION_MODE
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.cadence import Cadence
 from layerscope.session.diagnosis_file import diagnosis_of, write_diagnosis
+from layerscope.session.door import Door
 from layerscope.session.pipeline import Pipeline
 from layerscope.session.run_verdict import RunVerdict
 from layerscope.session.settings import Settings
@@ -33,6 +35,7 @@ class RunOutput:
         cadence: which steps are due.
         verdict: what is found.
         settings: of the run.
+        door: through which the user came in, for messages.
         start: its first step.
 
     Attributes:
@@ -49,6 +52,7 @@ class RunOutput:
         cadence: Cadence,
         verdict: RunVerdict,
         settings: Settings,
+        door: Door,
         start: int = 0,
     ) -> None:
         self._directory = directory
@@ -58,11 +62,16 @@ class RunOutput:
         self._settings = settings
         self._sinks = [
             TensorBoardSink(
-                directory, events, _note(cadence, settings), settings.flush_seconds, start
+                directory,
+                events,
+                _note(cadence, settings),
+                settings.flush_seconds,
+                start,
+                door.loss_tag,
             )
         ]
         self.pipeline = Pipeline(
-            layers, recorder, surroundings, cadence, verdict, self._sinks, settings
+            layers, recorder, surroundings, cadence, verdict, self._sinks, settings, door
         )
 
     def close(self) -> dict[str, Any] | None:
@@ -84,8 +93,10 @@ class RunOutput:
             return None
         verdict, settings = self._verdict, self._settings
         missing = self._recorder.still_not_measured()
-        if missing:
-            verdict.judge.add(not_measured_finding(missing))
+        # A layer in evaluation mode is for the rule of that name to tell of.
+        unseen = {name: why for name, why in missing.items() if why != IN_EVALUATION_MODE}
+        if unseen:
+            verdict.judge.add(not_measured_finding(unseen))
         last = replace(last, observation=self._recorder.with_weights_now(last.observation))
         diagnosis = diagnosis_of(
             [first.observation, last.observation],

@@ -6,10 +6,12 @@ import logging
 from collections.abc import Sequence
 
 from layerscope.diagnose import SEVERITIES, Figures, Finding, Judge, without
+from layerscope.extras import needs
 from layerscope.pictures.run_pictures import run_figures
 from layerscope.record import Layer
 from layerscope.session.departure_finding import departure_finding
 from layerscope.session.diagnosis_file import hidden_layers
+from layerscope.session.door import Door
 from layerscope.session.settings import NEVER, Settings
 from layerscope.session.thinned import Thinned
 from layerscope.theory import Expected, unexpected
@@ -27,6 +29,7 @@ class RunVerdict:
         settings: of the run.
         layers: all watched layers.
         expected: what theory says of the network at step 0.
+        door: through which the user came in, for messages.
 
     Attributes:
         judge: what has been found so far.
@@ -35,9 +38,14 @@ class RunVerdict:
     """
 
     def __init__(
-        self, settings: Settings, layers: Sequence[Layer], expected: Expected | None
+        self,
+        settings: Settings,
+        layers: Sequence[Layer],
+        expected: Expected | None,
+        door: Door,
     ) -> None:
         self._settings = settings
+        self._door = door
         self._layers = layers
         self.expected = self._to_compare = expected
         self.judge = Judge(
@@ -54,7 +62,10 @@ class RunVerdict:
             level = SEVERITIES.index(finding.severity)
             if finding.severity == SEVERITIES[-1]:
                 _log.warning(
-                    "LayerMonitor: critical since step %d: %s", finding.step, finding.explanation
+                    "%s: critical since step %d: %s",
+                    self._door.name,
+                    finding.step,
+                    finding.explanation,
                 )
             if self.stop is None and self._reaches(level, self._settings.stop_on):
                 self.stop = finding
@@ -97,6 +108,12 @@ class RunVerdict:
     def pictures(self) -> dict[str, bytes]:
         """PNG of the run's figures, by tag, if they are wanted and there is enough to see."""
         figures = self._thinned.figures()
-        if not self._settings.figures or len(figures.steps) < _WORTH_A_FIGURE:
+        if not self._settings.images or len(figures.steps) < _WORTH_A_FIGURE:
             return {}
-        return run_figures(figures, self.expected)
+        try:
+            return run_figures(figures, self.expected)
+        except ModuleNotFoundError as error:
+            if (sentence := needs("a picture of the run", error)) is None:
+                raise
+            _log.warning("%s: %s; images=False draws none", self._door.name, sentence)
+            return {}

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -19,13 +20,19 @@ from layerscope.record.observation import LOSS
 from layerscope.record.surroundings import Surroundings
 from layerscope.record.updates import UpdateReading
 from layerscope.session.cadence import Cadence
-from layerscope.session.not_watched import refuse_shards, unwatched_parameters
+from layerscope.session.door import Door
+from layerscope.session.not_watched import (
+    refuse_shards,
+    tell_evaluation,
+    unwatched_parameters,
+)
+from layerscope.session.open_runs import closed, opened
 from layerscope.session.ranks import Ranks
 from layerscope.session.run_output import RunOutput
 from layerscope.session.run_verdict import RunVerdict
 from layerscope.session.settings import Settings
 from layerscope.session.stopwatch import Stopwatch
-from layerscope.sinks.tensorboard import bytes_per_step
+from layerscope.sinks.tensorboard import KEYFRAMES, bytes_per_step
 from layerscope.theory import Expected
 
 _log = logging.getLogger("layerscope")
@@ -41,6 +48,7 @@ class Session:
         network: what is trained.
         directory: the run's folder.
         settings: how to watch.
+        door: through which the user came in, for messages.
         events: the run's event file, where somebody else writes to it too.
         steps: how many the run will have, infinity if unknown: for `max_megabytes`.
         start: its first step: what earlier files in the folder say of it and of later ones was
@@ -62,6 +70,7 @@ class Session:
         network: nn.Module,
         directory: str | PathLike[str],
         settings: Settings,
+        door: Door,
         events: EventFile | None = None,
         steps: float = math.inf,
         start: int = 0,
@@ -70,6 +79,7 @@ class Session:
         self.directory = str(directory)
         self.diagnosis: dict[str, Any] | None = None
         self.must_stop = False
+        self._door = door
         layers = choose_layers(network, settings.layers)
         refuse_shards(layers)
         self._recorder = recorder = Recorder(layers, settings.options, network)
@@ -77,11 +87,18 @@ class Session:
             recorder.state.not_measured |= unwatched_parameters(network, layers)
         self._surroundings = Surroundings(recorder.state.network or network, layers, recorder.state)
         self._ranks = Ranks()
-        self._cadence = Cadence(settings, bytes_per_step(recorder.channels), steps)
+        self._cadence = Cadence(settings, door, bytes_per_step(recorder.channels), steps)
         self._stopwatch = Stopwatch(settings.budget)
-        self.verdict = RunVerdict(settings, layers, expected)
+        self.verdict = RunVerdict(settings, layers, expected, door)
         self._output: RunOutput | None = None
         if self._ranks.rank == 0:
+            if start == 0 and any(Path(directory, KEYFRAMES).glob("*tfevents*")):
+                _log.warning(
+                    "%s: %s holds an earlier run already, and readers take the two for one: give "
+                    "each run a folder of its own",
+                    door.name,
+                    directory,
+                )
             self._output = RunOutput(
                 self.directory,
                 events,
@@ -91,10 +108,13 @@ class Session:
                 self._cadence,
                 self.verdict,
                 settings,
+                door,
                 start,
             )
+            opened(self)
         self._step = start
         self._has_loss = self._with_weights = self._updating = False
+        self._told_evaluation = False
         self._about: dict[str, Any] = {}
         self._failed = False
         self.attach()
@@ -198,6 +218,9 @@ class Session:
             **self._about,
         )
         self._has_loss = False
+        if recorder.in_evaluation_mode and not self._told_evaluation:
+            self._told_evaluation = True
+            tell_evaluation(recorder, self._door)
         self._cadence.keep_to(stopwatch.interval, step)
         if self._output is None or (incomplete and observation.is_empty):
             return
@@ -227,15 +250,18 @@ class Session:
         self._ranks.close()
         self._write_out()
 
+    def settle(self) -> None:
+        """Write to the disk what waits: somebody reads the run while it goes on."""
+        if self._output is not None:
+            self._output.pipeline.flush()
+
     def _write_out(self) -> None:
         output, self._output = self._output, None
+        closed(self)
         if output is None:
             return
         if output.pipeline.first is None and self._recorder.state.reached and not self._failed:
-            _log.warning(
-                "LayerMonitor: no step was recorded: no optimizer of the trainer's took one, or "
-                "scope.step() was never called."
-            )
+            _log.warning("%s: no step was recorded: %s", self._door.name, self._door.no_step)
         self.diagnosis = output.close()
 
     # Failure.
@@ -255,7 +281,7 @@ class Session:
         try:
             self._write_out()
         except Exception:  # told already, and perhaps the very same
-            _log.debug("LayerMonitor: while giving up", exc_info=True)
+            _log.debug("%s: while giving up", self._door.name, exc_info=True)
 
     def tell_failure(self, step: int) -> bool:
         """After `give_up`: tell the other ranks, if they merge this step now; whether they did."""

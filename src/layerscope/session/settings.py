@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from typing import Any
 
 from layerscope.diagnose import SEVERITIES, Thresholds, without
@@ -30,39 +31,47 @@ class Settings:
     """How a network is watched.
 
     Args:
-        layers: which modules: a regular expression on their paths, a module class or several; by
-            default all modules that compute.
-        quantities: what gets a histogram at every step: of activation, activation_grad,
-            weight_grad, weight, update. Weights have one at the keyframes in any case.
-        biases: also record biases, their gradients and updates.
-        per_call: keep the calls of a module that is called several times in a step apart.
-        every_n_steps: measure every n-th step; the keyframes are measured in any case.
-        schedule: instead of every_n_steps, any function step -> bool, such as
-            `record.log_spaced(8)`.
-        scalars_every_n_steps: how often the scalars are written too.
-        updates_every_n_steps: how often the true update is measured, from a copy of the weights;
-            at the keyframes in any case. 0 never measures it.
-        max_elements: of a tensor with more elements, on the CPU, a random sample of this size
-            makes the histogram, and the descriptions in TensorBoard say so; its moments and
-            non-finite counts stay exact. None counts all.
-        max_megabytes: what the event files may grow to, in 10**6 bytes; at least 1. If the run's
+        layers: which modules: a regular expression that their paths match somewhere, a module
+            class, or several. Default None: all modules that compute.
+        quantities: what gets a histogram at every measured step, among activation,
+            activation_grad, weight_grad, weight and update. Weights have one at the keyframes in
+            any case. Default: the first three.
+        biases: True also records biases, their gradients and updates. Default False.
+        per_call: True keeps the calls of a module that is called several times in a step apart.
+            Default False: they are added up.
+        every_n_steps: measure every n-th step, at least 1; the keyframes are measured in any case.
+            Default 1.
+        schedule: a function step -> bool instead of every_n_steps, such as `record.log_spaced(8)`.
+            Default None.
+        scalars_every_n_steps: write the scalars too every n-th step, at least 1. Default 10.
+        updates_every_n_steps: measure the true update, from a copy of the weights, every n-th
+            step and at the keyframes; at least 0, which never measures it. Default 10.
+        max_elements: of a tensor on the CPU with more elements, at least 1, a random sample of
+            this size makes the histogram, and the descriptions in TensorBoard say so; its moments
+            and non-finite counts stay exact. Default None: all elements.
+        max_megabytes: what the event files may grow to, in 10**6 bytes, at least 1. If the run's
             steps would pass it, later steps are thinned first, and a warning and the descriptions
-            in TensorBoard say so.
-        budget: the share of the training time that measuring may take, such as 0.05. The monitor
-            times itself, measures fewer steps where it would take more, and says so. None: no
-            limit.
-        saturation_threshold: a tanh output beyond it, in absolute value, is saturated; for other
-            bounded functions the same share of the way to the ends.
-        dead_window: samples in a row on which a unit was not active before it counts as dead.
-        thresholds: what the findings are judged by.
-        switched_off: names of rules that are not to judge.
-        classes: how many classes the loss, a mean cross-entropy in nats, chooses from; judges the
-            loss at the start against uniform guessing.
-        fail_on: from which severity on, "warning" or "critical", a run counts as failed; "never".
-        stop_on: from which severity on training ends at once; "never".
-        figures: draw the run at its end, for TensorBoard's Images tab: heat-maps of layers by
-            steps, profiles over depth, the phase diagram. Only runs of 50 steps and more.
-        flush_seconds: how long an event may wait before it is on the disk.
+            in TensorBoard say so. Default 500.
+        budget: the share of the training time that measuring may take, above 0 and at most 1, such
+            as 0.05. The monitor times itself, measures fewer steps where it would take more, and
+            says so. Default None: no limit.
+        saturation_threshold: a tanh output beyond it, in absolute value, is saturated; above 0 and
+            below 1. For other bounded functions it is the same share of the way to the ends.
+            Default 0.97.
+        dead_window: samples in a row on which a unit was not active before it counts as dead, at
+            least 1. Default 8192.
+        thresholds: what the findings are judged by. Default `Thresholds()`.
+        switched_off: names of rules that do not judge. Default: none.
+        classes: how many classes the loss, a mean cross-entropy in nats, chooses from, at least 2;
+            the loss at the start is then judged against uniform guessing. Default None: unknown.
+        fail_on: "warning" or "critical": a run with a finding that is as bad has failed. Default
+            "never".
+        stop_on: "warning" or "critical": training ends at the first finding that is as bad.
+            Default "never".
+        images: draw the run at its end, if it has 50 steps or more, for TensorBoard's Images tab:
+            heat-maps of layers by steps, profiles over depth, the phase diagram. Default True.
+        flush_seconds: how long an event may wait before it is on the disk, in seconds, at least 0.
+            Default 10.
 
     Raises:
         ValueError: an argument is out of its bounds.
@@ -86,7 +95,7 @@ class Settings:
     classes: int | None = None
     fail_on: str = NEVER
     stop_on: str = NEVER
-    figures: bool = True
+    images: bool = True
     flush_seconds: float = 10.0
 
     def __post_init__(self) -> None:
@@ -94,34 +103,37 @@ class Settings:
             number = getattr(self, name)
             if number is None and name in ("max_elements", "classes"):
                 continue
-            if isinstance(number, bool) or not isinstance(number, int):
+            if isinstance(number, bool) or not isinstance(number, Integral):
                 raise ValueError(f"{name} must be a whole number, got {number!r}")
             if number < least:
                 raise ValueError(f"{name} must be at least {least}, got {number}")
         for name in ("max_megabytes", "flush_seconds", "saturation_threshold", "budget"):
             number = getattr(self, name)
-            if isinstance(number, (str, bool)) and not (name == "budget" and number is None):
+            if number is None and name == "budget":
+                continue
+            if isinstance(number, bool) or not isinstance(number, Real):
                 raise ValueError(f"{name} must be a number, got {number!r}")
-        for name in ("biases", "per_call", "figures"):
+        for name in ("biases", "per_call", "images"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        for name in ("quantities", "switched_off"):
+            names = getattr(self, name)
+            if isinstance(names, str) or not isinstance(names, Sequence):
+                raise ValueError(f"{name} must be a list of names, got {names!r}")
         if not self.max_megabytes >= 1:
             raise ValueError(f"max_megabytes must be at least 1, got {self.max_megabytes}")
         if not self.flush_seconds >= 0:
             raise ValueError(f"flush_seconds must be at least 0, got {self.flush_seconds}")
         if self.budget is not None and not 0 < self.budget <= 1:
             raise ValueError(f"budget must be above 0 and at most 1, got {self.budget}")
-        if isinstance(self.quantities, str):
-            raise ValueError(f"quantities must be a list of names, got {self.quantities!r}")
         if "update" in self.quantities and not self.updates_every_n_steps:
-            raise ValueError("quantities has update, which updates_every_n_steps=0 never measures")
+            raise ValueError(
+                "updates_every_n_steps must be at least 1 where quantities has update, got 0"
+            )
         if self.schedule is not None and not callable(self.schedule):
             raise ValueError(f"schedule must be a function of the step, got {self.schedule!r}")
         if self.schedule is not None and self.every_n_steps != 1:
-            raise ValueError(
-                f"every_n_steps must be 1 beside a schedule, got {self.every_n_steps}: the "
-                "schedule says which steps"
-            )
+            raise ValueError(f"every_n_steps must be 1 beside a schedule, got {self.every_n_steps}")
         if not isinstance(self.thresholds, Thresholds):
             raise ValueError(
                 f"thresholds must be layerscope.diagnose.Thresholds, got {self.thresholds!r}"

@@ -30,6 +30,7 @@ _ABOUT_SCALAR = {
         "**-3**: a thousandth of the weight a step. Above -1 steps are too large, below -5 the "
         "layer stands still."
     ),
+    "train/loss": "The loss that step() was given.",
     "clip_factor": (
         "Norm of the gradients after clipping / before, 0 to 1. The gradients in the histograms "
         "are those before."

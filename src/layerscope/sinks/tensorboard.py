@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from layerscope.diagnose import SEVERITIES, Finding, LayerFacts
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES
 from layerscope.diagnose.findings_text import TAG as FINDINGS
 from layerscope.diagnose.findings_text import findings_markdown
+from layerscope.events.encoders import ScalarEncoder
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import PLUGIN, document, image, scalar, text
 from layerscope.record import Channel
+from layerscope.sinks.chart_descriptions import describe_scalar
 from layerscope.sinks.custom_scalars import layer_charts
 from layerscope.sinks.figures_event import PREDICTION, FiguresEncoder
 from layerscope.sinks.step_block import Step, StepBlock
@@ -22,6 +26,8 @@ from layerscope.sinks.step_scalars import StepScalars
 
 KEYFRAMES = "keyframes"
 """Folder of the sibling run that repeats the log-spaced steps, which TensorBoard shows whole."""
+
+_LOSS = list(STEP_FIGURES).index("loss")
 
 _EVENT_BYTES = 120  # around a step's values, and around its figures
 _HISTOGRAM_BYTES = 388  # without its tag
@@ -52,6 +58,7 @@ class TensorBoardSink:
         flush_seconds: the longest that an event waits for the next one to take it along.
         start: the first step that is written: what earlier files of the run say of it and of later
             ones is abandoned.
+        loss_tag: of the scalar that every step's loss becomes, where it is known; None: of none.
     """
 
     def __init__(
@@ -61,6 +68,7 @@ class TensorBoardSink:
         note: str = "",
         flush_seconds: float = 10.0,
         start: int = 0,
+        loss_tag: str | None = None,
     ) -> None:
         self._is_own = events is None
         self._events = events or EventFile(directory, flush_seconds=flush_seconds)
@@ -72,6 +80,9 @@ class TensorBoardSink:
         self._note = note
         self._layers: tuple[LayerFacts, ...] | None = None
         self._sets = 0
+        self._loss = None
+        if loss_tag is not None:
+            self._loss = ScalarEncoder([loss_tag], [describe_scalar(loss_tag)])
 
     def write(self, block: StepBlock) -> None:
         """Write some steps, after the marks of what was found in them."""
@@ -91,6 +102,8 @@ class TensorBoardSink:
             values += self._figures.encode(layers, numbers)
             if step.with_scalars:
                 values += self._scalars.encode(reading, layers, numbers)
+            if self._loss is not None and not np.isnan(numbers[_LOSS]):
+                values += self._loss.encode(numbers[[_LOSS]])
             self._events.add(observation.step, values, step.wall_time)
             if step.is_keyframe:
                 self._write_keyframe(step)

@@ -12,7 +12,8 @@ from math import atanh, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtr
+
+from layerscope.theory.special import expit, ndtr
 
 Array = NDArray[np.float64]
 
@@ -83,8 +84,6 @@ def _silu_slope(z: Array) -> Array:
     return share * (1 + z * rest)
 
 
-_sigmoid: Callable[[Array], Array] = expit  # SciPy carries no types
-
 ACTIVATIONS: dict[str, Activation] = {
     activation.name: activation
     for activation in (
@@ -94,7 +93,7 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation("gelu", lambda z: z * ndtr(z), lambda z: ndtr(z) + z * _normal_density(z)),
         Activation("silu", lambda z: z * expit(z), _silu_slope),
         # sigmoid(z) = (1 + tanh(z / 2)) / 2
-        Activation("sigmoid", _sigmoid, lambda z: expit(z) * expit(-z), lambda t: 2 * atanh(t)),
+        Activation("sigmoid", expit, lambda z: expit(z) * expit(-z), lambda t: 2 * atanh(t)),
         Activation("elu", _elu, lambda z: np.exp(np.minimum(z, 0))),
         Activation("identity", lambda z: z, _step(1.0), scale_free=True),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import erfc
 
 from layerscope.theory.activations import Activation, Array
 from layerscope.theory.quadrature import gaussian_nodes
+from layerscope.theory.special import erfc
 
 SMALLEST, LARGEST = 1e-120, 1e60
 """Variances beyond these are nothing and overflow; float32's own limits are about 1e-90 and 1e77.

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from math import inf, log
 
 import numpy as np
-from scipy.optimize import brentq
 
 from layerscope.theory.activations import Activation
 from layerscope.theory.moments import moments
 from layerscope.theory.pairs import pair_moments
 from layerscope.theory.root import root
+from layerscope.theory.special import brentq
 
 CRITICAL_SCALE = 1000
 """From this depth scale on, in layers, a network counts as critical: a factor of 1.001 a layer."""
@@ -150,7 +150,7 @@ def _fixed_correlation(
     lowest = distance(0.0)
     if lowest <= _ROUNDING:  # odd phi without bias: unlike examples stay orthogonal
         return 0.0
-    return float(brentq(distance, 0.0, closest, xtol=1e-10))
+    return brentq(distance, 0.0, closest, xtol=1e-10)
 
 
 def _scale(factor: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import exp, log
 
-from scipy.optimize import brentq
+from layerscope.theory.special import brentq
 
 
 def root(f: Callable[[float], float], low: float, high: float) -> float:

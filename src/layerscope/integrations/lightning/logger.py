@@ -5,7 +5,7 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import Logger
@@ -14,8 +14,21 @@ from typing_extensions import override
 
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import scalar, text
+from layerscope.session.local_folder import local_folder
 
 _log = logging.getLogger("layerscope")
+
+
+class _Events(EventFile):
+    """An event file that says what it is to those who take it for a SummaryWriter."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"EventLogger's experiment is an EventFile, which has no {name!r}: log by self.log, or "
+            "use Lightning's TensorBoardLogger",
+            name=name,
+            obj=self,
+        )
 
 
 class EventLogger(Logger):
@@ -27,15 +40,19 @@ class EventLogger(Logger):
     About 5 us for a `self.log` at every step, where TensorBoardLogger takes 360 us.
 
     Args:
-        log_dir: the run's folder. It is `save_dir`, `root_dir` and `trainer.log_dir` as well, and
-            checkpoints go into `<log_dir>/checkpoints`: the logger makes no folders of its own.
+        log_dir: the run's folder; a relative path starts at the working folder of this moment. It
+            is `save_dir`, `root_dir` and `trainer.log_dir` as well, and checkpoints go into
+            `<log_dir>/checkpoints`: the logger makes no folders of its own.
         flush_seconds: the longest that an event waits for the next one to take it along.
+
+    Raises:
+        ValueError: log_dir is not on this machine.
     """
 
     def __init__(self, log_dir: str | os.PathLike[str], flush_seconds: float = 10.0) -> None:
         super().__init__()
         self._told = False
-        self._log_dir = os.fspath(log_dir)
+        self._log_dir = str(local_folder(log_dir))
         self._flush_seconds = flush_seconds
         self._events: EventFile | None = None
         self._hparams_rows: list[str] = []
@@ -50,7 +67,7 @@ class EventLogger(Logger):
         if rank := getattr(rank_zero_only, "rank", 0):
             raise RuntimeError(f"only rank 0 writes events, and this is rank {rank}")
         if self._events is None:
-            self._events = EventFile(self._log_dir, flush_seconds=self._flush_seconds)
+            self._events = _Events(self._log_dir, flush_seconds=self._flush_seconds)
         return self._events
 
     @property

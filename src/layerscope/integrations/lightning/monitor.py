@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec
+from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Concatenate, ParamSpec, Unpack
 
 import lightning.pytorch as pl
 from lightning.pytorch.strategies import (
@@ -23,10 +26,19 @@ from layerscope.diagnose import Finding
 from layerscope.integrations.lightning.logger import EventLogger
 from layerscope.record import Layer, choose_layers
 from layerscope.session.announced_steps import AnnouncedSteps
+from layerscope.session.door import Door
+from layerscope.session.local_folder import is_same_folder, local_folder
+from layerscope.session.setting_keywords import (
+    SettingKeywords,
+    with_setting_keywords,
+    with_settings_described,
+)
 from layerscope.session.settings import Settings
 from layerscope.theory import Expected
 
 _log = logging.getLogger("layerscope")
+
+_DOOR = Door("LayerMonitor", "no optimizer that the trainer knows has taken a step")
 
 _P = ParamSpec("_P")
 
@@ -66,10 +78,11 @@ class LayerMonitor(pl.Callback):
     In `log_dir` it writes an event file (the `EventLogger`'s own, if that is the trainer's logger),
     the sibling run `keyframes`, which TensorBoard shows whole, and `diagnosis.json`; in a
     distributed training rank 0 does. `sinks.step_scalars` lists the scalars. In diagnosis.json the
-    weights of the last step are the trained ones.
+    weights of the last step are the trained ones. Under `fast_dev_run` it leaves no file behind.
 
     Args:
-        log_dir: where to write; by default the trainer's `log_dir`.
+        log_dir: where to write, a folder on this machine. A relative path starts at the working
+            folder of this moment. Default None: the trainer's `log_dir`.
         settings: those of `layerscope.session.settings.Settings`, by name.
 
     Attributes:
@@ -81,22 +94,29 @@ class LayerMonitor(pl.Callback):
 
     Raises:
         TypeError: an unknown setting.
-        ValueError: a setting is out of its bounds; at the start of fit, no layer matches, or the
-            trainer's strategy shards the network.
+        ValueError: a setting is out of its bounds; at the start of fit, no layer matches, the
+            trainer's strategy shards the network, its `log_dir` is not on this machine, or another
+            LayerMonitor writes to the same folder.
     """
 
-    def __init__(self, log_dir: str | None = None, **settings: Any) -> None:
-        self._log_dir = log_dir
+    @with_setting_keywords
+    def __init__(
+        self, log_dir: str | PathLike[str] | None = None, **settings: Unpack[SettingKeywords]
+    ) -> None:
+        self._log_dir = None if log_dir is None else str(local_folder(log_dir))
         self.settings = Settings.of(settings)
         layers = repr(self.settings.layers)
-        self._state_key = self._generate_state_key(log_dir=log_dir, layers=layers)
+        self._state_key = self._generate_state_key(log_dir=self._log_dir, layers=layers)
         self.diagnosis: dict[str, Any] | None = None
         self.failure: str | None = None
         self.expected: Expected | None = None
+        self._folder: Path | None = None  # from the start of fit on
+        self._dry_run: TemporaryDirectory[str] | None = None
         self._scope: AnnouncedSteps | None = None
         self._failed: AnnouncedSteps | None = None  # until the other ranks have been told
         self._refused: Finding | None = None
         self._restored: dict[str, Any] | None = None
+        self._left: dict[str, Any] = {}  # the state at the end of fit, for a checkpoint after it
         self._handles: list[RemovableHandle] = []
         self._alone, self._clips = True, False
 
@@ -123,20 +143,41 @@ class LayerMonitor(pl.Callback):
                 "LayerMonitor needs each process to hold whole layers, as with strategy=ddp, got "
                 f"{type(trainer.strategy).__name__}, which shards them"
             )
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuse what cannot be watched: the module has built its layers by now."""
         self.layers_of(pl_module)
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self._dry_run = TemporaryDirectory(prefix="layerscope_", ignore_cleanup_errors=True)
+            self._folder = Path(trainer.strategy.broadcast(self._dry_run.name))
+            return
+        folder = self._log_dir or trainer.log_dir or trainer.default_root_dir
+        self._folder = local_folder(trainer.strategy.broadcast(folder))
+        for other in trainer.callbacks:  # type: ignore[attr-defined]
+            if (
+                isinstance(other, LayerMonitor)
+                and other is not self
+                and other._folder is not None
+                and is_same_folder(other._folder, self._folder)
+            ):
+                raise ValueError(
+                    "log_dir must be another one for each LayerMonitor of a trainer, got "
+                    f"{self._folder} twice"
+                )
 
     @_never_stops_training
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Choose the layers, open the files and put the hooks on."""
-        directory = self._log_dir or trainer.log_dir or trainer.default_root_dir
-        directory = trainer.strategy.broadcast(directory)
+        assert self._folder is not None
+        self._left = {}
         self.failure = self._refused = None
         logger = trainer.logger
-        shared = isinstance(logger, EventLogger) and logger.log_dir == directory
+        shared = isinstance(logger, EventLogger) and is_same_folder(logger.log_dir, self._folder)
         self._scope = scope = AnnouncedSteps(
             pl_module,
-            directory,
+            self._folder,
             self.settings,
+            _DOOR,
             # TensorBoard follows one growing file per run.
             events=logger.events if shared and trainer.is_global_zero else None,  # type: ignore[union-attr]
             steps=trainer.estimated_stepping_batches,
@@ -250,10 +291,11 @@ class LayerMonitor(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run goes on from: findings, running medians, how long units are silent."""
-        if self._scope is None:
-            return {}
+        return self._left if self._scope is None else self._state_of(self._scope)
+
+    def _state_of(self, scope: AnnouncedSteps) -> dict[str, Any]:
         try:
-            return self._scope.state()
+            return scope.state()
         except Exception as error:  # a checkpoint is worth more
             _log.exception("LayerMonitor: a checkpoint goes without its state: %s", error)
             return {}
@@ -268,16 +310,28 @@ class LayerMonitor(pl.Callback):
             handle.remove()
         self._handles.clear()
         if scope is not None:
+            self._left = self._state_of(scope)
             scope.close(interrupted)
             self.diagnosis, self._refused = scope.diagnosis, scope.verdict.refused
+        self._forget_folder()
+
+    def _forget_folder(self) -> None:
+        self._folder = None
+        if self._dry_run is not None:
+            self._dry_run.cleanup()
+            self._dry_run = None
 
     def _give_up(self, step: int, error: Exception) -> None:
         self.failure = f"monitoring stopped at step {step}: {type(error).__name__}: {error}"
-        _log.error("LayerMonitor: %s; training goes on.", self.failure, exc_info=error)
+        _log.error("LayerMonitor: %s; training goes on", self.failure, exc_info=error)
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         scope, self._scope = self._scope, None
         if scope is not None:
             scope.give_up()
+            self._forget_folder()
             self._failed = scope if scope.has_other_ranks else None
+
+
+LayerMonitor.__doc__ = with_settings_described(LayerMonitor.__doc__)

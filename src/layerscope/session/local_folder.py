@@ -1,0 +1,32 @@
+"""The folder that a run is written to: one spelling, whatever the working folder becomes."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # pathlib makes s3:/ of s3://; c:/ is a drive
+
+
+def local_folder(folder: str | os.PathLike[str], argument: str = "log_dir") -> Path:
+    """The absolute path of a folder on this machine, `~` expanded; it need not exist.
+
+    Args:
+        folder: the path.
+        argument: what the user calls it.
+
+    Raises:
+        ValueError: it is an address, such as s3://bucket/run, or no path at all.
+    """
+    if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
+        raise ValueError(f"{argument} must be the path of a folder, got {folder!r}")
+    path = os.fsdecode(folder)
+    if _ADDRESS.match(path):
+        raise ValueError(f"{argument} must be a folder on this machine, got {path!r}")
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
+def is_same_folder(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Whether two paths lead to one folder, by symbolic links too."""
+    return os.path.realpath(one) == os.path.realpath(other)
