@@ -28,11 +28,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
 
 from layerscope import EventLogger, LayerMonitor
 from layerscope.console.findings_table import findings_table
 from layerscope.console.health_table import health_table
+from layerscope.console.terminal import terminal
 from layerscope.events.event_file import EventFile
 from layerscope.events.hparams import HParam, session_end, session_start
 from layerscope.lab.accelerator import require_accelerator
@@ -123,7 +123,7 @@ def tell_classes(monitor: LayerMonitor, number: int) -> None:
 
 def report(experiment: Experiment, cfg: DictConfig, status: RunStatus) -> None:
     """Print where the logs are, the health table, made-up names and how to open TensorBoard."""
-    console = Console()
+    console = terminal()
     val_loss = "" if status.val_loss is None else f", val/loss {status.val_loss:.4f} nats"
     console.print(f"\n{status.steps} steps in {status.seconds:.1f} s{val_loss}", highlight=False)
     console.print(f"logs: {cfg.folder}", highlight=False, soft_wrap=True)

@@ -67,6 +67,7 @@ def test_a_finding_names_the_first_layer_and_the_step_when_it_began():
         explanation="35.0% of the outputs of 02_tanh are saturated since step 7 (limit 30%)",
         remedy="a smaller optimizer.lr, or a larger optimizer.weight_decay, which keeps weights "
         "small",
+        layer_names=("00_tanh", "02_tanh"),
     )
     assert finding.steps == 13
     assert judge.findings == [finding]

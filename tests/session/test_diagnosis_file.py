@@ -157,7 +157,7 @@ def breakages():
     yield broken("a negative step", lambda d: d["steps"][0].update(step=-1))
     yield broken("a word for a loss", lambda d: d["steps"][0].update(loss="NaN"))
     yield broken("a nameless layer", lambda d: d["steps"][0]["layers"][0].update(layer="linear"))
-    yield broken("no verdict", lambda d: d["steps"][0]["layers"][0].pop("verdict"))
+    yield broken("no names", lambda d: d["findings"][0].pop("layer_names"))
     yield broken(
         "a share above 1",
         lambda d: d["steps"][0]["layers"][0]["activation"].update(zeros=1.1),

@@ -12,25 +12,29 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-# Told apart by their sign as well as their colour.
-_MARKS = {
-    "healthy": ("✓", "green"),
-    "watch": ("!", "yellow"),
-    "bad": ("✗", "bold red"),
-    "not judged": ("·", "dim"),
-}
+from layerscope.console.gradient_sentence import gradient_sentence
+from layerscope.diagnose import Finding, worst_by_layer
+from layerscope.diagnose.finding_cells import FindingCells
+
+_STYLES = {"critical": "bold red", "warning": "yellow", "note": "dim"}
 _CAPTION = (
-    "saturated: share of outputs near the ends of the activation's range; "
+    "sat.: share of outputs near the ends of the activation's range; weight: RMS of "
+    "d loss / d weight; finding: the layer's worst, and its first step; "
     "gradient: RMS of d loss / d activation"
 )
 _PREDICTED = (
     ", as a multiple of the last hidden layer's; (in brackets): what theory expects of step 0"
 )
 _LONGEST_NAME = 20  # columns; a longer one goes on in the next line
+_NO_FINDING = "–"
 
 
 def health_table(diagnosis: Mapping[str, Any]) -> Table:
     """One line per layer, for the first and the last step; at most 80 columns wide.
+
+    The worst finding that names a layer stands beside it, in a step by which it had begun; a layer
+    that no finding names has a dash. There is no other judgement. Below the table a sentence says
+    what becomes of the gradient, of a healthy network too.
 
     With a prediction, 100 columns are better, as the std and the gradient that theory expects of
     step 0 stand in brackets beside those that were measured. Gradients are then multiples of the
@@ -42,9 +46,10 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
     steps = diagnosis["steps"]
     hidden = [entry["layer"] for entry in steps[0]["layers"] if "predicted" in entry]
     names = [entry["layer"] for step in steps for entry in step["layers"]]
+    caption = f"{_CAPTION}{_PREDICTED if hidden else ''}."
     table = Table(
         title="Health of every layer",
-        caption=Text(f"{_CAPTION}{_PREDICTED if hidden else ''}."),
+        caption=Text("\n".join(filter(None, [gradient_sentence(diagnosis), caption]))),
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
@@ -53,13 +58,15 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
         padding=(0, 1, 0, 0),
     )
     longest = min(max(map(cell_len, names), default=0), _LONGEST_NAME)
-    table.add_column("layer", min_width=max(longest, 9), max_width=_LONGEST_NAME, overflow="fold")
-    for name in ("mean", "std", "saturated", "gradient"):
+    table.add_column("layer", min_width=min(longest, 9), max_width=_LONGEST_NAME, overflow="fold")
+    for name in ("mean", "std", "sat.", "gradient", "weight"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict and threshold", overflow="fold")
+    table.add_column("finding", overflow="fold", min_width=7)
+    findings = [Finding.of_json(each) for each in diagnosis.get("findings") or ()]
     for step in steps if steps[0]["step"] != steps[-1]["step"] else steps[:1]:
         table.add_section()
         table.add_row(Text(f"step {step['step']}", style="bold"))
+        worst = worst_by_layer(each for each in findings if each.step <= step["step"])
         unit = None
         if hidden:
             gradients = {entry["layer"]: _gradient(entry) for entry in step["layers"]}
@@ -68,13 +75,15 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
             if "activation" in entry:
                 # A Text, since a name with brackets would be read as markup.
                 layer = Text(entry["layer"])
-                table.add_row(layer, *_figures(entry, unit), _verdict(entry["verdict"]))
+                found = _finding(worst.get(entry["layer"]), step["step"])
+                table.add_row(layer, *_figures(entry, unit), found)
     return table
 
 
 def _figures(entry: Mapping[str, Any], unit: float | None) -> tuple[str, ...]:
     """The cells of a layer; its gradient in a unit, if there is one."""
     activation, gradient = entry["activation"], _gradient(entry)
+    weight = entry.get("weight_grad", {}).get("rms")
     expected = entry.get("predicted", {})
     if unit is None or gradient is None:
         told = _number(gradient, "{:.1e}")
@@ -85,6 +94,7 @@ def _figures(entry: Mapping[str, Any], unit: float | None) -> tuple[str, ...]:
         _beside(activation["std"], expected.get("std")),
         _number(activation["saturated"], "{:.1%}"),
         told,
+        _number(weight, "{:.1e}"),
     )
 
 
@@ -113,11 +123,10 @@ def _number(value: float | None, form: str) -> str:
     return "–" if value is None else form.format(value)
 
 
-def _verdict(verdict: Mapping[str, str]) -> Text:
-    mark, style = _MARKS[verdict["state"]]
-    words = (
-        verdict["reason"]
-        if verdict["state"] == "not judged"
-        else (f"{verdict['state']}: {verdict['reason']}")
-    )
-    return Text(f"{mark} {words}", style=style)
+def _finding(finding: Finding | None, step: int) -> Text:
+    """The mark, the rule and the steps of a layer's worst finding."""
+    if finding is None:
+        return Text(_NO_FINDING, style="dim")
+    cells = FindingCells.of(finding)
+    steps = f"{cells.step}" if finding.last_step >= step else f"{cells.step}–{finding.last_step}"
+    return Text(f"{cells.mark} {cells.rule} {steps}", style=_STYLES[finding.severity])

@@ -115,6 +115,7 @@ class Judge:
         ill = np.flatnonzero(onsets.step[row] >= 0).tolist()
         layer = min(ill, key=lambda place: (onsets.step[row, place], self._roles.rank[place]))
         facts = self._roles.layers[layer]
+        in_order = sorted(ill, key=self._roles.rank.__getitem__)
         advice = symptoms.advice[int(onsets.cause[row, layer])]
         step, value = int(onsets.step[row, layer]), float(onsets.value[row, layer])
         limits = advice.limits or symptoms.limits
@@ -134,6 +135,7 @@ class Judge:
                 layer=facts.name, step=step, value=value, threshold=threshold
             ),
             remedy=advice.remedy_for(facts),
+            layer_names=tuple(self._roles.layers[place].name for place in in_order),
         )
 
     def state(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""diagnosis.json: findings, and per-layer figures and verdicts of the first and the last step.
+"""diagnosis.json: findings, and per-layer figures of the first and the last step.
 
 docs/diagnosis.schema.json is its JSON Schema, docs/diagnosis.md says what the fields mean.
 """
@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from layerscope.diagnose import Finding, Thresholds
-from layerscope.diagnose.health import Outputs, judge
 from layerscope.measure import Moments
 from layerscope.record import Channel, Layer, Observation
 from layerscope.theory import Expected
+from layerscope.whole_file import write_whole
 
 SCHEMA = 2
 NAME = "diagnosis.json"
@@ -40,7 +40,7 @@ def diagnosis_of(
     Args:
         observations: of the steps to tell of.
         layers: all watched layers.
-        thresholds: what the verdicts are judged by.
+        thresholds: what the findings are judged by.
         findings: the worst first.
         not_measured: layers whose output could not be measured, and why.
         expected: what theory says of the network at step 0: of its hidden layers, which are the
@@ -52,7 +52,7 @@ def diagnosis_of(
         {
             "step": observation.step,
             "loss": _number(observation.loss) if observation.has_loss else None,
-            "layers": _layers(observation.moments(), layers, thresholds),
+            "layers": _layers(observation.moments(), layers),
         }
         for observation in observations
     ]
@@ -90,18 +90,17 @@ def _add_predictions(step: dict[str, Any], layers: Sequence[Layer], expected: Ex
             }
 
 
-def write_diagnosis(directory: str | os.PathLike[str], diagnosis: dict[str, Any]) -> Path:
-    """Write diagnosis.json into a run's folder, whole or not at all."""
-    path = Path(directory) / NAME
-    draft = path.with_name(f".{NAME}.{os.getpid()}")
-    draft.write_text(json.dumps(diagnosis, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(draft, path)
-    return path
+def write_diagnosis(directory: str | PathLike[str], diagnosis: dict[str, Any]) -> Path:
+    """Write diagnosis.json into a run's folder, whole or not at all.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    content = json.dumps(diagnosis, indent=1, allow_nan=False) + "\n"
+    return write_whole(Path(directory) / NAME, content)
 
 
-def _layers(
-    measured: dict[Channel, Moments], layers: Sequence[Layer], thresholds: Thresholds
-) -> list[dict[str, Any]]:
+def _layers(measured: dict[Channel, Moments], layers: Sequence[Layer]) -> list[dict[str, Any]]:
     entries: dict[str, dict[str, Any]] = {layer.name: {"layer": layer.name} for layer in layers}
     functions = {layer.name: layer.nonlinearity for layer in layers}
     for channel, moments in measured.items():
@@ -115,18 +114,6 @@ def _layers(
                 "saturated": saturated,
                 "zeros": moments.zeros / moments.count,
             }
-            verdict = judge(
-                Outputs(
-                    mean=moments.mean,
-                    std=moments.std if moments.finite > 1 else 0.0,
-                    saturated=saturated,
-                    nonfinite=moments.nonfinite,
-                    is_activation_function=function is not None,
-                    odd=function is not None and function.odd,
-                ),
-                thresholds,
-            )
-            entry["verdict"] = {"state": verdict.state, "reason": verdict.reason}
         elif channel.quantity.endswith("_grad"):
             entry[channel.quantity] = _figures(moments, "mean", "std", "mean_abs", "rms")
         else:

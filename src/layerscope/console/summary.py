@@ -1,0 +1,78 @@
+"""What a run is found to have, told at its end: the findings with their causes, and the files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.constrain import Constrain
+from rich.padding import Padding
+from rich.text import Text
+
+from layerscope.diagnose import Finding
+from layerscope.diagnose.finding_cells import FindingCells, counted
+
+WIDTH = 80
+"""Columns at most."""
+
+_STYLES = {"critical": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def summary(
+    findings: Sequence[Finding | Mapping[str, Any]], files: str | PathLike[str]
+) -> RenderableType:
+    """Each finding with its mark, its sentence and what to type; the last line counts them.
+
+    What a finding has brought about (its `because`, names of rules) is indented under it and is
+    not told again. The last line is like `1 critical, 1 warning · files: logs/mine`. At most 80
+    columns wide; names may hold anything, and no markup is read in them.
+
+    Args:
+        findings: in the order of telling, the worst first; as `Judge.findings` or diagnosis.json
+            has them.
+        files: the run's folder.
+    """
+    known = [each if isinstance(each, Finding) else Finding.of_json(each) for each in findings]
+    brought_about = {rule for each in known for rule in _consequences(each)}
+    lines: list[RenderableType] = []
+    told: set[str] = set()
+    for each in known:
+        if each.rule not in brought_about:
+            lines += _story(each, known, 0, told)
+    for each in known:  # two that name each other as their cause
+        if each.rule not in told:
+            lines += _story(each, known, 0, told)
+    cells = [FindingCells.of(each) for each in known]
+    last = Text(f"{counted(cells)} · files: {fspath(files)}", overflow="fold")
+    last.stylize(_STYLES.get(cells[0].severity if cells else "", "green"), 0, len(counted(cells)))
+    return Constrain(Group(*lines, last), WIDTH)
+
+
+def _story(
+    finding: Finding, findings: Sequence[Finding], depth: int, told: set[str]
+) -> list[RenderableType]:
+    """A finding, and below it what it has brought about; `told` are rules that have been."""
+    told.add(finding.rule)
+    cells = FindingCells.of(finding)
+    head = Text(f"{cells.mark} {cells.rule}", style=_STYLES[finding.severity])
+    head.append(f": {cells.explanation}", style="default")
+    lines: list[RenderableType] = [_indented(head, depth)]
+    if cells.remedy:
+        lines.append(_indented(Text(f"→ {cells.remedy}"), depth + 1))
+    for rule in _consequences(finding):
+        for each in findings:
+            if each.rule == rule and rule not in told:
+                lines += _story(each, findings, depth + 1, told)
+    return lines
+
+
+def _consequences(finding: Finding) -> tuple[str, ...]:
+    """Rules of what a finding has brought about."""
+    return tuple(getattr(finding, "because", ()))
+
+
+def _indented(text: Text, depth: int) -> RenderableType:
+    text.overflow = "fold"
+    return Padding(text, (0, 0, 0, 2 * depth), expand=False)
