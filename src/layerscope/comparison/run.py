@@ -13,7 +13,8 @@ from layerscope.events.series import ScalarSeries
 from layerscope.theory import Expected
 
 LOSSES = ("val/loss", "train/loss")
-"""The scalars that are compared and drawn; runs are ranked by the first that there is."""
+"""The scalars that are compared and drawn; runs are ranked by the first that there is. Of a run
+without any of them, the one scalar that has `loss` in its name, if there is just one."""
 
 _ENDED_EARLY = ("failed", "interrupted")
 
@@ -30,7 +31,7 @@ class Run:
         state: of status.json, or "unknown".
         reason: why it ended so.
         seconds, steps: of the training.
-        losses: the scalars of `LOSSES` that it has.
+        losses: the scalars of `LOSSES` that it has, or its only other loss, by tag.
         history: its figures, where it wrote any.
         snapshots: its histograms at a few steps, by tag.
         expected: theory's prediction.

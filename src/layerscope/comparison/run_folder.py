@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def run_of(folder: Path, name: str) -> Run | None:
     else:
         findings = _judged(figures) if figures is not None else None
     history = history_of(figures) if figures is not None and len(figures.steps) else None
-    losses = {tag: events.scalars[tag] for tag in LOSSES if tag in events.scalars} if events else {}
+    losses = _losses(events.scalars) if events else {}
     versions = status.get("versions")
     return Run(
         name=name,
@@ -75,6 +76,13 @@ def _judged(figures: Figures) -> list[dict[str, Any]]:
     return [finding.as_json() for finding in judge.findings]
 
 
+def _losses(scalars: Mapping[str, ScalarSeries]) -> dict[str, ScalarSeries]:
+    """The losses of `LOSSES`; without any, the only scalar that a loss is likely to be."""
+    known = {tag: scalars[tag] for tag in LOSSES if tag in scalars}
+    likely = [tag for tag in scalars if "loss" in re.split(r"[^a-z]+", tag.lower())]
+    return known or ({likely[0]: scalars[likely[0]]} if len(likely) == 1 else {})
+
+
 def _is_ours(events: RunEvents) -> bool:
     return f"{PLUGIN}/layers" in events.documents or any(
         tag.startswith("activation/") for tag in events.histograms
@@ -106,8 +114,8 @@ def _last_loss(losses: Mapping[str, ScalarSeries], status: Mapping[str, Any]) ->
         last = float(losses["val/loss"].values[-1])
     elif _number(status.get("val/loss")) is not None:
         last = float(status["val/loss"])
-    elif "train/loss" in losses:
-        values = losses["train/loss"].values
+    elif losses:
+        values = next(iter(losses.values())).values
         last = float(np.mean(values[-max(len(values) // 10, 1) :]))
     else:
         return math.nan

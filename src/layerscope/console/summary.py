@@ -44,9 +44,10 @@ def summary(
     for each in known:  # two that name each other as their cause
         if each.rule not in told:
             lines += _story(each, known, 0, told)
-    cells = [FindingCells.of(each) for each in known]
-    last = Text(f"{counted(cells)} · files: {fspath(files)}", overflow="fold")
-    last.stylize(_STYLES.get(cells[0].severity if cells else "", "green"), 0, len(counted(cells)))
+    severities = [each.severity for each in known]
+    last = Text(counted(severities), style=_STYLES[severities[0]] if severities else "green")
+    last.append(f" · files: {fspath(files)}", style="default")
+    last.overflow = "fold"
     return Constrain(Group(*lines, last), WIDTH)
 
 
