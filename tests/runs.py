@@ -127,7 +127,9 @@ class Made:
         return [
             {
                 "rule": rule, "severity": "critical", "layer": sick, "step": 0,
-                "layers": self.depth, "steps": self.steps, "value": value, "threshold": limit,
+                "layers": self.depth, "layer_names": [each.name for each in self.layers()[1:-1]],
+                "last_step": self.steps - 1, "steps": self.steps, "value": value, "worst": value,
+                "threshold": limit,
                 "source": "the course, day 11", "explanation": f"{sick} passes no gradient on.",
                 "remedy": "init=kaiming",
             }
