@@ -38,8 +38,8 @@ from layerscope.events.hparams import HParam, session_end, session_start
 from layerscope.lab.accelerator import require_accelerator
 from layerscope.lab.arguments import at_least
 from layerscope.lab.data import CharacterData
-from layerscope.lab.expected import expected
 from layerscope.lab.language_model import LanguageModel
+from layerscope.lab.predict_network import predict_network
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep import TRACEBACK, fingerprint, run_as_job, versions
@@ -106,7 +106,7 @@ def build(cfg: DictConfig) -> Experiment:
         monitor.layers_of(model)
         tell_classes(monitor, data.embedding_rows)
         threshold = monitor.settings.saturation_threshold
-        monitor.expected = expected(network, made["init"], contexts, threshold, targets)
+        monitor.prediction = predict_network(network, made["init"], contexts, threshold, targets)
     checkpoint = ModelCheckpoint(Path(cfg.folder, "checkpoints"), filename="{step}")
     callbacks = [checkpoint] if monitor is None else [monitor, checkpoint]
     trainer = instantiate(cfg.trainer, _convert_="all")(logger=made["logger"], callbacks=callbacks)

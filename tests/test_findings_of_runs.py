@@ -97,7 +97,7 @@ def test_the_images_are_pictures_of_the_run(sick):
 
 def test_a_short_run_is_not_drawn_and_figures_can_be_switched_off(tmp_path):
     loop(sick_net(), tmp_path / "short", steps=49)
-    loop(sick_net(), tmp_path / "off", figures=False)
+    loop(sick_net(), tmp_path / "off", images=False)
     for name in ("short", "off"):
         assert "layers/heatmaps" not in read(tmp_path / name).Tags()["tensors"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from layerscope.comparison.history import History
 from layerscope.comparison.snapshots import Snapshots
 from layerscope.events.series import ScalarSeries
-from layerscope.theory import Expected
+from layerscope.theory import PredictionSummary
 
 LOSSES = ("val/loss", "train/loss")
 """The scalars that are compared and drawn; runs are ranked by the first that there is. Of a run
@@ -34,7 +34,7 @@ class Run:
         losses: the scalars of `LOSSES` that it has, or its only other loss, by tag.
         history: its figures, where it wrote any.
         snapshots: its histograms at a few steps, by tag.
-        expected: theory's prediction.
+        prediction: theory's prediction.
         findings: of diagnosis.json, or else as the rules judge its figures; None without both.
         versions: of the programs that it ran with, by name.
         measures: all of `measures.MEASURES`.
@@ -51,7 +51,7 @@ class Run:
     losses: Mapping[str, ScalarSeries]
     history: History | None
     snapshots: Snapshots
-    expected: Expected | None
+    prediction: PredictionSummary | None
     findings: Sequence[Mapping[str, Any]] | None
     versions: Mapping[str, str]
     measures: Mapping[str, float]

@@ -21,7 +21,7 @@ from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import ScalarSeries
 from layerscope.events.summaries import PLUGIN
 from layerscope.sinks.figures_event import PREDICTION, figures_of
-from layerscope.theory import Expected
+from layerscope.theory import PredictionSummary
 
 
 def run_of(folder: Path, name: str) -> Run | None:
@@ -55,7 +55,7 @@ def run_of(folder: Path, name: str) -> Run | None:
         losses=losses,
         history=history,
         snapshots=snapshots_of(events.histograms) if events else {},
-        expected=_expected(events) if events else None,
+        prediction=_prediction(events) if events else None,
         findings=findings,
         versions=versions if isinstance(versions, dict) else {},
         measures=measures_of(history, _last_loss(losses, status), findings),
@@ -98,14 +98,14 @@ def _json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _expected(events: RunEvents) -> Expected | None:
+def _prediction(events: RunEvents) -> PredictionSummary | None:
     if PREDICTION not in events.documents:
         return None
     try:
-        expected = Expected.of_json(json.loads(events.documents[PREDICTION].texts[0]))
+        prediction = PredictionSummary.of_json(json.loads(events.documents[PREDICTION].texts[0]))
     except (ValueError, KeyError, TypeError, AttributeError):  # of another version
         return None
-    return expected if expected.depth else None
+    return prediction if prediction.depth else None
 
 
 def _last_loss(losses: Mapping[str, ScalarSeries], status: Mapping[str, Any]) -> float:

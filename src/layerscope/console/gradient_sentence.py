@@ -29,9 +29,9 @@ def gradient_sentence(diagnosis: Mapping[str, Any]) -> str | None:
     if len(hidden) < 2 or ends[0] is None or not ends[1]:
         return None
     where = f"{hidden[-1]['layer']} to {hidden[0]['layer']}"
-    expected = predicted[0]["predicted"]["activation_grad"] if predicted else None
-    if expected is not None:
-        where += f"; theory expects {_a_layer(expected, len(hidden)):.2g}"
+    ratio = predicted[0]["predicted"]["activation_grad"] if predicted else None
+    if ratio is not None:
+        where += f"; theory expects {_a_layer(ratio, len(hidden)):.2g}"
     return f"Step {step['step']}: {flow_in_words(_a_layer(ends[0] / ends[1], len(hidden)), where)}."
 
 

@@ -84,14 +84,14 @@ def _figures(entry: Mapping[str, Any], unit: float | None) -> tuple[str, ...]:
     """The cells of a layer; its gradient in a unit, if there is one."""
     activation, gradient = entry["activation"], _gradient(entry)
     weight = entry.get("weight_grad", {}).get("rms")
-    expected = entry.get("predicted", {})
+    predicted = entry.get("predicted", {})
     if unit is None or gradient is None:
         told = _number(gradient, "{:.1e}")
     else:
-        told = _beside(gradient / unit, expected.get("activation_grad"))
+        told = _beside(gradient / unit, predicted.get("activation_grad"))
     return (
         _number(activation["mean"], "{:+.2f}"),
-        _beside(activation["std"], expected.get("std")),
+        _beside(activation["std"], predicted.get("std")),
         _number(activation["saturated"], "{:.1%}"),
         told,
         _number(weight, "{:.1e}"),
@@ -103,10 +103,10 @@ def _gradient(entry: Mapping[str, Any]) -> float | None:
     return rms
 
 
-def _beside(measured: float | None, expected: float | None) -> str:
+def _beside(measured: float | None, predicted: float | None) -> str:
     """What was measured, and in brackets what theory expects, where it does."""
     told = _short(measured)
-    return told if expected is None else f"{told} ({_short(expected)})"
+    return told if predicted is None else f"{told} ({_short(predicted)})"
 
 
 def _short(value: float | None) -> str:

@@ -9,7 +9,7 @@ from layerscope.diagnose import Finding
 
 
 def departure_finding(found: Sequence[Mapping[str, Any]], hidden: Sequence[str]) -> Finding:
-    """The finding that `theory.unexpected` comes to.
+    """The finding that `theory.departures_in_words` comes to.
 
     Args:
         found: what it gave, at least one: the first is where to look.

@@ -16,7 +16,7 @@ from typing import Any
 from layerscope.diagnose import Finding, Thresholds
 from layerscope.measure import Moments
 from layerscope.record import Channel, Layer, Observation
-from layerscope.theory import Expected
+from layerscope.theory import PredictionSummary
 from layerscope.whole_file import write_whole
 
 SCHEMA = 2
@@ -31,7 +31,7 @@ def diagnosis_of(
     thresholds: Thresholds,
     findings: Sequence[Finding] = (),
     not_measured: Mapping[str, str] | None = None,
-    expected: Expected | None = None,
+    prediction: PredictionSummary | None = None,
     classes: int | None = None,
     switched_off: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def diagnosis_of(
         thresholds: what the findings are judged by.
         findings: the worst first.
         not_measured: layers whose output could not be measured, and why.
-        expected: what theory says of the network at step 0: of its hidden layers, which are the
+        prediction: what theory says of the network at step 0: of its hidden layers, which are the
             first activation functions.
         classes: that the loss chooses from, as the judge was told.
         switched_off: rules that did not judge.
@@ -56,8 +56,8 @@ def diagnosis_of(
         }
         for observation in observations
     ]
-    if expected is not None and steps and steps[0]["step"] == 0:
-        _add_predictions(steps[0], layers, expected)
+    if prediction is not None and steps and steps[0]["step"] == 0:
+        _add_predictions(steps[0], layers, prediction)
     return {
         "schema": SCHEMA,
         "findings": [finding.as_json() for finding in findings],
@@ -65,7 +65,7 @@ def diagnosis_of(
         "not_measured": [
             {"layer": name, "reason": reason} for name, reason in (not_measured or {}).items()
         ],
-        "theory": None if expected is None else expected.as_json(),
+        "theory": None if prediction is None else prediction.as_json(),
         "judged_by": {
             "thresholds": asdict(thresholds),
             "classes": classes,
@@ -79,14 +79,16 @@ def hidden_layers(layers: Iterable[Layer], depth: int) -> list[str]:
     return [layer.name for layer in layers if layer.nonlinearity is not None][:depth]
 
 
-def _add_predictions(step: dict[str, Any], layers: Sequence[Layer], expected: Expected) -> None:
+def _add_predictions(
+    step: dict[str, Any], layers: Sequence[Layer], prediction: PredictionSummary
+) -> None:
     """Put "predicted" beside what was measured; gradients relative to the last hidden layer's."""
     entries = {entry["layer"]: entry for entry in step["layers"]}
     columns = ("mean", "std", "std_spread", "saturated", "zeros", "activation_grad", "grad_spread")
-    for position, name in enumerate(hidden_layers(layers, expected.depth)):
+    for position, name in enumerate(hidden_layers(layers, prediction.depth)):
         if name in entries:
             entries[name]["predicted"] = {
-                column: _number(getattr(expected, column)[position]) for column in columns
+                column: _number(getattr(prediction, column)[position]) for column in columns
             }
 
 

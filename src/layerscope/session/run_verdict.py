@@ -11,18 +11,18 @@ from layerscope.diagnose.findings_text import TAG as FINDINGS
 from layerscope.diagnose.findings_text import findings_markdown
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import PLUGIN, document, image, scalar, text
-from layerscope.pictures.run_pictures import run_figures
+from layerscope.pictures.run_pictures import run_pictures
 from layerscope.record import Layer
 from layerscope.session.departure_finding import departure_finding
 from layerscope.session.diagnosis_file import hidden_layers
 from layerscope.session.settings import NEVER, Settings
 from layerscope.session.thinned import Thinned
 from layerscope.sinks.figures_event import PREDICTION
-from layerscope.theory import Expected, unexpected
+from layerscope.theory import PredictionSummary, departures_in_words
 
 _log = logging.getLogger("layerscope")
 
-_WORTH_A_FIGURE = 50
+_WORTH_AN_IMAGE = 50
 """Steps from which on a run is drawn: it takes two seconds, and there is nothing to see before."""
 
 
@@ -32,20 +32,20 @@ class JudgedRun:
     Args:
         settings: of the run.
         layers: all watched layers.
-        expected: what theory says of the network at step 0.
+        prediction: what theory says of the network at step 0.
 
     Attributes:
         judge: what has been found so far.
         stop: the finding that ends the training, by the setting `stop_on`.
-        expected: as given.
+        prediction: as given.
     """
 
     def __init__(
-        self, settings: Settings, layers: Sequence[Layer], expected: Expected | None
+        self, settings: Settings, layers: Sequence[Layer], prediction: PredictionSummary | None
     ) -> None:
         self._settings = settings
         self._layers = layers
-        self.expected = self._to_compare = expected
+        self.prediction = self._to_compare = prediction
         self.judge = Judge(
             (), settings.thresholds, without(*settings.switched_off), classes=settings.classes
         )
@@ -73,17 +73,17 @@ class JudgedRun:
 
     def _compare_with_theory(self, figures: Figures, events: EventFile) -> list[Finding]:
         """What of step 0 is far from what theory expects: the first such place."""
-        expected, self._to_compare = self._to_compare, None
-        if expected is None or figures.steps[0] != 0:
+        prediction, self._to_compare = self._to_compare, None
+        if prediction is None or figures.steps[0] != 0:
             return []
-        events.add(0, [document(PREDICTION, json.dumps(expected.as_json()), PLUGIN)])
-        hidden = hidden_layers(self._layers, expected.depth)
+        events.add(0, [document(PREDICTION, json.dumps(prediction.as_json()), PLUGIN)])
+        hidden = hidden_layers(self._layers, prediction.depth)
         if not hidden:
             return []
         at = [facts.name for facts in figures.layers]
         places = [at.index(name) for name in hidden if name in at]
-        found = unexpected(
-            expected,
+        found = departures_in_words(
+            prediction,
             figures["activation_std"][0, places].tolist(),
             figures["activation_grad_rms"][0, places].tolist(),
             hidden,
@@ -104,10 +104,10 @@ class JudgedRun:
         return worst if self._reaches(level, self._settings.fail_on) else None
 
     def draw(self, step: int, events: EventFile) -> None:
-        """Write the findings as a text, and the figures of the run if there is enough to see."""
+        """Write the findings as a text, and pictures of the run if there is enough to see."""
         values = [text(FINDINGS, findings_markdown(self.judge.findings))]
         figures = self._thinned.figures()
-        if self._settings.figures and len(figures.steps) >= _WORTH_A_FIGURE:
-            drawn = run_figures(figures, self.expected)
+        if self._settings.images and len(figures.steps) >= _WORTH_AN_IMAGE:
+            drawn = run_pictures(figures, self.prediction)
             values += [image(tag, png) for tag, png in drawn.items()]
         events.add(step, values)

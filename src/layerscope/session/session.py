@@ -33,7 +33,7 @@ from layerscope.session.step_figures import Observed
 from layerscope.session.stopwatch import Stopwatch
 from layerscope.sinks.custom_scalars import layer_charts
 from layerscope.sinks.tensorboard import StepLog, bytes_per_step
-from layerscope.theory import Expected
+from layerscope.theory import PredictionSummary
 
 _log = logging.getLogger("layerscope")
 
@@ -55,7 +55,7 @@ class Scope:
         steps: how many the run will have, infinity if unknown: for `max_megabytes`.
         start: its first step: what earlier files in the folder say of it and of later ones was
             abandoned.
-        expected: what theory says of the network at step 0.
+        prediction: what theory says of the network at step 0.
 
     Attributes:
         directory: as given.
@@ -75,7 +75,7 @@ class Scope:
         events: EventFile | None = None,
         steps: float = math.inf,
         start: int = 0,
-        expected: Expected | None = None,
+        prediction: PredictionSummary | None = None,
     ) -> None:
         self.directory = str(directory)
         self.diagnosis: dict[str, Any] | None = None
@@ -98,7 +98,7 @@ class Scope:
         self._about: dict[str, Any] = {}
         self._failed = False
         self._told_unfired = False
-        self.run = JudgedRun(settings, self._layers, expected)
+        self.run = JudgedRun(settings, self._layers, prediction)
         self.must_stop = False
         self._log: StepLog | None = None
         self._own_events: EventFile | None = None
@@ -434,7 +434,7 @@ class Scope:
                     self._settings.thresholds,
                     self.run.judge.findings,
                     missing,
-                    self.run.expected,
+                    self.run.prediction,
                     self._settings.classes,
                     self._settings.switched_off,
                 )

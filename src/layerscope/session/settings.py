@@ -60,7 +60,7 @@ class Settings:
             loss at the start against uniform guessing.
         fail_on: from which severity on, "warning" or "critical", a run counts as failed; "never".
         stop_on: from which severity on training ends at once; "never".
-        figures: draw the run at its end, for TensorBoard's Images tab: heat-maps of layers by
+        images: draw the run at its end, for TensorBoard's Images tab: heat-maps of layers by
             steps, profiles over depth, the phase diagram. Only runs of 50 steps and more.
         flush_seconds: how long an event may wait before it is on the disk.
 
@@ -86,7 +86,7 @@ class Settings:
     classes: int | None = None
     fail_on: str = NEVER
     stop_on: str = NEVER
-    figures: bool = True
+    images: bool = True
     flush_seconds: float = 10.0
 
     def __post_init__(self) -> None:
@@ -102,7 +102,7 @@ class Settings:
             number = getattr(self, name)
             if isinstance(number, (str, bool)) and not (name == "budget" and number is None):
                 raise ValueError(f"{name} must be a number, got {number!r}")
-        for name in ("biases", "per_call", "figures"):
+        for name in ("biases", "per_call", "images"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
         if not self.max_megabytes >= 1:
