@@ -63,7 +63,7 @@ def test_a_layer_has_its_worst_finding_and_no_other_judgement():
     ]
     lines = printed(diagnosis((0, layers), (99, layers), findings=found))
     first, last = cells(lines, "01_tanh")
-    assert first[-3:] == last[-3:] == ["✗", "saturated", "0"]
+    assert first[-4:] == last[-4:] == ["✗", "saturated", "from", "0"]
     assert [row[-1] for row in cells(lines, "03_tanh")] == ["–", "–"]
     at_first, at_last = cells(lines, "02_tanh")
     assert at_first[-1] == "–"  # it began at step 5
@@ -77,7 +77,7 @@ def test_what_becomes_of_the_gradient_is_said_below():
 
 def test_weight_gradients_stand_beside_those_of_the_outputs():
     lines = printed(diagnosis((0, [layer("01_tanh")]), (99, [layer("01_tanh")])), 80)
-    assert cells(lines, "01_tanh")[0][4:6] == ["1.0e-04", "1.2e-02"]
+    assert cells(lines, "01_tanh")[0][4:6] == ["1.0e-04", "0.012"]
 
 
 def cells(lines, name):
@@ -110,9 +110,7 @@ def test_gradients_are_multiples_of_the_last_hidden_layers_where_there_is_a_pred
 
 def test_the_caption_explains_the_brackets_and_the_unit():
     words = " ".join(printed(predicted_run()))
-    assert (
-        "as a multiple of the last hidden layer's; (in brackets): what theory expects of" in words
-    )
+    assert "as a multiple of the last hidden layer's; weight" in words
     assert "brackets" not in " ".join(printed(diagnosis((0, [layer("01_tanh")]))))
 
 

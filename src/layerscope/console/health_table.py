@@ -18,13 +18,12 @@ from layerscope.diagnose.finding_cells import FindingCells
 
 _STYLES = {"critical": "bold red", "warning": "yellow", "note": "dim"}
 _CAPTION = (
-    "sat.: share of outputs near the ends of the activation's range; weight: RMS of "
-    "d loss / d weight; finding: the layer's worst, and its first step; "
-    "gradient: RMS of d loss / d activation"
+    "sat.: share of outputs near the ends of the activation's range; "
+    "gradient: RMS of d loss / d activation{unit}; weight: RMS of d loss / d weight; "
+    "finding: the layer's worst, and in which steps{brackets}."
 )
-_PREDICTED = (
-    ", as a multiple of the last hidden layer's; (in brackets): what theory expects of step 0"
-)
+_UNIT = ", as a multiple of the last hidden layer's"
+_BRACKETS = "; (in brackets): what theory expects of step 0"
 _LONGEST_NAME = 20  # columns; a longer one goes on in the next line
 _NO_FINDING = "–"
 
@@ -46,7 +45,8 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
     steps = diagnosis["steps"]
     hidden = [entry["layer"] for entry in steps[0]["layers"] if "predicted" in entry]
     names = [entry["layer"] for step in steps for entry in step["layers"]]
-    caption = f"{_CAPTION}{_PREDICTED if hidden else ''}."
+    known = bool(hidden)
+    caption = _CAPTION.format(unit=_UNIT * known, brackets=_BRACKETS * known)
     table = Table(
         title="Health of every layer",
         caption=Text("\n".join(filter(None, [gradient_sentence(diagnosis), caption]))),
@@ -55,7 +55,7 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
-        padding=(0, 1, 0, 0),
+        padding=0,  # the box leaves one space
     )
     longest = min(max(map(cell_len, names), default=0), _LONGEST_NAME)
     table.add_column("layer", min_width=min(longest, 9), max_width=_LONGEST_NAME, overflow="fold")
@@ -94,7 +94,7 @@ def _figures(entry: Mapping[str, Any], unit: float | None) -> tuple[str, ...]:
         _beside(activation["std"], predicted.get("std")),
         _number(activation["saturated"], "{:.1%}"),
         told,
-        _number(weight, "{:.1e}"),
+        _short(weight),
     )
 
 
@@ -128,5 +128,9 @@ def _finding(finding: Finding | None, step: int) -> Text:
     if finding is None:
         return Text(_NO_FINDING, style="dim")
     cells = FindingCells.of(finding)
-    steps = f"{cells.step}" if finding.last_step >= step else f"{cells.step}–{finding.last_step}"
+    if finding.step == finding.last_step:
+        steps = f"at {finding.step}"
+    else:
+        ended = finding.last_step < step
+        steps = f"{finding.step}–{finding.last_step}" if ended else f"from {finding.step}"
     return Text(f"{cells.mark} {cells.rule} {steps}", style=_STYLES[finding.severity])

@@ -105,6 +105,6 @@ def _other_depth(predicted: int, measured: int) -> dict[str, Any]:
         "measured": measured,
         "bound": 1.0,
         "sentence": f"{measured} hidden layers were measured, where theory was told of "
-        f"{predicted}: the code does not do what its author thinks. Look for an activation function that is "
-        "missing, used twice or not called as a module.",
+        f"{predicted}: the code does not do what its author thinks. Look for an activation "
+        "function that is missing, used twice or not called as a module.",
     }
