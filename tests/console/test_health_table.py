@@ -143,6 +143,11 @@ def test_what_is_unknown_is_a_dash():
     assert cells(printed(content), "01_tanh")[0][5] == "–"
 
 
+def test_outputs_that_are_not_finite_are_nan():
+    lines = printed(diagnosis((0, [layer("01_tanh", mean=None, std=None, nonfinite=32)]), (9, [])))
+    assert cells(lines, "01_tanh")[0][1:3] == ["NaN", "NaN"]
+
+
 def test_a_layer_that_was_not_reached_has_no_line():
     content = predicted_run()
     del content["steps"][0]["layers"][1]["activation"]

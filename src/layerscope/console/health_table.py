@@ -25,7 +25,7 @@ _CAPTION = (
 _UNIT = ", as a multiple of the last hidden layer's"
 _BRACKETS = "; (in brackets): what theory expects of step 0"
 _LONGEST_NAME = 20  # columns; a longer one goes on in the next line
-_NO_FINDING = "–"
+_NOTHING = "–"
 
 
 def health_table(diagnosis: Mapping[str, Any]) -> Table:
@@ -84,14 +84,15 @@ def _figures(entry: Mapping[str, Any], unit: float | None) -> tuple[str, ...]:
     """The cells of a layer; its gradient in a unit, if there is one."""
     activation, gradient = entry["activation"], _gradient(entry)
     weight = entry.get("weight_grad", {}).get("rms")
+    unknown = "NaN" if activation["nonfinite"] else _NOTHING
     predicted = entry.get("predicted", {})
     if unit is None or gradient is None:
         told = _number(gradient, "{:.1e}")
     else:
         told = _beside(gradient / unit, predicted.get("activation_grad"))
     return (
-        _number(activation["mean"], "{:+.2f}"),
-        _beside(activation["std"], predicted.get("std")),
+        _number(activation["mean"], "{:+.2f}", unknown),
+        _beside(activation["std"], predicted.get("std"), unknown),
         _number(activation["saturated"], "{:.1%}"),
         told,
         _short(weight),
@@ -103,30 +104,30 @@ def _gradient(entry: Mapping[str, Any]) -> float | None:
     return rms
 
 
-def _beside(measured: float | None, predicted: float | None) -> str:
+def _beside(measured: float | None, predicted: float | None, unknown: str = _NOTHING) -> str:
     """What was measured, and in brackets what theory expects, where it does."""
-    told = _short(measured)
+    told = _short(measured, unknown)
     return told if predicted is None else f"{told} ({_short(predicted)})"
 
 
-def _short(value: float | None) -> str:
+def _short(value: float | None, unknown: str = _NOTHING) -> str:
     """At least two digits, in as few characters as they need: 390, 0.0015, 1.5e-4."""
     if value is None or math.isnan(value):
-        return "–"
+        return unknown
     size = abs(value)
     form = ".1e" if 0 < size < 1e-3 else ".0f" if 100 <= size < 1e5 else ".2g"
     written = format(value, form)
     return re.sub(r"(\.0)?e\+?(-?)0?(\d)", r"e\2\3", written)
 
 
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)
+def _number(value: float | None, form: str, unknown: str = _NOTHING) -> str:
+    return unknown if value is None else form.format(value)
 
 
 def _finding(finding: Finding | None, step: int) -> Text:
     """The mark, the rule and the steps of a layer's worst finding."""
     if finding is None:
-        return Text(_NO_FINDING, style="dim")
+        return Text(_NOTHING, style="dim")
     cells = FindingCells.of(finding)
     if finding.step == finding.last_step:
         steps = f"at {finding.step}"
