@@ -75,7 +75,8 @@ def test_a_finding_names_the_first_layer_and_the_step_when_it_began():
 
 def test_a_finding_names_its_layers_in_forward_order():
     layers = tanh_layers()[::-1]  # the last comes first, as modules may be registered
-    figures = saturated_from(0, [1, 2, 3], layers)
+    figures = saturated_from(0, 1, layers)
+    figures["saturated"][:, 1:] = 0.35
     (finding,) = Judge(layers).look(figures)
     assert finding.layer_names == ("00_tanh", "01_tanh", "02_tanh")
     assert Finding.of_json(finding.as_json()) == finding
