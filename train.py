@@ -28,18 +28,18 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
 
 from layerscope import EventLogger, LayerMonitor
 from layerscope.console.findings_table import findings_table
 from layerscope.console.health_table import health_table
+from layerscope.console.terminal import terminal
 from layerscope.events.event_file import EventFile
 from layerscope.events.hparams import HParam, session_end, session_start
 from layerscope.lab.accelerator import require_accelerator
 from layerscope.lab.arguments import at_least
 from layerscope.lab.data import CharacterData
-from layerscope.lab.expected import expected
 from layerscope.lab.language_model import LanguageModel
+from layerscope.lab.predict_network import predict_network
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep import TRACEBACK, fingerprint, run_as_job, versions
@@ -106,7 +106,7 @@ def build(cfg: DictConfig) -> Experiment:
         monitor.layers_of(model)
         tell_classes(monitor, data.embedding_rows)
         threshold = monitor.settings.saturation_threshold
-        monitor.expected = expected(network, made["init"], contexts, threshold, targets)
+        monitor.prediction = predict_network(network, made["init"], contexts, threshold, targets)
     checkpoint = ModelCheckpoint(Path(cfg.folder, "checkpoints"), filename="{step}")
     callbacks = [checkpoint] if monitor is None else [monitor, checkpoint]
     trainer = instantiate(cfg.trainer, _convert_="all")(logger=made["logger"], callbacks=callbacks)
@@ -123,7 +123,7 @@ def tell_classes(monitor: LayerMonitor, number: int) -> None:
 
 def report(experiment: Experiment, cfg: DictConfig, status: RunStatus) -> None:
     """Print where the logs are, the health table, made-up names and how to open TensorBoard."""
-    console = Console()
+    console = terminal()
     val_loss = "" if status.val_loss is None else f", val/loss {status.val_loss:.4f} nats"
     console.print(f"\n{status.steps} steps in {status.seconds:.1f} s{val_loss}", highlight=False)
     console.print(f"logs: {cfg.folder}", highlight=False, soft_wrap=True)

@@ -34,7 +34,7 @@ from layerscope.pictures.picture import (
     ORANGE,
     VERMILION,
     dress,
-    new_figure,
+    new_picture,
     plain_log_ticks,
     to_png,
 )
@@ -253,7 +253,7 @@ def draw(rule: str, picture: Picture) -> bytes:
     if found["healthy"]:
         raise ValueError(f"the healthy twin of {rule} is not: {found['healthy']}")
     finding = found["sick"][rule]
-    figure = new_figure(f"{rule}: {picture.disease}", 900, 320)
+    figure = new_picture(f"{rule}: {picture.disease}", 900, 320)
     both = figure.subplots(1, 2, sharey=True)
     over_depth = rule.endswith("ing_gradient")
     for axes, title, figures, named in (

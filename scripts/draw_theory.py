@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from layerscope.lab.data import NamesData
-from layerscope.lab.expected import expected
 from layerscope.lab.init import (
     InitScheme,
     critical_gain,
@@ -20,9 +19,10 @@ from layerscope.lab.init import (
     variance_scaling,
 )
 from layerscope.lab.mlp import MLP
-from layerscope.pictures.phase_diagram import phase_figure
+from layerscope.lab.predict_network import predict_network
+from layerscope.pictures.phase_diagram import phase_picture
 from layerscope.pictures.picture import to_png
-from layerscope.pictures.profile import Profile, profile_figure
+from layerscope.pictures.profile import Profile, profile_picture
 
 BIAS_STD = 0.004483  # conf/init/critical.yaml's
 SCHEMES = {
@@ -67,15 +67,15 @@ def main(folder: Path) -> None:
     for name, scheme in SCHEMES.items():
         network = MLP(data.embedding_rows, data.context_length, data.embedding_rows)
         scheme(network, torch.Generator().manual_seed(42), contexts)
-        phase = expected(network, scheme, contexts).phase
+        phase = predict_network(network, scheme, contexts).phase
         if phase is not None:
             runs.append((name, phase.sigma_w2, phase.bias_variance))
-    (folder / "theory_phases.png").write_bytes(to_png(phase_figure("tanh", runs)))
+    (folder / "theory_phases.png").write_bytes(to_png(phase_picture("tanh", runs)))
     for file, (name, depth) in PROFILES.items():
         network = MLP(data.embedding_rows, data.context_length, data.embedding_rows, depth=depth)
         SCHEMES[name](network, torch.Generator().manual_seed(42), contexts)
-        theory = expected(network, SCHEMES[name], contexts, 0.97, targets)
-        drawn = profile_figure(theory, profile(network, contexts, targets))
+        theory = predict_network(network, SCHEMES[name], contexts, 0.97, targets)
+        drawn = profile_picture(theory, profile(network, contexts, targets))
         (folder / file).write_bytes(to_png(drawn))
 
 

@@ -15,7 +15,7 @@ from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import PLUGIN, document
 from layerscope.sinks.figures_event import FiguresEncoder
 from layerscope.theory import mlp, predict
-from layerscope.theory.expected import Expected
+from layerscope.theory.prediction_summary import PredictionSummary
 
 HOSTILE = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>&amp;'\"{{ 7*7 }}%{x}"
 """A name that would do harm wherever it is not escaped: in HTML, scripts, templates and charts."""
@@ -91,7 +91,7 @@ class Made:
         layers = self.layers()
         f = Figures.empty(layers, range(self.steps))
         progress = np.arange(self.steps)[:, None] / self.steps
-        predicted = self.expected().activation_grad
+        predicted = self.prediction().activation_grad
         profile = np.array([predicted[0], *predicted, 0.6]) * rng.lognormal(0, 0.08, len(layers))
         f["activation_grad_rms"][:] = (
             1e-4
@@ -127,7 +127,9 @@ class Made:
         return [
             {
                 "rule": rule, "severity": "critical", "layer": sick, "step": 0,
-                "layers": self.depth, "steps": self.steps, "value": value, "threshold": limit,
+                "layers": self.depth, "layer_names": [each.name for each in self.layers()[1:-1]],
+                "last_step": self.steps - 1, "steps": self.steps, "value": value, "worst": value,
+                "threshold": limit,
                 "source": "the course, day 11", "explanation": f"{sick} passes no gradient on.",
                 "remedy": "init=kaiming",
             }
@@ -149,8 +151,8 @@ class Made:
         for i, step in enumerate(figures.steps.tolist()):
             values = encoder.encode(figures.of_layers[i], figures.of_steps[i])
             if i == 0 and self.predicted:
-                prediction = json.dumps(self.expected().as_json())
-                values.append(document(f"{PLUGIN}/prediction", prediction, PLUGIN))
+                content = json.dumps(self.prediction().as_json())
+                values.append(document(f"{PLUGIN}/prediction", content, PLUGIN))
             if step % self.histograms_every == 0:
                 values += histograms.encode(np.roll(buckets, i, axis=1) if self.moving else buckets)
             values += train.encode(np.array([self.loss(step) + noise[i]], np.float32))
@@ -158,9 +160,9 @@ class Made:
                 values += valid.encode(np.array([self.loss(step + 1)], np.float32))
             events.add(step, values, 1.0)
 
-    def expected(self) -> Expected:
+    def prediction(self) -> PredictionSummary:
         sizes = [30] + [100] * self.depth
-        return Expected.of(predict(mlp(sizes, self.activation, SIGMA_W2[self.init], 1e-3)))
+        return PredictionSummary.of(predict(mlp(sizes, self.activation, SIGMA_W2[self.init], 1e-3)))
 
     def _buckets(self, figures: Figures) -> npt.NDArray[Any]:
         """Of every tag one histogram, float32 [tags, 30, 3]."""

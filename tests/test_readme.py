@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from layerscope import LayerMonitor
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 INDENTED = [line[4:] for line in README.splitlines() if line.startswith("    ")]
@@ -56,9 +58,10 @@ def test_make_help_lists_the_targets():
 
 
 def test_the_callback_of_the_readme_is_there():
+    start = INDENTED.index("from lightning.pytorch import Trainer")
     namespace = {}
-    exec("from layerscope import LayerMonitor\nLayerMonitor()", namespace)
-    assert "from layerscope import LayerMonitor" in INDENTED
+    exec("\n".join(INDENTED[start : start + 3]), namespace)
+    assert any(isinstance(each, LayerMonitor) for each in namespace["trainer"].callbacks)
 
 
 def test_the_plain_loop_of_the_readme_runs(tmp_path, monkeypatch):
@@ -66,14 +69,14 @@ def test_the_plain_loop_of_the_readme_runs(tmp_path, monkeypatch):
     model = torch.nn.Linear(3, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
-    def step():
-        loss = model(torch.ones(4, 3)).square().mean()
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    given = {
+        "model": model,
+        "optimizer": optimizer,
+        "batches": [(torch.ones(4, 3), torch.zeros(4, 2))] * 3,
+        "loss_function": torch.nn.functional.mse_loss,
+    }
     start = INDENTED.index("from layerscope import watch")
-    exec("\n".join(INDENTED[start : start + 4]), {"model": model, "step": step})
+    exec("\n".join(INDENTED[start : start + 8]), given)
     (measured,) = json.loads((tmp_path / "logs/mine/diagnosis.json").read_text())["steps"][:1]
     assert measured["layers"][0]["activation"]["mean"] != 0
 

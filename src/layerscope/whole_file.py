@@ -9,11 +9,15 @@ from pathlib import Path
 def write_whole(path: Path, content: str) -> Path:
     """Replace a file at once: a reader, or a crash, sees the old or the new.
 
-    Raises OSError if the folder cannot be written, and then leaves nothing behind.
+    Raises:
+        OSError: the folder cannot be written; nothing is left behind.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(content, encoding="utf-8")
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # else a crash can leave the new name on an empty file
         os.replace(draft, path)  # atomic, because it is in the same folder
     finally:
         draft.unlink(missing_ok=True)

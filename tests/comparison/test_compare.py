@@ -13,6 +13,9 @@ from layerscope.comparison import compare, comparison_table, write_comparison
 from layerscope.comparison.measures import MEASURES
 from layerscope.comparison.overrides import overrides_of
 from layerscope.comparison.snapshots import few
+from layerscope.events.event_file import EventFile
+from layerscope.events.summaries import scalar
+from layerscope.sinks.figures_event import FiguresEncoder
 from tests.runs import Made, write_sweep
 
 
@@ -72,10 +75,51 @@ def test_a_single_run_is_told_by_its_own_figures(tmp_path):
     folder = Made().write(tmp_path)
     found = compare(folder)
     assert [run.name for run in found.runs] == [folder.name]
-    assert found.answer[0] == (
-        f"The run {folder.name} ends with a val/loss of {found.groups[0].median('loss'):.4f}."
+    assert found.answer[0] == "No finding: no rule has anything to say about this run."
+    assert found.answer[1].startswith(
+        f"It ends with a val/loss of {found.groups[0].median('loss'):.4f}. At the start the "
+        "gradient stays level toward the input, at a factor of 1.0"
     )
-    assert found.answer[1].startswith("On its way back a layer multiplies the gradient by 1.0")
+
+
+def test_the_answer_of_one_run_begins_with_its_worst_finding(tmp_path):
+    found = compare(Made("random").write(tmp_path))
+    assert found.answer[0] == "1 critical: 01_tanh passes no gradient on."
+
+
+def of_scalars(folder, **losses):
+    """A run with figures of layers and these scalars."""
+    run = Made(diagnosed=False).write(folder)
+    (run / "status.json").unlink()
+    for path in run.glob("*tfevents*"):
+        path.unlink()
+    encoder = FiguresEncoder(Made().layers())
+    figures = Made().figures()
+    with EventFile(run) as events:
+        for i, step in enumerate(figures.steps.tolist()):
+            values = encoder.encode(figures.of_layers[i], figures.of_steps[i])
+            values += [scalar(tag, value) for tag, value in losses.items()]
+            events.add(step, values)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("scalars", "loss"),
+    [
+        ({"train/loss": 2.0, "loss": 9.0}, "train/loss"),
+        ({"loss": 2.0, "accuracy": 0.5}, "loss"),
+        ({"train_loss": 2.0, "lossless": 0.5}, "train_loss"),
+        ({"loss_a": 2.0, "loss_b": 3.0}, None),
+        ({}, None),
+    ],
+)
+def test_without_a_loss_of_the_usual_name_the_only_one_there_is_counts(tmp_path, scalars, loss):
+    found = compare(of_scalars(tmp_path, **scalars))
+    if loss is None:
+        assert found.answer[1].startswith("No loss was logged. At the start the gradient")
+    else:
+        assert found.loss == loss
+        assert found.answer[1].startswith(f"It ends with a {loss} of 2.0000")
 
 
 def test_failed_runs_stay_in_the_table_and_out_of_the_estimates(tmp_path):

@@ -1,8 +1,11 @@
+from itertools import takewhile
+
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
 from layerscope.console.health_table import health_table
+from tests.made_findings import finding
 from tests.runs import HOSTILE
 
 
@@ -11,14 +14,17 @@ def layer(name, gradient=1e-4, predicted=None, **activation):
     entry = {
         "layer": name,
         "activation": figures | activation,
-        "verdict": {"state": "healthy", "reason": "saturated 3.4% < 5%"},
         "activation_grad": {"rms": gradient},
+        "weight_grad": {"rms": 0.0123},
     }
     return entry | ({} if predicted is None else {"predicted": predicted})
 
 
-def diagnosis(*steps):
-    return {"steps": [{"step": step, "layers": layers} for step, layers in steps]}
+def diagnosis(*steps, findings=()):
+    return {
+        "findings": [each.as_json() for each in findings],
+        "steps": [{"step": step, "layers": layers} for step, layers in steps],
+    }
 
 
 def expected(std=0.75, gradient=1.0):
@@ -49,8 +55,35 @@ def printed(content, width=100):
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
+def test_a_layer_has_its_worst_finding_and_no_other_judgement():
+    layers = [layer("01_tanh", saturated=0.9), layer("02_tanh"), layer("03_tanh")]
+    found = [
+        finding(severity="critical", layer_names=("01_tanh",), step=0, last_step=99),
+        finding(severity="warning", rule="idle", layer_names=("01_tanh", "02_tanh"), step=5),
+    ]
+    lines = printed(diagnosis((0, layers), (99, layers), findings=found))
+    first, last = cells(lines, "01_tanh")
+    assert first[-4:] == last[-4:] == ["✗", "saturated", "from", "0"]
+    assert [row[-1] for row in cells(lines, "03_tanh")] == ["–", "–"]
+    at_first, at_last = cells(lines, "02_tanh")
+    assert at_first[-1] == "–"  # it began at step 5
+    assert at_last[-3:] == ["!", "idle", "5–12"]
+
+
+def test_what_becomes_of_the_gradient_is_said_below():
+    words = " ".join(" ".join(printed(predicted_run())).split())
+    assert "Step 0: the gradient grows toward the input by 1.5 a layer (02_tanh to 01_tanh" in words
+
+
+def test_weight_gradients_stand_beside_those_of_the_outputs():
+    lines = printed(diagnosis((0, [layer("01_tanh")]), (99, [layer("01_tanh")])), 80)
+    assert cells(lines, "01_tanh")[0][4:6] == ["1.0e-04", "0.012"]
+
+
 def cells(lines, name):
-    return [line.split() for line in lines if line.startswith(name)]
+    """Of a layer's rows, above the sentence on the gradient."""
+    rows = takewhile(lambda line: not line.startswith("Step "), lines)
+    return [line.split() for line in rows if line.startswith(name)]
 
 
 def test_without_a_prediction_gradients_are_as_measured_and_there_are_no_brackets():
@@ -77,9 +110,7 @@ def test_gradients_are_multiples_of_the_last_hidden_layers_where_there_is_a_pred
 
 def test_the_caption_explains_the_brackets_and_the_unit():
     words = " ".join(printed(predicted_run()))
-    assert (
-        "as a multiple of the last hidden layer's; (in brackets): what theory expects of" in words
-    )
+    assert "as a multiple of the last hidden layer's; weight" in words
     assert "brackets" not in " ".join(printed(diagnosis((0, [layer("01_tanh")]))))
 
 
@@ -91,7 +122,7 @@ def test_it_fits_and_leaves_nothing_out(width):
     lines = printed(content, width)
     assert max(map(cell_len, lines)) <= width
     assert "…" not in "".join(lines)
-    assert long in "".join(line[:21].strip() for line in lines)
+    assert long in "".join(line.split()[0] for line in lines if line.strip())
 
 
 def test_a_run_of_one_step_is_shown_once():
@@ -110,6 +141,11 @@ def test_what_is_unknown_is_a_dash():
     assert cells(printed(content), "01_tanh")[0][4:7] == ["3.4%", "–", "(1.4)"]
     del content["steps"][0]["layers"][1]["activation_grad"]
     assert cells(printed(content), "01_tanh")[0][5] == "–"
+
+
+def test_outputs_that_are_not_finite_are_nan():
+    lines = printed(diagnosis((0, [layer("01_tanh", mean=None, std=None, nonfinite=32)]), (9, [])))
+    assert cells(lines, "01_tanh")[0][1:3] == ["NaN", "NaN"]
 
 
 def test_a_layer_that_was_not_reached_has_no_line():

@@ -1,3 +1,4 @@
+import math
 import re
 import warnings
 from html import unescape
@@ -12,40 +13,47 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # TensorBoard's own copy of html5lib
     from tensorboard.plugin_util import markdown_to_safe_html
 
-HEADS = [
-    "", "severity", "rule", "first layer", "first step", "layers", "steps", "value and limit",
-    "explanation", "remedy",
-]  # fmt: skip
-
 
 def shown(findings):
-    """The cells of each row as TensorBoard's Text tab shows them, tags taken off."""
+    """The paragraphs of each list item as TensorBoard's Text tab shows them, tags taken off."""
     html = markdown_to_safe_html(findings_markdown(findings))
-    rows = re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
+    items = re.findall(r"<li>(.*?)</li>", html, re.DOTALL)
     return [
-        [unescape(re.sub(r"</?code>", "", cell)) for cell in re.findall(r"<t[dh]>(.*?)</t[dh]>", r)]
-        for r in rows
+        [unescape(re.sub(r"</?(code|strong)>", "", part)) for part in re.findall("<p>(.*?)</p>", i)]
+        for i in items
     ]
 
 
-def test_tensorboard_shows_a_row_per_finding():
-    assert shown([finding(), finding(severity="critical", rule="idle")]) == [
-        HEADS,
-        ["!", "warning", "saturated", "01_tanh", "3", "2", "10", "0.752 > 0.2",
-         "75 % of the outputs of 01_tanh are saturated", "init=kaiming"],
-        ["✗", "critical", "idle", "01_tanh", "3", "2", "10", "0.752 > 0.2",
-         "75 % of the outputs of 01_tanh are saturated", "init=kaiming"],
-    ]  # fmt: skip
+def test_tensorboard_shows_an_item_per_finding():
+    assert shown([finding(), finding(severity="critical", rule="idle", layers=1, last_step=3)]) == [
+        [
+            "! warning: saturated in 01_tanh, 2 layers, from step 3, in 10 steps: 0.752 > 0.2.",
+            "75 % of the outputs of 01_tanh are saturated.",
+            "To change: init=kaiming",
+        ],
+        [
+            "✗ critical: idle in 01_tanh, from step 3, in 1 step: 0.752 > 0.2.",
+            "75 % of the outputs of 01_tanh are saturated.",
+            "To change: init=kaiming",
+        ],
+    ]
 
 
-def test_the_remedy_is_in_backticks():
-    assert "| `init=kaiming` |" in findings_markdown([finding()])
+def test_what_a_finding_lacks_is_left_out():
+    bare = finding(layer="", remedy="", value=math.nan, threshold=math.nan)
+    assert shown([bare])[0] == [
+        "! warning: saturated, 2 layers, from step 3, in 10 steps.",
+        "75 % of the outputs of 01_tanh are saturated.",
+    ]
+
+
+def test_the_remedy_is_code():
     assert "<code>init=kaiming</code>" in markdown_to_safe_html(findings_markdown([finding()]))
 
 
-def test_findings_are_counted_above_the_table():
+def test_findings_are_counted_above_the_list():
     words = findings_markdown([finding(), finding(), finding(severity="note")])
-    assert words.startswith("**2 warnings, 1 note**\n\n|")
+    assert words.startswith("**2 warnings, 1 note**\n\n- ")
 
 
 def test_without_findings_a_sentence_says_so():
@@ -78,12 +86,13 @@ def test_findings_of_diagnosis_json_read_as_those_of_the_judge():
     ],
 )
 def test_neither_markdown_nor_html_is_read_in_names(name):
-    _, row = shown([finding(layer=name, rule=name, explanation=name, remedy=name)])
-    assert [row[2], row[3], row[8], row[9]] == [name] * 4
-    assert len(row) == len(HEADS)
+    (parts,) = shown([finding(layer=name, rule=name, explanation=name, remedy=name)])
+    head, explanation, remedy = parts
+    assert head.startswith(f"! warning: {name} in {name}, 2 layers")
+    assert (explanation, remedy) == (f"{name}.", f"To change: {name}")
 
 
-def test_a_name_breaks_no_row():
-    _, row = shown([finding(layer="a\nb\r\n\nc", remedy="d\ne")])
-    assert row[3] == "a b   c"
-    assert row[9] == "d e"
+def test_a_name_breaks_no_item():
+    ((head, _, remedy),) = shown([finding(layer="a\nb\r\n\nc", remedy="d\ne")])
+    assert "in a b   c, 2 layers" in head
+    assert remedy == "To change: d e"

@@ -67,9 +67,19 @@ def test_a_finding_names_the_first_layer_and_the_step_when_it_began():
         explanation="35.0% of the outputs of 02_tanh are saturated since step 7 (limit 30%)",
         remedy="a smaller optimizer.lr, or a larger optimizer.weight_decay, which keeps weights "
         "small",
+        layer_names=("00_tanh", "02_tanh"),
     )
     assert finding.steps == 13
     assert judge.findings == [finding]
+
+
+def test_a_finding_names_its_layers_in_forward_order():
+    layers = tanh_layers()[::-1]  # the last comes first, as modules may be registered
+    figures = saturated_from(0, 1, layers)
+    figures["saturated"][:, 1:] = 0.35
+    (finding,) = Judge(layers).look(figures)
+    assert finding.layer_names == ("00_tanh", "01_tanh", "02_tanh")
+    assert Finding.of_json(finding.as_json()) == finding
 
 
 def test_a_finding_is_told_once_and_again_when_it_rises():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose.figures import Figures, LayerFacts
-from layerscope.pictures.heatmap import MOST_COLUMNS, binned, heatmap_figure
+from layerscope.pictures.heatmap import MOST_COLUMNS, binned, heatmap_picture
 from layerscope.pictures.picture import to_png
 
 
@@ -25,7 +25,7 @@ def panel(figure, title):
 
 
 def test_each_map_shows_its_figure_layer_by_step():
-    figure = heatmap_figure(run())
+    figure = heatmap_picture(run())
     for title, row in (
         ("Saturated outputs", [0, 0.1, 0.2]),
         ("Activation gradient", [0, -1, -2]),
@@ -40,7 +40,7 @@ def test_each_map_shows_its_figure_layer_by_step():
 
 
 def test_a_column_reaches_to_the_next_step_that_was_measured():
-    _, shown, edges = panel(heatmap_figure(run()), "Update to weight")
+    _, shown, edges = panel(heatmap_picture(run()), "Update to weight")
     assert edges.tolist() == [0, 4, 8]
     np.testing.assert_allclose(shown, -3, atol=1e-6)
 
@@ -61,7 +61,7 @@ def test_what_is_not_measured_is_grey_and_what_is_zero_is_beyond_the_scale():
     figures = run()
     figures["activation_grad_rms"][4:, 0] = 0
     figures["activation_grad_rms"][:4, 1] = np.nan
-    axes, shown, _ = panel(heatmap_figure(figures), "Activation gradient")
+    axes, shown, _ = panel(heatmap_picture(figures), "Activation gradient")
     (mesh,) = axes.collections
     assert (shown[0, 4:] < mesh.norm.vmin).all()
     assert shown.mask[1, :4].all() or np.isnan(shown[1, :4].astype(float)).all()
@@ -70,7 +70,7 @@ def test_what_is_not_measured_is_grey_and_what_is_zero_is_beyond_the_scale():
 
 
 def test_thresholds_are_marked_on_the_scales():
-    figure = heatmap_figure(run())
+    figure = heatmap_picture(run())
     marks = {
         bar.get_ylabel(): [text.get_text() for text in bar.texts if text.get_text()]
         for bar in figure.axes
@@ -84,22 +84,22 @@ def test_a_panel_without_data_says_so_and_layers_without_any_are_left_out():
     figures["dead_units"][:] = np.nan
     for name in ("saturated", "activation_grad_rms", "update_to_weight"):
         figures[name][:, 3] = np.nan
-    figure = heatmap_figure(figures)
+    figure = heatmap_picture(figures)
     assert panel(figure, "Saturated outputs")[1].shape == (3, 8)
     (dead,) = [each for each in figure.axes if each.get_title(loc="left") == "Dead units"]
     assert [text.get_text() for text in dead.texts] == ["not measured in this run"]
-    empty = heatmap_figure(Figures.empty([], []))
+    empty = heatmap_picture(Figures.empty([], []))
     assert sum(bool(axes.texts) for axes in empty.axes) == 4
 
 
 def test_names_are_thinned_out_and_shortened():
-    axes, shown, _ = panel(heatmap_figure(run(layers=300)), "Saturated outputs")
+    axes, shown, _ = panel(heatmap_picture(run(layers=300)), "Saturated outputs")
     assert shown.shape == (300, 8)
     assert len(axes.get_yticks()) <= 16
     facts = [LayerFacts("03_encoder.layers.11.attention.output", "", "Tanh")]
     figures = Figures.empty(facts, [0])
     figures["saturated"][:] = 0.5
-    axes, *_ = panel(heatmap_figure(figures), "Saturated outputs")
+    axes, *_ = panel(heatmap_picture(figures), "Saturated outputs")
     assert [label.get_text() for label in axes.get_yticklabels()] == ["03_encode…ion.output"]
 
 
@@ -108,4 +108,4 @@ def test_a_noisy_deep_run_stays_below_100_kb():
     figures = run(layers=300, steps=2000)
     figures["activation_grad_rms"][:] = 10 ** rng.normal(-4, 0.3, (2000, 300))
     figures["update_to_weight"][:] = 10 ** rng.normal(-3, 0.3, (2000, 300))
-    assert len(to_png(heatmap_figure(figures))) < 100_000
+    assert len(to_png(heatmap_picture(figures))) < 100_000

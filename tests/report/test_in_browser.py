@@ -68,6 +68,52 @@ def test_every_chart_draws_without_an_error_and_fits(sweep, tmp_path, width, dar
         assert_sound(browser, sweep)
 
 
+@pytest.mark.parametrize("width", [1400, 1200, 1000, 390])
+def test_nothing_is_cut(tmp_path, width):
+    write_sweep(tmp_path, ("random", "kaiming"), ("tanh", "relu"), (0, 1, 2))
+    single = Made("random").write(tmp_path / "single")
+    with Browser(tmp_path / "profile", width=width) as browser:
+        for page in (write_report(tmp_path), write_report(single)):
+            browser.open(page)
+            wider = (
+                "[...document.querySelectorAll('main, nav, .wide, .controls, .choice')]"
+                ".filter(each => each.scrollWidth > each.clientWidth + 1)"
+                ".map(each => each.className || each.tagName)"
+            )
+            assert browser.run(wider) == []
+            assert browser.run("document.documentElement.scrollWidth") == width
+
+
+def test_three_activations_are_drawn_beside_each_other(sweep, tmp_path):
+    write_sweep(tmp_path, ("kaiming",), ("tanh", "relu", "leaky_relu"), (0,))
+    page = write_report(tmp_path)
+    with Browser(tmp_path / "profile", height=9000) as browser:
+        browser.open(page)
+        drawn = (
+            "['a', 'b', 'c', 'd'].filter(side => {"
+            "const place = document.getElementById(`chart-histograms-${side}`);"
+            "return place && place.clientWidth && place.data && place.data.length })"
+        )
+        assert browser.run(drawn) == ["a", "b"]
+        browser.run(
+            "(s => { s.selectedIndex = [...s.options].findIndex(o => o.text === "
+            "'by model.activation'); s.dispatchEvent(new Event('change')) })"
+            "(document.getElementById('selection'))"
+        )
+        browser.frames()
+        browser.frames()
+        assert browser.run(drawn) == ["a", "b", "c"]
+        assert_sound(browser, page)
+
+
+def test_the_axis_of_a_level_gradient_spans_two_decades_and_has_labels(tmp_path, browser):
+    browser.open(write_report(Made().write(tmp_path)))
+    axis = "document.getElementById('chart-gradients').layout.yaxis"
+    low, high = browser.run(f"{axis}.range")
+    assert high - low == pytest.approx(2)
+    assert "1e-4" in browser.run(f"{axis}.ticktext")
+
+
 def test_the_slider_moves_through_the_steps(tmp_path, browser):
     run = Made(steps=60, moving=True).write(tmp_path)
     page = write_report(run)

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from layerscope.comparison import compare
+from layerscope.events.event_file import EventFile
+from layerscope.events.summaries import scalar
 from layerscope.report import write_report
 from layerscope.report.findings import Finding
 from layerscope.report.packed import packed
+from layerscope.sinks.figures_event import FiguresEncoder
 from tests.runs import HOSTILE, Made, write_sweep
 
 
@@ -91,7 +94,7 @@ def test_everything_from_a_config_or_a_file_is_escaped(tmp_path):
     (run / "status.json").write_text(
         f'{{"state": {hostile}, "reason": {hostile}, "versions": {{{hostile}: {hostile}}}}}'
     )
-    finding = dict.fromkeys(asdict(Finding(*[""] * 11)), HOSTILE)
+    finding = dict.fromkeys(asdict(Finding(*[""] * 12)), HOSTILE)
     (run / "diagnosis.json").write_text(json.dumps({"findings": [finding, 3, None]}))
     run.rename(tmp_path / HOSTILE.replace("/", "|"))
     (tmp_path / "<b>theirs").mkdir()
@@ -121,7 +124,7 @@ def test_the_page_has_all_its_parts(tmp_path):
     assert found.answer[0] in page.text
     assert found.answer[1] in page.text
     assert "it holds the true median in 75 % of cases at most" in page.text
-    assert "critical saturated in 01_tanh from step 0 · init=random, model.activ" in page.text
+    assert "critical saturated in 01_tanh , 5 layers, from step 0 · init=random" in page.text
     assert "(3 of 3 runs)" in page.text
     settings = "init=kaiming,random model.activation=relu,tanh seed=0,1,2"
     assert f"python train.py -m {settings}" in page.text
@@ -135,8 +138,8 @@ def test_what_was_not_recorded_has_no_chart(tmp_path):
     (run / "status.json").write_text('{"state": "failed", "reason": "no CUDA"}')
     page = Page(write_report(tmp_path))
     assert not any(each.get("class") == "chart" for _, each in page.elements)
-    assert "No run got as far as a loss." in page.text
-    assert "Nobody has judged this run" in page.text
+    assert "No loss was logged." in page.text
+    assert "This run has not been judged" in page.text
     assert "no CUDA" in page.text
     assert "the command is not known" in page.text
 
@@ -154,10 +157,67 @@ def test_a_sweeps_own_command_is_told(tmp_path):
 def test_the_sick_run_stands_beside_a_healthy_one_of_the_same_activation(tmp_path):
     write_sweep(tmp_path, ("random", "kaiming"), ("relu", "tanh"), seeds=(0,))
     data = Page(write_report(tmp_path)).data
-    healthy, sick = data["healthy"], data["sick"]
+    assert data["selections"][0]["label"] == "healthy beside sick"
+    healthy, sick = data["selections"][0]["runs"]
     assert "kaiming" in healthy
     assert "random" in sick
     assert healthy.replace("kaiming", "") == sick.replace("random", "")
+
+
+def test_three_runs_stand_beside_each_other_by_activation(tmp_path):
+    activations = ("tanh", "relu", "leaky_relu")
+    write_sweep(tmp_path, ("random", "kaiming"), activations, seeds=(0,))
+    page = Page(write_report(tmp_path))
+    (by,) = (each for each in page.data["selections"] if each["label"] == "by model.activation")
+    assert sorted(by["runs"]) == sorted(
+        f"init=kaiming,model.activation={each},seed=0" for each in activations
+    )
+    ids = {each.get("id") for _, each in page.elements}
+    assert {f"chart-heatmaps-{side}" for side in "abcd"} <= ids
+
+
+def test_the_page_of_one_run_begins_with_its_verdict_and_what_was_typed(tmp_path):
+    page = Page(write_report(Made("random").write(tmp_path)))
+    head, _, rest = page.text.partition("Repeat it")
+    assert "init=random model.activation=tanh seed=0" in head
+    answer = rest.index("1 critical: 01_tanh passes no gradient on.")
+    found = rest.index("Findings and remedies")
+    assert (
+        answer < found < rest.index("It ends with a val/loss") + 200 < rest.index("Figures", found)
+    )
+    assert "01_tanh 0.79 66.8% 0.0% 9.4e-04 6.3e-04 critical saturated, step 0" in page.text
+    assert "00_embedding 0.79 – – 1.1e-03 6.3e-04 –" in page.text
+
+
+def test_with_one_seed_each_no_column_is_empty_and_nothing_is_said_of_intervals(tmp_path):
+    page = Page(write_report(write_sweep(tmp_path, seeds=(0,))))
+    assert "behind the best" not in page.text
+    assert "bootstrap" not in page.text
+    assert "One seed each: which differences are luck cannot be told." in page.text
+
+
+def test_a_loss_that_is_one_point_is_not_what_the_page_begins_with(tmp_path):
+    run = Made(steps=10, diagnosed=False)
+    data = Page(write_report(run.write(tmp_path))).data
+    assert data["loss"] == "val/loss"  # at every step
+    one_point(tmp_path / "other")
+    data = Page(write_report(tmp_path / "other")).data
+    assert data["loss"] == "train/loss"
+    assert data["sections"]["tags"][0] == ["train/loss", "train/loss"]
+
+
+def one_point(folder):
+    """A run with a train/loss at every step and one val/loss."""
+    run = Made(diagnosed=False).write(folder)
+    for path in run.glob("*tfevents*"):
+        path.unlink()
+    figures, encoder = Made().figures(), FiguresEncoder(Made().layers())
+    with EventFile(run) as events:
+        for i, step in enumerate(figures.steps.tolist()):
+            values = encoder.encode(figures.of_layers[i], figures.of_steps[i])
+            values.append(scalar("train/loss", 2.0))
+            values += [scalar("val/loss", 2.1)] if step == 59 else []
+            events.add(step, values)
 
 
 def test_of_many_layers_some_are_drawn(tmp_path):

@@ -14,9 +14,8 @@ from torch import nn
 from layerscope import LayerMonitor, watch
 from layerscope.diagnose import SEVERITIES, Finding, Thresholds
 from layerscope.session.diagnosis_file import SCHEMA as VERSION
-from layerscope.theory import Expected, mlp, predict
-from layerscope.theory.expected import LAYER_EXPECTATIONS
-from layerscope.theory.expected_phase import ExpectedPhase
+from layerscope.theory import PredictionSummary, mlp, predict
+from layerscope.theory.prediction_summary import LAYER_PREDICTIONS, PhaseSummary
 from tests.any_model.nets import Mlp, make, seeded
 from tests.any_model.training import fit
 
@@ -25,7 +24,7 @@ SCHEMA = json.loads(
 )
 VALIDATOR = Draft202012Validator(SCHEMA)
 DEFINED = SCHEMA["$defs"]
-KAIMING = Expected.of(predict(mlp([4, 8, 8], "tanh", 2.0)), "keep it")
+KAIMING = PredictionSummary.of(predict(mlp([4, 8, 8], "tanh", 2.0)), "keep it")
 
 
 def no_constant(name):
@@ -104,31 +103,31 @@ def test_so_does_one_with_layers_that_could_not_be_measured(tmp_path, kind):
 
 
 @pytest.mark.parametrize(
-    "expected",
+    "prediction",
     [
         KAIMING,
         replace(KAIMING, phase=replace(KAIMING.phase, xi_q=math.inf, xi_c=math.inf)),
-        Expected(reason="nobody told theory the variances"),
+        PredictionSummary(reason="nobody told theory the variances"),
     ],
 )
-def test_so_does_one_that_theory_was_asked_about(tmp_path, expected):
+def test_so_does_one_that_theory_was_asked_about(tmp_path, prediction):
     monitor = LayerMonitor()
-    monitor.expected = expected
+    monitor.prediction = prediction
     fit(seeded(Mlp), tmp_path, monitor)
     diagnosis = written(tmp_path)
     first, last = diagnosis["steps"]
-    assert sum("predicted" in entry for entry in first["layers"]) == expected.depth
+    assert sum("predicted" in entry for entry in first["layers"]) == prediction.depth
     assert not any("predicted" in entry for entry in last["layers"])
-    assert len(diagnosis["theory"]["layers"]) == expected.depth
+    assert len(diagnosis["theory"]["layers"]) == prediction.depth
 
 
 def test_every_field_that_a_part_can_have_is_described():
     assert set(DEFINED["finding"]["properties"]) == {*(f.name for f in fields(Finding)), "steps"}
     assert set(DEFINED["thresholds"]["properties"]) == {f.name for f in fields(Thresholds)}
     assert DEFINED["finding"]["properties"]["severity"]["enum"] == list(SEVERITIES)
-    assert set(DEFINED["expected_layer"]["properties"]) == set(LAYER_EXPECTATIONS)
-    assert set(DEFINED["phase"]["properties"]) == {f.name for f in fields(ExpectedPhase)}
-    assert set(DEFINED["theory"]["properties"]) == set(Expected().as_json())
+    assert set(DEFINED["expected_layer"]["properties"]) == set(LAYER_PREDICTIONS)
+    assert set(DEFINED["phase"]["properties"]) == {f.name for f in fields(PhaseSummary)}
+    assert set(DEFINED["theory"]["properties"]) == set(PredictionSummary().as_json())
     for name, part in DEFINED.items():
         if part.get("type") == "object":
             assert part["additionalProperties"] is False, name
@@ -142,7 +141,7 @@ def test_every_field_that_a_part_can_have_is_described():
 def diagnosis(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     monitor = LayerMonitor(thresholds=Thresholds(lasting=1, idle_std=10.0))
-    monitor.expected = KAIMING
+    monitor.prediction = KAIMING
     fit(seeded(Mlp), folder, monitor)
     return written(folder)
 
@@ -158,7 +157,7 @@ def breakages():
     yield broken("a negative step", lambda d: d["steps"][0].update(step=-1))
     yield broken("a word for a loss", lambda d: d["steps"][0].update(loss="NaN"))
     yield broken("a nameless layer", lambda d: d["steps"][0]["layers"][0].update(layer="linear"))
-    yield broken("no verdict", lambda d: d["steps"][0]["layers"][0].pop("verdict"))
+    yield broken("no names", lambda d: d["findings"][0].pop("layer_names"))
     yield broken(
         "a share above 1",
         lambda d: d["steps"][0]["layers"][0]["activation"].update(zeros=1.1),

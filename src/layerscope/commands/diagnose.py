@@ -15,9 +15,8 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from layerscope.console.findings_table import findings_table
+from layerscope.console.terminal import terminal
 from layerscope.diagnose import (
     RULES,
     SEVERITIES,
@@ -48,7 +47,7 @@ def run(options: Namespace) -> int:
         told = {"findings": [each.as_json() for each in findings], "judged_by": judged_by}
         print(json.dumps(told, indent=1, allow_nan=False))
     else:
-        Console().print(findings_table(findings))
+        terminal().print(findings_table(findings))
     if options.fail_on is None:
         return 0
     limit = SEVERITIES.index(options.fail_on)

@@ -15,9 +15,9 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.console import Console
 
 from layerscope.console.prediction_table import prediction_table, verdict_sentences
+from layerscope.console.terminal import terminal
 from layerscope.lab.arguments import at_least
 from layerscope.lab.hidden_sizes import hidden_sizes
 from layerscope.lab.init.choice import choice
@@ -36,7 +36,7 @@ def run(options: Namespace) -> int:
     except (*BAD_SETTING, TypeError) as error:  # a word where a number belongs
         print(f"error: {sentence(error)}", file=sys.stderr)
         return _BAD_SETTING
-    console = Console()
+    console = terminal()
     console.print(prediction_table(prediction))
     for line in (*verdict_sentences(prediction), choice(prediction).sentence):
         console.print(line, highlight=False)

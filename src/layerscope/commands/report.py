@@ -10,9 +10,8 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from rich.console import Console
-
 from layerscope.comparison import compare, comparison_table, write_comparison
+from layerscope.console.terminal import terminal
 from layerscope.report import write_report
 
 _BAD_FOLDER = 2
@@ -43,7 +42,7 @@ def report_on(folder: Path, _jobs: object = None) -> None:
         print(f"passed over: {line}", file=sys.stderr)
     write_comparison(comparison, folder)
     page = write_report(folder, comparison)
-    console = Console()
+    console = terminal()
     if len(comparison.runs) > 1:
         console.print(comparison_table(comparison))
     for sentence in comparison.answer:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from layerscope.comparison.answer_of_one import answer_of_one
 from layerscope.comparison.group import Group
 from layerscope.comparison.loss_text import loss_text
-from layerscope.comparison.run import Run
 
 
 def answer_of(groups: Sequence[Group], loss: str) -> tuple[str, str]:
-    """Say which group trains best and which keeps signals best.
+    """Say which group trains best and which keeps signals best; of one run, what is wrong with it.
 
     Args:
         groups: ranked, at least one.
         loss: the name of what they are ranked by.
     """
+    if len(groups) == 1 and len(groups[0].runs) == 1:
+        return answer_of_one(groups[0].runs[0], loss)
     return _best_loss(groups, loss), _best_signal(groups)
 
 
@@ -24,11 +26,9 @@ def _best_loss(groups: Sequence[Group], loss: str) -> str:
     best = groups[0]
     median, count = best.median("loss"), best.estimates["loss"].count
     if math.isnan(median):
-        return "No run got as far as a loss."
+        return "No loss was logged."
     if math.isinf(median):
         return f"Every training blew up: no group ends with a finite {loss}."
-    if len(groups) == 1 and count == 1:
-        return f"{_lead(best.runs)} ends with a {loss} of {loss_text(median)}."
     ends = f"{best.label} ends with the lowest {loss}: {loss_text(median)}{_of(count)}"
     if len(groups) == 1:
         return f"{ends}; there is nothing to compare it with."
@@ -73,10 +73,6 @@ def _signal(group: Group) -> str:
         if not math.isnan(share):
             parts.append(f"{100 * share:.1f} % {what}")
     return " with ".join([parts[0], " and ".join(parts[1:])]) if len(parts) > 1 else parts[0]
-
-
-def _lead(runs: Sequence[Run]) -> str:
-    return f"The run {runs[0].name}"
 
 
 def _of(count: int) -> str:

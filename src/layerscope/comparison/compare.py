@@ -17,9 +17,11 @@ class Comparison:
 
     Attributes:
         folder: that was compared.
-        loss: what the groups are ranked by, a name of `LOSSES`.
+        loss: what the groups are ranked by: the first of `LOSSES` that any run has, or the only
+            loss that a run has under another name.
         groups: the best first.
-        answer: two sentences: which trains best, and which keeps signals best.
+        answer: two sentences: which trains best, and which keeps signals best; of one run what
+            was found wrong, and its loss and gradient.
         passed_over: a line for each folder that is no run of ours or cannot be read.
     """
 
@@ -49,6 +51,7 @@ def compare(folder: Path) -> Comparison:
     if not runs:
         why = f" ({'; '.join(passed_over)})" if passed_over else ""
         raise FileNotFoundError(f"there is no run of LayerScope in {folder}{why}")
-    loss = next((tag for tag in LOSSES if any(tag in run.losses for run in runs)), LOSSES[0])
+    logged = [tag for run in runs for tag in run.losses]
+    loss = next((tag for tag in (*LOSSES, *logged) if tag in logged), LOSSES[0])
     groups = groups_of(runs)
     return Comparison(folder, loss, groups, answer_of(groups, loss), passed_over)

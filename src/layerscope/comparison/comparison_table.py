@@ -20,7 +20,7 @@ _ABOUT = {
     ),
     "sat.": "sat.: share of saturated outputs at the end.",
     "dead": "dead: share of dead units.",
-    "finding": "finding: step of the first warning.",
+    "warning": "warning: step of the first warning or worse.",
 }
 _PROMISED = 0.95
 _LONGEST_WORD = 12  # of a setting; what is longer is folded
@@ -44,7 +44,7 @@ def comparison_table(comparison: Comparison) -> Table:
         ("gradient", [_factors(group) for group in groups]),
         ("sat.", [_cell(group, "saturated", "{:.1%}") for group in groups]),
         ("dead", [_cell(group, "dead", "{:.1%}") for group in groups]),
-        ("finding", [_finding(group) for group in groups]),
+        ("warning", [_finding(group) for group in groups]),
     ]
     if len({len(group.runs) for group in groups}) > 1 or any(group.failed for group in groups):
         columns.insert(0, ("runs", [_runs(group) for group in groups]))

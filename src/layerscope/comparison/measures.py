@@ -12,7 +12,7 @@ from layerscope.comparison.history import History
 from layerscope.diagnose.figures import Array
 
 MEASURES: Mapping[str, str] = {
-    "loss": "the last val/loss; of runs without validation, train/loss over the last tenth",
+    "loss": "the last val/loss; of runs without validation, the training loss over the last tenth",
     "signal_distance": (
         "decades by which a layer changes or loses the gradient, mean of start and end: "
         "|log10 gradient factor| - log10(1 - saturated) - log10(1 - dead); 0 is ideal"

@@ -10,10 +10,11 @@ from typing import Any
 from layerscope.comparison.history import History
 from layerscope.comparison.snapshots import Snapshots
 from layerscope.events.series import ScalarSeries
-from layerscope.theory import Expected
+from layerscope.theory import PredictionSummary
 
 LOSSES = ("val/loss", "train/loss")
-"""The scalars that are compared and drawn; runs are ranked by the first that there is."""
+"""The scalars that are compared and drawn; runs are ranked by the first that there is. Of a run
+without any of them, the one scalar that has `loss` in its name, if there is just one."""
 
 _ENDED_EARLY = ("failed", "interrupted")
 
@@ -30,10 +31,10 @@ class Run:
         state: of status.json, or "unknown".
         reason: why it ended so.
         seconds, steps: of the training.
-        losses: the scalars of `LOSSES` that it has.
+        losses: the scalars of `LOSSES` that it has, or its only other loss, by tag.
         history: its figures, where it wrote any.
         snapshots: its histograms at a few steps, by tag.
-        expected: theory's prediction.
+        prediction: theory's prediction.
         findings: of diagnosis.json, or else as the rules judge its figures; None without both.
         versions: of the programs that it ran with, by name.
         measures: all of `measures.MEASURES`.
@@ -50,7 +51,7 @@ class Run:
     losses: Mapping[str, ScalarSeries]
     history: History | None
     snapshots: Snapshots
-    expected: Expected | None
+    prediction: PredictionSummary | None
     findings: Sequence[Mapping[str, Any]] | None
     versions: Mapping[str, str]
     measures: Mapping[str, float]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import ScalarSeries
 from layerscope.events.summaries import PLUGIN
 from layerscope.sinks.figures_event import PREDICTION, figures_of
-from layerscope.theory import Expected
+from layerscope.theory import PredictionSummary
 
 
 def run_of(folder: Path, name: str) -> Run | None:
@@ -40,7 +41,7 @@ def run_of(folder: Path, name: str) -> Run | None:
     else:
         findings = _judged(figures) if figures is not None else None
     history = history_of(figures) if figures is not None and len(figures.steps) else None
-    losses = {tag: events.scalars[tag] for tag in LOSSES if tag in events.scalars} if events else {}
+    losses = _losses(events.scalars) if events else {}
     versions = status.get("versions")
     return Run(
         name=name,
@@ -54,7 +55,7 @@ def run_of(folder: Path, name: str) -> Run | None:
         losses=losses,
         history=history,
         snapshots=snapshots_of(events.histograms) if events else {},
-        expected=_expected(events) if events else None,
+        prediction=_prediction(events) if events else None,
         findings=findings,
         versions=versions if isinstance(versions, dict) else {},
         measures=measures_of(history, _last_loss(losses, status), findings),
@@ -75,6 +76,13 @@ def _judged(figures: Figures) -> list[dict[str, Any]]:
     return [finding.as_json() for finding in judge.findings]
 
 
+def _losses(scalars: Mapping[str, ScalarSeries]) -> dict[str, ScalarSeries]:
+    """The losses of `LOSSES`; without any, the only scalar that a loss is likely to be."""
+    known = {tag: scalars[tag] for tag in LOSSES if tag in scalars}
+    likely = [tag for tag in scalars if "loss" in re.split(r"[^a-z]+", tag.lower())]
+    return known or ({likely[0]: scalars[likely[0]]} if len(likely) == 1 else {})
+
+
 def _is_ours(events: RunEvents) -> bool:
     return f"{PLUGIN}/layers" in events.documents or any(
         tag.startswith("activation/") for tag in events.histograms
@@ -90,14 +98,14 @@ def _json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _expected(events: RunEvents) -> Expected | None:
+def _prediction(events: RunEvents) -> PredictionSummary | None:
     if PREDICTION not in events.documents:
         return None
     try:
-        expected = Expected.of_json(json.loads(events.documents[PREDICTION].texts[0]))
+        prediction = PredictionSummary.of_json(json.loads(events.documents[PREDICTION].texts[0]))
     except (ValueError, KeyError, TypeError, AttributeError):  # of another version
         return None
-    return expected if expected.depth else None
+    return prediction if prediction.depth else None
 
 
 def _last_loss(losses: Mapping[str, ScalarSeries], status: Mapping[str, Any]) -> float:
@@ -106,8 +114,8 @@ def _last_loss(losses: Mapping[str, ScalarSeries], status: Mapping[str, Any]) ->
         last = float(losses["val/loss"].values[-1])
     elif _number(status.get("val/loss")) is not None:
         last = float(status["val/loss"])
-    elif "train/loss" in losses:
-        values = losses["train/loss"].values
+    elif losses:
+        values = next(iter(losses.values())).values
         last = float(np.mean(values[-max(len(values) // 10, 1) :]))
     else:
         return math.nan

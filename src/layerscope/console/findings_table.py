@@ -30,11 +30,11 @@ def findings_table(findings: Sequence[Finding | Mapping[str, Any]]) -> Renderabl
     """
     cells = [FindingCells.of(finding) for finding in findings]
     if not cells:
-        return Text(f"✓ {counted(cells)}", style="green")
+        return Text(f"✓ {counted([])}", style="green")
     rows = [_row(each) for each in cells]
     widths = [max(map(cell_len, column)) for column in zip(_HEADS, *rows, strict=True)]
     lines: list[RenderableType] = [
-        Text(f"Findings: {counted(cells)}", style="italic"),
+        Text(f"Findings: {counted([each.severity for each in cells])}", style="italic"),
         Text(f"  {_aligned(_HEADS, widths)}", style="bold", no_wrap=True),
     ]
     for each, row in zip(cells, rows, strict=True):

@@ -12,25 +12,28 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-# Told apart by their sign as well as their colour.
-_MARKS = {
-    "healthy": ("✓", "green"),
-    "watch": ("!", "yellow"),
-    "bad": ("✗", "bold red"),
-    "not judged": ("·", "dim"),
-}
+from layerscope.console.gradient_sentence import gradient_sentence
+from layerscope.diagnose import Finding, worst_by_layer
+from layerscope.diagnose.finding_cells import FindingCells
+
+_STYLES = {"critical": "bold red", "warning": "yellow", "note": "dim"}
 _CAPTION = (
-    "saturated: share of outputs near the ends of the activation's range; "
-    "gradient: RMS of d loss / d activation"
+    "sat.: share of outputs near the ends of the activation's range; "
+    "gradient: RMS of d loss / d activation{unit}; weight: RMS of d loss / d weight; "
+    "finding: the layer's worst, and in which steps{brackets}."
 )
-_PREDICTED = (
-    ", as a multiple of the last hidden layer's; (in brackets): what theory expects of step 0"
-)
+_UNIT = ", as a multiple of the last hidden layer's"
+_BRACKETS = "; (in brackets): what theory expects of step 0"
 _LONGEST_NAME = 20  # columns; a longer one goes on in the next line
+_NOTHING = "–"
 
 
 def health_table(diagnosis: Mapping[str, Any]) -> Table:
     """One line per layer, for the first and the last step; at most 80 columns wide.
+
+    The worst finding that names a layer stands beside it, in a step by which it had begun; a layer
+    that no finding names has a dash. There is no other judgement. Below the table a sentence says
+    what becomes of the gradient, of a healthy network too.
 
     With a prediction, 100 columns are better, as the std and the gradient that theory expects of
     step 0 stand in brackets beside those that were measured. Gradients are then multiples of the
@@ -42,24 +45,28 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
     steps = diagnosis["steps"]
     hidden = [entry["layer"] for entry in steps[0]["layers"] if "predicted" in entry]
     names = [entry["layer"] for step in steps for entry in step["layers"]]
+    known = bool(hidden)
+    caption = _CAPTION.format(unit=_UNIT * known, brackets=_BRACKETS * known)
     table = Table(
         title="Health of every layer",
-        caption=Text(f"{_CAPTION}{_PREDICTED if hidden else ''}."),
+        caption=Text("\n".join(filter(None, [gradient_sentence(diagnosis), caption]))),
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
-        padding=(0, 1, 0, 0),
+        padding=0,  # the box leaves one space
     )
     longest = min(max(map(cell_len, names), default=0), _LONGEST_NAME)
-    table.add_column("layer", min_width=max(longest, 9), max_width=_LONGEST_NAME, overflow="fold")
-    for name in ("mean", "std", "saturated", "gradient"):
+    table.add_column("layer", min_width=min(longest, 9), max_width=_LONGEST_NAME, overflow="fold")
+    for name in ("mean", "std", "sat.", "gradient", "weight"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict and threshold", overflow="fold")
+    table.add_column("finding", overflow="fold", min_width=7)
+    findings = [Finding.of_json(each) for each in diagnosis.get("findings") or ()]
     for step in steps if steps[0]["step"] != steps[-1]["step"] else steps[:1]:
         table.add_section()
         table.add_row(Text(f"step {step['step']}", style="bold"))
+        worst = worst_by_layer(each for each in findings if each.step <= step["step"])
         unit = None
         if hidden:
             gradients = {entry["layer"]: _gradient(entry) for entry in step["layers"]}
@@ -68,23 +75,27 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
             if "activation" in entry:
                 # A Text, since a name with brackets would be read as markup.
                 layer = Text(entry["layer"])
-                table.add_row(layer, *_figures(entry, unit), _verdict(entry["verdict"]))
+                found = _finding(worst.get(entry["layer"]), step["step"])
+                table.add_row(layer, *_figures(entry, unit), found)
     return table
 
 
 def _figures(entry: Mapping[str, Any], unit: float | None) -> tuple[str, ...]:
     """The cells of a layer; its gradient in a unit, if there is one."""
     activation, gradient = entry["activation"], _gradient(entry)
-    expected = entry.get("predicted", {})
+    weight = entry.get("weight_grad", {}).get("rms")
+    unknown = "NaN" if activation["nonfinite"] else _NOTHING
+    predicted = entry.get("predicted", {})
     if unit is None or gradient is None:
         told = _number(gradient, "{:.1e}")
     else:
-        told = _beside(gradient / unit, expected.get("activation_grad"))
+        told = _beside(gradient / unit, predicted.get("activation_grad"))
     return (
-        _number(activation["mean"], "{:+.2f}"),
-        _beside(activation["std"], expected.get("std")),
+        _number(activation["mean"], "{:+.2f}", unknown),
+        _beside(activation["std"], predicted.get("std"), unknown),
         _number(activation["saturated"], "{:.1%}"),
         told,
+        _short(weight),
     )
 
 
@@ -93,31 +104,34 @@ def _gradient(entry: Mapping[str, Any]) -> float | None:
     return rms
 
 
-def _beside(measured: float | None, expected: float | None) -> str:
+def _beside(measured: float | None, predicted: float | None, unknown: str = _NOTHING) -> str:
     """What was measured, and in brackets what theory expects, where it does."""
-    told = _short(measured)
-    return told if expected is None else f"{told} ({_short(expected)})"
+    told = _short(measured, unknown)
+    return told if predicted is None else f"{told} ({_short(predicted)})"
 
 
-def _short(value: float | None) -> str:
+def _short(value: float | None, unknown: str = _NOTHING) -> str:
     """At least two digits, in as few characters as they need: 390, 0.0015, 1.5e-4."""
     if value is None or math.isnan(value):
-        return "–"
+        return unknown
     size = abs(value)
     form = ".1e" if 0 < size < 1e-3 else ".0f" if 100 <= size < 1e5 else ".2g"
     written = format(value, form)
     return re.sub(r"(\.0)?e\+?(-?)0?(\d)", r"e\2\3", written)
 
 
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)
+def _number(value: float | None, form: str, unknown: str = _NOTHING) -> str:
+    return unknown if value is None else form.format(value)
 
 
-def _verdict(verdict: Mapping[str, str]) -> Text:
-    mark, style = _MARKS[verdict["state"]]
-    words = (
-        verdict["reason"]
-        if verdict["state"] == "not judged"
-        else (f"{verdict['state']}: {verdict['reason']}")
-    )
-    return Text(f"{mark} {words}", style=style)
+def _finding(finding: Finding | None, step: int) -> Text:
+    """The mark, the rule and the steps of a layer's worst finding."""
+    if finding is None:
+        return Text(_NOTHING, style="dim")
+    cells = FindingCells.of(finding)
+    if finding.step == finding.last_step:
+        steps = f"at {finding.step}"
+    else:
+        ended = finding.last_step < step
+        steps = f"{finding.step}–{finding.last_step}" if ended else f"from {finding.step}"
+    return Text(f"{cells.mark} {cells.rule} {steps}", style=_STYLES[finding.severity])

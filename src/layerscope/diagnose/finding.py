@@ -32,6 +32,8 @@ class Finding:
         source: where the threshold comes from.
         explanation: one sentence, with figures.
         remedy: what to type, or to change in one's own module.
+        layer_names: the layers that have it, or had it, in forward order; empty if unknown, as in
+            files of before, and of what belongs to no layer.
         because: the rule of the finding that this one follows from; "" if none is known.
     """
 
@@ -47,6 +49,7 @@ class Finding:
     source: str
     explanation: str
     remedy: str
+    layer_names: tuple[str, ...] = ()
     because: str = ""
 
     def __post_init__(self) -> None:
@@ -60,7 +63,7 @@ class Finding:
 
     def as_json(self) -> dict[str, Any]:
         """Plain types for JSON, which has no NaN and no infinity: None. `of_json` reads them."""
-        plain = asdict(self) | {"steps": self.steps}
+        plain = asdict(self) | {"steps": self.steps, "layer_names": list(self.layer_names)}
         for name in _NUMBERS:
             if not math.isfinite(plain[name]):
                 plain[name] = None
@@ -72,6 +75,7 @@ class Finding:
         plain = {name: value for name, value in finding.items() if name != "steps"}
         for name in _NUMBERS:
             plain[name] = math.nan if plain[name] is None else plain[name]
+        plain["layer_names"] = tuple(plain.get("layer_names") or ())
         return cls(**plain)
 
 

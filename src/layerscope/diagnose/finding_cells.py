@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,13 +54,13 @@ class FindingCells:
         )
 
 
-def counted(cells: list[FindingCells]) -> str:
+def counted(severities: Sequence[str]) -> str:
     """How many of each severity there are, the worst first.
 
-    >>> counted([])
-    'no finding'
+    >>> counted(["note", "warning", "critical", "warning"]), counted([])
+    ('1 critical, 2 warnings, 1 note', 'no finding')
     """
-    counts = {name: sum(each.severity == name for each in cells) for name in reversed(SEVERITIES)}
+    counts = {name: sum(each == name for each in severities) for name in reversed(SEVERITIES)}
     words = {"critical": "critical", "warning": "warnings", "note": "notes"}
     told = [
         f"{count} {words[name] if count > 1 else name}" for name, count in counts.items() if count

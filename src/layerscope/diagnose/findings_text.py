@@ -13,36 +13,43 @@ from layerscope.diagnose.finding_cells import FindingCells, counted
 TAG = "findings"
 """Of the text in TensorBoard."""
 
-_HEADS = (
-    "", "severity", "rule", "first layer", "first step", "layers", "steps", "value and limit",
-    "explanation", "remedy",
-)  # fmt: skip
-
 
 def findings_markdown(findings: Sequence[Finding | Mapping[str, Any]]) -> str:
-    """A table with a row per finding, the remedy as code; without any, a sentence.
+    """A list with an item per finding, the remedy as code; without any, a sentence.
 
-    TensorBoard renders it with Python-Markdown and its tables. What names hold is shown as it is:
-    neither Markdown nor HTML in them is read.
+    A list, since TensorBoard's narrow pane breaks the words of a table with ten columns. It renders
+    it with Python-Markdown. What names hold is shown as it is: neither Markdown nor HTML in them is
+    read.
 
     Args:
         findings: in the order of telling, the worst first; as `Judge.findings` or diagnosis.json
             has them.
     """
     cells = [FindingCells.of(finding) for finding in findings]
+    told = f"**{counted([each.severity for each in cells])}**"
     if not cells:
-        return f"**{counted(cells)}**: no rule has anything to say about this run."
-    rows = [
-        (
-            *map(_escaped, (each.mark, each.severity, each.rule, each.layer)),
-            *map(_escaped, (each.step, each.layers, each.steps, each.comparison)),
-            _escaped(each.explanation),
-            _code(each.remedy),
-        )
-        for each in cells
-    ]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in (_HEADS, ["---"] * len(_HEADS), *rows))
-    return f"**{counted(cells)}**\n\n{table}\n"
+        return f"{told}: no rule has anything to say about this run."
+    return "\n".join([told, "", *map(_item, cells)])
+
+
+def _item(cells: FindingCells) -> str:
+    """Two paragraphs: what was found where, and what to change."""
+    where = f" in {_code(cells.layer)}" if cells.layer.strip() else ""
+    layers = f", {cells.layers} layers" if cells.layers != "1" else ""
+    compared = f": {cells.comparison}" if cells.comparison else ""
+    head = (
+        f"- {_escaped(cells.mark)} **{cells.severity}: {_escaped(cells.rule)}**"
+        f"{where}{layers}, from step {cells.step}, in {_of_steps(cells.steps)}"
+        f"{_escaped(compared)}."
+    )
+    remedy = [f"    To change: {_code(cells.remedy)}", ""] if cells.remedy.strip() else []
+    return "\n".join(
+        [head, "", f"    {_escaped(cells.explanation.removesuffix('.'))}.", "", *remedy]
+    )
+
+
+def _of_steps(steps: str) -> str:
+    return "1 step" if steps == "1" else f"{steps} steps"
 
 
 def _escaped(words: str) -> str:

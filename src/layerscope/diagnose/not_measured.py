@@ -30,4 +30,5 @@ def not_measured_finding(reasons: Mapping[str, str]) -> Finding:
         explanation=f"the outputs of {layer} could not be measured{others}: {reason}",
         remedy="call the module itself instead of a function on its weights, and compile the "
         "network after the monitor has put its hooks on; or leave the layer out of monitor.layers",
+        layer_names=tuple(reasons),
     )

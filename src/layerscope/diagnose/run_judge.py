@@ -128,6 +128,7 @@ class Judge:
             layer = min(ill, key=lambda place: (onsets.step[row, place], rank[place]))
             name_of_layer = self._roles.layers[layer].name
         facts = self._roles.layers[max(self._roles.last, 0) if symptoms.place else layer]
+        in_order = [] if symptoms.place else sorted(ill, key=self._roles.rank.__getitem__)
         advice = symptoms.advice[int(onsets.cause[row, layer])]
         step, value = int(onsets.step[row, layer]), float(onsets.value[row, layer])
         limits = advice.limits or symptoms.limits
@@ -147,6 +148,7 @@ class Judge:
                 layer=name_of_layer, step=step, value=value, threshold=threshold
             ),
             remedy=advice.remedy_for(facts),
+            layer_names=tuple(self._roles.layers[place].name for place in in_order),
         )
 
     def state(self) -> dict[str, Any]:

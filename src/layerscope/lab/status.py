@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 
 from layerscope.lab.arguments import at_least, one_of
+from layerscope.whole_file import write_whole
 
 STATES = ("running", "finished", "failed", "interrupted")
 NAME = "status.json"
@@ -84,13 +84,4 @@ class RunStatus:
 
         Raises OSError if the folder cannot be written.
         """
-        # Beside the target: a rename is atomic only within a file system.
-        temporary = folder / f".status.{os.getpid()}.json"
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(self.as_json())
-                file.flush()
-                os.fsync(file.fileno())  # else a crash can leave the new name on an empty file
-            temporary.replace(folder / NAME)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(folder / NAME, self.as_json())

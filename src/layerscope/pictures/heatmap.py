@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.diagnose.figures import Figures
-from layerscope.pictures.picture import INK, NOTHING, dress, new_figure, say
+from layerscope.pictures.picture import INK, NOTHING, dress, new_picture, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ _PANELS = {
 }
 
 
-def heatmap_figure(figures: Figures) -> Figure:
+def heatmap_picture(figures: Figures) -> Figure:
     """Draw saturated share, gradient, dead share and update to weight of every layer in every step.
 
     Rows are the layers that have any of them, the first on top. A column is a step or, beyond
@@ -67,7 +67,7 @@ def heatmap_figure(figures: Figures) -> Figure:
     )
     names = [_short(figures.layers[row].name) for row in rows]
     span = f", steps {steps[0]} to {steps[-1]}" if len(steps) > 1 else ""
-    figure = new_figure(f"Every layer over the run{span}", height=640)
+    figure = new_picture(f"Every layer over the run{span}", height=640)
     for axes, (name, panel) in zip(figure.subplots(2, 2).flat, _PANELS.items(), strict=True):
         dress(axes, panel.title, "step", "")
         kept = ~np.isnan(maps[name]).all(axis=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from layerscope.pictures.picture import DPI, INK, dress, new_figure
+from layerscope.pictures.picture import DPI, INK, dress, new_picture
 from layerscope.theory import phase_diagram
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _DEEPEST = 1000.0  # layers; critical, where the scale is infinite, has the last
 _LISTED = 12  # runs that are named; more would leave no room
 
 
-def phase_figure(activation: str, runs: Sequence[Run] = ()) -> Figure:
+def phase_picture(activation: str, runs: Sequence[Run] = ()) -> Figure:
     """Draw over how many layers a signal lasts, for each weight and bias variance.
 
     The colour is the depth scale 1 / |ln chi|, layers over which the gradient's mean square changes
@@ -59,7 +59,7 @@ def phase_figure(activation: str, runs: Sequence[Run] = ()) -> Figure:
     )
     diagram = phase_diagram(activation, sigma_w2, bias_variance)
 
-    figure = new_figure(f"Phase diagram of {activation}: how many layers a signal lasts")
+    figure = new_picture(f"Phase diagram of {activation}: how many layers a signal lasts")
     axes = figure.subplots()
     dress(axes, "", "weight variance × fan_in", "bias variance")
     axes.set_xscale("log")

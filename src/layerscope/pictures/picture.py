@@ -1,8 +1,8 @@
-"""How every figure of a run looks, and how it becomes a PNG.
+"""How every picture of a run looks, and how it becomes a PNG.
 
 Matplotlib without pyplot: a figure is an object that nobody else knows of, drawn in memory by Agg,
 so that a training in a thread, without a screen or inside a notebook draws the same. Its import
-takes a second, and happens when the first figure is drawn.
+takes a second, and happens when the first picture is drawn.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DPI = 100
 _LARGEST = 100_000  # bytes of a PNG; a run's event file holds several
 
 
-def new_figure(title: str, width: int = 1000, height: int = 600) -> Figure:
+def new_picture(title: str, width: int = 1000, height: int = 600) -> Figure:
     """Return an empty white figure of width x height pixels, with a title that wraps."""
     from matplotlib.figure import Figure
 
@@ -65,7 +65,7 @@ def say(axes: Axes, sentence: str) -> None:
 
 
 def to_png(figure: Figure) -> bytes:
-    """Return the figure as the bytes of a PNG file, under 100 kB unless it is all noise.
+    """Return a figure as the bytes of a PNG file, under 100 kB unless it is all noise.
 
     It has 256 colours, or fewer where it would be larger. The same figure gives the same bytes: the
     file carries no date.

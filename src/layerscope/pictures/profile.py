@@ -17,11 +17,11 @@ from layerscope.pictures.picture import (
     ORANGE,
     VERMILION,
     dress,
-    new_figure,
+    new_picture,
     plain_log_ticks,
     say,
 )
-from layerscope.theory import Expected
+from layerscope.theory import PredictionSummary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,8 +48,8 @@ class Profile:
     activation_grad_rms: Sequence[float | None]
 
 
-def profile_figure(
-    expected: Expected | None,
+def profile_picture(
+    prediction: PredictionSummary | None,
     first: Profile,
     last: Profile | None = None,
     off: Sequence[Mapping[str, Any]] = (),
@@ -60,14 +60,14 @@ def profile_figure(
     The gradient is relative to the last hidden layer's, on a logarithmic axis.
 
     Args:
-        expected: of the first step; None, or one without layers, draws what was measured alone.
+        prediction: of the first step; None, or one without layers, draws what was measured alone.
         first: the initialisation.
         last: a later step, drawn lighter; not compared with theory, which knows step 0 only.
-        off: what is unexpected, as `theory.unexpected` gives it: it gets a ring.
+        off: what is unexpected, as `theory.departures_in_words` gives it: it gets a ring.
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = new_figure(_title(expected))
+    figure = new_picture(_title(prediction))
     spread, gradient = figure.subplots(1, 2)
     depth = len(first.std)
     x = f"hidden layer, 1 to {depth} from the input"
@@ -86,8 +86,8 @@ def profile_figure(
         ),
     ):
         drawn = []
-        if expected is not None and expected.depth == depth:
-            drawn = _expected(axes, expected, quantity)
+        if prediction is not None and prediction.depth == depth:
+            drawn = _draw_prediction(axes, prediction, quantity)
         for (profile, colour, mark, is_first), column in zip(rows, columns, strict=True):
             axes.plot(
                 np.arange(1, depth + 1), column, mark if depth <= 60 else ".",
@@ -116,9 +116,9 @@ def profile_figure(
     return figure
 
 
-def _expected(axes: Axes, expected: Expected, quantity: str) -> list[Floats]:
-    line = np.array(getattr(expected, quantity))
-    spread = expected.std_spread if quantity == "std" else expected.grad_spread
+def _draw_prediction(axes: Axes, prediction: PredictionSummary, quantity: str) -> list[Floats]:
+    line = np.array(getattr(prediction, quantity))
+    spread = prediction.std_spread if quantity == "std" else prediction.grad_spread
     factor = np.exp(_SPREADS * np.array(spread))
     at = np.arange(1, len(line) + 1)
     axes.fill_between(
@@ -129,14 +129,14 @@ def _expected(axes: Axes, expected: Expected, quantity: str) -> list[Floats]:
     return [line]
 
 
-def _title(expected: Expected | None) -> str:
-    if expected is None or expected.phase is None:
-        why = "" if expected is None else f": no prediction, as {expected.reason}"
+def _title(prediction: PredictionSummary | None) -> str:
+    if prediction is None or prediction.phase is None:
+        why = "" if prediction is None else f": no prediction, as {prediction.reason}"
         return f"Every hidden layer as measured{why}"
-    p = expected.phase
+    p = prediction.phase
     reach = (
         "any depth"
-        if p.survives >= 100 * expected.depth
+        if p.survives >= 100 * prediction.depth
         else f"about {max(p.survives, 1):.0f} layers"
     )
     return (

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from layerscope.comparison import Comparison
-from layerscope.comparison.group import Group
 from layerscope.comparison.run import LOSSES, Run
 from layerscope.report.curves import band, line
 from layerscope.report.layer_charts import gradient_profile, heatmaps, histograms
 from layerscope.report.looks import Look
 from layerscope.report.phases import phase_charts
+from layerscope.report.side_by_side import SIDES, selections
 
 DETAILED = 36
 """Runs whose heat-maps and histograms are in the page, at most: more would make it too large."""
@@ -20,8 +19,8 @@ DETAILED = 36
 
 _QUANTITIES = {
     "activation": "activations",
-    "activation_grad_log10": "log10 |activation gradient|",
-    "weight_grad_log10": "log10 |weight gradient|",
+    "activation_grad_log10": "activation gradients",
+    "weight_grad_log10": "weight gradients",
 }
 
 
@@ -29,16 +28,17 @@ def chart_data(comparison: Comparison, looks: Sequence[Look]) -> dict[str, Any]:
     """Everything that report.js draws, as plain types; `sections` says which charts there are."""
     groups = comparison.groups
     detailed = _detailed(comparison)
-    healthy, sick = _extremes(groups, looks, detailed)
+    chosen = selections(groups, looks, detailed)
+    tags = _tags(comparison)
     data: dict[str, Any] = {
-        "loss": comparison.loss,
+        "loss": tags[0],
         "groups": [
             {
                 "label": group.label,
                 "colour": look.colour,
                 "name": look.name,
                 "facet": look.facet,
-                "bands": {tag: found for tag in LOSSES if (found := band(group, tag)) is not None},
+                "bands": {tag: found for tag in tags if (found := band(group, tag)) is not None},
             }
             for group, look in zip(groups, looks, strict=True)
         ],
@@ -57,8 +57,7 @@ def chart_data(comparison: Comparison, looks: Sequence[Look]) -> dict[str, Any]:
             for run in group.runs
         ],
         "phases": phase_charts(groups),
-        "healthy": healthy,
-        "sick": sick,
+        "selections": chosen,
     }
     layers = [run["layers"] for run in data["runs"] if run["layers"]]
     data["sections"] = {
@@ -68,16 +67,27 @@ def chart_data(comparison: Comparison, looks: Sequence[Look]) -> dict[str, Any]:
         "heatmaps": any(each["heatmaps"] and each["heatmaps"]["maps"] for each in layers),
         "curves": any(run["curves"] for run in data["runs"]),
         "phases": bool(data["phases"]),
-        "tags": [(tag, tag) for tag in LOSSES if any(tag in run["curves"] for run in data["runs"])],
+        "tags": [(tag, tag) for tag in tags],
         "quantities": [
             (quantity, text)
             for quantity, text in _QUANTITIES.items()
             if any(quantity in each["histograms"]["quantities"] for each in layers)
         ],
-        "two": sick is not None,
+        "sides": SIDES[: max(min(len(layers), len(SIDES)), 1)],
         "detailed": len(layers),
     }
     return data
+
+
+def _tags(comparison: Comparison) -> list[str]:
+    """The losses that there are curves of, first the one to begin with: a point is no curve."""
+    logged = dict.fromkeys((*LOSSES, *(tag for run in comparison.runs for tag in run.losses)))
+    longest = {
+        tag: max(len(run.losses[tag].steps) for run in comparison.runs if tag in run.losses)
+        for tag in logged
+        if any(tag in run.losses for run in comparison.runs)
+    }
+    return sorted(longest, key=lambda tag: longest[tag] < 2) or [comparison.loss]
 
 
 def _layers(run: Run) -> dict[str, Any]:
@@ -96,28 +106,3 @@ def _detailed(comparison: Comparison) -> set[str]:
     if len(shown) > DETAILED:
         shown = shown[: DETAILED // 2] + shown[-DETAILED // 2 :]
     return {run.name for run in shown}
-
-
-def _extremes(
-    groups: Sequence[Group], looks: Sequence[Look], detailed: set[str]
-) -> tuple[str | None, str | None]:
-    """The runs that are first shown side by side: of a healthy and of the sickest group.
-
-    The healthy one differs from the other in the coloured setting alone, if there is such a group.
-    The second is None if there is only one to show.
-    """
-    facets = {group.label: look.facet for group, look in zip(groups, looks, strict=True)}
-    known = [group for group in groups if group.typical.name in detailed]
-    if not known:
-        return None, None
-    known.sort(key=_distance)  # of equals, the order of rank
-    sick = known[-1]
-    healthy = next(each for each in known if facets[each.label] == facets[sick.label])
-    if healthy is sick:
-        healthy = known[0]
-    return healthy.typical.name, sick.typical.name if healthy is not sick else None
-
-
-def _distance(group: Group) -> float:
-    distance = group.median("signal_distance")
-    return math.inf if math.isnan(distance) else distance

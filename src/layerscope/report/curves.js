@@ -16,15 +16,16 @@ function lossChart(width) {
 function lossOfOne(width, log) {
   const traces = Object.entries(REPORT.runs[0].curves).map(([tag, curve]) => {
     const thick = tag === REPORT.loss;
+    const x = shifted(unpack(curve.x), log);
     return {
-      x: shifted(unpack(curve.x), log), y: unpack(curve.y), name: tag, mode: thick ? "lines+markers" : "lines",
+      x, y: unpack(curve.y), name: plain(tag), mode: x.length > 20 ? "lines" : "lines+markers",
       line: { color: colour(thick ? "c0" : "c1", thick ? 1 : 0.6), width: thick ? 2.5 : 1 }, marker: { size: 5 },
       hovertemplate: "step %{x}: %{y:.4f}",
     };
   });
   const losses = traces.flatMap((trace) => trace.y.filter((value) => value !== null));
   const [least, most] = [losses.reduce((a, b) => Math.min(a, b), Infinity), losses.reduce((a, b) => Math.max(a, b), -Infinity)];
-  const steep = least > 0 && most > 30 * least ? { type: "log", dtick: 1 } : {};
+  const steep = least > 0 && most > 30 * least ? logAxis(losses) : {};
   const layout = cells([""], width, { least: width, height: 320, x: stepsAxis(log), y: { title: title("loss, nats"), ...steep }, top: 12 });
   return { traces: traces.reverse(), layout: { ...layout, showlegend: true, legend: { x: 1, xanchor: "right", y: 1, bgcolor: "rgba(0,0,0,0)" } } };
 }
@@ -103,14 +104,7 @@ function gradientChart(width) {
   const layout = cells(names.map((name) => plain(name)), width, {
     least: 330, height: 270, left: 66,
     x: { title: title("hidden layer, from the input"), range: [0.7, deepest + 0.3], ...(deepest <= 12 ? { dtick: 1 } : {}) },
-    y: { title: title("RMS of d loss / d activation"), type: "log", exponentformat: "power", dtick: 1 },
+    y: { title: title("RMS of d loss / d activation"), ...logAxis(traces.flatMap((trace) => trace.y)) },
   });
-  // A plot of less than two decades has no room for whole powers alone.
-  const logs = traces.flatMap((trace) => trace.y.filter((value) => value > 0).map(Math.log10));
-  if (Math.max(...logs) - Math.min(...logs) < 2) {
-    for (const key of Object.keys(layout)) if (key.startsWith("yaxis")) layout[key].dtick = "D2";
-  } else if (Math.max(...logs) - Math.min(...logs) > 10) {
-    for (const key of Object.keys(layout)) if (key.startsWith("yaxis")) delete layout[key].dtick;
-  }
   return { traces, layout };
 }

@@ -70,6 +70,27 @@ function axis(more = {}) {
   };
 }
 
+// A logarithmic axis for these numbers: two decades at least, so that a little is not made to look
+// like much, with ticks as people write numbers.
+function logAxis(values) {
+  const logs = values.filter((value) => value > 0).map(Math.log10);
+  const [least, most] = logs.length ? [Math.min(...logs), Math.max(...logs)] : [-1, 1];
+  const room = Math.max(0.05 * (most - least), (2 - (most - least)) / 2);
+  const [low, high] = [least - room, most + room];
+  const every = Math.ceil((high - low) / 8);
+  const ticks = [];
+  for (let power = Math.floor(low); power <= high; power += 1) {
+    for (const digit of high - low < 3 ? [1, 2, 5] : [1]) {
+      const place = power + Math.log10(digit);
+      if (place >= low && place <= high && power % every === 0) ticks.push([10 ** place, digit, power]);
+    }
+  }
+  return {
+    type: "log", range: [low, high], tickvals: ticks.map(([value]) => value),
+    ticktext: ticks.map(([value, digit, power]) => (power < -3 || power > 4 ? `${digit}e${power}` : number(value))),
+  };
+}
+
 function title(text) {
   return { text, font: { size: 12, color: colour("dim") }, standoff: 6 };
 }

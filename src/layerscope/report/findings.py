@@ -18,8 +18,8 @@ class Finding:
     Attributes:
         group: the group's label.
         severity: "critical", "warning", "note", or what the file has.
-        rule, layer, step, value, threshold, source, explanation, remedy: as diagnosis.json has
-            them, as text; "" where it has none.
+        rule, layer, layers, step, value, threshold, source, explanation, remedy: as diagnosis.json
+            has them, as text; "" where it has none.
         runs: in how many of the group's runs, "2 of 3 runs".
     """
 
@@ -27,6 +27,7 @@ class Finding:
     severity: str
     rule: str
     layer: str
+    layers: str
     step: str
     value: str
     threshold: str
@@ -65,8 +66,8 @@ def _of_group(group: Group) -> list[Finding]:
 
 def _finding(group: str, finding: Mapping[str, Any], runs: str) -> Finding:
     names = (
-        "severity", "rule", "layer", "step", "value", "threshold", "source", "explanation",
-        "remedy",
+        "severity", "rule", "layer", "layers", "step", "value", "threshold", "source",
+        "explanation", "remedy",
     )  # fmt: skip
     return Finding(group=group, runs=runs, **{name: _text(finding.get(name)) for name in names})
 

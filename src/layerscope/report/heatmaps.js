@@ -17,10 +17,10 @@ function hasAny(map) {
   return map && !(map.z.low === 0 && map.z.low + map.z.step * 254 < 1e-9) && unpack(map.z).some((value) => value !== 0);
 }
 
-// Both runs have the same scale, or their colours could not be compared.
+// All runs have the same scale, or their colours could not be compared.
 function scale(quantity) {
   const kind = HEATMAPS[quantity];
-  const values = ["a", "b"].flatMap((side) => {
+  const values = SIDES.flatMap((side) => {
     const map = heatmapsOf(side).maps[quantity];
     return map ? unpack(map.z).filter((value) => value !== null) : [];
   });
@@ -39,11 +39,11 @@ function heatmapChart(side) {
   return (width) => {
     const { maps, edges, of } = heatmapsOf(side);
     const log = chosen("heatmap-steps", "linear") === "log";
-    // The same quantities on both sides, so that rows stand beside each other.
-    const quantities = Object.keys(HEATMAPS).filter((each) => ["a", "b"].some((s) => hasAny(heatmapsOf(s).maps[each])));
-    const none = Object.keys(HEATMAPS).filter((each) => !quantities.includes(each) && ["a", "b"].some((s) => heatmapsOf(s).maps[each]));
+    // The same quantities on all sides, so that rows stand beside each other.
+    const quantities = Object.keys(HEATMAPS).filter((each) => SIDES.some((s) => hasAny(heatmapsOf(s).maps[each])));
+    const none = Object.keys(HEATMAPS).filter((each) => !quantities.includes(each) && SIDES.some((s) => heatmapsOf(s).maps[each]));
     byId("heatmap-note").textContent = none.map((each) => `No ${HEATMAPS[each].what} at any step.`).join(" ");
-    const most = Math.max(1, ...["a", "b"].flatMap((s) => Object.values(heatmapsOf(s).maps).map((map) => map.layers.length)));
+    const most = Math.max(1, ...SIDES.flatMap((s) => Object.values(heatmapsOf(s).maps).map((map) => map.layers.length)));
     const height = Math.max(110, Math.min(330, 22 * most));
     const layout = cells(quantities.map((each) => HEATMAPS[each].title), width, {
       least: width, height, left: 92, right: 74, shareY: false, bottom: 40, top: 46,

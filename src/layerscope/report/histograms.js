@@ -6,9 +6,9 @@ function histogramsOf(side) {
   return (run && run.layers.histograms.quantities[what]) || {};
 }
 
-// All steps that either run has a histogram of.
+// All steps that any of the runs has a histogram of.
 function histogramSteps() {
-  const steps = ["a", "b"].flatMap((side) => Object.values(histogramsOf(side)).flatMap((each) => each.steps));
+  const steps = SIDES.flatMap((side) => Object.values(histogramsOf(side)).flatMap((each) => each.steps));
   return [...new Set(steps)].sort((a, b) => a - b);
 }
 
@@ -65,8 +65,8 @@ function histogramChart(side) {
     const step = shownStep();
     const activations = chosen("histogram-what", "activation") === "activation";
     const own = chosen("histogram-scale", "same") === "own";
-    // Gradients of two runs are compared by where they lie, so both have one axis.
-    const same = spread(activations ? histograms : { ...prefixed("a"), ...prefixed("b") });
+    // Gradients are compared by where they lie, so all runs have one axis.
+    const same = spread(activations ? histograms : Object.assign({}, ...ofAll(prefixed)));
     const traces = [];
     let tallest = 0;
     layers.forEach((layer, i) => {

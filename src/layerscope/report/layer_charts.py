@@ -38,9 +38,9 @@ def gradient_profile(run: Run) -> dict[str, Any] | None:
         )
         profile = {"start": packed(start), "end": packed(end), "predicted": None}
         # Of an MLP, whose hidden layers are its first activation functions.
-        depth = run.expected.depth if run.expected is not None else 0
-        if run.expected is not None and depth <= len(hidden) and np.isfinite(start[depth - 1]):
-            predicted = np.log10(np.array(run.expected.activation_grad))
+        depth = run.prediction.depth if run.prediction is not None else 0
+        if run.prediction is not None and depth <= len(hidden) and np.isfinite(start[depth - 1]):
+            predicted = np.log10(np.array(run.prediction.activation_grad))
             profile["predicted"] = packed(predicted - predicted[-1] + start[depth - 1])
     return {**profile, "layers": [history.layers[i].name for i in hidden]}
 

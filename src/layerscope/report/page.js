@@ -5,7 +5,7 @@ function setUpSlider() {
   if (!slider) return;
   const show = () => {
     byId("step-shown").textContent = `step ${shownStep()}`;
-    redraw("chart-histograms-a", ...(byId("chart-histograms-b") ? ["chart-histograms-b"] : []));
+    redraw(...sideCharts("histograms"));
   };
   slider.addEventListener("input", show);
   let playing = null;
@@ -38,7 +38,7 @@ function rangeOfSlider() {
   byId("histogram-note").textContent =
     (what === "activation"
       ? "Healthy: one hump around zero, as wide in every layer. Sick: towers at the ends, where no gradient passes, or a needle at zero."
-      : "Healthy: the hump stays in place from layer to layer. It moves left, toward the input, where gradients vanish. The first bucket holds exact zeros.") +
+      : "log10 of the absolute value. Healthy: the hump stays in place from layer to layer. It moves left, toward the input, where gradients vanish. The first bucket holds exact zeros.") +
     (shown < of ? ` Shown are ${shown} of ${of} hidden layers.` : "");
 }
 
@@ -86,19 +86,19 @@ setUpCopy();
 rangeOfSlider();
 chart("chart-losses", lossChart);
 chart("chart-gradients", gradientChart);
-chart("chart-histograms-a", histogramChart("a"));
-chart("chart-histograms-b", histogramChart("b"));
-chart("chart-heatmaps-a", heatmapChart("a"));
-chart("chart-heatmaps-b", heatmapChart("b"));
+for (const side of SIDES) {
+  chart(`chart-histograms-${side}`, histogramChart(side));
+  chart(`chart-heatmaps-${side}`, heatmapChart(side));
+}
 chart("chart-phases", phaseChart);
 listen("loss-tag", "chart-losses");
 listen("loss-steps", "chart-losses");
 listen("gradient-when", "chart-gradients");
-listen("heatmap-steps", "chart-heatmaps-a", ...(byId("chart-heatmaps-b") ? ["chart-heatmaps-b"] : []));
+listen("heatmap-steps", ...sideCharts("heatmaps"));
 for (const id of ["histogram-what", "histogram-scale"]) {
   byId(id)?.addEventListener("change", () => {
     rangeOfSlider();
-    redraw("chart-histograms-a", ...(byId("chart-histograms-b") ? ["chart-histograms-b"] : []));
+    redraw(...sideCharts("histograms"));
   });
 }
 addEventListener("beforeprint", drawAll);

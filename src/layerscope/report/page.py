@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -17,9 +19,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from layerscope.comparison import Comparison, compare
+from layerscope.comparison.group import Group
 from layerscope.comparison.loss_text import loss_text
 from layerscope.report.chart_data import chart_data
 from layerscope.report.findings import findings_of
+from layerscope.report.layer_rows import layer_rows
 from layerscope.report.looks import looks_of
 from layerscope.report.ranked_table import ranked_table
 from layerscope.report.repeat import command, versions
@@ -55,14 +59,23 @@ def page_of(comparison: Comparison) -> str:
     findings, judged = findings_of(groups)
     data = chart_data(comparison, looks)
     plotly, script = get_plotlyjs(), _package_text(*(f"{name}.js" for name in _SCRIPTS))
+    single = len(comparison.runs) == 1
+    typed = comparison.runs[0].overrides if single else None
+    title = comparison.folder.resolve().name
+    if typed is not None:
+        title = " ".join(f"{key}={value}" for key, value in typed.items()) or "default settings"
     # The template's variables are escaped, but for what is Markup.
     page: str = _template().render(
-        title=comparison.folder.resolve().name,
+        title=title,
+        name=comparison.folder.resolve().name,
         folder=str(comparison.folder.resolve()),
-        single=len(comparison.runs) == 1,
+        single=single,
+        layers=layer_rows(comparison.runs[0]) if single else [],
         comparison=comparison,
         columns=columns,
         rows=rows,
+        intervals=any(cell.below for row in rows for cell in row.cells),
+        uneven=_uneven(groups),
         fewest=min(group.estimates["loss"].count for group in groups),
         coverage=min(group.estimates["loss"].coverage for group in groups),
         findings=findings,
@@ -80,6 +93,11 @@ def page_of(comparison: Comparison) -> str:
         policy=_policy(plotly, script),
     )
     return page
+
+
+def _uneven(groups: Sequence[Group]) -> bool:
+    """Whether some groups have a share of saturated outputs and others cannot have one."""
+    return len({math.isnan(group.median("saturated")) for group in groups}) > 1
 
 
 def _policy(*scripts: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from layerscope.comparison.group import Group
 from layerscope.report.packed import packed
-from layerscope.theory import ExpectedPhase, phase_diagram
+from layerscope.theory import PhaseSummary, phase_diagram
 
 _WEIGHTS, _BIASES = 64, 40  # points of the grid
 _DEEPEST = 1e4  # layers; beyond is critical for any purpose
@@ -34,15 +34,15 @@ def phase_charts(groups: Sequence[Group]) -> list[dict[str, Any]]:
     return charts
 
 
-def _phase(group: Group) -> ExpectedPhase | None:
-    expected = group.typical.expected
-    phase = expected.phase if expected is not None else None
+def _phase(group: Group) -> PhaseSummary | None:
+    prediction = group.typical.prediction
+    phase = prediction.phase if prediction is not None else None
     if phase is None or not (phase.sigma_w2 > 0 and math.isfinite(phase.bias_variance)):
         return None
     return phase
 
 
-def _chart(activation: str, dots: Sequence[tuple[int, ExpectedPhase]]) -> dict[str, Any]:
+def _chart(activation: str, dots: Sequence[tuple[int, PhaseSummary]]) -> dict[str, Any]:
     weights = [phase.sigma_w2 for _, phase in dots]
     biases = [math.sqrt(phase.bias_variance) for _, phase in dots]
     sigma_w2 = np.geomspace(min(*weights, 0.3) / 1.5, max(*weights, 6.0) * 1.5, _WEIGHTS)

@@ -50,12 +50,12 @@ class Column:
 _SHARE, _FACTOR = "{:.1%}", "{:.3g}"
 
 _SHOWN = (
-    ("gradient_factor_start", "gradient × layer, start", _FACTOR),
-    ("gradient_factor_end", "gradient × layer, end", _FACTOR),
+    ("gradient_factor_start", "gradient a layer, start", _FACTOR),
+    ("gradient_factor_end", "gradient a layer, end", _FACTOR),
     ("saturated", "saturated", _SHARE),
     ("dead", "dead units", _SHARE),
     ("update_ratio", "log10 update", "{:.2f}"),
-    ("first_finding", "first finding", "{:.0f}"),
+    ("first_finding", "first warning", "{:.0f}"),
     ("signal_distance", "signal distance", "{:.3f}"),
 )
 
@@ -66,16 +66,17 @@ def ranked_table(
     """Columns in which somebody has a number, and a row for each group, the best first."""
     shown = [each for each in _SHOWN if any(g.estimates[each[0]].count for g in groups)]
     columns = [Column(loss, MEASURES["loss"])]
-    if len(groups) > 1:
+    ranked = any(group.behind is not None for group in groups)
+    if ranked:
         columns.append(Column("behind the best", "mean difference by seed, 95 % interval"))
     columns += [Column(head, MEASURES[name]) for name, head, _ in shown]
-    several = sum(len(group.runs) for group in groups) > 1
+    several = any(len(group.runs) > 1 or group.failed for group in groups)
     if several:
         columns.append(Column("runs", "seeds, and how many of them failed"))
     rows = []
     for group, look in zip(groups, looks, strict=True):
         cells = [_loss(group.estimates["loss"])]
-        if len(groups) > 1:
+        if ranked:
             cells.append(_behind(group))
         cells += [_cell(group.estimates[name], form) for name, _, form in shown]
         if several:

@@ -9,13 +9,14 @@ from layerscope.diagnose import Finding
 
 
 def departure_finding(found: Sequence[Mapping[str, Any]], hidden: Sequence[str]) -> Finding:
-    """The finding that `theory.unexpected` comes to.
+    """The finding that `theory.departures_in_words` comes to.
 
     Args:
         found: what it gave, at least one: the first is where to look.
         hidden: names of the hidden layers, at least one.
     """
     first = found[0]
+    places = sorted({each["layer"] for each in found if each["layer"] is not None})
     place = first["layer"]
     return Finding(
         rule="unexpected",
@@ -31,4 +32,5 @@ def departure_finding(found: Sequence[Mapping[str, Any]], hidden: Sequence[str])
         explanation=str(first["sentence"]),
         remedy="python -m layerscope predict, with the same overrides, shows what is expected of "
         "every layer; compare it with the module's forward and with what sets its weights",
+        layer_names=tuple(hidden[at] for at in places) or (hidden[-1],),
     )

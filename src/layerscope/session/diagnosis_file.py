@@ -1,4 +1,4 @@
-"""diagnosis.json: findings, and per-layer figures and verdicts of the first and the last step.
+"""diagnosis.json: findings, and per-layer figures of the first and the last step.
 
 docs/diagnosis.schema.json is its JSON Schema, docs/diagnosis.md says what the fields mean.
 """
@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from layerscope.diagnose import Finding, Thresholds
-from layerscope.diagnose.health import Outputs, judge
 from layerscope.measure import Moments
 from layerscope.quantity import Quantity
 from layerscope.record import Channel, Layer, Observation
-from layerscope.theory import Expected
+from layerscope.theory import PredictionSummary
+from layerscope.whole_file import write_whole
 
 SCHEMA = 2
 NAME = "diagnosis.json"
@@ -32,7 +32,7 @@ def diagnosis_of(
     thresholds: Thresholds,
     findings: Sequence[Finding] = (),
     not_measured: Mapping[str, str] | None = None,
-    expected: Expected | None = None,
+    prediction: PredictionSummary | None = None,
     classes: int | None = None,
     switched_off: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -41,10 +41,10 @@ def diagnosis_of(
     Args:
         observations: of the steps to tell of.
         layers: all watched layers.
-        thresholds: what the verdicts are judged by.
+        thresholds: what the findings are judged by.
         findings: the worst first.
         not_measured: layers whose output could not be measured, and why.
-        expected: what theory says of the network at step 0: of its hidden layers, which are the
+        prediction: what theory says of the network at step 0: of its hidden layers, which are the
             first activation functions.
         classes: that the loss chooses from, as the judge was told.
         switched_off: rules that did not judge.
@@ -53,13 +53,13 @@ def diagnosis_of(
         {
             "step": observation.step,
             "loss": _number(observation.loss) if observation.has_loss else None,
-            "layers": _layers(observation.moments(), layers, thresholds),
+            "layers": _layers(observation.moments(), layers),
             **({"incomplete": True} if observation.incomplete else {}),
         }
         for observation in observations
     ]
-    if expected is not None and steps and steps[0]["step"] == 0:
-        _add_predictions(steps[0], layers, expected)
+    if prediction is not None and steps and steps[0]["step"] == 0:
+        _add_predictions(steps[0], layers, prediction)
     return {
         "schema": SCHEMA,
         "findings": [finding.as_json() for finding in findings],
@@ -67,7 +67,7 @@ def diagnosis_of(
         "not_measured": [
             {"layer": name, "reason": reason} for name, reason in (not_measured or {}).items()
         ],
-        "theory": None if expected is None else expected.as_json(),
+        "theory": None if prediction is None else prediction.as_json(),
         "judged_by": {
             "thresholds": asdict(thresholds),
             "classes": classes,
@@ -81,29 +81,30 @@ def hidden_layers(layers: Iterable[Layer], depth: int) -> list[str]:
     return [layer.name for layer in layers if layer.nonlinearity is not None][:depth]
 
 
-def _add_predictions(step: dict[str, Any], layers: Sequence[Layer], expected: Expected) -> None:
+def _add_predictions(
+    step: dict[str, Any], layers: Sequence[Layer], prediction: PredictionSummary
+) -> None:
     """Put "predicted" beside what was measured; gradients relative to the last hidden layer's."""
     entries = {entry["layer"]: entry for entry in step["layers"]}
     columns = ("mean", "std", "std_spread", "saturated", "zeros", "activation_grad", "grad_spread")
-    for position, name in enumerate(hidden_layers(layers, expected.depth)):
+    for position, name in enumerate(hidden_layers(layers, prediction.depth)):
         if name in entries:
             entries[name]["predicted"] = {
-                column: _number(getattr(expected, column)[position]) for column in columns
+                column: _number(getattr(prediction, column)[position]) for column in columns
             }
 
 
-def write_diagnosis(directory: str | os.PathLike[str], diagnosis: dict[str, Any]) -> Path:
-    """Write diagnosis.json into a run's folder, whole or not at all."""
-    path = Path(directory) / NAME
-    draft = path.with_name(f".{NAME}.{os.getpid()}")
-    draft.write_text(json.dumps(diagnosis, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(draft, path)
-    return path
+def write_diagnosis(directory: str | PathLike[str], diagnosis: dict[str, Any]) -> Path:
+    """Write diagnosis.json into a run's folder, whole or not at all.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    content = json.dumps(diagnosis, indent=1, allow_nan=False) + "\n"
+    return write_whole(Path(directory) / NAME, content)
 
 
-def _layers(
-    measured: dict[Channel, Moments], layers: Sequence[Layer], thresholds: Thresholds
-) -> list[dict[str, Any]]:
+def _layers(measured: dict[Channel, Moments], layers: Sequence[Layer]) -> list[dict[str, Any]]:
     entries: dict[str, dict[str, Any]] = {layer.name: {"layer": layer.name} for layer in layers}
     functions = {layer.name: layer.nonlinearity for layer in layers}
     for channel, moments in measured.items():
@@ -117,18 +118,6 @@ def _layers(
                 "saturated": saturated,
                 "zeros": moments.zeros / moments.count,
             }
-            verdict = judge(
-                Outputs(
-                    mean=moments.mean,
-                    std=moments.std if moments.finite > 1 else 0.0,
-                    saturated=saturated,
-                    nonfinite=moments.nonfinite,
-                    is_activation_function=function is not None,
-                    odd=function is not None and function.odd,
-                ),
-                thresholds,
-            )
-            entry["verdict"] = {"state": verdict.state, "reason": verdict.reason}
         elif channel.quantity.is_gradient:
             entry[channel.quantity] = _figures(moments, "mean", "std", "mean_abs", "rms")
         else:

@@ -126,7 +126,7 @@ class Pipeline:
         for row, step in enumerate(steps):
             self._look_figures.fill(step.observation, figures.of_layers[row], figures.of_steps[row])
         findings = self._verdict.look(figures)
-        expected = self._verdict.expected if is_first and figures.steps[0] == 0 else None
-        block = StepBlock(self._channels, steps, figures, findings, expected)
+        prediction = self._verdict.prediction if is_first and figures.steps[0] == 0 else None
+        block = StepBlock(self._channels, steps, figures, findings, prediction)
         for sink in self._sinks:
             sink.write(block)

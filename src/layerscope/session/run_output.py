@@ -104,7 +104,7 @@ class RunOutput:
             settings.thresholds,
             verdict.judge.findings,
             missing,
-            verdict.expected,
+            verdict.prediction,
             settings.classes,
             settings.switched_off,
         )

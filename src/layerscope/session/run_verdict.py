@@ -7,18 +7,18 @@ from collections.abc import Sequence
 
 from layerscope.diagnose import SEVERITIES, Figures, Finding, Judge, without
 from layerscope.extras import needs
-from layerscope.pictures.run_pictures import run_figures
+from layerscope.pictures.run_pictures import run_pictures
 from layerscope.record import Layer
 from layerscope.session.departure_finding import departure_finding
 from layerscope.session.diagnosis_file import hidden_layers
 from layerscope.session.door import Door
 from layerscope.session.settings import NEVER, Settings
 from layerscope.session.thinned import Thinned
-from layerscope.theory import Expected, unexpected
+from layerscope.theory import PredictionSummary, departures_in_words
 
 _log = logging.getLogger("layerscope")
 
-_WORTH_A_FIGURE = 50
+_WORTH_AN_IMAGE = 50
 """Steps from which on a run is drawn: it takes two seconds, and there is nothing to see before."""
 
 
@@ -28,26 +28,26 @@ class RunVerdict:
     Args:
         settings: of the run.
         layers: all watched layers.
-        expected: what theory says of the network at step 0.
+        prediction: what theory says of the network at step 0.
         door: through which the user came in, for messages.
 
     Attributes:
         judge: what has been found so far.
         stop: the finding that ends the training, by the setting `stop_on`.
-        expected: as given.
+        prediction: as given.
     """
 
     def __init__(
         self,
         settings: Settings,
         layers: Sequence[Layer],
-        expected: Expected | None,
+        prediction: PredictionSummary | None,
         door: Door,
     ) -> None:
         self._settings = settings
         self._door = door
         self._layers = layers
-        self.expected = self._to_compare = expected
+        self.prediction = self._to_compare = prediction
         self.judge = Judge(
             (), settings.thresholds, without(*settings.switched_off), classes=settings.classes
         )
@@ -76,16 +76,16 @@ class RunVerdict:
 
     def _compare_with_theory(self, figures: Figures) -> list[Finding]:
         """What of step 0 is far from what theory expects: the first such place."""
-        expected, self._to_compare = self._to_compare, None
-        if expected is None or figures.steps[0] != 0:
+        prediction, self._to_compare = self._to_compare, None
+        if prediction is None or figures.steps[0] != 0:
             return []
-        hidden = hidden_layers(self._layers, expected.depth)
+        hidden = hidden_layers(self._layers, prediction.depth)
         if not hidden:
             return []
         at = [facts.name for facts in figures.layers]
         places = [at.index(name) for name in hidden if name in at]
-        found = unexpected(
-            expected,
+        found = departures_in_words(
+            prediction,
             figures["activation_std"][0, places].tolist(),
             figures["activation_grad_rms"][0, places].tolist(),
             hidden,
@@ -106,12 +106,12 @@ class RunVerdict:
         return worst if self._reaches(level, self._settings.fail_on) else None
 
     def pictures(self) -> dict[str, bytes]:
-        """PNG of the run's figures, by tag, if they are wanted and there is enough to see."""
+        """PNG of pictures of the run, by tag, if they are wanted and there is enough to see."""
         figures = self._thinned.figures()
-        if not self._settings.images or len(figures.steps) < _WORTH_A_FIGURE:
+        if not self._settings.images or len(figures.steps) < _WORTH_AN_IMAGE:
             return {}
         try:
-            return run_figures(figures, self.expected)
+            return run_pictures(figures, self.prediction)
         except ModuleNotFoundError as error:
             if (sentence := needs("a picture of the run", error)) is None:
                 raise

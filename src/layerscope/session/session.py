@@ -33,7 +33,7 @@ from layerscope.session.run_verdict import RunVerdict
 from layerscope.session.settings import Settings
 from layerscope.session.stopwatch import Stopwatch
 from layerscope.sinks.tensorboard import KEYFRAMES, bytes_per_step
-from layerscope.theory import Expected
+from layerscope.theory import PredictionSummary
 
 _log = logging.getLogger("layerscope")
 
@@ -53,7 +53,7 @@ class Session:
         steps: how many the run will have, infinity if unknown: for `max_megabytes`.
         start: its first step: what earlier files in the folder say of it and of later ones was
             abandoned.
-        expected: what theory says of the network at step 0.
+        prediction: what theory says of the network at step 0.
 
     Attributes:
         directory: as given.
@@ -74,7 +74,7 @@ class Session:
         events: EventFile | None = None,
         steps: float = math.inf,
         start: int = 0,
-        expected: Expected | None = None,
+        prediction: PredictionSummary | None = None,
     ) -> None:
         self.directory = str(directory)
         self.diagnosis: dict[str, Any] | None = None
@@ -89,7 +89,7 @@ class Session:
         self._ranks = Ranks()
         self._cadence = Cadence(settings, door, bytes_per_step(recorder.channels), steps)
         self._stopwatch = Stopwatch(settings.budget)
-        self.verdict = RunVerdict(settings, layers, expected, door)
+        self.verdict = RunVerdict(settings, layers, prediction, door)
         self._output: RunOutput | None = None
         if self._ranks.rank == 0:
             if start == 0 and any(Path(directory, KEYFRAMES).glob("*tfevents*")):

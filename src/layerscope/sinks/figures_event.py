@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from layerscope.events.series import TensorSeries
 
 PREDICTION = f"{PLUGIN}/prediction"
-"""Tag of the document that says what theory expects at step 0: `Expected.as_json`."""
+"""Tag of the document that says what theory expects at step 0: `PredictionSummary.as_json`."""
 
 
 def tags_of(number: int) -> tuple[str, str, str]:

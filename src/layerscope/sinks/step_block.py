@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from layerscope.diagnose import Figures, Finding
 from layerscope.record import Channel, Observation
-from layerscope.theory import Expected
+from layerscope.theory import PredictionSummary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,4 +44,4 @@ class StepBlock:
     steps: Sequence[Step]
     figures: Figures
     findings: Sequence[Finding] = ()
-    prediction: Expected | None = None
+    prediction: PredictionSummary | None = None

@@ -89,8 +89,8 @@ class TensorBoardSink:
         if block.figures.layers is not self._layers:
             self._encode_for(block)
         if block.prediction is not None:
-            expected = json.dumps(block.prediction.as_json())
-            self._events.add(0, [document(PREDICTION, expected, PLUGIN)])
+            prediction = json.dumps(block.prediction.as_json())
+            self._events.add(0, [document(PREDICTION, prediction, PLUGIN)])
         for finding in block.findings:
             level = SEVERITIES.index(finding.severity) + 1
             self._events.add(finding.step, [scalar(f"finding/{finding.rule}", level)])

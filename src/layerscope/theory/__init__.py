@@ -8,33 +8,33 @@ from layerscope.theory.activations import ACTIVATIONS, Activation, activation_na
 from layerscope.theory.architecture import Inputs, Layer, mlp
 from layerscope.theory.critical import CriticalPoint, NoCriticalPoint, critical
 from layerscope.theory.departure import Departure, departures
+from layerscope.theory.departures_in_words import departures_in_words
 from layerscope.theory.diagram import PhaseDiagram, phase_diagram
-from layerscope.theory.expected import LAYER_EXPECTATIONS, Expected
-from layerscope.theory.expected_phase import ExpectedPhase
 from layerscope.theory.moments import Moments, moments, saturated_share
 from layerscope.theory.pairs import pair_moments
 from layerscope.theory.phase import Phase, phase_of
 from layerscope.theory.prediction import Prediction, predict
-from layerscope.theory.unexpected import unexpected
+from layerscope.theory.prediction_summary import LAYER_PREDICTIONS, PhaseSummary, PredictionSummary
 
 __all__ = [
     "ACTIVATIONS",
-    "LAYER_EXPECTATIONS",
+    "LAYER_PREDICTIONS",
     "Activation",
     "CriticalPoint",
     "Departure",
-    "Expected",
-    "ExpectedPhase",
     "Inputs",
     "Layer",
     "Moments",
     "NoCriticalPoint",
     "Phase",
     "PhaseDiagram",
+    "PhaseSummary",
     "Prediction",
+    "PredictionSummary",
     "activation_named",
     "critical",
     "departures",
+    "departures_in_words",
     "mlp",
     "moments",
     "pair_moments",
@@ -42,5 +42,4 @@ __all__ = [
     "phase_of",
     "predict",
     "saturated_share",
-    "unexpected",
 ]

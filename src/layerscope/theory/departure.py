@@ -47,7 +47,7 @@ class Departure:
 
 
 class Profiles(Protocol):
-    """What there is to compare with, a number for each layer: a Prediction, or an Expected."""
+    """What there is to compare with, a number for each layer: a Prediction or its summary."""
 
     @property
     def std(self) -> Array | Sequence[float]:
@@ -92,13 +92,13 @@ def departures(
     for layer in range(depth):
         last = float(activation_grad[-1])
         gradient = float(activation_grad[layer]) / last if last else float("nan")
-        for quantity, predicted, measured, spread in (
+        for quantity, column, measured, spread in (
             ("std", prediction.std, float(std[layer]), prediction.std_spread),
             ("activation_grad", prediction.activation_grad, gradient, prediction.grad_spread),
         ):
-            expected, bound = float(predicted[layer]), TOLERANCE + SPREADS * float(spread[layer])
-            if not (isfinite(expected) and isfinite(measured) and bound < VAGUE):
+            predicted, bound = float(column[layer]), TOLERANCE + SPREADS * float(spread[layer])
+            if not (isfinite(predicted) and isfinite(measured) and bound < VAGUE):
                 continue
-            if expected > 0 and (measured <= 0 or abs(log(measured / expected)) > bound):
-                found.append(Departure(layer, quantity, expected, measured, exp(bound)))
+            if predicted > 0 and (measured <= 0 or abs(log(measured / predicted)) > bound):
+                found.append(Departure(layer, quantity, predicted, measured, exp(bound)))
     return found

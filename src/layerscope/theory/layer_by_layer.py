@@ -14,8 +14,8 @@ import numpy as np
 
 from layerscope.theory.activations import Activation, Array, activation_named
 from layerscope.theory.departure import VAGUE, Departure
-from layerscope.theory.expected import Expected
 from layerscope.theory.moments import moments
+from layerscope.theory.prediction_summary import PredictionSummary
 
 TOLERANCE = 0.1
 """In ln, from one layer to the next, for what two moments do not say of a batch."""
@@ -32,7 +32,7 @@ _LOG_RANGE = np.log(_RANGE)
 
 
 def steps_off(
-    expected: Expected, std: Sequence[float], activation_grad: Sequence[float]
+    summary: PredictionSummary, std: Sequence[float], activation_grad: Sequence[float]
 ) -> list[Departure]:
     """Compare each layer with the one before it, and each gradient with the one behind it.
 
@@ -41,7 +41,7 @@ def steps_off(
     weights of l + 1. What is not finite on either side is left out.
 
     Args:
-        expected: of the network, with layers.
+        summary: of the network, with layers.
         std: of each hidden layer's outputs, [depth].
         activation_grad: RMS of d loss / d outputs of each, [depth], in any unit.
 
@@ -49,14 +49,14 @@ def steps_off(
         Departures: of "std" in the order of the layers, then of "activation_grad" from the last
         layer to the first; `predicted` is given the neighbour, in the unit of `measured`.
     """
-    if expected.phase is None:
+    if summary.phase is None:
         return []
-    phi = activation_named(expected.phase.activation)
+    phi = activation_named(summary.phase.activation)
     stds, gradients = np.asarray(std, float), np.asarray(activation_grad, float)
-    sigma_w2, widths = np.array(expected.sigma_w2), np.array(expected.width)
+    sigma_w2, widths = np.array(summary.sigma_w2), np.array(summary.width)
     with np.errstate(all="ignore"):  # what comes out NaN is left out
-        incoming = np.append(expected.second_moment, _second(phi, stds[:-1]))
-        variance = sigma_w2 * incoming + np.array(expected.bias_variance)
+        incoming = np.append(summary.second_moment, _second(phi, stds[:-1]))
+        variance = sigma_w2 * incoming + np.array(summary.bias_variance)
         known = (variance > 0) & (variance < np.inf)
         of = moments(phi, np.where(known, variance, 1.0))
         predicted = np.where(known, np.sqrt(of.variance), np.nan)

@@ -34,7 +34,7 @@ from layerscope.session.setting_keywords import (
     with_settings_described,
 )
 from layerscope.session.settings import Settings
-from layerscope.theory import Expected
+from layerscope.theory import PredictionSummary
 
 _log = logging.getLogger("layerscope")
 
@@ -90,7 +90,7 @@ class LayerMonitor(pl.Callback):
         diagnosis: the content of diagnosis.json, after fit or an exception; None before.
         failure: if the monitor itself failed, at which step and why: it then took its hooks off,
             logged one error, and training went on to the same weights. None otherwise.
-        expected: what theory expects of the network at step 0; whoever knows sets it before fit.
+        prediction: what theory expects of the network at step 0; whoever knows sets it before fit.
 
     Raises:
         TypeError: an unknown setting.
@@ -109,7 +109,7 @@ class LayerMonitor(pl.Callback):
         self._state_key = self._generate_state_key(log_dir=self._log_dir, layers=layers)
         self.diagnosis: dict[str, Any] | None = None
         self.failure: str | None = None
-        self.expected: Expected | None = None
+        self.prediction: PredictionSummary | None = None
         self._folder: Path | None = None  # from the start of fit on
         self._dry_run: TemporaryDirectory[str] | None = None
         self._scope: AnnouncedSteps | None = None
@@ -182,7 +182,7 @@ class LayerMonitor(pl.Callback):
             events=logger.events if shared and trainer.is_global_zero else None,  # type: ignore[union-attr]
             steps=trainer.estimated_stepping_batches,
             start=trainer.global_step,
-            expected=self.expected,
+            prediction=self.prediction,
         )
         if self._restored is not None:
             scope.load_state(self._restored)

@@ -10,7 +10,6 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from layerscope.lab.data import NamesData
-from layerscope.lab.expected import expected
 from layerscope.lab.init import (
     LSUV,
     InitScheme,
@@ -20,7 +19,8 @@ from layerscope.lab.init import (
     variance_scaling,
 )
 from layerscope.lab.mlp import MLP
-from layerscope.theory import Expected, unexpected
+from layerscope.lab.predict_network import predict_network
+from layerscope.theory import PredictionSummary, departures_in_words
 
 SEEDS = range(10)
 BIAS_STD = 0.004483
@@ -89,11 +89,11 @@ def test_a_tanh_net_is_as_expected_under_every_init(init, batch):
     errors = []
     for seed in SEEDS:
         network = initialised(scheme, batch, seed)
-        got = expected(network, scheme, batch[0], 0.97, batch[1])
+        got = predict_network(network, scheme, batch[0], 0.97, batch[1])
         stds, rms = measured(network, batch)
         errors.append([np.log(stds) - np.log(got.std), np.log(rms) - np.log(rms[-1])])
         errors[-1][1] -= np.log(got.activation_grad)
-        assert unexpected(got, stds, rms) == []
+        assert departures_in_words(got, stds, rms) == []
     std, gradient = np.abs(np.mean(errors, axis=0))
     assert std.max() < 0.03
     assert gradient.max() < 0.08
@@ -105,16 +105,16 @@ def test_healthy_nets_of_every_activation_are_not_unexpected(init, activation, b
     scheme = schemes(activation)[init]
     for seed in (0, 1):
         network = initialised(scheme, batch, seed, activation=activation)
-        got = expected(network, scheme, batch[0])
-        assert unexpected(got, *measured(network, batch)) == []
+        got = predict_network(network, scheme, batch[0])
+        assert departures_in_words(got, *measured(network, batch)) == []
 
 
 def test_a_deep_net_is_not_unexpected(batch):
     scheme = schemes("tanh")["orthogonal"]
     network = initialised(scheme, batch, depth=60)
-    got = expected(network, scheme, batch[0])
+    got = predict_network(network, scheme, batch[0])
     assert got.depth == 60
-    assert unexpected(got, *measured(network, batch)) == []
+    assert departures_in_words(got, *measured(network, batch)) == []
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,9 @@ def test_a_planted_bug_is_named_by_its_layer(activation, init, bug, batch):
     for seed in SEEDS:
         network = initialised(scheme, batch, seed, activation=activation)
         bug(network)
-        found = unexpected(expected(network, scheme, batch[0]), *measured(network, batch))
+        found = departures_in_words(
+            predict_network(network, scheme, batch[0]), *measured(network, batch)
+        )
         assert found, f"seed {seed}"
         assert (found[0]["layer"], found[0]["quantity"]) == (2, "std")
         assert found[0]["sentence"].startswith("hidden layer 3 of 5: outputs with a std of ")
@@ -144,9 +146,9 @@ def test_a_planted_bug_is_named_by_its_layer(activation, init, bug, batch):
 def test_json_gives_back_what_it_got(batch):
     for activation in ("tanh", "relu"):  # relu has no saturated share
         scheme = schemes(activation)["kaiming"]
-        got = expected(initialised(scheme, batch, activation=activation), scheme, batch[0])
+        got = predict_network(initialised(scheme, batch, activation=activation), scheme, batch[0])
         written = json.loads(json.dumps(got.as_json(), allow_nan=False))
-        assert Expected.of_json(written) == got
+        assert PredictionSummary.of_json(written) == got
         assert written["layers"][2]["std"] == got.std[2]
         assert written["layers"][0]["width"] == 100
         assert (written["layers"][0]["saturated"] is None) == (activation == "relu")
@@ -159,12 +161,12 @@ def test_json_gives_back_what_it_got(batch):
 def test_the_inputs_are_those_of_the_batch(batch):
     scheme = schemes("tanh")["kaiming"]
     network = initialised(scheme, batch)
-    got = expected(network, scheme, batch[0], 0.97, batch[1])
+    got = predict_network(network, scheme, batch[0], 0.97, batch[1])
     examples = network.get_submodule("embedding")(batch[0]).flatten(1)
     assert got.second_moment == pytest.approx(examples.square().mean().item(), rel=1e-5)
     assert (got.batch, got.saturation_threshold) == (1024, 0.97)
     # Two names share their next letter more often than chance: the gradients have that in common.
-    assert got.weight_grad != expected(network, scheme, batch[0]).weight_grad
+    assert got.weight_grad != predict_network(network, scheme, batch[0]).weight_grad
 
 
 def test_nothing_changes_no_module_is_called_and_nothing_is_drawn(batch):
@@ -176,7 +178,7 @@ def test_nothing_changes_no_module_is_called_and_nothing_is_drawn(batch):
     called = []
     for module in network.modules():
         module.register_forward_hook(lambda module, *_: called.append(module))
-    expected(network, scheme, batch[0], 0.97, batch[1])
+    predict_network(network, scheme, batch[0], 0.97, batch[1])
     assert called == []
     assert not network.training
     assert torch.equal(torch.get_rng_state(), stream)
@@ -187,11 +189,15 @@ def test_nothing_changes_no_module_is_called_and_nothing_is_drawn(batch):
 
 def test_what_theory_cannot_speak_of_has_a_reason(batch):
     network = initialised(schemes("tanh")["kaiming"], batch)
-    got = expected(network, lambda *_: None, batch[0])
-    assert (got.depth, got.phase, got.reason) == (0, None, "function tells theory no variances")
-    assert Expected.of_json(got.as_json()) == got
-    assert unexpected(got, [1.0], [1.0]) == []
-    unset = expected(MLP(27, 3, 27), schemes("tanh")["kaiming"], batch[0])
+    got = predict_network(network, lambda *_: None, batch[0])
+    assert (got.depth, got.phase, got.reason) == (
+        0,
+        None,
+        "function does not tell theory its variances",
+    )
+    assert PredictionSummary.of_json(got.as_json()) == got
+    assert departures_in_words(got, [1.0], [1.0]) == []
+    unset = predict_network(MLP(27, 3, 27), schemes("tanh")["kaiming"], batch[0])
     assert unset.reason == "inputs must be finite, got NaN or inf."
 
 
@@ -200,9 +206,9 @@ def test_what_theory_cannot_speak_of_has_a_reason(batch):
 def test_weights_of_any_size_raise_nothing(gain, activation, batch):
     scheme = InitScheme(variance_scaling(1.0, "fan_in", "normal"), gain=gain)
     network = initialised(scheme, batch, activation=activation)
-    got = expected(network, scheme, batch[0], 0.97, batch[1])
+    got = predict_network(network, scheme, batch[0], 0.97, batch[1])
     assert json.dumps(got.as_json(), allow_nan=False)
-    assert isinstance(unexpected(got, *measured(network, batch)), list)
+    assert isinstance(departures_in_words(got, *measured(network, batch)), list)
 
 
 def test_it_takes_little_of_a_runs_start(batch):
@@ -210,5 +216,5 @@ def test_it_takes_little_of_a_runs_start(batch):
     for depth, seconds in ((10, 0.3), (300, 2.0)):
         network = initialised(scheme, batch, depth=depth)
         started = time.process_time()
-        expected(network, scheme, batch[0], 0.97, batch[1])
+        predict_network(network, scheme, batch[0], 0.97, batch[1])
         assert time.process_time() - started < seconds

@@ -10,16 +10,16 @@ from torch.nn.functional import embedding
 
 from layerscope.lab.init.choice import choice
 from layerscope.lab.mlp import MLP
-from layerscope.theory import Expected, Inputs, predict
+from layerscope.theory import Inputs, PredictionSummary, predict
 
 
-def expected(
+def predict_network(
     network: MLP,
     scheme: Any,
     contexts: Tensor,
     saturation_threshold: float = 0.97,
     targets: Tensor | None = None,
-) -> Expected:
+) -> PredictionSummary:
     """Predict every hidden layer of `network` at step 0, from what was asked for.
 
     Theory is told the sizes, the activation and the scheme's variances, not what the network's
@@ -37,11 +37,13 @@ def expected(
             are, which decides how weight gradients compare. Without them they count as unrelated.
 
     Returns:
-        Expected: if theory has nothing to say, because the scheme tells it no variances or the
-        inputs are not finite, without layers and with the reason.
+        Without layers and with the reason, if theory has nothing to say: because the scheme does
+        not tell it any variances, or the inputs are not finite.
     """
     if not hasattr(scheme, "layers"):
-        return Expected(reason=f"{type(scheme).__name__} tells theory no variances")
+        return PredictionSummary(
+            reason=f"{type(scheme).__name__} does not tell theory its variances"
+        )
     with torch.no_grad():
         examples = embedding(contexts, network.get_parameter("embedding.weight")).flatten(1)
     alike = (
@@ -51,9 +53,9 @@ def expected(
         inputs = Inputs.measured(examples.double().cpu().numpy(), alike)
         layers = scheme.layers(network.sizes, network.activation, inputs.second_moment)
         prediction = predict(layers, inputs, saturation_threshold)
-        return Expected.of(prediction, choice(prediction).sentence)
+        return PredictionSummary.of(prediction, choice(prediction).sentence)
     except ValueError as error:
-        return Expected(reason=str(error))
+        return PredictionSummary(reason=str(error))
 
 
 def _alike(targets: Tensor, classes: int) -> float:

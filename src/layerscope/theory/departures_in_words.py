@@ -7,13 +7,12 @@ from math import nan
 from typing import Any
 
 from layerscope.theory.departure import Departure, departures
-from layerscope.theory.expected import Expected
 from layerscope.theory.layer_by_layer import steps_off
-from layerscope.theory.plain import rounded
+from layerscope.theory.prediction_summary import PredictionSummary, rounded
 
 
-def unexpected(
-    expected: Expected,
+def departures_in_words(
+    summary: PredictionSummary,
     measured_std: Sequence[float | None],
     measured_grad_rms: Sequence[float | None],
     names: Sequence[str] = (),
@@ -26,7 +25,7 @@ def unexpected(
     look first: of outputs the first layer, as what follows it inherits, then of gradients the last.
 
     Args:
-        expected: of the network; if theory has nothing to say, nothing is unexpected.
+        summary: of the network; if theory has nothing to say, nothing is unexpected.
         measured_std: of each hidden layer's outputs, [depth]; None or NaN where unknown.
         measured_grad_rms: RMS of d loss / d outputs of each, [depth], in any unit; likewise.
         names: of the hidden layers; without them they go by their position.
@@ -37,19 +36,19 @@ def unexpected(
         `sentence`. If there are not as many hidden layers as theory was
         told, one entry: of quantity "layers", with the layer None.
     """
-    if not expected.depth:
+    if not summary.depth:
         return []
-    if not expected.depth == len(measured_std) == len(measured_grad_rms):
-        return [_other_depth(expected.depth, len(measured_std))]
+    if not summary.depth == len(measured_std) == len(measured_grad_rms):
+        return [_other_depth(summary.depth, len(measured_std))]
     stds, gradients = _numbers(measured_std), _numbers(measured_grad_rms)
-    found = steps_off(expected, stds, gradients)
+    found = steps_off(summary, stds, gradients)
     if found:
-        return [_entry(departure, expected.depth, names, _STEP) for departure in found]
-    found = departures(expected, stds, gradients)
+        return [_entry(departure, summary.depth, names, _STEP) for departure in found]
+    found = departures(summary, stds, gradients)
     forward = [departure for departure in found if departure.quantity == "std"]
     backward = [departure for departure in found if departure.quantity != "std"]
     found = forward + backward[::-1]
-    return [_entry(departure, expected.depth, names, _WHOLE) for departure in found]
+    return [_entry(departure, summary.depth, names, _WHOLE) for departure in found]
 
 
 def _numbers(measured: Sequence[float | None]) -> list[float]:
@@ -98,14 +97,14 @@ _HINTS = {
 }
 
 
-def _other_depth(expected: int, measured: int) -> dict[str, Any]:
+def _other_depth(predicted: int, measured: int) -> dict[str, Any]:
     return {
         "layer": None,
         "quantity": "layers",
-        "predicted": expected,
+        "predicted": predicted,
         "measured": measured,
         "bound": 1.0,
-        "sentence": f"{measured} hidden layers were measured, where theory was told of {expected}: "
-        "the code does not do what its author thinks. Look for an activation function that is "
-        "missing, used twice or not called as a module.",
+        "sentence": f"{measured} hidden layers were measured, where theory was told of "
+        f"{predicted}: the code does not do what its author thinks. Look for an activation "
+        "function that is missing, used twice or not called as a module.",
     }

@@ -1,0 +1,74 @@
+"""What a run is found to have, told at its end: the findings with their causes, and the files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.constrain import Constrain
+from rich.padding import Padding
+from rich.text import Text
+
+from layerscope.diagnose import SEVERITIES, Finding
+from layerscope.diagnose.finding_cells import FindingCells, counted
+
+WIDTH = 80
+"""Columns at most."""
+
+_STYLES = {"critical": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def summary(
+    findings: Sequence[Finding | Mapping[str, Any]], files: str | PathLike[str]
+) -> RenderableType:
+    """Each finding with its mark, its sentence and what to type; the last line counts them.
+
+    What follows from another finding (its `because` names the rule of that one) is indented under
+    it. The last line is like `1 critical, 1 warning · files: logs/mine`. At most 80
+    columns wide; names may hold anything, and no markup is read in them.
+
+    Args:
+        findings: in the order of telling; as `Judge.findings` or diagnosis.json
+            has them.
+        files: the run's folder.
+    """
+    known = [each if isinstance(each, Finding) else Finding.of_json(each) for each in findings]
+    rules = {each.rule for each in known}
+    lines: list[RenderableType] = []
+    told: set[str] = set()
+    for each in known:
+        if each.because not in rules:
+            lines += _story(each, known, 0, told)
+    for each in known:  # two that name each other as their cause
+        if each.rule not in told:
+            lines += _story(each, known, 0, told)
+    severities = [each.severity for each in known]
+    worst = max(severities, key=SEVERITIES.index, default=None)
+    last = Text(counted(severities), style="green" if worst is None else _STYLES[worst])
+    last.append(f" · files: {fspath(files)}", style="default")
+    last.overflow = "fold"
+    return Constrain(Group(*lines, last), WIDTH)
+
+
+def _story(
+    finding: Finding, findings: Sequence[Finding], depth: int, told: set[str]
+) -> list[RenderableType]:
+    """A finding, and below it what follows from it; `told` are the rules that have been told."""
+    told.add(finding.rule)
+    cells = FindingCells.of(finding)
+    head = Text(f"{cells.mark} {cells.rule}", style=_STYLES[finding.severity])
+    head.append(f": {cells.explanation}", style="default")
+    lines: list[RenderableType] = [_indented(head, depth)]
+    if cells.remedy:
+        lines.append(_indented(Text(f"→ {cells.remedy}"), depth + 1))
+    for each in findings:
+        if each.because == finding.rule and each.rule not in told:
+            lines += _story(each, findings, depth + 1, told)
+    return lines
+
+
+def _indented(text: Text, depth: int) -> RenderableType:
+    text.overflow = "fold"
+    return Padding(text, (0, 0, 0, 2 * depth), expand=False)

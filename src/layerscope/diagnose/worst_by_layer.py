@@ -1,0 +1,25 @@
+"""How a layer is: its worst finding, and nothing else says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from layerscope.diagnose.finding import SEVERITIES, Finding
+
+
+def worst_by_layer(findings: Iterable[Finding]) -> dict[str, Finding]:
+    """Of each layer that a finding names, the worst one; of equals, the first given.
+
+    A finding that does not say which layers have it counts for its first layer alone.
+    """
+    worst: dict[str, Finding] = {}
+    for finding in findings:
+        for name in finding.layer_names or (finding.layer,):
+            known = worst.get(name)
+            if known is None or _gravity(finding) > _gravity(known):
+                worst[name] = finding
+    return worst
+
+
+def _gravity(finding: Finding) -> int:
+    return SEVERITIES.index(finding.severity)

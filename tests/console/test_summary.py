@@ -1,0 +1,64 @@
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from layerscope.console.summary import summary
+from tests.made_findings import finding
+from tests.runs import HOSTILE
+
+
+def printed(findings, files="logs/mine", width=200):
+    console = Console(width=width, no_color=True)
+    with console.capture() as captured:
+        console.print(summary(findings, files))
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def test_a_finding_is_its_mark_its_sentence_and_what_to_type():
+    assert printed([finding()]) == [
+        "! saturated: 75 % of the outputs of 01_tanh are saturated",
+        "  → init=kaiming",
+        "1 warning · files: logs/mine",
+    ]
+
+
+def test_without_findings_there_is_the_last_line_alone():
+    assert printed([]) == ["no finding · files: logs/mine"]
+
+
+def test_the_last_line_counts_as_pytest_does():
+    found = [finding(severity=each) for each in ("critical", "warning", "warning", "note")]
+    assert printed(found)[-1] == "1 critical, 2 warnings, 1 note · files: logs/mine"
+
+
+def test_consequences_are_indented_under_their_cause_and_told_once():
+    stalled = finding(rule="stalled", severity="critical")
+    idle = finding(rule="idle", remedy="", because="stalled")
+    found = [stalled, finding(rule="other"), idle]
+    heads = [line.partition(":")[0] for line in printed(found) if "→" not in line]
+    assert heads == ["✗ stalled", "  ! idle", "! other", "1 critical, 2 warnings · files"]
+
+
+def test_two_that_name_each_other_are_told_once_each():
+    lines = printed([finding(rule="a", because="b"), finding(rule="b", because="a")])
+    assert [line.partition(":")[0] for line in lines if "! " in line] == ["! a", "  ! b"]
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_it_is_at_most_80_columns_wide_and_leaves_nothing_out(width):
+    words = "a long sentence with figures " * 20
+    lines = printed([finding(explanation=words, remedy=words)], "logs/" + "x" * 200, width)
+    assert max(map(cell_len, lines)) <= 80
+    whole = "".join("".join(line.split()) for line in lines)
+    assert whole.count(words.replace(" ", "")) == 2
+    assert "x" * 200 in whole
+
+
+def test_findings_of_diagnosis_json_look_as_those_of_the_judge():
+    assert printed([finding().as_json()]) == printed([finding()])
+
+
+@pytest.mark.parametrize("name", ["a[red]b[/red]", "x[/]", ":smile:", HOSTILE])
+def test_no_markup_is_read_in_names(name):
+    whole = "".join(printed([finding(explanation=name, remedy=name)], name))
+    assert whole.replace(" ", "").count(name.replace(" ", "")) == 3

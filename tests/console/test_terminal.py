@@ -1,0 +1,44 @@
+import io
+
+import pytest
+
+from layerscope.console.findings_table import findings_table
+from layerscope.console.health_table import health_table
+from layerscope.console.summary import summary
+from layerscope.console.terminal import terminal
+from tests.console.test_health_table import predicted_run
+from tests.made_findings import finding
+
+SEVERITIES = ("critical", "warning", "note")
+
+
+def printed(encoding, *renderables):
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    console = terminal(stream)
+    for each in renderables:
+        console.print(each)
+    stream.flush()
+    return raw.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "latin-1"])
+def test_a_console_without_utf_8_prints_ascii_marks(encoding):
+    found = [finding(severity=each, layer="01_層") for each in SEVERITIES]
+    text = printed(encoding, summary(found, "logs/λ"), findings_table(found), predicted_run_table())
+    assert [line[0] for line in text.splitlines() if "saturated:" in line] == ["x", "!", "-"]
+    assert "files: logs/?" in text or encoding == "cp437"
+
+
+def predicted_run_table():
+    return health_table(predicted_run())
+
+
+def test_utf_8_stays_as_it_is():
+    text = printed("utf-8", summary([finding(severity="critical", explanation="χ, 層")], "logs"))
+    assert text.splitlines()[0] == "✗ saturated: χ, 層"
+
+
+def test_it_prints_to_the_standard_output_of_the_moment(capsys):
+    terminal().print("here")
+    assert capsys.readouterr().out == "here\n"
