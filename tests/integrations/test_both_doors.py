@@ -72,6 +72,20 @@ def test_both_doors_find_the_same_in_a_healthy_training(monkeypatch, tmp_path, n
     assert_the_same(told, figures)
 
 
+@pytest.mark.parametrize("through", [through_lightning, through_watch])
+def test_the_summary_is_printed_at_the_end_unless_it_is_not_wanted(
+    monkeypatch, tmp_path, capsys, through
+):
+    make, folder = PLANTED["saturated tanh, from step 12"].run, tmp_path / "told"
+    diagnosis = through(program_of(make, monkeypatch), folder, images=False)
+    told = capsys.readouterr().out
+    assert {"saturated"} <= {finding["rule"] for finding in diagnosis["findings"]}
+    assert all(f" {finding['rule']}: " in told for finding in diagnosis["findings"])
+    assert "".join(told.split()).endswith(f"files:{folder}")
+    through(program_of(make, monkeypatch), tmp_path / "off", images=False, summary=False)
+    assert "files:" not in capsys.readouterr().out
+
+
 def test_a_layer_that_the_optimizer_was_not_given_is_named_by_both_doors(monkeypatch, tmp_path):
     told, (figures, _) = both(lambda: left_out(3), monkeypatch, tmp_path)
     forgotten = [facts.name for facts in figures.layers].index("03_tanh")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from layerscope.console.summary import summary
+from layerscope.console.terminal import terminal
 from layerscope.diagnose.not_measured import not_measured_finding
 from layerscope.events.event_file import EventFile
 from layerscope.record import Layer, Recorder
@@ -75,17 +77,21 @@ class RunOutput:
         )
 
     def close(self) -> dict[str, Any] | None:
-        """Write what waits, the diagnosis and the pictures, and close the files.
+        """Write what waits, the diagnosis and the pictures, close the files, and print the summary
+        if it is wanted.
 
         Returns:
             The content of diagnosis.json; None if no step was recorded.
         """
         try:
             self.pipeline.drain()
-            return self._write_end()
+            diagnosis = self._write_end()
         finally:
             for sink in self._sinks:
                 sink.close()
+        if diagnosis is not None and self._settings.summary:
+            terminal().print(summary(self._verdict.judge.findings, self._directory))
+        return diagnosis
 
     def _write_end(self) -> dict[str, Any] | None:
         first, last = self.pipeline.first, self.pipeline.last

@@ -40,6 +40,7 @@ class SettingKeywords(TypedDict, total=False):
     fail_on: str
     stop_on: str
     images: bool
+    summary: bool
     flush_seconds: float
 
 

@@ -70,6 +70,7 @@ class Settings:
             Default "never".
         images: draw the run at its end, if it has 50 steps or more, for TensorBoard's Images tab:
             heat-maps of layers by steps, profiles over depth, the phase diagram. Default True.
+        summary: print the findings, their causes first, at the end of the run. Default True.
         flush_seconds: how long an event may wait before it is on the disk, in seconds, at least 0.
             Default 10.
 
@@ -96,6 +97,7 @@ class Settings:
     fail_on: str = NEVER
     stop_on: str = NEVER
     images: bool = True
+    summary: bool = True
     flush_seconds: float = 10.0
 
     def __post_init__(self) -> None:
@@ -113,7 +115,7 @@ class Settings:
                 continue
             if isinstance(number, bool) or not isinstance(number, Real):
                 raise ValueError(f"{name} must be a number, got {number!r}")
-        for name in ("biases", "per_call", "images"):
+        for name in ("biases", "per_call", "images", "summary"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
         for name in ("quantities", "switched_off"):

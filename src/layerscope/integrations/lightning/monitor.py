@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -176,7 +177,8 @@ class LayerMonitor(pl.Callback):
         self._scope = scope = AnnouncedSteps(
             pl_module,
             self._folder,
-            self.settings,
+            # A summary names the files, and a dry run leaves none.
+            replace(self.settings, summary=False) if self._dry_run else self.settings,
             _DOOR,
             # TensorBoard follows one growing file per run.
             events=logger.events if shared and trainer.is_global_zero else None,  # type: ignore[union-attr]
