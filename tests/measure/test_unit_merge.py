@@ -7,7 +7,7 @@ import torch
 
 from layerscope.measure.device_units import DeviceUnitTally
 from layerscope.measure.units import UnitTally
-from tests.measure.test_unit_cases import RELU, TANH, Simulated, assert_same, normal
+from tests.measure.unit_cases import RELU, TANH, Simulated, assert_same, normal
 
 
 def on_a_device(rows, active, window):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from layerscope.measure.cpu.team import PART
 from layerscope.measure.unit_reading import UnitColumn
 from layerscope.measure.units import UnitTally
-from tests.measure.test_unit_cases import (
+from tests.measure.unit_cases import (
     CASES,
     INNER,
     KINDS,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layerscope.measure.table import UNBOUNDED
+from layerscope.measure.row_layout import UNBOUNDED
 
 
 class RowOptions:

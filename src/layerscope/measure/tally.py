@@ -14,13 +14,12 @@ from layerscope.measure.cpu.kinds import KINDS
 from layerscope.measure.cpu.merge import merge_row
 from layerscope.measure.cpu.parallel import add_in_parts
 from layerscope.measure.cpu.read import read_rows
+from layerscope.measure.cpu.table import Table
 from layerscope.measure.cpu.team import PART
 from layerscope.measure.moments import MOMENTS, MomentColumn
 from layerscope.measure.pending import Pending
 from layerscope.measure.reading import BUCKETS, CARRIED, Reading
-from layerscope.measure.row_options import RowOptions
-from layerscope.measure.row_state import STATE
-from layerscope.measure.table import (
+from layerscope.measure.row_layout import (
     ABSOLUTE,
     COUNT,
     FAR,
@@ -34,8 +33,9 @@ from layerscope.measure.table import (
     SHIFT,
     SQUARES,
     SUM,
-    Table,
 )
+from layerscope.measure.row_options import RowOptions
+from layerscope.measure.row_state import STATE
 
 _PLAIN = (Tensor, nn.Parameter)
 

@@ -13,7 +13,7 @@ import torch
 
 from layerscope.measure.unit_options import UnitOptions
 from tests.measure.cuda.test_kernel import in_a_process_of_its_own
-from tests.measure.test_unit_cases import (
+from tests.measure.unit_cases import (
     CASES,
     INNER,
     LINEAR,

@@ -8,7 +8,7 @@ from layerscope.measure.bins import ZERO
 from layerscope.measure.cpu.bins import magnitude_of
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import load_f32, load_f64, load_i64, store_f64, store_i64
-from layerscope.measure.table import (
+from layerscope.measure.row_layout import (
     ABSOLUTE,
     FAR,
     LEFT_OUT,

@@ -30,17 +30,14 @@ from layerscope.measure.cpu.raw_memory import (
     store_i32,
     store_i64,
 )
+from layerscope.measure.cpu.table import BLOCK, LANE_BYTES, LANES, LANES_PAY_FROM, ROW, SPARE
 from layerscope.measure.cpu.widen import widen
-from layerscope.measure.table import (
+from layerscope.measure.row_layout import (
     ABSOLUTE,
-    BLOCK,
     COUNT,
     FAR,
     FIELDS,
     HIGH,
-    LANE_BYTES,
-    LANES,
-    LANES_PAY_FROM,
     LEFT_OUT,
     LOW,
     MAXIMUM,
@@ -50,9 +47,7 @@ from layerscope.measure.table import (
     NEGATIVE_INF,
     OUTSIDE,
     POSITIVE_INF,
-    ROW,
     SHIFT,
-    SPARE,
     SQUARES,
     SUM,
     ZEROS,

@@ -16,7 +16,8 @@ from layerscope.measure.cpu.raw_memory import (
     store_i32,
     store_i64,
 )
-from layerscope.measure.table import FAR, LANE_BYTES, LANES, NEAR
+from layerscope.measure.cpu.table import LANE_BYTES, LANES
+from layerscope.measure.row_layout import FAR, NEAR
 
 
 @jit

@@ -6,15 +6,15 @@ from layerscope.measure.bins import ZERO
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import load_f64, load_i64, store_f64, store_i64
 from layerscope.measure.cpu.row import finite_of, mean_and_deviations
+from layerscope.measure.cpu.table import ROW
 from layerscope.measure.moments import merged
-from layerscope.measure.table import (
+from layerscope.measure.row_layout import (
     ABSOLUTE,
     FAR,
     FIELDS,
     MAXIMUM,
     MINIMUM,
     NEAR,
-    ROW,
     SHIFT,
     SQUARES,
     SUM,

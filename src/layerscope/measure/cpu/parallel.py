@@ -14,8 +14,9 @@ from layerscope.measure.cpu.kinds import FLOAT32, FLOAT64
 from layerscope.measure.cpu.merge import merge_row
 from layerscope.measure.cpu.raw_memory import load_f64, load_i64, store_f64
 from layerscope.measure.cpu.row import empty_row
+from layerscope.measure.cpu.table import BLOCK, Table
 from layerscope.measure.cpu.team import MOST_THREADS, PART, claim, run_on_team
-from layerscope.measure.table import BLOCK, FIELDS, HIGH, LOW, NAN, NEGATIVE_INF, Table
+from layerscope.measure.row_layout import FIELDS, HIGH, LOW, NAN, NEGATIVE_INF
 
 # A job, int64: what is to be measured, and behind OWN the addresses of the parts' own tables.
 _NEXT, _PARTS, _KIND, _ADDRESS, _SIZE, _ROW, _TABLE, _MOST, _OWN = range(9)

@@ -8,8 +8,9 @@ from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import load_i64
 from layerscope.measure.cpu.rebin import fill_linear, fill_logarithmic
 from layerscope.measure.cpu.row import empty_row, read_moments
+from layerscope.measure.cpu.table import ROW
 from layerscope.measure.moments import MomentColumn
-from layerscope.measure.table import FAR, FIELDS, LEFT_OUT, NEAR, ROW, ZEROS
+from layerscope.measure.row_layout import FAR, FIELDS, LEFT_OUT, NEAR, ZEROS
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 

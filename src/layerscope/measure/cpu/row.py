@@ -7,8 +7,9 @@ import numpy as np
 from layerscope.measure.bins import BINS, ZERO
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import load_f64, load_i64, store_f64, store_i64
+from layerscope.measure.cpu.table import ROW
 from layerscope.measure.moments import MomentColumn
-from layerscope.measure.table import (
+from layerscope.measure.row_layout import (
     ABSOLUTE,
     COUNT,
     FAR,
@@ -20,7 +21,6 @@ from layerscope.measure.table import (
     NEGATIVE_INF,
     OUTSIDE,
     POSITIVE_INF,
-    ROW,
     SHIFT,
     SQUARES,
     SUM,

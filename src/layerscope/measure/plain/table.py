@@ -19,8 +19,7 @@ from layerscope.measure.log_axis import LOG2_PARTS
 from layerscope.measure.moments import MOMENTS, MomentColumn
 from layerscope.measure.plain.bins import magnitude_of
 from layerscope.measure.plain.transfer_rows import Shown, transfer_rows_of
-from layerscope.measure.row_options import RowOptions
-from layerscope.measure.table import (
+from layerscope.measure.row_layout import (
     ABSOLUTE,
     COUNT,
     FAR,
@@ -40,6 +39,7 @@ from layerscope.measure.table import (
     SUM,
     ZEROS,
 )
+from layerscope.measure.row_options import RowOptions
 
 
 class PlainTable:

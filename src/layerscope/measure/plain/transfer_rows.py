@@ -12,7 +12,7 @@ from layerscope.measure.bins import MAGNITUDES, MANTISSA_BITS, ZERO
 from layerscope.measure.moments import MomentColumn
 from layerscope.measure.plain.bins import lower_edge_of, magnitude_of
 from layerscope.measure.reading import BUCKETS
-from layerscope.measure.table import (
+from layerscope.measure.row_layout import (
     ABSOLUTE,
     COUNT,
     FAR,

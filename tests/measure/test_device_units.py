@@ -5,7 +5,7 @@ import torch
 from layerscope.measure.device_units import DeviceUnitTally, units_for
 from layerscope.measure.unit_reading import UnitColumn
 from layerscope.measure.units import UnitTally
-from tests.measure.test_unit_cases import (
+from tests.measure.unit_cases import (
     CASES,
     INNER,
     KINDS,
