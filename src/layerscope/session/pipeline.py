@@ -77,9 +77,7 @@ class Pipeline:
         )
         self._waiting.append(step)
         if step.wall_time - self._waiting[0].wall_time >= self._flush_seconds:
-            self.drain()
-            for sink in self._sinks:
-                sink.flush()
+            self.flush()
         elif len(self._waiting) >= self._most_waiting:
             self.drain()
         self.first, self.last = self.first or step, step
@@ -98,6 +96,12 @@ class Pipeline:
         self._most_waiting = 1
         if self._may_wait:
             self._most_waiting += _HISTOGRAMS_WAITING // max(len(plan.channels), 1)
+
+    def flush(self) -> None:
+        """Judge and write what waits, so that others can read it."""
+        self.drain()
+        for sink in self._sinks:
+            sink.flush()
 
     def drain(self) -> None:
         """Judge and write what waits."""
