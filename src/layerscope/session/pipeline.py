@@ -109,7 +109,7 @@ class Pipeline:
             self._most_waiting += _HISTOGRAMS_WAITING // max(len(plan.channels), 1)
 
     def flush(self) -> None:
-        """Judge and write what waits, and hand it to the operating system."""
+        """Judge and write what waits, so that others can read it."""
         self.drain()
         for sink in self._sinks:
             sink.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from layerscope.events.summaries import document
 from layerscope.events.wire import field
+from layerscope.quantity import Quantity
 
 _TAG, _PLUGIN = "custom_scalars__config__", "custom_scalars"
 
@@ -11,8 +12,8 @@ _CHARTS = {
     "Layers": {
         "std per layer": "activation_std",
         "saturated share per layer": "saturated_share",
-        "activation gradient RMS per layer": "activation_grad_rms",
-        "weight gradient RMS per layer": "weight_grad_rms",
+        "activation gradient RMS per layer": Quantity.ACTIVATION_GRAD.rms,
+        "weight gradient RMS per layer": Quantity.WEIGHT_GRAD.rms,
         "log10(update / weight) per layer": "update_to_weight_log10",
     },
 }
