@@ -9,17 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.makefile import make
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 INDENTED = [line[4:] for line in README.splitlines() if line.startswith("    ")]
 TRAININGS = [line for line in INDENTED if line.startswith("python train.py")]
 TARGETS = sorted(set(re.findall(r"\bmake ([a-z]+)", README)))
-
-
-def make(*arguments):
-    return subprocess.run(
-        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 @pytest.mark.parametrize("line", TRAININGS)
