@@ -5,5 +5,5 @@ import importlib.util
 collect_ignore_glob = (
     []
     if importlib.util.find_spec("triton")
-    else ["src/layerscope/measure/triton_*.py", "tests/measure/triton_interpreted.py"]
+    else ["src/layerscope/measure/cuda/*.py", "tests/measure/cuda/*.py"]
 )

@@ -31,6 +31,10 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from layerscope import EventLogger, LayerMonitor
+from layerscope.console.findings_table import findings_table
+from layerscope.console.health_table import health_table
+from layerscope.events.event_file import EventFile
+from layerscope.events.hparams import HParam, session_end, session_start
 from layerscope.lab.accelerator import require_accelerator
 from layerscope.lab.arguments import at_least
 from layerscope.lab.data import CharacterData
@@ -40,11 +44,7 @@ from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep import TRACEBACK, fingerprint, run_as_job, versions
 from layerscope.lab.sweep.fingerprint import settings_of
-from layerscope.show.event_file import EventFile
-from layerscope.show.findings_table import findings_table
-from layerscope.show.health_table import health_table
-from layerscope.show.hparams import HParam, session_end, session_start
-from layerscope.show.report import write_report
+from layerscope.report import write_report
 
 _EXIT_CODES = {"finished": 0, "failed": 1}
 _COLUMNS = (  # of TensorBoard's HParams tab, after the keys that were typed

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils.tensorboard.summary import make_histogram
 
 from layerscope.measure import Tally
+from layerscope.measure.cpu.raw_memory import load_i64
 from layerscope.measure.device_tally import DeviceTally
-from layerscope.measure.memory import load_i64
-from layerscope.measure.reference import ReferenceTable
+from layerscope.measure.plain.table import ReferenceTable
 from layerscope.measure.rows import Rows
 
 Measure = Callable[[Tensor], object]

@@ -14,9 +14,9 @@ import time
 from itertools import product
 from pathlib import Path
 
-from layerscope.show.comparison import compare, write_comparison
-from layerscope.show.report import write_report
-from tests.show.runs import Made
+from layerscope.comparison import compare, write_comparison
+from layerscope.report import write_report
+from tests.runs import Made
 
 INITS = ("random", "kaiming", "xavier", "critical")
 ACTIVATIONS = ("tanh", "relu", "leaky_relu")

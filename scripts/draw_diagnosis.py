@@ -27,7 +27,7 @@ from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.profile import profile_of
 from layerscope.diagnose.registry import RULES
 from layerscope.diagnose.roles import Roles
-from layerscope.show.figure import (
+from layerscope.pictures.picture import (
     BLUE,
     FAINT,
     INK,
@@ -41,7 +41,8 @@ from layerscope.show.figure import (
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "diagnose"))
 import planted
-from healthy import CLASSES, mlp, sgd
+
+from tests.diagnose.healthy import CLASSES, mlp, sgd
 
 Floats = NDArray[np.float64]
 T = Thresholds()

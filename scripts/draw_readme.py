@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from layerscope.show.event_reader import RunEvents, read_run
+from layerscope.events.reader import RunEvents, read_run
 
 # Okabe and Ito's vermilion and blue, told apart by colour-blind readers and in grey.
 COLOURS = ("#D55E00", "#0072B2")

@@ -20,9 +20,9 @@ from layerscope.lab.init import (
     variance_scaling,
 )
 from layerscope.lab.mlp import MLP
-from layerscope.show.figure import to_png
-from layerscope.show.phase_figure import phase_figure
-from layerscope.show.profile_figure import Profile, profile_figure
+from layerscope.pictures.phase_diagram import phase_figure
+from layerscope.pictures.picture import to_png
+from layerscope.pictures.profile import Profile, profile_figure
 
 BIAS_STD = 0.004483  # conf/init/critical.yaml's
 SCHEMES = {

@@ -13,8 +13,8 @@ from torch.nn.functional import cross_entropy
 
 from layerscope import EventLogger, LayerMonitor
 from layerscope.diagnose import Thresholds
-from layerscope.settings import Settings
-from layerscope.show.event_reader import read_run
+from layerscope.events.reader import read_run
+from layerscope.session.settings import Settings
 
 DOC = Path(__file__).parent.parent / "docs" / "any_model.md"
 TEXT = DOC.read_text(encoding="utf-8")

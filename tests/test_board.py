@@ -12,11 +12,11 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
+from layerscope.events.encoders import HistogramEncoder
+from layerscope.events.event_file import EventFile
+from layerscope.events.hparams import session_end, session_start
+from layerscope.events.summaries import scalar
 from layerscope.record.schedule import is_keyframe
-from layerscope.show.encoding import HistogramEncoder
-from layerscope.show.event_file import EventFile
-from layerscope.show.hparams import session_end, session_start
-from layerscope.show.summary_value import scalar
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

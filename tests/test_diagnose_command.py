@@ -18,9 +18,9 @@ from layerscope.__main__ import main
 from layerscope.commands.diagnose import judged_again, with_overrides
 from layerscope.diagnose import Thresholds
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, LayerFacts
-from layerscope.show.event_file import EventFile
-from layerscope.show.figures_event import FiguresEncoder
-from layerscope.show.summary_value import scalar
+from layerscope.events.event_file import EventFile
+from layerscope.events.summaries import scalar
+from layerscope.sinks.figures_event import FiguresEncoder
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from layerscope.__main__ import main
-from tests.show.runs import Made, write_sweep
+from tests.runs import Made, write_sweep
 
 ROOT = Path(__file__).parents[1]
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import train
-from layerscope.show.event_reader import read_run
-from layerscope.show.hparams import ENDED
+from layerscope.events.hparams import ENDED
+from layerscope.events.reader import read_run
 
 ROOT = Path(train.__file__).parent
 SMALL = ("data=notebook", "monitor=none", "names=0", "trainer.enable_progress_bar=false")

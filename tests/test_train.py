@@ -188,7 +188,7 @@ def test_a_monitor_that_fails_is_told_of_in_the_status(tmp_path, monkeypatch):
     def fail(*arguments):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("layerscope.show.step_log.StepLog.write", fail)
+    monkeypatch.setattr("layerscope.sinks.tensorboard.StepLog.write", fail)
     assert run(tmp_path, "trainer.max_steps=3") == 0
     assert status(tmp_path)["state"] == "finished"
     assert status(tmp_path)["reason"].startswith("monitoring stopped at step 0: OSError")

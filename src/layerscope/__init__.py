@@ -8,16 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layerscope.logger import EventLogger
-    from layerscope.monitor import LayerMonitor
-    from layerscope.plain_loop import watch
+    from layerscope.integrations.lightning.logger import EventLogger
+    from layerscope.integrations.lightning.monitor import LayerMonitor
+    from layerscope.integrations.watch import watch
 
 __all__ = ["EventLogger", "LayerMonitor", "watch"]
 
 _HOMES = {
-    "EventLogger": "layerscope.logger",
-    "LayerMonitor": "layerscope.monitor",
-    "watch": "layerscope.plain_loop",
+    "EventLogger": "layerscope.integrations.lightning.logger",
+    "LayerMonitor": "layerscope.integrations.lightning.monitor",
+    "watch": "layerscope.integrations.watch",
 }
 
 

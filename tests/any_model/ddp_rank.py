@@ -14,10 +14,10 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from any_model.nets import Mlp, seeded
-from any_model.training import EVERYTHING, fit, random_states
 from layerscope import LayerMonitor
 from layerscope.record import Recorder
+from tests.any_model.nets import Mlp, seeded
+from tests.any_model.training import EVERYTHING, fit, random_states
 
 
 class Exact(Mlp):

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
-from any_model.training import seed_all
 from layerscope.record import choose_layers
+from tests.any_model.training import seed_all
 
 
 @dataclasses.dataclass

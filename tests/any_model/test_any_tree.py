@@ -7,11 +7,11 @@ from torch import nn
 from torch.nn.functional import cross_entropy, linear
 from torch.nn.utils import parametrizations
 
-from any_model.nets import Mlp, Net, TwoLayers, make, seeded, vectors
-from any_model.reference import run_plainly
-from any_model.training import EVERYTHING, figures, fit
 from layerscope import LayerMonitor
-from layerscope.show.event_reader import read_run
+from layerscope.events.reader import read_run
+from tests.any_model.nets import Mlp, Net, TwoLayers, make, seeded, vectors
+from tests.any_model.reference import run_plainly
+from tests.any_model.training import EVERYTHING, figures, fit
 
 
 def run(net, folder, **options):

@@ -5,11 +5,11 @@ import time
 import numpy as np
 import pytest
 
-from any_model.nets import Mlp, make, seeded
-from any_model.training import figures, fit
 from layerscope import LayerMonitor
+from layerscope.events.reader import read_run
 from layerscope.record import is_keyframe
-from layerscope.show.event_reader import read_run
+from tests.any_model.nets import Mlp, make, seeded
+from tests.any_model.training import figures, fit
 
 
 class Slow(Mlp):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from any_model.nets import Mlp, seeded
-from any_model.reference import FIGURES, assert_figures_are_those_of, run_plainly
-from any_model.training import figures, fit
 from layerscope import LayerMonitor
+from tests.any_model.nets import Mlp, seeded
+from tests.any_model.reference import FIGURES, assert_figures_are_those_of, run_plainly
+from tests.any_model.training import figures, fit
 
 pytestmark = [
     # torch's own tracing looks at .grad of everything.

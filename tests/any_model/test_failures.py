@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from any_model.nets import Mlp, Net, make, seeded, vectors
-from any_model.training import fit
 from layerscope import LayerMonitor
-from layerscope.show.event_reader import read_run
+from layerscope.events.reader import read_run
+from tests.any_model.nets import Mlp, Net, make, seeded, vectors
+from tests.any_model.training import fit
 
 
 def told(caplog):
@@ -158,7 +158,7 @@ def test_an_odd_output_is_measured_or_listed_and_the_other_layers_are_measured(
 
 @pytest.mark.parametrize("step", [0, 3])
 def test_a_bug_in_the_monitor_is_told_once_with_its_step(tmp_path, caplog, monkeypatch, step):
-    from layerscope.show.step_log import StepLog
+    from layerscope.sinks.tensorboard import StepLog
 
     write = StepLog.write
 

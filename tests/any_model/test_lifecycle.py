@@ -9,10 +9,10 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from any_model.nets import Mlp, make, seeded
-from any_model.training import Batches, figures, fit, seed_all, trainer_for
 from layerscope import LayerMonitor
-from layerscope.show.event_reader import read_run
+from layerscope.events.reader import read_run
+from tests.any_model.nets import Mlp, make, seeded
+from tests.any_model.training import Batches, figures, fit, seed_all, trainer_for
 
 pytestmark = [
     # What a resumed run's ModelCheckpoint finds there is what it is to go on from.

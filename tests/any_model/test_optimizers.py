@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from any_model.nets import Gan, Mlp, make, seeded
-from any_model.reference import (
+from layerscope import LayerMonitor
+from layerscope.events.reader import read_run
+from layerscope.record import is_keyframe
+from tests.any_model.nets import Gan, Mlp, make, seeded
+from tests.any_model.reference import (
     assert_figures_are_those_of,
     expected_figure,
     rms,
     run_plainly,
 )
-from any_model.training import EVERYTHING, figures, fit
-from layerscope import LayerMonitor
-from layerscope.record import is_keyframe
-from layerscope.show.event_reader import read_run
+from tests.any_model.training import EVERYTHING, figures, fit
 
 
 @pytest.mark.parametrize("name", ["gan", "sparse_bag"])

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from any_model.nets import PATHS, Mlp, Net, make, seeded, vectors
-from any_model.reference import Witness, expected_figure, run_plainly
-from any_model.training import figures, fit, seed_all
 from layerscope import LayerMonitor
-from layerscope.show.event_reader import read_run
+from layerscope.events.reader import read_run
+from tests.any_model.nets import PATHS, Mlp, Net, make, seeded, vectors
+from tests.any_model.reference import Witness, expected_figure, run_plainly
+from tests.any_model.training import figures, fit, seed_all
 
 
 def activations(folder):

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 import layerscope
-from any_model.nets import Mlp, make, seeded
-from any_model.reference import FIGURES, assert_figures_are_those_of, run_plainly
-from any_model.training import EVERYTHING, figures, random_states, seed_all
-from layerscope.show.event_reader import read_run
+from layerscope.events.reader import read_run
+from tests.any_model.nets import Mlp, make, seeded
+from tests.any_model.reference import FIGURES, assert_figures_are_those_of, run_plainly
+from tests.any_model.training import EVERYTHING, figures, random_states, seed_all
 
 
 def train(net, folder=None, after=None, **options):

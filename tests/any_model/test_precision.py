@@ -5,11 +5,11 @@ import pytest
 import torch
 from lightning.pytorch.plugins import MixedPrecision
 
-from any_model.nets import Mlp, make, seeded
-from any_model.reference import assert_figures_are_those_of, run_plainly
-from any_model.training import EVERYTHING, figures, fit
 from layerscope import LayerMonitor
-from layerscope.show.event_reader import read_run
+from layerscope.events.reader import read_run
+from tests.any_model.nets import Mlp, make, seeded
+from tests.any_model.reference import assert_figures_are_those_of, run_plainly
+from tests.any_model.training import EVERYTHING, figures, fit
 
 
 @pytest.mark.parametrize("name", ["resnet", "gpt", "autoencoder", "siamese"])

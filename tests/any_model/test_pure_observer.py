@@ -6,9 +6,9 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, StochasticWeightAver
 from lightning.pytorch.plugins import MixedPrecision
 from torch.utils._pytree import tree_leaves
 
-from any_model.nets import REAL, Gpt, Mlp, ResNet, make, seeded
-from any_model.training import EVERYTHING, fit, random_states
 from layerscope import LayerMonitor
+from tests.any_model.nets import REAL, Gpt, Mlp, ResNet, make, seeded
+from tests.any_model.training import EVERYTHING, fit, random_states
 
 
 def everything(net, trainer):

@@ -3,9 +3,9 @@
 import pytest
 from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
 
-from any_model.nets import Mlp, seeded
-from any_model.training import trainer_for
 from layerscope import LayerMonitor
+from tests.any_model.nets import Mlp, seeded
+from tests.any_model.training import trainer_for
 
 
 @pytest.mark.parametrize("kind", [FSDPStrategy, DeepSpeedStrategy, ModelParallelStrategy])

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from any_model import ddp_rank
-from any_model.nets import seeded
-from any_model.reference import assert_figures_are_those_of, run_plainly
-from any_model.training import EVERYTHING, figures, fit
 from layerscope import LayerMonitor
-from layerscope.show.event_reader import read_run
+from layerscope.events.reader import read_run
+from tests.any_model import ddp_rank
+from tests.any_model.nets import seeded
+from tests.any_model.reference import assert_figures_are_those_of, run_plainly
+from tests.any_model.training import EVERYTHING, figures, fit
 
 HERE = Path(__file__).parent
 
@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
     }
     ranks = []
     for rank in range(2):
-        command = [sys.executable, "-m", "any_model.ddp_rank", str(folder)]
+        command = [sys.executable, "-m", "tests.any_model.ddp_rank", str(folder)]
         with (folder / f"rank_{rank}.log").open("w") as log:
             ranks.append(
                 subprocess.Popen(

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from layerscope import EventLogger
-from layerscope.show.event_reader import read_run
-from layerscope.show.figures_event import figures_of
+from layerscope.events.reader import read_run
+from layerscope.sinks.figures_event import figures_of
 
 EVERYTHING = ("activation", "activation_grad", "weight_grad", "weight")
 """The quantities that are measured at every step, if asked for."""

@@ -4,7 +4,6 @@ import functools
 import math
 
 import torch
-from measured import train
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -14,6 +13,7 @@ from layerscope.lab.data.names import US_2017
 from layerscope.lab.data.vocabulary import Vocabulary
 from layerscope.lab.init import InitScheme, critical_gain, orthogonal, variance_scaling
 from layerscope.lab.mlp import MLP
+from tests.diagnose.measured import train
 
 FEATURES, CLASSES = 16, 5
 

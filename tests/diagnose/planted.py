@@ -5,7 +5,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-from healthy import (
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.healthy import (
     CLASSES,
     GPT,
     ResNet,
@@ -18,9 +21,7 @@ from healthy import (
     token_loss,
     toy,
 )
-from measured import train
-from torch import nn
-from torch.nn import functional as F  # noqa: N812
+from tests.diagnose.measured import train
 
 
 @dataclass(frozen=True)

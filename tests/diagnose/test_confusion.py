@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from healthy import HEALTHY
-from planted import PLANTED
 
 from layerscope.diagnose import Judge
+from tests.diagnose.healthy import HEALTHY
+from tests.diagnose.planted import PLANTED
 
 
 def diseases(figures, classes=None):

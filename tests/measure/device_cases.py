@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from cases import FINITE
 
 from layerscope.measure import Moments, Tally
-from layerscope.measure.report import COLUMNS, figures_of
 from layerscope.measure.rows import Rows
+from layerscope.measure.transfer_row import COLUMNS, figures_of
+from tests.measure.cases import FINITE
 
 _WITH_GAPS = [math.nan, math.inf, -0.0, math.inf, -math.inf, 1.0, 0.0, 1e-30, 0.97, -0.97, 0.98]
 _LARGEST = [3.4028235e38, -3.4028235e38, 1e-45, -1e-45]

@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from ranks import Ranks
 
 from layerscope.measure import Tally
 from layerscope.measure.merged_figures import combine_ranks
+from tests.measure.ranks import Ranks
 
 OPTIONS = {
     "intervals": [(-0.97, 0.97)] * 4,

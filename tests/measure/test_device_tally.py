@@ -4,14 +4,14 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from cases import FINITE
 
 from layerscope.measure import Tally
 from layerscope.measure.device_table import table_on
 from layerscope.measure.device_tally import DeviceTally, tally_for
+from layerscope.measure.plain.table import ReferenceTable
 from layerscope.measure.reading import CARRIED, Figures, PendingReading
-from layerscope.measure.reference import ReferenceTable
 from layerscope.measure.rows import Rows
+from tests.measure.cases import FINITE
 
 CPU = torch.device("cpu")
 OPTIONS = {"intervals": [(-0.97, 0.97), (0.0, 1.0)], "logarithmic": [False, True]}

@@ -4,13 +4,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from cases import FINITE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from layerscope.measure import Histogram, Moments, Tally
 from layerscope.measure.bins import QUANTILE_ERROR
+from tests.measure.cases import FINITE
 
 
 def histogram_of(*parts):

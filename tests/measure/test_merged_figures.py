@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from merged_cases import OPTIONS, assert_ranks_combine_to_the_whole, parts
 
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally
 from layerscope.measure.reading import CARRIED, Figures
+from tests.measure.merged_cases import OPTIONS, assert_ranks_combine_to_the_whole, parts
 
 CPU = torch.device("cpu")
 

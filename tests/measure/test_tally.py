@@ -4,11 +4,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from cases import FINITE
 
 from layerscope.measure import Tally
 from layerscope.measure.bins import bin_of
-from layerscope.measure.parallel import PART
+from layerscope.measure.cpu.parallel import PART
+from tests.measure.cases import FINITE
 
 cases = pytest.mark.parametrize("name", FINITE)
 

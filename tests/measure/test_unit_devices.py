@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from test_unit_cases import (
+
+from layerscope.measure.device_units import DeviceUnitTally, units_for
+from layerscope.measure.unit_reading import DEAD, UNITS
+from layerscope.measure.units import UnitTally
+from tests.measure.test_unit_cases import (
     CASES,
     INNER,
     KINDS,
@@ -13,10 +17,6 @@ from test_unit_cases import (
     assert_same,
     normal,
 )
-
-from layerscope.measure.device_units import DeviceUnitTally, units_for
-from layerscope.measure.unit_reading import DEAD, UNITS
-from layerscope.measure.units import UnitTally
 
 CPU = torch.device("cpu")
 

@@ -4,10 +4,10 @@ import threading
 import numpy as np
 import pytest
 import torch
-from test_unit_cases import RELU, TANH, Simulated, assert_same, normal
 
 from layerscope.measure.device_units import DeviceUnitTally
 from layerscope.measure.units import UnitTally
+from tests.measure.test_unit_cases import RELU, TANH, Simulated, assert_same, normal
 
 
 def on_a_device(rows, active, window):

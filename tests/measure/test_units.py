@@ -5,7 +5,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_unit_cases import (
+
+from layerscope.measure.cpu.parallel import PART
+from layerscope.measure.unit_reading import DEAD, REVIVED, SILENT, SINCE, SPREAD, UNITS
+from layerscope.measure.units import UnitTally
+from tests.measure.test_unit_cases import (
     CASES,
     INNER,
     KINDS,
@@ -17,10 +21,6 @@ from test_unit_cases import (
     assert_same,
     normal,
 )
-
-from layerscope.measure.parallel import PART
-from layerscope.measure.unit_reading import DEAD, REVIVED, SILENT, SINCE, SPREAD, UNITS
-from layerscope.measure.units import UnitTally
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)

@@ -3,9 +3,9 @@ import re
 
 import numpy as np
 import pytest
-from theory_reference import random_networks
 
 from layerscope.theory import departures, mlp, predict
+from tests.theory.theory_reference import random_networks
 
 
 def expected():

@@ -4,10 +4,10 @@ import re
 import numpy as np
 import pytest
 from scipy.special import erfc, erfinv
-from theory_reference import ERF, expectation
 
 from layerscope.lab.activations import ACTIVATIONS as MODULES
 from layerscope.theory import ACTIVATIONS, activation_named, moments, saturated_share
+from tests.theory.theory_reference import ERF, expectation
 
 VARIANCES = [1e-12, 1e-6, 1e-3, 0.3, 1.0, 10.0, 78.0, 1e3, 1e6]
 

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 from scipy.integrate import dblquad
-from theory_reference import ERF
 
 from layerscope.theory import ACTIVATIONS, activation_named, moments, pair_moments
+from tests.theory.theory_reference import ERF
 
 VARIANCES = [1e-12, 1e-3, 1.0, 78.0, 1e6, 1e9]
 CORRELATIONS = [-1, -0.99999, -0.5, 0.0, 0.3, 0.999, 1 - 1e-6, 1 - 1e-12, 1]

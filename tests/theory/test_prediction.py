@@ -3,9 +3,9 @@ import re
 
 import numpy as np
 import pytest
-from theory_reference import random_networks
 
 from layerscope.theory import ACTIVATIONS, Inputs, Layer, mlp, moments, pair_moments, predict
+from tests.theory.theory_reference import random_networks
 
 
 def notebook(weight_variance=None, bias_variance=0.0):

@@ -17,6 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
+from layerscope.console.findings_table import findings_table
 from layerscope.diagnose import (
     RULES,
     SEVERITIES,
@@ -26,9 +27,8 @@ from layerscope.diagnose import (
     Thresholds,
     without,
 )
-from layerscope.show.event_reader import read_run
-from layerscope.show.figure_sets import figure_sets, steps_of
-from layerscope.show.findings_table import findings_table
+from layerscope.events.reader import read_run
+from layerscope.sinks.figure_sets import figure_sets, steps_of
 
 _BAD_SETTING, _SICK = 2, 4
 _SCHEMA = 2  # of diagnosis.json; of another version it is passed over

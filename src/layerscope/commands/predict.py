@@ -17,11 +17,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
+from layerscope.console.prediction_table import prediction_table, verdict_sentences
 from layerscope.lab.arguments import at_least
 from layerscope.lab.hidden_sizes import hidden_sizes
 from layerscope.lab.init.choice import choice
 from layerscope.lab.sentence import BAD_SETTING, sentence
-from layerscope.show.prediction_table import prediction_table, verdict_sentences
 from layerscope.theory import Inputs, Prediction, predict
 
 _BAD_SETTING = 2

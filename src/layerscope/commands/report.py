@@ -12,8 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from layerscope.show.comparison import compare, comparison_table, write_comparison
-from layerscope.show.report import write_report
+from layerscope.comparison import compare, comparison_table, write_comparison
+from layerscope.report import write_report
 
 _BAD_FOLDER = 2
 

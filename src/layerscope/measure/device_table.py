@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from layerscope.measure.reference import ReferenceTable
+from layerscope.measure.plain.table import ReferenceTable
 from layerscope.measure.rows import Rows
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ def table_on(device: torch.device, rows: Rows) -> DeviceTable:
     """The fastest table that a device has: Triton's on CUDA, else plain torch's."""
 
     def compiled() -> DeviceTable:
-        from layerscope.measure.triton_table import TritonTable  # a second to import
+        from layerscope.measure.cuda.table import TritonTable  # a second to import
 
         table = TritonTable(rows, device)
         table.compile()

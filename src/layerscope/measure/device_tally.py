@@ -13,9 +13,9 @@ from layerscope.measure.histogram import Histogram
 from layerscope.measure.merged_figures import merged
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.reading import CARRIED, Figures, Reading
-from layerscope.measure.report import COLUMNS, figures_of
 from layerscope.measure.rows import Rows
 from layerscope.measure.tally import EXACT, Tally, is_measurable
+from layerscope.measure.transfer_row import COLUMNS, figures_of
 
 
 class DeviceTally:

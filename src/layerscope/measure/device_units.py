@@ -12,8 +12,8 @@ from torch import Tensor
 from layerscope.measure.device_table import compiled_if_possible
 from layerscope.measure.device_tally import knows_float64
 from layerscope.measure.pinned_ring import PinnedRing
+from layerscope.measure.plain.units import ReferenceUnits
 from layerscope.measure.reading import Figures
-from layerscope.measure.reference_units import ReferenceUnits
 from layerscope.measure.tally import is_measurable
 from layerscope.measure.unit_merge import combine, load_state, state_of
 from layerscope.measure.unit_reading import COLUMNS, UnitReading
@@ -21,7 +21,7 @@ from layerscope.measure.unit_rows import UnitRows, in_order, units_and_inner
 from layerscope.measure.units import UnitTally
 
 if TYPE_CHECKING:
-    from layerscope.measure.triton_units import TritonUnits
+    from layerscope.measure.cuda.units import TritonUnits
 
 _NO_BUCKETS = np.zeros((0, 0, 3), np.float32)
 
@@ -119,7 +119,7 @@ def _units_on(device: torch.device, rows: UnitRows) -> ReferenceUnits | TritonUn
     """The fastest units that a device has: Triton's on CUDA, else plain torch's."""
 
     def compiled() -> ReferenceUnits | TritonUnits:
-        from layerscope.measure.triton_units import TritonUnits  # a second to import
+        from layerscope.measure.cuda.units import TritonUnits  # a second to import
 
         units = TritonUnits(rows, device)
         units.compile()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from layerscope.measure.bins import BINS, ZERO
-from layerscope.measure.rebin import MOMENTS
+from layerscope.measure.reading import MOMENTS
 
 NEAREST, FARTHEST, UNCOUNTED = range(MOMENTS, MOMENTS + 3)
 FIGURES = MOMENTS + 3

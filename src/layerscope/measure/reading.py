@@ -12,6 +12,12 @@ import numpy.typing as npt
 
 from layerscope.measure.moments import Moments
 
+BUCKETS = 30
+"""What TensorBoard's histogram chart draws; more would be merged again by it."""
+
+MOMENTS = 11
+"""Figures per row, in the order of the fields of `Moments`."""
+
 CARRIED = 8
 """Slots for scalars that travel along with a reading, such as the loss."""
 

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from layerscope.measure.bins import BINS
+from layerscope.measure.cpu.kernel import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, add_to_row
+from layerscope.measure.cpu.merge import add_row
+from layerscope.measure.cpu.parallel import PART, add_in_parts
+from layerscope.measure.cpu.rebin import read_rows
 from layerscope.measure.histogram import Histogram
-from layerscope.measure.kernel import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, add_to_row
-from layerscope.measure.merge import add_row
 from layerscope.measure.merged_figures import FIGURES
-from layerscope.measure.parallel import PART, add_in_parts
-from layerscope.measure.reading import CARRIED, Figures, Reading
-from layerscope.measure.rebin import BUCKETS, MOMENTS, read_rows
+from layerscope.measure.reading import BUCKETS, CARRIED, MOMENTS, Figures, Reading
 from layerscope.measure.rows import Rows
 from layerscope.measure.table import (
     ABSOLUTE,

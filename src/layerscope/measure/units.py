@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from layerscope.measure.parallel import PART
+from layerscope.measure.cpu.parallel import PART
+from layerscope.measure.cpu.unit_kernel import add_tensor
+from layerscope.measure.cpu.unit_parallel import add_in_parts
+from layerscope.measure.cpu.unit_read import read_units
+from layerscope.measure.cpu.unit_table import UnitTable
 from layerscope.measure.tally import KINDS
-from layerscope.measure.unit_kernel import add_tensor
 from layerscope.measure.unit_merge import combine, load_state, state_of
-from layerscope.measure.unit_parallel import add_in_parts
-from layerscope.measure.unit_read import read_units
 from layerscope.measure.unit_reading import COLUMNS, UnitReading
 from layerscope.measure.unit_rows import UnitRows, in_order, units_and_inner
-from layerscope.measure.unit_table import UnitTable
 
 
 class UnitTally:

@@ -1,0 +1,83 @@
+"""The answer of a comparison, in two sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from layerscope.comparison.group import Group
+from layerscope.comparison.loss_text import loss_text
+from layerscope.comparison.run import Run
+
+
+def answer_of(groups: Sequence[Group], loss: str) -> tuple[str, str]:
+    """Say which group trains best and which keeps signals best.
+
+    Args:
+        groups: ranked, at least one.
+        loss: the name of what they are ranked by.
+    """
+    return _best_loss(groups, loss), _best_signal(groups)
+
+
+def _best_loss(groups: Sequence[Group], loss: str) -> str:
+    best = groups[0]
+    median, count = best.median("loss"), best.estimates["loss"].count
+    if math.isnan(median):
+        return "No run got as far as a loss."
+    if math.isinf(median):
+        return f"Every training blew up: no group ends with a finite {loss}."
+    if len(groups) == 1 and count == 1:
+        return f"{_lead(best.runs)} ends with a {loss} of {loss_text(median)}."
+    ends = f"{best.label} ends with the lowest {loss}: {loss_text(median)}{_of(count)}"
+    if len(groups) == 1:
+        return f"{ends}; there is nothing to compare it with."
+    second = groups[1]
+    if not math.isfinite(second.median("loss")):
+        return f"{ends}; no other group ends with a finite one."
+    behind = second.behind
+    if behind is None:
+        gap = loss_text(second.median("loss") - median)
+        return (
+            f"{ends}; {second.label} is {gap} behind, and whether that is more than the luck of "
+            "the seed cannot be told from one."
+        )
+    ahead = f"{ends}; {second.label} is {loss_text(behind.mean)} behind on average"
+    interval = f"95 % interval {loss_text(behind.low)} to {loss_text(behind.high)}"
+    if behind.certain:
+        return f"{ahead}, which is more than the luck of the seeds ({interval})."
+    tied = sum(each.behind is not None and not each.behind.certain for each in groups[2:])
+    more = f", and {tied} more cannot either" if tied else ""
+    return f"{ahead}, which cannot be told from the luck of the seeds ({interval}){more}."
+
+
+def _best_signal(groups: Sequence[Group]) -> str:
+    known = [each for each in groups if not math.isnan(each.median("signal_distance"))]
+    if not known:
+        return "No run wrote down its layers' gradients, so nothing can be said about signals."
+    best = min(known, key=lambda group: group.median("signal_distance"))
+    says = _signal(best)
+    if len(groups) == 1:
+        return f"{says[0].upper()}{says[1:]}."
+    return f"{best.label} keeps activations and gradients best: {says}."
+
+
+def _signal(group: Group) -> str:
+    start, end = group.median("gradient_factor_start"), group.median("gradient_factor_end")
+    parts = [
+        f"on its way back a layer multiplies the gradient by {start:.2f} at the start and "
+        f"{end:.2f} at the end"
+    ]
+    for name, what in (("saturated", "of the outputs saturated"), ("dead", "of the units dead")):
+        share = group.median(name)
+        if not math.isnan(share):
+            parts.append(f"{100 * share:.1f} % {what}")
+    return " with ".join([parts[0], " and ".join(parts[1:])]) if len(parts) > 1 else parts[0]
+
+
+def _lead(runs: Sequence[Run]) -> str:
+    return f"The run {runs[0].name}"
+
+
+def _of(count: int) -> str:
+    return f" (median of {count} seeds)" if count > 1 else " (one seed)"

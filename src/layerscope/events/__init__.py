@@ -1,0 +1,1 @@
+"""A TensorBoard event file, written and read back. Knows nothing of layers."""

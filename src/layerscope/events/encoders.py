@@ -1,0 +1,122 @@
+"""Encoders for the values of every step: many tags at once, from one array.
+
+TensorBoard takes a tag's metadata (its plugin and its description, Markdown) from the tag's first
+event of a run and ignores it later, so an encoder writes it once: make a new one for every run.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from layerscope.events.summaries import (
+    CLASS_SCALAR,
+    CLASS_TENSOR,
+    DT_FLOAT,
+    SIMPLE_VALUE_KEY,
+    metadata,
+    tensor_head,
+)
+from layerscope.events.wire import field, varint
+
+
+class _FixedSizeEncoder:
+    """Values that end in equally many content bytes: a tag's bytes before them never change."""
+
+    def __init__(
+        self,
+        tags: Sequence[str],
+        metadata_of_tags: Sequence[bytes],
+        content_key: bytes,
+        row: tuple[int, ...],
+    ) -> None:
+        """`row` is the shape of one value's float32 content, `content_key` what precedes it."""
+        if len(metadata_of_tags) != len(tags):
+            raise ValueError(f"{len(tags)} tags but {len(metadata_of_tags)} descriptions")
+        if len(set(tags)) != len(tags):
+            twice = next(tag for tag in tags if list(tags).count(tag) > 1)
+            raise ValueError(f"tags must differ, and {twice!r} is there twice")
+        self._row = row
+        self._content_bytes = 4 * int(np.prod(row))
+        self._plain = [self._prefix(tag, b"", content_key) for tag in tags]
+        self._next = [
+            self._prefix(tag, about, content_key)
+            for tag, about in zip(tags, metadata_of_tags, strict=True)
+        ]
+        self._undescribed = set(range(len(tags)))
+
+    def _prefix(self, tag: str, about: bytes, content_key: bytes) -> bytes:
+        value = field(1, tag.encode()) + about + content_key
+        return b"\x0a" + varint(len(value) + self._content_bytes) + value
+
+    def encode(self, data: NDArray[np.float32], which: Sequence[int] | None = None) -> list[bytes]:
+        """Encode data, float32 [n, ...], as n values to give to `EventFile.add`.
+
+        Row i belongs to tags[which[i]]; without `which` there are as many rows as tags, in order.
+        Raises ValueError for another shape or type.
+        """
+        chosen = range(len(self._next)) if which is None else which
+        shape = (len(chosen), *self._row)
+        if data.shape != shape or data.dtype != np.float32:
+            raise ValueError(f"data must be float32 {shape}, not {data.dtype} {data.shape}")
+        prefixes = self._next if which is None else [self._next[i] for i in which]
+        content, size = data.tobytes(), self._content_bytes
+        values = [
+            prefix + content[at : at + size]
+            for prefix, at in zip(prefixes, range(0, len(content), size), strict=True)
+        ]
+        if self._undescribed:
+            for i in self._undescribed.intersection(chosen):
+                self._next[i] = self._plain[i]
+            self._undescribed.difference_update(chosen)
+        return values
+
+
+class TensorEncoder(_FixedSizeEncoder):
+    """Tensors of one shape; data is float32 [n, *shape]. For the arguments see HistogramEncoder.
+
+    Args:
+        plugin: whose the tags are; TensorBoard passes over those of a plugin that it lacks.
+        shape: of one value.
+    """
+
+    def __init__(
+        self, tags: Sequence[str], descriptions: Sequence[str], plugin: str, shape: tuple[int, ...]
+    ) -> None:
+        content_bytes = 4 * int(np.prod(shape))
+        tensor = tensor_head(DT_FLOAT, shape) + b"\x22" + varint(content_bytes)
+        super().__init__(
+            tags,
+            [metadata(plugin, CLASS_TENSOR, each) for each in descriptions],
+            b"\x42" + varint(len(tensor) + content_bytes) + tensor,
+            shape,
+        )
+
+
+class HistogramEncoder(TensorEncoder):
+    """Histograms of k buckets, about 0.2 us each; data is float32 [n, k, 3].
+
+    A bucket is (left edge, right edge, count). Counts are whole up to 2**24, as float32 is.
+
+    Args:
+        tags: all different; with up to 40 ASCII characters, 30 buckets take at most 430 bytes.
+        descriptions: Markdown for each tag, or "".
+        buckets: k.
+    """
+
+    def __init__(self, tags: Sequence[str], descriptions: Sequence[str], buckets: int = 30) -> None:
+        if buckets < 1:
+            raise ValueError(f"buckets must be >= 1, not {buckets}")
+        super().__init__(tags, descriptions, "histograms", (buckets, 3))
+
+
+class ScalarEncoder(_FixedSizeEncoder):
+    """Scalars, about 0.15 us each; data is float32 [n]. For the arguments see HistogramEncoder."""
+
+    def __init__(self, tags: Sequence[str], descriptions: Sequence[str]) -> None:
+        super().__init__(
+            tags,
+            [metadata("scalars", CLASS_SCALAR, each) for each in descriptions],
+            SIMPLE_VALUE_KEY,
+            (),
+        )

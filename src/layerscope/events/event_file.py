@@ -1,0 +1,181 @@
+"""One TensorBoard event file, written fast enough for every training step."""
+
+import atexit
+import itertools
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable, Sequence
+from io import FileIO
+from pathlib import Path
+from typing import NoReturn, Self
+
+from layerscope.events.columns import SESSION_START
+from layerscope.events.framing import OVERHEAD, frame
+from layerscope.events.wire import field, varint
+
+_BUFFER_BYTES = 1 << 18  # what waits for a flush stays in the processor's cache
+_MAX_STEP = 2**63 - 1  # Event.step is an int64
+
+_WALL_TIME_THEN_STEP = struct.Struct("<BdB")  # both keys in place: fields 1 (double) and 2 (varint)
+_SUMMARY_KEY = b"\x2a"  # field 5, length-delimited
+
+_opened = itertools.count()  # tells apart the files that one process opens within a second
+
+
+class EventFile:
+    """An event file of its own name in `directory`, for one process to append to.
+
+    The directory is made at once; the file, `events.out.tfevents.<time>.<host>.<pid>.<n><suffix>`,
+    at the first `add`, so that nothing is left behind where nothing was logged.
+
+    A record is never torn by our own buffering: whole records are collected and handed to the
+    operating system in one write, when 256 KiB wait, when `flush_seconds` have passed at an
+    `add` (no thread watches the clock), and at `close`. If that write fails (a full disk), the
+    file is cut back to its last whole record and the error is raised: what was to be written is
+    lost, what follows is readable.
+
+    Closed at the end of a `with`, also on an exception, and when the interpreter exits. It is one
+    process's: in a forked child `add` and `flush` raise RuntimeError and `close` writes nothing;
+    copying and pickling raise TypeError.
+
+    Costs about 3 us an event and 0.2 us for each histogram of 30 buckets in it, 424 bytes.
+
+    Args:
+        directory: the run's folder, which TensorBoard shows as one run.
+        suffix: end of the file's name.
+        flush_seconds: the longest that an event waits for the next `add` to take it along, >= 0.
+        clock: seconds, monotonic; for tests.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        suffix: str = "",
+        flush_seconds: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not flush_seconds >= 0:
+            raise ValueError(f"flush_seconds must be >= 0, not {flush_seconds}")
+        self._pid = os.getpid()
+        # Zero-padded, because readers take the files of a run in the order of their names.
+        name = f"{int(time.time()):010d}.{socket.gethostname()}.{self._pid}.{next(_opened):04d}"
+        self.path = Path(directory) / f"events.out.tfevents.{name}{suffix}"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._flush_seconds = flush_seconds
+        self._clock = clock
+        self._file: FileIO | None = None
+        self._closed = False
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._whole_bytes = 0  # in the file, up to its last whole record
+        self._flushed_at = clock()
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes of all records added so far, those that wait for a flush included."""
+        return self._whole_bytes + self._pending_bytes
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a file by now: the first event makes it."""
+        return self._file is not None and not self._closed
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def add(self, step: int, values: Sequence[bytes], wall_time: float | None = None) -> None:
+        """Append one event at `step`, 0 to 2**63 - 1, with all of `values`; none writes nothing.
+
+        Each value is a Summary.value field as `layerscope.events.encoders` makes them. `wall_time`
+        is in seconds since 1970 and defaults to now. Raises ValueError when closed.
+        """
+        if self._closed or os.getpid() != self._pid:
+            self._refuse()
+        if not 0 <= step <= _MAX_STEP:
+            raise ValueError(f"step must be between 0 and 2**63 - 1, not {step}")
+        if not values:
+            return
+        if self._file is None:
+            self._open()
+        wall_time = time.time() if wall_time is None else wall_time
+        size = sum(map(len, values))
+        head = _WALL_TIME_THEN_STEP.pack(0x09, wall_time, 0x10)
+        self._append(b"".join((head, varint(step), _SUMMARY_KEY, varint(size), *values)))
+        if (
+            self._pending_bytes >= _BUFFER_BYTES
+            or self._clock() - self._flushed_at >= self._flush_seconds
+        ):
+            self.flush()
+
+    def restart(self, step: int) -> None:
+        """Say that a run goes on at `step`: what its earlier files say of this step and later ones
+        was abandoned. TensorBoard and our reader then pass over it.
+        """
+        if self._closed or os.getpid() != self._pid:
+            self._refuse()
+        if self._file is None:
+            self._open()
+        head = _WALL_TIME_THEN_STEP.pack(0x09, time.time(), 0x10)
+        self._append(b"".join((head, varint(step), field(7, SESSION_START))))
+
+    def flush(self) -> None:
+        """Hand all whole records to the operating system, in one write."""
+        if self._closed or os.getpid() != self._pid:
+            self._refuse()
+        self._flushed_at = self._clock()
+        if self._file is None:
+            return
+        data = b"".join(self._pending)
+        self._pending.clear()
+        self._pending_bytes = 0
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except BaseException:  # an interrupt between two writes tears a record as a full disk does
+            self._file.seek(self._whole_bytes)
+            self._file.truncate()
+            raise
+        self._whole_bytes += len(data)
+
+    def close(self) -> None:
+        """Flush and close; a second call does nothing."""
+        if self._closed:
+            return
+        try:
+            if os.getpid() == self._pid:
+                self.flush()
+        finally:
+            self._closed = True
+            atexit.unregister(self.close)
+            if self._file is not None:
+                self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an EventFile is one process's open file and cannot be copied or pickled")
+
+    def _open(self) -> None:
+        self._file = FileIO(self.path, "xb")
+        atexit.register(self.close)
+        self._append(b"\x09" + struct.pack("<d", time.time()) + field(3, b"brain.Event:2"))
+        self.flush()  # TensorBoard finds the run, however long the first step takes
+
+    def _append(self, payload: bytes) -> None:
+        self._pending += frame(payload)
+        self._pending_bytes += len(payload) + OVERHEAD
+
+    def _refuse(self) -> NoReturn:
+        if self._closed:
+            raise ValueError(f"the event file {self.path} is closed")
+        raise RuntimeError(f"the event file {self.path} belongs to process {self._pid}, not a fork")

@@ -1,0 +1,1 @@
+"""Who trains: each file meets one framework, and nobody else."""

@@ -1,0 +1,283 @@
+"""LayerMonitor: the one place where Lightning meets the instrument."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
+
+import lightning.pytorch as pl
+from lightning.pytorch.strategies import (
+    DeepSpeedStrategy,
+    FSDPStrategy,
+    ModelParallelStrategy,
+    Strategy,
+)
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.diagnose import Finding
+from layerscope.integrations.lightning.logger import EventLogger
+from layerscope.record import Layer, choose_layers
+from layerscope.session.session import Scope
+from layerscope.session.settings import Settings
+from layerscope.theory import Expected
+
+_log = logging.getLogger("layerscope")
+
+_P = ParamSpec("_P")
+
+_Hook = Callable[Concatenate["LayerMonitor", pl.Trainer, _P], None]
+
+_SHARDING: tuple[type[Strategy], ...] = (FSDPStrategy, DeepSpeedStrategy, ModelParallelStrategy)
+
+
+def _never_stops_training(hook: _Hook[_P]) -> _Hook[_P]:
+    """A callback hook whose failure ends the monitoring, loudly and once, and nothing else."""
+
+    @functools.wraps(hook)
+    def guarded(
+        self: LayerMonitor, trainer: pl.Trainer, /, *args: _P.args, **kw: _P.kwargs
+    ) -> None:
+        try:
+            hook(self, trainer, *args, **kw)
+        except Exception as error:
+            self._give_up(trainer.global_step, error)
+
+    return guarded
+
+
+class LayerMonitor(pl.Callback):
+    """Logs what every layer does at every step, for TensorBoard and for diagnosis.json, and judges
+    it.
+
+    A pure observer: training yields the same weights with it or without it, bit for bit. In each
+    optimizer step it measures every layer's activations (in the forward pass, where they lie),
+    activation gradients (on the way back, of the unscaled loss) and weight gradients (before
+    clipping, unscaled), adds up micro-batches, merges ranks, and writes one event record; the x is
+    Lightning's `global_step` k before the step, as for `self.log`. With several optimizers there is
+    a record for each step of each, with the gradients of its own parameters. Weights are measured
+    before the step, updates across it. Hooks are on only while training: not in sanity checking,
+    validation or prediction, nor after fit or an exception.
+
+    In `log_dir` it writes an event file (the `EventLogger`'s own, if that is the trainer's logger),
+    the sibling run `keyframes`, which TensorBoard shows whole, and `diagnosis.json`; in a
+    distributed training rank 0 does. `show.step_log` lists the scalars. In diagnosis.json the
+    weights of the last step are the trained ones.
+
+    Args:
+        log_dir: where to write; by default the trainer's `log_dir`.
+        settings: those of `layerscope.session.settings.Settings`, by name.
+
+    Attributes:
+        settings: as given.
+        diagnosis: the content of diagnosis.json, after fit or an exception; None before.
+        failure: if the monitor itself failed, at which step and why: it then took its hooks off,
+            logged one error, and training went on to the same weights. None otherwise.
+        expected: what theory expects of the network at step 0; whoever knows sets it before fit.
+
+    Raises:
+        TypeError: an unknown setting.
+        ValueError: a setting is out of its bounds; at the start of fit, no layer matches, or the
+            trainer's strategy shards the network.
+    """
+
+    def __init__(self, log_dir: str | None = None, **settings: Any) -> None:
+        self._log_dir = log_dir
+        self.settings = Settings.of(settings)
+        layers = repr(self.settings.layers)
+        self._state_key = self._generate_state_key(log_dir=log_dir, layers=layers)
+        self.diagnosis: dict[str, Any] | None = None
+        self.failure: str | None = None
+        self.expected: Expected | None = None
+        self._scope: Scope | None = None
+        self._failed: Scope | None = None  # until the other ranks have been told
+        self._refused: Finding | None = None
+        self._restored: dict[str, Any] | None = None
+        self._handles: list[RemovableHandle] = []
+        self._alone, self._clips = True, False
+
+    @property
+    def state_key(self) -> str:
+        """Lightning's name for its state in a checkpoint: several monitors go side by side."""
+        return self._state_key  # Lightning asks for it six times a step
+
+    def layers_of(self, module: pl.LightningModule) -> tuple[Layer, ...]:
+        """The layers of a module that it watches; ValueError if there are none."""
+        return choose_layers(module, self.settings.layers)
+
+    @property
+    def refused(self) -> Finding | None:
+        """The worst finding of the run, if it is at least as bad as the setting `fail_on`."""
+        return self._refused
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Refuse what cannot be watched, before anything runs."""
+        if stage != "fit":
+            return
+        if isinstance(trainer.strategy, _SHARDING):
+            raise ValueError(
+                "LayerMonitor needs each process to hold whole layers, as with strategy=ddp, got "
+                f"{type(trainer.strategy).__name__}, which shards them"
+            )
+        self.layers_of(pl_module)
+
+    @_never_stops_training
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Choose the layers, open the files and put the hooks on."""
+        directory = self._log_dir or trainer.log_dir or trainer.default_root_dir
+        directory = trainer.strategy.broadcast(directory)
+        self.failure = self._refused = None
+        logger = trainer.logger
+        shared = isinstance(logger, EventLogger) and logger.log_dir == directory
+        self._scope = scope = Scope(
+            pl_module,
+            directory,
+            self.settings,
+            # TensorBoard follows one growing file per run.
+            events=logger.events if shared and trainer.is_global_zero else None,  # type: ignore[union-attr]
+            steps=trainer.estimated_stepping_batches,
+            start=trainer.global_step,
+            expected=self.expected,
+        )
+        if self._restored is not None:
+            scope.load_state(self._restored)
+            self._restored = None
+        self._alone = len(trainer.optimizers) == 1
+        self._clips = is_overridden("configure_gradient_clipping", pl_module)
+        for optimizer in trainer.optimizers:
+            if isinstance(optimizer, Optimizer):  # others end their step with the batch
+                self._handles.append(
+                    optimizer.register_step_post_hook(functools.partial(self._stepped, trainer))
+                )
+
+    @_never_stops_training
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Count in this batch, if its step is due."""
+        if self._scope is not None:
+            self._scope.begin(trainer.global_step)
+
+    @_never_stops_training
+    def on_before_backward(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
+    ) -> None:
+        """Note the loss, divided by the number of micro-batches and scaled as it is."""
+        if self._scope is not None:
+            self._scope.note_loss(loss)
+
+    @_never_stops_training
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Measure what the optimizer is about to receive, and the weights it starts from."""
+        scope = self._scope
+        if scope is None or not scope.is_counting:
+            return
+        optimizer = getattr(optimizer, "optimizer", optimizer)
+        number = 0
+        if not self._alone:
+            bare = [getattr(each, "optimizer", each) for each in trainer.optimizers]
+            number = next((i for i, each in enumerate(bare) if each is optimizer), 0)
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        scope.before_update(
+            trainer.global_step,
+            optimizer,
+            index=number,
+            alone=self._alone,
+            scale=None if scaler is None else scaler._scale,  # get_scale() waits for the device
+            clips=self._clips or bool(trainer.gradient_clip_val),
+        )
+
+    def _stepped(self, trainer: pl.Trainer, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """The optimizer has taken its step."""
+        try:
+            if self._scope is not None:
+                self._scope.after_update(optimizer)
+                module = trainer.lightning_module
+                if not module.automatic_optimization:  # the batch may go on with another optimizer
+                    self._scope.begin(trainer.global_step + 1)
+        except Exception as error:
+            self._give_up(trainer.global_step, error)
+
+    @_never_stops_training
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Look whether all went well, and whether training must stop."""
+        if self._failed is not None and self._failed.tell_failure(trainer.global_step - 1):
+            self._failed = None
+        if self._scope is None:
+            return
+        self._scope.end()
+        if self._scope.must_stop and not trainer.should_stop:
+            trainer.should_stop = True
+            if (finding := self._scope.run.stop) is not None:
+                _log.warning("LayerMonitor: training stops: %s", finding.explanation)
+
+    @_never_stops_training
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the hooks off: validation is not what the optimizer learns from."""
+        if self._scope is not None:
+            self._scope.detach()
+
+    @_never_stops_training
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put the hooks on again."""
+        if self._scope is not None:
+            self._scope.attach()
+
+    @_never_stops_training
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the hooks off, write the diagnosis and close the files."""
+        self._finish()
+
+    @_never_stops_training
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """The same: Lightning calls nothing else after an exception."""
+        self._finish()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run goes on from: findings, running medians, how long units are silent."""
+        if self._scope is None:
+            return {}
+        try:
+            return self._scope.state()
+        except Exception as error:  # a checkpoint is worth more
+            _log.exception("LayerMonitor: a checkpoint goes without its state: %s", error)
+            return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep what `state_dict` gave until training starts."""
+        self._restored = state_dict or None
+
+    def _finish(self) -> None:
+        scope, self._scope = self._scope, None
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        if scope is not None:
+            scope.close()
+            self.diagnosis, self._refused = scope.diagnosis, scope.run.refused
+
+    def _give_up(self, step: int, error: Exception) -> None:
+        self.failure = f"monitoring stopped at step {step}: {type(error).__name__}: {error}"
+        _log.error("LayerMonitor: %s; training goes on.", self.failure, exc_info=error)
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        scope, self._scope = self._scope, None
+        if scope is not None:
+            scope.give_up()
+            self._failed = scope if scope.has_other_ranks else None

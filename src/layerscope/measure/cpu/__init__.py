@@ -1,0 +1,1 @@
+"""The CPU kernels, compiled by numba: the only importer of it."""

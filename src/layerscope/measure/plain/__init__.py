@@ -1,0 +1,1 @@
+"""The kernels in plain torch, for devices without one, and as their reference."""

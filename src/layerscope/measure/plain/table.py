@@ -1,0 +1,136 @@
+"""The kernels in plain torch: the same counts, bit for bit, on every device with float64.
+
+It is what the kernels are compared with in tests, and what measures on a device that has no kernel
+of its own. It takes some thirty launches and eight bytes per element for each step of the way;
+nothing in it waits for the device (no item(), no boolean index, no bincount) or raises under
+`torch.use_deterministic_algorithms(True)`: integer `scatter_add_` then takes torch's sorted route
+(ATen, TensorAdvancedIndexing.cpp, `_scatter_via_index_put`), and reductions are deterministic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from layerscope.measure.bins import BINS, ZERO
+from layerscope.measure.log_axis import LOG2_PARTS
+from layerscope.measure.plain.bins import magnitude_of
+from layerscope.measure.plain.transfer_rows import Shown, report_of
+from layerscope.measure.reading import MOMENTS
+from layerscope.measure.rows import Rows
+from layerscope.measure.table import (
+    ABSOLUTE,
+    COUNT,
+    FAR,
+    FIELDS,
+    HIGH,
+    LEFT_OUT,
+    LOW,
+    MAXIMUM,
+    MINIMUM,
+    NAN,
+    NEAR,
+    NEGATIVE_INF,
+    OUTSIDE,
+    POSITIVE_INF,
+    SHIFT,
+    SQUARES,
+    SUM,
+    ZEROS,
+)
+
+
+class ReferenceTable:
+    """Rows of counts, sums and tallies on a device, as `Table` has them on the CPU.
+
+    Args:
+        rows: what each row is asked for.
+        device: where tensors are measured; it must know float64.
+
+    Attributes:
+        counts: int64 [rows, BINS].
+        sums: float64 [rows, FIELDS].
+        tallies: int64 [rows, FIELDS].
+    """
+
+    def __init__(self, rows: Rows, device: torch.device) -> None:
+        self.counts = torch.zeros((rows.count, BINS), dtype=torch.int64, device=device)
+        self.sums = torch.zeros((rows.count, FIELDS), dtype=torch.float64, device=device)
+        self.tallies = torch.zeros((rows.count, FIELDS), dtype=torch.int64, device=device)
+        self._axes = torch.from_numpy(rows.axes).to(device)
+        self._logarithmic = torch.from_numpy(rows.logarithmic).to(device)
+        self._parts = torch.from_numpy(LOG2_PARTS).to(device)
+        self.sums[:, LOW : HIGH + 1] = torch.from_numpy(rows.intervals).to(device)
+        self._reset(rows.count)
+
+    def add(self, row: int, tensor: Tensor) -> None:
+        """Measure a floating-point tensor on the table's device into a row."""
+        if not tensor.numel():
+            return
+        values = tensor.detach().reshape(-1).double()
+        sums, tallies = self.sums[row], self.tallies[row]
+        low, high = sums[LOW], sums[HIGH]
+        if tensor.dtype != torch.float64:  # compared as float32, as the kernels do
+            low, high = low.float().double(), high.float().double()
+        finite = values.isfinite()
+        present = finite & (values != 0)
+        magnitude = magnitude_of(values)
+        signed = torch.where(present, torch.where(values > 0, magnitude, -magnitude), 0)
+        self.counts[row].scatter_add_(0, ZERO + signed, finite.long())
+
+        first = values.index_select(0, finite.to(torch.uint8).argmax().view(1))[0]
+        first = torch.where(finite.any(), first, 0.0)
+        sums[SHIFT] = torch.where(tallies[COUNT] == 0, first, sums[SHIFT])
+        shifted = torch.where(finite, values - sums[SHIFT], 0.0)
+        sums[SUM] += shifted.sum()
+        sums[SQUARES] += shifted.square().sum()
+        sums[ABSOLUTE] += torch.where(finite, values.abs(), 0.0).sum()
+        sums[MINIMUM] = torch.minimum(sums[MINIMUM], torch.where(finite, values, torch.inf).min())
+        sums[MAXIMUM] = torch.maximum(sums[MAXIMUM], torch.where(finite, values, -torch.inf).max())
+
+        tallies[COUNT] += values.numel()
+        tallies[ZEROS] += (values == 0).sum()
+        tallies[NAN] += values.isnan().sum()
+        tallies[POSITIVE_INF] += values.isposinf().sum()
+        tallies[NEGATIVE_INF] += values.isneginf().sum()
+        tallies[OUTSIDE] += ((values < low) | (values > high)).sum()
+        tallies[NEAR] = torch.minimum(tallies[NEAR], torch.where(present, magnitude, BINS).min())
+        tallies[FAR] = torch.maximum(tallies[FAR], torch.where(present, magnitude, 0).max())
+
+    def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
+        """Measure many tensors, each into its row."""
+        for row, tensor in tensors:
+            self.add(row, tensor)
+
+    def report(self, rows: int, reset: bool, out: Tensor) -> None:
+        """Write what the first rows hold into out[:rows], float64 [rows, report.COLUMNS]."""
+        shown = Shown(self._axes[:rows], self._logarithmic[:rows], self._parts)
+        out[:rows] = report_of(self.counts[:rows], self.sums[:rows], self.tallies[:rows], shown)
+        if reset:
+            self._reset(rows)
+
+    def figures(self, rows: int) -> Tensor:
+        """The first rows' figures, float64 [rows, merged_figures.FIGURES]."""
+        shown = Shown(self._axes[:rows], self._logarithmic[:rows], self._parts)
+        report = report_of(self.counts[:rows], self.sums[:rows], self.tallies[:rows], shown)
+        ends = self.tallies[:rows, [NEAR, FAR, LEFT_OUT]].double()
+        return torch.cat([report[:, :MOMENTS], ends], 1)
+
+    def put(self, rows: int, figures: Tensor) -> None:
+        """Set the first rows' figures; the counts stay."""
+        self.tallies[:rows, COUNT : OUTSIDE + 1] = figures[:, : OUTSIDE + 1].long()
+        self.tallies[:rows, [NEAR, FAR, LEFT_OUT]] = figures[:, MOMENTS:].long()
+        self.sums[:rows, [SHIFT, SQUARES, ABSOLUTE]] = figures[:, 6:9]
+        self.sums[:rows, SUM] = 0.0  # about the mean
+        self.sums[:rows, MINIMUM] = figures[:, 9].nan_to_num(torch.inf)
+        self.sums[:rows, MAXIMUM] = figures[:, 10].nan_to_num(-torch.inf)
+
+    def _reset(self, rows: int) -> None:
+        self.counts[:rows] = 0
+        self.tallies[:rows] = 0
+        self.tallies[:rows, NEAR] = BINS
+        self.sums[:rows, SHIFT : ABSOLUTE + 1] = 0.0
+        self.sums[:rows, MINIMUM] = torch.inf
+        self.sums[:rows, MAXIMUM] = -torch.inf

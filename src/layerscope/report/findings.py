@@ -1,0 +1,86 @@
+"""The findings of all runs, told once for each group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from layerscope.comparison.group import Group
+
+_SEVERITIES = ("critical", "warning", "note")  # the gravest first
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule's finding in a group: that of the run where it began first.
+
+    Attributes:
+        group: the group's label.
+        severity: "critical", "warning", "note", or what the file has.
+        rule, layer, step, value, threshold, source, explanation, remedy: as diagnosis.json has
+            them, as text; "" where it has none.
+        runs: in how many of the group's runs, "2 of 3 runs".
+    """
+
+    group: str
+    severity: str
+    rule: str
+    layer: str
+    step: str
+    value: str
+    threshold: str
+    source: str
+    explanation: str
+    remedy: str
+    runs: str
+
+
+def findings_of(groups: Sequence[Group]) -> tuple[list[Finding], bool]:
+    """All findings, the gravest first and then in order of rank; and whether anybody looked."""
+    told = [each for group in groups for each in _of_group(group)]
+    told.sort(key=lambda finding: _gravity(finding.severity))
+    judged = any(run.findings is not None for group in groups for run in group.runs)
+    return told, judged
+
+
+def _of_group(group: Group) -> list[Finding]:
+    by_rule: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    runs_with: dict[tuple[str, str], set[str]] = {}
+    for run in group.runs:
+        for finding in run.findings or ():
+            rule = _text(finding.get("rule")), _text(finding.get("remedy"))
+            by_rule.setdefault(rule, []).append(finding)
+            runs_with.setdefault(rule, set()).add(run.name)
+    count = len(group.runs)
+    return [
+        _finding(
+            group.label,
+            min(found, key=lambda finding: (_gravity(finding.get("severity")), _step(finding))),
+            f"{len(runs_with[rule])} of {count} runs" if count > 1 else "",
+        )
+        for rule, found in by_rule.items()
+    ]
+
+
+def _finding(group: str, finding: Mapping[str, Any], runs: str) -> Finding:
+    names = (
+        "severity", "rule", "layer", "step", "value", "threshold", "source", "explanation",
+        "remedy",
+    )  # fmt: skip
+    return Finding(group=group, runs=runs, **{name: _text(finding.get(name)) for name in names})
+
+
+def _gravity(severity: object) -> int:
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
+
+
+def _step(finding: Mapping[str, Any]) -> float:
+    step = finding.get("step")
+    return step if isinstance(step, int | float) else float("inf")
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,109 @@
+"""The page itself: everything a report shows, put into one file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from layerscope.comparison import Comparison, compare
+from layerscope.comparison.loss_text import loss_text
+from layerscope.report.chart_data import chart_data
+from layerscope.report.findings import findings_of
+from layerscope.report.looks import looks_of
+from layerscope.report.ranked_table import ranked_table
+from layerscope.report.repeat import command, versions
+from layerscope.whole_file import write_whole
+
+NAME = "report.html"
+
+_SCRIPTS = (
+    "data", "theme", "draw", "curves", "layers", "histograms", "heatmaps", "phases", "page",
+)  # fmt: skip
+
+
+def write_report(folder: Path, comparison: Comparison | None = None) -> Path:
+    """Write report.html into a folder, whole or not at all, and return its path.
+
+    The page is one file that opens from the disk without a network: its policy forbids the browser
+    to load anything, and to run any script but ours. 5 MB of it are plotly.js.
+
+    Args:
+        folder: of one run, or with runs below it.
+        comparison: what `compare(folder)` gave; it is made if left out.
+
+    Raises as `compare` does, and OSError if the folder cannot be written.
+    """
+    return write_whole(folder / NAME, page_of(comparison or compare(folder)))
+
+
+def page_of(comparison: Comparison) -> str:
+    """The page's HTML. Everything that comes from a config or a data file is escaped."""
+    groups = comparison.groups
+    looks = looks_of(groups)
+    columns, rows = ranked_table(groups, looks, comparison.loss)
+    findings, judged = findings_of(groups)
+    data = chart_data(comparison, looks)
+    plotly, script = get_plotlyjs(), _package_text(*(f"{name}.js" for name in _SCRIPTS))
+    # The template's variables are escaped, but for what is Markup.
+    page: str = _template().render(
+        title=comparison.folder.resolve().name,
+        folder=str(comparison.folder.resolve()),
+        single=len(comparison.runs) == 1,
+        comparison=comparison,
+        columns=columns,
+        rows=rows,
+        fewest=min(group.estimates["loss"].count for group in groups),
+        coverage=min(group.estimates["loss"].coverage for group in groups),
+        findings=findings,
+        judged=judged,
+        command=command(comparison),
+        versions=versions(comparison.runs),
+        loss_text=loss_text,
+        made=f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
+        program=f"layerscope {version('layerscope')}",
+        sections=data["sections"],
+        data=htmlsafe_json_dumps(data, separators=(",", ":"), allow_nan=False),
+        style=Markup(_package_text("report.css")),
+        plotly=Markup(plotly),
+        script=Markup(script),
+        policy=_policy(plotly, script),
+    )
+    return page
+
+
+def _policy(*scripts: str) -> str:
+    """A Content-Security-Policy under which nothing is loaded and only these scripts run."""
+    digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _package_text(*names: str) -> str:
+    files = resources.files(__package__)
+    return "\n".join(files.joinpath(name).read_text(encoding="utf-8") for name in names)
+
+
+@cache
+def _template() -> Any:
+    environment = Environment(
+        loader=PackageLoader(__package__, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")

@@ -1,0 +1,86 @@
+"""How to run it again: the command, and the versions it ran with."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+from layerscope.comparison import Comparison, Run
+
+
+def command(comparison: Comparison) -> str | None:
+    """What was typed; None where no config says so.
+
+    Of a sweep, from its multirun.yaml; of a folder without one, as a sweep if the runs are all
+    combinations of some settings, else a line for each run.
+    """
+    sweep = _loaded(comparison.folder / "multirun.yaml").get("hydra") or {}
+    overrides = (sweep.get("overrides") or {}).get("task")
+    if isinstance(overrides, list):
+        return _typed(sweep, ["-m", *map(str, overrides)])
+    if (whole := _as_sweep(comparison.runs)) is not None:
+        return whole
+    lines = [line for run in comparison.runs if (line := _of_run(run)) is not None]
+    return "\n".join(dict.fromkeys(lines)) or None
+
+
+def versions(runs: Sequence[Run]) -> Mapping[str, str]:
+    """The versions that the runs wrote down; several of one program where they differ."""
+    names = sorted({name for run in runs for name in run.versions})
+    return {
+        name: ", ".join(
+            sorted({str(run.versions[name]) for run in runs if run.versions.get(name) is not None})
+        )
+        for name in names
+    }
+
+
+def _as_sweep(runs: Sequence[Run]) -> str | None:
+    """The sweep that these runs are, if they are one."""
+    every = [run.overrides or {} for run in runs]
+    keys = list(every[0])
+    if len(runs) < 2 or any(list(each) != keys for each in every) or _of_run(runs[0]) is None:
+        return None
+    values = {key: list(dict.fromkeys(each[key] for each in every)) for key in keys}
+    combinations = {tuple(each.values()) for each in every}
+    if len(combinations) != len(runs) or prod(map(len, values.values())) != len(runs):
+        return None
+    if any("," in value for several in values.values() for value in several):
+        return None
+    arguments = [f"{key}={','.join(sorted(several))}" for key, several in values.items()]
+    return _typed(_hydra(runs[0]), ["-m", *arguments])
+
+
+def _of_run(run: Run) -> str | None:
+    if run.overrides is None or not (run.folder / ".hydra").is_dir():
+        return None
+    hydra = _hydra(run)
+    written = (hydra.get("overrides") or {}).get("task")
+    if not isinstance(written, list):
+        written = [f"{key}={value}" for key, value in run.overrides.items()]
+    return _typed(hydra, [str(each) for each in written])
+
+
+def _hydra(run: Run) -> dict[str, Any]:
+    return _loaded(run.folder / ".hydra" / "hydra.yaml").get("hydra") or {}
+
+
+def _typed(hydra: Mapping[str, Any], arguments: Sequence[str]) -> str:
+    program = (hydra.get("job") or {}).get("name") or "train"
+    return shlex.join(["python", f"{program}.py", *arguments])
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    """A YAML file's mapping; empty where there is none, or it is torn."""
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path))
+    except (OSError, YAMLError, OmegaConfBaseException, ValueError):
+        return {}
+    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}

@@ -1,5 +1,0 @@
-"""report.html: a sweep or a single run as one page that opens offline."""
-
-from layerscope.show.report.page import write_report
-
-__all__ = ["write_report"]

@@ -1,0 +1,42 @@
+"""The layout of TensorBoard's Custom Scalars tab: all layers of a quantity in one chart."""
+
+from __future__ import annotations
+
+from layerscope.events.summaries import document
+from layerscope.events.wire import field
+
+_TAG, _PLUGIN = "custom_scalars__config__", "custom_scalars"
+
+_CHARTS = {
+    "Layers": {
+        "std per layer": "activation_std",
+        "saturated share per layer": "saturated_share",
+        "activation gradient RMS per layer": "activation_grad_rms",
+        "weight gradient RMS per layer": "weight_grad_rms",
+        "log10(update / weight) per layer": "update_to_weight_log10",
+    },
+}
+"""Category: chart: what the tags of its lines begin with."""
+
+
+def layer_charts() -> bytes:
+    """Encode the layout as a value for `EventFile.add`, once a run, at any step.
+
+    The same bytes for every run, so that TensorBoard, which merges the layouts of all runs, shows
+    each chart once. A chart has a line for each layer and each run that is ticked. Field numbers
+    are those of tensorboard/plugins/custom_scalar/layout.proto.
+    """
+    categories = [
+        field(2, _named(title, b"".join(_chart(name, figure) for name, figure in charts.items())))
+        for title, charts in _CHARTS.items()
+    ]
+    return document(_TAG, b"".join(categories), _PLUGIN)
+
+
+def _chart(title: str, figure: str) -> bytes:
+    lines = field(1, f"^{figure}/".encode())  # a regular expression that the tags match
+    return field(2, _named(title, field(2, lines)))
+
+
+def _named(title: str, content: bytes) -> bytes:
+    return field(1, title.encode()) + content

@@ -1,0 +1,51 @@
+"""A run's figures as it wrote them, one set of layers after the other: as its judge saw them.
+
+Where layers come in later, what they are changes what the others are: the last is the last no more.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.sinks.figures_event import figures_of, tags_of
+
+if TYPE_CHECKING:
+    from layerscope.events.reader import RunEvents
+
+
+def figure_sets(run: RunEvents) -> list[Figures]:
+    """All figures that a run's event files hold, in order of step, cut where the layers change.
+
+    Most runs have one set; joined they are what `figures_of` gives.
+    """
+    sets = []
+    for number in itertools.count(1):
+        (about, *of_first), (document, *figures_of_set) = tags_of(1), tags_of(number)
+        if document not in run.documents:
+            break
+        pairs = zip(of_first, figures_of_set, strict=True)
+        alone = replace(
+            run,
+            documents={about: run.documents[document]},
+            tensors={first: run.tensors[tag] for first, tag in pairs if tag in run.tensors},
+        )
+        if (figures := figures_of(alone)) is not None and len(figures.steps):
+            sets.append(figures)
+    owner = {step: n for n, figures in enumerate(sets) for step in figures.steps.tolist()}
+    written = []
+    # A resumed run begins with its first set again.
+    for n, steps in itertools.groupby(sorted(owner), key=owner.__getitem__):
+        written.append(steps_of(sets[n], np.searchsorted(sets[n].steps, list(steps))))
+    return written
+
+
+def steps_of(figures: Figures, rows: slice | np.ndarray[tuple[int], np.dtype[np.intp]]) -> Figures:
+    """The figures of some of the steps."""
+    return Figures(
+        figures.layers, figures.steps[rows], figures.of_layers[rows], figures.of_steps[rows]
+    )

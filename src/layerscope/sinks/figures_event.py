@@ -1,0 +1,124 @@
+"""The figures of every step in an event file, for programs: rules, reports and sweep tables.
+
+Three tags, which TensorBoard passes over: `layerscope/layers`, a JSON document, says which layers
+and which figures there are; `layerscope/layer_figures` and `layerscope/step_figures` hold a step's
+numbers, 84 bytes a layer. Where the layers change in the middle of a run, the tags of a later set
+end in `_2`, `_3`, and so on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, Figures, LayerFacts
+from layerscope.events.encoders import TensorEncoder
+from layerscope.events.summaries import PLUGIN, document
+
+if TYPE_CHECKING:
+    from layerscope.events.reader import RunEvents
+    from layerscope.events.series import TensorSeries
+
+PREDICTION = f"{PLUGIN}/prediction"
+"""Tag of the document that says what theory expects at step 0: `Expected.as_json`."""
+
+
+def tags_of(number: int) -> tuple[str, str, str]:
+    """Of a run's n-th set of layers, from 1: the document, the layers' and the steps' figures."""
+    end = "" if number == 1 else f"_{number}"
+    return f"{PLUGIN}/layers{end}", f"{PLUGIN}/layer_figures{end}", f"{PLUGIN}/step_figures{end}"
+
+
+class FiguresEncoder:
+    """Encodes the figures of steps of the same layers, about 2 us a step.
+
+    Args:
+        layers: whose figures.
+        number: 1 for a run's first set of layers, 2 for the next.
+    """
+
+    def __init__(self, layers: Sequence[LayerFacts], number: int = 1) -> None:
+        about, of_layers, of_steps = tags_of(number)
+        content = {
+            "layers": [facts.as_json() for facts in layers],
+            "layer_figures": list(LAYER_FIGURES),
+            "step_figures": list(STEP_FIGURES),
+        }
+        self._about = [document(about, json.dumps(content), PLUGIN)]
+        self._layers = TensorEncoder([of_layers], [""], PLUGIN, (len(layers), len(LAYER_FIGURES)))
+        self._steps = TensorEncoder([of_steps], [""], PLUGIN, (len(STEP_FIGURES),))
+
+    def encode(self, of_layers: Array, of_steps: Array) -> list[bytes]:
+        """Encode one step's figures as values for `EventFile.add`.
+
+        Args:
+            of_layers: float32 [layers, len(LAYER_FIGURES)].
+            of_steps: float32 [len(STEP_FIGURES)].
+        """
+        about, self._about = self._about, []
+        return [
+            *about,
+            *self._layers.encode(of_layers[np.newaxis]),
+            *self._steps.encode(of_steps[np.newaxis]),
+        ]
+
+
+def figures_of(run: RunEvents) -> Figures | None:
+    """All figures that a run's event files hold, in order of step; None without any.
+
+    Of a step that was written twice, as after a resumption, the later record counts. Figures that a
+    file of another version lacks are NaN, those it has beyond ours are left out.
+    """
+    parts = []
+    for number in itertools.count(1):
+        about, of_layers, of_steps = tags_of(number)
+        if about not in run.documents:
+            break
+        if of_layers in run.tensors and of_steps in run.tensors:
+            content = json.loads(run.documents[about].texts[-1])
+            parts.append(_figures(content, run.tensors[of_layers], run.tensors[of_steps]))
+    return _joined(parts) if parts else None
+
+
+def _figures(
+    content: Mapping[str, list[str]], of_layers: TensorSeries, of_steps: TensorSeries
+) -> Figures:
+    layers = [LayerFacts.of_json(facts) for facts in content["layers"]]  # type: ignore[arg-type]
+    figures = Figures.empty(layers, of_layers.steps.tolist())
+    _copy(of_layers.values, content["layer_figures"], figures.of_layers, list(LAYER_FIGURES))
+    _copy(of_steps.values, content["step_figures"], figures.of_steps, list(STEP_FIGURES))
+    return figures
+
+
+def _copy(
+    source: npt.NDArray[np.floating], names: list[str], target: Array, wanted: list[str]
+) -> None:
+    known = [name for name in names if name in wanted]
+    target[..., [wanted.index(name) for name in known]] = source[
+        ..., [names.index(name) for name in known]
+    ]
+
+
+def _joined(parts: list[Figures]) -> Figures:
+    """Figures of several sets of layers as those of all layers, each step once."""
+    layers = {facts.name: facts for part in parts for facts in part.layers}
+    names = sorted(layers)
+    whole = Figures.empty(
+        [layers[name] for name in names], np.concatenate([part.steps for part in parts]).tolist()
+    )
+    start = 0
+    for part in parts:
+        end = start + len(part.steps)
+        columns = [names.index(facts.name) for facts in part.layers]
+        whole.of_layers[start:end, columns] = part.of_layers
+        whole.of_steps[start:end] = part.of_steps
+        start = end
+    # The last record of each step, in order of step.
+    steps, last = np.unique(whole.steps[::-1], return_index=True)
+    chosen = len(whole.steps) - 1 - last
+    return Figures(whole.layers, steps, whole.of_layers[chosen], whole.of_steps[chosen])

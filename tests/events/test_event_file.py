@@ -1,0 +1,217 @@
+import copy
+import io
+import pickle
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+
+from layerscope.events import event_file
+from layerscope.events.event_file import EventFile
+from layerscope.events.reader import read_run
+from layerscope.events.summaries import scalar
+
+
+def events_in(path: Path) -> list[Event]:
+    """TensorBoard's own record reader is the judge of what is in a file."""
+    return [Event.FromString(raw) for raw in RawEventFileLoader(str(path)).Load()]
+
+
+def steps_in(path: Path) -> list[int]:
+    return [event.step for event in events_in(path)[1:]]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_an_event_has_its_step_its_time_and_all_its_values_in_one_record(tmp_path: Path) -> None:
+    with EventFile(tmp_path / "new" / "run", suffix=".layers") as file:
+        file.add(2**40, [scalar("a", 1.0), scalar("b", 2.0)], wall_time=12.5)
+    version, event = events_in(file.path)
+    assert version.file_version == "brain.Event:2"
+    assert (event.step, event.wall_time) == (2**40, 12.5)
+    assert [(v.tag, v.simple_value) for v in event.summary.value] == [("a", 1.0), ("b", 2.0)]
+    assert file.path.name.startswith("events.out.tfevents.")
+    assert file.path.name.endswith(".layers")
+
+
+@pytest.mark.parametrize("step", [0, 127, 128, 2**31, 2**63 - 1])
+def test_any_int64_step_is_kept(tmp_path: Path, step: int) -> None:
+    with EventFile(tmp_path) as file:
+        file.add(step, [scalar("a", 1.0)])
+    assert steps_in(file.path) == [step]
+
+
+@pytest.mark.parametrize("step", [-1, 2**63])
+def test_other_steps_are_refused(tmp_path: Path, step: int) -> None:
+    with EventFile(tmp_path) as file, pytest.raises(ValueError, match=r"step must be .*not -?\d"):
+        file.add(step, [scalar("a", 1.0)])
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan")])
+def test_a_negative_flush_time_is_refused(tmp_path: Path, seconds: float) -> None:
+    with pytest.raises(ValueError, match=f"flush_seconds must be >= 0, not {seconds}"):
+        EventFile(tmp_path, flush_seconds=seconds)
+
+
+def test_nothing_logged_leaves_no_file(tmp_path: Path) -> None:
+    with EventFile(tmp_path) as file:
+        file.add(0, [])
+        file.flush()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_events_wait_until_their_time_is_up(tmp_path: Path) -> None:
+    clock = Clock()
+    with EventFile(tmp_path, flush_seconds=10, clock=clock) as file:
+        for clock.now, steps_seen in [(0.0, []), (9.9, []), (10.0, [0, 9, 10]), (19.0, [0, 9, 10])]:
+            file.add(int(clock.now), [scalar("a", 1.0)])
+            assert steps_in(file.path) == steps_seen
+    assert steps_in(file.path) == [0, 9, 10, 19]
+
+
+def test_a_run_can_be_found_as_soon_as_it_has_an_event(tmp_path: Path) -> None:
+    with EventFile(tmp_path, flush_seconds=1e9) as file:
+        file.add(0, [scalar("a", 1.0)])
+        assert [event.file_version for event in events_in(file.path)] == ["brain.Event:2"]
+
+
+def test_many_bytes_do_not_wait(tmp_path: Path) -> None:
+    with EventFile(tmp_path, flush_seconds=1e9) as file:
+        for step in range(5):
+            file.add(step, [scalar("t" * 100_000, 1.0)])
+        assert steps_in(file.path) == [0, 1, 2]
+
+
+def test_bytes_written_counts_what_still_waits(tmp_path: Path) -> None:
+    with EventFile(tmp_path) as file:
+        assert file.bytes_written == 0
+        file.add(0, [scalar("a", 1.0)])
+        one = file.bytes_written
+        file.add(0, [scalar("a", 1.0)])
+        two = file.bytes_written
+        assert file.path.stat().st_size < one < two
+    assert file.path.stat().st_size == file.bytes_written == two
+
+
+def test_an_exception_closes_the_file_with_all_events(tmp_path: Path) -> None:
+    file = EventFile(tmp_path)
+
+    def interrupted_after_an_event() -> None:
+        with file:
+            file.add(3, [scalar("a", 1.0)])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_after_an_event()
+    assert file.closed
+    assert steps_in(file.path) == [3]
+
+
+def test_a_closed_file_can_be_closed_again_but_takes_no_event(tmp_path: Path) -> None:
+    file = EventFile(tmp_path)
+    file.add(0, [scalar("a", 1.0)])
+    file.close()
+    file.close()
+    with pytest.raises(ValueError, match=f"event file {file.path} is closed"):
+        file.add(1, [scalar("a", 1.0)])
+    assert steps_in(file.path) == [0]
+
+
+def test_files_opened_within_a_second_sort_as_they_were_opened(tmp_path: Path) -> None:
+    paths = [EventFile(tmp_path).path for _ in range(12)]
+    assert paths == sorted(paths)
+
+
+@pytest.mark.parametrize("copies", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_open_file_is_not_copied(tmp_path: Path, copies) -> None:
+    with EventFile(tmp_path) as file, pytest.raises(TypeError, match="cannot be copied or pickled"):
+        copies(file)
+
+
+FORK_THEN_EXIT_WITHOUT_CLOSING = """
+import os, sys
+from layerscope.events.event_file import EventFile
+from layerscope.events.summaries import scalar
+file = EventFile(sys.argv[1])
+file.add(0, [scalar("a", 1.0)])
+child = os.fork()
+if child == 0:
+    try:
+        file.add(1, [scalar("a", 1.0)])
+    except RuntimeError as error:
+        print(error, flush=True)
+    sys.exit()  # runs the exit handlers, which must not write the parent's events again
+os.waitpid(child, 0)
+file.add(2, [scalar("a", 1.0)])
+"""
+
+
+def test_a_forked_child_writes_nothing_and_the_exit_closes(tmp_path: Path) -> None:
+    script = [sys.executable, "-c", FORK_THEN_EXIT_WITHOUT_CLOSING, str(tmp_path)]
+    out = subprocess.run(script, capture_output=True, text=True, timeout=60, check=True)
+    assert "belongs to process" in out.stdout
+    assert out.stderr == ""
+    (path,) = tmp_path.iterdir()
+    assert steps_in(path) == [0, 2]
+
+
+class FullDisk(io.FileIO):
+    """Takes half of a write, then has no space, until `full` is False."""
+
+    full = False
+
+    def write(self, data) -> int:
+        if not FullDisk.full:
+            return super().write(data)
+        if len(data) == 1:
+            raise OSError(28, "No space left on device")
+        return super().write(data[: (len(data) + 1) // 2])
+
+
+def test_a_full_disk_raises_and_leaves_whole_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_file, "FileIO", FullDisk)
+    with EventFile(tmp_path, flush_seconds=0) as file:
+        file.add(0, [scalar("a", 1.0)])
+        monkeypatch.setattr(FullDisk, "full", True)
+        with pytest.raises(OSError, match="No space left"):
+            file.add(1, [scalar("a", 1.0)])
+        assert file.path.stat().st_size == file.bytes_written
+        monkeypatch.setattr(FullDisk, "full", False)
+        file.add(2, [scalar("a", 1.0)])
+    assert steps_in(file.path) == [0, 2]
+    assert read_run(file.path).torn_bytes == 0
+
+
+def test_a_reader_that_looks_while_the_file_is_written_sees_whole_events(tmp_path: Path) -> None:
+    looks = []
+
+    def write() -> None:
+        with EventFile(tmp_path, flush_seconds=0) as file:
+            for step in range(3000):
+                file.add(step, [scalar("a", step), scalar("b", -step)])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while writer.is_alive():
+        if list(tmp_path.iterdir()):
+            looks.append(read_run(tmp_path).scalars)
+    writer.join()
+    looks.append(read_run(tmp_path).scalars)
+
+    lengths = [len(look["a"].steps) for look in looks if "a" in look]
+    assert lengths == sorted(lengths)
+    assert lengths[-1] == 3000
+    for look in looks:
+        if "b" in look:
+            assert look["b"].values.tolist() == [-step for step in range(len(look["b"].steps))]

@@ -1,0 +1,200 @@
+"""What a plain loop may do that Lightning would not."""
+
+import json
+import logging
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.functional import cross_entropy
+
+import layerscope
+from layerscope.events.reader import read_run
+from layerscope.sinks.figures_event import figures_of
+
+
+def make_net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+
+
+def batches(count=6):
+    draw = torch.Generator().manual_seed(1)
+    for _ in range(count):
+        yield torch.randn(5, 6, generator=draw), torch.randint(3, (5,), generator=draw)
+
+
+def figures(folder):
+    return figures_of(read_run(folder))
+
+
+def run(folder, net=None, loss_of=lambda loss: loss, **settings):
+    net = net or make_net()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with layerscope.watch(net, folder, **settings) as scope:
+        for x, y in batches():
+            optimizer.zero_grad()
+            loss = cross_entropy(net(x), y)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss_of(loss))
+    assert scope.failure is None
+    return scope
+
+
+@pytest.mark.parametrize("loss_of", [lambda loss: loss, lambda loss: loss.item()])
+def test_a_loss_may_be_a_tensor_or_a_number(tmp_path, loss_of):
+    run(tmp_path / "a", loss_of=loss_of)
+    run(tmp_path / "b")
+    np.testing.assert_array_equal(figures(tmp_path / "a")["loss"], figures(tmp_path / "b")["loss"])
+
+
+def test_without_a_loss_the_loss_is_unknown_and_nobody_calls_it_sick(tmp_path):
+    scope = run(tmp_path, loss_of=lambda loss: None)
+    assert np.isnan(figures(tmp_path)["loss"]).all()
+    assert scope.findings == []
+
+
+def test_a_loss_that_is_nan_is_a_finding(tmp_path):
+    scope = run(tmp_path, loss_of=lambda loss: loss * math.nan)
+    assert np.isinf(figures(tmp_path)["loss"]).all()
+    assert scope.findings[0].rule == "not_finite"
+
+
+def test_histograms_of_updates_are_written_in_the_steps_that_measure_them(tmp_path):
+    quantities = ["activation", "weight_grad", "update"]
+    run(tmp_path, quantities=quantities, updates_every_n_steps=5)
+    histograms = read_run(tmp_path).histograms
+    assert histograms["update/00_tanh"].steps.tolist() == [0, 1, 2, 3, 4, 5]  # keyframes too
+    assert histograms["weight_grad/00_tanh"].steps.tolist() == list(range(6))
+
+
+def test_updates_between_keyframes_are_not_there_and_disturb_nothing(tmp_path):
+    net = make_net()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    quantities = ["activation", "update"]
+    with layerscope.watch(net, tmp_path, quantities=quantities, flush_seconds=0) as scope:
+        for x, y in batches(30):
+            optimizer.zero_grad()
+            cross_entropy(net(x), y).backward()
+            optimizer.step()
+            scope.step()
+    assert scope.failure is None
+    steps = read_run(tmp_path).histograms["update/00_tanh"].steps.tolist()
+    assert steps == [0, 1, 2, 3, 4, 6, 8, 10, 11, 16, 20, 23]
+
+
+def test_a_gradient_scaler_s_factor_is_taken_out_and_what_it_skips_is_no_disease(tmp_path):
+    def train(folder, scaler, spoil_at=None):
+        net = make_net()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        with layerscope.watch(net, folder, scaler=scaler) as scope:
+            for i, (x, y) in enumerate(batches()):
+                optimizer.zero_grad()
+                loss = cross_entropy(net(x), y)
+                if scaler is None:
+                    loss.backward()
+                    optimizer.step()
+                else:
+                    scaler.scale(loss).backward()
+                    if i == spoil_at:
+                        net[0].weight.grad[0, 0] = math.inf
+                    scaler.step(optimizer)
+                    scaler.update()
+                scope.step(loss)
+        assert scope.failure is None
+        return scope
+
+    train(tmp_path / "plain", None)
+    train(tmp_path / "scaled", torch.amp.GradScaler("cpu", init_scale=1024.0))
+    plain, scaled = figures(tmp_path / "plain"), figures(tmp_path / "scaled")
+    for figure in ("activation_grad_rms", "weight_grad_rms", "loss"):
+        np.testing.assert_allclose(scaled[figure], plain[figure], rtol=1e-5)
+    spoilt = train(tmp_path / "spoilt", torch.amp.GradScaler("cpu", init_scale=8.0), spoil_at=3)
+    assert figures(tmp_path / "spoilt")["skipped"].tolist() == [0, 0, 0, 1, 0, 0]
+    assert spoilt.findings == []
+
+
+def test_fake_tensors_in_the_middle_are_passed_over(tmp_path):
+    net = make_net()
+    with layerscope.watch(net, tmp_path) as scope:
+        for x, y in batches():
+            with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+                net(mode.from_tensor(x))
+            cross_entropy(net(x), y).backward()
+            scope.step()
+    assert scope.failure is None
+    assert figures(tmp_path)["activation_count"][:, 0].tolist() == [40.0] * 6
+
+
+def test_a_forgotten_scope_step_is_told(tmp_path, caplog):
+    net = make_net()
+    with caplog.at_level(logging.WARNING), layerscope.watch(net, tmp_path):
+        for x, y in batches():
+            cross_entropy(net(x), y).backward()
+    assert "no step was recorded" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # torch's
+def test_a_compiled_net_may_be_given_itself(tmp_path):
+    net = make_net()
+    compiled = torch.compile(net, backend="eager")
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with layerscope.watch(compiled, tmp_path) as scope:
+        for x, y in batches():
+            optimizer.zero_grad()
+            cross_entropy(compiled(x), y).backward()
+            optimizer.step()
+            scope.step()
+    assert scope.failure is None
+    listed = {entry["layer"] for entry in scope.diagnosis["not_measured"]}
+    measured = ~np.isnan(figures(tmp_path)["activation_mean"]).all(0)
+    names = [facts.name for facts in figures(tmp_path).layers]
+    assert {n for n, there in zip(names, measured, strict=True) if not there} == listed
+
+
+def test_weights_changed_by_hand_are_measured_too(tmp_path):
+    net = make_net()
+    with layerscope.watch(net, tmp_path) as scope:
+        for x, y in batches():
+            net.zero_grad()
+            cross_entropy(net(x), y).backward()
+            with torch.no_grad():
+                for parameter in net.parameters():
+                    parameter -= 0.1 * parameter.grad
+            scope.step()
+    assert scope.failure is None
+    by_hand = figures(tmp_path)
+    run(tmp_path / "sgd")
+    with_sgd = figures(tmp_path / "sgd")
+    for figure in ("weight_grad_rms", "update_to_weight"):
+        np.testing.assert_allclose(by_hand[figure], with_sgd[figure], rtol=1e-5)
+
+
+def test_several_monitors_go_side_by_side_in_a_checkpoint():
+    one, other = layerscope.LayerMonitor("a"), layerscope.LayerMonitor("b", layers="x")
+    assert one.state_key != other.state_key
+
+
+def test_diagnosis_json_is_written_though_the_loop_breaks(tmp_path):
+    net = make_net()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def interrupted():
+        with layerscope.watch(net, tmp_path) as scope:
+            for i, (x, y) in enumerate(batches()):
+                optimizer.zero_grad()
+                cross_entropy(net(x), y).backward()
+                if i == 3:
+                    raise KeyboardInterrupt
+                optimizer.step()
+                scope.step()
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    steps = json.loads((tmp_path / "diagnosis.json").read_text())["steps"]
+    assert [step["step"] for step in steps] == [0, 2]
+    assert sum(len(module._forward_hooks) for module in net.modules()) == 0

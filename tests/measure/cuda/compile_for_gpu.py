@@ -1,0 +1,60 @@
+"""Compile the CUDA kernels for a GPU that need not be there: run by test_kernel.py.
+
+The interpreter runs kernels as NumPy; only the compiler sees wrong types, and what a GPU lacks.
+"""
+
+import sys
+
+import triton.language as tl
+from triton import compile as compile_kernel
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from layerscope.measure.cuda import kernel, transfer_rows
+from layerscope.measure.cuda.kernel import BLOCK, PROGRAMS
+
+TABLE = {"counts": "*i64", "partials": "*fp64", "intervals": "*fp64", "shifts": "*fp64"}
+SIZES = {"BLOCK": BLOCK, "PROGRAMS": PROGRAMS}
+
+
+def compiled(kernel, arguments, constants, warps, fused):
+    """PTX of a kernel whose pointers are aligned."""
+    names = kernel.arg_names
+    source = ASTSource(
+        fn=kernel,
+        signature={name: arguments.get(name, "constexpr") for name in names},
+        constexprs={(names.index(name),): value for name, value in constants.items()},
+        attrs={
+            (names.index(name),): [["tt.divisibility", 16]]
+            for name, kind in arguments.items()
+            if kind.startswith("*") or name == "size"
+        },
+    )
+    target = GPUTarget("cuda", int(sys.argv[1]), 32)
+    options = {"num_warps": warps, "enable_fp_fusion": fused}
+    return compile_kernel(source, target=target, options=options).asm["ptx"]
+
+
+def main():
+    for kind in ("fp32", "bf16", "fp16", "fp64"):
+        one = {"x": f"*{kind}", "size": "i32", "row": "i32", "fresh": "i32", **TABLE}
+        ptx = compiled(kernel.add_tensor, one, SIZES, kernel.WARPS, fused=True)
+        # Subnormal values have bins of their own: nothing may be flushed to zero.
+        assert ".ftz" not in ptx
+        print(kind)
+
+    listed = {"KIND": tl.float32, "ALIGNED": True, "JOBS": 32, **SIZES}
+    arguments = {"jobs": "*i64", "tensors": "i32", **TABLE}
+    compiled(kernel.add_tensors, arguments, listed, kernel.WARPS, fused=True)
+    print("list")
+
+    rows = {"counts": "*i64", "partials": "*fp64", "shifts": "*fp64", "axes": "*fp64"}
+    rows |= {"logarithmic": "*i8", "parts": "*fp64", "report": "*fp64"}
+    constants = {"RESET": True, "PROGRAMS": PROGRAMS}
+    ptx = compiled(transfer_rows.report_rows, rows, constants, transfer_rows.WARPS, fused=False)
+    assert "fma.rn.f64" not in ptx  # the CPU rounds a product before it adds
+    print("report")
+
+
+if __name__ == "__main__":
+    main()

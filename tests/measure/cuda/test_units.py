@@ -1,0 +1,147 @@
+"""Without a GPU: the unit kernels through Triton's interpreter, their types by compiling them.
+
+Triton looks at TRITON_INTERPRET once, when a kernel is defined: the tests that are interpreted run
+in a process of their own, which one test starts.
+"""
+
+import importlib.util
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from layerscope.measure.unit_rows import UnitRows
+from tests.measure.cuda.test_kernel import in_a_process_of_its_own
+from tests.measure.test_unit_cases import (
+    CASES,
+    INNER,
+    LINEAR,
+    RELU,
+    TANH,
+    Simulated,
+    assert_as_simulated,
+    assert_same,
+    normal,
+)
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None, reason="Triton has no build for this machine"
+)
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+interpreted = pytest.mark.skipif(not INTERPRETED, reason="runs in a process of its own")
+not_interpreted = pytest.mark.skipif(INTERPRETED, reason="starts a process of its own")
+
+
+def in_triton(rows, active, window):
+    from layerscope.measure import device_units
+    from layerscope.measure.cuda.units import TritonUnits
+
+    tally = device_units.DeviceUnitTally(torch.device("cpu"), rows, active, window)
+    tally._units = TritonUnits(UnitRows(rows, active, window), torch.device("cpu"))
+    return tally
+
+
+def smaller(name):
+    tensor, axis = CASES[name]
+    return tensor if tensor.numel() < 13_000 else tensor[:, :, :9, :9], axis
+
+
+@interpreted
+@pytest.mark.parametrize("name", CASES)
+def test_triton_tells_each_step_as_the_slow_obvious_way_does(name):
+    tensor, axis = smaller(name)
+    assert_as_simulated(in_triton, [(tensor, axis), (-tensor, axis), (tensor, axis)], TANH)
+
+
+@interpreted
+@pytest.mark.parametrize("active", [RELU, LINEAR], ids=str)
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64], ids=str)
+@pytest.mark.parametrize("name", ["features, one dead", "pixels", "not all finite", "at the edges"])
+def test_triton_does_so_for_other_kinds_and_intervals(name, active, kind):
+    tensor, axis = smaller(name)
+    assert_as_simulated(in_triton, [(tensor.to(kind), axis)] * 3, active)
+
+
+@interpreted
+def test_triton_compares_float32_with_the_edges_as_float32():
+    assert_as_simulated(in_triton, [CASES["at the edges"]], INNER)
+
+
+@interpreted
+@pytest.mark.parametrize("programs", [1, 4, 512])
+def test_programs_share_the_samples_of_a_large_tensor(programs, monkeypatch):
+    monkeypatch.setattr("layerscope.measure.cuda.units.PROGRAMS", programs)
+    for shape, axis in (((300, 70), -1), ((3, 2, 40, 41), 1)):
+        tensor = torch.tanh(normal(*shape) * 5)
+        tensor.index_fill_(axis, torch.tensor([1]), -1.0)
+        tensor.select(axis, 0)[-1] = 7.0
+        assert_as_simulated(in_triton, [(tensor, axis)], TANH)
+
+
+@interpreted
+def test_more_units_than_are_read_at_a_time_are_read(monkeypatch):
+    monkeypatch.setattr("layerscope.measure.cuda.units.READ_BLOCK", 16)
+    tensor = normal(3, 77)
+    tensor[:, ::7] = -1.0
+    assert_as_simulated(in_triton, [(tensor, -1), (-tensor, -1), (tensor, -1)], RELU, window=3)
+
+
+@interpreted
+def test_rows_many_calls_and_steps_are_told_as_simulated():
+    active = [TANH, RELU]
+    tally, simulated = in_triton(2, active, 9), [Simulated(interval, 9) for interval in active]
+    for step in range(20):
+        for row in range(2):
+            for call in range((step + row) % 3):
+                x = torch.tanh(normal(1 + step % 4, 4 + step // 15, seed=step + 100 * call) * 20)
+                tally.add(row, x, -1)
+                simulated[row].add(x, -1)
+        figures = tally.read(step).figures
+        for row in range(2):
+            assert_same(figures[row], simulated[row].read(step))
+
+
+@interpreted
+def test_compiling_leaves_the_rows_as_they_were():
+    tally = in_triton(2, [RELU, TANH], 1)
+    tally._units.compile()
+    assert tally.read(0).figures[:, 0].tolist() == [0, 0]
+    tally.add(0, torch.zeros(2, 3), -1)
+    assert np.array_equal(tally.read(1).figures[0], [3, 3, 3, 1, 0, 0])
+    in_triton(0, [], 1)._units.compile()
+
+
+@not_interpreted
+def test_the_interpreted_kernels_pass_their_tests():
+    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", "."]
+    said = in_a_process_of_its_own("-m", "pytest", *options, __file__, TRITON_INTERPRET="1")
+    assert " passed" in said
+    assert "failed" not in said
+
+
+_COMPILE = """
+import sys
+from tests.measure.cuda.compile_for_gpu import compiled
+from layerscope.measure.cuda import units as t
+for kind in ("fp32", "bf16", "fp16", "fp64"):
+    for inner in ("i32", "constexpr"):
+        add = {"x": "*" + kind, "samples": "i32", "units": "i32", "row": "i32",
+               "capacity": "i32", "extremes": "*fp64", "counters": "*i64", "intervals": "*fp64",
+               "counts": "*i64", "inner": inner}
+        sizes = {"SAMPLES": 16, "UNITS": 64} | ({"inner": 1} if inner == "constexpr" else {})
+        ptx = compiled(t.add_units, add, sizes, 4, fused=True)
+        assert ".ftz" not in ptx  # a subnormal output is an output
+        assert "atom" in ptx or "red." in ptx
+    print(kind)
+read = {"heads": "*i64", "intervals": "*fp64", "counts": "*i64", "step": "i32", "window": "i32",
+        "report": "*fp64"}
+compiled(t.read_units, read, {"BLOCK": t.READ_BLOCK}, 4, fused=True)
+print("read")
+"""
+
+
+@not_interpreted
+def test_the_kernels_compile_for_a_gpu(tmp_path):
+    said = in_a_process_of_its_own("-c", _COMPILE, "80", TRITON_CACHE_DIR=str(tmp_path))
+    assert said.split() == ["fp32", "bf16", "fp16", "fp64", "read"]

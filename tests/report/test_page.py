@@ -1,0 +1,212 @@
+import base64
+import hashlib
+import json
+import math
+import re
+from dataclasses import asdict
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from layerscope.comparison import compare
+from layerscope.report import write_report
+from layerscope.report.findings import Finding
+from layerscope.report.packed import packed
+from tests.runs import HOSTILE, Made, write_sweep
+
+
+class Page(HTMLParser):
+    """A report as a browser takes it apart: its elements, texts and scripts."""
+
+    def __init__(self, path):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.texts, self.scripts = [], [], []
+        self._inside = []
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self._inside.append(tag)
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        if tag in self._inside:
+            while self._inside.pop() != tag:
+                pass
+
+    def handle_data(self, data):
+        if self._inside and self._inside[-1] == "script":
+            self.scripts[-1] += data
+        elif not self._inside or self._inside[-1] != "style":
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+    @property
+    def data(self):
+        return json.loads(self.scripts[0])
+
+
+def test_nothing_is_loaded_from_elsewhere(tmp_path):
+    page = Page(write_report(write_sweep(tmp_path)))
+    for tag, attributes in page.elements:
+        assert tag not in {"link", "iframe", "object", "embed", "base", "img", "form"}
+        assert not {"src", "srcset", "action", "background", "data"} & set(attributes)
+        for name in ("href", "xlink:href"):
+            assert attributes.get(name, "#").startswith("#")
+    style = re.search(r"<style>(.*?)</style>", page.source, re.DOTALL).group(1)
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_the_policy_lets_our_scripts_run_and_nothing_else(tmp_path):
+    page = Page(write_report(write_sweep(tmp_path)))
+    (policy,) = (each["content"] for _, each in page.elements if each.get("http-equiv"))
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    ours = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        for script in page.scripts[1:]
+    ]
+    assert re.findall(r"'sha256-([^']+)'", policy) == ours
+    assert len(ours) == 2
+    assert not any(name.startswith("on") for _, each in page.elements for name in each)
+
+
+def test_plotly_is_there_once(tmp_path):
+    source = write_report(write_sweep(tmp_path)).read_text()
+    assert source.count("plotly.js v") == 1
+
+
+def test_everything_from_a_config_or_a_file_is_escaped(tmp_path):
+    """Settings, folders, layers, findings, reasons, versions: as hostile as a name can be."""
+    run = Made().write(tmp_path)
+    hostile = json.dumps(HOSTILE)
+    (run / ".hydra" / "overrides.yaml").write_text(f"- {json.dumps('init=' + HOSTILE)}\n- seed=0\n")
+    Made("random").write(tmp_path)
+    (run / "status.json").write_text(
+        f'{{"state": {hostile}, "reason": {hostile}, "versions": {{{hostile}: {hostile}}}}}'
+    )
+    finding = dict.fromkeys(asdict(Finding(*[""] * 11)), HOSTILE)
+    (run / "diagnosis.json").write_text(json.dumps({"findings": [finding, 3, None]}))
+    run.rename(tmp_path / HOSTILE.replace("/", "|"))
+    (tmp_path / "<b>theirs").mkdir()
+    (tmp_path / "<b>theirs" / "events.out.tfevents.0").write_bytes(b"")
+    page = Page(write_report(tmp_path))
+    assert len(page.scripts) == 3
+    assert not any(tag in {"img", "b"} and "onerror" in each for tag, each in page.elements)
+    # All of it, wherever any of it is; in a folder's name without the slash.
+    whole = HOSTILE.partition("'")[0]  # which a shell's command quotes
+    shown = page.text.count(whole), page.text.count(whole.replace("/", "|"))
+    assert page.text.count("alert(1)") == sum(shown)
+    assert shown[0] >= 12
+    assert "<" not in page.scripts[0]
+    assert any(HOSTILE in group["label"] for group in page.data["groups"])
+    assert "<b>theirs: the run of another tool" in page.text
+
+
+def test_the_page_has_all_its_parts(tmp_path):
+    found = compare(write_sweep(tmp_path, activations=("tanh", "relu")))
+    page = Page(write_report(tmp_path, found))
+    ids = {each.get("id") for _, each in page.elements}
+    assert {
+        "answer", "ranking", "chart-losses", "chart-gradients", "chart-histograms-a",
+        "chart-histograms-b", "step", "chart-heatmaps-a", "chart-heatmaps-b", "chart-phases",
+        "findings", "repeat",
+    } <= ids  # fmt: skip
+    assert found.answer[0] in page.text
+    assert found.answer[1] in page.text
+    assert "it holds the true median in 75 % of cases at most" in page.text
+    assert "critical saturated in 01_tanh from step 0 · init=random, model.activ" in page.text
+    assert "(3 of 3 runs)" in page.text
+    settings = "init=kaiming,random model.activation=relu,tanh seed=0,1,2"
+    assert f"python train.py -m {settings}" in page.text
+    assert "torch 2.13.0" in page.text
+    assert len(page.data["phases"]) == 2
+
+
+def test_what_was_not_recorded_has_no_chart(tmp_path):
+    run = tmp_path / "init=kaiming,seed=0"
+    run.mkdir()
+    (run / "status.json").write_text('{"state": "failed", "reason": "no CUDA"}')
+    page = Page(write_report(tmp_path))
+    assert not any(each.get("class") == "chart" for _, each in page.elements)
+    assert "No run got as far as a loss." in page.text
+    assert "Nobody has judged this run" in page.text
+    assert "no CUDA" in page.text
+    assert "the command is not known" in page.text
+
+
+def test_a_sweeps_own_command_is_told(tmp_path):
+    write_sweep(tmp_path, seeds=(0,))
+    (tmp_path / "multirun.yaml").write_text(
+        "hydra:\n  job:\n    name: train\n  overrides:\n    task:\n    - init=random,kaiming\n"
+        "    - name=it's\n"
+    )
+    page = Page(write_report(tmp_path))
+    assert """python train.py -m init=random,kaiming 'name=it'"'"'s'""" in page.text
+
+
+def test_the_sick_run_stands_beside_a_healthy_one_of_the_same_activation(tmp_path):
+    write_sweep(tmp_path, ("random", "kaiming"), ("relu", "tanh"), seeds=(0,))
+    data = Page(write_report(tmp_path)).data
+    healthy, sick = data["healthy"], data["sick"]
+    assert "kaiming" in healthy
+    assert "random" in sick
+    assert healthy.replace("kaiming", "") == sick.replace("random", "")
+
+
+def test_of_many_layers_some_are_drawn(tmp_path):
+    data = Page(write_report(Made("critical", depth=70, steps=20).write(tmp_path))).data
+    (run,) = data["runs"]
+    assert run["layers"]["heatmaps"]["of"] == 72
+    names = run["layers"]["heatmaps"]["maps"]["activation_grad_rms"]["layers"]
+    assert len(names) == 60
+    assert (names[0], names[-1]) == ("00_embedding", "71_logits")
+    shown = list(run["layers"]["histograms"]["quantities"]["activation"])
+    assert len(shown) == 12
+    assert (shown[0], shown[-1]) == ("01_tanh", "70_tanh")
+    assert run["profile"]["start"]["shape"] == [70]
+
+
+def test_of_many_runs_those_of_median_loss_are_drawn_in_detail(tmp_path):
+    write_sweep(tmp_path, ("kaiming", "xavier"), seeds=range(7), steps=20)
+    found = compare(tmp_path)
+    data = Page(write_report(tmp_path, found)).data
+    detailed = [run["name"] for run in data["runs"] if run["layers"]]
+    assert detailed == [group.typical.name for group in found.groups]
+    for group in found.groups:
+        assert group.typical.measures["loss"] == group.median("loss")
+
+
+def test_a_page_comes_out_the_same_twice(tmp_path):
+    write_sweep(tmp_path, seeds=(0, 1))
+    first, second = (Page(write_report(tmp_path)).scripts for _ in range(2))
+    assert first == second
+
+
+def test_packed_numbers_come_back_within_half_a_step():
+    values = np.random.default_rng(0).normal(size=(7, 5))
+    values[2, 3] = math.nan
+    values[0, 0] = math.inf
+    for levels, dtype in ((65_535, "<u2"), (255, "u1")):
+        made = packed(values, levels)
+        codes = np.frombuffer(base64.b64decode(made["data"]), dtype).astype(float)
+        codes[codes == levels] = np.nan
+        back = made["low"] + codes.reshape(made["shape"]) * made["step"]
+        finite = np.isfinite(values)
+        assert np.isnan(back[~finite]).all()
+        assert np.abs(back - values)[finite].max() <= made["step"] * 0.501
+        assert made["step"] == pytest.approx(np.ptp(values[finite]) / (levels - 1))
+
+
+@pytest.mark.parametrize("values", [[], [math.nan], [3.0, 3.0]])
+def test_packing_takes_what_has_no_range(values):
+    made = packed(values)
+    codes = np.frombuffer(base64.b64decode(made["data"]), "<u2")
+    assert codes.tolist() == [65_535 if math.isnan(value) else 0 for value in values]
+    json.dumps(made, allow_nan=False)

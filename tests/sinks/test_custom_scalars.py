@@ -1,0 +1,46 @@
+"""The layout of the Custom Scalars tab, read back with TensorBoard's own proto."""
+
+import re
+
+import pytest
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.custom_scalar import layout_pb2, metadata
+
+from layerscope.sinks.chart_descriptions import describe_scalar
+from layerscope.sinks.custom_scalars import layer_charts
+
+
+@pytest.fixture
+def layout():
+    (value,) = Summary.FromString(layer_charts()).value
+    assert value.tag == metadata.CONFIG_SUMMARY_TAG
+    assert value.metadata.plugin_data == metadata.create_summary_metadata().plugin_data
+    assert list(value.tensor.tensor_shape.dim) == []
+    (content,) = value.tensor.string_val
+    return layout_pb2.Layout.FromString(content)
+
+
+def test_every_layer_of_a_quantity_is_in_one_chart(layout):
+    (category,) = layout.category
+    charts = {chart.title: list(chart.multiline.tag) for chart in category.chart}
+    assert charts == {
+        "std per layer": ["^activation_std/"],
+        "saturated share per layer": ["^saturated_share/"],
+        "activation gradient RMS per layer": ["^activation_grad_rms/"],
+        "weight gradient RMS per layer": ["^weight_grad_rms/"],
+        "log10(update / weight) per layer": ["^update_to_weight_log10/"],
+    }
+    assert not category.closed
+
+
+def test_the_charts_are_of_scalars_that_are_written(layout):
+    for chart in layout.category[0].chart:
+        (pattern,) = chart.multiline.tag
+        name = pattern.strip("^/")
+        assert describe_scalar(name)
+        assert re.match(pattern, f"{name}/01_tanh")
+        assert not re.match(pattern, f"other_{name}/01_tanh")
+
+
+def test_all_runs_have_the_same_layout_so_that_tensorboard_shows_it_once():
+    assert layer_charts() == layer_charts()
