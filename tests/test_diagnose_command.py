@@ -281,7 +281,9 @@ def test_it_takes_no_pytorch(sick):
         f"code = main(['diagnose', {str(sick)!r}]); "
         "sys.exit(code or ('torch' in sys.modules) or ('hydra' in sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
 
 

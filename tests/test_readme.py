@@ -18,6 +18,7 @@ TRAININGS = [line for line in INDENTED if line.startswith("python train.py")]
 TARGETS = sorted(set(re.findall(r"\bmake ([a-z]+)", README)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", TRAININGS)
 def test_a_training_of_the_readme_runs(tmp_path, line):
     where = "sweep" if " -m " in line else "run"

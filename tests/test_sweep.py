@@ -15,6 +15,8 @@ import train
 from layerscope.events.hparams import ENDED
 from layerscope.events.reader import read_run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(train.__file__).parent
 SMALL = ("data=notebook", "monitor=none", "names=0", "trainer.enable_progress_bar=false")
 ENDLESS = "trainer.max_epochs=1000000"  # of one step each
