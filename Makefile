@@ -42,8 +42,9 @@ browser-test: .venv/can-test  ## test the report and TensorBoard in a real Chrom
 		apt-get update -q && apt-get install -qy --no-install-recommends chromium; \
 	fi; \
 	found >/dev/null || { \
-		echo 'There is no chromium, chromium-browser or google-chrome in PATH. Debian:' >&2; \
-		echo 'apt-get install chromium, as root. Fedora: dnf install chromium. Elsewhere: link yours as chromium.' >&2; \
+		echo 'There is no chromium, chromium-browser or google-chrome in PATH.' >&2; \
+		echo 'Debian: apt-get install chromium, as root. Fedora: dnf install chromium.' >&2; \
+		echo 'Elsewhere: link the one that you have as chromium.' >&2; \
 		exit 1; \
 	}
 	$(BIN)/python -m pytest -m browser $(ARGS)

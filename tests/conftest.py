@@ -21,7 +21,9 @@ def chromium():
 
     Of a module, not of the session: as long as it is open, asyncio.run refuses to start.
     """
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+    path = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if path is None:
         pytest.skip("there is no Chromium: make browser-test")
     from playwright.sync_api import sync_playwright
