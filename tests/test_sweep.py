@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def start(folder, *overrides):
     process = subprocess.Popen(
         [sys.executable, "train.py", *overrides, *SMALL, f"sweep.folder={folder}"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
     )  # fmt: skip
     _started.append(process)
     return process
@@ -38,9 +40,9 @@ def nothing_runs_on():
     yield
     while _started:
         process = _started.pop()
-        if process.poll() is None:  # a test that failed half-way
-            process.kill()
-            process.communicate()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # workers of a pool outlive it else
+        process.communicate(timeout=_PATIENCE)
 
 
 def end(process):

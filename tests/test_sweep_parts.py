@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn
 from omegaconf import OmegaConf
 
 import train
@@ -152,7 +153,7 @@ def test_a_jobs_line_has_its_loss_its_seconds_its_verdict_and_the_progress(sweep
     ):
         path.write_text(json.dumps({"findings": findings}))
         runtime = SimpleNamespace(output_dir=str(path.parent))
-        sweep.on_job_end(SimpleNamespace(hydra=SimpleNamespace(runtime=runtime)))
+        sweep.on_job_end(SimpleNamespace(hydra=SimpleNamespace(runtime=runtime)), JobReturn())
         line = capsys.readouterr().out
         assert line == f"seed=0   2.1250     3.2 s  {verdict}  [1 of 3, 1 running]\n"
 

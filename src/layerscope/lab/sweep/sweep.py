@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
@@ -62,7 +63,7 @@ class Sweep(Callback):
         # A launcher that waits for its workers ends them if there is an exception to end them for.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
 
-    def on_job_end(self, config: DictConfig, **_: Any) -> None:
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Print how the job ended, and how many jobs of the sweep have."""
         if self.folder is None:  # a single run
             return
