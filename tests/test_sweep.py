@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-import train
 from layerscope.show.event_reader import read_run
 from layerscope.show.hparams import ENDED
 
-ROOT = Path(train.__file__).parent
+ROOT = Path(__file__).parent.parent
 SMALL = ("data=notebook", "monitor=none", "names=0", "trainer.enable_progress_bar=false")
 ENDLESS = "trainer.max_epochs=1000000"  # of one step each
 

@@ -3,13 +3,13 @@
 import json
 import os
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-import train
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep import extras, fingerprint, own_process, waiting
 from layerscope.lab.sweep.extras import require_plugin
@@ -20,7 +20,7 @@ from layerscope.lab.sweep.run_name import run_name
 from layerscope.lab.sweep.stop import Stop
 from layerscope.lab.sweep.whole import end_of_sweep, refuse_to_mix
 
-CONF = train.Path(train.__file__).parent / "conf"
+CONF = Path(__file__).parent.parent / "conf"
 
 
 def composed(*overrides):
