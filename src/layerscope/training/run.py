@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import configure_log
 from omegaconf import DictConfig
 
 from layerscope.exit_codes import ExitCode
@@ -40,6 +42,10 @@ def run(cfg: DictConfig) -> float | None:
     # Lightning 2.6 under torch 2.13, and nothing that a user could mend.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
     if in_sweep():
+        from layerscope.training import experiment  # noqa: F401  imports Lightning
+
+        # Which has set the levels of its loggers: as the config has them, again.
+        configure_log(HydraConfig.get().job_logging)
         return run_as_job(cfg, train_and_tell)
     try:
         code = train_and_tell(cfg)
