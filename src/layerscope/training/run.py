@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import configure_log
 from omegaconf import DictConfig
 
 from layerscope.exit_codes import ExitCode
@@ -38,6 +40,8 @@ def run(cfg: DictConfig) -> None:
         # Here, once: a job's process is forked off this one, with what this one has imported.
         from layerscope.training import ending, experiment, hparams_row  # noqa: F401
 
+        hydra = HydraConfig.get()
+        configure_log(hydra.job_logging, hydra.verbose)  # again: Lightning's import makes it talk
         run_as_job(cfg, train)
         hparams_row.close_row(cfg)
         return
