@@ -106,7 +106,7 @@ def test_a_job_that_fails_takes_no_other_one_with_it(basic):
     }
     reasons = {name: status["reason"] for name, status in statuses(folder).items()}
     assert "SIGKILL" in reasons["optimizer.lr=0.004"]
-    assert reasons["optimizer.lr=-1"] == "Invalid learning rate: -1"
+    assert reasons["optimizer.lr=-1"] == "optimizer: Invalid learning rate: -1"
     assert reasons["optimizer.lr=1e+30"].startswith("diverged: train/loss is nan.")
     assert "Jobs of the sweep: 2 finished, 3 failed" in out
     for name, reason in reasons.items():
