@@ -107,7 +107,7 @@ def test_a_job_that_fails_takes_no_other_one_with_it(basic):
         "optimizer.lr=0.006": "finished",
     }
     reasons = {name: status["reason"] for name, status in statuses(folder).items()}
-    assert reasons["optimizer.lr=-1"] == "Invalid learning rate: -1"
+    assert reasons["optimizer.lr=-1"] == "optimizer: Invalid learning rate: -1"
     assert reasons["optimizer.lr=1e+30"].startswith("diverged: train/loss is nan.")
     for name, reason in reasons.items():
         assert reason is None or f"{name}: failed: {reason}" in out

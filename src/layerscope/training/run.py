@@ -44,8 +44,8 @@ def run(cfg: DictConfig) -> float | None:
     if in_sweep():
         from layerscope.training import experiment  # noqa: F401  imports Lightning
 
-        # Which has set the levels of its loggers: as the config has them, again.
-        configure_log(HydraConfig.get().job_logging)
+        hydra = HydraConfig.get()
+        configure_log(hydra.job_logging, hydra.verbose)  # again: Lightning's import makes it talk
         return run_as_job(cfg, train_and_tell)
     try:
         code = train_and_tell(cfg)
