@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -34,21 +33,24 @@ def test_the_table_has_every_layer_the_verdict_and_theorys_choice():
     assert "…" not in done.stdout
 
 
-def test_it_takes_less_than_two_seconds_and_no_pytorch():
+def test_it_takes_little_of_the_processor_and_no_pytorch():
     code = (
-        "import sys, time; started = time.monotonic(); from layerscope.__main__ import main; "
+        "import sys, time; from layerscope.__main__ import main; "
         "main(['predict', 'init=kaiming', 'model.depth=50']); "
-        "print(time.monotonic() - started, [m for m in ('torch', 'lightning') if m in sys.modules])"
+        "print(time.process_time(), [m for m in ('torch', 'lightning') if m in sys.modules])"
     )
-    started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     seconds, imported = done.stdout.splitlines()[-1].split(" ", 1)
     assert imported == "[]"
-    # Its own 0.9 s, on a machine that may be busy with other tests.
+    # 0.9 s where nothing else runs. The processor's time, not the clock's: other tests run beside.
     assert float(seconds) < 4
-    assert time.monotonic() - started < 6
 
 
 INITS = [path.stem for path in (ROOT / "conf" / "init").glob("*.yaml")]
@@ -112,18 +114,18 @@ def test_theory_chooses(overrides, words, capsys):
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (["init=nothing"], "Could not find 'init/nothing': it must be one of critical, glorot, "),
-        (["model.depht=3"], "Could not override 'model.depht'."),
+        (["init=nothing"], "init must be one of critical, glorot, "),
+        (["model.depht=3"], "there is no key model.depht; did you mean model.depth?"),
         (["model.depth=["], "no viable alternative at input"),
-        (["model.depth=0"], "depth must be a whole number of at least 1, got 0."),
-        (["model.depth=deep"], "depth must be a whole number of at least 1, got 'deep'."),
-        (["model.widths=[]"], "widths must name at least 1 hidden layer, got none."),
+        (["model.depth=0"], "depth must be a whole number of at least 1, got 0"),
+        (["model.depth=deep"], "depth must be a whole number of at least 1, got 'deep'"),
+        (["model.widths=[]"], "widths must name at least 1 hidden layer, got none"),
         (["model.widths=5"], "not iterable"),
         (["model.activation=tan"], "activation must be one of tanh, relu, "),
-        (["data.context_length=0"], "context_length must be a whole number of at least 1, got 0."),
-        (["init.gain=-1"], "gain must be a finite number of at least 0, got -1."),
+        (["data.context_length=0"], "context_length must be a whole number of at least 1, got 0"),
+        (["init.gain=-1"], "gain must be a finite number of at least 0, got -1"),
         (["init.bias_std=wide"], "must be real number"),
-        (["init=critical", "model.activation=gelu"], "use a bias variance of at least 0.1730."),
+        (["init=critical", "model.activation=gelu"], "use a bias variance of at least 0.1730"),
         (["monitor.saturation_threshold=2"], "saturation_threshold must be above 0 and below 1"),
         (["model._target_=torch.nn.RNN"], "model must be layerscope.lab.mlp.MLP for a prediction"),
         (["data=text_file", "init.embedding=scheme"], "data.path"),
