@@ -170,6 +170,7 @@ def test_a_job_that_has_finished_with_the_same_settings_is_not_run_again(tmp_pat
         status.write(Path(cfg.folder))
         return 0
 
+    assert run_as_job(cfg, lambda cfg: 1) is None  # it has failed
     assert run_as_job(cfg, training) == 2.0
     assert run_as_job(cfg, training) == 2.0
     assert calls == [[]]
