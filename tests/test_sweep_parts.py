@@ -120,6 +120,14 @@ def test_a_sweep_that_could_not_begin_ends_with_2(sweep):
     assert end(sweep, 1, lambda folder: pytest.fail("there is nothing to compare")) == 2
 
 
+@pytest.mark.parametrize(("ended", "code"), [(0, 0), (1, 1)])
+def test_a_search_that_proposed_a_job_twice_has_run_whole(sweep, capsys, ended, code):
+    write(sweep, "finished", "finished")
+    sweep.names = []
+    assert end(sweep, ended, lambda folder: None) == code
+    assert ("1 not started" in capsys.readouterr().out) == (ended == 1)
+
+
 def test_a_refused_finding_of_a_job_makes_the_exit_code_4(sweep):
     write(sweep, *["finished"] * 3, reason=f"{REFUSED}saturated")
     assert end(sweep, 0, lambda folder: None) == 4
@@ -170,6 +178,7 @@ def test_a_job_that_has_finished_with_the_same_settings_is_not_run_again(tmp_pat
         status.write(Path(cfg.folder))
         return 0
 
+    assert run_as_job(cfg, lambda cfg: 1) is None  # it has failed
     assert run_as_job(cfg, training) == 2.0
     assert run_as_job(cfg, training) == 2.0
     assert calls == [[]]

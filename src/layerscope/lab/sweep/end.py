@@ -49,7 +49,9 @@ def end(sweep: Sweep, code: int, compare: Callable[[Path], object]) -> int:
     stopped = code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
     if not begun:
         return code if stopped else ExitCode.BAD_SETTING
-    states = Counter({"not started": sweep.total - len(begun)})
+    # A search that has run to its end may have proposed some of its jobs more than once.
+    expected = sweep.total if sweep.names or code else len(begun)
+    states = Counter({"not started": expected - len(begun)})
     print()
     for job, status in begun.items():
         state = status.state
@@ -59,7 +61,7 @@ def end(sweep: Sweep, code: int, compare: Callable[[Path], object]) -> int:
         elif state != "finished":
             print(f"{job.name}: {state}: {status.reason}".splitlines()[0])
         states[state] += 1
-    whole = states["finished"] == sweep.total
+    whole = states["finished"] == expected
     print(
         "Jobs of the sweep:", ", ".join(f"{states[each]} {each}" for each in _ORDER if states[each])
     )
@@ -70,7 +72,7 @@ def end(sweep: Sweep, code: int, compare: Callable[[Path], object]) -> int:
         if (sweep.folder / _FOUND).exists():
             found = OmegaConf.load(sweep.folder / _FOUND)
             values = " ".join(f"{key}={value}" for key, value in found.best_params.items())
-            print(f"best: {values}, {found.best_value:.4g}")
+            print(f"best: {values}, {sweep.objective} {found.best_value:.4g}")
         compare(sweep.folder)
     except Exception:
         traceback.print_exc()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
-from math import nan
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -17,7 +16,7 @@ from layerscope.lab.sweep.fingerprint import fingerprint
 from layerscope.lab.sweep.objective import OBJECTIVES
 
 
-def run_as_job(cfg: DictConfig, train: Callable[[DictConfig], int]) -> float:
+def run_as_job(cfg: DictConfig, train: Callable[[DictConfig], int]) -> float | None:
     """Train in `cfg.folder`, where Hydra has put `.hydra/`; the result is the status.json there.
 
     A job that has finished there with the same settings is not run again. Of any other one, what an
@@ -29,8 +28,8 @@ def run_as_job(cfg: DictConfig, train: Callable[[DictConfig], int]) -> float:
             code.
 
     Returns:
-        The job's `sweep.objective` for a search; NaN, which a search counts as a failure, for a job
-        that has not finished.
+        The job's `sweep.objective` for a search; None, which a search counts as a failure, for a
+        job that has not finished. (Optuna 2 takes a NaN neither as a value nor with a failure.)
 
     Raises:
         SystemExit: the job was interrupted, and shares its process with the rest of the sweep.
@@ -47,12 +46,12 @@ def run_as_job(cfg: DictConfig, train: Callable[[DictConfig], int]) -> float:
             sys.exit(code)
     status = RunStatus.read(folder)
     if status is None or status.state != "finished":
-        return nan
+        return None
     try:
         return OBJECTIVES[cfg.sweep.objective](folder, status)
     except (OSError, ValueError, LookupError) as error:
         print(f"{folder.name}: {error}", file=sys.stderr)
-        return nan
+        return None
 
 
 def _has_finished(cfg: DictConfig, folder: Path) -> bool:

@@ -38,7 +38,8 @@ class Sweep(Callback):
     Attributes:
         folder: of the sweep; each job has a folder of its own in it. None before a sweep begins.
         names: of the jobs, where the command line says them all; empty for a search.
-        total: how many jobs there will be.
+        total: how many jobs there will be; of a search, at most.
+        objective: what a search makes small.
     """
 
     begun: ClassVar[Sweep | None] = None
@@ -48,6 +49,7 @@ class Sweep(Callback):
         self.folder: Path | None = None
         self.names: list[str] = []
         self.total = 0
+        self.objective = ""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Name the jobs by the keys that the sweep changes; exits with 2 if it cannot begin."""
@@ -59,6 +61,7 @@ class Sweep(Callback):
             print(f"error: {sentence(error)}", file=sys.stderr)
             sys.exit(_BAD_SETTING)
         self.folder = Path(config.hydra.sweep.dir).absolute()
+        self.objective = config.sweep.objective
         Sweep.begun = self
         # A launcher that waits for its workers ends them if there is an exception to end them for.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
