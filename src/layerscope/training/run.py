@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.sentence import BAD_SETTING, sentence
@@ -45,7 +45,9 @@ def run(cfg: DictConfig) -> float | None:
         from layerscope.training import experiment  # noqa: F401  imports Lightning
 
         hydra = HydraConfig.get()
-        configure_log(hydra.job_logging, hydra.verbose)  # again: Lightning's import makes it talk
+        configure_log(
+            OmegaConf.create(hydra.job_logging), hydra.verbose
+        )  # again: Lightning's import makes it talk
         return run_as_job(cfg, train_and_tell)
     try:
         code = train_and_tell(cfg)
