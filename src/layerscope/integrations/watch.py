@@ -125,6 +125,8 @@ class Watch:
         if mine := (given & self._own) - self._stepped:
             scope.note_optimizer(optimizer)
             self._measure(scope, mine)
+        elif not given & self._own:  # of another network in the same loop, as a GAN's
+            scope.note_other_optimizer(optimizer)
 
     def _measure(self, scope: FinishedSteps, parameters: set[nn.Parameter]) -> None:
         scope.measure_gradients(parameters.__contains__)

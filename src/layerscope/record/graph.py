@@ -49,7 +49,8 @@ def wiring(outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]]) -> dict[str
     """
     nodes = {id(node): name for name, _, _, node in outputs if node is not None}
     parents = {name: _parents(node, nodes) for name, _, _, node in outputs}
-    trunk = _trunk([name for name, *_ in outputs], parents)
+    # What has no gradient, as a frozen layer before the first trained one, is on no way of it.
+    trunk = _trunk([name for name, *_, node in outputs if node is not None], parents)
     # A linear module whose own output is the layer's: no function was applied to it.
     bare = {id(node): module for _, _, module, node in outputs if type(module) is nn.Linear}
     made = {}
