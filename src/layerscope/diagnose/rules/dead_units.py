@@ -53,7 +53,7 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     units = figures["units"]
     alive = memory.roles.only("can_die")
     values = figures["dead_units"] / units * alive
-    shut = (figures["zeros"] == 1) & (alive == 1)
+    shut = (figures["zeros"] == 1) & (figures["dead_units"] >= 0) & (alive == 1)
     values[_in_a_row(shut, memory.of_layers("shut")[0]) >= t.lasting] = 1.0
     severity = note_if_solved(graded(values, limits), figures, memory)
     silent = figures["silent_units"] / units * alive
