@@ -186,7 +186,7 @@ def test_where_all_units_are_dead_that_is_told_and_not_that_they_are_idle():
     figures = healthy(network("relu"))
     figures["activation_std"][:, 2] = 0
     figures["zeros"][:, 2] = 1
-    assert found(figures) == {}
+    assert found(figures) == {"dead_units": ("critical", "02_relu", 0, 1)}
     figures["dead_units"][:] = np.nan  # nobody counts them
     assert found(figures) == {"idle": ("critical", "02_relu", 0, 1)}
 

@@ -26,7 +26,7 @@ class Profile:
 
     Attributes:
         norms: [steps, chain]; NaN where it was not measured or is not finite.
-        chain: indices of the layers.
+        chain: indices of the layers, those of the trunk: see `Roles.trunk`.
         faded: the norm at the first layer / the largest, or the smallest / that at the last
             hidden one: whichever is larger, [steps]. Both are small only if the gradient fades on
             all ways. A residual branch that gets little beside a healthy stream makes the second
@@ -44,7 +44,7 @@ class Profile:
 @lru_cache(maxsize=1)  # two rules look at the same block
 def profile_of(figures: Figures, roles: Roles) -> Profile:
     """The profile of a block of steps."""
-    chain = roles.chain
+    chain = roles.trunk
     square = figures["activation_grad_rms"].astype(np.float64)
     square *= square
     norms = np.sqrt(square * figures["activation_count"])[:, chain]

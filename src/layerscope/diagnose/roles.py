@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,10 @@ class Roles:
             one before them.
         chain: indices of the layers that forward passes reach, in that order, but for the last:
             logits and other outputs may have any scale.
+        trunk: those of the chain that every path of the gradient passes: what gets little there, no
+            way gives more to. A branch beside a residual stream, an adapter, or one of several
+            heads may get as little as it likes. A layer whose outputs a normalisation gets at once
+            is left out too: that divides by their size, and its gradient with it.
         last: index of the last layer in forward order; -1 if none is reached.
     """
 
@@ -42,6 +47,14 @@ class Roles:
         self.rank = np.empty(len(layers), np.int64)
         self.rank[[index for _, index in sorted(places)]] = np.arange(len(layers))
         self.chain = np.array([i for i in reached if not layers[i].last], np.int64)
+        feeds = {
+            before
+            for before, after in pairwise(reached)
+            if layers[after].normalizes and not layers[before].normalizes
+        }
+        self.trunk = np.array(
+            [i for i in self.chain if layers[i].on_trunk and i not in feeds], np.int64
+        )
         self.last = reached[-1] if reached else -1
         self._masks: dict[str, npt.NDArray[np.float32]] = {}
         self._named: dict[tuple[str, ...], list[int]] = {}

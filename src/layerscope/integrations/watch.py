@@ -221,6 +221,8 @@ class Watcher:
             self._measure(scope, mine)
             self._stepped |= mine
             self._without_optimizer -= mine
+        elif not {p for group in optimizer.param_groups for p in group["params"]} & self._own:
+            scope.note_other_optimizer(optimizer)  # of another network in the loop, as a GAN's
 
     def _measure(self, scope: FinishedSteps, parameters: set[nn.Parameter]) -> None:
         scope.measure_gradients(parameters.__contains__)

@@ -29,7 +29,8 @@ class Wiring:
 
     Attributes:
         parents: layers whose outputs reach it through no other watched layer.
-        on_trunk: whether every way from the last layers to the first passes it.
+        on_trunk: whether every way from the last layers to the first passes it, as far as the
+            graph shows: of no layer behind a frozen one that gets data.
         follows: the linear layer whose output it receives without a function in between; "" if it
             is no linear layer, or there is none, or that one is a bottleneck.
     """
@@ -49,6 +50,8 @@ def wiring(outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]]) -> dict[str
     """
     nodes = {id(node): name for name, _, _, node in outputs if node is not None}
     parents = {name: _parents(node, nodes) for name, _, _, node in outputs}
+    # What a frozen layer gives from data alone is not in the graph: where it goes cannot be seen,
+    # and it may pass beside all that is called later, as a frozen layer does beside its adapter.
     trunk = _trunk([name for name, *_ in outputs], parents)
     # A linear module whose own output is the layer's: no function was applied to it.
     bare = {id(node): module for _, _, module, node in outputs if type(module) is nn.Linear}

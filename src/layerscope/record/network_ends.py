@@ -51,11 +51,14 @@ class Output:
         values: [samples, outputs], some of the samples; classes along the last axis.
         gradient: d loss / d values, with a gradient scaler's factor in it; None if none came.
         samples: how many there are in all.
+        alone: whether the network gave no other tensor that the loss may be made of, in this call
+            or in another before the same backward pass.
     """
 
     values: Tensor
     gradient: Tensor | None
     samples: int
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +110,7 @@ class NetworkEnds:
         self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
         self._data: dict[str, Data] = {}
         self._output: Output | None = None
+        self._given = self._together = 0  # outputs since backward, and of the last backward
         self._kept: bool | None = None
         self._witness: tuple[nn.Parameter, int, int] | None = None
 
@@ -185,14 +189,17 @@ class NetworkEnds:
             return
         tensor = next((tensor for _, tensor in tensors_in(output)), None)
         node = None if tensor is None else tensor.grad_fn
-        self._reached.setdefault(layer.name, (layer.name, layer.entry, layer.module, node))
+        known = self._reached.get(layer.name)
+        # The first call that has a gradient: one before, without, was another's forward pass.
+        if known is None or known[3] is None:
+            self._reached[layer.name] = (layer.name, layer.entry, layer.module, node)
 
     def _see_output(self, module: nn.Module, inputs: Any, output: Any) -> None:
         if not self._ask():
             return
-        tensor = next(
-            (each for _, each in tensors_in(output) if each.ndim and each.requires_grad), None
-        )
+        trained = [each for _, each in tensors_in(output) if each.ndim and each.requires_grad]
+        tensor = next(iter(trained), None)
+        self._given += len(trained)
         if tensor is None or not _is_plain(tensor):
             return
         rows = _rows(tensor)
@@ -200,8 +207,13 @@ class NetworkEnds:
 
         def see_gradient(gradient: Tensor) -> None:
             self._look_at_gradients()
+            # Of outputs that go into one loss the gradients come with no call in between.
+            self._together, self._given = self._given or self._together, 0
             if _is_plain(gradient) and gradient.shape == tensor.shape:
-                self._output = Output(values, _samples(gradient, rows), _number_of_samples(tensor))
+                alone = self._together <= 1
+                self._output = Output(
+                    values, _samples(gradient, rows), _number_of_samples(tensor), alone
+                )
 
         tensor.register_hook(see_gradient)  # type: ignore[no-untyped-call]
 
@@ -227,6 +239,7 @@ class NetworkEnds:
         """What was seen since the last call; the first call ends the search for both ends."""
         ends = Ends(tuple(self._data.values()), self._output, self._kept)
         self._data, self._output, self._kept = {}, None, None
+        self._given = self._together = 0
         if self._discovering and (self._outermost or self._reached):
             self.wiring = wiring(list(self._reached.values()))
             self._reached.clear()  # and with it the graph

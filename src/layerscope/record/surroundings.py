@@ -33,6 +33,7 @@ class Look:
         gradients: the parameters that got one.
         dropout: largest probability of a dropout that is on; 0 without any.
         row_spreads: by entry, how much the rows of its weight differ, where that is not settled.
+        optimizers: how many have taken a step so far, those of other networks in the loop too.
         evaluation_share: of the modules that behave otherwise in training, those in evaluation
             mode; 0 without any.
     """
@@ -42,6 +43,7 @@ class Look:
     gradients: frozenset[nn.Parameter]
     row_spreads: Mapping[str, float]
     dropout: float
+    optimizers: int
     evaluation_share: float
 
 
@@ -61,6 +63,9 @@ class Surroundings:
         self._ends = NetworkEnds(network, layers, state, lambda: self._looking and state.counting)
         self._two_modes = [m for m in network.modules() if isinstance(m, _TWO_MODES)]
         self._optimizers: dict[Optimizer, None] = {}
+        self._others: set[int] = set()
+        self._stepped_by = -1
+        self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[nn.Parameter] = set()
         self._rows: AlikeRows | None = None
 
@@ -85,6 +90,10 @@ class Surroundings:
         """An optimizer takes a step."""
         self._optimizers[optimizer] = None
 
+    def note_other_optimizer(self, optimizer: Optimizer) -> None:
+        """An optimizer takes a step that has none of this network's parameters."""
+        self._others.add(id(optimizer))
+
     def note_gradients(self, parameters: Sequence[LayerParameter]) -> None:
         """An optimizer is about to get these parameters' gradients."""
         if self._looking:
@@ -94,7 +103,12 @@ class Surroundings:
 
     def end_update(self, parameters: Sequence[LayerParameter]) -> None:
         """An optimizer has taken its step; some nanoseconds."""
-        self._ends.remember_gradients(parameters)
+        if self._stepped_by != len(self._optimizers):
+            self._stepped_by = len(self._optimizers)
+            groups = [group for each in self._optimizers for group in each.param_groups]
+            owned = {parameter for group in groups for parameter in group["params"]}
+            self._first_owned = [each for each in parameters if each.parameter in owned][:1]
+        self._ends.remember_gradients(self._first_owned)
 
     def take(self, parameters: Sequence[LayerParameter]) -> Look | None:
         """What was seen in this step; None if it was not to be looked at.
@@ -114,6 +128,7 @@ class Surroundings:
             frozenset(self._gradients),
             self._rows.look(),
             max(drops, default=0.0),
+            len(self._optimizers) + len(self._others),
             sum(not m.training for m in modes) / max(len(modes), 1),
         )
         self._gradients.clear()

@@ -62,6 +62,8 @@ class LookFigures:
         with np.errstate(all="ignore"):
             figures = self._of_ends(look.ends, loss, scale)
         figures |= {"dropout": look.dropout, "evaluation_share": look.evaluation_share}
+        if look.optimizers > 1:  # the last of them took the step, as far as one can say
+            figures["optimizer"] = float(look.optimizers - 1)
         if look.ownership is not None:
             figures |= {
                 "unowned_share": look.ownership.unowned_share,
@@ -110,18 +112,19 @@ class LookFigures:
         view = view_loss(values, gradient, output.samples, loss)
         figures |= {
             "loss_kind": float(view.kind),
-            "loss_reduction": view.reduction,
+            # Of a loss that is made of several outputs one does not know this one's part.
+            "loss_reduction": view.reduction if output.alone else math.nan,
             "targets_broadcast": float(view.broadcast),
         }
-        return figures | self._of_targets(view)
+        return figures | self._of_targets(view, output.alone)
 
-    def _of_targets(self, view: LossView) -> dict[str, float]:
+    def _of_targets(self, view: LossView, alone: bool) -> dict[str, float]:
         targets = view.targets
         if targets is None or not targets.size:
             return {}
         figures: dict[str, float] = {}
         bits = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS) and targets.shape[1] == 1
-        if view.kind in _OF_CLASSES or bits:
+        if alone and (view.kind in _OF_CLASSES or bits):
             labels = Counter(targets[:, 0].astype(np.int64).tolist())
             self._labels.update(labels)
             label, most = labels.most_common(1)[0]

@@ -155,6 +155,10 @@ class Session:
             self._recorder.carry(LOSS, loss)
             self._has_loss = True
 
+    def note_other_optimizer(self, optimizer: Optimizer) -> None:
+        """An optimizer takes a step that has none of the network's parameters."""
+        self._surroundings.note_other_optimizer(optimizer)
+
     def note_optimizer(self, optimizer: Optimizer, index: int = 0) -> None:
         """Note which optimizer takes the step, and its learning rate."""
         self._surroundings.note_optimizer(optimizer)

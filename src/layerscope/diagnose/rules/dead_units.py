@@ -10,6 +10,7 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures, LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.solved import has_learned, note_if_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values, graded
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -41,14 +42,20 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     """Share of a layer's units that are dead, as the figures count them: over enough samples.
 
     The verdict comes late, the step that is named is when it began: not before the longest silent
-    unit fell silent, and not before so many units were silent in every step.
+    unit fell silent, and not before so many units were silent in every step. A layer whose outputs
+    are all zero for `lasting` steps is dead at once, however few samples there were: nothing
+    passes it, either way. Where the task is solved it is a note; so are, short of most of a layer,
+    dead units in a network whose loss is down to half, and those that have been silent for fewer
+    than `warm_up` steps: the pixels of an image are many samples, and of few images.
     """
     t = thresholds
     limits = (t.dead_share, t.dead_bad, t.dead_critical)
     units = figures["units"]
     alive = memory.roles.only("can_die")
     values = figures["dead_units"] / units * alive
-    severity = graded(values, limits)
+    shut = (figures["zeros"] == 1) & (figures["dead_units"] >= 0) & (alive == 1)
+    values[_in_a_row(shut, memory.of_layers("shut")[0]) >= t.lasting] = 1.0
+    severity = note_if_solved(graded(values, limits), figures, memory)
     silent = figures["silent_units"] / units * alive
     begun = memory.of_layers("begun", 2)
     if severity is None and not (silent > t.dead_share).any() and np.isnan(begun).all():
@@ -63,7 +70,28 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         start = np.where(severity >= 2, starts[1], starts[0])
         since = np.fmax(np.fmax(start, figures["dead_since"]), 0).astype(np.int64)
         cause = (since > 0).astype(np.int8)
+        soon = figures.steps[:, np.newaxis] - since < t.warm_up
+        harmless = (soon & (values < 1)) | has_learned(figures, memory)[:, np.newaxis]
+        severity[(severity == 2) & harmless] = 1
     return Symptoms(values, severity, limits, _ADVICE, _SOURCE, 1, cause, since)
+
+
+def _in_a_row(shut: npt.NDArray[np.bool_], before: npt.NDArray[np.float64]) -> Values:
+    """For how many steps up to each it was so, [steps, layers].
+
+    Args:
+        shut: whether it is so, [steps, layers].
+        before: for how many steps before this block; afterwards, of the next.
+    """
+    count = np.zeros(shut.shape)
+    if not shut.any():
+        before[:] = 0
+        return count
+    last = np.nan_to_num(before)
+    for row, is_shut in enumerate(shut):
+        count[row] = last = np.where(is_shut, last + 1, 0)
+    before[:] = last
+    return count
 
 
 def _silent_since(

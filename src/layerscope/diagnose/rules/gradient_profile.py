@@ -14,6 +14,7 @@ from layerscope.diagnose.figures import Figures, LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.profile import Profile, culprits, profile_of
 from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.solved import note_if_solved
 from layerscope.diagnose.symptoms import Advice, Limits, Symptoms, graded
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -38,11 +39,16 @@ _GROWN = Advice(
 
 @rule_with_memory("vanishing_gradient")
 def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """From end to end, the gradient that is left at the first layer; see `Profile.faded`."""
+    """From end to end, the gradient that is left at the first layer; see `Profile.faded`.
+
+    A note where the task is solved: what is left of the gradient there is chance.
+    """
     t = thresholds
     limits = (t.vanishing_end_to_end, t.vanishing_bad, t.vanishing_critical)
     profile = profile_of(figures, memory.roles)
-    return _symptoms(figures, profile, limits, _FADED, t.lasting, faded=True)
+    symptoms = _symptoms(figures, profile, limits, _FADED, t.lasting, faded=True)
+    note_if_solved(symptoms.severity, figures, memory)
+    return symptoms
 
 
 @rule_with_memory("exploding_gradient")

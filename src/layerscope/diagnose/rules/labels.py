@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.rules.loss_not_falling import last_known, median_update
+from layerscope.diagnose.rules.loss_not_falling import median_update
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -20,17 +21,21 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     """Share of the most frequent class among all targets seen so far, where it is 1.
 
     Targets are read off the gradient on the output, so whatever the loss does to labels on the way
-    is in them. Blind where the loss cannot be told.
+    is in them. Blind where the loss cannot be told, where it is made of several outputs, and with
+    several optimizers: a discriminator is told of true and false samples in turn.
     """
     if np.isnan(figures["labels_seen"]).all():  # nobody looked
         return Symptoms.of_run("loss", figures["labels_seen"])
     seen, label = memory.of_run("seen", 2)
     values = np.full(len(figures.steps), np.nan)
+    many = memory.of_run("several")
+    several = np.logical_or.accumulate(figures["optimizer"] > 0) | (many[0] == 1)
+    many[0] = float(several[-1])
     for row in np.flatnonzero(figures["labels_seen"] >= 1).tolist():
         here = float(figures["label"][row])
         if np.isnan(label):
             seen, label = 0.0, here
-        mixed = figures["labels_seen"][row] > 1 or here != label
+        mixed = figures["labels_seen"][row] > 1 or here != label or several[row]
         seen = -np.inf if mixed else seen + float(figures["samples"][row])
         values[row] = 0.0 if seen < _ENOUGH else 1.0
     memory.of_run("seen", 2)[:] = seen, label

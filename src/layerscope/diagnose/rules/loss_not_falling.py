@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.loss_curve import CurveOfBlock
+from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -55,6 +57,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
 
     Falls by less than 2 %, and by no more than chance would, or by less than 0.5 %. Or falls by
     less than `loss_slow`, steadily, with updates that are small beside the weights. Silent while
+    it has lasted for fewer than 20 steps (an adapter that starts at zero begins late), while
     the learning rate rises, with several optimizers (a game of two networks has no falling loss),
     where the loss is below 0 or fluctuates by more than 2 %, and once it has been low.
 
@@ -67,8 +70,9 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     small = memory.of_run("update", 1)
     updates = median_update(figures, small)
     # An error or a likelihood: its noise is that of the batches.
-    is_known = last_known(np.where(figures["loss_kind"] > 0, 1.0, np.nan), memory.of_run("kind"))
-    low = _is_low(figures, curve, memory)
+    told = (figures["loss_kind"] > 0) & ~np.isnan(figures["loss_reduction"])
+    is_known = last_known(np.where(told, 1.0, np.nan), memory.of_run("kind"))
+    low = is_solved(figures, memory)
     due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
     if not due.any():
         return Symptoms.of_run("loss", ratio)
@@ -88,6 +92,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         *_advice(t),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Zhang et al. 2021 (AutoTrainer), slow convergence; here against the run's noise",
+        lasting=WINDOW,
         cause=cause.astype(np.int8),
     )
 
@@ -100,26 +105,3 @@ def median_update(figures: Figures, last: Series) -> Series:
     if known.any():
         medians[known] = np.log10(known_median(ratios[known], axis=1))
     return last_known(medians, last)
-
-
-def last_known(values: Series, last: Series) -> Series:
-    """What was last known as of each step.
-
-    Args:
-        values: of the steps; NaN where it is not known.
-        last: [1], what was last known before them; afterwards, of this block.
-    """
-    joined = np.append(last, values)
-    place = np.maximum.accumulate(np.where(np.isnan(joined), 0, np.arange(len(joined))))
-    seen: Series = joined[place][1:]
-    last[0] = seen[-1]
-    return seen
-
-
-def _is_low(figures: Figures, curve: CurveOfBlock, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Whether the loss is a tenth of chance: of guessing by frequency, of the targets' spread."""
-    of_labels = figures["label_entropy"].astype(np.float64)
-    chance = np.where(of_labels > 0, of_labels, np.square(figures["target_std"]))
-    chance = last_known(np.where(chance > 0, chance, np.nan), memory.of_run("chance"))
-    low: npt.NDArray[np.bool_] = curve.level < 0.1 * chance
-    return low

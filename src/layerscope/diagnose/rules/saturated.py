@@ -11,6 +11,7 @@ from layerscope.diagnose.figures import Figures, LayerFacts
 from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import GATES
+from layerscope.diagnose.solved import has_learned, note_if_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values, graded
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -50,6 +51,8 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     softmax) learns to shut, so it is ill only if it has been shut in every step since the first;
     what it learns later is a note. Of a softmax over n the figure is the share of samples with one
     output near 1, less 1 / n: the first token of a causal sequence has nothing else to look at.
+    Where the task is solved it is a note, and so it is where it came while the loss fell to less
+    than half: training has filled the ends then, and was not stopped by it.
     """
     t = thresholds
     roles = memory.roles
@@ -61,12 +64,17 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     severity = graded(values, limits)
     opened = memory.of_layers("opened")[0]
     if severity is None:
+        note_if_solved(severity, figures, memory)
         opened[~np.isnan(values).all(axis=0)] = 1
         return Symptoms(values)
     ever_since = _ever_since(values, t.saturated_bad, opened)
     severity[(severity == 2) & ~ever_since & (values <= t.saturated_trained)] = 1
     gates = roles.named(*GATES)
     severity[:, gates] = np.minimum(severity[:, gates], np.where(ever_since[:, gates], 3, 1))
+    severity = note_if_solved(severity, figures, memory)
+    assert severity is not None
+    meant = has_learned(figures, memory)[:, np.newaxis] & ~ever_since
+    severity[meant] = np.minimum(severity[meant], 1)
     cause = (~ever_since).astype(np.int8)
     return Symptoms(values, severity, limits, _advice(t), _SOURCE, t.lasting, cause)
 

@@ -78,6 +78,8 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     neither in a warm-up nor at the end of a schedule, and is not 0.
     """
     values = _log_ratio(figures, memory.roles)
+    # Without a gradient there is no update: that is no small one, and `no_gradient` says so.
+    values = np.where(figures["weight_grad_rms"] == 0, np.nan, values)
     rates = memory.of_run("rates", 2)
     learned = memory.of_layers("learned")[0]
     if not (values < thresholds.update_small).any():

@@ -50,7 +50,9 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     """A layer that forward passes reach, with trained weights and a gradient of exactly 0, or none
     at all, for `warm_up` steps in a row.
 
-    Silent where the loss itself is 0: a hinge loss that is satisfied has no gradient.
+    Silent where the loss itself is 0: a hinge loss that is satisfied has no gradient. A note where
+    a gradient does come to the layer's outputs: then its inputs are all zero, as of a branch that a
+    user does not feed, or its units are all dead, and `dead_units` says so.
     """
     roles = memory.roles
     rms = figures["weight_grad_rms"]
@@ -61,8 +63,10 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     ill = (values == 0) & (figures["loss"] != 0)[:, np.newaxis]
     return Symptoms(
         values,
-        np.where(ill, 2, 0).astype(np.int8) if ill.any() else None,
-        (np.nan, 0.0, np.nan),
+        np.where(ill, np.where(figures["activation_grad_rms"] > 0, 1, 2), 0).astype(np.int8)
+        if ill.any()
+        else None,
+        (0.0, 0.0, np.nan),
         (
             Advice(
                 "no gradient reaches {layer}, since step {step}: not one element of its weights "
@@ -86,11 +90,14 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
 @rule_of_run("gradients_accumulate")
 def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Whether the gradients that a step was taken with are still there when the next step's
-    backward begins: it adds to them. Accumulation within a step is none.
+    backward begins: it adds to them. Accumulation within a step is none. Silent with several
+    optimizers: the backward of one network's loss leaves gradients in the other, whose own
+    zero_grad comes later.
     """
-    if np.isnan(figures["gradients_kept"]).all():  # nobody looked
-        return Symptoms.of_run("optimizer", figures["gradients_kept"])
-    values = figures["gradients_kept"].astype(np.float64)
+    several = memory.of_run("several")
+    many = np.logical_or.accumulate(figures["optimizer"] > 0) | (several[0] == 1)
+    several[0] = float(many[-1])
+    values = np.where(many, np.nan, figures["gradients_kept"].astype(np.float64))
     return Symptoms.of_run(
         "optimizer",
         values,

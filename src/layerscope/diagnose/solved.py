@@ -1,0 +1,46 @@
+"""Whether a task is solved: what layers then look like is how they solve it, and no disease."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.symptoms import Severities
+
+_HALF, _TENTH = 0.5, 0.1
+
+
+def note_if_solved(
+    severity: Severities | None, figures: Figures, memory: Memory
+) -> Severities | None:
+    """Severities, int8 [steps, layers], with notes for warnings in steps where `is_solved`."""
+    solved = is_solved(figures, memory)  # at each block: it remembers
+    if severity is not None and solved.any():
+        severity[solved] = np.minimum(severity[solved], 1)
+    return severity
+
+
+def has_learned(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the loss is less than half of what it was at the start, bool [steps]."""
+    curve = memory.loss_curve.of(figures)
+    learned: npt.NDArray[np.bool_] = np.fmin(curve.loss, curve.level) < _HALF * curve.start
+    return learned
+
+
+def is_solved(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the loss is a tenth of chance, bool [steps]; of its start where chance is not known.
+
+    Chance is guessing by frequency, or the targets' variance. A loss that starts far above it, as
+    an overconfident network's, has solved nothing when it is down to a tenth of the start.
+    """
+    curve = memory.loss_curve.of(figures)
+    of_labels = figures["label_entropy"].astype(np.float64)
+    chance = np.where(of_labels > 0, of_labels, np.square(figures["target_std"]))
+    chance = last_known(np.where(chance > 0, chance, np.nan), memory.of_run("chance"))
+    now = np.where(np.isnan(curve.level), curve.loss, curve.level)  # before there is a mean
+    known = np.where(np.isnan(chance), curve.start, chance)
+    solved: npt.NDArray[np.bool_] = (now > 0) & (now < _TENTH * known)
+    return solved

@@ -1,0 +1,281 @@
+"""Healthy nets of kinds that were once warned of: each trains under `watch`, and none is now."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+import layerscope
+
+CLASSES, FEATURES = 5, 20
+
+
+def update(optimizer, loss):
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def samples(count=64):
+    x = torch.randn(count, FEATURES)
+    return x, x[:, :CLASSES].argmax(1)
+
+
+def classifier():
+    return nn.Sequential(
+        *(nn.Linear(FEATURES, 32), nn.ReLU()),
+        *(nn.Linear(32, 32), nn.ReLU()),
+        nn.Linear(32, CLASSES),
+    )
+
+
+def gan():
+    """Both networks of a game, each with an optimizer, as in PyTorch's DCGAN example."""
+    maker = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 2))
+    judge = nn.Sequential(nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
+    of_maker = torch.optim.Adam(maker.parameters(), 1e-3, betas=(0.5, 0.999))
+    of_judge = torch.optim.Adam(judge.parameters(), 1e-3, betas=(0.5, 0.999))
+
+    def step():
+        angle = torch.rand(64) * 2 * math.pi
+        true, false = torch.stack([angle.cos(), angle.sin()], 1), maker(torch.randn(64, 8))
+        of_judge.zero_grad()
+        yes, no = torch.ones(64, 1), torch.zeros(64, 1)
+        F.binary_cross_entropy_with_logits(judge(true), yes).backward()
+        F.binary_cross_entropy_with_logits(judge(false.detach()), no).backward()
+        of_judge.step()
+        return update(of_maker, F.binary_cross_entropy_with_logits(judge(false), yes))
+
+    return maker, judge, step
+
+
+def generator():
+    maker, _, step = gan()
+    return maker, step
+
+
+def discriminator():
+    _, judge, step = gan()
+    return judge, step
+
+
+def both_players():
+    maker, judge, step = gan()
+    return nn.ModuleDict({"maker": maker, "judge": judge}), step
+
+
+def new_head_on_a_backbone_that_keeps_its_gradients():
+    """Only the head has an optimizer, whose zero_grad leaves the backbone's gradients alone."""
+    backbone = nn.Sequential(nn.Linear(FEATURES, 32), nn.ReLU())
+    head = nn.Linear(32, CLASSES)
+    network = nn.ModuleDict({"backbone": backbone, "head": head})
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+    for _ in range(10):
+        x, y = samples()
+        update(optimizer, F.cross_entropy(head(backbone(x)), y))
+    backbone.requires_grad_(False)
+    optimizer = torch.optim.Adam(head.parameters(), 1e-2)
+
+    def step():
+        x, y = samples()
+        return update(optimizer, F.cross_entropy(head(backbone(x)), y))
+
+    return network, step
+
+
+class Adapted(nn.Module):
+    """LoRA (Hu et al. 2021): a frozen linear layer, and a way of low rank that starts at zero."""
+
+    def __init__(self, base):
+        super().__init__()
+        self.base = base.requires_grad_(False)
+        self.down = nn.Linear(base.in_features, 4, bias=False)
+        self.up = nn.Linear(4, base.out_features, bias=False)
+        nn.init.zeros_(self.up.weight)
+
+    def forward(self, x):
+        return self.base(x) + 2 * self.up(self.down(x))
+
+
+def adapter_that_starts_at_zero():
+    network = classifier()
+    for place in (0, 2):
+        network[place] = Adapted(network[place])
+    trained = [p for p in network.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, 3e-3)
+
+    def step():
+        x, y = samples()
+        return update(optimizer, F.cross_entropy(network(x), y))
+
+    return network, step
+
+
+class Branch(nn.Module):
+    """A residual branch under LayerScale (Touvron et al. 2021)."""
+
+    def __init__(self, width=32):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.inner = nn.Sequential(nn.Linear(width, 64), nn.GELU(), nn.Linear(64, width))
+        self.scale = nn.Linear(width, width, bias=False)
+        nn.init.eye_(self.scale.weight)
+        with torch.no_grad():
+            self.scale.weight *= 1e-4
+
+    def forward(self, x):
+        return x + self.scale(self.inner(self.norm(x)))
+
+
+def residual_branches_of_little_weight():
+    network = nn.Sequential(nn.Linear(FEATURES, 32), Branch(), Branch(), nn.Linear(32, CLASSES))
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
+
+    def step():
+        x, y = samples()
+        return update(optimizer, F.cross_entropy(network(x), y))
+
+    return network, step
+
+
+class TwoHeads(nn.Module):
+    """A policy that starts near uniform, and a value, each a network of its own."""
+
+    def __init__(self):
+        super().__init__()
+
+        def head(outputs):
+            return nn.Sequential(
+                *(nn.Linear(4, 32), nn.Tanh()),
+                *(nn.Linear(32, 32), nn.Tanh()),
+                nn.Linear(32, outputs),
+            )
+
+        self.policy, self.value = head(2), head(1)
+        nn.init.orthogonal_(self.policy[4].weight, 0.01)
+
+    def forward(self, x):
+        return self.policy(x), self.value(x).squeeze(-1)
+
+
+def actor_and_critic():
+    network = TwoHeads()
+    optimizer = torch.optim.Adam(network.parameters(), 3e-4)
+
+    def step():
+        x = torch.randn(64, 4)
+        logits, value = network(x)
+        policy = torch.distributions.Categorical(logits=logits)
+        action = policy.sample()
+        reward = 20 * (action == (x[:, 0] > 0)) + 5 * torch.randn(64)
+        advantage = (reward - value).detach()
+        advantage = (advantage - advantage.mean()) / advantage.std()
+        loss = 0.5 * F.mse_loss(value, reward) - (policy.log_prob(action) * advantage).mean()
+        return update(optimizer, loss)
+
+    return network, step
+
+
+class SideBranch(nn.Module):
+    """A forecaster whose side branch its user does not feed."""
+
+    def __init__(self):
+        super().__init__()
+        self.side = nn.Sequential(nn.Linear(3, 16), nn.ELU(), nn.Linear(16, 32), nn.Sigmoid())
+        self.main = nn.Sequential(nn.Linear(FEATURES, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU())
+        self.head = nn.Linear(32, CLASSES)
+
+    def forward(self, x):
+        gate = self.side(torch.zeros(len(x), 3))
+        return self.head(gate * self.main(x))
+
+
+def side_branch_of_constant_input():
+    network = SideBranch()
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+
+    def step():
+        x, y = samples()
+        return update(optimizer, F.cross_entropy(network(x), y))
+
+    return network, step
+
+
+def task_that_is_solved_already():
+    network = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1), nn.Sigmoid())
+    optimizer = torch.optim.SGD(network.parameters(), 1.0, 0.9)
+    x = torch.tensor([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
+    y = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
+    return network, lambda: update(optimizer, F.mse_loss(network(x), y))
+
+
+def positive_and_negative_pairs():
+    """Word vectors: one output whose targets are all 1, and one whose are all 0."""
+
+    class Pairs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.word, self.context = nn.Embedding(100, 16), nn.Embedding(100, 16)
+
+        def forward(self, word, context, other):
+            word = self.word(word)
+            return (word * self.context(context)).sum(-1), (word * self.context(other)).sum(-1)
+
+    network = Pairs()
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+
+    def step():
+        word, other = torch.randint(100, (2, 128))
+        true, false = network(word, word // 10 * 10 + torch.randint(10, (128,)), other)
+        return update(optimizer, -(F.logsigmoid(true) + F.logsigmoid(-false)).mean())
+
+    return network, step
+
+
+NETS = (
+    *(generator, discriminator, both_players, new_head_on_a_backbone_that_keeps_its_gradients),
+    *(adapter_that_starts_at_zero, residual_branches_of_little_weight, actor_and_critic),
+    *(side_branch_of_constant_input, task_that_is_solved_already, positive_and_negative_pairs),
+)
+
+
+def trained(net, directory=None, steps=110):
+    """(weights after training, what was warned of)."""
+    torch.manual_seed(0)
+    network, step = net()
+    warned = []
+    if directory is None:
+        for _ in range(steps):
+            step()
+    else:
+        with layerscope.watch(network, directory, figures=False) as watched:
+            for _ in range(steps):
+                watched.step(step())
+        assert watched.failure is None
+        warned = [f for f in watched.findings if f.severity != "note"]
+    return [p.detach().clone() for p in network.parameters()], warned
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
+def test_a_healthy_net_is_not_warned_of_and_trains_to_the_same_weights(net, tmp_path):
+    weights, warned = trained(net, tmp_path)
+    assert warned == []
+    alone, _ = trained(net)
+    assert all(torch.equal(one, other) for one, other in zip(weights, alone, strict=True))
+
+
+def test_a_layer_that_is_wholly_dead_is_named_at_once_however_small_the_batches(tmp_path):
+    torch.manual_seed(0)
+    network = classifier()
+    with torch.no_grad():
+        network[2].bias.fill_(-100.0)
+    optimizer = torch.optim.SGD(network.parameters(), 0.01)
+    with layerscope.watch(network, tmp_path, figures=False) as watched:
+        for _ in range(10):
+            x, y = samples(8)
+            watched.step(update(optimizer, F.cross_entropy(network(x), y)))
+    dead = next(f for f in watched.findings if f.rule == "dead_units")
+    assert (dead.severity, dead.layer, dead.step, dead.value) == ("critical", "01_relu", 0, 1.0)
