@@ -13,10 +13,11 @@ from layerscope.measure.reading import Figures, PendingReading
 from layerscope.measure.tally import is_measurable
 
 _NO_BUCKETS = np.empty((0, 0, 3), np.float32)
+_SIXTEEN_BITS = (torch.bfloat16, torch.float16)
 
 
 class Updates:
-    """RMS(update) / RMS(weight before it), of each of a list of parameters.
+    """RMS(update) and RMS(weight before it), of each of a list of parameters.
 
     A copy of the weights is taken before the optimizer's step and kept until after it: the
     memory of the parameters once more, and two passes over them, in the steps that are measured.
@@ -69,9 +70,13 @@ class Updates:
         return changes
 
     def end(self) -> PendingReading | None:
-        """What the step changed: a reading whose `moments` are float64 [parameters, 2], the RMS of
-        the update and that of the weight before it, NaN where it was not copied. From a CUDA device
-        it arrives later. None if nothing was copied.
+        """What the step changed: a reading whose `moments` are float64 [parameters, 3]: the RMS of
+        the update, that of the weight before it, and, of a parameter of 16 bits, the share of its
+        elements with a gradient whose stored value is as it was; NaN where it was not copied, or
+        the gradient is gone or sparse. From a CUDA device it arrives later. None if nothing was
+        copied.
+
+        The share takes three more passes over parameters of 16 bits, and nothing for others.
         """
         chosen = self._chosen
         changes = [change for change in self.differences() if change is not None]
@@ -80,19 +85,45 @@ class Updates:
             return None
         norms = [*torch._foreach_norm(changes), *torch._foreach_norm(before)]
         device = norms[0].device  # parameters may lie on several
-        packed = torch.stack([norm.to(device) for norm in norms]).view(2, -1)
+        lost = self._lost(changes)
+        packed = torch.stack([each.to(device) for each in (*norms, *lost)]).view(-1, len(chosen))
         roots = np.array([max(old.numel(), 1) ** 0.5 for old in before])
         count = len(self._parameters)
 
         def decode(host: Tensor) -> Figures:
-            rms = np.full((count, 2), np.nan)
-            rms[chosen] = (host[:, : len(chosen)].double().numpy() / roots).T
-            return Figures(rms, _NO_BUCKETS, _NO_BUCKETS)
+            changed = np.full((count, 3), np.nan)
+            known = host[:, : len(chosen)].double().numpy()
+            changed[chosen, :2] = (known[:2] / roots).T
+            if lost:
+                changed[chosen, 2] = known[2]
+            return Figures(changed, _NO_BUCKETS, _NO_BUCKETS)
 
         if device.type != "cuda":
             on_host = packed.cpu()  # device to host, where there is a device
             return PendingReading(lambda: decode(on_host))
         if self._ring is None:
-            self._ring = PinnedRing(packed.new_empty((2, count)), slots=4)
-        whole = torch.nn.functional.pad(packed, (0, count - len(chosen)))
+            self._ring = PinnedRing(packed.new_empty((3, count)), slots=4)
+        whole = torch.nn.functional.pad(packed, (0, count - len(chosen), 0, 3 - len(packed)))
         return self._ring.send(whole, decode)
+
+    def _lost(self, changes: Sequence[Tensor]) -> list[Tensor]:
+        """Of each copied parameter the share that rounding has left as it was, float32 []; an empty
+        list if none has 16 bits.
+        """
+        parameters = [self._parameters[i] for i in self._chosen]
+        if not any(parameter.dtype in _SIXTEEN_BITS for parameter in parameters):
+            return []
+        return [
+            _share_lost(parameter.grad, change)
+            if parameter.dtype in _SIXTEEN_BITS
+            else torch.full((), torch.nan, device=parameter.device)
+            for parameter, change in zip(parameters, changes, strict=True)
+        ]
+
+
+def _share_lost(gradient: Tensor | None, change: Tensor) -> Tensor:
+    """Of the elements with a gradient, the share without a change; NaN where there is none."""
+    if gradient is None or gradient.layout is not torch.strided:
+        return torch.full((), torch.nan, device=change.device)
+    driven = gradient != 0
+    return (driven & (change == 0)).sum() / driven.sum()

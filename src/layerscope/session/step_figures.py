@@ -143,13 +143,14 @@ class StepFigures:
             out[:, self._outputs, _COLUMN[figure]] = units[:, :, column]
 
     def _fill_updates(self, updates: Reading, out: Array) -> None:
-        change, weight = updates.moments[self._updated].T
+        change, weight, lost = updates.moments[self._updated].T
         known = ~np.isnan(weight)
         at, change, weight = self._updated_entries[known], change[known], weight[known]
         # Of weights that are all zero any change is infinitely much: that says nothing.
         ratio = np.divide(change, weight, out=np.full(len(at), np.nan), where=weight > 0)
         out[at, _COLUMN["update_to_weight"]] = ratio
         out[at, _COLUMN["weight_rms"]] = weight
+        out[at, _COLUMN["update_lost"]] = lost[known]
 
 
 def _of_step(observation: Observation) -> list[float]:

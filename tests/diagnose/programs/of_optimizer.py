@@ -189,7 +189,7 @@ def a_transformer_turned_into_bfloat16(mended, watch):
     model = Encoder(0.0)
     if not mended:
         model = model.to(torch.bfloat16)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-4)
     fit(watch, model, optimizer, batches(tokens, topic), autocast_loss(not mended, F.cross_entropy))
 
 
