@@ -32,10 +32,13 @@ class Loss(IntEnum):
     ABSOLUTE_ERROR = 7
 
 
-_NEVER_NEGATIVE = (
-    *(Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS, Loss.BINARY),
-    *(Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR),
+_NEVER_NEGATIVE = (Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS, Loss.BINARY, Loss.SQUARED_ERROR)
+"""And are told by more than the sign of a slope: a critic's mean has one too."""
+
+_NEGATIVE_BY_TARGETS = (
+    *(Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.BINARY_LOGITS, Loss.BINARY),
 )
+"""Losses that targets of the wrong kind bring below 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,12 @@ def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossV
         rows: how many samples the batch has.
         loss: its value; NaN if unknown.
     """
-    if loss < 0:  # these are never below 0, so minus one of them is looked for first
+    view = _view(output, gradient, rows, loss)
+    if loss < 0 and view.kind not in _NEGATIVE_BY_TARGETS:
         turned = _view(output, -gradient, rows, -loss)
         if turned.kind in _NEVER_NEGATIVE:
             return replace(turned, negated=True)
-    return _view(output, gradient, rows, loss)
+    return view
 
 
 def _view(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView:

@@ -126,7 +126,7 @@ def mse_of_a_column_and_a_row(mended, watch):
     fit(watch, model, optimizer, batches(x, y[:, 0]), loss)
 
 
-@program("loss_broadcast")
+@program("loss_broadcast", blind="all outputs lie between the same two targets: no slope is left")
 def absolute_error_by_hand_of_a_column_and_a_row(mended, watch):
     series, following = waves()
     model = Forecaster()
@@ -246,7 +246,7 @@ class Pooling(nn.Module):
         return self.out((weights * x).sum(1))
 
 
-@program("softmax_over_batch")
+@program("softmax_over_batch", blind="attention over sequences that come first is written so too")
 def attention_along_the_batch(mended, watch):
     tokens, topic = phrases()
     model = Pooling(axis=1 if mended else 0)

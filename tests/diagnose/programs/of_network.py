@@ -109,7 +109,7 @@ class Encoder(nn.Module):
         return self.out(x)
 
 
-@program("dropout_high")
+@program("dropout_high", blind="on a CPU a functional dropout is a product with noise")
 def functional_dropout_of_nearly_everything(mended, watch):
     tokens, topic = phrases()
     model = Encoder(0.05 if mended else 0.95)

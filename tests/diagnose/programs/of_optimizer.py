@@ -18,7 +18,7 @@ from tests.diagnose.programs.program import (
 )
 
 
-@program("loss_not_falling")
+@program("loss_not_falling", first=False)  # update_too_small is, and says the same
 def a_rate_from_another_paper(mended, watch):
     x, y = blobs()
     model = perceptron(10, 4)
@@ -43,7 +43,7 @@ def the_schedule_is_stepped_in_every_batch(mended, watch):
             scope.step(loss)
 
 
-@program("loss_diverged")
+@program("loss_diverged", first=False)  # update_too_large is, and says the same
 def momentum_and_a_rate_of_one(mended, watch):
     x, y = surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
@@ -51,7 +51,7 @@ def momentum_and_a_rate_of_one(mended, watch):
     fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.mse_loss(m(x), y))
 
 
-@program("loss_diverged")
+@program("loss_diverged", first=False)  # update_too_large is, and says the same
 def adam_with_the_rate_of_sgd(mended, watch):
     series, following = waves()
     model = Forecaster()

@@ -14,16 +14,13 @@ class Program:
         rule: the rule that leads to the fault.
         run: trains, given whether the fault is mended, and `watch(model)`.
         first: whether the finding must come first; else it must be among the warnings.
-        blind: why nothing that is seen can tell the fault, "" if something can. Then the program
-            must not be blamed for anything that `misleads`.
-        misleads: rules that would send the reader of a blind program the wrong way.
+        blind: why nothing that is seen can tell the fault, "" if something can.
     """
 
     rule: str
     run: Callable
     first: bool = True
     blind: str = ""
-    misleads: tuple[str, ...] = ()
 
 
 PROGRAMS: dict[str, Program] = {}
