@@ -37,7 +37,7 @@ def program(rule, **about):
     return enter
 
 
-def batches(*tensors, steps=150, size=32):
+def batches(*tensors, steps=100, size=32):
     """Random batches of rows that belong together."""
     for _ in range(steps):
         chosen = torch.randint(len(tensors[0]), (size,))
