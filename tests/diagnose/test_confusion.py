@@ -6,6 +6,8 @@ import torch
 from layerscope.diagnose import Judge
 from tests.diagnose.healthy import HEALTHY
 from tests.diagnose.planted import PLANTED
+from tests.diagnose.programs.every_program import PROGRAMS
+from tests.diagnose.programs.judged import judged
 
 
 def diseases(figures, classes=None):
@@ -66,5 +68,31 @@ def confusion(seed=0):
     return "\n".join(lines)
 
 
+def of_programs(seed=0):
+    """Markdown: of each rule its programs, and how many were led to their fault.
+
+    Programs whose fault nothing can tell are planted too, and not found.
+    """
+    rules = list(dict.fromkeys(program.rule for program in PROGRAMS.values()))
+    counts = {rule: [0, 0, 0, 0] for rule in rules}
+    for program in PROGRAMS.values():
+        faulty = [finding.rule for finding in judged(program, mended=False, seed=seed)]
+        mended = {finding.rule for finding in judged(program, mended=True, seed=seed)}
+        for rule in mended:
+            counts.setdefault(rule, [0, 0, 0, 0])[3] += 1
+        found = (1, program.rule in faulty, faulty[:1] == [program.rule], 0)
+        counts[program.rule] = [a + b for a, b in zip(counts[program.rule], found, strict=True)]
+    total = [sum(column) for column in zip(*counts.values(), strict=True)]
+    rows = [*sorted(counts.items()), ("all", total)]
+    return "\n".join(
+        [
+            "| rule | programs with its fault | found | named first | "
+            f"warned of, in {len(PROGRAMS)} mended programs |",
+            "|---|---|---|---|---|",
+            *("| " + " | ".join(map(str, (rule, *row))) + " |" for rule, row in rows),
+        ]
+    )
+
+
 if __name__ == "__main__":  # python tests/diagnose/test_confusion.py
-    print(confusion())
+    print(confusion(), of_programs(), sep="\n\n")

@@ -31,7 +31,7 @@ EAGER = Thresholds(lasting=3, warm_up=4, patience=25)
 
 _FLAGS = (
     *("owned", "no_gradient", "targets_broadcast", "output_rows_one", "output_columns_one"),
-    *("inputs_normalized", "gradients_kept"),
+    *("inputs_normalized", "gradients_kept", "loss_negated", "softmax_over_samples", "maximize"),
 )
 
 
@@ -60,7 +60,10 @@ def erratic(seed, steps):
     for name in ("dropout", "evaluation_share", "update_lost"):
         figures[name][:] = np.round(rng.random(figures[name].shape) * 1.2, 1).clip(0, 1)
     figures["weight_row_spread"][:] = rng.integers(0, 3, figures["weight_row_spread"].shape)
-    for name, highest in (("loss_kind", 8), ("labels_seen", 3), ("optimizer", 1)):
+    for name, highest in (
+        *(("loss_kind", 8), ("output_function", 9)),
+        *(("labels_seen", 3), ("optimizer", 1)),
+    ):
         figures[name][:] = rng.integers(0, highest, steps)
     figures["label"][:] = 3
     figures["samples"][:], figures["outputs"][:] = 64, 5

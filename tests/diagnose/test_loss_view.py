@@ -107,6 +107,39 @@ def test_outputs_compared_with_the_targets_of_all_samples_are_told():
     assert not seen(lambda z: (z - VALUES).square().mean(), (N, 1)).broadcast
 
 
+def test_absolute_errors_against_the_targets_of_all_samples_are_told():
+    view = seen(lambda z: (z - VALUES[:, 0]).abs().mean(), (N, 1))
+    assert view.kind is Loss.ABSOLUTE_ERROR
+    assert view.broadcast
+    assert not seen(lambda z: (z - VALUES).abs().mean(), (N, 1)).broadcast
+
+
+def test_outputs_that_are_all_the_same_are_not_taken_for_broadcast():
+    view = seen(lambda p: F.mse_loss(p, BITS), (N, 1), activate=torch.ones_like)
+    assert not view.broadcast
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "loss_of"),
+    [
+        (Loss.CROSS_ENTROPY, (N, CLASSES), lambda z: -F.cross_entropy(z, LABELS)),
+        (Loss.CROSS_ENTROPY, (N, 2), lambda z: -F.cross_entropy(z, LABELS % 2)),
+        (Loss.BINARY_LOGITS, (N, 1), lambda z: -F.binary_cross_entropy_with_logits(z, BITS)),
+        (Loss.SQUARED_ERROR, (N, 1), lambda z: -F.mse_loss(z, VALUES)),
+    ],
+)
+def test_a_loss_with_its_sign_turned_is_told_by_its_kind(kind, shape, loss_of):
+    view = seen(loss_of, shape)
+    assert view.kind is kind
+    assert view.negated
+    assert not seen(lambda z: -loss_of(z), shape).negated
+
+
+def test_a_negative_loss_of_wrong_targets_is_not_taken_for_a_turned_sign():
+    view = seen(lambda z: F.binary_cross_entropy_with_logits(3 + z, BITS + 1) - 9, (N, 1))
+    assert not view.negated
+
+
 def test_a_part_of_the_samples_tells_the_same():
     view = seen(lambda z: F.cross_entropy(z, LABELS), rows=9)
     assert view.kind is Loss.CROSS_ENTROPY

@@ -32,6 +32,15 @@ class Loss(IntEnum):
     ABSOLUTE_ERROR = 7
 
 
+_NEVER_NEGATIVE = (Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS, Loss.BINARY, Loss.SQUARED_ERROR)
+"""And are told by more than the sign of a slope: a critic's mean has one too."""
+
+_NEGATIVE_BY_TARGETS = (
+    *(Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.BINARY_LOGITS, Loss.BINARY),
+)
+"""Losses that targets of the wrong kind bring below 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class LossView:
     """What the gradient on the output tells of the loss in one step.
@@ -43,12 +52,14 @@ class LossView:
         targets: what the loss compares with: class numbers for CROSS_ENTROPY, LOG_LIKELIHOOD and
             LOG_OF_OUTPUT, else values [samples, outputs]; None if unknown.
         broadcast: whether each output was compared with the targets of all samples.
+        negated: whether it is minus such a loss: its minimum is where that one has no end.
     """
 
     kind: Loss
     reduction: float = math.nan
     targets: Matrix | None = None
     broadcast: bool = False
+    negated: bool = False
 
 
 _CLOSE = 2e-3
@@ -65,6 +76,15 @@ def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossV
         rows: how many samples the batch has.
         loss: its value; NaN if unknown.
     """
+    view = _view(output, gradient, rows, loss)
+    if loss < 0 and view.kind not in _NEGATIVE_BY_TARGETS:
+        turned = _view(output, -gradient, rows, -loss)
+        if turned.kind in _NEVER_NEGATIVE:
+            return replace(turned, negated=True)
+    return view
+
+
+def _view(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView:
     finite = np.isfinite(output).all(1) & np.isfinite(gradient).all(1)
     known = finite & gradient.any(1)
     if not known.any():
@@ -79,6 +99,7 @@ def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossV
                 return found
             sure = output[certain].argmax(1)[:, None].astype(np.float64)
             return replace(found, targets=np.concatenate([found.targets, sure]))
+    pairs = _absolute_error_of_pairs(output, gradient, rows)
     output, gradient = output[known], gradient[known]
     rows = max(round(rows * known.mean()), 1)  # of those that count
     found = _binary_logits(output, gradient, rows) or _binary(output, gradient, rows)
@@ -86,6 +107,7 @@ def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossV
         found
         or _absolute_error(output, gradient, rows, loss)
         or _squared_error(output, gradient, rows, loss)
+        or pairs
         or LossView(Loss.UNKNOWN)
     )
 
@@ -174,6 +196,23 @@ def _absolute_error(output: Matrix, gradient: Matrix, rows: int, loss: float) ->
     return LossView(Loss.ABSOLUTE_ERROR, factor * elements, targets)
 
 
+def _absolute_error_of_pairs(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    """|z_i - y_j| over all i and j: a slope counts the targets below an output less those above.
+
+    So it is a whole number of 1 / n^2, of n's own parity, within n, and grows with the output.
+    """
+    if output.shape[1] > 1 or len(output) < rows or rows < 8:
+        return None
+    counts = gradient[:, 0] * rows * rows
+    whole = np.round(counts)
+    if np.abs(counts - whole).max() > 0.01 or np.abs(whole).max() > rows:
+        return None
+    ranked = whole[np.argsort(output[:, 0], kind="stable")]
+    if ((whole - rows) % 2).any() or (np.diff(ranked) < 0).any() or len(set(ranked)) < 3:
+        return None
+    return LossView(Loss.ABSOLUTE_ERROR, 1.0, broadcast=True)
+
+
 def _squared_error(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
     """Loss k sum (z - y)^2 has the slope 2 k (z - y), so k = sum slope^2 / (4 loss)."""
     if not (math.isfinite(loss) and loss > 0):
@@ -188,7 +227,10 @@ def _squared_error(output: Matrix, gradient: Matrix, rows: int, loss: float) -> 
             if abs(factor / k - 1) <= tolerance:
                 return LossView(Loss.SQUARED_ERROR, k * elements, output - gradient / (2 * k))
     mean = output - gradient * elements / 2
-    alike = len(output) > 2 and np.ptp(mean) <= _CLOSE * (np.ptp(output) + 1e-30)
+    # Outputs that are all the same tell nothing: rows without a gradient have been left out.
+    alike = (
+        len(output) > 2 and np.ptp(output) > 0 and np.ptp(mean) <= _CLOSE * (np.ptp(output) + 1e-30)
+    )
     if alike and not sampled and loss > np.square(output - mean).mean():
         # (z_i - y_j)^2 over all i and j: each output is drawn to the mean of all targets, and the
         # loss is larger by their variance.

@@ -62,15 +62,16 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
     ),
     "overconfident_start": frozenset({"saturated", "exploding_gradient", "biased", "dead_units"}),
+    "loss_rising": _OF_LARGE_STEPS - {"loss_rising", "overconfident_start"},
     "loss_diverged": _OF_LARGE_STEPS - {"overconfident_start", "loss_diverged"},
     "update_too_large": _OF_LARGE_STEPS
     - {"loss_diverged", "overconfident_start", "update_too_large"},
-    "loss_rising": frozenset({"loss_not_falling", "gradient_spike", "no_gradient", "dead_units"}),
     "vanishing_gradient": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "collapsed", "labels_without_signal"}
     ),
     "dead_units": frozenset(
         {"vanishing_gradient", "no_gradient", "collapsed", "idle", "loss_not_falling"}
+        | {"labels_without_signal"}
     ),
     "saturated": frozenset(
         {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
@@ -78,6 +79,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "not_finite": frozenset({"loss_not_finite"}),
     "no_gradient": frozenset({"update_too_small", "stalled", "loss_not_falling"}),
     "collapsed": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "labels_without_signal": frozenset({"loss_not_falling"}),
     "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),
 }
 """Of each cause, in the order in which causes are told, what may follow from it."""
@@ -141,7 +143,7 @@ def _follows(finding: Finding, cause: Finding) -> bool:
     # What is there from the start has no step; the steps of a run's own rules say when it was seen.
     if cause.rule == "loss_not_finite":
         return finding.step >= cause.step
-    return finding.step >= cause.step or cause.rule in _FROM_THE_START
+    return finding.step >= cause.step or cause.rule in _FROM_THE_START | _SEEN_LATE
 
 
 _FROM_THE_START = frozenset(
@@ -153,6 +155,9 @@ _FROM_THE_START = frozenset(
         *("updates_rounded_away", "weights_decay_to_zero"),
     }
 )
+
+_SEEN_LATE = frozenset({"labels_without_signal"})
+"""No cause of a symptom that a layer has, but true from the start: it takes long to see."""
 
 
 def _weight(head: list[Finding]) -> tuple[int, int, int, int]:

@@ -21,6 +21,7 @@ from layerscope.record.graph import Wiring, wiring
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
+from layerscope.record.output_function import OutputFunction, output_function
 from layerscope.record.outputs import tensors_in
 
 _ELEMENTS = 65_536
@@ -51,6 +52,7 @@ class Output:
         values: [samples, outputs], some of the samples; classes along the last axis.
         gradient: d loss / d values, with a gradient scaler's factor in it; None if none came.
         samples: how many there are in all.
+        function: that it has been through last.
         alone: whether the network gave no other tensor that the loss may be made of, in this call
             or in another before the same backward pass.
     """
@@ -58,6 +60,7 @@ class Output:
     values: Tensor
     gradient: Tensor | None
     samples: int
+    function: OutputFunction
     alone: bool = True
 
 
@@ -204,6 +207,8 @@ class NetworkEnds:
             return
         rows = _rows(tensor)
         values = _samples(tensor, rows)  # now: the loss may change it in place
+        function = output_function(tensor)
+        samples = _number_of_samples(tensor)
 
         def see_gradient(gradient: Tensor) -> None:
             self._look_at_gradients()
@@ -211,9 +216,7 @@ class NetworkEnds:
             self._together, self._given = self._given or self._together, 0
             if _is_plain(gradient) and gradient.shape == tensor.shape:
                 alone = self._together <= 1
-                self._output = Output(
-                    values, _samples(gradient, rows), _number_of_samples(tensor), alone
-                )
+                self._output = Output(values, _samples(gradient, rows), samples, function, alone)
 
         tensor.register_hook(see_gradient)  # type: ignore[no-untyped-call]
 

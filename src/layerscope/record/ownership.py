@@ -19,6 +19,7 @@ class Ownership:
         foreign: parameters that they have and the network has not.
         twice: parameters that stand there more than once.
         weight_decay: the largest of any group.
+        maximize: whether any group goes up the gradient.
     """
 
     owned: frozenset[nn.Parameter]
@@ -26,6 +27,7 @@ class Ownership:
     foreign: int
     twice: int
     weight_decay: float
+    maximize: bool
 
 
 def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
@@ -43,4 +45,5 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
         len(owned - own),
         len(listed) - len(owned),
         max((float(group.get("weight_decay", 0) or 0) for group in groups), default=0.0),
+        any(group.get("maximize") is True for group in groups),
     )

@@ -14,6 +14,8 @@ from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.tally import is_measurable
 
+_SIXTEEN_BITS = (torch.bfloat16, torch.float16)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UpdateReading:
@@ -22,14 +24,18 @@ class UpdateReading:
     Attributes:
         update: float64 [parameters], the RMS of the update; NaN of one that was not copied.
         weight: float64 [parameters], likewise that of the weight before it.
+        lost: float64 [parameters], of a parameter of 16 bits the share of its elements with a
+            gradient whose stored value is as it was; NaN of others, and where the gradient is gone
+            or sparse.
     """
 
     update: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
+    lost: npt.NDArray[np.float64]
 
 
 class Updates:
-    """RMS(update) / RMS(weight before it), of each of a list of parameters.
+    """RMS(update) and RMS(weight before it), of each of a list of parameters.
 
     A copy of the weights is taken before the optimizer's step and kept until after it: the
     memory of the parameters once more, and two passes over them, in the steps that are measured.
@@ -82,7 +88,11 @@ class Updates:
         return changes
 
     def end(self) -> Pending[UpdateReading] | None:
-        """What the step changed, from a CUDA device later; None if nothing was copied."""
+        """What the step changed, from a CUDA device later; None if nothing was copied.
+
+        The share that is lost takes three more passes over parameters of 16 bits, and nothing for
+        others.
+        """
         chosen = self._chosen
         changes = [change for change in self.differences() if change is not None]
         before = [old for i in chosen if (old := self._before[i]) is not None]
@@ -90,19 +100,45 @@ class Updates:
             return None
         norms = [*torch._foreach_norm(changes), *torch._foreach_norm(before)]
         device = norms[0].device  # parameters may lie on several
-        packed = torch.stack([norm.to(device) for norm in norms]).view(2, -1)
+        lost = self._lost(changes)
+        packed = torch.stack([each.to(device) for each in (*norms, *lost)]).view(-1, len(chosen))
         roots = np.array([max(old.numel(), 1) ** 0.5 for old in before])
         count = len(self._parameters)
 
         def decode(host: Tensor) -> UpdateReading:
-            rms = np.full((2, count), np.nan)
-            rms[:, chosen] = host[:, : len(chosen)].double().numpy() / roots
-            return UpdateReading(*rms)
+            read = np.full((3, count), np.nan)
+            known = host[:, : len(chosen)].double().numpy()
+            read[:2, chosen] = known[:2] / roots
+            if lost:
+                read[2, chosen] = known[2]
+            return UpdateReading(*read)
 
         if device.type != "cuda":
             on_host = packed.cpu()  # device to host, where there is a device
             return Pending.at_hand(decode(on_host))
         if self._ring is None:
-            self._ring = PinnedRing(packed.new_empty((2, count)), slots=4)
-        whole = torch.nn.functional.pad(packed, (0, count - len(chosen)))
+            self._ring = PinnedRing(packed.new_empty((3, count)), slots=4)
+        whole = torch.nn.functional.pad(packed, (0, count - len(chosen), 0, 3 - len(packed)))
         return self._ring.send(whole, decode)
+
+    def _lost(self, changes: Sequence[Tensor]) -> list[Tensor]:
+        """Of each copied parameter the share that rounding has left as it was, float32 []; an empty
+        list if none has 16 bits.
+        """
+        parameters = [self._parameters[i] for i in self._chosen]
+        if not any(parameter.dtype in _SIXTEEN_BITS for parameter in parameters):
+            return []
+        return [
+            _share_lost(parameter.grad, change)
+            if parameter.dtype in _SIXTEEN_BITS
+            else torch.full((), torch.nan, device=parameter.device)
+            for parameter, change in zip(parameters, changes, strict=True)
+        ]
+
+
+def _share_lost(gradient: Tensor | None, change: Tensor) -> Tensor:
+    """Of the elements with a gradient, the share without a change; NaN where there is none."""
+    if gradient is None or gradient.layout is not torch.strided:
+        return torch.full((), torch.nan, device=change.device)
+    driven = gradient != 0
+    return (driven & (change == 0)).sum() / driven.sum()

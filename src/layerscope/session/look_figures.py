@@ -11,6 +11,7 @@ import numpy.typing as npt
 from torch import nn
 
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, LayerFacts
+from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_view import Loss, LossView, view_loss
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.network_ends import Data, Ends, Output
@@ -70,12 +71,15 @@ class LookFigures:
                 "foreign": float(look.ownership.foreign),
                 "owned_twice": float(look.ownership.twice),
                 "weight_decay": look.ownership.weight_decay,
+                "maximize": float(look.ownership.maximize),
             }
         for name, value in figures.items():
             of_step[_OF_STEP[name]] = value
         for name, spread in look.row_spreads.items():
             of_layers[self._at[name], _OF_LAYER["weight_row_spread"]] = spread
-        has_backward = bool(look.gradients)
+        # The loss's gradient came to the output: a backward ran, though the optimizer got nothing.
+        cleared = look.ends.output is not None and look.ownership is not None
+        has_backward = bool(look.gradients) or cleared
         for entry, parameter in self._parameters:
             if has_backward and not observation.skipped:
                 none = parameter not in look.gradients
@@ -100,6 +104,8 @@ class LookFigures:
             "output_min": float(values.min()),
             "output_max": float(values.max()),
             "output_rms": _rms(values),
+            "output_function": float(LastFunction[(output.function.name or "none").upper()]),
+            "softmax_over_samples": float(output.function.over_samples),
             "output_rows_one": float(_sums_to_one(values, axis=1)),
         }
         if len(values) == output.samples:
@@ -115,6 +121,7 @@ class LookFigures:
             # Of a loss that is made of several outputs one does not know this one's part.
             "loss_reduction": view.reduction if output.alone else math.nan,
             "targets_broadcast": float(view.broadcast),
+            "loss_negated": float(view.negated),
         }
         return figures | self._of_targets(view, output.alone)
 

@@ -140,12 +140,14 @@ class StepFigures:
 
     def _fill_updates(self, updates: UpdateReading, out: Array) -> None:
         change, weight = updates.update[self._updated], updates.weight[self._updated]
+        lost = updates.lost[self._updated]
         known = ~np.isnan(weight)
         at, change, weight = self._updated_entries[known], change[known], weight[known]
         # Of weights that are all zero any change is infinitely much: that says nothing.
         ratio = np.divide(change, weight, out=np.full(len(at), np.nan), where=weight > 0)
         out[at, _COLUMN["update_to_weight"]] = ratio
         out[at, _COLUMN["weight_rms"]] = weight
+        out[at, _COLUMN["update_lost"]] = lost[known]
 
 
 def _of_step(observation: Observation) -> list[float]:

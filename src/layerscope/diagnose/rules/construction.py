@@ -18,6 +18,10 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
 
     From the third measured weight on: a layer that starts at zero (a head, an adapter's B) has
     moved by then, if anything moves it. The last layer's rows get different gradients.
+
+    And all weights of zero from the start, in two layers or more: the gradient of each is a product
+    with the others', so none of them moves at first, and biases alone tell the units apart. One
+    layer of zeros is meant (a head, a branch's last layer: Zhang et al. 2019, Fixup, section 3).
     """
     values = figures["weight_row_spread"] * memory.roles.only("trained")
     seen = memory.of_layers("seen")[0]
@@ -27,6 +31,11 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
     count = np.where(np.isnan(seen), 0, seen) + np.cumsum(known, axis=0)
     seen[:] = count[-1]
     alike = known & (values == 0) & (count >= 3)
+    first = known & (count == 1)
+    zero = first & (figures["weight_rms"] == 0)
+    number = zero.sum(1, keepdims=True)
+    all_zero = zero & (number >= 2) & (number == first.sum(1, keepdims=True))
+    alike |= all_zero
     return Symptoms(
         values,
         np.where(alike, 3, 0).astype(np.int8) if alike.any() else None,
@@ -38,10 +47,16 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
                 "init=kaiming or init=xavier: random weights (torch.nn.init.kaiming_normal_); "
                 "only biases may start at a constant",
             ),
+            Advice(
+                "all weights of the network are zero at the start, in {layer} too: no gradient "
+                "gets through them",
+                "init=kaiming or init=xavier: random weights (torch.nn.init.kaiming_normal_); "
+                "only biases may start at zero",
+            ),
         ),
         "Goodfellow et al. 2016, Deep Learning, section 8.4: break symmetry between units",
         1,
-        None,
+        all_zero.astype(np.int8),
         np.zeros(values.shape, np.int64),
     )
 

@@ -8,7 +8,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.rules.loss_not_falling import median_update
+from layerscope.diagnose.rules.loss_not_falling import last_known, median_update
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -27,6 +27,11 @@ _RISING = Advice(
     "the loss rises from the start, steadily and by small steps: it is {value:.3g} times what it "
     "was (limit {threshold:g})",
     "the sign of the loss, or of the update (maximize=True, p += lr * p.grad): each step goes up",
+)
+_MAXIMIZES = Advice(
+    "the optimizer makes the loss as large as it can (maximize=True): it is {value:.3g} times what "
+    "it was",
+    "maximize=False for a loss; only a reward is to be made large",
 )
 _SURE = 3.0
 _SMALL = -1.5  # log10 of update / weight: below, a step is no leap
@@ -83,6 +88,9 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
 def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Mean of the last 20 losses / that of the first 5, where it never was below and rises beyond
     chance, by updates that are small beside the weights: not a leap, but the wrong direction.
+
+    Also where an optimizer is told to maximize, and the loss is a cross-entropy or an error, whose
+    best value is the smallest (torch.optim.SGD, argument maximize): then whatever the steps' size.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
@@ -95,12 +103,18 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     above = (values > t.loss_rising) & (curve.level - curve.start > _SURE * curve.noise)
     never_below = curve.lowest >= curve.start - curve.noise
     ill = above & never_below & rising & curve.judged & ~(updates > _SMALL)
+    upward = np.where(figures["loss_negated"] == 1, 0.0, figures["maximize"])
+    upward[np.isnan(figures["loss_kind"]) | (figures["loss_kind"] == 0)] = np.nan
+    is_upward = last_known(upward.astype(np.float64), memory.of_run("upward")) == 1
+    ill |= is_upward & (values > 1)
     return Symptoms.of_run(
         "loss",
         values,
         np.where(ill, 2, 0).astype(np.int8),
         _RISING,
+        _MAXIMIZES,
         limits=(np.nan, t.loss_rising, np.nan),
         source="gradient descent goes down for a step that is small enough",
         lasting=2 * t.lasting,
+        cause=is_upward.astype(np.int8),
     )

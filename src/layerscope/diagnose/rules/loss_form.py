@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_view import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -66,9 +67,13 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     rows_one = figures["output_rows_one"] == 1
     last = memory.roles.layers[memory.roles.last] if memory.roles.last >= 0 else None
     function = None if last is None else last.nonlinearity
-    squashed = (low >= 0) & (high <= 1) & (function in _SQUASHING)
-    cut = (low >= 0) & (function in _BOUNDED_BELOW) | (low == 0)
-    bounded = np.full(len(kind), function in ("tanh", "hardtanh", "softsign"))
+    # Written in a forward, the function is known as the one that the output comes from.
+    written = figures["output_function"]
+    squashing = np.isin(written, (LastFunction.SIGMOID, LastFunction.SOFTMAX))
+    squashed = (low >= 0) & (high <= 1) & (squashing | (function in _SQUASHING))
+    from_zero = np.isin(written, (LastFunction.RELU, LastFunction.SOFTPLUS))
+    cut = (low >= 0) & (from_zero | (function in _BOUNDED_BELOW)) | (low == 0)
+    bounded = (written == LastFunction.TANH) | (function in ("tanh", "hardtanh", "softsign"))
     causes = (
         rows_one & (kind == Loss.CROSS_ENTROPY),
         between | squashed,

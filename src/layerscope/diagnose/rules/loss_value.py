@@ -19,6 +19,7 @@ _NOT_FINITE = Advice(
     "in your own loss, log and division of what may be 0; torch.nn.functional.cross_entropy "
     "takes logits",
 )
+_OF_ITS_KIND = (Loss.BINARY, Loss.BINARY_LOGITS, Loss.CROSS_ENTROPY)
 _NEGATIVE = (
     Advice(
         "the loss is {value:.3g}, below 0: it is the output itself at the place of the target, "
@@ -33,6 +34,11 @@ _NEGATIVE = (
     Advice(
         "the loss is {value:.3g}, below 0",
         "nothing if your loss may be negative, as a log-density may; else look at its sign",
+    ),
+    Advice(
+        "the loss is {value:.3g}: it is minus a cross-entropy or an error, and is made small by "
+        "outputs that are as wrong as can be",
+        "turn the sign of the loss: a cross-entropy is minus the mean of the log-probabilities",
     ),
 )
 
@@ -63,7 +69,10 @@ def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
 def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Below 0, of a kind that is not: a warning. Of a loss that cannot be told it is a note.
 
-    A log-density, a reward or a contrastive bound may well be negative.
+    A log-density, a reward or a contrastive bound may well be negative. Minus a cross-entropy, or
+    minus an error, is told by its gradient: prediction minus target, with its sign turned (Bishop
+    2006, section 4.3.6). Minus a loss that an adversary is to raise is one of several terms, or
+    its own optimizer's, and such a sum is of no kind that is known.
     """
     loss = memory.loss_curve.of(figures).loss
     below = loss < 0
@@ -72,7 +81,9 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         return Symptoms.of_run("loss", loss, falling=True)
     cause = np.full(len(loss), 2, np.int8)
     cause[kind == Loss.LOG_LIKELIHOOD] = 0
-    cause[np.isin(kind, (Loss.BINARY, Loss.BINARY_LOGITS, Loss.CROSS_ENTROPY))] = 1
+    cause[np.isin(kind, _OF_ITS_KIND)] = 1
+    negated = figures["loss_negated"].astype(np.float64)
+    cause[last_known(negated, memory.of_run("negated")) == 1] = 3
     severity = np.where(below, np.where(cause == 2, 1, 2), 0).astype(np.int8)
     return Symptoms.of_run(
         "loss",

@@ -36,10 +36,16 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
 
 @rule_of_run("softmax_over_batch")
 def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Outputs between 0 and 1 that sum to 1 over the samples of the batch, not over the classes."""
-    if np.isnan(figures["output_columns_one"]).all():  # nobody looked
-        return Symptoms.of_run("output", figures["output_columns_one"])
+    """Outputs between 0 and 1 that sum to 1 over the samples of the batch, not over the classes; or
+    the logarithms of such, by the axis that autograd has kept of the last function.
+
+    Blind to a softmax further inside: in attention over sequences that come first, [T, B, C], the
+    first axis is the right one.
+    """
+    if np.isnan(figures["outputs"]).all():  # nobody looked
+        return Symptoms.of_run("output", figures["outputs"])
     over = (figures["output_columns_one"] == 1) & (figures["output_rows_one"] != 1)
+    over |= figures["softmax_over_samples"] == 1
     values = np.where(np.isnan(figures["output_columns_one"]), np.nan, over.astype(np.float64))
     return Symptoms.of_run(
         "output",

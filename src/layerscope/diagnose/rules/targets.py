@@ -5,21 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from layerscope.diagnose.figures import Figures, LayerFacts
+from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_view import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
 _ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
-_RANGES = {
-    "relu": (0.0, np.inf),
-    "softplus": (0.0, np.inf),
-    "elu": (-1.0, np.inf),
-    "logsigmoid": (-np.inf, 0.0),
-}
-"""Of functions with one end; those with two have them among their facts."""
-
 _BEYOND = 0.05
 """Of the targets' spread: labels smoothed to 0 and 1 are within."""
 
@@ -29,12 +22,13 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     """How far targets lie beyond the range of the last layer's function, in their own spread; for
     a binary cross-entropy beyond 0 to 1.
 
-    Blind to a last function that is no module, unless the loss is a binary cross-entropy.
+    The function is the last module's, or the one that autograd knows the output to come from.
+    Blind to one that is undone by what follows it.
     """
     if np.isnan(figures["loss_kind"]).all():  # nobody looked
         return Symptoms.of_run("output", figures["loss_kind"])
     kind = figures["loss_kind"]
-    low, high = _range(memory)
+    low, high = _range(figures, memory)
     binary = (kind == Loss.BINARY) | (kind == Loss.BINARY_LOGITS)
     error = np.isin(kind, _ERRORS)
     lows = np.where(binary, 0.0, np.where(error, low, -np.inf))
@@ -66,13 +60,17 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     )
 
 
-def _range(memory: Memory) -> tuple[float, float]:
+def _range(figures: Figures, memory: Memory) -> tuple[Values, Values]:
+    """Of the outputs, in each step."""
+    written = figures["output_function"]
+    ends = [LastFunction(int(code)).range if code > 0 else (-np.inf, np.inf) for code in written]
+    low, high = np.array(ends, np.float64).reshape(-1, 2).T
     if memory.roles.last < 0:
-        return -np.inf, np.inf
+        return low, high
     facts: LayerFacts = memory.roles.layers[memory.roles.last]
-    if facts.bounds is not None:
-        return facts.bounds
-    return _RANGES.get(facts.nonlinearity or "", (-np.inf, np.inf))
+    name = (facts.nonlinearity or "none").upper()
+    of_module = facts.bounds or LastFunction.__members__.get(name, LastFunction.NONE).range
+    return np.fmax(low, of_module[0]), np.fmin(high, of_module[1])
 
 
 @rule_of_run("target_scale")

@@ -21,7 +21,9 @@ def not_optimized(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     before a copy, a new head, or a wrapper that makes parameters anew.
     """
     values = figures["owned"].astype(np.float64)
-    ill = (values == 0) & (figures["weight_grad_rms"] > 0)
+    # Of what no optimizer has, a plain loop does not say when its gradient is whole to be measured.
+    unmeasured = np.isnan(figures["weight_grad_rms"]) & (figures["no_gradient"] == 0)
+    ill = (values == 0) & ((figures["weight_grad_rms"] > 0) | unmeasured)
     return Symptoms(
         1 - values,
         np.where(ill, 2, 0).astype(np.int8) if ill.any() else None,

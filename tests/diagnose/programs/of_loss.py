@@ -1,0 +1,254 @@
+"""Programs whose loss is not what its author meant."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.of_data import (
+    Convolutional,
+    Forecaster,
+    Topics,
+    cross_entropy,
+    perceptron,
+)
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    phrases,
+    pictures,
+    program,
+    surface,
+    waves,
+)
+
+
+@program("negative_loss")
+def binary_cross_entropy_without_its_minus(mended, watch):
+    x, y = blobs(classes=2)
+    model = nn.Sequential(nn.Linear(10, 16), nn.Tanh(), nn.Linear(16, 1), nn.Sigmoid())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+
+    def likelihood(m, x, y):
+        p = m(x).squeeze(1).clamp(1e-6, 1 - 1e-6)
+        value = (y * torch.log(p) + (1 - y) * torch.log(1 - p)).mean()
+        return -value if mended else value
+
+    fit(watch, model, optimizer, batches(x, y.float()), likelihood)
+
+
+@program("negative_loss")
+def log_softmax_times_one_hot_without_its_minus(mended, watch):
+    tokens, topic = phrases()
+    model = Topics()
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+
+    def loss(m, tokens, topic):
+        logp = F.log_softmax(m(tokens), dim=1)
+        value = (logp * F.one_hot(topic, 3)).sum(1).mean()
+        return -value if mended else value
+
+    fit(watch, model, optimizer, batches(tokens, topic, size=64), loss)
+
+
+@program("loss_not_finite")
+def logarithm_of_a_relu_rate(mended, watch):
+    x, y = surface()
+    counts = torch.poisson(torch.exp(0.7 * y))
+    model = perceptron(6, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+
+    def poisson(m, x, y):
+        rate = F.softplus(m(x)) + 1e-4 if mended else F.relu(m(x))
+        return (rate - y * torch.log(rate)).mean()
+
+    fit(watch, model, optimizer, batches(x, counts), poisson)
+
+
+@program("loss_not_finite")
+def squared_logarithmic_error_of_a_signed_output(mended, watch):
+    x, y = surface()
+    sales = torch.exp(y)
+    model = perceptron(6, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def rmsle(m, x, y):
+        out = F.softplus(m(x)) if mended else 4 * m(x)
+        return torch.mean((torch.log(1 + out) - torch.log(1 + y)) ** 2)
+
+    fit(watch, model, optimizer, batches(x, sales), rmsle)
+
+
+@program("loss_after_activation")
+def softmax_and_cross_entropy(mended, watch):
+    x, y = blobs(classes=5)
+    last = [] if mended else [nn.Softmax(dim=1)]
+    model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 5), *last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    criterion = nn.CrossEntropyLoss()
+    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: criterion(m(x), y))
+
+
+class Detector(nn.Module):
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = logits
+        self.lstm = nn.LSTM(1, 16, batch_first=True)
+        self.out = nn.Linear(16, 1)
+
+    def forward(self, series):
+        _, (hidden, _) = self.lstm(series)
+        x = self.out(hidden[-1])
+        return x if self.logits else torch.sigmoid(x)
+
+
+@program("loss_after_activation")
+def sigmoid_and_bce_with_logits(mended, watch):
+    series, following = waves()
+    model = Detector(mended)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    criterion = nn.BCEWithLogitsLoss()
+    rises = (following > series[:, -1]).float()
+    fit(watch, model, optimizer, batches(series, rises), lambda m, x, y: criterion(m(x), y))
+
+
+@program("loss_broadcast")
+def mse_of_a_column_and_a_row(mended, watch):
+    x, y = surface()
+    model = perceptron(6, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    criterion = nn.MSELoss()
+
+    def loss(m, x, y):
+        out = m(x)
+        return criterion(out.squeeze(1) if mended else out, y)
+
+    fit(watch, model, optimizer, batches(x, y[:, 0]), loss)
+
+
+@program("loss_broadcast", blind="all outputs lie between the same two targets: no slope is left")
+def absolute_error_by_hand_of_a_column_and_a_row(mended, watch):
+    series, following = waves()
+    model = Forecaster()
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    target = following if mended else following[:, 0]
+    fit(
+        watch, model, optimizer, batches(series, target), lambda m, x, y: torch.abs(m(x) - y).mean()
+    )
+
+
+@program("loss_reduction")
+def squared_errors_summed(mended, watch):
+    x, y = surface()
+    model = perceptron(6, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+    criterion = nn.MSELoss(reduction="mean" if mended else "sum")
+    fit(watch, model, optimizer, batches(x, y, size=64), lambda m, x, y: criterion(m(x), y))
+
+
+@program("loss_reduction")
+def cross_entropies_summed(mended, watch):
+    x, y = pictures()
+    model = Convolutional()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    how = "mean" if mended else "sum"
+    fit(
+        watch,
+        model,
+        optimizer,
+        batches(x, y, size=64),
+        lambda m, x, y: F.cross_entropy(m(x), y, reduction=how),
+    )
+
+
+@program("softmax_of_one")
+def softmax_module_over_one_unit(mended, watch):
+    x, y = blobs(classes=2)
+    last = nn.Sigmoid() if mended else nn.Softmax(dim=1)
+    model = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 1), last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    criterion = nn.BCELoss()
+    fit(watch, model, optimizer, batches(x, y.float()[:, None]), lambda m, x, y: criterion(m(x), y))
+
+
+class Switch(nn.Module):
+    def __init__(self, sigmoid):
+        super().__init__()
+        self.sigmoid = sigmoid
+        self.body = Convolutional(classes=1)
+
+    def forward(self, image):
+        score = self.body(image)
+        return torch.sigmoid(score) if self.sigmoid else F.softmax(score, dim=-1)
+
+
+@program("softmax_of_one")
+def softmax_function_over_one_unit(mended, watch):
+    x, y = pictures(classes=2)
+    model = Switch(mended)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(
+        watch,
+        model,
+        optimizer,
+        batches(x, y.float()),
+        lambda m, x, y: F.mse_loss(m(image=x)[:, 0], y),
+    )
+
+
+@program("softmax_over_batch")
+def softmax_module_along_the_batch(mended, watch):
+    x, y = blobs()
+    model = nn.Sequential(
+        nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4), nn.LogSoftmax(dim=1 if mended else 0)
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    criterion = nn.NLLLoss()
+    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: criterion(m(x), y))
+
+
+class Classifier(nn.Module):
+    def __init__(self, axis):
+        super().__init__()
+        self.axis = axis
+        self.topics = Topics()
+
+    def forward(self, tokens):
+        return F.softmax(self.topics(tokens), dim=self.axis)
+
+
+@program("softmax_over_batch")
+def softmax_function_along_the_batch(mended, watch):
+    tokens, topic = phrases()
+    model = Classifier(axis=1 if mended else 0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    fit(
+        watch,
+        model,
+        optimizer,
+        batches(tokens, topic),
+        lambda m, x, y: F.nll_loss(torch.log(m(x)), y),
+    )
+
+
+class Pooling(nn.Module):
+    """Attention over the positions of a sequence, [B, T, 1]."""
+
+    def __init__(self, axis):
+        super().__init__()
+        self.axis = axis
+        self.words = nn.Embedding(60, 16)
+        self.score, self.out = nn.Linear(16, 1), nn.Linear(16, 3)
+
+    def forward(self, tokens):
+        x = self.words(tokens)
+        weights = torch.softmax(self.score(x), dim=self.axis)
+        return self.out((weights * x).sum(1))
+
+
+@program("softmax_over_batch", blind="attention over sequences that come first is written so too")
+def attention_along_the_batch(mended, watch):
+    tokens, topic = phrases()
+    model = Pooling(axis=1 if mended else 0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    fit(watch, model, optimizer, batches(tokens, topic), cross_entropy)

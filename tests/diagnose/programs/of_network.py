@@ -1,0 +1,274 @@
+"""Programs whose network is put together, started or switched wrongly."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.of_data import Convolutional, Forecaster, cross_entropy, perceptron
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    phrases,
+    pictures,
+    program,
+    ring,
+    surface,
+    waves,
+)
+
+
+@program("constant_weights")
+def every_weight_zero(mended, watch):
+    x, y = blobs()
+    model = perceptron(10, 4)
+    if not mended:
+        for layer in model.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.zeros_(layer.weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    fit(watch, model, optimizer, batches(x, y), cross_entropy)
+
+
+@program("constant_weights")
+def every_weight_one_tenth(mended, watch):
+    x, y = pictures()
+    model = Convolutional()
+
+    def init_weights(layer):
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            layer.weight.data.fill_(0.1)
+            layer.bias.data.zero_()
+
+    if not mended:
+        model.apply(init_weights)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y), cross_entropy)
+
+
+@program("linear_chain")
+def linear_layers_in_a_row(mended, watch):
+    x, y = ring()
+
+    def between():
+        return [nn.ReLU()] if mended else []
+
+    model = nn.Sequential(
+        nn.Linear(2, 32), *between(), nn.Linear(32, 32), *between(), nn.Linear(32, 2)
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(x, y), cross_entropy)
+
+
+class Regressor(nn.Module):
+    def __init__(self, activation):
+        super().__init__()
+        self.hidden1, self.hidden2 = nn.Linear(1, 32), nn.Linear(32, 32)
+        self.predict = nn.Linear(32, 1)
+        self.activation = activation
+
+    def forward(self, x):
+        x = self.activation(self.hidden1(x))
+        x = self.activation(self.hidden2(x))
+        return self.predict(x)
+
+
+@program("linear_chain")
+def forward_without_activations(mended, watch):
+    x = torch.linspace(-2, 2, 400)[:, None]
+    y = x**2 - 4 / 3
+    model = Regressor(torch.relu if mended else lambda x: x)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.mse_loss(m(x), y))
+
+
+@program("dropout_high")
+def dropout_taken_for_the_share_that_is_kept(mended, watch):
+    x, y = blobs()
+    p = 0.1 if mended else 0.9
+    model = nn.Sequential(
+        *(nn.Linear(10, 32), nn.ReLU(), nn.Dropout(p)),
+        *(nn.Linear(32, 32), nn.ReLU(), nn.Dropout(p)),
+        nn.Linear(32, 4),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y), cross_entropy)
+
+
+class Encoder(nn.Module):
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+        self.words = nn.Embedding(60, 16)
+        self.block = nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0, batch_first=True)
+        self.out = nn.Linear(16, 3)
+
+    def forward(self, tokens):
+        x = F.dropout(self.words(tokens), self.p, self.training)
+        x = F.dropout(self.block(x).mean(1), self.p, self.training)
+        return self.out(x)
+
+
+@program("dropout_high", blind="on a CPU a functional dropout is a product with noise")
+def functional_dropout_of_nearly_everything(mended, watch):
+    tokens, topic = phrases()
+    model = Encoder(0.05 if mended else 0.95)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(tokens, topic), cross_entropy)
+
+
+@program("in_evaluation_mode")
+def validated_once_and_never_switched_back(mended, watch):
+    x, y = pictures()
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout2d(0.1), nn.Flatten()),
+        nn.Linear(8 * 36, 4),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    with watch(model) as scope:
+        for step, (inputs, labels) in enumerate(batches(x, y)):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(inputs), labels)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+            if step % 30 == 29:
+                model.eval()
+                with torch.no_grad():
+                    model(x[:100])
+                if mended:
+                    model.train()
+
+
+@program("in_evaluation_mode")
+def loaded_for_inference_and_trained_on(mended, watch):
+    x, y = surface()
+    model = nn.Sequential(
+        *(nn.Linear(6, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.1)),
+        *(nn.Linear(32, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 1)),
+    )
+    model.eval()
+    if mended:
+        model.train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.mse_loss(m(x), y))
+
+
+@program("not_finite")
+def a_table_with_gaps(mended, watch):
+    x, y = blobs()
+    x[torch.rand(x.shape) < 0.002] = torch.nan
+    if mended:
+        x = x.nan_to_num(0.0)
+    model = perceptron(10, 4)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y), cross_entropy)
+
+
+class Spectrum(nn.Module):
+    def __init__(self, mended):
+        super().__init__()
+        self.mended = mended
+        self.filters, self.out = nn.Linear(12, 24), nn.Linear(24, 1)
+
+    def forward(self, series):
+        power = self.filters(series.squeeze(-1))
+        loud = torch.log1p(power**2) if self.mended else torch.log(power)
+        return self.out(loud)
+
+
+@program("not_finite")
+def logarithm_of_a_signed_layer(mended, watch):
+    series, following = waves()
+    model = Spectrum(mended)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(series, following), lambda m, x, y: F.mse_loss(m(x), y))
+
+
+@program("not_finite")
+def adam_without_epsilon(mended, watch):
+    tokens, topic = phrases()
+    model = nn.Sequential(nn.Embedding(100, 16), nn.Flatten(), nn.Linear(8 * 16, 3))
+    tokens = torch.cat([tokens, tokens[-1:] + 40])  # rare words, not in every batch
+    topic = torch.cat([topic, topic[-1:]])
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, eps=1e-8 if mended else 0.0)
+    fit(watch, model, optimizer, batches(tokens, topic), cross_entropy)
+
+
+@program("overconfident_start")
+def every_weight_from_a_standard_normal(mended, watch):
+    x, y = blobs(classes=6)
+    model = perceptron(10, 6, width=48)
+    if not mended:
+        for parameter in model.parameters():
+            nn.init.normal_(parameter)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y), cross_entropy)
+
+
+class NextWord(nn.Module):
+    """The output layer is the embedding itself."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.words = nn.Embedding(30, 32)
+        with torch.no_grad():
+            self.words.weight.mul_(scale)
+        self.rnn = nn.GRU(32, 32, batch_first=True)
+        self.norm = nn.LayerNorm(32)
+
+    def forward(self, tokens):
+        states, _ = self.rnn(self.words(tokens))
+        return self.norm(states) @ self.words.weight.T
+
+
+@program("overconfident_start")
+def tied_embedding_from_a_standard_normal(mended, watch):
+    start = torch.randint(30, (512, 1))
+    text = (start + 7 * torch.arange(9)) % 30  # [512, 9]
+    model = NextWord(0.05 if mended else 1.0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+
+    def loss(m, text):
+        logits = m(text[:, :-1])
+        return F.cross_entropy(logits.reshape(-1, 30), text[:, 1:].reshape(-1))
+
+    fit(watch, model, optimizer, batches(text), loss)
+
+
+class Detached(nn.Module):
+    def __init__(self, mended):
+        super().__init__()
+        self.mended = mended
+        self.encoder = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU())
+        self.head = nn.Linear(16, 4)
+
+    def forward(self, x):
+        features = self.encoder(x)
+        return self.head(features if self.mended else features.detach())
+
+
+@program("no_gradient")
+def features_detached_before_the_head(mended, watch):
+    x, y = blobs()
+    model = Detached(mended)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y), cross_entropy)
+
+
+@program("no_gradient")
+def gradients_cleared_between_backward_and_step(mended, watch):
+    series, following = waves()
+    model = Forecaster()
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    criterion = nn.MSELoss()
+    with watch(model) as scope:
+        for inputs, target in batches(series, following):
+            if mended:
+                optimizer.zero_grad()
+            loss = criterion(model(inputs), target)
+            loss.backward()
+            if not mended:
+                optimizer.zero_grad()
+            optimizer.step()
+            scope.step(loss)

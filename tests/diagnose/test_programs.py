@@ -1,0 +1,26 @@
+"""Is the fault of a program named, first, and is the mended program left in peace?"""
+
+import pytest
+
+from tests.diagnose.programs.every_program import PROGRAMS
+from tests.diagnose.programs.judged import judged
+
+
+@pytest.mark.parametrize("name", [name for name, it in PROGRAMS.items() if not it.blind])
+def test_the_fault_of_a_program_is_named(name):
+    program = PROGRAMS[name]
+    rules = [finding.rule for finding in judged(program, mended=False)]
+    assert program.rule in rules
+    if program.first:
+        assert rules[0] == program.rule
+
+
+@pytest.mark.parametrize("name", [name for name, it in PROGRAMS.items() if it.blind])
+def test_a_fault_that_cannot_be_seen_is_not_blamed_on_something_else(name):
+    rules = {finding.rule for finding in judged(PROGRAMS[name], mended=False)}
+    assert rules <= {"loss_not_falling", "labels_without_signal"}  # true of them, and no cause
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_mended_program_is_not_warned_of(name):
+    assert judged(PROGRAMS[name], mended=True) == []

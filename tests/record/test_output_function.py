@@ -1,0 +1,44 @@
+"""Autograd tells which function an output has been through last."""
+
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from layerscope.record.output_function import output_function
+
+Z = torch.randn(6, 4, requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("sigmoid", torch.sigmoid),
+        ("tanh", torch.tanh),
+        ("relu", torch.relu),
+        ("softmax", lambda z: z.softmax(1)),
+        ("log_softmax", lambda z: z.log_softmax(-1)),
+        ("softplus", F.softplus),
+        ("elu", F.elu),
+        ("logsigmoid", F.logsigmoid),
+        ("", lambda z: z @ z.T),
+        ("", lambda z: 3 * torch.sigmoid(z)),
+    ],
+)
+def test_a_function_in_a_forward_is_known_by_its_name(name, function):
+    assert output_function(function(Z)).name == name
+    assert output_function(function(Z).unsqueeze(0).squeeze()).name == name
+
+
+def test_a_tensor_without_a_graph_has_no_function():
+    assert output_function(torch.ones(3)).name == ""
+
+
+@pytest.mark.parametrize(("axis", "over"), [(0, True), (-2, True), (1, False), (-1, False)])
+def test_a_softmax_along_the_samples_is_told_by_its_axis(axis, over):
+    assert output_function(Z.softmax(axis)).over_samples is over
+    assert output_function(Z.log_softmax(axis)).over_samples is over
+
+
+def test_a_softmax_of_one_number_per_node_is_none_over_samples():
+    assert not output_function(Z[:, :1].softmax(0)).over_samples
+    assert not output_function(Z[0].softmax(0)).over_samples
