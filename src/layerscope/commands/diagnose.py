@@ -31,7 +31,7 @@ from layerscope.events.reader import read_run
 from layerscope.sinks.figure_sets import figure_sets, steps_of
 
 _BAD_SETTING, _SICK = 2, 4
-_SCHEMA = 2  # of diagnosis.json; of another version it is passed over
+_SCHEMA = 3  # of diagnosis.json; of another version it is passed over
 _BLOCK = 256  # steps that are judged at once: few calls, and arrays that stay in the cache
 
 
