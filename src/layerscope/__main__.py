@@ -41,6 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     diagnose.add_argument(
         "overrides", nargs="*", help="thresholds as for train.py: thresholds.saturated_bad=0.3"
     )
+    explain = commands.add_parser(
+        "explain", help="what a finding means, how it is judged, and what to do"
+    )
+    explain.add_argument("rule", nargs="?", metavar="RULE", help="its name; all rules without it")
+    explain.add_argument("--json", action="store_true", help="print it as JSON")
     options, rest = parser.parse_known_args(arguments)
     # Overrides that come after an option: argparse takes those before it for all that there are.
     if any(each.startswith("-") for each in rest) or (rest and "overrides" not in options):
