@@ -61,7 +61,7 @@ class Made:
         status |= {"steps": self.steps, "versions": versions, "overrides": self.overrides}
         run.joinpath("status.json").write_text(json.dumps(status))
         if self.diagnosed:
-            diagnosis = {"schema": 2, "steps": [], "findings": self.findings()}
+            diagnosis = {"schema": 3, "steps": [], "findings": self.findings()}
             run.joinpath("diagnosis.json").write_text(json.dumps(diagnosis))
         return run
 

@@ -53,6 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     diagnose.add_argument(
         "overrides", nargs="*", help="thresholds as for train.py: thresholds.saturated_bad=0.3"
     )
+    explain = commands.add_parser(
+        "explain", help="what a finding means, how it is judged, and what to do"
+    )
+    explain.add_argument("rule", nargs="?", metavar="RULE", help="its name; all rules without it")
+    explain.add_argument("--json", action="store_true", help="print it as JSON")
+    digest = commands.add_parser(
+        "digest", help="what a program needs to know of a run, as JSON of at most 32 kB"
+    )
+    digest.add_argument("run", type=Path, metavar="RUN_DIR", help="folder of one run")
     options, rest = parser.parse_known_args(arguments)
     # Overrides that come after an option: argparse takes those before it for all that there are.
     if any(each.startswith("-") for each in rest) or (rest and "overrides" not in options):

@@ -80,7 +80,11 @@ def test_so_does_one_whose_loss_is_nan(tmp_path):
     diagnosis = watched(tmp_path, lambda y: (y * torch.nan).sum())
     assert diagnosis["steps"][-1]["loss"] is None
     assert diagnosis["steps"][-1]["layers"][0]["activation"]["mean"] is None
-    assert diagnosis["findings"][0]["rule"] == "not_finite"
+    told = [(each["rule"], each["layer"], each["because"]) for each in diagnosis["findings"]]
+    assert told[:2] == [
+        ("loss_not_finite", "loss", ""),
+        ("not_finite", "00_tanh", "loss_not_finite"),
+    ]
 
 
 def test_so_does_one_whose_loss_is_infinite(tmp_path):
@@ -170,6 +174,7 @@ def breakages():
     )
     yield broken("another severity", lambda d: d["findings"][0].update(severity="fatal"))
     yield broken("no steps of a finding", lambda d: d["findings"][0].pop("steps"))
+    yield broken("no cause", lambda d: d["findings"][0].pop("because"))
     yield broken("no layers of a finding", lambda d: d["findings"][0].update(layers=0))
     yield broken("another phase", lambda d: d["theory"]["phase"].update(verdict="calm"))
     yield broken("an unknown scale", lambda d: d["theory"]["phase"].update(xi_c="infinite"))

@@ -30,7 +30,7 @@ from layerscope.events.reader import read_run
 from layerscope.exit_codes import ExitCode
 from layerscope.sinks.figure_sets import figure_sets, steps_of
 
-_SCHEMA = 2  # of diagnosis.json; of another version it is passed over
+_SCHEMA = 3  # of diagnosis.json; of another version it is passed over
 _BLOCK = 256  # steps that are judged at once: few calls, and arrays that stay in the cache
 
 

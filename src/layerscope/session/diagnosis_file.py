@@ -20,7 +20,7 @@ from layerscope.record import Channel, Layer, Observation
 from layerscope.theory import PredictionSummary
 from layerscope.whole_file import write_whole
 
-SCHEMA = 2
+SCHEMA = 3
 NAME = "diagnosis.json"
 
 _SHORT = {"minimum": "min", "maximum": "max"}
@@ -42,7 +42,7 @@ def diagnosis_of(
         observations: of the steps to tell of.
         layers: all watched layers.
         thresholds: what the findings are judged by.
-        findings: the worst first.
+        findings: in the order in which to mend them.
         not_measured: layers whose output could not be measured, and why.
         prediction: what theory says of the network at step 0: of its hidden layers, which are the
             first activation functions.

@@ -289,7 +289,7 @@ def test_diagnosis_has_the_figures_of_the_first_and_the_last_step(tmp_path):
     fit(tmp_path, monitor)
     diagnosis = json.loads((tmp_path / "diagnosis.json").read_text())
     assert diagnosis == monitor.diagnosis
-    assert diagnosis["schema"] == 2
+    assert diagnosis["schema"] == 3
     assert [step["step"] for step in diagnosis["steps"]] == [0, 19]
 
     module, (contexts, targets) = Module(), Batches().batches[0]

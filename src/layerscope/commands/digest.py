@@ -1,0 +1,43 @@
+"""`python -m layerscope digest RUN_DIR`: what a program needs to know of a run, as JSON.
+
+From its event files, without PyTorch, of a run that is still going on too. The findings are those
+that the run's own judge comes to.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from layerscope.commands.diagnose import judged_again
+from layerscope.digest import digest_of
+from layerscope.digest.bounded import as_text
+from layerscope.events.reader import read_run
+from layerscope.sinks.figures_event import figures_of
+
+_BAD_RUN = 2
+
+
+def run(options: Namespace) -> int:
+    """Print the digest; 2 if the run cannot be used."""
+    try:
+        findings, _ = judged_again(options.run)
+        figures = figures_of(read_run(options.run))
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _BAD_RUN
+    assert figures is not None  # else there was nothing to judge
+    print(as_text(digest_of(options.run.resolve().name, _status(options.run), figures, findings)))
+    return 0
+
+
+def _status(folder: Path) -> dict[str, Any]:
+    """What status.json says; nothing where there is none, as beside a plain loop."""
+    try:
+        content = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

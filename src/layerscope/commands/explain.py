@@ -1,0 +1,67 @@
+"""`python -m layerscope explain RULE`: what a finding means, how it is judged, and what to do.
+
+Without PyTorch, from the pages in the package: it answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from dataclasses import asdict
+from difflib import get_close_matches
+from typing import Any
+
+from rich.console import Console
+from rich.markdown import Markdown
+
+from layerscope.diagnose.rule_page import RulePage, page_names, page_of
+from layerscope.diagnose.sureness import sure_sentence, sureness_of
+
+_NO_SUCH_RULE = 2
+
+
+def run(options: Namespace) -> int:
+    """Print a rule's page, or a line for each rule if none is named; 2 if there is none so named.
+
+    A terminal gets it rendered, a file or a pipe the Markdown itself.
+    """
+    if options.rule is None:
+        _print_list(as_json=options.json)
+        return 0
+    if options.rule not in page_names():
+        print(f"error: {_unknown(options.rule)}", file=sys.stderr)
+        return _NO_SUCH_RULE
+    page = page_of(options.rule)
+    if options.json:
+        print(json.dumps(explained(page), indent=1))
+        return 0
+    text = f"{page.markdown()}\n{sure_sentence(page.rule)}"
+    console = Console()
+    if console.is_terminal:
+        console.print(Markdown(text))
+    else:
+        print(text)
+    return 0
+
+
+def explained(page: RulePage) -> dict[str, Any]:
+    """A rule's page as plain types; `sure` is None where it was not measured."""
+    sure = sureness_of(page.rule)
+    return {**asdict(page), "sure": None if sure is None else asdict(sure)}
+
+
+def _print_list(*, as_json: bool) -> None:
+    pages = [page_of(name) for name in page_names()]
+    if as_json:
+        told = [{"rule": page.rule, "says": page.says} for page in pages]
+        print(json.dumps(told, indent=1))
+        return
+    width = max(len(page.rule) for page in pages)
+    for page in pages:
+        print(f"{page.rule:{width}}  {page.says}")
+
+
+def _unknown(rule: str) -> str:
+    nearest = get_close_matches(rule.lower().replace("-", "_"), page_names(), n=1, cutoff=0.0)[0]
+    return f"there is no rule named {rule!r}; the nearest is {nearest}"

@@ -1,0 +1,54 @@
+"""`python -m layerscope explain RULE`, as a user types it."""
+
+import json
+import subprocess
+import sys
+
+from layerscope.__main__ import main
+from layerscope.diagnose.rule_page import HEADINGS, page_names, page_of
+
+
+def test_it_prints_the_page_and_how_sure_the_rule_is(capsys):
+    assert main(["explain", "input_scale"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(page_of("input_scale").markdown())
+    assert "\nHow sure: " in told
+
+
+def test_as_json_it_has_each_section(capsys):
+    assert main(["explain", "saturated", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"rule", "says", *HEADINGS, "sure"}
+    assert "above 20%" in told["judged"]
+
+
+def test_without_a_rule_it_lists_all_with_a_line_each(capsys):
+    assert main(["explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == page_names()
+    assert lines[page_names().index("idle")].endswith(page_of("idle").says)
+
+
+def test_the_list_comes_as_json_too(capsys):
+    assert main(["explain", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [each["rule"] for each in told] == page_names()
+    assert all(each["says"] for each in told)
+
+
+def test_an_unknown_rule_is_answered_with_the_nearest_and_exit_code_2(capsys):
+    assert main(["explain", "Update-to-large"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        "error: there is no rule named 'Update-to-large'; the nearest is update_too_large\n"
+    )
+
+
+def test_it_answers_without_torch():
+    program = (
+        "import sys; from layerscope.__main__ import main; main(['explain', 'idle']); "
+        "sys.exit(3 if 'torch' in sys.modules else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=120)
+    assert done.returncode == 0
