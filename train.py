@@ -30,6 +30,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from layerscope import EventLogger, LayerMonitor
+from layerscope.commands.report import report_on
 from layerscope.console.findings_table import findings_table
 from layerscope.console.health_table import health_table
 from layerscope.console.terminal import terminal
@@ -41,11 +42,12 @@ from layerscope.lab.data import CharacterData
 from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.predict_network import predict_network
 from layerscope.lab.sentence import BAD_SETTING, sentence
-from layerscope.lab.status import RunStatus
-from layerscope.lab.sweep import TRACEBACK, fingerprint, run_as_job, versions
+from layerscope.lab.status import REFUSED, RunStatus
+from layerscope.lab.sweep import fingerprint, run_as_job, run_to_its_end, versions
 from layerscope.lab.sweep.fingerprint import settings_of
 from layerscope.report import write_report
 
+_TRACEBACK = "traceback.txt"
 _EXIT_CODES = {"finished": 0, "failed": 1}
 _COLUMNS = (  # of TensorBoard's HParams tab, after the keys that were typed
     *(
@@ -109,7 +111,12 @@ def build(cfg: DictConfig) -> Experiment:
         monitor.prediction = predict_network(network, made["init"], contexts, threshold, targets)
     checkpoint = ModelCheckpoint(Path(cfg.folder, "checkpoints"), filename="{step}")
     callbacks = [checkpoint] if monitor is None else [monitor, checkpoint]
-    trainer = instantiate(cfg.trainer, _convert_="all")(logger=made["logger"], callbacks=callbacks)
+    bar = cfg.trainer.enable_progress_bar
+    trainer = instantiate(cfg.trainer, _convert_="all")(
+        logger=made["logger"],
+        callbacks=callbacks,
+        enable_progress_bar=not in_sweep() if bar is None else bar,
+    )
     return Experiment(data, model, monitor, trainer)
 
 
@@ -196,12 +203,13 @@ def train(cfg: DictConfig) -> int:
         steps=trainer.global_step,
     )
     if status.state == "finished":
-        report(experiment, cfg, status)
+        if not in_sweep():  # of a job, a line is printed
+            report(experiment, cfg, status)
         if trouble := diverged(trainer):
             status = replace(status, state="failed", reason=trouble)
     code = _EXIT_CODES[status.state] if code is None else code
     if status.state == "finished" and (monitor := experiment.monitor) and monitor.refused:
-        status = replace(status, reason=f"refused: {monitor.refused.explanation}")
+        status = replace(status, reason=f"{REFUSED}{monitor.refused.explanation}")
         code = _REFUSED
     status.write(folder)
     if cfg.report and experiment.monitor is not None and not in_sweep():
@@ -226,7 +234,7 @@ def diverged(trainer: Trainer) -> str | None:
 def keep_traceback(folder: Path) -> None:
     """Print the traceback of the exception at hand, and keep it in the run's folder."""
     traceback.print_exc()
-    (folder / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
+    (folder / _TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
 
 
 def asked(cfg: DictConfig) -> dict[str, HParam]:
@@ -273,19 +281,22 @@ def typed() -> tuple[str, ...]:
     return tuple(str(override) for override in HydraConfig.get().overrides.task)
 
 
+def run(cfg: DictConfig) -> int:
+    """Train, tell all who keep account of runs how it ended, and return the exit code."""
+    code = train(cfg)
+    close_row(cfg)
+    return code
+
+
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig) -> float | None:
     """Hydra calls this once, or once per job of a sweep."""
     # Lightning 2.6 under torch 2.13, and nothing that a user could mend.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
     if in_sweep():
-        run_as_job(cfg, train)
-        close_row(cfg)
-    else:
-        code = train(cfg)
-        close_row(cfg)
-        sys.exit(code)
+        return run_as_job(cfg, run)
+    sys.exit(run(cfg))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_to_its_end(main, report_on))

@@ -2,37 +2,36 @@
 
 import json
 import os
-import signal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn
 from omegaconf import OmegaConf
 
 import train
-from layerscope.lab.status import RunStatus
-from layerscope.lab.sweep import extras, fingerprint, own_process, waiting
-from layerscope.lab.sweep.extras import require_plugin
-from layerscope.lab.sweep.launching import SurvivingLauncher
+from layerscope.lab.status import REFUSED, RunStatus
+from layerscope.lab.sweep import fingerprint, run_as_job
+from layerscope.lab.sweep.end import end, run_to_its_end
 from layerscope.lab.sweep.objective import OBJECTIVES
-from layerscope.lab.sweep.outcome import Job
 from layerscope.lab.sweep.run_name import run_name
-from layerscope.lab.sweep.stop import Stop
-from layerscope.lab.sweep.whole import end_of_sweep, refuse_to_mix
+from layerscope.lab.sweep.sweep import Sweep, refuse_to_mix
 
-CONF = train.Path(train.__file__).parent / "conf"
+CONF = Path(train.__file__).parent / "conf"
 
 
-def composed(*overrides):
+def composed(*overrides, **options):
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", ["folder=x", *overrides])
+        return compose("train", ["folder=x", *overrides], **options)
 
 
 @pytest.mark.parametrize(
     "value", ["a/b", "/", "..", "a:b*?", "x" * 300, "'a, b'", "ü" * 200, "{a:1}", "a\nb"]
 )
 def test_any_value_makes_one_short_folder(tmp_path, value):
-    name = run_name({"data.path": value})
+    name = run_name(f"data.path={value}")
     assert len(name.encode()) <= 130
     (tmp_path / name).mkdir()
     assert (tmp_path / name).parent == tmp_path
@@ -41,7 +40,7 @@ def test_any_value_makes_one_short_folder(tmp_path, value):
 
 def test_values_that_look_alike_once_cleaned_have_names_of_their_own():
     values = ["a/b", "a:b", "x" * 300, "x" * 301, "0.123456789", "0.1234567890"]
-    assert len({run_name({"key": value}) for value in values}) == len(values)
+    assert len({run_name(f"key={value}") for value in values}) == len(values)
 
 
 def test_the_fingerprint_follows_the_settings_and_not_the_folder():
@@ -51,21 +50,17 @@ def test_the_fingerprint_follows_the_settings_and_not_the_folder():
     assert one != fingerprint(composed("init=xavier"))
 
 
-@pytest.mark.parametrize("extra", ["joblib", "ray", "slurm", "search"])
-def test_a_plugin_that_is_not_installed_is_named_with_its_extra(monkeypatch, extra):
-    package = next(package for package, name in extras._EXTRAS.items() if name == extra)
-    require_plugin(f"hydra_plugins.{package}.launcher.Launcher")  # installed here
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=rf"pip install 'layerscope\[{extra}\]'"):
-        require_plugin(f"hydra_plugins.{package}.launcher.Launcher")
+def test_slurm_takes_the_plugins_own_settings_and_ours():
+    pytest.importorskip("submitit")
+    cfg = composed("hydra/launcher=submitit", "threads=4", return_hydra_config=True)
+    launcher = cfg.hydra.launcher
+    assert launcher._target_.endswith("SlurmLauncher")
+    assert (launcher.mem_gb, launcher.cpus_per_task, launcher.array_parallelism) == (4, 4, 256)
 
 
 def sweep_config(folder, resume):
     return OmegaConf.create(
-        {
-            "sweep": {"folder": str(folder), "resume": resume},
-            "hydra": {"sweep": {"dir": "${sweep.folder}"}, "launcher": {"_target_": "fake"}},
-        }
+        {"sweep": {"resume": resume}, "hydra": {"sweep": {"dir": str(folder)}}},
     )
 
 
@@ -78,104 +73,118 @@ def test_a_folder_that_holds_runs_is_refused_unless_the_sweep_goes_on(tmp_path):
     refuse_to_mix(sweep_config(tmp_path, True))
 
 
-def test_resuming_a_folder_with_a_new_date_is_refused():
+def test_resuming_a_sweep_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ValueError, match="needs the folder of an earlier sweep"):
-        refuse_to_mix(sweep_config("logs/${now:%Y}", True))
+        refuse_to_mix(sweep_config(tmp_path / "new", True))
     with pytest.raises(ValueError, match="must be true or false, got 'yes'"):
-        refuse_to_mix(sweep_config("logs/a", "yes"))
+        refuse_to_mix(sweep_config(tmp_path, "yes"))
 
 
-class Pool:
-    """A launcher of two workers that breaks when a job named in `fatal` runs, as joblib's does."""
-
-    def __init__(self, folder, fatal, broken=False):
-        self.folder, self.fatal, self.broken, self.calls = folder, fatal, broken, []
-
-    def launch(self, job_overrides, initial_job_idx):
-        names = [overrides[0] for overrides in job_overrides]
-        self.calls.append(names)
-        if self.broken:
-            raise OSError("no route to the cluster")
-        for start in range(0, len(names), 2):
-            pair = names[start : start + 2]
-            for name in pair:
-                (self.folder / name).mkdir(exist_ok=True)
-                RunStatus("running").write(self.folder / name)
-            if self.fatal & set(pair):
-                raise RuntimeError("a worker was terminated")
-            for name in pair:
-                print_of = fingerprint(settings(None, [name]))
-                RunStatus("finished", fingerprint=print_of).write(self.folder / name)
+@pytest.fixture
+def sweep(tmp_path):
+    """Of three jobs, of which none has begun."""
+    made = Sweep()
+    made.folder, made.names, made.total = tmp_path, ["seed=0", "seed=1", "seed=2"], 3
+    return made
 
 
-def settings(config, overrides):
-    return OmegaConf.create({"folder": "", "job": overrides[0]})
+def write(sweep, *states, **status):
+    for name, state in zip(sweep.names, states, strict=False):
+        (sweep.folder / name).mkdir()
+        RunStatus(state, **status).write(sweep.folder / name)
 
 
-def surviving(tmp_path, pool):
-    context = SimpleNamespace(config_loader=SimpleNamespace(load_sweep_config=settings))
-    return SurvivingLauncher(pool, context, sweep_config(tmp_path, False), {"seed"})
+@pytest.mark.parametrize(
+    ("states", "ended", "code", "told"),
+    [
+        (["finished"] * 3, 0, 0, "3 finished"),
+        (["finished", "failed", "finished"], 0, 1, "1 failed"),
+        (["finished", "running", "finished"], 1, 1, "1 lost"),
+        (["finished", "finished"], 1, 1, "1 not started"),
+        (["finished"] * 3, 1, 1, "3 finished"),
+        (["finished", "running"], 130, 130, "1 interrupted"),
+        (["finished", "interrupted"], 143, 143, "1 interrupted"),
+    ],
+)
+def test_the_end_tells_what_has_become_of_the_jobs(sweep, capsys, states, ended, code, told):
+    write(sweep, *states)
+    compared = []
+    assert end(sweep, ended, compared.append) == code
+    assert compared == [sweep.folder]
+    out = capsys.readouterr().out
+    assert told in out
+    assert ("sweep.resume=true" in out) == (states != ["finished"] * 3)
 
 
-def test_of_the_jobs_of_a_broken_pool_only_the_guilty_one_fails(tmp_path):
-    pool = Pool(tmp_path, {"seed=3"})
-    launcher = surviving(tmp_path, pool)
-    launcher.launch([[f"seed={seed}"] for seed in range(7)], 0)
-    states = {job.name: job.status.state for job in launcher.jobs}
-    assert states == {f"seed={seed}": "finished" for seed in range(7)} | {"seed=3": "failed"}
-    assert pool.calls[1:] == [["seed=2"], ["seed=3"], ["seed=4", "seed=5", "seed=6"]]
+def test_a_sweep_that_could_not_begin_ends_with_2(sweep):
+    assert end(sweep, 1, lambda folder: pytest.fail("there is nothing to compare")) == 2
 
 
-def test_a_launcher_that_cannot_start_is_not_asked_again(tmp_path):
-    pool = Pool(tmp_path, set(), broken=True)
-    launcher = surviving(tmp_path, pool)
-    launcher.launch([["seed=0"], ["seed=1"]], 0)
-    assert len(pool.calls) == 1
-    assert [job.problem for job in launcher.jobs] == ["OSError: no route to the cluster"] * 2
-    assert end_of_sweep(tmp_path, launcher.jobs, {}) == 1
+@pytest.mark.parametrize(("ended", "code"), [(0, 0), (1, 1)])
+def test_a_search_that_proposed_a_job_twice_has_run_whole(sweep, capsys, ended, code):
+    write(sweep, "finished", "finished")
+    sweep.names = []
+    assert end(sweep, ended, lambda folder: None) == code
+    assert ("1 not started" in capsys.readouterr().out) == (ended == 1)
 
 
-def test_a_job_that_is_asked_for_twice_runs_once(tmp_path):
-    pool = Pool(tmp_path, set())
-    launcher = surviving(tmp_path, pool)
-    launcher.launch([["seed=0"], ["seed=0"]], 0)
-    launcher.launch([["seed=0"]], 2)
-    assert pool.calls == [["seed=0"]]
-    assert all(job.finished for job in launcher.jobs)
+def test_a_refused_finding_of_a_job_makes_the_exit_code_4(sweep):
+    write(sweep, *["finished"] * 3, reason=f"{REFUSED}saturated")
+    assert end(sweep, 0, lambda folder: None) == 4
 
 
-def job(folder, number, state, **status):
-    path = folder / f"seed={number}"
-    path.mkdir()
-    RunStatus(state, fingerprint="f", **status).write(path)
-    return Job(number, path, (f"seed={number}",), "f")
+def test_a_comparison_that_fails_is_told_and_makes_the_exit_code_1(sweep, capsys):
+    write(sweep, *["finished"] * 3)
+    assert end(sweep, 0, lambda folder: 1 / 0) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
-def test_the_end_prints_a_table_and_calls_what_compares(tmp_path, capsys):
-    jobs = [
-        job(tmp_path, 0, "finished", val_loss=2.125, seconds=3.25),
-        job(tmp_path, 1, "failed", reason="RuntimeError: [no] room"),
-    ]
-    seen = []
-    at_end = {
-        "broken": lambda folder, jobs: 1 / 0,
-        "comparison": lambda folder, jobs: seen.append((folder, list(jobs))),
-    }
-    assert end_of_sweep(tmp_path, jobs, at_end) == 1
-    assert seen == [(tmp_path, jobs)]
-    printed = capsys.readouterr()
-    assert "1 finished, 1 failed" in printed.out
-    assert "2.1250" in printed.out
-    assert "seed=1: RuntimeError: [no] room" in printed.out
-    assert "ZeroDivisionError" in printed.err
+def leave(code):
+    raise code
 
 
-@pytest.mark.parametrize(("cause", "code"), [(None, 0), ("Ctrl-C", 130), ("SIGTERM", 143)])
-def test_the_exit_code_says_what_ended_the_sweep(tmp_path, cause, code):
-    jobs = [job(tmp_path, 0, "finished")]
-    if cause:
-        Stop(tmp_path).request(cause)
-    assert end_of_sweep(tmp_path, jobs, {}) == code
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [(SystemExit(3), 3), (SystemExit(), 0), (SystemExit("no"), 1), (KeyboardInterrupt(), 130)],
+)
+def test_what_was_no_sweep_ends_with_its_own_exit_code(raised, code):
+    assert run_to_its_end(lambda: leave(raised), lambda folder: None) == code
+
+
+def test_a_jobs_line_has_its_loss_its_seconds_its_verdict_and_the_progress(sweep, capsys):
+    write(sweep, "finished", "running", val_loss=2.125, seconds=3.25)
+    finding = {"severity": "critical", "rule": "saturated", "layer": "01_tanh", "step": 0}
+    path = sweep.folder / "seed=0/diagnosis.json"
+    for findings, verdict in (
+        ([], "healthy"),
+        ([finding], "critical: saturated in 01_tanh from step 0"),
+    ):
+        path.write_text(json.dumps({"findings": findings}))
+        runtime = SimpleNamespace(output_dir=str(path.parent))
+        sweep.on_job_end(SimpleNamespace(hydra=SimpleNamespace(runtime=runtime)), JobReturn())
+        line = capsys.readouterr().out
+        assert line == f"seed=0   2.1250     3.2 s  {verdict}  [1 of 3, 1 running]\n"
+
+
+def test_a_job_that_has_finished_with_the_same_settings_is_not_run_again(tmp_path, monkeypatch):
+    cfg = composed(f"folder={tmp_path}", return_hydra_config=True)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", cfg)
+    (tmp_path / "old").touch()
+    calls = []
+
+    def training(cfg):
+        calls.append(os.listdir(cfg.folder))
+        status = RunStatus("finished", val_loss=2.0, fingerprint=fingerprint(cfg))
+        status.write(Path(cfg.folder))
+        return 0
+
+    assert run_as_job(cfg, lambda cfg: 1) is None  # it has failed
+    assert run_as_job(cfg, training) == 2.0
+    assert run_as_job(cfg, training) == 2.0
+    assert calls == [[]]
+    cfg.seed = 1
+    run_as_job(cfg, training)
+    assert calls == [[], []]
 
 
 def diagnosis(folder, *rms):
@@ -192,27 +201,3 @@ def test_criticality_is_the_mean_change_of_the_gradient_per_layer(tmp_path):
     diagnosis(tmp_path, 1.0)
     with pytest.raises(ValueError, match="at least two hidden layers with gradients, got 1"):
         OBJECTIVES["criticality"](tmp_path, status)
-
-
-def test_a_process_of_its_own_returns_its_code_or_the_signal_that_ended_it(capfd):
-    if not own_process.POSSIBLE:
-        pytest.skip("jobs share their parent's process on this system")
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        assert own_process.in_own_process(lambda: 7) == 7
-        kill = lambda: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
-        assert own_process.in_own_process(kill) == -signal.SIGKILL
-        assert own_process.in_own_process(lambda: 1 // 0) == 1
-        assert "ZeroDivisionError" in capfd.readouterr().err
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_a_lost_job_is_returned_and_any_other_error_raised():
-    def lose(error):
-        raise error
-
-    call = waiting._returning(lose, (KeyError,))
-    assert isinstance(call(KeyError("lost")), KeyError)
-    with pytest.raises(OSError, match="else"):
-        call(OSError("else"))

@@ -12,6 +12,8 @@ from layerscope.whole_file import write_whole
 
 STATES = ("running", "finished", "failed", "interrupted")
 NAME = "status.json"
+REFUSED = "refused: "
+"""What the reason of a run begins with that has finished with a finding which is refused."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class RunStatus:
     def __post_init__(self) -> None:
         one_of(STATES, state=self.state)
         at_least(0, steps=self.steps)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the run has finished, and monitor.fail_on refuses a finding of it."""
+        return self.state == "finished" and (self.reason or "").startswith(REFUSED)
 
     @classmethod
     def read(cls, folder: Path) -> RunStatus | None:

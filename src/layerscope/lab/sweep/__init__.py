@@ -1,7 +1,7 @@
 """Many trainings with one command, of which each may fail."""
 
+from layerscope.lab.sweep.end import run_to_its_end
 from layerscope.lab.sweep.fingerprint import fingerprint, versions
-from layerscope.lab.sweep.job import TRACEBACK, run_as_job
-from layerscope.lab.sweep.outcome import Job
+from layerscope.lab.sweep.job import run_as_job
 
-__all__ = ["TRACEBACK", "Job", "fingerprint", "run_as_job", "versions"]
+__all__ = ["fingerprint", "run_as_job", "run_to_its_end", "versions"]

@@ -1,81 +1,66 @@
-"""One job of a sweep, in whatever process a launcher has put it: it never raises."""
+"""One job of a sweep, in whatever process a launcher has put it."""
 
 from __future__ import annotations
 
 import shutil
-import signal
-import traceback
+import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from layerscope.lab.status import RunStatus
-from layerscope.lab.sweep import own_process
-from layerscope.lab.sweep.stop import Stop
-
-TRACEBACK = "traceback.txt"
+from layerscope.lab.sweep.fingerprint import fingerprint
+from layerscope.lab.sweep.objective import OBJECTIVES
 
 
-def run_as_job(cfg: DictConfig, train: Callable[[DictConfig], int]) -> None:
+def run_as_job(cfg: DictConfig, train: Callable[[DictConfig], int]) -> float | None:
     """Train in `cfg.folder`, where Hydra has put `.hydra/`; the result is the status.json there.
 
-    What an earlier attempt left in the folder is removed first. On Linux the training has a
-    process of its own, so that running out of memory ends one job; not in a worker of Ray, which
-    has threads that do not survive a fork and is a process apart already.
+    A job that has finished there with the same settings is not run again. Of any other one, what an
+    earlier attempt left is removed first.
 
     Args:
         cfg: the job's config.
-        train: as `train` of train.py: writes the status, returns the exit code.
+        train: as in train.py: it catches its own failures, writes the status and returns the exit
+            code.
+
+    Returns:
+        The job's `sweep.objective` for a search; None, which a search counts as a failure, for a
+        job that has not finished. (Optuna 2 takes a NaN neither as a value nor with a failure.)
+
+    Raises:
+        SystemExit: the job was interrupted, and shares its process with the rest of the sweep.
     """
     folder = Path(cfg.folder)
-    launcher = str(HydraConfig.get().launcher.get("_target_"))
-    stop = Stop(Path(HydraConfig.get().sweep.dir).absolute())
-    if stop.cause():
-        return
-    for path in folder.iterdir():
-        if path.name != ".hydra":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-    def task() -> int:
-        with stop.ends_this_process():
-            return train(cfg)
-
-    if own_process.POSSIBLE and "ray" not in launcher:
-        code = own_process.in_own_process(task)
-    else:
-        code = _caught(task, folder)
-    status = RunStatus.read(folder) or RunStatus("running")
-    if stop.cause() and status.state == "interrupted":
-        reason = f"{stop.cause()} at step {status.steps}"
-        replace(status, reason=reason).write(folder)
-    elif status.state == "running":
-        lost(code, status, stop).write(folder)
-
-
-def lost(code: int, status: RunStatus, stop: Stop) -> RunStatus:
-    """The status of a job whose process ended without a word.
-
-    Args:
-        code: its exit code; minus the signal's number if one ended it.
-        status: what it last wrote.
-        stop: whether the sweep was being stopped.
-    """
-    if stop.cause():
-        return replace(status, state="interrupted", reason=f"{stop.cause()} before the first step")
-    if code >= 0:
-        return replace(status, state="failed", reason=f"its process ended with exit code {code}")
-    name = signal.Signals(-code).name
-    why = ": out of memory, or killed by hand" if name == "SIGKILL" else ""
-    return replace(status, state="failed", reason=f"its process was ended by {name}{why}")
-
-
-def _caught(task: Callable[[], int], folder: Path) -> int:
+    if not _has_finished(cfg, folder):
+        for path in folder.iterdir():
+            if path.name != ".hydra":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        code = train(cfg)
+        status = RunStatus.read(folder)
+        launcher = str(HydraConfig.get().launcher.get("_target_"))
+        if status and status.state == "interrupted" and launcher.endswith(".BasicLauncher"):
+            sys.exit(code)
+    status = RunStatus.read(folder)
+    if status is None or status.state != "finished":
+        return None
     try:
-        return task()
-    except Exception:
-        (folder / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
-        traceback.print_exc()
-        return 1
+        return OBJECTIVES[cfg.sweep.objective](folder, status)
+    except (OSError, ValueError, LookupError) as error:
+        print(f"{folder.name}: {error}", file=sys.stderr)
+        return None
+
+
+def _has_finished(cfg: DictConfig, folder: Path) -> bool:
+    status = RunStatus.read(folder)
+    try:
+        return (
+            status is not None
+            and status.state == "finished"
+            and status.fingerprint == fingerprint(cfg)
+        )
+    except OmegaConfBaseException:  # `train` says what is wrong
+        return False

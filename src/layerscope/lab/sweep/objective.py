@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from math import inf, log10, nan
+from math import inf, log10
 from pathlib import Path
 
 from layerscope.lab.status import RunStatus
 
-Objective = Callable[[Path, RunStatus], float]
+Objective = Callable[[Path, RunStatus], float | None]
 
 
-def val_loss(_: Path, status: RunStatus) -> float:
-    """The last val/loss in nats; NaN, which a search counts as a failure, where there is none."""
-    return nan if status.val_loss is None else status.val_loss
+def val_loss(_: Path, status: RunStatus) -> float | None:
+    """The last val/loss in nats; None, which a search counts as a failure, where there is none."""
+    return status.val_loss
 
 
 def criticality(folder: Path, _: RunStatus) -> float:

@@ -1,49 +1,33 @@
-"""A job of a sweep and what has become of it."""
+"""How a job of a sweep ended, in a line."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
 from pathlib import Path
 
 from layerscope.lab.status import RunStatus
 
 
-@dataclass(frozen=True)
-class Job:
-    """A job of a sweep.
+def outcome(folder: Path) -> str:
+    """The val/loss in nats of the job in `folder`, its seconds and its verdict.
 
-    Attributes:
-        number: its place in the sweep, from 0.
-        folder: where it runs; its name says what sets it apart from the others.
-        overrides: key=value of each key that the command line or a search sets.
-        fingerprint: of its config, as in its status; None if it cannot be composed.
-        problem: why it cannot start; None if it can.
-        kept: whether it had finished before this sweep began, and was not run again.
+    The verdict is the worst finding of its diagnosis.json, or why the job has not finished.
     """
+    status = RunStatus.read(folder)
+    if status is None:
+        return "not started"
+    loss = "" if status.val_loss is None else f"{status.val_loss:.4f}"
+    return f"{loss:>8} {status.seconds:7.1f} s  {_verdict(folder, status)}"
 
-    number: int
-    folder: Path
-    overrides: tuple[str, ...] = field(default=())
-    fingerprint: str | None = None
-    problem: str | None = None
-    kept: bool = False
 
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.folder.name
-
-    @property
-    def status(self) -> RunStatus | None:
-        """What its status.json says now; None if the job has not started."""
-        return RunStatus.read(self.folder)
-
-    @property
-    def finished(self) -> bool:
-        """Whether it has finished with this config."""
-        status = self.status
-        return (
-            status is not None
-            and status.state == "finished"
-            and status.fingerprint == self.fingerprint
-        )
+def _verdict(folder: Path, status: RunStatus) -> str:
+    if status.state != "finished":
+        return f"{status.state}: {status.reason}".splitlines()[0]
+    try:
+        findings = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))["findings"]
+    except (OSError, ValueError, LookupError):  # monitor=none
+        return "finished"
+    if not findings:
+        return "healthy"
+    worst = findings[0]
+    return f"{worst['severity']}: {worst['rule']} in {worst['layer']} from step {worst['step']}"

@@ -3,55 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from hashlib import sha256
 
 _LONGEST = 120  # characters; file systems take 255 bytes, and TensorBoard's list far fewer
 _DIGITS = 8
-_DIGITS_OF_A_NUMBER = 7  # with its point; a search proposes sixteen
-_NOT_PLAIN = re.compile(r"[^\w.=+@-]")
+_LIST = re.compile(r"\[([^\[\]]*)\]")
+_LONG_NUMBER = re.compile(r"(?<==)-?(?=[\d.]{8})\d+\.\d+(?:e[+-]?\d+)?(?=,|$)")  # of a search
+_NOT_PLAIN = re.compile(r"[^\w.,=+@-]")
 
 
-def run_name(values: Mapping[str, str]) -> str:
-    """Name a job by what it sets, in the order of the keys, as one folder's name.
+def run_name(overrides: str) -> str:
+    """Name a job by what it sets, as one folder's name.
 
-    A value keeps its letters, digits and `.=+@-`; a list is joined by `-`. Any other character
-    becomes `_`, a number of more than six digits is rounded to four, and what is longer than 120
-    characters is cut: eight digits of a hash of the whole then tell the job from others.
+    A list is joined by `-`, a number of more than seven digits is rounded to four, and any
+    character but letters, digits and `.,=+@-` becomes `_`. What is longer than 120 bytes is cut.
+    Where this loses something, eight digits of a hash of the whole tell the job from others.
 
     Args:
-        values: key and value of each override, as Hydra writes them.
+        overrides: as Hydra's `hydra.job.override_dirname` has them: sorted, joined by commas.
 
-    >>> run_name({"seed": "0", "init": "kaiming", "model.activation": "relu"})
+    >>> run_name("init=kaiming,model.activation=relu,seed=0")
     'init=kaiming,model.activation=relu,seed=0'
-    >>> run_name({"model.widths": "[200,100]"})
+    >>> run_name("model.widths=[200,100]")
     'model.widths=200-100'
-    >>> run_name({"data.path": "names/de.txt"})
+    >>> run_name("data.path=names/de.txt")
     'data.path=names_de.txt,d5b9a37b'
-    >>> run_name({"optimizer.lr": "0.00029375384576328325"})
+    >>> run_name("optimizer.lr=0.00029375384576328325")
     'optimizer.lr=0.0002938,1c92e817'
-    >>> run_name({})
+    >>> run_name("")
     'run'
     """
-    whole = ",".join(f"{key.lstrip('+~')}={values[key]}" for key in sorted(values))
-    items = []
-    changed = False
-    for key in sorted(values):
-        value = values[key].strip("'\"")
-        if re.fullmatch(r"\[[^\[\]]*\]", value):
-            value = re.sub(r",\s*", "-", value[1:-1])
-        plain = _NOT_PLAIN.sub("_", _rounded(value))
-        changed |= plain != value
-        items.append(f"{_NOT_PLAIN.sub('_', key.lstrip('+~'))}={plain}")
-    name = ",".join(items) or "run"
-    if changed or len(name.encode()) > _LONGEST:
+    plain = re.sub(r"(^|,)[+~]+", r"\1", overrides)
+    plain = _LIST.sub(lambda found: re.sub(r",\s*", "-", found[1]), plain)
+    name = _NOT_PLAIN.sub("_", _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", plain))
+    if name != plain or len(name.encode()) > _LONGEST:
         short = name.encode()[: _LONGEST - _DIGITS - 1].decode(errors="ignore")
-        name = f"{short},{sha256(whole.encode()).hexdigest()[:_DIGITS]}"
-    return name
-
-
-def _rounded(value: str) -> str:
-    try:
-        return f"{float(value):.4g}" if len(value) > _DIGITS_OF_A_NUMBER else value
-    except ValueError:
-        return value
+        name = f"{short},{sha256(overrides.encode()).hexdigest()[:_DIGITS]}"
+    return name or "run"

@@ -1,0 +1,84 @@
+"""What comes after the last job of a sweep: what has become of the jobs, and the exit code."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from layerscope.lab.status import RunStatus
+from layerscope.lab.sweep.sweep import Sweep
+
+_FAILED, _BAD_SETTING, _REFUSED, _INTERRUPTED, _TERMINATED = 1, 2, 4, 130, 143
+_ORDER = ("finished", "failed", "lost", "interrupted", "not started")
+_FOUND = "optimization_results.yaml"  # as Hydra's plugin for Optuna calls it
+
+
+def run_to_its_end(main: Callable[[], object], compare: Callable[[Path], object]) -> int:
+    """Call Hydra's `main`, and `end` if it was a sweep, whatever has ended it; the exit code."""
+    code = 0
+    try:
+        main()
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    except SystemExit as exit_:
+        code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    return code if Sweep.begun is None else end(Sweep.begun, code, compare)
+
+
+def end(sweep: Sweep, code: int, compare: Callable[[Path], object]) -> int:
+    """Say what has become of the jobs, and compare them.
+
+    A job whose status is still "running" was lost with its process.
+
+    Args:
+        sweep: that has ended.
+        code: what Hydra ended with.
+        compare: called with the sweep's folder. If it raises, its traceback is printed.
+
+    Returns:
+        The exit code: 130 or 143 if a signal ended the sweep; else 2 if no job could begin; 1 if a
+        job has not finished, or something else has failed; 4 if monitor.fail_on refuses a finding
+        of a job; 0 if none of this is so.
+    """
+    assert sweep.folder is not None
+    begun = {job: status for job in sweep.jobs() if (status := RunStatus.read(job))}
+    stopped = code in (_INTERRUPTED, _TERMINATED)
+    if not begun:
+        return code if stopped else _BAD_SETTING
+    # A search that has run to its end may have proposed some of its jobs more than once.
+    expected = sweep.total if sweep.names or code else len(begun)
+    states = Counter({"not started": expected - len(begun)})
+    print()
+    for job, status in begun.items():
+        state = status.state
+        if state == "running":
+            state = "interrupted" if stopped else "lost"
+            print(f"{job.name}: {state}, its process has ended without a word")
+        elif state != "finished":
+            print(f"{job.name}: {state}: {status.reason}".splitlines()[0])
+        states[state] += 1
+    whole = states["finished"] == expected
+    print(
+        "Jobs of the sweep:", ", ".join(f"{states[each]} {each}" for each in _ORDER if states[each])
+    )
+    print(f"sweep: {sweep.folder}")
+    if not whole:
+        print("sweep.resume=true with this sweep.folder runs what has not finished")
+    try:
+        if (sweep.folder / _FOUND).exists():
+            found = OmegaConf.load(sweep.folder / _FOUND)
+            values = " ".join(f"{key}={value}" for key, value in found.best_params.items())
+            print(f"best: {values}, {sweep.objective} {found.best_value:.4g}")
+        compare(sweep.folder)
+    except Exception:
+        traceback.print_exc()
+        code = code or _FAILED
+    if stopped:
+        return code
+    if code or not whole:
+        return _FAILED
+    return _REFUSED if any(status.refused for status in begun.values()) else 0

@@ -1,0 +1,129 @@
+"""How a sweep begins, and the line of each of its jobs.
+
+Hydra's own sweepers and launchers run the jobs. `Sweep` is a callback of Hydra's, which
+conf/train.yaml names; `end` has what comes after the last job.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections import Counter
+from itertools import product
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from layerscope.lab.arguments import one_of
+from layerscope.lab.sentence import BAD_SETTING, sentence
+from layerscope.lab.status import NAME, RunStatus
+from layerscope.lab.sweep.objective import OBJECTIVES
+from layerscope.lab.sweep.outcome import outcome
+from layerscope.lab.sweep.run_name import run_name
+
+_BAD_SETTING, _TERMINATED = 2, 143
+
+# Here, because each process that unpickles the callback imports this file before it names its job.
+OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+
+
+class Sweep(Callback):
+    """What is known of a sweep before its jobs run. It travels with them to their processes.
+
+    Attributes:
+        folder: of the sweep; each job has a folder of its own in it. None before a sweep begins.
+        names: of the jobs, where the command line says them all; empty for a search.
+        total: how many jobs there will be; of a search, at most.
+        objective: what a search makes small.
+    """
+
+    begun: ClassVar[Sweep | None] = None
+    """The sweep of this process, once it has begun: Hydra makes it, and hands it to nobody."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.names: list[str] = []
+        self.total = 0
+        self.objective = ""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Name the jobs by the keys that the sweep changes; exits with 2 if it cannot begin."""
+        try:
+            refuse_to_mix(config)
+            one_of(OBJECTIVES, **{"sweep.objective": config.sweep.objective})
+            self._name_jobs(config)
+        except BAD_SETTING as error:
+            print(f"error: {sentence(error)}", file=sys.stderr)
+            sys.exit(_BAD_SETTING)
+        self.folder = Path(config.hydra.sweep.dir).absolute()
+        self.objective = config.sweep.objective
+        Sweep.begun = self
+        # A launcher that waits for its workers ends them if there is an exception to end them for.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
+        """Print how the job ended, and how many jobs of the sweep have."""
+        if self.folder is None:  # a single run
+            return
+        folder = Path(config.hydra.runtime.output_dir)
+        states = Counter(status.state for job in self.jobs() if (status := RunStatus.read(job)))
+        running = states.pop("running", 0)
+        progress = f"{states.total()} of {self.total}" + (f", {running} running" if running else "")
+        width = max(map(len, self.names), default=0)
+        print(f"{folder.name:<{width}} {outcome(folder)}  [{progress}]", flush=True)
+
+    def jobs(self) -> list[Path]:
+        """The folders of all jobs, in the order of the sweep; for a search, of those that began."""
+        assert self.folder is not None
+        if self.names:
+            return [self.folder / name for name in self.names]
+        return sorted(path.parent for path in self.folder.glob(f"*/{NAME}"))
+
+    def _name_jobs(self, config: DictConfig) -> None:
+        sweeper = config.hydra.sweeper
+        parameters = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
+        parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+        parsed = parser.parse_overrides([*parameters, *config.hydra.overrides.task])
+        typed = {each.key_or_group: each for each in parsed}  # the last one holds
+        swept = [each for each in typed.values() if each.is_sweep_override()]
+        self.total = sweeper.get("n_trials") or 0
+        if not self.total:
+            values = [
+                [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
+                for each in swept
+            ]
+            self.names = [run_name(",".join(sorted(job))) for job in product(*values)]
+            self.total = len(self.names)
+            twice = [name for name, count in Counter(self.names).items() if count > 1]
+            if twice:
+                raise ValueError(f"the jobs of a sweep must differ, got {twice[0]} twice")
+        fixed = [key for key, each in typed.items() if not each.is_sweep_override()]
+        unnamed = "hydra.job.config.override_dirname.exclude_keys"
+        with read_write(config), open_dict(config):  # Hydra composes each job's config with these
+            config.hydra.overrides.hydra.append(f"{unnamed}=[{','.join(fixed)}]")
+
+
+def refuse_to_mix(config: DictConfig) -> None:
+    """Raise ValueError if the sweep would write among another's runs, or resume nothing.
+
+    Args:
+        config: of the sweep.
+    """
+    resume, folder = config.sweep.resume, Path(config.hydra.sweep.dir)
+    if not isinstance(resume, bool):
+        raise ValueError(f"sweep.resume must be true or false, got {resume!r}")
+    if resume and not folder.is_dir():
+        raise ValueError(
+            f"sweep.resume needs the folder of an earlier sweep, got {folder}, which does not "
+            "exist: add sweep.folder=FOLDER, as it was printed below that sweep's jobs"
+        )
+    if not resume and any(folder.glob(f"*/{NAME}")):
+        raise ValueError(
+            f"sweep.folder must hold no runs, but {folder} does: add sweep.resume=true to go on "
+            "with them, or name another folder"
+        )
