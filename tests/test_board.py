@@ -17,12 +17,8 @@ from layerscope.events.event_file import EventFile
 from layerscope.events.hparams import session_end, session_start
 from layerscope.events.summaries import scalar
 from layerscope.record.schedule import is_keyframe
-from tests.browser import CHROMIUM, Browser
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: make browser-test"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ROOT = Path(__file__).parent.parent
 STEPS = 5_000
@@ -116,25 +112,28 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with Browser(tmp_path_factory.mktemp("profile"), width=1900) as browser:
-        yield browser
-        assert [line for line in browser.console if "exceptionId" in line] == []
+def page(chromium):
+    errors = []
+    page = chromium.new_page(viewport={"width": 1900, "height": 900})
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert errors == []
 
 
 @pytest.fixture
-def look(server, browser):
+def look(page, server):
     """look(fragment, script): what the script gives in that tab, as soon as it gives something."""
 
     def look(fragment, script):
-        browser.call("Page.navigate", url="about:blank")
-        browser.call("Page.navigate", url=server + fragment)
+        page.goto("about:blank")
+        page.goto(server + fragment)
         deadline = time.monotonic() + 30
         found = before = None
         while not found or found != before:  # until the tab has come to rest
             assert time.monotonic() < deadline, found
             time.sleep(0.5)
-            before, found = found, browser.run(DEEP % script)
+            before, found = found, page.evaluate(DEEP % script)
         return found
 
     return look

@@ -281,11 +281,13 @@ def test_it_takes_no_pytorch(sick):
         f"code = main(['diagnose', {str(sick)!r}]); "
         "sys.exit(code or ('torch' in sys.modules) or ('hydra' in sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
 
 
-def test_5000_steps_of_ten_layers_take_less_than_three_seconds(tmp_path):
+def test_5000_steps_of_ten_layers_take_less_than_three_seconds_of_the_processor(tmp_path):
     layers = [
         LayerFacts(f"{n:02d}_tanh", str(n), "Tanh", n, "tanh", (-1.0, 1.0), True, last=n == 9)
         for n in range(10)
@@ -297,7 +299,7 @@ def test_5000_steps_of_ten_layers_take_less_than_three_seconds(tmp_path):
     with EventFile(tmp_path) as events:
         for step in range(5000):
             events.add(step, encoder.encode(figures[step], of_steps[step]), 1.0)
-    started = time.monotonic()
+    started = time.process_time()
     findings, _ = judged_again(tmp_path)
     assert findings
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3

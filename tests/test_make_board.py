@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
-MAKEFILE = Path(__file__).parent.parent / "Makefile"
+from tests import makefile
+
+INSTALLED = ("-o", ".venv/can-run", "-o", ".venv/can-test")
 
 
 @pytest.fixture
@@ -19,12 +19,9 @@ def make(tmp_path):
         program.write_text(f'#!/bin/sh\nprintf "<%s>" {name} "$@"\n')
         program.chmod(0o755)
 
-    def make(*arguments, **environment):
-        return subprocess.run(
-            ["make", "-f", MAKEFILE, "-o", ".venv/installed", "BIN=bin", *arguments],
-            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
-            env=os.environ | environment,
-        )  # fmt: skip
+    def make(*arguments, path=None):
+        arguments = ("-f", makefile.ROOT / "Makefile", *INSTALLED, "BIN=bin", *arguments)
+        return makefile.make(*arguments, cwd=tmp_path, path=path)
 
     return make
 
@@ -60,10 +57,20 @@ def test_board_without_runs_says_what_to_do(make):
     assert "<tensorboard>" not in done.stdout
 
 
+def test_what_a_make_around_the_tests_hands_down_does_not_reach_this_one(
+    make, tmp_path, monkeypatch
+):
+    write_status(tmp_path / "logs" / "a" / "2026-01-01", 1_000)
+    alone = make("board")
+    for name, value in {"MAKEFLAGS": "w -- ARGS=x", "MAKELEVEL": "1", "ARGS": "x"}.items():
+        monkeypatch.setenv(name, value)
+    assert make("board").stdout == alone.stdout
+
+
 def test_browser_test_runs_the_tests_with_that_mark(make, tmp_path):
     browser = tmp_path / "chromium"
     browser.touch(0o755)
-    done = make("browser-test", "ARGS=-x", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    done = make("browser-test", "ARGS=-x", path=f"{tmp_path}:{os.environ['PATH']}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("<python><-m><pytest><-m><browser><-x>")
 
@@ -73,7 +80,7 @@ def test_browser_test_without_a_chromium_says_how_to_get_one(make, tmp_path):
     tools.mkdir()
     for name in ("make", "sh", "id"):
         (tools / name).symlink_to(shutil.which(name))
-    done = make("browser-test", PATH=str(tools))
+    done = make("browser-test", path=str(tools))
     assert done.returncode == 2
     assert "apt-get install chromium" in done.stderr
     assert "<python>" not in done.stdout

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -34,21 +33,24 @@ def test_the_table_has_every_layer_the_verdict_and_theorys_choice():
     assert "…" not in done.stdout
 
 
-def test_it_takes_less_than_two_seconds_and_no_pytorch():
+def test_it_takes_little_of_the_processor_and_no_pytorch():
     code = (
-        "import sys, time; started = time.monotonic(); from layerscope.__main__ import main; "
+        "import sys, time; from layerscope.__main__ import main; "
         "main(['predict', 'init=kaiming', 'model.depth=50']); "
-        "print(time.monotonic() - started, [m for m in ('torch', 'lightning') if m in sys.modules])"
+        "print(time.process_time(), [m for m in ('torch', 'lightning') if m in sys.modules])"
     )
-    started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     seconds, imported = done.stdout.splitlines()[-1].split(" ", 1)
     assert imported == "[]"
-    # Its own 0.9 s, on a machine that may be busy with other tests.
+    # 0.9 s where nothing else runs. The processor's time, not the clock's: other tests run beside.
     assert float(seconds) < 4
-    assert time.monotonic() - started < 6
 
 
 INITS = [path.stem for path in (ROOT / "conf" / "init").glob("*.yaml")]

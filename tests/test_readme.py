@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from layerscope import LayerMonitor
+from tests.makefile import make
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,12 +19,7 @@ TRAININGS = [line for line in INDENTED if line.startswith("python train.py")]
 TARGETS = sorted(set(re.findall(r"\bmake ([a-z]+)", README)))
 
 
-def make(*arguments):
-    return subprocess.run(
-        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("line", TRAININGS)
 def test_a_training_of_the_readme_runs(tmp_path, line):
     where = "sweep" if " -m " in line else "run"

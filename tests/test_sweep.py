@@ -16,6 +16,8 @@ import train
 from layerscope.events.hparams import ENDED
 from layerscope.events.reader import read_run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(train.__file__).parent
 SMALL = ("data=notebook", "monitor=none")
 ENDLESS = "trainer.max_epochs=1000000"  # of one step each

@@ -109,6 +109,7 @@ def test_the_saturation_threshold_is_a_setting(tmp_path):
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_watching_changes_no_weight_of_a_run_bit_for_bit(tmp_path):
     weights = []
     for monitor in ("default", "none"):
@@ -210,6 +211,7 @@ def test_depth_and_activation_are_settings(tmp_path):
     assert names == ["00_embedding", *(f"{i:02d}_relu" for i in range(1, 11)), "11_logits"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_so_and_keeps_what_was_measured(tmp_path, number, code):
     process = subprocess.Popen(
@@ -228,6 +230,7 @@ def test_an_interrupted_run_says_so_and_keeps_what_was_measured(tmp_path, number
     assert diagnosis(tmp_path)["steps"][0]["step"] == 0
 
 
+@pytest.mark.slow
 def test_an_unknown_choice_is_refused_without_a_traceback(tmp_path):
     done = command("init=nothing", f"hydra.run.dir={tmp_path}")
     assert done.returncode != 0
@@ -236,6 +239,7 @@ def test_an_unknown_choice_is_refused_without_a_traceback(tmp_path):
     assert "kaiming" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_every_job_and_a_failing_one_does_not_stop_the_others(tmp_path):
     done = command(
         "-m", "init=random,kaiming", "model.activation=tanh,nothing",
@@ -307,6 +311,7 @@ def test_a_net_that_is_not_what_its_author_thinks_is_found_out(tmp_path, monkeyp
     assert (finding["severity"], finding["layer"], finding["step"]) == ("warning", "03_tanh", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("init", ["kaiming", "glorot", "lecun", "orthogonal"])
 def test_the_default_run_gives_no_warning(tmp_path, init):
     assert run(tmp_path, f"init={init}", "trainer.max_epochs=1") == 0

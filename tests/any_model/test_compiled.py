@@ -10,6 +10,7 @@ from tests.any_model.reference import FIGURES, assert_figures_are_those_of, run_
 from tests.any_model.training import figures, fit
 
 pytestmark = [
+    pytest.mark.slow,
     # torch's own tracing looks at .grad of everything.
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),
 ]

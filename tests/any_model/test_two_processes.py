@@ -17,6 +17,8 @@ from tests.any_model.nets import seeded
 from tests.any_model.reference import assert_figures_are_those_of, run_plainly
 from tests.any_model.training import EVERYTHING, figures, fit
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 
 

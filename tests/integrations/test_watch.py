@@ -142,6 +142,7 @@ def test_a_forgotten_scope_step_is_told(tmp_path, caplog):
     assert "no step was recorded" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # torch's
 def test_a_compiled_net_may_be_given_itself(tmp_path):
     net = make_net()

@@ -127,6 +127,7 @@ def test_wide_random_nets_are_as_predicted(name, sigma_w2, bias_variance):
         assert profiles[:, layer].std() == pytest.approx(got.grad_spread[layer], rel=0.35)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "sigma_w2", "bias_variance"),
     [("tanh", 2.0, 0.1), ("silu", 2.0, 0.1), ("relu", 2.0, 0)],

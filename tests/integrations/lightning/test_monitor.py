@@ -169,6 +169,7 @@ def test_a_schedule_is_any_function_of_the_step(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_run_too_long_for_its_budget_is_thinned_and_says_so(tmp_path, caplog):
     monitor = LayerMonitor(max_megabytes=1, every_n_steps=2)
     fit(tmp_path, monitor, max_epochs=150)

@@ -24,11 +24,13 @@ def in_a_process_of_its_own(*command, **environment):
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_interpreted_kernels_pass_their_tests():
     options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", "."]
     said = in_a_process_of_its_own(
@@ -37,6 +39,7 @@ def test_the_interpreted_kernels_pass_their_tests():
     assert " passed" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capability", [80])
 def test_the_kernels_compile_for_a_gpu(capability, tmp_path):
     said = in_a_process_of_its_own(

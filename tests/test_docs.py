@@ -1,0 +1,71 @@
+"""What the pages for contributors say is there is there."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("CONTRIBUTING.md", "docs/decisions.md", "docs/glossary.md")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_points_to_is_there(page):
+    text = (ROOT / page).read_text()
+    links = re.findall(r"\]\((?!https:)([^)#]+)\)", text)
+    for target in links:
+        assert ((ROOT / page).parent / target).exists(), target
+    named = re.findall(r"(?:src|conf|docs|tests|bench)/[\w./]*", text)
+    for path in (path.rstrip(".") for path in named):
+        if path not in links and not path.endswith("NAME.py"):
+            assert (ROOT / path.removesuffix("NAME/")).exists(), path
+
+
+def test_a_word_has_one_line_in_the_glossary():
+    lines = (ROOT / "docs/glossary.md").read_text().splitlines()
+    words = [
+        word
+        for line in lines
+        if line.startswith("- ")
+        for word in re.findall(r"\*\*([^*]+)\*\*", line.split(":")[0])
+    ]
+    assert len(words) > 50
+    assert len(words) == len(set(words))
+
+
+def test_every_decision_says_what_it_would_take_to_change_it():
+    _, *decisions = re.split(r"^### ", (ROOT / "docs/decisions.md").read_text(), flags=re.MULTILINE)
+    assert decisions
+    for decision in decisions:
+        assert decision.count("\nTo change it: ") == 1, decision
+
+
+def test_the_hosted_ci_runs_the_gate_on_every_python_that_the_project_names():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())
+    job = workflow["jobs"]["check"]
+    assert job["steps"][-1]["run"] == ".ci/run"
+    classifiers = [
+        name.removeprefix("Programming Language :: Python :: ") for name in PROJECT["classifiers"]
+    ]
+    assert job["strategy"]["matrix"]["python"] == [name for name in classifiers if name[:2] == "3."]
+    assert PROJECT["requires-python"] == f">={job['strategy']['matrix']['python'][0]}"
+
+
+def test_a_commit_is_checked_by_the_commands_of_make_check():
+    makefile = (ROOT / "Makefile").read_text()
+    recipe = re.search(r"^static-check:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)[1]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    commands = [hook["entry"].replace(".venv/bin", "$(BIN)") for hook in hooks]
+    assert commands == [line.strip() for line in recipe.splitlines()]
+
+
+def test_the_licence_is_the_one_that_the_package_names():
+    assert PROJECT["license"] == "Apache-2.0"
+    for file in PROJECT["license-files"]:
+        assert (ROOT / file).is_file(), file
+    text = (ROOT / "LICENSE").read_text()
+    assert text.split()[:3] == ["Apache", "License", "Version"]
+    assert "END OF TERMS AND CONDITIONS" in text

@@ -1,0 +1,64 @@
+"""tests/ mirrors src/layerscope/: who knows a package finds its tests."""
+
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "src" / "layerscope"
+
+# What tests no one package, and why.
+CROSSING = {
+    "any_model": "foreign networks, through all of the instrument",
+    "test_any_model_doc.py": "the code of docs/any_model.md runs as it stands there",
+    "test_board.py": "a sweep as TensorBoard shows it in a browser",
+    "test_diagnose_command.py": "python -m layerscope diagnose, on runs that were trained for it",
+    "test_docs.py": "pages for contributors",
+    "test_findings_of_runs.py": "what a training that is sick leaves in all of its files",
+    "test_gate.py": ".ci/run and the Makefile",
+    "test_make_board.py": "the Makefile",
+    "test_mirror.py": "this file",
+    "test_predict_command.py": "python -m layerscope predict, beside train.py",
+    "test_readme.py": "the README's commands",
+    "test_report_command.py": "python -m layerscope report, on a sweep's folder",
+    "test_sweep.py": "sweeps as a user types them: train.py, Hydra, launchers",
+    "test_sweep_parts.py": "parts of lab/sweep and of hydra_plugins/",
+    "test_train.py": "train.py with every file of conf/",
+}
+
+
+def astray(tests: Path, package: Path, crossing):
+    """The test modules, relative to `tests`, whose folder `package` does not have.
+
+    A module right in `tests` is one of a module right in `package`: test_ranks.py of ranks.py.
+    """
+    for path in sorted(tests.rglob("test_*.py")):
+        within = path.relative_to(tests)
+        if within.parts[0] in crossing:
+            continue
+        named = package / path.name.removeprefix("test_")
+        if not (named if path.parent == tests else package / within.parent).exists():
+            yield within.as_posix()
+
+
+def test_every_test_module_has_a_folder_of_the_package_or_a_reason():
+    assert list(astray(TESTS, PACKAGE, CROSSING)) == []
+
+
+def test_every_exception_is_there():
+    assert [name for name in CROSSING if not (TESTS / name).exists()] == []
+
+
+def test_a_test_module_of_no_package_is_told_of(tmp_path):
+    for name in (
+        *("src/ranks.py", "src/measure/cpu/kernel.py", "tests/test_ranks.py", "tests/test_gone.py"),
+        *(
+            "tests/measure/test_bins.py",
+            "tests/measure/cpu/test_kernel.py",
+            "tests/crossing/test_a.py",
+        ),
+        *("tests/show/test_page.py", "tests/measure/gpu/test_kernel.py", "tests/measure/cases.py"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list(astray(tmp_path / "tests", tmp_path / "src", {"crossing": "a reason"})) == [
+        *("measure/gpu/test_kernel.py", "show/test_page.py", "test_gone.py"),
+    ]
