@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 
-import train
 from layerscope.events.hparams import ENDED
 from layerscope.events.reader import read_run
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(train.__file__).parent
-SMALL = ("data=notebook", "monitor=none")
+ROOT = Path(__file__).parent.parent
+SMALL = ("data=notebook", "monitor=none", "names=0")
 ENDLESS = "trainer.max_epochs=1000000"  # of one step each
 
 
@@ -107,7 +106,7 @@ def test_a_job_that_fails_takes_no_other_one_with_it(basic):
         "optimizer.lr=0.006": "finished",
     }
     reasons = {name: status["reason"] for name, status in statuses(folder).items()}
-    assert reasons["optimizer.lr=-1"] == "Invalid learning rate: -1"
+    assert reasons["optimizer.lr=-1"] == "optimizer: Invalid learning rate: -1"
     assert reasons["optimizer.lr=1e+30"].startswith("diverged: train/loss is nan.")
     for name, reason in reasons.items():
         assert reason is None or f"{name}: failed: {reason}" in out

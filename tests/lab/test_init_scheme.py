@@ -52,10 +52,10 @@ def test_a_unit_embedding_is_scaled_neither_by_the_scheme_nor_by_its_gain():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"gain": -1.0}, "gain must be a finite number of at least 0, got -1.0."),
-        ({"gain": nan}, "gain must be a finite number of at least 0, got nan."),
-        ({"bias_std": inf}, "bias_std must be a finite number of at least 0, got inf."),
-        ({"embedding": "zero"}, "embedding must be one of unit, scheme, got 'zero'."),
+        ({"gain": -1.0}, "gain must be a finite number of at least 0, got -1.0"),
+        ({"gain": nan}, "gain must be a finite number of at least 0, got nan"),
+        ({"bias_std": inf}, "bias_std must be a finite number of at least 0, got inf"),
+        ({"embedding": "zero"}, "embedding must be one of unit, scheme, got 'zero'"),
     ],
 )
 def test_a_bad_argument_is_refused_in_one_sentence(arguments, sentence):

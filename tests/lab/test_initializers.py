@@ -76,14 +76,15 @@ def test_weights_follow_from_the_generator_alone(draw):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((-1.0, "fan_in", "normal"), "scale must be a finite number of at least 0, got -1.0."),
+        ((-1.0, "fan_in", "normal"), "scale must be a finite number of at least 0, got -1.0"),
         (
             (1.0, "fan_sum", "normal"),
-            "mode must be one of constant, fan_in, fan_out, fan_avg, got 'fan_sum'.",
+            "mode must be one of constant, fan_in, fan_out, fan_avg, got 'fan_sum'; "
+            "did you mean fan_out?",
         ),
         (
             (1.0, "fan_in", "cauchy"),
-            "distribution must be one of normal, uniform, got 'cauchy'.",
+            "distribution must be one of normal, uniform, got 'cauchy'",
         ),
     ],
 )

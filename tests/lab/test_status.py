@@ -82,11 +82,11 @@ def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path, 
     [
         (
             {"state": "done"},
-            "state must be one of running, finished, failed, interrupted, got 'done'.",
+            "state must be one of running, finished, failed, interrupted, got 'done'",
         ),
         (
             {"state": "failed", "steps": -1},
-            "steps must be a whole number of at least 0, got -1.",
+            "steps must be a whole number of at least 0, got -1",
         ),
     ],
 )

@@ -136,13 +136,13 @@ def test_theory_knows_what_lsuv_will_do():
         (lambda: critical_gain("tan", 0.0), "activation must be one of .*, got 'tan'."),
         (
             lambda: critical_scaling("tanh", -1.0),
-            "bias_std must be a finite number of at least 0, got -1.0.",
+            "bias_std must be a finite number of at least 0, got -1.0",
         ),
         (
             lambda: critical_gain("gelu", 0.1),
             "gelu has no critical weight variance for a bias variance of 0.01, .* at least 0.1730.",
         ),
-        (lambda: LSUV(embedding="zero"), "embedding must be one of unit, scheme, got 'zero'."),
+        (lambda: LSUV(embedding="zero"), "embedding must be one of unit, scheme, got 'zero'"),
         (
             lambda: LSUV()(MLP(27, 3, 27), seeded()),
             "init=lsuv scales weights to a batch of data, got none.",

@@ -27,9 +27,9 @@ from layerscope.diagnose import (
     without,
 )
 from layerscope.events.reader import read_run
+from layerscope.exit_codes import ExitCode
 from layerscope.sinks.figure_sets import figure_sets, steps_of
 
-_BAD_SETTING, _SICK = 2, 4
 _SCHEMA = 2  # of diagnosis.json; of another version it is passed over
 _BLOCK = 256  # steps that are judged at once: few calls, and arrays that stay in the cache
 
@@ -42,16 +42,17 @@ def run(options: Namespace) -> int:
         )
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return _BAD_SETTING
+        return ExitCode.BAD_SETTING
     if options.json:
         told = {"findings": [each.as_json() for each in findings], "judged_by": judged_by}
         print(json.dumps(told, indent=1, allow_nan=False))
     else:
         terminal().print(findings_table(findings))
     if options.fail_on is None:
-        return 0
+        return ExitCode.FINISHED
     limit = SEVERITIES.index(options.fail_on)
-    return _SICK if any(SEVERITIES.index(each.severity) >= limit for each in findings) else 0
+    sick = any(SEVERITIES.index(each.severity) >= limit for each in findings)
+    return ExitCode.REFUSED if sick else ExitCode.FINISHED
 
 
 def judged_again(

@@ -18,13 +18,13 @@ from omegaconf import DictConfig
 
 from layerscope.console.prediction_table import prediction_table, verdict_sentences
 from layerscope.console.terminal import terminal
+from layerscope.exit_codes import ExitCode
 from layerscope.lab.arguments import at_least
 from layerscope.lab.hidden_sizes import hidden_sizes
 from layerscope.lab.init.choice import choice
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.theory import Inputs, Prediction, predict
 
-_BAD_SETTING = 2
 _REPOSITORY = Path(__file__).parents[3]
 _MLP = "layerscope.lab.mlp.MLP"
 
@@ -35,12 +35,12 @@ def run(options: Namespace) -> int:
         prediction = predicted(options.overrides, options.conf)
     except (*BAD_SETTING, TypeError) as error:  # a word where a number belongs
         print(f"error: {sentence(error)}", file=sys.stderr)
-        return _BAD_SETTING
+        return ExitCode.BAD_SETTING
     console = terminal()
     console.print(prediction_table(prediction))
     for line in (*verdict_sentences(prediction), choice(prediction).sentence):
         console.print(line, highlight=False)
-    return 0
+    return ExitCode.FINISHED
 
 
 def predicted(overrides: list[str], conf: Path | None = None) -> Prediction:

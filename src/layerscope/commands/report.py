@@ -12,9 +12,8 @@ from pathlib import Path
 
 from layerscope.comparison import compare, comparison_table, write_comparison
 from layerscope.console.terminal import terminal
+from layerscope.exit_codes import ExitCode
 from layerscope.report import write_report
-
-_BAD_FOLDER = 2
 
 
 def run(options: Namespace) -> int:
@@ -23,8 +22,8 @@ def run(options: Namespace) -> int:
         report_on(options.folder)
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
-        return _BAD_FOLDER
-    return 0
+        return ExitCode.BAD_SETTING
+    return ExitCode.FINISHED
 
 
 def report_on(folder: Path, _jobs: object = None) -> None:

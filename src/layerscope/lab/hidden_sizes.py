@@ -2,18 +2,25 @@
 
 from collections.abc import Sequence
 
-from layerscope.lab.arguments import at_least
+from layerscope.lab.arguments import at_least, at_most
+
+DEEPEST = 10_000
+"""Hidden layers. Xiao et al. (2018), "Dynamical isometry and a mean field theory of CNNs", trained
+as many."""
 
 
 def hidden_sizes(depth: int, width: int, widths: Sequence[int] | None) -> list[int]:
     """Return the units of each hidden layer, in order; `widths`, if given, takes precedence.
 
-    Raises ValueError for a size below 1, and without layers.
+    Raises:
+        ValueError: a size is below 1, or there are no layers or more than 10,000.
     """
     if widths is None:
         at_least(1, depth=depth, width=width)
+        at_most(DEEPEST, depth=depth)
         return [width] * depth
     if not widths:
-        raise ValueError("widths must name at least 1 hidden layer, got none.")
+        raise ValueError("widths must name at least 1 hidden layer, got none")
     at_least(1, **{f"widths[{position}]": size for position, size in enumerate(widths)})
+    at_most(DEEPEST, **{"the length of widths": len(widths)})
     return list(widths)

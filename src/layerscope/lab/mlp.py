@@ -10,6 +10,7 @@ from torch import nn
 from layerscope.lab.activations import ACTIVATIONS
 from layerscope.lab.arguments import at_least, one_of
 from layerscope.lab.hidden_sizes import hidden_sizes
+from layerscope.lab.memory import require_memory
 
 
 class MLP(nn.Sequential):
@@ -36,7 +37,9 @@ class MLP(nn.Sequential):
         sizes: of the flattened input and of each hidden layer, in order.
         activation: its name.
 
-    Raises ValueError for a size below 1 and for an unknown activation.
+    Raises:
+        ValueError: a size is below 1, there are more than 10,000 layers, or more parameters than
+            this machine has memory for; an unknown activation.
     """
 
     def __init__(
@@ -67,6 +70,15 @@ class MLP(nn.Sequential):
                 children[f"{2 * layer}"] = nn.Linear(fan_in, fan_out)
                 children[f"{2 * layer + 1}"] = ACTIVATIONS[activation]()
             children["logits"] = nn.Linear(sizes[-1], classes)
+        parameters = sum(each.numel() for child in children.values() for each in child.parameters())
+        largest = (
+            "embedding_dim"
+            if embedding_dim > max(sizes[1:])
+            else "width"
+            if widths is None
+            else "widths"
+        )
+        require_memory(parameters, largest)
         super().__init__(children)
         self.context_length = context_length
         self.sizes = sizes

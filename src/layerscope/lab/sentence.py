@@ -1,25 +1,111 @@
 """What is wrong with a config, in one sentence out of what Hydra and OmegaConf wrap around it."""
 
-from hydra.errors import HydraException, InstantiationException
-from omegaconf.errors import OmegaConfBaseException
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf import Container, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from layerscope.lab.arguments import did_you_mean, unknown_key
 
 BAD_SETTING = (ValueError, HydraException, OmegaConfBaseException)
 """What composing a config, and calling what it names, raises for a setting that cannot be used."""
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: Exception, groups: Mapping[str, Sequence[str]] | None = None) -> str:
     """Return the error without Hydra's frames around it, on one line.
 
-    An unknown choice of a group is told together with the choices that there are.
+    An unknown choice of a group is told with the choices that there are, and an unknown key or
+    choice with the nearest one.
+
+    Args:
+        error: of `BAD_SETTING`.
+        groups: that a config is composed of, with the choices in each. Some, such as
+            `experiment`, leave no key in it.
     """
-    if isinstance(error, InstantiationException) and error.__cause__ is not None:
-        where = str(error).rsplit("full_key: ", 1)
-        first = str(error.__cause__).splitlines()[0]
-        if isinstance(error.__cause__, ValueError) or len(where) == 1:
-            return first
-        return f"{where[1]}: {first}"
-    first, *rest = (line.strip() for line in str(error).splitlines() if line.strip())
-    if rest and rest[0].startswith("Available options"):
-        choices = [line for line in rest[1:] if not line.startswith(("Config search", "provider"))]
-        return f"{first}: it must be one of {', '.join(choices)}."
-    return first
+    groups, cause = groups or {}, error.__cause__
+    if isinstance(error, InstantiationException) and cause is not None:
+        return with_key(str(error).rpartition("full_key: ")[2], _one_line(cause))
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        if options := error.options or groups.get(group):
+            return unknown_choice(group, choice, options)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override} must be KEY=VALUE: {error.message.splitlines()[-2]}"
+    if isinstance(error, ConfigCompositionException):
+        if isinstance(cause, ConfigKeyError | ConfigAttributeError):
+            return _unknown_key(str(error), cause, groups)
+        return _composition(_one_line(cause or error))
+    if isinstance(error, OmegaConfBaseException) and error.full_key:
+        return f"{error.full_key}: {_one_line(error)}"
+    return _one_line(error)
+
+
+def with_key(path: str, told: str) -> str:
+    """What a constructor says of its argument, with the place of the argument in the config.
+
+    >>> with_key("model", "depth must be a whole number of at least 1, got 0")
+    'model.depth must be a whole number of at least 1, got 0'
+    >>> with_key("trainer", "No such strategy.")
+    'trainer: No such strategy'
+    """
+    told = told.removesuffix(".")
+    argument = re.match(r"[a-z]\w*(\[\d+\])? must ", told)
+    return f"{path}.{told}" if argument and path else f"{path}: {told}" if path else told
+
+
+def unknown_choice(group: str, choice: str, options: Sequence[str]) -> str:
+    """The sentence that refuses what was chosen for a group, with the nearest of its choices."""
+    return (
+        f"{group} must be one of {', '.join(options)}, got {choice}{did_you_mean(choice, options)}"
+    )
+
+
+def _unknown_key(message: str, cause: Any, groups: Mapping[str, Sequence[str]]) -> str:
+    typed = re.search(r"override '([^']+)'", message)
+    key, full_key = typed[1] if typed else "", str(cause.full_key)
+    key = full_key if full_key.startswith(f"{key}.") or not key else key  # of init={colour:red}
+    node = cause.parent_node
+    keys = list(_keys(node._get_root())) if isinstance(node, Container) else []
+    return unknown_key(key, [*groups, *keys])
+
+
+def _composition(line: str) -> str:
+    """Hydra's line on overrides that do not go together, in plainer words where there are any."""
+    if twice := re.match(r"Multiple values for ([^.]+)\.", line):
+        return f"{twice[1]} has a choice already: write {twice[1]}=CHOICE, without the +"
+    if several := re.match(r"Ambiguous value for argument '(.+)'$", line):
+        return f"{several[1]} names several values: -m trains with each; [A,B] is one list"
+    return line
+
+
+def _keys(root: Any) -> Iterator[str]:
+    """Every key of a config, with the path to it."""
+    plain = OmegaConf.to_container(root, resolve=False)
+    waiting: list[tuple[str, Any]] = [("", plain)]
+    while waiting:
+        path, node = waiting.pop()
+        if path:
+            yield path
+        if isinstance(node, Mapping):
+            waiting += [(f"{path}.{key}" if path else str(key), node[key]) for key in node]
+
+
+def _one_line(error: BaseException) -> str:
+    """The first line, or what Hydra refuses to call and why, which it tells on several."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if isinstance(error, InstantiationException):
+        return " ".join(lines)
+    return lines[0]

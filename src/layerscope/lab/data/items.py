@@ -9,7 +9,7 @@ def read_items(path: Path) -> list[str]:
     Lines end in LF or CRLF; a byte order mark and white space around an item are not part of it.
 
     Raises ValueError, one sentence with the file and the line where there is one, if the file is
-    missing, a folder, unreadable, empty or not UTF-8, or has a blank line.
+    missing, a folder, a device, unreadable, empty or not UTF-8, or has a blank line.
     """
     data = _read(path)
     if not data:
@@ -31,6 +31,8 @@ def read_items(path: Path) -> list[str]:
 
 def _read(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_dir() and not path.is_file():  # /dev/zero has no end
+            raise ValueError(f"path must be a text file, got {path}, which is a device or a pipe")
         return path.read_bytes()
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist.") from None

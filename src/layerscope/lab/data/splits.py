@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from layerscope.lab.arguments import at_least, at_most
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -22,8 +24,11 @@ def split_80_10_10(items: Iterable[str], seed: int, source: object) -> Splits:
     the validation loss would measure memory. The items are sorted first, so the split depends on
     what they are and on the seed, not on the order of the lines.
 
-    Raises ValueError, naming `source`, if a split would be empty (fewer than 6 different items).
+    Raises ValueError, naming `source`, if a split would be empty (fewer than 6 different items),
+    and for a seed below 0 or above 2**63 - 1.
     """
+    at_least(0, split_seed=seed)
+    at_most(2**63 - 1, split_seed=seed)
     different = sorted(set(items))
     count = len(different)
     first_cut, second_cut = count * 8 // 10, count * 9 // 10

@@ -9,21 +9,26 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from layerscope.exit_codes import ExitCode
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep.sweep import Sweep
 
-_FAILED, _BAD_SETTING, _REFUSED, _INTERRUPTED, _TERMINATED = 1, 2, 4, 130, 143
 _ORDER = ("finished", "failed", "lost", "interrupted", "not started")
 _FOUND = "optimization_results.yaml"  # as Hydra's plugin for Optuna calls it
 
 
-def run_to_its_end(main: Callable[[], object], compare: Callable[[Path], object]) -> int:
-    """Call Hydra's `main`, and `end` if it was a sweep, whatever has ended it; the exit code."""
+def run_to_its_end(start: Callable[[], int | None], compare: Callable[[Path], object]) -> int:
+    """Start Hydra's main, and call `end` if it was a sweep, whatever has ended it; the exit code.
+
+    Args:
+        start: gives an exit code, or None for 0.
+        compare: see `end`.
+    """
     code = 0
     try:
-        main()
+        code = start() or 0
     except KeyboardInterrupt:
-        code = _INTERRUPTED
+        code = ExitCode.INTERRUPTED
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     return code if Sweep.begun is None else end(Sweep.begun, code, compare)
@@ -46,9 +51,9 @@ def end(sweep: Sweep, code: int, compare: Callable[[Path], object]) -> int:
     """
     assert sweep.folder is not None
     begun = {job: status for job in sweep.jobs() if (status := RunStatus.read(job))}
-    stopped = code in (_INTERRUPTED, _TERMINATED)
+    stopped = code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
     if not begun:
-        return code if stopped else _BAD_SETTING
+        return code if stopped else ExitCode.BAD_SETTING
     # A search that has run to its end may have proposed some of its jobs more than once.
     expected = sweep.total if sweep.names or code else len(begun)
     states = Counter({"not started": expected - len(begun)})
@@ -76,9 +81,10 @@ def end(sweep: Sweep, code: int, compare: Callable[[Path], object]) -> int:
         compare(sweep.folder)
     except Exception:
         traceback.print_exc()
-        code = code or _FAILED
+        code = code or ExitCode.FAILED
     if stopped:
         return code
     if code or not whole:
-        return _FAILED
-    return _REFUSED if any(status.refused for status in begun.values()) else 0
+        return ExitCode.FAILED
+    refused = any(status.refused for status in begun.values())
+    return ExitCode.REFUSED if refused else ExitCode.FINISHED

@@ -6,7 +6,6 @@ conf/train.yaml names; `end` has what comes after the last job.
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections import Counter
 from itertools import product
@@ -19,14 +18,13 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from layerscope.exit_codes import ExitCode
 from layerscope.lab.arguments import one_of
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import NAME, RunStatus
 from layerscope.lab.sweep.objective import OBJECTIVES
 from layerscope.lab.sweep.outcome import outcome
 from layerscope.lab.sweep.run_name import run_name
-
-_BAD_SETTING, _TERMINATED = 2, 143
 
 # Here, because each process that unpickles the callback imports this file before it names its job.
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
@@ -59,12 +57,10 @@ class Sweep(Callback):
             self._name_jobs(config)
         except BAD_SETTING as error:
             print(f"error: {sentence(error)}", file=sys.stderr)
-            sys.exit(_BAD_SETTING)
+            sys.exit(ExitCode.BAD_SETTING)
         self.folder = Path(config.hydra.sweep.dir).absolute()
         self.objective = config.sweep.objective
         Sweep.begun = self
-        # A launcher that waits for its workers ends them if there is an exception to end them for.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Print how the job ended, and how many jobs of the sweep have."""

@@ -1,0 +1,115 @@
+"""Settings against the signature of what they are passed to, so that a new one needs no rule."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pkgutil import resolve_name
+from typing import Any, Unpack, get_args, get_origin, get_type_hints
+
+from layerscope.lab.arguments import unknown_key
+from layerscope.lab.type_hints import fits, in_words
+
+_HYDRA = ("_target_", "_partial_", "_convert_", "_recursive_", "_args_")
+
+
+def check_node(node: Mapping[str, Any], path: str) -> None:
+    """Refuse the settings of a node that what its `_target_` names has no argument for.
+
+    Args:
+        node: of a config, as plain types with all interpolations resolved. Nodes in it that have a
+            `_target_` are checked as well. `_target_` is imported, and not called.
+        path: of the node in the config, such as `model`.
+
+    Raises:
+        ValueError: the target cannot be imported, a key is no argument of it, or a value does not
+            fit the argument's type hint.
+    """
+    if "_target_" in node:
+        target = node["_target_"]
+        try:
+            called = _named(target)
+        except Exception as error:  # whatever importing it raises
+            raise ValueError(
+                f"{path}._target_ must be what Python can import, got {target}: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
+        check_arguments(called, {k: v for k, v in node.items() if k not in _HYDRA}, path)
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            check_node(value, f"{path}.{key}")
+
+
+def check_arguments(called: Callable[..., Any], values: Mapping[str, Any], path: str = "") -> None:
+    """Raise ValueError unless `called` has an argument for each key, of a type that fits the value.
+
+    Args:
+        called: a class or function. Where Python cannot tell its arguments, nothing is checked.
+        values: what is to be passed, by name; arguments may be missing.
+        path: where the keys lie in the config; empty at its top.
+    """
+    hints = arguments_of(called)
+    if hints is None:
+        return
+    prefix = f"{path}." if path else ""
+    for key, value in values.items():
+        if key not in hints and None not in hints:
+            there = [f"{prefix}{name}" for name in hints]
+            raise ValueError(unknown_key(f"{prefix}{key}", there))
+        hint = hints.get(key, Any)
+        if value == "???":
+            raise ValueError(f"{prefix}{key} must be given: it has no default")
+        if not fits(value, hint):
+            raise ValueError(f"{prefix}{key} must be {in_words(hint)}, got {as_typed(value)}")
+
+
+def arguments_of(called: Callable[..., Any]) -> dict[str | None, Any] | None:
+    """The arguments that can be passed by name, with their type hints; Any where there is none.
+
+    The key None stands for any further one, as of `**options`. None if Python cannot tell.
+    """
+    try:
+        parameters = inspect.signature(called).parameters.values()
+    except (TypeError, ValueError):  # of some built-in functions
+        return None
+    hints = _hints(called.__init__ if inspect.isclass(called) else called)
+    named: dict[str | None, Any] = {}
+    for each in parameters:
+        hint = hints.get(each.name, Any)
+        if each.kind is each.VAR_KEYWORD and get_origin(hint) is Unpack:
+            named.update(_hints(get_args(hint)[0]).items())  # of a TypedDict
+        elif each.kind is each.VAR_KEYWORD:
+            named[None] = Any
+        elif each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY):
+            named[each.name] = hint
+    return named
+
+
+def as_typed(value: object) -> str:
+    """A value as one types it after `python train.py key=`.
+
+    >>> as_typed([200, None, True, "tanh"])
+    '[200,null,true,tanh]'
+    """
+    if isinstance(value, list):
+        return f"[{','.join(map(as_typed, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key}:{as_typed(each)}' for key, each in value.items())}}}"
+    return (
+        str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
+    )
+
+
+def _named(target: str) -> Any:
+    module, _, name = target.rpartition(".")
+    try:  # first of all an attribute of a module: a submodule may have the same name
+        return resolve_name(f"{module}:{name}")
+    except (ImportError, ValueError):
+        return resolve_name(target)  # of a class, say
+
+
+def _hints(owner: object) -> dict[str, Any]:
+    try:
+        return get_type_hints(owner)
+    except (NameError, TypeError, AttributeError):  # imported for type checkers only
+        return {}

@@ -1,0 +1,76 @@
+"""A run's row in TensorBoard's HParams tab: what it was asked, and how it ended."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from layerscope import EventLogger
+from layerscope.events.event_file import EventFile
+from layerscope.events.hparams import HParam, session_end, session_start
+from layerscope.lab.status import RunStatus
+from layerscope.lab.sweep.fingerprint import settings_of
+from layerscope.training.hydra_run import choices, typed
+
+_COLUMNS = (  # after the keys that were typed
+    *(
+        "init",
+        "model.activation",
+        "model.depth",
+        "optimizer.lr",
+        "seed",
+        "model.width",
+        "optimizer",
+    ),
+    *("optimizer.weight_decay", "data.batch_size", "trainer.max_epochs", "init.gain"),
+)
+
+
+def asked(cfg: DictConfig) -> dict[str, HParam]:
+    """What tells a run from others: the keys in its folder's name, `_COLUMNS`, what else was typed.
+
+    A list is written as 200-100; None stands for a key that the config lacks.
+    """
+    chosen = choices()
+    settings = settings_of(cfg)
+    keys = [override.partition("=")[0].lstrip("+~") for override in typed()]
+    swept = [key for key in keys if f"{key}=" in Path(cfg.folder).name]
+    columns: dict[str, HParam] = {}
+    for key in (*swept, *_COLUMNS, *keys):
+        value: Any = chosen.get(key, settings)
+        for part in key.split(".") if value is settings else ():
+            value = value.get(part) if isinstance(value, dict) else None
+        if not (isinstance(value, dict) or key.startswith("sweep.")):
+            columns[key] = "-".join(map(str, value)) if isinstance(value, list) else value
+    return columns
+
+
+def open_row(cfg: DictConfig, trainer: Trainer) -> None:
+    """Begin the row, where the trainer's logger has an event file for it."""
+    if isinstance(trainer.logger, EventLogger):
+        trainer.logger.experiment.add(0, session_start(asked(cfg), time.time()))
+
+
+@rank_zero_only
+def close_row(cfg: DictConfig) -> None:
+    """Tell TensorBoard how the run in `cfg.folder` ended, as its status.json does.
+
+    A run that failed before its first step gets its row here.
+    """
+    folder = Path(cfg.folder)
+    status = RunStatus.read(folder)
+    if status is None or status.state == "running" or cfg.get("logger") is None:
+        return
+    end = session_end(status.state, time.time())
+    with suppress(OSError), EventFile(folder) as events:  # a full disk: status.json has told it
+        if not any(path != events.path for path in folder.glob("*tfevents*")):
+            with suppress(OmegaConfBaseException):
+                events.add(0, session_start(asked(cfg), time.time() - status.seconds))
+        events.add(status.steps, end)

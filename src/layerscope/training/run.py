@@ -1,0 +1,179 @@
+"""One training and how it ended: a status.json, whatever happens, and an exit code."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+import traceback
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import configure_log
+from omegaconf import DictConfig
+
+from layerscope.exit_codes import ExitCode
+from layerscope.lab.sentence import BAD_SETTING, sentence
+from layerscope.lab.status import REFUSED, RunStatus
+from layerscope.lab.sweep import fingerprint, run_as_job, versions
+from layerscope.training.check import check
+from layerscope.training.hydra_run import in_sweep, typed
+from layerscope.training.start import refused
+from layerscope.training.termination import Terminable, stopped_by
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+
+    from layerscope.training.experiment import Experiment
+
+_TRACEBACK = "traceback.txt"
+_CODES = {"finished": ExitCode.FINISHED, "failed": ExitCode.FAILED}
+
+
+def run(cfg: DictConfig) -> float | None:
+    """Train as Hydra's main: alone, and exit with the run's code, or as one of many jobs.
+
+    Returns:
+        Of a job, its `sweep.objective`; see `run_as_job`.
+    """
+    # Lightning 2.6 under torch 2.13, and nothing that a user could mend.
+    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+    if in_sweep():
+        from layerscope.training import experiment  # noqa: F401  imports Lightning
+
+        hydra = HydraConfig.get()
+        configure_log(hydra.job_logging, hydra.verbose)  # again: Lightning's import makes it talk
+        return run_as_job(cfg, _accounted)
+    try:
+        code = _accounted(cfg)
+    except Exception:  # not the user's mistake: `start` would tell it as one
+        traceback.print_exc()
+        code = ExitCode.FAILED
+    sys.exit(code)
+
+
+def _accounted(cfg: DictConfig) -> int:
+    """Train, tell all who keep account of runs how it ended, and return the exit code."""
+    code = train(cfg)
+    from layerscope.training.hparams_row import close_row
+
+    close_row(cfg)
+    return code
+
+
+def train(cfg: DictConfig) -> int:
+    """Run one training in `cfg.folder`; whatever happens leaves a status.json there.
+
+    Returns:
+        The exit code.
+    """
+    folder, started = Path(str(cfg.folder)), time.monotonic()
+    status = RunStatus("running", overrides=typed(), versions=versions())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        status.write(folder)
+    except OSError as error:
+        told = f"folder must be one that can be written to, got {folder}: {error.strerror}"
+        return refused(told, debug=cfg.get("debug") is True)
+    with Terminable() as terminable:
+        made = _prepared(cfg, folder, status)
+        if isinstance(made, int):
+            return made
+        experiment, status = made
+        terminable.trainer = experiment.trainer
+        status, code = _trained(experiment, cfg, status)
+        status = replace(status, seconds=time.monotonic() - started)
+        status.write(folder)
+        if in_sweep():  # of a job, a line is printed
+            return code
+        from layerscope.training.ending import tell
+
+        tell(experiment, cfg, status)
+    return code
+
+
+def _prepared(
+    cfg: DictConfig, folder: Path, status: RunStatus
+) -> tuple[Experiment, RunStatus] | int:
+    """The experiment, checked and made; the exit code if it cannot be, and the status says why."""
+    try:
+        check(cfg, status.overrides)
+        status = replace(status, fingerprint=fingerprint(cfg))
+        from layerscope.training.experiment import build  # torch and Lightning: seconds
+
+        experiment = build(cfg)
+        status.write(folder)
+        return experiment, status
+    except BAD_SETTING as error:
+        told = sentence(error)
+        replace(status, state="failed", reason=told).write(folder)
+        return refused(told, debug=cfg.get("debug") is True)
+    except Exception as error:  # a network that memory has no room for, say
+        keep_traceback(folder)
+        replace(status, state="failed", reason=_named(error)).write(folder)
+        return ExitCode.FAILED
+    except (KeyboardInterrupt, SystemExit) as stop:
+        cause, code = stopped_by(stop)
+        reason = f"{cause} before the first step"
+        replace(status, state="interrupted", reason=reason).write(folder)
+        return code
+
+
+def _trained(
+    experiment: Experiment, cfg: DictConfig, status: RunStatus
+) -> tuple[RunStatus, ExitCode]:
+    """Train; how that ended."""
+    from layerscope.training.hparams_row import open_row
+
+    trainer, code = experiment.trainer, None
+    try:
+        open_row(cfg, trainer)
+        trainer.fit(experiment.model, datamodule=experiment.data)
+        status = replace(status, state="finished")
+    except (KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the first into the second
+        cause, code = stopped_by(stop)
+        if trainer.received_sigterm:
+            cause, code = "SIGTERM", ExitCode.TERMINATED
+        reason = f"{cause} at step {trainer.global_step}"
+        status = replace(status, state="interrupted", reason=reason)
+    except Exception as error:
+        keep_traceback(Path(str(cfg.folder)))
+        status = replace(status, state="failed", reason=_named(error))
+    val_loss = trainer.callback_metrics.get("val/loss")
+    status = replace(
+        status,
+        val_loss=None if val_loss is None else float(val_loss),
+        steps=trainer.global_step,
+    )
+    if status.state != "finished":
+        return status, _CODES[status.state] if code is None else code
+    if trouble := diverged(trainer):
+        return replace(status, state="failed", reason=trouble), ExitCode.FAILED
+    monitor = experiment.monitor
+    if monitor is not None and monitor.refused:
+        reason = f"{REFUSED}{monitor.refused.explanation}"
+        return replace(status, reason=reason), ExitCode.REFUSED
+    failure = None if monitor is None else monitor.failure
+    return replace(status, reason=failure), ExitCode.FINISHED
+
+
+def diverged(trainer: Trainer) -> str | None:
+    """Why a run whose loss is no longer a number has failed; None if its losses are finite."""
+    for name in ("train/loss", "val/loss"):
+        loss = float(trainer.callback_metrics.get(name, 0.0))
+        if not math.isfinite(loss):
+            return f"diverged: {name} is {loss}."
+    return None
+
+
+def keep_traceback(folder: Path) -> None:
+    """Print the traceback of the exception at hand, and keep it in the run's folder."""
+    traceback.print_exc()
+    (folder / _TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

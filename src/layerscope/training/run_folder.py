@@ -1,0 +1,71 @@
+"""The folder of a single run: dated, named after what was typed, and nobody else's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from layerscope.lab.sweep.run_name import run_name
+
+_IN_THE_PATH = ("experiment", "name")  # logs/vanishing/2026-11-25_20-40-20
+
+
+def check_folder(config: DictConfig) -> None:
+    """Raise ValueError if the run's folder cannot be made or written to; it is not made here."""
+    folder, key, _ = _asked(config)
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise ValueError(f"{key} must be a folder, got {folder}: {there} is none")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"{key} must be a folder to write to, got {folder}: {there} is read-only")
+
+
+def run_folder(config: DictConfig) -> Path:
+    """Make the folder that a run is to write to, as config.hydra.run.dir.
+
+    A folder that was typed, as `folder` or `hydra.run.dir`, is taken as it is. Otherwise the date
+    is followed by what was typed, and if there is such a folder already by _2, _3 and so on.
+
+    Args:
+        config: of Hydra, with its own settings.
+
+    Raises:
+        ValueError: it cannot be made.
+    """
+    folder, key, is_typed = _asked(config)
+    if not is_typed and (name := typed_name(config.hydra.overrides.task)):
+        folder = folder.with_name(f"{folder.name}_{name}")
+    for number in count(1):
+        candidate = folder if number == 1 else folder.with_name(f"{folder.name}_{number}")
+        try:
+            candidate.mkdir(parents=True, exist_ok=is_typed)
+            return candidate
+        except FileExistsError as error:  # of a run that started in the same second
+            if is_typed:
+                raise ValueError(f"{key} must be a folder, got {folder}") from error
+        except OSError as error:
+            raise ValueError(f"{key} cannot be made, got {folder}: {error.strerror}") from error
+    raise AssertionError("count has no end")
+
+
+def _asked(config: DictConfig) -> tuple[Path, str, bool]:
+    """The folder that the config names, the key that names it, and whether that was typed."""
+    if not OmegaConf.is_interpolation(config, "folder"):
+        return Path(str(config.folder)), "folder", True
+    is_typed = any(each.startswith("hydra.run.dir=") for each in config.hydra.overrides.hydra)
+    return Path(str(config.hydra.run.dir)), "hydra.run.dir", is_typed
+
+
+def typed_name(overrides: Sequence[str]) -> str:
+    """Overrides as a part of a folder's name, 120 characters at most; empty if there are none.
+
+    >>> typed_name(["init=kaiming", "experiment=vanishing", "+trainer.num_nodes=2"])
+    'init=kaiming,trainer.num_nodes=2'
+    """
+    values = dict(each.lstrip("+~").split("=", 1) for each in overrides if "=" in each)
+    values = {key: value for key, value in values.items() if key not in _IN_THE_PATH}
+    return run_name(values) if values else ""

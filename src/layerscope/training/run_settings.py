@@ -1,0 +1,58 @@
+"""The keys at the top of conf/train.yaml, with their types and bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from layerscope.lab.arguments import at_least, at_most
+
+_LARGEST_SEED = 2**32 - 1  # NumPy's, which Lightning seeds too
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What a run is asked for; a group of the config stands as its mapping.
+
+    `folder` and `sweep`, which say where it is asked, are not here.
+
+    Args:
+        name: of the experiment, and of its folder below logs/.
+        seed: of the weights, the order of the batches and the names that are made up.
+        threads: of torch on the CPU, 1 to 1,024; None leaves it to torch.
+        names: how many the trained network makes up at the end, at most 10,000.
+        report: whether report.html is written.
+        debug: whether a setting that is refused comes with its traceback.
+        accelerator: auto, cpu, cuda or mps.
+        data, model, init, optimizer, trainer, logger: groups.
+        scheduler: of the learning rate; None keeps it constant.
+        monitor: None trains unobserved.
+
+    Raises:
+        ValueError: an argument is out of its bounds.
+    """
+
+    name: str | int
+    seed: int
+    threads: int | None
+    names: int
+    report: bool
+    debug: bool
+    accelerator: str
+    data: Mapping[str, Any]
+    model: Mapping[str, Any]
+    init: Mapping[str, Any]
+    optimizer: Mapping[str, Any]
+    trainer: Mapping[str, Any]
+    logger: Mapping[str, Any]
+    scheduler: Mapping[str, Any] | None
+    monitor: Mapping[str, Any] | None
+
+    def __post_init__(self) -> None:
+        at_least(0, seed=self.seed, names=self.names)
+        at_most(_LARGEST_SEED, seed=self.seed)
+        at_most(10_000, names=self.names)
+        if self.threads is not None:
+            at_least(1, threads=self.threads)
+            at_most(1024, threads=self.threads)  # torch dies of 100,000

@@ -1,0 +1,116 @@
+"""A command line that cannot be run is answered in one sentence, before anything is written."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from layerscope.exit_codes import ExitCode
+from layerscope.lab.sentence import BAD_SETTING, sentence, unknown_choice
+from layerscope.lab.signature import as_typed
+from layerscope.lab.status import RunStatus
+from layerscope.lab.sweep.fingerprint import versions
+from layerscope.training.check import check
+from layerscope.training.run_folder import check_folder, run_folder
+from layerscope.training.termination import Terminable, Terminated, stopped_by
+from layerscope.training.usage import usage
+
+
+def start(main: Callable[[], object], conf: Path) -> int:
+    """Call Hydra's main; what the command line gets wrong is one sentence on stderr.
+
+    All of Hydra's own flags work as they do without it, and `--help` alone is faster. Nothing here
+    imports torch.
+
+    Args:
+        main: decorated by `hydra.main`.
+        conf: the folder that it composes from.
+
+    Returns:
+        The exit code.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises, where it would print and exit with 1
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a console may know no tick mark
+    arguments = sys.argv[1:]
+    groups = groups_in(conf)
+    overrides = [each for each in arguments if each not in ("--help", "-h")]
+    try:
+        with Terminable():
+            if overrides != arguments and not any(each.startswith("-") for each in overrides):
+                print(usage(conf, groups, overrides))
+            else:
+                main()
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BAD_SETTING as error:
+        told = wrong_choice(arguments, groups) or sentence(error, groups)
+        return refused(told, debug="debug=true" in map(str.lower, arguments))
+    return ExitCode.FINISHED
+
+
+def refused(told: str, *, debug: bool) -> int:
+    """Answer a bad setting with a sentence, below its traceback if debug; the exit code."""
+    if debug:
+        traceback.print_exc()
+    print(f"error: {told}", file=sys.stderr)
+    return ExitCode.BAD_SETTING
+
+
+def groups_in(conf: Path) -> dict[str, list[str]]:
+    """The groups below a config folder, with the choices in each."""
+    groups: dict[str, list[str]] = {}
+    for path in sorted(conf.rglob("*.yaml")):
+        if path.parent != conf:
+            groups.setdefault(path.parent.relative_to(conf).as_posix(), []).append(path.stem)
+    return groups
+
+
+def wrong_choice(arguments: Sequence[str], groups: Mapping[str, Sequence[str]]) -> str | None:
+    """A sentence on the first group that is given no word, of which Hydra names neither.
+
+    >>> wrong_choice(["seed=3", "logger=null"], {"logger": ["events"]})
+    'logger must be one of events, got null'
+    """
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key in groups and value:
+            try:
+                (override,) = OverridesParser.create().parse_overrides([argument])
+            except BAD_SETTING:
+                continue  # Hydra says what is wrong with it
+            if (
+                not isinstance(override.value(), str | list | dict)
+                and not override.is_sweep_override()
+            ):
+                return unknown_choice(key, as_typed(override.value()), groups[key])
+    return None
+
+
+class Start(Callback):
+    """Hydra calls it with the composed config of a single run, before it makes the run's folder."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check the config and choose the folder; exits with 2 if either cannot be used."""
+        typed = tuple(str(override) for override in config.hydra.overrides.task)
+        try:
+            check_folder(config)
+            check(config, typed)
+            folder = run_folder(config)
+        except BAD_SETTING as error:  # Hydra would make a warning of it
+            sys.exit(refused(sentence(error), debug=config.get("debug") is True))
+        except (KeyboardInterrupt, Terminated) as stop:
+            reason = f"{stopped_by(stop)[0]} before the first step"
+            status = RunStatus("interrupted", reason, overrides=typed, versions=versions())
+            status.write(run_folder(config))
+            raise
+        config.hydra.run.dir = str(folder)

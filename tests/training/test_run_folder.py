@@ -1,0 +1,63 @@
+"""Where a single run writes to."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from layerscope.training.run_folder import check_folder, run_folder, typed_name
+
+CONF = Path(__file__).parents[2] / "conf"
+DATE = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def config(*overrides):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", list(overrides), return_hydra_config=True)
+
+
+def test_it_carries_what_was_typed_behind_the_date():
+    folder = run_folder(config("init=xavier", "model.widths=[20,10]"))
+    assert folder.parent == Path("logs/default")
+    assert folder.name.endswith("_init=xavier,model.widths=20-10")
+    assert folder.is_dir()
+
+
+def test_the_experiment_is_in_the_path_once():
+    assert run_folder(config("experiment=vanishing")).parent == Path("logs/vanishing")
+    assert typed_name(["experiment=vanishing"]) == ""
+
+
+@pytest.mark.parametrize("value", ["a/../../b", "x" * 5000, "'a b'", "ü" * 200])
+def test_any_value_makes_one_short_name(value):
+    name = typed_name([f"data.path={value}"])
+    assert len(name.encode()) <= 130
+    assert Path(name).name == name
+
+
+def test_runs_that_start_in_the_same_second_have_a_folder_each():
+    same = config("init=xavier")
+    first, second, third = run_folder(same), run_folder(same), run_folder(same)
+    assert second.name == f"{first.name}_2"
+    assert third.name == f"{first.name}_3"
+
+
+@pytest.mark.parametrize("key", ["folder", "hydra.run.dir"])
+def test_a_folder_that_was_typed_is_taken_as_it_is(tmp_path, key):
+    asked = config(f"{key}={tmp_path / 'mine'}", "init=xavier")
+    assert run_folder(asked) == run_folder(asked) == tmp_path / "mine"
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_it_is_tried(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        ValueError, match=r"hydra\.run\.dir must be a folder, got file/x: .*file is"
+    ):
+        check_folder(config("hydra.run.dir=file/x"))
+    check_folder(config("hydra.run.dir=new/x"))
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,99 @@
+"""What `python train.py` answers before it imports torch, as real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from layerscope.lab.status import RunStatus
+
+TRAIN = Path(__file__).parents[2] / "train.py"
+
+
+def torch_that(tmp_path, does):
+    """The environment of a process in which importing torch or lightning does this."""
+    for name in ("torch", "lightning"):
+        (tmp_path / "packages" / name).mkdir(parents=True)
+        (tmp_path / "packages" / name / "__init__.py").write_text(does)
+    return os.environ | {"PYTHONPATH": str(tmp_path / "packages")}
+
+
+def answered(tmp_path, *arguments):
+    """The finished process; it may neither import torch nor write anything."""
+    environment = torch_that(tmp_path, "raise RuntimeError('imported')")
+    here = tmp_path / "here"
+    here.mkdir()
+    done = subprocess.run(
+        [sys.executable, TRAIN, *arguments],
+        cwd=here, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert list(here.iterdir()) == []
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["init=kaimin"], "got kaimin; did you mean kaiming?"),
+        (["model.deph=3"], "there is no key model.deph; did you mean model.depth?"),
+        (["logger=null"], "logger must be one of events, got null"),
+        (["report=abc"], "report must be true or false, got abc"),
+        (["init.gain=abc"], "init.gain must be a number, got abc"),
+        (["folder=/dev/null/x"], "folder must be a folder, got /dev/null/x: /dev/null is none"),
+        (["-m", "init.gian=1"], "there is no key init.gian; did you mean init.gain?"),
+        (["--cfg", "job", "init=kaimin"], "did you mean kaiming?"),
+    ],
+)
+def test_a_typo_is_one_sentence_without_torch_and_nothing_is_written(tmp_path, arguments, sentence):
+    done = answered(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+    assert sentence in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--help"], ["init: critical, glorot, kaiming", "  depth: 5\n", "--hydra-help"]),
+        (["init=orthogonal", "-h"], ["layerscope.lab.init.orthogonal"]),
+        (["--hydra-help"], ["--config-dir"]),
+        (["--cfg", "job", "--package", "model"], ["depth: 5"]),
+        (["--info", "plugins"], ["Grid"]),
+    ],
+)
+def test_hydras_own_flags_answer_without_torch(tmp_path, arguments, words):
+    done = answered(tmp_path, *arguments)
+    assert done.returncode == 0
+    assert all(word in done.stdout for word in words)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "cause"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+)
+def test_a_run_that_is_stopped_before_training_says_so(tmp_path, number, code, cause):
+    importing = tmp_path / "importing"
+    wait = f"import time\nopen({str(importing)!r}, 'w').close()\ntime.sleep(120)"
+    process = subprocess.Popen(
+        [sys.executable, TRAIN, f"hydra.run.dir={tmp_path / 'run'}"],
+        cwd=tmp_path, env=torch_that(tmp_path, wait), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not importing.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == code
+    assert error == ""
+    status = RunStatus.read(tmp_path / "run")
+    assert status is not None
+    assert (status.state, status.reason) == ("interrupted", f"{cause} before the first step")
