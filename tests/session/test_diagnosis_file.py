@@ -80,7 +80,7 @@ def test_so_does_one_whose_loss_is_nan(tmp_path):
     diagnosis = watched(tmp_path, lambda y: (y * torch.nan).sum())
     assert diagnosis["steps"][-1]["loss"] is None
     assert diagnosis["steps"][-1]["layers"][0]["activation"]["mean"] is None
-    assert diagnosis["findings"][0]["rule"] == "not_finite"
+    assert diagnosis["findings"][0]["rule"] == "loss_not_finite"
 
 
 def test_so_does_one_whose_loss_is_infinite(tmp_path):

@@ -9,7 +9,7 @@ import traceback
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
@@ -45,7 +45,9 @@ def run(cfg: DictConfig) -> float | None:
         from layerscope.training import experiment  # noqa: F401  imports Lightning
 
         hydra = HydraConfig.get()
-        configure_log(hydra.job_logging, hydra.verbose)  # again: Lightning's import makes it talk
+        configure_log(
+            cast(DictConfig, hydra.job_logging), hydra.verbose
+        )  # again: Lightning's import makes it talk
         return run_as_job(cfg, _accounted)
     try:
         code = _accounted(cfg)
