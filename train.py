@@ -13,16 +13,25 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
+from layerscope.lab.sweep import run_to_its_end
 from layerscope.training.start import start
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> float | None:
-    """Hydra calls this once, or once per job of a sweep, whose objective it returns."""
+    """Hydra calls this once, or once per job of a sweep."""
     from layerscope.training.run import run  # not above: a worker of a launcher gets this function
 
     return run(cfg)
 
 
+def report_on(folder: Path) -> None:
+    """Compare a sweep's jobs."""
+    from layerscope.commands import report  # not above: it imports what draws
+
+    report.report_on(folder)
+
+
 if __name__ == "__main__":
-    sys.exit(start(main, Path(__file__).parent / "conf"))
+    conf = Path(__file__).parent / "conf"
+    sys.exit(run_to_its_end(lambda: start(main, conf), report_on))

@@ -13,14 +13,16 @@ CROSSING = {
     "test_diagnose_command.py": "python -m layerscope diagnose, on runs that were trained for it",
     "test_docs.py": "pages for contributors",
     "test_findings_of_runs.py": "what a training that is sick leaves in all of its files",
+    "test_foreign_hydra_app.py": "somebody else's program, where LayerScope is installed",
     "test_gate.py": ".ci/run and the Makefile",
+    "test_light_install.py": "what is imported and said where no extra is installed",
     "test_make_board.py": "the Makefile",
     "test_mirror.py": "this file",
     "test_predict_command.py": "python -m layerscope predict, beside train.py",
     "test_readme.py": "the README's commands",
     "test_report_command.py": "python -m layerscope report, on a sweep's folder",
     "test_sweep.py": "sweeps as a user types them: train.py, Hydra, launchers",
-    "test_sweep_parts.py": "parts of lab/sweep and of hydra_plugins/",
+    "test_sweep_parts.py": "parts of lab/sweep, with the config of train.py",
     "test_train.py": "train.py with every file of conf/",
 }
 

@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 
-import train
 from layerscope.events.hparams import ENDED
 from layerscope.events.reader import read_run
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(train.__file__).parent
-SMALL = ("data=notebook", "monitor=none")
+ROOT = Path(__file__).parent.parent
+SMALL = ("data=notebook", "monitor=none", "names=0")
 ENDLESS = "trainer.max_epochs=1000000"  # of one step each
 
 

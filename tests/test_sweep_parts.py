@@ -11,7 +11,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn
 from omegaconf import OmegaConf
 
-import train
 from layerscope.lab.status import REFUSED, RunStatus
 from layerscope.lab.sweep import fingerprint, run_as_job
 from layerscope.lab.sweep.end import end, run_to_its_end
@@ -19,7 +18,7 @@ from layerscope.lab.sweep.objective import OBJECTIVES
 from layerscope.lab.sweep.run_name import run_name
 from layerscope.lab.sweep.sweep import Sweep, refuse_to_mix
 
-CONF = Path(train.__file__).parent / "conf"
+CONF = Path(__file__).parent.parent / "conf"
 
 
 def composed(*overrides, **options):

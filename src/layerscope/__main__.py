@@ -9,9 +9,8 @@ from importlib import import_module
 from pathlib import Path
 
 import layerscope
+from layerscope.exit_codes import ExitCode
 from layerscope.extras import needs
-
-_BAD_SETTING = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (sentence := needs(options.command, error)) is None:
             raise
         print(f"error: {sentence}", file=sys.stderr)
-        return _BAD_SETTING
+        return ExitCode.BAD_SETTING
 
 
 if __name__ == "__main__":

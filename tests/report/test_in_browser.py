@@ -92,8 +92,8 @@ def test_every_chart_draws_without_an_error_and_fits(sweep, show, width, dark):
 def test_nothing_is_cut(tmp_path, show, width):
     write_sweep(tmp_path, ("random", "kaiming"), ("tanh", "relu"), (0, 1, 2))
     single = Made("random").write(tmp_path / "single")
-    for written in (write_report(tmp_path), write_report(single)):
-        page = show(written, width)
+    for path in (write_report(tmp_path), write_report(single)):
+        page = show(path, width)
         wider = (
             "[...document.querySelectorAll('main, nav, .wide, .controls, .choice')]"
             ".filter(each => each.scrollWidth > each.clientWidth + 1)"
@@ -105,7 +105,7 @@ def test_nothing_is_cut(tmp_path, show, width):
 
 def test_three_activations_are_drawn_beside_each_other(tmp_path, show):
     write_sweep(tmp_path, ("kaiming",), ("tanh", "relu", "leaky_relu"), (0,))
-    page = show(write_report(tmp_path), 1280, 9000)
+    page = show(write_report(tmp_path), height=9000)
     drawn = (
         "['a', 'b', 'c', 'd'].filter(side => {"
         "const place = document.getElementById(`chart-histograms-${side}`);"

@@ -40,7 +40,7 @@ def test_the_budget_s_interval_thins_what_is_otherwise_due_and_no_keyframe(caplo
     made.keep_to(10, step=20)
     assert due(made) == sorted({*range(0, 100, 10), *filter(is_keyframe, range(100))})
     assert caplog.messages == [
-        "LayerMonitor: to keep to budget=0.05, one step in 10 is measured from step 21 on."
+        "watch: to keep to budget=0.05, one step in 10 is measured from step 21 on"
     ]
     made.keep_to(11, step=30)  # hardly rarer: not worth a second sentence
     assert len(caplog.messages) == 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -263,20 +264,15 @@ class _OfThisNetwork:
         self._hook = hook
 
     def __call__(self, *arguments: Any) -> None:
-        """Called by torch."""
-        self._hook(*arguments)
+        """Called by torch; torch.compile leaves it out of its code."""
+        if not torch.compiler.is_compiling():
+            self._hook(*arguments)
 
-    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
-        """Copied and pickled as a hook that does nothing."""
-        return _inert, ()
-
-
-def _ignore(*arguments: Any) -> None:
-    """A hook that does nothing."""
-
-
-def _inert() -> Callable[..., None]:
-    return _ignore
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, str]]:
+        """Copied and pickled as a hook that does nothing, and that loads without LayerScope:
+        `nullcontext().__exit__` takes any arguments and returns None.
+        """
+        return getattr, (nullcontext(), "__exit__")
 
 
 def _rows(tensor: Tensor) -> slice:

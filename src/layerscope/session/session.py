@@ -85,7 +85,7 @@ class Session:
         self._recorder = recorder = Recorder(layers, settings.options, network)
         if settings.layers is None:
             recorder.state.not_measured |= unwatched_parameters(network, layers)
-        self._surroundings = Surroundings(recorder.state.network or network, layers, recorder.state)
+        self._surroundings = Surroundings(network, layers, recorder.state)
         self._ranks = Ranks()
         self._cadence = Cadence(settings, door, bytes_per_step(recorder.channels), steps)
         self._stopwatch = Stopwatch(settings.budget)

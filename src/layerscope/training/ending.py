@@ -15,6 +15,7 @@ from rich.text import Text
 from layerscope.console.findings_table import findings_table
 from layerscope.console.health_table import health_table
 from layerscope.console.terminal import terminal
+from layerscope.diagnose import SEVERITIES
 from layerscope.diagnose.finding_cells import counted
 from layerscope.lab.status import RunStatus
 from layerscope.report import write_report
@@ -46,7 +47,7 @@ def last_line(
     """How many findings there are, where the report lies and how to open TensorBoard, in a line.
 
     Args:
-        findings: as diagnosis.json has them, the worst first; None of a run that nobody watched.
+        findings: as diagnosis.json has them; None of a run that nobody watched.
         page: report.html; None where none was written.
         folder: of the run. `make board` opens the newest run below logs/; of another,
             TensorBoard's own command is told.
@@ -54,10 +55,11 @@ def last_line(
     below_logs = Path("Makefile").is_file() and folder.resolve().is_relative_to(
         Path("logs").resolve()
     )
-    parts = [] if findings is None else [counted([each["severity"] for each in findings])]
+    severities = [finding["severity"] for finding in findings or ()]
+    parts = [] if findings is None else [counted(severities)]
     parts += [] if page is None else [f"report: {_shown(page)}"]
     parts.append(f"board: {'make board' if below_logs else f'tensorboard --logdir {folder}'}")
-    worst = findings[0]["severity"] if findings else ""
+    worst = max(severities, key=SEVERITIES.index, default="")
     return Text(" · ".join(parts), style=_STYLES.get(worst, "green"))
 
 

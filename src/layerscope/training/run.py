@@ -9,11 +9,11 @@ import traceback
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.sentence import BAD_SETTING, sentence
@@ -37,7 +37,7 @@ def run(cfg: DictConfig) -> float | None:
     """Train as Hydra's main: alone, and exit with the run's code, or as one of many jobs.
 
     Returns:
-        A job's objective, for a search.
+        Of a job, its `sweep.objective`; see `run_as_job`.
     """
     # Lightning 2.6 under torch 2.13, and nothing that a user could mend.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
@@ -46,19 +46,19 @@ def run(cfg: DictConfig) -> float | None:
 
         hydra = HydraConfig.get()
         configure_log(
-            OmegaConf.create(hydra.job_logging), hydra.verbose
+            cast(DictConfig, hydra.job_logging), hydra.verbose
         )  # again: Lightning's import makes it talk
-        return run_as_job(cfg, train_and_tell)
+        return run_as_job(cfg, _accounted)
     try:
-        code = train_and_tell(cfg)
+        code = _accounted(cfg)
     except Exception:  # not the user's mistake: `start` would tell it as one
         traceback.print_exc()
         code = ExitCode.FAILED
     sys.exit(code)
 
 
-def train_and_tell(cfg: DictConfig) -> int:
-    """Train, tell TensorBoard's table of runs how it ended, and return the exit code."""
+def _accounted(cfg: DictConfig) -> int:
+    """Train, tell all who keep account of runs how it ended, and return the exit code."""
     code = train(cfg)
     from layerscope.training.hparams_row import close_row
 
@@ -89,10 +89,11 @@ def train(cfg: DictConfig) -> int:
         status, code = _trained(experiment, cfg, status)
         status = replace(status, seconds=time.monotonic() - started)
         status.write(folder)
-        if not in_sweep():  # of a job, a line is printed
-            from layerscope.training.ending import tell
+        if in_sweep():  # of a job, a line is printed
+            return code
+        from layerscope.training.ending import tell
 
-            tell(experiment, cfg, status)
+        tell(experiment, cfg, status)
     return code
 
 

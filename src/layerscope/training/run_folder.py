@@ -68,5 +68,5 @@ def typed_name(overrides: Sequence[str]) -> str:
     """
     values = dict(each.lstrip("+~").split("=", 1) for each in overrides if "=" in each)
     values = {key: value for key, value in values.items() if key not in _IN_THE_PATH}
-    items = (f"{key}={values[key]}" for key in sorted(values))
-    return run_name(",".join(items)) if values else ""
+    typed = ",".join(f"{key}={values[key]}" for key in sorted(values))
+    return run_name(typed) if typed else ""

@@ -17,7 +17,6 @@ from layerscope.exit_codes import ExitCode
 from layerscope.lab.sentence import BAD_SETTING, sentence, unknown_choice
 from layerscope.lab.signature import as_typed
 from layerscope.lab.status import RunStatus
-from layerscope.lab.sweep.end import run_to_its_end
 from layerscope.lab.sweep.fingerprint import versions
 from layerscope.training.check import check
 from layerscope.training.run_folder import check_folder, run_folder
@@ -50,19 +49,13 @@ def start(main: Callable[[], object], conf: Path) -> int:
             if overrides != arguments and not any(each.startswith("-") for each in overrides):
                 print(usage(conf, groups, overrides))
             else:
-                return run_to_its_end(main, _compare)
+                main()
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BAD_SETTING as error:
         told = wrong_choice(arguments, groups) or sentence(error, groups)
         return refused(told, debug="debug=true" in map(str.lower, arguments))
     return ExitCode.FINISHED
-
-
-def _compare(folder: Path) -> None:
-    from layerscope.commands.report import report_on  # NumPy and the report: not for a sentence
-
-    report_on(folder)
 
 
 def refused(told: str, *, debug: bool) -> int:

@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from layerscope import EventLogger, LayerMonitor
-from layerscope.diagnose import Finding, worst_by_layer
 from layerscope.quantity import SELECTABLE
 from layerscope.record import is_keyframe
 
@@ -134,7 +133,7 @@ def test_the_keyframes_run_repeats_the_log_spaced_steps(tmp_path):
     fit(tmp_path, LayerMonitor())
     events = accumulated(tmp_path / "keyframes")
     for tag in ("activation/01_tanh", "weight/01_tanh", "activation_grad_log10/01_tanh"):
-        assert steps(events, tag) == [0, 1, 2, 3, 4, 6, 8, 11, 16]
+        assert steps(events, tag) == [0, 1, 2, 3, 4, 6, 8, 11, 16, 19]  # and the last
 
 
 def test_a_run_has_one_event_file_beside_the_keyframes(tmp_path):
@@ -255,7 +254,8 @@ def test_watching_changes_no_weight_bit_for_bit(tmp_path):
 
 def test_hooks_are_on_in_training_alone_and_gone_after_fit(tmp_path):
     module = fit(tmp_path, LayerMonitor(), validate=True, num_sanity_val_steps=1)
-    assert module.hooks_seen == {"sanity": 0, "training": 3, "validation": 0}
+    assert module.hooks_seen.pop("training") >= 3  # a layer each, and those of the first look
+    assert module.hooks_seen == {"sanity": 0, "validation": 0}
     assert module.count_hooks() == 0
 
 
@@ -338,8 +338,8 @@ def test_a_loss_that_is_not_finite_leaves_valid_json(tmp_path):
     assert diagnosis["steps"][0]["loss"] is None
     (tanh,) = (e for e in diagnosis["steps"][-1]["layers"] if e["layer"] == "01_tanh")
     assert tanh["activation"]["nonfinite"] == 4 * 8
-    worst = worst_by_layer([Finding.of_json(each) for each in diagnosis["findings"]])
-    assert worst["02_linear"].rule == "not_finite"  # which made it; the others pass it on
+    told = [(each["rule"], each["because"]) for each in diagnosis["findings"]]
+    assert told == [("loss_not_finite", ""), ("not_finite", "loss_not_finite")]
 
 
 @pytest.mark.parametrize(

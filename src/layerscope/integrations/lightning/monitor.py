@@ -312,9 +312,12 @@ class LayerMonitor(pl.Callback):
             handle.remove()
         self._handles.clear()
         if scope is not None:
-            self._left = self._state_of(scope)
-            scope.close(interrupted)
-            self.diagnosis, self._refused = scope.diagnosis, scope.verdict.refused
+            try:
+                scope.settle()  # here a sink may fail, which is no matter of the checkpoint's
+                self._left = self._state_of(scope)
+            finally:
+                scope.close(interrupted)
+                self.diagnosis, self._refused = scope.diagnosis, scope.verdict.refused
         self._forget_folder()
 
     def _forget_folder(self) -> None:

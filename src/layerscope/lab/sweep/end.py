@@ -17,11 +17,16 @@ _ORDER = ("finished", "failed", "lost", "interrupted", "not started")
 _FOUND = "optimization_results.yaml"  # as Hydra's plugin for Optuna calls it
 
 
-def run_to_its_end(main: Callable[[], object], compare: Callable[[Path], object]) -> int:
-    """Call Hydra's `main`, and `end` if it was a sweep, whatever has ended it; the exit code."""
+def run_to_its_end(start: Callable[[], int | None], compare: Callable[[Path], object]) -> int:
+    """Start Hydra's main, and call `end` if it was a sweep, whatever has ended it; the exit code.
+
+    Args:
+        start: gives an exit code, or None for 0.
+        compare: see `end`.
+    """
     code = 0
     try:
-        main()
+        code = start() or 0
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     except SystemExit as exit_:
@@ -81,4 +86,5 @@ def end(sweep: Sweep, code: int, compare: Callable[[Path], object]) -> int:
         return code
     if code or not whole:
         return ExitCode.FAILED
-    return ExitCode.REFUSED if any(status.refused for status in begun.values()) else 0
+    refused = any(status.refused for status in begun.values())
+    return ExitCode.REFUSED if refused else ExitCode.FINISHED

@@ -6,7 +6,6 @@ conf/train.yaml names; `end` has what comes after the last job.
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections import Counter
 from itertools import product
@@ -62,8 +61,6 @@ class Sweep(Callback):
         self.folder = Path(config.hydra.sweep.dir).absolute()
         self.objective = config.sweep.objective
         Sweep.begun = self
-        # A launcher that waits for its workers ends them if there is an exception to end them for.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.TERMINATED))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Print how the job ended, and how many jobs of the sweep have."""
