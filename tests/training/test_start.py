@@ -65,7 +65,7 @@ def test_a_typo_is_one_sentence_without_torch_and_nothing_is_written(tmp_path, a
         (["init=orthogonal", "-h"], ["layerscope.lab.init.orthogonal"]),
         (["--hydra-help"], ["--config-dir"]),
         (["--cfg", "job", "--package", "model"], ["depth: 5"]),
-        (["--info", "plugins"], ["Grid"]),
+        (["--info", "plugins"], ["BasicSweeper"]),
     ],
 )
 def test_hydras_own_flags_answer_without_torch(tmp_path, arguments, words):
