@@ -7,7 +7,6 @@ from pathlib import Path
 
 from layerscope.lab.status import RunStatus
 
-
 _SEVERITIES = ("note", "warning", "critical")  # as diagnosis.json has them
 
 
