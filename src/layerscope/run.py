@@ -52,7 +52,7 @@ class Run:
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """What was found, the worst first: from diagnosis.json, or, where there is none yet, as of
+        """What was found, causes first: from diagnosis.json, or, where there is none yet, as of
         a run that goes on, judged now with the default thresholds.
         """
         try:

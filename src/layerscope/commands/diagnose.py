@@ -61,7 +61,7 @@ def judged_again(
     classes: int | None = None,
     switched_off: Sequence[str] = (),
 ) -> tuple[list[Finding], dict[str, Any]]:
-    """The findings of a run, the worst first, and what they were judged by, as plain types.
+    """The findings of a run, causes first, and what they were judged by, as plain types.
 
     5,000 steps of ten layers take a second. With nothing but a folder they are those that the run
     itself came to. What no rule here has found, such as `not_measured`, is taken from its

@@ -25,7 +25,7 @@ def findings_table(findings: Sequence[Finding | Mapping[str, Any]]) -> Renderabl
     characters the line leaves out the middle, and the line below begins with the whole.
 
     Args:
-        findings: in the order of telling, the worst first; as `Judge.findings` or diagnosis.json
+        findings: in the order of telling; as `Judge.findings` or diagnosis.json
             has them. Without any, one line says so.
     """
     cells = [FindingCells.of(finding) for finding in findings]

@@ -22,7 +22,7 @@ def findings_markdown(findings: Sequence[Finding | Mapping[str, Any]]) -> str:
     read.
 
     Args:
-        findings: in the order of telling, the worst first; as `Judge.findings` or diagnosis.json
+        findings: in the order of telling; as `Judge.findings` or diagnosis.json
             has them.
     """
     cells = [FindingCells.of(finding) for finding in findings]

@@ -163,7 +163,7 @@ class Watcher:
 
     @property
     def findings(self) -> list[Finding]:
-        """What has been found so far, the worst first; some steps may still wait to be judged."""
+        """What has been found so far, causes first; some steps may still wait to be judged."""
         return [] if self._seen is None else self._seen.verdict.judge.findings
 
     @property

@@ -99,7 +99,10 @@ class RunVerdict:
     @property
     def refused(self) -> Finding | None:
         """The worst finding, if it is at least as bad as the setting `fail_on`."""
-        worst = next(iter(self.judge.findings), None)
+        # Findings come in the order in which to mend them: of equals, the first.
+        worst = max(
+            self.judge.findings, key=lambda each: SEVERITIES.index(each.severity), default=None
+        )
         if worst is None:
             return None
         level = SEVERITIES.index(worst.severity)

@@ -25,7 +25,7 @@ class Sink(Protocol):
 
         Args:
             last: the last step once more, with the weights that the run ends with.
-            findings: all, the worst first.
+            findings: all, in the order in which to mend them.
             pictures: PNG of each, by its tag.
         """
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from layerscope.lab.status import RunStatus
 
+_SEVERITIES = ("note", "warning", "critical")  # as diagnosis.json has them
+
 
 def outcome(folder: Path) -> str:
     """The val/loss in nats of the job in `folder`, its seconds and its verdict.
@@ -29,5 +31,5 @@ def _verdict(folder: Path, status: RunStatus) -> str:
         return "finished"
     if not findings:
         return "healthy"
-    worst = findings[0]
+    worst = max(findings, key=lambda each: _SEVERITIES.index(each["severity"]))
     return f"{worst['severity']}: {worst['rule']} in {worst['layer']} from step {worst['step']}"
