@@ -9,6 +9,9 @@ PACKAGE = TESTS.parent / "src" / "layerscope"
 CROSSING = {
     "any_model": "foreign networks, through all of the instrument",
     "test_any_model_doc.py": "the code of docs/any_model.md runs as it stands there",
+    "scripts": "what is run by hand beside the package",
+    "test_digest_command.py": "python -m layerscope digest, on runs that were trained for it",
+    "test_explain_command.py": "python -m layerscope explain",
     "test_board.py": "a sweep as TensorBoard shows it in a browser",
     "test_diagnose_command.py": "python -m layerscope diagnose, on runs that were trained for it",
     "test_docs.py": "pages for contributors",

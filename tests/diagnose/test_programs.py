@@ -5,6 +5,8 @@ import pytest
 from tests.diagnose.programs.every_program import PROGRAMS
 from tests.diagnose.programs.judged import judged
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", [name for name, it in PROGRAMS.items() if not it.blind])
 def test_the_fault_of_a_program_is_named(name):

@@ -9,6 +9,8 @@ from torch.nn import functional as F  # noqa: N812
 
 import layerscope
 
+pytestmark = pytest.mark.slow
+
 CLASSES, FEATURES = 5, 20
 
 
@@ -251,7 +253,7 @@ def trained(net, directory=None, steps=110):
         for _ in range(steps):
             step()
     else:
-        with layerscope.watch(network, directory, figures=False) as watched:
+        with layerscope.watch(network, directory, images=False, summary=False) as watched:
             for _ in range(steps):
                 watched.step(step())
         assert watched.failure is None
@@ -273,7 +275,7 @@ def test_a_layer_that_is_wholly_dead_is_named_at_once_however_small_the_batches(
     with torch.no_grad():
         network[2].bias.fill_(-100.0)
     optimizer = torch.optim.SGD(network.parameters(), 0.01)
-    with layerscope.watch(network, tmp_path, figures=False) as watched:
+    with layerscope.watch(network, tmp_path, images=False, summary=False) as watched:
         for _ in range(10):
             x, y = samples(8)
             watched.step(update(optimizer, F.cross_entropy(network(x), y)))

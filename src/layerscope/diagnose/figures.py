@@ -52,6 +52,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "skipped": "1 if a gradient scaler left the step out, else 0",
     "incomplete": "1 if training ended in the middle of the step, else 0",
     "optimizer": "which optimizer took the step, from 0",
+    "optimizers": "how many have taken a step so far, those of other networks in the loop too",
     "monitor_ms": "what measuring took of the step's time, in milliseconds, where it was timed",
     "step_ms": "time from this step to the next, in milliseconds, where it was timed",
     "input_rms": "root mean square of the data that the first layers get, exact zeros left out",

@@ -104,7 +104,10 @@ class LossCurve:
             self._since_rise = 0 if has_risen else self._since_rise + 1
             since[place] = self._since_rise
         self._rate = float(rates[-1])
-        several = np.logical_or.accumulate(figures["optimizer"] > 0) | self._several
+        several = (
+            np.logical_or.accumulate((figures["optimizer"] > 0) | (figures["optimizers"] > 1))
+            | self._several
+        )
         self._several = bool(several[-1])
         judged: npt.NDArray[np.bool_] = (since >= WINDOW) & ~several
         return judged

@@ -9,6 +9,7 @@ layer is done by then.
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
 from layerscope.record.output_function import OutputFunction, output_function
 from layerscope.record.outputs import tensors_in
+
+_log = logging.getLogger("layerscope")
 
 _ELEMENTS = 65_536
 """Of a larger output or input some samples are kept, evenly spaced: 256 kB."""
@@ -219,7 +222,7 @@ class NetworkEnds:
                 alone = self._together <= 1
                 self._output = Output(values, _samples(gradient, rows), samples, function, alone)
 
-        tensor.register_hook(see_gradient)  # type: ignore[no-untyped-call]
+        tensor.register_hook(_OfThisNetwork(see_gradient))  # type: ignore[no-untyped-call]
 
     def _look_at_gradients(self) -> None:
         if self._witness is None:
@@ -257,7 +260,8 @@ class NetworkEnds:
 class _OfThisNetwork:
     """A hook; a copy of the network carries one that does nothing.
 
-    Whatever it runs into, the network goes on.
+    Whatever it runs into, the network goes on, and this step is not seen there: outputs of
+    somebody's own kind may raise when they are looked into.
     """
 
     def __init__(self, hook: Callable[..., None]) -> None:
@@ -265,8 +269,12 @@ class _OfThisNetwork:
 
     def __call__(self, *arguments: Any) -> None:
         """Called by torch; torch.compile leaves it out of its code."""
-        if not torch.compiler.is_compiling():
+        if torch.compiler.is_compiling():
+            return
+        try:
             self._hook(*arguments)
+        except Exception:
+            _log.debug("LayerScope: a network's end was not seen", exc_info=True)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, str]]:
         """Copied and pickled as a hook that does nothing, and that loads without LayerScope:

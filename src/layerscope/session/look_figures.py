@@ -63,8 +63,7 @@ class LookFigures:
         with np.errstate(all="ignore"):
             figures = self._of_ends(look.ends, loss, scale)
         figures |= {"dropout": look.dropout, "evaluation_share": look.evaluation_share}
-        if look.optimizers > 1:  # the last of them took the step, as far as one can say
-            figures["optimizer"] = float(look.optimizers - 1)
+        figures["optimizers"] = float(look.optimizers)
         if look.ownership is not None:
             figures |= {
                 "unowned_share": look.ownership.unowned_share,

@@ -21,7 +21,7 @@ def judged(program, mended, seed=0):
 
         @contextmanager
         def watch(model):
-            with layerscope.watch(model, folder, figures=False) as scope:
+            with layerscope.watch(model, folder, images=False, summary=False) as scope:
                 scopes.append(scope)
                 yield scope
 

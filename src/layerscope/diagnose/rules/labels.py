@@ -29,7 +29,9 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     seen, label = memory.of_run("seen", 2)
     values = np.full(len(figures.steps), np.nan)
     many = memory.of_run("several")
-    several = np.logical_or.accumulate(figures["optimizer"] > 0) | (many[0] == 1)
+    several = np.logical_or.accumulate((figures["optimizer"] > 0) | (figures["optimizers"] > 1)) | (
+        many[0] == 1
+    )
     many[0] = float(several[-1])
     for row in np.flatnonzero(figures["labels_seen"] >= 1).tolist():
         here = float(figures["label"][row])

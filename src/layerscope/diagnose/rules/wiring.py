@@ -53,8 +53,8 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     at all, for `warm_up` steps in a row.
 
     Silent where the loss itself is 0: a hinge loss that is satisfied has no gradient. A note where
-    a gradient does come to the layer's outputs: then its inputs are all zero, as of a branch that a
-    user does not feed, or its units are all dead, and `dead_units` says so.
+    a gradient of zero does come from the layer's outputs: then its inputs are all zero, as of a
+    branch that a user does not feed, or its units are all dead, and `dead_units` says so.
     """
     roles = memory.roles
     rms = figures["weight_grad_rms"]
@@ -63,11 +63,10 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     judged = roles.only("trained") * np.where(reached, 1, np.nan)
     values = np.where(none, 0.0, rms) * judged
     ill = (values == 0) & (figures["loss"] != 0)[:, np.newaxis]
+    fed = figures["activation_grad_rms"] > 0
     return Symptoms(
         values,
-        np.where(ill, np.where(figures["activation_grad_rms"] > 0, 1, 2), 0).astype(np.int8)
-        if ill.any()
-        else None,
+        np.where(ill, np.where(fed & ~none, 1, 2), 0).astype(np.int8) if ill.any() else None,
         (0.0, 0.0, np.nan),
         (
             Advice(
@@ -97,7 +96,9 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
     zero_grad comes later.
     """
     several = memory.of_run("several")
-    many = np.logical_or.accumulate(figures["optimizer"] > 0) | (several[0] == 1)
+    many = np.logical_or.accumulate((figures["optimizer"] > 0) | (figures["optimizers"] > 1)) | (
+        several[0] == 1
+    )
     several[0] = float(many[-1])
     values = np.where(many, np.nan, figures["gradients_kept"].astype(np.float64))
     return Symptoms.of_run(
