@@ -76,14 +76,16 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     """
     loss = memory.loss_curve.of(figures).loss
     below = loss < 0
-    kind = last_known(figures["loss_kind"].astype(np.float64), memory.of_run("kind"))
+    # Kinds that were told stay: outputs that have grown certain tell nothing any more.
+    told = np.where(figures["loss_kind"] > Loss.UNKNOWN, figures["loss_kind"], np.nan)
+    kind = last_known(told.astype(np.float64), memory.of_run("kind"))
+    negated = last_known(figures["loss_negated"].astype(np.float64), memory.of_run("negated"))
     if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
     cause = np.full(len(loss), 2, np.int8)
     cause[kind == Loss.LOG_LIKELIHOOD] = 0
     cause[np.isin(kind, _OF_ITS_KIND)] = 1
-    negated = figures["loss_negated"].astype(np.float64)
-    cause[last_known(negated, memory.of_run("negated")) == 1] = 3
+    cause[negated == 1] = 3
     severity = np.where(below, np.where(cause == 2, 1, 2), 0).astype(np.int8)
     return Symptoms.of_run(
         "loss",
