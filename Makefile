@@ -17,7 +17,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv .venv
 
 .venv/can-run: pyproject.toml constraints.txt | $(BIN)/python
-	$(pip-install) -e .
+	$(pip-install) -e '.[train]'
 	touch $@
 
 .venv/can-test: pyproject.toml constraints.txt | $(BIN)/python
