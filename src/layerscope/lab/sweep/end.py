@@ -31,6 +31,11 @@ def run_to_its_end(start: Callable[[], int | None], compare: Callable[[Path], ob
         code = ExitCode.INTERRUPTED
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except Exception:  # a launcher whose worker has died, say: the jobs' own failures are caught
+        if Sweep.begun is None:
+            raise
+        traceback.print_exc()
+        code = ExitCode.FAILED
     return code if Sweep.begun is None else end(Sweep.begun, code, compare)
 
 
