@@ -103,8 +103,8 @@ def test_training_installs_what_running_needs_and_testing_the_rest(tmp_path):
         lines = make("-n", "-f", ROOT / "Makefile", target, cwd=tmp_path).stdout.splitlines()
         return [line.split(" -e ")[1] for line in lines if " pip install " in line]
 
-    assert installs("train") == ["."]
-    assert installs("board") == ["."]
+    assert installs("train") == ["'.[train]'"]
+    assert installs("board") == ["'.[train]'"]
     assert installs("test") == ["'.[dev]'"]
     assert installs("check") == ["'.[dev]'"]
 

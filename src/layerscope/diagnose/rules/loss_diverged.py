@@ -60,7 +60,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     ever = np.logical_or.accumulate(large) | (beyond[0] == 1)
     blown = ~curve.finite & ever
     beyond[0] = 1.0
-    values[blown] = np.inf
+    values[blown] = np.finfo(np.float32).max  # JSON has no infinity
     recent, numbers = memory.of_run("recent", WINDOW), memory.of_run("numbers", WINDOW)
     was_beyond = np.append(np.nan_to_num(recent), (large | blown).astype(np.float64))
     steps = np.append(numbers, figures.steps.astype(np.float64))
