@@ -476,6 +476,46 @@ class NoFloats(Net):
         return vectors(size, generator)
 
 
+class ScaledBranch(nn.Module):
+    """A residual branch whose weight is a bare parameter, of two experts in one tensor."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((width,), 0.1))
+        self.gate = nn.Linear(width, 2)
+        self.experts = nn.ParameterList([nn.Parameter(torch.randn(2, width, width) / width)])
+
+    def forward(self, x):
+        of_experts = torch.einsum("bi,eij->bej", x, self.experts[0])
+        return x + self.scale * (self.gate(x).softmax(1)[:, :, None] * of_experts).sum(1)
+
+
+class ByHand(nn.Module):
+    """A linear layer written by hand: its dropout is no layer, so it is one itself."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(width, width) / width**0.5)
+        self.drop = nn.Dropout(0.1)
+
+    def forward(self, x):
+        return self.drop(x) @ self.weight
+
+
+class BareParameters(Net):
+    def __init__(self):
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(4))
+        self.branch, self.mixing, self.head = ScaledBranch(4), ByHand(4), nn.Linear(4, 3)
+
+    def loss(self, batch):
+        x, y = batch
+        return cross_entropy(self.head(self.mixing(self.branch(x + self.shift))), y)
+
+    def draw(self, size, generator):
+        return vectors(size, generator)
+
+
 REAL = {
     "resnet": (ResNet, {}),
     "gpt": (Gpt, {}),
@@ -494,6 +534,7 @@ REAL = {
     "unfreezing": (Unfreezing, {}),
     **{f"returns_{shape}": (ShapedOutput, {"shape": shape}) for shape in SHAPES},
     "spectral_norm": (TwoLayers, {"first": spectrally_normed}),
+    "bare_parameters": (BareParameters, {}),
     "returns_integers": (NoFloats, {"returns": "integers"}),
     "returns_nothing": (NoFloats, {"returns": "nothing"}),
 }

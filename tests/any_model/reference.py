@@ -39,7 +39,8 @@ class Witness:
         self._kept = []  # (entry's name, values at the time, the tensor)
         self._calls = {}
         for layer in self.layers:
-            self._wrap(layer)
+            if layer.has_output:
+                self._wrap(layer)
         self.parameters = {}  # entry's name and kind -> parameter, each under its first name
         for layer in self.layers:
             for name, parameter in layer.parameters:

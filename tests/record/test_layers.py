@@ -96,3 +96,38 @@ def test_choosing_nothing_is_refused():
 def test_a_broken_regular_expression_is_refused():
     with pytest.raises(ValueError, match=r"layers must be a regular expression, got '\['"):
         choose_layers(mlp(), "[")
+
+
+class Gated(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(2))
+        self.gate = nn.Linear(2, 2)
+        self.same = self.gate.weight
+        self.experts = nn.ParameterList([torch.ones(2, 2)])
+
+
+def test_of_a_module_that_is_made_of_others_its_own_parameters_are_watched():
+    layers = choose_layers(nn.ModuleDict({"block": Gated(), "head": nn.Linear(2, 2)}))
+    assert [(each.name, each.has_output) for each in layers] == [
+        ("00_block", False),
+        ("01_block.gate", True),
+        ("02_block.experts", False),
+        ("03_head", True),
+    ]
+    assert [[name for name, _ in each.parameters] for each in layers[:3]] == [
+        ["scale"],  # not `same`, which is the gate's weight
+        ["weight", "bias"],
+        ["0"],
+    ]
+
+
+def test_a_module_whose_children_do_not_compute_computes_itself():
+    class ByHand(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(2, 2))
+            self.drop = nn.Dropout()
+
+    (layer,) = choose_layers(ByHand())
+    assert (layer.name, layer.has_output) == ("00_byhand", True)

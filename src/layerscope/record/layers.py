@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
@@ -30,6 +30,8 @@ class Layer:
         parameters: (name, parameter) of the layer, such as ("weight", W); for a linear module and
             the activation function that follows it they are the linear module's.
         entry: the module that gets the layer's input: the linear one of such a pair.
+        has_output: whether its output is watched. False of a module that is made of others and has
+            parameters beside theirs: what it gives is what they give.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Layer:
     nonlinearity: Nonlinearity | None
     parameters: tuple[tuple[str, nn.Parameter], ...]
     entry: nn.Module
+    has_output: bool = True
 
 
 Choice = str | type[nn.Module] | Sequence[type[nn.Module]] | None
@@ -64,10 +67,12 @@ def check_choice(choice: Choice) -> None:
 def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...]:
     """The layers of a network, in the order in which its modules were registered.
 
-    Watched are the modules that compute: those with parameters of their own and no children
-    (linear, convolution, normalisation, embedding, recurrent), attention, and activation functions.
-    In a plain `nn.Sequential` an activation function and the module with parameters right before
-    it are one layer: its weights are that module's, its activation is the function's output.
+    Watched are the modules that compute: those with parameters of their own and no children that
+    compute (linear, convolution, normalisation, embedding, recurrent), attention, and activation
+    functions. In a plain `nn.Sequential` an activation function and the module with parameters
+    right before it are one layer: its weights are that module's, its activation is the function's
+    output. Of a module that is made of others (a class token, a layer's scale, experts in one
+    tensor, a `ParameterList`) the parameters that are its own are watched, and no output.
 
     Names say the module path without what all paths have in common; a path of nothing but
     positions (`0`, `1.2`) says nothing, so the class stands for it.
@@ -88,16 +93,12 @@ def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...
     if not chosen:
         chosen_by = "" if choice is None else f" that layers={choice!r} chooses"
         raise ValueError(f"{type(network).__name__} has no module to watch{chosen_by}")
-    prefix = _common_prefix([layer.path for layer in chosen])
+    prefix = _common_prefix([layer.path for layer in chosen if layer.has_output])
     digits = max(2, len(str(len(chosen) - 1)))
     return tuple(
-        Layer(
-            f"{order:0{digits}d}_{_label(layer.path[len(prefix) :], layer.module)}",
-            layer.path,
-            layer.module,
-            layer.nonlinearity,
-            layer.parameters,
-            layer.entry,
+        replace(
+            layer,
+            name=f"{order:0{digits}d}_{_label(layer.path.removeprefix(prefix), layer.module)}",
         )
         for order, layer in enumerate(chosen)
     )
@@ -132,10 +133,28 @@ def _of_classes(
 def _computing(network: nn.Module) -> Iterator[Layer]:
     """The watched modules, named by their bare path."""
     seen: set[nn.Module] = set()
-    for path, module, before in _leaves(network, ""):
+    modules = list(_with_parameters(network, ""))
+    of_parts = {
+        parameter
+        for _, module, before in modules
+        for part in (module, before)
+        if part is not None and _computes_by_itself(part)
+        for _, parameter in _own_parameters(part)
+    }
+    for path, module, before in modules:
         if module in seen:  # one module under two names is one layer
             continue
         seen.add(module)
+        if not _computes_by_itself(module):
+            beside = tuple(
+                (name, parameter)
+                for name, parameter in _own_parameters(module)
+                # A name for a part's weight is no other weight; what FSDP makes flat is a shard.
+                if parameter not in of_parts and not getattr(parameter, "_is_flat_param", False)
+            )
+            if beside:
+                yield Layer(path, path, module, None, beside, module, has_output=False)
+            continue
         nonlinearity = nonlinearity_of(module)
         parameters, entry = _own_parameters(module), module
         if nonlinearity is not None and before is not None:
@@ -144,13 +163,18 @@ def _computing(network: nn.Module) -> Iterator[Layer]:
             yield Layer(path, path, module, nonlinearity, parameters, entry)
 
 
-def _leaves(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module, nn.Module | None]]:
-    """(path, leaf, the module that it follows and makes one layer with)."""
-    # What torch.nn.utils.parametrize adds to a module computes its weights, not its output.
-    children = [(name, c) for name, c in module.named_children() if name != "parametrizations"]
-    if not children or isinstance(module, _WHOLE):
+def _with_parameters(
+    module: nn.Module, path: str
+) -> Iterator[tuple[str, nn.Module, nn.Module | None]]:
+    """(path, module, the module that it follows and makes one layer with) of all leaves, and of
+    modules with parameters beside those of their children, before these.
+    """
+    if _computes_by_itself(module):
         yield path, module, None
         return
+    if _own_parameters(module):
+        yield path, module, None
+    children = _children(module)
     in_order = getattr(type(module), "forward", None) is nn.Sequential.forward  # scripted: none
     for position, (name, child) in enumerate(children):
         following = children[position + 1][1] if position + 1 < len(children) else None
@@ -158,15 +182,37 @@ def _leaves(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module, nn.M
             continue
         before = children[position - 1][1] if in_order and position else None
         child_path = f"{path}.{name}" if path else name
-        for leaf_path, leaf, leaf_before in _leaves(child, child_path):
+        for leaf_path, leaf, leaf_before in _with_parameters(child, child_path):
             if leaf is child and before is not None and _makes_one_layer(before, child):
                 leaf_before = before
             yield _unwrapped(leaf_path), leaf, leaf_before
 
 
+def _children(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    # What torch.nn.utils.parametrize adds to a module computes its weights, not its output.
+    return [(name, c) for name, c in module.named_children() if name != "parametrizations"]
+
+
+def _computes_by_itself(module: nn.Module) -> bool:
+    """Whether no part of it is a layer: what children it has (a dropout, a pooling) have no
+    parameters, and are no known functions.
+    """
+    if isinstance(module, _WHOLE):
+        return True
+    if isinstance(module, nn.ParameterList | nn.ParameterDict):  # is never called
+        return False
+    children = _children(module)
+    if not children:
+        return True
+    parts = [part for _, child in children for part in child.modules()]
+    return bool(_own_parameters(module)) and not any(
+        nonlinearity_of(part) is not None or next(part.parameters(), None) is not None
+        for part in parts
+    )
+
+
 def _makes_one_layer(module: nn.Module, following: nn.Module) -> bool:
-    is_leaf = all(name == "parametrizations" for name, _ in module.named_children())
-    is_weighted = is_leaf and bool(_own_parameters(module))
+    is_weighted = not _children(module) and bool(_own_parameters(module))
     return (
         is_weighted and nonlinearity_of(module) is None and nonlinearity_of(following) is not None
     )

@@ -105,7 +105,7 @@ class NetworkEnds:
         ask: Callable[[], bool],
     ) -> None:
         self._network = network
-        self._layers = tuple(layers)
+        self._layers = tuple(layer for layer in layers if layer.has_output)
         self._state = state
         self._ask = ask
         self.wiring: dict[str, Wiring] = {}

@@ -73,9 +73,11 @@ class Recorder:
         self._hooks = [
             OutputHook(layer, state, self._newcomers.meet, per_call) for layer in self._layers
         ]
-        expected = [] if per_call else [LayerOutput(x, x.name, state) for x in self._layers]
-        for hook, output in zip(self._hooks, expected, strict=False):
-            hook.expect(output)
+        expected = []
+        for hook in self._hooks:
+            if hook.layer.has_output and not per_call:
+                expected.append(LayerOutput(hook.layer, hook.layer.name, state))
+                hook.expect(expected[-1])
         self._follow(plan(self._layers, expected, self._options))
 
     def _follow(self, made: Plan) -> None:
@@ -101,6 +103,8 @@ class Recorder:
         if self._handles:
             return
         for hook in self._hooks:
+            if not hook.layer.has_output:
+                continue
             if isinstance(hook.layer.module, torch.jit.ScriptModule):
                 why = "it is scripted, and torch.jit takes no hooks"
                 self.state.not_measured[hook.layer.name] = why
@@ -279,7 +283,8 @@ class Recorder:
         unfired = [
             hook.layer.name
             for hook in self._hooks
-            if not hook.fired
+            if hook.layer.has_output
+            and not hook.fired
             and hook.layer.name not in self._fired_before
             and hook.layer.name not in self.in_evaluation_mode
         ]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from torch import nn
-
 from layerscope.record import Layer, Recorder
 from layerscope.session.door import Door
 
@@ -23,18 +21,6 @@ def refuse_shards(layers: Sequence[Layer]) -> None:
                     f"the network must have whole parameters in each process, got {layer.path}."
                     f"{name} as a DTensor, a shard of one"
                 )
-
-
-def unwatched_parameters(network: nn.Module, layers: Sequence[Layer]) -> dict[str, str]:
-    """Parameters that no layer has, such as a class token or a scale beside the branches that it
-    weighs, and why.
-    """
-    watched = {id(parameter) for layer in layers for _, parameter in layer.parameters}
-    return {
-        name: "it is a parameter of a module that is made of others"
-        for name, parameter in network.named_parameters()
-        if id(parameter) not in watched
-    }
 
 
 def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> None:

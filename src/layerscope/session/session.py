@@ -21,11 +21,7 @@ from layerscope.record.surroundings import Surroundings
 from layerscope.record.updates import UpdateReading
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
-from layerscope.session.not_watched import (
-    refuse_shards,
-    tell_evaluation,
-    unwatched_parameters,
-)
+from layerscope.session.not_watched import refuse_shards, tell_evaluation
 from layerscope.session.open_runs import closed, opened
 from layerscope.session.ranks import Ranks
 from layerscope.session.run_output import RunOutput
@@ -83,8 +79,6 @@ class Session:
         layers = choose_layers(network, settings.layers)
         refuse_shards(layers)
         self._recorder = recorder = Recorder(layers, settings.options, network)
-        if settings.layers is None:
-            recorder.state.not_measured |= unwatched_parameters(network, layers)
         self._surroundings = Surroundings(network, layers, recorder.state)
         self._ranks = Ranks()
         self._cadence = Cadence(settings, door, bytes_per_step(recorder.channels), steps)
