@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 from layerscope.lab.status import REFUSED, RunStatus
 from layerscope.lab.sweep import fingerprint, run_as_job
 from layerscope.lab.sweep.end import end, run_to_its_end
+from layerscope.lab.sweep.job_line import run_name
 from layerscope.lab.sweep.objective import OBJECTIVES
-from layerscope.lab.sweep.run_name import run_name
 from layerscope.lab.sweep.sweep import Sweep, refuse_to_mix
 
 CONF = Path(__file__).parent.parent / "conf"

@@ -5,9 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.lab.activations import ACTIVATIONS
 from layerscope.lab.init import InitScheme, variance_scaling
-from layerscope.lab.mlp import MLP
+from layerscope.lab.mlp import ACTIVATIONS, MLP
 
 scheme = InitScheme(variance_scaling(1.0, "fan_in", "normal"), bias_std=0.1)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.special import erfc, erfinv
 
-from layerscope.lab.activations import ACTIVATIONS as MODULES
+from layerscope.lab.mlp import ACTIVATIONS as MODULES
 from layerscope.theory import ACTIVATIONS, activation_named, moments, saturated_share
 from tests.theory.theory_reference import ERF, expectation
 

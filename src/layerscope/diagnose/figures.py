@@ -185,6 +185,37 @@ class Figures:
             np.full((len(steps), len(STEP_FIGURES)), np.nan, np.float32),
         )
 
+    def among(self, layers: tuple[LayerFacts, ...], columns: Sequence[int]) -> Figures:
+        """The same figures as those of more layers, NaN for those that were not there.
+
+        Args:
+            layers: all of them.
+            columns: of each of `self.layers`, its place among all.
+        """
+        shape = (len(self.steps), len(layers), len(LAYER_FIGURES))
+        of_layers = np.full(shape, np.nan, np.float32)
+        of_layers[:, columns] = self.of_layers
+        return Figures(layers, self.steps, of_layers, self.of_steps)
+
+    def without_skipped(self) -> Figures:
+        """The same figures, but for the gradients of steps that a gradient scaler skipped.
+
+        Such a step has overflown because the loss was scaled too far. Its gradients are NaN here,
+        so that they are not judged.
+        """
+        skipped = np.flatnonzero(self["skipped"] > 0)
+        if not len(skipped):
+            return self
+        of_layers = self.of_layers.copy()
+        layers = np.arange(of_layers.shape[1])
+        of_layers[np.ix_(skipped, layers, _GRADIENT_COLUMNS)] = np.nan
+        return Figures(self.layers, self.steps, of_layers, self.of_steps)
+
 
 _LAYER_COLUMNS = {name: column for column, name in enumerate(LAYER_FIGURES)}
 _STEP_COLUMNS = {name: column for column, name in enumerate(STEP_FIGURES)}
+_GRADIENT_COLUMNS = [
+    column
+    for name, column in _LAYER_COLUMNS.items()
+    if name.startswith(("activation_grad", "weight_grad", "update"))
+]

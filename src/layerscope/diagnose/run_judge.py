@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from layerscope.diagnose.alignment import aligned, without_skipped
 from layerscope.diagnose.figures import Figures, LayerFacts
 from layerscope.diagnose.finding import SEVERITIES, Finding
 from layerscope.diagnose.loss_curve import LossCurve
 from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.not_measured import not_measured_finding
 from layerscope.diagnose.onsets import Onsets
+from layerscope.diagnose.other_findings import not_measured_finding
 from layerscope.diagnose.registry import OF_RUN, RULES, Rule
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.story import story
@@ -80,8 +79,8 @@ class Judge:
         if figures.layers is not self._layers:
             self._meet(figures.layers)
         if self._columns is not None:
-            figures = aligned(figures, self._roles.layers, self._columns)
-        figures = without_skipped(figures)
+            figures = figures.among(self._roles.layers, self._columns)
+        figures = figures.without_skipped()
         news = []
         with np.errstate(all="ignore"):
             for name, rule in self._rules.items():

@@ -1,4 +1,7 @@
-"""How wide each hidden layer is: `depth` times `width`, or one by one."""
+"""How wide each hidden layer is: `depth` times `width`, or one by one.
+
+Not in mlp.py, because `layerscope predict` needs the sizes and does without PyTorch.
+"""
 
 from collections.abc import Sequence
 

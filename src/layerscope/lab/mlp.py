@@ -1,16 +1,27 @@
 """The network under study: an embedding, hidden layers, logits, and nothing that heals it."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 from torch import nn
 
-from layerscope.lab.activations import ACTIVATIONS
 from layerscope.lab.arguments import at_least, one_of
 from layerscope.lab.hidden_sizes import hidden_sizes
 from layerscope.lab.memory import require_memory
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,  # slope 0.01, the course's
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "sigmoid": nn.Sigmoid,
+    "elu": nn.ELU,
+    "identity": nn.Identity,  # a deep linear network: theory is exact for it
+}
+"""By their names on the command line. None works in place: what a layer put out stays."""
 
 
 class MLP(nn.Sequential):

@@ -9,7 +9,7 @@ from typing import Any
 
 from layerscope.console.summary import summary
 from layerscope.console.terminal import terminal
-from layerscope.diagnose.not_measured import not_measured_finding
+from layerscope.diagnose.other_findings import not_measured_finding
 from layerscope.events.event_file import EventFile
 from layerscope.record import Layer, Recorder
 from layerscope.record.recorder import IN_EVALUATION_MODE

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Sequence
 
 from layerscope.diagnose import SEVERITIES, Figures, Finding, Judge, without
+from layerscope.diagnose.other_findings import departure_finding
 from layerscope.extras import needs
 from layerscope.pictures.run_pictures import run_pictures
 from layerscope.record import Layer
-from layerscope.session.departure_finding import departure_finding
 from layerscope.session.diagnosis_file import hidden_layers
 from layerscope.session.door import Door
 from layerscope.session.settings import NEVER, Settings

@@ -1,6 +1,6 @@
 """The nonlinearities as functions of a float: what the integrals of the theory are taken over.
 
-Names and parameters are those of `layerscope.lab.activations`, PyTorch's defaults. Each function
+Names and parameters are those of `layerscope.lab.mlp`, PyTorch's defaults. Each function
 keeps its relative precision near zero and raises no warning at any finite argument.
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from layerscope.lab.sweep.run_name import run_name
+from layerscope.lab.sweep.job_line import run_name
 
 _IN_THE_PATH = ("experiment", "name")  # logs/vanishing/2026-11-25_20-40-20
 

@@ -4,12 +4,15 @@ PyTorch is imported where weights are drawn, not here: a scheme can be asked for
 without it.
 """
 
-from layerscope.lab.init.critical import critical_gain, critical_scaling
 from layerscope.lab.init.initializer import Initializer
 from layerscope.lab.init.lsuv import LSUV
 from layerscope.lab.init.orthogonal import orthogonal
 from layerscope.lab.init.scheme import InitScheme
-from layerscope.lab.init.variance_scaling import variance_scaling
+from layerscope.lab.init.variance_scaling import (
+    critical_gain,
+    critical_scaling,
+    variance_scaling,
+)
 
 __all__ = [
     "LSUV",

@@ -22,9 +22,8 @@ from layerscope.exit_codes import ExitCode
 from layerscope.lab.arguments import one_of
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import NAME, RunStatus
+from layerscope.lab.sweep.job_line import outcome, run_name
 from layerscope.lab.sweep.objective import OBJECTIVES
-from layerscope.lab.sweep.outcome import outcome
-from layerscope.lab.sweep.run_name import run_name
 
 # Here, because each process that unpickles the callback imports this file before it names its job.
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)

@@ -1,9 +1,13 @@
-"""What a job of a sweep is called: its folder, and so its run in TensorBoard."""
+"""What a job of a sweep is called, and how it ended: its line."""
 
 from __future__ import annotations
 
+import json
 import re
 from hashlib import sha256
+from pathlib import Path
+
+from layerscope.lab.status import RunStatus
 
 _LONGEST = 120  # characters; file systems take 255 bytes, and TensorBoard's list far fewer
 _DIGITS = 8
@@ -11,9 +15,11 @@ _LIST = re.compile(r"\[([^\[\]]*)\]")
 _LONG_NUMBER = re.compile(r"(?<==)-?(?=[\d.]{8})\d+\.\d+(?:e[+-]?\d+)?(?=,|$)")  # of a search
 _NOT_PLAIN = re.compile(r"[^\w.,=+@-]")
 
+_SEVERITIES = ("note", "warning", "critical")  # as diagnosis.json has them
+
 
 def run_name(overrides: str) -> str:
-    """Name a job by what it sets, as one folder's name.
+    """Name a job by what it sets: its folder, and so its run in TensorBoard.
 
     A list is joined by `-`, a number of more than seven digits is rounded to four, and any
     character but letters, digits and `.,=+@-` becomes `_`. What is longer than 120 bytes is cut.
@@ -40,3 +46,28 @@ def run_name(overrides: str) -> str:
         short = name.encode()[: _LONGEST - _DIGITS - 1].decode(errors="ignore")
         name = f"{short},{sha256(overrides.encode()).hexdigest()[:_DIGITS]}"
     return name or "run"
+
+
+def outcome(folder: Path) -> str:
+    """The val/loss in nats of the job in `folder`, its seconds and its verdict.
+
+    The verdict is the worst finding of its diagnosis.json, or why the job has not finished.
+    """
+    status = RunStatus.read(folder)
+    if status is None:
+        return "not started"
+    loss = "" if status.val_loss is None else f"{status.val_loss:.4f}"
+    return f"{loss:>8} {status.seconds:7.1f} s  {_verdict(folder, status)}"
+
+
+def _verdict(folder: Path, status: RunStatus) -> str:
+    if status.state != "finished":
+        return f"{status.state}: {status.reason}".splitlines()[0]
+    try:
+        findings = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))["findings"]
+    except (OSError, ValueError, LookupError):  # monitor=none
+        return "finished"
+    if not findings:
+        return "healthy"
+    worst = max(findings, key=lambda each: _SEVERITIES.index(each["severity"]))
+    return f"{worst['severity']}: {worst['rule']} in {worst['layer']} from step {worst['step']}"

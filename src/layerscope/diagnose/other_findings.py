@@ -1,15 +1,42 @@
-"""A network that is far from theory, as a finding among the others."""
+"""The findings that no rule makes of figures: `not_measured` and `unexpected`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layerscope.diagnose import Finding
+from layerscope.diagnose.finding import Finding
+
+
+def not_measured_finding(reasons: Mapping[str, str]) -> Finding:
+    """A note about the layers that were not measured: a blank chart looks like a healthy one.
+
+    Args:
+        reasons: by layer, at least one.
+    """
+    layer, reason = next(iter(reasons.items()))
+    others = f", nor could {len(reasons) - 1} others" if len(reasons) > 1 else ""
+    return Finding(
+        rule="not_measured",
+        severity="note",
+        layer=layer,
+        step=0,
+        layers=len(reasons),
+        last_step=0,
+        value=math.nan,
+        worst=math.nan,
+        threshold=math.nan,
+        source="its hooks never fired",
+        explanation=f"the outputs of {layer} could not be measured{others}: {reason}",
+        remedy="call the module itself instead of a function on its weights, and compile the "
+        "network after the monitor has put its hooks on; or leave the layer out of monitor.layers",
+        layer_names=tuple(reasons),
+    )
 
 
 def departure_finding(found: Sequence[Mapping[str, Any]], hidden: Sequence[str]) -> Finding:
-    """The finding that `theory.departures_in_words` comes to.
+    """A network that is far from theory: the finding that `theory.departures_in_words` comes to.
 
     Args:
         found: what it gave, at least one: the first is where to look.
