@@ -214,8 +214,10 @@ class Figures:
 
 _LAYER_COLUMNS = {name: column for column, name in enumerate(LAYER_FIGURES)}
 _STEP_COLUMNS = {name: column for column, name in enumerate(STEP_FIGURES)}
-_GRADIENT_COLUMNS = [
-    column
-    for name, column in _LAYER_COLUMNS.items()
-    if name.startswith(("activation_grad", "weight_grad", "update"))
-]
+_GRADIENT_COLUMNS = np.array(
+    [
+        column
+        for name, column in _LAYER_COLUMNS.items()
+        if name.startswith(("activation_grad", "weight_grad", "update"))
+    ]
+)

@@ -13,24 +13,20 @@ from typing import Any, Self, Unpack
 import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
-from torch.optim import Optimizer
-from torch.optim.optimizer import (
-    register_optimizer_step_post_hook,
-    register_optimizer_step_pre_hook,
-)
-from torch.utils.hooks import RemovableHandle
 
 from layerscope.diagnose import Finding
 from layerscope.record import choose_layers
 from layerscope.session.door import Door
 from layerscope.session.finished_steps import FinishedSteps
 from layerscope.session.local_folder import local_folder
+from layerscope.session.optimizers_of_a_loop import OptimizersOfALoop
 from layerscope.session.setting_keywords import (
     SettingKeywords,
     with_setting_keywords,
     with_settings_described,
 )
 from layerscope.session.settings import Settings
+from layerscope.session.told_loss import ToldLoss
 
 _log = logging.getLogger("layerscope")
 
@@ -68,13 +64,8 @@ class Watcher:
         self._at = start
         self._scope: FinishedSteps | None = None
         self._seen: FinishedSteps | None = None
-        self._own: set[nn.Parameter] = set()
-        self._without_optimizer: set[nn.Parameter] = set()  # so far
-        self._stepped: set[nn.Parameter] = set()  # in this step
-        self._by_optimizer = False  # in the step before: then weights are measured when it comes
-        self._with_gradient: set[nn.Parameter] = set()  # in this step, if it measures the update
-        self._told_loss = False
-        self._handles: list[RemovableHandle] = []
+        self._optimizers: OptimizersOfALoop | None = None
+        self._loss = ToldLoss(_DOOR)
 
     def start(self) -> Self:
         """Put the hooks on and open the files; call it before the first forward pass.
@@ -96,12 +87,7 @@ class Watcher:
         self._scope = self._seen = FinishedSteps(
             self._model, self._folder, self._settings, _DOOR, start=self._at
         )
-        self._own = set(self._model.parameters())
-        self._without_optimizer = set(self._own)
-        self._handles = [
-            register_optimizer_step_pre_hook(self._before),
-            register_optimizer_step_post_hook(self._after),
-        ]
+        self._optimizers = OptimizersOfALoop(self._model, self._guarded)
         atexit.register(self.close)
         self._begin()
         return self
@@ -122,16 +108,13 @@ class Watcher:
             raise RuntimeError("watch: step() needs start() before it, or a `with` block around it")
 
         def end(scope: FinishedSteps) -> None:
-            if (number := self._number(loss)) is not None:
+            optimizers = self._optimizers
+            assert optimizers is not None
+            if (number := self._loss.scalar(loss)) is not None:
                 scope.note_loss(number * (1 if self._scale is None else self._scale))
-            left_out = self._scaler is not None and not self._stepped
-            # Parameters that the optimizer was not given, or that are changed by hand.
-            others = self._without_optimizer if self._stepped else self._own
-            if self._by_optimizer and not self._stepped:
-                self._measure_weights(scope)
-            if others:
-                self._measure(scope, others)
-            scope.finish(self._at, self._with_gradient.__contains__, self._scale, left_out)
+            left_out = self._scaler is not None and not optimizers.any_came
+            optimizers.end(scope)
+            scope.finish(self._at, optimizers.had_gradient, self._scale, left_out)
 
         self._guarded(end)
         self._at += 1
@@ -177,80 +160,14 @@ class Watcher:
         return None if self._seen is None else self._seen.verdict.refused
 
     def _begin(self) -> None:
-        self._by_optimizer = bool(self._stepped)
-        self._stepped, self._with_gradient = set(), set()
-
         def begin(scope: FinishedSteps) -> None:
             scope.begin(self._at)
             if self._scaler is not None:  # as it is now: it may change before the step ends
                 self._scale = torch.tensor(self._scaler.get_scale())
-            if not self._by_optimizer:
-                self._measure_weights(scope)
+            assert self._optimizers is not None
+            self._optimizers.begin(scope, self._at)
 
         self._guarded(begin)
-
-    def _measure_weights(self, scope: FinishedSteps) -> None:
-        if scope.is_counting:
-            scope.measure_weights(self._at, _is_trainable)
-
-    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        def before(scope: FinishedSteps) -> None:
-            mine = self._new_of(optimizer)
-            if mine and not self._stepped:
-                if self._by_optimizer:
-                    self._measure_weights(scope)
-                else:
-                    scope.copy_weights(_is_trainable)
-            if not (args or kwargs.get("closure")):  # a closure makes its gradients yet
-                self._take(scope, optimizer, mine)
-
-        self._guarded(before)
-
-    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if args or kwargs.get("closure"):
-            self._guarded(lambda scope: self._take(scope, optimizer, self._new_of(optimizer)))
-
-    def _new_of(self, optimizer: Optimizer) -> set[nn.Parameter]:
-        """What an optimizer has of the network that none has come to in this step."""
-        given = {p for group in optimizer.param_groups for p in group["params"]}
-        return (given & self._own) - self._stepped
-
-    def _take(self, scope: FinishedSteps, optimizer: Optimizer, mine: set[nn.Parameter]) -> None:
-        if mine:
-            scope.note_optimizer(optimizer)
-            self._measure(scope, mine)
-            self._stepped |= mine
-            self._without_optimizer -= mine
-        elif not {p for group in optimizer.param_groups for p in group["params"]} & self._own:
-            scope.note_other_optimizer(optimizer)  # of another network in the loop, as a GAN's
-
-    def _measure(self, scope: FinishedSteps, parameters: set[nn.Parameter]) -> None:
-        scope.measure_gradients(parameters.__contains__)
-        if scope.is_updating:
-            self._with_gradient |= {p for p in parameters if p.grad is not None}
-
-    def _number(self, loss: object) -> Tensor | None:
-        """The loss as a scalar; None if there is none, or it is no number, which is told once."""
-        try:
-            if loss is None:
-                return None
-            dtype = None if isinstance(loss, Tensor) else torch.float64
-            tensor = torch.as_tensor(loss, dtype=dtype).detach()
-            if tensor.ndim == 0 and tensor.is_floating_point():
-                return tensor
-            if tensor.numel() and not tensor.is_complex():
-                return tensor.double().mean()
-            kind = f"a tensor of {tensor.numel()} elements, {tensor.dtype}"
-        except (TypeError, ValueError, RuntimeError):
-            kind = repr(type(loss).__name__)
-        if not self._told_loss:
-            self._told_loss = True
-            _log.warning(
-                "watch: the loss must be a number or a tensor of numbers, got %s; it is not "
-                "recorded",
-                kind,
-            )
-        return None
 
     def _guarded(self, work: Callable[[FinishedSteps], None]) -> None:
         """The instrument's own failure ends the watching, loudly and once, and nothing else."""
@@ -270,12 +187,8 @@ class Watcher:
         if _OPEN.get(self._folder) is self:
             del _OPEN[self._folder]
         atexit.unregister(self.close)
-        for handle in self._handles:
-            handle.remove()
-
-
-def _is_trainable(parameter: nn.Parameter) -> bool:
-    return parameter.requires_grad
+        if self._optimizers is not None:
+            self._optimizers.remove()
 
 
 @with_setting_keywords

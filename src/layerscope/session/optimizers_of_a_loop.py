@@ -1,0 +1,116 @@
+"""Which optimizers come to which parameters in a step of a loop, as torch's own hooks tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.session.finished_steps import FinishedSteps
+
+Guarded = Callable[[Callable[[FinishedSteps], None]], None]
+
+
+class OptimizersOfALoop:
+    """Measures weights and gradients at the moment when an optimizer takes its step with them.
+
+    Torch tells of every optimizer in the process. In each step `begin` comes first and `end` last.
+
+    Args:
+        network: what is watched.
+        guarded: runs a function of the session, if there is one still.
+    """
+
+    def __init__(self, network: nn.Module, guarded: Guarded) -> None:
+        self._own = set(network.parameters())
+        self._guarded = guarded
+        self._without_optimizer = set(self._own)  # so far
+        self._step = 0
+        self._stepped: set[nn.Parameter] = set()  # in this step
+        self._by_optimizer = False  # in the step before: then weights are measured when it comes
+        self._with_gradient: set[nn.Parameter] = set()  # in this step, if it measures the update
+        self._handles: list[RemovableHandle] = [
+            register_optimizer_step_pre_hook(self._before),
+            register_optimizer_step_post_hook(self._after),
+        ]
+
+    @property
+    def any_came(self) -> bool:
+        """Whether an optimizer has come to a parameter of the network in this step."""
+        return bool(self._stepped)
+
+    def had_gradient(self, parameter: nn.Parameter) -> bool:
+        """Whether it had one in this step, which measures the update."""
+        return parameter in self._with_gradient
+
+    def begin(self, session: FinishedSteps, step: int) -> None:
+        """A step begins: measure the weights now, unless an optimizer came in the one before."""
+        self._step = step
+        self._by_optimizer = bool(self._stepped)
+        self._stepped, self._with_gradient = set(), set()
+        if not self._by_optimizer:
+            self._measure_weights(session)
+
+    def end(self, session: FinishedSteps) -> None:
+        """Measure what no optimizer came to: one was not given it, or it is changed by hand."""
+        others = self._without_optimizer if self._stepped else self._own
+        if self._by_optimizer and not self._stepped:
+            self._measure_weights(session)
+        if others:
+            self._measure(session, others)
+
+    def remove(self) -> None:
+        """Take the hooks off torch's optimizers."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        def before(session: FinishedSteps) -> None:
+            mine = self._new_of(optimizer)
+            if mine and not self._stepped:
+                if self._by_optimizer:
+                    self._measure_weights(session)
+                else:
+                    session.copy_weights(_is_trainable)
+            if not (args or kwargs.get("closure")):  # a closure makes its gradients yet
+                self._take(session, optimizer, mine)
+
+        self._guarded(before)
+
+    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if args or kwargs.get("closure"):
+            self._guarded(lambda session: self._take(session, optimizer, self._new_of(optimizer)))
+
+    def _new_of(self, optimizer: Optimizer) -> set[nn.Parameter]:
+        """What an optimizer has of the network that none has come to in this step."""
+        given = {p for group in optimizer.param_groups for p in group["params"]}
+        return (given & self._own) - self._stepped
+
+    def _take(self, session: FinishedSteps, optimizer: Optimizer, mine: set[nn.Parameter]) -> None:
+        if mine:
+            session.note_optimizer(optimizer)
+            self._measure(session, mine)
+            self._stepped |= mine
+            self._without_optimizer -= mine
+        elif not {p for group in optimizer.param_groups for p in group["params"]} & self._own:
+            session.note_other_optimizer(optimizer)  # of another network in the loop, as a GAN's
+
+    def _measure(self, session: FinishedSteps, parameters: set[nn.Parameter]) -> None:
+        session.measure_gradients(parameters.__contains__)
+        if session.is_updating:
+            self._with_gradient |= {p for p in parameters if p.grad is not None}
+
+    def _measure_weights(self, session: FinishedSteps) -> None:
+        if session.is_counting:
+            session.measure_weights(self._step, _is_trainable)
+
+
+def _is_trainable(parameter: nn.Parameter) -> bool:
+    return parameter.requires_grad

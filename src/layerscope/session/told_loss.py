@@ -1,0 +1,54 @@
+"""The loss as a loop tells it, as a scalar."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from torch import Tensor
+
+from layerscope.session.door import Door
+
+_log = logging.getLogger("layerscope")
+
+
+class ToldLoss:
+    """Makes a scalar of what a loop says of its loss, and says once what cannot be one.
+
+    Args:
+        door: through which the user came in, for the message.
+    """
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._told = False
+
+    def scalar(self, loss: object) -> Tensor | None:
+        """The loss as a scalar tensor where it lies, of several values their mean.
+
+        Args:
+            loss: a number, a tensor, or None for none.
+
+        Returns:
+            None if there is none, or it is not a number: logged the first time.
+        """
+        try:
+            if loss is None:
+                return None
+            dtype = None if isinstance(loss, Tensor) else torch.float64
+            tensor = torch.as_tensor(loss, dtype=dtype).detach()
+            if tensor.ndim == 0 and tensor.is_floating_point():
+                return tensor
+            if tensor.numel() and not tensor.is_complex():
+                return tensor.double().mean()
+            kind = f"a tensor of {tensor.numel()} elements, {tensor.dtype}"
+        except (TypeError, ValueError, RuntimeError):
+            kind = repr(type(loss).__name__)
+        if not self._told:
+            self._told = True
+            _log.warning(
+                "%s: the loss must be a number or a tensor of numbers, got %s; it is not recorded",
+                self._door.name,
+                kind,
+            )
+        return None
