@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 
 class HookState:
@@ -27,6 +28,8 @@ class HookState:
         data: by layer, what the first layers got in this step, and its version then.
         data_finite: whether all of it is finite, once somebody has asked; None before, and where
             it has been changed since.
+        on_lasting_tensors: gradient hooks to be taken off when the step ends, as their tensors do
+            not go with it.
         evaluated: layers that were called, with gradients, while the network was in evaluation
             mode: it may be trained so.
         backward_began: whether a gradient has come since the last call of a module.
@@ -44,6 +47,7 @@ class HookState:
         "failure",
         "network",
         "not_measured",
+        "on_lasting_tensors",
         "reached",
         "spent",
     )
@@ -55,6 +59,7 @@ class HookState:
         self.spent = 0.0
         self.data: dict[str, tuple[Tensor, int]] = {}
         self.data_finite: bool | None = None
+        self.on_lasting_tensors: list[RemovableHandle] = []
         self.evaluated: set[str] = set()
         self.not_measured: dict[str, str] = {}
         self.failure: Exception | None = None
@@ -90,6 +95,13 @@ class HookState:
         self._round += 1
         self.data.clear()
         self.data_finite = None
+        self.leave_lasting_tensors()
+
+    def leave_lasting_tensors(self) -> None:
+        """Take the gradient hooks off tensors that live on."""
+        for handle in self.on_lasting_tensors:
+            handle.remove()
+        self.on_lasting_tensors.clear()
 
     def look_at_data(self) -> None:
         """Find out whether the data of this step are finite; waits for the device."""

@@ -94,7 +94,19 @@ class LayerOutput:
         if self.order < 0:  # not before: it may have failed
             self.order = state.next_order()
         if self.gradient >= 0 and tensor.requires_grad:
-            tensor.register_hook(self._measure_gradient)  # type: ignore[no-untyped-call]
+            if tensor._backward_hooks or tensor.is_leaf:
+                self._hook_what_lives_on(tensor)
+            else:
+                tensor.register_hook(self._measure_gradient)  # type: ignore[no-untyped-call]
+
+    def _hook_what_lives_on(self, tensor: Tensor) -> None:
+        """Put the hook on a tensor that is not new, such as a parameter that a module gives: once,
+        until the step ends, since the tensor lives on when the step is over.
+        """
+        present = tensor._backward_hooks or {}
+        if not any(hook == self._measure_gradient for hook in present.values()):
+            handle = tensor.register_hook(self._measure_gradient)  # type: ignore[no-untyped-call]
+            self._state.on_lasting_tensors.append(handle)
 
     def _axis(self, tensor: Tensor) -> int:
         """Of the units. What has 4 axes or more has come from a convolution; 3 may be either."""

@@ -212,17 +212,18 @@ class NetworkEnds:
         rows = _rows(tensor)
         values = _samples(tensor, rows)  # now: the loss may change it in place
         function = output_function(tensor)
-        samples = _number_of_samples(tensor)
+        samples, shape = _number_of_samples(tensor), tensor.shape
 
         def see_gradient(gradient: Tensor) -> None:
             self._look_at_gradients()
             # Of outputs that go into one loss the gradients come with no call in between.
             self._together, self._given = self._given or self._together, 0
-            if _is_plain(gradient) and gradient.shape == tensor.shape:
+            if _is_plain(gradient) and gradient.shape == shape:
                 alone = self._together <= 1
                 self._output = Output(values, _samples(gradient, rows), samples, function, alone)
 
-        tensor.register_hook(_OfThisNetwork(see_gradient))  # type: ignore[no-untyped-call]
+        handle = tensor.register_hook(_OfThisNetwork(see_gradient))  # type: ignore[no-untyped-call]
+        self._state.on_lasting_tensors.append(handle)  # it may be a parameter, or be kept
 
     def _look_at_gradients(self) -> None:
         if self._witness is None:

@@ -119,6 +119,7 @@ class Recorder:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self.state.leave_lasting_tensors()
 
     def __enter__(self) -> Self:
         """Put the hooks on."""
