@@ -124,7 +124,7 @@ def test_theory_chooses(overrides, words, capsys):
         (["model.activation=tan"], "activation must be one of tanh, relu, "),
         (["data.context_length=0"], "context_length must be a whole number of at least 1, got 0"),
         (["init.gain=-1"], "gain must be a finite number of at least 0, got -1"),
-        (["init.bias_std=wide"], "must be real number"),
+        (["init.bias_std=wide"], "init.bias_std must be a number, got wide"),
         (["init=critical", "model.activation=gelu"], "use a bias variance of at least 0.1730"),
         (["monitor.saturation_threshold=2"], "saturation_threshold must be above 0 and below 1"),
         (["model._target_=torch.nn.RNN"], "model must be layerscope.lab.mlp.MLP for a prediction"),

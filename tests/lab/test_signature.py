@@ -60,13 +60,13 @@ def test_a_node_in_a_node_is_checked_and_named_by_its_path():
     inner = {"_target_": "fractions.Fraction", "numerater": 3}
     node = {"_target_": "collections.Counter", "_partial_": True, "inner": inner}
     with pytest.raises(ValueError, match=r"^there is no key top\.inner\.numerater; did you mean"):
-        check_node(node, "top")
+        check_node(node, "top", ["collections", "fractions"])
 
 
 @pytest.mark.parametrize("target", ["layerscope.nothing", "nowhere.Thing", "nowhere", "", "a..b"])
 def test_a_target_that_is_not_there_is_named(target):
     with pytest.raises(ValueError, match=r"^top\._target_ must be what Python can import, got "):
-        check_node({"_target_": target}, "top")
+        check_node({"_target_": target}, "top", [target.partition(".")[0]])
 
 
 def test_a_value_is_shown_as_it_is_typed():

@@ -90,6 +90,16 @@ def test_what_can_be_run_is_not_refused(overrides):
     check(composed(*overrides), overrides)
 
 
+def test_trust_is_typed_and_not_read_from_a_config():
+    cfg = composed("init._target_=pathlib.PurePath", "trust=[pathlib]")
+    with pytest.raises(
+        ValueError, match=r"^trust must be typed on the command line, got \[pathlib"
+    ):
+        check(cfg, [])
+    with pytest.raises(ValueError, match=r"^there is no key init\."):  # of its arguments
+        check(cfg, ["trust=[pathlib]"])
+
+
 def test_the_settings_of_a_run_are_the_keys_of_the_config():
     assert set(arguments_of(RunSettings)) == set(settings_of(composed()))
 

@@ -23,6 +23,8 @@ from layerscope.lab.arguments import at_least
 from layerscope.lab.hidden_sizes import hidden_sizes
 from layerscope.lab.init.choice import choice
 from layerscope.lab.sentence import BAD_SETTING, sentence
+from layerscope.lab.signature import check_node
+from layerscope.lab.sweep.fingerprint import settings_of
 from layerscope.theory import Inputs, Prediction, predict
 
 _REPOSITORY = Path(__file__).parents[3]
@@ -58,6 +60,7 @@ def predicted(overrides: list[str], conf: Path | None = None) -> Prediction:
         cfg = compose("train", overrides)
     if cfg.model.get("_target_") != _MLP:
         raise ValueError(f"model must be {_MLP} for a prediction, got {cfg.model.get('_target_')}.")
+    check_node(settings_of(cfg)["init"], "init")
     scheme = instantiate(cfg.init, _convert_="all")
     rows, context_length = _data_sizes(cfg, scheme)
     model = cfg.model
@@ -90,6 +93,7 @@ def _data_sizes(cfg: DictConfig, scheme: Any) -> tuple[int, int]:
     """
     if scheme.embedding == "unit" and "context_length" in cfg.data:
         return 1, cfg.data.context_length  # a unit embedding has no fan-in
+    check_node(settings_of(cfg)["data"], "data")
     data = instantiate(cfg.data, _convert_="all")
     data.setup()
     return data.embedding_rows, data.context_length

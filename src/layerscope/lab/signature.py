@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pkgutil import resolve_name
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from layerscope.lab.arguments import unknown_key
+from layerscope.lab.trusted import check_home, check_package
 from layerscope.lab.type_hints import fits, in_words
 
 _HYDRA = ("_target_", "_partial_", "_convert_", "_recursive_", "_args_")
 
 
-def check_node(node: Mapping[str, Any], path: str) -> None:
+def check_node(node: Mapping[str, Any], path: str, trust: Sequence[str] = ()) -> None:
     """Refuse the settings of a node that what its `_target_` names has no argument for.
 
     Args:
         node: of a config, as plain types with all interpolations resolved. Nodes in it that have a
-            `_target_` are checked as well. `_target_` is imported, and not called.
+            `_target_`, in lists too, are checked as well. `_target_` is imported, and not called.
         path: of the node in the config, such as `model`.
+        trust: packages that a `_target_` may name beside those of `trusted.TRUSTED`.
 
     Raises:
-        ValueError: the target cannot be imported, a key is no argument of it, or a value does not
-            fit the argument's type hint.
+        ValueError: the target is of no trusted package or cannot be imported, a key is no argument
+            of it, or a value does not fit the argument's type hint.
     """
     if "_target_" in node:
         target = node["_target_"]
+        check_package(target, path, trust)
         try:
             called = _named(target)
         except Exception as error:  # whatever importing it raises
@@ -34,10 +37,10 @@ def check_node(node: Mapping[str, Any], path: str) -> None:
                 f"{path}._target_ must be what Python can import, got {target}: "
                 f"{str(error).splitlines()[0]}"
             ) from error
+        check_home(called, target, path, trust)
         check_arguments(called, {k: v for k, v in node.items() if k not in _HYDRA}, path)
     for key, value in node.items():
-        if isinstance(value, Mapping):
-            check_node(value, f"{path}.{key}")
+        _check_below(value, f"{path}.{key}", trust)
 
 
 def check_arguments(called: Callable[..., Any], values: Mapping[str, Any], path: str = "") -> None:
@@ -98,6 +101,14 @@ def as_typed(value: object) -> str:
     return (
         str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
     )
+
+
+def _check_below(value: Any, path: str, trust: Sequence[str]) -> None:
+    if isinstance(value, Mapping):
+        check_node(value, path, trust)
+    elif isinstance(value, list):
+        for position, each in enumerate(value):
+            _check_below(each, f"{path}[{position}]", trust)
 
 
 def _named(target: str) -> Any:

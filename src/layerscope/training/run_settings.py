@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ class RunSettings:
         threads: of torch on the CPU, 1 to 1,024; None leaves it to torch.
         names: how many the trained network makes up at the end, at most 10,000.
         report: whether report.html is written.
+        trust: packages that a `_target_` may name beside those of `lab.trusted`.
         debug: whether a setting that is refused comes with its traceback.
         accelerator: auto, cpu, cuda or mps.
         data, model, init, optimizer, trainer, logger: groups.
@@ -38,6 +39,7 @@ class RunSettings:
     threads: int | None
     names: int
     report: bool
+    trust: Sequence[str]
     debug: bool
     accelerator: str
     data: Mapping[str, Any]

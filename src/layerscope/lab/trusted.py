@@ -1,0 +1,60 @@
+"""What a config may name in a `_target_`: what it names is imported and called."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+TRUSTED = ("layerscope", "lightning", "torch.nn", "torch.optim")
+"""Packages whose classes a config may name, and of layerscope functions too.
+
+NumPy is left out: numpy.f2py and numpy.testing run code that they are given, and no config of ours
+names any of it."""
+
+
+def check_package(target: object, path: str, trust: Sequence[str] = ()) -> None:
+    """Refuse a `_target_` outside the trusted packages, before it is imported.
+
+    Args:
+        target: what the config names.
+        path: of the node in the config.
+        trust: further packages, or modules, that the user trusts.
+
+    Raises:
+        ValueError: it lies in none of them.
+    """
+    if not isinstance(target, str) or not _within(target, (*TRUSTED, *trust)):
+        raise ValueError(_refusal(target, path))
+
+
+def check_home(called: Any, target: str, path: str, trust: Sequence[str] = ()) -> None:
+    """Refuse what a trusted package only imports, as `torch.nn.modules.module.os` is.
+
+    Args:
+        called: what the target names, imported.
+        target: what the config names.
+        path: of the node in the config.
+        trust: further packages, or modules, that the user trusts.
+
+    Raises:
+        ValueError: it was defined elsewhere, or is neither a class nor a function of layerscope.
+    """
+    if _within(target, trust):
+        return
+    packages = TRUSTED if inspect.isclass(called) else ("layerscope",)
+    callable_by_name = inspect.isclass(called) or inspect.isfunction(called)
+    if not callable_by_name or not _within(called.__module__, packages):
+        raise ValueError(_refusal(target, path))
+
+
+def _within(name: str, packages: Sequence[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def _refusal(target: object, path: str) -> str:
+    package = str(target).partition(".")[0]
+    return (
+        f"{path}._target_ must be a class of {', '.join(TRUSTED[:-1])} or {TRUSTED[-1]}, got "
+        f"{target}: what a config names is run; trust=[{package}] allows it"
+    )

@@ -1,0 +1,56 @@
+"""A config names only code that its reader trusts."""
+
+import pytest
+from torch import nn
+
+from layerscope.lab.signature import check_node
+from layerscope.lab.trusted import check_home, check_package
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system", "builtins.open", "sympy.sympify", "torch.load", "torch.hub.load",
+        "torchvision.x", "torch.nnx.Linear", "numpy.f2py.compile", "lightning_fake.Trainer",
+        "pathlib.Path.unlink", 3, None,
+    ],
+)  # fmt: skip
+def test_a_target_outside_the_trusted_packages_is_refused_before_it_is_imported(target):
+    with pytest.raises(
+        ValueError, match=r"^model\._target_ must be a class of layerscope, .*, got "
+    ):
+        check_package(target, "model")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "torch.nn.modules.module.warnings.warn",  # another's function behind a trusted name
+        "torch.optim.optimizer.torch.load",
+        "torch.nn.modules.container.OrderedDict",
+        "layerscope.whole_file.Path",
+        "lightning.pytorch.LightningModule.load_from_checkpoint",  # unpickles
+        "torch.nn.init.normal_",  # a function
+    ],
+)
+def test_what_a_trusted_package_only_passes_on_is_refused(target):
+    with pytest.raises(ValueError, match=r"^model\._target_ must be a class of .*, got "):
+        check_node({"_target_": target}, "model")
+
+
+def test_what_is_trusted_by_name_may_be_named():
+    check_package("pathlib.PurePath", "model", ["pathlib"])
+    check_node({"_target_": "pathlib.PurePath"}, "model", ["pathlib"])
+    with pytest.raises(ValueError, match=r"trust=\[os\] allows it"):
+        check_package("os.system", "model", ["pathlib"])
+
+
+def test_a_class_of_torch_is_trusted_wherever_in_the_package_it_was_defined():
+    check_home(nn.Linear, "torch.nn.Linear", "model")
+    check_node({"_target_": "torch.optim.SGD", "lr": 0.1}, "optimizer")
+
+
+def test_a_target_in_a_list_is_checked_too():
+    node = {"callbacks": [{"_target_": "torch.nn.ReLU"}, {"a": {"_target_": "os.getcwd"}}]}
+    with pytest.raises(ValueError, match=r"^trainer\.callbacks\[1\]\.a\._target_ must be"):
+        check_node(node, "trainer")
