@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
 
 from omegaconf import DictConfig
 
 from layerscope.lab.signature import arguments_of, as_typed, check_arguments, check_node
 from layerscope.lab.sweep.fingerprint import settings_of
 from layerscope.training.run_settings import RunSettings
+
+_MINUS_ONE = {
+    "max_steps": "for no bound",
+    "max_epochs": "for no bound",
+    "num_sanity_val_steps": "for all",
+    "devices": "for all",
+}
 
 
 def check(cfg: DictConfig, typed: Sequence[str] = ()) -> None:
@@ -38,7 +47,22 @@ def check(cfg: DictConfig, typed: Sequence[str] = ()) -> None:
             f"trust must be typed on the command line, got {as_typed(list(trust))} in a config: "
             "no config vouches for itself"
         )
+    _check_bounds(settings["trainer"])
     changed = {override.lstrip("+~").partition("=")[0].partition(".")[0] for override in typed}
     for key in sorted(settings, key=lambda key: key not in changed):
         if isinstance(settings[key], Mapping):
             check_node(settings[key], key, trust)
+
+
+def _check_bounds(trainer: Mapping[str, Any]) -> None:
+    """Refuse a negative number, which Lightning takes for most keys and does not mean.
+
+    Here, so that nobody waits for Lightning's import to hear of it.
+    """
+    for key, value in trainer.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        minus_one = key in _MINUS_ONE
+        if not isfinite(value) or (value < 0 and not (minus_one and value == -1)):
+            bound = f"at least 0, or -1 {_MINUS_ONE[key]}" if minus_one else "at least 0"
+            raise ValueError(f"trainer.{key} must be a finite number of {bound}, got {value}")

@@ -115,8 +115,6 @@ def _monitor(cfg: DictConfig, model: LanguageModel, data: CharacterData) -> Laye
 def _require_bounds(trainer: Trainer) -> None:
     """Bounds that Lightning leaves to the first step, or to nobody."""
     at_least(1, accumulate_grad_batches=trainer.accumulate_grad_batches)
-    if trainer.gradient_clip_val is not None:
-        finite_and_not_negative(gradient_clip_val=trainer.gradient_clip_val)
 
 
 def _require_an_end(trainer: Trainer, *, scheduled: bool) -> None:
