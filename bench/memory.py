@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from nets import NETS
-from overhead import Module, TimedBatches
+from training import Batches, Module
 
 from layerscope import LayerMonitor
 
@@ -48,8 +48,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="lightning")
     torch.set_num_threads(1)
     net = NETS["notebook"]
-    batches = TimedBatches(net, "cpu")
-    batches.steps = STEPS
+    batches = Batches(net.batch_on("cpu"), STEPS, lambda _: None)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             max_epochs=1,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
+from architectures import gpt, resnet
 from torch import Tensor, nn
 
 from layerscope.lab.init import InitScheme, variance_scaling
@@ -16,15 +17,29 @@ CONTEXT, CHARACTERS = 3, 27
 
 @dataclass(frozen=True, slots=True)
 class Net(ABC):
-    """A net, its batch size, the steps of a round, and how many of them are left out at first.
+    """A net, its batch size, and which steps of a training are timed.
 
-    A run measures its weights too at the keyframes, 50 steps in all; the first ten come within the
-    first 24 steps. Where a round is short, the steps that count are between two of them.
+    A run measures more at the keyframes, and looks at its surroundings at every tenth step up to
+    200, then at every hundredth. What is timed holds its share of both: the first seven keyframes,
+    which lie within nine steps, are left out, and the small nets go on to step 1,000.
+
+    Attributes:
+        batch: samples.
+        steps: of a training.
+        block: steps that are timed in one go, before another training has its turn.
+        warm_up: steps at the start that are not timed.
     """
 
     batch: int
     steps: int
-    warm_up: int
+    block: int
+    warm_up: int = field(default=10, kw_only=True)
+
+    @property
+    def block_ends(self) -> list[int]:
+        """The steps before which a block ends, with that before which the first begins."""
+        first = self.warm_up - self.warm_up % self.block + self.block
+        return [self.warm_up, *range(first, self.steps, self.block), self.steps]
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -80,6 +95,46 @@ class Transformer(Net):
         return _random(self.tokens, shape, shape, device)
 
 
+@dataclass(frozen=True, slots=True)
+class Gpt(Net):
+    """A GPT of blocks of LayerNorm, attention and a GELU network of four times the width."""
+
+    blocks: int = 4
+    width: int = 128
+    context: int = 64
+    tokens: int = 65
+
+    def build(self) -> nn.Module:
+        """See `Net`."""
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return gpt(self.tokens, self.context, self.width, self.blocks, heads=4)
+
+    def batch_on(self, device: str) -> tuple[Tensor, Tensor]:
+        """See `Net`: both [batch, context]."""
+        shape = (self.batch, self.context)
+        return _random(self.tokens, shape, shape, device)
+
+
+@dataclass(frozen=True, slots=True)
+class ResNet(Net):
+    """Eight convolutions with BatchNorm and ReLU on images of 32 x 32, in ten classes."""
+
+    channels: int = 32
+
+    def build(self) -> nn.Module:
+        """See `Net`."""
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return resnet(self.channels, classes=10)
+
+    def batch_on(self, device: str) -> tuple[Tensor, Tensor]:
+        """Return images, float32 [batch, 3, 32, 32], and int64 targets [batch]."""
+        generator = torch.Generator().manual_seed(1)
+        images = torch.randn(self.batch, 3, 32, 32, generator=generator)
+        return images.to(device), torch.randint(10, (self.batch,), generator=generator).to(device)
+
+
 def _random(
     classes: int, contexts: tuple[int, ...], targets: tuple[int, ...], device: str
 ) -> tuple[Tensor, Tensor]:
@@ -89,13 +144,22 @@ def _random(
 
 
 NETS: dict[str, Net] = {
-    "notebook": TanhNet(depth=3, width=100, batch=32, steps=300, warm_up=30),
-    "deep": TanhNet(depth=10, width=512, batch=256, steps=45, warm_up=33),
-    "wide": TanhNet(depth=20, width=1024, batch=256, steps=32, warm_up=24),
+    "notebook": TanhNet(depth=3, width=100, batch=32, steps=1000, block=100),
+    "deep": TanhNet(depth=10, width=512, batch=256, steps=50, block=5),
+    "wide": TanhNet(depth=20, width=1024, batch=256, steps=30, block=2),
+    "gpt": Gpt(batch=16, steps=110, block=5),
+    "resnet": ResNet(batch=32, steps=70, block=5),
+    "100x64": TanhNet(depth=100, width=64, batch=64, steps=200, block=10),
     "wide_cuda": TanhNet(
-        depth=20, width=4096, batch=1024, steps=128, warm_up=92, dtype=torch.bfloat16
+        depth=20, width=4096, batch=1024, steps=128, block=10, dtype=torch.bfloat16
     ),
-    "gpt2_cuda": Transformer(batch=8, steps=45, warm_up=33),
+    "gpt2_cuda": Transformer(batch=8, steps=50, block=5),
 }
 
-DEFAULT_NETS = {"cpu": ["notebook", "deep", "wide"], "cuda": ["wide_cuda", "gpt2_cuda"]}
+DEFAULT_NETS = {
+    "cpu": ["notebook", "deep", "wide", "gpt", "resnet", "100x64"],
+    "cuda": ["wide_cuda", "gpt2_cuda"],
+}
+
+WATCHED_NETS = {"notebook", "gpt"}
+"""Those that are timed in a bare loop with `watch` as well."""

@@ -1,187 +1,146 @@
-"""What watching every layer at every step costs, beside doing without and beside a peer.
+"""What watching every layer at every step costs, beside doing without and beside peers.
 
-    python bench/overhead.py --threads 1 --nets notebook deep wide
+    python bench/overhead.py --threads 1 --nets notebook gpt
+    python bench/overhead.py --against HEAD~3
+    python bench/overhead.py --beside torch.histc wandb.watch --no-watch
     python bench/overhead.py --device cuda
 
-Each round trains every variant of a net for some steps, one after the other in this process, so
-that what else the machine does falls on all of them alike. A variant's figure is the mean time of
-its steps in a round; a ratio is taken within a round, and the table gives the median ratio over the
-rounds with its least and greatest. The steps are real: forward, backward, AdamW, on fixed data.
+Each way to train has a process of its own, and they take turns: some steps here, some steps there,
+so that what else the machine does falls on all alike. The steps are real: forward, backward, AdamW,
+on a fixed batch. A ratio compares the time of a way's steps with that of the same steps without
+the instrument, once by the clock and once by the CPU time of all threads: the former is what a user
+waits for, the latter tells more on a machine that has other work to do. With `--against`, the
+package of another commit trains in turns with the present one, and the change is that between them.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
-import statistics
-import tempfile
-import time
-import warnings
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 
-import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from nets import DEFAULT_NETS, NETS, Net
-from peers import SummaryWriterMonitor
+from command_line import OneSentenceParser, at_least_one
+from in_turns import Ratio, Times, Trainee, in_turns, typical
+from nets import DEFAULT_NETS, NETS, WATCHED_NETS
+from revision import ROOT, commit_of, source_of
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from layerscope import LayerMonitor
+BESIDE = {
+    "LayerMonitor": "Lightning",
+    "watch": "bare loop",
+    "LayerMonitor, weights": "Lightning",
+    "add_histogram": "Lightning",
+    "torch.histc": "Lightning",
+    "wandb.watch": "Lightning",
+}
+"""What is timed, by its name in `training.WAYS`, and the same training without it."""
 
-
-class TimedBatches:
-    """The same batch, `steps` times; notes when each was asked for.
-
-    On CUDA the steps before have run by then: a step is timed from end to end, not its launches.
-    """
-
-    def __init__(self, net: Net, device: str) -> None:
-        self.batch = net.batch_on(device)
-        self.steps = net.steps
-        self.warm_up = net.warm_up
-        self.asked: list[float] = []
-        self._waits = device == "cuda"
-
-    def __len__(self) -> int:
-        """Return the number of steps."""
-        return self.steps
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the batch, noting the time."""
-        for _ in range(self.steps):
-            if self._waits:
-                torch.cuda.synchronize()
-            self.asked.append(time.perf_counter())
-            yield self.batch
-
-    def seconds_per_step(self) -> float:
-        """The mean time between two batches, for some steps write for many."""
-        return (self.asked[-1] - self.asked[self.warm_up]) / (self.steps - 1 - self.warm_up)
+ALWAYS = ("LayerMonitor", "watch")
 
 
-class Module(LightningModule):
-    """The net as Lightning trains it: nothing is logged, so the loop alone is timed."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """Return the loss."""
-        return loss_of(self.network, batch)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW as the project's default."""
-        return torch.optim.AdamW(self.parameters(), lr=1e-3)
+EARLY = 200
+"""Up to this step the monitor looks at a network's surroundings ten times as often as later on."""
 
 
-def loss_of(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-    """Mean cross-entropy over all positions of a batch."""
-    logits = network(batch[0])
-    return cross_entropy(logits.flatten(0, -2).float(), batch[1].flatten())
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A way to train, with the present package or with that of the commit compared with."""
+
+    way: str
+    before: bool = False
 
 
-def bare(net: Net, device: str) -> float:
-    """Seconds per step of a plain PyTorch loop."""
-    network, batches = net.build().to(device), TimedBatches(net, device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
-    for batch in batches:
-        loss = loss_of(network, batch)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    return batches.seconds_per_step()
-
-
-def lightning(net: Net, device: str, *callbacks: Callback) -> float:
-    """Seconds per step of Lightning's fit with these callbacks."""
-    batches = TimedBatches(net, device)
-    trainer = Trainer(
-        max_epochs=1,
-        accelerator=device,
-        devices=1,
-        logger=False,
-        callbacks=list(callbacks),
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(Module(net.build()), batches)
-    return batches.seconds_per_step()
-
-
-def variants(
-    folder: Path, device: str, peer: bool, weights: bool
-) -> dict[str, Callable[[Net], float]]:
-    """What is timed, by the name of its row; the second is what the others are compared with."""
-    quantities = ["activation", "activation_grad", "weight_grad", *(["weight"] if weights else [])]
-    timed: dict[str, Callable[[Net], float]] = {
-        "bare PyTorch loop": lambda net: bare(net, device),
-        "Lightning": lambda net: lightning(net, device),
-        "Lightning + LayerMonitor": lambda net: lightning(
-            net, device, LayerMonitor(log_dir=str(folder / "layerscope"), quantities=quantities)
-        ),
-    }
-    if peer:
-        timed["Lightning + add_histogram"] = lambda net: lightning(
-            net, device, SummaryWriterMonitor(folder / "peer", weights)
-        )
-    return timed
-
-
-def main() -> None:
-    """Time the nets and print one table for each number of threads."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+def arguments(typed: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; what is wrong is told in a sentence, with exit code 2."""
+    parser = OneSentenceParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--threads", type=at_least_one, nargs="+", default=[1, 2])
     parser.add_argument("--device", choices=DEFAULT_NETS, default="cpu")
     parser.add_argument("--nets", choices=NETS, nargs="+", help="by default those of the device")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--no-peer", action="store_true", help="leave add_histogram out")
-    parser.add_argument("--weights", action="store_true", help="measure weights at every step too")
-    options = parser.parse_args()
+    parser.add_argument("--rounds", type=at_least_one, default=5)
+    parser.add_argument("--against", metavar="REV", help="a commit whose package is timed as well")
+    peers = [name for name in BESIDE if name not in ALWAYS]
+    parser.add_argument("--beside", choices=peers, nargs="+", default=[], help="what else is timed")
+    parser.add_argument("--no-watch", action="store_true", help="leave the bare loops out")
+    options = parser.parse_args(typed)
+    try:
+        options.against = options.against and commit_of(options.against)
+    except ValueError as error:
+        parser.error(f"argument --against: {error}")
+    return options
 
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning")
+
+def main(typed: Sequence[str] | None = None) -> None:
+    """Time the nets and print a table for each number of threads."""
+    options = arguments(typed)
+    nets: list[str] = options.nets or DEFAULT_NETS[options.device]
+    ways = ["LayerMonitor", *options.beside, *([] if options.no_watch else ["watch"])]
     console = Console()
-    # The host's threads matter little where the device does the work.
-    for threads in options.threads if options.device == "cpu" else options.threads[:1]:
-        torch.set_num_threads(threads)
-        what = "activations, gradients and weights" if options.weights else "activations, gradients"
-        table = Table(
-            title=f"{what} of every layer at every step, {options.device}, "
-            f"{threads} torch thread(s)",
-            title_justify="left",
-        )
-        for name in ("net", "variant", "ms per step", "ratio to Lightning", "least to greatest"):
-            table.add_column(name, justify="left" if name in ("net", "variant") else "right")
-        for name in options.nets or DEFAULT_NETS[options.device]:
-            rounds = []
-            for _ in track(range(options.rounds + 1), f"{name}, {threads} thread(s)"):
-                with tempfile.TemporaryDirectory() as folder:
-                    timed = variants(
-                        Path(folder), options.device, not options.no_peer, options.weights
-                    )
-                    rounds.append({row: time_it(NETS[name]) for row, time_it in timed.items()})
-            add_rows(table, name, rounds[1:])  # the first round compiles and fills caches
-        console.print(table)
+    with ExitStack() as stack:
+        before = stack.enter_context(source_of(options.against)) if options.against else None
+        trainees: dict[Contender, Trainee] = {}
+        # The host's threads matter little where the device does the work.
+        for threads in options.threads if options.device == "cpu" else options.threads[:1]:
+            table = empty_table(f"{options.device}, {threads} torch thread(s)", options.against)
+            for net in track(nets, f"{threads} thread(s)", console=Console(stderr=True)):
+                timed = [way for way in ways if way != "watch" or net in WATCHED_NETS]
+                contenders = [Contender(each) for way in timed for each in (BESIDE[way], way)]
+                if before is not None:
+                    contenders += [Contender(way, True) for way in timed if way in ALWAYS]
+                for each in contenders:
+                    if each not in trainees:
+                        source = ROOT / "src" if before is None or not each.before else before
+                        trainees[each] = Trainee(each.way, source)
+                        stack.callback(trainees[each].close)
+                times = in_turns(
+                    {each: trainees[each] for each in contenders},
+                    *(net, options.device, threads, options.rounds),
+                )
+                add_rows(table, net, timed, times)
+            console.print(table)
 
 
-def add_rows(table: Table, net: str, rounds: list[dict[str, float]]) -> None:
-    """One row for each variant of a net."""
+def empty_table(title: str, against: str | None) -> Table:
+    """The columns; those of the commit that is compared with, where there is one."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("net, steps")
+    table.add_column("way, over the same without it")
+    table.add_column("ms a step", justify="right")
+    for clock in ("wall", "CPU"):
+        table.add_column(clock)
+        if against:
+            table.add_column(f"{clock}, {against[:7]}")
+            table.add_column("change")
+    return table
+
+
+def add_rows(table: Table, net: str, ways: list[str], times: dict[Contender, Times]) -> None:
+    """One row for each way; where a net's steps go far beyond the 200th, one up to there too."""
     table.add_section()
-    for variant in rounds[0]:
-        ratios = [each[variant] / each["Lightning"] for each in rounds]
-        table.add_row(
-            net,
-            variant,
-            f"{1e3 * statistics.median(each[variant] for each in rounds):.3f}",
-            f"{statistics.median(ratios):.2f}",
-            f"{min(ratios):.2f} to {max(ratios):.2f}",
-        )
+    ends = NETS[net].block_ends
+    parts = [len(ends) - 1]
+    if EARLY in ends[:-1]:
+        parts.append(ends.index(EARLY))
+    for way in ways:
+        for blocks in parts:
+            without, now, before = (
+                None if contender not in times else times[contender].first(blocks)
+                for contender in (Contender(BESIDE[way]), Contender(way), Contender(way, True))
+            )
+            assert without is not None
+            assert now is not None
+            steps = ends[blocks] - ends[0]
+            cells = [f"{net}, {ends[0]} to {ends[blocks]}", way]
+            cells.append(f"{1e3 * typical(now.wall) / steps:.3f}")
+            for clock in ("wall", "cpu"):
+                cells.append(str(Ratio.of(getattr(now, clock), getattr(without, clock))))
+                if before is not None:
+                    cells.append(str(Ratio.of(getattr(before, clock), getattr(without, clock))))
+                    change = Ratio.of(getattr(now, clock), getattr(before, clock))
+                    cells.append(change.as_change())
+            table.add_row(*cells)
 
 
 if __name__ == "__main__":
