@@ -8,7 +8,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 
 class Attention(nn.Module):
-    """Causal self-attention (Vaswani et al. 2017, section 3.2): [batch, time, width], in and out."""
+    """Causal self-attention (Vaswani et al. 2017, section 3.2): [batch, time, width] in, out."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

@@ -82,7 +82,7 @@ class Trainee:
 
     def __init__(self, way: str, source: Path) -> None:
         self.way = way
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115: `close` closes it
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         others = os.environ.get("PYTHONPATH")
         path = os.pathsep.join([str(source), *([others] if others else [])])
         self._process = subprocess.Popen(

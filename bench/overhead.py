@@ -16,6 +16,7 @@ package of another commit trains in turns with the present one, and the change i
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def main(typed: Sequence[str] | None = None) -> None:
     options = arguments(typed)
     nets: list[str] = options.nets or DEFAULT_NETS[options.device]
     ways = ["LayerMonitor", *options.beside, *([] if options.no_watch else ["watch"])]
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 170)
     with ExitStack() as stack:
         before = stack.enter_context(source_of(options.against)) if options.against else None
         trainees: dict[Contender, Trainee] = {}
@@ -104,9 +105,9 @@ def main(typed: Sequence[str] | None = None) -> None:
 
 def empty_table(title: str, against: str | None) -> Table:
     """The columns; those of the commit that is compared with, where there is one."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=f"over the same training without it; {title}", title_justify="left")
     table.add_column("net, steps")
-    table.add_column("way, over the same without it")
+    table.add_column("way")
     table.add_column("ms a step", justify="right")
     for clock in ("wall", "CPU"):
         table.add_column(clock)

@@ -7,6 +7,7 @@ PACKAGE = TESTS.parent / "src" / "layerscope"
 
 # What tests no one package, and why.
 CROSSING = {
+    "bench": "benchmarks, beside the package",
     "any_model": "foreign networks, through all of the instrument",
     "test_any_model_doc.py": "the code of docs/any_model.md runs as it stands there",
     "scripts": "what is run by hand beside the package",

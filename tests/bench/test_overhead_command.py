@@ -1,0 +1,54 @@
+"""bench/overhead.py: what is typed wrong, and the arithmetic of its figures."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _bench_is_importable(monkeypatch, pytestconfig):
+    monkeypatch.syspath_prepend(str(pytestconfig.rootpath / "bench"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (["--nets", "notbook"], "argument --nets: invalid choice: 'notbook'"),
+        (["--rounds", "0"], "argument --rounds: must be at least 1, got 0"),
+        (["--threads", "two"], "argument --threads: must be a whole number, got 'two'"),
+        (["--against", "no-such-branch"], "argument --against: 'no-such-branch' names no commit"),
+        (["--againts", "HEAD"], "unrecognized arguments: --againts HEAD"),
+    ],
+)
+def test_a_typing_error_is_refused_in_one_sentence(typed, sentence, capsys):
+    import overhead
+
+    with pytest.raises(SystemExit) as exit_:
+        overhead.arguments(typed)
+    told = capsys.readouterr().err
+    assert exit_.value.code == 2
+    assert told.startswith(sentence)
+    assert told.count("\n") == 1
+
+
+def test_a_block_that_was_held_up_in_one_round_falls_out_of_the_ratio():
+    from in_turns import Ratio
+
+    these = [[1.5, 1.5], [1.5, 9.0], [1.5, 1.5]]
+    those = [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+    assert Ratio.of(these, those) == Ratio(1.5, 1.5, 5.25)
+    assert str(Ratio.of(these, those)) == "1.50 (1.50 to 5.25)"
+    assert Ratio.of(those, these).as_change() == "-33.3 % (-81.0 to -33.3)"
+
+
+def test_the_blocks_of_a_net_cover_its_steps_from_the_warm_up_on():
+    from nets import NETS
+
+    assert NETS["notebook"].block_ends == [10, *range(100, 1001, 100)]
+    for net in NETS.values():
+        assert net.block_ends == sorted(set(net.block_ends))
+
+
+def test_each_way_and_what_it_is_compared_with_can_be_trained():
+    import overhead
+    import training
+
+    assert {*overhead.BESIDE, *overhead.BESIDE.values()} == set(training.WAYS)
