@@ -16,7 +16,8 @@ from layerscope.lab.sweep import fingerprint, run_as_job
 from layerscope.lab.sweep.end import end, run_to_its_end
 from layerscope.lab.sweep.job_line import run_name
 from layerscope.lab.sweep.objective import OBJECTIVES
-from layerscope.lab.sweep.sweep import Sweep, refuse_to_mix
+from layerscope.lab.sweep.sweep import Sweep, hold_folder, refuse_to_mix
+from layerscope.run_lock import NAME as LOCK
 
 CONF = Path(__file__).parent.parent / "conf"
 
@@ -180,10 +181,10 @@ def test_a_job_that_has_finished_with_the_same_settings_is_not_run_again(tmp_pat
     assert run_as_job(cfg, lambda cfg: 1) is None  # it has failed
     assert run_as_job(cfg, training) == 2.0
     assert run_as_job(cfg, training) == 2.0
-    assert calls == [[]]
+    assert calls == [[LOCK]]
     cfg.seed = 1
     run_as_job(cfg, training)
-    assert calls == [[], []]
+    assert calls == [[LOCK], [LOCK]]
 
 
 def diagnosis(folder, *rms):
@@ -200,3 +201,17 @@ def test_criticality_is_the_mean_change_of_the_gradient_per_layer(tmp_path):
     diagnosis(tmp_path, 1.0)
     with pytest.raises(ValueError, match="at least two hidden layers with gradients, got 1"):
         OBJECTIVES["criticality"](tmp_path, status)
+
+
+def test_sweeps_that_begin_in_the_same_second_have_a_folder_each_and_a_typed_one_is_refused(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    config = sweep_config(tmp_path / "sweep", False)
+    config.hydra.overrides = {"task": [], "hydra": []}
+    assert [hold_folder(config).name for _ in range(3)] == ["sweep", "sweep_2", "sweep_3"]
+    config.hydra.overrides.task = [f"sweep.folder={tmp_path}/sweep"]
+    assert hold_folder(config).name == "sweep"
+    config.hydra.sweep.dir = "/dev/null"
+    with pytest.raises(ValueError, match=r"sweep\.folder must be a folder, got /dev/null"):
+        hold_folder(config)

@@ -257,11 +257,38 @@ def test_a_cell_that_runs_twice_closes_what_it_opened_first(tmp_path, caplog):
     second.close()
 
 
-def test_a_second_run_in_a_folder_is_told_of(tmp_path, caplog):
-    run(tmp_path)
+def test_a_cell_that_ran_to_its_end_and_runs_again_gets_a_folder_of_its_own(tmp_path, caplog):
+    run(tmp_path / "run")
     assert caplog.text == ""
-    run(tmp_path)
-    assert f"watch: {tmp_path} holds an earlier run already" in caplog.text
+    run(tmp_path / "run", quantities=["activation"])
+    told = f"watch: {tmp_path}/run holds an earlier run; this one is written to {tmp_path}/run_2"
+    assert told in caplog.text
+    for folder, tags in (("run", 3), ("run_2", 1)):
+        assert figures(tmp_path / folder).steps.tolist() == list(range(6))
+        quantities = {tag.split("/")[0] for tag in read_run(tmp_path / folder).histograms}
+        assert len(quantities & {"activation", "activation_grad", "weight_grad"}) == tags
+
+
+def test_two_networks_that_are_watched_in_one_folder_are_both_whole(tmp_path):
+    one, other = make_net(), make_net()
+    first, second = (
+        layerscope.watch(net, folder).start()
+        for net, folder in ((one, tmp_path / "run"), (other, f"{tmp_path}/run/"))
+    )
+    for x, y in batches():
+        for net, watcher in ((one, first), (other, second)):
+            cross_entropy(net(x), y).backward()
+            watcher.step()
+    first.close()
+    second.close()
+    for folder in ("run", "run_2"):
+        assert figures(tmp_path / folder).steps.tolist() == list(range(6))
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_first_step(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"log_dir must be a folder to write to, got .*file/run"):
+        layerscope.watch(make_net(), tmp_path / "file" / "run").start()
 
 
 def test_what_was_never_closed_is_whole_when_the_interpreter_exits(tmp_path):

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from layerscope.events.event_file import EventFile
 from layerscope.events.reader import read_run
@@ -53,3 +54,11 @@ def test_a_run_without_figures_has_none(tmp_path):
     with EventFile(tmp_path) as events:
         events.add(0, [scalar("loss", 1.0)], 1.0)
     assert figure_sets(read_run(tmp_path)) == []
+
+
+@pytest.mark.parametrize(("one", "other"), [((5, 6), (5, 4)), ((5, 4), (7, 6)), ((7, 9), (5, 3))])
+def test_the_figures_of_two_runs_in_one_folder_are_refused(tmp_path, one, other):
+    for layers, steps in (one, other):
+        write(tmp_path, (1, layers, range(steps)))
+    with pytest.raises(ValueError, match="must be of one run, got several that overlap"):
+        figure_sets(read_run(tmp_path))

@@ -1,5 +1,7 @@
 """Where a single run writes to."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,35 @@ def test_runs_that_start_in_the_same_second_have_a_folder_each():
 def test_a_folder_that_was_typed_is_taken_as_it_is(tmp_path, key):
     asked = config(f"{key}={tmp_path / 'mine'}", "init=xavier")
     assert run_folder(asked) == run_folder(asked) == tmp_path / "mine"
+
+
+@pytest.mark.parametrize("file", ["events.out.tfevents.1.a.1.0", "checkpoints/step=3.ckpt"])
+def test_a_folder_that_was_typed_and_holds_a_run_is_refused(tmp_path, file):
+    path = tmp_path / "mine" / file
+    path.parent.mkdir(parents=True)
+    path.touch()
+    with pytest.raises(ValueError, match=r"folder must be a folder without a run, got .*mine"):
+        run_folder(config(f"folder={tmp_path / 'mine'}"))
+
+
+def test_a_folder_may_be_in_the_home_of_the_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert run_folder(config("folder='~/mine'")) == tmp_path / "home" / "mine"
+
+
+def test_a_folder_that_another_process_holds_is_refused(tmp_path):
+    hold = "from layerscope.run_lock import RunLock; from pathlib import Path; import sys\n"
+    hold += "lock = RunLock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    holds = subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert holds.stdout.readline() == "held\n"
+        with pytest.raises(ValueError, match=r"run\.dir must be a folder that is free: .* is"):
+            run_folder(config(f"hydra.run.dir={tmp_path}"))
+    finally:
+        holds.communicate(timeout=30)
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_it_is_tried(tmp_path):

@@ -6,7 +6,6 @@ import atexit
 import logging
 from collections.abc import Callable
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -16,6 +15,7 @@ from torch.amp import GradScaler
 
 from layerscope.diagnose import Finding
 from layerscope.record import choose_layers
+from layerscope.session.claimed_folder import ClaimedFolder, claim
 from layerscope.session.door import Door
 from layerscope.session.finished_steps import FinishedSteps
 from layerscope.session.local_folder import local_folder
@@ -32,7 +32,7 @@ _log = logging.getLogger("layerscope")
 
 _DOOR = Door("watch", "step() was never called", loss_tag="train/loss")
 
-_OPEN: dict[Path, Watcher] = {}
+_OPEN: set[Watcher] = set()
 
 
 class Watcher:
@@ -58,6 +58,7 @@ class Watcher:
         self.failure: str | None = None
         self._model = model
         self._folder = local_folder(log_dir)
+        self._claimed: ClaimedFolder | None = None
         self._settings = settings
         self._scaler = scaler
         self._scale: Tensor | None = None
@@ -74,19 +75,33 @@ class Watcher:
             Itself. A second call does nothing.
 
         Raises:
-            ValueError: no layer is left to watch, or the network is sharded.
+            ValueError: no layer is left to watch, the network is sharded, or log_dir cannot be
+                written to or is another run's.
         """
         if self._seen is not None:
             return self
-        if (earlier := _OPEN.get(self._folder)) is not None:  # a notebook's cell that ran twice
-            _log.warning(
-                "watch: the earlier watch of %s was still open; it is closed", self._folder
+        for earlier in list(_OPEN):
+            if earlier._model is self._model:  # a notebook's cell that ran twice
+                _log.warning(
+                    "watch: the earlier watch of %s was still open; it is closed", earlier._folder
+                )
+                earlier.close()
+        resumes = self._at > 0
+        try:
+            self._claimed = claim(self._folder, _DOOR, resumes=resumes)
+        except OSError as error:
+            raise ValueError(
+                f"log_dir must be a folder to write to, got {self._folder}: {error.strerror}"
+            ) from error
+        self._folder = self._claimed.path
+        _OPEN.add(self)
+        try:
+            self._scope = self._seen = FinishedSteps(
+                self._model, self._folder, self._settings, _DOOR, start=self._at, resumes=resumes
             )
-            earlier.close()
-        _OPEN[self._folder] = self
-        self._scope = self._seen = FinishedSteps(
-            self._model, self._folder, self._settings, _DOOR, start=self._at
-        )
+        except BaseException:
+            self._end()
+            raise
         self._optimizers = OptimizersOfALoop(self._model, self._guarded)
         atexit.register(self.close)
         self._begin()
@@ -184,8 +199,9 @@ class Watcher:
 
     def _end(self) -> None:
         self._scope = None
-        if _OPEN.get(self._folder) is self:
-            del _OPEN[self._folder]
+        _OPEN.discard(self)
+        if self._claimed is not None:
+            self._claimed.release()
         atexit.unregister(self.close)
         if self._optimizers is not None:
             self._optimizers.remove()
@@ -214,8 +230,10 @@ def watch(
     Args:
         model: any module; it is not changed.
         log_dir: as for `LayerMonitor`: event files, `keyframes`, `diagnosis.json`. A relative path
-            starts at the working folder of this moment.
-        start: the first step, where a loop goes on with an earlier one.
+            starts at the working folder of this moment. Of one run: where this process has written
+            one already, the next free name is taken (run_2), and told.
+        start: the first step, where a loop goes on with an earlier one; the folder's run is then
+            continued.
         scaler: the loop's gradient scaler, whose factor is then taken out of the activation
             gradients; a step that it leaves out is recorded as such. It waits for the device once
             a step, as `scaler.step` does.

@@ -38,7 +38,7 @@ class RunOutput:
         verdict: what is found.
         settings: of the run.
         door: through which the user came in, for messages.
-        start: its first step.
+        resumed_at: the step at which it goes on with what the folder holds; None: it is new.
 
     Attributes:
         pipeline: takes the observations.
@@ -55,7 +55,7 @@ class RunOutput:
         verdict: RunVerdict,
         settings: Settings,
         door: Door,
-        start: int = 0,
+        resumed_at: int | None = None,
     ) -> None:
         self._directory = directory
         self._layers = layers
@@ -68,7 +68,7 @@ class RunOutput:
                 events,
                 _note(cadence, settings),
                 settings.flush_seconds,
-                start,
+                resumed_at,
                 door.loss_tag,
             )
         ]

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -28,7 +27,7 @@ from layerscope.session.run_output import RunOutput
 from layerscope.session.run_verdict import RunVerdict
 from layerscope.session.settings import Settings
 from layerscope.session.stopwatch import Stopwatch
-from layerscope.sinks.tensorboard import KEYFRAMES, bytes_per_step
+from layerscope.sinks.tensorboard import bytes_per_step
 from layerscope.theory import PredictionSummary
 
 _log = logging.getLogger("layerscope")
@@ -47,8 +46,9 @@ class Session:
         door: through which the user came in, for messages.
         events: the run's event file, where somebody else writes to it too.
         steps: how many the run will have, infinity if unknown: for `max_megabytes`.
-        start: its first step: what earlier files in the folder say of it and of later ones was
-            abandoned.
+        start: its first step.
+        resumes: whether the folder holds what the run did before: what that says of the first step
+            and of later ones was abandoned.
         prediction: what theory says of the network at step 0.
 
     Attributes:
@@ -70,6 +70,7 @@ class Session:
         events: EventFile | None = None,
         steps: float = math.inf,
         start: int = 0,
+        resumes: bool = False,
         prediction: PredictionSummary | None = None,
     ) -> None:
         self.directory = str(directory)
@@ -86,13 +87,6 @@ class Session:
         self.verdict = RunVerdict(settings, layers, prediction, door)
         self._output: RunOutput | None = None
         if self._ranks.rank == 0:
-            if start == 0 and any(Path(directory, KEYFRAMES).glob("*tfevents*")):
-                _log.warning(
-                    "%s: %s holds an earlier run already, and readers take the two for one: give "
-                    "each run a folder of its own",
-                    door.name,
-                    directory,
-                )
             self._output = RunOutput(
                 self.directory,
                 events,
@@ -103,7 +97,7 @@ class Session:
                 self.verdict,
                 settings,
                 door,
-                start,
+                start if resumes else None,
             )
             opened(self)
         self._step = start

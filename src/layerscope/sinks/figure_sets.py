@@ -22,7 +22,11 @@ def figure_sets(run: RunEvents) -> list[Figures]:
     """All figures that a run's event files hold, in order of step, cut where the layers change.
 
     Most runs have one set; joined they are what `figures_of` gives.
+
+    Raises:
+        ValueError: the files are of several runs, which would be taken for one.
     """
+    _refuse_mixture(run)
     sets = []
     for number in itertools.count(1):
         (about, *of_first), (document, *figures_of_set) = tags_of(1), tags_of(number)
@@ -42,6 +46,19 @@ def figure_sets(run: RunEvents) -> list[Figures]:
     for n, steps in itertools.groupby(sorted(owner), key=owner.__getitem__):
         written.append(steps_of(sets[n], np.searchsorted(sets[n].steps, list(steps))))
     return written
+
+
+def _refuse_mixture(run: RunEvents) -> None:
+    """A run writes its steps in order; what it takes up again says so, and is passed over before.
+
+    Another writer in its folder, which an earlier version did not keep out, begins again.
+    """
+    for tag in tags_of(1)[1:]:
+        if tag in run.tensors and (np.diff(run.tensors[tag].steps) <= 0).any():
+            raise ValueError(
+                "the event files must be of one run, got several that overlap: give each run a "
+                "folder of its own"
+            )
 
 
 def steps_of(figures: Figures, rows: slice | np.ndarray[tuple[int], np.dtype[np.intp]]) -> Figures:

@@ -56,8 +56,8 @@ class TensorBoardSink:
             close.
         note: a sentence for every histogram's description, such as that steps are left out.
         flush_seconds: the longest that an event waits for the next one to take it along.
-        start: the first step that is written: what earlier files of the run say of it and of later
-            ones is abandoned.
+        resumed_at: the step at which a run goes on: what its earlier files say of it and of later
+            ones is abandoned. None: there are none.
         loss_tag: of the scalar that every step's loss becomes, where it is known; None: of none.
     """
 
@@ -67,16 +67,18 @@ class TensorBoardSink:
         events: EventFile | None = None,
         note: str = "",
         flush_seconds: float = 10.0,
-        start: int = 0,
+        resumed_at: int | None = None,
         loss_tag: str | None = None,
     ) -> None:
         self._is_own = events is None
         self._events = events or EventFile(directory, flush_seconds=flush_seconds)
-        self._events.add(start, [layer_charts()])
+        self._events.add(resumed_at or 0, [layer_charts()])
         self._keyframe_events = EventFile(Path(directory) / KEYFRAMES, flush_seconds=flush_seconds)
         for file in (self._events, self._keyframe_events):
-            if start and len(list(file.path.parent.glob("*tfevents*"))) > file.is_open:
-                file.restart(start)
+            if resumed_at is not None and any(
+                path != file.path for path in file.path.parent.glob("*tfevents*")
+            ):
+                file.restart(resumed_at)
         self._note = note
         self._layers: tuple[LayerFacts, ...] | None = None
         self._sets = 0

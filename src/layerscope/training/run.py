@@ -19,6 +19,7 @@ from layerscope.exit_codes import ExitCode
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import REFUSED, RunStatus
 from layerscope.lab.sweep import fingerprint, run_as_job, versions
+from layerscope.run_lock import FolderTakenError, RunLock
 from layerscope.training.check import check
 from layerscope.training.hydra_run import in_sweep, typed
 from layerscope.training.start import refused
@@ -76,11 +77,15 @@ def train(cfg: DictConfig) -> int:
     status = RunStatus("running", overrides=typed(), versions=versions())
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        lock = RunLock(folder)
         status.write(folder)
+    except FolderTakenError as taken:
+        told = f"folder must be one that is free: {taken}"
+        return refused(told, debug=cfg.get("debug") is True)
     except OSError as error:
         told = f"folder must be one that can be written to, got {folder}: {error.strerror}"
         return refused(told, debug=cfg.get("debug") is True)
-    with Terminable() as terminable:
+    with lock, Terminable() as terminable:
         made = _prepared(cfg, folder, status)
         if isinstance(made, int):
             return made

@@ -10,6 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from layerscope.lab.sweep.job_line import run_name
+from layerscope.run_lock import FolderTakenError, RunLock
 
 _IN_THE_PATH = ("experiment", "name")  # logs/vanishing/2026-11-25_20-40-20
 
@@ -25,16 +26,17 @@ def check_folder(config: DictConfig) -> None:
 
 
 def run_folder(config: DictConfig) -> Path:
-    """Make the folder that a run is to write to, as config.hydra.run.dir.
+    """Make the folder that a run is to write to, as config.hydra.run.dir, for this process alone.
 
-    A folder that was typed, as `folder` or `hydra.run.dir`, is taken as it is. Otherwise the date
-    is followed by what was typed, and if there is such a folder already by _2, _3 and so on.
+    A folder that was typed, as `folder` or `hydra.run.dir`, is taken as it is, unless it holds a
+    run. Otherwise the date is followed by what was typed, and if there is such a folder already by
+    _2, _3 and so on. The process holds the folder until it ends.
 
     Args:
         config: of Hydra, with its own settings.
 
     Raises:
-        ValueError: it cannot be made.
+        ValueError: it cannot be made, holds a run, or another process writes to it.
     """
     folder, key, is_typed = _asked(config)
     if not is_typed and (name := typed_name(config.hydra.overrides.task)):
@@ -43,7 +45,12 @@ def run_folder(config: DictConfig) -> Path:
         candidate = folder if number == 1 else folder.with_name(f"{folder.name}_{number}")
         try:
             candidate.mkdir(parents=True, exist_ok=is_typed)
+            RunLock(candidate)
+            if is_typed and holds_run(candidate):
+                raise ValueError(f"{key} must be a folder without a run, got {folder}")
             return candidate
+        except FolderTakenError as taken:
+            raise ValueError(f"{key} must be a folder that is free: {taken}") from None
         except FileExistsError as error:  # of a run that started in the same second
             if is_typed:
                 raise ValueError(f"{key} must be a folder, got {folder}") from error
@@ -55,9 +62,14 @@ def run_folder(config: DictConfig) -> Path:
 def _asked(config: DictConfig) -> tuple[Path, str, bool]:
     """The folder that the config names, the key that names it, and whether that was typed."""
     if not OmegaConf.is_interpolation(config, "folder"):
-        return Path(str(config.folder)), "folder", True
+        return Path(str(config.folder)).expanduser(), "folder", True
     is_typed = any(each.startswith("hydra.run.dir=") for each in config.hydra.overrides.hydra)
-    return Path(str(config.hydra.run.dir)), "hydra.run.dir", is_typed
+    return Path(str(config.hydra.run.dir)).expanduser(), "hydra.run.dir", is_typed
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a run has written events or a checkpoint to a folder."""
+    return any(folder.glob("*tfevents*")) or any((folder / "checkpoints").glob("*.ckpt"))
 
 
 def typed_name(overrides: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.sentence import BAD_SETTING, sentence, unknown_choice
@@ -114,3 +114,5 @@ class Start(Callback):
             status.write(run_folder(config))
             raise
         config.hydra.run.dir = str(folder)
+        if not OmegaConf.is_interpolation(config, "folder"):  # ~/runs, say
+            config.folder = str(folder)

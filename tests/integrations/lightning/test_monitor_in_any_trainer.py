@@ -144,14 +144,35 @@ def test_an_address_is_refused_at_construction_or_when_fit_begins(tmp_path, monk
     assert files(tmp_path) == []
 
 
-def test_two_monitors_of_one_folder_are_refused_and_of_two_folders_go_side_by_side(tmp_path):
-    pair = [LayerMonitor(tmp_path, layers=part) for part in ("first", "last")]
-    with pytest.raises(ValueError, match="log_dir must be another one for each LayerMonitor"):
-        fit(Net(), *pair)
-    fit(Net(), *(LayerMonitor(tmp_path / part, layers=part) for part in ("first", "last")))
-    for part, layers in (("first", 1), ("last", 2)):
-        figures = read(tmp_path / part).figures
+@pytest.mark.parametrize("log_dir", [None, "run"])
+def test_two_monitors_of_one_folder_get_names_of_their_own(tmp_path, monkeypatch, caplog, log_dir):
+    monkeypatch.chdir(tmp_path)
+    pair = [LayerMonitor(log_dir, layers=part) for part in ("first", "last")]
+    fit(Net(), *pair, logger=EventLogger("run"))
+    assert "run is being written by another LayerMonitor; this one is written to" in caplog.text
+    for part, layers in (("run", 1), ("run_2", 2)):
+        figures = read(part).figures
         assert (len(figures.layers), len(figures.steps)) == (layers, 6)
+
+
+def test_a_second_training_of_this_process_gets_the_next_folder_with_its_logger(tmp_path, caplog):
+    for _ in range(2):
+        fit(Net(), LayerMonitor(tmp_path / "run"), logger=EventLogger(tmp_path / "run"))
+    assert f"this one is written to {tmp_path}/run_2" in caplog.text
+    for folder in ("run", "run_2"):
+        assert len(list((tmp_path / folder).glob("*tfevents*"))) == 1
+        assert read(tmp_path / folder).figures.steps.tolist() == list(range(6))
+
+
+def test_a_run_of_another_process_is_refused_before_training_unless_it_is_resumed(
+    tmp_path, monkeypatch
+):
+    fit(Net(), LayerMonitor(tmp_path / "first"), max_epochs=1)
+    (tmp_path / "first").rename(tmp_path / "run")  # this process has never heard of it
+    net = Net()
+    with pytest.raises(ValueError, match=r"free: .*run holds an earlier run, or resume the run"):
+        fit(net, LayerMonitor(tmp_path / "run"))
+    assert read(tmp_path / "run").figures.steps.tolist() == list(range(6))
 
 
 def test_a_checkpoint_written_after_fit_carries_the_findings_to_another_spelling(

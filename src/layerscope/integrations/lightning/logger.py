@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import scalar, text
-from layerscope.session.local_folder import local_folder
+from layerscope.session.local_folder import is_same_folder, local_folder
 
 _log = logging.getLogger("layerscope")
 
@@ -105,6 +105,17 @@ class EventLogger(Logger):
     def root_dir(self) -> str:
         """The run's folder."""
         return self._log_dir
+
+    def move_to(self, folder: str | os.PathLike[str]) -> None:
+        """From now on the run's folder is this one; if it is another, it is an empty one.
+
+        Raises:
+            ValueError: the folder is not on this machine.
+        """
+        path = local_folder(folder)
+        if not is_same_folder(path, self._log_dir):
+            self.finalize("moved")
+            self._log_dir = str(path)
 
     @override
     @rank_zero_only

@@ -27,6 +27,7 @@ from layerscope.diagnose import Finding
 from layerscope.integrations.lightning.logger import EventLogger
 from layerscope.record import Layer, choose_layers
 from layerscope.session.announced_steps import AnnouncedSteps
+from layerscope.session.claimed_folder import ClaimedFolder, claim
 from layerscope.session.door import Door
 from layerscope.session.local_folder import is_same_folder, local_folder
 from layerscope.session.setting_keywords import (
@@ -83,7 +84,9 @@ class LayerMonitor(pl.Callback):
 
     Args:
         log_dir: where to write, a folder on this machine. A relative path starts at the working
-            folder of this moment. Default None: the trainer's `log_dir`.
+            folder of this moment. Default None: the trainer's `log_dir`. Of one run: where another
+            monitor of the trainer writes there, or this process has written a run there already,
+            the next free name is taken (run_2), and told.
         settings: those of `layerscope.session.settings.Settings`, by name.
 
     Attributes:
@@ -96,8 +99,8 @@ class LayerMonitor(pl.Callback):
     Raises:
         TypeError: an unknown setting.
         ValueError: a setting is out of its bounds; at the start of fit, no layer matches, the
-            trainer's strategy shards the network, its `log_dir` is not on this machine, or another
-            LayerMonitor writes to the same folder.
+            trainer's strategy shards the network, `log_dir` is not on this machine, is being
+            written by another process, or holds a run that is not resumed.
     """
 
     @with_setting_keywords
@@ -112,6 +115,8 @@ class LayerMonitor(pl.Callback):
         self.failure: str | None = None
         self.prediction: PredictionSummary | None = None
         self._folder: Path | None = None  # from the start of fit on
+        self._claimed: ClaimedFolder | None = None
+        self._resumes = False
         self._dry_run: TemporaryDirectory[str] | None = None
         self._scope: AnnouncedSteps | None = None
         self._failed: AnnouncedSteps | None = None  # until the other ranks have been told
@@ -146,25 +151,47 @@ class LayerMonitor(pl.Callback):
             )
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse what cannot be watched: the module has built its layers by now."""
+        """Refuse what cannot be watched, now that the module has its layers; claim the folder."""
         self.layers_of(pl_module)
+        self._claim_folder(trainer)
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Know that the run goes on with an earlier one, whether that was watched or not."""
+        self._resumes = True
+
+    def _claim_folder(self, trainer: pl.Trainer) -> None:
+        """Rank 0 claims the folder, before the logger has written to it; all ranks know it."""
+        self._resumes |= trainer.global_step > 0
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             self._dry_run = TemporaryDirectory(prefix="layerscope_", ignore_cleanup_errors=True)
             self._folder = Path(trainer.strategy.broadcast(self._dry_run.name))
             return
-        folder = self._log_dir or trainer.log_dir or trainer.default_root_dir
-        self._folder = local_folder(trainer.strategy.broadcast(folder))
-        for other in trainer.callbacks:  # type: ignore[attr-defined]
-            if (
-                isinstance(other, LayerMonitor)
-                and other is not self
-                and other._folder is not None
-                and is_same_folder(other._folder, self._folder)
-            ):
-                raise ValueError(
-                    "log_dir must be another one for each LayerMonitor of a trainer, got "
-                    f"{self._folder} twice"
-                )
+        asked = self._log_dir or trainer.log_dir or trainer.default_root_dir
+        folder = local_folder(trainer.strategy.broadcast(asked))
+        logger = trainer.logger
+        shares = isinstance(logger, EventLogger) and is_same_folder(logger.log_dir, folder)
+        refused = ""
+        if trainer.is_global_zero:
+            named = shares or self._log_dir is not None
+            try:
+                self._claimed = claim(folder, _DOOR, resumes=self._resumes, named=named)
+                folder = self._claimed.path
+            except ValueError as error:
+                refused = str(error)
+            except OSError:  # told when the files are opened; training goes on
+                _log.debug("LayerMonitor: %s cannot be claimed", folder, exc_info=True)
+        self._folder, refused = trainer.strategy.broadcast((folder, refused))
+        if refused:
+            raise ValueError(refused)
+        if isinstance(logger, EventLogger) and shares and self._is_first(trainer):
+            logger.move_to(self._folder)
+
+    def _is_first(self, trainer: pl.Trainer) -> bool:
+        """Whether no other monitor of the trainer comes before it."""
+        monitors = (each for each in trainer.callbacks if isinstance(each, LayerMonitor))  # type: ignore[attr-defined]
+        return next(monitors) is self
 
     @_never_stops_training
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -184,6 +211,7 @@ class LayerMonitor(pl.Callback):
             events=logger.events if shared and trainer.is_global_zero else None,  # type: ignore[union-attr]
             steps=trainer.estimated_stepping_batches,
             start=trainer.global_step,
+            resumes=self._resumes,
             prediction=self.prediction,
         )
         if self._restored is not None:
@@ -322,6 +350,10 @@ class LayerMonitor(pl.Callback):
 
     def _forget_folder(self) -> None:
         self._folder = None
+        if self._claimed is not None:
+            self._claimed.release()
+            self._claimed = None
+        self._resumes = False
         if self._dry_run is not None:
             self._dry_run.cleanup()
             self._dry_run = None

@@ -14,6 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep.fingerprint import fingerprint
 from layerscope.lab.sweep.objective import OBJECTIVES
+from layerscope.run_lock import NAME as LOCK
+from layerscope.run_lock import FolderTakenError, RunLock
 
 
 def run_as_job(cfg: DictConfig, train: Callable[[DictConfig], int]) -> float | None:
@@ -35,9 +37,19 @@ def run_as_job(cfg: DictConfig, train: Callable[[DictConfig], int]) -> float | N
         SystemExit: the job was interrupted, and shares its process with the rest of the sweep.
     """
     folder = Path(cfg.folder)
+    try:
+        lock = RunLock(folder)
+    except FolderTakenError as taken:  # of a sweep that was killed, and its workers go on
+        print(f"{folder.name}: {taken}", file=sys.stderr)
+        return None
+    with lock:
+        return _run(cfg, folder, train)
+
+
+def _run(cfg: DictConfig, folder: Path, train: Callable[[DictConfig], int]) -> float | None:
     if not _has_finished(cfg, folder):
         for path in folder.iterdir():
-            if path.name != ".hydra":
+            if path.name not in (".hydra", LOCK):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         code = train(cfg)
         status = RunStatus.read(folder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import NAME, RunStatus
 from layerscope.lab.sweep.job_line import outcome, run_name
 from layerscope.lab.sweep.objective import OBJECTIVES
+from layerscope.run_lock import FolderTakenError, RunLock
 
 # Here, because each process that unpickles the callback imports this file before it names its job.
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
@@ -51,13 +52,15 @@ class Sweep(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Name the jobs by the keys that the sweep changes; exits with 2 if it cannot begin."""
         try:
-            refuse_to_mix(config)
             one_of(OBJECTIVES, **{"sweep.objective": config.sweep.objective})
             self._name_jobs(config)
+            self.folder = hold_folder(config).absolute()
         except BAD_SETTING as error:
             print(f"error: {sentence(error)}", file=sys.stderr)
             sys.exit(ExitCode.BAD_SETTING)
-        self.folder = Path(config.hydra.sweep.dir).absolute()
+        with read_write(config), open_dict(config):  # what the jobs' configs are composed with
+            config.hydra.sweep.dir = str(self.folder)
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{self.folder}'")
         self.objective = config.sweep.objective
         Sweep.begun = self
 
@@ -101,6 +104,37 @@ class Sweep(Callback):
         unnamed = "hydra.job.config.override_dirname.exclude_keys"
         with read_write(config), open_dict(config):  # Hydra composes each job's config with these
             config.hydra.overrides.hydra.append(f"{unnamed}=[{','.join(fixed)}]")
+
+
+def hold_folder(config: DictConfig) -> Path:
+    """Make the sweep's folder, and keep other processes out of it until this one ends.
+
+    If nobody has typed it and there is one already, of a sweep that began in the same second, _2,
+    _3 and so on are tried.
+
+    Raises:
+        ValueError: the sweep would write among another's runs or with another one, or resume
+            nothing; or the folder cannot be made.
+    """
+    refuse_to_mix(config)
+    overrides = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
+    is_typed = any(each.startswith(("sweep.folder=", "hydra.sweep.dir=")) for each in overrides)
+    folder = Path(config.hydra.sweep.dir).expanduser()
+    for number in count(1):
+        candidate = folder if number == 1 else folder.with_name(f"{folder.name}_{number}")
+        try:
+            candidate.mkdir(parents=True, exist_ok=is_typed)
+            RunLock(candidate)
+            return candidate
+        except FolderTakenError as taken:
+            raise ValueError(f"sweep.folder must be a folder that is free: {taken}") from None
+        except FileExistsError as error:
+            if is_typed:
+                raise ValueError(f"sweep.folder must be a folder, got {folder}") from error
+        except OSError as error:
+            told = f"sweep.folder cannot be made, got {folder}: {error.strerror}"
+            raise ValueError(told) from error
+    raise AssertionError("count has no end")
 
 
 def refuse_to_mix(config: DictConfig) -> None:

@@ -1,0 +1,89 @@
+"""Which process: told so that another one can see whether it has ended."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """A process, told from all others that ever had its number.
+
+    Args:
+        pid: its number.
+        started: when it started, in ticks since the machine did; None where there is no /proc.
+        boot: this start of the machine, and the space of process numbers in it, as a container has
+            its own; empty where there is no /proc.
+        host: the machine's name.
+    """
+
+    pid: int
+    started: int | None
+    boot: str
+    host: str
+
+    @classmethod
+    def own(cls) -> Self:
+        """That of this process."""
+        return cls(os.getpid(), _started(os.getpid()), _boot(), socket.gethostname())
+
+    @classmethod
+    def of_json(cls, content: object) -> Self | None:
+        """What `as_json` gave; None if it is not that."""
+        if not isinstance(content, Mapping):
+            return None
+        known = {name: content.get(name) for name in ("pid", "started", "boot", "host")}
+        if not isinstance(known["pid"], int) or not isinstance(known["host"], str):
+            return None
+        return cls(**known)  # type: ignore[arg-type] # of a boot that is no text, no other is
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain types."""
+        return asdict(self)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is known to have ended: False of a process on another machine.
+
+        A zombie has ended, though its parent has not asked for its exit code.
+        """
+        if self.host != socket.gethostname():
+            return False
+        if self.boot != _boot():
+            # The same machine, started again; or a container's processes, which are not seen here.
+            return self.boot.partition(" ")[0] != _boot().partition(" ")[0]
+        if self.started is not None:
+            return _started(self.pid) != self.started
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:  # it is another user's
+            return False
+        return False
+
+
+def _started(pid: int) -> int | None:
+    """None where there is no such process, or it has ended and waits to be asked how."""
+    try:
+        # The name, which comes second and in brackets, may hold anything.
+        fields = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    state, started = fields[0], int(fields[19])
+    return None if state in (b"Z", b"X") else started
+
+
+def _boot() -> str:
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink(_PROC / 'self/ns/pid')}"
+    except OSError:
+        return ""
