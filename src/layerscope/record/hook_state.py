@@ -24,7 +24,8 @@ class HookState:
         failure: what a hook raised, if one did: a hook never raises into the network, it stops
             counting.
         reached: how many outputs a forward pass has reached.
-        channels_axis: of the layer that was called last, for those that cannot tell theirs.
+        units_last: whether the layer that was called last has its units along the last axis, for
+            those that cannot tell theirs.
         data: by layer, what the first layers got in this step, and its version then.
         data_finite: whether all of it is finite, once somebody has asked; None before, and where
             it has been changed since.
@@ -38,7 +39,6 @@ class HookState:
     __slots__ = (
         "_round",
         "backward_began",
-        "channels_axis",
         "clock",
         "counting",
         "data",
@@ -50,6 +50,7 @@ class HookState:
         "on_lasting_tensors",
         "reached",
         "spent",
+        "units_last",
     )
 
     def __init__(self, network: nn.Module | None = None) -> None:
@@ -64,7 +65,7 @@ class HookState:
         self.not_measured: dict[str, str] = {}
         self.failure: Exception | None = None
         self.reached = 0
-        self.channels_axis = -1
+        self.units_last = True
         self.backward_began = False
         self._round = 1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -13,13 +15,9 @@ from layerscope.measure.units import UnitTally
 from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
 from layerscope.record.not_finite import NotFinite, look_for_cause
+from layerscope.record.units_axis import axis_in_graph, axis_of_module, with_units_beside
 
-# Modules whose outputs have the channels at axis 1; all others that compute have them last.
-_CHANNELS_FIRST = (
-    torch.nn.modules.conv._ConvNd,
-    torch.nn.modules.batchnorm._NormBase,
-    torch.nn.GroupNorm,
-)
+_is_tracing: Callable[[], bool] = torch._C._is_tracing
 
 
 class LayerOutput:
@@ -39,8 +37,9 @@ class LayerOutput:
     """
 
     __slots__ = (
-        "_channels_axis",
         "_state",
+        "_units_axes",
+        "_units_axis",
         "activation",
         "gradient",
         "layer",
@@ -61,11 +60,8 @@ class LayerOutput:
         self.activation = self.gradient = self.unit_row = -1
         self.order = -1
         self.not_finite: NotFinite | None = None
-        self._channels_axis: int | None = None  # an activation function's: as what came before
-        if isinstance(layer.module, _CHANNELS_FIRST):
-            self._channels_axis = 1
-        elif layer.nonlinearity is None:
-            self._channels_axis = -1
+        self._units_axis = axis_of_module(layer.entry)
+        self._units_axes: dict[int, int] = {}
 
     def measure(self, tensor: Tensor, inputs: object, recomputed: bool) -> None:
         """Measure an output, and put a hook on it that measures its gradient.
@@ -76,6 +72,8 @@ class LayerOutput:
             recomputed: whether activation checkpointing calls the module again, in the backward
                 pass: its output was measured before, its gradient may be yet to come.
         """
+        if _is_tracing():  # torch.jit.trace calls the network, and nobody trains
+            return
         state = self._state
         looked_at = type(tensor) is Tensor and self.order >= 0  # a subclass may have no memory
         if not looked_at and not is_measurable(tensor):
@@ -90,7 +88,11 @@ class LayerOutput:
                     state.look_at_data()
             units = self.units
             if units is not None and tensor.ndim > 1:
-                units.add(self.unit_row, tensor, self._axis(tensor))
+                axis = self._axis(tensor)
+                if axis == -1:
+                    units.add(self.unit_row, tensor, axis)
+                else:
+                    units.add(self.unit_row, *with_units_beside(tensor, axis))
         if self.order < 0:  # not before: it may have failed
             self.order = state.next_order()
         if self.gradient >= 0 and tensor.requires_grad:
@@ -109,14 +111,24 @@ class LayerOutput:
             self._state.on_lasting_tensors.append(handle)
 
     def _axis(self, tensor: Tensor) -> int:
-        """Of the units. What has 4 axes or more has come from a convolution; 3 may be either."""
-        if self._channels_axis is not None:
-            self._state.channels_axis = self._channels_axis
+        """Of the units. For a module that may be called on either kind, as a function may, the
+        graph is asked once for each number of axes; where there is none, as behind frozen layers,
+        it is that of the layer that was called last.
+        """
+        axis = self._units_axis
+        if axis is not None:
+            self._state.units_last = axis == -1
+            return axis
         if tensor.ndim == 2:
             return -1
-        if self._channels_axis is not None:
-            return self._channels_axis
-        return 1 if tensor.ndim > 3 else self._state.channels_axis
+        known = self._units_axes.get(tensor.ndim)
+        if known is None:
+            known = axis_in_graph(tensor)
+            if known is None:
+                return -1 if self._state.units_last else 1
+            known = -1 if known == tensor.ndim - 1 else known
+            self._units_axes[tensor.ndim] = known
+        return known
 
     def _measure_gradient(self, gradient: Tensor) -> None:
         state = self._state

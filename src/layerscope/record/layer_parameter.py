@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
+from layerscope.measure.tally import is_measurable
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.layers import Layer
@@ -63,6 +65,15 @@ def _kind_and_entry(layer: str, name: str) -> Channel:
     """`weight` and `bias` are the layer's; another parameter, say weight_hh_l0, says its name."""
     kind = _kind(name)
     return Channel(kind, layer if name == kind else f"{layer}.{name}")
+
+
+def why_not_measured(parameter: nn.Parameter) -> str | None:
+    """Why a parameter cannot be measured, as complex and quantized numbers cannot. None if it can,
+    or if its numbers are not there yet.
+    """
+    if is_lazy(parameter) or parameter.is_meta or is_measurable(parameter):
+        return None
+    return f"it is {type(parameter).__name__}, {parameter.dtype}, {parameter.layout}"
 
 
 def values_of(gradient: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +24,7 @@ from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
 from layerscope.record.output_function import OutputFunction, output_function
 from layerscope.record.outputs import tensors_in
+from layerscope.record.own_hook import OwnHook
 
 _log = logging.getLogger("layerscope")
 
@@ -111,7 +111,7 @@ class NetworkEnds:
         self.wiring: dict[str, Wiring] = {}
         self._handles: list[RemovableHandle] = []
         self._discovering = True
-        self._depth = 0
+        self._running: list[nn.Module] = []
         self._outermost: dict[nn.Module, None] = {}
         self._first: dict[Layer, None] = {}
         self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
@@ -170,16 +170,24 @@ class NetworkEnds:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._depth = 0
+        self._running.clear()
 
     # Hooks.
 
     def _enter(self, module: nn.Module, inputs: Any) -> None:
-        self._depth += 1
+        self._forget_hookless()
+        self._running.append(module)
+
+    def _forget_hookless(self) -> None:
+        """Who has lost its hooks since it was entered (see `StandAside`) tells of no end."""
+        while self._running and not self._running[-1]._forward_hooks:
+            self._running.pop()
 
     def _leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        self._depth = max(self._depth - 1, 0)
-        if self._depth == 0 and self._ask():
+        self._forget_hookless()
+        if self._running:
+            self._running.pop()
+        if not self._running and self._ask():
             self._outermost[module] = None
             self._see_output(module, inputs, output)
 
@@ -258,8 +266,8 @@ class NetworkEnds:
         return ends
 
 
-class _OfThisNetwork:
-    """A hook; a copy of the network carries one that does nothing.
+class _OfThisNetwork(OwnHook):
+    """A hook that sees an end.
 
     Whatever it runs into, the network goes on, and this step is not seen there: outputs of
     somebody's own kind may raise when they are looked into.
@@ -270,18 +278,12 @@ class _OfThisNetwork:
 
     def __call__(self, *arguments: Any) -> None:
         """Called by torch; torch.compile leaves it out of its code."""
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or torch._C._is_tracing():
             return
         try:
             self._hook(*arguments)
         except Exception:
             _log.debug("LayerScope: a network's end was not seen", exc_info=True)
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, str]]:
-        """Copied and pickled as a hook that does nothing, and that loads without LayerScope:
-        `nullcontext().__exit__` takes any arguments and returns None.
-        """
-        return getattr, (nullcontext(), "__exit__")
 
 
 def _rows(tensor: Tensor) -> slice:

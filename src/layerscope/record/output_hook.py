@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from layerscope.record.hook_state import HookState
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
+from layerscope.record.own_hook import OwnHook
 
 Meet = Callable[[Layer, str], LayerOutput]
 
@@ -20,12 +20,11 @@ Meet = Callable[[Layer, str], LayerOutput]
 # activation checkpointing computes again what it has not kept. torch's own FSDP asks the same.
 _backward_pass: Callable[[], int] = torch._C._current_graph_task_id
 
+_is_exporting = torch.compiler.is_exporting  # torch.compile knows what it is
 
-class OutputHook:
+
+class OutputHook(OwnHook):
     """A forward hook that measures what its module returns, where it lies.
-
-    A copy of the network, by `copy.deepcopy` or `torch.save`, is not what is being trained: it
-    carries a hook that does nothing, and no state.
 
     Args:
         layer: the layer.
@@ -63,7 +62,7 @@ class OutputHook:
     def __call__(self, module: nn.Module, inputs: Any, named: Any, output: Any) -> None:
         """Called by torch after the module's forward."""
         state = self._state
-        if not state.counting:
+        if not state.counting or _is_exporting():
             return
         if not (state.network is None or state.network.training):
             state.note_evaluation(self.layer.name)
@@ -128,12 +127,6 @@ class OutputHook:
         del self._outputs[output.name]
         if self._bare is output:
             self._bare = None
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, str]]:
-        """Copied and pickled as a hook that does nothing, and that loads without LayerScope:
-        `nullcontext().__exit__` takes any arguments and returns None.
-        """
-        return getattr, (nullcontext(), "__exit__")
 
 
 def _is_transformed(output: Any) -> bool:

@@ -16,7 +16,7 @@ from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_output import LayerOutput
-from layerscope.record.layer_parameter import values_of
+from layerscope.record.layer_parameter import values_of, why_not_measured
 from layerscope.record.layers import Layer
 from layerscope.record.loss_units import in_units_of_the_loss
 from layerscope.record.newcomers import Newcomers, absorb, in_network_order
@@ -83,6 +83,9 @@ class Recorder:
     def _follow(self, made: Plan) -> None:
         self.plan = made
         self._updates = Updates([each.parameter for each in made.parameters])
+        for each in made.parameters:
+            if (why := why_not_measured(each.parameter)) is not None:
+                self.state.not_measured[f"{each.channel.layer}.{each.channel.quantity}"] = why
 
     @property
     def channels(self) -> tuple[Channel, ...]:

@@ -16,6 +16,7 @@ from layerscope.events.event_file import EventFile
 from layerscope.measure.pending import Pending
 from layerscope.record import Recorder, choose_layers
 from layerscope.record.observation import LOSS
+from layerscope.record.stand_aside import StandAside
 from layerscope.record.surroundings import Surroundings
 from layerscope.record.updates import UpdateReading
 from layerscope.session.cadence import Cadence
@@ -81,6 +82,7 @@ class Session:
         refuse_shards(layers)
         self._recorder = recorder = Recorder(layers, settings.options, network)
         self._surroundings = Surroundings(network, layers, recorder.state)
+        self._stand_aside = StandAside(network)
         self._ranks = Ranks()
         self._cadence = Cadence(settings, door, bytes_per_step(recorder.channels), steps)
         self._stopwatch = Stopwatch(settings.budget)
@@ -111,9 +113,11 @@ class Session:
         """Put the hooks on; does nothing if they are on."""
         self._recorder.attach()
         self._surroundings.attach()
+        self._stand_aside.attach()
 
     def detach(self) -> None:
         """Take the hooks off: what runs now is not what the optimizer learns from."""
+        self._stand_aside.detach()
         self._recorder.detach()
         self._surroundings.detach()
 
@@ -191,6 +195,7 @@ class Session:
                 anything was measured.
         """
         recorder, ranks, stopwatch = self._recorder, self._ranks, self._stopwatch
+        self._stand_aside.put_back()  # a look may replace the hooks
         if ranks.number > 1:
             stopwatch.interval, self.must_stop = ranks.merge(
                 recorder, self._failed, stopwatch.interval, self.verdict.stop is not None

@@ -1,0 +1,110 @@
+"""Where torch does something else because a module has hooks, ours are off for that moment."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakSet
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.record.own_hook import Hidden, hide, show
+
+_watching: WeakSet[StandAside] = WeakSet()
+
+
+class StandAside:
+    """Takes a network's hooks off while torch would behave otherwise for them.
+
+    - `torch.jit.script` compiles hooks, or fails on them. It asks each module for
+      `__prepare_scriptable__` first: while a network is watched, `nn.Module` has it. The hooks are
+      back at the next call of any module.
+    - `nn.TransformerEncoderLayer` computes in one fused kernel, whose last bits are others, in
+      evaluation mode and without gradients, if none of its modules has a hook ("Fast path" in its
+      documentation). A frozen encoder under a trained head would feed it other numbers. Its parts,
+      which the kernel never calls, cannot be measured in such a call. Only a network with such
+      a layer pays for this: about a microsecond for each call of a module.
+
+    Args:
+        network: what is watched.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+        self._hidden: Hidden = []
+        self._handle: RemovableHandle | None = None
+
+    def attach(self) -> None:
+        """Look out for both; does nothing if it does."""
+        if self in _watching:
+            return
+        nn.Module.__prepare_scriptable__ = _prepare_scriptable  # type: ignore[attr-defined]
+        _watching.add(self)
+        if any(isinstance(m, nn.TransformerEncoderLayer) for m in self._network.modules()):
+            self._handle = register_module_forward_pre_hook(self._before_call)
+
+    def detach(self) -> None:
+        """Put the hooks back, for whoever owns them to take off, and look out no more."""
+        self.put_back()
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+        if self in _watching:
+            _watching.remove(self)
+            if not _watching:
+                del nn.Module.__prepare_scriptable__  # type: ignore[attr-defined]
+
+    def put_back(self) -> None:
+        """Put back what is off; some nanoseconds if nothing is."""
+        if self._hidden:
+            show(self._hidden)
+        if _scripted.hidden:
+            _scripted.end()
+
+    def _before_call(self, module: nn.Module, inputs: Any) -> None:
+        if not isinstance(module, nn.TransformerEncoderLayer) or torch.compiler.is_compiling():
+            return
+        if not (module.training or _needs_gradients(module, inputs)):
+            self._hidden += hide(module.modules())
+        elif self._hidden:
+            show(self._hidden)
+
+
+def _needs_gradients(module: nn.Module, inputs: Any) -> bool:
+    return torch.is_grad_enabled() and (
+        any(isinstance(each, Tensor) and each.requires_grad for each in inputs)
+        or any(parameter.requires_grad for parameter in module.parameters())
+    )
+
+
+class _Scripted:
+    """The hooks of modules that are being scripted; back at the next call of any module."""
+
+    def __init__(self) -> None:
+        self.hidden: Hidden = []
+        self._handle: RemovableHandle | None = None
+
+    def begin(self, module: nn.Module) -> None:
+        self.hidden += hide([module])
+        if self.hidden and self._handle is None:
+            self._handle = register_module_forward_pre_hook(self._first_call)
+
+    def _first_call(self, module: nn.Module, inputs: Any) -> None:
+        self.end()
+
+    def end(self) -> None:
+        show(self.hidden)
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+
+_scripted = _Scripted()
+
+
+def _prepare_scriptable(module: nn.Module) -> nn.Module:
+    """What `torch.jit.script` asks of every module that it is about to compile."""
+    _scripted.begin(module)
+    return module

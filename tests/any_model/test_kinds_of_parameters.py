@@ -1,0 +1,79 @@
+"""Parameters that are no plain floats, or not there yet."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from tests.any_model.watching import counts, watch_loop
+
+
+class Spectral(nn.Module):
+    """A Fourier layer: complex weight, real output."""
+
+    def __init__(self, bias=False):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(5, dtype=torch.cfloat))
+        self.bias = nn.Parameter(torch.zeros(5, dtype=torch.cfloat)) if bias else 0
+
+    def forward(self, x):
+        return torch.fft.irfft(torch.fft.rfft(x) * self.weight + self.bias, n=8)
+
+
+class Quantized(nn.Module):
+    """A frozen weight of whole numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(8, 8, dtype=torch.int8), requires_grad=False)
+
+    def forward(self, x):
+        return x @ self.weight.float() * 0.05
+
+
+def net_with(layer):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), layer, nn.Linear(8, 1))
+
+
+@pytest.mark.parametrize(
+    ("make", "listed"),
+    [
+        (Spectral, ["01_spectral.weight"]),
+        (lambda: Spectral(bias=True), ["01_spectral.bias", "01_spectral.weight"]),
+        (Quantized, ["01_quantized.weight"]),
+    ],
+)
+def test_a_parameter_without_floats_is_listed_and_the_rest_is_measured(tmp_path, make, listed):
+    watched = net_with(make())
+    plain = copy.deepcopy(watched)
+    optimizer = torch.optim.Adam([p for p in watched.parameters() if p.requires_grad], 0.01)
+    draw = lambda step: (torch.full((6, 4), step / 12),)  # noqa: E731
+    watcher = watch_loop(watched, tmp_path, draw=draw, optimizer=optimizer, biases=True)
+    assert watcher.failure is None
+    reasons = {each["layer"]: each["reason"] for each in watcher.diagnosis["not_measured"]}
+    assert sorted(reasons) == listed
+    assert all("Parameter, torch." in reason for reason in reasons.values())
+    layer = listed[0].split(".")[0]
+    assert counts(tmp_path, f"activation/{layer}") == dict.fromkeys(range(12), 48)
+    assert counts(tmp_path, f"weight_grad/{layer}") == {}
+    assert counts(tmp_path, "weight_grad/00_tanh") == dict.fromkeys(range(12), 32)
+    optimizer = torch.optim.Adam([p for p in plain.parameters() if p.requires_grad], 0.01)
+    for step in range(12):
+        optimizer.zero_grad()
+        plain(*draw(step)).square().mean().backward()
+        optimizer.step()
+    for one, other in zip(plain.parameters(), watched.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_lazy_modules_are_measured_from_the_first_step_on(tmp_path):
+    net = nn.Sequential(nn.LazyLinear(8), nn.Tanh(), nn.LazyBatchNorm1d(), nn.LazyLinear(1))
+    optimizer = torch.optim.SGD(net.parameters(), 0.01)
+    watcher = watch_loop(net, tmp_path, optimizer=optimizer)
+    assert watcher.failure is None
+    assert watcher.diagnosis["not_measured"] == []
+    assert counts(tmp_path, "activation/00_tanh") == dict.fromkeys(range(12), 48)
+    assert counts(tmp_path, "weight_grad/00_tanh") == dict.fromkeys(range(12), 32)
+    assert counts(tmp_path, "weight_grad/02_lazylinear") == dict.fromkeys(range(12), 8)
