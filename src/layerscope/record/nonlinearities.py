@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
+import torch
 from torch import nn
+
+from layerscope.record.measured_function import measured_function
 
 _UNBOUNDED = (-math.inf, math.inf)
 
@@ -15,14 +19,16 @@ class Nonlinearity:
     """An activation function as the instrument sees it.
 
     Attributes:
-        name: the class's name in lower case.
+        name: torch's name of it in lower case; of a function that torch has not, the class's.
         bounds: the range of its outputs where both ends are finite, else None.
         odd: f(-x) = -f(x), so that a healthy layer's mean is about 0.
+        shut_at_zero: whether it is 0 at and below 0, as a ReLU is, and above 0 above it.
     """
 
     name: str
     bounds: tuple[float, float] | None = None
     odd: bool = False
+    shut_at_zero: bool = False
 
     @property
     def can_die(self) -> bool:
@@ -43,7 +49,7 @@ class Nonlinearity:
             return -threshold, threshold
         middle, reach = (low + high) / 2, (high - low) / 2
         # Half of a ReLU6's outputs are 0 as a ReLU's are, and most of a softmax's are small.
-        one_sided = self.name in ("relu6", "softmax")
+        one_sided = self.shut_at_zero or self.name == "softmax"
         return -math.inf if one_sided else middle - threshold * reach, middle + threshold * reach
 
     def active_within(self, threshold: float) -> tuple[float, float]:
@@ -52,15 +58,14 @@ class Nonlinearity:
         A unit that is never there is dead: a ReLU's at 0, a tanh's that is saturated on every
         sample. Infinite on both sides for a function that has no such place.
         """
-        if self.name in _ZERO_FROM:
-            return 0.0, _ZERO_FROM[self.name]
+        if self.shut_at_zero:
+            return 0.0, math.inf if self.bounds is None else self.bounds[1]
         if self.bounds is None or self.name == "softmax":
             return _UNBOUNDED
         return self.saturated_beyond(threshold)
 
 
-# Functions that are constant below 0: where, above it, they are so again.
-_ZERO_FROM = {"relu": math.inf, "relu6": 6.0}
+_SHUT_AT_ZERO = (nn.ReLU, nn.ReLU6)
 
 _BOUNDED: dict[type[nn.Module], tuple[tuple[float, float], bool]] = {
     nn.Tanh: ((-1.0, 1.0), True),
@@ -105,15 +110,47 @@ def _torch_class(kind: type[nn.Module]) -> type[nn.Module]:
     return kind
 
 
+_BY_NAME = {kind.__name__.lower(): kind for kind in (*_BOUNDED, *_UNBOUNDED_TYPES)}
+
+_measured: WeakKeyDictionary[nn.Module, Nonlinearity | None] = WeakKeyDictionary()
+
+
 def nonlinearity_of(module: nn.Module) -> Nonlinearity | None:
-    """The activation function that a module is, or None if it is none that is known."""
+    """The activation function that a module is, or None if it is none.
+
+    Of torch's classes it is known. A module of another class is one if what it computes, in some
+    points, is a function of each element alone that is no straight line (`measured_function`).
+    """
     kind = _torch_class(type(module))
-    if kind in _BOUNDED:
-        bounds, odd = _BOUNDED[kind]
-        if isinstance(module, nn.Hardtanh) and not isinstance(module, nn.ReLU6):
-            bounds = (float(module.min_val), float(module.max_val))
-            odd = bounds[0] == -bounds[1]
-        return Nonlinearity(kind.__name__.lower(), bounds, odd)
-    if kind in _UNBOUNDED_TYPES:
-        return Nonlinearity(kind.__name__.lower())
-    return None
+    if kind in _BOUNDED and isinstance(module, nn.Hardtanh) and not isinstance(module, nn.ReLU6):
+        bounds = (float(module.min_val), float(module.max_val))
+        return Nonlinearity("hardtanh", bounds, odd=bounds[0] == -bounds[1])
+    if kind in _BOUNDED or kind in _UNBOUNDED_TYPES:
+        return _of_class(kind)
+    if kind.__module__.startswith("torch.") or isinstance(module, torch.jit.ScriptModule):
+        return None
+    if module not in _measured:
+        _measured[module] = _measure(module)
+    return _measured[module]
+
+
+def nonlinearity_named(name: str) -> Nonlinearity:
+    """The function that torch has a class for, by the class's name in lower case, such as `gelu`;
+    KeyError if there is none.
+    """
+    return _of_class(_BY_NAME[name])
+
+
+def _of_class(kind: type[nn.Module]) -> Nonlinearity:
+    bounds, odd = _BOUNDED.get(kind, (None, False))
+    return Nonlinearity(kind.__name__.lower(), bounds, odd, kind in _SHUT_AT_ZERO)
+
+
+def _measure(module: nn.Module) -> Nonlinearity | None:
+    function = measured_function(module)
+    if function is None:
+        return None
+    if function.name:
+        return nonlinearity_named(function.name)
+    name = type(module).__name__.lower()
+    return Nonlinearity(name, function.bounds, function.odd, function.shut_at_zero)
