@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from layerscope.measure.cpu.parallel import add_in_parts
 from layerscope.measure.cpu.read import read_rows
 from layerscope.measure.cpu.table import Table
 from layerscope.measure.cpu.team import PART
+from layerscope.measure.cpu.together import IN_TABLE, JOB, LOST, measure_together
 from layerscope.measure.moments import MOMENTS, MomentColumn
 from layerscope.measure.pending import Pending
 from layerscope.measure.reading import BUCKETS, CARRIED, Reading
@@ -38,6 +40,10 @@ from layerscope.measure.row_options import RowOptions
 from layerscope.measure.row_state import STATE
 
 _PLAIN = (Tensor, nn.Parameter)
+
+SMALL = 1 << 16
+"""Bytes up to which a tensor is measured together with others; a larger one takes so long that it
+is measured by itself, where it still lies in the cache."""
 
 EXACT = 1 << 62
 """As `max_elements`: every element of every tensor is counted in the bins."""
@@ -88,6 +94,8 @@ class Tally:
         self._logarithmic = options.logarithmic
         self._most = max_elements
         self._address = self._table.address
+        self._states = bytearray(rows)
+        self._next: Reading | None = None  # what rows of it are filled already
         self._carried = [0.0] * CARRIED
 
     def add(self, row: int, tensor: Tensor) -> int | None:
@@ -102,6 +110,8 @@ class Tally:
         kind = KINDS.get(tensor.dtype)
         if kind is None:
             return None
+        if self._states[row] != IN_TABLE:
+            self.lose(row)
         if not tensor.is_cpu:
             tensor = tensor.detach().cpu()  # device to host: waits for the device
         if not tensor.is_contiguous():
@@ -114,10 +124,60 @@ class Tally:
         nonfinite: int = add_to_row(kind, tensor.data_ptr(), size, row, self._address, self._most)
         return nonfinite
 
-    def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
-        """Measure many tensors, each into its row."""
+    def add_all(self, tensors: Iterable[tuple[int, Tensor]], whole: bool = False) -> None:
+        """Measure many tensors, each into its row; small ones by one call.
+
+        Args:
+            tensors: (row, tensor); those of a row are neighbours.
+            whole: whether nothing else comes to these rows before they are read, nor are they
+                merged with others: then small ones take less time, and their buckets are exact. A
+                row to which something comes all the same is lost.
+        """
+        jobs: list[int] = []
+        kept: list[Tensor] = []
         for row, tensor in tensors:
-            self.add(row, tensor)
+            if not is_measurable(tensor) or not tensor.is_cpu or tensor.nbytes > SMALL:
+                self.add(row, tensor)
+            elif size := tensor.numel():
+                tensor = tensor if tensor.is_contiguous() else tensor.detach().contiguous()
+                kept.append(tensor)
+                jobs += (KINDS[tensor.dtype], tensor.data_ptr(), size, row, -1, 0, 0)
+        self.measure(jobs, 0, whole)
+
+    def measure(self, jobs: Sequence[int], unit_table: int, whole: bool) -> int:
+        """Measure what lies at addresses, as `cpu.together` tells; whoever calls keeps it alive.
+
+        Args:
+            jobs: JOB numbers for each tensor; those of a row are neighbours.
+            unit_table: `UnitTable.address`; 0 where no job has units.
+            whole: see `add_all`.
+
+        Returns:
+            How many rows went into the bins: those with a NaN or an infinity are among them.
+        """
+        if not jobs:
+            return 0
+        memory = array("q", jobs)
+        into = self._next = self._next or self._new_reading()
+        in_bins: int = measure_together(
+            memory.buffer_info()[0],
+            len(jobs) // JOB,
+            whole,
+            self._address,
+            unit_table,
+            self._most,
+            self._axes,
+            self._logarithmic,
+            np.frombuffer(self._states, np.uint8),
+            into.moments,
+            into.linear,
+            into.logarithmic,
+        )
+        return in_bins
+
+    def lose(self, row: int) -> None:
+        """Make the next reading hold nothing of a row, whatever else comes to it."""
+        self._states[row] = LOST
 
     def carry(self, slot: int, scalar: Tensor) -> None:
         """Add a scalar, such as the loss, to a slot of what the next reading brings along."""
@@ -138,8 +198,9 @@ class Tally:
 
     def state(self, rows: int) -> Tensor:
         """See `Mergeable`."""
-        out = np.empty((rows, STATE))
-        out[:, :MOMENTS] = self._read(rows, reset=False).moments
+        out, into = np.empty((rows, STATE)), self._new_reading()
+        self._read(rows, into, reset=False)
+        out[:, :MOMENTS] = into.moments[:rows]
         out[:, MOMENTS:] = self._table.tallies[:rows, [NEAR, FAR, LEFT_OUT]]
         return torch.from_numpy(out)
 
@@ -164,25 +225,30 @@ class Tally:
 
     def read(self, rows: int) -> Pending[Reading]:
         """What the first rows hold, as moments and buckets, at hand; leaves them empty."""
-        reading = self._read(rows, reset=True)
-        self._carried = [0.0] * CARRIED
-        return Pending.at_hand(reading)
+        into, self._next = self._next or self._new_reading(), None
+        self._read(rows, into, reset=True)
+        carried, self._carried = tuple(self._carried), [0.0] * CARRIED
+        return Pending.at_hand(
+            Reading(into.moments[:rows], into.linear[:rows], into.logarithmic[:rows], carried)
+        )
 
-    def _read(self, rows: int, reset: bool) -> Reading:
-        reading = Reading(
+    def _new_reading(self) -> Reading:
+        rows = len(self._states)
+        return Reading(
             np.empty((rows, MOMENTS)),
             np.empty((rows, BUCKETS, 3), np.float32),
             np.empty((rows, BUCKETS, 3), np.float32),
-            tuple(self._carried),
         )
+
+    def _read(self, rows: int, into: Reading, reset: bool) -> None:
         read_rows(
             self._address,
-            0,
+            rows,
             self._axes,
             self._logarithmic,
-            reading.moments,
-            reading.linear,
-            reading.logarithmic,
+            np.frombuffer(self._states, np.uint8),
+            into.moments,
+            into.linear,
+            into.logarithmic,
             reset,
         )
-        return reading

@@ -15,6 +15,7 @@ from layerscope.measure.cpu.bins import bin_of, lower_edge_of
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import load_i64
 from layerscope.measure.log_axis import LOG2_PARTS, LOG10_2
+from layerscope.measure.reading import BUCKETS
 
 _PARTS = (1 << MANTISSA_BITS) - 1
 
@@ -54,6 +55,13 @@ def _share_below(edge, index, minimum, maximum):  # type: ignore[no-untyped-def]
 
 
 @jit
+def linear_edge(left, right, k):  # type: ignore[no-untyped-def]
+    """The left edge of the k-th equal bucket from left to right."""
+    share = k / BUCKETS
+    return left * (1.0 - share) + right * share
+
+
+@jit
 def fill_linear(  # type: ignore[no-untyped-def]
     counts, near, far, minimum, maximum, left, right, zeros, total, weight, out
 ):
@@ -61,12 +69,10 @@ def fill_linear(  # type: ignore[no-untyped-def]
 
     An element in the bins stands for `weight` of the `total` that are finite, a zero for itself.
     """
-    buckets = out.shape[0]
     cursor, below, previous = 0, 0, 0
     edge = left
-    for k in range(buckets):
-        share = (k + 1) / buckets
-        following = left * (1.0 - share) + right * share
+    for k in range(BUCKETS):
+        following = linear_edge(left, right, k + 1)
         index = bin_of(following)
         below += _between(counts, cursor, index, near, far)
         cursor = index
@@ -75,7 +81,7 @@ def fill_linear(  # type: ignore[no-untyped-def]
             inside = _share_below(following, index, minimum, maximum) * load_i64(counts, index)
         zeros_below = zeros if index > ZERO else 0
         counted = zeros_below + int(np.rint((below + inside) * weight))
-        reached = total if k == buckets - 1 else counted
+        reached = total if k == BUCKETS - 1 else counted
         out[k, 0], out[k, 1] = edge, following
         out[k, 2] = reached - previous
         edge, previous = following, reached
@@ -85,6 +91,26 @@ def fill_linear(  # type: ignore[no-untyped-def]
 def _octaves_below(magnitude):  # type: ignore[no-untyped-def]
     """As in `log_axis`."""
     return ((magnitude - 1) >> MANTISSA_BITS) + LOG2_PARTS[(magnitude - 1) & _PARTS]
+
+
+@jit
+def logarithmic_range(near, far):  # type: ignore[no-untyped-def]
+    """Where the buckets behind that of the zeros begin, as octaves above 2**-149, and their width.
+
+    Args:
+        near: bins between zero and the value nearest to it.
+        far: and the one farthest from it; 0 where there is none.
+    """
+    if far == 0:  # nothing but zeros
+        near, far = 1, 1
+    start = _octaves_below(near)
+    return start, (_octaves_below(far + 1) - start) / (BUCKETS - 1)
+
+
+@jit
+def log10_of(octaves):  # type: ignore[no-untyped-def]
+    """As in `log_axis`."""
+    return (octaves + LOWEST_EXPONENT) * LOG10_2
 
 
 @jit
@@ -103,18 +129,15 @@ def _part_of(fraction):  # type: ignore[no-untyped-def]
 @jit
 def fill_logarithmic(counts, near, far, zeros, total, weight, out):  # type: ignore[no-untyped-def]
     """Fill out with buckets of log10 of the absolute value; the first holds the zeros."""
-    buckets = out.shape[0] - 1
-    if far == 0:  # nothing but zeros
-        near, far = 1, 1
-    start = _octaves_below(near)
-    width = (_octaves_below(far + 1) - start) / buckets
-    previous_edge = (start + LOWEST_EXPONENT) * LOG10_2
-    out[0, 0] = (start - width + LOWEST_EXPONENT) * LOG10_2
+    start, width = logarithmic_range(near, far)
+    near = near if far > 0 else 1
+    previous_edge = log10_of(start)
+    out[0, 0] = log10_of(start - width)
     out[0, 1], out[0, 2] = previous_edge, zeros
     cursor, below, previous = near, 0, 0
-    for k in range(buckets):
+    for k in range(BUCKETS - 1):
         edge = start + (k + 1) * width
-        if k == buckets - 1:
+        if k == BUCKETS - 2:
             reached = total - zeros
         else:
             octave = np.int64(np.floor(edge))
@@ -127,7 +150,7 @@ def fill_logarithmic(counts, near, far, zeros, total, weight, out):  # type: ign
             inside = load_i64(counts, ZERO + magnitude) + load_i64(counts, ZERO - magnitude)
             share = (fraction - LOG2_PARTS[part]) / (LOG2_PARTS[part + 1] - LOG2_PARTS[part])
             reached = int(np.rint((below + share * inside) * weight))
-        log_edge = (edge + LOWEST_EXPONENT) * LOG10_2
+        log_edge = log10_of(edge)
         out[k + 1, 0], out[k + 1, 1] = previous_edge, log_edge
         out[k + 1, 2] = reached - previous
         previous, previous_edge = reached, log_edge

@@ -27,6 +27,8 @@ from layerscope.measure.row_layout import (
     ZEROS,
 )
 
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
 
 @jit
 def finite_of(tallies):  # type: ignore[no-untyped-def]
@@ -47,7 +49,7 @@ def mean_and_deviations(sums, finite):  # type: ignore[no-untyped-def]
 
 @jit
 def read_moments(sums, tallies, out):  # type: ignore[no-untyped-def]
-    """Fill out, float64 [MOMENTS], from a row's addresses; returns its finite elements."""
+    """Fill out, float64 [MOMENTS], from a row's addresses; its finite elements."""
     finite = finite_of(tallies)
     out[MomentColumn.COUNT] = load_i64(tallies, COUNT)
     out[MomentColumn.ZEROS] = load_i64(tallies, ZEROS)
@@ -64,6 +66,29 @@ def read_moments(sums, tallies, out):  # type: ignore[no-untyped-def]
 
 
 @jit
+def shown_range(axis, minimum, maximum):  # type: ignore[no-untyped-def]
+    """What the linear buckets show, at least the axis; around a constant, on its own scale."""
+    left = min(axis[0], minimum) if axis[0] == axis[0] else minimum
+    right = max(axis[1], maximum) if axis[1] == axis[1] else maximum
+    if left == right:
+        spread = abs(left) / 2 if left != 0.0 else 0.5
+        left, right = left - spread, right + spread
+    return max(left, -_FLOAT32_MAX), min(right, _FLOAT32_MAX)
+
+
+@jit
+def empty_figures(sums, tallies):  # type: ignore[no-untyped-def]
+    """Leave what a row has beside its bins as it was made; its interval stays."""
+    for field in range(FIELDS):
+        store_i64(tallies, field, 0)
+    store_i64(tallies, NEAR, BINS)
+    for field in (SHIFT, SUM, SQUARES, ABSOLUTE):
+        store_f64(sums, field, 0.0)
+    store_f64(sums, MINIMUM, np.inf)
+    store_f64(sums, MAXIMUM, -np.inf)
+
+
+@jit
 def empty_row(table, row):  # type: ignore[no-untyped-def]
     """Leave a row of a table, `Table.address`, as it was made; its interval stays."""
     counts = load_i64(table, 0) + row * ROW * 8
@@ -75,10 +100,4 @@ def empty_row(table, row):  # type: ignore[no-untyped-def]
     store_i64(counts, ZERO, 0)
     for i in range(ZERO + near, ZERO + far + 1):
         store_i64(counts, i, 0)
-    for field in range(FIELDS):
-        store_i64(tallies, field, 0)
-    store_i64(tallies, NEAR, BINS)
-    for field in (SHIFT, SUM, SQUARES, ABSOLUTE):
-        store_f64(sums, field, 0.0)
-    store_f64(sums, MINIMUM, np.inf)
-    store_f64(sums, MAXIMUM, -np.inf)
+    empty_figures(sums, tallies)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.measure.bins import BINS
+from layerscope.measure.reading import BUCKETS
 from layerscope.measure.row_layout import FIELDS, HIGH, LOW, MAXIMUM, MINIMUM, NEAR, UNBOUNDED
 
 BLOCK = 2048
@@ -66,7 +67,7 @@ class Table:
         self.counts = _zeros(rows)
         self.sums = np.zeros((rows, FIELDS), np.float64)
         self.tallies = np.zeros((rows, FIELDS), np.int64)
-        self._scratch = np.zeros(LANES * LANE_BYTES + 4 * BLOCK * 2 + 64, np.uint8)
+        self._scratch = np.zeros(LANES * LANE_BYTES + 4 * BLOCK * 2 + 8 * BUCKETS + 64, np.uint8)
         scratch = self._scratch.ctypes.data
         self._addresses = np.array(
             [
