@@ -32,6 +32,7 @@ EAGER = Thresholds(lasting=3, warm_up=4, patience=25)
 _FLAGS = (
     *("owned", "no_gradient", "targets_broadcast", "output_rows_one", "output_columns_one"),
     *("inputs_normalized", "gradients_kept", "loss_negated", "softmax_over_samples", "maximize"),
+    *("unregistered", "made_anew"),
 )
 
 
@@ -76,7 +77,7 @@ def erratic(seed, steps):
             0, 1e-3, steps
         )
         figures["update_to_weight"][:] = rng.choice([1e-3, 1e-2])
-        figures["label_entropy"][:] = rng.choice([1.0, 2.0])
+        figures["label_entropy"][:] = 1.0
         figures["loss"][:3] += rng.choice([0.0, 0.2])
     if seed % 5 == 0:
         figures["output_min"][:] = figures["output_max"][:] = figures["outputs"][:] = 1
@@ -87,6 +88,8 @@ def erratic(seed, steps):
     if seed % 7 == 0:
         figures["loss"][:] *= -1
     figures["learning_rate"][:] = 1e-3
+    if seed % 4 == 1:
+        figures["learning_rate"][30:] = 0.0
     figures["update_to_weight"][:, seed % len(LAYERS)] *= 1e-6
     figures["skipped"][:] = rng.random(steps) < 0.05
     figures["loss"][rng.random(steps) < 0.1] = np.nan

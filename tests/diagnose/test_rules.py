@@ -1,6 +1,7 @@
 """Each rule on figures that one can check by eye."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -347,8 +348,29 @@ def test_frozen_layers_have_no_place_in_the_profile_and_two_layers_have_none():
 
 def test_a_spike_is_one_step_far_above_the_running_median():
     figures = healthy(network())
-    figures["weight_grad_rms"][40, 2:] *= 30
+    figures["weight_grad_rms"][40, 2:] *= 40
     assert found(figures) == {"gradient_spike": ("warning", "02_tanh", 40, 4)}
+
+
+@pytest.mark.parametrize("afterwards", [1.0, 1.4])
+def test_a_spike_of_fifteen_times_the_median_is_a_warning_if_the_loss_is_higher_afterwards(
+    afterwards,
+):
+    figures = healthy(network())
+    figures["loss"][41:] *= afterwards
+    figures["weight_grad_rms"][40] *= 15
+    severity = "warning" if afterwards > 1 else "note"
+    assert found(figures) == {"gradient_spike": (severity, "00_tanh", 40, 6)}
+
+
+def test_a_spike_that_was_clipped_by_hand_shows_in_the_gradients_of_the_outputs():
+    figures = healthy(network())
+    figures["activation_grad_rms"][40] *= 30
+    judge = Judge(())
+    judge.look(figures)
+    (spike,) = judge.findings
+    assert (spike.rule, spike.severity, spike.step) == ("gradient_spike", "note", 40)
+    assert "clipped before it was measured" in spike.explanation
 
 
 @pytest.mark.parametrize("factor", [9, 11])
@@ -549,3 +571,96 @@ def test_one_sample_has_nothing_to_differ_from_and_zeros_have_not_collapsed():
     figures["activation_count"][:] = 6400
     figures["activation_min"][:] = figures["activation_max"][:] = 0
     assert found(figures) == {}
+
+
+# steps of nothing
+
+
+def rules_and_words(figures):
+    judge = Judge(())
+    judge.look(figures)
+    return {finding.rule: finding for finding in judge.findings}
+
+
+@pytest.mark.parametrize("reaches", [True, False])
+def test_where_no_layer_has_a_gradient_it_is_told_whether_it_was_cleared_or_cut_off(reaches):
+    figures = healthy(network())
+    figures["weight_grad_rms"][:] = np.nan
+    figures["update_to_weight"][:] = 0
+    figures["no_gradient"][::10] = 1
+    if not reaches:
+        figures["activation_grad_rms"][:] = np.nan
+    found = rules_and_words(figures)["no_gradient"]
+    assert (found.severity, found.layer, found.step, found.layers) == ("warning", "00_tanh", 0, 6)
+    assert ("zero_grad" in found.remedy) == reaches
+
+
+@pytest.mark.parametrize("share", [1 / 512, 1 / 50])
+def test_a_group_whose_rate_is_far_below_the_others_is_named(share):
+    figures = healthy(network())
+    figures["rate_share"][::10] = 1.0
+    figures["rate_share"][::10, 2] = share
+    figures["update_to_weight"][:, 2] *= share
+    found = rules_and_words(figures)
+    assert ("stalled" in found) == (share < 0.01)
+    if "stalled" in found:
+        assert (found["stalled"].layer, found["stalled"].step) == ("02_tanh", 0)
+        assert "parameter group" in found["stalled"].explanation
+
+
+@pytest.mark.parametrize(("first", "words"), [(1e-3, "is down to"), (0.0, "never been more")])
+def test_a_rate_of_zero_is_told_with_its_step(first, words):
+    figures = healthy(network())
+    figures["learning_rate"][:10] = first
+    figures["learning_rate"][10:] = 0.0
+    found = rules_and_words(figures)["learning_rate_gone"]
+    assert (found.severity, found.step) == ("warning", 10 if first else 0)
+    assert words in found.explanation
+
+
+def test_a_rate_of_zero_at_the_end_of_a_training_that_has_learned_is_a_note():
+    figures = healthy(network(), 100)
+    figures["loss"][:] = np.linspace(2.0, 0.4, 100)
+    figures["learning_rate"][:70], figures["learning_rate"][70:] = 1e-3, 0.0
+    assert rules_and_words(figures)["learning_rate_gone"].severity == "note"
+
+
+def test_weights_that_started_at_zero_and_grow_by_equal_steps_are_not_too_large_and_by_more_are():
+    figures = healthy(network())
+    figures["weight_rms"][0] = 0.0
+    figures["update_to_weight"][:, 2:] = np.nan
+    figures["update_to_weight"][0] = np.nan
+    figures["update_to_weight"][1:, 0] = 1 / np.arange(1, 60)
+    figures["update_to_weight"][1:, 1] = 1.5
+    found = rules_and_words(figures)["update_too_large"]
+    assert (found.severity, found.layer, found.layers) == ("critical", "01_tanh", 1)
+
+
+@pytest.mark.parametrize("targets_grow", [False, True])
+def test_what_was_learned_and_is_lost_again_is_told_unless_the_targets_have_grown(targets_grow):
+    figures = healthy(network(), 120)
+    figures["loss"][:] = np.r_[np.linspace(2, 0.5, 60), np.linspace(0.5, 1.8, 20), np.full(40, 1.8)]
+    figures["target_std"][:] = 1
+    figures["target_std"][62:] = 3 if targets_grow else 1
+    found = rules_and_words(figures)
+    assert ("loss_diverged" in found) != targets_grow
+    if not targets_grow:
+        assert "lost again" in found["loss_diverged"].explanation
+
+
+def test_large_inputs_are_divided_out_by_a_normalisation_behind_the_first_layer():
+    layers = network()
+    normalized = (layers[0], replace(layers[1], normalizes=True), *layers[2:])
+    for of, told in ((layers, True), (normalized, False)):
+        figures = healthy(of)
+        figures["input_rms"][::10] = figures["input_largest"][::10] = 255.0
+        assert ("input_scale" in rules_and_words(figures)) == told
+
+
+def test_parameters_that_nobody_has_are_told_after_ten_looks():
+    figures = healthy(network(), 110)
+    figures["unregistered"][:90:10] = figures["made_anew"][:90:10] = 0
+    figures["unregistered"][:90:10] = 4
+    assert "not_registered" not in rules_and_words(figures)
+    figures["unregistered"][90] = 4
+    assert rules_and_words(figures)["not_registered"].value == 4

@@ -107,6 +107,15 @@ class Gated(nn.Module):
         self.experts = nn.ParameterList([torch.ones(2, 2)])
 
 
+def test_an_activation_object_in_several_places_is_the_end_of_none_of_the_layers_before_it():
+    act = nn.ReLU()
+    blocks = [nn.Sequential(nn.Linear(2, 2), act), nn.Sequential(nn.Linear(2, 3), act)]
+    layers = choose_layers(nn.Sequential(*blocks))
+    assert [len(each.parameters) for each in layers] == [2, 0, 2]
+    assert [type(each.module) for each in layers] == [nn.Linear, nn.ReLU, nn.Linear]
+    assert len(choose_layers(nn.Sequential(nn.Linear(2, 2), act, nn.Linear(2, 2), act))) == 3
+
+
 def test_of_a_module_that_is_made_of_others_its_own_parameters_are_watched():
     layers = choose_layers(nn.ModuleDict({"block": Gated(), "head": nn.Linear(2, 2)}))
     assert [(each.name, each.has_output) for each in layers] == [

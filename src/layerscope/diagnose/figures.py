@@ -41,6 +41,7 @@ LAYER_FIGURES: Mapping[str, str] = {
     "weight_nonfinite": "elements of the weight that are NaN or infinite, before the step",
     "update_lost": "of elements with a gradient, the share that the update left as they were",
     "owned": "1 if an optimizer has the layer's trained parameters, else 0",
+    "rate_share": "the learning rate of its group / the optimizer's largest, where groups differ",
     "no_gradient": "1 if a trained weight of the layer got no gradient at all in this step, else 0",
 }
 """Of each layer in each step, and what it is; NaN where it was not measured or has no meaning."""
@@ -87,6 +88,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "unowned_share": "share of the trained elements that no optimizer has",
     "foreign": "parameters that the optimizers have, and the network has not",
     "owned_twice": "parameters that stand in the optimizers more than once",
+    "unregistered": "parameters that the output is made of, and that nobody has",
+    "made_anew": "parameters that the forward pass makes anew in every step",
     "weight_decay": "largest weight decay of a parameter group",
     "maximize": "1 if an optimizer is told to make the loss large, else 0",
     "dropout": "largest probability of a dropout that is on",
@@ -109,7 +112,7 @@ class LayerFacts:
         bounds: the range of its outputs where both ends are finite, else None.
         odd: whether it is odd, so that a healthy mean is about 0.
         can_die: whether a unit can get where its derivative is zero or small for good.
-        normalizes: whether the module is a normalisation.
+        normalizes: whether the module that gets its input is a normalisation.
         weights: which of the entry's parameters are measured: "weight", "bias".
         trainable: whether any of its parameters required a gradient at the start.
         last: whether it is the last in order: logits and other outputs may have any scale.

@@ -12,11 +12,12 @@ def last_known(values: Series, last: Series) -> Series:
     """What was last known as of each step.
 
     Args:
-        values: of the steps; NaN where it is not known.
-        last: [1], what was last known before them; afterwards, of this block.
+        values: of the steps, [steps] or [steps, layers]; NaN where it is not known.
+        last: [1] or [layers], what was last known before them; afterwards, of this block.
     """
-    joined = np.append(last, values)
-    place = np.maximum.accumulate(np.where(np.isnan(joined), 0, np.arange(len(joined))))
-    seen: Series = joined[place][1:]
-    last[0] = seen[-1]
+    joined = np.concatenate([last.reshape(1, *values.shape[1:]), values])
+    steps = np.arange(len(joined)).reshape(-1, *[1] * (values.ndim - 1))
+    place = np.maximum.accumulate(np.where(np.isnan(joined), 0, steps))
+    seen: Series = np.take_along_axis(joined, place, axis=0)[1:]
+    last[:] = seen[-1]
     return seen

@@ -34,6 +34,7 @@ class CurveOfBlock:
         known: losses so far.
         judged: whether a loss that does not fall says anything: one optimizer, and no learning
             rate that has risen within the last WINDOW steps.
+        alone: whether there has been one optimizer only.
     """
 
     loss: Curve
@@ -45,6 +46,7 @@ class CurveOfBlock:
     lowest: Curve
     known: npt.NDArray[np.int64]
     judged: npt.NDArray[np.bool_]
+    alone: npt.NDArray[np.bool_]
 
 
 class LossCurve:
@@ -93,10 +95,12 @@ class LossCurve:
         self._lowest = float(lowest[-1])
         self._known = int(known[-1])
         noise = scatter * np.sqrt(1 / FIRST + 1 / WINDOW)
-        judged = self._is_judged(figures)
-        return CurveOfBlock(loss, finite, start, highest, level, noise, lowest[1:], known, judged)
+        steady, alone = self._has_not_risen(figures), self._is_alone(figures)
+        return CurveOfBlock(
+            loss, finite, start, highest, level, noise, lowest[1:], known, steady & alone, alone
+        )
 
-    def _is_judged(self, figures: Figures) -> npt.NDArray[np.bool_]:
+    def _has_not_risen(self, figures: Figures) -> npt.NDArray[np.bool_]:
         rates = figures["learning_rate"].astype(np.float64)
         rises = np.append(self._rate, rates)
         since = np.empty(len(rates), np.int64)
@@ -104,13 +108,17 @@ class LossCurve:
             self._since_rise = 0 if has_risen else self._since_rise + 1
             since[place] = self._since_rise
         self._rate = float(rates[-1])
+        steady: npt.NDArray[np.bool_] = since >= WINDOW
+        return steady
+
+    def _is_alone(self, figures: Figures) -> npt.NDArray[np.bool_]:
         several = (
             np.logical_or.accumulate((figures["optimizer"] > 0) | (figures["optimizers"] > 1))
             | self._several
         )
         self._several = bool(several[-1])
-        judged: npt.NDArray[np.bool_] = (since >= WINDOW) & ~several
-        return judged
+        alone: npt.NDArray[np.bool_] = ~several
+        return alone
 
     def state(self) -> dict[str, Any]:
         """All of it, as plain types."""

@@ -31,6 +31,8 @@ class Roles:
             way gives more to. A branch beside a residual stream, an adapter, or one of several
             heads may get as little as it likes. A layer whose outputs a normalisation gets at once
             is left out too: that divides by their size, and its gradient with it.
+        normalized_first: whether a normalisation gets the first layer's outputs at once: any scale
+            of the data is divided out there.
         last: index of the last layer in forward order; -1 if none is reached.
     """
 
@@ -52,6 +54,7 @@ class Roles:
             for before, after in pairwise(reached)
             if layers[after].normalizes and not layers[before].normalizes
         }
+        self.normalized_first = bool(reached) and reached[0] in feeds
         self.trunk = np.array(
             [i for i in self.chain if layers[i].on_trunk and i not in feeds], np.int64
         )
@@ -65,9 +68,9 @@ class Roles:
         Args:
             role: "function", an activation function before the last layer; "spreads", one of them
                 whose outputs are not shares of a whole; "odd", one that is odd; "can_die", one
-                whose units can die, and that is no gate; "trained", a layer with weights that are
-                trained, and that is no embedding; "varies", any layer
-                that a forward pass reaches but an embedding.
+                whose units can die, and that is no gate; "can_shut", the same, and the last layer
+                too; "trained", a layer with weights that are trained, and that is no embedding;
+                "varies", any layer that a forward pass reaches but an embedding.
         """
         if role not in self._masks:
             chosen = [_ROLES[role](facts) for facts in self.layers]
@@ -103,6 +106,7 @@ _ROLES: Mapping[str, Callable[[LayerFacts], bool]] = {
     "can_die": lambda facts: (
         _is_function(facts) and facts.can_die and facts.nonlinearity not in GATES
     ),
+    "can_shut": lambda facts: facts.can_die and facts.nonlinearity not in GATES,
     # Most rows of an embedding get no gradient in a step, so an RMS over all says nothing.
     "trained": lambda facts: facts.trainable and bool(facts.weights) and not _is_embedding(facts),
     "varies": lambda facts: facts.order >= 0 and not _is_embedding(facts),

@@ -46,7 +46,11 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_broadcast": _SYMPTOMS,
     "one_class": _SYMPTOMS,
     "gradients_accumulate": _OF_LARGE_STEPS,
+    "not_registered": _OF_LOST_GRADIENTS,
     "not_optimized": _OF_LOST_GRADIENTS,
+    "learning_rate_gone": frozenset(
+        {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
+    ),
     "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
     "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
     "loss_after_activation": _SYMPTOMS - {"not_finite", "loss_not_finite"},
@@ -78,6 +82,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     ),
     "not_finite": frozenset({"loss_not_finite"}),
     "no_gradient": frozenset({"update_too_small", "stalled", "loss_not_falling"}),
+    "stalled": frozenset({"update_too_small"}),
     "collapsed": frozenset({"loss_not_falling", "labels_without_signal"}),
     "labels_without_signal": frozenset({"loss_not_falling"}),
     "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),
@@ -140,6 +145,8 @@ def _follows(finding: Finding, cause: Finding) -> bool:
     """Whether a finding may be a consequence: of the right kind, and not before its cause."""
     if finding.rule not in CONSEQUENCES[cause.rule]:
         return False
+    if cause.rule == "stalled":  # of other layers it says nothing
+        return set(finding.layer_names) <= set(cause.layer_names)
     # What is there from the start has no step; the steps of a run's own rules say when it was seen.
     if cause.rule == "loss_not_finite":
         return finding.step >= cause.step
@@ -149,7 +156,8 @@ def _follows(finding: Finding, cause: Finding) -> bool:
 _FROM_THE_START = frozenset(
     {
         *("loss_not_finite", "softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
-        *("gradients_accumulate", "not_optimized", "in_evaluation_mode", "constant_weights"),
+        *("gradients_accumulate", "not_optimized", "not_registered", "in_evaluation_mode"),
+        "constant_weights",
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
         *("target_scale", "loss_reduction", "dropout_high"),
         *("updates_rounded_away", "weights_decay_to_zero"),

@@ -48,6 +48,9 @@ class Thresholds:
         update_small: the same, below which they are too small; below `update_large`.
         update_stalled: log10 of a layer's ratio / the median layer's, below which it stands still
             while the others learn; below 0.
+        rate_low: learning rate of a parameter group / the optimizer's largest, below which it is
+            taken for a slip: discriminative rates differ by 2.6 a layer (Howard and Ruder 2018,
+            section 3.2). 0 to 1.
         overconfident_start: loss at step 0 / ln(classes), that of uniform guessing; above 1.
             Karpathy, lecture 3: 27 against 3.3 is a loss of confidence in the wrong.
         patience: steps after which a loss must have begun to fall: a verdict within the first
@@ -97,6 +100,7 @@ class Thresholds:
     update_large: float = -1.0
     update_small: float = -5.0
     update_stalled: float = -4.0
+    rate_low: float = 0.01
     overconfident_start: float = 1.5
     patience: int = 80
     loss_stuck: float = 0.98
@@ -144,7 +148,7 @@ _SHARES = (
     *("dead_share", "dead_bad", "dead_critical"),
     *("vanishing_end_to_end", "vanishing_bad", "vanishing_critical"),
     *("loss_stuck", "loss_slow", "input_small", "dropout_usual", "dropout_high"),
-    *("update_lost", "weights_gone", "collapsed_spread"),
+    *("rate_low", "update_lost", "weights_gone", "collapsed_spread"),
 )
 _ABOVE_ONE = (
     *("exploding_end_to_end", "spike_factor", "overconfident_start", "loss_rising"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from torch import nn
@@ -71,8 +72,9 @@ def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...
     compute (linear, convolution, normalisation, embedding, recurrent), attention, and activation
     functions. In a plain `nn.Sequential` an activation function and the module with parameters
     right before it are one layer: its weights are that module's, its activation is the function's
-    output. Of a module that is made of others (a class token, a layer's scale, experts in one
-    tensor, a `ParameterList`) the parameters that are its own are watched, and no output.
+    output; not so an activation object that stands in several places. Of a module that is made of
+    others (a class token, a layer's scale, experts in one tensor, a `ParameterList`) the parameters
+    that are its own are watched, and no output.
 
     Names say the module path without what all paths have in common; a path of nothing but
     positions (`0`, `1.2`) says nothing, so the class stands for it.
@@ -133,7 +135,7 @@ def _of_classes(
 def _computing(network: nn.Module) -> Iterator[Layer]:
     """The watched modules, named by their bare path."""
     seen: set[nn.Module] = set()
-    modules = list(_with_parameters(network, ""))
+    modules = list(_with_parameters(network, "", _shared(network)))
     of_parts = {
         parameter
         for _, module, before in modules
@@ -163,8 +165,16 @@ def _computing(network: nn.Module) -> Iterator[Layer]:
             yield Layer(path, path, module, nonlinearity, parameters, entry)
 
 
+def _shared(network: nn.Module) -> set[nn.Module]:
+    """Modules in several places: an activation object that blocks share follows several layers, and
+    is the end of none of them.
+    """
+    places = Counter(part for module in network.modules() for part in module._modules.values())
+    return {module for module, count in places.items() if count > 1 and module is not None}
+
+
 def _with_parameters(
-    module: nn.Module, path: str
+    module: nn.Module, path: str, shared: Collection[nn.Module]
 ) -> Iterator[tuple[str, nn.Module, nn.Module | None]]:
     """(path, module, the module that it follows and makes one layer with) of all leaves, and of
     modules with parameters beside those of their children, before these.
@@ -176,14 +186,18 @@ def _with_parameters(
         yield path, module, None
     children = _children(module)
     in_order = getattr(type(module), "forward", None) is nn.Sequential.forward  # scripted: none
+
+    def are_one(module: nn.Module, following: nn.Module) -> bool:
+        return following not in shared and _makes_one_layer(module, following)
+
     for position, (name, child) in enumerate(children):
         following = children[position + 1][1] if position + 1 < len(children) else None
-        if in_order and following is not None and _makes_one_layer(child, following):
+        if in_order and following is not None and are_one(child, following):
             continue
         before = children[position - 1][1] if in_order and position else None
         child_path = f"{path}.{name}" if path else name
-        for leaf_path, leaf, leaf_before in _with_parameters(child, child_path):
-            if leaf is child and before is not None and _makes_one_layer(before, child):
+        for leaf_path, leaf, leaf_before in _with_parameters(child, child_path, shared):
+            if leaf is child and before is not None and are_one(before, child):
                 leaf_before = before
             yield _unwrapped(leaf_path), leaf, leaf_before
 

@@ -25,6 +25,7 @@ from layerscope.record.layers import Layer
 from layerscope.record.output_function import OutputFunction, output_function
 from layerscope.record.outputs import tensors_in
 from layerscope.record.own_hook import OwnHook
+from layerscope.record.unregistered import Unregistered
 
 _log = logging.getLogger("layerscope")
 
@@ -95,6 +96,7 @@ class NetworkEnds:
 
     Attributes:
         wiring: how layers hang together, once a step has been seen.
+        unregistered: parameters of the first step that the network has not.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class NetworkEnds:
         self._state = state
         self._ask = ask
         self.wiring: dict[str, Wiring] = {}
+        self.unregistered = Unregistered()
         self._handles: list[RemovableHandle] = []
         self._discovering = True
         self._running: list[nn.Module] = []
@@ -129,7 +132,9 @@ class NetworkEnds:
             for module in self._network.modules():
                 if not isinstance(module, torch.jit.ScriptModule):
                     self._handles += [
-                        module.register_forward_pre_hook(_OfThisNetwork(self._enter)),
+                        module.register_forward_pre_hook(
+                            _OfThisNetwork(self._enter), with_kwargs=True
+                        ),
                         module.register_forward_hook(_OfThisNetwork(self._leave), always_call=True),
                     ]
             for layer in self._layers:
@@ -174,8 +179,10 @@ class NetworkEnds:
 
     # Hooks.
 
-    def _enter(self, module: nn.Module, inputs: Any) -> None:
+    def _enter(self, module: nn.Module, inputs: Any, named: Any) -> None:
         self._forget_hookless()
+        if not self._running and self._ask():
+            self.unregistered.note_inputs((inputs, named))
         self._running.append(module)
 
     def _forget_hookless(self) -> None:
@@ -189,6 +196,7 @@ class NetworkEnds:
             self._running.pop()
         if not self._running and self._ask():
             self._outermost[module] = None
+            self.unregistered.note_output(output)
             self._see_output(module, inputs, output)
 
     def _see_data(self, layer: Layer, tensor: Tensor) -> None:
@@ -258,6 +266,7 @@ class NetworkEnds:
         self._given = self._together = 0
         if self._discovering and (self._outermost or self._reached):
             self.wiring = wiring(list(self._reached.values()))
+            self.unregistered.find(self._network)
             self._reached.clear()  # and with it the graph
             self._discovering = False
             if self._handles:

@@ -16,7 +16,10 @@ _NAMES = {
     "LogSigmoidBackward": "logsigmoid",
     "LogSoftmaxBackward": "log_softmax",
 }
-_MOVES = ("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Transpose", "Permute")
+_MOVES = (
+    *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Transpose", "Permute", "T"),
+    *("Select", "Slice", "Expand", "Clone", "Alias", "AsStrided", "ToCopy"),
+)
 _LAST = 2**64 - 1
 """What autograd gives for the axis -1."""
 

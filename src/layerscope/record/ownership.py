@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from torch import nn
@@ -20,6 +20,8 @@ class Ownership:
         twice: parameters that stand there more than once.
         weight_decay: the largest of any group.
         maximize: whether any group goes up the gradient.
+        rate_shares: of the parameters of an optimizer whose groups have several learning rates,
+            that of its group / the largest.
     """
 
     owned: frozenset[nn.Parameter]
@@ -28,10 +30,12 @@ class Ownership:
     twice: int
     weight_decay: float
     maximize: bool
+    rate_shares: Mapping[nn.Parameter, float]
 
 
 def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
     """Compare what optimizers have with what a network has; some microseconds per parameter."""
+    optimizers = list(optimizers)
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     listed = [parameter for group in groups for parameter in group["params"]]
     owned = frozenset(listed)
@@ -46,4 +50,15 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
         len(listed) - len(owned),
         max((float(group.get("weight_decay", 0) or 0) for group in groups), default=0.0),
         any(group.get("maximize") is True for group in groups),
+        _rate_shares(optimizers),
     )
+
+
+def _rate_shares(optimizers: Iterable[Optimizer]) -> dict[nn.Parameter, float]:
+    shares: dict[nn.Parameter, float] = {}
+    for optimizer in optimizers:
+        rates = [float(group.get("lr", 0) or 0) for group in optimizer.param_groups]
+        if len(set(rates)) > 1:
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                shares |= dict.fromkeys(group["params"], rate / max(rates))
+    return shares

@@ -36,6 +36,10 @@ class Look:
         optimizers: how many have taken a step so far, those of other networks in the loop too.
         evaluation_share: of the modules that behave otherwise in training, those in evaluation
             mode; 0 without any.
+        stepped: whether an optimizer took a step that has parameters of the network.
+        unregistered: parameters that the output is made of, and neither the network nor an
+            optimizer has.
+        made_anew: such parameters that the forward pass makes anew in every step.
     """
 
     ends: Ends
@@ -45,6 +49,9 @@ class Look:
     dropout: float
     optimizers: int
     evaluation_share: float
+    stepped: bool
+    unregistered: int
+    made_anew: int
 
 
 class Surroundings:
@@ -63,7 +70,8 @@ class Surroundings:
         self._ends = NetworkEnds(network, layers, state, lambda: self._looking and state.counting)
         self._two_modes = [m for m in network.modules() if isinstance(m, _TWO_MODES)]
         self._optimizers: dict[Optimizer, None] = {}
-        self._others: set[int] = set()
+        self._others: dict[int, frozenset[int]] = {}  # and what they have
+        self._stepped = False
         self._stepped_by = -1
         self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[nn.Parameter] = set()
@@ -85,14 +93,18 @@ class Surroundings:
     def begin(self, looking: bool) -> None:
         """A step begins, which is to be looked at or not."""
         self._looking = looking
+        self._stepped = False
 
     def note_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step."""
         self._optimizers[optimizer] = None
+        self._stepped = True
 
     def note_other_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step that has none of this network's parameters."""
-        self._others.add(id(optimizer))
+        if id(optimizer) not in self._others:
+            groups = optimizer.param_groups
+            self._others[id(optimizer)] = frozenset(id(p) for g in groups for p in g["params"])
 
     def note_gradients(self, parameters: Sequence[LayerParameter]) -> None:
         """An optimizer is about to get these parameters' gradients."""
@@ -110,6 +122,11 @@ class Surroundings:
             self._first_owned = [each for each in parameters if each.parameter in owned][:1]
         self._ends.remember_gradients(self._first_owned)
 
+    def _owned(self) -> frozenset[int]:
+        groups = [group for each in self._optimizers for group in each.param_groups]
+        mine = frozenset(id(parameter) for group in groups for parameter in group["params"])
+        return mine.union(*self._others.values())
+
     def take(self, parameters: Sequence[LayerParameter]) -> Look | None:
         """What was seen in this step; None if it was not to be looked at.
 
@@ -120,16 +137,22 @@ class Surroundings:
             return None
         if self._rows is None:
             self._rows = AlikeRows(parameters)
+        known = ownership(self._network, self._optimizers) if self._optimizers else None
+        ends = self._ends.take()
+        unregistered, made_anew = self._ends.unregistered.count(self._owned)
         modes = self._two_modes
         drops = [m.p for m in modes if isinstance(m, _DROPOUTS) and m.training]
         look = Look(
-            self._ends.take(),
-            ownership(self._network, self._optimizers) if self._optimizers else None,
+            ends,
+            known,
             frozenset(self._gradients),
             self._rows.look(),
             max(drops, default=0.0),
             len(self._optimizers) + len(self._others),
             sum(not m.training for m in modes) / max(len(modes), 1),
+            self._stepped,
+            unregistered,
+            made_anew,
         )
         self._gradients.clear()
         return look

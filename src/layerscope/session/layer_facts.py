@@ -54,7 +54,7 @@ def layer_facts(
                 bounds=None if function is None else function.bounds,
                 odd=function is not None and function.odd,
                 can_die=function is not None and function.can_die,
-                normalizes=isinstance(layer.module, _NORMALIZES),
+                normalizes=isinstance(layer.entry, _NORMALIZES),
                 weights=tuple(kinds.get(output.name, ())),
                 trainable=trainable.get(
                     output.name, any(p.requires_grad for _, p in layer.parameters)

@@ -64,6 +64,7 @@ class LookFigures:
             figures = self._of_ends(look.ends, loss, scale)
         figures |= {"dropout": look.dropout, "evaluation_share": look.evaluation_share}
         figures["optimizers"] = float(look.optimizers)
+        figures |= {"unregistered": float(look.unregistered), "made_anew": float(look.made_anew)}
         if look.ownership is not None:
             figures |= {
                 "unowned_share": look.ownership.unowned_share,
@@ -76,9 +77,10 @@ class LookFigures:
             of_step[_OF_STEP[name]] = value
         for name, spread in look.row_spreads.items():
             of_layers[self._at[name], _OF_LAYER["weight_row_spread"]] = spread
-        # The loss's gradient came to the output: a backward ran, though the optimizer got nothing.
-        cleared = look.ends.output is not None and look.ownership is not None
-        has_backward = bool(look.gradients) or cleared
+        # A step was taken, or the loss's gradient came to the output: whether there are gradients
+        # to take it with or not, they were due.
+        came = look.ends.output is not None and look.ownership is not None
+        has_backward = bool(look.gradients) or came or look.stepped
         for entry, parameter in self._parameters:
             if has_backward and not observation.skipped:
                 none = parameter not in look.gradients
@@ -86,6 +88,9 @@ class LookFigures:
                 of_layers[entry, _OF_LAYER["no_gradient"]] = np.fmax(before, float(none))
             if look.ownership is not None:
                 of_layers[entry, _OF_LAYER["owned"]] = parameter in look.ownership.owned
+                share = look.ownership.rate_shares.get(parameter)
+                if share is not None:
+                    of_layers[entry, _OF_LAYER["rate_share"]] = share
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
         figures = _of_data(ends.data)

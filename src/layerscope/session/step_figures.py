@@ -144,7 +144,9 @@ class StepFigures:
         known = ~np.isnan(weight)
         at, change, weight = self._updated_entries[known], change[known], weight[known]
         # Of weights that are all zero any change is infinitely much: that says nothing.
-        ratio = np.divide(change, weight, out=np.full(len(at), np.nan), where=weight > 0)
+        ratio = np.full(len(at), np.nan)
+        with np.errstate(invalid="ignore", over="ignore"):  # of weights that have overflown
+            np.divide(change, weight, out=ratio, where=weight > 0)
         out[at, _COLUMN["update_to_weight"]] = ratio
         out[at, _COLUMN["weight_rms"]] = weight
         out[at, _COLUMN["update_lost"]] = lost[known]

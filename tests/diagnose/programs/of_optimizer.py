@@ -26,7 +26,7 @@ def a_rate_from_another_paper(mended, watch):
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
 
 
-@program("loss_not_falling")
+@program("learning_rate_gone")
 def the_schedule_is_stepped_in_every_batch(mended, watch):
     x, y = pictures()
     model = Convolutional()

@@ -43,20 +43,21 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
 
     The verdict comes late, the step that is named is when it began: not before the longest silent
     unit fell silent, and not before so many units were silent in every step. A layer whose outputs
-    are all zero for `lasting` steps is dead at once, however few samples there were: nothing
-    passes it, either way. Where the task is solved it is a note; so are, short of most of a layer,
-    dead units in a network whose loss is down to half, and those that have been silent for fewer
-    than `warm_up` steps: the pixels of an image are many samples, and of few images.
+    are all zero for `lasting` steps is dead at once, however few samples there were, the last one
+    too: nothing passes it, either way. Where the task is solved it is a note; so are, short of most
+    of a layer, dead units in a network whose loss is down to half, and those that have been silent
+    for fewer than `warm_up` steps: the pixels of an image are many samples, and of few images.
     """
     t = thresholds
     limits = (t.dead_share, t.dead_bad, t.dead_critical)
     units = figures["units"]
     alive = memory.roles.only("can_die")
     values = figures["dead_units"] / units * alive
-    shut = (figures["zeros"] == 1) & (figures["dead_units"] >= 0) & (alive == 1)
+    can_shut = memory.roles.only("can_shut") == 1
+    shut = (figures["zeros"] == 1) & (figures["dead_units"] >= 0) & can_shut
     values[_in_a_row(shut, memory.of_layers("shut")[0]) >= t.lasting] = 1.0
     severity = note_if_solved(graded(values, limits), figures, memory)
-    silent = figures["silent_units"] / units * alive
+    silent = figures["silent_units"] / units * np.where(can_shut, 1, np.nan)
     begun = memory.of_layers("begun", 2)
     if severity is None and not (silent > t.dead_share).any() and np.isnan(begun).all():
         return Symptoms(values)

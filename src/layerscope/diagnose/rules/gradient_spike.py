@@ -9,17 +9,26 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
 _RECENT = 50  # steps in the running median
 _CONVERGED = 0.2  # of the loss at the start: a gradient is small there, and anything is far from it
+_CLIPPED = 0.5  # of the gradient is left
 _SIGMA = 1.4826  # median absolute deviations of a normal variable in a standard deviation
 _LEAST_SIGMA = 0.1  # in ln: of a run so even that any change would be many deviations
+_DOMINATES = 1000**0.5  # times the usual: most of Adam's second moment is then this one gradient
+_SURE = 3.0  # standard errors by which the loss is higher afterwards
+_CLIP = "trainer.gradient_clip_val=1.0, and a look at the batch of that step"
 _ADVICE = (
     Advice(
         "the gradient of {layer} is {value:.3g} times its running median (limit {threshold:g})",
-        "trainer.gradient_clip_val=1.0, and a look at the batch of that step",
+        _CLIP,
+    ),
+    Advice(
+        "the gradient of the outputs of {layer} is {value:.3g} times its running median (limit "
+        "{threshold:g}); that of the weights was clipped before it was measured",
+        "a look at the batch of that step: the clip has made its step smaller, not right",
     ),
 )
 
@@ -30,49 +39,105 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
 
     The norm is that of the layers' RMS weight gradients. A spike is also far out against the run's
     own scatter, in the logarithm, so that noise is none. A batch of less than half the largest so
-    far, as the last of an epoch, is not compared. Clipped, it is only a note. Named are the layers
-    whose own gradient is as far from its own median.
+    far, as the last of an epoch, is not compared. Named are the layers whose own gradient is as far
+    from its own median. Where weights' gradients are clipped before they are measured, those of the
+    outputs still show it.
+
+    A note at first. A warning once the mean of the next `lasting` losses is above the level before,
+    beyond chance: an LSTM that learns has spikes of 15 times the median, and is none the worse. At
+    once from 32 times the median on, where Adam's second moment (Kingma and Ba 2015, beta2 of
+    0.999) is mostly that one gradient, unless it was clipped; and where no loss is known. A
+    converged run's spike stays a note.
     """
     t = thresholds
-    of_layers = figures["weight_grad_rms"].astype(np.float64)
-    known = np.fmax(of_layers, 0)  # NaN is 0
-    norms = np.sqrt((known * known).sum(axis=1))
-    curve = memory.loss_curve.of(figures)
+    weights = figures["weight_grad_rms"].astype(np.float64)
+    outputs = figures["activation_grad_rms"].astype(np.float64)
     sizes = np.fmax.reduce(figures["activation_count"], axis=1, initial=0)
     largest = memory.of_run("largest_batch")
     sizes_before = np.fmax(np.fmax.accumulate(sizes), largest[0])
     largest[0] = sizes_before[-1]
-    usual = (sizes * 2 >= sizes_before) & np.isfinite(norms) & (norms > 0)
-
-    recent, recent_layers = memory.of_run("norms", _RECENT), memory.of_layers("rms", _RECENT)
-    all_norms = np.concatenate([recent, norms[usual]])
-    all_layers = np.concatenate([recent_layers, of_layers[usual]])
-    values = np.full(of_layers.shape, np.nan)
-    severity: npt.NDArray[np.int8] | None = None
-    # A spike exceeds a median, so it exceeds the smallest: in nearly all blocks nothing does.
-    if norms[usual].max(initial=0) > t.spike_factor * np.fmin.reduce(all_norms, initial=np.inf):
-        severity = np.zeros(of_layers.shape, np.int8)
-        clipped = figures["clip_factor"] < 0.5
-        for place, row in enumerate(np.flatnonzero(usual).tolist()):
-            before = all_norms[place : place + _RECENT]
-            if not _is_spike(norms[row], before[~np.isnan(before)], t):
-                continue
-            usual_layers = known_median(all_layers[place : place + _RECENT], axis=0)
-            values[row] = of_layers[row] / usual_layers
-            far = values[row] > t.spike_factor
-            if not far.any():
-                far = values[row] == np.fmax.reduce(values[row])
-            harmless = clipped[row] or figures["loss"][row] < _CONVERGED * curve.start[row]
-            severity[row, far] = 1 if harmless else 2
-    recent[:] = all_norms[-_RECENT:]
-    recent_layers[:] = all_layers[-_RECENT:]
+    whole = sizes * 2 >= sizes_before
+    spikes = _spikes(weights, whole, "weights", memory, t)
+    of_outputs = _spikes(outputs, whole, "outputs", memory, t)
+    cause = np.zeros(weights.shape, np.int8)
+    for row in of_outputs.keys() - spikes.keys():
+        spikes[row], cause[row] = of_outputs[row], 1
+    values = np.full(weights.shape, np.nan)
+    pending = memory.of_run(
+        "pending", 5
+    )  # the spike's step, its loss and noise before; losses since
+    if not spikes and np.isnan(pending[0]):
+        return Symptoms(values)
+    severity, since = np.zeros(values.shape, np.int8), np.zeros(values.shape, np.int64)
+    ratios, kinds = memory.of_layers("ratios")[0], memory.of_layers("kinds")[0]
+    curve = memory.loss_curve.of(figures)
+    before = np.append(memory.of_run("level")[0], curve.level)
+    noise = np.append(memory.of_run("noise")[0], curve.noise)
+    for row, step in enumerate(figures.steps.tolist()):
+        if not np.isnan(pending[0]) and not np.isnan(curve.loss[row]):
+            pending[3:] = pending[3] + curve.loss[row], pending[4] + 1
+            if pending[4] >= t.lasting:
+                if pending[3] / pending[4] - pending[1] > _SURE * pending[2]:
+                    named = ~np.isnan(ratios)
+                    values[row, named] = ratios[named]
+                    severity[row, named], since[row] = 2, int(pending[0])
+                    cause[row] = np.nan_to_num(kinds)
+                pending[:] = np.nan
+        if row not in spikes:
+            continue
+        far = spikes[row] > t.spike_factor
+        if not far.any():
+            far = spikes[row] == np.fmax.reduce(spikes[row])
+        converged = curve.loss[row] < _CONVERGED * curve.start[row]
+        unclipped = not (cause[row].any() or figures["clip_factor"][row] < _CLIPPED)
+        large = np.fmax.reduce(spikes[row]) > _DOMINATES or np.isnan(curve.loss[row])
+        at_once = 2 if large and unclipped and not converged else 1
+        values[row], since[row] = np.where(np.isnan(values[row]), spikes[row], values[row]), step
+        severity[row, far] = np.fmax(severity[row, far], at_once)
+        if np.isnan(pending[0]) and not converged:
+            pending[:] = step, before[row], noise[row], 0, 0
+            ratios[:], kinds[:] = np.where(far, spikes[row], np.nan), cause[row]
+    memory.of_run("level")[0], memory.of_run("noise")[0] = curve.level[-1], curve.noise[-1]
     return Symptoms(
         values,
         severity,
         (t.spike_factor, t.spike_factor, np.nan),
         _ADVICE,
         "ZClip (Kumar et al. 2025): deviations from a run's own gradient norm",
+        cause=cause,
+        since=since,
     )
+
+
+def _spikes(
+    of_layers: Values, whole: npt.NDArray[np.bool_], of: str, memory: Memory, t: Thresholds
+) -> dict[int, Values]:
+    """By row of the block that is a spike, each layer's RMS / its own running median.
+
+    Args:
+        of_layers: RMS of gradients, [steps, layers].
+        whole: whether the batch was as large as others, [steps].
+        of: what they are the gradients of, a name in memory.
+        memory: of the rule.
+        t: the thresholds.
+    """
+    known = np.fmax(of_layers, 0)  # NaN is 0
+    norms = np.sqrt((known * known).sum(axis=1))
+    usual = whole & np.isfinite(norms) & (norms > 0)
+    recent, recent_layers = memory.of_run(of, _RECENT), memory.of_layers(of, _RECENT)
+    all_norms = np.concatenate([recent, norms[usual]])
+    all_layers = np.concatenate([recent_layers, of_layers[usual]])
+    found: dict[int, Values] = {}
+    # A spike exceeds a median, so it exceeds the smallest: in nearly all blocks nothing does.
+    if norms[usual].max(initial=0) > t.spike_factor * np.fmin.reduce(all_norms, initial=np.inf):
+        for place, row in enumerate(np.flatnonzero(usual).tolist()):
+            before = all_norms[place : place + _RECENT]
+            if _is_spike(norms[row], before[~np.isnan(before)], t):
+                medians = known_median(all_layers[place : place + _RECENT], axis=0)
+                found[row] = of_layers[row] / medians
+    recent[:] = all_norms[-_RECENT:]
+    recent_layers[:] = all_layers[-_RECENT:]
+    return found
 
 
 def _is_spike(norm: float, before: npt.NDArray[np.float64], t: Thresholds) -> bool:

@@ -24,7 +24,8 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
 
     The curvature of the loss along the first layer's weights goes with its square: at 10, steps
     that suit the other layers are a hundred times too large there. Silent where a normalisation is
-    the first to get the data.
+    the first to get the data. Where one gets the first layer's outputs, any scale is divided out
+    (Ioffe and Szegedy 2015, section 3.3: BN(Wu) = BN((aW)u)), and only uneven features are told.
     """
     if np.isnan(figures["input_rms"]).all():  # nobody looked
         return Symptoms.of_run("inputs", figures["input_rms"])
@@ -34,6 +35,8 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     ratio = figures["input_feature_ratio"]
     large, small = values > t.input_large, figures["input_largest"] < t.input_small
     small &= values < t.input_small
+    if memory.roles.normalized_first:
+        large = small = np.zeros(len(values), bool)
     uneven = ~(large | small) & (ratio > t.input_uneven) & ~np.isnan(values)
     ill = large | small | uneven
     if not ill.any():

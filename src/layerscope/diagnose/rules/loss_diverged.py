@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
@@ -10,7 +11,7 @@ from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.rules.loss_not_falling import median_update
-from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
 _DIVERGED = Advice(
@@ -24,6 +25,13 @@ _LEAPS = Advice(
     "since step {step} (here {value:.3g} times)",
     "optimizer.lr=... a tenth of what it is, or a warm-up of it",
 )
+_LOST = Advice(
+    "the loss is {value:.3g} times the lowest level that it had reached, since step {step}: more "
+    "than half of what had been learned is lost again",
+    "a smaller optimizer.lr from there on, or a schedule that rises less; and clip the gradients "
+    "(torch.nn.utils.clip_grad_norm_) if single steps did it",
+    (np.nan, 2.0, np.nan),
+)
 _RISING = Advice(
     "the loss rises from the start, steadily and by small steps: it is {value:.3g} times what it "
     "was (limit {threshold:g})",
@@ -35,6 +43,8 @@ _MAXIMIZES = Advice(
     "maximize=False for a loss; only a reward is to be made large",
 )
 _SURE = 3.0
+_OF_LEVELS = 0.63  # standard error between two levels / between a level and the start
+_GROWN = 1.5
 _SMALL = -1.5  # log10 of update / weight: below, a step is no leap
 
 
@@ -45,6 +55,10 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
 
     A spike that is gone at once is none. Losses that are not finite count once a finite one was
     beyond the limit.
+
+    Or the loss had fallen, and its mean over 20 steps is back at twice its lowest or more, and has
+    lost half of its way, for 20 steps: far beyond the run's noise, and with one optimizer. Not so
+    where the targets have grown by half, as those of a value that is being learned.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
@@ -55,7 +69,8 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         first[0] = known[0]
     values = curve.loss / (first[0] if first[0] > 0 else np.nan)
     large = values > t.loss_diverged
-    if np.isnan(beyond[0]) and not large.any():
+    lost, lost_since = _lost(figures, memory)
+    if np.isnan(beyond[0]) and not large.any() and not lost.any():
         return Symptoms.of_run("loss", values)
     ever = np.logical_or.accumulate(large) | (beyond[0] == 1)
     blown = ~curve.finite & ever
@@ -70,6 +85,9 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     often = windows.sum(1) >= t.lasting
     gone = blown | (in_a_row & (values > 10 * t.loss_diverged))
     severity = np.where(gone, 3, np.where(large & often, 2, 0)).astype(np.int8)
+    lost &= severity == 0
+    values = np.where(lost, curve.level / memory.of_run("best", 4)[0], values)
+    severity[lost] = 2
     begun = np.arange(1, len(values) + 1) + windows.argmax(1)  # that was beyond, in each window
     since = np.nan_to_num(steps[begun]).astype(np.int64)
     return Symptoms.of_run(
@@ -78,11 +96,35 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         severity,
         _DIVERGED,
         _LEAPS,
+        _LOST,
         limits=(np.nan, t.loss_diverged, 10 * t.loss_diverged),
         source="a network that has learned nothing has the loss of the start",
-        cause=np.where(in_a_row | blown, 0, 1).astype(np.int8),
-        since=since,
+        cause=np.where(lost, 2, np.where(in_a_row | blown, 0, 1)).astype(np.int8),
+        since=np.where(lost, lost_since, since).astype(np.int64),
     )
+
+
+def _lost(figures: Figures, memory: Memory) -> tuple[npt.NDArray[np.bool_], Values]:
+    """Whether what had been learned is lost again, as of each step, and since when."""
+    curve = memory.loss_curve.of(figures)
+    # Of an error whose targets have grown, as those of a value that is learned, it says nothing.
+    spreads = last_known(figures["target_std"].astype(np.float64), memory.of_run("spread"))
+    learned = curve.start - curve.level > _SURE * curve.noise
+    best, spread, number, first = memory.of_run("best", 4)  # the lowest level; the streak, its step
+    lost, since = np.zeros(len(learned), bool), np.zeros(len(learned))
+    for row, level in enumerate(curve.level.tolist()):
+        if learned[row] and not level >= best:
+            best, spread = level, spreads[row]
+        back = level - best
+        far = back > best and back > (curve.start[row] - best) / 2
+        far &= back > _SURE * _OF_LEVELS * curve.noise[row] and bool(curve.alone[row])
+        if not far or best <= 0 or spreads[row] > _GROWN * spread:
+            number = 0.0
+            continue
+        number, first = (number + 1, first) if number > 0 else (1.0, float(figures.steps[row]))
+        lost[row], since[row] = number >= WINDOW, first
+    memory.of_run("best", 4)[:] = best, spread, number, first
+    return lost, since
 
 
 @rule_of_run("loss_rising")

@@ -16,8 +16,11 @@ _LOOKS = 3
 """Looks at the loss's gradient in a row: they are exact, one odd batch apart."""
 
 _ENOUGH = 64
-_SQUASHING = ("sigmoid", "hardsigmoid", "softmax")
-_BOUNDED_BELOW = ("relu", "relu6", "softplus")
+
+# Functions that autograd has no name for; of others it knows whether the output comes from them.
+_SQUASHING = ("hardsigmoid",)
+_BOUNDED_BELOW = ("relu6",)
+_BOUNDED = ("hardtanh", "softsign")
 
 _TIMES = 10.0
 """A sum over fewer samples changes the pace by less than what one tries of learning rates."""
@@ -67,13 +70,12 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     rows_one = figures["output_rows_one"] == 1
     last = memory.roles.layers[memory.roles.last] if memory.roles.last >= 0 else None
     function = None if last is None else last.nonlinearity
-    # Written in a forward, the function is known as the one that the output comes from.
     written = figures["output_function"]
     squashing = np.isin(written, (LastFunction.SIGMOID, LastFunction.SOFTMAX))
     squashed = (low >= 0) & (high <= 1) & (squashing | (function in _SQUASHING))
     from_zero = np.isin(written, (LastFunction.RELU, LastFunction.SOFTPLUS))
     cut = (low >= 0) & (from_zero | (function in _BOUNDED_BELOW)) | (low == 0)
-    bounded = (written == LastFunction.TANH) | (function in ("tanh", "hardtanh", "softsign"))
+    bounded = (written == LastFunction.TANH) | (function in _BOUNDED)
     causes = (
         rows_one & (kind == Loss.CROSS_ENTROPY),
         between | squashed,

@@ -22,8 +22,8 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     """How far targets lie beyond the range of the last layer's function, in their own spread; for
     a binary cross-entropy beyond 0 to 1.
 
-    The function is the last module's, or the one that autograd knows the output to come from.
-    Blind to one that is undone by what follows it.
+    The function is the one that autograd knows the output to come from, or the last module's where
+    autograd has no name for it (Hardtanh). Blind to one that is undone by what follows it.
     """
     if np.isnan(figures["loss_kind"]).all():  # nobody looked
         return Symptoms.of_run("output", figures["loss_kind"])
@@ -68,9 +68,9 @@ def _range(figures: Figures, memory: Memory) -> tuple[Values, Values]:
     if memory.roles.last < 0:
         return low, high
     facts: LayerFacts = memory.roles.layers[memory.roles.last]
-    name = (facts.nonlinearity or "none").upper()
-    of_module = facts.bounds or LastFunction.__members__.get(name, LastFunction.NONE).range
-    return np.fmax(low, of_module[0]), np.fmin(high, of_module[1])
+    if facts.bounds is None or (facts.nonlinearity or "").upper() in LastFunction.__members__:
+        return low, high
+    return np.fmax(low, facts.bounds[0]), np.fmin(high, facts.bounds[1])
 
 
 @rule_of_run("target_scale")

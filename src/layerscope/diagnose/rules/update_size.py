@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.symptoms import Advice, Symptoms, Values
+from layerscope.diagnose.symptoms import Advice, Symptoms, Values, graded
 from layerscope.diagnose.thresholds import Thresholds
 
 _LOSS_GREW = 2.0
+_SLOW = -2.0  # log10, of a layer at a lower rate than others
 _TOO_LARGE = Advice(
     "a step changes {layer} by 10^{value:.1f} of its weights, ever since step {step} (limit "
     "10^{threshold:g}, usual 10^-3)",
@@ -35,6 +37,8 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
     Or for `lasting` steps, if the loss is then twice what it was when they began: too large a step
     makes weights large, against which the next steps look small. Weights that start at zero are
     judged once the ratio has been within the limit: until they have a size, all is large to them.
+    But equal steps make it 1 / k after k of them: one that stays above 1 for `lasting` measured
+    updates is no growth to a size.
     """
     t = thresholds
     values = _log_ratio(figures, memory.roles)
@@ -56,12 +60,16 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
                 if value <= t.update_large:
                     streak[layer] = no_size[layer] = 0
                 continue
+            if no_size[layer] > 0 and value <= 0:
+                streak[layer] = 0
+                continue
             if not streak[layer] > 0:
                 begun[layer], loss_then[layer] = figures.steps[row], loss[row]
                 streak[layer] = 0
             streak[layer] += 1
             hurts = streak[layer] >= t.lasting and loss[row] > _LOSS_GREW * loss_then[layer]
-            if (hurts or streak[layer] >= t.warm_up) and not no_size[layer] > 0:
+            outgrows = no_size[layer] > 0 and streak[layer] >= t.lasting
+            if outgrows or ((hurts or streak[layer] >= t.warm_up) and not no_size[layer] > 0):
                 if severity is None or since is None:
                     severity = np.zeros(values.shape, np.int8)
                     since = np.zeros(values.shape, np.int64)
@@ -101,25 +109,62 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     )
 
 
+_STALLED = (
+    Advice(
+        "{layer} gets a gradient and does not move: 10^{value:.1f} of what the median layer does "
+        "(limit 10^{threshold:g})",
+        "hand all parameters to the optimizer, each in a group with its own optimizer.lr above 0; "
+        "and keep weights in float32",
+    ),
+    Advice(
+        "{layer} moves by 10^{value:.1f} of what layers at the full learning rate do (limit "
+        "10^{threshold:g}): its parameter group has a far smaller rate",
+        "the same optimizer.lr for all groups, or at most some ten times less for layers that are "
+        "trained already",
+        (np.nan, _SLOW, np.nan),
+    ),
+)
+
+
 @rule_with_memory("stalled")
 def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """log10 of a layer's ratio / that of the median layer, where the layer does get a gradient."""
+    """log10 of a layer's ratio / that of the median layer, where the layer does get a gradient.
+
+    And of one in a parameter group whose learning rate is below `rate_low` of the optimizer's
+    largest, the same against the median layer at that rate: below 10^-2. Rates that differ on
+    purpose do so by less (Howard and Ruder 2018, section 3.2: 2.6 a layer).
+    """
+    t = thresholds
     values = _log_ratio(figures, memory.roles)
+    shares = figures["rate_share"]
+    rates = memory.of_layers("rates")[0]
+    differ = not (np.isnan(shares).all() and np.isnan(rates).all())
     low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
     judged = np.where(figures["weight_grad_rms"] > 0, values, np.nan)
-    if high - low <= -thresholds.update_stalled:  # not even between the two extremes
+    if high - low <= -t.update_stalled and not differ:  # not even between the two extremes
         return Symptoms(judged)
     usual = known_median(values, axis=1)[:, np.newaxis]
-    values = judged - np.where(np.isfinite(usual), usual, np.nan)
-    return Symptoms.below(
-        values,
-        warning=thresholds.update_stalled,
-        explanation="{layer} gets a gradient and does not move: 10^{value:.1f} of what the median "
-        "layer does (limit 10^{threshold:g})",
-        remedy="hand all parameters to the optimizer, each in a group with its own optimizer.lr "
-        "above 0; and keep weights in float32",
-        source="an update that is lost in rounding, or that nobody makes",
-        lasting=thresholds.warm_up,
+    apart = judged - np.where(np.isfinite(usual), usual, np.nan)
+    severity = graded(apart, (np.nan, t.update_stalled, np.nan), falling=True)
+    cause = None
+    if differ:
+        share = last_known(shares.astype(np.float64), rates)
+        full = known_median(np.where(share < 1, np.nan, values), axis=1)[:, np.newaxis]
+        behind = judged - np.where(np.isfinite(full), full, np.nan)
+        slow = (share < t.rate_low) & (behind < _SLOW)
+        apart = np.where(slow, behind, apart)
+        severity = np.zeros(apart.shape, np.int8) if severity is None else severity
+        severity[slow] = 2
+        cause = slow.astype(np.int8)
+    return Symptoms(
+        apart,
+        severity,
+        (np.nan, t.update_stalled, np.nan),
+        _STALLED,
+        "an update that is lost in rounding, or that nobody makes",
+        t.warm_up,
+        cause,
+        falling=True,
     )
 
 

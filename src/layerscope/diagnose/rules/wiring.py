@@ -47,44 +47,36 @@ def not_optimized(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     )
 
 
-@rule_with_memory("no_gradient")
-def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """A layer that forward passes reach, with trained weights and a gradient of exactly 0, or none
-    at all, for `warm_up` steps in a row.
+@rule_of_run("not_registered")
+def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Parameters in the graph of the network's output that neither the network nor any optimizer
+    has: modules in a Python list or dict, or weights that each forward pass wraps anew.
 
-    Silent where the loss itself is 0: a hinge loss that is satisfied has no gradient. A note where
-    a gradient of zero does come from the layer's outputs: then its inputs are all zero, as of a
-    branch that a user does not feed, or its units are all dead, and `dead_units` says so.
+    What the inputs were made of is not the network's, and is left out. Judged from ten looks on: by
+    then every optimizer has taken a step.
     """
-    roles = memory.roles
-    rms = figures["weight_grad_rms"]
-    none = figures["no_gradient"] == 1
-    reached = np.array([facts.order >= 0 for facts in roles.layers])
-    judged = roles.only("trained") * np.where(reached, 1, np.nan)
-    values = np.where(none, 0.0, rms) * judged
-    ill = (values == 0) & (figures["loss"] != 0)[:, np.newaxis]
-    fed = figures["activation_grad_rms"] > 0
-    return Symptoms(
+    lost, anew = (figures[name].astype(np.float64) for name in ("unregistered", "made_anew"))
+    values = np.fmax(lost, anew)
+    return Symptoms.of_run(
+        "network",
         values,
-        np.where(ill, np.where(fed & ~none, 1, 2), 0).astype(np.int8) if ill.any() else None,
-        (0.0, 0.0, np.nan),
-        (
-            Advice(
-                "no gradient reaches {layer}, since step {step}: not one element of its weights "
-                "has moved",
-                "look for a detach(), .data, no_grad or argmax between it and the loss, for "
-                "gradients cleared between backward and step, and for units that are all dead",
-            ),
-            Advice(
-                "backward leaves no gradient at {layer}, since step {step}",
-                "look for a detach(), .data or no_grad between it and the loss; see that the "
-                "parameters are the ones that the forward pass uses",
-            ),
+        np.where(values > 0, 2, 0).astype(np.int8),
+        Advice(
+            "the forward pass uses {value:.0f} parameters that the network does not have, and no "
+            "optimizer: they never learn, are not saved, and stay where they are on model.to(...)",
+            "torch.nn.ModuleList or ModuleDict for modules, ParameterList for parameters, instead "
+            "of a Python list or dict; and the optimizer made after that",
         ),
-        "a gradient of exactly 0 is none: rounding leaves more",
-        thresholds.warm_up,
-        none.astype(np.int8),
-        falling=True,
+        Advice(
+            "the forward pass makes {value:.0f} parameters anew each time: nobody gets their "
+            "gradients, and what they are made of never learns",
+            "take the wrapping off: the module's own parameters, without torch.nn.Parameter(...) "
+            "or requires_grad_() in the forward pass",
+        ),
+        limits=(np.nan, 0.0, np.nan),
+        source="torch.nn.Module.__setattr__: only modules and parameters are registered",
+        lasting=10,
+        cause=(anew > 0).astype(np.int8),
     )
 
 

@@ -1,0 +1,93 @@
+"""A layer that is to be trained and gets no gradient: because of what, and where it was lost."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_ZERO, _NONE, _CLEARED, _CUT_OFF = range(4)
+
+_ADVICE = (
+    Advice(
+        "no gradient reaches {layer}, since step {step}: not one element of its weights has moved",
+        "look for a detach(), .data, no_grad, round or argmax between it and the loss, for "
+        "gradients cleared between backward and step, and for units that are all dead",
+    ),
+    Advice(
+        "backward leaves no gradient at {layer}, since step {step}",
+        "look for a detach(), .data or no_grad between it and the loss; see that the parameters "
+        "are the ones that the forward pass uses",
+    ),
+    Advice(
+        "backward reaches {layer}, but its gradient is gone when the optimizer takes its step, and "
+        "so are all others, since step {step}",
+        "optimizer.zero_grad() before loss.backward(), not between it and optimizer.step()",
+    ),
+    Advice(
+        "backward reaches no layer at all, {layer} included, since step {step}: what it starts "
+        "from is not made of the network's output",
+        "call backward on the loss itself: torch.tensor(loss), loss.item(), loss.data and detach() "
+        "cut it off the network; so does a forward pass under no_grad",
+    ),
+)
+
+
+@rule_with_memory("no_gradient")
+def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """A layer that forward passes reach, with trained weights and a gradient of exactly 0, or none
+    at all, for `warm_up` steps in a row.
+
+    Silent where the loss itself is 0: a hinge loss that is satisfied has no gradient. A note where
+    a gradient of zero does come from the layer's outputs: then its inputs are all zero, as of a
+    branch that a user does not feed, or its units are all dead, and `dead_units` says so.
+
+    Where no layer has any gradient, and backward did come to the outputs, gradients were cleared
+    before the step; where it did not, the loss is cut off the network.
+    """
+    roles = memory.roles
+    rms = figures["weight_grad_rms"]
+    reached = np.array([facts.order >= 0 for facts in roles.layers])
+    judged = roles.only("trained") * np.where(reached, 1, np.nan)
+    none = _none(figures, memory.of_layers("none")[0])
+    values = np.where(none, 0.0, rms) * judged
+    ill = (values == 0) & (figures["loss"] != 0)[:, np.newaxis]
+    if not ill.any():
+        return Symptoms(values)
+    fed = figures["activation_grad_rms"] > 0
+    everywhere = (none | np.isnan(judged)).all(axis=1, keepdims=True)
+    came = (fed & ~np.isnan(judged)).any(axis=1, keepdims=True)
+    cause = np.where(everywhere, np.where(came, _CLEARED, _CUT_OFF), np.where(none, _NONE, _ZERO))
+    return Symptoms(
+        values,
+        np.where(ill, np.where(fed & ~none, 1, 2), 0).astype(np.int8),
+        (0.0, 0.0, np.nan),
+        _ADVICE,
+        "a gradient of exactly 0 is none: rounding leaves more",
+        thresholds.warm_up,
+        cause.astype(np.int8),
+        falling=True,
+    )
+
+
+def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Whether a layer got no gradient at all, [steps, layers]: as last looked at, unless one was
+    measured since.
+
+    Args:
+        figures: of a block of steps.
+        last: what the last look before them said; afterwards, the last of them.
+    """
+    looked = figures["no_gradient"]
+    if not (looked == 1).any() and not (last == 1).any():
+        last[:] = np.where(np.isnan(looked).all(axis=0), last, 0)
+        return np.zeros(looked.shape, bool)
+    none = last_known(looked.astype(np.float64), last) == 1
+    result: npt.NDArray[np.bool_] = (looked == 1) | (none & np.isnan(figures["weight_grad_rms"]))
+    return result

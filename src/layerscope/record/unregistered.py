@@ -1,0 +1,66 @@
+"""Parameters that a network's output is made of and that the network does not have.
+
+A module in a Python list or dict is no part of the module that holds the list: `parameters()` does
+not give its weights, and an optimizer never gets them. Autograd's graph has them all the same.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Collection
+from typing import Any
+
+from torch import Tensor, nn
+
+from layerscope.record.outputs import tensors_in
+
+
+class Unregistered:
+    """Finds them once, in the graph of the first step; later it only counts."""
+
+    def __init__(self) -> None:
+        self._inputs: list[Any] = []  # kept, so that no later object gets the same id
+        self._outputs: list[Any] = []
+        self._found: list[weakref.ref[Tensor]] = []
+
+    def note_inputs(self, inputs: object) -> None:
+        """What the network is called with: what that is made of is somebody else's."""
+        self._inputs += [
+            tensor.grad_fn or tensor for _, tensor in tensors_in(inputs) if tensor.requires_grad
+        ]
+
+    def note_output(self, output: object) -> None:
+        """What the network gives."""
+        nodes = (tensor.grad_fn for _, tensor in tensors_in(output))
+        self._outputs += [node for node in nodes if node is not None]
+
+    def find(self, network: nn.Module) -> None:
+        """Walk the graph from the outputs to the inputs; once, some microseconds a node."""
+        stop = {id(each) for each in self._inputs}
+        own = {id(parameter) for parameter in network.parameters()}
+        seen, waiting, kept = set(), self._outputs, []
+        while waiting:
+            node = waiting.pop()
+            variable = getattr(node, "variable", None)  # of a leaf
+            if id(node) in seen or id(node) in stop or id(variable) in stop:
+                continue
+            seen.add(id(node))
+            kept.append(node)
+            if isinstance(variable, nn.Parameter) and id(variable) not in own:
+                self._found.append(weakref.ref(variable))
+            waiting += [before for before, _ in node.next_functions if before is not None]
+        self._inputs, self._outputs = [], []
+
+    def count(self, owned: Callable[[], Collection[int]]) -> tuple[int, int]:
+        """How many there are still that no optimizer has; and how many are gone, since each
+        forward pass makes them anew.
+
+        Args:
+            owned: ids of the parameters that optimizers have; asked only where it matters.
+        """
+        if not self._found:
+            return 0, 0
+        there = [parameter() for parameter in self._found]
+        known = owned()
+        left = [each for each in there if each is not None and id(each) not in known]
+        return len(left), sum(each is None for each in there)

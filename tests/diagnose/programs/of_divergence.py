@@ -1,0 +1,149 @@
+"""Programs whose loss or weights go out of bounds, or whose units die of it."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.of_data import cross_entropy, perceptron
+from tests.diagnose.programs.of_network import Encoder
+from tests.diagnose.programs.program import (
+    batches,
+    fit,
+    phrases,
+    program,
+    surface,
+)
+
+
+def fit_without_telling_the_loss(watch, model, optimizer, data, loss_of):
+    with watch(model) as scope:
+        for batch in data:
+            optimizer.zero_grad()
+            loss_of(model, *batch).backward()
+            optimizer.step()
+            scope.step()
+
+
+@program("update_too_large")
+def zero_weights_and_a_rate_beyond_stability(mended, watch):
+    x = 3 * torch.randn(512, 8)
+    y = x @ torch.randn(8, 1)
+    model = nn.Linear(8, 1)
+    nn.init.zeros_(model.weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01 if mended else 0.3)
+    data = batches(x, y, steps=120)
+    fit_without_telling_the_loss(watch, model, optimizer, data, lambda m, x, y: F.mse_loss(m(x), y))
+
+
+@program("update_too_large")
+def a_head_of_zeros_in_a_net_that_diverges(mended, watch):
+    x, y = surface()
+    model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
+    nn.init.zeros_(model[2].weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05 if mended else 0.6, momentum=0.9)
+    data = batches(x, y, steps=150)
+    fit_without_telling_the_loss(watch, model, optimizer, data, lambda m, x, y: F.mse_loss(m(x), y))
+
+
+@program("loss_diverged", first=False)
+def a_warm_up_to_a_rate_that_is_too_high(mended, watch):
+    x, y = surface()
+    y = y + 0.3 * torch.randn_like(y)
+    model = perceptron(6, 1, width=64)
+    rate = 0.02 if mended else 1.0
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: min(1.0, (k + 1) / 200))
+    with watch(model) as scope:
+        for inputs, target in batches(x, y, steps=250):
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(inputs), target)
+            loss.backward()
+            optimizer.step()
+            scheduler.step()
+            scope.step(loss)
+
+
+@program("loss_diverged", blind="it loses less than half of what it had learned")
+def a_rate_raised_in_the_middle(mended, watch):
+    tokens, topic = phrases()
+    model = Encoder(0.0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    with watch(model) as scope:
+        for step, (inputs, labels) in enumerate(batches(tokens, topic, steps=250)):
+            if step == 120 and not mended:  # "to speed it up"
+                optimizer.param_groups[0]["lr"] = 0.2
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(inputs), labels)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("loss_diverged", first=False)
+def clipped_and_still_far_too_large_steps(mended, watch):
+    x, y = surface()
+    model = perceptron(6, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05 if mended else 20.0)
+    with watch(model) as scope:
+        for inputs, target in batches(x, y, steps=120):
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(inputs), target)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("dead_units")
+def a_relu_on_a_price_that_starts_below_zero(mended, watch):
+    x, y = surface()
+    price = y - y.min()
+    model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1), nn.ReLU())
+    nn.init.constant_(model[2].bias, 0.5 if mended else -4.0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, price, steps=150), lambda m, x, y: F.mse_loss(m(x), y))
+
+
+class Attention(nn.Module):
+    """Self-attention by hand, pooled over the tokens."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.words = nn.Embedding(60, 32)
+        self.q, self.k, self.v = nn.Linear(32, 32), nn.Linear(32, 32), nn.Linear(32, 32)
+        self.out = nn.Linear(32, 3)
+        with torch.no_grad():
+            self.q.weight.mul_(scale)
+            self.k.weight.mul_(scale)
+
+    def forward(self, tokens):
+        x = self.words(tokens)
+        scores = self.q(x) @ self.k(x).transpose(1, 2) / 32**0.5
+        return self.out((scores.softmax(-1) @ self.v(x)).mean(1))
+
+
+_UNSEEN = "attention that is written with functions is not measured"
+
+
+@program("saturated", blind=_UNSEEN)
+def queries_and_keys_thirty_times_too_large(mended, watch):
+    tokens, topic = phrases()
+    model = Attention(1.0 if mended else 30.0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(tokens, topic, steps=150), cross_entropy)
+
+
+class FusedAttention(Attention):
+    def forward(self, tokens):
+        x = self.words(tokens)
+        mixed = F.scaled_dot_product_attention(self.q(x), self.k(x), self.v(x))
+        return self.out(mixed.mean(1))
+
+
+@program("saturated", blind=_UNSEEN)
+def fused_attention_with_queries_too_large(mended, watch):
+    tokens, topic = phrases()
+    model = FusedAttention(1.0 if mended else 30.0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(tokens, topic, steps=150), cross_entropy)

@@ -1,0 +1,27 @@
+"""What optimizers have of a network, and at which learning rates."""
+
+import torch
+from torch import nn
+
+from layerscope.record.ownership import ownership
+
+
+def test_parameters_know_the_share_of_the_largest_rate_that_their_group_has():
+    network = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+    first, last = network.parameters()
+    groups = [{"params": [first], "lr": 1e-5}, {"params": [last], "lr": 1e-2}]
+    shares = ownership(network, [torch.optim.SGD(groups)]).rate_shares
+    assert shares == {first: 1e-5 / 1e-2, last: 1.0}
+
+
+def test_where_all_groups_have_one_rate_there_are_no_shares():
+    network = nn.Linear(2, 2)
+    groups = [{"params": [network.weight]}, {"params": [network.bias], "weight_decay": 0.1}]
+    assert ownership(network, [torch.optim.SGD(groups, lr=0.1)]).rate_shares == {}
+
+
+def test_what_no_optimizer_has_and_what_is_not_the_networks_is_counted():
+    network, other = nn.Linear(3, 1), nn.Linear(1, 1)
+    given = [network.weight, *other.parameters()]
+    known = ownership(network, [torch.optim.SGD(given, lr=0.1)])
+    assert (known.unowned_share, known.foreign) == (0.25, 2)
