@@ -641,7 +641,7 @@ def test_what_was_learned_and_is_lost_again_is_told_unless_the_targets_have_grow
     figures = healthy(network(), 120)
     figures["loss"][:] = np.r_[np.linspace(2, 0.5, 60), np.linspace(0.5, 1.8, 20), np.full(40, 1.8)]
     figures["target_std"][:] = 1
-    figures["target_std"][62:] = 3 if targets_grow else 1
+    figures["target_std"][75:] = 3 if targets_grow else 1
     found = rules_and_words(figures)
     assert ("loss_diverged" in found) != targets_grow
     if not targets_grow:
