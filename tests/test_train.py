@@ -50,13 +50,6 @@ def diagnosis(folder):
     return json.loads((folder / "diagnosis.json").read_text())
 
 
-def command(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "train.py", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=170, check=False, **options,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_file_of_conf_composes_and_runs_two_steps(tmp_path, choice):
     assert run(tmp_path, choice, "trainer.max_steps=2", "trainer.max_epochs=2") == 0
@@ -120,7 +113,7 @@ def test_watching_changes_no_weight_of_a_run_bit_for_bit(tmp_path):
     for monitor in ("default", "none"):
         folder = tmp_path / monitor
         folder.mkdir()
-        assert run(folder, f"monitor={monitor}", "trainer.max_epochs=1") == 0
+        assert run(folder, f"monitor={monitor}", "trainer.max_steps=40") == 0
         (checkpoint,) = (folder / "checkpoints").glob("*.ckpt")
         weights.append(torch.load(checkpoint, weights_only=True)["state_dict"])
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
@@ -255,31 +248,19 @@ def test_an_interrupted_run_says_so_and_keeps_what_was_measured(tmp_path, number
         [sys.executable, "train.py", f"hydra.run.dir={tmp_path}", *QUICK, "trainer.max_epochs=500"],
         cwd=ROOT, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("keyframes/events.*")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(1)
-    process.send_signal(number)
-    process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("keyframes/events.*")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == code
     assert status(tmp_path)["state"] == "interrupted"
     assert status(tmp_path)["steps"] > 0
     assert diagnosis(tmp_path)["steps"][0]["step"] == 0
-
-
-@pytest.mark.slow
-def test_a_sweep_runs_every_job_and_a_failing_one_does_not_stop_the_others(tmp_path):
-    done = command(
-        "-m", "init=random,kaiming", "model.activation=tanh,nothing",
-        f"hydra.sweep.dir={tmp_path}", "trainer.max_steps=2", *QUICK,
-    )  # fmt: skip
-    assert done.returncode != 0
-    states = {}
-    for path in tmp_path.glob("*/status.json"):
-        states[path.parent.name] = json.loads(path.read_text())["state"]
-    assert sorted(states.values()) == ["failed", "failed", "finished", "finished"]
-    assert all(("nothing" in name) == (state == "failed") for name, state in states.items())
-    assert all(name.startswith("init=") for name in states)
 
 
 SICK = ("init=random", "trainer.max_steps=8")
@@ -342,7 +323,7 @@ def test_a_net_that_is_not_what_its_author_thinks_is_found_out(tmp_path, monkeyp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("init", ["kaiming", "glorot", "lecun", "orthogonal"])
-def test_the_default_run_gives_no_warning(tmp_path, init):
+@pytest.mark.parametrize("init", ["glorot", "lecun", "orthogonal"])  # kaiming: see above
+def test_the_default_run_gives_no_warning_under_another_good_init(tmp_path, init):
     assert run(tmp_path, f"init={init}", "trainer.max_epochs=1") == 0
     assert {f["severity"] for f in diagnosis(tmp_path)["findings"]} <= {"note"}

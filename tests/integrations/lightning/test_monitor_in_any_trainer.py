@@ -1,9 +1,5 @@
 """Whatever a Trainer is asked for: where the monitor writes, and what it refuses."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import lightning.pytorch as pl
 import pytest
 import torch
@@ -226,12 +222,10 @@ def test_a_network_that_left_evaluation_mode_again_is_measured_from_then_on(tmp_
     assert monitor.diagnosis["not_measured"] == []
 
 
-def test_lightning_cli_takes_the_settings_as_init_args(tmp_path):
-    code = """
-from lightning.pytorch.cli import LightningCLI
-from tests.integrations.lightning.test_monitor_in_any_trainer import Net
-LightningCLI(Net, args=["fit", "--config", "config.yaml"], save_config_callback=None)
-"""
+@pytest.mark.filterwarnings("ignore")  # those of jsonargparse and Lightning among themselves
+def test_lightning_cli_takes_the_settings_as_init_args(tmp_path, monkeypatch):
+    from lightning.pytorch.cli import LightningCLI
+
     monitor = {
         "class_path": "layerscope.LayerMonitor",
         "init_args": {
@@ -250,16 +244,10 @@ LightningCLI(Net, args=["fit", "--config", "config.yaml"], save_config_callback=
         "enable_progress_bar": False,
         "callbacks": [monitor],
     }
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"trainer": trainer}))
-    root = Path(__file__).parents[3]
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r})\n{code}"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({"trainer": trainer}))
+    monkeypatch.setattr("sys.argv", ["train.py", "fit", "--config", str(config)])
+    LightningCLI(Net, save_config_callback=None)
     run = read(tmp_path / "run")
     assert run.figures.steps.tolist() == [0, 1, 2, 3, 4]  # and the keyframes 1 and 3
     assert [layer.name for layer in run.figures.layers] == ["00_tanh", "01_linear"]
