@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope import watch
+from layerscope import read, watch
 from layerscope.__main__ import main
 from layerscope.commands.diagnose import judged_again, with_overrides
 from layerscope.diagnose import Thresholds
@@ -247,9 +247,7 @@ def test_a_folder_that_cannot_be_used_is_one_sentence_and_exit_code_2(sick, tmp_
         events.add(0, [scalar("loss", 1.0)], 1.0)
     shutil.copytree(sick, corrupt)
     (file,) = corrupt.glob("*tfevents*")
-    content = bytearray(file.read_bytes())
-    content[5000] ^= 1
-    file.write_bytes(content)
+    file.write_bytes(bytes(len(file.read_bytes())))
     for folder, sentence in (
         (tmp_path / "missing", "no such event file or directory"),
         (empty, "no event file"),
@@ -262,6 +260,20 @@ def test_a_folder_that_cannot_be_used_is_one_sentence_and_exit_code_2(sick, tmp_
         assert printed.err.startswith("error: ")
         assert printed.err.count("\n") == 1
         assert sentence in printed.err
+
+
+@pytest.mark.parametrize("at", [100, 5000, 40_000])
+def test_a_flipped_bit_costs_a_step_or_none_and_is_told(sick, tmp_path, caplog, at):
+    shutil.copytree(sick, tmp_path / "flipped")
+    (file,) = (tmp_path / "flipped").glob("*tfevents*")
+    content = bytearray(file.read_bytes())
+    content[at] ^= 1
+    file.write_bytes(content)
+    (tmp_path / "flipped/diagnosis.json").unlink()
+    found, _ = judged_again(tmp_path / "flipped")
+    assert f"{file} is damaged from byte " in caplog.text
+    assert {each.rule for each in found} == {each.rule for each in judged_again(sick)[0]}
+    assert len(read(tmp_path / "flipped").figures.steps) >= len(read(sick).figures.steps) - 1
 
 
 @pytest.mark.parametrize("arguments", [["--judge"], ["--fail-on", "note"], ["--classes", "many"]])

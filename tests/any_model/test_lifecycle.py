@@ -4,6 +4,7 @@ import copy
 import io
 import signal
 
+import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
@@ -143,6 +144,24 @@ def test_steps_that_run_again_after_a_resumption_are_written_once(tmp_path, inte
     path = str(tmp_path / "checkpoints" / "last.ckpt")
     trainer.fit(seeded(Mlp), *[Batches(net.batches())] * 2, ckpt_path=path)
     assert_each_step_once(tmp_path, 12)
+
+
+class Looking(pl.Callback):
+    """Looks at the disk right after each checkpoint."""
+
+    def __init__(self, folder):
+        self.folder, self.seen = folder, []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        trainer.save_checkpoint(self.folder / "a.ckpt")
+        (file,) = self.folder.glob("*tfevents*")
+        self.seen.append((trainer.global_step, len(figures(file).steps)))
+
+
+def test_a_checkpoint_is_never_ahead_of_the_events(tmp_path):
+    looking = Looking(tmp_path)
+    fit(seeded(Mlp), tmp_path, LayerMonitor(flush_seconds=10_000.0), looking)
+    assert looking.seen == [(step, step) for step in range(1, 7)]
 
 
 def test_the_callbacks_state_in_a_checkpoint_loads_with_weights_only(tmp_path):

@@ -4,21 +4,26 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event
 
-from layerscope.events import event_file
+from layerscope.events import event_file, flush_clock
 from layerscope.events.event_file import EventFile
 from layerscope.events.reader import read_run
 from layerscope.events.summaries import scalar
 
 
 def events_in(path: Path) -> list[Event]:
-    """TensorBoard's own record reader is the judge of what is in a file."""
-    return [Event.FromString(raw) for raw in RawEventFileLoader(str(path)).Load()]
+    """TensorBoard's own record reader is the judge of what is in a file, its start apart."""
+    events = [Event.FromString(raw) for raw in RawEventFileLoader(str(path)).Load()]
+    return [event for event in events if not event.HasField("session_log")]
 
 
 def steps_in(path: Path) -> list[int]:
@@ -69,13 +74,72 @@ def test_nothing_logged_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def wait_until(happens: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_events_wait_until_their_time_is_up(tmp_path: Path) -> None:
     clock = Clock()
-    with EventFile(tmp_path, flush_seconds=10, clock=clock) as file:
-        for clock.now, steps_seen in [(0.0, []), (9.9, []), (10.0, [0, 9, 10]), (19.0, [0, 9, 10])]:
-            file.add(int(clock.now), [scalar("a", 1.0)])
+    with EventFile(tmp_path, flush_seconds=10_000, clock=clock) as file:
+        for step, clock.now, steps_seen in [
+            (0, 0, []), (1, 9_999, []), (2, 10_000, [0, 1, 2]), (3, 19_999, [0, 1, 2]),
+        ]:  # fmt: skip
+            file.add(step, [scalar("a", 1.0)])
             assert steps_in(file.path) == steps_seen
-    assert steps_in(file.path) == [0, 9, 10, 19]
+    assert steps_in(file.path) == [0, 1, 2, 3]
+
+
+def test_a_step_that_runs_again_is_there_once_in_tensorboards_slow_loader(tmp_path: Path) -> None:
+    for first in (0, 3):
+        with EventFile(tmp_path) as file:
+            if first:
+                file.restart(first)
+            for step in range(first, first + 6):
+                file.add(step, [scalar("a", first)])
+    loaded = EventAccumulator(str(tmp_path))
+    loaded.Reload()
+    values = [(each.step, each.tensor_proto.float_val[0]) for each in loaded.Tensors("a")]
+    assert values == [(0, 0), (1, 0), (2, 0), (3, 3), (4, 3), (5, 3), (6, 3), (7, 3), (8, 3)]
+
+
+def test_what_waits_reaches_the_disk_though_nothing_follows(tmp_path: Path) -> None:
+    with EventFile(tmp_path, flush_seconds=0.2) as file:
+        for step in (0, 1):
+            file.add(step, [scalar("a", 1.0)])
+            wait_until(lambda step=step: steps_in(file.path) == list(range(step + 1)))
+
+
+def test_what_the_clock_could_not_write_is_raised_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = EventFile(tmp_path, flush_seconds=1e9)
+    file.add(0, [scalar("a", 1.0)])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(file, "_flush", full)
+        file.flush_on_time()
+    with pytest.raises(OSError, match="No space left"):
+        file.add(1, [scalar("a", 1.0)])
+    file.close()
+    assert steps_in(file.path) == [0]
+
+
+def test_a_file_that_nobody_holds_is_not_kept_by_the_clock(tmp_path: Path) -> None:
+    class Waiting:
+        def flush_on_time(self) -> None:
+            pass
+
+    waiting = Waiting()
+    flush_clock.keep_on_time(waiting, 0.1)
+    gone = weakref.ref(waiting)
+    del waiting
+    wait_until(lambda: gone() is None)
 
 
 def test_a_run_can_be_found_as_soon_as_it_has_an_event(tmp_path: Path) -> None:

@@ -257,18 +257,33 @@ def test_a_torn_last_record_is_counted_wherever_it_was_cut(tmp_path: Path) -> No
         assert run.histograms["h"].buckets[:, 0, 0].tolist() == steps
 
 
-def test_any_changed_byte_is_found_and_named(three_events: Path) -> None:
+def test_any_changed_byte_costs_no_more_than_its_record(three_events: Path) -> None:
     whole = three_events.read_bytes()
     for at in range(len(whole)):
         three_events.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
-        with pytest.raises(CorruptEventFileError, match=r"is corrupt at byte \d+: the checksum"):
-            read_run(three_events)
+        run = read_run(three_events)
+        assert 16 < run.damaged_bytes < len(whole) / 2
+        losses, histograms = run.scalars["loss"], run.histograms["h"]
+        assert losses.values.tolist() == losses.steps.tolist() == histograms.steps.tolist()
+        assert histograms.buckets[:, 0, 0].tolist() == histograms.steps.tolist()
+        assert len(losses.steps) >= 2
 
 
-def test_a_corrupt_record_is_named_by_its_file_and_offset(three_events: Path) -> None:
+def test_what_lies_behind_the_last_record_is_counted_and_told(
+    three_events: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     whole = three_events.read_bytes()
+    before = read_run(three_events)
     three_events.write_bytes(whole + b"\0" * 50)  # what a loss of power may leave
-    sentence = f"{three_events} is corrupt at byte {len(whole)}: the checksum of a record's length"
+    run = read_run(three_events)
+    assert (run.damaged_bytes, run.torn_bytes) == (50, 0)
+    assert run.scalars.keys() == before.scalars.keys()
+    assert f"{three_events} is damaged from byte {len(whole)} on: 50 of its " in caplog.text
+
+
+def test_a_file_of_which_nothing_is_whole_is_refused(three_events: Path) -> None:
+    three_events.write_bytes(b"\0" * 500)
+    sentence = f"{three_events} is corrupt at byte 0: the checksum of a record's length"
     with pytest.raises(CorruptEventFileError, match=re.escape(sentence)):
         read_run(three_events)
 

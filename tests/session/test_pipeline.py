@@ -1,5 +1,7 @@
 """Observations wait, are judged and written, in order and in time."""
 
+import time
+
 import pytest
 import torch
 from torch import nn
@@ -66,7 +68,7 @@ def steps_in(folder, tag=TAG):
 
 
 def test_steps_that_wait_are_written_when_the_pipeline_is_drained(tmp_path, net):
-    run = Run(net, tmp_path)
+    run = Run(net, tmp_path, flush_seconds=10_000.0)
     for step in range(3):
         run.step(step)
     run.sink.flush()
@@ -78,15 +80,41 @@ def test_steps_that_wait_are_written_when_the_pipeline_is_drained(tmp_path, net)
 
 def test_no_step_waits_longer_than_flush_seconds_for_the_next(tmp_path, net):
     now = [1000.0]
-    run = Run(net, tmp_path, clock=lambda: now[0], flush_seconds=10.0)
+    run = Run(net, tmp_path, clock=lambda: now[0], flush_seconds=10_000.0)
     run.step(0)
-    now[0] += 9.9
+    now[0] += 9_999
     run.step(1)
     assert steps_in(tmp_path) == []
-    now[0] += 0.2
+    now[0] += 2
     run.step(2)
     for folder in (tmp_path, tmp_path / "keyframes"):  # nothing is closed: a reader looks on
         assert steps_in(folder) == [0, 1, 2]
+    run.close()
+
+
+def test_a_step_reaches_the_disk_though_no_other_follows(tmp_path, net):
+    run = Run(net, tmp_path, flush_seconds=0.2)
+    run.step(0)
+    deadline = time.monotonic() + 60
+    while not (steps_in(tmp_path) and steps_in(tmp_path / "keyframes")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    run.close()
+    assert steps_in(tmp_path) == [0]
+
+
+def test_what_the_clock_ran_into_is_raised_by_the_next_step(tmp_path, net, monkeypatch):
+    run = Run(net, tmp_path, flush_seconds=10_000.0)
+    run.step(0)
+
+    def full(*_):
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run.sink, "write", full)
+        run.pipeline.flush_on_time()
+    with pytest.raises(OSError, match="No space left"):
+        run.step(1)
     run.close()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from layerscope.events.framing import CHECK_BYTES, CorruptRecordError, payloads
+from layerscope.events.framing import CorruptRecordError, Records
 from layerscope.events.layout import Span, cut, layout_of
 from layerscope.events.wire import BYTES, VARINT, fields, key, read_varint
 
@@ -61,20 +61,21 @@ class Column:
         return cut(self.data, self.starts + self.span.start, self.span.stop - self.span.start)
 
 
-def read_columns(data: bytes, base: int) -> tuple[list[Column], list[tuple[int, int]], int]:
+def read_columns(data: bytes, base: int) -> tuple[list[Column], list[tuple[int, int]], Records]:
     """Read an event file: its columns; where it says that the run goes on, and at which step; and
-    the number of bytes in its torn last record, or 0.
+    its records, which tell what of it is torn or damaged, and was passed over.
 
-    Raises CorruptRecordError where a checksum does not fit or a record holds no event.
+    Raises CorruptRecordError where no record is whole but some are damaged, and where a whole one
+    holds no event.
     """
     array = np.frombuffer(data, dtype=np.uint8)
     alike: dict[tuple[int, bytes], list[tuple[int, int]]] = defaultdict(list)
-    at = end = 0
+    at = 0
+    records = Records(data)
     columns: list[Column] = []
     restarts: list[tuple[int, int]] = []
     try:
-        for at, stop in payloads(data):
-            end = stop + CHECK_BYTES
+        for at, stop in records:
             step, start, size, restarted = _step_and_summary(data, at, stop)
             if restarted:
                 restarts.append((base + at, step))
@@ -87,7 +88,9 @@ def read_columns(data: bytes, base: int) -> tuple[list[Column], list[tuple[int, 
         raise
     except (ValueError, IndexError) as error:
         raise CorruptRecordError(at, f"a record holds no event ({error})") from error
-    return columns, restarts, len(data) - end
+    if at == 0 and records.first_damage is not None:
+        raise records.first_damage
+    return columns, restarts, records
 
 
 def _split(

@@ -5,12 +5,14 @@ import itertools
 import os
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import NoReturn, Self
 
+from layerscope.events import flush_clock
 from layerscope.events.columns import SESSION_START
 from layerscope.events.framing import OVERHEAD, frame
 from layerscope.events.wire import field, varint
@@ -31,10 +33,14 @@ class EventFile:
     at the first `add`, so that nothing is left behind where nothing was logged.
 
     A record is never torn by our own buffering: whole records are collected and handed to the
-    operating system in one write, when 256 KiB wait, when `flush_seconds` have passed at an
-    `add` (no thread watches the clock), and at `close`. If that write fails (a full disk), the
-    file is cut back to its last whole record and the error is raised: what was to be written is
-    lost, what follows is readable.
+    operating system in one write, when 256 KiB wait, when `flush_seconds` have passed, whether an
+    `add` follows or not (see `flush_clock`), and at `close`. If that write fails (a full disk), the
+    file is cut back to its last whole record and the error is raised, by the next call if it was
+    the clock that flushed: what was to be written is lost, what follows is readable. Several
+    threads may add to it.
+
+    Each file says that a session starts: TensorBoard's slow loader takes the first such word for
+    the beginning, and passes over what a resumed run has abandoned only at a second one.
 
     Closed at the end of a `with`, also on an exception; flushed when the interpreter exits. It is
     one process's: in a forked child `add` and `flush` raise RuntimeError and `close` writes
@@ -45,7 +51,7 @@ class EventFile:
     Args:
         directory: the run's folder, which TensorBoard shows as one run.
         suffix: end of the file's name.
-        flush_seconds: the longest that an event waits for the next `add` to take it along, >= 0.
+        flush_seconds: the longest that an event waits, >= 0.
         clock: seconds, monotonic; for tests.
     """
 
@@ -72,6 +78,8 @@ class EventFile:
         self._pending_bytes = 0
         self._whole_bytes = 0  # in the file, up to its last whole record
         self._flushed_at = clock()
+        self._failed: Exception | None = None  # when the clock flushed
+        self._lock = threading.RLock()
 
     @property
     def bytes_written(self) -> int:
@@ -94,39 +102,55 @@ class EventFile:
         Each value is a Summary.value field as `layerscope.events.encoders` makes them. `wall_time`
         is in seconds since 1970 and defaults to now. Raises ValueError when closed.
         """
-        if self._closed or os.getpid() != self._pid:
-            self._refuse()
+        self._check()
         if not 0 <= step <= _MAX_STEP:
             raise ValueError(f"step must be between 0 and 2**63 - 1, not {step}")
         if not values:
             return
-        if self._file is None:
-            self._open()
         wall_time = time.time() if wall_time is None else wall_time
         size = sum(map(len, values))
         head = _WALL_TIME_THEN_STEP.pack(0x09, wall_time, 0x10)
-        self._append(b"".join((head, varint(step), _SUMMARY_KEY, varint(size), *values)))
-        if (
-            self._pending_bytes >= _BUFFER_BYTES
-            or self._clock() - self._flushed_at >= self._flush_seconds
-        ):
-            self.flush()
+        payload = b"".join((head, varint(step), _SUMMARY_KEY, varint(size), *values))
+        with self._lock:
+            if self._file is None:
+                self._open()
+            self._append(payload)
+            if (
+                self._pending_bytes >= _BUFFER_BYTES
+                or self._clock() - self._flushed_at >= self._flush_seconds
+            ):
+                self.flush()
 
     def restart(self, step: int) -> None:
         """Say that a run goes on at `step`: what its earlier files say of this step and later ones
         was abandoned. TensorBoard and our reader then pass over it.
         """
-        if self._closed or os.getpid() != self._pid:
-            self._refuse()
-        if self._file is None:
-            self._open()
+        self._check()
+        with self._lock:
+            if self._file is None:
+                self._open()
+            self._append_start(step)
+
+    def _append_start(self, step: int) -> None:
         head = _WALL_TIME_THEN_STEP.pack(0x09, time.time(), 0x10)
         self._append(b"".join((head, varint(step), field(7, SESSION_START))))
 
     def flush(self) -> None:
         """Hand all whole records to the operating system, in one write."""
-        if self._closed or os.getpid() != self._pid:
-            self._refuse()
+        self._check()
+        with self._lock:
+            self._flush()
+
+    def flush_on_time(self) -> None:
+        """The same, for `flush_clock`: what goes wrong is raised by the next call."""
+        with self._lock:
+            if self._pending and not self._closed:
+                try:
+                    self._flush()
+                except Exception as error:
+                    self._failed = error
+
+    def _flush(self) -> None:
         self._flushed_at = self._clock()
         if self._file is None:
             return
@@ -152,6 +176,7 @@ class EventFile:
                 self.flush()
         finally:
             self._closed = True
+            flush_clock.forget(self)
             atexit.unregister(self._flush_at_exit)
             if self._file is not None:
                 self._file.close()
@@ -174,11 +199,21 @@ class EventFile:
         self._file = FileIO(self.path, "xb")
         atexit.register(self._flush_at_exit)
         self._append(b"\x09" + struct.pack("<d", time.time()) + field(3, b"brain.Event:2"))
+        self._append_start(_MAX_STEP)  # nothing comes later: this makes nothing void
+        if self._flush_seconds:
+            flush_clock.keep_on_time(self, self._flush_seconds)
         self.flush()  # TensorBoard finds the run, however long the first step takes
 
     def _append(self, payload: bytes) -> None:
         self._pending += frame(payload)
         self._pending_bytes += len(payload) + OVERHEAD
+
+    def _check(self) -> None:
+        if self._closed or os.getpid() != self._pid:
+            self._refuse()
+        if self._failed is not None:
+            error, self._failed = self._failed, None
+            raise error
 
     def _refuse(self) -> NoReturn:
         if self._closed:

@@ -42,23 +42,58 @@ def frame(payload: bytes) -> tuple[bytes, bytes, bytes]:
     return head, payload, _CHECK.pack(masked_crc(payload))
 
 
-def payloads(data: bytes) -> Iterator[tuple[int, int]]:
-    """Walk the whole records of a file's bytes; yields (start, stop) of each payload.
+class Records:
+    """The whole records of a file's bytes: iterated, (start, stop) of each payload, in order.
 
-    Ends before a torn last record, whose bytes are those after the last stop + CHECK_BYTES. Raises
-    CorruptRecordError where a length or a payload fails its checksum, the last record included: a
-    torn one is too short, never wrong.
+    A torn last record is too short; a damaged one fails a checksum. Both are passed over. After a
+    length that fails its checksum, the next record is looked for byte by byte: 0.3 s for 100 MB.
+
+    Attributes, once all were walked:
+        torn: bytes of the torn last record, or 0.
+        damaged: bytes in which there is no whole record, the torn one apart.
+        first_damage: where the first of them lies and what is wrong there; None if there are none.
     """
-    at, size = 0, len(data)
-    while size - at >= _HEAD.size:
-        length, check = _HEAD.unpack_from(data, at)
-        if masked_crc(data[at : at + 8]) != check:
-            raise CorruptRecordError(at, "the checksum of a record's length does not fit")
-        start = at + _HEAD.size
-        stop = start + length
-        if stop + CHECK_BYTES > size:
-            return
-        if masked_crc(data[start:stop]) != _CHECK.unpack_from(data, stop)[0]:
-            raise CorruptRecordError(at, "the checksum of a record does not fit")
-        yield start, stop
-        at = stop + CHECK_BYTES
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.torn = self.damaged = 0
+        self.first_damage: CorruptRecordError | None = None
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        data, at, size = self._data, 0, len(self._data)
+        while size - at >= _HEAD.size:
+            length, check = _HEAD.unpack_from(data, at)
+            if masked_crc(data[at : at + 8]) != check:
+                next_at = self._next_head(at + 1)
+                self._note(at, next_at, "the checksum of a record's length does not fit")
+                at = next_at
+                continue
+            start = at + _HEAD.size
+            stop = start + length
+            if stop + CHECK_BYTES > size:
+                break
+            if masked_crc(data[start:stop]) == _CHECK.unpack_from(data, stop)[0]:
+                yield start, stop
+            else:
+                self._note(at, stop + CHECK_BYTES, "the checksum of a record does not fit")
+            at = stop + CHECK_BYTES
+        self.torn = size - at
+
+    def _next_head(self, at: int) -> int:
+        """Where the next record may start whose length fits its checksum; else the data's end.
+
+        Events begin with their wall time, whose key is a tab, and are shorter than 4 GiB.
+        """
+        data = self._data
+        while (tab := data.find(b"\t", at + _HEAD.size)) >= 0:
+            at = tab - _HEAD.size
+            if data[at + 4 : at + 8] == b"\0\0\0\0":
+                check = _CHECK.unpack_from(data, at + _LENGTH.size)[0]
+                if masked_crc(data[at : at + _LENGTH.size]) == check:
+                    return at
+            at += 1
+        return len(data)
+
+    def _note(self, start: int, stop: int, reason: str) -> None:
+        self.damaged += stop - start
+        self.first_damage = self.first_damage or CorruptRecordError(start, reason)

@@ -1,5 +1,6 @@
 """A run's event files, read back into arrays."""
 
+import logging
 import os
 from collections import defaultdict
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from layerscope.events.columns import Column, read_columns
 from layerscope.events.framing import CorruptRecordError
+from layerscope.events.layout import Span
 from layerscope.events.series import (
     HistogramSeries,
     ScalarSeries,
@@ -18,6 +20,8 @@ from layerscope.events.series import (
     text_series,
 )
 from layerscope.events.summaries import PLUGIN
+
+_log = logging.getLogger("layerscope")
 
 
 class CorruptEventFileError(ValueError):
@@ -31,7 +35,8 @@ class RunEvents:
     tensors and documents are what LayerScope writes for itself and TensorBoard passes over: see
     `figures_event`. descriptions has the tags that have one. torn_bytes counts the bytes after the
     last whole record of each file: more than 0 where a file is being written or its writer was
-    killed.
+    killed. damaged_bytes counts those that are not what was written, after a loss of power, say:
+    what is whole before and after them is here.
     """
 
     scalars: dict[str, ScalarSeries]
@@ -41,6 +46,7 @@ class RunEvents:
     documents: dict[str, TextSeries]
     descriptions: dict[str, str]
     torn_bytes: int
+    damaged_bytes: int = 0
 
 
 def read_run(path: str | os.PathLike[str]) -> RunEvents:
@@ -48,19 +54,19 @@ def read_run(path: str | os.PathLike[str]) -> RunEvents:
 
     What a run wrote before it was resumed at an earlier step is passed over: see
     `EventFile.restart`. So are kinds other than scalars, histograms and texts. A torn last record
-    is counted, not read. Raises FileNotFoundError where there is no event file, and
-    CorruptEventFileError where a checksum does not fit: half a run is not to be taken for the
-    whole.
+    is counted, not read; so are damaged records, and a warning says how much of the file they are.
+    Raises FileNotFoundError where there is no event file, and CorruptEventFileError where nothing
+    in one is whole, or a record holds no event.
 
     60 times as fast as TensorBoard's EventAccumulator: 0.15 s for 190,000 histograms, 80 MB.
     """
     columns: dict[str, list[Column]] = defaultdict(list)
     restarts: list[tuple[int, int]] = []
-    size = torn_bytes = 0
+    size = torn_bytes = damaged_bytes = 0
     for file in _event_files(Path(path)):
         data = file.read_bytes()
         try:
-            of_file, restarts_of_file, torn = read_columns(data, base=size)
+            of_file, restarts_of_file, records = read_columns(data, base=size)
         except CorruptRecordError as error:
             raise CorruptEventFileError(
                 f"{file} is corrupt at byte {error.offset}: {error}"
@@ -69,8 +75,17 @@ def read_run(path: str | os.PathLike[str]) -> RunEvents:
             columns[column.span.tag].append(column)
         restarts += restarts_of_file
         size += len(data)
-        torn_bytes += torn
-    run = RunEvents({}, {}, {}, {}, {}, {}, torn_bytes)
+        torn_bytes += records.torn
+        damaged_bytes += records.damaged
+        if records.first_damage is not None:
+            _log.warning(
+                "%s is damaged from byte %d on: %s of its %s bytes were passed over",
+                file,
+                records.first_damage.offset,
+                f"{records.damaged:,}",
+                f"{len(data):,}",
+            )
+    run = RunEvents({}, {}, {}, {}, {}, {}, torn_bytes, damaged_bytes)
     for tag, parts in columns.items():
         valid = [column.without_abandoned(restarts) for column in parts]
         left = [column for column in valid if len(column.steps)]
@@ -81,6 +96,8 @@ def read_run(path: str | os.PathLike[str]) -> RunEvents:
 
 def _add(run: RunEvents, tag: str, columns: list[Column]) -> None:
     plugin = next((c.span.plugin for c in columns if c.span.plugin), "")
+    if not plugin and run.damaged_bytes:  # the tag's first event, which says it, may be lost
+        plugin = _likely_plugin(tag, columns[0].span)
     if plugin == "scalars":
         if (scalars := scalar_series(columns)) is not None:
             run.scalars[tag] = scalars
@@ -97,6 +114,15 @@ def _add(run: RunEvents, tag: str, columns: list[Column]) -> None:
     description = next((c.span.description for c in columns if c.span.description), "")
     if description:
         run.descriptions[tag] = description
+
+
+def _likely_plugin(tag: str, span: Span) -> str:
+    """Whose a tag is that does not say so."""
+    if tag.startswith(f"{PLUGIN}/"):
+        return PLUGIN
+    if span.kind == "strings":
+        return "text"
+    return "histograms" if len(span.shape) == 2 and span.shape[1] == 3 else "scalars"
 
 
 def _event_files(path: Path) -> list[Path]:

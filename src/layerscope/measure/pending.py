@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 S = TypeVar("S")
+
+
+_arriving = threading.RLock()  # of whoever looks first; one lock does, for a look is short
 
 
 class Pending(Generic[T]):
@@ -15,7 +19,8 @@ class Pending(Generic[T]):
     Once it has been looked at, it can be pickled if the value can.
 
     Args:
-        arrive: gives the value, and waits for it if it must; called once, at the first look.
+        arrive: gives the value, and waits for it if it must; called once, at the first look, by the
+            thread that looks.
     """
 
     __slots__ = ("_arrive", "_value")
@@ -34,8 +39,10 @@ class Pending(Generic[T]):
     def get(self) -> T:
         """The value; the first look may wait for the device."""
         if self._arrive is not None:
-            self._value = self._arrive()
-            self._arrive = None
+            with _arriving:
+                if self._arrive is not None:  # no other thread has fetched it meanwhile
+                    self._value = self._arrive()
+                    self._arrive = None
         value: T = self._value
         return value
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
+from layerscope.events import flush_clock
 from layerscope.record import Layer, Observation, Recorder, is_keyframe
 from layerscope.record.plan import Plan
 from layerscope.record.surroundings import Surroundings
@@ -73,11 +76,20 @@ class Pipeline:
         self._is_first = True
         self.first: Step | None = None
         self.last: Step | None = None
+        self._lock = threading.RLock()
+        self._failed: Exception | None = None  # when the clock flushed
+        if self._flush_seconds:
+            flush_clock.keep_on_time(self, self._flush_seconds)
 
     def take(self, observation: Observation) -> None:
-        """Take one step; it is written at the latest with the first that comes `flush_seconds`
-        later.
+        """Take one step; it is on the disk within `flush_seconds`, whether another one comes or
+        not. Raises what the clock's thread ran into since the last call.
         """
+        with self._lock:
+            self._take(observation)
+
+    def _take(self, observation: Observation) -> None:
+        self._raise_failure()
         measured = self._recorder.plan, self._recorder.state.reached
         if measured != self._measured:
             self._meet(*measured)
@@ -110,12 +122,44 @@ class Pipeline:
 
     def flush(self) -> None:
         """Judge and write what waits, so that others can read it."""
+        with self._lock:
+            self.drain()
+            for sink in self._sinks:
+                sink.flush()
+
+    def flush_on_time(self) -> None:
+        """The same, for `flush_clock`: what goes wrong is raised by the next call."""
+        with self._lock:
+            try:
+                if self._waiting:
+                    self.flush()
+            except Exception as error:
+                self._failed = error
+
+    def _raise_failure(self) -> None:
+        error, self._failed = self._failed, None
+        if error is not None:
+            raise error
+
+    def end(self) -> None:
+        """Judge and write what waits; from now on the clock leaves it alone."""
+        flush_clock.forget(self)
         self.drain()
-        for sink in self._sinks:
-            sink.flush()
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Within, all steps so far are judged and on the disk, and no other thread changes that."""
+        with self._lock:
+            self.flush()
+            yield
 
     def drain(self) -> None:
         """Judge and write what waits."""
+        with self._lock:
+            self._raise_failure()
+            self._drain()
+
+    def _drain(self) -> None:
         steps, self._waiting = self._waiting, []
         if not steps:
             return

@@ -84,7 +84,7 @@ class RunOutput:
             The content of diagnosis.json; None if no step was recorded.
         """
         try:
-            self.pipeline.drain()
+            self.pipeline.end()
             diagnosis = self._write_end()
         finally:
             for sink in self._sinks:

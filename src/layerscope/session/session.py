@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from os import PathLike
 from typing import Any
 
@@ -293,9 +294,14 @@ class Session:
     # A checkpoint.
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run goes on from, as plain types: for a checkpoint."""
-        if self._output is not None:
-            self._output.pipeline.drain()
+        """What a resumed run goes on from, as plain types: for a checkpoint.
+
+        All steps so far are on the disk then: a checkpoint is never ahead of the events.
+        """
+        with nullcontext() if self._output is None else self._output.pipeline.settled():
+            return self._state()
+
+    def _state(self) -> dict[str, Any]:
         return {"judge": self.verdict.judge.state(), "units": self._recorder.plan.units.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:

@@ -49,7 +49,8 @@ class FiguresEncoder:
             "layer_figures": list(LAYER_FIGURES),
             "step_figures": list(STEP_FIGURES),
         }
-        self._about = [document(about, json.dumps(content), PLUGIN)]
+        # Twice, for without it no figure can be read: a damaged record takes one of them along.
+        self._about = [document(about, json.dumps(content), PLUGIN)] * 2
         self._layers = TensorEncoder([of_layers], [""], PLUGIN, (len(layers), len(LAYER_FIGURES)))
         self._steps = TensorEncoder([of_steps], [""], PLUGIN, (len(STEP_FIGURES),))
 
@@ -60,7 +61,7 @@ class FiguresEncoder:
             of_layers: float32 [layers, len(LAYER_FIGURES)].
             of_steps: float32 [len(STEP_FIGURES)].
         """
-        about, self._about = self._about, []
+        about, self._about = self._about[:1], self._about[1:]
         return [
             *about,
             *self._layers.encode(of_layers[np.newaxis]),
