@@ -1,5 +1,7 @@
 """Does the judge name what was planted, exactly, and keep quiet about healthy networks?"""
 
+import itertools
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from tests.diagnose.healthy import HEALTHY
 from tests.diagnose.planted import PLANTED
 from tests.diagnose.programs.every_program import PROGRAMS
 from tests.diagnose.programs.judged import judged
+from tests.diagnose.programs.treated import helps
 
 
 def diseases(figures, classes=None):
@@ -68,31 +71,59 @@ def confusion(seed=0):
     return "\n".join(lines)
 
 
-def of_programs(seed=0):
-    """Markdown: of each rule its programs, and how many were led to their fault.
+COLUMNS = ("planted", "found", "first", "false", "heads", "right", "tried", "helped")
 
-    Programs whose fault nothing can tell are planted too, and not found.
+
+def of_programs(seeds=(0,)):
+    """Of each rule, counts by COLUMNS over all programs and seeds.
+
+    planted: programs whose fault it leads to; those that nothing can tell count too. found, first:
+    of these, by a warning, and by the first line. false: warnings of it on mended programs. heads:
+    its warnings that are told under no cause; right: those of them that lead to the fault. tried,
+    helped: of first lines, those whose first remedy a program can apply, and that lowered the loss.
     """
-    rules = list(dict.fromkeys(program.rule for program in PROGRAMS.values()))
-    counts = {rule: [0, 0, 0, 0] for rule in rules}
-    for program in PROGRAMS.values():
-        faulty = [finding.rule for finding in judged(program, mended=False, seed=seed)]
-        mended = {finding.rule for finding in judged(program, mended=True, seed=seed)}
-        for rule in mended:
-            counts.setdefault(rule, [0, 0, 0, 0])[3] += 1
-        found = (1, program.rule in faulty, faulty[:1] == [program.rule], 0)
-        counts[program.rule] = [a + b for a, b in zip(counts[program.rule], found, strict=True)]
-    total = [sum(column) for column in zip(*counts.values(), strict=True)]
+    counts = {program.rule: dict.fromkeys(COLUMNS, 0) for program in PROGRAMS.values()}
+
+    def add(rule, column, number=1):
+        counts.setdefault(rule, dict.fromkeys(COLUMNS, 0))[column] += number
+
+    for program, seed in itertools.product(PROGRAMS.values(), seeds):
+        faulty = judged(program, mended=False, seed=seed)
+        mended = judged(program, mended=True, seed=seed)
+        rules = [finding.rule for finding in faulty]
+        add(program.rule, "planted")
+        add(program.rule, "found", program.rule in rules)
+        add(program.rule, "first", rules[:1] == [program.rule])
+        for finding in mended:
+            add(finding.rule, "false")
+        for finding in (*faulty, *mended):
+            if not finding.because:
+                add(finding.rule, "heads")
+        heads = [finding.rule for finding in faulty if not finding.because]
+        add(program.rule, "right", heads.count(program.rule))
+        if faulty and (helped := helps(program, faulty[0], seed)) is not None:
+            add(faulty[0].rule, "tried")
+            add(faulty[0].rule, "helped", helped)
+    return counts
+
+
+def table(counts, runs):
+    """Markdown of `of_programs`."""
+    total = {column: sum(of[column] for of in counts.values()) for column in COLUMNS}
     rows = [*sorted(counts.items()), ("all", total)]
     return "\n".join(
         [
-            "| rule | programs with its fault | found | named first | "
-            f"warned of, in {len(PROGRAMS)} mended programs |",
-            "|---|---|---|---|---|",
-            *("| " + " | ".join(map(str, (rule, *row))) + " |" for rule, row in rows),
+            "| rule | runs with its fault | found | named first | "
+            f"warned of, in {runs} mended runs | remedy tried | helped |",
+            "|---|---|---|---|---|---|---|",
+            *(
+                f"| {rule} | {of['planted']} | {of['found']} | {of['first']} | {of['false']} | "
+                f"{of['tried']} | {of['helped']} |"
+                for rule, of in rows
+            ),
         ]
     )
 
 
 if __name__ == "__main__":  # python tests/diagnose/test_confusion.py
-    print(confusion(), of_programs(), sep="\n\n")
+    print(confusion(), table(of_programs(), len(PROGRAMS)), sep="\n\n")

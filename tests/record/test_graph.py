@@ -105,6 +105,15 @@ def test_a_bottleneck_and_a_gate_are_meant():
     assert wired(gated, X)["out"].follows == ""
 
 
+def test_a_linear_layer_whose_output_others_get_too_is_not_one_with_the_next():
+    def forward(n, x):
+        h = n.first(x)
+        return n.last(h + n.gate(h).softmax(-1))
+
+    made = wired(Net(forward, first=linear(), gate=linear(), last=linear()), X)
+    assert made["gate"].follows == made["last"].follows == ""
+
+
 def test_a_batch_of_sequences_is_the_same():
     made = wired(nn.Sequential(linear(), linear()), torch.ones(2, 3, 8))
     assert made["1"].follows == "0"

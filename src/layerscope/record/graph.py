@@ -7,6 +7,7 @@ it was made of.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +32,8 @@ class Wiring:
         parents: layers whose outputs reach it through no other watched layer.
         on_trunk: whether every way from the last layers to the first passes it, as far as the
             graph shows: of no layer behind a frozen one that gets data.
-        follows: the linear layer whose output it receives without a function in between; "" if it
-            is no linear layer, or there is none, or that one is a bottleneck.
+        follows: the linear layer whose output it alone receives, without a function in between; ""
+            if it is no linear layer, or there is none, or that one is a bottleneck.
     """
 
     parents: tuple[str, ...]
@@ -55,12 +56,15 @@ def wiring(outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]]) -> dict[str
     trunk = _trunk([name for name, *_ in outputs], parents)
     # A linear module whose own output is the layer's: no function was applied to it.
     bare = {id(node): module for _, _, module, node in outputs if type(module) is nn.Linear}
+    fed = Counter(parent for of_layer in parents.values() for parent in of_layer)
     made = {}
     for name, entry, _, node in outputs:
         follows = ""
         if type(entry) is nn.Linear and node is not None:
             before = _linear_before(node, bare)
-            if before is not None and not _is_bottleneck(bare[before], entry):
+            # What others get too (a residual, a gate's side branch, heads) is not theirs to merge.
+            alone = before is not None and fed[nodes[before]] == 1
+            if before is not None and alone and not _is_bottleneck(bare[before], entry):
                 follows = nodes[before]
         made[name] = Wiring(tuple(parents[name]), name in trunk, follows)
     return made
