@@ -10,7 +10,7 @@ from torch import nn
 _ACTIVATIONS = (nn.Sigmoid, nn.Softmax, nn.Tanh, nn.ReLU, nn.Softplus, nn.LogSoftmax)
 
 
-class ByHand(Exception):
+class ByHandError(Exception):
     """What is to be changed is written in a forward or in a loop, where a program cannot."""
 
 
@@ -85,7 +85,7 @@ def _last_function(replacement):
     def change(network):
         *_, (name, last) = network.named_children()
         if not (isinstance(network, nn.Sequential) and isinstance(last, _ACTIVATIONS)):
-            raise ByHand
+            raise ByHandError
         network._modules[name] = replacement
 
     return Remedy(network=change)
@@ -95,7 +95,7 @@ def _softmax_over_classes(_):
     def change(network):
         found = [m for m in network.modules() if isinstance(m, nn.Softmax | nn.LogSoftmax)]
         if not found:
-            raise ByHand
+            raise ByHandError
         for module in found:
             module.dim = -1
 
@@ -150,7 +150,7 @@ def _same_rates(optimizer, _):
 def _with_functions_between(_):
     def change(network):
         if not isinstance(network, nn.Sequential):
-            raise ByHand
+            raise ByHandError
         for module in list(network.modules()):
             parts = list(module.children())
             if isinstance(module, nn.Sequential):
@@ -185,7 +185,7 @@ def _group(**values):
 def _less_decay(_):
     def change(optimizer, _):
         if not any(group.get("weight_decay") for group in optimizer.param_groups):
-            raise ByHand  # a penalty of the loop's own
+            raise ByHandError  # a penalty of the loop's own
         for group in optimizer.param_groups:
             group["weight_decay"] *= 0.001
 
@@ -217,7 +217,7 @@ def _smaller_last(_):
         last = _weighted(network)[-1] if _weighted(network) else None
         for module in network.modules():
             if isinstance(module, nn.Embedding):
-                module.weight.mul_(0.02 / module.weight.std())
+                module.weight.mul_(module.embedding_dim**-0.5 / module.weight.std())
         if last is not None:
             nn.init.kaiming_normal_(last.weight, nonlinearity="linear")
             if last.bias is not None:

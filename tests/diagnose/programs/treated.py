@@ -8,7 +8,7 @@ from unittest.mock import patch
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from tests.diagnose.programs.remedies import ByHand, improved, remedy_for
+from tests.diagnose.programs.remedies import ByHandError, improved, remedy_for
 
 _LAST = 10
 
@@ -64,6 +64,6 @@ def helps(program, finding, seed=0):
         return None
     try:
         after = last_loss(program, remedy, seed)
-    except ByHand:
+    except ByHandError:
         return None
     return improved(last_loss(program, None, seed), after)

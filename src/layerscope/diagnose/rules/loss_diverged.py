@@ -58,7 +58,8 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
 
     Or the loss had fallen, and its mean over 20 steps is back at twice its lowest or more, and has
     lost half of its way, for 20 steps: far beyond the run's noise, and with one optimizer. Not so
-    where the targets have grown by half, as those of a value that is being learned.
+    where the targets have grown by half, as those of a value that is being learned; where they are
+    not known, all of the way must be lost.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
@@ -108,6 +109,9 @@ def _lost(figures: Figures, memory: Memory) -> tuple[npt.NDArray[np.bool_], Valu
     """Whether what had been learned is lost again, as of each step, and since when."""
     curve = memory.loss_curve.of(figures)
     # Of an error whose targets have grown, as those of a value that is learned, it says nothing.
+    # Where the targets are not known, they may have: then all that had been learned must be lost.
+    told = np.isfinite(figures["target_std"]) | np.isfinite(figures["label_entropy"])
+    known = last_known(np.where(told, 1.0, np.nan), memory.of_run("told")) == 1
     spreads = last_known(figures["target_std"].astype(np.float64), memory.of_run("spread"))
     learned = curve.start - curve.level > _SURE * curve.noise
     best, spread, number, first = memory.of_run("best", 4)  # the lowest level; the streak, its step
@@ -116,7 +120,8 @@ def _lost(figures: Figures, memory: Memory) -> tuple[npt.NDArray[np.bool_], Valu
         if learned[row] and not level >= best:
             best, spread = level, spreads[row]
         back = level - best
-        far = back > best and back > (curve.start[row] - best) / 2
+        share = 0.5 if known[row] else 1.0
+        far = back > best and back > share * (curve.start[row] - best)
         far &= back > _SURE * _OF_LEVELS * curve.noise[row] and bool(curve.alone[row])
         if not far or best <= 0 or spreads[row] > _GROWN * spread:
             number = 0.0
