@@ -237,10 +237,128 @@ def positive_and_negative_pairs():
     return network, step
 
 
+class Experts(nn.Module):
+    """A mixture whose experts are bare 3-D parameters, beside a residual stream."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.gate, self.out = nn.Linear(FEATURES, 32), nn.Linear(32, 4), nn.Linear(32, 5)
+        self.up = nn.Parameter(torch.randn(4, 32, 64) / 32**0.5)
+        self.down = nn.Parameter(torch.randn(4, 64, 32) / 64**0.5)
+
+    def forward(self, x):
+        h = self.stem(x)
+        shares, chosen = self.gate(h).softmax(-1).topk(2)
+        weights = torch.zeros(len(x), 4).scatter(1, chosen, shares)
+        inner = F.gelu(torch.einsum("bd,edh->beh", h, self.up))
+        of_experts = torch.einsum("beh,ehd->bed", inner, self.down)
+        return self.out(h + (weights[:, :, None] * of_experts).sum(1))
+
+
+def mixture_of_experts():
+    network = Experts()
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
+
+    def step():
+        x, y = samples()
+        return update(optimizer, F.cross_entropy(network(x), y))
+
+    return network, step
+
+
+class Attending(nn.Module):
+    """A graph attention layer (Velickovic et al. 2018) with parameters of its own, by hand."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(inputs, outputs))
+        self.own, self.other = (nn.Parameter(torch.empty(outputs, 1)) for _ in range(2))
+        for parameter in self.parameters():
+            nn.init.xavier_uniform_(parameter)
+        self.act, self.drop = nn.LeakyReLU(0.2), nn.Dropout(0.1)
+
+    def forward(self, x, edges):
+        h = x @ self.weight
+        scores = self.act(h @ self.own + (h @ self.other).T)
+        return self.drop(scores.masked_fill(~edges, -1e9).softmax(1)) @ h
+
+
+class GraphAttention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = Attending(16, 16), Attending(16, 4)
+
+    def forward(self, x, edges):
+        return self.second(F.elu(self.first(x, edges)), edges)
+
+
+def graph_attention():
+    network = GraphAttention()
+    optimizer = torch.optim.Adam(network.parameters(), 5e-3, weight_decay=5e-4)
+    y = torch.arange(40) % 4
+    x = 0.5 * torch.randn(40, 16) + 1.5 * torch.eye(16)[y]
+    edges = (torch.rand(40, 40) < 0.1) | torch.eye(40, dtype=torch.bool)
+    return network, lambda: update(optimizer, F.cross_entropy(network(x, edges), y))
+
+
+def raw_pixels_before_a_batch_normalisation():
+    network = nn.Sequential(
+        *(nn.Conv2d(1, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(8 * 16, CLASSES)),
+    )
+    optimizer = torch.optim.SGD(network.parameters(), 0.05, momentum=0.9)
+
+    def step():
+        y = torch.randint(CLASSES, (32,))
+        x = 255 * torch.rand(32, 1, 6, 6)
+        x[torch.arange(32), 0, y] *= 0.3
+        return update(optimizer, F.cross_entropy(network(x), y))
+
+    return network, step
+
+
+def solved_exclusive_or():
+    network = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1), nn.Sigmoid())
+    optimizer = torch.optim.Adam(network.parameters(), 0.1)
+    x = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    y = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
+    return network, lambda: update(optimizer, F.binary_cross_entropy(network(x), y))
+
+
+class Constrained(nn.Module):
+    """Functions that only transform parameters, and an embedding that nobody uses."""
+
+    def __init__(self):
+        super().__init__()
+        self.shared = nn.Embedding(40, 16)
+        self.hidden, self.out = nn.Linear(1, 32), nn.Linear(32, 1)
+        self.scale, self.gate = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+        self.positive, self.share = nn.Softplus(), nn.Sigmoid()
+
+    def forward(self, x):
+        mean = self.out(self.share(self.gate) * torch.tanh(self.hidden(x)))
+        return mean, self.positive(self.scale) + 1e-3
+
+
+def functions_of_parameters_and_an_unused_embedding():
+    network = Constrained()
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+
+    def step():
+        x = torch.randn(64, 1)
+        mean, std = network(x)
+        error = (torch.sin(2 * x) + 0.2 * torch.randn(64, 1) - mean) / std
+        return update(optimizer, (0.5 * error**2 + std.log()).mean())
+
+    return network, step
+
+
 NETS = (
     *(generator, discriminator, both_players, new_head_on_a_backbone_that_keeps_its_gradients),
     *(adapter_that_starts_at_zero, residual_branches_of_little_weight, actor_and_critic),
     *(side_branch_of_constant_input, task_that_is_solved_already, positive_and_negative_pairs),
+    *(mixture_of_experts, graph_attention, raw_pixels_before_a_batch_normalisation),
+    *(solved_exclusive_or, functions_of_parameters_and_an_unused_embedding),
 )
 
 

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
+
+def _apart_again(facts: LayerFacts) -> str:
+    if facts.nonlinearity in ("sigmoid", "hardsigmoid"):
+        return (
+            "model.activation=tanh init=xavier: a sigmoid's slope is 0.25 at most, and small "
+            "inputs all become 0.5"
+        )
+    return (
+        "init=orthogonal init.bias_std=0, or a normalisation before it; and see that the inputs of "
+        "a batch do differ"
+    )
+
+
 _ADVICE = (
     Advice(
         "the outputs of {layer} differ between samples by {value:.2g} of their size "
         "(limit {threshold:g}), and so do those of all layers after it",
-        "init=orthogonal init.bias_std=0, or a normalisation before it; and see that the "
-        "inputs of a batch do differ",
+        _apart_again,
     ),
 )
 
