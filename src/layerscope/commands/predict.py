@@ -53,8 +53,9 @@ def predicted(overrides: list[str], conf: Path | None = None) -> Prediction:
         conf: the folder with train.yaml; by default `conf` in the current folder or, if the
             package runs from its repository, there.
 
-    Raises an error of `BAD_SETTING` if a setting cannot be used, and ValueError where there is no
-    such folder or the model is not an MLP.
+    Raises:
+        ValueError: there is no config folder, the model is not an MLP, or a setting cannot be used;
+            so do the other errors of `BAD_SETTING`.
     """
     with initialize_config_dir(str(_conf(conf)), version_base="1.3"):
         cfg = compose("train", overrides)

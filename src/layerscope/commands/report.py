@@ -34,7 +34,8 @@ def report_on(folder: Path, _jobs: object = None) -> None:
         folder: with runs in it, or of one.
         _jobs: of the sweep; their folders say all that is needed.
 
-    Raises OSError if the folder does not exist, holds no run, or cannot be written to.
+    Raises:
+        OSError: the folder does not exist, holds no run, or cannot be written to.
     """
     comparison = compare(folder)
     for line in comparison.passed_over:

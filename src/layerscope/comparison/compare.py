@@ -42,8 +42,9 @@ def compare(folder: Path) -> Comparison:
 
     About 0.1 s for each run of 2,000 steps.
 
-    Raises NotADirectoryError where there is no such folder, and FileNotFoundError where it holds
-    no run.
+    Raises:
+        NotADirectoryError: there is no such folder.
+        FileNotFoundError: it holds no run.
     """
     if not folder.is_dir():
         raise NotADirectoryError(f"there is no folder {folder}")

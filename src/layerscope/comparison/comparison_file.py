@@ -25,7 +25,10 @@ _FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
 def write_comparison(comparison: Comparison, folder: Path) -> None:
     """Write comparison.json and comparison.csv into a folder, each whole or not at all.
 
-    docs/report.md says what is in them. Raises OSError if the folder cannot be written.
+    docs/report.md says what is in them.
+
+    Raises:
+        OSError: the folder cannot be written.
     """
     content = json.dumps(as_json(comparison), indent=1, allow_nan=False)
     write_whole(folder / "comparison.json", content + "\n")

@@ -27,7 +27,9 @@ from layerscope.theory import PredictionSummary
 def run_of(folder: Path, name: str) -> Run | None:
     """Read a run's folder; None for the run of another tool.
 
-    Raises CorruptEventFileError where an event file is, and OSError where one cannot be read.
+    Raises:
+        CorruptEventFileError: an event file is corrupt.
+        OSError: an event file cannot be read.
     """
     status = _json(folder / "status.json")
     events = _events(folder)

@@ -36,7 +36,8 @@ def rule(name: str) -> Callable[[Callable[[Figures, Thresholds], Symptoms]], Rul
     ...     )
     >>> del RULES["mostly_zero"]
 
-    Raises ValueError if the name is taken.
+    Raises:
+        ValueError: the name is taken.
     """
 
     def register(function: Callable[[Figures, Thresholds], Symptoms]) -> Rule:

@@ -65,8 +65,8 @@ def read_columns(data: bytes, base: int) -> tuple[list[Column], list[tuple[int, 
     """Read an event file: its columns; where it says that the run goes on, and at which step; and
     its records, which tell what of it is torn or damaged, and was passed over.
 
-    Raises CorruptRecordError where no record is whole but some are damaged, and where a whole one
-    holds no event.
+    Raises:
+        CorruptRecordError: no record is whole but some are damaged, or a whole one holds no event.
     """
     array = np.frombuffer(data, dtype=np.uint8)
     alike: dict[tuple[int, bytes], list[tuple[int, int]]] = defaultdict(list)

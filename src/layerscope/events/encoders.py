@@ -53,7 +53,9 @@ class _FixedSizeEncoder:
         """Encode data, float32 [n, ...], as n values to give to `EventFile.add`.
 
         Row i belongs to tags[which[i]]; without `which` there are as many rows as tags, in order.
-        Raises ValueError for another shape or type.
+
+        Raises:
+            ValueError: another shape or type.
         """
         chosen = range(len(self._next)) if which is None else which
         shape = (len(chosen), *self._row)

@@ -100,7 +100,10 @@ class EventFile:
         """Append one event at `step`, 0 to 2**63 - 1, with all of `values`; none writes nothing.
 
         Each value is a Summary.value field as `layerscope.events.encoders` makes them. `wall_time`
-        is in seconds since 1970 and defaults to now. Raises ValueError when closed.
+        is in seconds since 1970 and defaults to now.
+
+        Raises:
+            ValueError: the file is closed.
         """
         self._check()
         if not 0 <= step <= _MAX_STEP:

@@ -64,7 +64,8 @@ def session_end(state: str, seconds: float) -> list[bytes]:
         state: finished, interrupted or failed.
         seconds: the time of the end, since 1970.
 
-    Raises ValueError for another state.
+    Raises:
+        ValueError: another state.
     """
     if state not in _ENDS:
         raise ValueError(f"state must be one of {', '.join(_ENDS)}, not {state!r}")

@@ -72,7 +72,11 @@ def cut(data: NDArray[np.uint8], starts: NDArray[np.int64], size: int) -> NDArra
 
 
 def layout_of(summary: NDArray[np.uint8]) -> Layout:
-    """Walk one Summary message, uint8 [bytes]; raises ValueError or IndexError if it is none."""
+    """Walk one Summary message, uint8 [bytes].
+
+    Raises:
+        ValueError, IndexError: it is not a Summary message.
+    """
     data = summary.tobytes()
     walk = fields(data, 0, len(data))
     spans = tuple(_value(data, start, stop) for k, start, stop in walk if k == key(1, BYTES))

@@ -55,10 +55,12 @@ def read_run(path: str | os.PathLike[str]) -> RunEvents:
     What a run wrote before it was resumed at an earlier step is passed over: see
     `EventFile.restart`. So are kinds other than scalars, histograms and texts. A torn last record
     is counted, not read; so are damaged records, and a warning says how much of the file they are.
-    Raises FileNotFoundError where there is no event file, and CorruptEventFileError where nothing
-    in one is whole, or a record holds no event.
 
     60 times as fast as TensorBoard's EventAccumulator: 0.15 s for 190,000 histograms, 80 MB.
+
+    Raises:
+        FileNotFoundError: there is no event file.
+        CorruptEventFileError: nothing in one is whole, or a record holds no event.
     """
     columns: dict[str, list[Column]] = defaultdict(list)
     restarts: list[tuple[int, int]] = []

@@ -35,10 +35,12 @@ def varint(n: int) -> bytes:
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
     """Decode the varint that starts at `at`; returns it and the offset after it.
 
-    Raises IndexError where data ends first, ValueError beyond ten bytes.
-
     >>> read_varint(b"..\\xac\\x02", 2)
     (300, 4)
+
+    Raises:
+        IndexError: data ends first.
+        ValueError: it is longer than ten bytes.
     """
     n = shift = 0
     while shift < 70:
@@ -59,8 +61,11 @@ def field(number: int, payload: bytes) -> bytes:
 def fields(data: bytes, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
     """Walk the message data[start:stop]; yields (key, begin, end) of each field's payload.
 
-    The payload of a varint field is the varint itself. Raises ValueError where the bytes are not
-    a message: a field that runs past `stop`, or a wire type nobody writes any more (groups).
+    The payload of a varint field is the varint itself.
+
+    Raises:
+        ValueError: the bytes are not a message: a field runs past `stop`, or has a wire type that
+            nobody writes any more (groups).
     """
     while start < stop:
         k = data[start]

@@ -8,7 +8,8 @@ _CHOICES = ("auto", "cpu", "cuda", "mps")
 def require_accelerator(accelerator: str) -> None:
     """Refuse an accelerator that this machine does not have, before any work is done.
 
-    Raises ValueError for an unknown or missing accelerator, in one sentence with the way out.
+    Raises:
+        ValueError: an unknown or missing accelerator, in one sentence with the way out.
     """
     if accelerator not in _CHOICES:
         raise ValueError(f"accelerator must be one of {', '.join(_CHOICES)}, got {accelerator!r}.")

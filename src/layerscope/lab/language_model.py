@@ -78,7 +78,8 @@ class LanguageModel(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimizer, and the scheduler over the whole run.
 
-        Raises ValueError if there is a scheduler and the run has no known end.
+        Raises:
+            ValueError: there is a scheduler, and the run has no known end.
         """
         optimizer = self.make_optimizer(self.parameters())
         if self.make_scheduler is None:
@@ -99,7 +100,9 @@ class LanguageModel(LightningModule):
         """Return `count` items of 1 to `limit` characters, drawn from the network's distribution.
 
         Draws from `generator` (on the CPU) alone; the network is in evaluation mode meanwhile.
-        Raises ValueError for a count or limit below 1, and if the logits are not finite.
+
+        Raises:
+            ValueError: a count or limit is below 1, or the logits are not finite.
         """
         was_training = self.network.training
         self.network.eval()

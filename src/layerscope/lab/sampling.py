@@ -23,7 +23,8 @@ def sample(
     boundary, since no item is empty; an item that has not ended after `limit` characters is cut.
     Draws from `generator`, on the CPU, alone, so a seed gives the same items on every device.
 
-    Raises ValueError for a count or limit below 1, and if the logits are not finite.
+    Raises:
+        ValueError: a count or limit is below 1, or the logits are not finite.
     """
     at_least(1, count=count, limit=limit)
     device = next(network.parameters()).device

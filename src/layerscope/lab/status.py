@@ -30,7 +30,8 @@ class RunStatus:
         overrides: what was typed after `python train.py` to get that config.
         versions: of what a run's figures depend on, by name.
 
-    Raises ValueError for an unknown state and for steps below 0.
+    Raises:
+        ValueError: an unknown state, or steps below 0.
     """
 
     state: str
@@ -89,6 +90,7 @@ class RunStatus:
     def write(self, folder: Path) -> None:
         """Replace `folder`/status.json atomically: a reader, or a crash, sees the old or the new.
 
-        Raises OSError if the folder cannot be written.
+        Raises:
+            OSError: the folder cannot be written.
         """
         write_whole(folder / NAME, self.as_json())

@@ -35,7 +35,8 @@ def phase_picture(activation: str, runs: Sequence[Run] = ()) -> Figure:
         runs: of each its label, sigma_w^2 (fan_in times the variance of a weight) and its biases'
             variance. Runs at the same place share a dot; the first 12 places are named.
 
-    Raises ValueError for an unknown activation, and as `phase_diagram` does for the variances.
+    Raises:
+        ValueError: an unknown activation; for the variances, as `phase_diagram` does.
     """
     places = _places(runs)
     weights = [weight for weight, _ in places] or [1.0]

@@ -46,7 +46,8 @@ class Activation:
 def activation_named(name: str) -> Activation:
     """Return the activation function of that name.
 
-    Raises ValueError, listing the names, if there is none.
+    Raises:
+        ValueError: there is none; the sentence lists the names.
     """
     if name not in ACTIVATIONS:
         raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {name!r}.")

@@ -26,8 +26,9 @@ class Layer:
         orthonormal: whether the columns of W, or its rows if they are fewer, are orthonormal but
             for a factor, and not independent entries: one draw then strays less from the mean.
 
-    Raises ValueError for a size below 1, a variance that is negative or not finite, and an
-    unknown activation.
+    Raises:
+        ValueError: a size is below 1, a variance is negative or not finite, or the activation is
+            unknown.
     """
 
     fan_in: int
@@ -61,7 +62,8 @@ def mlp(
         sigma_w2: fan_in times the variance of a weight, as the papers give it.
         bias_variance: sigma_b^2.
 
-    Raises ValueError unless there is a hidden layer, and as `Layer` does.
+    Raises:
+        ValueError: there is no hidden layer; otherwise as `Layer` does.
     """
     require_variances(sigma_w2=sigma_w2)
     if len(sizes) < 2:
@@ -88,8 +90,9 @@ class Inputs:
             with one example a batch, the weight gradients of examples have nothing in common.
         source: "assumed", or "measured" if the numbers come from data.
 
-    Raises ValueError for a second moment that is negative or not finite, a correlation outside -1
-    to 1 or a gradient correlation outside 0 to 1, and a batch below 1.
+    Raises:
+        ValueError: the second moment is negative or not finite, the correlation is outside -1 to 1,
+            the gradient correlation is outside 0 to 1, or the batch is below 1.
     """
 
     second_moment: float = 1.0
@@ -114,7 +117,8 @@ class Inputs:
         The correlation is the mean of x1 x2 over pairs of different examples, in units of the
         mean of x x; 1 for a single example.
 
-        Raises ValueError for inputs of another shape, empty or not finite.
+        Raises:
+            ValueError: the inputs have another shape, are empty or not finite.
         """
         if examples.ndim != 2 or examples.size == 0:
             raise ValueError(f"inputs must be [examples, coordinates], got shape {examples.shape}.")

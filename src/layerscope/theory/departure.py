@@ -80,7 +80,8 @@ def departures(
         std: of each hidden layer's outputs, [depth].
         activation_grad: RMS of d loss / d outputs of each hidden layer, [depth], in any unit.
 
-    Raises ValueError if there is not one figure for each layer.
+    Raises:
+        ValueError: there is not one figure for each layer.
     """
     depth = len(prediction.std)
     if len(std) != depth or len(activation_grad) != depth:

@@ -61,8 +61,9 @@ def phase_diagram(
         bias_variance: [B].
         second_moment: of the inputs, from which the fixed point is sought.
 
-    Raises ValueError for an unknown activation, an empty axis, and a variance that is negative or
-    not finite.
+    Raises:
+        ValueError: an unknown activation, an empty axis, or a variance that is negative or not
+            finite.
     """
     phi = activation_named(activation)
     axes = {

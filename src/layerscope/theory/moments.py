@@ -89,7 +89,9 @@ def saturated_share(activation: Activation, variance: Array | float, threshold: 
     """Return the share of outputs beyond `threshold` of the way to an end of phi's range.
 
     P(|z| > a) = erfc(a / sqrt(2 q)) for the a with phi(a) there; NaN if phi has not two ends.
-    Raises ValueError unless the threshold is above 0 and below 1.
+
+    Raises:
+        ValueError: the threshold is not above 0 and below 1.
     """
     if not isinstance(threshold, int | float) or not 0 < threshold < 1:
         raise ValueError(f"saturation_threshold must be above 0 and below 1, got {threshold!r}.")

@@ -77,7 +77,8 @@ def predict(
         inputs: of second moment 1 and correlation 0 if left out.
         saturation_threshold: share of the way from the middle of an activation's range to an end.
 
-    Raises ValueError without layers, if two do not fit, and for a threshold outside 0 to 1.
+    Raises:
+        ValueError: there are no layers, two do not fit, or the threshold is outside 0 to 1.
     """
     chain = require_chain(layers)
     inputs = inputs or Inputs()

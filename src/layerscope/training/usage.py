@@ -32,7 +32,8 @@ def usage(conf: Path, groups: Mapping[str, Sequence[str]], overrides: Sequence[s
         groups: below it, with the choices in each.
         overrides: as typed beside `--help`.
 
-    Raises an error of `BAD_SETTING` if there is something wrong with the overrides.
+    Raises:
+        ValueError: something is wrong with the overrides; so do the other errors of `BAD_SETTING`.
     """
     with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
         cfg = compose("train", list(overrides))

@@ -42,7 +42,11 @@ class CharacterData(LightningDataModule, ABC):
 
     @abstractmethod
     def splits(self) -> Splits:
-        """Return the items; raises ValueError in one sentence if they cannot be trained on."""
+        """Return the items.
+
+        Raises:
+            ValueError: they cannot be trained on.
+        """
 
     def setup(self, stage: str | None = None) -> None:
         """Read the items and build the examples of every split, once."""

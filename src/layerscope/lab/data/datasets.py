@@ -39,7 +39,11 @@ class TextFileData(CharacterData):
         self.split_seed = split_seed
 
     def splits(self) -> Splits:
-        """Return the items; raises ValueError as `read_items` and `split_80_10_10` do."""
+        """Return the items.
+
+        Raises:
+            ValueError: as `read_items` and `split_80_10_10` do.
+        """
         return split_80_10_10(read_items(self.path), self.split_seed, source=self.path)
 
 

@@ -8,8 +8,9 @@ def read_items(path: Path) -> list[str]:
 
     Lines end in LF or CRLF; a byte order mark and white space around an item are not part of it.
 
-    Raises ValueError, one sentence with the file and the line where there is one, if the file is
-    missing, a folder, a device, unreadable, empty or not UTF-8, or has a blank line.
+    Raises:
+        ValueError: the file is missing, a folder, a device, unreadable, empty or not UTF-8, or has
+            a blank line; the sentence names the file, and the line where there is one.
     """
     data = _read(path)
     if not data:

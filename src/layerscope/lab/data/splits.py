@@ -24,8 +24,9 @@ def split_80_10_10(items: Iterable[str], seed: int, source: object) -> Splits:
     the validation loss would measure memory. The items are sorted first, so the split depends on
     what they are and on the seed, not on the order of the lines.
 
-    Raises ValueError, naming `source`, if a split would be empty (fewer than 6 different items),
-    and for a seed below 0 or above 2**63 - 1.
+    Raises:
+        ValueError: a split would be empty (fewer than 6 different items), or the seed is below 0 or
+            above 2**63 - 1; the sentence names `source`.
     """
     at_least(0, split_seed=seed)
     at_most(2**63 - 1, split_seed=seed)

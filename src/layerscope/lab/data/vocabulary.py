@@ -35,7 +35,8 @@ class Vocabulary:
     def encode(self, item: str) -> list[int]:
         """Return the indices of an item's characters, without boundaries.
 
-        Raises ValueError for a character that is not in the vocabulary.
+        Raises:
+            ValueError: a character is not in the vocabulary.
         """
         try:
             return [self._index[character] for character in item]

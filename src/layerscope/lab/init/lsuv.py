@@ -31,9 +31,10 @@ class LSUV:
     Args:
         embedding: as for InitScheme, with orthonormal rows or columns under `scheme`.
 
-    Raises ValueError for an unknown embedding rule; when called, without a batch, for a module
-    with parameters that no rule covers, and for a layer whose outputs on the batch are all alike
-    or not finite.
+    Raises:
+        ValueError: an unknown embedding rule; when called: there is no batch, a module with
+            parameters is covered by no rule, or a layer's outputs on the batch are all alike or not
+            finite.
     """
 
     embedding: str = "unit"

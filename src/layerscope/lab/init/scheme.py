@@ -36,8 +36,9 @@ class InitScheme:
             there is no sum over a fan-in to make up for. `scheme` treats it as the notebook does,
             as a weight whose fan_in is the number of rows.
 
-    Raises ValueError for a gain or bias_std that is negative or not finite, an unknown embedding
-    rule, and, when called, a module with parameters that no rule covers.
+    Raises:
+        ValueError: gain or bias_std is negative or not finite, or the embedding rule is unknown;
+            when called, a module with parameters is covered by no rule.
     """
 
     weight: Initializer

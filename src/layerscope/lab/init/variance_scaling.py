@@ -24,8 +24,8 @@ def variance_scaling(scale: float, mode: str, distribution: str) -> Initializer:
     `uniform` lies within sqrt(3) standard deviations. The name and the idea are those of
     `jax.nn.initializers.variance_scaling`.
 
-    Raises ValueError for an unknown mode or distribution and a scale that is negative or not
-    finite.
+    Raises:
+        ValueError: an unknown mode or distribution, or a scale that is negative or not finite.
     """
     finite_and_not_negative(scale=scale)
     one_of(MODES, mode=mode)
@@ -54,8 +54,9 @@ def critical_scaling(activation: str, bias_std: float) -> Initializer:
     chi is the factor by which a layer multiplies the gradient's mean square; see
     `layerscope.theory.critical`. Schoenholz et al. (2017), "Deep information propagation".
 
-    Raises ValueError for an unknown activation, a bias_std that is negative or not finite, and if
-    the activation has no critical weight variance at this bias_std.
+    Raises:
+        ValueError: an unknown activation, a bias_std that is negative or not finite, or an
+            activation that has no critical weight variance at this bias_std.
     """
     return variance_scaling(critical_gain(activation, bias_std) ** 2, "fan_in", "normal")
 
@@ -67,7 +68,8 @@ def critical_gain(activation: str, bias_std: float) -> float:
     the end-to-end Jacobian near 1 (dynamical isometry): Pennington, Schoenholz and Ganguli (2017),
     "Resurrecting the sigmoid in deep learning through dynamical isometry".
 
-    Raises ValueError as `critical_scaling` does.
+    Raises:
+        ValueError: as `critical_scaling` does.
     """
     finite_and_not_negative(bias_std=bias_std)
     return sqrt(critical(activation, bias_std**2).sigma_w2)

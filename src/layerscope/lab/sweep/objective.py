@@ -25,7 +25,9 @@ def criticality(folder: Path, _: RunStatus) -> float:
     the first step, from diagnosis.json: 0.3 if each layer doubles or halves the gradient. Infinite
     where a gradient is zero or not finite.
 
-    Raises OSError without a diagnosis.json, and ValueError with fewer than two hidden layers.
+    Raises:
+        OSError: there is no diagnosis.json.
+        ValueError: there are fewer than two hidden layers.
     """
     diagnosis = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))
     layers = diagnosis["steps"][0]["layers"][1:-1]  # between the embedding and the logits
