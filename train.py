@@ -14,6 +14,7 @@ import hydra
 from omegaconf import DictConfig
 
 from layerscope.lab.sweep import run_to_its_end
+from layerscope.reader_gone import while_read
 from layerscope.training.start import start
 
 
@@ -25,13 +26,13 @@ def main(cfg: DictConfig) -> float | None:
     return run(cfg)
 
 
-def report_on(folder: Path) -> None:
-    """Compare a sweep's jobs."""
+def report_on(folder: Path, page: bool) -> None:
+    """Compare a sweep's jobs, on a page if it is wanted."""
     from layerscope.commands import report  # not above: it imports what draws
 
-    report.report_on(folder)
+    report.report_on(folder, page=page)
 
 
 if __name__ == "__main__":
     conf = Path(__file__).parent / "conf"
-    sys.exit(run_to_its_end(lambda: start(main, conf), report_on))
+    sys.exit(while_read(lambda: run_to_its_end(lambda: start(main, conf), report_on)))

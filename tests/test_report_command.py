@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from layerscope.__main__ import main
+from layerscope.commands.report import report_on
 from tests.runs import Made, write_sweep
 
 ROOT = Path(__file__).parents[1]
@@ -30,9 +31,16 @@ def test_a_sweep_ends_with_a_table_an_answer_and_three_files(tmp_path):
     )
     assert "kaiming" in done.stdout
     assert "ends with the lowest val/loss" in " ".join(done.stdout.split())
-    assert f"look: {tmp_path / 'report.html'}" in done.stdout
+    assert f"report: {tmp_path / 'report.html'}" in done.stdout
     for name in ("report.html", "comparison.json", "comparison.csv"):
         assert (tmp_path / name).is_file()
+
+
+def test_a_comparison_without_a_page_names_none(tmp_path, capsys):
+    report_on(write_sweep(tmp_path), page=False)
+    assert "report" not in capsys.readouterr().out.splitlines()[-1]
+    assert not (tmp_path / "report.html").exists()
+    assert (tmp_path / "comparison.json").is_file()
 
 
 def test_a_single_run_has_a_page_of_its_own(tmp_path, capsys):

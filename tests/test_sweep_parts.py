@@ -109,33 +109,40 @@ def write(sweep, *states, **status):
 def test_the_end_tells_what_has_become_of_the_jobs(sweep, capsys, states, ended, code, told):
     write(sweep, *states)
     compared = []
-    assert end(sweep, ended, compared.append) == code
-    assert compared == [sweep.folder]
+    assert end(sweep, ended, lambda *told: compared.append(told)) == code
+    assert compared == [(sweep.folder, True)]
     out = capsys.readouterr().out
     assert told in out
     assert ("sweep.resume=true" in out) == (states != ["finished"] * 3)
 
 
 def test_a_sweep_that_could_not_begin_ends_with_2(sweep):
-    assert end(sweep, 1, lambda folder: pytest.fail("there is nothing to compare")) == 2
+    assert end(sweep, 1, lambda folder, page: pytest.fail("there is nothing to compare")) == 2
 
 
 @pytest.mark.parametrize(("ended", "code"), [(0, 0), (1, 1)])
 def test_a_search_that_proposed_a_job_twice_has_run_whole(sweep, capsys, ended, code):
     write(sweep, "finished", "finished")
     sweep.names = []
-    assert end(sweep, ended, lambda folder: None) == code
+    assert end(sweep, ended, lambda folder, page: None) == code
     assert ("1 not started" in capsys.readouterr().out) == (ended == 1)
 
 
 def test_a_refused_finding_of_a_job_makes_the_exit_code_4(sweep):
     write(sweep, *["finished"] * 3, reason=f"{REFUSED}saturated")
-    assert end(sweep, 0, lambda folder: None) == 4
+    assert end(sweep, 0, lambda folder, page: None) == 4
+
+
+def test_a_sweep_without_report_wants_no_page(sweep):
+    write(sweep, *["finished"] * 3)
+    sweep.report, wanted = False, []
+    end(sweep, 0, lambda folder, page: wanted.append(page))
+    assert wanted == [False]
 
 
 def test_a_comparison_that_fails_is_told_and_makes_the_exit_code_1(sweep, capsys):
     write(sweep, *["finished"] * 3)
-    assert end(sweep, 0, lambda folder: 1 / 0) == 1
+    assert end(sweep, 0, lambda folder, page: 1 / 0) == 1
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
@@ -148,7 +155,7 @@ def leave(code):
     [(SystemExit(3), 3), (SystemExit(), 0), (SystemExit("no"), 1), (KeyboardInterrupt(), 130)],
 )
 def test_what_was_no_sweep_ends_with_its_own_exit_code(raised, code):
-    assert run_to_its_end(lambda: leave(raised), lambda folder: None) == code
+    assert run_to_its_end(lambda: leave(raised), lambda folder, page: None) == code
 
 
 def test_a_jobs_line_has_its_loss_its_seconds_its_verdict_and_the_progress(sweep, capsys):

@@ -11,10 +11,15 @@ from pathlib import Path
 import layerscope
 from layerscope.exit_codes import ExitCode
 from layerscope.extras import needs
+from layerscope.reader_gone import while_read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the subcommand that the arguments name; its exit code."""
+    return while_read(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     is_module = Path(sys.argv[0]).name == "__main__.py"
     parser = ArgumentParser(
         prog="python -m layerscope" if is_module else "layerscope",

@@ -12,6 +12,29 @@ _INSTALLED_BY = {  # a module: what to type after `pip install`
     "lightning": "lightning",
 }
 
+_PLUGINS = {  # what a Hydra group may be given: the extra that brings it
+    "hydra/launcher": {
+        "joblib": "joblib",
+        "ray": "ray",
+        "ray_aws": "ray",
+        "submitit_local": "slurm",
+        "submitit_slurm": "slurm",
+    },
+    "hydra/sweeper": {"optuna": "search"},
+}
+
+
+def plugin_needs(group: str, choice: str) -> str | None:
+    """One sentence on how to install a launcher or sweeper; None if no extra brings it.
+
+    >>> plugin_needs("hydra/launcher", "ray")
+    "hydra/launcher=ray needs a plugin of Hydra: pip install 'layerscope[ray]'"
+    """
+    extra = _PLUGINS.get(group, {}).get(choice)
+    if extra is None:
+        return None
+    return f"{group}={choice} needs a plugin of Hydra: pip install 'layerscope[{extra}]'"
+
 
 def needs(what: str, error: ModuleNotFoundError) -> str | None:
     """One sentence on what a module that is missing is needed for; None if no extra brings it."""

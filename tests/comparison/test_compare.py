@@ -87,6 +87,16 @@ def test_the_answer_of_one_run_begins_with_its_worst_finding(tmp_path):
     assert found.answer[0] == "1 critical: 01_tanh passes no gradient on."
 
 
+def test_the_worst_finding_need_not_be_the_first_that_is_told(tmp_path):
+    run = Made("random").write(tmp_path)
+    (worst,) = json.loads((run / "diagnosis.json").read_text())["findings"]
+    cause = worst | {"severity": "note", "explanation": "A cause."}
+    (run / "diagnosis.json").write_text(
+        json.dumps({"schema": 3, "steps": [], "findings": [cause, worst]})
+    )
+    assert compare(run).answer[0] == "1 critical, 1 note: 01_tanh passes no gradient on."
+
+
 def of_scalars(folder, **losses):
     """A run with figures of layers and these scalars."""
     run = Made(diagnosed=False).write(folder)

@@ -26,6 +26,14 @@ def test_an_address_is_refused(address):
         local_folder(address)
 
 
+@pytest.mark.parametrize("path", ["/dev/null", "/dev/null/run"])
+def test_a_path_through_a_file_is_refused(path):
+    with pytest.raises(
+        ValueError, match=f"^log_dir must be a folder, got {path}: /dev/null is none$"
+    ):
+        local_folder(path)
+
+
 @pytest.mark.parametrize("nothing", [None, "", 3])
 def test_what_is_no_path_is_refused(nothing):
     with pytest.raises(ValueError, match="log_dir must be the path of a folder, got "):

@@ -26,13 +26,13 @@ def run(options: Namespace) -> int:
     return ExitCode.FINISHED
 
 
-def report_on(folder: Path, _jobs: object = None) -> None:
+def report_on(folder: Path, *, page: bool = True) -> None:
     """Compare the runs in a folder: print it, and write comparison.json, comparison.csv and
     report.html there. At the end of a sweep too.
 
     Args:
         folder: with runs in it, or of one.
-        _jobs: of the sweep; their folders say all that is needed.
+        page: whether report.html is written.
 
     Raises:
         OSError: the folder does not exist, holds no run, or cannot be written to.
@@ -41,10 +41,11 @@ def report_on(folder: Path, _jobs: object = None) -> None:
     for line in comparison.passed_over:
         print(f"passed over: {line}", file=sys.stderr)
     write_comparison(comparison, folder)
-    page = write_report(folder, comparison)
+    written = write_report(folder, comparison) if page else None
     console = terminal()
     if len(comparison.runs) > 1:
         console.print(comparison_table(comparison))
     for sentence in comparison.answer:
         console.print(sentence, highlight=False, markup=False)
-    console.print(f"look: {page}", highlight=False, markup=False, soft_wrap=True)
+    if written is not None:
+        console.print(f"report: {written}", highlight=False, markup=False, soft_wrap=True)

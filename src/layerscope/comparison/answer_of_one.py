@@ -6,6 +6,7 @@ import math
 
 from layerscope.comparison.loss_text import loss_text
 from layerscope.comparison.run import Run
+from layerscope.diagnose import SEVERITIES
 from layerscope.diagnose.finding_cells import counted
 from layerscope.diagnose.gradient_flow import flow_in_words
 
@@ -23,15 +24,12 @@ def answer_of_one(run: Run, loss: str) -> tuple[str, str]:
 def _verdict(run: Run) -> str:
     if run.findings is None:
         return "This run has not been judged: it has neither diagnosis.json nor figures of layers."
-    told = counted([str(each.get("severity")) for each in run.findings])
+    told = counted([str(each["severity"]) for each in run.findings])
     if not run.findings:
         return f"{told.capitalize()}: no rule has anything to say about this run."
-    worst = run.findings[0].get("explanation")  # diagnosis.json has the worst first
-    return (
-        f"{told.capitalize()}: {str(worst).removesuffix('.')}."
-        if worst
-        else f"{told.capitalize()}."
-    )
+    # Causes come first in diagnosis.json: of equals, the first.
+    worst = max(run.findings, key=lambda each: SEVERITIES.index(each["severity"]))
+    return f"{told.capitalize()}: {str(worst['explanation']).removesuffix('.')}."
 
 
 def _loss(run: Run, loss: str) -> str:

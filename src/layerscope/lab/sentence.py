@@ -16,6 +16,7 @@ from hydra.errors import (
 from omegaconf import Container, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from layerscope.extras import plugin_needs
 from layerscope.lab.arguments import did_you_mean, unknown_key
 
 BAD_SETTING = (ValueError, HydraException, OmegaConfBaseException)
@@ -38,6 +39,8 @@ def sentence(error: Exception, groups: Mapping[str, Sequence[str]] | None = None
         return with_key(str(error).rpartition("full_key: ")[2], _one_line(cause))
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
+        if needed := plugin_needs(group, choice):
+            return needed
         if options := error.options or groups.get(group):
             return unknown_choice(group, choice, options)
     if isinstance(error, OverrideParseException):

@@ -17,14 +17,24 @@ def local_folder(folder: str | os.PathLike[str], argument: str = "log_dir") -> P
         argument: what the user calls it.
 
     Raises:
-        ValueError: it is an address, such as s3://bucket/run, or no path at all.
+        ValueError: it is an address, such as s3://bucket/run, or no path at all, or it leads
+            through a file.
     """
     if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
         raise ValueError(f"{argument} must be the path of a folder, got {folder!r}")
     path = os.fsdecode(folder)
     if _ADDRESS.match(path):
         raise ValueError(f"{argument} must be a folder on this machine, got {path!r}")
-    return Path(os.path.abspath(os.path.expanduser(path)))
+    local = Path(os.path.abspath(os.path.expanduser(path)))
+    there = nearest(local)
+    if not there.is_dir():
+        raise ValueError(f"{argument} must be a folder, got {path}: {there} is none")
+    return local
+
+
+def nearest(path: Path) -> Path:
+    """The path itself, or else the deepest folder above it that exists."""
+    return next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
 
 
 def is_same_folder(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from layerscope.lab.sweep.job_line import run_name
 from layerscope.run_lock import FolderTakenError, RunLock
+from layerscope.session.local_folder import local_folder, nearest
 
 _IN_THE_PATH = ("experiment", "name")  # logs/vanishing/2026-11-25_20-40-20
 
@@ -18,9 +19,7 @@ _IN_THE_PATH = ("experiment", "name")  # logs/vanishing/2026-11-25_20-40-20
 def check_folder(config: DictConfig) -> None:
     """Raise ValueError if the run's folder cannot be made or written to; it is not made here."""
     folder, key, _ = _asked(config)
-    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    if not there.is_dir():
-        raise ValueError(f"{key} must be a folder, got {folder}: {there} is none")
+    there = nearest(local_folder(folder, key))
     if not os.access(there, os.W_OK | os.X_OK):
         raise ValueError(f"{key} must be a folder to write to, got {folder}: {there} is read-only")
 

@@ -17,7 +17,7 @@ _ORDER = ("finished", "failed", "lost", "interrupted", "not started")
 _FOUND = "optimization_results.yaml"  # as Hydra's plugin for Optuna calls it
 
 
-def run_to_its_end(start: Callable[[], int | None], compare: Callable[[Path], object]) -> int:
+def run_to_its_end(start: Callable[[], int | None], compare: Callable[[Path, bool], object]) -> int:
     """Start Hydra's main, and call `end` if it was a sweep, whatever has ended it; the exit code.
 
     Args:
@@ -39,7 +39,7 @@ def run_to_its_end(start: Callable[[], int | None], compare: Callable[[Path], ob
     return code if Sweep.begun is None else end(Sweep.begun, code, compare)
 
 
-def end(sweep: Sweep, code: int, compare: Callable[[Path], object]) -> int:
+def end(sweep: Sweep, code: int, compare: Callable[[Path, bool], object]) -> int:
     """Say what has become of the jobs, and compare them.
 
     A job whose status is still "running" was lost with its process.
@@ -47,7 +47,8 @@ def end(sweep: Sweep, code: int, compare: Callable[[Path], object]) -> int:
     Args:
         sweep: that has ended.
         code: what Hydra ended with.
-        compare: called with the sweep's folder. If it raises, its traceback is printed.
+        compare: called with the sweep's folder, and whether a page is wanted. If it raises, its
+            traceback is printed.
 
     Returns:
         The exit code: 130 or 143 if a signal ended the sweep; else 2 if no job could begin; 1 if a
@@ -83,7 +84,7 @@ def end(sweep: Sweep, code: int, compare: Callable[[Path], object]) -> int:
             found = OmegaConf.load(sweep.folder / _FOUND)
             values = " ".join(f"{key}={value}" for key, value in found.best_params.items())
             print(f"best: {values}, {sweep.objective} {found.best_value:.4g}")
-        compare(sweep.folder)
+        compare(sweep.folder, sweep.report)
     except Exception:
         traceback.print_exc()
         code = code or ExitCode.FAILED

@@ -38,6 +38,7 @@ class Sweep(Callback):
         names: of the jobs, where the command line says them all; empty for a search.
         total: how many jobs there will be; of a search, at most.
         objective: what a search makes small.
+        report: whether the sweep's page is wanted.
     """
 
     begun: ClassVar[Sweep | None] = None
@@ -48,6 +49,7 @@ class Sweep(Callback):
         self.names: list[str] = []
         self.total = 0
         self.objective = ""
+        self.report = True
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Name the jobs by the keys that the sweep changes; exits with 2 if it cannot begin."""
@@ -62,6 +64,7 @@ class Sweep(Callback):
             config.hydra.sweep.dir = str(self.folder)
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{self.folder}'")
         self.objective = config.sweep.objective
+        self.report = bool(config.report)
         Sweep.begun = self
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
