@@ -9,6 +9,8 @@ from functools import cached_property
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from layerscope.diagnose import Figures, Finding, Judge, Thresholds
 from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import HistogramSeries, ScalarSeries
@@ -48,7 +50,8 @@ class Run:
         `figures["activation_std"]`, float32 [n, layers], or [n] of those of a step, such as "loss".
         `layerscope.diagnose.figures` lists them. None where nothing was watched.
         """
-        return figures_of(self.events)
+        with np.errstate(all="ignore"):  # whatever the user has told numpy by `np.seterr`
+            return figures_of(self.events)
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -59,8 +62,9 @@ class Run:
             told = json.loads((self.folder / "diagnosis.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             judge = Judge((), Thresholds())
-            for figures in figure_sets(self.events):
-                judge.look(figures)
+            with np.errstate(all="ignore"):
+                for figures in figure_sets(self.events):
+                    judge.look(figures)
             return judge.findings
         return [Finding.of_json(finding) for finding in told["findings"]]
 
@@ -77,5 +81,6 @@ def read(folder: str | PathLike[str]) -> Run:
     """
     path = local_folder(folder, "folder")
     settle(path)
-    events = read_run(path)
+    with np.errstate(all="ignore"):
+        events = read_run(path)
     return Run(path if path.is_dir() else path.parent, events)

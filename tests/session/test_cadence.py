@@ -52,17 +52,22 @@ def test_a_run_that_fits_into_max_megabytes_is_not_thinned():
     assert due(made, 900) == list(range(900))
 
 
-@pytest.mark.parametrize(
-    ("steps", "level"), [(5000, logging.WARNING), (float("inf"), logging.INFO)]
-)
-def test_a_run_that_would_outgrow_max_megabytes_is_thinned_and_says_so(caplog, steps, level):
-    caplog.set_level(logging.INFO, "layerscope")
+@pytest.mark.parametrize(("steps", "whole"), [(5000, 50), (float("inf"), 600)])
+def test_a_run_that_would_outgrow_max_megabytes_is_thinned_and_says_so(caplog, steps, whole):
     made = cadence(bytes_per_step=1000, steps=steps, max_megabytes=1)
     kept = due(made, 5000)
     assert len(kept) <= 1000
-    assert kept[:50] == list(range(50))
+    assert kept[:whole] == list(range(whole))
     assert made.note.endswith("to keep to max_megabytes=1.")
-    assert [record.levelno for record in caplog.records] == [level]
+    assert [(each.levelno, each.message) for each in caplog.records] == [
+        (logging.WARNING, f"watch: {made.note}")
+    ]
+
+
+def test_a_run_of_unknown_length_that_ends_in_time_hears_nothing_of_max_megabytes(caplog):
+    made = cadence(bytes_per_step=1000, max_megabytes=1)
+    assert due(made, 600) == list(range(600))
+    assert not caplog.records
 
 
 def test_updates_are_due_every_so_often_and_at_keyframes():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layerscope.events.columns import Column, read_columns
+from layerscope.events.event_files import event_files
 from layerscope.events.framing import CorruptRecordError
 from layerscope.events.layout import Span
 from layerscope.events.series import (
@@ -50,7 +51,7 @@ class RunEvents:
 
 
 def read_run(path: str | os.PathLike[str]) -> RunEvents:
-    """Read one event file, or those of a directory (not of its subdirectories) in order of time.
+    """Read one event file, or those of a directory in order of time: see `event_files`.
 
     What a run wrote before it was resumed at an earlier step is passed over: see
     `EventFile.restart`. So are kinds other than scalars, histograms and texts. A torn last record
@@ -65,7 +66,7 @@ def read_run(path: str | os.PathLike[str]) -> RunEvents:
     columns: dict[str, list[Column]] = defaultdict(list)
     restarts: list[tuple[int, int]] = []
     size = torn_bytes = damaged_bytes = 0
-    for file in _event_files(Path(path)):
+    for file in event_files(Path(path)):
         data = file.read_bytes()
         try:
             of_file, restarts_of_file, records = read_columns(data, base=size)
@@ -125,15 +126,3 @@ def _likely_plugin(tag: str, span: Span) -> str:
     if span.kind == "strings":
         return "text"
     return "histograms" if len(span.shape) == 2 and span.shape[1] == 3 else "scalars"
-
-
-def _event_files(path: Path) -> list[Path]:
-    if path.is_dir():
-        # As TensorBoard does: a name starts with the time at which the file was opened.
-        files = sorted(each for each in path.iterdir() if "tfevents" in each.name)
-        if not files:
-            raise FileNotFoundError(f"no event file (*tfevents*) in {path}")
-        return files
-    if not path.is_file():
-        raise FileNotFoundError(f"no such event file or directory: {path}")
-    return [path]

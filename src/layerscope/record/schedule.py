@@ -46,28 +46,37 @@ def thinned_to(most: int, steps: float) -> tuple[int, Schedule]:
     """A schedule of at most `most` of a run's steps, thinned later steps first.
 
     Every step up to some step w, every 2nd up to 2 w, every 4th up to 4 w, and so on; the powers of
-    two, at most 41, stay in any case.
+    two, at most 41, stay in any case. A run whose length is unknown may be short, and may have no
+    end: w is two thirds of `most`, and every 4th step follows up to 2 w, every 16th up to 4 w, and
+    so on; from about w**2 on none.
 
     Args:
         most: steps that may be measured, at least 1.
-        steps: steps of the run; infinity if unknown, which is taken as 2**40.
+        steps: steps of the run; infinity if unknown.
 
     Returns:
         w, and the schedule.
     """
     if most < 1:
         raise ValueError(f"most must be at least 1, got {most}")
-    end = min(steps, 2.0**40)
-    if end <= most:
-        return math.ceil(end), every_n_steps(1)
+    if steps <= most:
+        return math.ceil(steps), every_n_steps(1)
     first = max(most, 2)
-    while first > 2 and first * (1 + math.ceil(math.log2(end / first)) / 2) > most:
+    if endless := math.isinf(steps):
+        # w (1 + 1/4 + 1/8 + ...) steps, and at most one more in each octave that has any.
+        first = max(2 * (most - first.bit_length()) // 3, 2)
+    while not endless and first > 2 and first * (1 + _octaves(first, steps) / 2) > most:
         first -= max(1, first // 64)
+    bits = 2 if endless else 1
 
     def due(step: int) -> bool:
-        return step % (1 << (step // first).bit_length()) == 0
+        return step % (1 << bits * (step // first).bit_length()) == 0
 
     return first, due
+
+
+def _octaves(first: int, last: float) -> int:
+    return math.ceil(math.log2(last / first))
 
 
 _KEYFRAMES = frozenset(

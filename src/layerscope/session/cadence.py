@@ -43,18 +43,32 @@ class Cadence:
         self._wanted = settings.wanted
         self.interval = 1
         self.note = ""
+        self._told = False
         most = int(settings.max_megabytes * 1e6 / bytes_per_step)
         every = settings.every_n_steps if settings.schedule is None else 1
         first, thinned = thinned_to(max(most - KEYFRAMES, 1), steps / every)
         if first * every < steps:
             wanted = settings.wanted
-            self._wanted = lambda step: wanted(step) and thinned(step // every)
             self.note = (
                 f"From step {first * every} on steps are left out, ever more of them, to keep "
                 f"to max_megabytes={settings.max_megabytes:g}."
             )
-            level = logging.WARNING if steps < math.inf else logging.INFO
-            _log.log(level, "%s: %s", door.name, self.note)
+            if steps < math.inf:
+                self._tell_of_steps_left_out()
+
+            def wanted_and_fits(step: int) -> bool:
+                if not wanted(step):
+                    return False
+                fits = thinned(step // every)
+                if not fits and not self._told:  # of a run that may have ended before
+                    self._tell_of_steps_left_out()
+                return fits
+
+            self._wanted = wanted_and_fits
+
+    def _tell_of_steps_left_out(self) -> None:
+        self._told = True
+        _log.warning("%s: %s", self._door.name, self.note)
 
     def is_due(self, step: int) -> bool:
         """Whether a step is measured; raises what the user's `schedule` raises."""

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from os import PathLike
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -33,6 +34,9 @@ from layerscope.sinks.tensorboard import bytes_per_step
 from layerscope.theory import PredictionSummary
 
 _log = logging.getLogger("layerscope")
+
+_IN_OUR_OWN_WAY = np.errstate(all="ignore")
+"""NaN and infinities are results here, whatever the user has told numpy by `np.seterr`."""
 
 
 class Session:
@@ -178,6 +182,7 @@ class Session:
         if self._recorder.state.failure is not None:
             raise self._recorder.state.failure
 
+    @_IN_OUR_OWN_WAY
     def _record(
         self,
         step: int,
@@ -232,6 +237,7 @@ class Session:
 
     # The end.
 
+    @_IN_OUR_OWN_WAY
     def close(self, interrupted: bool = False) -> None:
         """Take the hooks off, write the diagnosis and close the files; a second call does nothing.
 
@@ -248,6 +254,7 @@ class Session:
         self._ranks.close()
         self._write_out()
 
+    @_IN_OUR_OWN_WAY
     def settle(self) -> None:
         """Write to the disk what waits: somebody reads the run while it goes on."""
         if self._output is not None:
@@ -269,6 +276,7 @@ class Session:
         """Whether other processes train along."""
         return self._ranks.number > 1
 
+    @_IN_OUR_OWN_WAY
     def give_up(self) -> None:
         """Take the hooks off and write what there is, if it can be: the instrument has failed.
 
@@ -293,6 +301,7 @@ class Session:
 
     # A checkpoint.
 
+    @_IN_OUR_OWN_WAY
     def state(self) -> dict[str, Any]:
         """What a resumed run goes on from, as plain types: for a checkpoint.
 

@@ -79,7 +79,7 @@ class StepFigures:
             np.full((steps, len(self.layers), len(LAYER_FIGURES)), np.nan, np.float32),
             np.array([_of_step(observation) for observation in observations], np.float32),
         )
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        with np.errstate(all="ignore"):
             self._fill_moments(observations, made.of_layers)
             self._fill_units(observations, made.of_layers)
         for observation, out in zip(observations, made.of_layers, strict=True):

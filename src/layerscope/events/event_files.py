@@ -1,0 +1,71 @@
+"""Which files of a folder are a run's event files, whatever else lies beside them."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from pathlib import Path
+
+from layerscope.events.framing import masked_crc
+
+_log = logging.getLogger("layerscope")
+
+_HEAD = 64
+"""Bytes at a file's start: its first record says the version and the time of opening."""
+
+
+def event_files(path: Path) -> list[Path]:
+    """An event file, or those of a folder (not of its subfolders), in order of time.
+
+    As TensorBoard does, it goes by `tfevents` in the name, which starts with the time at which the
+    file was opened. Passed over, with a warning, is what such a name has and holds no events (a
+    compressed copy, notes), and a copy of another file; without one hidden files, which tools that
+    copy and edit leave, and folders.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    if not path.is_dir():
+        if not path.is_file():
+            raise FileNotFoundError(f"no such event file or directory: {path}")
+        return [path]
+    named = sorted(
+        each
+        for each in path.iterdir()
+        if "tfevents" in each.name and not each.name.startswith(".") and each.is_file()
+    )
+    found: dict[bytes, Path] = {}
+    for each in named:
+        head = _first_bytes(each)
+        if not _starts_an_event_file(head):
+            _log.warning("%s holds no events, and is passed over", each)
+        elif (other := found.get(head)) is not None and (longer := _longer(other, each)):
+            _log.warning("%s and %s are copies: the longer is read", other, each)
+            found[head] = longer
+        else:
+            found[head if head not in found else head + bytes(each)] = each
+    if not found:
+        raise FileNotFoundError(f"no event file (*tfevents*) in {path}")
+    return sorted(found.values())
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
+
+
+def _starts_an_event_file(head: bytes) -> bool:
+    """Whether bytes begin with a record's length and its checksum, or are too few; and where they
+    are damaged, whether they still say what they are.
+    """
+    if len(head) < 12 or b"brain.Event:" in head:  # 8 bytes of length, 4 of its checksum
+        return True
+    return struct.pack("<I", masked_crc(head[:8])) == head[8:12]
+
+
+def _longer(one: Path, other: Path) -> Path | None:
+    """The longer of two files, if it starts with all of the shorter; None if not."""
+    shorter, longer = sorted((one, other), key=lambda path: path.stat().st_size)
+    size = shorter.stat().st_size
+    with longer.open("rb") as file:
+        return longer if size >= _HEAD and file.read(size) == shorter.read_bytes() else None
