@@ -8,7 +8,7 @@ import pytest
 
 from layerscope.events.event_file import EventFile
 from layerscope.events.event_files import event_files
-from layerscope.events.reader import CorruptEventFileError, read_run
+from layerscope.events.reader import read_run
 from layerscope.events.summaries import scalar
 
 
@@ -80,12 +80,11 @@ def test_files_that_only_start_alike_are_both_read(run: Path) -> None:
     assert event_files(run.parent) == [run, other]
 
 
-@pytest.mark.parametrize("at", [0, 5, 9, 14, 30])
-def test_an_event_file_whose_start_is_damaged_is_corrupt_not_passed_over(run: Path, at) -> None:
+@pytest.mark.parametrize("damage", [slice(0, 1), slice(5, 6), slice(9, 10), slice(0, 64)])
+def test_an_event_file_whose_start_is_damaged_is_not_passed_over(run: Path, damage) -> None:
     data = bytearray(run.read_bytes())
-    data[at] ^= 0x10
+    data[damage] = bytes(len(data[damage])) if damage.stop == 64 else b"?"
     run.write_bytes(data)
-    with pytest.raises(CorruptEventFileError):
-        read_run(run.parent)
-    with pytest.raises(CorruptEventFileError):
-        read_run(run)
+    events = read_run(run.parent)
+    assert events.scalars["loss"].steps.tolist()[-1] == 2
+    assert events.damaged_bytes > 0

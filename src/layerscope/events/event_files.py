@@ -55,10 +55,10 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _starts_an_event_file(head: bytes) -> bool:
-    """Whether bytes begin with a record's length and its checksum, or are too few; and where they
-    are damaged, whether they still say what they are.
+    """Whether bytes begin with a record's length and its checksum, or are too few; or are such that
+    are damaged: they still say what they are, or have become zeros.
     """
-    if len(head) < 12 or b"brain.Event:" in head:  # 8 bytes of length, 4 of its checksum
+    if len(head) < 12 or b"brain.Event:" in head or not any(head):
         return True
     return struct.pack("<I", masked_crc(head[:8])) == head[8:12]
 

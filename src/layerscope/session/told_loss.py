@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from layerscope.measure.tally import is_measurable
 from layerscope.session.door import Door
 
 _log = logging.getLogger("layerscope")
@@ -36,13 +38,15 @@ class ToldLoss:
             if loss is None:
                 return None
             dtype = None if isinstance(loss, Tensor) else torch.float64
+            if isinstance(loss, complex | np.complexfloating):  # would lose a part of it
+                raise TypeError("a complex number has no order")
             tensor = torch.as_tensor(loss, dtype=dtype).detach()
-            if tensor.ndim == 0 and tensor.is_floating_point():
+            if tensor.ndim == 0 and is_measurable(tensor):
                 return tensor
-            if tensor.numel() and not tensor.is_complex():
+            if tensor.numel() and not tensor.is_complex() and not tensor.is_meta:
                 return tensor.double().mean()
-            kind = f"a tensor of {tensor.numel()} elements, {tensor.dtype}"
-        except (TypeError, ValueError, RuntimeError):
+            kind = f"a tensor of {tensor.numel()} elements, {tensor.dtype}, {tensor.device}"
+        except (TypeError, ValueError, RuntimeError, OverflowError):
             kind = repr(type(loss).__name__)
         if not self._told:
             self._told = True
