@@ -114,6 +114,11 @@ class Quantity(StrEnum):
         """First part of the tags of its root mean square, and the name of that figure."""
         return f"{self}_rms"
 
+    @property
+    def rms_log10(self) -> str:
+        """First part of the tags of log10 of its root mean square."""
+        return f"{self.rms}_log10"
+
 
 _GRADIENTS = frozenset({Quantity.ACTIVATION_GRAD, Quantity.WEIGHT_GRAD, Quantity.BIAS_GRAD})
 _GRADIENT_OF = {

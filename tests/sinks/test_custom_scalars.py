@@ -26,8 +26,8 @@ def test_every_layer_of_a_quantity_is_in_one_chart(layout):
     assert charts == {
         "std per layer": ["^activation_std/"],
         "saturated share per layer": ["^saturated_share/"],
-        "activation gradient RMS per layer": ["^activation_grad_rms/"],
-        "weight gradient RMS per layer": ["^weight_grad_rms/"],
+        "log10(activation gradient RMS) per layer": ["^activation_grad_rms_log10/"],
+        "log10(weight gradient RMS) per layer": ["^weight_grad_rms_log10/"],
         "log10(update / weight) per layer": ["^update_to_weight_log10/"],
     }
     assert not category.closed

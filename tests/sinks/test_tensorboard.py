@@ -1,5 +1,7 @@
 """Blocks of steps, as event files read them back."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -53,7 +55,12 @@ def test_keyframes_and_scalars_are_written_where_a_step_asks_for_them(tmp_path, 
     sink.write(block_of(recorder, [1], with_scalars=True))
     sink.close()
     assert read_run(tmp_path / "keyframes").histograms[TAG].steps.tolist() == [0]
-    assert read_run(tmp_path).scalars["weight_grad_rms/00_tanh"].steps.tolist() == [1]
+    scalars = read_run(tmp_path).scalars
+    assert scalars["weight_grad_rms/00_tanh"].steps.tolist() == [1]
+    for quantity in ("activation_grad", "weight_grad"):
+        (rms,) = scalars[f"{quantity}_rms/00_tanh"].values
+        (log,) = scalars[f"{quantity}_rms_log10/00_tanh"].values
+        assert log == pytest.approx(math.log10(rms), abs=1e-6)
 
 
 def test_a_shared_event_file_stays_open_and_its_own_is_closed(tmp_path, recorder):

@@ -40,6 +40,14 @@ _ABOUT_SCALAR = {
     "activation_grad_rms": (
         "Root mean square of d loss / d output. Compare the layers: **healthy** is about equal."
     ),
+    "activation_grad_rms_log10": (
+        "log10 of the root mean square of d loss / d output: -3 is 0.001. **Healthy:** about equal "
+        "in all layers. TensorBoard's charts have no logarithmic axis until one is chosen, and one "
+        "run that explodes would flatten the others."
+    ),
+    "weight_grad_rms_log10": (
+        "log10 of the root mean square of the weight gradient, before clipping: -3 is 0.001."
+    ),
     "weight_grad_rms": "Root mean square of the weight gradient, before clipping.",
     "bias_grad_rms": "Root mean square of the bias gradient, before clipping.",
 }

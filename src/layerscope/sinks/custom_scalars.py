@@ -12,8 +12,8 @@ _CHARTS = {
     "Layers": {
         "std per layer": "activation_std",
         "saturated share per layer": "saturated_share",
-        "activation gradient RMS per layer": Quantity.ACTIVATION_GRAD.rms,
-        "weight gradient RMS per layer": Quantity.WEIGHT_GRAD.rms,
+        "log10(activation gradient RMS) per layer": Quantity.ACTIVATION_GRAD.rms_log10,
+        "log10(weight gradient RMS) per layer": Quantity.WEIGHT_GRAD.rms_log10,
         "log10(update / weight) per layer": "update_to_weight_log10",
     },
 }

@@ -12,16 +12,20 @@ from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array
 from layerscope.events.encoders import ScalarEncoder
 from layerscope.measure.moments import MomentColumn
 from layerscope.measure.reading import Reading
+from layerscope.quantity import Quantity
 from layerscope.record import Channel
 from layerscope.sinks.chart_descriptions import describe_scalar
+
+_CHARTED = (Quantity.ACTIVATION_GRAD, Quantity.WEIGHT_GRAD)
 
 
 class StepScalars:
     """Encodes figures of all layers at once, each named `figure/NN_layer`, and those of the step.
 
     Per layer `activation_mean`, `activation_std`, `saturated_share` (of a bounded activation),
-    `dead_share` (of one that can die), `update_to_weight_log10`, and `..._rms` of every gradient;
-    of the step `monitor/ms_per_step`, `monitor/share_of_step` and `clip_factor`.
+    `dead_share` (of one that can die), `update_to_weight_log10`, `..._rms` of every gradient, and
+    log10 of it for the charts of activation and weight gradients, `..._rms_log10`; of the step
+    `monitor/ms_per_step`, `monitor/share_of_step` and `clip_factor`.
 
     Args:
         channels: all that is measured.
@@ -46,9 +50,12 @@ class StepScalars:
         self._mortal = np.array([facts.can_die for facts in layers], np.bool_)
         rows = [i for i, channel in enumerate(channels) if channel.quantity.is_gradient]
         self._gradients = np.array(rows, np.intp)
+        charted = [i for i in rows if channels[i].quantity in _CHARTED]
+        self._charted = np.array(charted, np.intp)
         names = [
             *((name, facts.name) for name in self._OF_LAYERS for facts in layers),
             *((channels[i].quantity.rms, channels[i].layer) for i in rows),
+            *((channels[i].quantity.rms_log10, channels[i].layer) for i in charted),
         ]
         self._encoder = ScalarEncoder(
             [*(f"{name}/{layer}" for name, layer in names), *self._OF_STEPS],
@@ -71,10 +78,12 @@ class StepScalars:
             layers[self._update] = np.log10(layers[self._update])
             variance = moments[:, MomentColumn.SQUARED_DEVIATIONS] / finite
             rms = np.sqrt(variance + moments[:, MomentColumn.MEAN] ** 2)
+            rms[finite <= 0] = np.nan
             values = np.concatenate(
                 [
                     layers.ravel(),
-                    np.where(finite > 0, rms, np.nan)[self._gradients],
+                    rms[self._gradients],
+                    np.log10(rms[self._charted]),
                     [
                         step["clip_factor"],
                         step["monitor_ms"],
