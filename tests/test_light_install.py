@@ -78,6 +78,7 @@ def test_reading_a_run_imports_no_torch(tmp_path):
     assert done.stdout.strip() == "False", done.stderr
 
 
+@pytest.mark.slow
 def test_a_plain_loop_is_watched_and_read_where_no_extra_is_installed(tmp_path):
     done = python(WITHOUT + LOOP, tmp_path)
     assert done.stdout.splitlines()[-1:] == ["60 True"], done.stderr

@@ -50,7 +50,13 @@ def diagnosis(folder):
     return json.loads((folder / "diagnosis.json").read_text())
 
 
-@pytest.mark.parametrize("choice", CHOICES)
+DEEP = ("experiment=hundred_layers", "experiment=three_hundred_layers")
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [pytest.param(each, marks=[pytest.mark.slow] * (each in DEEP)) for each in CHOICES],
+)
 def test_every_file_of_conf_composes_and_runs_two_steps(tmp_path, choice):
     assert run(tmp_path, choice, "trainer.max_steps=2", "trainer.max_epochs=2") == 0
     assert status(tmp_path)["state"] == "finished"
@@ -325,5 +331,5 @@ def test_a_net_that_is_not_what_its_author_thinks_is_found_out(tmp_path, monkeyp
 @pytest.mark.slow
 @pytest.mark.parametrize("init", ["glorot", "lecun", "orthogonal"])  # kaiming: see above
 def test_the_default_run_gives_no_warning_under_another_good_init(tmp_path, init):
-    assert run(tmp_path, f"init={init}", "trainer.max_epochs=1") == 0
+    assert run(tmp_path, f"init={init}", "trainer.max_steps=60") == 0
     assert {f["severity"] for f in diagnosis(tmp_path)["findings"]} <= {"note"}

@@ -105,7 +105,7 @@ def part(figures, start, end):
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     steps=st.integers(1, 70),

@@ -291,6 +291,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_the_first_step(tmp
         layerscope.watch(make_net(), tmp_path / "file" / "run").start()
 
 
+@pytest.mark.slow
 def test_what_was_never_closed_is_whole_when_the_interpreter_exits(tmp_path):
     code = """
 import torch, layerscope
@@ -401,19 +402,20 @@ def test_evaluation_with_gradients_between_training_steps_is_no_evaluation_mode(
     assert watcher.diagnosis["not_measured"] == []
 
 
-@pytest.mark.parametrize("how", ["save", "deepcopy"])
-def test_a_net_saved_while_it_is_watched_loads_where_layerscope_is_not_installed(tmp_path, how):
+def test_a_net_saved_while_it_is_watched_loads_where_layerscope_is_not_installed(tmp_path):
     net = make_net()
     with layerscope.watch(net, tmp_path / "run"):
-        torch.save(net if how == "save" else copy.deepcopy(net), tmp_path / "net.pt")
+        torch.save(net, tmp_path / "net.pt")
+        torch.save(copy.deepcopy(net), tmp_path / "copy.pt")
     code = """
 import sys
 sys.modules["layerscope"] = None
 import torch
-net = torch.load("net.pt", weights_only=False)
-print(net(torch.ones(2, 6)).shape)
+for path in ("net.pt", "copy.pt"):
+    net = torch.load(path, weights_only=False)
+    print(net(torch.ones(2, 6)).shape)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120
     )
-    assert done.stdout.strip() == "torch.Size([2, 3])", done.stderr
+    assert done.stdout.splitlines() == ["torch.Size([2, 3])"] * 2, done.stderr
