@@ -63,6 +63,12 @@ class LayerOutput:
         self._units_axis = axis_of_module(layer.entry)
         self._units_axes: dict[int, int] = {}
 
+    def follow(self, layer: Layer) -> None:
+        """Be an output of another layer, which stands in the place of the one before."""
+        self.layer = layer
+        self._units_axis = axis_of_module(layer.entry)
+        self._units_axes.clear()
+
     def measure(self, tensor: Tensor, inputs: object, recomputed: bool) -> None:
         """Measure an output, and put a hook on it that measures its gradient.
 

@@ -124,6 +124,18 @@ class NetworkEnds:
         self._kept: bool | None = None
         self._witness: tuple[nn.Parameter, int, int] | None = None
 
+    def replace(self, layers: Sequence[Layer]) -> None:
+        """The network has changed: look for its ends and for how its layers hang together anew."""
+        is_on = bool(self._handles)
+        self.detach()
+        self._layers = tuple(layer for layer in layers if layer.has_output)
+        self._discovering = True
+        self._outermost.clear()
+        self._first.clear()
+        self._reached.clear()
+        if is_on:
+            self.attach()
+
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on, or where hooks would be compiled in."""
         if self._handles or _is_compiled(self._network):

@@ -41,6 +41,10 @@ class Newcomers:
         """Those that have no row in the plan yet."""
         return tuple(self._waiting)
 
+    def follow(self, layers: Sequence[Layer]) -> None:
+        """Meet outputs of these layers, which stand in the places of those before."""
+        self._layers = layers
+
     def meet(self, layer: Layer, name: str) -> LayerOutput:
         """An output of this name, which from now on is measured apart."""
         output = LayerOutput(layer, name, self._state)

@@ -122,6 +122,12 @@ class OutputHook(OwnHook):
         if output.name == self.layer.name:
             self._bare = output
 
+    def follow(self, layer: Layer) -> None:
+        """Measure another layer, which stands in the place of the one before."""
+        self.layer = layer
+        for output in self._outputs.values():
+            output.follow(layer)
+
     def forget(self, output: LayerOutput) -> None:
         """Measure no more into an output."""
         del self._outputs[output.name]

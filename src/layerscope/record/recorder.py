@@ -87,6 +87,29 @@ class Recorder:
             if (why := why_not_measured(each.parameter)) is not None:
                 self.state.not_measured[f"{each.channel.layer}.{each.channel.quantity}"] = why
 
+    def replace(self, layers: Sequence[Layer]) -> None:
+        """Go on with other modules and parameters in the places of those before: the network has
+        changed. What was measured in this step stays, but for the units.
+
+        Args:
+            layers: as many as before, under the same names.
+        """
+        is_on, counting = bool(self._handles), self.counting
+        self.detach()
+        if self._newcomers:
+            self.settle()
+        self._layers = tuple(layers)
+        self._newcomers.follow(self._layers)
+        for hook, layer in zip(self._hooks, self._layers, strict=True):
+            hook.follow(layer)
+        before, silent = self.plan, self.plan.units.state()
+        self._follow(plan(self._layers, before.outputs, self._options))
+        absorb(self.plan, before, ())
+        self.plan.units.load_state(silent)
+        if is_on:
+            self.attach()
+            self.counting = counting
+
     @property
     def channels(self) -> tuple[Channel, ...]:
         """What each row of the tally holds."""

@@ -82,6 +82,13 @@ class Surroundings:
         """How layers hang together, once a step has been seen."""
         return self._ends.wiring
 
+    def replace(self, layers: Sequence[Layer]) -> None:
+        """The network has changed: these stand in the places of the layers before."""
+        self._ends.replace(layers)
+        self._two_modes = [m for m in self._network.modules() if isinstance(m, _TWO_MODES)]
+        self._stepped_by = -1
+        self._rows = None
+
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""
         self._ends.attach()

@@ -65,7 +65,7 @@ class Updates:
         old, new = [], []
         for i in self._chosen:
             now, before = self._parameters[i].detach(), self._before[i]
-            if before is None or before.shape != now.shape or before.device != now.device:
+            if before is None or not _is_alike(before, now):
                 before = self._before[i] = torch.empty_like(now)
             old.append(before)
             new.append(now)
@@ -134,6 +134,10 @@ class Updates:
             else torch.full((), torch.nan, device=parameter.device)
             for parameter, change in zip(parameters, changes, strict=True)
         ]
+
+
+def _is_alike(one: Tensor, other: Tensor) -> bool:
+    return (one.shape, one.dtype, one.device) == (other.shape, other.dtype, other.device)
 
 
 def _share_lost(gradient: Tensor | None, change: Tensor) -> Tensor:

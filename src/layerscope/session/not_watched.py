@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from layerscope.record import Layer, Recorder
+from layerscope.record.changes import Change
 from layerscope.session.door import Door
 
 _log = logging.getLogger("layerscope")
@@ -40,6 +41,21 @@ def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> Non
         len(unfired),
         len(layers),
         ", ".join(unfired[:5]) + (", ..." if len(unfired) > 5 else ""),
+    )
+
+
+def tell_change(change: Change, step: int, door: Door) -> None:
+    """Warn that the network is made of something else than before."""
+    parts = [
+        (change.other, "made of other modules or parameters, and measured from now on"),
+        (change.gone, "no longer there"),
+        (change.came, "new, and not measured: watch the network anew to have them measured"),
+    ]
+    _log.warning(
+        "%s: the network has changed before step %d: %s",
+        door.name,
+        step,
+        "; ".join(f"{', '.join(names)}: {what}" for names, what in parts if names),
     )
 
 

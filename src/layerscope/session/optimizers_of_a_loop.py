@@ -29,7 +29,9 @@ class OptimizersOfALoop:
     """
 
     def __init__(self, network: nn.Module, guarded: Guarded) -> None:
+        self._network = network
         self._own = set(network.parameters())
+        self._changes = 0
         self._guarded = guarded
         self._without_optimizer = set(self._own)  # so far
         self._step = 0
@@ -53,6 +55,11 @@ class OptimizersOfALoop:
     def begin(self, session: FinishedSteps, step: int) -> None:
         """A step begins: measure the weights now, unless an optimizer came in the one before."""
         self._step = step
+        if session.changes != self._changes:
+            self._changes = session.changes
+            now = set(self._network.parameters())
+            self._without_optimizer = (self._without_optimizer & now) | (now - self._own)
+            self._own = now
         self._by_optimizer = bool(self._stepped)
         self._stepped, self._with_gradient = set(), set()
         if not self._by_optimizer:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
+
 from layerscope.events import flush_clock
 from layerscope.record import Layer, Observation, Recorder, is_keyframe
 from layerscope.record.plan import Plan
@@ -104,6 +106,11 @@ class Pipeline:
             self.drain()
         self.first, self.last = self.first or step, step
 
+    def follow(self, layers: Sequence[Layer]) -> None:
+        """Take observations of these layers, which stand in the places of those before."""
+        self.drain()
+        self._layers = layers
+
     def _meet(self, plan: Plan, reached: int) -> None:
         """From now on this is measured; what waits is of what was measured before."""
         self.drain()
@@ -153,6 +160,7 @@ class Pipeline:
             self.flush()
             yield
 
+    @np.errstate(all="ignore")  # as in a session: this may run in the clock's thread
     def drain(self) -> None:
         """Judge and write what waits."""
         with self._lock:

@@ -76,6 +76,11 @@ class RunOutput:
             layers, recorder, surroundings, cadence, verdict, self._sinks, settings, door
         )
 
+    def follow(self, layers: Sequence[Layer]) -> None:
+        """Write of these layers, which stand in the places of those before."""
+        self._layers = layers
+        self.pipeline.follow(layers)
+
     def close(self) -> dict[str, Any] | None:
         """Write what waits, the diagnosis and the pictures, close the files, and print the summary
         if it is wanted.

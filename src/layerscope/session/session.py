@@ -17,13 +17,14 @@ from torch.optim import Optimizer
 from layerscope.events.event_file import EventFile
 from layerscope.measure.pending import Pending
 from layerscope.record import Recorder, choose_layers
+from layerscope.record.changes import Change, Changes
 from layerscope.record.observation import LOSS
 from layerscope.record.stand_aside import StandAside
 from layerscope.record.surroundings import Surroundings
 from layerscope.record.updates import UpdateReading
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
-from layerscope.session.not_watched import refuse_shards, tell_evaluation
+from layerscope.session.not_watched import refuse_shards, tell_change, tell_evaluation
 from layerscope.session.open_runs import closed, opened
 from layerscope.session.ranks import Ranks
 from layerscope.session.run_output import RunOutput
@@ -61,6 +62,7 @@ class Session:
         directory: as given.
         diagnosis: the content of diagnosis.json, after `close`.
         verdict: what has been found so far.
+        changes: how often the network was found to be made of something else than before.
         must_stop: whether the training must end now; on all ranks in the same step.
 
     Raises:
@@ -82,9 +84,11 @@ class Session:
         self.directory = str(directory)
         self.diagnosis: dict[str, Any] | None = None
         self.must_stop = False
+        self.changes = 0
         self._door = door
         layers = choose_layers(network, settings.layers)
         refuse_shards(layers)
+        self._changes = Changes(network, settings.layers, layers)
         self._recorder = recorder = Recorder(layers, settings.options, network)
         self._surroundings = Surroundings(network, layers, recorder.state)
         self._stand_aside = StandAside(network)
@@ -142,9 +146,28 @@ class Session:
         state = self._recorder.state
         self._step = step
         self._with_weights = self._updating = False
-        state.counting = is_due = self._cadence.is_due(step)
-        self._surroundings.begin(is_due and self._cadence.look_is_due(step))
+        is_due = self._cadence.is_due(step)
+        looks = is_due and self._cadence.look_is_due(step)
+        if (looks or self._changes.suspected) and (change := self._changes.look()) is not None:
+            self._follow(change, step)
+        state.counting = is_due
+        self._surroundings.begin(looks)
         state.clock = time.perf_counter if self._stopwatch.begin(is_due) else None
+
+    def _follow(self, change: Change, step: int) -> None:
+        """The network has changed before this step: go on with what it is made of now."""
+        self._stand_aside.put_back()  # for whoever owns the hooks to take them off
+        self._recorder.replace(change.layers)
+        self._surroundings.replace(change.layers)
+        if self._output is not None:
+            self._output.follow(change.layers)
+        self.changes += 1
+        not_measured = self._recorder.state.not_measured
+        for name in change.gone:
+            not_measured[name] = f"it was taken out of the network before step {step}"
+        for path in change.came:
+            not_measured[path] = f"it came into the network after the start, before step {step}"
+        tell_change(change, step, self._door)
 
     def note_loss(self, loss: Tensor) -> None:
         """Add a micro-batch's loss, with the gradient scaler's factor in it if there is one."""
@@ -154,10 +177,12 @@ class Session:
 
     def note_other_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step that has none of the network's parameters."""
+        self._changes.note_optimizer(optimizer)  # it may have what was put into this one
         self._surroundings.note_other_optimizer(optimizer)
 
     def note_optimizer(self, optimizer: Optimizer, index: int = 0) -> None:
         """Note which optimizer takes the step, and its learning rate."""
+        self._changes.note_optimizer(optimizer)
         self._surroundings.note_optimizer(optimizer)
         groups = optimizer.param_groups  # none, where configure_optimizers returns None
         rate = groups[0].get("lr", math.nan) if groups else math.nan
