@@ -126,3 +126,21 @@ def test_data_need_not_be_contiguous() -> None:
 def test_bad_arguments_are_refused_in_one_sentence(make, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         make()
+
+
+@given(arrays(np.float32, (3, 2, 5, 3)))
+def test_steps_encoded_together_have_the_bytes_of_steps_encoded_one_by_one(data) -> None:
+    together, alone = (
+        HistogramEncoder(["a", "longer", "c"], ["A", "", ""], buckets=5) for _ in range(2)
+    )
+    for which in ([0, 1], [2, 0]):
+        expected = [b"".join(alone.encode(of_step, which)) for of_step in data]
+        assert [bytes(of_step) for of_step in together.encode_steps(data, which)] == expected
+    assert together.encode_steps(data[:0], [0, 1]) == []
+
+
+def test_data_of_several_steps_must_have_the_encoders_shape() -> None:
+    encoder = HistogramEncoder(["a"], [""], buckets=5)
+    encoder.encode(np.zeros((1, 5, 3), np.float32))
+    with pytest.raises(ValueError, match=r"data must be float32 \(2, 1, 5, 3\), not"):
+        encoder.encode_steps(np.zeros((2, 2, 5, 3), np.float32))

@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from layerscope.diagnose import Figures, LayerFacts
 from layerscope.events.event_file import EventFile
+from layerscope.events.framing import payloads
 from layerscope.events.reader import read_run
 from layerscope.record import Recorder, choose_layers
 from layerscope.sinks.step_block import Step, StepBlock
@@ -26,10 +28,11 @@ def recorder():
         yield made
 
 
-def observe(recorder, step, weights=False):
+def observe(recorder, step, weights=False, reached=True):
     recorder.counting = True
-    recorder.network(torch.randn(5, 3)).sum().backward()
-    recorder.measure_gradients()
+    if reached:
+        recorder.network(torch.randn(5, 3)).sum().backward()
+        recorder.measure_gradients()
     if weights:
         recorder.measure_weights()
     return recorder.observe(step, weights)
@@ -41,12 +44,44 @@ def block_of(recorder, steps, **options):
     return StepBlock(recorder.channels, made, Figures.empty(LAYERS, steps))
 
 
+def figures_of_rows(figures, rows):
+    rows = list(rows)
+    return Figures(LAYERS, figures.steps[rows], figures.of_layers[rows], figures.of_steps[rows])
+
+
 def test_every_step_is_one_event_at_its_own_wall_time(tmp_path, recorder):
     sink = TensorBoardSink(tmp_path)
     sink.write(block_of(recorder, [0, 7]))
     sink.close()
     assert read_run(tmp_path).histograms[TAG].steps.tolist() == [0, 7]
     assert not list((tmp_path / "keyframes").glob("events*"))
+
+
+def test_a_block_of_steps_has_the_bytes_of_the_same_steps_one_by_one(tmp_path, recorder):
+    steps = [
+        Step(observe(recorder, 0, weights=True), 1e9, with_scalars=True, is_keyframe=True),
+        Step(observe(recorder, 1), 1e9 + 1),
+        Step(observe(recorder, 2, reached=False), 1e9 + 2),
+        Step(observe(recorder, 3), 1e9 + 3, with_scalars=True),
+        Step(observe(recorder, 4), 1e9 + 4),
+        Step(observe(recorder, 5, weights=True), 1e9 + 5),
+    ]
+    figures = Figures.empty(LAYERS, range(6))
+    figures.of_steps[:] = np.arange(figures.of_steps.size).reshape(figures.of_steps.shape)
+
+    def written(folder, blocks):
+        sink = TensorBoardSink(folder)
+        for rows in blocks:
+            of_block = figures_of_rows(figures, rows)
+            sink.write(StepBlock(recorder.channels, [steps[row] for row in rows], of_block))
+        sink.close()
+        (path,) = folder.glob("events*")
+        # All but the first two records, whose wall time is that of this test.
+        return [path.read_bytes()[at:stop] for at, stop in payloads(path.read_bytes())][2:]
+
+    together = written(tmp_path / "together", [range(6)])
+    assert together == written(tmp_path / "alone", [[row] for row in range(6)])
+    assert len(together) == 6
 
 
 def test_keyframes_and_scalars_are_written_where_a_step_asks_for_them(tmp_path, recorder):

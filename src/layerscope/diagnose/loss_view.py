@@ -90,12 +90,15 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView:
     if not known.any():
         return LossView(Loss.UNKNOWN)
     if output.shape[1] > 1:
-        # A row that is certain of its target has no gradient either, and is no padding.
-        certain = finite & ~known & (_softmax(output).max(1) > 1 - 1e-5)
-        count = max(round(rows * (known | certain).mean()), 1)
-        found = _of_classes(output[known], gradient[known], count)
+        if known.all():
+            found, certain = _of_classes(output, gradient, rows), None
+        else:
+            # A row that is certain of its target has no gradient either, and is no padding.
+            certain = finite & ~known & (_softmax(output).max(1) > 1 - 1e-5)
+            count = max(round(rows * (known | certain).mean()), 1)
+            found = _of_classes(output[known], gradient[known], count)
         if found is not None:
-            if found.targets is None or found.kind is not Loss.CROSS_ENTROPY:
+            if certain is None or found.targets is None or found.kind is not Loss.CROSS_ENTROPY:
                 return found
             sure = output[certain].argmax(1)[:, None].astype(np.float64)
             return replace(found, targets=np.concatenate([found.targets, sure]))
@@ -148,7 +151,7 @@ def _of_classes(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     off = np.abs(expected - gradient)[told].max(1)
     if not (off <= _CLOSE * size[told]).all():
         return None
-    reduction = float(np.nanmedian(factor)) * rows
+    reduction = float(np.median(factor[told])) * rows
     return LossView(Loss.CROSS_ENTROPY, reduction, target[:, None].astype(np.float64))
 
 

@@ -73,6 +73,35 @@ class _FixedSizeEncoder:
             self._undescribed.difference_update(chosen)
         return values
 
+    def encode_steps(
+        self, data: NDArray[np.float32], which: Sequence[int] | None = None
+    ) -> list[bytes | memoryview]:
+        """Encode the data of several steps, float32 [steps, n, ...]: of each step its n values as
+        `encode` makes them, joined. With 30 steps a third of the time that `encode` takes to each.
+        """
+        chosen = range(len(self._next)) if which is None else which
+        first: list[bytes | memoryview] = []
+        if len(data) and not self._undescribed.isdisjoint(chosen):
+            first.append(b"".join(self.encode(data[0], which)))
+            data = data[1:]
+        steps, size = len(data), self._content_bytes
+        shape = (steps, len(chosen), *self._row)
+        if data.shape != shape or data.dtype != np.float32:
+            raise ValueError(f"data must be float32 {shape}, not {data.dtype} {data.shape}")
+        prefixes = [self._next[i] for i in chosen]
+        gap = bytes(size)
+        pattern = b"".join([part for prefix in prefixes for part in (prefix, gap)])
+        out = np.empty((steps, len(pattern)), np.uint8)
+        out[:] = np.frombuffer(pattern, np.uint8)
+        content = np.ascontiguousarray(data).view(np.uint8).reshape(steps, len(chosen), size)
+        at = 0
+        for i, prefix in enumerate(prefixes):
+            at += len(prefix)
+            out[:, at : at + size] = content[:, i]
+            at += size
+        whole = out.reshape(-1).data
+        return first + [whole[i : i + at] for i in range(0, len(whole), max(at, 1))]
+
 
 class TensorEncoder(_FixedSizeEncoder):
     """Tensors of one shape; data is float32 [n, *shape]. For the arguments see HistogramEncoder.

@@ -96,11 +96,13 @@ class EventFile:
         """Whether `close` was called."""
         return self._closed
 
-    def add(self, step: int, values: Sequence[bytes], wall_time: float | None = None) -> None:
+    def add(
+        self, step: int, values: Sequence[bytes | memoryview], wall_time: float | None = None
+    ) -> None:
         """Append one event at `step`, 0 to 2**63 - 1, with all of `values`; none writes nothing.
 
-        Each value is a Summary.value field as `layerscope.events.encoders` makes them. `wall_time`
-        is in seconds since 1970 and defaults to now.
+        Each value is a Summary.value field, or several in a row, as `layerscope.events.encoders`
+        makes them. `wall_time` is in seconds since 1970 and defaults to now.
 
         Raises:
             ValueError: the file is closed.

@@ -30,7 +30,7 @@ class Look:
     Attributes:
         ends: data, output, and the loss's gradient on it.
         ownership: what the optimizers have; None while none is known.
-        gradients: the parameters that got one.
+        gradients: the `id` of each parameter that got one.
         dropout: largest probability of a dropout that is on; 0 without any.
         row_spreads: by entry, how much the rows of its weight differ, where that is not settled.
         optimizers: how many have taken a step so far, those of other networks in the loop too.
@@ -44,7 +44,7 @@ class Look:
 
     ends: Ends
     ownership: Ownership | None
-    gradients: frozenset[nn.Parameter]
+    gradients: frozenset[int]
     row_spreads: Mapping[str, float]
     dropout: float
     optimizers: int
@@ -74,7 +74,7 @@ class Surroundings:
         self._stepped = False
         self._stepped_by = -1
         self._first_owned: Sequence[LayerParameter] = ()
-        self._gradients: set[nn.Parameter] = set()
+        self._gradients: set[int] = set()
         self._rows: AlikeRows | None = None
 
     @property
@@ -117,7 +117,7 @@ class Surroundings:
         """An optimizer is about to get these parameters' gradients."""
         if self._looking:
             self._gradients.update(
-                each.parameter for each in parameters if each.parameter.grad is not None
+                id(each.parameter) for each in parameters if each.parameter.grad is not None
             )
 
     def end_update(self, parameters: Sequence[LayerParameter]) -> None:

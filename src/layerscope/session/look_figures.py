@@ -16,6 +16,7 @@ from layerscope.diagnose.loss_view import Loss, LossView, view_loss
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.network_ends import Data, Ends, Output
 from layerscope.record.observation import SCALE, Observation
+from layerscope.record.surroundings import Look
 
 _OF_LAYER = {name: column for column, name in enumerate(LAYER_FIGURES)}
 _OF_STEP = {name: column for column, name in enumerate(STEP_FIGURES)}
@@ -35,29 +36,26 @@ class LookFigures:
 
     def __init__(self) -> None:
         self._labels: Counter[int] = Counter()
-        self._parameters: list[tuple[int, nn.Parameter]] = []
+        self._parameters: list[nn.Parameter] = []
+        self._entries = np.zeros(0, np.intp)
         self._at: dict[str, int] = {}
 
     def meet(self, layers: Sequence[LayerFacts], parameters: Sequence[LayerParameter]) -> None:
         """From now on these layers have these parameters."""
         self._at = at = {facts.name: place for place, facts in enumerate(layers)}
-        self._parameters = [
-            (at[each.channel.layer], each.parameter)
-            for each in parameters
-            if each.parameter.requires_grad
-        ]
+        trained = [each for each in parameters if each.parameter.requires_grad]
+        self._parameters = [each.parameter for each in trained]
+        self._entries = np.array([at[each.channel.layer] for each in trained], np.intp)
 
-    def fill(self, observation: Observation, of_layers: Array, of_step: Array) -> None:
+    def fill(self, observation: Observation, look: Look, of_layers: Array, of_step: Array) -> None:
         """Write what was seen in a step among its figures.
 
         Args:
             observation: of the step.
+            look: its `look`.
             of_layers: float32 [layers, len(LAYER_FIGURES)].
             of_step: float32 [len(STEP_FIGURES)].
         """
-        look = observation.look
-        if look is None:
-            return
         scale = observation.reading.get().carried[SCALE] / observation.ranks or 1.0
         loss = float(of_step[_OF_STEP["loss"]])
         with np.errstate(all="ignore"):
@@ -81,16 +79,18 @@ class LookFigures:
         # to take it with or not, they were due.
         came = look.ends.output is not None and look.ownership is not None
         has_backward = bool(look.gradients) or came or look.stepped
-        for entry, parameter in self._parameters:
-            if has_backward and not observation.skipped:
-                none = parameter not in look.gradients
-                before = of_layers[entry, _OF_LAYER["no_gradient"]]
-                of_layers[entry, _OF_LAYER["no_gradient"]] = np.fmax(before, float(none))
-            if look.ownership is not None:
-                of_layers[entry, _OF_LAYER["owned"]] = parameter in look.ownership.owned
-                share = look.ownership.rate_shares.get(parameter)
-                if share is not None:
-                    of_layers[entry, _OF_LAYER["rate_share"]] = share
+        if has_backward and not observation.skipped:
+            none = [id(parameter) not in look.gradients for parameter in self._parameters]
+            np.fmax.at(
+                of_layers[:, _OF_LAYER["no_gradient"]], self._entries, np.array(none, np.float32)
+            )
+        if look.ownership is not None:
+            owned = [id(parameter) in look.ownership.owned for parameter in self._parameters]
+            of_layers[self._entries, _OF_LAYER["owned"]] = owned
+            if shares := look.ownership.rate_shares:
+                for entry, parameter in zip(self._entries, self._parameters, strict=True):
+                    if id(parameter) in shares:
+                        of_layers[entry, _OF_LAYER["rate_share"]] = shares[id(parameter)]
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
         figures = _of_data(ends.data)

@@ -11,7 +11,7 @@ from layerscope.diagnose import LayerFacts
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array
 from layerscope.events.encoders import ScalarEncoder
 from layerscope.measure.moments import MomentColumn
-from layerscope.measure.reading import Reading
+from layerscope.measure.reading import Reading, finite_of
 from layerscope.quantity import Quantity
 from layerscope.record import Channel
 from layerscope.sinks.chart_descriptions import describe_scalar
@@ -47,49 +47,56 @@ class StepScalars:
         self._dead = list(self._OF_LAYERS).index("dead_share")
         self._update = list(self._OF_LAYERS).index("update_to_weight_log10")
         self._units = figures.index("units")
+        self._clip, self._monitor, self._step = (
+            list(STEP_FIGURES).index(name) for name in ("clip_factor", "monitor_ms", "step_ms")
+        )
         self._mortal = np.array([facts.can_die for facts in layers], np.bool_)
         rows = [i for i, channel in enumerate(channels) if channel.quantity.is_gradient]
         self._gradients = np.array(rows, np.intp)
-        charted = [i for i in rows if channels[i].quantity in _CHARTED]
-        self._charted = np.array(charted, np.intp)
+        charted = [place for place, i in enumerate(rows) if channels[i].quantity in _CHARTED]
+        self._charted = np.array(charted, np.intp)  # places among the gradients
         names = [
             *((name, facts.name) for name in self._OF_LAYERS for facts in layers),
             *((channels[i].quantity.rms, channels[i].layer) for i in rows),
-            *((channels[i].quantity.rms_log10, channels[i].layer) for i in charted),
+            *((channels[rows[i]].quantity.rms_log10, channels[rows[i]].layer) for i in charted),
         ]
         self._encoder = ScalarEncoder(
             [*(f"{name}/{layer}" for name, layer in names), *self._OF_STEPS],
             [describe_scalar(name) for name in (*(name for name, _ in names), *self._OF_STEPS)],
         )
 
-    def encode(self, reading: Reading, of_layers: Array, of_steps: Array) -> list[bytes]:
-        """Encode a step as values for `EventFile.add`; what is not known is left out.
+    def encode_steps(
+        self, readings: Sequence[Reading], of_layers: Array, of_steps: Array
+    ) -> list[list[bytes]]:
+        """Encode some steps, of each as values for `EventFile.add`; what is not known is left out.
 
         Args:
-            reading: of the channels.
-            of_layers: the layers' figures, [layers, len(LAYER_FIGURES)].
-            of_steps: the step's figures, [len(STEP_FIGURES)].
+            readings: of the channels.
+            of_layers: the layers' figures, [steps, layers, len(LAYER_FIGURES)].
+            of_steps: the steps' figures, [steps, len(STEP_FIGURES)].
         """
-        moments, finite = reading.moments, reading.finite
-        step = dict(zip(STEP_FIGURES, of_steps.tolist(), strict=True))
+        if not readings:
+            return []
+        moments = np.array([reading.moments[self._gradients] for reading in readings])
+        finite = finite_of(moments)
         with np.errstate(divide="ignore", invalid="ignore"):
-            layers = of_layers[:, self._columns].T.copy()
-            layers[self._dead] /= np.where(self._mortal, of_layers[:, self._units], np.nan)
-            layers[self._update] = np.log10(layers[self._update])
-            variance = moments[:, MomentColumn.SQUARED_DEVIATIONS] / finite
-            rms = np.sqrt(variance + moments[:, MomentColumn.MEAN] ** 2)
+            layers = of_layers[:, :, self._columns].swapaxes(1, 2).copy()
+            layers[:, self._dead] /= np.where(self._mortal, of_layers[:, :, self._units], np.nan)
+            layers[:, self._update] = np.log10(layers[:, self._update])
+            variance = moments[:, :, MomentColumn.SQUARED_DEVIATIONS] / finite
+            rms = np.sqrt(variance + moments[:, :, MomentColumn.MEAN] ** 2)
             rms[finite <= 0] = np.nan
-            values = np.concatenate(
+            monitor, step = of_steps[:, self._monitor], of_steps[:, self._step].astype(np.float64)
+            values = np.hstack(
                 [
-                    layers.ravel(),
-                    rms[self._gradients],
-                    np.log10(rms[self._charted]),
-                    [
-                        step["clip_factor"],
-                        step["monitor_ms"],
-                        step["monitor_ms"] / np.float64(step["step_ms"]),
-                    ],
+                    layers.reshape(len(layers), -1),
+                    rms,
+                    np.log10(rms[:, self._charted]),
+                    np.stack([of_steps[:, self._clip], monitor, monitor / step], 1),
                 ]
-            )
-        known = np.flatnonzero(~np.isnan(values))
-        return self._encoder.encode(values[known].astype(np.float32), known.tolist())
+            ).astype(np.float32)
+        known = [np.flatnonzero(there) for there in ~np.isnan(values)]
+        return [
+            self._encoder.encode(of_step[at], at.tolist())
+            for of_step, at in zip(values, known, strict=True)
+        ]

@@ -97,16 +97,27 @@ class TensorBoardSink:
             level = SEVERITIES.index(finding.severity) + 1
             self._events.add(finding.step, [scalar(f"finding/{finding.rule}", level)])
         of_layers, of_steps = block.figures.of_layers, block.figures.of_steps
-        for step, layers, numbers in zip(block.steps, of_layers, of_steps, strict=True):
-            observation = step.observation
-            reading = observation.reading.get()
-            values = self._histograms.encode(reading)
-            values += self._figures.encode(layers, numbers)
+        readings = [step.observation.reading.get() for step in block.steps]
+        encoded = zip(
+            self._histograms.encode_steps(readings),
+            self._figures.encode_steps(of_layers, of_steps),
+            strict=True,
+        )
+        rows = [row for row, step in enumerate(block.steps) if step.with_scalars]
+        scalars = iter(
+            self._scalars.encode_steps(
+                [readings[row] for row in rows], of_layers[rows], of_steps[rows]
+            )
+        )
+        for step, numbers, (histograms, figures) in zip(
+            block.steps, of_steps, encoded, strict=True
+        ):
+            values = histograms + figures
             if step.with_scalars:
-                values += self._scalars.encode(reading, layers, numbers)
+                values += next(scalars)
             if self._loss is not None and not np.isnan(numbers[_LOSS]):
                 values += self._loss.encode(numbers[[_LOSS]])
-            self._events.add(observation.step, values, step.wall_time)
+            self._events.add(step.observation.step, values, step.wall_time)
             if step.is_keyframe:
                 self._write_keyframe(step)
 
