@@ -44,7 +44,8 @@ def write_sweep(folder):
         [
             sys.executable, "train.py", "-m", "init=random", "optimizer.lr=0.004,-1",
             "model.depth=2", "trainer.max_epochs=1", "+trainer.limit_train_batches=60",
-            "trainer.enable_progress_bar=false", "names=2", f"sweep.folder={folder}",
+            "trainer.enable_progress_bar=false", "names=2", "monitor.images=true",
+            f"sweep.folder={folder}",
         ],
         cwd=ROOT, capture_output=True, text=True, timeout=170, check=False,
     )  # fmt: skip

@@ -53,7 +53,7 @@ def read(folder):
 @pytest.fixture(scope="module")
 def sick(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sick")
-    return loop(sick_net(), folder), folder
+    return loop(sick_net(), folder, images=True), folder
 
 
 def test_the_first_saturated_layer_is_named_from_step_0(sick):
@@ -95,10 +95,11 @@ def test_the_images_are_pictures_of_the_run(sick):
         assert pixels[..., :3].std() > 0.05, tag  # it is not blank
 
 
-def test_a_short_run_is_not_drawn_and_pictures_can_be_switched_off(tmp_path):
-    loop(sick_net(), tmp_path / "short", steps=49)
+def test_a_run_of_few_steps_or_of_less_than_a_minute_unasked_is_not_drawn(tmp_path):
+    loop(sick_net(), tmp_path / "few steps", steps=49, images=True)
+    loop(sick_net(), tmp_path / "seconds")
     loop(sick_net(), tmp_path / "off", images=False)
-    for name in ("short", "off"):
+    for name in ("few steps", "seconds", "off"):
         assert "layers/heatmaps" not in read(tmp_path / name).Tags()["tensors"]
 
 

@@ -29,7 +29,7 @@ import torch
 from layerscope import read, watch
 net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
 optimizer = torch.optim.SGD(net.parameters(), 0.1)
-with watch(net, "run") as watcher:
+with watch(net, "run", images=True) as watcher:
     for _ in range(60):
         optimizer.zero_grad()
         loss = net(torch.randn(5, 4)).square().mean()

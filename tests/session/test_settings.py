@@ -31,7 +31,7 @@ from layerscope.session.settings import Settings
         ({"saturation_threshold": None}, "saturation_threshold must be a number, got None"),
         ({"saturation_threshold": 1}, "saturation_threshold must be above 0 and below 1, got 1"),
         ({"switched_off": "biased"}, "switched_off must be a list of names, got 'biased'"),
-        ({"images": 1}, "images must be True or False, got 1"),
+        ({"images": 1}, "images must be True, False or None, got 1"),
         ({"summary": "no"}, "summary must be True or False, got 'no'"),
         ({"schedule": 5}, "schedule must be a function of the step, got 5"),
         ({"schedule": bool, "every_n_steps": 2}, "every_n_steps must be 1 beside a schedule"),

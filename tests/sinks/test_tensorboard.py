@@ -9,7 +9,7 @@ from torch import nn
 
 from layerscope.diagnose import Figures, LayerFacts
 from layerscope.events.event_file import EventFile
-from layerscope.events.framing import payloads
+from layerscope.events.framing import Records
 from layerscope.events.reader import read_run
 from layerscope.record import Recorder, choose_layers
 from layerscope.sinks.step_block import Step, StepBlock
@@ -77,7 +77,7 @@ def test_a_block_of_steps_has_the_bytes_of_the_same_steps_one_by_one(tmp_path, r
         sink.close()
         (path,) = folder.glob("events*")
         # All but the first two records, whose wall time is that of this test.
-        return [path.read_bytes()[at:stop] for at, stop in payloads(path.read_bytes())][2:]
+        return [path.read_bytes()[at:stop] for at, stop in Records(path.read_bytes())][2:]
 
     together = written(tmp_path / "together", [range(6)])
     assert together == written(tmp_path / "alone", [[row] for row in range(6)])

@@ -120,7 +120,7 @@ class RunOutput:
             settings.switched_off,
         )
         write_diagnosis(self._directory, diagnosis)
-        pictures = verdict.pictures()
+        pictures = verdict.pictures(last.wall_time - first.wall_time)
         for sink in self._sinks:
             sink.write_end(last, verdict.judge.findings, pictures)
         return diagnosis

@@ -19,7 +19,11 @@ from layerscope.theory import PredictionSummary, departures_in_words
 _log = logging.getLogger("layerscope")
 
 _WORTH_AN_IMAGE = 50
-"""Steps from which on a run is drawn: it takes two seconds, and there is nothing to see before."""
+"""Steps from which on a run is drawn: there is nothing to see before."""
+
+_LONG = 60.0
+"""Seconds of training from which on a run is drawn unasked: to import matplotlib and to draw takes
+two to six."""
 
 
 class RunVerdict:
@@ -108,10 +112,17 @@ class RunVerdict:
         level = SEVERITIES.index(worst.severity)
         return worst if self._reaches(level, self._settings.fail_on) else None
 
-    def pictures(self) -> dict[str, bytes]:
-        """PNG of pictures of the run, by tag, if they are wanted and there is enough to see."""
+    def pictures(self, seconds: float) -> dict[str, bytes]:
+        """PNG of pictures of the run, by tag, if they are wanted and there is enough to see.
+
+        Args:
+            seconds: how long the run took.
+        """
+        wanted = self._settings.images
+        if not (seconds >= _LONG if wanted is None else wanted):
+            return {}
         figures = self._thinned.figures()
-        if not self._settings.images or len(figures.steps) < _WORTH_AN_IMAGE:
+        if len(figures.steps) < _WORTH_AN_IMAGE:
             return {}
         try:
             return run_pictures(figures, self.prediction)

@@ -39,7 +39,7 @@ class SettingKeywords(TypedDict, total=False):
     classes: int | None
     fail_on: str
     stop_on: str
-    images: bool
+    images: bool | None
     summary: bool
     flush_seconds: float
 

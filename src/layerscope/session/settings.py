@@ -69,7 +69,8 @@ class Settings:
         stop_on: "warning" or "critical": training ends at the first finding that is as bad.
             Default "never".
         images: draw the run at its end, if it has 50 steps or more, for TensorBoard's Images tab:
-            heat-maps of layers by steps, profiles over depth, the phase diagram. Default True.
+            heat-maps of layers by steps, profiles over depth, the phase diagram. None: if it took a
+            minute or more as well, for drawing takes some seconds. Default None.
         summary: print the findings, their causes first, at the end of the run. Default True.
         flush_seconds: how long an event may wait before it is on the disk, in seconds, at least 0.
             Default 10.
@@ -96,7 +97,7 @@ class Settings:
     classes: int | None = None
     fail_on: str = NEVER
     stop_on: str = NEVER
-    images: bool = True
+    images: bool | None = None
     summary: bool = True
     flush_seconds: float = 10.0
 
@@ -115,7 +116,9 @@ class Settings:
                 continue
             if isinstance(number, bool) or not isinstance(number, Real):
                 raise ValueError(f"{name} must be a number, got {number!r}")
-        for name in ("biases", "per_call", "images", "summary"):
+        if self.images is not None and not isinstance(self.images, bool):
+            raise ValueError(f"images must be True, False or None, got {self.images!r}")
+        for name in ("biases", "per_call", "summary"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
         for name in ("quantities", "switched_off"):
