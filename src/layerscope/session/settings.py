@@ -69,8 +69,8 @@ class Settings:
         stop_on: "warning" or "critical": training ends at the first finding that is as bad.
             Default "never".
         images: draw the run at its end, if it has 50 steps or more, for TensorBoard's Images tab:
-            heat-maps of layers by steps, profiles over depth, the phase diagram. Drawing takes some
-            seconds: a run of less than a minute is drawn only if this is True. Default None.
+            heat-maps of layers by steps, profiles over depth, the phase diagram. As drawing takes
+            seconds, a run of less than a minute is drawn only where this is True. Default None.
         summary: print the findings, their causes first, at the end of the run. Default True.
         flush_seconds: how long an event may wait before it is on the disk, in seconds, at least 0.
             Default 10.
