@@ -91,8 +91,7 @@ def test_building_draws_nothing_and_leaves_every_parameter_to_the_scheme():
         ({"widths": [9, 0]}, "widths[1] must be a whole number of at least 1, got 0"),
         (
             {"activation": "softmax"},
-            "activation must be one of tanh, relu, leaky_relu, gelu, silu, sigmoid, elu, "
-            "identity, got 'softmax'",
+            f"activation must be one of {', '.join(ACTIVATIONS)}, got 'softmax'",
         ),
     ],
 )

@@ -132,8 +132,6 @@ def test_a_threshold_outside_0_to_1_is_refused(threshold):
 
 
 def test_an_unknown_activation_is_refused_with_the_names():
-    sentence = (
-        "activation must be one of tanh, relu, leaky_relu, gelu, silu, sigmoid, elu, identity"
-    )
+    sentence = f"activation must be one of {', '.join(ACTIVATIONS)}"
     with pytest.raises(ValueError, match=f"^{sentence}, got 'tan'.$"):
         activation_named("tan")
