@@ -24,6 +24,7 @@ CROSSING = {
     "test_mirror.py": "this file",
     "test_predict_command.py": "python -m layerscope predict, beside train.py",
     "test_readme.py": "the README's commands",
+    "test_run_command.py": "python -m layerscope run, on scripts",
     "test_report_command.py": "python -m layerscope report, on a sweep's folder",
     "test_sweep.py": "sweeps as a user types them: train.py, Hydra, launchers",
     "test_sweep_parts.py": "parts of lab/sweep, with the config of train.py",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -66,12 +66,20 @@ def _run(arguments: Sequence[str] | None) -> int:
         "digest", help="what a program needs to know of a run, as JSON of at most 32 kB"
     )
     digest.add_argument("run", type=Path, metavar="RUN_DIR", help="folder of one run")
-    options, rest = parser.parse_known_args(arguments)
+    commands.add_parser("run", help="watch a training script as it is: layerscope run train.py")
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    if typed[:1] == ["run"]:  # what follows the script is the script's
+        return _run(Namespace(command="run", arguments=typed[1:]))
+    options, rest = parser.parse_known_args(typed)
     # Overrides that come after an option: argparse takes those before it for all that there are.
     if any(each.startswith("-") for each in rest) or (rest and "overrides" not in options):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         options.overrides += rest
+    return _run(options)
+
+
+def _run(options: Namespace) -> int:
     # Only the one that was asked for: others may import PyTorch.
     try:
         return int(import_module(f"layerscope.commands.{options.command}").run(options))

@@ -6,6 +6,7 @@ import atexit
 import logging
 from collections.abc import Callable
 from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -53,6 +54,9 @@ class Watcher:
         settings: Settings,
         start: int,
         scaler: GradScaler | None,
+        *,
+        door: Door = _DOOR,
+        named: bool = True,
     ) -> None:
         choose_layers(model, settings.layers)  # refuses now what cannot be watched
         self.failure: str | None = None
@@ -66,7 +70,9 @@ class Watcher:
         self._scope: FinishedSteps | None = None
         self._seen: FinishedSteps | None = None
         self._optimizers: OptimizersOfALoop | None = None
-        self._loss = ToldLoss(_DOOR)
+        self._door = door
+        self._named = named
+        self._loss = ToldLoss(door)
 
     def start(self) -> Self:
         """Put the hooks on and open the files; call it before the first forward pass.
@@ -83,12 +89,14 @@ class Watcher:
         for earlier in list(_OPEN):
             if earlier._model is self._model:  # a notebook's cell that ran twice
                 _log.warning(
-                    "watch: the earlier watch of %s was still open; it is closed", earlier._folder
+                    "%s: the earlier watch of %s was still open; it is closed",
+                    self._door.name,
+                    earlier._folder,
                 )
                 earlier.close()
         resumes = self._at > 0
         try:
-            self._claimed = claim(self._folder, _DOOR, resumes=resumes)
+            self._claimed = claim(self._folder, self._door, resumes=resumes, named=self._named)
         except OSError as error:
             raise ValueError(
                 f"log_dir must be a folder to write to, got {self._folder}: {error.strerror}"
@@ -97,7 +105,12 @@ class Watcher:
         _OPEN.add(self)
         try:
             self._scope = self._seen = FinishedSteps(
-                self._model, self._folder, self._settings, _DOOR, start=self._at, resumes=resumes
+                self._model,
+                self._folder,
+                self._settings,
+                self._door,
+                start=self._at,
+                resumes=resumes,
             )
         except BaseException:
             self._end()
@@ -160,6 +173,11 @@ class Watcher:
         self.close(interrupted=error is not None)
 
     @property
+    def folder(self) -> Path:
+        """Where the files land; after `start` it has the name that was free."""
+        return self._folder
+
+    @property
     def findings(self) -> list[Finding]:
         """What has been found so far, causes first; some steps may still wait to be judged."""
         return [] if self._seen is None else self._seen.verdict.judge.findings
@@ -193,7 +211,7 @@ class Watcher:
             work(scope)
         except Exception as error:
             self.failure = f"watching stopped at step {self._at}: {type(error).__name__}: {error}"
-            _log.error("watch: %s; the loop goes on", self.failure, exc_info=error)
+            _log.error("%s: %s; the loop goes on", self._door.name, self.failure, exc_info=error)
             scope.give_up()
             self._end()
 

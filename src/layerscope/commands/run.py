@@ -1,0 +1,111 @@
+"""`layerscope run train.py --its-args`: watch a training script, without a line of it changed."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import traceback
+from argparse import ArgumentParser, Namespace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from layerscope.exit_codes import ExitCode
+
+_USAGE = "layerscope run [--logdir DIR] [--fail-on SEVERITY] (SCRIPT | -m MODULE) [ARGUMENTS ...]"
+
+
+def run(options: Namespace) -> int:
+    """Run the script as Python would, watched; its own exit code, or 4 if --fail-on says so."""
+    chosen, script, arguments = _split(options.arguments)
+    if chosen.module is None and not Path(script).is_file():
+        print(f"error: the script must be a file, got {script}", file=sys.stderr)
+        return ExitCode.BAD_SETTING
+    # Not above: they import torch, which a wrong command line need not wait for.
+    from layerscope.integrations.script import ScriptWatch
+    from layerscope.session.settings import Settings
+
+    name = Path(script).stem if chosen.module is None else script.replace("/", ".")
+    folder = chosen.logdir or Path("runs", f"{name}_{datetime.now():%Y-%m-%d_%H-%M-%S}")
+    settings = Settings(summary=True, fail_on=chosen.fail_on or "never")
+    watch = ScriptWatch(folder.absolute(), settings, named=chosen.logdir is not None)
+    watch.start()
+    code: int = ExitCode.INTERRUPTED
+    try:
+        code = _code_of(script, arguments, is_module=chosen.module is not None)
+    except KeyboardInterrupt:
+        return code
+    finally:
+        watch.close(interrupted=code != ExitCode.FINISHED)
+    if not watch.networks:
+        print(
+            "layerscope run: no network was seen to train: no module was called with gradients on "
+            "that an optimizer of torch's has",
+            file=sys.stderr,
+        )
+    refused = any(each.refused is not None for each in watch.networks)
+    return ExitCode.REFUSED if refused and not code else code
+
+
+def _split(typed: list[str]) -> tuple[Namespace, str, list[str]]:
+    """Our options, the script or module, and its arguments, which may look like ours."""
+    parser = ArgumentParser(
+        prog="layerscope run",
+        usage=_USAGE,
+        description="Run a training script, and see what every layer of its networks does.",
+        epilog="example: layerscope run --fail-on warning train.py --epochs 3",
+    )
+    parser.add_argument("--logdir", type=Path, help="for the files; by default runs/SCRIPT_TIME")
+    parser.add_argument(
+        "--fail-on",
+        choices=("warning", "critical"),
+        help="exit with 4 if the script succeeds and a finding is as bad",
+    )
+    parser.add_argument(
+        "-m", dest="module", metavar="MODULE", help="run a module, as python -m does"
+    )
+    parser.add_argument("script", nargs="?", metavar="SCRIPT", help="and its own arguments")
+    head = 0
+    while head < len(typed) and typed[head].startswith("-"):
+        if typed[head] == "-m":
+            break
+        head += 1 if "=" in typed[head] or typed[head] in ("-h", "--help") else 2
+    last = head + 2 if typed[head : head + 1] == ["-m"] else head + 1
+    options = parser.parse_args(typed[:last])
+    named = options.module or options.script
+    if named is None:
+        parser.error("the following arguments are required: SCRIPT, or -m MODULE")
+    return options, named, typed[last:]
+
+
+def _code_of(script: str, arguments: list[str], *, is_module: bool) -> int:
+    """Run it under the name `__main__`; the exit code that Python would end with."""
+    before, path = sys.argv, list(sys.path)
+    sys.argv = [script, *arguments]
+    sys.path.insert(0, str(Path.cwd() if is_module else Path(script).resolve().parent))
+    try:
+        if is_module:
+            runpy.run_module(script, run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(script, run_name="__main__")
+    except SystemExit as stop:
+        if stop.code is None or isinstance(stop.code, int):
+            return stop.code or 0
+        print(stop.code, file=sys.stderr)
+        return ExitCode.FAILED
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        traceback.print_exception(type(error), error, _below_runpy(error.__traceback__))
+        return ExitCode.FAILED
+    finally:
+        sys.argv, sys.path[:] = before, path
+    return ExitCode.FINISHED
+
+
+def _below_runpy(trace: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback that is the script's own."""
+    here = {__file__, runpy.__file__, "<frozen runpy>"}
+    while trace is not None and trace.tb_frame.f_code.co_filename in here:
+        trace = trace.tb_next
+    return trace

@@ -1,0 +1,82 @@
+"""What a script has made so far, found among the objects that Python keeps."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable
+from typing import Any
+
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+
+
+def living(*kinds: type[Any]) -> list[list[Any]]:
+    """All objects of some classes that are in use, a list for each class.
+
+    It goes through every object of the process: some 100 ms in one that trains.
+    """
+    gc.collect()  # an optimizer of an earlier trial may wait for it
+    found: list[list[Any]] = [[] for _ in kinds]
+    for each in gc.get_objects():
+        for kind, of_kind in zip(kinds, found, strict=True):
+            # By its type: isinstance() asks a proxy for __class__, which may import or warn.
+            if issubclass(type(each), kind):
+                of_kind.append(each)
+    return found
+
+
+def parameters_of(optimizer: Optimizer) -> set[nn.Parameter]:
+    """What an optimizer changes."""
+    return {each for group in optimizer.param_groups for each in group["params"]}
+
+
+def network_of(
+    called: nn.Module, optimizers: Iterable[Optimizer], modules: Iterable[nn.Module]
+) -> nn.Module | None:
+    """The network that a called module is a part of: the outermost one with the same optimizers.
+
+    It is the called module itself, unless a module around it has more parameters to train and no
+    optimizer that the called one has not: a generator stays apart from its discriminator, and an
+    encoder that is called alone belongs to its autoencoder. Wrappers that only pass on a call
+    (DistributedDataParallel, what `torch.compile` gives) are taken off.
+
+    Args:
+        called: called by no other module.
+        optimizers: that there are.
+        modules: that there are.
+
+    Returns:
+        None where no optimizer has any of the parameters.
+    """
+    called = _unwrapped(called)
+    own = {id(each): parameters_of(each) for each in optimizers}
+    mine = _optimizers(called, own)
+    if not mine:
+        return None
+    found, most = called, _trainable(called)
+    for each in modules:
+        if len(candidate := _trainable(each)) <= len(most):
+            continue
+        if any(part is called for part in each.modules()) and _optimizers(each, own) == mine:
+            found, most = each, candidate
+    return _unwrapped(found)
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    while True:
+        if isinstance(module, DistributedDataParallel):
+            module = module.module
+        elif isinstance(inner := getattr(module, "_orig_mod", None), nn.Module):
+            module = inner
+        else:
+            return module
+
+
+def _trainable(module: nn.Module) -> set[nn.Parameter]:
+    return {each for each in module.parameters() if each.requires_grad}
+
+
+def _optimizers(module: nn.Module, own: dict[int, set[nn.Parameter]]) -> set[int]:
+    there = set(module.parameters())
+    return {each for each, parameters in own.items() if parameters & there}

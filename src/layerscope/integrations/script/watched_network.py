@@ -1,0 +1,109 @@
+"""One network of a script, with the optimizers that train it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
+
+from torch import nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.diagnose import Finding
+from layerscope.integrations.script.backward_start import BackwardStart
+from layerscope.integrations.script.living import living, parameters_of
+from layerscope.integrations.watch import Watcher
+from layerscope.session.door import Door
+from layerscope.session.settings import Settings
+
+_DOOR = Door(
+    "layerscope run", "no optimizer took a step with its parameters", loss_tag="train/loss"
+)
+
+
+class WatchedNetwork:
+    """Ends a step of the watch when each of the network's optimizers has taken its own.
+
+    Args:
+        network: what is trained.
+        called: the module that the script calls: the network, or one within or around it.
+        optimizers: that have some of its parameters.
+        folder: for its files.
+        settings: how to watch.
+        named: whether the user has named the folder.
+
+    Raises:
+        ValueError: it cannot be watched, or the folder is taken.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        called: nn.Module,
+        optimizers: Iterable[Optimizer],
+        folder: Path,
+        settings: Settings,
+        *,
+        named: bool,
+    ) -> None:
+        self.network = network
+        (scalers,) = living(GradScaler)
+        scalers = [each for each in scalers if each.is_enabled()]
+        self._scaler = scalers[0] if len(scalers) == 1 else None
+        self._watcher = Watcher(
+            network, folder, settings, 0, self._scaler, door=_DOOR, named=named
+        ).start()
+        self._own = set(network.parameters())
+        self._optimizers: WeakSet[Optimizer] = WeakSet(optimizers)
+        self._is_mine: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()
+        self._stepped: set[int] = set()
+        self._loss = BackwardStart(network)
+        self._handles: list[RemovableHandle] = [
+            called.register_forward_pre_hook(self._before_call),
+            called.register_forward_hook(self._loss.see_output),
+        ]
+
+    @property
+    def folder(self) -> Path:
+        """Where its files land."""
+        return self._watcher.folder
+
+    @property
+    def refused(self) -> Finding | None:
+        """The worst finding, if it is at least as bad as the setting `fail_on`."""
+        return self._watcher.refused
+
+    def is_trained_by(self, optimizer: Optimizer) -> bool:
+        """Whether an optimizer has some of its parameters."""
+        if optimizer not in self._is_mine:
+            self._is_mine[optimizer] = bool(parameters_of(optimizer) & self._own)
+        return self._is_mine[optimizer]
+
+    def after_step(self, optimizer: Optimizer) -> None:
+        """One of its optimizers has taken a step."""
+        self._optimizers.add(optimizer)
+        self._stepped.add(id(optimizer))
+        if all(id(each) in self._stepped for each in self._optimizers):
+            self._end_step()
+
+    def close(self, interrupted: bool = False) -> None:
+        """End the record; `interrupted` if an exception has ended the script."""
+        if self._stepped:
+            self._end_step()
+        for handle in self._handles:
+            handle.remove()
+        self._watcher.close(interrupted)
+
+    def _before_call(self, module: nn.Module, inputs: Any) -> None:
+        if self._stepped:  # an optimizer that takes no step is not waited for
+            self._end_step()
+
+    def _end_step(self) -> None:
+        self._stepped.clear()
+        loss = self._loss.take()
+        if loss is not None and self._scaler is not None:
+            loss = loss / self._scaler.get_scale()
+        self._watcher.step(loss)

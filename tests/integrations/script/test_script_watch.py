@@ -1,0 +1,191 @@
+"""Networks are found in a script that knows nothing of LayerScope."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, mse_loss
+from torch.optim import optimizer as optimizers_module
+
+import layerscope
+from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES
+from layerscope.integrations.script import ScriptWatch
+from layerscope.session.settings import Settings
+
+
+class Classifier(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(6, 8), nn.Tanh())
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, inputs):
+        return self.head(self.body(inputs))
+
+
+def classifier():
+    torch.manual_seed(0)
+    net = Classifier()
+    return net, torch.optim.AdamW(net.parameters(), lr=0.01)
+
+
+def batches(count):
+    draw = torch.Generator().manual_seed(1)
+    for _ in range(count):
+        yield torch.randn(5, 6, generator=draw), torch.randint(3, (5,), generator=draw)
+
+
+def train(net, optimizer, count=12, by_keyword=False):
+    losses = []
+    for x, y in batches(count):
+        loss = cross_entropy(net(inputs=x) if by_keyword else net(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.fixture
+def watch(tmp_path):
+    watching = ScriptWatch(tmp_path / "run", Settings(), named=True)
+    watching.start()
+    yield watching
+    watching.close()
+
+
+@pytest.mark.parametrize("by_keyword", [False, True])
+def test_it_records_what_watch_does_of_the_same_loop(watch, tmp_path, by_keyword):
+    net, optimizer = classifier()
+    losses = train(net, optimizer, by_keyword=by_keyword)
+    watch.close()
+    found = layerscope.read(tmp_path / "run")
+    np.testing.assert_allclose(found.scalars["train/loss"].values, losses, rtol=1e-6)
+
+    twin, optimizer = classifier()
+    with layerscope.watch(twin, tmp_path / "watch") as watcher:
+        for x, y in batches(12):
+            loss = cross_entropy(twin(inputs=x) if by_keyword else twin(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watcher.step(loss)
+    told = layerscope.read(tmp_path / "watch")
+    assert list(found.histograms) == list(told.histograms)
+    for tag, series in told.histograms.items():
+        np.testing.assert_array_equal(found.histograms[tag].buckets, series.buckets)
+    timed = {"monitor_ms", "step_ms"}
+    for name in {*LAYER_FIGURES, *STEP_FIGURES} - timed:
+        np.testing.assert_array_equal(found.figures[name], told.figures[name])
+    assert all(map(torch.equal, net.parameters(), twin.parameters()))
+
+
+def test_parts_that_are_called_alone_belong_to_the_network_around_them(watch):
+    autoencoder = nn.ModuleDict({"encoder": nn.Linear(6, 2), "decoder": nn.Linear(2, 6)})
+    optimizer = torch.optim.SGD(autoencoder.parameters(), lr=0.1)
+    for x, _ in batches(4):
+        mse_loss(autoencoder["decoder"](autoencoder["encoder"](x)), x).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    (found,) = watch.networks
+    assert found.network is autoencoder
+
+
+def test_a_generator_and_its_discriminator_stay_apart_each_with_its_loss(watch, tmp_path):
+    torch.manual_seed(0)
+    generator, discriminator = nn.Sequential(nn.Linear(2, 6)), Classifier()
+    both = nn.ModuleList([generator, discriminator])  # one could watch it
+    of_g = torch.optim.SGD(generator.parameters(), lr=0.1)
+    of_d = torch.optim.SGD(discriminator.parameters(), lr=0.1)
+    losses = {"Sequential": [], "Classifier": []}
+    for x, y in batches(4):
+        fake = generator(torch.randn(5, 2))
+        discriminator.zero_grad()
+        real, made = cross_entropy(discriminator(x), y), discriminator(fake.detach()).mean()
+        real.backward()
+        made.backward()
+        of_d.step()
+        losses["Classifier"].append((real + made).item())
+        generator.zero_grad()
+        loss = discriminator(fake).square().mean()
+        loss.backward()
+        of_g.step()
+        losses["Sequential"].append(loss.item())
+    watch.close()
+    assert {type(each.network).__name__ for each in watch.networks} == set(losses)
+    assert both not in [each.network for each in watch.networks]
+    for name, values in losses.items():
+        recorded = layerscope.read(tmp_path / "run" / name).scalars["train/loss"].values
+        np.testing.assert_allclose(recorded, values, rtol=1e-6)
+
+
+def test_a_step_ends_when_all_of_its_optimizers_have_taken_theirs(watch, tmp_path):
+    net, _ = classifier()
+    optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (net.body, net.head)]
+    unused = torch.optim.SGD([net.head.bias], lr=0.1)
+    for x, y in batches(5):
+        cross_entropy(net(x), y).backward()
+        for each in optimizers:
+            each.step()
+        net.zero_grad()
+    watch.close()
+    assert unused.param_groups
+    assert list(layerscope.read(tmp_path / "run").figures.steps) == list(range(5))
+
+
+def test_accumulated_losses_add_up(watch, tmp_path):
+    net, optimizer = classifier()
+    total = 0.0
+    for x, y in batches(3):
+        loss = cross_entropy(net(x), y) / 3
+        loss.backward()
+        total += loss.item()
+    optimizer.step()
+    watch.close()
+    run = layerscope.read(tmp_path / "run")
+    np.testing.assert_allclose(run.scalars["train/loss"].values, [total], rtol=1e-6)
+
+
+def test_a_network_whose_optimizer_comes_later_is_found(watch):
+    net, _ = classifier()
+    for x, _ in batches(3):
+        net(x)  # to see whether it runs
+    train(net, torch.optim.SGD(net.parameters(), lr=0.1))
+    assert [each.network for each in watch.networks] == [net]
+
+
+def test_what_is_not_trained_is_no_network(watch):
+    net, optimizer = classifier()
+    teacher = Classifier()
+    with torch.no_grad():
+        teacher(torch.randn(5, 6))
+    nn.Softmax(-1)(torch.randn(5, 6))
+    train(net, optimizer)
+    assert [each.network for each in watch.networks] == [net]
+
+
+def test_torch_tells_of_no_call_any_more_once_each_optimizer_has_a_network(watch):
+    hooks = torch.nn.modules.module._global_forward_pre_hooks
+    before = len(hooks)
+    net, optimizer = classifier()
+    train(net, optimizer, 2)
+    assert len(hooks) == before - 1
+    other = nn.Linear(6, 3)
+    train(other, torch.optim.SGD(other.parameters(), lr=0.1), 3)
+    assert [each.network for each in watch.networks] == [net, other]
+
+
+def test_close_leaves_no_hook():
+    hooks = (
+        torch.nn.modules.module._global_forward_pre_hooks,
+        optimizers_module._global_optimizer_pre_hooks,
+        optimizers_module._global_optimizer_post_hooks,
+    )
+    before = [len(each) for each in hooks]
+    net, optimizer = classifier()
+    watching = ScriptWatch("/nowhere/at/all", Settings(), named=True)
+    watching.start()
+    train(net, optimizer, 2)  # the folder cannot be made: told, and nothing else
+    watching.close()
+    assert [len(each) for each in hooks] == before
+    assert not net._forward_hooks
