@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from layerscope import LayerMonitor
+from layerscope.__main__ import main
 from tests.makefile import make
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +54,20 @@ def test_a_make_target_of_the_readme_exists(target):
 def test_make_help_lists_the_targets():
     listed = re.findall(r"^  make ([a-z]+) ", make("help").stdout, re.MULTILINE)
     assert {"train", "test", "check", "board", "sweep", "bench", "data", "clean"} <= set(listed)
+
+
+def test_the_script_of_the_readme_is_watched(tmp_path, monkeypatch, capsys):
+    (line,) = [each for each in INDENTED if each.startswith("layerscope run ")]
+    monkeypatch.chdir(tmp_path)
+    Path("train_mine.py").write_text(
+        "import torch\n"
+        "net = torch.nn.Linear(3, 2)\n"
+        "optimizer = torch.optim.SGD(net.parameters(), lr=0.1)\n"
+        "net(torch.ones(4, 3)).sum().backward()\n"
+        "optimizer.step()\n"
+    )
+    assert main(line.split()[1:]) == 0
+    assert list(Path("runs").glob("train_mine_*/diagnosis.json"))
 
 
 def test_the_callback_of_the_readme_is_there():
