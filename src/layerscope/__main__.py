@@ -69,17 +69,17 @@ def _run(arguments: Sequence[str] | None) -> int:
     commands.add_parser("run", help="watch a training script as it is: layerscope run train.py")
     typed = list(sys.argv[1:] if arguments is None else arguments)
     if typed[:1] == ["run"]:  # what follows the script is the script's
-        return _run(Namespace(command="run", arguments=typed[1:]))
+        return _called(Namespace(command="run", arguments=typed[1:]))
     options, rest = parser.parse_known_args(typed)
     # Overrides that come after an option: argparse takes those before it for all that there are.
     if any(each.startswith("-") for each in rest) or (rest and "overrides" not in options):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         options.overrides += rest
-    return _run(options)
+    return _called(options)
 
 
-def _run(options: Namespace) -> int:
+def _called(options: Namespace) -> int:
     # Only the one that was asked for: others may import PyTorch.
     try:
         return int(import_module(f"layerscope.commands.{options.command}").run(options))
