@@ -144,3 +144,15 @@ def test_an_empty_tensor_and_one_that_is_not_of_floating_point_are_passed_over()
     tally = Tally(2)
     tally.add_all([(0, torch.empty(0)), (1, torch.ones(3, dtype=torch.int64))], whole=True)
     assert tally.read(2).get().moments[:, 0].tolist() == [0, 0]
+
+
+def test_what_was_measured_as_a_whole_goes_to_a_row_of_another_tally():
+    x = SMALL_CASES["normal"]
+    before, after = Tally(1), Tally(3)
+    before.add_all([(0, x)], whole=True)
+    after.add(1, x)
+    for row in (0, 1):
+        after.merge_row(row, before, 0)
+    reading = after.read(3).get()
+    assert reading.moments[:, 0].tolist() == [x.numel(), 0, 0]
+    assert (reading.linear[0] == before.read(1).get().linear[0]).all()

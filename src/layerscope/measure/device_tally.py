@@ -98,8 +98,13 @@ class DeviceTally:
         self._table.add(row, self._here(tensor))
         return 0
 
-    def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
-        """Measure many tensors in few launches, as `add` would one by one."""
+    def add_all(self, tensors: Iterable[tuple[int, Tensor]], whole: bool = False) -> None:
+        """Measure many tensors in few launches, as `add` would one by one.
+
+        Args:
+            tensors: (row, tensor).
+            whole: of no meaning here; see `Tally.add_all`.
+        """
         self._table.add_all(
             (r, self._here(tensor)) for r, tensor in tensors if is_measurable(tensor)
         )

@@ -15,29 +15,14 @@ from layerscope.measure.cpu.kinds import KINDS
 from layerscope.measure.cpu.merge import merge_row
 from layerscope.measure.cpu.parallel import add_in_parts
 from layerscope.measure.cpu.read import read_rows
+from layerscope.measure.cpu.state import load_state, state_of
 from layerscope.measure.cpu.table import Table
 from layerscope.measure.cpu.team import PART
-from layerscope.measure.cpu.together import IN_TABLE, JOB, LOST, measure_together
-from layerscope.measure.moments import MOMENTS, MomentColumn
+from layerscope.measure.cpu.together import FILLED, IN_TABLE, JOB, LOST, measure_together
 from layerscope.measure.pending import Pending
-from layerscope.measure.reading import BUCKETS, CARRIED, Reading
-from layerscope.measure.row_layout import (
-    ABSOLUTE,
-    COUNT,
-    FAR,
-    HIGH,
-    LEFT_OUT,
-    LOW,
-    MAXIMUM,
-    MINIMUM,
-    NEAR,
-    OUTSIDE,
-    SHIFT,
-    SQUARES,
-    SUM,
-)
+from layerscope.measure.reading import CARRIED, Reading
+from layerscope.measure.row_layout import COUNT, HIGH, LOW
 from layerscope.measure.row_options import RowOptions
-from layerscope.measure.row_state import STATE
 
 _PLAIN = (Tensor, nn.Parameter)
 
@@ -72,6 +57,9 @@ class Tally:
         max_elements: of a tensor with more, a random sample of this size makes the histogram; its
             moments, extremes, zeros and non-finite counts are exact all the same.
 
+    Attributes:
+        rows: as given.
+
     Raises:
         ValueError: rows is negative, another argument has another length, or max_elements is below
             1.
@@ -88,6 +76,7 @@ class Tally:
         options = RowOptions(rows, intervals, axes, logarithmic)
         if max_elements < 1:
             raise ValueError(f"max_elements must be at least 1, got {max_elements}")
+        self.rows = rows
         self._table = Table(rows)
         self._table.sums[:, LOW : HIGH + 1] = options.intervals
         self._axes = options.axes
@@ -133,8 +122,17 @@ class Tally:
                 merged with others: then small ones take less time, and their buckets are exact. A
                 row to which something comes all the same is lost.
         """
-        jobs: list[int] = []
         kept: list[Tensor] = []
+        self.measure(self.jobs_of(tensors, kept), 0, whole)
+
+    def jobs_of(self, tensors: Iterable[tuple[int, Tensor]], kept: list[Tensor]) -> list[int]:
+        """Jobs for `measure`, of the small ones of some tensors; the others are measured now.
+
+        Args:
+            tensors: (row, tensor); those of a row are neighbours.
+            kept: what must live until the jobs are done is added here.
+        """
+        jobs: list[int] = []
         for row, tensor in tensors:
             if not is_measurable(tensor) or not tensor.is_cpu or tensor.nbytes > SMALL:
                 self.add(row, tensor)
@@ -142,7 +140,7 @@ class Tally:
                 tensor = tensor if tensor.is_contiguous() else tensor.detach().contiguous()
                 kept.append(tensor)
                 jobs += (KINDS[tensor.dtype], tensor.data_ptr(), size, row, -1, 0, 0)
-        self.measure(jobs, 0, whole)
+        return jobs
 
     def measure(self, jobs: Sequence[int], unit_table: int, whole: bool) -> int:
         """Measure what lies at addresses, as `cpu.together` tells; whoever calls keeps it alive.
@@ -158,7 +156,7 @@ class Tally:
         if not jobs:
             return 0
         memory = array("q", jobs)
-        into = self._next = self._next or self._new_reading()
+        into = self._next = self._next or Reading.of_rows(self.rows)
         in_bins: int = measure_together(
             memory.buffer_info()[0],
             len(jobs) // JOB,
@@ -169,11 +167,16 @@ class Tally:
             self._axes,
             self._logarithmic,
             np.frombuffer(self._states, np.uint8),
-            into.moments,
-            into.linear,
-            into.logarithmic,
+            *into.arrays,
         )
         return in_bins
+
+    def reopen(self, row: int) -> bool:
+        """Forget what was measured of a row as a whole; False if nothing was."""
+        if self._states[row] != FILLED:
+            return False
+        self._states[row] = IN_TABLE
+        return True
 
     def lose(self, row: int) -> None:
         """Make the next reading hold nothing of a row, whatever else comes to it."""
@@ -184,7 +187,19 @@ class Tally:
         self._carried[slot] += float(scalar)  # device to host, where there is a device
 
     def merge_row(self, row: int, other: Tally, other_row: int) -> None:
-        """Merge what a row of another tally holds into a row of this one; the other keeps it."""
+        """Merge what a row of another tally holds into a row of this one; the other keeps it.
+
+        What was measured as a whole comes to a row that holds nothing, or that is then lost.
+        """
+        if other._states[other_row] == FILLED and other._next is not None:
+            if self._states[row] != IN_TABLE or self._table.tallies[row, COUNT]:
+                self.lose(row)
+                return
+            into = self._next = self._next or Reading.of_rows(self.rows)
+            for mine, its in zip(into.arrays, other._next.arrays, strict=True):
+                mine[row] = its[other_row]
+            self._states[row] = FILLED
+            return
         merge_row(other._address, other_row, self._address, row)
 
     def merge_carried(self, other: Tally) -> None:
@@ -198,24 +213,13 @@ class Tally:
 
     def state(self, rows: int) -> Tensor:
         """See `Mergeable`."""
-        out, into = np.empty((rows, STATE)), self._new_reading()
+        into = Reading.of_rows(self.rows)
         self._read(rows, into, reset=False)
-        out[:, :MOMENTS] = into.moments[:rows]
-        out[:, MOMENTS:] = self._table.tallies[:rows, [NEAR, FAR, LEFT_OUT]]
-        return torch.from_numpy(out)
+        return torch.from_numpy(state_of(self._table, into.moments[:rows]))
 
     def load_state(self, state: Tensor) -> None:
         """See `Mergeable`."""
-        given, rows = state.numpy(), len(state)
-        sums, tallies = self._table.sums[:rows], self._table.tallies[:rows]
-        tallies[:, COUNT : OUTSIDE + 1] = given[:, : MomentColumn.MEAN]
-        tallies[:, [NEAR, FAR, LEFT_OUT]] = given[:, MOMENTS:]
-        sums[:, SHIFT] = given[:, MomentColumn.MEAN]
-        sums[:, SUM] = 0.0  # about the mean
-        sums[:, SQUARES] = given[:, MomentColumn.SQUARED_DEVIATIONS]
-        sums[:, ABSOLUTE] = given[:, MomentColumn.ABSOLUTE_SUM]
-        sums[:, MINIMUM] = np.nan_to_num(given[:, MomentColumn.MINIMUM], nan=np.inf)
-        sums[:, MAXIMUM] = np.nan_to_num(given[:, MomentColumn.MAXIMUM], nan=-np.inf)
+        load_state(self._table, state.numpy())
 
     def merge_carried_of_ranks(self, add_up: Callable[[Tensor], None]) -> None:
         """Replace what is carried by its sum over the ranks of a distributed training."""
@@ -225,30 +229,14 @@ class Tally:
 
     def read(self, rows: int) -> Pending[Reading]:
         """What the first rows hold, as moments and buckets, at hand; leaves them empty."""
-        into, self._next = self._next or self._new_reading(), None
+        into, self._next = self._next or Reading.of_rows(self.rows), None
         self._read(rows, into, reset=True)
+        if FILLED in self._states[rows:]:  # what is not read now stays
+            self._next = into.copy()
         carried, self._carried = tuple(self._carried), [0.0] * CARRIED
-        return Pending.at_hand(
-            Reading(into.moments[:rows], into.linear[:rows], into.logarithmic[:rows], carried)
-        )
-
-    def _new_reading(self) -> Reading:
-        rows = len(self._states)
-        return Reading(
-            np.empty((rows, MOMENTS)),
-            np.empty((rows, BUCKETS, 3), np.float32),
-            np.empty((rows, BUCKETS, 3), np.float32),
-        )
+        return Pending.at_hand(into.first(rows, carried))
 
     def _read(self, rows: int, into: Reading, reset: bool) -> None:
-        read_rows(
-            self._address,
-            rows,
-            self._axes,
-            self._logarithmic,
-            np.frombuffer(self._states, np.uint8),
-            into.moments,
-            into.linear,
-            into.logarithmic,
-            reset,
-        )
+        states = np.frombuffer(self._states, np.uint8)
+        axes, logs = self._axes, self._logarithmic
+        read_rows(self._address, rows, axes, logs, states, *into.arrays, reset)

@@ -19,7 +19,7 @@ def units_and_inner(shape: Sequence[int], size: int, axis: int) -> tuple[int, in
     if axis == -1:
         return shape[-1], 1
     if axis == 1:
-        return shape[1], size // (shape[0] * shape[1])
+        return shape[1], size // max(shape[0] * shape[1], 1)
     raise ValueError(f"axis must be -1 or 1, got {axis}")
 
 

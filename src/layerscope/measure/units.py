@@ -37,6 +37,9 @@ class UnitTally:
             does. (-inf, inf): the row's units are never silent.
         window: samples in a row on which a unit was not active before it counts as dead.
 
+    Attributes:
+        address: of the table, for `Tally.measure`.
+
     Raises:
         ValueError: rows is negative, active has another length or an interval that holds no
             number, or window is below 1.
@@ -45,7 +48,7 @@ class UnitTally:
     def __init__(self, rows: int, active: Sequence[tuple[float, float]], window: int) -> None:
         self._table = UnitTable(UnitOptions(rows, active, window))
         self._window = window
-        self._address = self._table.address
+        self.address = self._table.address
 
     def add(self, row: int, tensor: Tensor, axis: int) -> bool:
         """Watch a layer's output where it lies; calls until the next reading merge.
@@ -62,26 +65,41 @@ class UnitTally:
         Raises:
             ValueError: axis is neither -1 nor 1.
         """
-        kind, shape = KINDS.get(tensor.dtype), tensor.shape
-        if kind is None or len(shape) < 2:
+        kind = KINDS.get(tensor.dtype)
+        if kind is None or tensor.ndim < 2:
             return False
         if not tensor.is_cpu:
             tensor = tensor.detach().cpu()  # device to host: waits for the device
-        if not tensor.is_contiguous():
-            tensor, axis = in_order(tensor.detach(), axis)
-            shape = tensor.shape
+        tensor, units, inner = self.prepare(row, tensor, axis)
         size = tensor.numel()
         if not size:
             return True
-        units, inner = units_and_inner(shape, size, axis)
-        if units != self._table.units[row]:
-            self._table.start(row, units)
         address = tensor.data_ptr()
         if size >= 2 * PART and (threads := torch.get_num_threads()) > 1:
-            add_in_parts(kind, address, size, units, inner, row, self._address, threads)
+            add_in_parts(kind, address, size, units, inner, row, self.address, threads)
         else:
-            add_tensor(kind, address, size, units, inner, row, self._address)
+            add_tensor(kind, address, size, units, inner, row, self.address)
         return True
+
+    def prepare(self, row: int, tensor: Tensor, axis: int) -> tuple[Tensor, int, int]:
+        """Make a row ready for a tensor of so many units.
+
+        Args:
+            row: of the layer.
+            tensor: of 2 axes or more, on the CPU.
+            axis: see `add`.
+
+        Returns:
+            The tensor as contiguous memory, how many units it has, and how many neighbours belong
+            to one.
+        """
+        if not tensor.is_contiguous():
+            tensor, axis = in_order(tensor.detach(), axis)
+        size = tensor.numel()
+        units, inner = units_and_inner(tensor.shape, size, axis)
+        if size and units != self._table.units[row]:
+            self._table.start(row, units)
+        return tensor, units, inner
 
     def read(self, step: int) -> Pending[UnitReading]:
         """What all rows say of this step, at hand; leaves them empty but for how long units are
@@ -89,7 +107,7 @@ class UnitTally:
         """
         rows = len(self._table.units)
         values = np.empty((rows, UNIT_COLUMNS))
-        read_units(self._address, rows, self._window, step, values.ctypes.data)
+        read_units(self.address, rows, self._window, step, values.ctypes.data)
         return Pending.at_hand(UnitReading(values))
 
     def merge_ranks(self, all_reduce: Callable[[Tensor, str], None]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,12 +11,15 @@ from torch import Tensor
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally
 from layerscope.measure.device_units import DeviceUnitTally
-from layerscope.measure.tally import is_measurable
+from layerscope.measure.held import Given, HeldTensors
+from layerscope.measure.tally import SMALL, is_measurable
 from layerscope.measure.units import UnitTally
 from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
-from layerscope.record.not_finite import NotFinite, look_for_cause
+from layerscope.record.not_finite import NotFinite, given_to, look_for_cause
 from layerscope.record.units_axis import axis_in_graph, axis_of_module, with_units_beside
+
+Inputs = tuple[tuple[Any, ...], Mapping[str, Any]]
 
 _is_tracing: Callable[[], bool] = torch._C._is_tracing
 
@@ -30,6 +34,7 @@ class LayerOutput:
 
     Attributes:
         tally: whose rows measure it.
+        held: where it may wait to be measured together with others; None: it is measured at once.
         activation, gradient: those rows; -1 measures none.
         units, unit_row: where its units are watched; None watches none.
         order: in which forward passes first reached it, from 0; -1 before.
@@ -42,6 +47,7 @@ class LayerOutput:
         "_units_axis",
         "activation",
         "gradient",
+        "held",
         "layer",
         "name",
         "not_finite",
@@ -56,6 +62,7 @@ class LayerOutput:
         self.name = name
         self._state = state
         self.tally: Tally | DeviceTally | None = None
+        self.held: HeldTensors | None = None
         self.units: UnitTally | DeviceUnitTally | None = None
         self.activation = self.gradient = self.unit_row = -1
         self.order = -1
@@ -69,12 +76,12 @@ class LayerOutput:
         self._units_axis = axis_of_module(layer.entry)
         self._units_axes.clear()
 
-    def measure(self, tensor: Tensor, inputs: object, recomputed: bool) -> None:
+    def measure(self, tensor: Tensor, inputs: Inputs, recomputed: bool) -> None:
         """Measure an output, and put a hook on it that measures its gradient.
 
         Args:
             tensor: the output.
-            inputs: what the module was called with.
+            inputs: what the module was called with: positional and named arguments.
             recomputed: whether activation checkpointing calls the module again, in the backward
                 pass: its output was measured before, its gradient may be yet to come.
         """
@@ -86,19 +93,8 @@ class LayerOutput:
             kind = f"{type(tensor).__name__}, {tensor.dtype}, {tensor.layout}"
             state.not_measured[self.layer.name] = f"its output is {kind}, {tensor.device}"
             return
-        if not recomputed:
-            if self.activation >= 0:
-                assert self.tally is not None
-                if self.tally.add(self.activation, tensor) and self.not_finite is None:
-                    self.not_finite = look_for_cause(self.layer, self.name, inputs)
-                    state.look_at_data()
-            units = self.units
-            if units is not None and tensor.ndim > 1:
-                axis = self._axis(tensor)
-                if axis == -1:
-                    units.add(self.unit_row, tensor, axis)
-                else:
-                    units.add(self.unit_row, *with_units_beside(tensor, axis))
+        if not recomputed and self.activation >= 0:
+            self._measure_output(tensor, inputs)
         if self.order < 0:  # not before: it may have failed
             self.order = state.next_order()
         if self.gradient >= 0 and tensor.requires_grad:
@@ -106,6 +102,33 @@ class LayerOutput:
                 self._hook_what_lives_on(tensor)
             else:
                 tensor.register_hook(self._measure_gradient)  # type: ignore[no-untyped-call]
+
+    def _measure_output(self, tensor: Tensor, inputs: Inputs) -> None:
+        """Let an output be held, where it may be; otherwise measure it where it lies."""
+        unit_row, axis = -1, -1
+        if tensor.ndim > 1 and self.units is not None:
+            unit_row, axis = self.unit_row, self._axis(tensor)
+            if axis != -1:
+                tensor, axis = with_units_beside(tensor, axis)
+        held = self.held
+        if held is not None and tensor.nbytes <= SMALL and type(tensor) is Tensor:
+            given = given_to(self.layer, inputs)
+            if sum(each.nbytes for each, _ in given) <= SMALL and held.hold(
+                self.activation, tensor, unit_row, axis, given
+            ):
+                return
+        assert self.tally is not None
+        if self.tally.add(self.activation, tensor) and self.not_finite is None:
+            self.find_cause(given_to(self.layer, inputs))
+        if unit_row >= 0:
+            assert self.units is not None
+            self.units.add(unit_row, tensor, axis)
+
+    def find_cause(self, given: Given) -> None:
+        """An output is not finite: look at what the layer was given, unless that has been done."""
+        if self.not_finite is None:
+            self.not_finite = look_for_cause(self.layer, self.name, given)
+            self._state.look_at_data()
 
     def _hook_what_lives_on(self, tensor: Tensor) -> None:
         """Put the hook on a tensor that is not new, such as a parameter that a module gives: once,
@@ -143,8 +166,11 @@ class LayerOutput:
                 return
             clock = state.clock
             began = clock() if clock else 0.0
-            assert self.tally is not None
-            self.tally.add(self.gradient, gradient)
+            held = self.held
+            is_plain = type(gradient) is Tensor and gradient.layout is torch.strided
+            if not (is_plain and held is not None and held.hold(self.gradient, gradient)):
+                assert self.tally is not None
+                self.tally.add(self.gradient, gradient)
             state.backward_began = True
             if clock:
                 state.spent += clock() - began

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from torch import Tensor
+
+from layerscope.measure.held import Given
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
+
+_UNKNOWN = -1  # version of a tensor of inference mode, which has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +33,41 @@ class NotFinite:
     weights: int
 
 
-def look_for_cause(layer: Layer, name: str, inputs: object) -> NotFinite:
-    """Look at what a layer was given; waits for the device."""
-    weights = sum(int((~parameter.isfinite()).sum()) for _, parameter in layer.parameters)
-    return NotFinite(name, _inputs_finite(layer, inputs), weights)
+def given_to(layer: Layer, inputs: tuple[tuple[Any, ...], Mapping[str, Any]]) -> Given:
+    """The floating tensors that a layer was given, without their graph, for `look_for_cause`.
 
+    Args:
+        layer: which.
+        inputs: positional and named arguments of its module.
 
-def _inputs_finite(layer: Layer, inputs: object) -> float:
+    Returns:
+        Nothing where that would not tell: the module is the function of a pair.
+    """
     if layer.entry is not layer.module:
-        return math.nan
-    given = [tensor for _, tensor in tensors_in(inputs)]
+        return ()
+    positional, named = inputs
+    if len(positional) == 1 and not named and type(positional[0]) is Tensor:
+        only = positional[0]  # by far the most common
+        return ((only.detach(), _version(only)),) if only.is_floating_point() else ()
+    try:
+        return [(tensor.detach(), _version(tensor)) for _, tensor in tensors_in(inputs)]
+    except Exception:  # somebody's own kind of input
+        return ()
+
+
+def _version(tensor: Tensor) -> int:
+    return _UNKNOWN if tensor.is_inference() else tensor._version
+
+
+def look_for_cause(layer: Layer, name: str, given: Given) -> NotFinite:
+    """Look at what a layer was given, by `given_to`; waits for the device."""
+    weights = sum(int((~parameter.isfinite()).sum()) for _, parameter in layer.parameters)
+    return NotFinite(name, _inputs_finite(given), weights)
+
+
+def _inputs_finite(given: Given) -> float:
     # Somebody has changed it in place, perhaps this very module: what it was is gone.
-    left = [tensor for tensor in given if not tensor._version]
+    left = [tensor for tensor, version in given if version == 0 == tensor._version]
     if any(not tensor.isfinite().all() for tensor in left):
         return 0.0
     return 1.0 if given and len(left) == len(given) else math.nan

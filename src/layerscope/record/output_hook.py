@@ -20,6 +20,7 @@ Meet = Callable[[Layer, str], LayerOutput]
 # activation checkpointing computes again what it has not kept. torch's own FSDP asks the same.
 _backward_pass: Callable[[], int] = torch._C._current_graph_task_id
 
+_is_compiling = torch.compiler.is_compiling
 _is_exporting = torch.compiler.is_exporting  # torch.compile knows what it is
 
 
@@ -67,6 +68,14 @@ class OutputHook(OwnHook):
         if not (state.network is None or state.network.training):
             state.note_evaluation(self.layer.name)
             return
+        if _is_compiling():
+            _measure_uncompiled(self, inputs, named, output)
+        else:
+            self.measure(inputs, named, output)
+
+    def measure(self, inputs: Any, named: Any, output: Any) -> None:
+        """Measure what the module has made of its arguments."""
+        state = self._state
         try:
             clock = state.clock
             began = clock() if clock else 0.0
@@ -133,6 +142,12 @@ class OutputHook(OwnHook):
         del self._outputs[output.name]
         if self._bare is output:
             self._bare = None
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _measure_uncompiled(hook: OutputHook, inputs: Any, named: Any, output: Any) -> None:
+    """One break in torch.compile's graph, and nothing of ours in it."""
+    hook.measure(inputs, named, output)
 
 
 def _is_transformed(output: Any) -> bool:

@@ -11,6 +11,7 @@ import torch
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally, tally_for
 from layerscope.measure.device_units import DeviceUnitTally, units_for
+from layerscope.measure.held import HeldTensors
 from layerscope.measure.units import UnitTally
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
@@ -37,6 +38,7 @@ class Plan:
         parameters: what is measured of the parameters; one under two names is there once.
         tally: the rows.
         units: of each output a row of its units.
+        held: where small outputs, and their gradients, wait to be measured; None on another device.
     """
 
     channels: tuple[Channel, ...]
@@ -46,6 +48,7 @@ class Plan:
     parameters: tuple[LayerParameter, ...]
     tally: Tally | DeviceTally
     units: UnitTally | DeviceUnitTally
+    held: HeldTensors | None
 
     def take_not_finite(self) -> tuple[NotFinite, ...]:
         """Of the outputs that were not finite, what their layers were given; and forget it."""
@@ -84,8 +87,11 @@ def plan(layers: Sequence[Layer], outputs: Sequence[LayerOutput], options: Recor
         updates = [rows.add(c.quantity.update, c.layer) for _, _, c in parameters]
     device = device_of(layers)
     tally, units = rows.tally(device, options.max_elements), _units(device, outputs, options)
+    held = None
+    if isinstance(tally, Tally) and isinstance(units, UnitTally):
+        held = HeldTensors(tally, units)
     for unit_row, output in enumerate(outputs):
-        output.tally, output.unit_row = tally, unit_row
+        output.tally, output.held, output.unit_row = tally, held, unit_row
         output.units = units if Quantity.ACTIVATION in wanted else None
     return Plan(
         tuple(rows.channels),
@@ -100,6 +106,7 @@ def plan(layers: Sequence[Layer], outputs: Sequence[LayerOutput], options: Recor
         ),
         tally,
         units,
+        held,
     )
 
 

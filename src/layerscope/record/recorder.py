@@ -50,6 +50,10 @@ class Recorder:
         plan: what is measured into which row; another one once a layer has given several tensors.
         in_evaluation_mode: layers that were called, with gradients, while the network was in
             evaluation mode, in a step in which nothing was called in training mode: that step.
+        is_merged: whether `combine` is called before each `observe`; False at first.
+        lost: channels that were not measured in a step, since a tensor was changed in place between
+            its layer's call and the step's end, which had not been seen before; taken by whoever
+            tells of it.
         scaled: quantities that carry a gradient scaler's factor, which `carry` is told.
     """
 
@@ -64,6 +68,8 @@ class Recorder:
         self._options = options or RecorderOptions()
         self._layers = tuple(layers)
         self.scaled: frozenset[Quantity] = frozenset()
+        self.is_merged = False
+        self.lost: dict[Channel, None] = {}
         self.in_evaluation_mode: dict[str, int] = {}
         self._fired_before: set[str] = set()
         self._unfired: dict[str, str] = {}
@@ -98,6 +104,7 @@ class Recorder:
         self.detach()
         if self._newcomers:
             self.settle()
+        self._put_into_bins()
         self._layers = tuple(layers)
         self._newcomers.follow(self._layers)
         for hook, layer in zip(self._hooks, self._layers, strict=True):
@@ -147,6 +154,11 @@ class Recorder:
         self._handles.clear()
         self.state.leave_lasting_tensors()
 
+    def release(self) -> None:
+        """Let go of the step's tensors; of what was not measured yet nothing will be known."""
+        if self.plan.held is not None:
+            self.plan.held.release()
+
     def __enter__(self) -> Self:
         """Put the hooks on."""
         self.attach()
@@ -169,18 +181,41 @@ class Recorder:
         Args:
             of: which parameters; all if None.
         """
-        self.plan.tally.add_all(
-            (each.gradient, values_of(each.parameter.grad))
-            for each in self.plan.parameters
-            if each.gradient >= 0
-            and each.parameter.grad is not None
-            and (of is None or of(each.parameter))
+        self._measure(
+            [
+                (each.gradient, values_of(each.parameter.grad))
+                for each in self.plan.parameters
+                if each.gradient >= 0
+                and each.parameter.grad is not None
+                and (of is None or of(each.parameter))
+            ]
         )
+
+    def _measure(self, tensors: Sequence[tuple[int, Tensor]] = ()) -> None:
+        """Measure what is held, and these tensors."""
+        made = self.plan
+        whole = not (self.is_merged or self._newcomers)
+        if made.held is None:
+            made.tally.add_all(tensors)
+            return
+        unusual = made.held.measure(whole, tensors)
+        for row in unusual.lost:
+            self.lost[made.channels[row]] = None
+        for row, given in unusual.not_finite:
+            made.outputs[row].find_cause(given)
+
+    def _put_into_bins(self) -> None:
+        """Measure what is held, so that the rows of another plan can take it."""
+        self._measure()
+        if self.plan.held is not None:
+            self.plan.held.put_into_bins()
+            self.plan.held.release()
 
     def measure_weights(self) -> None:
         """Measure the weights as they are now."""
         self.plan.tally.add_all(
-            (each.value, each.parameter) for each in self.plan.parameters if each.value >= 0
+            [(each.value, each.parameter) for each in self.plan.parameters if each.value >= 0],
+            whole=True,
         )
 
     def begin_update(self, of: Callable[[nn.Parameter], bool]) -> None:
@@ -202,9 +237,11 @@ class Recorder:
         parameters = self.plan.parameters
         if of is not None:
             self._updates.leave_out([not of(each.parameter) for each in parameters])
-        for each, change in zip(parameters, self._updates.differences(), strict=True):
-            if each.update >= 0 and change is not None:
-                self.plan.tally.add(each.update, change)
+        changes = zip(parameters, self._updates.differences(), strict=True)
+        self.plan.tally.add_all(
+            [(each.update, x) for each, x in changes if each.update >= 0 and x is not None],
+            whole=True,
+        )
         return self._updates.end()
 
     def carry(self, slot: int, scalar: Tensor) -> None:
@@ -228,6 +265,7 @@ class Recorder:
             also: (layer, output, order) of what other ranks have found, so that all ranks come to
                 the same rows.
         """
+        self._put_into_bins()
         before = self.plan
         for layer, output in self._newcomers.meet_all(also, before.outputs):
             self._hooks[layer].expect(output)
@@ -253,6 +291,7 @@ class Recorder:
         def add_up(tensor: Tensor) -> None:
             all_reduce(tensor, "sum")
 
+        self._measure()
         merge_ranks(self.plan.tally, self.plan.output_rows, rank, ranks, add_up)
         self.plan.tally.merge_carried_of_ranks(add_up)
         self.plan.units.merge_ranks(all_reduce)
@@ -265,6 +304,7 @@ class Recorder:
             weights: whether the weights were measured in this step.
             known: further attributes of the observation.
         """
+        self._measure()
         if self._newcomers:
             self.settle()
         if self.state.evaluated:
@@ -274,6 +314,7 @@ class Recorder:
         made = self.plan
         channels = made.channels if weights else made.channels[: made.without_weights]
         reading = made.tally.read(len(channels))
+        self.release()
         return Observation(
             step,
             channels,
@@ -298,6 +339,7 @@ class Recorder:
     def with_weights_now(self, observation: Observation) -> Observation:
         """The same observation with the weights as they are now: the trained ones, at the end."""
         made = self.plan
+        self.release()
         made.tally.read(len(made.channels))  # what a step that broke off has left
         self.measure_weights()
         now = made.tally.read(len(made.channels)).get()

@@ -59,6 +59,18 @@ def tell_change(change: Change, step: int, door: Door) -> None:
     )
 
 
+def tell_lost(recorder: Recorder, step: int, door: Door) -> None:
+    """Warn of outputs and gradients that a step says nothing of, and forget them."""
+    lost, recorder.lost = recorder.lost, {}
+    _log.warning(
+        "%s: step %d says nothing of %s: changed in place after the layer was called, which had "
+        "not been seen before; from now on copies are measured",
+        door.name,
+        step,
+        ", ".join(f"{channel.layer} ({channel.quantity.label})" for channel in lost),
+    )
+
+
 def tell_evaluation(recorder: Recorder, door: Door) -> None:
     """Warn of a network that is trained in evaluation mode, in which nothing is measured."""
     _log.warning(

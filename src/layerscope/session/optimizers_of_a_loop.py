@@ -86,13 +86,13 @@ class OptimizersOfALoop:
                     self._measure_weights(session)
                 else:
                     session.copy_weights(_is_trainable)
-            if not (args or kwargs.get("closure")):  # a closure makes its gradients yet
+            if not _gets_closure(args, kwargs):  # a closure makes its gradients yet
                 self._take(session, optimizer, mine)
 
         self._guarded(before)
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if args or kwargs.get("closure"):
+        if _gets_closure(args, kwargs):
             self._guarded(lambda session: self._take(session, optimizer, self._new_of(optimizer)))
 
     def _new_of(self, optimizer: Optimizer) -> set[nn.Parameter]:
@@ -121,3 +121,9 @@ class OptimizersOfALoop:
 
 def _is_trainable(parameter: nn.Parameter) -> bool:
     return parameter.requires_grad
+
+
+def _gets_closure(arguments: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """Whether these arguments of an optimizer's `step`, the first of which is itself, have one."""
+    closure = arguments[1] if len(arguments) > 1 else named.get("closure")
+    return closure is not None

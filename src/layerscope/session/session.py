@@ -24,7 +24,12 @@ from layerscope.record.surroundings import Surroundings
 from layerscope.record.updates import UpdateReading
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
-from layerscope.session.not_watched import refuse_shards, tell_change, tell_evaluation
+from layerscope.session.not_watched import (
+    refuse_shards,
+    tell_change,
+    tell_evaluation,
+    tell_lost,
+)
 from layerscope.session.open_runs import closed, opened
 from layerscope.session.ranks import Ranks
 from layerscope.session.run_output import RunOutput
@@ -93,6 +98,7 @@ class Session:
         self._surroundings = Surroundings(network, layers, recorder.state)
         self._stand_aside = StandAside(network)
         self._ranks = Ranks()
+        recorder.is_merged = self._ranks.number > 1
         self._cadence = Cadence(settings, door, bytes_per_step(recorder.channels), steps)
         self._stopwatch = Stopwatch(settings.budget)
         self.verdict = RunVerdict(settings, layers, prediction, door)
@@ -246,6 +252,8 @@ class Session:
             **self._about,
         )
         self._has_loss = False
+        if recorder.lost:
+            tell_lost(recorder, step, self._door)
         if recorder.in_evaluation_mode and not self._told_evaluation:
             self._told_evaluation = True
             tell_evaluation(recorder, self._door)
@@ -276,6 +284,7 @@ class Session:
             if step is not None and self._recorder.state.failure is None:
                 self._record(step, incomplete=True)
         self.detach()
+        self._recorder.release()
         self._ranks.close()
         self._write_out()
 
@@ -308,6 +317,7 @@ class Session:
         In a distributed training `tell_failure` goes on to tell the other ranks.
         """
         self.detach()
+        self._recorder.release()
         self._failed = True
         try:
             self._write_out()

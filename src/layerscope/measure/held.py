@@ -1,0 +1,206 @@
+"""The small tensors of a step, held where they lie until one call measures them all.
+
+Measuring a tensor by itself, between a network's own operations, takes some ten microseconds, most
+of them for finding code and tables in memory again. What is small is therefore only noted, and
+measured when the step ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+from torch import Tensor
+
+from layerscope.measure.cpu.kinds import KINDS
+from layerscope.measure.tally import SMALL, Tally
+from layerscope.measure.units import UnitTally
+
+MOST_HELD = 1 << 24
+"""Bytes that are held at most; what comes beyond is measured at once."""
+
+Given = Sequence[tuple[Tensor, int]]
+"""Tensors that a layer was given, and their versions when it was called."""
+
+# How a row's tensors are held: copied, while it is not known whether somebody changes them in
+# place; as they are; copied, since somebody does.
+_WATCHED, _REFERRED, _COPIED = range(3)
+
+# Row, what is measured, what the network has, its version and address, row and axis of its units,
+# what its layer was given.
+_Entry = tuple[int, Tensor, Tensor, int, int, int, int, Given | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Unusual:
+    """What was found when held tensors were measured.
+
+    Attributes:
+        lost: rows of which a tensor was changed in place after it had been held, though none had
+            been before: the next reading holds nothing of them.
+        not_finite: (row, what the layer was given) of the first tensor of each row that is not
+            finite; of those that were held with what their layer was given.
+    """
+
+    lost: Sequence[int] = ()
+    not_finite: Sequence[tuple[int, Given]] = ()
+
+
+_NOTHING = Unusual()
+
+
+class HeldTensors:
+    """Tensors that are measured together: at most MOST_HELD bytes, until `release`.
+
+    A held tensor is the network's own, without its graph. Its version tells whether somebody has
+    changed it in place before it was measured. (A change through `tensor.data` is not seen: torch
+    counts no version of it.) The first time, every tensor is copied, so that no value is wrong or
+    lost; a row whose tensors were changed is copied from then on. Where that comes later, the row
+    is lost for the step.
+
+    Args:
+        tally: whose rows they go into.
+        units: and of which their units are watched.
+    """
+
+    __slots__ = ("_bytes", "_entries", "_how", "_measured", "_tally", "_units")
+
+    def __init__(self, tally: Tally, units: UnitTally) -> None:
+        self._tally = tally
+        self._units = units
+        self._how = bytearray(tally.rows)
+        self._entries: list[_Entry] = []
+        self._measured = 0  # of the entries, from the first
+        self._bytes = 0
+
+    def hold(
+        self,
+        row: int,
+        tensor: Tensor,
+        unit_row: int = -1,
+        axis: int = -1,
+        given: Given | None = None,
+    ) -> bool:
+        """Note a tensor: 1.5 us.
+
+        Args:
+            row: of the tally.
+            tensor: one that `is_measurable`.
+            unit_row: of the unit tally; -1 watches no units.
+            axis: of the units, see `UnitTally.add`.
+            given: what its layer was given, where that is to be looked at if it is not finite.
+
+        Returns:
+            False where it is too large, too much is held already, or torch counts no version of it:
+            then it is to be measured at once.
+        """
+        size = tensor.nbytes
+        if size > SMALL or self._bytes + size > MOST_HELD or not tensor.is_cpu:
+            return False
+        address = tensor.data_ptr()
+        if tensor.is_inference():
+            return False
+        own = tensor.detach()
+        how = self._how[row]
+        if how == _REFERRED:
+            measured = own
+        elif how == _WATCHED:
+            measured = own.clone()
+        else:
+            measured = own = own.clone()
+            address = own.data_ptr()
+        self._bytes += size
+        self._entries.append((row, measured, own, own._version, address, unit_row, axis, given))
+        return True
+
+    def measure(self, whole: bool, also: Sequence[tuple[int, Tensor]] = ()) -> Unusual:
+        """Measure what has been held since the last time; it stays held.
+
+        Where something has come to a row that was measured before, all of the row is measured anew.
+
+        Args:
+            whole: see `Tally.add_all`.
+            also: (row, tensor) of further tensors, such as the gradients of weights, that the same
+                call measures; large ones are measured by themselves.
+
+        Returns:
+            What was unusual among those that were held.
+        """
+        entries = self._entries[self._measured :]
+        if self._measured and entries:
+            rows = {entry[0] for entry in entries}
+            entries = self._again(rows) + entries
+        self._measured = len(self._entries)
+        return self._measure(entries, whole, also)
+
+    def put_into_bins(self) -> None:
+        """Measure anew, so that it can be merged, what was measured as a whole before."""
+        self._measure(self._again({entry[0] for entry in self._entries}), False, ())
+
+    def release(self) -> None:
+        """Let go of all; what was not measured will not be."""
+        self._entries.clear()
+        self._measured = self._bytes = 0
+
+    def _again(self, rows: set[int]) -> list[_Entry]:
+        """What was measured before of some rows, as if it had not been; its units were watched."""
+        filled = {row for row in rows if self._tally.reopen(row)}
+        return [
+            (row, measured, own, version, address, -1, axis, None)
+            for row, measured, own, version, address, _, axis, _ in self._entries[: self._measured]
+            if row in filled
+        ]
+
+    def _measure(
+        self, entries: list[_Entry], whole: bool, also: Sequence[tuple[int, Tensor]]
+    ) -> Unusual:
+        lost = self._changed(entries)
+        if lost:
+            entries = [entry for entry in entries if entry[0] not in lost]
+        if len({entry[0] for entry in entries}) < len(entries):
+            entries.sort(key=itemgetter(0))
+        kept: list[Tensor] = []
+        jobs: list[int] = []
+        for row, tensor, _, _, _, unit_row, axis, _ in entries:
+            units, inner = 0, 0
+            if unit_row >= 0:
+                tensor, units, inner = self._units.prepare(unit_row, tensor, axis)
+            elif not tensor.is_contiguous():
+                tensor = tensor.contiguous()
+            if size := tensor.numel():
+                kept.append(tensor)
+                jobs += (KINDS[tensor.dtype], tensor.data_ptr(), size, row, unit_row, units, inner)
+        jobs += self._tally.jobs_of(also, kept)
+        in_bins = self._tally.measure(jobs, self._units.address, whole)
+        for row in lost:
+            self._tally.lose(row)
+        if not in_bins and not lost:
+            return _NOTHING
+        return Unusual(lost, _not_finite(entries) if in_bins else ())
+
+    def _changed(self, entries: Sequence[_Entry]) -> list[int]:
+        """Learn which rows are changed in place; those that are lost, since nobody knew."""
+        how = self._how
+        lost: list[int] = []
+        watched: list[int] = []
+        for row, measured, own, version, address, _, _, _ in entries:
+            if own._version != version or own.data_ptr() != address:
+                if measured is own:
+                    lost.append(row)
+                how[row] = _COPIED
+            elif measured is not own:
+                watched.append(row)
+        for row in watched:
+            if how[row] == _WATCHED:
+                how[row] = _REFERRED
+        return lost
+
+
+def _not_finite(entries: Sequence[_Entry]) -> list[tuple[int, Given]]:
+    """The first tensor of each row that is not finite."""
+    found: dict[int, Given] = {}
+    for row, tensor, _, _, _, _, _, given in entries:
+        if given is not None and row not in found and not tensor.isfinite().all():
+            found[row] = given
+    return list(found.items())
