@@ -10,6 +10,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+if __name__ == "__main__":
+    from layerscope.training.termination import exit_when_stopped
+
+    exit_when_stopped()  # in the seconds of importing, too
+
 import hydra
 from omegaconf import DictConfig
 

@@ -84,8 +84,7 @@ def is_gone(pid):
 
 
 def weights(job):
-    (checkpoint,) = (job / "checkpoints").glob("*.ckpt")
-    return torch.load(checkpoint, weights_only=True)["state_dict"]
+    return torch.load(job / "checkpoints/last.ckpt", weights_only=True)["state_dict"]
 
 
 @pytest.fixture(scope="module")

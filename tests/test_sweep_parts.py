@@ -99,7 +99,7 @@ def write(sweep, *states, **status):
     [
         (["finished"] * 3, 0, 0, "3 finished"),
         (["finished", "failed", "finished"], 0, 1, "1 failed"),
-        (["finished", "running", "finished"], 1, 1, "1 lost"),
+        (["finished", "running", "finished"], 1, 1, "1 died"),
         (["finished", "finished"], 1, 1, "1 not started"),
         (["finished"] * 3, 1, 1, "3 finished"),
         (["finished", "running"], 130, 130, "1 interrupted"),

@@ -67,14 +67,17 @@ def test_every_file_of_conf_composes_and_runs_two_steps(tmp_path, choice):
 def test_a_finished_run_leaves_what_the_design_says(tmp_path, capsys):
     assert run(tmp_path, "trainer.max_epochs=1", "report=true") == 0
     assert status(tmp_path).keys() == {
-        *("state", "reason", "val/loss", "seconds", "steps", "fingerprint", "overrides", "versions")
+        *("state", "reason", "val/loss", "seconds", "steps", "fingerprint", "overrides"),
+        *("versions", "process"),
     }
     assert 2 < status(tmp_path)["val/loss"] < 2.5
     assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == {
         *("events", "keyframes", "checkpoints", "diagnosis", "report", "status")
     }
-    (checkpoint,) = (tmp_path / "checkpoints").glob("*.ckpt")
-    assert torch.load(checkpoint, weights_only=True)["global_step"] == 168
+    checkpoints = {path.name: path for path in (tmp_path / "checkpoints").iterdir()}
+    assert checkpoints.keys() == {"best-step=168.ckpt", "last.ckpt"}
+    for checkpoint in checkpoints.values():
+        assert torch.load(checkpoint, weights_only=True)["global_step"] == 168
     printed = capsys.readouterr().out
     for word in (f"logs: {tmp_path}", "01_tanh", "step 167", "made up: "):
         assert word in printed
@@ -120,7 +123,7 @@ def test_watching_changes_no_weight_of_a_run_bit_for_bit(tmp_path):
         folder = tmp_path / monitor
         folder.mkdir()
         assert run(folder, f"monitor={monitor}", "trainer.max_steps=40") == 0
-        (checkpoint,) = (folder / "checkpoints").glob("*.ckpt")
+        checkpoint = folder / "checkpoints/last.ckpt"
         weights.append(torch.load(checkpoint, weights_only=True)["state_dict"])
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
 

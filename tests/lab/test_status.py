@@ -1,11 +1,14 @@
 import json
 import re
+import subprocess
+import sys
 from math import inf, nan
 from pathlib import Path
 
 import pytest
 
 from layerscope.lab.status import RunStatus
+from layerscope.process_identity import ProcessIdentity
 
 
 def read(folder: Path):
@@ -23,6 +26,7 @@ WHOLE = RunStatus(
     fingerprint="0123456789abcdef",
     overrides=("init=xavier", "seed=1"),
     versions={"torch": "2.13.0"},
+    process=ProcessIdentity(123, 456, "boot pid:[1]", "host"),
 )
 
 
@@ -37,6 +41,7 @@ def test_the_file_has_what_a_run_reached_and_what_repeats_it(tmp_path):
         "fingerprint": "0123456789abcdef",
         "overrides": ["init=xavier", "seed=1"],
         "versions": {"torch": "2.13.0"},
+        "process": {"pid": 123, "started": 456, "boot": "boot pid:[1]", "host": "host"},
     }
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
 
@@ -111,3 +116,26 @@ def test_a_status_of_an_earlier_version_is_read(tmp_path):
     text = '{"state": "finished", "reason": null, "val/loss": 2.1, "seconds": 1.0, "steps": 3}'
     (tmp_path / "status.json").write_text(text)
     assert RunStatus.read(tmp_path) == RunStatus("finished", None, 2.1, 1.0, 3)
+
+
+def test_a_run_whose_process_was_killed_has_died_and_says_so_to_whoever_reads_it(tmp_path):
+    code = """
+import sys, time
+from pathlib import Path
+from layerscope.lab.status import RunStatus
+from layerscope.process_identity import ProcessIdentity
+RunStatus("running", process=ProcessIdentity.own()).write(Path(sys.argv[1]))
+print("written", flush=True)
+time.sleep(60)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline() == "written\n"
+        assert not RunStatus.read(tmp_path).died
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+    assert RunStatus.read(tmp_path).state == "running"
+    assert RunStatus.read(tmp_path).died

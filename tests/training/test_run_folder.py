@@ -1,5 +1,6 @@
 """Where a single run writes to."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,12 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from layerscope.training.run_folder import check_folder, run_folder, typed_name
+from layerscope.training.run_folder import (
+    check_folder,
+    checkpoint_to_resume,
+    run_folder,
+    typed_name,
+)
 
 CONF = Path(__file__).parents[2] / "conf"
 DATE = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d"
@@ -62,6 +68,33 @@ def test_a_folder_that_was_typed_and_holds_a_run_is_refused(tmp_path, file):
     path.touch()
     with pytest.raises(ValueError, match=r"folder must be a folder without a run, got .*mine"):
         run_folder(config(f"folder={tmp_path / 'mine'}"))
+
+
+def test_a_run_is_resumed_in_its_own_folder_from_its_newest_checkpoint(tmp_path):
+    mine = tmp_path / "mine"
+    with pytest.raises(ValueError, match=r"resume must find a checkpoint of the run, got .*mine"):
+        run_folder(config(f"folder={mine}", "resume=true"))
+    (mine / "checkpoints").mkdir(parents=True)
+    for age, name in ((2, "best-step=9.ckpt"), (1, "last.ckpt"), (3, "a.ckpt")):
+        (mine / "checkpoints" / name).touch()
+        os.utime(mine / "checkpoints" / name, (1000 - age, 1000 - age))
+    asked = config(f"folder={mine}", "resume=true")
+    assert run_folder(asked) == mine
+    assert checkpoint_to_resume(asked, mine) == mine / "checkpoints/last.ckpt"
+    asked = config(f"folder={mine}", f"ckpt_path='{mine}/checkpoints/best-step=9.ckpt'")
+    assert run_folder(asked) == mine
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["resume=true"], "resume must find a checkpoint of the run"),
+        (["resume=true", "ckpt_path=a.ckpt"], "ckpt_path must be null beside resume=true, got a"),
+    ],
+)
+def test_what_cannot_be_resumed_is_refused(overrides, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        run_folder(config(*overrides))
 
 
 def test_a_folder_may_be_in_the_home_of_the_user(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from math import isfinite
 from pathlib import Path
 
 from layerscope.lab.arguments import at_least, one_of
+from layerscope.process_identity import ProcessIdentity
 from layerscope.whole_file import write_whole
 
 STATES = ("running", "finished", "failed", "interrupted")
@@ -29,6 +30,7 @@ class RunStatus:
         fingerprint: of the config: two runs with the same one were asked the same. None if unknown.
         overrides: what was typed after `python train.py` to get that config.
         versions: of what a run's figures depend on, by name.
+        process: that runs it, or ran it; None if unknown.
 
     Raises:
         ValueError: an unknown state, or steps below 0.
@@ -42,10 +44,16 @@ class RunStatus:
     fingerprint: str | None = None
     overrides: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    process: ProcessIdentity | None = None
 
     def __post_init__(self) -> None:
         one_of(STATES, state=self.state)
         at_least(0, steps=self.steps)
+
+    @property
+    def died(self) -> bool:
+        """Whether the run's process has ended without a word: killed, or the power failed."""
+        return self.state == "running" and self.process is not None and self.process.has_ended
 
     @property
     def refused(self) -> bool:
@@ -62,6 +70,7 @@ class RunStatus:
             contents = json.loads((folder / NAME).read_text(encoding="utf-8"))
             contents["val_loss"] = contents.pop("val/loss")
             contents["overrides"] = tuple(contents.get("overrides", ()))
+            contents["process"] = ProcessIdentity.of_json(contents.get("process"))
             return cls(**contents)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
@@ -84,6 +93,7 @@ class RunStatus:
             "fingerprint": self.fingerprint,
             "overrides": self.overrides,
             "versions": self.versions,
+            "process": None if self.process is None else self.process.as_json(),
         }
         return json.dumps(contents, indent=2, allow_nan=False) + "\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,14 @@ class LookFigures:
         self._parameters: list[nn.Parameter] = []
         self._entries = np.zeros(0, np.intp)
         self._at: dict[str, int] = {}
+
+    def state(self) -> dict[int, int]:
+        """What is known of the targets so far, as plain types: for a checkpoint."""
+        return {int(label): int(count) for label, count in self._labels.items()}
+
+    def load_state(self, state: Mapping[int, int]) -> None:
+        """Go on from what `state` gave."""
+        self._labels = Counter(state)
 
     def meet(self, layers: Sequence[LayerFacts], parameters: Sequence[LayerParameter]) -> None:
         """From now on these layers have these parameters."""

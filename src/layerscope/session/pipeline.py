@@ -51,6 +51,7 @@ class Pipeline:
         clock: seconds since 1970, the wall time of the steps; for tests.
 
     Attributes:
+        look_figures: what it remembers of the steps so far.
         first, last: the first and the last step that came; None before.
     """
 
@@ -69,7 +70,7 @@ class Pipeline:
         self._layers = layers
         self._recorder = recorder
         self._surroundings = surroundings
-        self._look_figures = LookFigures()
+        self.look_figures = LookFigures()
         self._cadence = cadence
         self._verdict = verdict
         self._sinks = sinks
@@ -126,7 +127,7 @@ class Pipeline:
             [output.name for output in plan.outputs],
             [each.channel for each in plan.parameters],
         )
-        self._look_figures.meet(self._figures.layers, plan.parameters)
+        self.look_figures.meet(self._figures.layers, plan.parameters)
         most = 1 + _ROWS_WAITING // max(len(plan.channels), 1)
         self._most_waiting = min(most, _AT_MOST) if self._may_wait else 1
 
@@ -181,7 +182,7 @@ class Pipeline:
         figures = self._figures.of([step.observation for step in steps])
         for row, step in enumerate(steps):
             if step.observation.look is not None:
-                self._look_figures.fill(
+                self.look_figures.fill(
                     step.observation,
                     step.observation.look,
                     *(figures.of_layers[row], figures.of_steps[row]),

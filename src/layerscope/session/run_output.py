@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -62,6 +63,7 @@ class RunOutput:
         self._recorder = recorder
         self._verdict = verdict
         self._settings = settings
+        self._first: dict[str, Any] | None = None  # of diagnosis.json, once a checkpoint has it
         self._sinks = [
             TensorBoardSink(
                 directory,
@@ -80,6 +82,27 @@ class RunOutput:
         """Write of these layers, which stand in the places of those before."""
         self._layers = layers
         self.pipeline.follow(layers)
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run goes on from, as plain types: what was seen of the targets, and the
+        first step of diagnosis.json.
+        """
+        first = self.pipeline.first
+        if self._first is None and first is not None:
+            told = diagnosis_of(
+                [first.observation],
+                self._layers,
+                self._settings.thresholds,
+                prediction=self._verdict.prediction,
+            )
+            # As the file has it: a checkpoint holds plain types only, which no Quantity is.
+            self._first = json.loads(json.dumps(told["steps"][0]))
+        return {"first": self._first, "labels": self.pipeline.look_figures.state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._first = state["first"]
+        self.pipeline.look_figures.load_state(state["labels"])
 
     def close(self) -> dict[str, Any] | None:
         """Write what waits, the diagnosis and the pictures, close the files, and print the summary
@@ -119,6 +142,8 @@ class RunOutput:
             settings.classes,
             settings.switched_off,
         )
+        if self._first is not None:
+            diagnosis["steps"][0] = self._first
         write_diagnosis(self._directory, diagnosis)
         pictures = verdict.pictures(last.wall_time - first.wall_time)
         for sink in self._sinks:

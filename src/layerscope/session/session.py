@@ -346,9 +346,12 @@ class Session:
             return self._state()
 
     def _state(self) -> dict[str, Any]:
-        return {"judge": self.verdict.judge.state(), "units": self._recorder.plan.units.state()}
+        state = {"judge": self.verdict.judge.state(), "units": self._recorder.plan.units.state()}
+        return state if self._output is None else state | {"output": self._output.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
         self.verdict.judge.load_state(state["judge"])
         self._recorder.plan.units.load_state(state["units"])
+        if self._output is not None and "output" in state:
+            self._output.load_state(state["output"])

@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.accelerators import CPUAccelerator
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
 from layerscope import LayerMonitor
@@ -25,20 +25,32 @@ from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.mlp import MLP
 from layerscope.lab.predict_network import predict_network
 from layerscope.lab.sentence import sentence, with_key
+from layerscope.training.checkpoints import checkpoint_callbacks, step_of
 from layerscope.training.hydra_run import in_sweep
+from layerscope.training.random_state import RandomState
+from layerscope.training.run_folder import CHECKPOINTS, checkpoint_to_resume
+from layerscope.training.stop_after_a_step import StopAfterAStep
+from layerscope.training.termination import Terminable
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Everything one training needs, made and checked before it starts."""
+    """Everything one training needs, made and checked before it starts.
+
+    Attributes:
+        checkpoint: that it goes on from; None of a new one.
+        start: its first step.
+    """
 
     data: CharacterData
     model: LanguageModel
     monitor: LayerMonitor | None
     trainer: Trainer
+    checkpoint: Path | None = None
+    start: int = 0
 
 
-def build(cfg: DictConfig) -> Experiment:
+def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
     """Make the parts that a config names; what is wrong with a setting's value shows here.
 
     The weights are drawn from the run's seed by a generator of their own, so that they depend on
@@ -46,6 +58,7 @@ def build(cfg: DictConfig) -> Experiment:
 
     Args:
         cfg: that `check` has nothing against.
+        terminable: which hears that the training is to stop.
 
     Raises:
         ValueError: a part refuses its settings; one sentence that begins with the key.
@@ -76,8 +89,10 @@ def build(cfg: DictConfig) -> Experiment:
         monitor.prediction = predict_network(network, scheme, contexts, threshold, targets)
     with _naming("logger"):
         logger = instantiate(cfg.logger, _convert_="all")
-    checkpoint = ModelCheckpoint(Path(cfg.folder, "checkpoints"), filename="{step}")
-    callbacks = [checkpoint] if monitor is None else [monitor, checkpoint]
+    folder = Path(cfg.folder)
+    callbacks: list[Callback] = [] if monitor is None else [monitor]
+    callbacks += [RandomState(), StopAfterAStep(terminable, folder / CHECKPOINTS)]
+    callbacks += checkpoint_callbacks(folder)
     with _naming("trainer"):
         bar = cfg.trainer.enable_progress_bar
         trainer = instantiate(cfg.trainer, _convert_="all")(
@@ -88,7 +103,9 @@ def build(cfg: DictConfig) -> Experiment:
         _require_bounds(trainer)
         _require_an_end(trainer, scheduled=scheduler is not None)
         _require_processors(trainer)
-    return Experiment(data, model, monitor, trainer)
+    resumed = checkpoint_to_resume(cfg, folder)
+    start = 0 if resumed is None else step_of(resumed, model)
+    return Experiment(data, model, monitor, trainer, resumed, start)
 
 
 def _data_and_network(cfg: DictConfig) -> tuple[CharacterData, MLP]:

@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -17,6 +16,7 @@ from layerscope.events.event_file import EventFile
 from layerscope.events.hparams import HParam, session_end, session_start
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep.fingerprint import settings_of
+from layerscope.training.experiment import Experiment
 from layerscope.training.hydra_run import choices, typed
 
 _COLUMNS = (  # after the keys that were typed
@@ -52,10 +52,13 @@ def asked(cfg: DictConfig) -> dict[str, HParam]:
     return columns
 
 
-def open_row(cfg: DictConfig, trainer: Trainer) -> None:
+def open_row(cfg: DictConfig, experiment: Experiment) -> None:
     """Begin the row, where the trainer's logger has an event file for it."""
-    if isinstance(trainer.logger, EventLogger):
-        trainer.logger.experiment.add(0, session_start(asked(cfg), time.time()))
+    logger = experiment.trainer.logger
+    if isinstance(logger, EventLogger):
+        logger.experiment.add(0, session_start(asked(cfg), time.time()))
+        if experiment.checkpoint is not None and experiment.monitor is None:
+            logger.experiment.restart(experiment.start)  # a monitor does it itself
 
 
 @rank_zero_only

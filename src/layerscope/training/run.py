@@ -19,6 +19,7 @@ from layerscope.exit_codes import ExitCode
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import REFUSED, RunStatus
 from layerscope.lab.sweep import fingerprint, run_as_job, versions
+from layerscope.process_identity import ProcessIdentity
 from layerscope.run_lock import FolderTakenError, RunLock
 from layerscope.training.check import check
 from layerscope.training.hydra_run import in_sweep, typed
@@ -42,6 +43,10 @@ def run(cfg: DictConfig) -> float | None:
     """
     # Lightning 2.6 under torch 2.13, and nothing that a user could mend.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+    # A run that goes on finds its own folder, or has another one than before, as it was asked to.
+    warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", message=r"The dirpath has changed from")
+    warnings.filterwarnings("ignore", message=r"Be aware that when using `ckpt_path`, callbacks")
     if in_sweep():
         from layerscope.training import experiment  # noqa: F401  imports Lightning
 
@@ -74,7 +79,8 @@ def train(cfg: DictConfig) -> int:
         The exit code.
     """
     folder, started = Path(str(cfg.folder)), time.monotonic()
-    status = RunStatus("running", overrides=typed(), versions=versions())
+    process = ProcessIdentity.own()
+    status = RunStatus("running", overrides=typed(), versions=versions(), process=process)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = RunLock(folder)
@@ -86,11 +92,10 @@ def train(cfg: DictConfig) -> int:
         told = f"folder must be one that can be written to, got {folder}: {error.strerror}"
         return refused(told, debug=cfg.get("debug") is True)
     with lock, Terminable() as terminable:
-        made = _prepared(cfg, folder, status)
+        made = _prepared(cfg, folder, status, terminable)
         if isinstance(made, int):
             return made
         experiment, status = made
-        terminable.trainer = experiment.trainer
         status, code = _trained(experiment, cfg, status)
         status = replace(status, seconds=time.monotonic() - started)
         status.write(folder)
@@ -103,7 +108,7 @@ def train(cfg: DictConfig) -> int:
 
 
 def _prepared(
-    cfg: DictConfig, folder: Path, status: RunStatus
+    cfg: DictConfig, folder: Path, status: RunStatus, terminable: Terminable
 ) -> tuple[Experiment, RunStatus] | int:
     """The experiment, checked and made; the exit code if it cannot be, and the status says why."""
     try:
@@ -111,7 +116,7 @@ def _prepared(
         status = replace(status, fingerprint=fingerprint(cfg))
         from layerscope.training.experiment import build  # torch and Lightning: seconds
 
-        experiment = build(cfg)
+        experiment = build(cfg, terminable)
         status.write(folder)
         return experiment, status
     except BAD_SETTING as error:
@@ -137,8 +142,13 @@ def _trained(
 
     trainer, code = experiment.trainer, None
     try:
-        open_row(cfg, trainer)
-        trainer.fit(experiment.model, datamodule=experiment.data)
+        open_row(cfg, experiment)
+        trainer.fit(
+            experiment.model,
+            datamodule=experiment.data,
+            ckpt_path=experiment.checkpoint,
+            weights_only=True,  # nothing in a checkpoint is run
+        )
         status = replace(status, state="finished")
     except (KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the first into the second
         cause, code = stopped_by(stop)

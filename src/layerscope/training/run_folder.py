@@ -13,6 +13,9 @@ from layerscope.lab.sweep.job_line import run_name
 from layerscope.run_lock import FolderTakenError, RunLock
 from layerscope.session.local_folder import local_folder, nearest
 
+CHECKPOINTS, LAST = "checkpoints", "last.ckpt"
+"""In a run's folder; the last one stands beside the best."""
+
 _IN_THE_PATH = ("experiment", "name")  # logs/vanishing/2026-11-25_20-40-20
 
 
@@ -28,16 +31,18 @@ def run_folder(config: DictConfig) -> Path:
     """Make the folder that a run is to write to, as config.hydra.run.dir, for this process alone.
 
     A folder that was typed, as `folder` or `hydra.run.dir`, is taken as it is, unless it holds a
-    run. Otherwise the date is followed by what was typed, and if there is such a folder already by
-    _2, _3 and so on. The process holds the folder until it ends.
+    run that is not resumed. Otherwise the date is followed by what was typed, and if there is such
+    a folder already by _2, _3 and so on. The process holds the folder until it ends.
 
     Args:
         config: of Hydra, with its own settings.
 
     Raises:
-        ValueError: it cannot be made, holds a run, or another process writes to it.
+        ValueError: it cannot be made, holds a run, or another process writes to it; or a run is to
+            be resumed and there is none.
     """
     folder, key, is_typed = _asked(config)
+    resumed = checkpoint_to_resume(config, folder)
     if not is_typed and (name := typed_name(config.hydra.overrides.task)):
         folder = folder.with_name(f"{folder.name}_{name}")
     for number in count(1):
@@ -45,8 +50,12 @@ def run_folder(config: DictConfig) -> Path:
         try:
             candidate.mkdir(parents=True, exist_ok=is_typed)
             RunLock(candidate)
-            if is_typed and holds_run(candidate):
-                raise ValueError(f"{key} must be a folder without a run, got {folder}")
+            its_own = resumed is not None and resumed.resolve().is_relative_to(folder.resolve())
+            if is_typed and not its_own and holds_run(candidate):
+                raise ValueError(
+                    f"{key} must be a folder without a run, got {folder}: add resume=true to go on "
+                    "with it, or name another one"
+                )
             return candidate
         except FolderTakenError as taken:
             raise ValueError(f"{key} must be a folder that is free: {taken}") from None
@@ -68,7 +77,29 @@ def _asked(config: DictConfig) -> tuple[Path, str, bool]:
 
 def holds_run(folder: Path) -> bool:
     """Whether a run has written events or a checkpoint to a folder."""
-    return any(folder.glob("*tfevents*")) or any((folder / "checkpoints").glob("*.ckpt"))
+    return any(folder.glob("*tfevents*")) or any((folder / CHECKPOINTS).glob("*.ckpt"))
+
+
+def checkpoint_to_resume(config: DictConfig, folder: Path) -> Path | None:
+    """The checkpoint that a run goes on from: `ckpt_path`, or with `resume` the newest one of its
+    folder; None of a new run.
+
+    Raises:
+        ValueError: both are asked for, or the folder has none.
+    """
+    if config.resume and config.ckpt_path is not None:
+        raise ValueError(f"ckpt_path must be null beside resume=true, got {config.ckpt_path}")
+    if config.ckpt_path is not None:
+        return Path(str(config.ckpt_path)).expanduser()
+    if not config.resume:
+        return None
+    there = sorted((folder / CHECKPOINTS).glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)
+    if not there:
+        raise ValueError(
+            f"resume must find a checkpoint of the run, got {folder}, which has none: "
+            "add folder=FOLDER"
+        )
+    return there[-1]
 
 
 def typed_name(overrides: Sequence[str]) -> str:

@@ -1,13 +1,16 @@
-"""SIGTERM before, in and after training."""
+"""Ctrl-C and SIGTERM before, in and after training."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Protocol
+from typing import NoReturn
 
 from layerscope.exit_codes import ExitCode
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Terminated(SystemExit):
@@ -17,30 +20,34 @@ class Terminated(SystemExit):
         super().__init__(int(ExitCode.TERMINATED))
 
 
-class _Trainer(Protocol):
-    @property
-    def received_sigterm(self) -> bool: ...
-
-
 class Terminable:
-    """Within, SIGTERM raises `Terminated`, so that whoever is interrupted can say so.
+    """Within, Ctrl-C raises KeyboardInterrupt and SIGTERM raises `Terminated`, so that whoever is
+    interrupted can say so.
 
-    Once a trainer has heard it, as Lightning's does while it trains, it raises nothing: Lightning
-    ends the training after the step, and nothing measured is lost. A handler that was there
+    While a training `waits`, the first of them raises nothing: it is `asked`, and the training ends
+    after the step that goes on. The second one raises at once. A handler for SIGTERM that was there
     before is called as well. In another thread than the main one, nothing changes.
 
     Attributes:
-        trainer: of the training that may be under way; None before there is one.
+        waits: whether somebody looks at `asked` after each step.
+        asked: what the training is to end with; None as long as nothing has come.
     """
 
     def __init__(self) -> None:
-        self.trainer: _Trainer | None = None
-        self._before: signal._HANDLER = None
+        self.waits = False
+        self.asked: BaseException | None = None
+        self._before: dict[int, signal._HANDLER] = {}
 
     def __enter__(self) -> Terminable:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, self._handle)
+        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self.take_over()
         return self
+
+    def take_over(self) -> None:
+        """Handle the signals, whoever has begun to do so meanwhile, as Lightning does."""
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                signal.signal(number, self._handle)
 
     def __exit__(
         self,
@@ -48,15 +55,21 @@ class Terminable:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self._before.items():
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.trainer is not None and self.trainer.received_sigterm:
+        stop = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+        if self.waits and self.asked is None:
+            self.asked = stop
+            # Not print: the signal may have come in the middle of one.
+            os.write(2, b"\nstopping after this step; the same again stops now\n")
             return
-        if callable(self._before):
-            self._before(number, frame)
-        raise Terminated
+        before = self._before.get(number)
+        if number == signal.SIGTERM and callable(before) and before is not _exit:
+            before(number, frame)
+        raise stop
 
 
 def stopped_by(stop: BaseException) -> tuple[str, ExitCode]:
@@ -64,3 +77,16 @@ def stopped_by(stop: BaseException) -> tuple[str, ExitCode]:
     if isinstance(stop, Terminated):
         return "SIGTERM", ExitCode.TERMINATED
     return "Ctrl-C", ExitCode.INTERRUPTED
+
+
+def exit_when_stopped() -> None:
+    """From now on Ctrl-C and SIGTERM end the process with 130 and 143, without a traceback.
+
+    For the seconds in which a command imports what it needs, and has nothing to tell yet.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, _exit)
+
+
+def _exit(number: int, _: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)

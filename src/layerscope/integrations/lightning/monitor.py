@@ -158,8 +158,17 @@ class LayerMonitor(pl.Callback):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Know that the run goes on with an earlier one, whether that was watched or not."""
+        """Know that the run goes on with an earlier one, whether that was watched or not.
+
+        The state of a monitor of the same layers that wrote to another folder is its own.
+        """
         self._resumes = True
+        states = checkpoint.get("callbacks", {})
+        if self.state_key not in states:
+            end = f"'layers': {repr(self.settings.layers)!r}}}"
+            alike = [key for key in states if key.startswith("LayerMonitor{") and key.endswith(end)]
+            if len(alike) == 1:
+                self.load_state_dict(states[alike[0]])
 
     def _claim_folder(self, trainer: pl.Trainer) -> None:
         """Rank 0 claims the folder, before the logger has written to it; all ranks know it."""

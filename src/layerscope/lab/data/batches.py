@@ -59,7 +59,8 @@ class Batches:
     """Batches (contexts int64 [B, context_length], targets int64 [B]); the last may be shorter.
 
     The examples are gathered once an epoch, and a batch is a view of them: nothing is collated,
-    copied or drawn per step.
+    copied or drawn per step. Its state, which Lightning keeps in each checkpoint, is where it is in
+    the epoch: a resumed run goes on with the batch that would have come.
 
     Args:
         x: contexts of all examples.
@@ -73,6 +74,16 @@ class Batches:
         self.y = y
         self.order = order
         self.epoch = epoch
+        self._given = 0  # batches of the epoch
+        self._skipped = 0  # of the first epoch that comes: those were given before a resumption
+
+    def state_dict(self) -> dict[str, int]:
+        """How many batches of the epoch were given."""
+        return {"given": self._given}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin the next epoch behind those that `state_dict` has told of."""
+        self._skipped = state["given"] % len(self)  # all of them: the epoch is over
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch, equal on every rank."""
@@ -86,4 +97,7 @@ class Batches:
         indices = self.order.indices(self.epoch())
         contexts = torch.split(self.x[indices], self.order.batch_size)
         targets = torch.split(self.y[indices], self.order.batch_size)
-        yield from zip(contexts, targets, strict=True)
+        self._given, self._skipped = self._skipped, 0
+        for batch in list(zip(contexts, targets, strict=True))[self._given :]:
+            self._given += 1
+            yield batch

@@ -39,6 +39,8 @@ class CharacterData(LightningDataModule, ABC):
         self.context_length = context_length
         self.batch_size = batch_size
         self.shuffle_seed = shuffle_seed
+        self._training: Batches | None = None
+        self._restored: dict[str, int] | None = None
 
     @abstractmethod
     def splits(self) -> Splits:
@@ -61,8 +63,27 @@ class CharacterData(LightningDataModule, ABC):
         )
 
     def train_dataloader(self) -> Batches:
-        """Return this rank's share of the training examples, shuffled anew each epoch."""
-        return self._batches(*self._train, seed=self.shuffle_seed)
+        """Return this rank's share of the training examples, shuffled anew each epoch.
+
+        In a resumed run, behind the batches that the epoch has already given.
+        """
+        self._training = self._batches(*self._train, seed=self.shuffle_seed)
+        if self._restored is not None:
+            self._training.load_state_dict(self._restored)
+            self._restored = None
+        return self._training
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the training is in its epoch.
+
+        Lightning keeps the state of the loader itself as well, and does not give it back where the
+        loader was made before the checkpoint was read, as `estimated_stepping_batches` does.
+        """
+        return {} if self._training is None else self._training.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._restored = state_dict or None
 
     def val_dataloader(self) -> Batches:
         """Return this rank's share of the validation examples, in order."""

@@ -13,7 +13,7 @@ from layerscope.exit_codes import ExitCode
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep.sweep import Sweep
 
-_ORDER = ("finished", "failed", "lost", "interrupted", "not started")
+_ORDER = ("finished", "failed", "died", "interrupted", "not started")
 _FOUND = "optimization_results.yaml"  # as Hydra's plugin for Optuna calls it
 
 
@@ -42,7 +42,7 @@ def run_to_its_end(start: Callable[[], int | None], compare: Callable[[Path, boo
 def end(sweep: Sweep, code: int, compare: Callable[[Path, bool], object]) -> int:
     """Say what has become of the jobs, and compare them.
 
-    A job whose status is still "running" was lost with its process.
+    A job whose status is still "running" has died with its process.
 
     Args:
         sweep: that has ended.
@@ -67,7 +67,7 @@ def end(sweep: Sweep, code: int, compare: Callable[[Path, bool], object]) -> int
     for job, status in begun.items():
         state = status.state
         if state == "running":
-            state = "interrupted" if stopped else "lost"
+            state = "interrupted" if stopped else "died"
             print(f"{job.name}: {state}, its process has ended without a word")
         elif state != "finished":
             print(f"{job.name}: {state}: {status.reason}".splitlines()[0])

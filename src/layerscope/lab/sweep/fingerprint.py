@@ -35,8 +35,12 @@ def settings_of(cfg: DictConfig) -> dict[str, Any]:
 
 
 def fingerprint(cfg: DictConfig) -> str:
-    """16 hexadecimal digits of the SHA-256 of `settings_of(cfg)`: equal for equal settings."""
-    text = json.dumps(settings_of(cfg), sort_keys=True, default=str)
+    """16 hexadecimal digits of the SHA-256 of `settings_of(cfg)`: equal for equal settings.
+
+    Whether a run goes on with an earlier one is no setting of this kind.
+    """
+    settings = {k: v for k, v in settings_of(cfg).items() if k not in ("resume", "ckpt_path")}
+    text = json.dumps(settings, sort_keys=True, default=str)
     return sha256(text.encode()).hexdigest()[:_DIGITS]
 
 

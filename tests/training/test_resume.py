@@ -1,0 +1,196 @@
+"""A run that was stopped and goes on is, to the bit, one that was never stopped."""
+
+import io
+import json
+import os
+import random
+import signal
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from layerscope.events.reader import read_run
+from layerscope.lab.language_model import LanguageModel
+from layerscope.lab.status import RunStatus
+from layerscope.sinks.figures_event import figures_of
+from layerscope.training.random_state import RandomState
+from layerscope.training.run import train
+from tests.training.test_run_folder import CONF
+
+# `run` leaves it out: what a resumed run finds there is what it is to go on from.
+pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory:UserWarning")
+
+SETTINGS = [
+    "data=text_file", "data.batch_size=36", "trainer.accumulate_grad_batches=2",
+    "trainer.max_epochs=3", "trainer.enable_progress_bar=false", "names=0", "report=false",
+    "model.width=16", "model.depth=3", "init=random", "monitor.dead_window=64",
+    "model.activation=relu", "accelerator=cpu",
+]  # fmt: skip
+BATCHES = 9  # of an epoch, and 5 steps: the last one has a single batch
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    path = tmp_path_factory.mktemp("words") / "words.txt"
+    path.write_text("\n".join(f"{chr(97 + i % 26)}{chr(97 + i // 2)}bcdef" for i in range(50)))
+    return path
+
+
+def run(folder, words, *overrides):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", [f"folder={folder}", f"data.path={words}", *SETTINGS, *overrides])
+    return train(cfg)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, words):
+    folder = tmp_path_factory.mktemp("whole")
+    assert run(folder, words) == 0
+    return folder
+
+
+@pytest.fixture
+def signals():
+    """Lightning ignores Ctrl-C once it has seen one; this process should not."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def stop_in(monkeypatch, batch, number):
+    """A signal comes in the forward pass of a training's n-th batch."""
+    original, seen = LanguageModel.training_step, []
+
+    def training_step(self, data):
+        seen.append(data)
+        if len(seen) == batch + 1:
+            os.kill(os.getpid(), number)
+        return original(self, data)
+
+    monkeypatch.setattr(LanguageModel, "training_step", training_step)
+
+
+def checkpoint(folder):
+    return torch.load(folder / "checkpoints/last.ckpt", weights_only=True)
+
+
+def assert_equal(one, other, path=""):
+    assert type(one) is type(other), path
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), path
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), path
+        for key in one:
+            assert_equal(one[key], other[key], f"{path}/{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), path
+        for i, (left, right) in enumerate(zip(one, other, strict=True)):
+            assert_equal(left, right, f"{path}/{i}")
+    else:
+        assert one == other, path
+
+
+def written(folder):
+    """What the event files say of every step, but for times."""
+    events = read_run(folder)
+    figures = figures_of(events)
+    histograms = {
+        tag: (series.steps.tolist(), np.asarray(series.buckets).tolist())
+        for tag, series in events.histograms.items()
+    }
+    losses = {tag: (s.steps.tolist(), s.values.tolist()) for tag, s in events.scalars.items()
+              if tag.endswith("/loss") or tag.startswith("finding/")}  # fmt: skip
+    return figures, histograms, losses
+
+
+STOPPED = [
+    (0, signal.SIGTERM, 1),  # in the first batch of a step of two
+    (3, signal.SIGINT, 2),
+    (BATCHES - 1, signal.SIGTERM, 5),  # in the last batch of an epoch
+    (BATCHES + 2, signal.SIGTERM, 7),
+    (2 * BATCHES, signal.SIGINT, 11),
+]
+
+
+@pytest.mark.parametrize(("batch", "number", "steps"), STOPPED)
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
+    tmp_path, monkeypatch, words, whole, signals, batch, number, steps
+):
+    stop_in(monkeypatch, batch, number)
+    assert run(tmp_path, words) == 128 + number
+    status = json.loads((tmp_path / "status.json").read_text())
+    name = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}[number]
+    assert (status["state"], status["reason"]) == ("interrupted", f"{name} at step {steps}")
+    assert checkpoint(tmp_path)["global_step"] == steps
+    assert figures_of(read_run(tmp_path)).steps.tolist() == list(range(steps))
+
+    assert run(tmp_path, words, "resume=true") == 0
+    resumed, never_stopped = checkpoint(tmp_path), checkpoint(whole)
+    for part in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch"):
+        assert_equal(resumed[part], never_stopped[part], part)
+    (figures, histograms, losses), (expected, *others) = written(tmp_path), written(whole)
+    assert figures.steps.tolist() == list(range(15))
+    assert [histograms, losses] == others
+    for name in ("activation_mean", "dead_units", "update_to_weight", "weight_grad_rms", "loss"):
+        np.testing.assert_array_equal(figures[name], expected[name], err_msg=name)
+    told = [json.loads((folder / "diagnosis.json").read_text()) for folder in (tmp_path, whole)]
+    assert_equal(*told)
+
+
+def test_two_generators_that_others_draw_from_go_on_too():
+    kept = RandomState()
+    random.seed(5), np.random.seed(5), torch.manual_seed(5)  # noqa: NPY002
+
+    def draw():
+        return random.random(), float(np.random.rand()), float(torch.rand(()))  # noqa: NPY002
+
+    draw()
+    state, expected = kept.state_dict(), draw()
+    saved = io.BytesIO()
+    torch.save(state, saved)
+    saved.seek(0)
+    draw()
+    kept.load_state_dict(torch.load(saved, weights_only=True))
+    kept.on_train_start(None, None)
+    assert draw() == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "ckpt_path must be a checkpoint, got {path}, which is not there"),
+        (b"", "ckpt_path must be a whole checkpoint, got {path}: "),
+        (b"PK\3\4 and so on", "ckpt_path must be a whole checkpoint, got {path}: "),
+        ({"a": 1}, "ckpt_path must be a checkpoint of a training, got {path}, which holds"),
+        (RunStatus("finished"), "ckpt_path must be a whole checkpoint, got {path}: Weights only"),
+        (
+            {"state_dict": {"network.embedding.weight": torch.zeros(2, 3)}, "global_step": 1},
+            "ckpt_path must be a checkpoint of this network, got {path}: network.",
+        ),
+    ],
+)
+def test_a_checkpoint_that_is_of_no_use_is_one_sentence(tmp_path, words, capsys, content, sentence):
+    path = tmp_path / "a.ckpt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        torch.save(content, path)
+    assert run(tmp_path / "run", words, f"ckpt_path={path}") == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {sentence.format(path=path)}")
+    assert told.count("\n") == 1
+
+
+def test_a_checkpoint_may_be_gone_on_from_in_another_folder(tmp_path, words, whole):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The dirpath has changed")
+        warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`, callbacks")
+        path = whole / "checkpoints/last.ckpt"
+        assert run(tmp_path, words, f"ckpt_path='{path}'", "trainer.max_epochs=4") == 0
+    assert figures_of(read_run(tmp_path)).steps.tolist() == [15, 16, 17, 18, 19]
+    first, last = json.loads((tmp_path / "diagnosis.json").read_text())["steps"]
+    assert (first["step"], last["step"]) == (0, 19)
