@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint
 
 import layerscope
 from layerscope.events.reader import read_run
@@ -419,3 +420,109 @@ for path in ("net.pt", "copy.pt"):
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120
     )
     assert done.stdout.splitlines() == ["torch.Size([2, 3])"] * 2, done.stderr
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("cleared", ["before", "after"])
+def test_called_after_each_micro_batch_it_records_a_step_for_each_of_the_optimizer(
+    tmp_path, cleared, scaled
+):
+    def train(folder, often):
+        net = make_net()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=64.0) if scaled else None
+        with layerscope.watch(net, folder, scaler=scaler, images=False) as watcher:
+            for number, (x, y) in enumerate(batches(12)):
+                last = number % 3 == 2
+                loss = cross_entropy(net(x), y)
+                (loss / 3 if scaler is None else scaler.scale(loss / 3)).backward()
+                if last and scaler is None:
+                    optimizer.step()
+                elif last:
+                    scaler.step(optimizer)
+                    scaler.update()
+                if last and cleared == "before":
+                    optimizer.zero_grad()
+                if often:
+                    watcher.step(loss)
+                else:
+                    watcher.note_loss(loss)
+                    if last:
+                        watcher.step()
+                if last and cleared == "after":
+                    optimizer.zero_grad()
+        assert watcher.failure is None
+        return watcher.diagnosis, figures(folder)
+
+    told, often = train(tmp_path / "often", True)
+    expected, seldom = train(tmp_path / "seldom", False)
+    assert told == expected
+    assert often.steps.tolist() == [0, 1, 2, 3]
+    assert often["activation_count"][:, 0].tolist() == [3 * 5 * 8] * 4
+    np.testing.assert_array_equal(often["loss"], seldom["loss"])
+    assert (often["weight_grad_rms"] > 0).all()
+
+
+def test_the_loss_of_a_step_is_the_mean_of_what_was_told_of_it(tmp_path):
+    net = make_net()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with layerscope.watch(net, tmp_path) as watcher:
+        for x, y in batches(2):
+            cross_entropy(net(x), y).backward()
+            watcher.note_loss(1.0)
+            optimizer.step()
+            watcher.step(torch.tensor([2.0, 4.0]))
+    assert figures(tmp_path)["loss"].tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_validation_that_forgot_evaluation_mode_is_not_training(tmp_path, mode):
+    def train(folder, validate):
+        net = make_net()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        with layerscope.watch(net, folder) as watcher:
+            for x, y in batches(4):
+                optimizer.zero_grad()
+                loss = cross_entropy(net(x), y)
+                loss.backward()
+                optimizer.step()
+                if validate:
+                    with mode():
+                        net(100 * x)
+                    with mode(), pytest.raises(RuntimeError, match="shape"):
+                        net(x[:, :2])
+                watcher.step(loss)
+        assert watcher.failure is None
+        assert sum(len(module._forward_pre_hooks) for module in net.modules()) == 0
+        return watcher.diagnosis
+
+    assert train(tmp_path / "with", True) == train(tmp_path / "without", False)
+
+
+def test_a_frozen_part_without_gradients_and_a_checkpointed_one_are_training(tmp_path):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.frozen = nn.Linear(6, 6).requires_grad_(False)
+            self.body = nn.Linear(6, 6)
+            self.head = nn.Linear(6, 3)
+
+        def forward(self, x):
+            with torch.no_grad():
+                x = self.frozen(x)
+            x = checkpoint(self.body, x.requires_grad_(), use_reentrant=True)
+            return self.head(x)
+
+    torch.manual_seed(0)
+    net = Net()
+    optimizer = torch.optim.SGD((net.body.weight, *net.head.parameters()), lr=0.1)
+
+    with layerscope.watch(net, tmp_path) as watcher:
+        for x, y in batches(3):
+            optimizer.zero_grad()
+            cross_entropy(checkpoint(net, x.requires_grad_(), use_reentrant=True), y).backward()
+            optimizer.step()
+            watcher.step()
+    assert watcher.failure is None
+    counts = figures(tmp_path)["activation_count"]
+    assert counts.tolist() == [[30.0, 30.0, 15.0]] * 3

@@ -73,6 +73,7 @@ class Watcher:
         self._door = door
         self._named = named
         self._loss = ToldLoss(door)
+        self._losses: list[Tensor] = []  # of the step that goes on
 
     def start(self) -> Self:
         """Put the hooks on and open the files; call it before the first forward pass.
@@ -121,10 +122,14 @@ class Watcher:
         return self
 
     def step(self, loss: Tensor | float | None = None) -> bool:
-        """End a training step: call it after the optimizer's step, before gradients are cleared.
+        """End a training step: call it after the optimizer's step, and a gradient scaler's update.
+
+        Called after each micro-batch it ends a step only once an optimizer has taken one; it may
+        come after the gradients are cleared.
 
         Args:
-            loss: the step's, for the record: a number, or a tensor, of which the mean is taken.
+            loss: the step's, for the record: a number, or a tensor, of which the mean is taken; of
+                micro-batches the mean of theirs. None: see `note_loss`.
 
         Returns:
             Whether to go on: False once there is a finding as bad as the setting `stop_on`.
@@ -134,20 +139,44 @@ class Watcher:
         """
         if self._seen is None:
             raise RuntimeError("watch: step() needs start() before it, or a `with` block around it")
+        self.note_loss(loss)
+        ended = False
 
         def end(scope: FinishedSteps) -> None:
+            nonlocal ended
             optimizers = self._optimizers
             assert optimizers is not None
-            if (number := self._loss.scalar(loss)) is not None:
-                scope.note_loss(number * (1 if self._scale is None else self._scale))
-            left_out = self._scaler is not None and not optimizers.any_came
+            left_out = not optimizers.any_came and self._has_backed_off()
+            if not (optimizers.any_came or left_out) and optimizers.is_awaited:
+                return  # a micro-batch
+            ended = True
+            if self._losses:
+                mean = sum(self._losses[1:], self._losses[0]) / len(self._losses)
+                scope.note_loss(mean * (1 if self._scale is None else self._scale))
             optimizers.end(scope)
             scope.finish(self._at, optimizers.had_gradient, self._scale, left_out)
 
         self._guarded(end)
-        self._at += 1
-        self._begin()
+        if ended:
+            self._losses.clear()
+            self._at += 1
+            self._begin()
         return self._scope is None or self._scope.verdict.stop is None
+
+    def note_loss(self, loss: Tensor | float | None) -> None:
+        """Tell the loss of the step that goes on, where `step` is called by somebody who does not
+        know it. Of several the mean is recorded.
+
+        Args:
+            loss: as for `step`.
+        """
+        if self._scope is not None and (number := self._loss.scalar(loss)) is not None:
+            self._losses.append(number)
+
+    def _has_backed_off(self) -> bool:
+        """Whether the gradient scaler has lowered its factor, as after each step it leaves out."""
+        scaler, scale = self._scaler, self._scale
+        return scaler is not None and scale is not None and scaler.get_scale() < float(scale)
 
     def close(self, interrupted: bool = False) -> None:
         """Take the hooks off, write the diagnosis and close the files. Twice is as once.

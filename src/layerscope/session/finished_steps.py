@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from layerscope.quantity import Quantity
 from layerscope.record.observation import SCALE
 from layerscope.session.session import Session
+from layerscope.session.training_passes import TrainingPasses
 
 _GRADIENTS = frozenset({Quantity.ACTIVATION_GRAD})
 
@@ -21,6 +22,21 @@ class FinishedSteps(Session):
     backward, `measure_gradients` where an optimizer comes to its parameters, `note_loss`, `finish`.
     The arguments are those of `Session`.
     """
+
+    _passes: TrainingPasses | None = None
+
+    def attach(self) -> None:
+        """Put the hooks on; does nothing if they are on."""
+        if self._passes is None:
+            self._passes = TrainingPasses(self._network, self._recorder.state)
+        super().attach()
+
+    def detach(self) -> None:
+        """Take the hooks off: what runs now is not what the optimizer learns from."""
+        if self._passes is not None:
+            self._passes.remove()
+            self._passes = None
+        super().detach()
 
     @property
     def is_updating(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,7 @@ class OptimizersOfALoop:
         self._without_optimizer = set(self._own)  # so far
         self._step = 0
         self._stepped: set[nn.Parameter] = set()  # in this step
+        self._is_awaited: bool | None = None  # None: not asked for yet
         self._by_optimizer = False  # in the step before: then weights are measured when it comes
         self._with_gradient: set[nn.Parameter] = set()  # in this step, if it measures the update
         self._handles: list[RemovableHandle] = [
@@ -47,6 +49,17 @@ class OptimizersOfALoop:
     def any_came(self) -> bool:
         """Whether an optimizer has come to a parameter of the network in this step."""
         return bool(self._stepped)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the network is trained by an optimizer: one has come, or one that is alive has
+        some of its parameters. The first question, before any has come, looks through all objects
+        of the process, some 100 ms.
+        """
+        if self._is_awaited is None:
+            living = (x for x in gc.get_objects() if issubclass(type(x), Optimizer))
+            self._is_awaited = any(_given_to(optimizer) & self._own for optimizer in living)
+        return self._is_awaited
 
     def had_gradient(self, parameter: nn.Parameter) -> bool:
         """Whether it had one in this step, which measures the update."""
@@ -97,8 +110,7 @@ class OptimizersOfALoop:
 
     def _new_of(self, optimizer: Optimizer) -> set[nn.Parameter]:
         """What an optimizer has of the network that none has come to in this step."""
-        given = {p for group in optimizer.param_groups for p in group["params"]}
-        return (given & self._own) - self._stepped
+        return (_given_to(optimizer) & self._own) - self._stepped
 
     def _take(self, session: FinishedSteps, optimizer: Optimizer, mine: set[nn.Parameter]) -> None:
         if mine:
@@ -106,7 +118,8 @@ class OptimizersOfALoop:
             self._measure(session, mine)
             self._stepped |= mine
             self._without_optimizer -= mine
-        elif not {p for group in optimizer.param_groups for p in group["params"]} & self._own:
+            self._is_awaited = True
+        elif not _given_to(optimizer) & self._own:
             session.note_other_optimizer(optimizer)  # of another network in the loop, as a GAN's
 
     def _measure(self, session: FinishedSteps, parameters: set[nn.Parameter]) -> None:
@@ -117,6 +130,10 @@ class OptimizersOfALoop:
     def _measure_weights(self, session: FinishedSteps) -> None:
         if session.is_counting:
             session.measure_weights(self._step, _is_trainable)
+
+
+def _given_to(optimizer: Optimizer) -> set[nn.Parameter]:
+    return {p for group in getattr(optimizer, "param_groups", ()) for p in group["params"]}
 
 
 def _is_trainable(parameter: nn.Parameter) -> bool:

@@ -91,6 +91,7 @@ class Session:
         self.must_stop = False
         self.changes = 0
         self._door = door
+        self._network = network
         layers = choose_layers(network, settings.layers)
         refuse_shards(layers)
         self._changes = Changes(network, settings.layers, layers)

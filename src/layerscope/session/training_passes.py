@@ -1,0 +1,89 @@
+"""Which forward passes of a network are training: those that a backward pass can follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.record.hook_state import HookState
+from layerscope.record.own_hook import OwnHook
+
+
+class TrainingPasses:
+    """Measures nothing while the network is called without gradients: a validation whose loop
+    forgot `eval()`, or the steps of an agent in its world.
+
+    What is called without gradients inside a pass with them, such as a frozen backbone, is part of
+    training, and so is what reentrant checkpointing calls. It costs 1 us a pass. A network that is
+    compiled or scripted is not told apart, nor one whose parts are called without it.
+
+    Args:
+        network: what is watched.
+        state: what the hooks of its layers share.
+    """
+
+    def __init__(self, network: nn.Module, state: HookState) -> None:
+        self._state = state
+        self._depth = 0  # of calls, from the one that is left out
+        self._handles: list[RemovableHandle] = []
+        is_called_as_it_is = not (
+            isinstance(network, torch.jit.ScriptModule)
+            or hasattr(network, "_orig_mod")
+            or network._compiled_call_impl is not None
+        )
+        if is_called_as_it_is:
+            self._handles = [
+                network.register_forward_pre_hook(_Before(self)),
+                network.register_forward_hook(_After(self), always_call=True),
+            ]
+
+    def remove(self) -> None:
+        """Take the hooks off."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def before(self) -> None:
+        """A call of the network begins."""
+        if self._depth:
+            self._depth += 1
+        elif self._state.counting and _is_without_gradients():
+            self._depth, self._state.counting = 1, False
+
+    def after(self) -> None:
+        """A call of the network ends, whatever happened in it."""
+        if self._depth:
+            self._depth -= 1
+            if not self._depth and self._state.failure is None:
+                self._state.counting = True
+
+
+class _Before(OwnHook):
+    __slots__ = ("_passes",)
+
+    def __init__(self, passes: TrainingPasses) -> None:
+        self._passes = passes
+
+    def __call__(self, module: nn.Module, inputs: Any) -> None:
+        self._passes.before()
+
+
+class _After(OwnHook):
+    __slots__ = ("_passes",)
+
+    def __init__(self, passes: TrainingPasses) -> None:
+        self._passes = passes
+
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        self._passes.after()
+
+
+def _is_without_gradients() -> bool:
+    # An autograd function's own forward, as of reentrant checkpointing, has forward-mode gradients
+    # off as well; torch.no_grad leaves them on.
+    return not torch.is_grad_enabled() and (
+        torch.is_inference_mode_enabled() or torch._C._is_fwd_grad_enabled()
+    )
