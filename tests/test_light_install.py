@@ -10,7 +10,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRA = ("lightning", "hydra", "omegaconf", "matplotlib", "plotly", "jinja2", "scipy")
+EXTRA = (
+    "lightning",
+    "hydra",
+    "omegaconf",
+    "matplotlib",
+    "plotly",
+    "jinja2",
+    "scipy",
+    "transformers",
+)
 
 WITHOUT = f"""
 import sys

@@ -1,6 +1,7 @@
 """LayerScope: what every layer of a network does at every training step, and what is wrong.
 
-`LayerMonitor` is a Lightning callback for any module, `watch` the same for a plain PyTorch loop;
+`LayerMonitor` is a Lightning callback for any module, `LayerScopeCallback` one for Hugging Face's
+Trainer, `watch` the same for a plain PyTorch loop;
 `EventLogger` is a fast Lightning logger; `read` gives what a run has written.
 """
 
@@ -8,16 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from layerscope.integrations.huggingface import LayerScopeCallback
     from layerscope.integrations.lightning.logger import EventLogger
     from layerscope.integrations.lightning.monitor import LayerMonitor
     from layerscope.integrations.watch import watch
     from layerscope.run import read
 
-__all__ = ["EventLogger", "LayerMonitor", "read", "watch"]
+__all__ = ["EventLogger", "LayerMonitor", "LayerScopeCallback", "read", "watch"]
 
 _HOMES = {
     "EventLogger": "layerscope.integrations.lightning.logger",
     "LayerMonitor": "layerscope.integrations.lightning.monitor",
+    "LayerScopeCallback": "layerscope.integrations.huggingface",
     "read": "layerscope.run",
     "watch": "layerscope.integrations.watch",
 }

@@ -10,6 +10,7 @@ _INSTALLED_BY = {  # a module: what to type after `pip install`
     "omegaconf": "'layerscope[report]'",
     "hydra": "'layerscope[train]'",
     "lightning": "lightning",
+    "transformers": "'layerscope[huggingface]'",
 }
 
 _PLUGINS = {  # what a Hydra group may be given: the extra that brings it

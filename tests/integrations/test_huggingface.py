@@ -26,9 +26,7 @@ class Tokens(Dataset):
 
 def gpt():
     torch.manual_seed(0)
-    return GPT2LMHeadModel(
-        GPT2Config(vocab_size=16, n_positions=8, n_embd=16, n_layer=2, n_head=2)
-    )
+    return GPT2LMHeadModel(GPT2Config(vocab_size=16, n_positions=8, n_embd=16, n_layer=2, n_head=2))
 
 
 def train(folder, *callbacks, model=None, **arguments):

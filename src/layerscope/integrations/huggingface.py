@@ -17,7 +17,7 @@ from layerscope.session.settings import Settings
 
 
 class LayerScopeCallback(TrainerCallback):
-    """Watches the model of a `transformers.Trainer`: `Trainer(..., callbacks=[LayerScopeCallback()])`.
+    """Watches the model of a Trainer: `Trainer(..., callbacks=[LayerScopeCallback()])`.
 
     As `watch` does: a record for each step of the optimizer, gradients as the optimizer gets them,
     which the Trainer has clipped. Micro-batches add up, evaluation is left out, and under fp16 the
@@ -65,7 +65,7 @@ class LayerScopeCallback(TrainerCallback):
     ) -> None:
         """Put the hooks on, and open the files."""
         folder = self._log_dir or Path(args.output_dir or ".", "layerscope")
-        # Accelerate's optimizer has the scaler; in a model of one's own it may be none of its.
+        # Accelerate's wrapper of the optimizer has the scaler, None where there is none.
         self._scaler = getattr(optimizer, "scaler", None)
         self._loss = None
         self._handle = model.register_forward_hook(self._note_loss)
