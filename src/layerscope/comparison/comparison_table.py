@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from layerscope.comparison.compare import Comparison
 from layerscope.comparison.group import Group
 from layerscope.comparison.loss_text import NOTHING, loss_text
+from layerscope.console.plain_table import plain_table
 
 _ABOUT = {
     "behind": "behind: the best, mean difference by seed, ✗ if that is more than luck.",
@@ -29,15 +29,7 @@ _LONGEST_WORD = 12  # of a setting; what is longer is folded
 def comparison_table(comparison: Comparison) -> Table:
     """One row per group, the best first; columns that nobody has a number for are left out."""
     groups = comparison.groups
-    table = Table(
-        title="Best first",
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = plain_table("Best first", padding=1)
     columns = [
         (comparison.loss, [_loss(group) for group in groups]),
         ("behind", [_behind(group) for group in groups]),

@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from rich import box
 from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
 from layerscope.console.gradient_sentence import gradient_sentence
+from layerscope.console.plain_table import plain_table
 from layerscope.diagnose import Finding, worst_by_layer
 from layerscope.diagnose.finding_cells import FindingCells
 
@@ -47,15 +47,9 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
     names = [entry["layer"] for step in steps for entry in step["layers"]]
     known = bool(hidden)
     caption = _CAPTION.format(unit=_UNIT * known, brackets=_BRACKETS * known)
-    table = Table(
-        title="Health of every layer",
-        caption=Text("\n".join(filter(None, [gradient_sentence(diagnosis), caption]))),
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=0,  # the box leaves one space
+    table = plain_table(
+        "Health of every layer",
+        Text("\n".join(filter(None, [gradient_sentence(diagnosis), caption]))),
     )
     longest = min(max(map(cell_len, names), default=0), _LONGEST_NAME)
     table.add_column("layer", min_width=min(longest, 9), max_width=_LONGEST_NAME, overflow="fold")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 
-from rich import box
 from rich.table import Table
 
+from layerscope.console.plain_table import plain_table
 from layerscope.theory import Phase, Prediction
 
 
@@ -17,19 +17,13 @@ def prediction_table(prediction: Prediction) -> Table:
     Only columns in which some layer has something: saturated outputs, zeros, a mean.
     """
     p = prediction
-    table = Table(
-        title="What theory expects of every layer",
-        caption="q: variance of the pre-activations; corr: correlation of two inputs' there; "
+    table = plain_table(
+        "What theory expects of every layer",
+        "q: variance of the pre-activations; corr: correlation of two inputs' there; "
         f"saturated: share of outputs beyond {p.saturation_threshold:g} of the range; chi: what "
         "the layer multiplies the gradient's mean square by; gradient and weight: RMS of the "
         "gradients of outputs and weights, the last layer's being 1; ±: from one draw of the "
         "weights to the next.",
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=0,  # the box leaves one space
     )
     digits = max(2, len(str(len(p.layers) + 1)))  # the monitor's names, which count the logits
     columns: list[tuple[str, list[str]]] = [

@@ -27,7 +27,6 @@ class CurveOfBlock:
         loss: the loss; NaN if it is unknown or not finite.
         finite: whether it is known and finite, or not known: False for NaN and infinity.
         start: mean of the first FIRST losses.
-        highest_start: the largest of them.
         level: mean of the last WINDOW.
         noise: standard error of `start - level`, from the scatter within the last WINDOW.
         lowest: the lowest level so far.
@@ -40,7 +39,6 @@ class CurveOfBlock:
     loss: Curve
     finite: npt.NDArray[np.bool_]
     start: Curve
-    highest_start: Curve
     level: Curve
     noise: Curve
     lowest: Curve
@@ -82,7 +80,6 @@ class LossCurve:
         begun = known >= FIRST
         whole = len(self._first) == FIRST
         start = np.where(begun, np.mean(self._first) if whole else np.nan, np.nan)
-        highest = np.where(begun, np.max(self._first) if whole else np.nan, np.nan)
 
         level, scatter = np.full(steps, np.nan), np.full(steps, np.nan)
         if len(values):
@@ -97,7 +94,7 @@ class LossCurve:
         noise = scatter * np.sqrt(1 / FIRST + 1 / WINDOW)
         steady, alone = self._has_not_risen(figures), self._is_alone(figures)
         return CurveOfBlock(
-            loss, finite, start, highest, level, noise, lowest[1:], known, steady & alone, alone
+            loss, finite, start, level, noise, lowest[1:], known, steady & alone, alone
         )
 
     def _has_not_risen(self, figures: Figures) -> npt.NDArray[np.bool_]:

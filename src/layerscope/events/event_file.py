@@ -87,11 +87,6 @@ class EventFile:
         return self._whole_bytes + self._pending_bytes
 
     @property
-    def is_open(self) -> bool:
-        """Whether there is a file by now: the first event makes it."""
-        return self._file is not None and not self._closed
-
-    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed

@@ -1,0 +1,27 @@
+"""The look of every table in the terminal: a rule under its heads, and nothing else."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+
+def plain_table(title: str, caption: str | Text | None = None, padding: int = 0) -> Table:
+    """A table without columns, its title above and its caption below.
+
+    Args:
+        title: over the heads.
+        caption: below the last row.
+        padding: spaces to the right of a cell, beside the one that the box leaves.
+    """
+    return Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, padding, 0, 0),
+    )
