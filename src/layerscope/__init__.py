@@ -1,8 +1,8 @@
 """LayerScope: what every layer of a network does at every training step, and what is wrong.
 
 `LayerMonitor` is a Lightning callback for any module, `LayerScopeCallback` one for Hugging Face's
-Trainer, `watch` the same for a plain PyTorch loop;
-`EventLogger` is a fast Lightning logger; `read` gives what a run has written.
+Trainer, `watch` the same for a plain PyTorch loop; `EventLogger` is a fast Lightning logger; `read`
+gives what a run has written, `show` shows it in a notebook.
 """
 
 from importlib import import_module
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from layerscope.integrations.lightning.monitor import LayerMonitor
     from layerscope.integrations.watch import watch
     from layerscope.run import read
+    from layerscope.run_view import show
 
-__all__ = ["EventLogger", "LayerMonitor", "LayerScopeCallback", "read", "watch"]
+__all__ = ["EventLogger", "LayerMonitor", "LayerScopeCallback", "read", "show", "watch"]
 
 _HOMES = {
     "EventLogger": "layerscope.integrations.lightning.logger",
     "LayerMonitor": "layerscope.integrations.lightning.monitor",
     "LayerScopeCallback": "layerscope.integrations.huggingface",
     "read": "layerscope.run",
+    "show": "layerscope.run_view",
     "watch": "layerscope.integrations.watch",
 }
 

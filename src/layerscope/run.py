@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from layerscope.diagnose import Figures, Finding, Judge, Thresholds
+from layerscope.diagnose import Figures, Finding, Findings, Judge, Thresholds
 from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import HistogramSeries, ScalarSeries
 from layerscope.session.local_folder import local_folder
@@ -54,7 +55,7 @@ class Run:
             return figures_of(self.events)
 
     @cached_property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> Findings:
         """What was found, causes first: from diagnosis.json, or, where there is none yet, as of
         a run that goes on, judged now with the default thresholds.
         """
@@ -66,7 +67,17 @@ class Run:
                 for figures in figure_sets(self.events):
                     judge.look(figures)
             return judge.findings
-        return [Finding.of_json(finding) for finding in told["findings"]]
+        return Findings(Finding.of_json(finding) for finding in told["findings"])
+
+    def _repr_html_(self) -> str:
+        """For notebooks: where it lies, how long it is, and its findings."""
+        figures = self.figures
+        told = "nothing was watched"
+        if figures is not None:
+            told = f"{len(figures.steps)} steps, {len(figures.layers)} layers"
+        return (
+            f"<p><code>{escape(str(self.folder))}</code>: {told}</p>{self.findings._repr_html_()}"
+        )
 
 
 def read(folder: str | PathLike[str]) -> Run:

@@ -3,6 +3,7 @@
 from layerscope.diagnose import rules as _rules  # noqa: F401  registers them
 from layerscope.diagnose.figures import Figures, LayerFacts
 from layerscope.diagnose.finding import SEVERITIES, Finding
+from layerscope.diagnose.findings import Findings
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import RULES, Rule, rule, rule_with_memory, without
 from layerscope.diagnose.run_judge import Judge
@@ -16,6 +17,7 @@ __all__ = [
     "Advice",
     "Figures",
     "Finding",
+    "Findings",
     "Judge",
     "LayerFacts",
     "Memory",

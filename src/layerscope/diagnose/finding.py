@@ -61,6 +61,12 @@ class Finding:
         """From the first to the last step that showed it, both counted."""
         return self.last_step - self.step + 1
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from layerscope.diagnose.findings import findings_html  # which knows this class
+
+        return findings_html([self])
+
     def as_json(self) -> dict[str, Any]:
         """Plain types for JSON, which has no NaN and no infinity: None. `of_json` reads them."""
         plain = asdict(self) | {"steps": self.steps, "layer_names": list(self.layer_names)}

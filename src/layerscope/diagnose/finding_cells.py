@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from layerscope.diagnose import SEVERITIES, Finding
+from layerscope.diagnose.finding import SEVERITIES, Finding
 
 MARKS = {"critical": "✗", "warning": "!", "note": "·"}
 """Told apart by their shape: colour comes on top."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from layerscope.diagnose.figures import Figures, LayerFacts
 from layerscope.diagnose.finding import SEVERITIES, Finding
+from layerscope.diagnose.findings import Findings
 from layerscope.diagnose.loss_curve import LossCurve
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.onsets import Onsets
@@ -61,9 +62,9 @@ class Judge:
         self._added = [not_measured_finding(not_measured)] if not_measured else []
 
     @property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> Findings:
         """All so far, in the order in which to mend them: see `story`."""
-        return story([*self._added, *self._found_now().values()])
+        return Findings(story([*self._added, *self._found_now().values()]))
 
     def add(self, finding: Finding) -> None:
         """Take in a finding that was made elsewhere, such as a departure from theory."""

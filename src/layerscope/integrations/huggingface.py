@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from layerscope.diagnose import Finding
+from layerscope.diagnose import Findings
 from layerscope.integrations.watch import Watcher, watch
 from layerscope.session.setting_keywords import SettingKeywords
 from layerscope.session.settings import Settings
@@ -49,9 +49,9 @@ class LayerScopeCallback(TrainerCallback):
         self.watcher: Watcher | None = None
 
     @property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> Findings:
         """What has been found so far, causes first."""
-        return [] if self.watcher is None else self.watcher.findings
+        return Findings() if self.watcher is None else self.watcher.findings
 
     def on_train_begin(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 from collections.abc import Callable
+from html import escape
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 
-from layerscope.diagnose import Finding
+from layerscope.diagnose import Finding, Findings
 from layerscope.record import choose_layers
 from layerscope.session.claimed_folder import ClaimedFolder, claim
 from layerscope.session.door import Door
@@ -201,15 +202,26 @@ class Watcher:
         """Close, whatever happened."""
         self.close(interrupted=error is not None)
 
+    def _repr_html_(self) -> str:
+        """For notebooks: whether it watches, where the files land, and what has been found."""
+        if self._seen is None:
+            told = "not started"
+        elif self.failure is not None:
+            told = self.failure
+        else:
+            told = f"{'closed' if self._scope is None else 'open'}, {self._at} steps"
+        folder = f"<code>{escape(str(self._folder))}</code>"
+        return f"<p>{folder}: {escape(told)}</p>{self.findings._repr_html_()}"
+
     @property
     def folder(self) -> Path:
         """Where the files land; after `start` it has the name that was free."""
         return self._folder
 
     @property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> Findings:
         """What has been found so far, causes first; some steps may still wait to be judged."""
-        return [] if self._seen is None else self._seen.verdict.judge.findings
+        return Findings() if self._seen is None else self._seen.verdict.judge.findings
 
     @property
     def diagnosis(self) -> dict[str, Any] | None:
