@@ -34,6 +34,11 @@ def predicted_run_table():
     return health_table(predicted_run())
 
 
+def test_a_program_without_a_standard_output_prints_nothing(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    terminal().print(summary([finding(severity="critical")], "logs"))
+
+
 def test_utf_8_stays_as_it_is():
     text = printed("utf-8", summary([finding(severity="critical", explanation="χ, 層")], "logs"))
     assert text.splitlines()[0] == "✗ saturated: χ, 層"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import IO, Any, cast
 
@@ -20,9 +21,10 @@ def terminal(stream: IO[str] | None = None) -> Console:
 
     On a terminal or a log of another encoding than UTF-8, such as cp1252 or ASCII, marks and
     Greek letters are printed as ASCII and what else it cannot show as "?". It never raises
-    UnicodeEncodeError.
+    UnicodeEncodeError. A program without a standard output prints nothing.
     """
-    return Console(file=cast(IO[str], _Shown(sys.stdout if stream is None else stream)))
+    out = stream or sys.stdout or io.StringIO()
+    return Console(file=cast(IO[str], _Shown(out)))
 
 
 def shown(text: str, encoding: str) -> str:

@@ -118,7 +118,10 @@ class RunOutput:
             for sink in self._sinks:
                 sink.close()
         if diagnosis is not None and self._settings.summary:
-            terminal().print(summary(self._verdict.judge.findings, self._directory))
+            try:
+                terminal().print(summary(self._verdict.judge.findings, self._directory))
+            except (OSError, ValueError) as error:  # closed, or a pipe that nobody reads: not ours
+                _log.warning("the summary of %s could not be printed: %s", self._directory, error)
         return diagnosis
 
     def _write_end(self) -> dict[str, Any] | None:

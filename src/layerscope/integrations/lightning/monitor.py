@@ -328,6 +328,11 @@ class LayerMonitor(pl.Callback):
         """The same, and record the step in whose middle it came; Lightning calls nothing else."""
         self._finish(interrupted=True)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copied and pickled as a monitor with the same settings that watches nothing."""
+        watching = ("_scope", "_failed", "_folder", "_claimed", "_dry_run")
+        return self.__dict__ | dict.fromkeys(watching) | {"_handles": []}
+
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run goes on from: findings, running medians, how long units are silent."""
         return self._left if self._scope is None else self._state_of(self._scope)

@@ -1,0 +1,120 @@
+"""Copies made while a network is watched are measured by nobody, and go anywhere."""
+
+import copy
+import io
+import pickle
+from multiprocessing.reduction import ForkingPickler
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from lightning.pytorch.callbacks import StochasticWeightAveraging
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+import layerscope
+from layerscope import LayerMonitor
+from tests.any_model.nets import Mlp, seeded
+from tests.any_model.training import fit
+from tests.any_model.watching import counts
+
+
+def by_torch_save(net):
+    file = io.BytesIO()
+    torch.save(net, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+def for_a_worker(net):
+    """As a DataLoader with spawned workers sends what its dataset holds."""
+    return pickle.loads(ForkingPickler.dumps(net))
+
+
+COPIES = {
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
+    "pickle": lambda net: pickle.loads(pickle.dumps(net)),
+    "torch.save": by_torch_save,
+    "a worker": for_a_worker,
+    "an average": lambda net: AveragedModel(net),
+    "its state": lambda net: copy.deepcopy(net.state_dict()),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_is_measured_by_nobody_and_holds_nothing_of_layerscope(tmp_path, name):
+    net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    with layerscope.watch(net, tmp_path, summary=False) as watcher:
+        for step in range(4):
+            made = COPIES[name](net) if step == 2 else None
+            if isinstance(made, nn.Module) and name != "copy":  # which shares its modules
+                made(torch.ones(3, 4)).sum().backward()
+                assert b"layerscope" not in pickle.dumps(made)
+            optimizer.zero_grad()
+            loss = net(torch.ones(6, 4)).square().mean()
+            loss.backward()
+            optimizer.step()
+            watcher.step(loss)
+    assert watcher.failure is None
+    assert counts(tmp_path, "activation/00_tanh") == dict.fromkeys(range(4), 48)
+
+
+def test_an_average_that_is_made_meanwhile_has_the_same_bits(tmp_path):
+    def train(folder=None):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 1))
+        optimizer = torch.optim.SGD(net.parameters(), 0.1)
+        average = None
+        watcher = layerscope.watch(net, folder, summary=False).start() if folder else None
+        for step in range(8):
+            if step == 3:
+                average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.9))
+            optimizer.zero_grad()
+            loss = net(torch.randn(6, 4)).square().mean()
+            loss.backward()
+            optimizer.step()
+            if average:
+                average.update_parameters(net)
+                average(torch.ones(2, 4))
+            if watcher:
+                watcher.step(loss)
+        if watcher:
+            watcher.close()
+        return average.state_dict()
+
+    plain, watched = train(), train(tmp_path)
+    assert all(torch.equal(plain[name], watched[name]) for name in plain)
+
+
+def test_a_trainer_is_copied_while_it_trains(tmp_path):
+    class Copying(pl.Callback):
+        copies = ()
+
+        def on_train_batch_end(self, trainer, module, *_):
+            monitor = trainer.callbacks[0]
+            self.copies = (copy.deepcopy(monitor), pickle.loads(pickle.dumps(monitor)))
+            copy.deepcopy(module)
+            copy.deepcopy(trainer.logger)
+
+    monitor, copying = LayerMonitor(every_n_steps=2), Copying()
+    fit(seeded(Mlp), tmp_path, monitor, copying)
+    assert monitor.failure is None
+    assert monitor.diagnosis is not None
+    for made in copying.copies:
+        assert made.settings == monitor.settings
+        assert made.state_key == monitor.state_key
+    other = tmp_path / "other"
+    fit(seeded(Mlp), other, copying.copies[0])
+    assert sorted(counts(other, "activation/00_tanh")) == [0, 1, 2, 3, 4]
+
+
+def test_lightning_averages_weights_as_without_the_monitor(tmp_path):
+    nets = [seeded(Mlp), seeded(Mlp)]
+    for net, monitors, folder in zip(nets, ([], [LayerMonitor()]), "ab", strict=True):
+        averaging = StochasticWeightAveraging(swa_lrs=0.01)
+        fit(net, tmp_path / folder, *monitors, averaging, max_epochs=4)
+        assert not any(monitor.failure for monitor in monitors)
+    for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        assert torch.equal(one, other)
