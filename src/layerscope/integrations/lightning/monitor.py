@@ -7,8 +7,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, ParamSpec, Unpack
 
 import lightning.pytorch as pl
@@ -24,12 +22,11 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.diagnose import Finding
-from layerscope.integrations.lightning.logger import EventLogger
+from layerscope.integrations.lightning.fit_folder import FitFolder
 from layerscope.record import Layer, choose_layers
 from layerscope.session.announced_steps import AnnouncedSteps
-from layerscope.session.claimed_folder import ClaimedFolder, claim
 from layerscope.session.door import Door
-from layerscope.session.local_folder import is_same_folder, local_folder
+from layerscope.session.local_folder import local_folder
 from layerscope.session.setting_keywords import (
     SettingKeywords,
     with_setting_keywords,
@@ -114,10 +111,8 @@ class LayerMonitor(pl.Callback):
         self.diagnosis: dict[str, Any] | None = None
         self.failure: str | None = None
         self.prediction: PredictionSummary | None = None
-        self._folder: Path | None = None  # from the start of fit on
-        self._claimed: ClaimedFolder | None = None
+        self._folder: FitFolder | None = None  # from the start of fit on
         self._resumes = False
-        self._dry_run: TemporaryDirectory[str] | None = None
         self._scope: AnnouncedSteps | None = None
         self._failed: AnnouncedSteps | None = None  # until the other ranks have been told
         self._refused: Finding | None = None
@@ -153,7 +148,16 @@ class LayerMonitor(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse what cannot be watched, now that the module has its layers; claim the folder."""
         self.layers_of(pl_module)
-        self._claim_folder(trainer)
+        self._resumes |= trainer.global_step > 0
+        monitors = (each for each in trainer.callbacks if isinstance(each, LayerMonitor))  # type: ignore[attr-defined]
+        # Before the logger has written to it.
+        self._folder = FitFolder(
+            trainer,
+            self._log_dir,
+            resumes=self._resumes,
+            leads=next(monitors) is self,
+            door=_DOOR,
+        )
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -170,54 +174,19 @@ class LayerMonitor(pl.Callback):
             if len(alike) == 1:
                 self.load_state_dict(states[alike[0]])
 
-    def _claim_folder(self, trainer: pl.Trainer) -> None:
-        """Rank 0 claims the folder, before the logger has written to it; all ranks know it."""
-        self._resumes |= trainer.global_step > 0
-        if trainer.fast_dev_run:  # type: ignore[attr-defined]
-            self._dry_run = TemporaryDirectory(prefix="layerscope_", ignore_cleanup_errors=True)
-            self._folder = Path(trainer.strategy.broadcast(self._dry_run.name))
-            return
-        asked = self._log_dir or trainer.log_dir or trainer.default_root_dir
-        folder = local_folder(trainer.strategy.broadcast(asked))
-        logger = trainer.logger
-        shares = isinstance(logger, EventLogger) and is_same_folder(logger.log_dir, folder)
-        refused = ""
-        if trainer.is_global_zero:
-            named = shares or self._log_dir is not None
-            try:
-                self._claimed = claim(folder, _DOOR, resumes=self._resumes, named=named)
-                folder = self._claimed.path
-            except ValueError as error:
-                refused = str(error)
-            except OSError:  # told when the files are opened; training goes on
-                _log.debug("LayerMonitor: %s cannot be claimed", folder, exc_info=True)
-        self._folder, refused = trainer.strategy.broadcast((folder, refused))
-        if refused:
-            raise ValueError(refused)
-        if isinstance(logger, EventLogger) and shares and self._is_first(trainer):
-            logger.move_to(self._folder)
-
-    def _is_first(self, trainer: pl.Trainer) -> bool:
-        """Whether no other monitor of the trainer comes before it."""
-        monitors = (each for each in trainer.callbacks if isinstance(each, LayerMonitor))  # type: ignore[attr-defined]
-        return next(monitors) is self
-
     @_never_stops_training
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Choose the layers, open the files and put the hooks on."""
         assert self._folder is not None
         self._left = {}
         self.failure = self._refused = None
-        logger = trainer.logger
-        shared = isinstance(logger, EventLogger) and is_same_folder(logger.log_dir, self._folder)
         self._scope = scope = AnnouncedSteps(
             pl_module,
-            self._folder,
+            self._folder.path,
             # A summary names the files, and a dry run leaves none.
-            replace(self.settings, summary=False) if self._dry_run else self.settings,
+            replace(self.settings, summary=False) if self._folder.is_dry else self.settings,
             _DOOR,
-            # TensorBoard follows one growing file per run.
-            events=logger.events if shared and trainer.is_global_zero else None,  # type: ignore[union-attr]
+            events=self._folder.events_of(trainer),
             steps=trainer.estimated_stepping_batches,
             start=trainer.global_step,
             resumes=self._resumes,
@@ -363,14 +332,10 @@ class LayerMonitor(pl.Callback):
         self._forget_folder()
 
     def _forget_folder(self) -> None:
-        self._folder = None
-        if self._claimed is not None:
-            self._claimed.release()
-            self._claimed = None
         self._resumes = False
-        if self._dry_run is not None:
-            self._dry_run.cleanup()
-            self._dry_run = None
+        if self._folder is not None:
+            self._folder.release()
+            self._folder = None
 
     def _give_up(self, step: int, error: Exception) -> None:
         self.failure = f"monitoring stopped at step {step}: {type(error).__name__}: {error}"
