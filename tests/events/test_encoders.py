@@ -144,3 +144,9 @@ def test_data_of_several_steps_must_have_the_encoders_shape() -> None:
     encoder.encode(np.zeros((1, 5, 3), np.float32))
     with pytest.raises(ValueError, match=r"data must be float32 \(2, 1, 5, 3\), not"):
         encoder.encode_steps(np.zeros((2, 2, 5, 3), np.float32))
+
+
+def test_steps_of_which_nothing_is_chosen_have_no_values():
+    encoder = HistogramEncoder(["a"], [""])
+    nothing = encoder.encode_steps(np.empty((3, 0, 30, 3), np.float32), [])
+    assert [bytes(of_step) for of_step in nothing] == [b""] * 3

@@ -100,7 +100,7 @@ class _FixedSizeEncoder:
             out[:, at : at + size] = content[:, i]
             at += size
         whole = out.reshape(-1).data
-        return first + [whole[i : i + at] for i in range(0, len(whole), max(at, 1))]
+        return first + [whole[i * at : (i + 1) * at] for i in range(steps)]
 
 
 class TensorEncoder(_FixedSizeEncoder):

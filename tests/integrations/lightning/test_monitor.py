@@ -118,7 +118,12 @@ def test_tensorboard_reads_every_tag_at_every_step(tmp_path):
         assert steps(events, tag) == [0, 1, 2, 3, 4, 6, 8, 11, 16], tag
     scalars = {
         *(f"{name}/{layer}" for layer in layers for name in ("activation_mean", "activation_std")),
-        *(f"{name}_rms/{layer}" for layer in layers for name in ("activation_grad", "weight_grad")),
+        *(
+            f"{name}_rms{log}/{layer}"
+            for layer in layers
+            for name in ("activation_grad", "weight_grad")
+            for log in ("", "_log10")
+        ),
         *("saturated_share/01_tanh", "dead_share/01_tanh"),
     }
     now_and_then = {f"update_to_weight_log10/{layer}" for layer in layers} | {
