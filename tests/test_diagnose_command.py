@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ from layerscope.diagnose import Thresholds
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, LayerFacts
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import scalar
+from layerscope.process_identity import ProcessIdentity
+from layerscope.run_lock import NAME as LOCK
 from layerscope.sinks.figures_event import FiguresEncoder
 
 ROOT = Path(__file__).parents[1]
@@ -260,6 +262,17 @@ def test_a_folder_that_cannot_be_used_is_one_sentence_and_exit_code_2(sick, tmp_
         assert printed.err.startswith("error: ")
         assert printed.err.count("\n") == 1
         assert sentence in printed.err
+
+
+def test_of_a_run_that_was_killed_the_step_at_which_it_died_is_told(sick, tmp_path, capsys):
+    shutil.copytree(sick, tmp_path / "killed")
+    (tmp_path / "killed" / LOCK).write_text(json.dumps(ProcessIdentity.own().as_json()))
+    main(["diagnose", str(tmp_path / "killed")])
+    assert capsys.readouterr().err == ""  # it goes on
+    ended = replace(ProcessIdentity.own(), started=1)
+    (tmp_path / "killed" / LOCK).write_text(json.dumps(ended.as_json()))
+    main(["diagnose", str(tmp_path / "killed")])
+    assert capsys.readouterr().err.startswith("the run died at step 59: its process has ended")
 
 
 @pytest.mark.parametrize("at", [100, 5000, 40_000])

@@ -157,7 +157,7 @@ def test_joblib_gives_the_same_weights_and_resume_runs_what_a_dead_worker_has_lo
     os.kill(worker, signal.SIGKILL)
     code, out, _ = end(process)
     assert code == 1
-    assert "optimizer.lr=0.007: lost" in out
+    assert "optimizer.lr=0.007: died" in out
     kept = [name for name, state in states(tmp_path).items() if state == "finished"]
     assert kept
     before = [files(tmp_path / name) for name in kept]

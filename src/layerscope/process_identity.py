@@ -32,7 +32,12 @@ class ProcessIdentity:
     @classmethod
     def own(cls) -> Self:
         """That of this process."""
-        return cls(os.getpid(), _started(os.getpid()), _boot(), socket.gethostname())
+        return cls.of_pid(os.getpid())
+
+    @classmethod
+    def of_pid(cls, pid: int) -> Self:
+        """That of a process of this machine, by its number."""
+        return cls(pid, _started(pid), _boot(), socket.gethostname())
 
     @classmethod
     def of_json(cls, content: object) -> Self | None:

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from layerscope.exit_codes import ExitCode
+
+
+class _Unheard(io.FileIO):
+    """A file descriptor that takes all that is written, also where nobody reads it any more."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return len(memoryview(data).cast("B"))
+
+
+def train_on_unread() -> None:
+    """From now on stdout takes what is printed, though its reader may leave: a training has more to
+    do than to print.
+    """
+    stream = sys.stdout
+    if not isinstance(stream, io.TextIOWrapper):  # somebody's own
+        return
+    stream.flush()
+    raw = _Unheard(stream.fileno(), "w", closefd=False)
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+    )
 
 
 def while_read(work: Callable[[], int]) -> int:

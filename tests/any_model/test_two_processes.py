@@ -53,7 +53,7 @@ def folder(tmp_path_factory):
     finally:
         for process in ranks:
             process.kill()
-            process.wait()
+            process.wait(timeout=30)
     return folder
 
 

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import math
+import re
 import shutil
 
 import numpy as np
@@ -12,9 +13,11 @@ from torch.utils.tensorboard import SummaryWriter
 from layerscope.comparison import compare, comparison_table, write_comparison
 from layerscope.comparison.measures import MEASURES
 from layerscope.comparison.overrides import overrides_of
+from layerscope.comparison.run_folder import run_of
 from layerscope.comparison.snapshots import few
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import scalar
+from layerscope.process_identity import ProcessIdentity
 from layerscope.sinks.figures_event import FiguresEncoder
 from tests.runs import Made, write_sweep
 
@@ -289,3 +292,17 @@ def test_a_few_steps_begin_with_the_first_and_end_with_the_last(last):
     assert shown[-1] == last
     assert shown == sorted(set(shown))
     assert len(shown) <= 12
+
+
+def test_a_run_whose_process_was_killed_has_died_at_its_last_step(tmp_path):
+    write_sweep(tmp_path, seeds=(0,))
+    (job, *_) = sorted(path.parent for path in tmp_path.glob("*/status.json"))
+    status = json.loads((job / "status.json").read_text())
+    own = ProcessIdentity.own()
+    ended = ProcessIdentity(own.pid, own.started - 1, own.boot, own.host)
+    for process, state in ((own, "running"), (ended, "died")):
+        told = status | {"state": "running", "reason": None, "process": process.as_json()}
+        (job / "status.json").write_text(json.dumps(told))
+        run = run_of(job, "a")
+        assert run.state == state
+    assert re.fullmatch(r"died at step \d+: its process has ended without a word", run.reason)

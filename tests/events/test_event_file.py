@@ -270,7 +270,7 @@ def test_a_reader_that_looks_while_the_file_is_written_sees_whole_events(tmp_pat
     while writer.is_alive():
         if list(tmp_path.iterdir()):
             looks.append(read_run(tmp_path).scalars)
-    writer.join()
+    writer.join(timeout=60)
     looks.append(read_run(tmp_path).scalars)
 
     lengths = [len(look["a"].steps) for look in looks if "a" in look]

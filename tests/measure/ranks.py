@@ -44,6 +44,6 @@ class Ranks:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(timeout=60)
         if errors:
             raise errors[0]

@@ -39,7 +39,7 @@ class Ranks:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(timeout=60)
         assert not failed
 
     def _all_reduce(self, rank, tensor, operation):

@@ -32,13 +32,6 @@ SETTINGS = [
 BATCHES = 9  # of an epoch, and 5 steps: the last one has a single batch
 
 
-@pytest.fixture(scope="module")
-def words(tmp_path_factory):
-    path = tmp_path_factory.mktemp("words") / "words.txt"
-    path.write_text("\n".join(f"{chr(97 + i % 26)}{chr(97 + i // 2)}bcdef" for i in range(50)))
-    return path
-
-
 def run(folder, words, *overrides):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", [f"folder={folder}", f"data.path={words}", *SETTINGS, *overrides])

@@ -28,7 +28,9 @@ from layerscope.diagnose import (
 )
 from layerscope.events.reader import read_run
 from layerscope.exit_codes import ExitCode
+from layerscope.run_lock import holder_of
 from layerscope.sinks.figure_sets import figure_sets, steps_of
+from layerscope.sinks.figures_event import figures_of
 
 _SCHEMA = 3  # of diagnosis.json; of another version it is passed over
 _BLOCK = 256  # steps that are judged at once: few calls, and arrays that stay in the cache
@@ -43,6 +45,8 @@ def run(options: Namespace) -> int:
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return ExitCode.BAD_SETTING
+    if (last := died_at(options.run)) is not None:
+        print(f"the run died at step {last}: its process has ended without a word", file=sys.stderr)
     if options.json:
         told = {"findings": [each.as_json() for each in findings], "judged_by": judged_by}
         print(json.dumps(told, indent=1, allow_nan=False))
@@ -53,6 +57,18 @@ def run(options: Namespace) -> int:
     limit = SEVERITIES.index(options.fail_on)
     sick = any(SEVERITIES.index(each.severity) >= limit for each in findings)
     return ExitCode.REFUSED if sick else ExitCode.FINISHED
+
+
+def died_at(folder: Path) -> int | None:
+    """The last step on the disk of a run whose process was killed; None of any other run.
+
+    Whoever holds a run's folder tells so in it, and takes that away at the end.
+    """
+    holder = holder_of(folder)
+    if holder is None or not holder.has_ended:
+        return None
+    figures = figures_of(read_run(folder))
+    return None if figures is None else int(figures.steps[-1])
 
 
 def judged_again(

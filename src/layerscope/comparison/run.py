@@ -28,7 +28,8 @@ class Run:
         folder: where it is.
         overrides: what it was started with, by key; None if unknown.
         seed: None if unknown.
-        state: of status.json, or "unknown".
+        state: of status.json, or "unknown"; "died" where that says "running" and its process has
+            ended.
         reason: why it ended so.
         seconds, steps: of the training.
         losses: the scalars of `LOSSES` that it has, or its only other loss, by tag.

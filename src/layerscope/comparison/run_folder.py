@@ -20,6 +20,7 @@ from layerscope.diagnose import Figures, Judge
 from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import ScalarSeries
 from layerscope.events.summaries import PLUGIN
+from layerscope.process_identity import ProcessIdentity
 from layerscope.sinks.figures_event import PREDICTION, figures_of
 from layerscope.theory import PredictionSummary
 
@@ -45,13 +46,19 @@ def run_of(folder: Path, name: str) -> Run | None:
     history = history_of(figures) if figures is not None and len(figures.steps) else None
     losses = _losses(events.scalars) if events else {}
     versions = status.get("versions")
+    state = str(status.get("state", "unknown"))
+    reason = None if status.get("reason") is None else str(status["reason"])
+    process = ProcessIdentity.of_json(status.get("process"))
+    if state == "running" and process is not None and process.has_ended:
+        state, last = "died", "the first step" if history is None else f"step {history.edges[-1]:g}"
+        reason = f"died at {last}: its process has ended without a word"
     return Run(
         name=name,
         folder=folder,
         overrides=overrides,
         seed=seed_of(folder, overrides),
-        state=str(status.get("state", "unknown")),
-        reason=None if status.get("reason") is None else str(status["reason"]),
+        state=state,
+        reason=reason,
         seconds=_number(status.get("seconds")),
         steps=_steps(status, losses, history),
         losses=losses,

@@ -1,6 +1,7 @@
 """One TensorBoard event file, written fast enough for every training step."""
 
 import atexit
+import errno
 import itertools
 import os
 import socket
@@ -35,7 +36,8 @@ class EventFile:
     A record is never torn by our own buffering: whole records are collected and handed to the
     operating system in one write, when 256 KiB wait, when `flush_seconds` have passed, whether an
     `add` follows or not (see `flush_clock`), and at `close`. If that write fails (a full disk), the
-    file is cut back to its last whole record and the error is raised, by the next call if it was
+    file is cut back to its last whole record and the error is raised; so is one if the file was
+    removed, by the next call if it was
     the clock that flushed: what was to be written is lost, what follows is readable. Several
     threads may add to it.
 
@@ -166,6 +168,8 @@ class EventFile:
             self._file.truncate()
             raise
         self._whole_bytes += len(data)
+        if not os.path.exists(self.path):  # what is written to it goes nowhere
+            raise FileNotFoundError(errno.ENOENT, "the event file was removed", str(self.path))
 
     def close(self) -> None:
         """Flush and close; a second call does nothing."""

@@ -25,6 +25,7 @@ from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.mlp import MLP
 from layerscope.lab.predict_network import predict_network
 from layerscope.lab.sentence import sentence, with_key
+from layerscope.training.checkpoint_file import CheckpointFile
 from layerscope.training.checkpoints import checkpoint_callbacks, step_of
 from layerscope.training.hydra_run import in_sweep
 from layerscope.training.random_state import RandomState
@@ -38,6 +39,7 @@ class Experiment:
     """Everything one training needs, made and checked before it starts.
 
     Attributes:
+        checkpoint_file: which writes checkpoints.
         checkpoint: that it goes on from; None of a new one.
         start: its first step.
     """
@@ -46,6 +48,7 @@ class Experiment:
     model: LanguageModel
     monitor: LayerMonitor | None
     trainer: Trainer
+    checkpoint_file: CheckpointFile
     checkpoint: Path | None = None
     start: int = 0
 
@@ -93,11 +96,13 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
     callbacks: list[Callback] = [] if monitor is None else [monitor]
     callbacks += [RandomState(), StopAfterAStep(terminable, folder / CHECKPOINTS)]
     callbacks += checkpoint_callbacks(folder)
+    checkpoint_file = CheckpointFile()
     with _naming("trainer"):
         bar = cfg.trainer.enable_progress_bar
         trainer = instantiate(cfg.trainer, _convert_="all")(
             logger=logger,
             callbacks=callbacks,
+            plugins=[checkpoint_file],
             enable_progress_bar=not in_sweep() if bar is None else bar,
         )
         _require_bounds(trainer)
@@ -105,7 +110,7 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
         _require_processors(trainer)
     resumed = checkpoint_to_resume(cfg, folder)
     start = 0 if resumed is None else step_of(resumed, model)
-    return Experiment(data, model, monitor, trainer, resumed, start)
+    return Experiment(data, model, monitor, trainer, checkpoint_file, resumed, start)
 
 
 def _data_and_network(cfg: DictConfig) -> tuple[CharacterData, MLP]:

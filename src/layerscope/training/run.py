@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -20,6 +21,7 @@ from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import REFUSED, RunStatus
 from layerscope.lab.sweep import fingerprint, run_as_job, versions
 from layerscope.process_identity import ProcessIdentity
+from layerscope.reader_gone import train_on_unread
 from layerscope.run_lock import FolderTakenError, RunLock
 from layerscope.training.check import check
 from layerscope.training.hydra_run import in_sweep, typed
@@ -55,6 +57,7 @@ def run(cfg: DictConfig) -> float | None:
             cast(DictConfig, hydra.job_logging), hydra.verbose
         )  # again: Lightning's import makes it talk
         return run_as_job(cfg, _accounted)
+    train_on_unread()
     try:
         code = _accounted(cfg)
     except Exception:  # not the user's mistake: `start` would tell it as one
@@ -98,12 +101,27 @@ def train(cfg: DictConfig) -> int:
         experiment, status = made
         status, code = _trained(experiment, cfg, status)
         status = replace(status, seconds=time.monotonic() - started)
-        status.write(folder)
+        code = _written(status, folder, code)
         if in_sweep():  # of a job, a line is printed
             return code
         from layerscope.training.ending import tell
 
-        tell(experiment, cfg, status)
+        try:
+            tell(experiment, cfg, status)
+        except OSError as error:  # the training has its result, whoever can print it
+            with suppress(OSError):
+                print(f"error: the end was not printed: {error}", file=sys.stderr)
+    return code
+
+
+def _written(status: RunStatus, folder: Path, code: ExitCode) -> ExitCode:
+    """Write a run's last status; the exit code, which is that of a failure if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        status.write(folder)
+    except OSError as error:
+        print(f"error: {folder}/status.json was not written: {error.strerror}", file=sys.stderr)
+        return code or ExitCode.FAILED
     return code
 
 
@@ -173,8 +191,9 @@ def _trained(
     if monitor is not None and monitor.refused:
         reason = f"{REFUSED}{monitor.refused.explanation}"
         return replace(status, reason=reason), ExitCode.REFUSED
-    failure = None if monitor is None else monitor.failure
-    return replace(status, reason=failure), ExitCode.FINISHED
+    failures = [None if monitor is None else monitor.failure, experiment.checkpoint_file.failure]
+    told = "; ".join(failure for failure in failures if failure)
+    return replace(status, reason=told or None), ExitCode.FINISHED
 
 
 def diverged(trainer: Trainer) -> str | None:
@@ -189,7 +208,8 @@ def diverged(trainer: Trainer) -> str | None:
 def keep_traceback(folder: Path) -> None:
     """Print the traceback of the exception at hand, and keep it in the run's folder."""
     traceback.print_exc()
-    (folder / _TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
+    with suppress(OSError):  # a full disk, say
+        (folder / _TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
 
 
 def _named(error: Exception) -> str:

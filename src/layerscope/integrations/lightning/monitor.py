@@ -322,14 +322,19 @@ class LayerMonitor(pl.Callback):
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        if scope is not None:
-            try:
-                scope.settle()  # here a sink may fail, which is no matter of the checkpoint's
-                self._left = self._state_of(scope)
-            finally:
-                scope.close(interrupted)
-                self.diagnosis, self._refused = scope.diagnosis, scope.verdict.refused
-        self._forget_folder()
+        try:
+            if scope is not None:
+                self._end(scope, interrupted)
+        finally:
+            self._forget_folder()
+
+    def _end(self, scope: AnnouncedSteps, interrupted: bool) -> None:
+        try:
+            scope.settle()  # here a sink may fail, which is no matter of the checkpoint's
+            self._left = self._state_of(scope)
+        finally:
+            scope.close(interrupted)
+            self.diagnosis, self._refused = scope.diagnosis, scope.verdict.refused
 
     def _forget_folder(self) -> None:
         self._resumes = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from itertools import count, product
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +25,8 @@ from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import NAME, RunStatus
 from layerscope.lab.sweep.job_line import outcome, run_name
 from layerscope.lab.sweep.objective import OBJECTIVES
+from layerscope.lab.sweep.orphan import end_with
+from layerscope.process_identity import ProcessIdentity
 from layerscope.run_lock import FolderTakenError, RunLock
 
 # Here, because each process that unpickles the callback imports this file before it names its job.
@@ -38,6 +41,7 @@ class Sweep(Callback):
         names: of the jobs, where the command line says them all; empty for a search.
         total: how many jobs there will be; of a search, at most.
         objective: what a search makes small.
+        process: that the sweep runs in.
         report: whether the sweep's page is wanted.
     """
 
@@ -50,6 +54,14 @@ class Sweep(Callback):
         self.total = 0
         self.objective = ""
         self.report = True
+        self.process = ProcessIdentity.own()
+
+    def on_job_start(
+        self, config: DictConfig, *, task_function: Callable[[Any], Any], **_: Any
+    ) -> None:
+        """A worker ends with the sweep's process, wherever that is on its machine."""
+        if self.folder is not None:
+            end_with(self.process)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Name the jobs by the keys that the sweep changes; exits with 2 if it cannot begin."""
