@@ -75,7 +75,7 @@ def parent_of(pid):
 
 
 def is_gone(pid):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if not Path(f"/proc/{pid}").exists():
             return True
@@ -189,6 +189,21 @@ def test_a_signal_ends_the_running_jobs_and_the_sweep(tmp_path, launcher, number
     assert "seed=0: interrupted" in out
     if launcher == "basic":
         assert statuses(tmp_path)["seed=0"]["reason"].startswith("SIGTERM at step ")
+
+
+def test_the_workers_of_a_sweep_that_was_killed_end_with_it(tmp_path):
+    process = start(
+        tmp_path, "-m", "seed=0,1", ENDLESS, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
+    )
+    workers = [trainer_of(tmp_path / f"seed={seed}") for seed in (0, 1)]
+    process.kill()
+    deadline = time.monotonic() + _PATIENCE
+    while "running" in states(tmp_path).values() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for status in statuses(tmp_path).values():
+        assert status["state"] == "interrupted"
+        assert status["reason"].startswith("SIGTERM at step ")
+    assert all(map(is_gone, workers))
 
 
 def test_a_sweep_goes_on_after_its_process_was_killed(tmp_path):
