@@ -39,7 +39,6 @@ class Run:
         clocks = {} if clock is None else {"clock": clock}
         cadence = Cadence(settings, door, 1000)
         self.pipeline = Pipeline(
-            layers,
             self.recorder,
             Surroundings(net, layers, self.recorder.state),
             cadence,

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.layers import Layer
+
 
 class HookState:
     """Read and written by every hook at every call: plain attributes, nothing computed.
@@ -23,6 +25,7 @@ class HookState:
         not_measured: layers whose output could not be measured, and why.
         failure: what a hook raised, if one did: a hook never raises into the network, it stops
             counting.
+        latest: the layer whose module was called last in this step.
         reached: how many outputs a forward pass has reached.
         units_last: whether the layer that was called last has its units along the last axis, for
             those that cannot tell theirs.
@@ -45,6 +48,7 @@ class HookState:
         "data_finite",
         "evaluated",
         "failure",
+        "latest",
         "network",
         "not_measured",
         "on_lasting_tensors",
@@ -65,6 +69,7 @@ class HookState:
         self.not_measured: dict[str, str] = {}
         self.failure: Exception | None = None
         self.reached = 0
+        self.latest: Layer | None = None
         self.units_last = True
         self.backward_began = False
         self._round = 1

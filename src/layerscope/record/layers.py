@@ -33,6 +33,8 @@ class Layer:
         entry: the module that gets the layer's input: the linear one of such a pair.
         has_output: whether its output is watched. False of a module that is made of others and has
             parameters beside theirs: what it gives is what they give.
+        function: of an activation function that is no module, its name, such as `gelu`; `module`
+            is then the one that calls it.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Layer:
     parameters: tuple[tuple[str, nn.Parameter], ...]
     entry: nn.Module
     has_output: bool = True
+    function: str = ""
 
 
 Choice = str | type[nn.Module] | Sequence[type[nn.Module]] | None
@@ -95,12 +98,12 @@ def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...
     if not chosen:
         chosen_by = "" if choice is None else f" that layers={choice!r} chooses"
         raise ValueError(f"{type(network).__name__} has no module to watch{chosen_by}")
-    prefix = _common_prefix([layer.path for layer in chosen if layer.has_output])
+    prefix = common_prefix([layer.path for layer in chosen if layer.has_output])
     digits = max(2, len(str(len(chosen) - 1)))
     return tuple(
         replace(
             layer,
-            name=f"{order:0{digits}d}_{_label(layer.path.removeprefix(prefix), layer.module)}",
+            name=f"{order:0{digits}d}_{label_of(layer.path.removeprefix(prefix), layer.module)}",
         )
         for order, layer in enumerate(chosen)
     )
@@ -127,9 +130,9 @@ def _of_classes(
     }  # whose forward is never called
     for path, module in network.named_modules():
         if isinstance(module, wanted) and module not in inside:
-            unwrapped = _unwrapped(path)
+            bare = unwrapped(path)
             function, parameters = nonlinearity_of(module), _own_parameters(module)
-            yield Layer(unwrapped, unwrapped, module, function, parameters, module)
+            yield Layer(bare, bare, module, function, parameters, module)
 
 
 def _computing(network: nn.Module) -> Iterator[Layer]:
@@ -199,7 +202,7 @@ def _with_parameters(
         for leaf_path, leaf, leaf_before in _with_parameters(child, child_path, shared):
             if leaf is child and before is not None and are_one(before, child):
                 leaf_before = before
-            yield _unwrapped(leaf_path), leaf, leaf_before
+            yield unwrapped(leaf_path), leaf, leaf_before
 
 
 def _children(module: nn.Module) -> list[tuple[str, nn.Module]]:
@@ -242,11 +245,12 @@ def _own_parameters(module: nn.Module) -> tuple[tuple[str, nn.Parameter], ...]:
     return own + tuple(originals)
 
 
-def _unwrapped(path: str) -> str:
+def unwrapped(path: str) -> str:
+    """A module's path without what compilers and strategies put into it."""
     return _WRAPPER.sub("", path).removeprefix(".")
 
 
-def _common_prefix(paths: list[str]) -> str:
+def common_prefix(paths: list[str]) -> str:
     """What all paths begin with, up to and including a dot."""
     first, *others = [path.split(".")[:-1] for path in paths]
     shared: list[str] = []
@@ -257,6 +261,7 @@ def _common_prefix(paths: list[str]) -> str:
     return ".".join([*shared, ""]) if shared else ""
 
 
-def _label(path: str, module: nn.Module) -> str:
+def label_of(path: str, module: nn.Module) -> str:
+    """What a module is called: its path, or its class where that is nothing but positions."""
     only_positions = all(part.isdigit() or not part for part in path.split("."))
     return type(module).__name__.lower() if only_positions else path

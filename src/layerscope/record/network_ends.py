@@ -138,7 +138,7 @@ class NetworkEnds:
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on, or where hooks would be compiled in."""
-        if self._handles or _is_compiled(self._network):
+        if self._handles or is_compiled(self._network):
             return
         if self._discovering:
             for module in self._network.modules():
@@ -219,8 +219,11 @@ class NetworkEnds:
         self._data[layer.name] = Data(values, _normalizes(layer.entry))
 
     def _reach(self, layer: Layer, module: nn.Module, inputs: Any, output: Any) -> None:
+        self.reach(layer, output)
+
+    def reach(self, layer: Layer, output: Any) -> None:
         """Note a layer's output in the first step."""
-        if not self._ask():
+        if not (self._discovering and self._ask()):
             return
         tensor = next((tensor for _, tensor in tensors_in(output)), None)
         node = None if tensor is None else tensor.grad_fn
@@ -349,7 +352,7 @@ def _normalizes(module: nn.Module) -> bool:
     )
 
 
-def _is_compiled(network: nn.Module) -> bool:
+def is_compiled(network: nn.Module) -> bool:
     """Whether torch.compile would trace hooks into its code."""
     return any(
         type(module).__name__ == "OptimizedModule"

@@ -80,6 +80,7 @@ class OutputHook(OwnHook):
             clock = state.clock
             began = clock() if clock else 0.0
             self.fired = True
+            state.latest = self.layer
             recomputed = _backward_pass() != -1
             if self._bare is not None and isinstance(output, Tensor) and output.is_floating_point():
                 self._bare.measure(output, (inputs, named), recomputed)

@@ -66,7 +66,7 @@ class Recorder:
         # Under torch.compile a hook that touches the wrapper would be traced into it.
         self.state = state = HookState(getattr(network, "_orig_mod", network))
         self._options = options or RecorderOptions()
-        self._layers = tuple(layers)
+        self._layers = list(layers)
         self.scaled: frozenset[Quantity] = frozenset()
         self.is_merged = False
         self.lost: dict[Channel, None] = {}
@@ -98,14 +98,15 @@ class Recorder:
         changed. What was measured in this step stays, but for the units.
 
         Args:
-            layers: as many as before, under the same names.
+            layers: as many as before, under the same names; functions are none of them.
         """
         is_on, counting = bool(self._handles), self.counting
         self.detach()
         if self._newcomers:
             self.settle()
         self._put_into_bins()
-        self._layers = tuple(layers)
+        others = iter(layers)
+        self._layers = [each if each.function else next(others) for each in self._layers]
         self._newcomers.follow(self._layers)
         for hook, layer in zip(self._hooks, self._layers, strict=True):
             hook.follow(layer)
@@ -116,6 +117,50 @@ class Recorder:
         if is_on:
             self.attach()
             self.counting = counting
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The watched layers; activation functions that are no modules come in as they are met."""
+        return tuple(self._layers)
+
+    def add_function(self, layer: Layer, after: str) -> OutputHook:
+        """Watch a function from now on, which is none of the network's modules.
+
+        Args:
+            layer: made of it.
+            after: the name of the layer that it follows; "" if it comes before all.
+
+        Returns:
+            What to call with each of its outputs, as a forward hook is called.
+        """
+        at = next((i + 1 for i, each in enumerate(self._layers) if each.name == after), 0)
+        while at < len(self._layers) and self._layers[at].function:
+            at += 1
+        hook = OutputHook(layer, self.state, self._newcomers.meet, self._options.per_call)
+        self._layers.insert(at, layer)
+        self._hooks.insert(at, hook)
+        return hook
+
+    def sort_functions(self) -> None:
+        """Put functions that follow the same layer in the order of their names, which is the same
+        on all ranks.
+        """
+        order, number = {}, 0
+        for layer in self._layers:
+            number += not layer.function
+            order[layer.name] = number, layer.function and layer.name
+        self._layers.sort(key=lambda layer: order[layer.name])
+        self._hooks.sort(key=lambda hook: order[hook.layer.name])
+
+    def functions(self) -> list[tuple[str, str, str, str]]:
+        """(name, path, function, name of the layer before) of each function, for other ranks."""
+        found, before = [], ""
+        for layer in self._layers:
+            if layer.function:
+                found.append((layer.name, layer.path, layer.function, before))
+            else:
+                before = layer.name
+        return found
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -136,7 +181,7 @@ class Recorder:
         if self._handles:
             return
         for hook in self._hooks:
-            if not hook.layer.has_output:
+            if hook.layer.function or not hook.layer.has_output:
                 continue
             if isinstance(hook.layer.module, torch.jit.ScriptModule):
                 why = "it is scripted, and torch.jit takes no hooks"
@@ -353,6 +398,7 @@ class Recorder:
             hook.layer.name
             for hook in self._hooks
             if hook.layer.has_output
+            and not hook.layer.function
             and not hook.fired
             and hook.layer.name not in self._fired_before
             and hook.layer.name not in self.in_evaluation_mode

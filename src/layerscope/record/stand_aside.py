@@ -66,13 +66,14 @@ class StandAside:
     def _before_call(self, module: nn.Module, inputs: Any) -> None:
         if not isinstance(module, nn.TransformerEncoderLayer) or torch.compiler.is_compiling():
             return
-        if not (module.training or _needs_gradients(module, inputs)):
+        if not (module.training or needs_gradients(module, inputs)):
             self._hidden += hide(module.modules())
         elif self._hidden:
             show(self._hidden)
 
 
-def _needs_gradients(module: nn.Module, inputs: Any) -> bool:
+def needs_gradients(module: nn.Module, inputs: Any) -> bool:
+    """Whether a call of a module makes a graph for the backward pass."""
     return torch.is_grad_enabled() and (
         any(isinstance(each, Tensor) and each.requires_grad for each in inputs)
         or any(parameter.requires_grad for parameter in module.parameters())

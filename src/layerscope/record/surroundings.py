@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
@@ -96,6 +97,10 @@ class Surroundings:
     def detach(self) -> None:
         """Take the hooks off."""
         self._ends.detach()
+
+    def reach(self, layer: Layer, output: Any) -> None:
+        """A layer that is no module has given an output: for the wiring, in the first step."""
+        self._ends.reach(layer, output)
 
     def begin(self, looking: bool) -> None:
         """A step begins, which is to be looked at or not."""

@@ -84,6 +84,12 @@ class Cadence:
         every = _LOOK_OFTEN if step < _LOOK_SELDOM_FROM else _LOOK_SELDOM
         return step % every == 0 or is_keyframe(step)
 
+    def functions_are_searched(self, step: int) -> bool:
+        """Whether all modules are searched for functions that they call, in a measured step: in
+        others those that are known to are watched.
+        """
+        return is_keyframe(step)
+
     def weights_are_due(self, step: int) -> bool:
         """Whether a measured step's weights are measured."""
         quantities = self._settings.quantities

@@ -48,21 +48,23 @@ def layer_facts(
             LayerFacts(
                 name=output.name,
                 path=layer.path,
-                module=type(layer.module).__name__,
+                module=layer.function or type(layer.module).__name__,
                 order=output.order,
                 nonlinearity=None if function is None else function.name,
                 bounds=None if function is None else function.bounds,
                 odd=function is not None and function.odd,
                 can_die=function is not None and function.can_die,
-                normalizes=isinstance(layer.entry, _NORMALIZES),
+                normalizes=not layer.function and isinstance(layer.entry, _NORMALIZES),
                 weights=tuple(kinds.get(output.name, ())),
                 trainable=trainable.get(
                     output.name, any(p.requires_grad for _, p in layer.parameters)
                 ),
                 last=output.order == last >= 0,
-                on_trunk=wiring[layer.name].on_trunk if layer.name in wiring else True,
+                on_trunk=wiring[layer.name].on_trunk
+                if layer.name in wiring
+                else not layer.function,
                 follows=wiring[layer.name].follows if layer.name in wiring else "",
-                width=_width(layer.entry),
+                width=None if layer.function else _width(layer.entry),
             )
             for output in of_layer
         ]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from layerscope.events import flush_clock
-from layerscope.record import Layer, Observation, Recorder, is_keyframe
+from layerscope.record import Observation, Recorder, is_keyframe
 from layerscope.record.plan import Plan
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.cadence import Cadence
@@ -40,7 +40,6 @@ class Pipeline:
     code and tables in the processor's cache. Where a finding may stop the training none waits.
 
     Args:
-        layers: all watched layers.
         recorder: which observes them.
         surroundings: which knows how they hang together.
         cadence: says which steps have scalars.
@@ -57,7 +56,6 @@ class Pipeline:
 
     def __init__(
         self,
-        layers: Sequence[Layer],
         recorder: Recorder,
         surroundings: Surroundings,
         cadence: Cadence,
@@ -67,7 +65,6 @@ class Pipeline:
         door: Door,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._layers = layers
         self._recorder = recorder
         self._surroundings = surroundings
         self.look_figures = LookFigures()
@@ -111,18 +108,15 @@ class Pipeline:
             self.drain()
         self.first, self.last = self.first or step, step
 
-    def follow(self, layers: Sequence[Layer]) -> None:
-        """Take observations of these layers, which stand in the places of those before."""
-        self.drain()
-        self._layers = layers
-
     def _meet(self, plan: Plan, reached: int) -> None:
         """From now on this is measured; what waits is of what was measured before."""
         self.drain()
         self._measured = plan, reached
         self._channels = plan.channels
         self._figures = StepFigures(
-            layer_facts(self._layers, plan.outputs, plan.parameters, self._surroundings.wiring),
+            layer_facts(
+                self._recorder.layers, plan.outputs, plan.parameters, self._surroundings.wiring
+            ),
             plan.channels,
             [output.name for output in plan.outputs],
             [each.channel for each in plan.parameters],
@@ -178,7 +172,7 @@ class Pipeline:
         is_first = self._written == 0
         self._written += len(steps)
         if is_first:
-            tell_unfired(self._recorder, self._layers, self._door)
+            tell_unfired(self._recorder, self._recorder.layers, self._door)
         figures = self._figures.of([step.observation for step in steps])
         for row, step in enumerate(steps):
             if step.observation.look is not None:

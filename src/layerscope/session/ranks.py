@@ -10,6 +10,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from layerscope.record import Recorder
+from layerscope.record.function_layers import FunctionLayers
 
 _PATIENCE = timedelta(minutes=2)
 """Ranks that are this far apart do not measure the same step: better no measurement than no end."""
@@ -54,12 +55,18 @@ class Ranks:
         dist.all_reduce(tensor, operation[how], group=group)
 
     def merge(
-        self, recorder: Recorder, failed: bool, interval: int, stop: bool
+        self,
+        recorder: Recorder,
+        function_layers: FunctionLayers,
+        failed: bool,
+        interval: int,
+        stop: bool,
     ) -> tuple[int, bool]:
         """Come to the same rows on all ranks, and merge what they have measured.
 
         Args:
             recorder: of this rank.
+            function_layers: likewise.
             failed: whether its instrument has failed.
             interval: of how many steps it wants one measured.
             stop: whether it wants the training to end.
@@ -76,8 +83,9 @@ class Ranks:
         if any_failed:
             raise RuntimeError("the monitor has failed on a rank of this training")
         if newcomers:
-            found = self.gathered(recorder.found_outputs())
-            recorder.settle([output for of_rank in found for output in of_rank])
+            found = self.gathered((recorder.functions(), recorder.found_outputs()))
+            function_layers.meet_others([each for functions, _ in found for each in functions])
+            recorder.settle([each for _, outputs in found for each in outputs])
         recorder.combine(self.rank, self.number, self.all_reduce)
         return interval, bool(any_stop)
 

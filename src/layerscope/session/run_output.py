@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from layerscope.console.summary import summary
 from layerscope.console.terminal import terminal
 from layerscope.diagnose.other_findings import not_measured_finding
 from layerscope.events.event_file import EventFile
-from layerscope.record import Layer, Recorder
+from layerscope.record import Recorder
 from layerscope.record.recorder import IN_EVALUATION_MODE
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.cadence import Cadence
@@ -32,7 +32,6 @@ class RunOutput:
     Args:
         directory: the run's folder.
         events: its event file, where somebody else writes to it too.
-        layers: all watched layers.
         recorder: which observes them.
         surroundings: which knows how they hang together.
         cadence: which steps are due.
@@ -49,7 +48,6 @@ class RunOutput:
         self,
         directory: str,
         events: EventFile | None,
-        layers: Sequence[Layer],
         recorder: Recorder,
         surroundings: Surroundings,
         cadence: Cadence,
@@ -59,7 +57,6 @@ class RunOutput:
         resumed_at: int | None = None,
     ) -> None:
         self._directory = directory
-        self._layers = layers
         self._recorder = recorder
         self._verdict = verdict
         self._settings = settings
@@ -75,13 +72,8 @@ class RunOutput:
             )
         ]
         self.pipeline = Pipeline(
-            layers, recorder, surroundings, cadence, verdict, self._sinks, settings, door
+            recorder, surroundings, cadence, verdict, self._sinks, settings, door
         )
-
-    def follow(self, layers: Sequence[Layer]) -> None:
-        """Write of these layers, which stand in the places of those before."""
-        self._layers = layers
-        self.pipeline.follow(layers)
 
     def state(self) -> dict[str, Any]:
         """What a resumed run goes on from, as plain types: what was seen of the targets, and the
@@ -91,7 +83,7 @@ class RunOutput:
         if self._first is None and first is not None:
             told = diagnosis_of(
                 [first.observation],
-                self._layers,
+                self._recorder.layers,
                 self._settings.thresholds,
                 prediction=self._verdict.prediction,
             )
@@ -137,7 +129,7 @@ class RunOutput:
         last = replace(last, observation=self._recorder.with_weights_now(last.observation))
         diagnosis = diagnosis_of(
             [first.observation, last.observation],
-            self._layers,
+            self._recorder.layers,
             settings.thresholds,
             verdict.judge.findings,
             missing,

@@ -18,6 +18,8 @@ from layerscope.events.event_file import EventFile
 from layerscope.measure.pending import Pending
 from layerscope.record import Recorder, choose_layers
 from layerscope.record.changes import Change, Changes
+from layerscope.record.function_layers import FunctionLayers
+from layerscope.record.functions import Functions
 from layerscope.record.observation import LOSS
 from layerscope.record.stand_aside import StandAside
 from layerscope.record.surroundings import Surroundings
@@ -98,6 +100,10 @@ class Session:
         self._recorder = recorder = Recorder(layers, settings.options, network)
         self._surroundings = Surroundings(network, layers, recorder.state)
         self._stand_aside = StandAside(network)
+        self._function_layers = FunctionLayers(network, recorder, settings.layers)
+        self._functions = Functions(
+            network, self._function_layers, recorder.state, self._surroundings.reach
+        )
         self._ranks = Ranks()
         recorder.is_merged = self._ranks.number > 1
         self._cadence = Cadence(settings, door, bytes_per_step(recorder.channels), steps)
@@ -108,7 +114,6 @@ class Session:
             self._output = RunOutput(
                 self.directory,
                 events,
-                layers,
                 recorder,
                 self._surroundings,
                 self._cadence,
@@ -129,11 +134,13 @@ class Session:
         """Put the hooks on; does nothing if they are on."""
         self._recorder.attach()
         self._surroundings.attach()
+        self._functions.attach()
         self._stand_aside.attach()
 
     def detach(self) -> None:
         """Take the hooks off: what runs now is not what the optimizer learns from."""
         self._stand_aside.detach()
+        self._functions.detach()
         self._recorder.detach()
         self._surroundings.detach()
 
@@ -159,15 +166,17 @@ class Session:
             self._follow(change, step)
         state.counting = is_due
         self._surroundings.begin(looks)
+        self._functions.begin(self._cadence.functions_are_searched(step))
         state.clock = time.perf_counter if self._stopwatch.begin(is_due) else None
 
     def _follow(self, change: Change, step: int) -> None:
         """The network has changed before this step: go on with what it is made of now."""
         self._stand_aside.put_back()  # for whoever owns the hooks to take them off
+        if self._output is not None:
+            self._output.pipeline.drain()
         self._recorder.replace(change.layers)
         self._surroundings.replace(change.layers)
-        if self._output is not None:
-            self._output.follow(change.layers)
+        self._functions.search_again()
         self.changes += 1
         not_measured = self._recorder.state.not_measured
         for name in change.gone:
@@ -236,7 +245,11 @@ class Session:
         self._stand_aside.put_back()  # a look may replace the hooks
         if ranks.number > 1:
             stopwatch.interval, self.must_stop = ranks.merge(
-                recorder, self._failed, stopwatch.interval, self.verdict.stop is not None
+                recorder,
+                self._function_layers,
+                self._failed,
+                stopwatch.interval,
+                self.verdict.stop is not None,
             )
         monitor_ms, step_ms = stopwatch.news()
         observation = recorder.observe(
