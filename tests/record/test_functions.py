@@ -351,6 +351,8 @@ def test_tracing_a_watched_network_sees_nothing_of_us():
     assert torch.equal(traced(x), net(x))
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # torch's own
 def test_the_mode_gives_way_before_a_function_of_the_forward_is_compiled():
     graphs = []
 

@@ -79,6 +79,10 @@ class DeviceUnitTally:
         with torch.cuda.device(self._device):
             return self._ring.send(self._read, _reading)
 
+    def take_row(self, row: int, other: DeviceUnitTally, of: int) -> None:
+        """Make a row what row `of` of another tally is; see `UnitTally.take_row`."""
+        self._units.take_row(row, other._units, of)
+
     def merge_ranks(self, all_reduce: Callable[[Tensor, str], None]) -> None:
         """Make this step's measures those of all ranks: see `unit_merge`. Waits for the device."""
         merge_ranks(self._units, all_reduce)

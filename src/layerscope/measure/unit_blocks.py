@@ -42,6 +42,19 @@ class UnitBlocks:
         extremes[MINIMUM], extremes[MAXIMUM] = math.inf, -math.inf
         self.counters(row).zero_()
 
+    def take_row(self, row: int, other: UnitBlocks, of: int) -> None:
+        """Make a row what a row of other blocks is, on the same device; a step under way included.
+
+        Args:
+            row: of these.
+            other: whose row it becomes.
+            of: which of those.
+        """
+        self.start(row, other.units[of])
+        self.extremes(row).copy_(other.extremes(of))
+        self.counters(row).copy_(other.counters(of))
+        self.samples[row] = other.samples[of]
+
     def extremes(self, row: int) -> Tensor:
         """MINIMUM and MAXIMUM of a row, float64 [2, units]: a view."""
         return self.blocks[row].view(torch.float64)[:ACTIVE, : self.units[row]]

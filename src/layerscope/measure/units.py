@@ -110,6 +110,10 @@ class UnitTally:
         read_units(self.address, rows, self._window, step, values.ctypes.data)
         return Pending.at_hand(UnitReading(values))
 
+    def take_row(self, row: int, other: UnitTally, of: int) -> None:
+        """Make a row what row `of` of another tally is, a step under way included."""
+        self._table.take_row(row, other._table, of)
+
     def merge_ranks(self, all_reduce: Callable[[Tensor, str], None]) -> None:
         """Make this step's measures those of all ranks, before it is read: see `unit_merge`."""
         merge_ranks(self._table, all_reduce)

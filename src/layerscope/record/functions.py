@@ -127,6 +127,10 @@ class Functions:
             if was_attached:
                 self.attach()
 
+    def search_again(self) -> None:
+        """The network has changed: the next measured step is searched."""
+        self._has_searched = False
+
     # Hooks.
 
     def looks_into(self, module: nn.Module) -> bool:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally, tally_for
+from layerscope.measure.device_units import DeviceUnitTally
+from layerscope.measure.units import UnitTally
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layers import Layer
-from layerscope.record.plan import Plan, device_of
+from layerscope.record.plan import Plan, device_of, units_of
 from layerscope.record.recorder_options import RecorderOptions
 
 _ACTIVATION, _GRADIENT = range(2)  # rows of a newcomer's own tally
@@ -54,6 +56,9 @@ class Newcomers:
         output.tally = tally_for(device_of(self._layers), 2, intervals)
         output.activation = _ACTIVATION if self._wants(Quantity.ACTIVATION) else -1
         output.gradient = _GRADIENT if self._wants(Quantity.ACTIVATION_GRAD) else -1
+        if output.activation >= 0:
+            output.units = units_of((output,), device_of(self._layers), self._options)
+            output.unit_row = 0
         self._waiting.append(output)
         return output
 
@@ -107,6 +112,23 @@ def absorb(
         if channel in rows:
             after.tally.merge_row(rows[channel], tally, row)  # type: ignore[arg-type]
     after.tally.merge_carried(before.tally)  # type: ignore[arg-type]
+
+
+def rows_of_units(
+    outputs: Iterable[LayerOutput],
+) -> dict[str, tuple[UnitTally | DeviceUnitTally, int]]:
+    """Where the units of outputs are watched, before a new plan gives them other rows."""
+    return {each.name: (each.units, each.unit_row) for each in outputs if each.units is not None}
+
+
+def absorb_units(
+    outputs: Iterable[LayerOutput],
+    before: Mapping[str, tuple[UnitTally | DeviceUnitTally, int]],
+) -> None:
+    """Put into the rows that outputs have now what `rows_of_units` told of before."""
+    for output in outputs:
+        if output.units is not None and output.name in before:
+            output.units.take_row(output.unit_row, *before[output.name])  # type: ignore[arg-type]
 
 
 def in_network_order(

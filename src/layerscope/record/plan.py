@@ -86,7 +86,7 @@ def plan(layers: Sequence[Layer], outputs: Sequence[LayerOutput], options: Recor
     if Quantity.UPDATE in wanted:
         updates = [rows.add(c.quantity.update, c.layer) for _, _, c in parameters]
     device = device_of(layers)
-    tally, units = rows.tally(device, options.max_elements), _units(device, outputs, options)
+    tally, units = rows.tally(device, options.max_elements), units_of(outputs, device, options)
     held = None
     if isinstance(tally, Tally) and isinstance(units, UnitTally):
         held = HeldTensors(tally, units)
@@ -117,9 +117,10 @@ def device_of(layers: Iterable[Layer]) -> torch.device:
     return torch.device("cpu") if first is None else first.device
 
 
-def _units(
-    device: torch.device, outputs: Sequence[LayerOutput], options: RecorderOptions
+def units_of(
+    outputs: Sequence[LayerOutput], device: torch.device, options: RecorderOptions
 ) -> UnitTally | DeviceUnitTally:
+    """A row for the units of each output."""
     active = [
         (-math.inf, math.inf)
         if (kind := output.layer.nonlinearity) is None

@@ -19,7 +19,13 @@ from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layer_parameter import values_of, why_not_measured
 from layerscope.record.layers import Layer
 from layerscope.record.loss_units import in_units_of_the_loss
-from layerscope.record.newcomers import Newcomers, absorb, in_network_order
+from layerscope.record.newcomers import (
+    Newcomers,
+    absorb,
+    absorb_units,
+    in_network_order,
+    rows_of_units,
+)
 from layerscope.record.observation import Observation
 from layerscope.record.output_hook import OutputHook
 from layerscope.record.plan import Plan, plan
@@ -95,7 +101,7 @@ class Recorder:
 
     def replace(self, layers: Sequence[Layer]) -> None:
         """Go on with other modules and parameters in the places of those before: the network has
-        changed. What was measured in this step stays, but for the units.
+        changed. What was measured in this step stays.
 
         Args:
             layers: as many as before, under the same names; functions are none of them.
@@ -110,10 +116,10 @@ class Recorder:
         self._newcomers.follow(self._layers)
         for hook, layer in zip(self._hooks, self._layers, strict=True):
             hook.follow(layer)
-        before, silent = self.plan, self.plan.units.state()
+        before, units = self.plan, rows_of_units(self.plan.outputs)
         self._follow(plan(self._layers, before.outputs, self._options))
         absorb(self.plan, before, ())
-        self.plan.units.load_state(silent)
+        absorb_units(self.plan.outputs, units)
         if is_on:
             self.attach()
             self.counting = counting
@@ -316,11 +322,13 @@ class Recorder:
             self._hooks[layer].expect(output)
         outputs = (*before.outputs, *self._newcomers.waiting)
         measured = self._newcomers.leave()  # before the plan gives them other rows
+        units = rows_of_units(outputs)
         kept, forgotten = in_network_order(self._layers, outputs)
         for layer, output in forgotten:
             self._hooks[layer].forget(output)
         self._follow(plan(self._layers, kept, self._options))
         absorb(self.plan, before, measured)
+        absorb_units(self.plan.outputs, units)
 
     def combine(self, rank: int, ranks: int, all_reduce: Callable[[Tensor, str], None]) -> None:
         """Merge what all ranks of a distributed training have measured; before `observe`.
