@@ -147,7 +147,7 @@ class Judge:
             explanation=advice.explanation.format(
                 layer=name_of_layer, step=step, value=value, threshold=threshold
             ),
-            remedy=advice.remedy_for(facts),
+            remedy=advice.remedy_for(facts, value),
             layer_names=tuple(self._roles.layers[place].name for place in in_order),
         )
 

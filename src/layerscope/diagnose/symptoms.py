@@ -24,7 +24,8 @@ class Advice:
 
     Attributes:
         explanation: one sentence as a format string, with {layer}, {value}, {threshold}, {step}.
-        remedy: what to type or to change; or a function of the layer that is named.
+        remedy: what to type or to change, a format string with {value}; or a function of the layer
+            that is named.
         limits: what was compared with, where that depends on the cause; else those of the symptoms.
     """
 
@@ -32,9 +33,11 @@ class Advice:
     remedy: str | Callable[[LayerFacts], str]
     limits: Limits | None = None
 
-    def remedy_for(self, facts: LayerFacts) -> str:
-        """What to change about this layer."""
-        return self.remedy if isinstance(self.remedy, str) else self.remedy(facts)
+    def remedy_for(self, facts: LayerFacts, value: float) -> str:
+        """What to change about this layer, in which the value was measured."""
+        if isinstance(self.remedy, str):
+            return self.remedy.format(value=value)
+        return self.remedy(facts)
 
 
 class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a third of the time

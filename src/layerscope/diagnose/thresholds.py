@@ -50,7 +50,7 @@ class Thresholds:
             while the others learn; below 0.
         rate_low: learning rate of a parameter group / the optimizer's largest, below which it is
             taken for a slip: discriminative rates differ by 2.6 a layer (Howard and Ruder 2018,
-            section 3.2). 0 to 1.
+            section 3.2), those of a backbone and a new head by a hundred. 0 to 1.
         overconfident_start: loss at step 0 / ln(classes), that of uniform guessing; above 1.
             Karpathy, lecture 3: 27 against 3.3 is a loss of confidence in the wrong.
         patience: steps after which a loss must have begun to fall: a verdict within the first
@@ -100,7 +100,7 @@ class Thresholds:
     update_large: float = -1.0
     update_small: float = -5.0
     update_stalled: float = -4.0
-    rate_low: float = 0.01
+    rate_low: float = 0.005
     overconfident_start: float = 1.5
     patience: int = 80
     loss_stuck: float = 0.98

@@ -22,6 +22,7 @@ class Unregistered:
         self._inputs: list[Any] = []  # kept, so that no later object gets the same id
         self._outputs: list[Any] = []
         self._found: list[weakref.ref[Tensor]] = []
+        self._is_new = True
 
     def note_inputs(self, inputs: object) -> None:
         """What the network is called with: what that is made of is somebody else's."""
@@ -53,12 +54,14 @@ class Unregistered:
 
     def count(self, owned: Callable[[], Collection[int]]) -> tuple[int, int]:
         """How many there are still that no optimizer has; and how many are gone, since each
-        forward pass makes them anew.
+        forward pass makes them anew. The first call gives zeros: the graph that keeps these alive
+        is still there.
 
         Args:
             owned: ids of the parameters that optimizers have; asked only where it matters.
         """
-        if not self._found:
+        is_new, self._is_new = self._is_new, False
+        if is_new or not self._found:
             return 0, 0
         there = [parameter() for parameter in self._found]
         known = owned()

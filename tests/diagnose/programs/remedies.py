@@ -16,11 +16,14 @@ class ByHandError(Exception):
 
 @dataclass
 class Remedy:
-    """What is done to a network before it trains, and to an optimizer before each of its steps."""
+    """What is done to a network before it trains, and to an optimizer before its first step, before
+    each and after each.
+    """
 
     network: Any = None
     optimizer: Any = None
     each_step: Any = None
+    after_step: Any = None
 
 
 def remedy_for(finding):
@@ -124,15 +127,8 @@ def _every_step(change):
     return lambda _: Remedy(each_step=change)
 
 
-def _cleared(optimizer, network):
-    """Gradients are of this step alone: what was there before it is taken away."""
-    for parameter in network.parameters():
-        if parameter.grad is None:
-            continue
-        before = getattr(parameter, "before", torch.zeros_like(parameter))
-        parameter.before = parameter.grad.clone()
-        if before.shape == parameter.grad.shape:
-            parameter.grad.sub_(before)
+def _cleared(_, network):
+    network.zero_grad()
 
 
 def _held_rate(optimizer, _):
@@ -240,7 +236,7 @@ _BY_RULE = {
     "softmax_over_batch": _softmax_over_classes,
     "not_optimized": _given_to_the_optimizer,
     "not_registered": _of_text(("ModuleList", _given_to_the_optimizer)),
-    "gradients_accumulate": _every_step(_cleared),
+    "gradients_accumulate": lambda _: Remedy(after_step=_cleared),
     "in_evaluation_mode": lambda _: Remedy(
         network=nn.Module.train, each_step=lambda _, network: network.train()
     ),
@@ -253,7 +249,7 @@ _BY_RULE = {
     "loss_rising": _of_text(("maximize=False", lambda _: _group(maximize=False))),
     "loss_not_falling": _of_text(("ten times what it is", _FASTER)),
     "update_too_large": _SLOWER,
-    "update_too_small": _FASTER,
+    "update_too_small": lambda finding: rate_times(10.0 ** (-3 - round(finding.value))),
     "stalled": _of_text(("the same optimizer.lr", _every_step(_same_rates))),
     "learning_rate_gone": _of_text(("once an epoch", _every_step(_held_rate))),
     "weights_decay_to_zero": _less_decay,

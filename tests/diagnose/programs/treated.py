@@ -6,7 +6,10 @@ import warnings
 from unittest.mock import patch
 
 import torch
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
 from tests.diagnose.programs.remedies import ByHandError, improved, remedy_for
 
@@ -42,7 +45,12 @@ def last_loss(program, remedy=None, seed=0):
             if remedy.each_step is not None:
                 remedy.each_step(optimizer, model)
 
+        def after(optimizer, args, kwargs):
+            if remedy is not None and remedy.after_step is not None:
+                remedy.after_step(optimizer, model)
+
         handles.append(register_optimizer_step_pre_hook(before))
+        handles.append(register_optimizer_step_post_hook(after))
         yield _Quiet()
 
     try:

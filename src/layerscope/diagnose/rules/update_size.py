@@ -103,7 +103,8 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
         warning=thresholds.update_small,
         explanation="a step changes {layer} by 10^{value:.1f} of its weights (limit "
         "10^{threshold:g}, usual 10^-3), and never did more",
-        remedy="optimizer.lr=... ten times what it is, until the ratio is about 10^-3",
+        remedy="optimizer.lr=... as many times larger as the ratio is below 10^-3: a hundred times "
+        "for 10^-5, a thousand times for 10^-6",
         source=_SOURCE,
         lasting=thresholds.warm_up,
     )
