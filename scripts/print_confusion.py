@@ -13,24 +13,33 @@ import torch
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "diagnosis.md"
 SURENESS = ROOT / "src" / "layerscope" / "diagnose" / "sureness.json"
+sys.path.insert(0, str(ROOT))  # the programs are the tests'
+from tests.diagnose.programs.every_program import PROGRAMS  # noqa: E402
+from tests.diagnose.test_confusion import of_programs, table  # noqa: E402
+
 BEGIN, END = "<!-- programs: begin -->", "<!-- programs: end -->"
 
 
 def main() -> int:
     """Writes both files; exit code 2 if the page has no markers."""
-    seeds = [int(seed) for seed in sys.argv[1:]] or [0]
-    page = PAGE.read_text()
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
+    if BEGIN not in PAGE.read_text() or END not in PAGE.read_text():
         print(f"{PAGE.name} must have the markers {BEGIN} and {END}", file=sys.stderr)
         return 2
-    sys.path.insert(0, str(ROOT))  # the programs are the tests'
-    from tests.diagnose.programs.every_program import PROGRAMS
-    from tests.diagnose.test_confusion import of_programs, table
-
     torch.set_num_threads(1)
-    counts = of_programs(seeds)
+    seeds = [int(seed) for seed in sys.argv[1:]] or [0]
+    write(of_programs(seeds), seeds)
+    return 0
+
+
+def write(counts: dict[str, dict[str, int]], seeds: list[int]) -> None:
+    """Write the table and the scores.
+
+    Args:
+        counts: of each rule, as `of_programs` gives them.
+        seeds: of the runs.
+    """
+    before, rest = PAGE.read_text().split(BEGIN)
+    after = rest.split(END)[1]
     told = (
         f"Seeds {', '.join(map(str, seeds))}, torch {torch.__version__.partition('+')[0]}, "
         "one thread of a CPU."
@@ -43,7 +52,6 @@ def main() -> int:
         if of["heads"]
     }
     SURENESS.write_text(json.dumps({"rules": rules}, indent=1) + "\n")
-    return 0
 
 
 if __name__ == "__main__":

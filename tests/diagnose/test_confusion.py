@@ -71,23 +71,24 @@ def confusion(seed=0):
     return "\n".join(lines)
 
 
+EVERY = tuple(PROGRAMS.values())
 COLUMNS = ("planted", "found", "first", "false", "heads", "right", "tried", "helped")
 
 
-def of_programs(seeds=(0,)):
-    """Of each rule, counts by COLUMNS over all programs and seeds.
+def of_programs(seeds=(0,), programs=EVERY):
+    """Of each rule, counts by COLUMNS over programs and seeds.
 
     planted: programs whose fault it leads to; those that nothing can tell count too. found, first:
     of these, by a warning, and by the first line. false: warnings of it on mended programs. heads:
     its warnings that are told under no cause; right: those of them that lead to the fault. tried,
     helped: of first lines, those whose first remedy a program can apply, and that lowered the loss.
     """
-    counts = {program.rule: dict.fromkeys(COLUMNS, 0) for program in PROGRAMS.values()}
+    counts = {program.rule: dict.fromkeys(COLUMNS, 0) for program in programs}
 
     def add(rule, column, number=1):
         counts.setdefault(rule, dict.fromkeys(COLUMNS, 0))[column] += number
 
-    for program, seed in itertools.product(PROGRAMS.values(), seeds):
+    for program, seed in itertools.product(programs, seeds):
         faulty = judged(program, mended=False, seed=seed)
         mended = judged(program, mended=True, seed=seed)
         rules = [finding.rule for finding in faulty]

@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.diagnose.programs import held_out  # noqa: F401  enters them
 from tests.diagnose.programs.every_program import PROGRAMS
 from tests.diagnose.programs.judged import judged
+from tests.diagnose.programs.program import HELD_OUT
 
 pytestmark = pytest.mark.slow
 
@@ -26,3 +28,17 @@ def test_a_fault_that_cannot_be_seen_is_not_blamed_on_something_else(name):
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_mended_program_is_not_warned_of(name):
     assert judged(PROGRAMS[name], mended=True) == []
+
+
+@pytest.mark.parametrize("name", [name for name, it in HELD_OUT.items() if not it.missed])
+def test_what_was_found_in_a_held_out_program_is_found_still(name):
+    program = HELD_OUT[name]
+    rules = [finding.rule for finding in judged(program, mended=False)]
+    assert program.rule in rules
+    if program.first:
+        assert rules[0] == program.rule
+
+
+@pytest.mark.parametrize("name", HELD_OUT)
+def test_a_mended_held_out_program_is_not_warned_of(name):
+    assert judged(HELD_OUT[name], mended=True) == []

@@ -640,8 +640,8 @@ def test_weights_that_started_at_zero_and_grow_by_equal_steps_are_not_too_large_
 def test_what_was_learned_and_is_lost_again_is_told_unless_the_targets_have_grown(targets_grow):
     figures = healthy(network(), 120)
     figures["loss"][:] = np.r_[np.linspace(2, 0.5, 60), np.linspace(0.5, 1.8, 20), np.full(40, 1.8)]
-    figures["target_std"][:] = 1
-    figures["target_std"][75:] = 3 if targets_grow else 1
+    figures["target_rms"][:] = 1
+    figures["target_rms"][75:] = 3 if targets_grow else 1
     found = rules_and_words(figures)
     assert ("loss_diverged" in found) != targets_grow
     if not targets_grow:

@@ -15,23 +15,34 @@ class Program:
         run: trains, given whether the fault is mended, and `watch(model)`.
         first: whether the finding must come first; else it must be among the warnings.
         blind: why nothing that is seen can tell the fault, "" if something can.
+        missed: of a held-out program, what was found instead; "" if the fault was.
     """
 
     rule: str
     run: Callable
     first: bool = True
     blind: str = ""
+    missed: str = ""
 
 
 PROGRAMS: dict[str, Program] = {}
+HELD_OUT: dict[str, Program] = {}
 
 
 def program(rule, **about):
     """Enters a function among PROGRAMS, under its own name."""
+    return _entering(PROGRAMS, rule, about)
 
+
+def held_out(rule, **about):
+    """Enters a function among HELD_OUT, on which no rule is mended."""
+    return _entering(HELD_OUT, rule, about)
+
+
+def _entering(programs, rule, about):
     def enter(run):
-        assert run.__name__ not in PROGRAMS
-        PROGRAMS[run.__name__] = Program(rule, run, **about)
+        assert run.__name__ not in programs
+        programs[run.__name__] = Program(rule, run, **about)
         return run
 
     return enter

@@ -110,25 +110,25 @@ def _lost(figures: Figures, memory: Memory) -> tuple[npt.NDArray[np.bool_], Valu
     curve = memory.loss_curve.of(figures)
     # Of an error whose targets have grown, as those of a value that is learned, it says nothing.
     # Where the targets are not known, they may have: then all that had been learned must be lost.
-    told = np.isfinite(figures["target_std"]) | np.isfinite(figures["label_entropy"])
+    told = np.isfinite(figures["target_rms"]) | np.isfinite(figures["label_entropy"])
     known = last_known(np.where(told, 1.0, np.nan), memory.of_run("told")) == 1
-    spreads = last_known(figures["target_std"].astype(np.float64), memory.of_run("spread"))
+    sizes = last_known(figures["target_rms"].astype(np.float64), memory.of_run("sizes"))
     learned = curve.start - curve.level > _SURE * curve.noise
-    best, spread, number, first = memory.of_run("best", 4)  # the lowest level; the streak, its step
+    best, size, number, first = memory.of_run("best", 4)  # the lowest level; the streak, its step
     lost, since = np.zeros(len(learned), bool), np.zeros(len(learned))
     for row, level in enumerate(curve.level.tolist()):
         if learned[row] and not level >= best:
-            best, spread = level, spreads[row]
+            best, size = level, sizes[row]
         back = level - best
         share = 0.5 if known[row] else 1.0
         far = back > best and back > share * (curve.start[row] - best)
         far &= back > _SURE * _OF_LEVELS * curve.noise[row] and bool(curve.alone[row])
-        if not far or best <= 0 or spreads[row] > _GROWN * spread:
+        if not far or best <= 0 or sizes[row] > _GROWN * size:
             number = 0.0
             continue
         number, first = (number + 1, first) if number > 0 else (1.0, float(figures.steps[row]))
         lost[row], since[row] = number >= WINDOW, first
-    memory.of_run("best", 4)[:] = best, spread, number, first
+    memory.of_run("best", 4)[:] = best, size, number, first
     return lost, since
 
 
