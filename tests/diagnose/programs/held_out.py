@@ -1,6 +1,6 @@
 """Programs that were judged once, when they were written, and that no rule was mended on since.
 
-`missed` says what was found instead, that once. Whoever mends a rule on one of them moves it.
+`missed` and `warned` say what went wrong, that once. Whoever mends a rule on one of them moves it.
 """
 
 import copy
@@ -107,7 +107,7 @@ def rmsprop_at_one_half(mended, watch):
     fit(watch, model, optimizer, batches(tokens, topic), cross_entropy)
 
 
-@held_out("not_optimized")
+@held_out("not_optimized", missed="update_too_small, loss_not_falling")
 def the_optimizer_of_a_copy(mended, watch):
     x, y = blobs()
     model = perceptron(10, 4)
@@ -152,7 +152,7 @@ def biases_of_minus_five(mended, watch):
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
 
 
-@held_out("vanishing_gradient")
+@held_out("vanishing_gradient", warned=("overconfident_start",))
 def a_dozen_sigmoids(mended, watch):
     x, y = blobs()
     function = nn.ReLU if mended else nn.Sigmoid
@@ -186,7 +186,7 @@ def a_threshold_that_nothing_reaches(mended, watch):
     fit(watch, model, optimizer, batches(x, above), cross_entropy)
 
 
-@held_out("labels_without_signal")
+@held_out("labels_without_signal", missed="loss_not_falling")
 def targets_drawn_anew_in_each_batch(mended, watch):
     x, y = pictures()
     model = Convolutional()

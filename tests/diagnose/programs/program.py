@@ -16,6 +16,7 @@ class Program:
         first: whether the finding must come first; else it must be among the warnings.
         blind: why nothing that is seen can tell the fault, "" if something can.
         missed: of a held-out program, what was found instead; "" if the fault was.
+        warned: of a held-out program, what its mended form was warned of.
     """
 
     rule: str
@@ -23,6 +24,7 @@ class Program:
     first: bool = True
     blind: str = ""
     missed: str = ""
+    warned: tuple[str, ...] = ()
 
 
 PROGRAMS: dict[str, Program] = {}

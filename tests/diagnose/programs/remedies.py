@@ -32,11 +32,16 @@ def remedy_for(finding):
 
 
 def rate_times(factor):
-    def change(optimizer, _):
-        for group in optimizer.param_groups:
-            group["lr"] *= factor
+    """Around each step, so that a schedule goes on as it would."""
 
-    return Remedy(optimizer=change)
+    def change(by):
+        def multiply(optimizer, _):
+            for group in optimizer.param_groups:
+                group["lr"] *= by
+
+        return multiply
+
+    return Remedy(each_step=change(factor), after_step=change(1 / factor))
 
 
 def _weighted(network):
@@ -232,7 +237,10 @@ _BY_RULE = {
     "target_out_of_range": _of_text(
         ("no function after", lambda _: _last_function(nn.Identity())),
     ),
-    "softmax_of_one": lambda _: _last_function(nn.Sigmoid()),
+    "softmax_of_one": _of_text(
+        ("a sigmoid in its place", lambda _: _last_function(nn.Sigmoid())),
+        ("no function in its place", lambda _: _last_function(nn.Identity())),
+    ),
     "softmax_over_batch": _softmax_over_classes,
     "not_optimized": _given_to_the_optimizer,
     "not_registered": _of_text(("ModuleList", _given_to_the_optimizer)),

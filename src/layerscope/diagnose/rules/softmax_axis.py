@@ -5,15 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_view import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
+_ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
+
 
 @rule_of_run("softmax_of_one")
 def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """An output of one unit that is exactly 1 for every sample: a softmax of one number is 1."""
+    """An output of one unit that is exactly 1 for every sample: a softmax of one number is 1.
+
+    What to put in its place goes by the loss: for an error nothing, else a sigmoid.
+    """
     if np.isnan(figures["outputs"]).all():  # nobody looked
         return Symptoms.of_run("output", figures["outputs"])
     one = (figures["output_min"] == 1) & (figures["output_max"] == 1) & (figures["outputs"] == 1)
@@ -28,9 +34,15 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "a sigmoid in its place (and binary_cross_entropy), or two units and cross_entropy "
             "without the softmax; for a regression no function at all",
         ),
+        Advice(
+            "the output is 1 for every sample: a softmax over one unit is always 1, and passes no "
+            "gradient on",
+            "no function in its place: the loss is an error, as of a regression",
+        ),
         limits=(np.nan, np.nan, 0.0),
         source="softmax(z) = exp(z) / exp(z)",
         lasting=2,
+        cause=np.isin(figures["loss_kind"], _ERRORS).astype(np.int8),
     )
 
 
