@@ -190,8 +190,8 @@ def test_custom_scalars_has_a_chart_per_quantity_with_a_line_per_layer(look):
     assert charts == [  # of the run with layers: embedding, two of tanh, logits
         ["std per layer", 4, True],
         ["saturated share per layer", 2, True],
-        ["activation gradient RMS per layer", 4, True],
-        ["weight gradient RMS per layer", 4, True],
+        ["log10(activation gradient RMS) per layer", 4, True],
+        ["log10(weight gradient RMS) per layer", 4, True],
         ["log10(update / weight) per layer", 4, True],
     ]
 
