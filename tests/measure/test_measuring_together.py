@@ -1,5 +1,7 @@
 import dataclasses
 import math
+import mmap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,3 +158,19 @@ def test_what_was_measured_as_a_whole_goes_to_a_row_of_another_tally():
     reading = after.read(3).get()
     assert reading.moments[:, 0].tolist() == [x.numel(), 0, 0]
     assert (reading.linear[0] == before.read(1).get().linear[0]).all()
+
+
+def resident():
+    with open("/proc/self/statm") as pages:
+        return int(pages.read().split()[1]) * mmap.PAGESIZE
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks Linux")
+def test_rows_take_memory_only_where_they_need_bins():
+    rows = 1000  # whose bins would take 567 MB
+    tally = Tally(rows, logarithmic=[True] * rows)
+    before = resident()
+    x = SMALL_CASES["normal"][:200]
+    tally.add_all([(row, x) for row in range(rows)], whole=True)
+    assert tally.read(rows).get().moments[:, 0].sum() == 200 * rows
+    assert resident() - before < 10e6

@@ -377,7 +377,7 @@ def test_the_mode_gives_way_before_a_function_of_the_forward_is_compiled():
         for _ in range(3):
             watched.step(torch.randn(5, 4))
     assert len(graphs) == 1  # whole, and not compiled again
-    assert "compile" in watched.recorder.still_not_measured()["00_partly/relu"]
+    assert "compile" in watched.recorder.not_measured()["00_partly/relu"]
 
 
 def test_a_recursion_has_an_end():
@@ -412,7 +412,7 @@ def test_ranks_that_meet_different_functions_come_to_the_same_layers():
             rank.recorder.counting = True
             rank.functions.begin(True)
             rank.network(torch.randn(5, 4)).sum().backward()
-    functions = [each for rank in ranks for each in rank.recorder.functions()]
+    functions = [each for rank in ranks for each in rank.recorder.hooked.functions()]
     outputs = [each for rank in ranks for each in rank.recorder.found_outputs()]
     for rank in ranks:
         rank.layers.meet_others(functions)

@@ -57,13 +57,13 @@ class FunctionLayers:
         latest = self._recorder.state.latest
         after = latest.name if latest else ""
         layer = Layer(name, path, module, kind, (), module, function=function)
-        return self._recorder.add_function(layer, after)
+        return self._recorder.hooked.add_function(layer, after)
 
     def meet_others(self, found: Iterable[tuple[str, str, str, str]]) -> None:
         """Make layers of functions that other ranks have met, so that all have the same ones.
 
         Args:
-            found: (name, path, function, name of the layer before) as `Recorder.functions` has it.
+            found: (name, path, function, name of the layer before) by `HookedLayers.functions`.
         """
         known = {layer.name for layer in self._recorder.layers}
         by_path = {unwrapped(path): module for path, module in self._network.named_modules()}
@@ -72,8 +72,8 @@ class FunctionLayers:
                 known.add(name)
                 kind, module = _nonlinearity(function, (), {}), by_path[path]
                 layer = Layer(name, path, module, kind, (), module, function=function)
-                self._unclaimed[name] = self._recorder.add_function(layer, after)
-        self._recorder.sort_functions()
+                self._unclaimed[name] = self._recorder.hooked.add_function(layer, after)
+        self._recorder.hooked.sort_functions()
 
     def _wanted(self, path: str) -> bool:
         if isinstance(self._choice, str):

@@ -6,45 +6,32 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from layerscope.measure.pending import Pending
 from layerscope.measure.row_state import merge_ranks
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.hook_state import HookState
-from layerscope.record.layer_output import LayerOutput
-from layerscope.record.layer_parameter import values_of, why_not_measured
+from layerscope.record.hooked_layers import HookedLayers
+from layerscope.record.layer_parameter import why_not_measured
 from layerscope.record.layers import Layer
 from layerscope.record.loss_units import in_units_of_the_loss
-from layerscope.record.newcomers import (
-    Newcomers,
-    absorb,
-    absorb_units,
-    in_network_order,
-    rows_of_units,
-)
+from layerscope.record.measured_parameters import MeasuredParameters
 from layerscope.record.observation import Observation
-from layerscope.record.output_hook import OutputHook
-from layerscope.record.plan import Plan, plan
 from layerscope.record.recorder_options import RecorderOptions
-from layerscope.record.updates import UpdateReading, Updates
-
-IN_EVALUATION_MODE = (
-    "the network was in evaluation mode during training: call its train() before the first step"
-)
-"""Why a layer that was called is not measured."""
+from layerscope.record.unreached import Unreached
+from layerscope.record.updates import UpdateReading
 
 
 class Recorder:
     """Measures a network's layers while it trains: a context manager that owns its hooks.
 
-    A forward hook measures each layer's output where it lies, at once, and puts a hook on that
-    tensor which measures its gradient on the way back; no tensor is kept, none is changed, and the
-    network's random state is not touched. While it is not `counting` the hooks return at once.
-    Micro-batches add up until `observe` reads and empties the rows.
+    A forward hook takes each layer's output where it lies, and puts a hook on that tensor which
+    takes its gradient on the way back. What is large is measured at once; what is small is held,
+    without its graph, until `measure_gradients` or `observe` (see `HeldTensors`) and let go by the
+    latter. No tensor is changed, and the network's random state is not touched. While it is not
+    `counting` the hooks return at once. Micro-batches add up until `observe` empties the rows.
 
     Args:
         layers: which to watch, from `choose_layers`.
@@ -53,9 +40,9 @@ class Recorder:
 
     Attributes:
         state: what the hooks share: their clock, and what went wrong in them.
+        hooked: the layers with their hooks.
+        unreached: layers that no call has reached.
         plan: what is measured into which row; another one once a layer has given several tensors.
-        in_evaluation_mode: layers that were called, with gradients, while the network was in
-            evaluation mode, in a step in which nothing was called in training mode: that step.
         is_merged: whether `combine` is called before each `observe`; False at first.
         lost: channels that were not measured in a step, since a tensor was changed in place between
             its layer's call and the step's end, which had not been seen before; taken by whoever
@@ -71,31 +58,18 @@ class Recorder:
     ) -> None:
         # Under torch.compile a hook that touches the wrapper would be traced into it.
         self.state = state = HookState(getattr(network, "_orig_mod", network))
-        self._options = options or RecorderOptions()
-        self._layers = list(layers)
+        self.hooked = HookedLayers(layers, options or RecorderOptions(), state)
+        self.unreached = Unreached(self.hooked.hooks, state)
         self.scaled: frozenset[Quantity] = frozenset()
         self.is_merged = False
         self.lost: dict[Channel, None] = {}
-        self.in_evaluation_mode: dict[str, int] = {}
-        self._fired_before: set[str] = set()
-        self._unfired: dict[str, str] = {}
-        self._handles: list[RemovableHandle] = []
-        self._newcomers = Newcomers(self._layers, self._options, state)
-        per_call = self._options.per_call
-        self._hooks = [
-            OutputHook(layer, state, self._newcomers.meet, per_call) for layer in self._layers
-        ]
-        expected = []
-        for hook in self._hooks:
-            if hook.layer.has_output and not per_call:
-                expected.append(LayerOutput(hook.layer, hook.layer.name, state))
-                hook.expect(expected[-1])
-        self._follow(plan(self._layers, expected, self._options))
+        self._follow()
 
-    def _follow(self, made: Plan) -> None:
-        self.plan = made
-        self._updates = Updates([each.parameter for each in made.parameters])
-        for each in made.parameters:
+    def _follow(self) -> None:
+        """Go on with the plan that there is now."""
+        self.plan = self.hooked.plan
+        self._parameters = MeasuredParameters(self.plan.parameters)
+        for each in self.plan.parameters:
             if (why := why_not_measured(each.parameter)) is not None:
                 self.state.not_measured[f"{each.channel.layer}.{each.channel.quantity}"] = why
 
@@ -106,20 +80,13 @@ class Recorder:
         Args:
             layers: as many as before, under the same names; functions are none of them.
         """
-        is_on, counting = bool(self._handles), self.counting
+        is_on, counting = self.hooked.is_on, self.counting
         self.detach()
-        if self._newcomers:
+        if self.has_newcomers:
             self.settle()
         self._put_into_bins()
-        others = iter(layers)
-        self._layers = [each if each.function else next(others) for each in self._layers]
-        self._newcomers.follow(self._layers)
-        for hook, layer in zip(self._hooks, self._layers, strict=True):
-            hook.follow(layer)
-        before, units = self.plan, rows_of_units(self.plan.outputs)
-        self._follow(plan(self._layers, before.outputs, self._options))
-        absorb(self.plan, before, ())
-        absorb_units(self.plan.outputs, units)
+        self.hooked.replace(layers)
+        self._follow()
         if is_on:
             self.attach()
             self.counting = counting
@@ -127,46 +94,7 @@ class Recorder:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The watched layers; activation functions that are no modules come in as they are met."""
-        return tuple(self._layers)
-
-    def add_function(self, layer: Layer, after: str) -> OutputHook:
-        """Watch a function from now on, which is none of the network's modules.
-
-        Args:
-            layer: made of it.
-            after: the name of the layer that it follows; "" if it comes before all.
-
-        Returns:
-            What to call with each of its outputs, as a forward hook is called.
-        """
-        at = next((i + 1 for i, each in enumerate(self._layers) if each.name == after), 0)
-        while at < len(self._layers) and self._layers[at].function:
-            at += 1
-        hook = OutputHook(layer, self.state, self._newcomers.meet, self._options.per_call)
-        self._layers.insert(at, layer)
-        self._hooks.insert(at, hook)
-        return hook
-
-    def sort_functions(self) -> None:
-        """Put functions that follow the same layer in the order of their names, which is the same
-        on all ranks.
-        """
-        order, number = {}, 0
-        for layer in self._layers:
-            number += not layer.function
-            order[layer.name] = number, layer.function and layer.name
-        self._layers.sort(key=lambda layer: order[layer.name])
-        self._hooks.sort(key=lambda hook: order[hook.layer.name])
-
-    def functions(self) -> list[tuple[str, str, str, str]]:
-        """(name, path, function, name of the layer before) of each function, for other ranks."""
-        found, before = [], ""
-        for layer in self._layers:
-            if layer.function:
-                found.append((layer.name, layer.path, layer.function, before))
-            else:
-                before = layer.name
-        return found
+        return self.hooked.layers
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -184,26 +112,12 @@ class Recorder:
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""
-        if self._handles:
-            return
-        for hook in self._hooks:
-            if hook.layer.function or not hook.layer.has_output:
-                continue
-            if isinstance(hook.layer.module, torch.jit.ScriptModule):
-                why = "it is scripted, and torch.jit takes no hooks"
-                self.state.not_measured[hook.layer.name] = why
-            else:
-                self._handles.append(
-                    hook.layer.module.register_forward_hook(hook, with_kwargs=True)
-                )
+        self.hooked.attach()
 
     def detach(self) -> None:
         """Take the hooks off, and stop counting."""
         self.state.counting = False
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        self.state.leave_lasting_tensors()
+        self.hooked.detach()
 
     def release(self) -> None:
         """Let go of the step's tensors; of what was not measured yet nothing will be known."""
@@ -232,20 +146,12 @@ class Recorder:
         Args:
             of: which parameters; all if None.
         """
-        self._measure(
-            [
-                (each.gradient, values_of(each.parameter.grad))
-                for each in self.plan.parameters
-                if each.gradient >= 0
-                and each.parameter.grad is not None
-                and (of is None or of(each.parameter))
-            ]
-        )
+        self._measure(self._parameters.gradients(of))
 
     def _measure(self, tensors: Sequence[tuple[int, Tensor]] = ()) -> None:
         """Measure what is held, and these tensors."""
         made = self.plan
-        whole = not (self.is_merged or self._newcomers)
+        whole = not (self.is_merged or self.has_newcomers)
         if made.held is None:
             made.tally.add_all(tensors)
             return
@@ -264,10 +170,7 @@ class Recorder:
 
     def measure_weights(self) -> None:
         """Measure the weights as they are now."""
-        self.plan.tally.add_all(
-            [(each.value, each.parameter) for each in self.plan.parameters if each.value >= 0],
-            whole=True,
-        )
+        self.plan.tally.add_all(self._parameters.weights(), whole=True)
 
     def begin_update(self, of: Callable[[nn.Parameter], bool]) -> None:
         """Copy the weights, to tell after the optimizer's step what it has changed.
@@ -275,7 +178,7 @@ class Recorder:
         Args:
             of: which parameters the step may change.
         """
-        self._updates.begin([of(each.parameter) for each in self.plan.parameters])
+        self._parameters.begin_update(of)
 
     def end_update(
         self, of: Callable[[nn.Parameter], bool] | None = None
@@ -285,15 +188,8 @@ class Recorder:
         Args:
             of: of the parameters that were copied, those to tell of; all if None.
         """
-        parameters = self.plan.parameters
-        if of is not None:
-            self._updates.leave_out([not of(each.parameter) for each in parameters])
-        changes = zip(parameters, self._updates.differences(), strict=True)
-        self.plan.tally.add_all(
-            [(each.update, x) for each, x in changes if each.update >= 0 and x is not None],
-            whole=True,
-        )
-        return self._updates.end()
+        self.plan.tally.add_all(self._parameters.changes(of), whole=True)
+        return self._parameters.end_update()
 
     def carry(self, slot: int, scalar: Tensor) -> None:
         """Add a scalar, such as a micro-batch's loss, to what travels with the figures."""
@@ -302,12 +198,11 @@ class Recorder:
     @property
     def has_newcomers(self) -> bool:
         """Whether an output turned up that has no row yet."""
-        return bool(self._newcomers)
+        return bool(self.hooked.newcomers)
 
     def found_outputs(self) -> list[tuple[str, str, int]]:
         """(layer, output, order) of all that is measured, for `settle` on another rank."""
-        outputs = (*self.plan.outputs, *self._newcomers.waiting)
-        return [(each.layer.name, each.name, each.order) for each in outputs if each.order >= 0]
+        return self.hooked.found()
 
     def settle(self, also: Iterable[tuple[str, str, int]] = ()) -> None:
         """Give newcomers rows among the others, with what they have measured.
@@ -317,18 +212,8 @@ class Recorder:
                 the same rows.
         """
         self._put_into_bins()
-        before = self.plan
-        for layer, output in self._newcomers.meet_all(also, before.outputs):
-            self._hooks[layer].expect(output)
-        outputs = (*before.outputs, *self._newcomers.waiting)
-        measured = self._newcomers.leave()  # before the plan gives them other rows
-        units = rows_of_units(outputs)
-        kept, forgotten = in_network_order(self._layers, outputs)
-        for layer, output in forgotten:
-            self._hooks[layer].forget(output)
-        self._follow(plan(self._layers, kept, self._options))
-        absorb(self.plan, before, measured)
-        absorb_units(self.plan.outputs, units)
+        self.hooked.settle(also)
+        self._follow()
 
     def combine(self, rank: int, ranks: int, all_reduce: Callable[[Tensor, str], None]) -> None:
         """Merge what all ranks of a distributed training have measured; before `observe`.
@@ -358,10 +243,9 @@ class Recorder:
             known: further attributes of the observation.
         """
         self._measure()
-        if self._newcomers:
+        if self.has_newcomers:
             self.settle()
-        if self.state.evaluated:
-            self._look_for_evaluation(step)
+        self.unreached.end_step(step)
         data_finite = self.state.data_finite
         self.state.end_round()
         made = self.plan
@@ -378,17 +262,6 @@ class Recorder:
             **known,
         )
 
-    def _look_for_evaluation(self, step: int) -> None:
-        """Whether all that was called since the last such look was in evaluation mode."""
-        fired = {hook.layer.name for hook in self._hooks if hook.fired}
-        for hook in self._hooks:
-            hook.fired = False
-        self._fired_before |= fired
-        if not fired:
-            for name in self.state.evaluated:
-                self.in_evaluation_mode.setdefault(name, step)
-        self.state.evaluated.clear()
-
     def with_weights_now(self, observation: Observation) -> Observation:
         """The same observation with the weights as they are now: the trained ones, at the end."""
         made = self.plan
@@ -398,28 +271,6 @@ class Recorder:
         now = made.tally.read(len(made.channels)).get()
         return observation.with_rows_from(made.without_weights, made.channels, now)
 
-    def note_unfired(self, reason: str) -> list[str]:
-        """The layers whose hooks have never been called while counting, in either mode; they are
-        not measured, for this reason, until they are.
-        """
-        unfired = [
-            hook.layer.name
-            for hook in self._hooks
-            if hook.layer.has_output
-            and not hook.layer.function
-            and not hook.fired
-            and hook.layer.name not in self._fired_before
-            and hook.layer.name not in self.in_evaluation_mode
-        ]
-        self._unfired = dict.fromkeys(unfired, reason)
-        return unfired
-
-    def still_not_measured(self) -> dict[str, str]:
-        """Layers whose output could not be measured, and why: those that a hook has told of, and
-        those that `note_unfired` has told of or that were in evaluation mode, and that have not
-        been reached since.
-        """
-        reached = {output.layer.name for output in self.plan.outputs if output.order >= 0}
-        evaluated = dict.fromkeys(self.in_evaluation_mode, IN_EVALUATION_MODE)
-        unfired = self._unfired | evaluated
-        return {n: why for n, why in unfired.items() if n not in reached} | self.state.not_measured
+    def not_measured(self) -> dict[str, str]:
+        """Layers whose output could not be measured, and why; see `Unreached.not_measured`."""
+        return self.unreached.not_measured(self.plan.outputs)

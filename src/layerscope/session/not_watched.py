@@ -26,7 +26,7 @@ def refuse_shards(layers: Sequence[Layer]) -> None:
 
 def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> None:
     """Note, and warn of, layers whose hooks have not been called by now."""
-    unfired = recorder.note_unfired(
+    unfired = recorder.unreached.note_unfired(
         "its hook has never fired in training: it was not called as a module, or compiled "
         "before the hook was on"
     )
@@ -77,5 +77,5 @@ def tell_evaluation(recorder: Recorder, door: Door) -> None:
         "%s: the network is in evaluation mode at step %d, so its layers are not measured: "
         "call train() on it before the training step",
         door.name,
-        next(iter(recorder.in_evaluation_mode.values())),
+        next(iter(recorder.unreached.in_evaluation_mode.values())),
     )

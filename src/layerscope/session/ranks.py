@@ -83,7 +83,7 @@ class Ranks:
         if any_failed:
             raise RuntimeError("the monitor has failed on a rank of this training")
         if newcomers:
-            found = self.gathered((recorder.functions(), recorder.found_outputs()))
+            found = self.gathered((recorder.hooked.functions(), recorder.found_outputs()))
             function_layers.meet_others([each for functions, _ in found for each in functions])
             recorder.settle([each for _, outputs in found for each in outputs])
         recorder.combine(self.rank, self.number, self.all_reduce)

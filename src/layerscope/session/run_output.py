@@ -13,8 +13,8 @@ from layerscope.console.terminal import terminal
 from layerscope.diagnose.other_findings import not_measured_finding
 from layerscope.events.event_file import EventFile
 from layerscope.record import Recorder
-from layerscope.record.recorder import IN_EVALUATION_MODE
 from layerscope.record.surroundings import Surroundings
+from layerscope.record.unreached import IN_EVALUATION_MODE
 from layerscope.session.cadence import Cadence
 from layerscope.session.diagnosis_file import diagnosis_of, write_diagnosis
 from layerscope.session.door import Door
@@ -121,7 +121,7 @@ class RunOutput:
         if first is None or last is None:
             return None
         verdict, settings = self._verdict, self._settings
-        missing = self._recorder.still_not_measured()
+        missing = self._recorder.not_measured()
         # A layer in evaluation mode is for the rule of that name to tell of.
         unseen = {name: why for name, why in missing.items() if why != IN_EVALUATION_MODE}
         if unseen:

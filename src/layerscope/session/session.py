@@ -268,7 +268,7 @@ class Session:
         self._has_loss = False
         if recorder.lost:
             tell_lost(recorder, step, self._door)
-        if recorder.in_evaluation_mode and not self._told_evaluation:
+        if recorder.unreached.in_evaluation_mode and not self._told_evaluation:
             self._told_evaluation = True
             tell_evaluation(recorder, self._door)
         self._cadence.keep_to(stopwatch.interval, step)

@@ -1,0 +1,164 @@
+"""Watched layers with their hooks, and the plan of what is measured of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.record.hook_state import HookState
+from layerscope.record.layer_output import LayerOutput
+from layerscope.record.layers import Layer
+from layerscope.record.newcomers import (
+    Newcomers,
+    absorb,
+    absorb_units,
+    in_network_order,
+    rows_of_units,
+)
+from layerscope.record.output_hook import OutputHook
+from layerscope.record.plan import plan
+from layerscope.record.recorder_options import RecorderOptions
+
+
+class HookedLayers:
+    """Puts hooks on layers, and gives rows to the outputs that they find.
+
+    Args:
+        layers: which to watch.
+        options: what to measure of them.
+        state: of the hooks.
+
+    Attributes:
+        hooks: one for each layer.
+        newcomers: outputs that turned up and have no row yet.
+        plan: what is measured into which row.
+    """
+
+    def __init__(self, layers: Sequence[Layer], options: RecorderOptions, state: HookState) -> None:
+        self._layers = list(layers)
+        self._options = options
+        self._state = state
+        self._handles: list[RemovableHandle] = []
+        self.newcomers = Newcomers(self._layers, options, state)
+        meet, per_call = self.newcomers.meet, options.per_call
+        self.hooks = [OutputHook(layer, state, meet, per_call) for layer in self._layers]
+        expected = []
+        for hook in self.hooks:
+            if hook.layer.has_output and not per_call:
+                expected.append(LayerOutput(hook.layer, hook.layer.name, state))
+                hook.expect(expected[-1])
+        self.plan = plan(self._layers, expected, options)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the hooks are on."""
+        return bool(self._handles)
+
+    def attach(self) -> None:
+        """Put the hooks on; does nothing if they are on."""
+        if self._handles:
+            return
+        for hook in self.hooks:
+            if hook.layer.function or not hook.layer.has_output:
+                continue
+            if isinstance(hook.layer.module, torch.jit.ScriptModule):
+                why = "it is scripted, and torch.jit takes no hooks"
+                self._state.not_measured[hook.layer.name] = why
+            else:
+                self._handles.append(
+                    hook.layer.module.register_forward_hook(hook, with_kwargs=True)
+                )
+
+    def detach(self) -> None:
+        """Take the hooks off."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._state.leave_lasting_tensors()
+
+    def found(self) -> list[tuple[str, str, int]]:
+        """(layer, output, order) of all that is measured, for `settle` on another rank."""
+        outputs = (*self.plan.outputs, *self.newcomers.waiting)
+        return [(each.layer.name, each.name, each.order) for each in outputs if each.order >= 0]
+
+    def settle(self, also: Iterable[tuple[str, str, int]]) -> None:
+        """Make another plan, in which newcomers have rows, with what all have measured.
+
+        Args:
+            also: (layer, output, order) of what other ranks have found.
+        """
+        before = self.plan
+        for layer, output in self.newcomers.meet_all(also, before.outputs):
+            self.hooks[layer].expect(output)
+        outputs = (*before.outputs, *self.newcomers.waiting)
+        measured = self.newcomers.leave()  # before the plan gives them other rows
+        units = rows_of_units(outputs)
+        kept, forgotten = in_network_order(self._layers, outputs)
+        for layer, output in forgotten:
+            self.hooks[layer].forget(output)
+        self.plan = plan(self._layers, kept, self._options)
+        absorb(self.plan, before, measured)
+        absorb_units(self.plan.outputs, units)
+
+    def replace(self, layers: Sequence[Layer]) -> None:
+        """Make another plan of other modules and parameters in the places of those before, with
+        what was measured.
+
+        Args:
+            layers: as many as before, under the same names; functions are none of them.
+        """
+        others = iter(layers)
+        self._layers = [each if each.function else next(others) for each in self._layers]
+        self.newcomers.follow(self._layers)
+        for hook, layer in zip(self.hooks, self._layers, strict=True):
+            hook.follow(layer)
+        before, units = self.plan, rows_of_units(self.plan.outputs)
+        self.plan = plan(self._layers, before.outputs, self._options)
+        absorb(self.plan, before, ())
+        absorb_units(self.plan.outputs, units)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The watched layers; activation functions that are no modules come in as they are met."""
+        return tuple(self._layers)
+
+    def add_function(self, layer: Layer, after: str) -> OutputHook:
+        """Watch a function from now on, which is none of the network's modules.
+
+        Args:
+            layer: made of it.
+            after: the name of the layer that it follows; "" if it comes before all.
+
+        Returns:
+            What to call with each of its outputs, as a forward hook is called.
+        """
+        at = next((i + 1 for i, each in enumerate(self._layers) if each.name == after), 0)
+        while at < len(self._layers) and self._layers[at].function:
+            at += 1
+        hook = OutputHook(layer, self._state, self.newcomers.meet, self._options.per_call)
+        self._layers.insert(at, layer)
+        self.hooks.insert(at, hook)
+        return hook
+
+    def sort_functions(self) -> None:
+        """Put functions that follow the same layer in the order of their names, which is the same
+        on all ranks.
+        """
+        order, number = {}, 0
+        for layer in self._layers:
+            number += not layer.function
+            order[layer.name] = number, layer.function and layer.name
+        self._layers.sort(key=lambda layer: order[layer.name])
+        self.hooks.sort(key=lambda hook: order[hook.layer.name])
+
+    def functions(self) -> list[tuple[str, str, str, str]]:
+        """(name, path, function, name of the layer before) of each function, for other ranks."""
+        found, before = [], ""
+        for layer in self._layers:
+            if layer.function:
+                found.append((layer.name, layer.path, layer.function, before))
+            else:
+                before = layer.name
+        return found

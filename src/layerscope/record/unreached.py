@@ -1,0 +1,77 @@
+"""Layers that no call has reached while hooks were counting, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from layerscope.record.hook_state import HookState
+from layerscope.record.layer_output import LayerOutput
+from layerscope.record.output_hook import OutputHook
+
+IN_EVALUATION_MODE = (
+    "the network was in evaluation mode during training: call its train() before the first step"
+)
+"""Why a layer that was called is not measured."""
+
+
+class Unreached:
+    """What is known of layers that are not measured because nothing was, or because of the mode.
+
+    Args:
+        hooks: of all watched layers.
+        state: of the hooks.
+
+    Attributes:
+        in_evaluation_mode: layers that were called, with gradients, while the network was in
+            evaluation mode, in a step in which nothing was called in training mode: that step.
+    """
+
+    def __init__(self, hooks: Sequence[OutputHook], state: HookState) -> None:
+        self._hooks = hooks
+        self._state = state
+        self._fired_before: set[str] = set()
+        self._unfired: dict[str, str] = {}
+        self.in_evaluation_mode: dict[str, int] = {}
+
+    def end_step(self, step: int) -> None:
+        """Look whether all that was called since the last such look was in evaluation mode."""
+        if not self._state.evaluated:
+            return
+        fired = {hook.layer.name for hook in self._hooks if hook.fired}
+        for hook in self._hooks:
+            hook.fired = False
+        self._fired_before |= fired
+        if not fired:
+            for name in self._state.evaluated:
+                self.in_evaluation_mode.setdefault(name, step)
+        self._state.evaluated.clear()
+
+    def note_unfired(self, reason: str) -> list[str]:
+        """The layers whose hooks have never been called while counting, in either mode; they are
+        not measured, for this reason, until they are.
+        """
+        unfired = [
+            hook.layer.name
+            for hook in self._hooks
+            if hook.layer.has_output
+            and not hook.layer.function
+            and not hook.fired
+            and hook.layer.name not in self._fired_before
+            and hook.layer.name not in self.in_evaluation_mode
+        ]
+        self._unfired = dict.fromkeys(unfired, reason)
+        return unfired
+
+    def not_measured(self, outputs: Iterable[LayerOutput]) -> dict[str, str]:
+        """Layers whose output could not be measured, and why: those that a hook has told of, and
+        those that `note_unfired` has told of or that were in evaluation mode, and that have not
+        been reached since.
+
+        Args:
+            outputs: all that may have been reached.
+        """
+        reached = {output.layer.name for output in outputs if output.order >= 0}
+        evaluated = dict.fromkeys(self.in_evaluation_mode, IN_EVALUATION_MODE)
+        unfired = self._unfired | evaluated
+        left = {name: why for name, why in unfired.items() if name not in reached}
+        return left | self._state.not_measured
