@@ -25,10 +25,10 @@ from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
 from layerscope.record.mode_stack import put_on, take_off
-from layerscope.record.network_ends import is_compiled
 from layerscope.record.nonlinearities import nonlinearity_of
 from layerscope.record.output_hook import OutputHook
 from layerscope.record.own_hook import OwnHook
+from layerscope.record.quiet_hook import is_compiled
 
 _log = logging.getLogger("layerscope")
 

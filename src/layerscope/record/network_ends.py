@@ -11,78 +11,24 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.ends import Data, Ends, Output
 from layerscope.record.graph import Wiring, wiring
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
-from layerscope.record.output_function import OutputFunction, output_function
+from layerscope.record.output_function import output_function
 from layerscope.record.outputs import tensors_in
-from layerscope.record.own_hook import OwnHook
+from layerscope.record.quiet_hook import QuietHook, is_compiled
+from layerscope.record.samples import evenly_spaced, has_memory, number_of_samples, samples_of
 from layerscope.record.unregistered import Unregistered
 
 _log = logging.getLogger("layerscope")
-
-_ELEMENTS = 65_536
-"""Of a larger output or input some samples are kept, evenly spaced: 256 kB."""
-
-_CHANNELS_FIRST = 4
-"""Axes from which on the second is that of channels, and so of classes."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Data:
-    """What a first layer got in a step.
-
-    Attributes:
-        values: float [samples, features], some of the samples.
-        normalized: whether the layer is a normalisation.
-    """
-
-    values: Tensor
-    normalized: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Output:
-    """The network's output in a step.
-
-    Attributes:
-        values: [samples, outputs], some of the samples; classes along the last axis.
-        gradient: d loss / d values, with a gradient scaler's factor in it; None if none came.
-        samples: how many there are in all.
-        function: that it has been through last.
-        alone: whether the network gave no other tensor that the loss may be made of, in this call
-            or in another before the same backward pass.
-    """
-
-    values: Tensor
-    gradient: Tensor | None
-    samples: int
-    function: OutputFunction
-    alone: bool = True
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ends:
-    """What was seen in one step; of several micro-batches, in the last.
-
-    Attributes:
-        data: of each first layer.
-        output: the last output that a gradient came to; None without any.
-        gradients_kept: whether the gradients of the step before were still there when backward
-            began; None if it is not known.
-    """
-
-    data: tuple[Data, ...]
-    output: Output | None
-    gradients_kept: bool | None
 
 
 class NetworkEnds:
@@ -144,19 +90,17 @@ class NetworkEnds:
             for module in self._network.modules():
                 if not isinstance(module, torch.jit.ScriptModule):
                     self._handles += [
-                        module.register_forward_pre_hook(
-                            _OfThisNetwork(self._enter), with_kwargs=True
-                        ),
-                        module.register_forward_hook(_OfThisNetwork(self._leave), always_call=True),
+                        module.register_forward_pre_hook(QuietHook(self._enter), with_kwargs=True),
+                        module.register_forward_hook(QuietHook(self._leave), always_call=True),
                     ]
             for layer in self._layers:
                 self._hook_first(layer)
                 if not isinstance(layer.module, torch.jit.ScriptModule):
-                    hook = _OfThisNetwork(functools.partial(self._reach, layer))
+                    hook = QuietHook(functools.partial(self._reach, layer))
                     self._handles.append(layer.module.register_forward_hook(hook))
             return
         for module in self._outermost:
-            hook = _OfThisNetwork(self._see_output)
+            hook = QuietHook(self._see_output)
             self._handles.append(module.register_forward_hook(hook))
         for layer in self._first:
             self._hook_first(layer)
@@ -171,15 +115,15 @@ class NetworkEnds:
                 tensor = next((each for _, each in tensors_in((inputs, named))), None)
             if tensor is None or tensor.requires_grad:
                 return
-            if type(tensor) is not Tensor and not _is_plain(tensor):
+            if type(tensor) is not Tensor and not has_memory(tensor):
                 return
             state.data[layer.name] = tensor, tensor._version
-            if self._ask() and _is_plain(tensor):
+            if self._ask() and has_memory(tensor):
                 self._see_data(layer, tensor)
 
         if not isinstance(layer.entry, torch.jit.ScriptModule):
             self._handles.append(
-                layer.entry.register_forward_pre_hook(_OfThisNetwork(see), with_kwargs=True)
+                layer.entry.register_forward_pre_hook(QuietHook(see), with_kwargs=True)
             )
 
     def detach(self) -> None:
@@ -215,7 +159,7 @@ class NetworkEnds:
         """Keep a sample of what a layer gets that is data: nothing that a gradient comes to."""
         if self._discovering:
             self._first[layer] = None
-        values = _samples(tensor, _rows(tensor))
+        values = samples_of(tensor, evenly_spaced(tensor))
         self._data[layer.name] = Data(values, _normalizes(layer.entry))
 
     def _reach(self, layer: Layer, module: nn.Module, inputs: Any, output: Any) -> None:
@@ -238,22 +182,22 @@ class NetworkEnds:
         trained = [each for _, each in tensors_in(output) if each.ndim and each.requires_grad]
         tensor = next(iter(trained), None)
         self._given += len(trained)
-        if tensor is None or not _is_plain(tensor):
+        if tensor is None or not has_memory(tensor):
             return
-        rows = _rows(tensor)
-        values = _samples(tensor, rows)  # now: the loss may change it in place
+        rows = evenly_spaced(tensor)
+        values = samples_of(tensor, rows)  # now: the loss may change it in place
         function = output_function(tensor)
-        samples, shape = _number_of_samples(tensor), tensor.shape
+        samples, shape = number_of_samples(tensor), tensor.shape
 
         def see_gradient(gradient: Tensor) -> None:
             self._look_at_gradients()
             # Of outputs that go into one loss the gradients come with no call in between.
             self._together, self._given = self._given or self._together, 0
-            if _is_plain(gradient) and gradient.shape == shape:
+            if has_memory(gradient) and gradient.shape == shape:
                 alone = self._together <= 1
-                self._output = Output(values, _samples(gradient, rows), samples, function, alone)
+                self._output = Output(values, samples_of(gradient, rows), samples, function, alone)
 
-        handle = tensor.register_hook(_OfThisNetwork(see_gradient))  # type: ignore[no-untyped-call]
+        handle = tensor.register_hook(QuietHook(see_gradient))  # type: ignore[no-untyped-call]
         self._state.on_lasting_tensors.append(handle)  # it may be a parameter, or be kept
 
     def _look_at_gradients(self) -> None:
@@ -290,72 +234,7 @@ class NetworkEnds:
         return ends
 
 
-class _OfThisNetwork(OwnHook):
-    """A hook that sees an end.
-
-    Whatever it runs into, the network goes on, and this step is not seen there: outputs of
-    somebody's own kind may raise when they are looked into.
-    """
-
-    def __init__(self, hook: Callable[..., None]) -> None:
-        self._hook = hook
-
-    def __call__(self, *arguments: Any) -> None:
-        """Called by torch; torch.compile leaves it out of its code."""
-        if torch.compiler.is_compiling() or torch._C._is_tracing():
-            return
-        try:
-            self._hook(*arguments)
-        except Exception:
-            _log.debug("LayerScope: a network's end was not seen", exc_info=True)
-
-
-def _rows(tensor: Tensor) -> slice:
-    """Evenly spaced samples, as many as fit."""
-    samples = _number_of_samples(tensor)
-    each = max(tensor.numel() // max(samples, 1), 1)
-    most = max(_ELEMENTS // each, 1)
-    return slice(None, None, max(-(-samples // most), 1))
-
-
-def _number_of_samples(tensor: Tensor) -> int:
-    if tensor.ndim <= 1:
-        return tensor.numel()
-    features = tensor.shape[1] if tensor.ndim >= _CHANNELS_FIRST else tensor.shape[-1]
-    return tensor.numel() // max(features, 1)
-
-
-def _samples(tensor: Tensor, rows: slice) -> Tensor:
-    """float32 or wider [samples, features], a copy that the host can read."""
-    matrix = tensor.detach()
-    if matrix.ndim >= _CHANNELS_FIRST:
-        matrix = matrix.movedim(1, -1)
-    matrix = matrix.reshape(-1, 1) if matrix.ndim <= 1 else matrix.reshape(-1, matrix.shape[-1])
-    return matrix[rows].to("cpu", torch.float64, copy=True)  # device to host, where there is one
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    """Whether a tensor has memory of its own to read."""
-    return (
-        type(tensor) in (Tensor, nn.Parameter)
-        and tensor.layout is torch.strided
-        and tensor.is_floating_point()
-        and tensor.device.type != "meta"
-        and tensor.numel() > 0
-        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
-    )
-
-
 def _normalizes(module: nn.Module) -> bool:
     return isinstance(
         module, (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
-    )
-
-
-def is_compiled(network: nn.Module) -> bool:
-    """Whether torch.compile would trace hooks into its code."""
-    return any(
-        type(module).__name__ == "OptimizedModule"
-        or getattr(module, "_compiled_call_impl", None) is not None
-        for module in network.modules()
     )

@@ -13,11 +13,12 @@ from torch import nn
 from torch.optim import Optimizer
 
 from layerscope.record.alike_rows import AlikeRows
+from layerscope.record.ends import Ends
 from layerscope.record.graph import Wiring
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
-from layerscope.record.network_ends import Ends, NetworkEnds
+from layerscope.record.network_ends import NetworkEnds
 from layerscope.record.ownership import Ownership, ownership
 
 _DROPOUTS = nn.modules.dropout._DropoutNd

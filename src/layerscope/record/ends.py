@@ -1,0 +1,58 @@
+"""What was seen of a network's data and output in one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from layerscope.record.output_function import OutputFunction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """What a first layer got in a step.
+
+    Attributes:
+        values: float [samples, features], some of the samples.
+        normalized: whether the layer is a normalisation.
+    """
+
+    values: Tensor
+    normalized: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """The network's output in a step.
+
+    Attributes:
+        values: [samples, outputs], some of the samples; classes along the last axis.
+        gradient: d loss / d values, with a gradient scaler's factor in it; None if none came.
+        samples: how many there are in all.
+        function: that it has been through last.
+        alone: whether the network gave no other tensor that the loss may be made of, in this call
+            or in another before the same backward pass.
+    """
+
+    values: Tensor
+    gradient: Tensor | None
+    samples: int
+    function: OutputFunction
+    alone: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ends:
+    """What was seen in one step; of several micro-batches, in the last.
+
+    Attributes:
+        data: of each first layer.
+        output: the last output that a gradient came to; None without any.
+        gradients_kept: whether the gradients of the step before were still there when backward
+            began; None if it is not known.
+    """
+
+    data: tuple[Data, ...]
+    output: Output | None
+    gradients_kept: bool | None

@@ -1,0 +1,43 @@
+"""Hooks that see something, or do not: a network never learns of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from layerscope.record.own_hook import OwnHook
+
+_log = logging.getLogger("layerscope")
+
+
+class QuietHook(OwnHook):
+    """A hook that sees an end.
+
+    Whatever it runs into, the network goes on, and this step is not seen there: outputs of
+    somebody's own kind may raise when they are looked into.
+    """
+
+    def __init__(self, hook: Callable[..., None]) -> None:
+        self._hook = hook
+
+    def __call__(self, *arguments: Any) -> None:
+        """Called by torch; torch.compile leaves it out of its code."""
+        if torch.compiler.is_compiling() or torch._C._is_tracing():
+            return
+        try:
+            self._hook(*arguments)
+        except Exception:
+            _log.debug("LayerScope: a network's end was not seen", exc_info=True)
+
+
+def is_compiled(network: nn.Module) -> bool:
+    """Whether torch.compile would trace hooks into its code."""
+    return any(
+        type(module).__name__ == "OptimizedModule"
+        or getattr(module, "_compiled_call_impl", None) is not None
+        for module in network.modules()
+    )

@@ -1,0 +1,49 @@
+"""Some samples of a tensor, as a matrix that the host can read."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+_ELEMENTS = 65_536
+"""Of a larger output or input some samples are kept, evenly spaced: 256 kB."""
+
+_CHANNELS_FIRST = 4
+"""Axes from which on the second is that of channels, and so of classes."""
+
+
+def evenly_spaced(tensor: Tensor) -> slice:
+    """Which samples to keep of a tensor: as many as fit."""
+    samples = number_of_samples(tensor)
+    each = max(tensor.numel() // max(samples, 1), 1)
+    most = max(_ELEMENTS // each, 1)
+    return slice(None, None, max(-(-samples // most), 1))
+
+
+def number_of_samples(tensor: Tensor) -> int:
+    """How many it has: elements / features, which lie along its last axis, or as channels do."""
+    if tensor.ndim <= 1:
+        return tensor.numel()
+    features = tensor.shape[1] if tensor.ndim >= _CHANNELS_FIRST else tensor.shape[-1]
+    return tensor.numel() // max(features, 1)
+
+
+def samples_of(tensor: Tensor, rows: slice) -> Tensor:
+    """float32 or wider [samples, features], a copy that the host can read."""
+    matrix = tensor.detach()
+    if matrix.ndim >= _CHANNELS_FIRST:
+        matrix = matrix.movedim(1, -1)
+    matrix = matrix.reshape(-1, 1) if matrix.ndim <= 1 else matrix.reshape(-1, matrix.shape[-1])
+    return matrix[rows].to("cpu", torch.float64, copy=True)  # device to host, where there is one
+
+
+def has_memory(tensor: Tensor) -> bool:
+    """Whether a tensor has memory of its own to read."""
+    return (
+        type(tensor) in (Tensor, nn.Parameter)
+        and tensor.layout is torch.strided
+        and tensor.is_floating_point()
+        and tensor.device.type != "meta"
+        and tensor.numel() > 0
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    )
