@@ -205,7 +205,21 @@ def _of_text(*known):
 _SLOWER, _FASTER = (lambda _: rate_times(0.1)), (lambda _: rate_times(10))
 _KAIMING = lambda _: _started(nn.init.kaiming_normal_)  # noqa: E731
 _XAVIER = lambda _: _started(nn.init.xavier_normal_)  # noqa: E731
+
+
+def _tanh_for_sigmoid(_):
+    def change(network):
+        for module in network.modules():
+            for name, part in module.named_children():
+                if isinstance(part, nn.Sigmoid) and part is not list(network.modules())[-1]:
+                    setattr(module, name, nn.Tanh())
+        _XAVIER(None).network(network)
+
+    return Remedy(network=change)
+
+
 _STARTS = (
+    ("activation=tanh", _tanh_for_sigmoid),
     ("orthogonal", lambda _: _started(nn.init.orthogonal_)),
     ("kaiming", _KAIMING),
     ("xavier", _XAVIER),
