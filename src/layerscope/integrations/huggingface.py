@@ -11,9 +11,12 @@ from torch.utils.hooks import RemovableHandle
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from layerscope.diagnose import Findings
-from layerscope.integrations.watch import Watcher, watch
+from layerscope.integrations.watcher import Watcher
+from layerscope.session.door import Door
 from layerscope.session.setting_keywords import SettingKeywords
 from layerscope.session.settings import Settings
+
+_DOOR = Door("LayerScopeCallback", "the Trainer took no step", loss_tag="train/loss")
 
 
 class LayerScopeCallback(TrainerCallback):
@@ -40,9 +43,8 @@ class LayerScopeCallback(TrainerCallback):
     def __init__(
         self, log_dir: str | PathLike[str] | None = None, **settings: Unpack[SettingKeywords]
     ) -> None:
-        Settings.of(settings)  # refuses now what is wrong
         self._log_dir = log_dir
-        self._settings = settings
+        self._settings = Settings.of(settings)
         self._scaler: Any = None
         self._loss: Tensor | None = None  # of the step that goes on
         self._handle: RemovableHandle | None = None
@@ -69,8 +71,8 @@ class LayerScopeCallback(TrainerCallback):
         self._scaler = getattr(optimizer, "scaler", None)
         self._loss = None
         self._handle = model.register_forward_hook(self._note_loss)
-        self.watcher = watch(
-            model, folder, start=state.global_step, scaler=self._scaler, **self._settings
+        self.watcher = Watcher(
+            model, folder, self._settings, state.global_step, self._scaler, _DOOR
         ).start()
 
     def on_step_end(

@@ -24,6 +24,17 @@ class ToldLoss:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._told = False
+        self._noted: list[Tensor] = []  # of the step that goes on
+
+    def note(self, loss: object) -> None:
+        """Keep a loss for the step that goes on; see `scalar`."""
+        if (number := self.scalar(loss)) is not None:
+            self._noted.append(number)
+
+    def take(self) -> Tensor | None:
+        """The mean of what was noted since the last call, where it lies; None without any."""
+        noted, self._noted = self._noted, []
+        return sum(noted[1:], noted[0]) / len(noted) if noted else None
 
     def scalar(self, loss: object) -> Tensor | None:
         """The loss as a scalar tensor where it lies, of several values their mean.

@@ -1,5 +1,8 @@
 """Networks are found in a script that knows nothing of LayerScope."""
 
+import math
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from torch.optim import optimizer as optimizers_module
 import layerscope
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES
 from layerscope.integrations.script import ScriptWatch
+from layerscope.integrations.script.backward_start import BackwardStart
 from layerscope.session.settings import Settings
 
 
@@ -189,3 +193,51 @@ def test_close_leaves_no_hook():
     watching.close()
     assert [len(each) for each in hooks] == before
     assert not net._forward_hooks
+
+
+class InAnotherThread(torch.autograd.Function):
+    """Runs its tensor's hooks as a GPU's engine does: in a thread that is not the script's."""
+
+    hook = None
+
+    @staticmethod
+    def forward(context, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(context, gradient):
+        thread = threading.Thread(target=InAnotherThread.hook, args=(gradient,))
+        thread.start()
+        thread.join(30)
+        return gradient
+
+
+def test_the_loss_is_found_from_a_thread_of_the_device_too():
+    net, _ = classifier()
+    start = BackwardStart(net)
+    InAnotherThread.hook = start._see_gradient
+    for x, y in batches(2):
+        loss = cross_entropy(InAnotherThread.apply(net(x)), y)
+        loss.backward()
+        assert start.take() == loss
+
+
+def test_a_step_that_a_gradient_scaler_leaves_out_is_a_step_of_its_own(watch, tmp_path):
+    net, optimizer = classifier()
+    scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
+    losses = []
+    for number, (x, y) in enumerate(batches(5)):
+        optimizer.zero_grad()
+        loss = cross_entropy(net(x), y)
+        scaler.scale(loss).backward()
+        if number == 2:
+            net.head.weight.grad[0, 0] = math.inf
+        scaler.step(optimizer)
+        scaler.update()
+        losses.append(loss.item())
+    watch.close()
+    figures = layerscope.read(tmp_path / "run").figures
+    assert figures["skipped"].tolist() == [0, 0, 1, 0, 0]
+    assert figures["activation_count"][:, 0].tolist() == [40.0] * 5
+    seen = [0, 1, 3, 4]
+    np.testing.assert_allclose(figures["loss"][seen], np.array(losses)[seen], rtol=1e-5)

@@ -11,16 +11,15 @@ from torch import Tensor, nn
 
 _ENGINE = "_engine_run_backward"
 """The Python function out of which autograd's engine is started. Torch has no hook for the start of
-a backward pass; on the CPU the engine runs the hooks of tensors in the thread that started it, so
-that this function's frame lies below them."""
+a backward pass. On the CPU the engine runs the hooks of tensors in the thread that started it, above
+this function's frame; those of a GPU's tensors in a thread of the device's, while that one waits."""
 
 
 class BackwardStart:
     """Adds up the losses of the backward passes that go through a network's output.
 
     Give `see_output` to `register_forward_hook` of the modules that the script calls. It costs some
-    microseconds a pass. On a GPU the hooks run in the device's thread, where no frame tells of the
-    loss: there `take` gives None.
+    microseconds a pass.
 
     Args:
         network: what is watched.
@@ -56,16 +55,25 @@ class BackwardStart:
 
 
 def _started_from() -> Tensor | None:
-    """The tensor that the outermost backward pass of this thread starts from, if it is one."""
-    frame: FrameType | None = sys._getframe(2)
-    found = None
-    while frame is not None:  # checkpointing starts a pass within one
-        if frame.f_code.co_name == _ENGINE:
-            found = frame
-        frame = frame.f_back
+    """The tensor that the backward pass starts from in which a hook is called, if it is one."""
+    found = _outermost(sys._getframe(2))
+    if found is None:  # a thread of the device's
+        started = map(_outermost, sys._current_frames().values())
+        passes = [frame for frame in started if frame is not None]
+        found = passes[0] if len(passes) == 1 else None
     starts: Sequence[object] = found.f_locals.get("t_outputs", ()) if found is not None else ()
     losses = [each for each in starts if isinstance(each, Tensor) and each.numel() == 1]
     return losses[0] if len(losses) == len(starts) == 1 else None
+
+
+def _outermost(frame: FrameType | None) -> FrameType | None:
+    """Where a thread has started its backward pass: checkpointing starts one within another."""
+    found = None
+    while frame is not None:
+        if frame.f_code.co_name == _ENGINE:
+            found = frame
+        frame = frame.f_back
+    return found
 
 
 def _tensors(output: Any) -> Iterable[Tensor]:

@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.diagnose import Finding
 from layerscope.integrations.script.backward_start import BackwardStart
 from layerscope.integrations.script.living import living, parameters_of
-from layerscope.integrations.watch import Watcher
+from layerscope.integrations.watcher import Watcher
 from layerscope.session.door import Door
 from layerscope.session.settings import Settings
 
@@ -54,7 +54,7 @@ class WatchedNetwork:
         scalers = [each for each in scalers if each.is_enabled()]
         self._scaler = scalers[0] if len(scalers) == 1 else None
         self._watcher = Watcher(
-            network, folder, settings, 0, self._scaler, door=_DOOR, named=named
+            network, folder, settings, 0, self._scaler, _DOOR, named=named
         ).start()
         self._own = set(network.parameters())
         self._optimizers: WeakSet[Optimizer] = WeakSet(optimizers)
@@ -100,6 +100,8 @@ class WatchedNetwork:
     def _before_call(self, module: nn.Module, inputs: Any) -> None:
         if self._stepped:  # an optimizer that takes no step is not waited for
             self._end_step()
+        elif self._scaler is not None:  # the step may be one that the scaler has left out
+            self._watcher.step()
 
     def _end_step(self) -> None:
         self._stepped.clear()

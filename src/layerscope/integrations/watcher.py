@@ -1,0 +1,250 @@
+"""`Watcher`: a session in a loop that is not Lightning's, opened, told of steps, and closed."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from collections.abc import Callable
+from html import escape
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+
+from layerscope.diagnose import Finding, Findings
+from layerscope.record import choose_layers
+from layerscope.session.claimed_folder import ClaimedFolder, claim
+from layerscope.session.door import Door
+from layerscope.session.finished_steps import FinishedSteps
+from layerscope.session.local_folder import local_folder
+from layerscope.session.optimizers_of_a_loop import OptimizersOfALoop
+from layerscope.session.settings import Settings
+from layerscope.session.told_loss import ToldLoss
+
+_log = logging.getLogger("layerscope")
+
+_OPEN: set[Watcher] = set()
+
+
+class Watcher:
+    """What `watch` gives: call `step` at the end of every training step.
+
+    A context manager; opened by hand, `start` and `close` do the same. What is still open when
+    the interpreter exits is closed then.
+
+    Attributes:
+        failure: if the instrument itself failed, at which step and why; the loop goes on. None
+            otherwise.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        log_dir: str | PathLike[str],
+        settings: Settings,
+        start: int,
+        scaler: GradScaler | None,
+        door: Door,
+        *,
+        named: bool = True,
+    ) -> None:
+        choose_layers(model, settings.layers)  # refuses now what cannot be watched
+        self.failure: str | None = None
+        self._model = model
+        self._folder = local_folder(log_dir)
+        self._claimed: ClaimedFolder | None = None
+        self._settings = settings
+        self._scaler = scaler
+        self._scale: Tensor | None = None
+        self._at = start
+        self._scope: FinishedSteps | None = None
+        self._seen: FinishedSteps | None = None
+        self._optimizers: OptimizersOfALoop | None = None
+        self._door = door
+        self._named = named
+        self._loss = ToldLoss(door)
+
+    def start(self) -> Self:
+        """Put the hooks on and open the files; call it before the first forward pass.
+
+        Returns:
+            Itself. A second call does nothing.
+
+        Raises:
+            ValueError: no layer is left to watch, the network is sharded, or log_dir cannot be
+                written to or is another run's.
+        """
+        if self._seen is not None:
+            return self
+        for earlier in list(_OPEN):
+            if earlier._model is self._model:  # a notebook's cell that ran twice
+                _log.warning(
+                    "%s: the earlier watch of %s was still open; it is closed",
+                    self._door.name,
+                    earlier._folder,
+                )
+                earlier.close()
+        resumes = self._at > 0
+        try:
+            self._claimed = claim(self._folder, self._door, resumes=resumes, named=self._named)
+        except OSError as error:
+            raise ValueError(
+                f"log_dir must be a folder to write to, got {self._folder}: {error.strerror}"
+            ) from error
+        self._folder = self._claimed.path
+        _OPEN.add(self)
+        try:
+            self._scope = self._seen = FinishedSteps(
+                self._model,
+                self._folder,
+                self._settings,
+                self._door,
+                start=self._at,
+                resumes=resumes,
+            )
+        except BaseException:
+            self._end()
+            raise
+        self._optimizers = OptimizersOfALoop(self._model, self._guarded)
+        atexit.register(self.close)
+        self._begin()
+        return self
+
+    def step(self, loss: Tensor | float | None = None) -> bool:
+        """End a training step: call it after the optimizer's step, and a gradient scaler's update.
+
+        Called after each micro-batch it ends a step only once an optimizer has taken one; it may
+        come after the gradients are cleared.
+
+        Args:
+            loss: the step's, for the record: a number, or a tensor, of which the mean is taken; of
+                micro-batches the mean of theirs. None: see `note_loss`.
+
+        Returns:
+            Whether to go on: False once there is a finding as bad as the setting `stop_on`.
+
+        Raises:
+            RuntimeError: `start` was not called, nor a `with` block entered.
+        """
+        if self._seen is None:
+            raise RuntimeError(
+                f"{self._door.name}: step() needs start() before it, or a `with` block around it"
+            )
+        self.note_loss(loss)
+        ended = False
+
+        def end(scope: FinishedSteps) -> None:
+            nonlocal ended
+            optimizers = self._optimizers
+            assert optimizers is not None
+            left_out = not optimizers.any_came and self._has_backed_off()
+            if not (optimizers.any_came or left_out) and optimizers.is_awaited:
+                return  # a micro-batch
+            ended = True
+            if (mean := self._loss.take()) is not None:
+                scope.note_loss(mean * (1 if self._scale is None else self._scale))
+            optimizers.end(scope)
+            scope.finish(self._at, optimizers.had_gradient, self._scale, left_out)
+
+        self._guarded(end)
+        if ended:
+            self._at += 1
+            self._begin()
+        return self._scope is None or self._scope.verdict.stop is None
+
+    def note_loss(self, loss: Tensor | float | None) -> None:
+        """Tell the loss of the step that goes on, where `step` is called by somebody who does not
+        know it. Of several the mean is recorded.
+
+        Args:
+            loss: as for `step`.
+        """
+        self._loss.note(loss)
+
+    def _has_backed_off(self) -> bool:
+        """Whether the gradient scaler has lowered its factor, as after each step it leaves out."""
+        scaler, scale = self._scaler, self._scale
+        return scaler is not None and scale is not None and scaler.get_scale() < float(scale)
+
+    def close(self, interrupted: bool = False) -> None:
+        """Take the hooks off, write the diagnosis and close the files. Twice is as once.
+
+        Args:
+            interrupted: whether an exception ends the loop: its step is recorded as far as it went.
+        """
+        self._guarded(lambda scope: scope.close(interrupted))
+        self._end()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
+        """Close, whatever happened."""
+        self.close(interrupted=kind is not None)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: whether it watches, where the files land, and what has been found."""
+        if self._seen is None:
+            told = "not started"
+        elif self.failure is not None:
+            told = self.failure
+        else:
+            told = f"{'closed' if self._scope is None else 'open'}, {self._at} steps"
+        folder = f"<code>{escape(str(self._folder))}</code>"
+        return f"<p>{folder}: {escape(told)}</p>{self.findings._repr_html_()}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the files land; after `start` it has the name that was free."""
+        return self._folder
+
+    @property
+    def findings(self) -> Findings:
+        """What has been found so far, causes first; some steps may still wait to be judged."""
+        return Findings() if self._seen is None else self._seen.verdict.judge.findings
+
+    @property
+    def diagnosis(self) -> dict[str, Any] | None:
+        """The content of diagnosis.json, after `close`; None before."""
+        return None if self._seen is None else self._seen.diagnosis
+
+    @property
+    def refused(self) -> Finding | None:
+        """The worst finding, if it is at least as bad as the setting `fail_on`."""
+        return None if self._seen is None else self._seen.verdict.refused
+
+    def _begin(self) -> None:
+        def begin(scope: FinishedSteps) -> None:
+            scope.begin(self._at)
+            if self._scaler is not None:  # as it is now: it may change before the step ends
+                self._scale = torch.tensor(self._scaler.get_scale())
+            assert self._optimizers is not None
+            self._optimizers.begin(scope, self._at)
+
+        self._guarded(begin)
+
+    def _guarded(self, work: Callable[[FinishedSteps], None]) -> None:
+        """The instrument's own failure ends the watching, loudly and once, and nothing else."""
+        scope = self._scope
+        if scope is None:
+            return
+        try:
+            work(scope)
+        except Exception as error:
+            self.failure = f"watching stopped at step {self._at}: {type(error).__name__}: {error}"
+            _log.error("%s: %s; the loop goes on", self._door.name, self.failure, exc_info=error)
+            scope.give_up()
+            self._end()
+
+    def _end(self) -> None:
+        self._scope = None
+        _OPEN.discard(self)
+        if self._claimed is not None:
+            self._claimed.release()
+        atexit.unregister(self.close)
+        if self._optimizers is not None:
+            self._optimizers.remove()
