@@ -173,7 +173,7 @@ class Watcher:
         """Take the hooks off, write the diagnosis and close the files. Twice is as once.
 
         Args:
-            interrupted: whether an exception ends the loop: its step is recorded as far as it went.
+            interrupted: whether an exception ends the loop: its step is recorded up to there.
         """
         self._guarded(lambda scope: scope.close(interrupted))
         self._end()

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 _ENGINE = "_engine_run_backward"
 """The Python function out of which autograd's engine is started. Torch has no hook for the start of
-a backward pass. On the CPU the engine runs the hooks of tensors in the thread that started it, above
-this function's frame; those of a GPU's tensors in a thread of the device's, while that one waits."""
+a backward pass. On the CPU the engine runs the hooks of tensors in the thread that started it,
+above this function's frame; those of a GPU's tensors in a thread of its own, while that one waits.
+"""
 
 
 class BackwardStart:
