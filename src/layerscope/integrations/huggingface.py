@@ -13,6 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from layerscope.diagnose import Findings
 from layerscope.integrations.watcher import Watcher
 from layerscope.session.door import Door
+from layerscope.session.passing_hook import PassingHook
 from layerscope.session.setting_keywords import SettingKeywords
 from layerscope.session.settings import Settings
 
@@ -70,7 +71,7 @@ class LayerScopeCallback(TrainerCallback):
         # Accelerate's wrapper of the optimizer has the scaler, None where there is none.
         self._scaler = getattr(optimizer, "scaler", None)
         self._loss = None
-        self._handle = model.register_forward_hook(self._note_loss)
+        self._handle = model.register_forward_hook(PassingHook(self._note_loss))
         self.watcher = Watcher(
             model, folder, self._settings, state.global_step, self._scaler, _DOOR
         ).start()

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.hook_state import HookState
-from layerscope.record.own_hook import OwnHook
+from layerscope.session.passing_hook import PassingHook
 
 
 class TrainingPasses:
@@ -36,8 +36,8 @@ class TrainingPasses:
         )
         if is_called_as_it_is:
             self._handles = [
-                network.register_forward_pre_hook(_Before(self)),
-                network.register_forward_hook(_After(self), always_call=True),
+                network.register_forward_pre_hook(PassingHook(self.before)),
+                network.register_forward_hook(PassingHook(self.after), always_call=True),
             ]
 
     def remove(self) -> None:
@@ -46,39 +46,19 @@ class TrainingPasses:
             handle.remove()
         self._handles.clear()
 
-    def before(self) -> None:
+    def before(self, *told: Any) -> None:
         """A call of the network begins."""
         if self._depth:
             self._depth += 1
         elif self._state.counting and _is_without_gradients():
             self._depth, self._state.counting = 1, False
 
-    def after(self) -> None:
+    def after(self, *told: Any) -> None:
         """A call of the network ends, whatever happened in it."""
         if self._depth:
             self._depth -= 1
             if not self._depth and self._state.failure is None:
                 self._state.counting = True
-
-
-class _Before(OwnHook):
-    __slots__ = ("_passes",)
-
-    def __init__(self, passes: TrainingPasses) -> None:
-        self._passes = passes
-
-    def __call__(self, module: nn.Module, inputs: Any) -> None:
-        self._passes.before()
-
-
-class _After(OwnHook):
-    __slots__ = ("_passes",)
-
-    def __init__(self, passes: TrainingPasses) -> None:
-        self._passes = passes
-
-    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        self._passes.after()
 
 
 def _is_without_gradients() -> bool:

@@ -1,5 +1,6 @@
 """Networks are found in a script that knows nothing of LayerScope."""
 
+import copy
 import math
 import threading
 
@@ -241,3 +242,14 @@ def test_a_step_that_a_gradient_scaler_leaves_out_is_a_step_of_its_own(watch, tm
     assert figures["activation_count"][:, 0].tolist() == [40.0] * 5
     seen = [0, 1, 3, 4]
     np.testing.assert_allclose(figures["loss"][seen], np.array(losses)[seen], rtol=1e-5)
+
+
+def test_a_script_may_save_and_copy_the_network_that_it_trains(watch, tmp_path):
+    net, optimizer = classifier()
+    train(net, optimizer, 2)
+    assert watch.networks
+    torch.save(net, tmp_path / "net.pt")
+    x = torch.ones(2, 6)
+    for other in (torch.load(tmp_path / "net.pt", weights_only=False), copy.deepcopy(net)):
+        assert torch.equal(other(x), net(x))
+    assert watch.networks[0].network is net

@@ -17,6 +17,7 @@ from layerscope.integrations.script.backward_start import BackwardStart
 from layerscope.integrations.script.living import living, parameters_of
 from layerscope.integrations.watcher import Watcher
 from layerscope.session.door import Door
+from layerscope.session.passing_hook import PassingHook
 from layerscope.session.settings import Settings
 
 _DOOR = Door(
@@ -62,8 +63,8 @@ class WatchedNetwork:
         self._stepped: set[int] = set()
         self._loss = BackwardStart(network)
         self._handles: list[RemovableHandle] = [
-            called.register_forward_pre_hook(self._before_call),
-            called.register_forward_hook(self._loss.see_output),
+            called.register_forward_pre_hook(PassingHook(self._before_call)),
+            called.register_forward_hook(PassingHook(self._loss.see_output)),
         ]
 
     @property
