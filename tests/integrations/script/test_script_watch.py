@@ -253,3 +253,40 @@ def test_a_script_may_save_and_copy_the_network_that_it_trains(watch, tmp_path):
     for other in (torch.load(tmp_path / "net.pt", weights_only=False), copy.deepcopy(net)):
         assert torch.equal(other(x), net(x))
     assert watch.networks[0].network is net
+
+
+class Wrapper(torch.optim.Optimizer):
+    """An optimizer around another, as Accelerate's and Lightning's."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    @property
+    def param_groups(self):
+        return self.inner.param_groups
+
+    def step(self):
+        self.inner.step()
+
+    def zero_grad(self):
+        self.inner.zero_grad()
+
+
+def test_an_optimizer_in_a_wrapper_is_one(watch):
+    net, optimizer = classifier()
+    train(net, Wrapper(optimizer), 3)
+    (found,) = watch.networks
+    assert not found._stepped  # no other one is waited for
+
+
+def test_a_step_that_waited_for_an_optimizer_is_whole_though_a_validation_comes_next(
+    watch, tmp_path
+):
+    net, optimizer = classifier()
+    never = torch.optim.SGD(net.head.parameters(), lr=0.1)
+    train(net, optimizer, 3)
+    with torch.no_grad():
+        net(torch.ones(2, 6))
+    watch.close()
+    assert layerscope.read(tmp_path / "run").figures.steps.tolist() == [0, 1, 2]
+    assert never.state == {}

@@ -63,7 +63,8 @@ class WatchedNetwork:
         self._stepped: set[int] = set()
         self._loss = BackwardStart(network)
         self._handles: list[RemovableHandle] = [
-            called.register_forward_pre_hook(PassingHook(self._before_call)),
+            # Before the watcher's own: a step ends before a call that is not training pauses it.
+            called.register_forward_pre_hook(PassingHook(self._before_call), prepend=True),
             called.register_forward_hook(PassingHook(self._loss.see_output)),
         ]
 
@@ -86,8 +87,9 @@ class WatchedNetwork:
     def after_step(self, optimizer: Optimizer) -> None:
         """One of its optimizers has taken a step."""
         self._optimizers.add(optimizer)
-        self._stepped.add(id(optimizer))
-        if all(id(each) in self._stepped for each in self._optimizers):
+        # By their groups: Lightning's and Accelerate's wrappers, optimizers too, have the same.
+        self._stepped.add(id(optimizer.param_groups))
+        if all(id(each.param_groups) in self._stepped for each in self._optimizers):
             self._end_step()
 
     def close(self, interrupted: bool = False) -> None:
