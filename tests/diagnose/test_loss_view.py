@@ -95,6 +95,27 @@ def test_squared_errors_show_their_targets(loss_of, outputs):
     assert np.abs(view.targets - values.numpy()).max() < 1e-3
 
 
+@pytest.mark.parametrize("rows", [None, 8])
+@pytest.mark.parametrize("divergence", [0.0, 3.0])
+def test_a_binary_loss_of_pixels_is_no_squared_error(rows, divergence):
+    pixels = torch.rand(N, CLASSES, generator=torch.Generator().manual_seed(1)) ** 3
+
+    def loss(p):
+        return F.binary_cross_entropy(p, pixels, reduction="sum") + divergence * N
+
+    for scale in (0.1, 0.3, 1.0, 2.0):
+        view = seen(loss, scale=scale, activate=torch.sigmoid, rows=rows)
+        assert view.kind is Loss.UNKNOWN
+
+
+def test_squared_errors_of_probabilities_stay_squared_errors():
+    pixels = torch.rand(N, CLASSES, generator=torch.Generator().manual_seed(1))
+    for reduction in ("mean", "sum"):
+        view = seen(lambda p: F.mse_loss(p, pixels, reduction=reduction), activate=torch.sigmoid)  # noqa: B023
+        assert view.kind is Loss.SQUARED_ERROR
+        np.testing.assert_allclose(view.targets, pixels, atol=1e-5)
+
+
 def test_absolute_errors_show_how_far_the_targets_are():
     view = seen(lambda z: F.l1_loss(z, VALUES + 1000), (N, 1))
     assert view.kind is Loss.ABSOLUTE_ERROR

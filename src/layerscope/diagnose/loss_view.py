@@ -109,6 +109,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView:
     return (
         found
         or _absolute_error(output, gradient, rows, loss)
+        or _binary_of_shares(output, gradient, rows, loss)
         or _squared_error(output, gradient, rows, loss)
         or pairs
         or LossView(Loss.UNKNOWN)
@@ -182,6 +183,26 @@ def _binary_of(p: Matrix, slope: Matrix, rows: int, kind: Loss) -> LossView | No
         y = p - slope / factor
         if np.abs(y - np.round(y))[told].max() <= 5e-3 and np.abs(y).max() < 1000:
             return LossView(kind, factor * rows * p.shape[1], np.round(y))
+    return None
+
+
+def _binary_of_shares(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
+    """UNKNOWN for a binary cross-entropy with targets between 0 and 1, such as an image's pixels.
+
+    Any slope may be one: what tells is that the cross-entropy with the targets that it would have
+    makes most of the loss. A squared error is far below that.
+    """
+    if not (((output >= 0) & (output <= 1)).all() and loss > 0):
+        return None
+    p = np.clip(output, 1e-7, 1 - 1e-7)
+    for factor in _factors(output, rows):
+        y = p - gradient * p * (1 - p) / factor
+        if y.min() < -_CLOSE or y.max() > 1 + _CLOSE:
+            continue
+        mean = -(y * np.log(p) + (1 - y) * np.log1p(-p)).mean()
+        part = mean * factor * rows * output.shape[1] / loss
+        if 0.5 < part < 1.2:  # beside a divergence, say; of a sample of the rows
+            return LossView(Loss.UNKNOWN)
     return None
 
 
