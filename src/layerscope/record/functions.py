@@ -77,6 +77,7 @@ class Functions:
         self._compile_start = CompileStart(self._give_way)
         self._gave_way = False
         self._depth = 0
+        self._is_paused = False
         self._thread: int | None = None
 
     def attach(self) -> None:
@@ -139,14 +140,17 @@ class Functions:
 
     def pause(self) -> bool:
         """Turn the mode off within a forward pass; whether it was on."""
-        is_on = self._depth > 0 and threading.get_ident() == self._thread
+        is_on = self._depth > 0 and not self._is_paused and threading.get_ident() == self._thread
         if is_on:
             take_off(self._mode)
+            self._is_paused = True
         return is_on
 
     def resume(self) -> None:
         """Turn the mode on again after `pause`."""
-        put_on(self._mode)
+        if self._is_paused:
+            self._is_paused = False
+            put_on(self._mode)
 
     def _give_way(self) -> None:
         """torch.compile is about to read a function that a forward calls: the mode would be
@@ -191,7 +195,7 @@ class Functions:
         """Ctrl-C ends a forward pass without a word to hooks."""
         if self._depth and threading.get_ident() == self._thread:
             take_off(self._mode)
-        self._depth = 0
+        self._depth, self._is_paused = 0, False
 
     # The mode.
 

@@ -33,10 +33,10 @@ class FinishedSteps(Session):
 
     def detach(self) -> None:
         """Take the hooks off: what runs now is not what the optimizer learns from."""
+        super().detach()  # first: it puts hooks back that stand aside
         if self._passes is not None:
             self._passes.remove()
             self._passes = None
-        super().detach()
 
     @property
     def is_updating(self) -> bool:

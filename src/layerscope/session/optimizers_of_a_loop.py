@@ -34,6 +34,7 @@ class OptimizersOfALoop:
         self._own = set(network.parameters())
         self._changes = 0
         self._guarded = guarded
+        self._foreign: set[nn.Parameter] = set()  # those of other networks' optimizers
         self._without_optimizer = set(self._own)  # so far
         self._step = 0
         self._stepped: set[nn.Parameter] = set()  # in this step
@@ -110,7 +111,13 @@ class OptimizersOfALoop:
 
     def _new_of(self, optimizer: Optimizer) -> set[nn.Parameter]:
         """What an optimizer has of the network that none has come to in this step."""
-        return (_given_to(optimizer) & self._own) - self._stepped
+        given = _given_to(optimizer)
+        if not given & self._own and not given <= self._foreign:  # all parameters may be new
+            self._foreign |= given
+            now = set(self._network.parameters())
+            if given & now:
+                self._own |= now
+        return (given & self._own) - self._stepped
 
     def _take(self, session: FinishedSteps, optimizer: Optimizer, mine: set[nn.Parameter]) -> None:
         if mine:
