@@ -102,6 +102,10 @@ def test_a_plain_loop_is_watched_and_read_where_no_extra_is_installed(tmp_path):
     [
         ("LayerMonitor", "LayerMonitor needs lightning: pip install lightning"),
         ("EventLogger", "EventLogger needs lightning: pip install lightning"),
+        (
+            "LayerScopeCallback",
+            "LayerScopeCallback needs transformers: pip install 'layerscope[huggingface]'",
+        ),
     ],
 )
 def test_what_needs_an_extra_says_which(tmp_path, name, sentence):

@@ -90,7 +90,8 @@ def read(folder: str | PathLike[str]) -> Run:
         FileNotFoundError: there is no event file.
         ValueError: the folder is not on this machine, or an event file is corrupt.
     """
-    path = local_folder(folder, "folder")
+    file = Path(folder).expanduser()
+    path = file.absolute() if file.is_file() else local_folder(folder, "folder")
     settle(path)
     with np.errstate(all="ignore"):
         events = read_run(path)

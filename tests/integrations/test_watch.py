@@ -288,7 +288,7 @@ def test_two_networks_that_are_watched_in_one_folder_are_both_whole(tmp_path):
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_the_first_step(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match=r"log_dir must be a folder to write to, got .*file/run"):
+    with pytest.raises(ValueError, match=r"log_dir must be a folder, got .*file/run"):
         layerscope.watch(make_net(), tmp_path / "file" / "run").start()
 
 
