@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help install train test static-check slow-test browser-test check board sweep bench data clean
+.PHONY: help install train test static-check slow-test reliability browser-test check board sweep bench data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -35,6 +35,10 @@ test: .venv/can-test  ## run the tests that take no long time
 # File by file: what the tests of a file share, such as a sweep or a server, is made once.
 slow-test: .venv/can-test  ## run the others: sweeps, processes that die, two ranks, browsers
 	$(BIN)/python -m pytest -m slow --dist loadfile tests $(ARGS)
+
+reliability: .venv/can-test  ## run the tests that docs/reliability.md names, with the seconds of each
+	$(BIN)/python -m pytest -n 0 -m "slow or not slow" --durations 0 -v \
+		$$(grep -o '`tests/[^`]*`' docs/reliability.md | tr -d '`' | sort -u) $(ARGS)
 
 browser-test: .venv/can-test  ## test the report and TensorBoard in a real Chromium; root on Debian: installs it
 	@found() { command -v chromium || command -v chromium-browser || command -v google-chrome; }; \

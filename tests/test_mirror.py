@@ -28,6 +28,7 @@ CROSSING = {
     "test_report_command.py": "python -m layerscope report, on a sweep's folder",
     "test_sweep.py": "sweeps as a user types them: train.py, Hydra, launchers",
     "test_sweep_parts.py": "parts of lab/sweep, with the config of train.py",
+    "test_reliability_doc.py": "docs/reliability.md",
     "test_waits.py": "the tests themselves",
     "test_train.py": "train.py with every file of conf/",
 }

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from layerscope import LayerMonitor
 from layerscope.events.reader import read_run
+from layerscope.training.random_state import RandomState
 from tests.any_model.nets import Mlp, make, seeded
 from tests.any_model.training import Batches, figures, fit, seed_all, trainer_for
 
@@ -144,6 +145,58 @@ def test_steps_that_run_again_after_a_resumption_are_written_once(tmp_path, inte
     path = str(tmp_path / "checkpoints" / "last.ckpt")
     trainer.fit(seeded(Mlp), *[Batches(net.batches())] * 2, ckpt_path=path)
     assert_each_step_once(tmp_path, 12)
+
+
+class Resumable(Batches):
+    """A loader that knows where it is, as torchdata's stateful one does."""
+
+    given = skipped = 0
+
+    def __iter__(self):
+        self.given, self.skipped = self.skipped, 0
+        for batch in self.batches[self.given :]:
+            self.given += 1
+            yield batch
+
+    def state_dict(self):
+        return {"given": self.given}
+
+    def load_state_dict(self, state):
+        self.skipped = state["given"] % len(self.batches)
+
+
+class Dies(pl.Callback):
+    """Saves a checkpoint after the third batch, and the training dies."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if batch_idx == 2:
+            trainer.save_checkpoint(self.path)
+            raise RuntimeError("planted")
+
+
+def test_a_gan_that_is_resumed_within_an_epoch_goes_on_to_the_same_figures(tmp_path):
+    whole, folder, path = tmp_path / "whole", tmp_path / "parts", tmp_path / "a.ckpt"
+    batches = make("gan").batches()
+
+    def trained(run, *callbacks, **options):
+        monitor = LayerMonitor()
+        trainer = trainer_for(run, monitor, RandomState(), *callbacks, max_epochs=2)
+        seed_all()
+        trainer.fit(make("gan"), Resumable(batches), Batches(batches), **options)
+        return monitor
+
+    expected = trained(whole).diagnosis
+    with pytest.raises(RuntimeError, match="planted"):
+        trained(folder, Dies(path))
+    resumed = trained(folder, ckpt_path=path, weights_only=True).diagnosis
+    assert resumed == expected
+    one, other = figures(whole), figures(folder)
+    assert one.steps.tolist() == other.steps.tolist() == list(range(4 * len(batches)))
+    for figure in ("activation_mean", "activation_grad_rms", "weight_grad_rms", "dead_units"):
+        np.testing.assert_array_equal(one[figure], other[figure], err_msg=figure)
 
 
 class Looking(pl.Callback):

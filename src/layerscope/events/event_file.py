@@ -3,6 +3,7 @@
 import atexit
 import errno
 import itertools
+import logging
 import os
 import socket
 import struct
@@ -23,6 +24,8 @@ _MAX_STEP = 2**63 - 1  # Event.step is an int64
 
 _WALL_TIME_THEN_STEP = struct.Struct("<BdB")  # both keys in place: fields 1 (double) and 2 (varint)
 _SUMMARY_KEY = b"\x2a"  # field 5, length-delimited
+
+_log = logging.getLogger("layerscope")
 
 _opened = itertools.count()  # tells apart the files that one process opens within a second
 
@@ -156,6 +159,8 @@ class EventFile:
         self._flushed_at = self._clock()
         if self._file is None:
             return
+        if not self._pending:
+            return
         data = b"".join(self._pending)
         self._pending.clear()
         self._pending_bytes = 0
@@ -188,7 +193,10 @@ class EventFile:
     def _flush_at_exit(self) -> None:
         # Not close: whoever writes to the file may have something left, and runs after this.
         if not self._closed and os.getpid() == self._pid:
-            self.flush()
+            try:
+                self.flush()
+            except OSError as error:
+                _log.error("%s: what was written to it last is lost: %s", self.path, error.strerror)
 
     def __enter__(self) -> Self:
         return self
