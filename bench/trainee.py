@@ -61,7 +61,8 @@ class Blocks:
             if step == self._ends[-1]:
                 return
             self.answer(self.last)
-        sys.stdin.readline()
+        if not sys.stdin.readline():  # whoever asked is gone
+            raise SystemExit
         self._began = time.perf_counter(), time.process_time()
 
     def answer(self, content: dict[str, Any]) -> None:
