@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,12 +27,16 @@ def commit_of(revision: str) -> str:
 
 @contextmanager
 def source_of(commit: str) -> Iterator[Path]:
-    """Check a commit out into a temporary worktree, and give the folder `src` in it."""
+    """Check a commit out into a temporary worktree, and give the folder `src` in it.
+
+    SIGTERM ends this process as an exception from now on, so that the worktree goes then, too.
+    """
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder, "tree")
         made = _git("worktree", "add", "--detach", str(tree), commit)
         if made.returncode:
             raise RuntimeError(f"git worktree add failed: {made.stderr.strip()}")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         try:
             yield tree / "src"
         finally:

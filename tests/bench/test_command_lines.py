@@ -1,4 +1,4 @@
-"""bench/overhead.py: what is typed wrong, and the arithmetic of its figures."""
+"""What is typed wrong at a benchmark, and the arithmetic of its figures."""
 
 import pytest
 
@@ -27,6 +27,23 @@ def test_a_typing_error_is_refused_in_one_sentence(typed, sentence, capsys):
     assert exit_.value.code == 2
     assert told.startswith(sentence)
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (["--rounds", "-1"], "argument --rounds: must be at least 1, got -1"),
+        (["--against", "nowhere"], "argument --against: 'nowhere' names no commit"),
+        (["--threads", "1"], "unrecognized arguments: --threads"),
+    ],
+)
+def test_so_does_the_benchmark_of_the_whole_process(typed, sentence, capsys):
+    import whole_process
+
+    with pytest.raises(SystemExit) as exit_:
+        whole_process.arguments(typed)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err.startswith(sentence)
 
 
 def test_a_block_that_was_held_up_in_one_round_falls_out_of_the_ratio():
