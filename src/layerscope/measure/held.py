@@ -128,6 +128,8 @@ class HeldTensors:
             What was unusual among those that were held.
         """
         entries = self._entries[self._measured :]
+        if not entries and not also:
+            return _NOTHING
         if self._measured and entries:
             rows = {entry[0] for entry in entries}
             entries = self._again(rows) + entries

@@ -113,9 +113,8 @@ class LayerOutput:
         held = self.held
         if held is not None and tensor.nbytes <= SMALL and type(tensor) is Tensor:
             given = given_to(self.layer, inputs)
-            if sum(each.nbytes for each, _ in given) <= SMALL and held.hold(
-                self.activation, tensor, unit_row, axis, given
-            ):
+            is_small = not given or sum(each.nbytes for each, _ in given) <= SMALL
+            if is_small and held.hold(self.activation, tensor, unit_row, axis, given):
                 return
         assert self.tally is not None
         if self.tally.add(self.activation, tensor) and self.not_finite is None:

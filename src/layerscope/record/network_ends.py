@@ -9,7 +9,6 @@ layer is done by then.
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,8 +26,6 @@ from layerscope.record.outputs import tensors_in
 from layerscope.record.quiet_hook import QuietHook, is_compiled
 from layerscope.record.samples import evenly_spaced, has_memory, number_of_samples, samples_of
 from layerscope.record.unregistered import Unregistered
-
-_log = logging.getLogger("layerscope")
 
 
 class NetworkEnds:
