@@ -53,6 +53,10 @@ browser-test: .venv/can-test  ## test the report and TensorBoard in a real Chrom
 	}
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
+frameworks-test: .venv/can-test  ## install Hugging Face's transformers and accelerate, and test with them
+	$(pip-install) -e '.[huggingface]'
+	$(BIN)/python -m pytest tests/integrations tests/record/test_measured_function.py $(ARGS)
+
 static-check: .venv/can-test  ## format, lint, types, arrows between rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

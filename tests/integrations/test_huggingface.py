@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import Dataset
-from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
 
 import layerscope
-from layerscope.integrations.huggingface import LayerScopeCallback
 from layerscope.sinks.figures_event import figures_of
+
+pytest.importorskip("accelerate", reason="make frameworks-test installs it")
+from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
+
+from layerscope.integrations.huggingface import LayerScopeCallback
 
 
 class Tokens(Dataset):

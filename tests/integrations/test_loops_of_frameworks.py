@@ -1,8 +1,8 @@
 """`watch` in a loop of Accelerate's and in one of Lightning Fabric's, on a small model."""
 
 import numpy as np
+import pytest
 import torch
-from accelerate import Accelerator
 from lightning.fabric import Fabric
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -43,7 +43,8 @@ def figures(folder):
 
 
 def test_accelerate_s_micro_batches_are_told_apart_by_its_own_optimizer(tmp_path):
-    accelerator = Accelerator(cpu=True, gradient_accumulation_steps=2)
+    accelerate = pytest.importorskip("accelerate", reason="make frameworks-test installs it")
+    accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=2)
     net, optimizer = accelerator.prepare(*made())
     with layerscope.watch(net, tmp_path / "run") as watcher:
         for x, y in batches():

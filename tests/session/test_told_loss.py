@@ -38,7 +38,7 @@ def test_what_can_be_one_number_is_one(loss, value, caplog):
     [
         {"loss": 0.5},
         "0.5",
-        object(),
+        object,
         1j,
         np.complex64(1j),
         10**400,
@@ -49,7 +49,7 @@ def test_what_can_be_one_number_is_one(loss, value, caplog):
         torch.ones(2, device="meta"),
         torch.eye(2).to_sparse(),
     ],
-    ids=str,
+    ids=lambda loss: type(loss).__name__,
 )
 def test_what_is_no_number_is_named_once_and_left_out(loss, caplog):
     told = ToldLoss(Door("watch", ""))
