@@ -46,7 +46,7 @@ def test_every_decision_says_what_it_would_take_to_change_it():
 def test_the_hosted_ci_runs_the_gate_on_every_python_that_the_project_names():
     workflow = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())
     job = workflow["jobs"]["check"]
-    assert job["steps"][-1]["run"] == ".ci/run"
+    assert ".ci/run" in [step.get("run") for step in job["steps"]]
     classifiers = [
         name.removeprefix("Programming Language :: Python :: ") for name in PROJECT["classifiers"]
     ]

@@ -11,7 +11,7 @@ def test_parameters_know_the_share_of_the_largest_rate_that_their_group_has():
     first, last = network.parameters()
     groups = [{"params": [first], "lr": 1e-5}, {"params": [last], "lr": 1e-2}]
     shares = ownership(network, [torch.optim.SGD(groups)]).rate_shares
-    assert shares == {first: 1e-5 / 1e-2, last: 1.0}
+    assert shares == {id(first): 1e-5 / 1e-2, id(last): 1.0}
 
 
 def test_where_all_groups_have_one_rate_there_are_no_shares():

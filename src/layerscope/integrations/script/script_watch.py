@@ -49,6 +49,7 @@ class ScriptWatch:
         self._waiting: dict[
             int, tuple[int, int]
         ] = {}  # calls of such: so far, and of the next look
+        self._others: WeakSet[Optimizer] = WeakSet()  # of the process, before the script began
         self._call: RemovableHandle | None = None
         self._steps: list[RemovableHandle] = []
 
@@ -59,6 +60,7 @@ class ScriptWatch:
 
     def start(self) -> None:
         """Look out; call it before the script begins."""
+        self._others = WeakSet(living(Optimizer)[0])
         self._look_out()
         self._listen()
 
@@ -117,6 +119,7 @@ class ScriptWatch:
         if not any(each.requires_grad for each in module.parameters()):
             return
         optimizers, modules = living(Optimizer, nn.Module)
+        optimizers = [each for each in optimizers if each not in self._others]
         network = network_of(module, optimizers, modules)
         del modules
         if network is None:  # no optimizer yet: look again, less and less often
