@@ -123,10 +123,10 @@ class Attention(nn.Module):
         return self.out((scores.softmax(-1) @ self.v(x)).mean(1))
 
 
-_UNSEEN = "attention that is written with functions is not measured"
+_UNSEEN = "the softmax of an attention in one function is not measured"
 
 
-@program("saturated", blind=_UNSEEN)
+@program("saturated")
 def queries_and_keys_thirty_times_too_large(mended, watch):
     tokens, topic = phrases()
     model = Attention(1.0 if mended else 30.0)
