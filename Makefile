@@ -34,7 +34,7 @@ test: .venv/can-test  ## run the tests that take no long time
 
 # File by file: what the tests of a file share, such as a sweep or a server, is made once.
 slow-test: .venv/can-test  ## run the others: sweeps, processes that die, two ranks, browsers
-	$(BIN)/python -m pytest -m slow --dist loadfile tests $(ARGS)
+	$(BIN)/python -m pytest -m 'slow and not programs' --dist loadfile tests $(ARGS)
 
 reliability: .venv/can-test  ## run the tests that docs/reliability.md names, with the seconds of each
 	$(BIN)/python -m pytest -n 0 -m "slow or not slow" --durations 0 -v \
@@ -52,6 +52,9 @@ browser-test: .venv/can-test  ## test the report and TensorBoard in a real Chrom
 		exit 1; \
 	}
 	$(BIN)/python -m pytest -m browser $(ARGS)
+
+programs-test: .venv/can-test  ## judge the programs with a fault, and the same without it: minutes
+	$(BIN)/python -m pytest -m programs $(ARGS)
 
 frameworks-test: .venv/can-test  ## install Hugging Face's transformers and accelerate, and test with them
 	$(pip-install) -e '.[huggingface]'

@@ -7,7 +7,7 @@ from tests.diagnose.programs.every_program import PROGRAMS
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import HELD_OUT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.programs]
 
 
 @pytest.mark.parametrize("name", [name for name, it in PROGRAMS.items() if not it.blind])
