@@ -61,16 +61,11 @@ def arguments(typed: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", choices=DEFAULT_NETS, default="cpu")
     parser.add_argument("--nets", choices=NETS, nargs="+", help="by default those of the device")
     parser.add_argument("--rounds", type=at_least_one, default=5)
-    parser.add_argument("--against", metavar="REV", help="a commit whose package is timed as well")
+    parser.add_argument("--against", type=commit_of, metavar="REV", help="a commit to time as well")
     peers = [name for name in BESIDE if name not in ALWAYS]
     parser.add_argument("--beside", choices=peers, nargs="+", default=[], help="what else is timed")
     parser.add_argument("--no-watch", action="store_true", help="leave the bare loops out")
-    options = parser.parse_args(typed)
-    try:
-        options.against = options.against and commit_of(options.against)
-    except ValueError as error:
-        parser.error(f"argument --against: {error}")
-    return options
+    return parser.parse_args(typed)
 
 
 def main(typed: Sequence[str] | None = None) -> None:

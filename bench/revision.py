@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import subprocess
 import sys
@@ -14,14 +15,10 @@ ROOT = Path(__file__).parent.parent
 
 
 def commit_of(revision: str) -> str:
-    """Return the hash of the commit that a branch, tag or hash names.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """Return the hash of the commit that a branch, tag or hash names, for `type=`."""
     found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if found.returncode:
-        raise ValueError(f"{revision!r} names no commit of this repository")
+        raise argparse.ArgumentTypeError(f"{revision!r} names no commit of this repository")
     return found.stdout.strip()
 
 

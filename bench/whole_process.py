@@ -58,14 +58,9 @@ def arguments(typed: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line; what is wrong is told in a sentence, with exit code 2."""
     parser = OneSentenceParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--rounds", type=at_least_one, default=5)
-    parser.add_argument("--against", metavar="REV", help="a commit whose package is timed as well")
+    parser.add_argument("--against", type=commit_of, metavar="REV", help="a commit to time as well")
     parser.add_argument("overrides", nargs="*", help="of train.py")
-    options = parser.parse_args(typed)
-    try:
-        options.against = options.against and commit_of(options.against)
-    except ValueError as error:
-        parser.error(f"argument --against: {error}")
-    return options
+    return parser.parse_args(typed)
 
 
 def main(typed: Sequence[str] | None = None) -> None:

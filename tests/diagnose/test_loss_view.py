@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.diagnose.loss_view import Loss, view_loss
+from layerscope.diagnose.loss_kind import Loss
+from layerscope.diagnose.loss_view import view_loss
 
 N, CLASSES = 32, 7
 

@@ -8,7 +8,7 @@ import pytest
 
 from layerscope.diagnose import Finding
 from layerscope.diagnose.figures import STEP_FIGURES, Figures, LayerFacts
-from layerscope.diagnose.loss_view import Loss
+from layerscope.diagnose.loss_kind import Loss
 from layerscope.digest import MAX_BYTES, digest_of
 from layerscope.digest.bounded import Texts, as_text, number
 from tests.runs import HOSTILE

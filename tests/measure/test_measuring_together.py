@@ -1,7 +1,5 @@
 import dataclasses
 import math
-import mmap
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ import torch
 from layerscope.measure import Tally
 from layerscope.measure.tally import SMALL
 from tests.measure.cases import FINITE
+from tests.measure.resident import knows_its_memory, resident
 
 SMALL_CASES = {name: x.reshape(-1)[: SMALL // x.element_size()] for name, x in FINITE.items()}
 SMALL_CASES |= {name: FINITE[name][:16] for name in ("not contiguous", "expanded")}
@@ -160,12 +159,7 @@ def test_what_was_measured_as_a_whole_goes_to_a_row_of_another_tally():
     assert (reading.linear[0] == before.read(1).get().linear[0]).all()
 
 
-def resident():
-    with open("/proc/self/statm") as pages:
-        return int(pages.read().split()[1]) * mmap.PAGESIZE
-
-
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks Linux")
+@knows_its_memory
 def test_rows_take_memory_only_where_they_need_bins():
     rows = 1000  # whose bins would take 567 MB
     tally = Tally(rows, logarithmic=[True] * rows)

@@ -10,27 +10,11 @@ whatever the code of the loss looks like, and wherever it stands.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float64]
-
-
-class Loss(IntEnum):
-    """Kinds of loss that can be told; UNKNOWN is any other."""
-
-    UNKNOWN = 0
-    CROSS_ENTROPY = 1  # of logits, one of several classes
-    LOG_LIKELIHOOD = 2  # the output itself at the target's place: it should be a log-probability
-    LOG_OF_OUTPUT = 3  # the logarithm of the output at the target's place
-    BINARY_LOGITS = 4  # sigmoid and binary cross-entropy in one
-    BINARY = 5  # binary cross-entropy of probabilities
-    SQUARED_ERROR = 6
-    ABSOLUTE_ERROR = 7
-
+from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
 
 _NEVER_NEGATIVE = (Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS, Loss.BINARY, Loss.SQUARED_ERROR)
 """And are told by more than the sign of a slope: a critic's mean has one too."""
@@ -39,27 +23,6 @@ _NEGATIVE_BY_TARGETS = (
     *(Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.BINARY_LOGITS, Loss.BINARY),
 )
 """Losses that targets of the wrong kind bring below 0."""
-
-
-@dataclass(frozen=True, slots=True)
-class LossView:
-    """What the gradient on the output tells of the loss in one step.
-
-    Attributes:
-        kind: of the loss.
-        reduction: 1 where the loss is a mean over the samples (for errors: over the elements), n
-            where it is a sum over n of them; NaN if unknown.
-        targets: what the loss compares with: class numbers for CROSS_ENTROPY, LOG_LIKELIHOOD and
-            LOG_OF_OUTPUT, else values [samples, outputs]; None if unknown.
-        broadcast: whether each output was compared with the targets of all samples.
-        negated: whether it is minus such a loss: its minimum is where that one has no end.
-    """
-
-    kind: Loss
-    reduction: float = math.nan
-    targets: Matrix | None = None
-    broadcast: bool = False
-    negated: bool = False
 
 
 _CLOSE = 2e-3

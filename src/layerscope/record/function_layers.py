@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from layerscope.record.layers import Choice, Layer, common_prefix, label_of, unwrapped
+from layerscope.record.layer_names import common_prefix, label_of, unwrapped
+from layerscope.record.layers import Choice, Layer
 from layerscope.record.nonlinearities import Nonlinearity, nonlinearity_named
 from layerscope.record.output_hook import OutputHook
 from layerscope.record.recorder import Recorder

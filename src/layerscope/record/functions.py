@@ -14,20 +14,18 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.record.activation_calls import ACTIVATION_CALLS
 from layerscope.record.call_site import Site, call_site
 from layerscope.record.compile_start import CompileStart
 from layerscope.record.fast_paths import FAST, FastPaths
 from layerscope.record.function_layers import FunctionLayers
+from layerscope.record.function_mode import AroundForward, FunctionMode
 from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
 from layerscope.record.mode_stack import put_on, take_off
 from layerscope.record.nonlinearities import nonlinearity_of
 from layerscope.record.output_hook import OutputHook
-from layerscope.record.own_hook import OwnHook
 from layerscope.record.quiet_hook import is_compiled
 
 _log = logging.getLogger("layerscope")
@@ -67,7 +65,7 @@ class Functions:
         self._layers = layers
         self._state = state
         self._reach = reach
-        self._mode = _Mode(self)
+        self._mode = FunctionMode(self.see)
         self._searching = True
         self._has_searched = self._is_attached = False
         self._known: dict[tuple[nn.Module, str, Site, str], OutputHook | None] = {}
@@ -95,8 +93,8 @@ class Functions:
         for module in modules:
             if not isinstance(module, (torch.jit.ScriptModule, *FAST)):
                 self._handles += [
-                    module.register_forward_pre_hook(_Enter(self)),
-                    module.register_forward_hook(_Leave(self), always_call=True),
+                    module.register_forward_pre_hook(AroundForward(self.enter)),
+                    module.register_forward_hook(AroundForward(self.leave), always_call=True),
                 ]
 
     def detach(self) -> None:
@@ -227,42 +225,3 @@ class Functions:
         if hook is not None:
             self._callers[module] = None
         return hook
-
-
-class _Mode(TorchFunctionMode):
-    """Calls what is called, and tells of activation functions. It is off while it does so."""
-
-    def __init__(self, functions: Functions) -> None:
-        super().__init__()
-        self._functions = functions
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        output = func(*args, **kwargs) if kwargs else func(*args)
-        name = ACTIVATION_CALLS.get(func)
-        if name is not None:
-            self._functions.see(name, args, kwargs or {}, output)
-        return output
-
-
-class _Enter(OwnHook):
-    __slots__ = ("_functions",)
-
-    def __init__(self, functions: Functions) -> None:
-        self._functions = functions
-
-    def __call__(self, module: nn.Module, inputs: Any) -> None:
-        """Called by torch before the module's forward; torch.compile leaves it out of its code."""
-        if not torch.compiler.is_compiling():
-            self._functions.enter()
-
-
-class _Leave(OwnHook):
-    __slots__ = ("_functions",)
-
-    def __init__(self, functions: Functions) -> None:
-        self._functions = functions
-
-    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        """Called by torch after the module's forward; torch.compile leaves it out of its code."""
-        if not torch.compiler.is_compiling():
-            self._functions.leave()

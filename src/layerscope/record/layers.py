@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from layerscope.record.layer_names import common_prefix, label_of, unwrapped
 from layerscope.record.nonlinearities import Nonlinearity, nonlinearity_of
 
 # What torch.compile, FSDP and Lightning's strategies put between a module and its parent.
-_WRAPPER = re.compile(r"(^|\.)(_orig_mod|_fsdp_wrapped_module|_forward_module)(?=\.|$)")
 
 # Modules with children that compute as one: their children's forward is never called.
 _WHOLE = (nn.MultiheadAttention,)
@@ -243,25 +243,3 @@ def _own_parameters(module: nn.Module) -> tuple[tuple[str, nn.Parameter], ...]:
         return own
     originals = module.get_submodule("parametrizations").named_parameters()
     return own + tuple(originals)
-
-
-def unwrapped(path: str) -> str:
-    """A module's path without what compilers and strategies put into it."""
-    return _WRAPPER.sub("", path).removeprefix(".")
-
-
-def common_prefix(paths: list[str]) -> str:
-    """What all paths begin with, up to and including a dot."""
-    first, *others = [path.split(".")[:-1] for path in paths]
-    shared: list[str] = []
-    for depth, part in enumerate(first):
-        if any(len(other) <= depth or other[depth] != part for other in others):
-            break
-        shared.append(part)
-    return ".".join([*shared, ""]) if shared else ""
-
-
-def label_of(path: str, module: nn.Module) -> str:
-    """What a module is called: its path, or its class where that is nothing but positions."""
-    only_positions = all(part.isdigit() or not part for part in path.split("."))
-    return type(module).__name__.lower() if only_positions else path

@@ -12,7 +12,8 @@ from torch import nn
 
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, LayerFacts
 from layerscope.diagnose.last_function import LastFunction
-from layerscope.diagnose.loss_view import Loss, LossView, view_loss
+from layerscope.diagnose.loss_kind import Loss, LossView
+from layerscope.diagnose.loss_view import view_loss
 from layerscope.record.ends import Data, Ends, Output
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.observation import SCALE, Observation

@@ -1,20 +1,12 @@
-import sys
-from pathlib import Path
-
-import pytest
 import torch
 
 from layerscope.measure import Tally
 from layerscope.measure.cpu.table import ROW, SPARSE_FROM
 from tests.measure.reference import held
+from tests.measure.resident import knows_its_memory, resident
 
 
-def resident():
-    """Bytes of memory that this process really has."""
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and gives pages so on Linux only")
+@knows_its_memory
 def test_of_many_rows_only_what_is_touched_takes_memory():
     rows = SPARSE_FROM // (ROW * 8) + 4
     draw = torch.Generator().manual_seed(0)

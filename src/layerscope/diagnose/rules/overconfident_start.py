@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.loss_view import Loss
+from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms

@@ -15,7 +15,7 @@ from numba import types
 from numba.extending import intrinsic
 
 _FLOAT, _DOUBLE = ir.FloatType(), ir.DoubleType()
-_INT8, _INT16 = ir.IntType(8), ir.IntType(16)
+_INT16 = ir.IntType(16)
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
 
 
@@ -64,7 +64,6 @@ load_i64 = _load(types.int64, _INT64)
 load_f32 = _load(types.float32, _FLOAT)
 load_f64 = _load(types.float64, _DOUBLE)
 
-store_i8 = _store(types.int8, _INT8)
 store_i32 = _store(types.int32, _INT32)
 store_i64 = _store(types.int64, _INT64)
 store_f32 = _store(types.float32, _FLOAT)

@@ -1,0 +1,49 @@
+"""What torch calls while functions are looked at: a mode, and hooks around a forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from layerscope.record.activation_calls import ACTIVATION_CALLS
+from layerscope.record.own_hook import OwnHook
+
+
+class FunctionMode(TorchFunctionMode):
+    """Calls what is called, and tells of activation functions. It is off while it does so.
+
+    Args:
+        see: is given the function's name, its arguments and its output.
+    """
+
+    def __init__(self, see: Callable[[str, Any, Any, Any], None]) -> None:
+        super().__init__()
+        self._see = see
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **kwargs) if kwargs else func(*args)
+        name = ACTIVATION_CALLS.get(func)
+        if name is not None:
+            self._see(name, args, kwargs or {}, output)
+        return output
+
+
+class AroundForward(OwnHook):
+    """A hook before or after a module's forward, which torch.compile leaves out of its code.
+
+    Args:
+        pass_by: is called when the forward begins, or has ended.
+    """
+
+    __slots__ = ("_pass_by",)
+
+    def __init__(self, pass_by: Callable[[], None]) -> None:
+        self._pass_by = pass_by
+
+    def __call__(self, *of_the_call: Any) -> None:
+        """Called by torch with the module, its inputs and, after the forward, its output."""
+        if not torch.compiler.is_compiling():
+            self._pass_by()
