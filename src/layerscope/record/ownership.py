@@ -54,6 +54,11 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
     )
 
 
+def given_to(optimizer: Optimizer) -> set[nn.Parameter]:
+    """The parameters that an optimizer has; none where it has no groups, as a mere stand-in."""
+    return {p for group in getattr(optimizer, "param_groups", ()) for p in group["params"]}
+
+
 def _rate_shares(optimizers: Iterable[Optimizer]) -> dict[int, float]:
     shares: dict[int, float] = {}
     for optimizer in optimizers:

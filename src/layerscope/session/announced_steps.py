@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from layerscope.quantity import Quantity
 from layerscope.record.layer_parameter import values_of
 from layerscope.record.observation import CLIPPED_SQUARED_NORM, FOUND_INF, SCALE, SQUARED_NORM
+from layerscope.record.ownership import given_to
 from layerscope.session.session import Session
 
 _GRADIENTS = frozenset({Quantity.ACTIVATION_GRAD})
@@ -61,7 +62,7 @@ class AnnouncedSteps(Session):
         began = time.perf_counter()
         own = None
         if not alone:
-            own = {p for group in optimizer.param_groups for p in group["params"]}.__contains__
+            own = given_to(optimizer).__contains__
         recorder.measure_gradients(own)
         self._surroundings.note_gradients(recorder.plan.parameters)
         self.measure_weights(step, lambda p: p.grad is not None and (own is None or own(p)))

@@ -14,6 +14,7 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.ownership import given_to
 from layerscope.session.finished_steps import FinishedSteps
 
 Guarded = Callable[[Callable[[FinishedSteps], None]], None]
@@ -59,7 +60,7 @@ class OptimizersOfALoop:
         """
         if self._is_awaited is None:
             living = (x for x in gc.get_objects() if issubclass(type(x), Optimizer))
-            self._is_awaited = any(_given_to(optimizer) & self._own for optimizer in living)
+            self._is_awaited = any(given_to(optimizer) & self._own for optimizer in living)
         return self._is_awaited
 
     def had_gradient(self, parameter: nn.Parameter) -> bool:
@@ -111,7 +112,7 @@ class OptimizersOfALoop:
 
     def _new_of(self, optimizer: Optimizer) -> set[nn.Parameter]:
         """What an optimizer has of the network that none has come to in this step."""
-        given = _given_to(optimizer)
+        given = given_to(optimizer)
         if not given & self._own and not given <= self._foreign:  # all parameters may be new
             self._foreign |= given
             now = set(self._network.parameters())
@@ -126,7 +127,7 @@ class OptimizersOfALoop:
             self._stepped |= mine
             self._without_optimizer -= mine
             self._is_awaited = True
-        elif not _given_to(optimizer) & self._own:
+        elif not given_to(optimizer) & self._own:
             session.note_other_optimizer(optimizer)  # of another network in the loop, as a GAN's
 
     def _measure(self, session: FinishedSteps, parameters: set[nn.Parameter]) -> None:
@@ -137,10 +138,6 @@ class OptimizersOfALoop:
     def _measure_weights(self, session: FinishedSteps) -> None:
         if session.is_counting:
             session.measure_weights(self._step, _is_trainable)
-
-
-def _given_to(optimizer: Optimizer) -> set[nn.Parameter]:
-    return {p for group in getattr(optimizer, "param_groups", ()) for p in group["params"]}
 
 
 def _is_trainable(parameter: nn.Parameter) -> bool:

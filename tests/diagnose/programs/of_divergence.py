@@ -53,14 +53,8 @@ def a_warm_up_to_a_rate_that_is_too_high(mended, watch):
     rate = 0.02 if mended else 1.0
     optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: min(1.0, (k + 1) / 200))
-    with watch(model) as scope:
-        for inputs, target in batches(x, y, steps=250):
-            optimizer.zero_grad()
-            loss = F.mse_loss(model(inputs), target)
-            loss.backward()
-            optimizer.step()
-            scheduler.step()
-            scope.step(loss)
+    data = batches(x, y, steps=250)
+    fit(watch, model, optimizer, data, lambda m, x, y: F.mse_loss(m(x), y), scheduler)
 
 
 @program("loss_diverged", blind="it loses less than half of what it had learned")

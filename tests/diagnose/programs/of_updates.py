@@ -50,14 +50,8 @@ def a_linear_decay_over_epochs_stepped_in_every_batch(mended, watch):
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     total = 400 if mended else 10
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: max(0.0, 1 - k / total))
-    with watch(model) as scope:
-        for inputs, target in batches(x, y, steps=120):
-            optimizer.zero_grad()
-            loss = F.mse_loss(model(inputs), target)
-            loss.backward()
-            optimizer.step()
-            scheduler.step()
-            scope.step(loss)
+    data = batches(x, y, steps=120)
+    fit(watch, model, optimizer, data, lambda m, x, y: F.mse_loss(m(x), y), scheduler)
 
 
 @program("learning_rate_gone")

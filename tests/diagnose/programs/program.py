@@ -57,14 +57,16 @@ def batches(*tensors, steps=100, size=32):
         yield tuple(tensor[chosen] for tensor in tensors)
 
 
-def fit(watch, model, optimizer, data, loss_of):
-    """The usual loop; loss_of(model, *batch) is the loss."""
+def fit(watch, model, optimizer, data, loss_of, scheduler=None):
+    """The usual loop; loss_of(model, *batch) is the loss. A scheduler steps in every batch."""
     with watch(model) as scope:
         for batch in data:
             optimizer.zero_grad()
             loss = loss_of(model, *batch)
             loss.backward()
             optimizer.step()
+            if scheduler is not None:
+                scheduler.step()
             scope.step(loss)
 
 

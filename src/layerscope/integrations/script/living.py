@@ -10,6 +10,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from layerscope.record.ownership import given_to
+
 
 def living(*kinds: type[Any]) -> list[list[Any]]:
     """All objects of some classes that are in use, a list for each class.
@@ -24,11 +26,6 @@ def living(*kinds: type[Any]) -> list[list[Any]]:
             if issubclass(type(each), kind):
                 of_kind.append(each)
     return found
-
-
-def parameters_of(optimizer: Optimizer) -> set[nn.Parameter]:
-    """What an optimizer changes."""
-    return {each for group in optimizer.param_groups for each in group["params"]}
 
 
 def network_of(
@@ -50,7 +47,7 @@ def network_of(
         None where no optimizer has any of the parameters.
     """
     called = _unwrapped(called)
-    own = {id(each): parameters_of(each) for each in optimizers}
+    own = {id(each): given_to(each) for each in optimizers}
     mine = _optimizers(called, own)
     if not mine:
         return None

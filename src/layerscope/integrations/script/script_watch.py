@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 import torch
 from torch import nn
+from torch.amp import GradScaler
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
@@ -19,8 +20,9 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.integrations.script.living import living, network_of, parameters_of
+from layerscope.integrations.script.living import living, network_of
 from layerscope.integrations.script.watched_network import WatchedNetwork
+from layerscope.record.ownership import given_to
 from layerscope.session.settings import Settings
 
 _log = logging.getLogger("layerscope")
@@ -118,7 +120,7 @@ class ScriptWatch:
         self._seen.update(module.modules())
         if not any(each.requires_grad for each in module.parameters()):
             return
-        optimizers, modules = living(Optimizer, nn.Module)
+        optimizers, modules, scalers = living(Optimizer, nn.Module, GradScaler)
         optimizers = [each for each in optimizers if each not in self._others]
         network = network_of(module, optimizers, modules)
         del modules
@@ -128,16 +130,24 @@ class ScriptWatch:
         self._waiting.pop(id(module), None)
         self._seen.update(network.modules())
         own = set(network.parameters())
-        mine = [each for each in optimizers if parameters_of(each) & own]
+        mine = [each for each in optimizers if given_to(each) & own]
         hooks = set(module._forward_pre_hooks)
-        self._watch(network, module, mine, alone=len(mine) == len(optimizers))
+        used = [each for each in scalers if each.is_enabled()]
+        scaler = used[0] if len(used) == 1 else None
+        self._watch(network, module, mine, scaler, alone=len(mine) == len(optimizers))
         _run_new_hooks(module, hooks, inputs)
         if all(self._has_network(each) for each in optimizers) and self._call is not None:
             self._call.remove()
             self._call = None
 
     def _watch(
-        self, network: nn.Module, called: nn.Module, optimizers: list[Optimizer], *, alone: bool
+        self,
+        network: nn.Module,
+        called: nn.Module,
+        optimizers: list[Optimizer],
+        scaler: GradScaler | None,
+        *,
+        alone: bool,
     ) -> None:
         name = type(network).__name__
         before = sum(type(each.network).__name__ == name for each in self._networks)
@@ -146,7 +156,7 @@ class ScriptWatch:
             folder /= name if not before else f"{name}_{before + 1}"
         try:
             found = WatchedNetwork(
-                network, called, optimizers, folder, self._settings, named=self._named
+                network, called, optimizers, folder, self._settings, scaler, named=self._named
             )
         except ValueError as error:
             print(f"layerscope run: {name} is not watched: {error}", file=sys.stderr)

@@ -14,8 +14,8 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.diagnose import Finding
 from layerscope.integrations.script.backward_start import BackwardStart
-from layerscope.integrations.script.living import living, parameters_of
 from layerscope.integrations.watcher import Watcher
+from layerscope.record.ownership import given_to
 from layerscope.session.door import Door
 from layerscope.session.passing_hook import PassingHook
 from layerscope.session.settings import Settings
@@ -34,6 +34,7 @@ class WatchedNetwork:
         optimizers: that have some of its parameters.
         folder: for its files.
         settings: how to watch.
+        scaler: of its gradients, if there is one.
         named: whether the user has named the folder.
 
     Raises:
@@ -47,13 +48,12 @@ class WatchedNetwork:
         optimizers: Iterable[Optimizer],
         folder: Path,
         settings: Settings,
+        scaler: GradScaler | None,
         *,
         named: bool,
     ) -> None:
         self.network = network
-        (scalers,) = living(GradScaler)
-        scalers = [each for each in scalers if each.is_enabled()]
-        self._scaler = scalers[0] if len(scalers) == 1 else None
+        self._scaler = scaler
         self._watcher = Watcher(
             network, folder, settings, 0, self._scaler, _DOOR, named=named
         ).start()
@@ -81,7 +81,7 @@ class WatchedNetwork:
     def is_trained_by(self, optimizer: Optimizer) -> bool:
         """Whether an optimizer has some of its parameters."""
         if optimizer not in self._is_mine:
-            self._is_mine[optimizer] = bool(parameters_of(optimizer) & self._own)
+            self._is_mine[optimizer] = bool(given_to(optimizer) & self._own)
         return self._is_mine[optimizer]
 
     def after_step(self, optimizer: Optimizer) -> None:
