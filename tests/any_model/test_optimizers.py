@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from layerscope import LayerMonitor
+from layerscope import LayerMonitor, watch
 from layerscope.events.reader import read_run
 from layerscope.record import is_keyframe
 from tests.any_model.nets import Gan, Mlp, make, seeded
@@ -150,6 +151,55 @@ def test_the_update_is_the_difference_that_the_step_made_whatever_the_optimizer(
             )
         else:
             assert tag not in scalars
+
+
+def muon_and_adamw(network):
+    """As Muon is meant: matrices of hidden layers for Muon, all else for AdamW."""
+    matrices = [p for p in network[1].parameters() if p.ndim == 2]
+    others = [p for p in network.parameters() if all(p is not matrix for matrix in matrices)]
+    return torch.optim.Muon(matrices, lr=0.02), torch.optim.AdamW(others, lr=3e-3)
+
+
+def adamw_of_8_bits(network):
+    package = pytest.importorskip("bitsandbytes")  # not installed here: for whoever has it
+    return (package.optim.AdamW8bit(network.parameters(), lr=3e-3, min_8bit_size=16),)
+
+
+def adafactor(network):
+    return (torch.optim.Adafactor(network.parameters(), lr=0.02),)
+
+
+@pytest.mark.parametrize("optimizers_of", [muon_and_adamw, adafactor, adamw_of_8_bits])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_update_is_the_difference_of_the_weights_in_any_loop(tmp_path, optimizers_of, dtype):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(16, 32), nn.Linear(32, 32), nn.Linear(32, 4)).to(dtype)
+    optimizers, expected, lost = optimizers_of(network), [], []
+    with watch(network, tmp_path, summary=False, updates_every_n_steps=1) as watcher:
+        for _ in range(4):
+            loss = network(torch.randn(8, 16, dtype=dtype)).square().mean()
+            loss.backward()
+            before = [layer.weight.detach().double().numpy() for layer in network]
+            for optimizer in optimizers:
+                optimizer.step()
+            after = [layer.weight.detach().double().numpy() for layer in network]
+            expected.append(
+                [rms(new - old) / rms(old) for old, new in zip(before, after, strict=True)]
+            )
+            driven = [layer.weight.grad.float().numpy() != 0 for layer in network]
+            same = [old == new for old, new in zip(before, after, strict=True)]
+            lost.append([(a & b).sum() / a.sum() for a, b in zip(driven, same, strict=True)])
+            watcher.step(loss)
+            network.zero_grad()
+    written = figures(tmp_path)
+    assert len(written.steps) == 4
+    # A difference of bfloat16 weights is rounded to bfloat16 once more.
+    rounding = 1e-5 if dtype is torch.float32 else 2e-3
+    np.testing.assert_allclose(written["update_to_weight"], expected, rtol=rounding)
+    if dtype is torch.bfloat16:
+        np.testing.assert_allclose(written["update_lost"], lost, rtol=1e-6)
+    else:
+        assert np.isnan(written["update_lost"]).all()
 
 
 def test_updates_are_measured_at_every_tenth_step_and_the_keyframes(tmp_path):

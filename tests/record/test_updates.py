@@ -53,3 +53,13 @@ def test_nothing_is_counted_where_the_gradient_is_gone():
     read = updates.end().get()
     assert np.isnan(read.lost[0])
     assert (read.update[0], read.weight[0]) == (0.0, 1.0)
+
+
+def test_a_large_weight_of_16_bits_has_a_size_that_its_own_type_could_not_hold():
+    parameter = nn.Parameter(torch.full((2000, 2500), 40.0, dtype=torch.float16))
+    parameter.grad = torch.ones_like(parameter)
+    updates = Updates([parameter])
+    updates.begin([True])
+    torch.optim.SGD([parameter], lr=32.0).step()
+    read = updates.end().get()
+    assert (read.update[0], read.weight[0]) == pytest.approx((32, 40), rel=1e-6)

@@ -98,7 +98,10 @@ class Updates:
         before = [old for i in chosen if (old := self._before[i]) is not None]
         if not changes:
             return None
-        norms = [*torch._foreach_norm(changes), *torch._foreach_norm(before)]
+        # In float16 a norm would overflow at 65,504: a weight of RMS 30 with 5 million elements.
+        wide = max((each.dtype for each in before), key=lambda dtype: dtype.itemsize)
+        wide = torch.promote_types(wide, torch.float32)
+        norms = torch._foreach_norm([*changes, *before], 2, wide)
         device = norms[0].device  # parameters may lie on several
         lost = self._lost(changes)
         packed = torch.stack([each.to(device) for each in (*norms, *lost)]).view(-1, len(chosen))
