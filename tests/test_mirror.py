@@ -22,6 +22,7 @@ CROSSING = {
     "test_light_install.py": "what is imported and said where no extra is installed",
     "test_make_board.py": "the Makefile",
     "test_mirror.py": "this file",
+    "test_package.py": "the wheel, in an environment of its own",
     "test_predict_command.py": "python -m layerscope predict, beside train.py",
     "test_readme.py": "the README's commands",
     "test_run_command.py": "python -m layerscope run, on scripts",

@@ -129,7 +129,7 @@ def test_theory_chooses(overrides, words, capsys):
         (["monitor.saturation_threshold=2"], "saturation_threshold must be above 0 and below 1"),
         (["model._target_=torch.nn.RNN"], "model must be layerscope.lab.mlp.MLP for a prediction"),
         (["data=text_file", "init.embedding=scheme"], "data.path"),
-        (["--conf", "/nowhere"], "there is no train.yaml in /nowhere"),
+        (["--config-dir", "conf/none"], "--config-dir must be a folder, got conf/none"),
     ],
 )
 def test_a_bad_setting_is_one_sentence(overrides, sentence, capsys):
@@ -139,6 +139,15 @@ def test_a_bad_setting_is_one_sentence(overrides, sentence, capsys):
     assert printed.err.startswith("error: ")
     assert printed.err.count("\n") == 1
     assert sentence in printed.err
+
+
+def test_a_config_of_the_users_own_is_found_beside_ours(tmp_path):
+    mine = tmp_path / "init" / "mine.yaml"
+    mine.parent.mkdir()
+    kaiming = (ROOT / "conf/init/kaiming.yaml").read_text()
+    mine.write_text(kaiming.replace("scale: 2.0", "scale: 1.0"))
+    got = predicted(["init=mine"], tmp_path)
+    assert got.layers == predicted(["init=xavier"]).layers != predicted(["init=kaiming"]).layers
 
 
 def test_it_finds_the_repositorys_config_from_anywhere(tmp_path):

@@ -144,14 +144,22 @@ def test_what_was_not_recorded_has_no_chart(tmp_path):
     assert "the command is not known" in page.text
 
 
-def test_a_sweeps_own_command_is_told(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("train", "python train.py"),
+        ("layerscope train", "layerscope train"),
+        ("-m layerscope train", "python -m layerscope train"),
+    ],
+)
+def test_a_sweeps_own_command_is_told(tmp_path, name, command):
     write_sweep(tmp_path, seeds=(0,))
     (tmp_path / "multirun.yaml").write_text(
-        "hydra:\n  job:\n    name: train\n  overrides:\n    task:\n    - init=random,kaiming\n"
+        f"hydra:\n  job:\n    name: {name}\n  overrides:\n    task:\n    - init=random,kaiming\n"
         "    - name=it's\n"
     )
     page = Page(write_report(tmp_path))
-    assert """python train.py -m init=random,kaiming 'name=it'"'"'s'""" in page.text
+    assert command + """ -m init=random,kaiming 'name=it'"'"'s'""" in page.text
 
 
 def test_the_sick_run_stands_beside_a_healthy_one_of_the_same_activation(tmp_path):

@@ -1,6 +1,6 @@
-"""`python -m layerscope predict`: theory's table for the network that train.py would build.
+"""`layerscope predict`: theory's table for the network that `layerscope train` would build.
 
-The overrides are those of train.py: `init=kaiming model.depth=50 model.activation=tanh`. Without
+The overrides are those of training: `init=kaiming model.depth=50 model.activation=tanh`. Without
 PyTorch, which takes longer to import than this takes to answer: the config's init scheme is made
 and asked for its variances, the network is not.
 """
@@ -20,6 +20,7 @@ from layerscope.console.prediction_table import prediction_table, verdict_senten
 from layerscope.console.terminal import terminal
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.arguments import at_least
+from layerscope.lab.conf_folder import conf_folder, searched
 from layerscope.lab.hidden_sizes import hidden_sizes
 from layerscope.lab.init.choice import choice
 from layerscope.lab.sentence import BAD_SETTING, sentence
@@ -27,14 +28,13 @@ from layerscope.lab.signature import check_node
 from layerscope.lab.sweep.fingerprint import settings_of
 from layerscope.theory import Inputs, Prediction, predict
 
-_REPOSITORY = Path(__file__).parents[3]
 _MLP = "layerscope.lab.mlp.MLP"
 
 
 def run(options: Namespace) -> int:
     """Print the table, the verdict and theory's choice; 2 if a setting cannot be used."""
     try:
-        prediction = predicted(options.overrides, options.conf)
+        prediction = predicted(options.overrides, options.config_dir)
     except (*BAD_SETTING, TypeError) as error:  # a word where a number belongs
         print(f"error: {sentence(error)}", file=sys.stderr)
         return ExitCode.BAD_SETTING
@@ -45,20 +45,19 @@ def run(options: Namespace) -> int:
     return ExitCode.FINISHED
 
 
-def predicted(overrides: list[str], conf: Path | None = None) -> Prediction:
-    """Compose the config as train.py does, and predict its network.
+def predicted(overrides: list[str], mine: Path | None = None) -> Prediction:
+    """Compose the config as training does, and predict its network.
 
     Args:
-        overrides: as on train.py's command line.
-        conf: the folder with train.yaml; by default `conf` in the current folder or, if the
-            package runs from its repository, there.
+        overrides: as on the command line of `layerscope train`.
+        mine: the user's own config folder, beside the package's.
 
     Raises:
-        ValueError: there is no config folder, the model is not an MLP, or a setting cannot be used;
+        ValueError: there is no such folder, the model is not an MLP, or a setting cannot be used;
             so do the other errors of `BAD_SETTING`.
     """
-    with initialize_config_dir(str(_conf(conf)), version_base="1.3"):
-        cfg = compose("train", overrides)
+    with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+        cfg = compose("train", [*overrides, *searched(mine)])
     if cfg.model.get("_target_") != _MLP:
         raise ValueError(f"model must be {_MLP} for a prediction, got {cfg.model.get('_target_')}.")
     check_node(settings_of(cfg)["init"], "init")
@@ -74,17 +73,6 @@ def predicted(overrides: list[str], conf: Path | None = None) -> Prediction:
     threshold = 0.97 if cfg.monitor is None else cfg.monitor.saturation_threshold
     layers = scheme.layers(sizes, model.activation, inputs.second_moment)
     return predict(layers, inputs, threshold)
-
-
-def _conf(given: Path | None) -> Path:
-    places = [given] if given else [Path.cwd() / "conf", _REPOSITORY / "conf"]
-    for place in places:
-        if (place / "train.yaml").is_file():
-            return place.resolve()
-    raise ValueError(
-        f"there is no train.yaml in {' or '.join(str(place) for place in places)}: run this in the "
-        "repository's folder, or name its config folder with --conf."
-    )
 
 
 def _data_sizes(cfg: DictConfig, scheme: Any) -> tuple[int, int]:

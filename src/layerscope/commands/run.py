@@ -5,11 +5,12 @@ from __future__ import annotations
 import runpy
 import sys
 import traceback
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from layerscope.commands.command_line import EXAMPLES, add_run_options
 from layerscope.exit_codes import ExitCode
 
 _USAGE = "layerscope run [--logdir DIR] [--fail-on SEVERITY] (SCRIPT | -m MODULE) [ARGUMENTS ...]"
@@ -53,18 +54,10 @@ def _split(typed: list[str]) -> tuple[Namespace, str, list[str]]:
         prog="layerscope run",
         usage=_USAGE,
         description="Run a training script, and see what every layer of its networks does.",
-        epilog="example: layerscope run --fail-on warning train.py --epochs 3",
+        epilog=f"examples:\n{EXAMPLES['run']}",
+        formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--logdir", type=Path, help="for the files; by default runs/SCRIPT_TIME")
-    parser.add_argument(
-        "--fail-on",
-        choices=("warning", "critical"),
-        help="exit with 4 if the script succeeds and a finding is as bad",
-    )
-    parser.add_argument(
-        "-m", dest="module", metavar="MODULE", help="run a module, as python -m does"
-    )
-    parser.add_argument("script", nargs="?", metavar="SCRIPT", help="and its own arguments")
+    add_run_options(parser)
     head = 0
     while head < len(typed) and typed[head].startswith("-"):
         if typed[head] == "-m":

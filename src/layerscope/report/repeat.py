@@ -74,7 +74,9 @@ def _hydra(run: Run) -> dict[str, Any]:
 
 def _typed(hydra: Mapping[str, Any], arguments: Sequence[str]) -> str:
     program = (hydra.get("job") or {}).get("name") or "train"
-    return shlex.join(["python", f"{program}.py", *arguments])
+    *module, last = program.split()  # "train" is train.py, "layerscope train" the command
+    words = [*module, last] if module else ["python", f"{last}.py"]
+    return shlex.join([*(["python"] if words[0] == "-m" else []), *words, *arguments])
 
 
 def _loaded(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from argparse import ArgumentError, ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from layerscope.exit_codes import ExitCode
+from layerscope.lab.conf_folder import searched
 from layerscope.lab.sentence import BAD_SETTING, sentence, unknown_choice
 from layerscope.lab.signature import as_typed
 from layerscope.lab.status import RunStatus
@@ -24,7 +26,7 @@ from layerscope.training.termination import Terminable, Terminated, stopped_by
 from layerscope.training.usage import usage
 
 
-def start(main: Callable[[], object], conf: Path) -> int:
+def start(main: Callable[[], object], conf: Path, typed: str) -> int:
     """Call Hydra's main; what the command line gets wrong is one sentence on stderr.
 
     All of Hydra's own flags work as they do without it, and `--help` alone is faster. Nothing here
@@ -32,7 +34,8 @@ def start(main: Callable[[], object], conf: Path) -> int:
 
     Args:
         main: decorated by `hydra.main`.
-        conf: the folder that it composes from.
+        conf: the folder that it composes from. What a user's `--config-dir` has is added to it.
+        typed: the words before the settings: "python train.py".
 
     Returns:
         The exit code.
@@ -43,11 +46,15 @@ def start(main: Callable[[], object], conf: Path) -> int:
             stream.reconfigure(errors="replace")  # a console may know no tick mark
     arguments = sys.argv[1:]
     groups = groups_in(conf)
-    overrides = [each for each in arguments if each not in ("--help", "-h")]
     try:
+        mine, others = added_folder(arguments)
+        if mine is not None:
+            for group, choices in groups_in(mine).items():
+                groups[group] = sorted({*groups.get(group, ()), *choices})
+        overrides = [each for each in others if each not in ("--help", "-h")]
         with Terminable():
-            if overrides != arguments and not any(each.startswith("-") for each in overrides):
-                print(usage(conf, groups, overrides))
+            if overrides != others and not any(each.startswith("-") for each in overrides):
+                print(usage(conf, groups, overrides, typed, mine))
             else:
                 main()
     except KeyboardInterrupt:
@@ -64,6 +71,22 @@ def refused(told: str, *, debug: bool) -> int:
         traceback.print_exc()
     print(f"error: {told}", file=sys.stderr)
     return ExitCode.BAD_SETTING
+
+
+def added_folder(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """The user's own config folder, as Hydra's `--config-dir` names it, and the other arguments.
+
+    Raises:
+        ValueError: it is not there.
+    """
+    parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--config-dir", "-cd", type=Path)
+    try:
+        known, others = parser.parse_known_args(list(arguments))
+    except ArgumentError as error:
+        raise ValueError(str(error)) from None
+    searched(known.config_dir)
+    return known.config_dir, others
 
 
 def groups_in(conf: Path) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""What `python train.py --help` prints."""
+"""What `layerscope train --help` and `python train.py --help` print."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from layerscope.lab.conf_folder import searched
+
 _USAGE = """\
-python train.py [GROUP=CHOICE ...] [KEY=VALUE ...]        train once
-python train.py -m GROUP=A,B KEY=1,2 ...                  train with each combination
+{typed} [GROUP=CHOICE ...] [KEY=VALUE ...]        train once
+{typed} -m GROUP=A,B KEY=1,2 ...                  train with each combination
+
+Examples:
+  {typed} init=kaiming
+  {typed} experiment=vanishing model.depth=20
+  {typed} -m init=random,xavier,kaiming model.activation=tanh,relu
+  {typed} data=text_file data.path=words.txt
+  {typed} --config-dir my_conf init=mine       my_conf/init/mine.yaml is yours
 
 Groups and their choices, a file each in conf/:
 {groups}
@@ -21,7 +30,13 @@ Keys, here with the values of these overrides: {overrides}
 --cfg job prints the keys alone, --hydra-help lists all flags."""
 
 
-def usage(conf: Path, groups: Mapping[str, Sequence[str]], overrides: Sequence[str]) -> str:
+def usage(
+    conf: Path,
+    groups: Mapping[str, Sequence[str]],
+    overrides: Sequence[str],
+    typed: str,
+    mine: Path | None = None,
+) -> str:
     """The groups with their choices, and every key with its value.
 
     Hydra's own help says the same, and takes four times as long over it: it copies all that it has
@@ -31,13 +46,16 @@ def usage(conf: Path, groups: Mapping[str, Sequence[str]], overrides: Sequence[s
         conf: the folder with train.yaml.
         groups: below it, with the choices in each.
         overrides: as typed beside `--help`.
+        typed: the words before them.
+        mine: the user's own config folder beside `conf`.
 
     Raises:
         ValueError: something is wrong with the overrides; so do the other errors of `BAD_SETTING`.
     """
     with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
-        cfg = compose("train", list(overrides))
+        cfg = compose("train", [*overrides, *searched(mine)])
     return _USAGE.format(
+        typed=typed,
         groups="\n".join(f"  {group}: {', '.join(there)}" for group, there in groups.items()),
         overrides=" ".join(overrides) or "none",
         keys=OmegaConf.to_yaml(cfg),

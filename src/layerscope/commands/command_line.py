@@ -1,0 +1,127 @@
+"""What may be typed after `layerscope`: the commands, their options, and an example of each."""
+
+from __future__ import annotations
+
+from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+
+import layerscope
+from layerscope.commands.override_completion import complete_overrides
+
+EXAMPLES = {
+    "train": """\
+  layerscope train init=kaiming
+  layerscope train --help              every setting, with its value""",
+    "run": """\
+  layerscope run train.py --epochs 3
+  layerscope run --fail-on warning --logdir runs/mine train.py
+  layerscope run -m my_package.train""",
+    "show": """\
+  layerscope show                      the newest run in this folder or below
+  layerscope show runs/mine""",
+    "predict": """\
+  layerscope predict init=kaiming
+  layerscope predict init=xavier model.depth=50 model.activation=tanh
+  layerscope predict --config-dir my_conf init=mine""",
+    "diagnose": """\
+  layerscope diagnose runs/mine
+  layerscope diagnose runs/mine thresholds.saturated_bad=0.3
+  layerscope diagnose --fail-on warning --json runs/mine""",
+    "report": """\
+  layerscope report runs/mine          the page of one run
+  layerscope report runs               all runs in a folder, side by side""",
+    "explain": """\
+  layerscope explain                   all rules, a line for each
+  layerscope explain saturated""",
+    "digest": """\
+  layerscope digest runs/mine > digest.json""",
+}
+
+
+def parser_of(program: str) -> ArgumentParser:
+    """The parser of all commands; `run` and `train` read what follows them by themselves.
+
+    Args:
+        program: what was typed: "layerscope" or "python -m layerscope".
+    """
+    parser = ArgumentParser(
+        prog=program,
+        description="See what every layer of a network does while it trains.",
+        epilog="layerscope COMMAND --help shows the options of a command, and examples.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"layerscope {layerscope.__version__}"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, says: str) -> ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=says,
+            description=f"{says[0].upper()}{says[1:]}.",
+            epilog=f"examples:\n{EXAMPLES[name]}",
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+
+    def run_folder(of: ArgumentParser) -> None:
+        of.add_argument("run", type=Path, metavar="RUN_DIR", help="folder of one run")
+
+    train = command("train", "train a network on names, or the networks of a sweep with -m")
+    train.add_argument("-m", "--multirun", action="store_true", help="each combination")
+    train.add_argument("--config-dir", type=Path, help="with configs of your own")
+    _overrides(train, "settings: init=kaiming model.depth=50")
+    add_run_options(command("run", "watch a training script as it is"))
+    show = command("show", "what a run was found to have, and its layers, in the terminal")
+    show.add_argument(
+        "folder", type=Path, nargs="?", default=Path(), metavar="FOLDER",
+        help="of a run, or with runs below it, of which the newest is shown; without it, this one",
+    )  # fmt: skip
+    predict = command("predict", "what theory expects of every layer before its first step")
+    predict.add_argument("--config-dir", type=Path, help="with configs of your own")
+    _overrides(predict, "settings as for training: init=kaiming model.depth=50")
+    diagnose = command("diagnose", "judge a run again from its event files")
+    diagnose.add_argument("--classes", type=int, help="that the loss chooses from")
+    diagnose.add_argument(
+        "--without", metavar="RULE", action="append", default=[], help="that is not to judge"
+    )
+    diagnose.add_argument("--json", action="store_true", help="print them as JSON")
+    diagnose.add_argument(
+        "--fail-on", choices=("warning", "critical"), help="exit with 4 if there is one as bad"
+    )
+    run_folder(diagnose)
+    diagnose.add_argument(
+        "overrides", nargs="*", help="other thresholds: thresholds.saturated_bad=0.3"
+    )
+    report = command("report", "compare the runs in a folder, and write report.html")
+    report.add_argument("folder", type=Path, help="of one run, or with runs below it")
+    explain = command("explain", "what a finding means, how it is judged, and what to do")
+    rule = explain.add_argument("rule", nargs="?", metavar="RULE", help="all rules without it")
+    rule.completer = _rule_names  # type: ignore[attr-defined] # argcomplete looks for it
+    explain.add_argument("--json", action="store_true", help="print it as JSON")
+    run_folder(command("digest", "what a program needs to know of a run, as 32 kB of JSON"))
+    return parser
+
+
+def add_run_options(parser: ArgumentParser) -> None:
+    """Those of `layerscope run`; what follows the script is the script's own."""
+    parser.add_argument("--logdir", type=Path, help="for the files; by default runs/SCRIPT_TIME")
+    parser.add_argument(
+        "--fail-on",
+        choices=("warning", "critical"),
+        help="exit with 4 if the script succeeds and a finding is as bad",
+    )
+    parser.add_argument(
+        "-m", dest="module", metavar="MODULE", help="run a module, as python -m does"
+    )
+    parser.add_argument("script", nargs="?", metavar="SCRIPT", help="and its own arguments")
+
+
+def _overrides(parser: ArgumentParser, says: str) -> None:
+    action: Action = parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help=says)
+    action.completer = complete_overrides  # type: ignore[attr-defined] # argcomplete looks for it
+
+
+def _rule_names(**_: object) -> list[str]:
+    from layerscope.diagnose.rule_page import page_names  # not above: only a Tab needs it
+
+    return page_names()

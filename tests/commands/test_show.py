@@ -1,0 +1,44 @@
+"""`layerscope show`, on folders of runs."""
+
+import os
+
+import torch
+from torch import nn
+
+from layerscope import watch
+from layerscope.__main__ import main
+
+
+def train(folder):
+    """Eight steps of a net whose tanh is saturated."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
+    with torch.no_grad():
+        net[0].weight.mul_(100)
+    optimizer = torch.optim.SGD(net.parameters(), 0.01)
+    with watch(net, folder, summary=False) as watcher:
+        for _ in range(8):
+            optimizer.zero_grad()
+            loss = net(torch.randn(8, 4)).square().mean()
+            loss.backward()
+            optimizer.step()
+            watcher.step(loss)
+
+
+def test_the_newest_run_of_a_folder_is_shown_with_its_layers_and_findings(tmp_path, capsys):
+    for age, name in enumerate(("new", "old")):
+        train(tmp_path / name)
+        for file in (tmp_path / name).rglob("*tfevents*"):
+            os.utime(file, (1_000 - age, 1_000 - age))
+    assert main(["show", str(tmp_path)]) == 0
+    newest = capsys.readouterr().out
+    assert main(["show", str(tmp_path / "new")]) == 0
+    assert newest == capsys.readouterr().out
+    assert "Health of every layer" in newest
+    assert "saturated: " in newest
+    assert newest.splitlines()[-1].endswith(f"{tmp_path.name}/new")
+
+
+def test_a_folder_without_a_run_is_one_sentence(tmp_path, capsys):
+    assert main(["show", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"error: there is no run in {tmp_path} or below it\n"
