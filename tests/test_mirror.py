@@ -13,6 +13,7 @@ CROSSING = {
     "scripts": "what is run by hand beside the package",
     "test_digest_command.py": "python -m layerscope digest, on runs that were trained for it",
     "test_explain_command.py": "python -m layerscope explain",
+    "test_day11_notebook.py": "docs/lesson/day11.ipynb runs, with the figures of the course",
     "test_board.py": "a sweep as TensorBoard shows it in a browser",
     "test_diagnose_command.py": "python -m layerscope diagnose, on runs that were trained for it",
     "test_docs.py": "pages for contributors",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from os import PathLike
@@ -31,7 +31,7 @@ class Run:
     """
 
     folder: Path
-    events: RunEvents
+    events: RunEvents = field(repr=False)
 
     @property
     def histograms(self) -> Mapping[str, HistogramSeries]:

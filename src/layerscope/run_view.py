@@ -27,7 +27,9 @@ class RunView:
 
     def __repr__(self) -> str:
         text = StringIO()
-        Console(file=text, width=WIDTH).print(summary(self.run.findings, self.run.folder))
+        # Jupyter asks for colours, and rich would display what is to be returned here.
+        console = Console(file=text, width=WIDTH, color_system=None, force_jupyter=False)
+        console.print(summary(self.run.findings, self.run.folder))
         return text.getvalue().rstrip()
 
     def _repr_html_(self) -> str:
