@@ -43,6 +43,10 @@ LAYER_FIGURES: Mapping[str, str] = {
     "owned": "1 if an optimizer has the layer's trained parameters, else 0",
     "rate_share": "the learning rate of its group / the optimizer's largest, where groups differ",
     "no_gradient": "1 if a trained weight of the layer got no gradient at all in this step, else 0",
+    "stream_rms": "where a branch is added to a residual stream: the stream's RMS after it",
+    "branch_to_stream": "RMS of the branch / that of the stream before it was added",
+    "outlier_share": "share of the stream's elements, after it, that are above 10 times its RMS",
+    "outlier_channel": "the channel that has most of them, from 0",
 }
 """Of each layer in each step, and what it is; NaN where it was not measured or has no meaning."""
 
@@ -79,6 +83,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "output_min": "smallest value of the output",
     "output_max": "largest value of the output",
     "output_rms": "root mean square of the output",
+    "logit_z": "of a cross-entropy: log of the sum of exp(logits), the mean over the samples",
     "output_rows_one": "1 if each row of the output is a distribution that sums to 1, else 0",
     "output_function": "the output's last function: a number of `last_function.LastFunction`",
     "softmax_over_samples": "1 if that is a softmax along the axis of the samples, else 0",
@@ -120,6 +125,8 @@ class LayerFacts:
             beside a residual stream, or one of several heads, may get as little as it likes.
         follows: the linear layer whose output it receives with no function in between; "" if none.
         width: of a linear layer, (inputs, outputs); None for any other.
+        stream: where the entry is no layer, but a place where a branch is added to a residual
+            stream: the path of the list of blocks that the stream goes through; else "".
     """
 
     name: str
@@ -137,6 +144,7 @@ class LayerFacts:
     on_trunk: bool = True
     follows: str = ""
     width: tuple[int, int] | None = None
+    stream: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Plain types for JSON; `LayerFacts.of_json` reads them."""

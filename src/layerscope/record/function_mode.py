@@ -17,14 +17,21 @@ class FunctionMode(TorchFunctionMode):
 
     Args:
         see: is given the function's name, its arguments and its output.
+
+    Attributes:
+        call: calls every function in torch's stead, where somebody wants to see them all.
     """
 
     def __init__(self, see: Callable[[str, Any, Any, Any], None]) -> None:
         super().__init__()
         self._see = see
+        self.call: Callable[[Callable[..., Any], Any, Any], Any] | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        output = func(*args, **kwargs) if kwargs else func(*args)
+        if self.call is not None:
+            output = self.call(func, args, kwargs or {})
+        else:
+            output = func(*args, **kwargs) if kwargs else func(*args)
         name = ACTIVATION_CALLS.get(func)
         if name is not None:
             self._see(name, args, kwargs or {}, output)

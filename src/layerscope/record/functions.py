@@ -107,18 +107,23 @@ class Functions:
         self._compile_start.detach()
         self._end_pass()
 
-    def begin(self, search: bool) -> None:
+    def begin(
+        self, search: bool, call: Callable[[Callable[..., Any], Any, Any], Any] | None = None
+    ) -> None:
         """A step begins.
 
         Args:
             search: whether to look for functions in all modules; the first measured step is
                 searched in any case.
+            call: what calls every function of torch in this step, to see them all: the step is
+                searched then.
         """
         self._end_pass()
+        self._mode.call = call
         self._state.latest = None
         if self._gave_way:
             self.detach()
-        search = search or not self._has_searched
+        search = search or call is not None or not self._has_searched
         if search != self._searching:
             was_attached = self._is_attached
             self.detach()

@@ -20,6 +20,7 @@ from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
 from layerscope.record.network_ends import NetworkEnds
 from layerscope.record.ownership import Ownership, ownership
+from layerscope.record.stream import Addition, Stream
 
 _DROPOUTS = nn.modules.dropout._DropoutNd
 _TWO_MODES = (_DROPOUTS, nn.modules.batchnorm._NormBase)
@@ -42,6 +43,7 @@ class Look:
         unregistered: parameters that the output is made of, and neither the network nor an
             optimizer has.
         made_anew: such parameters that the forward pass makes anew in every step.
+        stream: what was measured at each addition to a residual stream, by its place's name.
     """
 
     ends: Ends
@@ -54,6 +56,7 @@ class Look:
     stepped: bool
     unregistered: int
     made_anew: int
+    stream: Mapping[str, Addition]
 
 
 class Surroundings:
@@ -63,10 +66,14 @@ class Surroundings:
         network: what is trained.
         layers: its watched layers.
         state: of the hooks.
+
+    Attributes:
+        stream: looks at the residual stream.
     """
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
         self._network = network
+        self.stream = Stream(network, layers, state)
         self._state = state
         self._looking = False
         self._ends = NetworkEnds(network, layers, state, lambda: self._looking and state.counting)
@@ -87,6 +94,7 @@ class Surroundings:
     def replace(self, layers: Sequence[Layer]) -> None:
         """The network has changed: these stand in the places of the layers before."""
         self._ends.replace(layers)
+        self.stream.follow()
         self._two_modes = [m for m in self._network.modules() if isinstance(m, _TWO_MODES)]
         self._stepped_by = -1
         self._rows = None
@@ -98,6 +106,7 @@ class Surroundings:
     def detach(self) -> None:
         """Take the hooks off."""
         self._ends.detach()
+        self.stream.end()
 
     def reach(self, layer: Layer, output: Any) -> None:
         """A layer that is no module has given an output: for the wiring, in the first step."""
@@ -107,6 +116,7 @@ class Surroundings:
         """A step begins, which is to be looked at or not."""
         self._looking = looking
         self._stepped = False
+        self.stream.begin(looking)
 
     def note_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step."""
@@ -166,6 +176,7 @@ class Surroundings:
             self._stepped,
             unregistered,
             made_anew,
+            self.stream.take(),
         )
         self._gradients.clear()
         return look

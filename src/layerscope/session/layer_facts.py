@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from torch import nn
 
@@ -11,6 +11,7 @@ from layerscope.record import Layer
 from layerscope.record.graph import Wiring
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layer_parameter import LayerParameter
+from layerscope.record.stream import Place
 
 _NORMALIZES = (
     nn.modules.batchnorm._NormBase,
@@ -79,6 +80,14 @@ def layer_facts(
             for name in sorted(own)
         ]
     return tuple(made)
+
+
+def stream_facts(places: Iterable[Place]) -> tuple[LayerFacts, ...]:
+    """An entry for each place where a branch is added to a residual stream."""
+    return tuple(
+        LayerFacts(place.name, place.path, "add", trainable=False, stream=place.blocks)
+        for place in places
+    )
 
 
 def _width(module: nn.Module) -> tuple[int, int] | None:

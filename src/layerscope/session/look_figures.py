@@ -84,6 +84,12 @@ class LookFigures:
             of_step[_OF_STEP[name]] = value
         for name, spread in look.row_spreads.items():
             of_layers[self._at[name], _OF_LAYER["weight_row_spread"]] = spread
+        for name, addition in look.stream.items():
+            entry = of_layers[self._at[name]]
+            entry[_OF_LAYER["stream_rms"]] = addition.stream
+            entry[_OF_LAYER["branch_to_stream"]] = addition.branch
+            entry[_OF_LAYER["outlier_share"]] = addition.outlier_share
+            entry[_OF_LAYER["outlier_channel"]] = addition.outlier_channel
         # A step was taken, or the loss's gradient came to the output: whether there are gradients
         # to take it with or not, they were due.
         came = look.ends.output is not None and look.ownership is not None
@@ -136,6 +142,8 @@ class LookFigures:
             "targets_broadcast": float(view.broadcast),
             "loss_negated": float(view.negated),
         }
+        if view.kind is Loss.CROSS_ENTROPY:
+            figures["logit_z"] = float(np.logaddexp.reduce(values, axis=1).mean())
         return figures | self._of_targets(view, output.alone)
 
     def _of_targets(self, view: LossView, alone: bool) -> dict[str, float]:

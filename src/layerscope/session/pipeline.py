@@ -15,7 +15,7 @@ from layerscope.record.plan import Plan
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
-from layerscope.session.layer_facts import layer_facts
+from layerscope.session.layer_facts import layer_facts, stream_facts
 from layerscope.session.look_figures import LookFigures
 from layerscope.session.not_watched import tell_unfired
 from layerscope.session.run_verdict import RunVerdict
@@ -76,7 +76,7 @@ class Pipeline:
         self._may_wait = settings.stop_on == NEVER
         self._clock = clock
         self._waiting: list[Step] = []
-        self._measured: tuple[Plan, int] | None = None
+        self._measured: tuple[Plan, int, int] | None = None
         self._written = 0
         self.first: Step | None = None
         self.last: Step | None = None
@@ -94,9 +94,10 @@ class Pipeline:
 
     def _take(self, observation: Observation) -> None:
         self._raise_failure()
-        measured = self._recorder.plan, self._recorder.state.reached
+        places = self._surroundings.stream.places
+        measured = self._recorder.plan, self._recorder.state.reached, len(places)
         if measured != self._measured:
-            self._meet(*measured)
+            self._meet(measured)
         number = observation.step
         step = Step(
             observation, self._clock(), self._cadence.scalars_are_due(number), is_keyframe(number)
@@ -108,15 +109,16 @@ class Pipeline:
             self.drain()
         self.first, self.last = self.first or step, step
 
-    def _meet(self, plan: Plan, reached: int) -> None:
+    def _meet(self, measured: tuple[Plan, int, int]) -> None:
         """From now on this is measured; what waits is of what was measured before."""
         self.drain()
-        self._measured = plan, reached
+        self._measured, plan = measured, measured[0]
         self._channels = plan.channels
         self._figures = StepFigures(
             layer_facts(
                 self._recorder.layers, plan.outputs, plan.parameters, self._surroundings.wiring
-            ),
+            )
+            + stream_facts(self._surroundings.stream.places.values()),
             plan.channels,
             [output.name for output in plan.outputs],
             [each.channel for each in plan.parameters],

@@ -166,7 +166,9 @@ class Session:
             self._follow(change, step)
         state.counting = is_due
         self._surroundings.begin(looks)
-        self._functions.begin(self._cadence.functions_are_searched(step))
+        stream = self._surroundings.stream
+        searched = self._cadence.functions_are_searched(step)
+        self._functions.begin(searched, stream.call if stream.is_on else None)
         state.clock = time.perf_counter if self._stopwatch.begin(is_due) else None
 
     def _follow(self, change: Change, step: int) -> None:

@@ -1,0 +1,252 @@
+"""The residual stream of repeated blocks: its size, and that of each branch that is added to it.
+
+A stream is in no module's output by itself: a block adds its branches in its own code. So the calls
+of torch within the blocks are looked at, in the steps that are looked at, by the mode of
+`Functions`. What a block is given is the stream; what is made of it by a normalisation, by a
+function of each element or by moving elements about is the stream too. What is added to that, of
+the same shape, is a branch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.record.hook_state import HookState
+from layerscope.record.layer_names import common_prefix, label_of
+from layerscope.record.layers import Layer
+from layerscope.record.outputs import tensors_in
+from layerscope.record.quiet_hook import QuietHook, is_compiled
+from layerscope.record.repeated_blocks import repeated_blocks
+from layerscope.record.samples import has_memory
+
+_log = logging.getLogger("layerscope")
+
+_ADDITIONS = ("add", "add_")
+_SAME_STREAM = frozenset(
+    {
+        *("layer_norm", "rms_norm", "batch_norm", "group_norm", "instance_norm", "normalize"),
+        *("relu", "relu_", "gelu", "silu", "tanh", "leaky_relu", "dropout", "mul", "mul_", "div"),
+        *("to", "float", "half", "bfloat16", "double", "type_as", "contiguous", "clone"),
+        *("view", "reshape", "flatten", "unflatten", "transpose", "permute", "movedim"),
+        *("squeeze", "unsqueeze"),
+    }
+)
+_CHANNELS_SECOND = 4  # axes from which on the second is that of channels
+_FAR = 10.0  # times the root mean square, from which on an element is an outlier
+_REMEMBERED = 16  # calls before a block's that its input may come from
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a branch is added to a stream.
+
+    Attributes:
+        name: as of a layer: `05_blocks.1/add`.
+        path: of the block.
+        blocks: of the list that the block stands in.
+    """
+
+    name: str
+    path: str
+    blocks: str
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What was measured where a branch is added, in a step's last forward pass.
+
+    Attributes:
+        stream: root mean square of the stream after it.
+        branch: root mean square of the branch / that of the stream before; NaN of a stream of 0.
+        outlier_share: share of the stream's elements, after it, that are above 10 times its RMS.
+        outlier_channel: the channel that has most of them, along the last axis, of four axes or
+            more along the second; NaN if none has one.
+    """
+
+    stream: float
+    branch: float
+    outlier_share: float
+    outlier_channel: float
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """A call of a block: tensors that are its stream, and the last call within it."""
+
+    block: nn.Module | None = None
+    stream: dict[int, Tensor] = field(default_factory=dict)
+    last: _Call | None = None
+    additions: int = 0
+
+
+class Stream:
+    """Looks at the additions of branches in a network's repeated blocks, in a step that is looked
+    at; others cost nothing.
+
+    Args:
+        network: what is trained.
+        layers: its watched layers, for names.
+        state: of the hooks.
+
+    Attributes:
+        places: where a branch was seen to be added so far, in the order of the first time.
+    """
+
+    def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
+        self._network = network
+        self._state = state
+        self._prefix = common_prefix([layer.path for layer in layers if layer.has_output])
+        self._blocks = repeated_blocks(network)
+        self.places: dict[tuple[nn.Module, int], Place] = {}
+        self._handles: list[RemovableHandle] = []
+        self._calls = [_Call()]
+        self._made: deque[tuple[Tensor, Tensor]] = deque(maxlen=_REMEMBERED)
+        self._measured: dict[str, Tensor] = {}
+
+    def follow(self) -> None:
+        """The network has changed."""
+        self._blocks = repeated_blocks(self._network)
+
+    def begin(self, looking: bool) -> None:
+        """A step begins, which is to be looked at or not."""
+        self.end()
+        if looking and self._blocks and not is_compiled(self._network):
+            for block in self._blocks:
+                if not isinstance(block, torch.jit.ScriptModule):
+                    self._handles += [
+                        block.register_forward_pre_hook(QuietHook(self._enter), with_kwargs=True),
+                        block.register_forward_hook(QuietHook(self._leave), always_call=True),
+                    ]
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the calls of torch in this step are to come through `call`."""
+        return bool(self._handles)
+
+    def end(self) -> None:
+        """Take the hooks off, and let go of all tensors."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._calls = [_Call()]
+        self._made.clear()
+
+    def take(self) -> dict[str, Addition]:
+        """What was measured in this step, by the names of places; waits for the device."""
+        self.end()
+        measured, self._measured = self._measured, {}
+        if not measured:
+            return {}
+        rows = torch.stack(list(measured.values())).tolist()  # device to host, where there is one
+        return {name: Addition(*row) for name, row in zip(measured, rows, strict=True)}
+
+    # Hooks, and the mode.
+
+    def _enter(self, block: nn.Module, inputs: Any, named: Any) -> None:
+        call = _Call(block)
+        self._calls.append(call)
+        given = next((tensor for _, tensor in tensors_in((inputs, named))), None)
+        while given is not None:
+            call.stream[id(given)] = given
+            given = next((source for made, source in self._made if made is given), None)
+
+    def _leave(self, block: nn.Module, inputs: Any, output: Any) -> None:
+        if self._calls[-1].block is block:
+            ended = self._calls.pop()
+            self._calls[-1].last = ended
+
+    def call(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Call a function of torch as its caller does, and see what it does to the stream."""
+        name = getattr(function, "__name__", "")
+        if name in _ADDITIONS:
+            found = self._quietly(self._meet, args, kwargs)
+            output = function(*args, **kwargs)
+            self._quietly(self._add, found, args, output)
+            return output
+        output = function(*args, **kwargs)
+        if name in _SAME_STREAM:
+            self._quietly(self._follow_on, args, output)
+        return output
+
+    def _quietly(self, do: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return do(*args)
+        except Exception:  # the network goes on, and this addition is not seen
+            _log.debug("LayerScope: a residual stream was not seen", exc_info=True)
+            return None
+
+    def _open(self) -> Iterator[_Call]:
+        """Calls whose stream goes on: those that run, and the last that has ended in each."""
+        for call in reversed(self._calls):
+            yield call
+            if call.last is not None:
+                yield call.last
+
+    def _follow_on(self, args: Any, output: Any) -> None:
+        """What is made of a stream is the stream."""
+        for given in args[:2]:
+            if isinstance(given, Tensor) and isinstance(output, Tensor):
+                self._made.append((output, given))
+                for call in self._open():
+                    if id(given) in call.stream:
+                        call.stream[id(output)] = output
+
+    def _meet(self, args: Any, kwargs: Any) -> tuple[_Call, Tensor] | None:
+        """The call whose stream gets a branch, and the sizes of both before: float [2]."""
+        if kwargs or len(args) != 2 or not self._state.counting:
+            return None
+        if not all(isinstance(each, Tensor) and has_memory(each) for each in args):
+            return None
+        if args[0].shape != args[1].shape or args[0].ndim < 2:  # noqa: PLR2004
+            return None
+        for call in self._open():
+            known = [id(each) in call.stream for each in args]
+            if any(known):
+                if all(known) or call.block is None:
+                    return None
+                stream, branch = args if known[0] else reversed(args)
+                if stream.requires_grad and not branch.requires_grad:  # a table of positions
+                    return None
+                return call, torch.stack([_rms(stream), _rms(branch)])
+        return None
+
+    def _add(self, found: tuple[_Call, Tensor] | None, args: Any, output: Tensor) -> None:
+        self._follow_on(args, output)
+        if found is None:
+            return
+        call, (before, branch) = found[0], found[1]
+        assert call.block is not None
+        values = output.detach()
+        after = _rms(values)
+        far = values.abs() > _FAR * after
+        channels = values.ndim - 1 if values.ndim < _CHANNELS_SECOND else 1
+        of_channels = far.transpose(0, channels).flatten(1).sum(1)
+        most = torch.where(of_channels.any(), of_channels.argmax().double(), torch.nan)
+        measured = (after, branch / before, far.double().mean(), most)
+        place = self._place(call.block, call.additions)
+        call.additions += 1
+        self._measured[place.name] = torch.stack([each.double() for each in measured])
+
+    def _place(self, block: nn.Module, number: int) -> Place:
+        if (block, number) not in self.places:
+            path, latest = self._blocks[block], self._state.latest
+            inside = path.removeprefix(self._prefix) if path.startswith(self._prefix) else ""
+            base = f"{latest.name.partition('_')[0] if latest else '00'}_{label_of(inside, block)}"
+            name = f"{base}/add" + (f"_{number}" if number else "")
+            self.places[block, number] = Place(name, path, path.rpartition(".")[0])
+        return self.places[block, number]
+
+
+def _rms(tensor: Tensor) -> Tensor:
+    """Root mean square, in 32 bits or more, [] on the tensor's device."""
+    wide = torch.promote_types(tensor.dtype, torch.float32)
+    size: Tensor = torch.linalg.vector_norm(tensor.detach(), dtype=wide)
+    return size / tensor.numel() ** 0.5
