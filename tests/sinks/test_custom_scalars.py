@@ -21,7 +21,7 @@ def layout():
 
 
 def test_every_layer_of_a_quantity_is_in_one_chart(layout):
-    (category,) = layout.category
+    category, of_the_stream = layout.category
     charts = {chart.title: list(chart.multiline.tag) for chart in category.chart}
     assert charts == {
         "std per layer": ["^activation_std/"],
@@ -31,10 +31,17 @@ def test_every_layer_of_a_quantity_is_in_one_chart(layout):
         "log10(update / weight) per layer": ["^update_to_weight_log10/"],
     }
     assert not category.closed
+    charts = {chart.title: list(chart.multiline.tag) for chart in of_the_stream.chart}
+    assert charts == {
+        "RMS after each addition": ["^stream_rms/"],
+        "branch / stream": ["^branch_to_stream/"],
+        "share above 10 RMS": ["^outlier_share/"],
+    }
+    assert of_the_stream.closed
 
 
 def test_the_charts_are_of_scalars_that_are_written(layout):
-    for chart in layout.category[0].chart:
+    for chart in [chart for category in layout.category for chart in category.chart]:
         (pattern,) = chart.multiline.tag
         name = pattern.strip("^/")
         assert describe_scalar(name)

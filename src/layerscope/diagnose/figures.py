@@ -127,6 +127,7 @@ class LayerFacts:
         width: of a linear layer, (inputs, outputs); None for any other.
         stream: where the entry is no layer, but a place where a branch is added to a residual
             stream: the path of the list of blocks that the stream goes through; else "".
+        stream_depth: how many additions to that stream come before it; -1 of a layer.
     """
 
     name: str
@@ -145,6 +146,7 @@ class LayerFacts:
     follows: str = ""
     width: tuple[int, int] | None = None
     stream: str = ""
+    stream_depth: int = -1
 
     def as_json(self) -> dict[str, Any]:
         """Plain types for JSON; `LayerFacts.of_json` reads them."""

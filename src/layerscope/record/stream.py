@@ -13,6 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import torch
@@ -52,11 +53,13 @@ class Place:
         name: as of a layer: `05_blocks.1/add`.
         path: of the block.
         blocks: of the list that the block stands in.
+        depth: how many additions to the same stream come before it.
     """
 
     name: str
     path: str
     blocks: str
+    depth: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,7 @@ class Stream:
             return None
         if not all(isinstance(each, Tensor) and has_memory(each) for each in args):
             return None
-        if args[0].shape != args[1].shape or args[0].ndim < 2:  # noqa: PLR2004
+        if args[0].shape != args[1].shape or args[0].ndim < 2:
             return None
         for call in self._open():
             known = [id(each) in call.stream for each in args]
@@ -240,8 +243,12 @@ class Stream:
             path, latest = self._blocks[block], self._state.latest
             inside = path.removeprefix(self._prefix) if path.startswith(self._prefix) else ""
             base = f"{latest.name.partition('_')[0] if latest else '00'}_{label_of(inside, block)}"
-            name = f"{base}/add" + (f"_{number}" if number else "")
-            self.places[block, number] = Place(name, path, path.rpartition(".")[0])
+            taken = {place.name for place in self.places.values()}
+            names = (f"{base}/add_{order}" if order else f"{base}/add" for order in count(number))
+            name = next(name for name in names if name not in taken)
+            blocks = path.rpartition(".")[0]
+            depth = sum(place.blocks == blocks for place in self.places.values())
+            self.places[block, number] = Place(name, path, blocks, depth)
         return self.places[block, number]
 
 

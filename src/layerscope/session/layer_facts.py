@@ -85,7 +85,12 @@ def layer_facts(
 def stream_facts(places: Iterable[Place]) -> tuple[LayerFacts, ...]:
     """An entry for each place where a branch is added to a residual stream."""
     return tuple(
-        LayerFacts(place.name, place.path, "add", trainable=False, stream=place.blocks)
+        LayerFacts(
+            *(place.name, place.path, "add"),
+            trainable=False,
+            stream=place.blocks,
+            stream_depth=place.depth,
+        )
         for place in places
     )
 

@@ -30,6 +30,26 @@ _ABOUT_SCALAR = {
         "**-3**: a thousandth of the weight a step. Above -1 steps are too large, below -5 the "
         "layer stands still."
     ),
+    "update_lost_share": (
+        "Of the elements of this weight of 16 bits that have a gradient, the share that the update "
+        "left as they were: rounding swallowed it. **Healthy:** below 0.5."
+    ),
+    "stream_rms": (
+        "Root mean square of the residual stream after this addition, in steps that were looked "
+        "at. **Healthy:** grows by little from one addition to the next."
+    ),
+    "branch_to_stream": (
+        "RMS of the branch that is added here / RMS of the stream before. **Healthy:** 0.01 to 1; "
+        "0 where a branch starts at zero."
+    ),
+    "outlier_share": (
+        "Share of the residual stream's elements, after this addition, that are above 10 times its "
+        "RMS. Large language models have some, in few channels."
+    ),
+    "logit_z": (
+        "Log of the sum of exp(logits), the mean over the samples. **Healthy:** stays near where "
+        "it starts, log(classes)."
+    ),
     "train/loss": "The loss that step() was given.",
     "clip_factor": (
         "Norm of the gradients after clipping / before, 0 to 1. The gradients in the histograms "

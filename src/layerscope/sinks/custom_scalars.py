@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from layerscope.events.summaries import document
-from layerscope.events.wire import field
+from layerscope.events.wire import VARINT, field, key, varint
 from layerscope.quantity import Quantity
 
 _TAG, _PLUGIN = "custom_scalars__config__", "custom_scalars"
@@ -16,8 +16,15 @@ _CHARTS = {
         "log10(weight gradient RMS) per layer": Quantity.WEIGHT_GRAD.rms_log10,
         "log10(update / weight) per layer": "update_to_weight_log10",
     },
+    "Residual stream": {
+        "RMS after each addition": "stream_rms",
+        "branch / stream": "branch_to_stream",
+        "share above 10 RMS": "outlier_share",
+    },
 }
-"""Category: chart: what the tags of its lines begin with."""
+"""Category: chart: what the tags of its lines begin with. All but the first are folded at first, as
+not every network has such tags.
+"""
 
 
 def layer_charts() -> bytes:
@@ -27,10 +34,11 @@ def layer_charts() -> bytes:
     each chart once. A chart has a line for each layer and each run that is ticked. Field numbers
     are those of tensorboard/plugins/custom_scalar/layout.proto.
     """
-    categories = [
-        field(2, _named(title, b"".join(_chart(name, figure) for name, figure in charts.items())))
-        for title, charts in _CHARTS.items()
-    ]
+    folded = varint(key(3, VARINT)) + varint(1)
+    categories = []
+    for number, (title, charts) in enumerate(_CHARTS.items()):
+        content = b"".join(_chart(name, figure) for name, figure in charts.items())
+        categories.append(field(2, _named(title, content) + (folded if number else b"")))
     return document(_TAG, b"".join(categories), _PLUGIN)
 
 

@@ -23,9 +23,11 @@ class StepScalars:
     """Encodes figures of all layers at once, each named `figure/NN_layer`, and those of the step.
 
     Per layer `activation_mean`, `activation_std`, `saturated_share` (of a bounded activation),
-    `dead_share` (of one that can die), `update_to_weight_log10`, `..._rms` of every gradient, and
-    log10 of it for the charts of activation and weight gradients, `..._rms_log10`; of the step
-    `monitor/ms_per_step`, `monitor/share_of_step` and `clip_factor`.
+    `dead_share` (of one that can die), `update_to_weight_log10`, `update_lost_share` (of weights of
+    16 bits), `..._rms` of every gradient, and log10 of it for the charts of activation and weight
+    gradients, `..._rms_log10`; of each addition to a residual stream `stream_rms`,
+    `branch_to_stream` and `outlier_share`; of the step `monitor/ms_per_step`,
+    `monitor/share_of_step`, `clip_factor` and `logit_z`.
 
     Args:
         channels: all that is measured.
@@ -38,8 +40,12 @@ class StepScalars:
         "saturated_share": "saturated",
         "dead_share": "dead_units",
         "update_to_weight_log10": "update_to_weight",
+        "update_lost_share": "update_lost",
+        "stream_rms": "stream_rms",
+        "branch_to_stream": "branch_to_stream",
+        "outlier_share": "outlier_share",
     }
-    _OF_STEPS = ("clip_factor", "monitor/ms_per_step", "monitor/share_of_step")
+    _OF_STEPS = ("clip_factor", "logit_z", "monitor/ms_per_step", "monitor/share_of_step")
 
     def __init__(self, channels: Sequence[Channel], layers: Sequence[LayerFacts]) -> None:
         figures = list(LAYER_FIGURES)
@@ -47,8 +53,9 @@ class StepScalars:
         self._dead = list(self._OF_LAYERS).index("dead_share")
         self._update = list(self._OF_LAYERS).index("update_to_weight_log10")
         self._units = figures.index("units")
-        self._clip, self._monitor, self._step = (
-            list(STEP_FIGURES).index(name) for name in ("clip_factor", "monitor_ms", "step_ms")
+        self._as_they_are = [list(STEP_FIGURES).index(name) for name in ("clip_factor", "logit_z")]
+        self._monitor, self._step = (
+            list(STEP_FIGURES).index(name) for name in ("monitor_ms", "step_ms")
         )
         self._mortal = np.array([facts.can_die for facts in layers], np.bool_)
         rows = [i for i, channel in enumerate(channels) if channel.quantity.is_gradient]
@@ -92,7 +99,8 @@ class StepScalars:
                     layers.reshape(len(layers), -1),
                     rms,
                     np.log10(rms[:, self._charted]),
-                    np.stack([of_steps[:, self._clip], monitor, monitor / step], 1),
+                    of_steps[:, self._as_they_are],
+                    np.stack([monitor, monitor / step], 1),
                 ]
             ).astype(np.float32)
         known = [np.flatnonzero(there) for there in ~np.isnan(values)]
