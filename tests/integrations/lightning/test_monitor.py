@@ -127,7 +127,7 @@ def test_tensorboard_reads_every_tag_at_every_step(tmp_path):
         *("saturated_share/01_tanh", "dead_share/01_tanh"),
     }
     now_and_then = {f"update_to_weight_log10/{layer}" for layer in layers} | {
-        *("monitor/ms_per_step", "monitor/share_of_step")
+        *("monitor/ms_per_step", "monitor/share_of_step", "logit_z")
     }
     assert set(events.Tags()["scalars"]) == scalars | now_and_then | {"train/loss", "epoch"}
     for tag in scalars | {"train/loss"}:
