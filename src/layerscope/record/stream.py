@@ -255,5 +255,6 @@ class Stream:
 def _rms(tensor: Tensor) -> Tensor:
     """Root mean square, in 32 bits or more, [] on the tensor's device."""
     wide = torch.promote_types(tensor.dtype, torch.float32)
-    size: Tensor = torch.linalg.vector_norm(tensor.detach(), dtype=wide)
-    return size / tensor.numel() ** 0.5
+    norm: Tensor = torch.linalg.vector_norm(tensor.detach(), dtype=wide)
+    size: Tensor = norm / tensor.numel() ** 0.5
+    return size
