@@ -185,7 +185,7 @@ def test_the_findings_are_printed_as_a_table(sick, capsys):
     assert heads.split()[0] == "rule"
     assert rest[0].startswith("! overconfident_start")
     of_rule = next(i for i, line in enumerate(rest) if line.startswith("✗ saturated"))
-    assert "init=xavier" in "".join(rest[of_rule:])
+    assert "nn.init.xavier_normal_" in "".join(rest[of_rule:])
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ class LayerFacts:
         stream: where the entry is no layer, but a place where a branch is added to a residual
             stream: the path of the list of blocks that the stream goes through; else "".
         stream_depth: how many additions to that stream come before it; -1 of a layer.
+        configured: whether conf/ builds the network, so that its keys change it.
     """
 
     name: str
@@ -147,6 +148,7 @@ class LayerFacts:
     width: tuple[int, int] | None = None
     stream: str = ""
     stream_depth: int = -1
+    configured: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Plain types for JSON; `LayerFacts.of_json` reads them."""

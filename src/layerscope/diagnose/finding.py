@@ -31,7 +31,8 @@ class Finding:
         threshold: what the value was compared with.
         source: where the threshold comes from.
         explanation: one sentence, with figures.
-        remedy: what to type, or to change in one's own module.
+        remedy: what to type after `layerscope train`, or in PyTorch's words what to change in a
+            network of one's own.
         layer_names: the layers that have it, or had it, in forward order; empty if unknown, as in
             files of before, and of what belongs to no layer.
         because: the rule of the finding that this one follows from; "" if none is known.

@@ -10,6 +10,7 @@ import numpy as np
 from layerscope.diagnose.figures import Figures, LayerFacts
 from layerscope.diagnose.finding import SEVERITIES, Finding
 from layerscope.diagnose.findings import Findings
+from layerscope.diagnose.in_torch import in_torch
 from layerscope.diagnose.loss_curve import LossCurve
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.onsets import Onsets
@@ -131,6 +132,7 @@ class Judge:
         in_order = [] if symptoms.place else sorted(ill, key=self._roles.rank.__getitem__)
         advice = symptoms.advice[int(onsets.cause[row, layer])]
         step, value = int(onsets.step[row, layer]), float(onsets.value[row, layer])
+        remedy = advice.remedy_for(facts, value)
         limits = advice.limits or symptoms.limits
         threshold = next(limit for limit in limits[row:] if limit == limit)
         return Finding(
@@ -147,7 +149,7 @@ class Judge:
             explanation=advice.explanation.format(
                 layer=name_of_layer, step=step, value=value, threshold=threshold
             ),
-            remedy=advice.remedy_for(facts, value),
+            remedy=remedy if facts.configured else in_torch(remedy),
             layer_names=tuple(self._roles.layers[place].name for place in in_order),
         )
 

@@ -91,6 +91,11 @@ class Surroundings:
         """How layers hang together, once a step has been seen."""
         return self._ends.wiring
 
+    @property
+    def configured(self) -> bool:
+        """Whether conf/ builds the network: remedies then name its keys."""
+        return type(self._network).__module__ == "layerscope.lab.language_model"
+
     def replace(self, layers: Sequence[Layer]) -> None:
         """The network has changed: these stand in the places of the layers before."""
         self._ends.replace(layers)

@@ -27,9 +27,10 @@ def layer_facts(
     outputs: Sequence[LayerOutput],
     parameters: Sequence[LayerParameter],
     wiring: Mapping[str, Wiring],
+    configured: bool = False,
 ) -> tuple[LayerFacts, ...]:
     """An entry for each output, and for each name of parameters that no output has; in network
-    order.
+    order; `configured` is of all of them.
     """
     reached = [output.order for output in outputs if output.order >= 0]
     last = max(reached, default=-1)
@@ -66,6 +67,7 @@ def layer_facts(
                 else not layer.function,
                 follows=wiring[layer.name].follows if layer.name in wiring else "",
                 width=None if layer.function else _width(layer.entry),
+                configured=configured,
             )
             for output in of_layer
         ]
@@ -76,6 +78,7 @@ def layer_facts(
                 module=type(layer.module).__name__,
                 weights=tuple(kinds[name]),
                 trainable=trainable[name],
+                configured=configured,
             )
             for name in sorted(own)
         ]

@@ -116,7 +116,11 @@ class Pipeline:
         self._channels = plan.channels
         self._figures = StepFigures(
             layer_facts(
-                self._recorder.layers, plan.outputs, plan.parameters, self._surroundings.wiring
+                self._recorder.layers,
+                plan.outputs,
+                plan.parameters,
+                self._surroundings.wiring,
+                self._surroundings.configured,
             )
             + stream_facts(self._surroundings.stream.places.values()),
             plan.channels,

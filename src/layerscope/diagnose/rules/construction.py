@@ -44,14 +44,12 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
             Advice(
                 "all units of {layer} have the same weights, and get the same gradient: they can "
                 "never differ",
-                "init=kaiming or init=xavier: random weights (torch.nn.init.kaiming_normal_); "
-                "only biases may start at a constant",
+                "init=kaiming or init=xavier: random weights; only biases may start at a constant",
             ),
             Advice(
                 "all weights of the network are zero at the start, in {layer} too: no gradient "
                 "gets through them",
-                "init=kaiming or init=xavier: random weights (torch.nn.init.kaiming_normal_); "
-                "only biases may start at zero",
+                "init=kaiming or init=xavier: random weights; only biases may start at zero",
             ),
         ),
         "Goodfellow et al. 2016, Deep Learning, section 8.4: break symmetry between units",

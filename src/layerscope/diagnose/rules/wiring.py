@@ -127,8 +127,8 @@ def updates_rounded_away(figures: Figures, thresholds: Thresholds, memory: Memor
             Advice(
                 "{value:.0%} of the elements of {layer} that have a gradient are left as they were "
                 "(limit {threshold:.0%}): the updates are rounded away",
-                "weights in float32, with autocast for the passes (trainer.precision=bf16-mixed); "
-                "or stochastic rounding; or a larger optimizer.lr",
+                "weights in float32, and bfloat16 for the passes alone, "
+                "trainer.precision=bf16-mixed; or stochastic rounding; or a larger optimizer.lr",
             ),
         ),
         "Zamirai et al. 2021, Revisiting BFloat16 Training: updates that nearest rounding cancels",
