@@ -80,15 +80,15 @@ def test_the_table_fits_whatever_the_numbers(activation, init, capsys):
 
 
 def test_settings_are_those_of_train_py():
-    got = predicted(["experiment=notebook", "init=random", "model.widths=[100,50]"])
+    got, _ = predicted(["experiment=notebook", "init=random", "model.widths=[100,50]"])
     assert [layer.fan_out for layer in got.layers] == [100, 50]
     assert got.layers[0].fan_in == 10
     assert got.layers[0].bias_variance == 1
     assert got.saturation_threshold == 0.99
     assert got.std[0] == pytest.approx(0.8762, abs=1e-4)
-    scaled = predicted(["experiment=notebook", "init=kaiming"])
+    scaled, _ = predicted(["experiment=notebook", "init=kaiming"])
     assert scaled.inputs.second_moment == pytest.approx(2 / 27)
-    assert predicted(["monitor=none"]).saturation_threshold == 0.97
+    assert predicted(["monitor=none"])[0].saturation_threshold == 0.97
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,7 @@ def test_settings_are_those_of_train_py():
             "Theory would choose init=critical init.bias_std=0.416:",
         ),
         (["init=xavier"], "survives any depth"),
+        (["model.norm=rms"], "The rms norm sets the variance, whatever the init"),
     ],
 )
 def test_theory_chooses(overrides, words, capsys):
@@ -121,6 +122,15 @@ def test_theory_chooses(overrides, words, capsys):
         (["model.depth=deep"], "depth must be a whole number of at least 1, got 'deep'"),
         (["model.widths=[]"], "widths must name at least 1 hidden layer, got none"),
         (["model.widths=5"], "not iterable"),
+        (
+            ["model.norm=bach"],
+            "norm must be one of batch, layer, rms, got 'bach'; did you mean batch?",
+        ),
+        (
+            ["model.norm=batch"],
+            "theory follows one example or two, and model.norm=batch makes each",
+        ),
+        (["model.residual=true"], "theory follows a chain of layers, and model.residual=true adds"),
         (["model.activation=tan"], "activation must be one of tanh, relu, "),
         (["data.context_length=0"], "context_length must be a whole number of at least 1, got 0"),
         (["init.gain=-1"], "gain must be a finite number of at least 0, got -1"),

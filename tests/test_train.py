@@ -153,6 +153,11 @@ def test_the_vanishing_experiment_fades_toward_the_input(tmp_path):
         (["data=text_file"], "data.path"),
         (["data=text_file", "data.path=/nowhere.txt"], "/nowhere.txt"),
         (["data=text_file", "data.path=/dev/zero"], "data.path must be a text file, got /dev/zero"),
+        (
+            ["model.norm=batch", "data.batch_size=1353"],  # 171,832 is 127 x 1353 + 1
+            "model.norm=batch needs at least 2 examples in every batch, got a batch of 1 with",
+        ),
+        (["model.residual=maybe"], "model.residual must be true or false, got maybe"),
         (["data.batch_size=0"], "batch_size must be a whole number of at least 1"),
         (["trainer.strategy=nothing"], "strategy"),
         (["trainer.max_epochs=-2"], "max_epochs"),

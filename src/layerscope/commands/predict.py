@@ -22,7 +22,8 @@ from layerscope.exit_codes import ExitCode
 from layerscope.lab.arguments import at_least
 from layerscope.lab.conf_folder import conf_folder, searched
 from layerscope.lab.hidden_sizes import hidden_sizes
-from layerscope.lab.init.choice import choice
+from layerscope.lab.init.choice import Choice, choice
+from layerscope.lab.layers_for_theory import layers_for_theory
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.signature import check_node
 from layerscope.lab.sweep.fingerprint import settings_of
@@ -34,26 +35,27 @@ _MLP = "layerscope.lab.mlp.MLP"
 def run(options: Namespace) -> int:
     """Print the table, the verdict and theory's choice; 2 if a setting cannot be used."""
     try:
-        prediction = predicted(options.overrides, options.config_dir)
+        prediction, chosen = predicted(options.overrides, options.config_dir)
     except (*BAD_SETTING, TypeError) as error:  # a word where a number belongs
         print(f"error: {sentence(error)}", file=sys.stderr)
         return ExitCode.BAD_SETTING
     console = terminal()
     console.print(prediction_table(prediction))
-    for line in (*verdict_sentences(prediction), choice(prediction).sentence):
+    for line in (*verdict_sentences(prediction), chosen.sentence):
         console.print(line, highlight=False)
     return ExitCode.FINISHED
 
 
-def predicted(overrides: list[str], mine: Path | None = None) -> Prediction:
-    """Compose the config as training does, and predict its network.
+def predicted(overrides: list[str], mine: Path | None = None) -> tuple[Prediction, Choice]:
+    """Compose the config as training does; its network's prediction, and the init to choose.
 
     Args:
         overrides: as on the command line of `layerscope train`.
         mine: the user's own config folder, beside the package's.
 
     Raises:
-        ValueError: there is no such folder, the model is not an MLP, or a setting cannot be used;
+        ValueError: there is no such folder, the model is not an MLP, or one that theory cannot
+            follow, or a setting cannot be used;
             so do the other errors of `BAD_SETTING`.
     """
     with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
@@ -71,8 +73,11 @@ def predicted(overrides: list[str], mine: Path | None = None) -> Prediction:
     ]
     inputs = Inputs(second_moment=scheme.embedding_second_moment(rows, model.embedding_dim))
     threshold = 0.97 if cfg.monitor is None else cfg.monitor.saturation_threshold
-    layers = scheme.layers(sizes, model.activation, inputs.second_moment)
-    return predict(layers, inputs, threshold)
+    layers = layers_for_theory(
+        scheme, sizes, model.activation, inputs.second_moment, model.norm, model.residual
+    )
+    prediction = predict(layers, inputs, threshold)
+    return prediction, choice(prediction, model.norm)
 
 
 def _data_sizes(cfg: DictConfig, scheme: Any) -> tuple[int, int]:

@@ -1,15 +1,16 @@
-"""The network under study: an embedding, hidden layers, logits, and nothing that heals it."""
+"""The network under study: an embedding, hidden layers, logits; what heals it is off by default."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from layerscope.lab.arguments import at_least, one_of
 from layerscope.lab.hidden_sizes import hidden_sizes
 from layerscope.lab.memory import require_memory
+from layerscope.theory.normalized import EPSILON
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
@@ -23,13 +24,35 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 """By their names on the command line. None works in place: what a layer put out stays."""
 
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": lambda width: nn.BatchNorm1d(width, eps=EPSILON),
+    "layer": lambda width: nn.LayerNorm(width, eps=EPSILON),
+    "rms": lambda width: nn.RMSNorm(width, eps=EPSILON),
+}
+"""By their names on the command line: Ioffe and Szegedy (2015), Ba, Kiros and Hinton (2016), Zhang
+and Sennrich (2019)."""
+
+
+class Residual(nn.Sequential):
+    """h becomes h + f(h), for the one f that it holds.
+
+    He, Zhang, Ren and Sun (2016), "Deep residual learning for image recognition".
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the input plus what the layer makes of it, both float32 [B, width]."""
+        added: Tensor = self[0](input)
+        return input + added
+
 
 class MLP(nn.Sequential):
     """Contexts int64 [B, context_length] to logits float32 [B, classes].
 
     Bengio et al. (2003), "A Neural Probabilistic Language Model", without its direct connections.
     The children are `embedding`, `flatten`, then `0` (Linear), `1` (activation), `2` (Linear), ...
-    and `logits` (Linear). No batch norm and no residuals: the disease is to be seen first.
+    and `logits` (Linear). No norm and no residuals unless asked for: the disease is to be seen
+    first. A norm stands between a Linear and its activation. With residuals, each layer with as
+    many units as the one before it is one child, a `Residual`.
 
     Every parameter is NaN until an InitScheme sets it: nothing is drawn from the global generator,
     and a forgotten initialisation shows in the first loss.
@@ -43,14 +66,17 @@ class MLP(nn.Sequential):
         width: units of each hidden layer.
         widths: units of each hidden layer in order; takes the place of `depth` and `width`.
         activation: a name in ACTIVATIONS, used after each hidden layer.
+        norm: a name in NORMS, or None.
+        residual: whether each hidden layer adds to what it is given, where the sizes allow it.
 
     Attributes:
         sizes: of the flattened input and of each hidden layer, in order.
-        activation: its name.
+        activation, norm, residual: as given.
 
     Raises:
         ValueError: a size is below 1, there are more than 10,000 layers, or more parameters than
-            this machine has memory for; an unknown activation.
+            this machine has memory for; an unknown activation or norm; residuals where no two
+            layers in a row have one size.
     """
 
     def __init__(
@@ -63,6 +89,8 @@ class MLP(nn.Sequential):
         width: int = 100,
         widths: Sequence[int] | None = None,
         activation: str = "tanh",
+        norm: str | None = None,
+        residual: bool = False,
     ) -> None:
         at_least(
             1,
@@ -72,14 +100,25 @@ class MLP(nn.Sequential):
             embedding_dim=embedding_dim,
         )
         one_of(ACTIVATIONS, activation=activation)
+        if norm is not None:
+            one_of(NORMS, norm=norm)
         sizes = [context_length * embedding_dim, *hidden_sizes(depth, width, widths)]
+        if residual and all(fan_in != fan_out for fan_in, fan_out in pairwise(sizes)):
+            raise ValueError(
+                f"residual needs two layers in a row of one size, got {', '.join(map(str, sizes))}"
+            )
         children: OrderedDict[str, nn.Module] = OrderedDict()
         with torch.device("meta"):  # sizes only: PyTorch's own initialisation is not run
             children["embedding"] = nn.Embedding(embedding_rows, embedding_dim)
             children["flatten"] = nn.Flatten()
-            for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-                children[f"{2 * layer}"] = nn.Linear(fan_in, fan_out)
-                children[f"{2 * layer + 1}"] = ACTIVATIONS[activation]()
+            hidden: list[nn.Module] = []
+            for fan_in, fan_out in pairwise(sizes):
+                layer = [nn.Linear(fan_in, fan_out), ACTIVATIONS[activation]()]
+                if norm is not None:
+                    layer.insert(1, NORMS[norm](fan_out))
+                adds = residual and fan_in == fan_out
+                hidden += [Residual(nn.Sequential(*layer))] if adds else layer
+            children.update((f"{position}", part) for position, part in enumerate(hidden))
             children["logits"] = nn.Linear(sizes[-1], classes)
         parameters = sum(each.numel() for child in children.values() for each in child.parameters())
         largest = (
@@ -94,6 +133,8 @@ class MLP(nn.Sequential):
         self.context_length = context_length
         self.sizes = sizes
         self.activation = activation
+        self.norm = norm
+        self.residual = residual
         self.to_empty(device="cpu")
         for parameter in self.parameters():
             nn.init.constant_(parameter, torch.nan)

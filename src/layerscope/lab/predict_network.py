@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import embedding
 
 from layerscope.lab.init.choice import choice
+from layerscope.lab.layers_for_theory import layers_for_theory
 from layerscope.lab.mlp import MLP
 from layerscope.theory import Inputs, PredictionSummary, predict
 
@@ -38,7 +39,8 @@ def predict_network(
 
     Returns:
         Without layers and with the reason, if theory has nothing to say: because the scheme does
-        not tell it any variances, or the inputs are not finite.
+        not tell it any variances, the network has a batch norm or residuals, or the inputs are not
+        finite.
     """
     if not hasattr(scheme, "layers"):
         return PredictionSummary(
@@ -51,9 +53,16 @@ def predict_network(
     )
     try:
         inputs = Inputs.measured(examples.double().cpu().numpy(), alike)
-        layers = scheme.layers(network.sizes, network.activation, inputs.second_moment)
+        layers = layers_for_theory(
+            scheme,
+            network.sizes,
+            network.activation,
+            inputs.second_moment,
+            network.norm,
+            network.residual,
+        )
         prediction = predict(layers, inputs, saturation_threshold)
-        return PredictionSummary.of(prediction, choice(prediction).sentence)
+        return PredictionSummary.of(prediction, choice(prediction, network.norm).sentence)
     except ValueError as error:
         return PredictionSummary(reason=str(error))
 

@@ -77,8 +77,9 @@ def _second(phi: Activation, std: Array) -> Array:
     """E[phi^2] of a layer whose outputs have this std; NaN if no variance in the range does it."""
     of = moments(phi, _RANGE)
     log_stds = np.maximum.accumulate(np.log(of.variance) / 2)
-    at = np.interp(np.log(std), log_stds, _LOG_RANGE, left=np.nan)
     # Saturated: one draw's std may be a little above what any variance gives.
+    above = np.nan if phi.saturates_beyond is None else None
+    at = np.interp(np.log(std), log_stds, _LOG_RANGE, left=np.nan, right=above)
     return np.where(np.isfinite(std), np.exp(np.interp(at, _LOG_RANGE, np.log(of.second))), np.nan)
 
 

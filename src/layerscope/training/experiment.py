@@ -72,6 +72,7 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
     seed_everything(cfg.seed, verbose=False)
     data, network = _data_and_network(cfg)
     contexts, targets = next(iter(data.train_dataloader()))
+    _require_more_than_one(network, data)
     with _naming("init"):
         scheme = instantiate(cfg.init, _convert_="all")
         scheme(network, torch.Generator().manual_seed(cfg.seed), contexts)
@@ -132,6 +133,15 @@ def _monitor(cfg: DictConfig, model: LanguageModel, data: CharacterData) -> Laye
     if monitor.settings.classes is None:
         monitor.settings = replace(monitor.settings, classes=data.embedding_rows)
     return monitor
+
+
+def _require_more_than_one(network: MLP, data: CharacterData) -> None:
+    """An example is no batch to a batch norm: its variance would be 0."""
+    if network.norm == "batch" and min(len(targets) for _, targets in data.train_dataloader()) < 2:
+        raise ValueError(
+            "model.norm=batch needs at least 2 examples in every batch, got a batch of 1 with "
+            f"data.batch_size={data.batch_size}"
+        )
 
 
 def _require_bounds(trainer: Trainer) -> None:

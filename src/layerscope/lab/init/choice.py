@@ -26,13 +26,17 @@ class Choice:
     sentence: str
 
 
-def choice(prediction: Prediction) -> Choice:
+def choice(prediction: Prediction, norm: str | None = None) -> Choice:
     """Return the init that theory would choose, with what it would change.
 
     It keeps a critical one, and any in a network too shallow for it to matter: its signals arrive
     and its gradient changes by less than a factor of 2 from end to end. Else it takes `critical`,
-    or, where one draw of Gaussian weights strays too far from another, `orthogonal`.
+    or, where one draw of Gaussian weights strays too far from another, `orthogonal`. Where a norm
+    follows the weights, their variance makes no difference.
     """
+    if norm is not None:
+        told = f"The {norm} norm sets the variance, whatever the init: theory has none to choose."
+        return Choice((), told)
     change, depth = prediction.activation_grad[0], len(prediction.layers)
     if prediction.phase.verdict == "critical":
         sentence = "Theory would choose no other weight variance."

@@ -71,9 +71,11 @@ class InitScheme:
                         module.weight.copy_(weight.T * self.gain)
                         bias = torch.randn(module.out_features, generator=generator)
                         module.bias.copy_(bias * self.bias_std)
+                    case nn.BatchNorm1d() | nn.LayerNorm() | nn.RMSNorm():
+                        module.reset_parameters()  # no change of scale or place: nothing is drawn
                     case _ if list(module.parameters(recurse=False)):
                         raise ValueError(
-                            f"InitScheme sets Embedding and Linear layers, got a "
+                            f"InitScheme sets Embedding, Linear and norm layers, got a "
                             f"{type(module).__name__} with parameters at {name!r}."
                         )
 
