@@ -189,6 +189,21 @@ def test_blocks_without_a_residual_have_no_stream(tmp_path):
     assert np.isnan(figures["stream_rms"]).all()
 
 
+class MadeOfItself(Stack):
+    """What the blocks are given was made of itself, by a call that returns what it was given."""
+
+    def forward(self, x):
+        x = self.first(x).clone().mul_(2).contiguous()
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+def test_a_block_may_be_given_what_was_made_of_itself(tmp_path):
+    figures, _ = trained(MadeOfItself(PreNorm), tmp_path, steps=1)
+    assert np.isfinite(figures["stream_rms"]).any()
+
+
 def test_blocks_are_modules_of_which_lists_have_three():
     network = nn.ModuleDict(
         {

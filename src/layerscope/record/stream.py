@@ -157,7 +157,7 @@ class Stream:
         call = _Call(block)
         self._calls.append(call)
         given = next((tensor for _, tensor in tensors_in((inputs, named))), None)
-        while given is not None:
+        while given is not None and id(given) not in call.stream:  # in place, it is made of itself
             call.stream[id(given)] = given
             given = next((source for made, source in self._made if made is given), None)
 
