@@ -11,12 +11,14 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from layerscope.diagnose import Figures, Finding, Findings, Judge, Thresholds
 from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import HistogramSeries, ScalarSeries
 from layerscope.session.local_folder import local_folder
 from layerscope.session.open_runs import settle
+from layerscope.sinks.attention_event import attention_of
 from layerscope.sinks.figure_sets import figure_sets
 from layerscope.sinks.figures_event import figures_of
 
@@ -53,6 +55,13 @@ class Run:
         """
         with np.errstate(all="ignore"):  # whatever the user has told numpy by `np.seterr`
             return figures_of(self.events)
+
+    @cached_property
+    def attention(self) -> Mapping[str, Mapping[str, NDArray[np.float64]]]:
+        """By attention, such as `02_block.0/attention`, at each of its looks: "steps", [looks], and
+        [looks, heads] of "logit", "entropy", "one_token", "query_rms" and "key_rms".
+        """
+        return attention_of(self.events)
 
     @cached_property
     def findings(self) -> Findings:

@@ -68,6 +68,10 @@ def erratic(seed, steps):
         figures[name][:] = rng.integers(0, highest, steps)
     figures["label"][:] = 3
     figures["samples"][:], figures["outputs"][:] = 64, 5
+    for name in ("attention_entropy", "attention_entropy_lowest"):
+        figures[name][:] = np.round(figures[name] * 7, 1).clip(0, 1)
+    figures["attention_logit"][10:] *= 3000
+    figures["attention_scale"][:] = 0.01
     figures["loss_reduction"][:] = rng.choice([1.0, 64.0])
     for name in ("input_rms", "target_rms"):
         figures[name][:] *= rng.choice([1.0, 1000.0])

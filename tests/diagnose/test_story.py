@@ -35,6 +35,20 @@ def test_a_note_becomes_a_warning_if_what_it_risks_has_come():
     ]
 
 
+def test_logits_that_grow_bring_about_a_collapse_that_is_told_before():
+    assert told(found("attention_collapse", step=45), found("attention_logit_growth", step=91)) == [
+        ("attention_logit_growth", "warning", ""),
+        ("attention_collapse", "warning", "attention_logit_growth"),
+    ]
+
+
+def test_uniform_attention_is_no_note_where_the_loss_does_not_fall():
+    assert told(found("attention_uniform", "note", 85), found("loss_not_falling", step=80)) == [
+        ("attention_uniform", "warning", ""),
+        ("loss_not_falling", "warning", "attention_uniform"),
+    ]
+
+
 def test_what_came_before_does_not_follow():
     assert told(found("dead_units", step=3), found("loss_diverged", step=9)) == [
         ("dead_units", "warning", ""),

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from torch import nn
 
+import layerscope
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES
 from layerscope.events.reader import read_run
 from layerscope.sinks.figures_event import figures_of
-from tests.diagnose.healthy import HEALTHY, mlp
+from tests.diagnose import healthy
+from tests.diagnose.healthy import GPT, HEALTHY, mlp, sequences, token_loss
 from tests.diagnose.planted import PLANTED, left_out, run
 from tests.integrations.doors import program_of, through_lightning, through_watch
 
@@ -116,3 +118,23 @@ def test_both_doors_measure_the_same_steps_and_updates(monkeypatch, tmp_path, ev
     settings = {"every_n_steps": every, "updates_every_n_steps": 10, "biases": True}
     told, figures = both(make, monkeypatch, tmp_path, quantities=["weight", "update"], **settings)
     assert_the_same(told, figures)
+
+
+def test_both_doors_see_the_same_of_each_head_of_an_attention(monkeypatch, tmp_path):
+    def make():
+        network = GPT(11, blocks=2)
+        return healthy.train(network, sequences(0, 12), token_loss, healthy.adam(network))
+
+    told, figures = both(make, monkeypatch, tmp_path)
+    assert_the_same(told, figures)
+    runs = [layerscope.read(tmp_path / door).attention for door in ("lightning", "watch")]
+    assert list(runs[0]) == list(runs[1]) == ["06_blocks.0/attention", "14_blocks.1/attention"]
+    for name, of_lightning in runs[0].items():
+        for figure, values in of_lightning.items():
+            np.testing.assert_array_equal(values, runs[1][name][figure])
+        assert of_lightning["entropy"].shape == (len(of_lightning["steps"]), 2)
+    assert told[0]["steps"][0]["attention"].keys() == runs[0].keys()
+    at = [facts.name for facts in figures[0].layers].index("06_blocks.0/attention")
+    of_heads = runs[0]["06_blocks.0/attention"]
+    looked = figures[0]["attention_entropy"][of_heads["steps"].astype(int), at]
+    np.testing.assert_allclose(looked, of_heads["entropy"].mean(1), atol=1e-5)

@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 import layerscope
 from layerscope.record import Recorder, choose_layers
 from layerscope.record.activation_calls import ACTIVATION_CALLS
+from layerscope.record.attention import Attention
 from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.functions import Functions
 from layerscope.record.nonlinearities import nonlinearity_named
@@ -26,12 +27,13 @@ class Watched:
         self.network = network
         self.recorder = Recorder(choose_layers(network), network=network)
         self.layers = FunctionLayers(network, self.recorder, choice)
-        self.reached = []
+        self.reached, self.attention = [], Attention()
         self.functions = Functions(
             network,
             self.layers,
             self.recorder.state,
             lambda layer, output: self.reached.append(layer.name),
+            self.attention,
         )
         self.at = 0
 
@@ -47,7 +49,7 @@ class Watched:
     def step(self, *inputs, search=False, backward=True):
         """Measured moments by quantity and layer of one step."""
         self.recorder.counting = True
-        self.functions.begin(search)
+        self.functions.begin(search, exact=search)
         output = self.network(*inputs)
         if backward:
             output.sum().backward()

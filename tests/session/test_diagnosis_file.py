@@ -137,7 +137,7 @@ def test_every_field_that_a_part_can_have_is_described():
             assert part["additionalProperties"] is False, name
             assert set(part["required"]) <= set(part["properties"]), name
             if name != "layer":
-                optional = {"incomplete"} if name == "step" else set()
+                optional = {"incomplete", "attention"} if name == "step" else set()
                 assert set(part["required"]) == set(part["properties"]) - optional, name
 
 

@@ -47,6 +47,13 @@ LAYER_FIGURES: Mapping[str, str] = {
     "branch_to_stream": "RMS of the branch / that of the stream before it was added",
     "outlier_share": "share of the stream's elements, after it, that are above 10 times its RMS",
     "outlier_channel": "the channel that has most of them, from 0",
+    "attention_logit": "of an attention, the largest logit of any head, masked ones left out",
+    "attention_entropy": "entropy of a row's weights / ln(keys it may see), mean of rows and heads",
+    "attention_entropy_lowest": "the same of the head that has the lowest",
+    "attention_one_token": "share of rows whose largest weight is above 0.99, mean of heads",
+    "attention_scale": "what its products of queries and keys are multiplied by, times sqrt(width)",
+    "query_rms": "root mean square of the queries, of the head that has the largest",
+    "key_rms": "the same of the keys",
 }
 """Of each layer in each step, and what it is; NaN where it was not measured or has no meaning."""
 

@@ -21,6 +21,7 @@ _SYMPTOMS = frozenset(
         *("update_too_large", "update_too_small", "stalled", "overconfident_start"),
         *("loss_not_falling", "loss_diverged", "loss_rising", "no_gradient"),
         *("labels_without_signal", "weights_decay_to_zero"),
+        *("attention_collapse", "attention_logit_growth", "attention_uniform"),
     }
 )
 _OF_THE_START = frozenset({"overconfident_start"})
@@ -30,12 +31,14 @@ _OF_LARGE_STEPS = frozenset(
         *("saturated", "dead_units", "idle", "biased", "collapsed", "no_gradient"),
         *("vanishing_gradient", "exploding_gradient", "gradient_spike", "update_too_large"),
         *("labels_without_signal", "overconfident_start"),
+        *("attention_collapse", "attention_logit_growth"),
     }
 )
 _OF_LOST_GRADIENTS = frozenset(
     {
         *("vanishing_gradient", "update_too_small", "stalled", "no_gradient", "idle", "collapsed"),
         *("loss_not_falling", "labels_without_signal", "dead_units", "saturated", "biased"),
+        "attention_uniform",
     }
 )
 
@@ -65,6 +68,12 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "updates_rounded_away": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
     ),
+    "attention_logit_growth": _OF_LARGE_STEPS - {"overconfident_start", "attention_logit_growth"},
+    "attention_collapse": frozenset(
+        {"saturated", "vanishing_gradient", "exploding_gradient", "gradient_spike", "collapsed"}
+        | {"loss_not_falling", "loss_diverged", "labels_without_signal", "no_gradient"}
+        | {"update_too_small", "stalled", "overconfident_start"}
+    ),
     "overconfident_start": frozenset({"saturated", "exploding_gradient", "biased", "dead_units"}),
     "loss_rising": _OF_LARGE_STEPS - {"loss_rising", "overconfident_start"},
     "loss_diverged": _OF_LARGE_STEPS - {"overconfident_start", "loss_diverged"},
@@ -85,6 +94,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "stalled": frozenset({"update_too_small"}),
     "collapsed": frozenset({"loss_not_falling", "labels_without_signal"}),
     "labels_without_signal": frozenset({"loss_not_falling"}),
+    "attention_uniform": frozenset({"collapsed", "loss_not_falling", "labels_without_signal"}),
     "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),
 }
 """Of each cause, in the order in which causes are told, what may follow from it."""
@@ -95,6 +105,7 @@ RISKS: Mapping[str, frozenset[str]] = {
     "dropout_high": frozenset({"loss_not_falling", "labels_without_signal"}),
     "input_scale": frozenset({"loss_not_falling", "loss_diverged", "saturated", "dead_units"}),
     "linear_chain": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "attention_uniform": frozenset({"loss_not_falling", "labels_without_signal"}),
 }
 """Findings that may be a note by themselves, as one can live with them, and become a warning where
 one of these follows from them."""
@@ -145,6 +156,8 @@ def _follows(finding: Finding, cause: Finding) -> bool:
     """Whether a finding may be a consequence: of the right kind, and not before its cause."""
     if finding.rule not in CONSEQUENCES[cause.rule]:
         return False
+    if (cause.rule, finding.rule) == ("attention_logit_growth", "attention_collapse"):
+        return True  # logits grow before that is a warning
     if cause.rule == "stalled":  # of other layers it says nothing
         return set(finding.layer_names) <= set(cause.layer_names)
     # What is there from the start has no step; the steps of a run's own rules say when it was seen.
@@ -164,7 +177,7 @@ _FROM_THE_START = frozenset(
     }
 )
 
-_SEEN_LATE = frozenset({"labels_without_signal"})
+_SEEN_LATE = frozenset({"labels_without_signal", "attention_uniform"})
 """No cause of a symptom that a layer has, but true from the start: it takes long to see."""
 
 

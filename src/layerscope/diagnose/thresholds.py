@@ -72,6 +72,15 @@ class Thresholds:
         weights_gone: size of the weights / that at the start below which they are decayed away.
         collapsed_spread: outputs that differ by less than this share of the largest, over all
             samples of a step, are the same for all. 0 to 1.
+        attention_collapsed: entropy of an attention's rows / that of uniform ones, mean of heads,
+            below which a layer looks at one token: of 64 keys a weight of 0.93 for one. A layer
+            that was above before is ill below half of it. Critical below a tenth. 0 to 1.
+        attention_logit: largest logit of an attention: a note; Kimi K2 (2025) clips there. Above 1.
+        attention_logit_bad: the same: a warning; at least `attention_logit`.
+        attention_logit_critical: the same: critical; at least `attention_logit_bad`. All runs of
+            Wortsman et al. 2023 that came beyond diverged.
+        attention_uniform: the same of the head that has the lowest, above which no head chooses:
+            the logits have a standard deviation of 0.1 or less. 0 to 1.
 
     Raises:
         ValueError: an argument out of its bounds, or out of order.
@@ -118,6 +127,11 @@ class Thresholds:
     update_lost: float = 0.5
     weights_gone: float = 0.1
     collapsed_spread: float = 0.01
+    attention_collapsed: float = 0.1
+    attention_logit: float = 100.0
+    attention_logit_bad: float = 1000.0
+    attention_logit_critical: float = 1e4
+    attention_uniform: float = 0.999
 
     def __post_init__(self) -> None:
         for name, bound in (("lasting", 1), ("warm_up", 2), ("patience", 20)):
@@ -149,10 +163,12 @@ _SHARES = (
     *("vanishing_end_to_end", "vanishing_bad", "vanishing_critical"),
     *("loss_stuck", "loss_slow", "input_small", "dropout_usual", "dropout_high"),
     *("rate_low", "update_lost", "weights_gone", "collapsed_spread"),
+    *("attention_collapsed", "attention_uniform"),
 )
 _ABOVE_ONE = (
     *("exploding_end_to_end", "spike_factor", "overconfident_start", "loss_rising"),
     *("loss_diverged", "input_large", "input_uneven", "target_large"),
+    "attention_logit",
 )
 _IN_ORDER = (
     ("saturated_healthy", "saturated_bad"),
@@ -169,4 +185,6 @@ _IN_ORDER = (
     ("target_large", "target_huge"),
     ("dropout_usual", "dropout_high"),
     ("loss_rising", "loss_diverged"),
+    ("attention_logit", "attention_logit_bad"),
+    ("attention_logit_bad", "attention_logit_critical"),
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from layerscope.record.attention import ATTENTION, AttentionPlace
 from layerscope.record.layer_names import common_prefix, label_of, unwrapped
 from layerscope.record.layers import Choice, Layer
 from layerscope.record.nonlinearities import Nonlinearity, nonlinearity_named
@@ -42,6 +43,7 @@ class FunctionLayers:
         self._paths: dict[nn.Module, str] = {}
         self._count: Counter[nn.Module] = Counter()
         self._unclaimed: dict[str, OutputHook] = {}  # which other ranks have met
+        self._attentions: set[str] = set()
 
     def meet(self, module: nn.Module, function: str, args: Any, kwargs: Any) -> OutputHook | None:
         """A hook that measures a function's outputs; None for one that is not watched."""
@@ -51,7 +53,7 @@ class FunctionLayers:
         if self._count[module] >= MOST_OF_A_MODULE:
             return None
         self._count[module] += 1
-        name = self._name(module, path, function)
+        name = self._name(module, path, function, self._recorder.state.latest)
         if name in self._unclaimed:
             return self._unclaimed.pop(name)
         kind = _nonlinearity(function, args, kwargs)
@@ -59,6 +61,21 @@ class FunctionLayers:
         after = latest.name if latest else ""
         layer = Layer(name, path, module, kind, (), module, function=function)
         return self._recorder.hooked.add_function(layer, after)
+
+    def meet_attention(self, module: nn.Module) -> AttentionPlace | None:
+        """A name for the attention that a module calls; None for one that is not to be watched.
+
+        It follows the layer that was reached last before it; `nn.MultiheadAttention`, itself.
+        """
+        path = self._path(module)
+        if path is None or not self._wanted(f"{path}/{ATTENTION}"):
+            return None
+        layers = self._recorder.layers
+        own = (each for each in layers if each.module is module and not each.function)
+        before = next(own, self._recorder.state.latest)
+        name = self._name(module, path, ATTENTION, before)
+        self._attentions.add(name)
+        return AttentionPlace(name, path)
 
     def meet_others(self, found: Iterable[tuple[str, str, str, str]]) -> None:
         """Make layers of functions that other ranks have met, so that all have the same ones.
@@ -88,12 +105,12 @@ class FunctionLayers:
             self._paths = {each: unwrapped(path) for path, each in named}
         return self._paths.get(module)
 
-    def _name(self, module: nn.Module, path: str, function: str) -> str:
-        latest = self._recorder.state.latest
-        number = latest.name.partition("_")[0] if latest else "00"
+    def _name(self, module: nn.Module, path: str, function: str, before: Layer | None) -> str:
+        number = before.name.partition("_")[0] if before else "00"
         inside = path.removeprefix(self._prefix) if path.startswith(self._prefix) else ""
         base = f"{number}_{label_of(inside, module)}/{function}"
         taken = {layer.name for layer in self._recorder.layers} - set(self._unclaimed)
+        taken |= self._attentions
         names = (f"{base}_{order}" if order else base for order in itertools.count())
         return next(name for name in names if name not in taken)
 

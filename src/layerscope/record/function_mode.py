@@ -9,6 +9,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from layerscope.record.activation_calls import ACTIVATION_CALLS
+from layerscope.record.attention import ATTENTION_CALLS
 from layerscope.record.own_hook import OwnHook
 
 
@@ -20,12 +21,15 @@ class FunctionMode(TorchFunctionMode):
 
     Attributes:
         call: calls every function in torch's stead, where somebody wants to see them all.
+        attend: is given each call that may be part of an attention, its arguments and its output;
+            None where attention is not looked at.
     """
 
     def __init__(self, see: Callable[[str, Any, Any, Any], None]) -> None:
         super().__init__()
         self._see = see
         self.call: Callable[[Callable[..., Any], Any, Any], Any] | None = None
+        self.attend: Callable[[Any, Any, Any, Any], None] | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if self.call is not None:
@@ -35,6 +39,8 @@ class FunctionMode(TorchFunctionMode):
         name = ACTIVATION_CALLS.get(func)
         if name is not None:
             self._see(name, args, kwargs or {}, output)
+        if self.attend is not None and func in ATTENTION_CALLS:
+            self.attend(func, args, kwargs or {}, output)
         return output
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.attention import Attention, AttentionPlace
 from layerscope.record.call_site import Site, call_site
 from layerscope.record.compile_start import CompileStart
 from layerscope.record.fast_paths import FAST, FastPaths
@@ -25,7 +26,7 @@ from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
 from layerscope.record.mode_stack import put_on, take_off
 from layerscope.record.nonlinearities import nonlinearity_of
-from layerscope.record.output_hook import OutputHook
+from layerscope.record.output_hook import OutputHook, backward_pass
 from layerscope.record.quiet_hook import is_compiled
 
 _log = logging.getLogger("layerscope")
@@ -52,6 +53,7 @@ class Functions:
         layers: makes a layer of a function that was not met before.
         state: of the hooks: nothing is seen while it does not count.
         reach: is told of each output of a function while the network's wiring is looked at.
+        attention: measures what heads look at, in steps that are to be looked at.
     """
 
     def __init__(
@@ -60,15 +62,18 @@ class Functions:
         layers: FunctionLayers,
         state: HookState,
         reach: Callable[[Layer, Any], None],
+        attention: Attention,
     ) -> None:
         self._network = network
         self._layers = layers
         self._state = state
         self._reach = reach
+        self._attention = attention
         self._mode = FunctionMode(self.see)
         self._searching = True
         self._has_searched = self._is_attached = False
         self._known: dict[tuple[nn.Module, str, Site, str], OutputHook | None] = {}
+        self._attended: dict[tuple[nn.Module, Site, str], AttentionPlace | None] = {}
         self._callers: dict[nn.Module, None] = {}
         self._handles: list[RemovableHandle] = []
         self._fast = FastPaths(network, self)
@@ -108,22 +113,29 @@ class Functions:
         self._end_pass()
 
     def begin(
-        self, search: bool, call: Callable[[Callable[..., Any], Any, Any], Any] | None = None
+        self,
+        search: bool,
+        call: Callable[[Callable[..., Any], Any, Any], Any] | None = None,
+        exact: bool = False,
     ) -> None:
         """A step begins.
 
         Args:
-            search: whether to look for functions in all modules; the first measured step is
-                searched in any case.
+            search: whether to look for functions in all modules, and at attention; so it is in the
+                first measured step in any case.
             call: what calls every function of torch in this step, to see them all: the step is
                 searched then.
+            exact: whether all rows of an attention count, or a sample.
         """
         self._end_pass()
+        search = search or call is not None or not self._has_searched
         self._mode.call = call
+        self._mode.attend = self.attend if search else None
+        if search:
+            self._attention.begin(exact)
         self._state.latest = None
         if self._gave_way:
             self.detach()
-        search = search or call is not None or not self._has_searched
         if search != self._searching:
             was_attached = self._is_attached
             self.detach()
@@ -165,6 +177,8 @@ class Functions:
             for hook in self._known.values():
                 if hook is not None:
                     self._state.not_measured[hook.layer.name] = _COMPILED
+            for name in self._attention.places:
+                self._state.not_measured[name] = _COMPILED
 
     def enter(self) -> None:
         """A module's forward begins."""
@@ -193,12 +207,18 @@ class Functions:
             self._depth -= 1
             if not self._depth:
                 take_off(self._mode)
+                self._forget()
 
     def _end_pass(self) -> None:
         """Ctrl-C ends a forward pass without a word to hooks."""
         if self._depth and threading.get_ident() == self._thread:
             take_off(self._mode)
         self._depth, self._is_paused = 0, False
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._mode.attend is not None:
+            self._attention.forget()
 
     # The mode.
 
@@ -223,8 +243,37 @@ class Functions:
         except Exception as error:  # whatever it is, the network goes on without us
             self._state.give_up(error)
 
+    def attend(self, function: Any, args: Any, kwargs: Any, output: Any) -> None:
+        """A call that may be an attention, or a part of one; never raises.
+
+        Arguments of somebody's own kind may: such an attention is not seen.
+        """
+        if backward_pass() != -1:  # a checkpoint computes again
+            return
+        state = self._state
+        clock = state.clock
+        began = clock() if clock else 0.0
+        try:
+            heads = self._attention.measure(function, args, kwargs, output)
+            if heads is not None:
+                module, site = call_site()
+                if module is None:
+                    return
+                key = module, site, state.latest.name if state.latest else ""
+                if key not in self._attended:
+                    self._attended[key] = self._layers.meet_attention(module)
+                place = self._attended[key]
+                if place is not None:
+                    self._attention.note(place, heads)
+        except Exception:
+            _log.debug("LayerScope: an attention was not seen", exc_info=True)
+        if clock:
+            state.spent += clock() - began
+
     def _meet(self, module: nn.Module, name: str, args: Any, kwargs: Any) -> OutputHook | None:
         if nonlinearity_of(module) is not None:  # is a layer itself, or was not to be watched
+            return None
+        if name != "softmax" and self._attention.has_scores(args):  # a cap on logits, say
             return None
         hook = self._layers.meet(module, name, args, kwargs)
         if hook is not None:

@@ -18,7 +18,7 @@ Meet = Callable[[Layer, str], LayerOutput]
 
 # The number of the backward pass that is running; -1 outside. Modules are called inside one when
 # activation checkpointing computes again what it has not kept. torch's own FSDP asks the same.
-_backward_pass: Callable[[], int] = torch._C._current_graph_task_id
+backward_pass: Callable[[], int] = torch._C._current_graph_task_id
 
 _is_compiling = torch.compiler.is_compiling
 _is_exporting = torch.compiler.is_exporting  # torch.compile knows what it is
@@ -81,7 +81,7 @@ class OutputHook(OwnHook):
             began = clock() if clock else 0.0
             self.fired = True
             state.latest = self.layer
-            recomputed = _backward_pass() != -1
+            recomputed = backward_pass() != -1
             if self._bare is not None and isinstance(output, Tensor) and output.is_floating_point():
                 self._bare.measure(output, (inputs, named), recomputed)
             else:

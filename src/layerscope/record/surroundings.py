@@ -13,8 +13,10 @@ from torch import nn
 from torch.optim import Optimizer
 
 from layerscope.record.alike_rows import AlikeRows
+from layerscope.record.attention import Attention
 from layerscope.record.ends import Ends
 from layerscope.record.graph import Wiring
+from layerscope.record.heads import Heads
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
@@ -44,6 +46,7 @@ class Look:
             optimizer has.
         made_anew: such parameters that the forward pass makes anew in every step.
         stream: what was measured at each addition to a residual stream, by its place's name.
+        attention: by place, what heads look at.
     """
 
     ends: Ends
@@ -57,6 +60,7 @@ class Look:
     unregistered: int
     made_anew: int
     stream: Mapping[str, Addition]
+    attention: Mapping[str, Heads]
 
 
 class Surroundings:
@@ -69,9 +73,11 @@ class Surroundings:
 
     Attributes:
         stream: looks at the residual stream.
+        attention: what measures attention, for whoever sees functions.
     """
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
+        self.attention = Attention()
         self._network = network
         self.stream = Stream(network, layers, state)
         self._state = state
@@ -182,6 +188,7 @@ class Surroundings:
             unregistered,
             made_anew,
             self.stream.take(),
+            self.attention.take(),
         )
         self._gradients.clear()
         return look

@@ -80,14 +80,14 @@ class Cadence:
         return every > 0 and (step % every == 0 or is_keyframe(step))
 
     def look_is_due(self, step: int) -> bool:
-        """Whether data, output, loss and optimizers are looked at in a measured step."""
+        """Whether data, output, loss, optimizers and attention are looked at in a measured step,
+        and all modules are searched for functions that they call.
+        """
         every = _LOOK_OFTEN if step < _LOOK_SELDOM_FROM else _LOOK_SELDOM
         return step % every == 0 or is_keyframe(step)
 
-    def functions_are_searched(self, step: int) -> bool:
-        """Whether all modules are searched for functions that they call, in a measured step: in
-        others those that are known to are watched.
-        """
+    def attention_is_exact(self, step: int) -> bool:
+        """Whether all rows of an attention are looked at, in a step that has a look; else some."""
         return is_keyframe(step)
 
     def weights_are_due(self, step: int) -> bool:

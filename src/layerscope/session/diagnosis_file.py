@@ -54,6 +54,7 @@ def diagnosis_of(
             "step": observation.step,
             "loss": _number(observation.loss) if observation.has_loss else None,
             "layers": _layers(observation.moments(), layers),
+            **_attention(observation),
             **({"incomplete": True} if observation.incomplete else {}),
         }
         for observation in observations
@@ -74,6 +75,13 @@ def diagnosis_of(
             "switched_off": list(switched_off),
         },
     }
+
+
+def _attention(observation: Observation) -> dict[str, Any]:
+    if observation.look is None or not observation.look.attention:
+        return {}
+    heads = observation.look.attention.items()
+    return {"attention": {name: of_place.as_json() for name, of_place in heads}}
 
 
 def hidden_layers(layers: Iterable[Layer], depth: int) -> list[str]:

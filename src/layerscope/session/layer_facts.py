@@ -8,6 +8,7 @@ from torch import nn
 
 from layerscope.diagnose.figures import LayerFacts
 from layerscope.record import Layer
+from layerscope.record.attention import ATTENTION, AttentionPlace
 from layerscope.record.graph import Wiring
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layer_parameter import LayerParameter
@@ -83,6 +84,14 @@ def layer_facts(
             for name in sorted(own)
         ]
     return tuple(made)
+
+
+def attention_facts(places: Iterable[AttentionPlace], configured: bool) -> tuple[LayerFacts, ...]:
+    """An entry for each attention."""
+    return tuple(
+        LayerFacts(place.name, place.path, ATTENTION, trainable=False, configured=configured)
+        for place in places
+    )
 
 
 def stream_facts(places: Iterable[Place], configured: bool) -> tuple[LayerFacts, ...]:

@@ -15,12 +15,21 @@ from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_kind import Loss, LossView
 from layerscope.diagnose.loss_view import view_loss
 from layerscope.record.ends import Data, Ends, Output
+from layerscope.record.heads import Heads
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.observation import SCALE, Observation
 from layerscope.record.surroundings import Look
 
 _OF_LAYER = {name: column for column, name in enumerate(LAYER_FIGURES)}
 _OF_STEP = {name: column for column, name in enumerate(STEP_FIGURES)}
+
+_OF_HEADS = [
+    _OF_LAYER[name]
+    for name in (
+        *("attention_logit", "attention_entropy", "attention_entropy_lowest"),
+        *("attention_one_token", "attention_scale", "query_rms", "key_rms"),
+    )
+]
 
 _OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT)
 _ONE = 2e-3
@@ -90,6 +99,8 @@ class LookFigures:
             entry[_OF_LAYER["branch_to_stream"]] = addition.branch
             entry[_OF_LAYER["outlier_share"]] = addition.outlier_share
             entry[_OF_LAYER["outlier_channel"]] = addition.outlier_channel
+        for name, heads in look.attention.items():
+            of_layers[self._at[name], _OF_HEADS] = _of_heads(heads)
         # A step was taken, or the loss's gradient came to the output: whether there are gradients
         # to take it with or not, they were due.
         came = look.ends.output is not None and look.ownership is not None
@@ -170,6 +181,24 @@ class LookFigures:
                 "target_std": float(targets.std()),
             }
         return figures
+
+
+def _of_heads(heads: Heads) -> tuple[float, ...]:
+    """Of all heads together, in the order of `_OF_HEADS`."""
+    return (
+        float(np.fmax.reduce(heads.logit)),
+        _mean(heads.entropy),
+        float(np.fmin.reduce(heads.entropy)),
+        _mean(heads.one_token),
+        _mean(heads.scale),
+        float(np.fmax.reduce(heads.query_rms)),
+        float(np.fmax.reduce(heads.key_rms)),
+    )
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else math.nan
 
 
 def _of_data(data: tuple[Data, ...]) -> dict[str, float]:

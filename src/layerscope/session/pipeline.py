@@ -15,7 +15,7 @@ from layerscope.record.plan import Plan
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
-from layerscope.session.layer_facts import layer_facts, stream_facts
+from layerscope.session.layer_facts import attention_facts, layer_facts, stream_facts
 from layerscope.session.look_figures import LookFigures
 from layerscope.session.not_watched import tell_unfired
 from layerscope.session.run_verdict import RunVerdict
@@ -94,8 +94,9 @@ class Pipeline:
 
     def _take(self, observation: Observation) -> None:
         self._raise_failure()
-        places = self._surroundings.stream.places
-        measured = self._recorder.plan, self._recorder.state.reached, len(places)
+        around = self._surroundings
+        places = len(around.stream.places) + len(around.attention.places)
+        measured = self._recorder.plan, self._recorder.state.reached, places
         if measured != self._measured:
             self._meet(measured)
         number = observation.step
@@ -123,6 +124,7 @@ class Pipeline:
                 around.wiring,
                 around.configured,
             )
+            + attention_facts(around.attention.places.values(), around.configured)
             + stream_facts(around.stream.places.values(), around.configured),
             plan.channels,
             [output.name for output in plan.outputs],

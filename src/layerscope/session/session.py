@@ -102,7 +102,11 @@ class Session:
         self._stand_aside = StandAside(network)
         self._function_layers = FunctionLayers(network, recorder, settings.layers)
         self._functions = Functions(
-            network, self._function_layers, recorder.state, self._surroundings.reach
+            network,
+            self._function_layers,
+            recorder.state,
+            self._surroundings.reach,
+            self._surroundings.attention,
         )
         self._ranks = Ranks()
         recorder.is_merged = self._ranks.number > 1
@@ -167,8 +171,8 @@ class Session:
         state.counting = is_due
         self._surroundings.begin(looks)
         stream = self._surroundings.stream
-        searched = self._cadence.functions_are_searched(step)
-        self._functions.begin(searched, stream.call if stream.is_on else None)
+        call = stream.call if stream.is_on else None
+        self._functions.begin(looks, call, self._cadence.attention_is_exact(step))
         state.clock = time.perf_counter if self._stopwatch.begin(is_due) else None
 
     def _follow(self, change: Change, step: int) -> None:

@@ -50,6 +50,15 @@ _ABOUT_SCALAR = {
         "Log of the sum of exp(logits), the mean over the samples. **Healthy:** stays near where "
         "it starts, log(classes)."
     ),
+    "attention_entropy": (
+        "Entropy of this attention's weights / that of uniform ones over the keys that a row may "
+        "see, mean over rows and heads, 0 to 1. **Healthy:** between. Near 0 each row looks at one "
+        "token, near 1 none is chosen."
+    ),
+    "attention_logit": (
+        "Largest logit of any head of this attention, before the softmax. **Healthy:** below 100, "
+        "and not growing without end."
+    ),
     "train/loss": "The loss that step() was given.",
     "clip_factor": (
         "Norm of the gradients after clipping / before, 0 to 1. The gradients in the histograms "

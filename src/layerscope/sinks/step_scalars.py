@@ -26,8 +26,9 @@ class StepScalars:
     `dead_share` (of one that can die), `update_to_weight_log10`, `update_lost_share` (of weights of
     16 bits), `..._rms` of every gradient, and log10 of it for the charts of activation and weight
     gradients, `..._rms_log10`; of each addition to a residual stream `stream_rms`,
-    `branch_to_stream` and `outlier_share`; of the step `monitor/ms_per_step`,
-    `monitor/share_of_step`, `clip_factor` and `logit_z`.
+    `branch_to_stream` and `outlier_share`; of each attention `attention_entropy` and
+    `attention_logit`; of the step `monitor/ms_per_step`, `monitor/share_of_step`, `clip_factor` and
+    `logit_z`.
 
     Args:
         channels: all that is measured.
@@ -44,6 +45,8 @@ class StepScalars:
         "stream_rms": "stream_rms",
         "branch_to_stream": "branch_to_stream",
         "outlier_share": "outlier_share",
+        "attention_entropy": "attention_entropy",
+        "attention_logit": "attention_logit",
     }
     _OF_STEPS = ("clip_factor", "logit_z", "monitor/ms_per_step", "monitor/share_of_step")
 

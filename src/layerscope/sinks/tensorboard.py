@@ -17,6 +17,7 @@ from layerscope.events.encoders import ScalarEncoder
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import PLUGIN, document, image, scalar, text
 from layerscope.record import Channel
+from layerscope.sinks import attention_event
 from layerscope.sinks.chart_descriptions import describe_scalar
 from layerscope.sinks.custom_scalars import layer_charts
 from layerscope.sinks.figures_event import PREDICTION, FiguresEncoder
@@ -113,6 +114,9 @@ class TensorBoardSink:
             block.steps, of_steps, encoded, strict=True
         ):
             values = histograms + figures
+            look = step.observation.look
+            if look is not None and look.attention:
+                values.append(attention_event.encode(look.attention))
             if step.with_scalars:
                 values += next(scalars)
             if self._loss is not None and not np.isnan(numbers[_LOSS]):

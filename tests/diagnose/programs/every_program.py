@@ -1,6 +1,7 @@
 """All programs, by name."""
 
 from tests.diagnose.programs import (
+    of_attention,
     of_data,
     of_divergence,
     of_loss,
@@ -12,6 +13,7 @@ from tests.diagnose.programs.program import PROGRAMS
 
 __all__ = [
     "PROGRAMS",
+    "of_attention",
     "of_data",
     "of_divergence",
     "of_loss",

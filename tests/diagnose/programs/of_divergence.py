@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.of_data import cross_entropy, perceptron
+from tests.diagnose.programs.of_data import perceptron
 from tests.diagnose.programs.of_network import Encoder
 from tests.diagnose.programs.program import (
     batches,
@@ -97,47 +97,3 @@ def a_relu_on_a_price_that_starts_below_zero(mended, watch):
     nn.init.constant_(model[2].bias, 0.5 if mended else -4.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x, price, steps=150), lambda m, x, y: F.mse_loss(m(x), y))
-
-
-class Attention(nn.Module):
-    """Self-attention by hand, pooled over the tokens."""
-
-    def __init__(self, scale):
-        super().__init__()
-        self.words = nn.Embedding(60, 32)
-        self.q, self.k, self.v = nn.Linear(32, 32), nn.Linear(32, 32), nn.Linear(32, 32)
-        self.out = nn.Linear(32, 3)
-        with torch.no_grad():
-            self.q.weight.mul_(scale)
-            self.k.weight.mul_(scale)
-
-    def forward(self, tokens):
-        x = self.words(tokens)
-        scores = self.q(x) @ self.k(x).transpose(1, 2) / 32**0.5
-        return self.out((scores.softmax(-1) @ self.v(x)).mean(1))
-
-
-_UNSEEN = "the softmax of an attention in one function is not measured"
-
-
-@program("saturated")
-def queries_and_keys_thirty_times_too_large(mended, watch):
-    tokens, topic = phrases()
-    model = Attention(1.0 if mended else 30.0)
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(watch, model, optimizer, batches(tokens, topic, steps=150), cross_entropy)
-
-
-class FusedAttention(Attention):
-    def forward(self, tokens):
-        x = self.words(tokens)
-        mixed = F.scaled_dot_product_attention(self.q(x), self.k(x), self.v(x))
-        return self.out(mixed.mean(1))
-
-
-@program("saturated", blind=_UNSEEN)
-def fused_attention_with_queries_too_large(mended, watch):
-    tokens, topic = phrases()
-    model = FusedAttention(1.0 if mended else 30.0)
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(watch, model, optimizer, batches(tokens, topic, steps=150), cross_entropy)

@@ -12,6 +12,7 @@ from layerscope.diagnose.rules import loss_form as loss_form
 from layerscope.diagnose.rules import labels as labels
 from layerscope.diagnose.rules import targets as targets
 from layerscope.diagnose.rules import input_scale as input_scale
+from layerscope.diagnose.rules import attention as attention
 from layerscope.diagnose.rules import overconfident_start as overconfident_start
 from layerscope.diagnose.rules import saturated as saturated
 from layerscope.diagnose.rules import dead_units as dead_units

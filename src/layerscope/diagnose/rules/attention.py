@@ -1,0 +1,151 @@
+"""Attention that looks at one token only, whose logits grow without bound, or that cannot choose.
+
+Judged in the steps that are looked at: keyframes, every tenth step at first, then every hundredth.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.solved import has_learned, note_if_solved
+from layerscope.diagnose.symptoms import Advice, Symptoms, graded
+from layerscope.diagnose.thresholds import Thresholds
+
+_LOOKS = 2
+"""In a row that must show it: one batch may be odd."""
+
+_GROWN = 10.0
+"""Times what it was when it was first looked at: what starts large has not grown."""
+
+_SMALL_SCALE = 0.05
+"""Of products of queries and keys, times the root of their width: 1 is usual (Vaswani et al. 2017,
+section 3.2.1), 1 / sqrt(width) where width is to be scaled (Yang et al. 2022): 0.09 for 128."""
+
+_COLLAPSED = (
+    Advice(
+        "the rows of {layer} look at one token each from the start on: the entropy of their "
+        "weights is {value:.2g} of a uniform row's (limit {threshold:g})",
+        "smaller weights for queries and keys, and logits that are divided by the square root of a "
+        "head's width",
+    ),
+    Advice(
+        "the rows of {layer} look at one token each since step {step}: the entropy of their "
+        "weights is {value:.2g} of a uniform row's (limit {threshold:g})",
+        "normalise queries and keys (QK-norm), or a smaller optimizer.lr with a longer warm-up",
+    ),
+)
+_GROWING = Advice(
+    "the largest logit of {layer} has grown to {value:.3g} (limit {threshold:g}), ten times what "
+    "it was at first and more",
+    "normalise queries and keys (QK-norm), or a smaller optimizer.lr with a longer warm-up",
+)
+_UNIFORM = (
+    Advice(
+        "no head of {layer} can choose: the entropy of its rows is {value:.5g} of a uniform row's "
+        "(limit {threshold:g}), for something divides the products of its queries and keys by far "
+        "more than the square root of their width",
+        "divide the logits by the square root of a head's width, once",
+    ),
+    Advice(
+        "no head of {layer} has learned to choose: the entropy of its rows is {value:.5g} of a "
+        "uniform row's (limit {threshold:g})",
+        "larger weights for queries and keys at the start, of a variance of 1 / fan_in; where "
+        "queries and keys are normalised, a factor on the logits that is learned",
+    ),
+)
+
+
+@rule_with_memory("attention_collapse")
+def attention_collapse(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Mean over heads of a row's entropy / that of a uniform row over the keys that it may see.
+
+    Random weights of a usual size lie far above the limit: what is below in every look since the
+    first is ill. A layer that was above may have learned to look at one token: it is ill below half
+    the limit, unless the loss has fallen to less than half, or the task is solved.
+    """
+    values = figures["attention_entropy"]
+    limit = thresholds.attention_collapsed
+    opened = memory.of_layers("opened")[0]
+    was_open: npt.NDArray[np.bool_] = np.logical_or.accumulate(values >= limit, axis=0)
+    was_open |= ~np.isnan(opened)
+    opened[was_open[-1]] = 1
+    limits = (limit, limit, limit / 10)
+    severity = graded(values, limits, falling=True)
+    learned = has_learned(figures, memory)[:, np.newaxis]  # at each block: it remembers
+    if severity is not None:
+        meant = was_open & ((values >= limit / 2) | learned)
+        severity[meant] = np.minimum(severity[meant], 1)
+    severity = note_if_solved(severity, figures, memory)
+    return Symptoms(
+        values,
+        severity,
+        limits,
+        _COLLAPSED,
+        "Zhai et al. 2023: low attention entropy goes with unstable training; limit ours",
+        _LOOKS,
+        was_open.astype(np.int8),
+        falling=True,
+    )
+
+
+@rule_with_memory("attention_logit_growth")
+def attention_logit_growth(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Largest logit of any head, where it is ten times what it was at the first look, and more.
+
+    Since what is first seen counts as 1 at least, a layer whose logits start near 0 is judged by
+    the limits alone.
+    """
+    values = figures["attention_logit"]
+    first = memory.of_layers("first")[0]
+    known = ~np.isnan(values)
+    new = np.isnan(first) & known.any(axis=0)
+    first[new] = values[known.argmax(axis=0), np.arange(values.shape[1])][new]
+    limits = (
+        thresholds.attention_logit,
+        thresholds.attention_logit_bad,
+        thresholds.attention_logit_critical,
+    )
+    severity = graded(values, limits)
+    if severity is not None:
+        severity[~(values > _GROWN * np.fmax(first, 1))] = 0
+    severity = note_if_solved(severity, figures, memory)
+    return Symptoms(
+        values,
+        severity,
+        limits,
+        (_GROWING,),
+        "Wortsman et al. 2023, section 3.4: runs above 1e4 diverged; Kimi K2 (2025) clips at 100",
+        _LOOKS,
+    )
+
+
+@rule_with_memory("attention_uniform")
+def attention_uniform(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Entropy of the head that has the lowest, from step `patience` on: above the limit no head of
+    the layer chooses between tokens.
+
+    A note, since a network may do well without, and begins so in a warm-up; it becomes a warning if
+    the loss does not fall. A warning where the scale of the logits alone makes it so, until the
+    loss has fallen to less than half.
+    """
+    values = figures["attention_entropy_lowest"].copy()
+    values[figures.steps < thresholds.patience] = np.nan
+    limits = (thresholds.attention_uniform, thresholds.attention_uniform, np.nan)
+    severity = graded(values, limits)
+    can = ~(figures["attention_scale"] < _SMALL_SCALE)
+    learned = has_learned(figures, memory)[:, np.newaxis]  # at each block: it remembers
+    if severity is not None:
+        severity[can | learned] = np.minimum(severity[can | learned], 1)
+    return Symptoms(
+        values,
+        severity,
+        limits,
+        _UNIFORM,
+        "Dong et al. 2021, Noci et al. 2022: what attends uniformly makes tokens alike; limit ours",
+        _LOOKS,
+        can.astype(np.int8),
+    )

@@ -1,0 +1,259 @@
+"""Attention written out: a product of queries and keys, a softmax, and a product with values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
+
+from layerscope.record.activation_calls import ACTIVATION_CALLS
+from layerscope.record.heads import MASKED, Heads, heads_of_scores
+from layerscope.record.samples import has_memory
+
+_PRODUCTS = ("matmul", "bmm", "einsum")
+_KEEPS = (
+    *("add", "sub", "mul", "div", "true_divide", "multiply", "divide", "subtract"),
+    *("masked_fill", "where", "nan_to_num", "dropout", "clamp", "tanh"),
+    *("to", "float", "half", "bfloat16", "double", "type", "type_as"),
+    *("view", "reshape", "unflatten", "flatten", "unsqueeze", "squeeze", "contiguous", "clone"),
+)
+"""What is done to scores before the softmax, and to weights after it."""
+
+_WAITING = 2
+"""Softmaxes that may turn out to be an attention's: their inputs are kept alive so long."""
+
+
+@dataclass(slots=True, eq=False)
+class _Product:
+    """What scores are made of.
+
+    Attributes:
+        query, key: each with the axis of its heads, None if that is unknown.
+        rows: the axis of the query's rows; None if unknown.
+        width: of queries and keys.
+        equation: of an einsum; "" for a product of matrices.
+    """
+
+    query: tuple[Tensor, int | None]
+    key: tuple[Tensor, int | None]
+    rows: int | None
+    width: int
+    equation: str
+
+
+@dataclass(slots=True, eq=False)
+class _Softmax:
+    """A softmax that has not been multiplied with values yet."""
+
+    scores: Tensor | None
+    version: int
+    made_of: _Product | None
+
+
+class AttentionByHand:
+    """Follows tensors from the product that makes scores to that with the values.
+
+    A softmax is an attention's if it goes along the last axis of a tensor of three to five axes,
+    and its result, or what dropout and a cast make of it, is multiplied with a tensor that is no
+    parameter, along that axis. A classifier's softmax is multiplied with nothing; a mixture of
+    rows of an embedding is one with a parameter. Heads lie along the third axis from the end;
+    three axes are taken for one head.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """A forward pass has ended."""
+        self._products: MutableMapping[Tensor, _Product] = WeakIdKeyDictionary()
+        self._weights: MutableMapping[Tensor, _Softmax] = WeakIdKeyDictionary()
+        self._waiting: list[_Softmax] = []
+
+    def has_scores(self, args: tuple[Any, ...]) -> bool:
+        """Whether a call is given what may be scores: a product of two tensors, scaled, say."""
+        return bool(args) and isinstance(args[0], Tensor) and args[0] in self._products
+
+    def see(
+        self, role: str, args: tuple[Any, ...], kwargs: Any, output: Any, exact: bool
+    ) -> Heads | None:
+        """The heads of an attention that ends with this call; None for any other call.
+
+        Args:
+            role: what the call does, of `CALLS_BY_HAND`.
+            args: of the call.
+            kwargs: of the call.
+            output: of the call.
+            exact: whether to look at all rows.
+        """
+        if not isinstance(output, Tensor):
+            return None
+        if role == "keep":
+            _carry_over(self._products, args, output)
+            _carry_over(self._weights, args, output)
+        elif role == "softmax":
+            self._see_softmax(args, kwargs, output)
+        else:
+            return self._see_product(role, args, output, exact)
+        return None
+
+    def _see_softmax(self, args: tuple[Any, ...], kwargs: Any, output: Tensor) -> None:
+        scores = args[0] if args else kwargs.get("input")
+        axis = args[1] if len(args) > 1 else kwargs.get("dim")
+        if not isinstance(scores, Tensor) or not has_memory(scores) or not 3 <= scores.ndim <= 5:
+            return
+        if axis not in (-1, scores.ndim - 1) or scores.shape[-1] < 2:
+            return
+        found = _Softmax(scores.detach(), scores._version, self._products.get(scores))
+        self._weights[output] = found
+        self._waiting.append(found)
+        if len(self._waiting) > _WAITING:
+            self._waiting.pop(0).scores = None
+
+    def _see_product(
+        self, role: str, args: tuple[Any, ...], output: Tensor, exact: bool
+    ) -> Heads | None:
+        operands = _einsum_operands(args) if role == "einsum" else _operands(args)
+        if operands is None:
+            return None
+        (left, left_axes), (right, right_axes), of_output = operands
+        for weights, axes, values, of_values in (
+            (left, left_axes, right, right_axes),
+            (right, right_axes, left, left_axes),
+        ):
+            softmax = self._weights.get(weights)
+            if softmax is not None and softmax.scores is not None:
+                summed = axes[-1]
+                if summed in of_values and summed not in of_output and _is_activation(values):
+                    return _heads(softmax, exact)
+        if _is_activation(left) and _is_activation(right) and 3 <= output.ndim <= 5:
+            head = of_output[-3] if output.ndim > 3 else ""
+            row = of_output[-2]
+            self._products[output] = _Product(
+                (left, left_axes.index(head) if head in left_axes else None),
+                (right, right_axes.index(head) if head in right_axes else None),
+                left_axes.index(row) if row in left_axes else None,
+                math.prod(
+                    size
+                    for axis, size in zip(left_axes, left.shape, strict=True)
+                    if axis in right_axes and axis not in of_output
+                ),
+                args[0] if role == "einsum" else "",
+            )
+        return None
+
+
+T = TypeVar("T")
+
+
+def _carry_over(known: MutableMapping[Tensor, T], args: tuple[Any, ...], output: Tensor) -> None:
+    """What is known of a tensor holds for what was made of it."""
+    if len(known) and output not in known:
+        source = (each for each in args[:3] if isinstance(each, Tensor) and each in known)
+        for each in source:
+            known[output] = known[each]
+            return
+
+
+def _operands(args: tuple[Any, ...]) -> Any:
+    """Both operands of a product of matrices, each with names of its axes; names of the output's.
+
+    Axes count from the end, as they are broadcast.
+    """
+    if len(args) < 2 or not (isinstance(args[0], Tensor) and isinstance(args[1], Tensor)):
+        return None
+    left, right = args[0], args[1]
+    if left.ndim < 3 or right.ndim < 3:
+        return None
+    lead = [f"b{place}" for place in range(max(left.ndim, right.ndim) - 2, 0, -1)]
+    return (
+        (left, [*lead[len(lead) - left.ndim + 2 :], "m", "k"]),
+        (right, [*lead[len(lead) - right.ndim + 2 :], "k", "n"]),
+        [*lead, "m", "n"],
+    )
+
+
+def _einsum_operands(args: tuple[Any, ...]) -> Any:
+    equation = args[0] if args else None
+    tensors = args[1:]
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        tensors = tuple(tensors[0])
+    if not isinstance(equation, str) or len(tensors) != 2 or "->" not in equation:
+        return None
+    inputs, _, output = equation.replace(" ", "").partition("->")
+    of_each = inputs.split(",")
+    if "." in equation or any(len(o) != t.ndim for o, t in zip(of_each, tensors, strict=True)):
+        return None
+    return (tensors[0], list(of_each[0])), (tensors[1], list(of_each[1])), list(output)
+
+
+def _is_activation(tensor: Tensor) -> bool:
+    is_parameter = isinstance(tensor, nn.Parameter) or (tensor.requires_grad and tensor.is_leaf)
+    return tensor.ndim > 2 and has_memory(tensor) and not is_parameter
+
+
+def _heads(softmax: _Softmax, exact: bool) -> Heads | None:
+    scores, softmax.scores = softmax.scores, None
+    if scores is None or scores._version != softmax.version:
+        return None  # somebody has changed them in place since
+    four = scores.unsqueeze(1) if scores.ndim == 3 else scores.reshape(-1, *scores.shape[-3:])
+    made_of = softmax.made_of
+    if made_of is None:
+        return heads_of_scores(four, None, None, exact)
+    query, key = (_by_head(*each, four.shape[1]) for each in (made_of.query, made_of.key))
+    return heads_of_scores(four, query, key, exact).with_scale(_scale(four, made_of))
+
+
+def _scale(scores: Tensor, made_of: _Product) -> float:
+    """By what products were multiplied on their way to scores, times sqrt(width): of the last rows,
+    how the scores of keys that may be seen differ beside how their products do.
+    """
+    last = scores[:, :, -1:].float()
+    if made_of.rows is None:
+        return math.nan
+    query, key = made_of.query[0].detach(), made_of.key[0].detach()
+    rows = query.narrow(made_of.rows, query.shape[made_of.rows] - 1, 1)
+    if made_of.equation:
+        product = torch.einsum(made_of.equation, rows, key)
+    else:
+        product = torch.matmul(rows, key)
+    if product.numel() != last.numel():
+        return math.nan
+    hidden = last <= MASKED
+    seen = (~hidden).sum(-1, keepdim=True).clamp(min=1)
+
+    def spread(z: Tensor) -> Tensor:
+        z = z.masked_fill(hidden, 0)
+        return (z - z.sum(-1, keepdim=True) / seen).masked_fill(hidden, 0).square().sum()
+
+    ratio = spread(last) / spread(product.reshape(last.shape).float())
+    return math.sqrt(ratio * made_of.width)  # device to host, where there is one
+
+
+def _by_head(tensor: Tensor, axis: int | None, heads: int) -> Tensor:
+    """[1, heads or 1, anything, 1], by head where that is known."""
+    tensor = tensor.detach()
+    if axis is None and tensor.ndim == 3 and len(tensor) % heads == 0:  # [batch * heads, ...]
+        tensor, axis = tensor.reshape(-1, heads, *tensor.shape[1:]), 1
+    if axis is None or heads % tensor.shape[axis]:
+        return tensor.reshape(1, 1, -1, 1)
+    return tensor.movedim(axis, 0).reshape(1, tensor.shape[axis], -1, 1)
+
+
+def _calls() -> Iterator[tuple[Any, str]]:
+    homes = (torch, nn.functional, Tensor, torch.special)
+    for name in (*_PRODUCTS, *_KEEPS):
+        role = "keep" if name in _KEEPS else "einsum" if name == "einsum" else "product"
+        for home in homes:
+            for written in (name, f"{name}_"):
+                if (function := getattr(home, written, None)) is not None:
+                    yield function, role
+    yield from ((call, "softmax") for call, name in ACTIVATION_CALLS.items() if name == "softmax")
+
+
+CALLS_BY_HAND: Mapping[Any, str] = dict(_calls())
+"""The function that is called, and what it may do in an attention."""

@@ -1,0 +1,178 @@
+"""Attention in one call of torch: which queries, keys and mask it was given."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from layerscope.record.heads import MASKED, Heads, heads_of_products
+from layerscope.record.samples import has_memory
+
+
+def _fused(
+    query: Tensor,
+    key: Tensor,
+    _value: Tensor | None = None,
+    attn_mask: Tensor | None = None,
+    _dropout: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    *,
+    exact: bool,
+    **_: Any,
+) -> Heads | None:
+    """The heads of `scaled_dot_product_attention`: along the third axis from the end. Three axes
+    are taken for one head.
+    """
+    if not (has_memory(query) and has_memory(key)) or query.ndim < 2:
+        return None
+    heads = query.shape[-3] if query.ndim > 3 else 1
+    groups = key.shape[-3] if key.ndim > 3 else 1
+    lead = torch.broadcast_shapes(  # type: ignore[no-untyped-call]
+        _leading(query), _leading(key)
+    )
+    q = query.expand(*lead, heads, *query.shape[-2:]) if query.ndim > 3 else _one_head(query, lead)
+    k = key.expand(*lead, groups, *key.shape[-2:]) if key.ndim > 3 else _one_head(key, lead)
+    q, k = q.reshape(-1, *q.shape[-3:]), k.reshape(-1, *k.shape[-3:])
+    sizes = len(q), heads, q.shape[2], k.shape[2]
+    if attn_mask is not None:
+        if query.ndim < 4 and attn_mask.ndim > 2:
+            attn_mask = attn_mask.unsqueeze(-3)
+        attn_mask = _four_axes(attn_mask, lead).expand(sizes)
+    return heads_of_products(
+        lambda samples, rows: q[samples, :, rows],
+        lambda samples: k[samples],
+        sizes,
+        q.shape[-1] ** -0.5 if scale is None else scale,
+        _masked(attn_mask, is_causal, sizes[3]),
+        exact,
+        q.device,
+    )
+
+
+def _leading(tensor: Tensor) -> torch.Size:
+    """The axes of a batch: those before heads, rows and width."""
+    return tensor.shape[: max(tensor.ndim - 3, 0)] if tensor.ndim > 3 else tensor.shape[:-2]
+
+
+def _one_head(tensor: Tensor, lead: torch.Size) -> Tensor:
+    return tensor.expand(*lead, *tensor.shape[-2:]).unsqueeze(-3)
+
+
+def _four_axes(mask: Tensor, lead: torch.Size) -> Tensor:
+    """A mask as [batch or 1, heads or 1, rows or 1, keys]; a copy of no more than it has."""
+    mask = mask.reshape(*[1] * max(3 - mask.ndim, 0), *mask.shape)
+    if all(size == 1 for size in mask.shape[:-3]):
+        return mask.reshape(1, *mask.shape[-3:])
+    return mask.expand(*lead, *mask.shape[-3:]).reshape(-1, *mask.shape[-3:])
+
+
+def _masked(
+    mask: Tensor | None, causal: bool, keys: int
+) -> Callable[[Tensor, slice, slice], Tensor]:
+    """Applies a mask: of bool, which is True where a row may look, or added to the logits."""
+
+    def apply(z: Tensor, samples: slice, rows: slice) -> Tensor:
+        if mask is not None:
+            part = mask[samples, :, rows]
+            if part.dtype == torch.bool:
+                z = z.masked_fill(~part, -math.inf)
+            else:
+                z = (z + part).masked_fill(part <= MASKED, -math.inf)
+        if causal:
+            places = torch.arange(keys, device=z.device)
+            first, step = rows.start, rows.step or 1
+            row = first + step * torch.arange(z.shape[2], device=z.device)
+            z = z.masked_fill(places > row.unsqueeze(-1), -math.inf)
+        return z
+
+    return apply
+
+
+_MULTI_HEAD = inspect.signature(F.multi_head_attention_forward)
+
+
+def _multi_head(*args: Any, exact: bool, **kwargs: Any) -> Heads | None:
+    """The heads of `multi_head_attention_forward`, which nn.MultiheadAttention is: it projects
+    within its call, so a sample of rows is projected again. Its bool masks are True where a row
+    may not look.
+    """
+    bound = _MULTI_HEAD.bind(*args, **kwargs)
+    bound.apply_defaults()
+    given = bound.arguments
+    query, key = given["query"], given["key"]
+    if not (has_memory(query) and has_memory(key)):
+        return None
+    unbatched = query.ndim == 2
+    query, key = (query.unsqueeze(1), key.unsqueeze(1)) if unbatched else (query, key)
+    rows, batch, width = query.shape
+    heads = given["num_heads"]
+    if given["use_separate_proj_weight"]:
+        w_q, w_k = given["q_proj_weight"], given["k_proj_weight"]
+    else:
+        w_q, w_k, _ = given["in_proj_weight"].chunk(3)
+    bias = given["in_proj_bias"]
+    b_q, b_k = (None, None) if bias is None else bias.chunk(3)[:2]
+
+    def queries(samples: slice, part: slice) -> Tensor:
+        q = F.linear(
+            query[part, samples].float(), w_q.float(), None if b_q is None else b_q.float()
+        )
+        return q.reshape(*q.shape[:2], heads, -1).permute(1, 2, 0, 3)
+
+    def keys(samples: slice) -> Tensor:
+        static = given["static_k"]
+        if static is not None:
+            k = static.reshape(batch, heads, *static.shape[1:])[samples].float()
+        else:
+            x = key[:, samples].float()
+            x = F.linear(x, w_k.float(), None if b_k is None else b_k.float())
+            if given["bias_k"] is not None:
+                x = torch.cat([x, given["bias_k"].float().expand(1, x.shape[1], -1)])
+            k = x.reshape(*x.shape[:2], heads, -1).permute(1, 2, 0, 3)
+        return F.pad(k, (0, 0, 0, 1)) if given["add_zero_attn"] else k
+
+    static = given["static_k"]
+    seen = len(key) if static is None else static.shape[1]
+    added = int(given["bias_k"] is not None and static is None) + int(given["add_zero_attn"])
+    sizes = batch, heads, rows, seen + added
+    padding = given["key_padding_mask"]
+    mask = given["attn_mask"]
+    if padding is not None:
+        padding = padding.reshape(batch, 1, 1, -1)
+    if mask is not None:
+        mask = mask.reshape(batch, heads, *mask.shape[1:]) if mask.ndim == 3 else mask[None, None]
+    masks = [
+        _masked(
+            F.pad(~each if each.dtype == torch.bool else each, (0, added), value=fill).expand(
+                sizes
+            ),
+            False,
+            sizes[3],
+        )
+        for each in (mask, padding)
+        if each is not None
+        for fill in [each.dtype == torch.bool]
+    ]
+
+    def apply(z: Tensor, samples: slice, part: slice) -> Tensor:
+        for each in masks:
+            z = each(z, samples, part)
+        return z
+
+    return heads_of_products(
+        queries, keys, sizes, (width // heads) ** -0.5, apply, exact, query.device
+    )
+
+
+FUSED_CALLS: Mapping[Any, Callable[..., Heads | None]] = {
+    F.scaled_dot_product_attention: _fused,
+    F.multi_head_attention_forward: _multi_head,
+}
+"""The function that is called, and what looks at its arguments."""
