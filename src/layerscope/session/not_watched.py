@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from torch import nn
+
 from layerscope.record import Layer, Recorder
 from layerscope.record.changes import Change
 from layerscope.session.door import Door
@@ -12,16 +14,15 @@ from layerscope.session.door import Door
 _log = logging.getLogger("layerscope")
 
 
-def refuse_shards(layers: Sequence[Layer]) -> None:
-    """Raise ValueError if a process holds only shards of a layer's parameters."""
-    for layer in layers:
-        for name, parameter in layer.parameters:
-            # By name: the class takes seconds to import.
-            if "DTensor" in {kind.__name__ for kind in type(parameter).__mro__}:
-                raise ValueError(
-                    f"the network must have whole parameters in each process, got {layer.path}."
-                    f"{name} as a DTensor, a shard of one"
-                )
+def refuse_flat_parameters(network: nn.Module) -> None:
+    """Raise ValueError if a network is sharded by FSDP1, in which no layer has its own weights."""
+    for module in network.modules():
+        # By name: the class takes seconds to import.
+        if type(module).__name__ == "FullyShardedDataParallel":
+            raise ValueError(
+                "the network must be sharded by torch.distributed.fsdp.fully_shard, got "
+                "FullyShardedDataParallel, which joins the weights of layers"
+            )
 
 
 def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> None:
