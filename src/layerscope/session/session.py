@@ -20,7 +20,7 @@ from layerscope.record import Recorder, choose_layers
 from layerscope.record.changes import Change, Changes
 from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.functions import Functions
-from layerscope.record.observation import LOSS
+from layerscope.record.observation import LOSS, LOSS_OF_RANK_0
 from layerscope.record.shards import put_shards_back
 from layerscope.record.stand_aside import StandAside
 from layerscope.record.surroundings import Surroundings
@@ -196,6 +196,8 @@ class Session:
         """Add a micro-batch's loss, with the gradient scaler's factor in it if there is one."""
         if self._recorder.counting:
             self._recorder.carry(LOSS, loss)
+            if self._ranks.number > 1 and self._ranks.rank == 0:
+                self._recorder.carry(LOSS_OF_RANK_0, loss)
             self._has_loss = True
 
     def note_other_optimizer(self, optimizer: Optimizer) -> None:

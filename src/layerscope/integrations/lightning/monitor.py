@@ -146,7 +146,8 @@ class LayerMonitor(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse what cannot be watched, now that the module has its layers; claim the folder."""
         self.layers_of(pl_module)
-        self._resumes |= trainer.global_step > 0
+        # Of shards the state comes later, when there are layers to put it into.
+        self._resumes |= trainer.global_step > 0 or trainer.ckpt_path is not None
         monitors = (each for each in trainer.callbacks if isinstance(each, LayerMonitor))  # type: ignore[attr-defined]
         # Before the logger has written to it.
         self._folder = FitFolder(
