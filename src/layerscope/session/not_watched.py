@@ -9,6 +9,7 @@ from torch import nn
 
 from layerscope.record import Layer, Recorder
 from layerscope.record.changes import Change
+from layerscope.record.shards import is_sharded
 from layerscope.session.door import Door
 
 _log = logging.getLogger("layerscope")
@@ -23,6 +24,17 @@ def refuse_flat_parameters(network: nn.Module) -> None:
                 "the network must be sharded by torch.distributed.fsdp.fully_shard, got "
                 "FullyShardedDataParallel, which joins the weights of layers"
             )
+
+
+def refuse_tensor_parallelism(layers: Sequence[Layer]) -> None:
+    """Raise ValueError if a parameter is in parts along more than what FSDP shards."""
+    for layer in layers:
+        for name, parameter in layer.parameters:
+            if is_sharded(parameter) and sum(p.is_shard() for p in parameter.placements) != 1:  # type: ignore[attr-defined]
+                raise ValueError(
+                    "the network must be sharded by fully_shard alone, got "
+                    f"{layer.path}.{name}, which tensor parallelism has cut"
+                )
 
 
 def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> None:

@@ -28,6 +28,7 @@ from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
 from layerscope.session.not_watched import (
     refuse_flat_parameters,
+    refuse_tensor_parallelism,
     tell_change,
     tell_evaluation,
     tell_lost,
@@ -97,6 +98,7 @@ class Session:
         refuse_flat_parameters(network)
         put_shards_back(network)
         layers = choose_layers(network, settings.layers)
+        refuse_tensor_parallelism(layers)
         self._changes = Changes(network, settings.layers, layers)
         self._recorder = recorder = Recorder(layers, settings.options, network)
         self._surroundings = Surroundings(network, layers, recorder.state)
