@@ -40,10 +40,9 @@ def local_part(tensor: Any) -> Tensor:
 
 
 def counts_here(tensor: Any) -> bool:
-    """Whether this process is the one, of all that hold the same part, that counts it.
-
-    Of a tensor in no process's parts, and of a mesh beside that of rank 0, it is rank 0, or one of
-    its mesh.
+    """Whether this process, of all that hold the same part, is the one that counts it: the first
+    along each dimension of the mesh that replicates, in the mesh that has rank 0; of a tensor that
+    is no DTensor, rank 0.
     """
     if not is_sharded(tensor):
         return not dist.is_initialized() or dist.get_rank() == 0
