@@ -113,7 +113,7 @@ class Updates:
         return [*(lost for lost, _ in counts), *(driven for _, driven in counts)]
 
 
-def _norms(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+def _norms(tensors: list[Tensor]) -> Sequence[Tensor]:
     # In float16 a norm would overflow at 65,504: a weight of RMS 30 with 5 million elements.
     wide = max((each.dtype for each in tensors), key=lambda dtype: dtype.itemsize)
     return torch._foreach_norm(tensors, 2, torch.promote_types(wide, torch.float32))
