@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help install train test static-check slow-test reliability browser-test check board docs sweep bench data clean
+.PHONY: help install train test static-check slow-test reliability browser-test check board docs sweep lesson bench data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -83,6 +83,9 @@ docs: .venv/can-run  ## build the documentation as a site, in site/; a broken li
 
 sweep: .venv/can-run  ## compare inits and activations: a multirun of train.py
 	$(BIN)/python train.py -m init=random,xavier,kaiming model.activation=tanh,relu,leaky_relu $(ARGS)
+
+lesson: .venv/can-run  ## run the course's experiments, in minutes, and write logs/lesson/lesson.html of them
+	$(BIN)/python scripts/write_lesson.py $(ARGS)
 
 bench: .venv/can-run  ## measure what the monitor costs, beside its peers
 	$(BIN)/python bench/overhead.py $(ARGS)

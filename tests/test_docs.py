@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
+
+from layerscope.training.check import check
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("CONTRIBUTING.md", "docs/decisions.md", "docs/glossary.md")
+PAGES = ("CONTRIBUTING.md", "docs/course.md", "docs/decisions.md", "docs/glossary.md")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -22,6 +25,22 @@ def test_what_a_page_points_to_is_there(page):
     for path in (path.rstrip(".") for path in named):
         if path not in links and "NAME." not in path:
             assert (ROOT / path.removesuffix("NAME/")).exists(), path
+
+
+COURSE = (ROOT / "docs/course.md").read_text()
+EXERCISES = re.findall(r"^    python train.py (?:-m )?(.*)$", COURSE, re.MULTILINE)
+
+
+def test_the_course_has_every_experiment_that_is_made_for_it():
+    told = set(re.findall(r"experiment=(\w+)", COURSE))
+    assert told >= {"five_layers", "dead_relu", "notebook", "vanishing", "cure", "makemore_part3"}
+
+
+@pytest.mark.parametrize("typed", EXERCISES)
+def test_an_exercise_of_the_course_is_a_config_that_can_be_run(typed):
+    each = [re.sub(r",.*", "", override) for override in typed.split()]  # of a sweep, one job
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        check(compose("train", ["folder=it", *each]))
 
 
 def test_a_word_has_one_line_in_the_glossary():

@@ -156,8 +156,10 @@ def test_a_config_of_the_users_own_is_found_beside_ours(tmp_path):
     mine.parent.mkdir()
     kaiming = (ROOT / "conf/init/kaiming.yaml").read_text()
     mine.write_text(kaiming.replace("scale: 2.0", "scale: 1.0"))
-    got = predicted(["init=mine"], tmp_path)
-    assert got.layers == predicted(["init=xavier"]).layers != predicted(["init=kaiming"]).layers
+    got, _ = predicted(["init=mine"], tmp_path)
+    assert (
+        got.layers == predicted(["init=xavier"])[0].layers != predicted(["init=kaiming"])[0].layers
+    )
 
 
 def test_it_finds_the_repositorys_config_from_anywhere(tmp_path):

@@ -49,9 +49,17 @@ def test_a_unit_embedding_is_scaled_neither_by_the_scheme_nor_by_its_gain():
     assert torch.equal(state["embedding.weight"], torch.randn(27, 10, generator=stream))
 
 
+def test_the_last_layers_weights_alone_are_scaled_by_logits():
+    plain, scaled = initialised(InitScheme(kaiming)), initialised(InitScheme(kaiming, logits=0.1))
+    for name, tensor in plain.items():
+        factor = 0.1 if name == "logits.weight" else 1.0
+        assert torch.equal(tensor * factor, scaled[name])
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        ({"logits": -1.0}, "logits must be a finite number of at least 0, got -1.0"),
         ({"gain": -1.0}, "gain must be a finite number of at least 0, got -1.0"),
         ({"gain": nan}, "gain must be a finite number of at least 0, got nan"),
         ({"bias_std": inf}, "bias_std must be a finite number of at least 0, got inf"),

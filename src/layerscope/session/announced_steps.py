@@ -90,9 +90,7 @@ class AnnouncedSteps(Session):
             self._recorder.carry(FOUND_INF, found)
         if self._clips:
             self._recorder.carry(CLIPPED_SQUARED_NORM, _squared_norm(optimizer))
-        if self._updating:
-            self._recorder.end_update()
-        self._record(step)
+        self._record(step, self._recorder.end_update() if self._updating else None)
         self._stopwatch.add(time.perf_counter() - began)
 
     def end(self) -> None:
@@ -114,7 +112,7 @@ class AnnouncedSteps(Session):
 
 
 def _squared_norm(optimizer: Optimizer) -> Tensor:
-    """Of all gradients that an optimizer has on this process; on their device."""
+    """Of all gradients that an optimizer has; on their device."""
     gradients = [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
     dense = [values_of(gradient) for gradient in gradients]
     if not dense:
