@@ -1,7 +1,8 @@
 """One of two processes that train together: `ddp_rank.py folder`, with Lightning's variables set.
 
 Runs all cases one after another, each in a folder of its own, with the monitor and without it; rank
-0 and rank 1 leave weights, random states and what their monitor says in `<case>/rank_<r>.pt`.
+0 and rank 1 leave weights, random states and what their monitor says in `<case>/rank_<r>.pt`. Then
+they run those of `shard_rank.py`: starting processes is what takes long.
 """
 
 import contextlib
@@ -10,12 +11,14 @@ import sys
 from pathlib import Path
 
 import torch
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy
 from torch import nn
+from torch.distributed.fsdp import fully_shard
 from torch.nn.functional import cross_entropy
 
 from layerscope import LayerMonitor
 from layerscope.record import Recorder
+from tests.any_model import shard_rank
 from tests.any_model.nets import Mlp, seeded
 from tests.any_model.training import EVERYTHING, fit, random_states
 
@@ -46,6 +49,15 @@ class Disagreeing(Mlp):
         if int(os.environ.get("LOCAL_RANK", "0")) == 0:
             logits = logits + self.side(logits)
         return cross_entropy(logits, batch[1])
+
+
+class Sharded(Mlp):
+    """Each process has a part of each weight."""
+
+    def configure_model(self):
+        mesh = self.device_mesh["data_parallel"] if self.device_mesh is not None else None
+        for layer in (self.net[0], self.net[2], self.net[4], self.net) if mesh is not None else ():
+            fully_shard(layer, mesh=mesh)
 
 
 def joined(net, last=6):
@@ -94,11 +106,20 @@ def gradients_break(rank):
         Recorder.measure_gradients = measure
 
 
+def strategy_for(kind):
+    if kind is Sharded:
+        return ModelParallelStrategy(
+            data_parallel_size=2, tensor_parallel_size=1, process_group_backend="gloo"
+        )
+    return DDPStrategy(find_unused_parameters=kind is Disagreeing, process_group_backend="gloo")
+
+
 CASES = {
     "exact": (Exact, 8),
     "mlp": (Mlp, 8),
     "uneven": (Mlp, 2),
     "disagreeing": (Disagreeing, 8),
+    "sharded": (Sharded, 8),
     "failing": (Mlp, 8),
     "failing_schedule": (Mlp, 8),
 }
@@ -120,13 +141,16 @@ def main(folder):
                     *[monitor] * watched,
                     batches=part_of(rank, joined(net, last)),
                     devices=2,
-                    strategy=DDPStrategy(
-                        find_unused_parameters=kind is Disagreeing, process_group_backend="gloo"
-                    ),
+                    strategy=strategy_for(kind),
                     use_distributed_sampler=False,
                 )
-            left[watched] = (net.state_dict(), random_states(), monitor.failure)
+            weights = {
+                name: weight.to_local() if kind is Sharded else weight
+                for name, weight in net.state_dict().items()
+            }
+            left[watched] = (weights, random_states(), monitor.failure)
         torch.save(left, folder / name / f"rank_{rank}.pt")
+    shard_rank.main(folder)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,5 @@
 """Two processes that train together, on the CPU: one record, of both."""
 
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -14,60 +8,28 @@ from layerscope import LayerMonitor
 from layerscope.events.reader import read_run
 from tests.any_model import ddp_rank
 from tests.any_model.nets import seeded
+from tests.any_model.one_process import (
+    assert_record_is_that_of_one_process,
+    assert_weights_are_those_without_the_watcher,
+)
+from tests.any_model.processes import left_by, run_processes
 from tests.any_model.reference import assert_figures_are_those_of, run_plainly
 from tests.any_model.training import EVERYTHING, figures, fit
 
 pytestmark = pytest.mark.slow
-
-HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Where both processes have run all cases; a hang of theirs ends after a while."""
     folder = tmp_path_factory.mktemp("ddp")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": "2",
-        "NODE_RANK": "0",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    ranks = []
-    for rank in range(2):
-        command = [sys.executable, "-m", "tests.any_model.ddp_rank", str(folder)]
-        with (folder / f"rank_{rank}.log").open("w") as log:
-            ranks.append(
-                subprocess.Popen(
-                    command, env=environment | {"LOCAL_RANK": str(rank)}, stdout=log, stderr=log
-                )
-            )
-    try:
-        for process in ranks:
-            process.wait(timeout=90)
-    except subprocess.TimeoutExpired:
-        pass  # the cases that they have not come to fail
-    finally:
-        for process in ranks:
-            process.kill()
-            process.wait(timeout=30)
+    run_processes("tests.any_model.ddp_rank", folder, 2, timeout=90)
     return folder
-
-
-def left_by(folder, case):
-    """What both ranks left of a case, if they have come to its end."""
-    paths = [folder / case / f"rank_{rank}.pt" for rank in range(2)]
-    if not all(path.exists() for path in paths):
-        pytest.fail((folder / "rank_1.log").read_text()[-2000:])
-    return [torch.load(path, weights_only=False) for path in paths]
 
 
 @pytest.mark.parametrize("case", ddp_rank.CASES)
 def test_both_ranks_train_to_the_weights_that_they_have_without_the_monitor(folder, case):
-    for of_rank in left_by(folder, case):
+    for of_rank in left_by(folder, case, 2):
         weights, states, _ = of_rank[True]
         weights_alone, states_alone, _ = of_rank[False]
         assert states == states_alone
@@ -82,7 +44,7 @@ def test_two_ranks_write_one_event_file(folder, case):
     assert len(list(where.glob("keyframes/events.*"))) == 1
 
 
-@pytest.mark.parametrize("case", ["exact", "mlp"])
+@pytest.mark.parametrize("case", ["exact", "mlp", "sharded"])
 def test_merged_figures_are_those_of_one_process_on_the_joined_batch(folder, case):
     kind, last = ddp_rank.CASES[case]
     net = seeded(kind)
@@ -120,7 +82,7 @@ def test_a_layer_that_one_rank_alone_reaches_hangs_nothing_and_is_measured(folde
 
 @pytest.mark.parametrize("case", list(ddp_rank.CASES)[-2:])
 def test_a_monitor_that_fails_on_one_rank_hangs_nothing_and_is_told(folder, case):
-    failures = [of_rank[True][2] for of_rank in left_by(folder, case)]
+    failures = [of_rank[True][2] for of_rank in left_by(folder, case, 2)]
     assert "PlantedError: planted" in failures[1]
     logs = [(folder / f"rank_{rank}.log").read_text() for rank in range(2)]
     assert "monitoring stopped at step 5" in "".join(logs)
@@ -132,4 +94,21 @@ def test_a_monitor_that_fails_on_one_rank_hangs_nothing_and_is_told(folder, case
     "case", [case for case in ddp_rank.CASES if not case.startswith("failing")]
 )
 def test_without_a_failure_no_rank_tells_of_one(folder, case):
-    assert [of_rank[True][2] for of_rank in left_by(folder, case)] == [None, None]
+    assert [of_rank[True][2] for of_rank in left_by(folder, case, 2)] == [None, None]
+
+
+@pytest.mark.parametrize("case", ["fsdp", "fsdp_failing"])
+def test_shards_are_trained_to_the_weights_that_they_have_without_the_watcher(folder, case):
+    assert_weights_are_those_without_the_watcher(left_by(folder, case, 2))
+
+
+def test_shards_of_two_processes_are_measured_as_the_whole(folder, tmp_path, monkeypatch):
+    assert [failure for _, failure in left_by(folder, "fsdp", 2)] == [None, None]
+    assert_record_is_that_of_one_process(folder / "fsdp", 2, tmp_path, monkeypatch)
+
+
+def test_a_watcher_that_fails_on_one_rank_ends_those_of_all(folder):
+    failures = [failure for _, failure in left_by(folder, "fsdp_failing", 2)]
+    assert failures[0].endswith("the monitor has failed on a rank of this training")
+    assert failures[1].endswith("PlantedError: planted")
+    assert figures(folder / "fsdp_failing").steps.tolist() == [0, 1, 2, 3, 4]

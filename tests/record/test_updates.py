@@ -18,7 +18,7 @@ def stepped(dtype, make, lr):
     updates = Updates([nn.Parameter(torch.ones(3)), parameter])
     updates.begin([True, True])
     make([parameter], lr=lr).step()
-    return before, parameter.grad, parameter.detach(), updates.end().get()
+    return before, parameter.grad, parameter.detach(), updates.end().reading().get()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -50,7 +50,7 @@ def test_nothing_is_counted_where_the_gradient_is_gone():
     parameter = nn.Parameter(torch.ones(4, 4, dtype=torch.bfloat16))
     updates = Updates([parameter])
     updates.begin([True])
-    read = updates.end().get()
+    read = updates.end().reading().get()
     assert np.isnan(read.lost[0])
     assert (read.update[0], read.weight[0]) == (0.0, 1.0)
 
@@ -61,5 +61,5 @@ def test_a_large_weight_of_16_bits_has_a_size_that_its_own_type_could_not_hold()
     updates = Updates([parameter])
     updates.begin([True])
     torch.optim.SGD([parameter], lr=32.0).step()
-    read = updates.end().get()
+    read = updates.end().reading().get()
     assert (read.update[0], read.weight[0]) == pytest.approx((32, 40), rel=1e-6)

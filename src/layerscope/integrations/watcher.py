@@ -21,6 +21,7 @@ from layerscope.session.door import Door
 from layerscope.session.finished_steps import FinishedSteps
 from layerscope.session.local_folder import local_folder
 from layerscope.session.optimizers_of_a_loop import OptimizersOfALoop
+from layerscope.session.ranks import told_by_rank_0
 from layerscope.session.settings import Settings
 from layerscope.session.told_loss import ToldLoss
 
@@ -74,8 +75,8 @@ class Watcher:
             Itself. A second call does nothing.
 
         Raises:
-            ValueError: no layer is left to watch, the network is sharded, or log_dir cannot be
-                written to or is another run's.
+            ValueError: no layer is left to watch, the network is sharded by FSDP1, or log_dir
+                cannot be written to or is another run's; on all ranks alike.
         """
         if self._seen is not None:
             return self
@@ -88,13 +89,17 @@ class Watcher:
                 )
                 earlier.close()
         resumes = self._at > 0
-        try:
-            self._claimed = claim(self._folder, self._door, resumes=resumes, named=self._named)
-        except OSError as error:
-            raise ValueError(
-                f"log_dir must be a folder to write to, got {self._folder}: {error.strerror}"
-            ) from error
-        self._folder = self._claimed.path
+
+        def claimed() -> str:
+            try:
+                self._claimed = claim(self._folder, self._door, resumes=resumes, named=self._named)
+            except OSError as error:
+                raise ValueError(
+                    f"log_dir must be a folder to write to, got {self._folder}: {error.strerror}"
+                ) from error
+            return str(self._claimed.path)
+
+        self._folder = Path(told_by_rank_0(claimed))
         _OPEN.add(self)
         try:
             self._scope = self._seen = FinishedSteps(

@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from layerscope.quantity import Quantity
 from layerscope.record.layer_parameter import LayerParameter
+from layerscope.record.shards import local_part
 
 
 class AlikeRows:
     """Compares the rows of weights until they have been seen to differ: then they do for good.
 
     Args:
-        parameters: which; others than weights of two rows and more are passed over.
+        parameters: which; others than weights of two rows and more on this process are passed over.
     """
 
     def __init__(self, parameters: Sequence[LayerParameter]) -> None:
@@ -23,8 +24,8 @@ class AlikeRows:
             for each in parameters
             if each.channel.quantity is Quantity.WEIGHT
             and each.parameter.ndim > 1
-            and len(each.parameter) > 1
             and not isinstance(each.parameter, nn.UninitializedParameter)
+            and len(local_part(each.parameter)) > 1
         ]
 
     def look(self) -> dict[str, float]:
@@ -32,7 +33,9 @@ class AlikeRows:
 
         Waits for the device, for each weight whose rows have not differed before.
         """
-        spreads = {each.channel.layer: _spread(each.parameter.detach()) for each in self._left}
+        spreads = {
+            each.channel.layer: _spread(local_part(each.parameter).detach()) for each in self._left
+        }
         self._left = [each for each in self._left if spreads[each.channel.layer] == 0]
         return spreads
 

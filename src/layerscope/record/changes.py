@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from layerscope.record.layers import Choice, Layer, choose_layers
+from layerscope.record.shards import put_shards_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,9 @@ class Changes:
     def look(self) -> Change | None:
         """What has changed since the last look; None if nothing has. Some microseconds a module."""
         self.suspected = False
-        parts = self._parts_now()
-        if len(parts) == len(self._parts) and all(map(_is, parts, self._parts)):
+        if self._are_there(parts := self._parts_now()):
+            return None
+        if put_shards_back(self._network) and self._are_there(parts := self._parts_now()):
             return None
         self._parts = parts
         try:
@@ -91,6 +93,9 @@ class Changes:
         if not (other or gone or came):
             return None
         return Change(self._layers, tuple(other), tuple(gone), tuple(came))
+
+    def _are_there(self, parts: Sequence[object]) -> bool:
+        return len(parts) == len(self._parts) and all(map(_is, parts, self._parts))
 
     def _parts_now(self) -> list[object]:
         """Kept, so that no later object has an earlier one's identity."""

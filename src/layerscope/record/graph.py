@@ -14,12 +14,15 @@ from typing import Any
 
 from torch import nn
 
+from layerscope.record.shards import class_of
+
 # Functions that only move elements, or scale them: a linear layer behind them still gets what a
 # linear layer before them gave. With two operands that have a gradient they are none.
 _MOVES = (
     *("View", "UnsafeView", "ReshapeAlias", "Transpose", "Permute", "Unsqueeze", "Squeeze"),
     *("Expand", "Clone", "Alias", "AsStrided", "ToCopy", "NativeDropout", "Slice", "Select"),
     *("Mul", "Div", "Add", "Sub", "Neg", "T"),
+    "RegisterPostBackwardFunction",  # of FSDP, before each of its modules
 )
 _PRODUCTS = ("Addmm", "Mm", "Bmm", "Baddbmm", "Linear", "MkldnnLinear")
 
@@ -55,12 +58,12 @@ def wiring(outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]]) -> dict[str
     # and it may pass beside all that is called later, as a frozen layer does beside its adapter.
     trunk = _trunk([name for name, *_ in outputs], parents)
     # A linear module whose own output is the layer's: no function was applied to it.
-    bare = {id(node): module for _, _, module, node in outputs if type(module) is nn.Linear}
+    bare = {id(node): module for _, _, module, node in outputs if class_of(module) is nn.Linear}
     fed = Counter(parent for of_layer in parents.values() for parent in of_layer)
     made = {}
     for name, entry, _, node in outputs:
         follows = ""
-        if type(entry) is nn.Linear and node is not None:
+        if class_of(entry) is nn.Linear and node is not None:
             before = _linear_before(node, bare)
             # What others get too (a residual, a gate's side branch, heads) is not theirs to merge.
             alone = before is not None and fed[nodes[before]] == 1

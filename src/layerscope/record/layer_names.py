@@ -6,6 +6,8 @@ import re
 
 from torch import nn
 
+from layerscope.record.shards import class_of
+
 _WRAPPER = re.compile(r"(^|\.)(_orig_mod|_fsdp_wrapped_module|_forward_module)(?=\.|$)")
 
 
@@ -28,4 +30,4 @@ def common_prefix(paths: list[str]) -> str:
 def label_of(path: str, module: nn.Module) -> str:
     """What a module is called: its path, or its class where that is nothing but positions."""
     only_positions = all(part.isdigit() or not part for part in path.split("."))
-    return type(module).__name__.lower() if only_positions else path
+    return class_of(module).__name__.lower() if only_positions else path

@@ -12,6 +12,7 @@ from layerscope.measure.tally import is_measurable
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.layers import Layer
+from layerscope.record.shards import local_part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,11 +72,12 @@ def why_not_measured(parameter: nn.Parameter) -> str | None:
     """Why a parameter cannot be measured, as complex and quantized numbers cannot. None if it can,
     or if its numbers are not there yet.
     """
-    if is_lazy(parameter) or parameter.is_meta or is_measurable(parameter):
+    if is_lazy(parameter) or parameter.is_meta or is_measurable(local_part(parameter)):
         return None
     return f"it is {type(parameter).__name__}, {parameter.dtype}, {parameter.layout}"
 
 
 def values_of(gradient: Tensor) -> Tensor:
-    """A gradient; of a sparse one the values of the rows that it touches."""
+    """What this process has of a gradient; of a sparse one the values of the rows it touches."""
+    gradient = local_part(gradient)
     return gradient.coalesce().values() if gradient.is_sparse else gradient

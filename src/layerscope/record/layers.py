@@ -12,6 +12,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from layerscope.record.layer_names import common_prefix, label_of, unwrapped
 from layerscope.record.nonlinearities import Nonlinearity, nonlinearity_of
+from layerscope.record.shards import class_of
 
 # What torch.compile, FSDP and Lightning's strategies put between a module and its parent.
 
@@ -97,7 +98,7 @@ def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...
         chosen = list(_of_classes(network, choice))
     if not chosen:
         chosen_by = "" if choice is None else f" that layers={choice!r} chooses"
-        raise ValueError(f"{type(network).__name__} has no module to watch{chosen_by}")
+        raise ValueError(f"{class_of(network).__name__} has no module to watch{chosen_by}")
     prefix = common_prefix([layer.path for layer in chosen if layer.has_output])
     digits = max(2, len(str(len(chosen) - 1)))
     return tuple(

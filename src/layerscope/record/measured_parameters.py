@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from layerscope.measure.pending import Pending
 from layerscope.record.layer_parameter import LayerParameter, values_of
-from layerscope.record.updates import UpdateReading, Updates
+from layerscope.record.shards import counts_here, is_sharded, local_part
+from layerscope.record.update_sums import UpdateSums
+from layerscope.record.updates import Updates
 
 Of = Callable[[nn.Parameter], bool]
 Rows = list[tuple[int, Tensor]]
@@ -20,10 +21,19 @@ class MeasuredParameters:
 
     Args:
         parameters: all that have rows.
+
+    Attributes:
+        are_sharded: whether each process has a part of one of them. Then it measures its parts; of
+            what several processes have, one measures it.
     """
 
     def __init__(self, parameters: Sequence[LayerParameter]) -> None:
         self._parameters = parameters
+        self.are_sharded = any(is_sharded(each.parameter) for each in parameters)
+        self._counted = [not self.are_sharded or counts_here(each.parameter) for each in parameters]
+        self._here = [
+            each for each, counts in zip(parameters, self._counted, strict=True) if counts
+        ]
         self._updates = Updates([each.parameter for each in parameters])
 
     def gradients(self, of: Of | None) -> Rows:
@@ -32,7 +42,7 @@ class MeasuredParameters:
         """
         return [
             (each.gradient, values_of(gradient))
-            for each in self._parameters
+            for each in self._here
             if each.gradient >= 0
             and (gradient := each.parameter.grad) is not None
             and (of is None or of(each.parameter))
@@ -40,11 +50,12 @@ class MeasuredParameters:
 
     def weights(self) -> Rows:
         """Parameters as they are now."""
-        return [(each.value, each.parameter) for each in self._parameters if each.value >= 0]
+        return [(each.value, local_part(each.parameter)) for each in self._here if each.value >= 0]
 
     def begin_update(self, of: Of) -> None:
         """Copy these parameters before the optimizer's step."""
-        self._updates.begin([of(each.parameter) for each in self._parameters])
+        of_each = zip(self._parameters, self._counted, strict=True)
+        self._updates.begin([counts and of(each.parameter) for each, counts in of_each])
 
     def changes(self, of: Of | None) -> Rows:
         """What the step has changed, of those that were copied: of these, all if None."""
@@ -53,6 +64,6 @@ class MeasuredParameters:
         changes = zip(self._parameters, self._updates.differences(), strict=True)
         return [(each.update, x) for each, x in changes if each.update >= 0 and x is not None]
 
-    def end_update(self) -> Pending[UpdateReading] | None:
+    def end_update(self) -> UpdateSums:
         """See `Updates.end`; after `changes`."""
         return self._updates.end()

@@ -25,6 +25,7 @@ from layerscope.record.output_function import output_function
 from layerscope.record.outputs import tensors_in
 from layerscope.record.quiet_hook import QuietHook, is_compiled
 from layerscope.record.samples import evenly_spaced, has_memory, number_of_samples, samples_of
+from layerscope.record.shards import gathers_parameters, local_part
 from layerscope.record.unregistered import Unregistered
 
 
@@ -39,7 +40,8 @@ class NetworkEnds:
 
     Attributes:
         wiring: how layers hang together, once a step has been seen.
-        unregistered: parameters of the first step that the network has not.
+        unregistered: parameters of the first step that the network has not; not looked for under
+            FSDP, which computes with others than the network has.
     """
 
     def __init__(
@@ -202,7 +204,9 @@ class NetworkEnds:
             return
         (parameter, identity, version), self._witness = self._witness, None
         kept = parameter.grad
-        self._kept = kept is not None and id(kept) == identity and kept._version == version
+        self._kept = (
+            kept is not None and id(kept) == identity and local_part(kept)._version == version
+        )
 
     def remember_gradients(self, parameters: Sequence[LayerParameter]) -> None:
         """After an optimizer's step: which gradient would be added to, if nobody clears it.
@@ -212,7 +216,7 @@ class NetworkEnds:
         for each in parameters:
             gradient = each.parameter.grad
             if gradient is not None:
-                self._witness = (each.parameter, id(gradient), gradient._version)
+                self._witness = (each.parameter, id(gradient), local_part(gradient)._version)
                 return
 
     def take(self) -> Ends:
@@ -222,7 +226,8 @@ class NetworkEnds:
         self._given = self._together = 0
         if self._discovering and (self._outermost or self._reached):
             self.wiring = wiring(list(self._reached.values()))
-            self.unregistered.find(self._network)
+            if not gathers_parameters(self._network):
+                self.unregistered.find(self._network)
             self._reached.clear()  # and with it the graph
             self._discovering = False
             if self._handles:

@@ -12,6 +12,7 @@ from torch import Tensor
 from layerscope.measure.held import Given
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
+from layerscope.record.shards import local_part
 
 _UNKNOWN = -1  # version of a tensor of inference mode, which has none
 
@@ -25,7 +26,7 @@ class NotFinite:
         inputs_finite: 1 if all of the module's inputs are finite, 0 if not; NaN if that is gone
             (they were changed in place, perhaps by the module) or not known (the module is the
             function of a pair).
-        weights: elements of the layer's parameters that are not finite.
+        weights: elements of the layer's parameters that are not finite, of those on this process.
     """
 
     output: str
@@ -61,7 +62,8 @@ def _version(tensor: Tensor) -> int:
 
 def look_for_cause(layer: Layer, name: str, given: Given) -> NotFinite:
     """Look at what a layer was given, by `given_to`; waits for the device."""
-    weights = sum(int((~parameter.isfinite()).sum()) for _, parameter in layer.parameters)
+    parameters = (local_part(parameter) for _, parameter in layer.parameters)
+    weights = sum(int((~parameter.isfinite()).sum()) for parameter in parameters)
     return NotFinite(name, _inputs_finite(given), weights)
 
 

@@ -16,10 +16,10 @@ from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.not_finite import NotFinite
 from layerscope.record.surroundings import Look
-from layerscope.record.updates import UpdateReading
+from layerscope.record.update_sums import UpdateReading
 
 # Slots of what travels along with a reading; see `Tally.carry`.
-LOSS, SCALE, SQUARED_NORM, CLIPPED_SQUARED_NORM, FOUND_INF = range(5)
+LOSS, SCALE, SQUARED_NORM, CLIPPED_SQUARED_NORM, FOUND_INF, LOSS_OF_RANK_0 = range(6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,8 +69,18 @@ class Observation:
     def loss(self) -> float:
         """The micro-batches' losses, added up; the mean over the ranks; 0 if none was noted."""
         carried = self.reading.get().carried
-        scale = carried[SCALE] / self.ranks or 1.0  # a scaled loss is what backward starts from
-        return carried[LOSS] / self.ranks / scale
+        return carried[LOSS] / self.ranks / self.scale
+
+    @property
+    def loss_of_output(self) -> float:
+        """The loss of rank 0 alone, whose data and output are looked at."""
+        carried = self.reading.get().carried
+        return carried[LOSS if self.ranks == 1 else LOSS_OF_RANK_0] / self.scale
+
+    @property
+    def scale(self) -> float:
+        """The gradient scaler's factor; a scaled loss is what backward starts from."""
+        return self.reading.get().carried[SCALE] / self.ranks or 1.0
 
     @property
     def skipped(self) -> bool:

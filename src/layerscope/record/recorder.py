@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
-from layerscope.measure.pending import Pending
-from layerscope.measure.row_state import merge_ranks
+from layerscope.measure.reading import Reading
+from layerscope.measure.row_state import Mergeable, merge_ranks
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.hook_state import HookState
@@ -21,7 +21,7 @@ from layerscope.record.measured_parameters import MeasuredParameters
 from layerscope.record.observation import Observation
 from layerscope.record.recorder_options import RecorderOptions
 from layerscope.record.unreached import Unreached
-from layerscope.record.updates import UpdateReading
+from layerscope.record.update_sums import UpdateSums
 
 
 class Recorder:
@@ -63,6 +63,7 @@ class Recorder:
         self.scaled: frozenset[Quantity] = frozenset()
         self.is_merged = False
         self.lost: dict[Channel, None] = {}
+        self._update: UpdateSums | None = None
         self._follow()
 
     def _follow(self) -> None:
@@ -90,6 +91,11 @@ class Recorder:
         if is_on:
             self.attach()
             self.counting = counting
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether each process has a part of the parameters, and measures that."""
+        return self._parameters.are_sharded
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -170,7 +176,7 @@ class Recorder:
 
     def measure_weights(self) -> None:
         """Measure the weights as they are now."""
-        self.plan.tally.add_all(self._parameters.weights(), whole=True)
+        self.plan.tally.add_all(self._parameters.weights(), whole=not self.is_sharded)
 
     def begin_update(self, of: Callable[[nn.Parameter], bool]) -> None:
         """Copy the weights, to tell after the optimizer's step what it has changed.
@@ -180,16 +186,19 @@ class Recorder:
         """
         self._parameters.begin_update(of)
 
-    def end_update(
-        self, of: Callable[[nn.Parameter], bool] | None = None
-    ) -> Pending[UpdateReading] | None:
-        """What the step has changed; see `Updates.end`. None where nothing could change.
+    def end_update(self, of: Callable[[nn.Parameter], bool] | None = None) -> None:
+        """Measure what the step has changed, for `observe` to tell.
 
         Args:
             of: of the parameters that were copied, those to tell of; all if None.
         """
-        self.plan.tally.add_all(self._parameters.changes(of), whole=True)
-        return self._parameters.end_update()
+        self.plan.tally.add_all(self._parameters.changes(of), whole=not self.is_sharded)
+        self._update = self._parameters.end_update()
+
+    @property
+    def has_update(self) -> bool:
+        """Whether it is known what this step has changed."""
+        return self._update is not None
 
     def carry(self, slot: int, scalar: Tensor) -> None:
         """Add a scalar, such as a micro-batch's loss, to what travels with the figures."""
@@ -215,24 +224,41 @@ class Recorder:
         self.hooked.settle(also)
         self._follow()
 
-    def combine(self, rank: int, ranks: int, all_reduce: Callable[[Tensor, str], None]) -> None:
+    def combine(
+        self,
+        rank: int,
+        ranks: int,
+        all_reduce: Callable[[Tensor, str], None],
+        weights: bool = False,
+        update: bool = False,
+    ) -> None:
         """Merge what all ranks of a distributed training have measured; before `observe`.
 
-        Weights and their gradients are the same on all ranks, and stay as they are.
+        Weights and their gradients that are the same on all ranks stay as they are; where ranks
+        have parts of them, what each has is added up.
 
         Args:
             rank: this process, from 0.
             ranks: how many there are.
             all_reduce: (tensor, "sum", "min" or "max"): in place, over all ranks.
+            weights: whether a rank has measured the weights in this step.
+            update: whether a rank has measured what it changed.
         """
 
         def add_up(tensor: Tensor) -> None:
             all_reduce(tensor, "sum")
 
+        made = self.plan
+        rows = made.output_rows
         self._measure()
-        merge_ranks(self.plan.tally, self.plan.output_rows, rank, ranks, add_up)
-        self.plan.tally.merge_carried_of_ranks(add_up)
-        self.plan.units.merge_ranks(all_reduce)
+        if self.is_sharded:
+            rows = len(made.channels) if weights else made.without_weights
+            if update:
+                self._update = self._update or self._parameters.end_update()
+                self._update.add_up(add_up)
+        merge_ranks(made.tally, rows, rank, ranks, add_up)
+        made.tally.merge_carried_of_ranks(add_up)
+        made.units.merge_ranks(all_reduce)
 
     def observe(self, step: int, weights: bool = True, **known: Any) -> Observation:
         """What was measured since the last call, as the observation of a step; empties the rows.
@@ -251,25 +277,32 @@ class Recorder:
         made = self.plan
         channels = made.channels if weights else made.channels[: made.without_weights]
         reading = made.tally.read(len(channels))
+        update, self._update = self._update, None
         self.release()
         return Observation(
             step,
             channels,
             in_units_of_the_loss(reading, channels, self.scaled, known.get("ranks", 1)),
             made.units.read(step) if made.outputs else None,
+            None if update is None else update.reading(),
             not_finite=made.take_not_finite(),
             data_finite=data_finite,
             **known,
         )
 
-    def with_weights_now(self, observation: Observation) -> Observation:
-        """The same observation with the weights as they are now: the trained ones, at the end."""
+    def weights_now(self, merge: Callable[[Mergeable, int], None]) -> Reading:
+        """The weights as they are now, the trained ones, at the end: a reading of all channels.
+
+        Args:
+            merge: (table, rows): merges what ranks have of these rows; called if there are shards.
+        """
         made = self.plan
         self.release()
         made.tally.read(len(made.channels))  # what a step that broke off has left
         self.measure_weights()
-        now = made.tally.read(len(made.channels)).get()
-        return observation.with_rows_from(made.without_weights, made.channels, now)
+        if self.is_sharded:
+            merge(made.tally, len(made.channels))
+        return made.tally.read(len(made.channels)).get()
 
     def not_measured(self) -> dict[str, str]:
         """Layers whose output could not be measured, and why; see `Unreached.not_measured`."""

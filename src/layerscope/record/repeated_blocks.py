@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from layerscope.record.layer_names import unwrapped
+from layerscope.record.shards import class_of
 
 FEWEST = 3
 """Modules of one class that make repeated blocks of it."""
@@ -20,8 +21,8 @@ def repeated_blocks(network: nn.Module) -> dict[nn.Module, str]:
     Whether a residual stream goes through them shows when they are called.
     """
     listed = list(_listed(network))
-    often = Counter(type(module) for _, module in listed)
-    return {module: path for path, module in listed if often[type(module)] >= FEWEST}
+    often = Counter(class_of(module) for _, module in listed)
+    return {module: path for path, module in listed if often[class_of(module)] >= FEWEST}
 
 
 def _listed(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.tally import is_measurable
+from layerscope.record.shards import local_part
+from layerscope.record.update_sums import ROWS, UpdateSums
 
 _SIXTEEN_BITS = (torch.bfloat16, torch.float16)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class UpdateReading:
-    """How much a step has changed each of a list of parameters.
-
-    Attributes:
-        update: float64 [parameters], the RMS of the update; NaN of one that was not copied.
-        weight: float64 [parameters], likewise that of the weight before it.
-        lost: float64 [parameters], of a parameter of 16 bits the share of its elements with a
-            gradient whose stored value is as it was; NaN of others, and where the gradient is gone
-            or sparse.
-    """
-
-    update: npt.NDArray[np.float64]
-    weight: npt.NDArray[np.float64]
-    lost: npt.NDArray[np.float64]
 
 
 class Updates:
@@ -60,11 +41,11 @@ class Updates:
         self._chosen = [
             i
             for i, is_chosen in enumerate(which)
-            if is_chosen and is_measurable(self._parameters[i])
+            if is_chosen and is_measurable(local_part(self._parameters[i]))
         ]
         old, new = [], []
         for i in self._chosen:
-            now, before = self._parameters[i].detach(), self._before[i]
+            now, before = self._now(i), self._before[i]
             if before is None or not _is_alike(before, now):
                 before = self._before[i] = torch.empty_like(now)
             old.append(before)
@@ -84,11 +65,14 @@ class Updates:
         for i in self._chosen:
             before = self._before[i]
             assert before is not None
-            changes[i] = self._parameters[i].detach() - before
+            changes[i] = self._now(i) - before
         return changes
 
-    def end(self) -> Pending[UpdateReading] | None:
-        """What the step changed, from a CUDA device later; None if nothing was copied.
+    def _now(self, i: int) -> Tensor:
+        return local_part(self._parameters[i]).detach()
+
+    def end(self) -> UpdateSums:
+        """What the step changed of what was copied.
 
         The share that is lost takes three more passes over parameters of 16 bits, and nothing for
         others.
@@ -96,56 +80,56 @@ class Updates:
         chosen = self._chosen
         changes = [change for change in self.differences() if change is not None]
         before = [old for i in chosen if (old := self._before[i]) is not None]
-        if not changes:
-            return None
-        # In float16 a norm would overflow at 65,504: a weight of RMS 30 with 5 million elements.
-        wide = max((each.dtype for each in before), key=lambda dtype: dtype.itemsize)
-        wide = torch.promote_types(wide, torch.float32)
-        norms = torch._foreach_norm([*changes, *before], 2, wide)
-        device = norms[0].device  # parameters may lie on several
-        lost = self._lost(changes)
-        packed = torch.stack([each.to(device) for each in (*norms, *lost)]).view(-1, len(chosen))
-        roots = np.array([max(old.numel(), 1) ** 0.5 for old in before])
-        count = len(self._parameters)
+        norms = _norms([*changes, *before]) if changes else []
+        first = next(iter((*norms, *self._parameters)), torch.empty(0))
+        where = first.device  # parameters may lie on several
+        packed = [each.to(where) for each in (*norms, *self._lost(changes))]
+        return UpdateSums(
+            torch.stack(packed).view(-1, len(chosen))
+            if packed
+            else torch.zeros(2, 0, device=where),
+            chosen,
+            [parameter.numel() for parameter in self._parameters],
+            self._ring_on(where),
+        )
 
-        def decode(host: Tensor) -> UpdateReading:
-            read = np.full((3, count), np.nan)
-            known = host[:, : len(chosen)].double().numpy()
-            read[:2, chosen] = known[:2] / roots
-            if lost:
-                read[2, chosen] = known[2]
-            return UpdateReading(*read)
-
-        if device.type != "cuda":
-            on_host = packed.cpu()  # device to host, where there is a device
-            return Pending.at_hand(decode(on_host))
-        if self._ring is None:
-            self._ring = PinnedRing(packed.new_empty((3, count)), slots=4)
-        whole = torch.nn.functional.pad(packed, (0, count - len(chosen), 0, 3 - len(packed)))
-        return self._ring.send(whole, decode)
+    def _ring_on(self, device: torch.device) -> PinnedRing | None:
+        if self._ring is None and device.type == "cuda":
+            like = torch.empty((ROWS, len(self._parameters)), dtype=torch.float32)
+            self._ring = PinnedRing(like, slots=4)
+        return self._ring
 
     def _lost(self, changes: Sequence[Tensor]) -> list[Tensor]:
-        """Of each copied parameter the share that rounding has left as it was, float32 []; an empty
-        list if none has 16 bits.
+        """Of each copied parameter the elements that rounding has left as they were, and of each
+        those that had a gradient, float32 []; an empty list if none has 16 bits.
         """
         parameters = [self._parameters[i] for i in self._chosen]
         if not any(parameter.dtype in _SIXTEEN_BITS for parameter in parameters):
             return []
-        return [
-            _share_lost(parameter.grad, change)
-            if parameter.dtype in _SIXTEEN_BITS
-            else torch.full((), torch.nan, device=parameter.device)
+        counts = [
+            _lost_and_driven(parameter, change)
             for parameter, change in zip(parameters, changes, strict=True)
         ]
+        return [*(lost for lost, _ in counts), *(driven for _, driven in counts)]
+
+
+def _norms(tensors: list[Tensor]) -> Sequence[Tensor]:
+    # In float16 a norm would overflow at 65,504: a weight of RMS 30 with 5 million elements.
+    wide = max((each.dtype for each in tensors), key=lambda dtype: dtype.itemsize)
+    return torch._foreach_norm(tensors, 2, torch.promote_types(wide, torch.float32))
 
 
 def _is_alike(one: Tensor, other: Tensor) -> bool:
     return (one.shape, one.dtype, one.device) == (other.shape, other.dtype, other.device)
 
 
-def _share_lost(gradient: Tensor | None, change: Tensor) -> Tensor:
-    """Of the elements with a gradient, the share without a change; NaN where there is none."""
-    if gradient is None or gradient.layout is not torch.strided:
-        return torch.full((), torch.nan, device=change.device)
-    driven = gradient != 0
-    return (driven & (change == 0)).sum() / driven.sum()
+def _lost_and_driven(parameter: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
+    """Elements with a gradient and without a change, and those with a gradient; none of a wide
+    type, nor where the gradient is gone.
+    """
+    gradient = parameter.grad
+    if parameter.dtype not in _SIXTEEN_BITS or gradient is None or gradient.layout != torch.strided:
+        none = torch.zeros((), device=change.device)
+        return none, none
+    driven = local_part(gradient) != 0
+    return (driven & (change == 0)).sum().float(), driven.sum().float()

@@ -90,7 +90,9 @@ class AnnouncedSteps(Session):
             self._recorder.carry(FOUND_INF, found)
         if self._clips:
             self._recorder.carry(CLIPPED_SQUARED_NORM, _squared_norm(optimizer))
-        self._record(step, self._recorder.end_update() if self._updating else None)
+        if self._updating:
+            self._recorder.end_update()
+        self._record(step)
         self._stopwatch.add(time.perf_counter() - began)
 
     def end(self) -> None:
@@ -112,7 +114,7 @@ class AnnouncedSteps(Session):
 
 
 def _squared_norm(optimizer: Optimizer) -> Tensor:
-    """Of all gradients that an optimizer has; on their device."""
+    """Of all gradients that an optimizer has on this process; on their device."""
     gradients = [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
     dense = [values_of(gradient) for gradient in gradients]
     if not dense:

@@ -79,7 +79,8 @@ class FinishedSteps(Session):
         if scale is not None:
             recorder.carry(SCALE, scale)
             recorder.scaled = _GRADIENTS
-        updates = recorder.end_update(changed) if self._updating else None
-        self._record(step, updates, left_out=left_out)
+        if self._updating:
+            recorder.end_update(changed)
+        self._record(step, left_out=left_out)
         recorder.counting = False
         self._stopwatch.add(time.perf_counter() - began)

@@ -12,6 +12,7 @@ from layerscope.record.attention import ATTENTION, AttentionPlace
 from layerscope.record.graph import Wiring
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layer_parameter import LayerParameter
+from layerscope.record.shards import class_of
 from layerscope.record.stream import Place
 
 _NORMALIZES = (
@@ -51,7 +52,7 @@ def layer_facts(
             LayerFacts(
                 name=output.name,
                 path=layer.path,
-                module=layer.function or type(layer.module).__name__,
+                module=layer.function or class_of(layer.module).__name__,
                 order=output.order,
                 nonlinearity=None if function is None else function.name,
                 bounds=None if function is None else function.bounds,
@@ -76,7 +77,7 @@ def layer_facts(
             LayerFacts(
                 name=name,
                 path=layer.path,
-                module=type(layer.module).__name__,
+                module=class_of(layer.module).__name__,
                 weights=tuple(kinds[name]),
                 trainable=trainable[name],
                 configured=configured,

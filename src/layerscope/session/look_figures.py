@@ -17,7 +17,7 @@ from layerscope.diagnose.loss_view import view_loss
 from layerscope.record.ends import Data, Ends, Output
 from layerscope.record.heads import Heads
 from layerscope.record.layer_parameter import LayerParameter
-from layerscope.record.observation import SCALE, Observation
+from layerscope.record.observation import Observation
 from layerscope.record.surroundings import Look
 
 _OF_LAYER = {name: column for column, name in enumerate(LAYER_FIGURES)}
@@ -74,10 +74,9 @@ class LookFigures:
             of_layers: float32 [layers, len(LAYER_FIGURES)].
             of_step: float32 [len(STEP_FIGURES)].
         """
-        scale = observation.reading.get().carried[SCALE] / observation.ranks or 1.0
-        loss = float(of_step[_OF_STEP["loss"]])
+        loss = observation.loss_of_output if observation.has_loss else math.nan
         with np.errstate(all="ignore"):
-            figures = self._of_ends(look.ends, loss, scale)
+            figures = self._of_ends(look.ends, loss, observation.scale)
         figures |= {"dropout": look.dropout, "evaluation_share": look.evaluation_share}
         figures["optimizers"] = float(look.optimizers)
         figures |= {"unregistered": float(look.unregistered), "made_anew": float(look.made_anew)}

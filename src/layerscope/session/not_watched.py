@@ -5,22 +5,35 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from torch import nn
+
 from layerscope.record import Layer, Recorder
 from layerscope.record.changes import Change
+from layerscope.record.shards import is_sharded
 from layerscope.session.door import Door
 
 _log = logging.getLogger("layerscope")
 
 
-def refuse_shards(layers: Sequence[Layer]) -> None:
-    """Raise ValueError if a process holds only shards of a layer's parameters."""
+def refuse_flat_parameters(network: nn.Module) -> None:
+    """Raise ValueError if a network is sharded by FSDP1, in which no layer has its own weights."""
+    for module in network.modules():
+        # By name: the class takes seconds to import.
+        if type(module).__name__ == "FullyShardedDataParallel":
+            raise ValueError(
+                "the network must be sharded by torch.distributed.fsdp.fully_shard, got "
+                "FullyShardedDataParallel, which joins the weights of layers"
+            )
+
+
+def refuse_tensor_parallelism(layers: Sequence[Layer]) -> None:
+    """Raise ValueError if a parameter is in parts along more than what FSDP shards."""
     for layer in layers:
         for name, parameter in layer.parameters:
-            # By name: the class takes seconds to import.
-            if "DTensor" in {kind.__name__ for kind in type(parameter).__mro__}:
+            if is_sharded(parameter) and sum(p.is_shard() for p in parameter.placements) != 1:  # type: ignore[attr-defined]
                 raise ValueError(
-                    f"the network must have whole parameters in each process, got {layer.path}."
-                    f"{name} as a DTensor, a shard of one"
+                    "the network must be sharded by fully_shard alone, got "
+                    f"{layer.path}.{name}, which tensor parallelism has cut"
                 )
 
 

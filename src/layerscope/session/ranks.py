@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from layerscope.measure.reading import Reading
+from layerscope.measure.row_state import Mergeable, merge_ranks
 from layerscope.record import Recorder
 from layerscope.record.function_layers import FunctionLayers
 
 _PATIENCE = timedelta(minutes=2)
 """Ranks that are this far apart do not measure the same step: better no measurement than no end."""
+
+
+class _Step(NamedTuple):
+    """What ranks agree on before they merge a step: of each number the largest.
+
+    Attributes:
+        failed: whether the instrument has failed on this rank.
+        newcomers: whether it has outputs without rows.
+        interval: of how many steps it wants one measured; 0 if it merges no step.
+        stop: whether it wants the training to end.
+        weights: whether it has measured the weights.
+        update: whether it has measured what the step changed.
+        ends: whether its training has ended.
+    """
+
+    failed: int = False
+    newcomers: int = False
+    interval: int = 0
+    stop: int = False
+    weights: int = False
+    update: int = False
+    ends: int = False
 
 
 class Ranks:
@@ -30,15 +57,6 @@ class Ranks:
         self._group = None
         if self.number > 1:
             self._group = dist.new_group(backend="gloo", timeout=_PATIENCE)
-
-    def highest(self, *numbers: int) -> list[int]:
-        """Of each number the largest that a rank has given."""
-        if self._group is None:
-            return list(numbers)
-        tensor = torch.tensor(numbers)
-        dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self._group)
-        found: list[int] = tensor.tolist()
-        return found
 
     def gathered(self, things: Any) -> list[Any]:
         """What each rank has given, picklable, in the order of the ranks."""
@@ -58,18 +76,18 @@ class Ranks:
         self,
         recorder: Recorder,
         function_layers: FunctionLayers,
-        failed: bool,
         interval: int,
         stop: bool,
+        weights: bool,
     ) -> tuple[int, bool]:
         """Come to the same rows on all ranks, and merge what they have measured.
 
         Args:
             recorder: of this rank.
             function_layers: likewise.
-            failed: whether its instrument has failed.
             interval: of how many steps it wants one measured.
             stop: whether it wants the training to end.
+            weights: whether it has measured the weights.
 
         Returns:
             The largest interval; whether any rank wants the training to end.
@@ -77,25 +95,95 @@ class Ranks:
         Raises:
             RuntimeError: the instrument has failed on a rank: then all stop watching.
         """
-        any_failed, newcomers, interval, any_stop = self.highest(
-            failed, recorder.has_newcomers, interval, stop
+        agreed = self._agree(
+            _Step(
+                newcomers=recorder.has_newcomers,
+                interval=interval,
+                stop=stop,
+                weights=weights,
+                update=recorder.has_update,
+            )
         )
-        if any_failed:
-            raise RuntimeError("the monitor has failed on a rank of this training")
-        if newcomers:
-            found = self.gathered((recorder.hooked.functions(), recorder.found_outputs()))
-            function_layers.meet_others([each for functions, _ in found for each in functions])
-            recorder.settle([each for _, outputs in found for each in outputs])
-        recorder.combine(self.rank, self.number, self.all_reduce)
-        return interval, bool(any_stop)
+        with self._together():
+            if agreed.newcomers:
+                found = self.gathered((recorder.hooked.functions(), recorder.found_outputs()))
+                function_layers.meet_others([each for functions, _ in found for each in functions])
+                recorder.settle([each for _, outputs in found for each in outputs])
+            recorder.combine(
+                self.rank, self.number, self.all_reduce, bool(agreed.weights), bool(agreed.update)
+            )
+        return agreed.interval, bool(agreed.stop)
+
+    def trained_weights(self, recorder: Recorder) -> Reading:
+        """A reading of all channels with the weights as they are now, when training has ended.
+
+        Raises:
+            RuntimeError: they are shards, and not all ranks have ended so.
+        """
+        if self._group is not None and recorder.is_sharded:
+            self._agree(_Step(ends=True))
+
+        def merge(table: Mergeable, rows: int) -> None:
+            add_up = functools.partial(self.all_reduce, how="sum")
+            merge_ranks(table, rows, self.rank, self.number, add_up)
+
+        with self._together():
+            return recorder.weights_now(merge)
+
+    def _agree(self, mine: _Step) -> _Step:
+        """Of each number the largest that a rank has given."""
+        if self._group is None:
+            return mine
+        numbers = torch.tensor(mine)
+        dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self._group)
+        agreed = _Step(*numbers.tolist())
+        if agreed.failed or (agreed.ends and agreed.interval):
+            self.close()
+            raise RuntimeError(
+                "the monitor has failed on a rank of this training"
+                if agreed.failed
+                else "a rank has ended its training, and another has not"
+            )
+        return agreed
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Within, ranks wait for one another: one that fails leaves, so that no other waits."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def tell_failure(self) -> None:
-        """Answer, in the stead of `merge`, that this rank's instrument has failed; then leave."""
-        self.highest(True, False, 1, False)
-        self.close()
+        """Answer the others when they merge next: it has failed on this rank. Waits for none."""
+        group, self._group = self._group, None
+        if group is not None:
+            failed = torch.tensor(_Step(failed=True))
+            dist.all_reduce(failed, dist.ReduceOp.MAX, group=group, async_op=True)
 
     def close(self) -> None:
         """Leave the group."""
         group, self._group = self._group, None
         if group is not None and dist.is_initialized():
             dist.destroy_process_group(group)
+
+
+def told_by_rank_0(make: Callable[[], str]) -> str:
+    """What rank 0 makes, on all ranks that train together; the others make nothing.
+
+    Raises:
+        ValueError: on all ranks, if rank 0 raises it.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return make()
+    told = ["", ""]
+    if dist.get_rank() == 0:
+        try:
+            told[0] = make()
+        except ValueError as error:
+            told[1] = str(error)
+    dist.broadcast_object_list(told)
+    if told[1]:
+        raise ValueError(told[1])
+    return told[0]

@@ -12,6 +12,7 @@ from layerscope.console.summary import summary
 from layerscope.console.terminal import terminal
 from layerscope.diagnose.other_findings import not_measured_finding
 from layerscope.events.event_file import EventFile
+from layerscope.measure.reading import Reading
 from layerscope.record import Recorder
 from layerscope.record.surroundings import Surroundings
 from layerscope.record.unreached import IN_EVALUATION_MODE
@@ -96,16 +97,19 @@ class RunOutput:
         self._first = state["first"]
         self.pipeline.look_figures.load_state(state["labels"])
 
-    def close(self) -> dict[str, Any] | None:
+    def close(self, trained: Reading | None) -> dict[str, Any] | None:
         """Write what waits, the diagnosis and the pictures, close the files, and print the summary
         if it is wanted.
+
+        Args:
+            trained: of all channels, with the weights as they are now; None if that is not known.
 
         Returns:
             The content of diagnosis.json; None if no step was recorded.
         """
         try:
             self.pipeline.end()
-            diagnosis = self._write_end()
+            diagnosis = self._write_end(trained)
         finally:
             for sink in self._sinks:
                 sink.close()
@@ -116,7 +120,7 @@ class RunOutput:
                 _log.warning("the summary of %s could not be printed: %s", self._directory, error)
         return diagnosis
 
-    def _write_end(self) -> dict[str, Any] | None:
+    def _write_end(self, trained: Reading | None) -> dict[str, Any] | None:
         first, last = self.pipeline.first, self.pipeline.last
         if first is None or last is None:
             return None
@@ -126,7 +130,10 @@ class RunOutput:
         unseen = {name: why for name, why in missing.items() if why != IN_EVALUATION_MODE}
         if unseen:
             verdict.judge.add(not_measured_finding(unseen))
-        last = replace(last, observation=self._recorder.with_weights_now(last.observation))
+        if trained is not None:
+            plan = self._recorder.plan
+            now = last.observation.with_rows_from(plan.without_weights, plan.channels, trained)
+            last = replace(last, observation=now)
         diagnosis = diagnosis_of(
             [first.observation, last.observation],
             self._recorder.layers,

@@ -15,19 +15,20 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from layerscope.events.event_file import EventFile
-from layerscope.measure.pending import Pending
+from layerscope.measure.reading import Reading
 from layerscope.record import Recorder, choose_layers
 from layerscope.record.changes import Change, Changes
 from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.functions import Functions
-from layerscope.record.observation import LOSS
+from layerscope.record.observation import LOSS, LOSS_OF_RANK_0
+from layerscope.record.shards import put_shards_back
 from layerscope.record.stand_aside import StandAside
 from layerscope.record.surroundings import Surroundings
-from layerscope.record.updates import UpdateReading
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
 from layerscope.session.not_watched import (
-    refuse_shards,
+    refuse_flat_parameters,
+    refuse_tensor_parallelism,
     tell_change,
     tell_evaluation,
     tell_lost,
@@ -73,7 +74,7 @@ class Session:
         must_stop: whether the training must end now; on all ranks in the same step.
 
     Raises:
-        ValueError: no layer matches, or a parameter is a shard.
+        ValueError: no layer matches, or the network is one of FSDP1's.
     """
 
     def __init__(
@@ -94,8 +95,10 @@ class Session:
         self.changes = 0
         self._door = door
         self._network = network
+        refuse_flat_parameters(network)
+        put_shards_back(network)
         layers = choose_layers(network, settings.layers)
-        refuse_shards(layers)
+        refuse_tensor_parallelism(layers)
         self._changes = Changes(network, settings.layers, layers)
         self._recorder = recorder = Recorder(layers, settings.options, network)
         self._surroundings = Surroundings(network, layers, recorder.state)
@@ -195,6 +198,8 @@ class Session:
         """Add a micro-batch's loss, with the gradient scaler's factor in it if there is one."""
         if self._recorder.counting:
             self._recorder.carry(LOSS, loss)
+            if self._ranks.number > 1 and self._ranks.rank == 0:
+                self._recorder.carry(LOSS_OF_RANK_0, loss)
             self._has_loss = True
 
     def note_other_optimizer(self, optimizer: Optimizer) -> None:
@@ -233,7 +238,6 @@ class Session:
     def _record(
         self,
         step: int,
-        updates: Pending[UpdateReading] | None = None,
         *,
         left_out: bool = False,
         incomplete: bool = False,
@@ -242,7 +246,6 @@ class Session:
 
         Args:
             step: the x of the record.
-            updates: what it has changed, if that was measured.
             left_out: whether a gradient scaler has left it out.
             incomplete: whether training has ended in the middle of it; it is then passed on if
                 anything was measured.
@@ -253,15 +256,14 @@ class Session:
             stopwatch.interval, self.must_stop = ranks.merge(
                 recorder,
                 self._function_layers,
-                self._failed,
                 stopwatch.interval,
                 self.verdict.stop is not None,
+                self._with_weights,
             )
         monitor_ms, step_ms = stopwatch.news()
         observation = recorder.observe(
             step,
             self._with_weights,
-            updates=updates,
             ranks=ranks.number,
             has_loss=self._has_loss,
             left_out=left_out,
@@ -304,9 +306,10 @@ class Session:
             if step is not None and self._recorder.state.failure is None:
                 self._record(step, incomplete=True)
         self.detach()
+        trained = self._trained_weights(interrupted)
         self._recorder.release()
         self._ranks.close()
-        self._write_out()
+        self._write_out(trained)
 
     @_IN_OUR_OWN_WAY
     def settle(self) -> None:
@@ -314,45 +317,49 @@ class Session:
         if self._output is not None:
             self._output.pipeline.flush()
 
-    def _write_out(self) -> None:
+    def _trained_weights(self, interrupted: bool) -> Reading | None:
+        """A reading with the weights that the run ends with; None if nobody writes it, or if other
+        processes have parts of them and do not end with this one.
+        """
+        if interrupted if self._recorder.is_sharded else self._output is None:
+            return None
+        try:
+            return self._ranks.trained_weights(self._recorder)
+        except RuntimeError as error:
+            if not self._recorder.is_sharded:
+                raise
+            _log.warning(
+                "%s: the weights that training has ended with are not told: %s",
+                self._door.name,
+                error,
+            )
+            return None
+
+    def _write_out(self, trained: Reading | None) -> None:
         output, self._output = self._output, None
         closed(self)
         if output is None:
             return
         if output.pipeline.first is None and self._recorder.state.reached and not self._failed:
             _log.warning("%s: no step was recorded: %s", self._door.name, self._door.no_step)
-        self.diagnosis = output.close()
+        self.diagnosis = output.close(trained)
 
     # Failure.
-
-    @property
-    def has_other_ranks(self) -> bool:
-        """Whether other processes train along."""
-        return self._ranks.number > 1
 
     @_IN_OUR_OWN_WAY
     def give_up(self) -> None:
         """Take the hooks off and write what there is, if it can be: the instrument has failed.
 
-        In a distributed training `tell_failure` goes on to tell the other ranks.
+        In a distributed training the other ranks hear of it when they merge their next step.
         """
         self.detach()
         self._recorder.release()
         self._failed = True
+        self._ranks.tell_failure()
         try:
-            self._write_out()
+            self._write_out(self._trained_weights(interrupted=True))
         except Exception:  # told already, and perhaps the very same
             _log.debug("%s: while giving up", self._door.name, exc_info=True)
-
-    def tell_failure(self, step: int) -> bool:
-        """After `give_up`: tell the other ranks, if they merge this step now; whether they did."""
-        try:
-            is_due = self._cadence.is_due(step)
-        except Exception:  # it is the schedule that has failed: most say yes to most steps
-            is_due = True
-        if is_due:
-            self._ranks.tell_failure()
-        return is_due
 
     # A checkpoint.
 

@@ -14,7 +14,7 @@ from layerscope.measure.reading import finite_of
 from layerscope.measure.unit_reading import UnitColumn
 from layerscope.quantity import Quantity
 from layerscope.record import Channel, Observation
-from layerscope.record.updates import UpdateReading
+from layerscope.record.update_sums import UpdateReading
 
 _COLUMN = {name: column for column, name in enumerate(LAYER_FIGURES)}
 

@@ -13,7 +13,6 @@ import lightning.pytorch as pl
 from lightning.pytorch.strategies import (
     DeepSpeedStrategy,
     FSDPStrategy,
-    ModelParallelStrategy,
     Strategy,
 )
 from lightning.pytorch.utilities.model_helpers import is_overridden
@@ -43,7 +42,7 @@ _P = ParamSpec("_P")
 
 _Hook = Callable[Concatenate["LayerMonitor", pl.Trainer, _P], None]
 
-_SHARDING: tuple[type[Strategy], ...] = (FSDPStrategy, DeepSpeedStrategy, ModelParallelStrategy)
+_SHARDING: tuple[type[Strategy], ...] = (FSDPStrategy, DeepSpeedStrategy)
 
 
 def _never_stops_training(hook: _Hook[_P]) -> _Hook[_P]:
@@ -96,7 +95,7 @@ class LayerMonitor(pl.Callback):
     Raises:
         TypeError: an unknown setting.
         ValueError: a setting is out of its bounds; at the start of fit, no layer matches, the
-            trainer's strategy shards the network, `log_dir` is not on this machine, is being
+            trainer's strategy is FSDP1's or DeepSpeed's, `log_dir` is not on this machine, is being
             written by another process, or holds a run that is not resumed.
     """
 
@@ -114,7 +113,6 @@ class LayerMonitor(pl.Callback):
         self._folder: FitFolder | None = None  # from the start of fit on
         self._resumes = False
         self._scope: AnnouncedSteps | None = None
-        self._failed: AnnouncedSteps | None = None  # until the other ranks have been told
         self._refused: Finding | None = None
         self._restored: dict[str, Any] | None = None
         self._left: dict[str, Any] = {}  # the state at the end of fit, for a checkpoint after it
@@ -141,14 +139,15 @@ class LayerMonitor(pl.Callback):
             return
         if isinstance(trainer.strategy, _SHARDING):
             raise ValueError(
-                "LayerMonitor needs each process to hold whole layers, as with strategy=ddp, got "
-                f"{type(trainer.strategy).__name__}, which shards them"
+                "the strategy must be DDPStrategy, or ModelParallelStrategy with fully_shard in "
+                f"configure_model, got {type(trainer.strategy).__name__}"
             )
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse what cannot be watched, now that the module has its layers; claim the folder."""
         self.layers_of(pl_module)
-        self._resumes |= trainer.global_step > 0
+        # Of shards the state comes later, when there are layers to put it into.
+        self._resumes |= trainer.global_step > 0 or trainer.ckpt_path is not None
         monitors = (each for each in trainer.callbacks if isinstance(each, LayerMonitor))  # type: ignore[attr-defined]
         # Before the logger has written to it.
         self._folder = FitFolder(
@@ -263,8 +262,6 @@ class LayerMonitor(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Look whether all went well, and whether training must stop."""
-        if self._failed is not None and self._failed.tell_failure(trainer.global_step - 1):
-            self._failed = None
         if self._scope is None:
             return
         self._scope.end()
@@ -299,7 +296,7 @@ class LayerMonitor(pl.Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copied and pickled as a monitor with the same settings that watches nothing."""
-        watching = ("_scope", "_failed", "_folder", "_claimed", "_dry_run")
+        watching = ("_scope", "_folder", "_claimed", "_dry_run")
         return self.__dict__ | dict.fromkeys(watching) | {"_handles": []}
 
     def state_dict(self) -> dict[str, Any]:
@@ -352,7 +349,6 @@ class LayerMonitor(pl.Callback):
         if scope is not None:
             scope.give_up()
             self._forget_folder()
-            self._failed = scope if scope.has_other_ranks else None
 
 
 LayerMonitor.__doc__ = with_settings_described(LayerMonitor.__doc__)

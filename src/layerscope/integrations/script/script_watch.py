@@ -23,6 +23,7 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.integrations.script.living import living, network_of
 from layerscope.integrations.script.watched_network import WatchedNetwork
 from layerscope.record.ownership import given_to
+from layerscope.record.shards import class_of
 from layerscope.session.settings import Settings
 
 _log = logging.getLogger("layerscope")
@@ -149,8 +150,8 @@ class ScriptWatch:
         *,
         alone: bool,
     ) -> None:
-        name = type(network).__name__
-        before = sum(type(each.network).__name__ == name for each in self._networks)
+        name = class_of(network).__name__
+        before = sum(class_of(each.network).__name__ == name for each in self._networks)
         folder = self._folder
         if not alone or self._networks:
             folder /= name if not before else f"{name}_{before + 1}"

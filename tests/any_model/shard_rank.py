@@ -1,0 +1,111 @@
+"""One of several processes that train one sharded network in a loop of their own, under `watch`.
+
+`shard_rank.py folder`, with torchrun's variables set: runs the cases of its number of processes,
+each in a folder of its own, watched and alone; every rank leaves in `<case>/rank_<r>.pt` its part
+of the weights of both, and what its watcher says of a failure.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from torch import distributed as dist
+from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+
+import layerscope
+
+QUANTITIES = ("activation", "activation_grad", "weight_grad", "weight", "update")
+SAMPLES, STEPS = 8, 6
+
+
+class PlantedError(Exception):
+    """What is raised inside the monitor of one rank."""
+
+
+def network():
+    """Small fractions of two everywhere, so that sums are the same in any order; of the last weight
+    all ranks but the first have an empty shard.
+    """
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 7), nn.ReLU(), nn.Linear(7, 6), nn.ReLU(), nn.Linear(6, 1))
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_((parameter * 8).round() / 4)
+    return net
+
+
+def batches(parts):
+    """What all parts of the data get together."""
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randn(SAMPLES * parts, 4, generator=generator).round() for _ in range(STEPS)]
+
+
+def validate(net, x):
+    """It leaves FSDP's root with whole parameters."""
+    net.eval()
+    with torch.no_grad():
+        net(x)
+    net.train()
+
+
+def train(net, given, folder=None, **settings):
+    """Adam on these batches; the watcher, or None if nobody watches."""
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    validate(net, given[0])
+    watcher = None
+    if folder is not None:
+        options = {"quantities": QUANTITIES, "biases": True, "updates_every_n_steps": 2}
+        watcher = layerscope.watch(net, folder, summary=False, **options, **settings).start()
+    for step, x in enumerate(given):
+        loss = (net(x) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if watcher is not None:
+            watcher.step(loss)
+        if step == 2:
+            validate(net, x)
+    if watcher is not None:
+        watcher.close()
+    return watcher
+
+
+def shard(net, mesh):
+    for layer in (net[0], net[2], net[4]):
+        fully_shard(layer, mesh=mesh)
+    return fully_shard(net, mesh=mesh)
+
+
+def breaks_on_rank_1(step):
+    """A schedule that breaks on one rank."""
+    if step == 5 and dist.get_rank() == 1:
+        raise PlantedError("planted")
+    return True
+
+
+CASES = {
+    2: {"fsdp": ((2,), {}), "fsdp_failing": ((2,), {"schedule": breaks_on_rank_1})},
+    4: {"hsdp": ((2, 2), {})},
+}
+
+
+def main(folder):
+    rank, ranks = dist.get_rank(), dist.get_world_size()
+    mine = [x[SAMPLES * rank : SAMPLES * (rank + 1)] for x in batches(ranks)]
+    for name, (sizes, settings) in CASES[ranks].items():
+        mesh = init_device_mesh("cpu", sizes, mesh_dim_names=("replicate", "shard")[-len(sizes) :])
+        left = {}
+        for watched in (False, True):
+            net = shard(network(), mesh)
+            watcher = train(net, mine, folder / name if watched else None, **settings)
+            left[watched] = [parameter.to_local().detach() for parameter in net.parameters()]
+        torch.save((left, watcher.failure), folder / name / f"rank_{rank}.pt")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    main(Path(sys.argv[1]))
+    dist.destroy_process_group()
