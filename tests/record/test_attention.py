@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
+from torch.utils.checkpoint import checkpoint
 
 from layerscope.record.attention import Attention
 from layerscope.record.heads import PER_HEAD, SAMPLE
@@ -268,3 +269,109 @@ def test_attention_by_hand_is_as_computed_slowly(how):
     causal = torch.ones(6, 6, dtype=torch.bool).tril().expand(3, 2, 6, 6)
     found = seen_in(network, x)
     assert_close(found, slow(q @ k.transpose(-1, -2) / 2, causal, q, k))
+
+
+class Elsewhere(nn.Module):
+    """Softmaxes that are no attention's."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.first, self.words, self.how = nn.Linear(8, 6), nn.Parameter(torch.randn(6, 4)), how
+
+    def forward(self, x):
+        scores = self.first(x)
+        if self.how == "a classifier's":
+            return scores.softmax(-1)
+        if self.how == "a mixture of a table's rows":
+            return scores.softmax(-1) @ self.words
+        if self.how == "gates":
+            return scores.softmax(-1) * scores
+        return scores.softmax(1).mT @ x  # along the rows
+
+
+@pytest.mark.parametrize(
+    "how", ["a classifier's", "a mixture of a table's rows", "gates", "another axis"]
+)
+def test_a_softmax_that_weighs_no_values_is_no_attention(how):
+    with Watched(Elsewhere(how)) as watched:
+        watched.step(torch.randn(3, 5, 8), search=True)
+    assert watched.attention.take() == {}
+
+
+def test_scores_that_were_changed_after_the_softmax_are_not_taken_for_its_input():
+    class Changing(ByHand):
+        def at_sign(self, q, k, v, future):
+            scores = q @ k.transpose(-1, -2)
+            weights = scores.detach().softmax(-1)
+            scores.detach().mul_(0)
+            return weights @ v
+
+    with Watched(Changing("at_sign")) as watched:
+        watched.step(torch.randn(3, 6, 8), search=True)
+    assert watched.attention.take() == {}
+
+
+@pytest.mark.parametrize("how", ["at_sign", "einsum", "bmm"])
+def test_the_scale_of_logits_by_hand_is_found_behind_a_mask(how):
+    found = seen_in(ByHand(how), 4 * torch.randn(3, 6, 8))
+    np.testing.assert_allclose(found.scale, 1.0, rtol=1e-3)  # 1 / 2, where the width is 4
+    q, k = projected()
+    np.testing.assert_allclose(look(sdpa, q, k, k, scale=1 / 8).scale, 8**-0.5)
+
+
+def test_a_cap_on_logits_is_no_layer():
+    class Capped(ByHand):
+        def at_sign(self, q, k, v, future):
+            scores = 50 * torch.tanh(q @ k.mT / 50)
+            return torch.tanh(scores.softmax(-1) @ v)
+
+    with Watched(Capped("at_sign")) as watched:
+        watched.step(torch.randn(3, 6, 8), search=True)
+    assert watched.names() == ["00_capped/softmax", "00_capped/tanh"]
+
+
+def test_nothing_is_seen_of_attention_in_a_step_that_is_not_searched():
+    with Watched(ByHand("at_sign")) as watched:
+        x = torch.randn(3, 6, 8)
+        watched.step(x, search=True)
+        assert len(watched.attention.take()) == 1
+        watched.step(x)
+        assert watched.attention.take() == {}
+        watched.step(x, search=True)
+        assert list(watched.attention.take()) == ["00_byhand/attention"]
+
+
+def test_micro_batches_add_up_and_a_checkpoint_that_computes_again_does_not():
+    network, x = ByHand("at_sign"), torch.randn(4, 6, 8)
+    with Watched(network) as watched:
+        watched.recorder.counting = True
+        watched.functions.begin(True, exact=True)
+        for part in x.chunk(2):
+            checkpoint(network, part, use_reentrant=False).sum().backward()
+        ((_, found),) = watched.attention.take().items()
+    assert found.table[1].tolist() == [20, 20]  # rows of a causal mask but the first, of 4 samples
+    whole = seen_in(network, x)
+    np.testing.assert_allclose(found.table[:8], whole.table[:8], rtol=1e-5)
+
+
+def test_scores_are_let_go_when_the_forward_pass_is_over():
+    with Watched(ByHand("at_sign")) as watched:
+        watched.recorder.counting = True
+        watched.functions.begin(True)
+        watched.network(torch.randn(3, 6, 8))
+        by_hand = watched.attention._by_hand
+        held = by_hand._waiting, len(by_hand._weights), len(by_hand._products)
+        assert held == ([], 0, 0)
+
+
+def test_autocast_and_arguments_of_ones_own_kind_stop_nothing():
+    class Own(torch.Tensor):
+        pass
+
+    network, x = ByHand("module_and_type"), torch.randn(3, 6, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert np.isfinite(seen_in(network, x).entropy).all()
+    assert look(sdpa, *[torch.randn(2, 2, 3, 4).as_subclass(Own)] * 3) is None
+    with Watched(ByHand("at_sign")) as watched:
+        watched.step(x.as_subclass(Own), search=True)
+    assert watched.recorder.state.failure is None
