@@ -276,7 +276,7 @@ class Elsewhere(nn.Module):
 
     def __init__(self, how):
         super().__init__()
-        self.first, self.words, self.how = nn.Linear(8, 6), nn.Parameter(torch.randn(6, 4)), how
+        self.first, self.words, self.how = nn.Linear(8, 6), nn.Parameter(torch.randn(1, 6, 4)), how
 
     def forward(self, x):
         scores = self.first(x)
@@ -347,7 +347,7 @@ def test_micro_batches_add_up_and_a_checkpoint_that_computes_again_does_not():
         watched.recorder.counting = True
         watched.functions.begin(True, exact=True)
         for part in x.chunk(2):
-            checkpoint(network, part, use_reentrant=False).sum().backward()
+            checkpoint(network, part.requires_grad_(), use_reentrant=True).sum().backward()
         ((_, found),) = watched.attention.take().items()
     assert found.table[1].tolist() == [20, 20]  # rows of a causal mask but the first, of 4 samples
     whole = seen_in(network, x)
