@@ -57,7 +57,7 @@ def a_warm_up_to_a_rate_that_is_too_high(mended, watch):
     fit(watch, model, optimizer, data, lambda m, x, y: F.mse_loss(m(x), y), scheduler)
 
 
-@program("loss_diverged", blind="it loses less than half of what it had learned")
+@program("attention_logit_growth")
 def a_rate_raised_in_the_middle(mended, watch):
     tokens, topic = phrases()
     model = Encoder(0.0)
