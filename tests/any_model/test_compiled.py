@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from layerscope import LayerMonitor
+from layerscope import LayerMonitor, watch
 from tests.any_model.nets import Mlp, seeded
 from tests.any_model.reference import FIGURES, assert_figures_are_those_of, run_plainly
 from tests.any_model.training import figures, fit
@@ -81,3 +82,50 @@ def test_a_compiled_lightning_module_is_measured_right_or_listed(tmp_path):
     counts = np.nan_to_num(figures(tmp_path)["activation_count"])
     listed = monitor.diagnosis["not_measured"]
     assert (counts == [48, 48, 18]).all() or len(listed) == 3
+
+
+def compile_whole(net):
+    net.compile(backend="eager")
+
+
+def compile_with_dynamic_shapes(net):
+    net.compile(backend="eager", dynamic=True)
+
+
+def compile_each_layer(net):
+    for layer in net:
+        layer.compile(backend="eager")
+
+
+def leave_as_it_is(net):
+    pass
+
+
+def watched(folder, make_compiled):
+    """The figures of a net that is trained in a loop, on batches of several sizes."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
+    make_compiled(net)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with watch(net, folder, summary=False) as watcher:
+        for size in (8, 5, 11, 7):
+            loss = net(torch.randn(size, 4)).square().mean()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            watcher.step(loss)
+    assert watcher.failure is None
+    assert watcher.diagnosis["not_measured"] == []
+    return figures(folder)
+
+
+@pytest.mark.parametrize(
+    "make_compiled", [compile_whole, compile_with_dynamic_shapes, compile_each_layer]
+)
+def test_a_net_compiled_in_place_is_measured_as_one_that_is_not(tmp_path, make_compiled):
+    found = watched(tmp_path / "compiled", make_compiled)
+    expected = watched(tmp_path / "plain", leave_as_it_is)
+    assert found.layers == expected.layers
+    for name in FIGURES:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, err_msg=name)
+    assert expected["activation_count"][:, 0].tolist() == [8 * 8, 5 * 8, 11 * 8, 7 * 8]

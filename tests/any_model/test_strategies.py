@@ -1,8 +1,13 @@
 """Strategies that make other parameters of a layer's are refused before training starts."""
 
 import pytest
+import torch
 from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy
+from torch import distributed as dist
 from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor.parallel import ColwiseParallel, parallelize_module
 
 from layerscope import LayerMonitor, watch
 from tests.any_model.nets import Mlp, seeded
@@ -29,3 +34,36 @@ def test_what_fsdp1_wraps_is_refused_by_watch(tmp_path):
         ValueError, match=r"must be sharded by torch\.distributed\.fsdp\.fully_shard"
     ):
         watch(net, tmp_path).start()
+
+
+@pytest.fixture
+def mesh():
+    """Of this process alone, with the names of two dimensions."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        yield init_device_mesh("cpu", (1, 1), mesh_dim_names=("data", "tensor"))
+    finally:
+        dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("with_fsdp", [False, True])
+def test_tensor_parallelism_is_refused_by_watch(tmp_path, mesh, with_fsdp):
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+    parallelize_module(net, mesh["tensor"], {"0": ColwiseParallel()})
+    if with_fsdp:
+        fully_shard(net, mesh=mesh["data"])
+    with pytest.raises(ValueError, match="got weight of 00_relu, which tensor parallelism has cut"):
+        watch(net, tmp_path).start()
+
+
+def test_a_shard_of_one_process_is_the_whole(tmp_path, mesh):
+    net = fully_shard(nn.Sequential(nn.Linear(4, 4), nn.ReLU()), mesh=mesh["data"])
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with watch(net, tmp_path, summary=False) as watcher:
+        net(torch.ones(3, 4)).sum().backward()
+        optimizer.step()
+        watcher.step()
+    (layer,) = watcher.diagnosis["steps"][-1]["layers"]
+    assert layer["layer"] == "00_relu"
+    rms = float(net[0].weight.full_tensor().detach().square().mean().sqrt())
+    assert layer["weight"]["rms"] == pytest.approx(rms, rel=1e-6)

@@ -6,7 +6,7 @@ import torch
 
 from layerscope import LayerMonitor
 from layerscope.events.reader import read_run
-from tests.any_model import ddp_rank
+from tests.any_model import ddp_rank, shard_rank
 from tests.any_model.nets import seeded
 from tests.any_model.one_process import (
     assert_record_is_that_of_one_process,
@@ -97,14 +97,15 @@ def test_without_a_failure_no_rank_tells_of_one(folder, case):
     assert [of_rank[True][2] for of_rank in left_by(folder, case, 2)] == [None, None]
 
 
-@pytest.mark.parametrize("case", ["fsdp", "fsdp_failing"])
+@pytest.mark.parametrize("case", shard_rank.CASES[2])
 def test_shards_are_trained_to_the_weights_that_they_have_without_the_watcher(folder, case):
     assert_weights_are_those_without_the_watcher(left_by(folder, case, 2))
 
 
-def test_shards_of_two_processes_are_measured_as_the_whole(folder, tmp_path, monkeypatch):
-    assert [failure for _, failure in left_by(folder, "fsdp", 2)] == [None, None]
-    assert_record_is_that_of_one_process(folder / "fsdp", 2, tmp_path, monkeypatch)
+@pytest.mark.parametrize("case", ["fsdp", "fsdp_compiled"])
+def test_shards_of_two_processes_are_measured_as_the_whole(folder, case, tmp_path, monkeypatch):
+    assert [failure for _, failure in left_by(folder, case, 2)] == [None, None]
+    assert_record_is_that_of_one_process(folder / case, 2, tmp_path, monkeypatch)
 
 
 def test_a_watcher_that_fails_on_one_rank_ends_those_of_all(folder):

@@ -53,9 +53,11 @@ def counts_here(tensor: Any) -> bool:
     )
 
 
-def is_partial(tensor: Any) -> bool:
-    """Whether a process holds a term of it, whose sum over the processes it is."""
-    return is_sharded(tensor) and any(each.is_partial() for each in tensor.placements)
+def cuts_of(tensor: Any) -> int:
+    """Along how many dimensions of the mesh of processes a tensor is in parts."""
+    if not is_sharded(tensor):
+        return 0
+    return sum(not placement.is_replicate() for placement in tensor.placements)
 
 
 def class_of(module: nn.Module) -> type[nn.Module]:

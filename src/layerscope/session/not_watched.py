@@ -9,7 +9,7 @@ from torch import nn
 
 from layerscope.record import Layer, Recorder
 from layerscope.record.changes import Change
-from layerscope.record.shards import is_sharded
+from layerscope.record.shards import cuts_of, gathers_parameters
 from layerscope.session.door import Door
 
 _log = logging.getLogger("layerscope")
@@ -26,14 +26,16 @@ def refuse_flat_parameters(network: nn.Module) -> None:
             )
 
 
-def refuse_tensor_parallelism(layers: Sequence[Layer]) -> None:
-    """Raise ValueError if a parameter is in parts along more than what FSDP shards."""
+def refuse_tensor_parallelism(network: nn.Module, layers: Sequence[Layer]) -> None:
+    """Raise ValueError if a parameter is in parts that are not FSDP's, or not FSDP's alone."""
+    by_fsdp = gathers_parameters(network)
     for layer in layers:
         for name, parameter in layer.parameters:
-            if is_sharded(parameter) and sum(p.is_shard() for p in parameter.placements) != 1:  # type: ignore[attr-defined]
+            cuts = cuts_of(parameter)
+            if cuts and not (by_fsdp and cuts == 1):
                 raise ValueError(
                     "the network must be sharded by fully_shard alone, got "
-                    f"{layer.path}.{name}, which tensor parallelism has cut"
+                    f"{name} of {layer.name}, which tensor parallelism has cut"
                 )
 
 

@@ -98,7 +98,7 @@ class Session:
         refuse_flat_parameters(network)
         put_shards_back(network)
         layers = choose_layers(network, settings.layers)
-        refuse_tensor_parallelism(layers)
+        refuse_tensor_parallelism(network, layers)
         self._changes = Changes(network, settings.layers, layers)
         self._recorder = recorder = Recorder(layers, settings.options, network)
         self._surroundings = Surroundings(network, layers, recorder.state)
