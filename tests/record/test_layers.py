@@ -1,3 +1,5 @@
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import nn
@@ -72,7 +74,7 @@ def test_what_torch_compile_puts_into_a_path_is_left_out():
             "b": nn.Linear(1, 1),
         }
     )
-    assert names(network) == ["00_a.1", "01_b"]
+    assert names(network) == ["00_a.1.tanh", "01_b"]
 
 
 def test_a_regular_expression_chooses_by_path():
@@ -140,3 +142,26 @@ def test_a_module_whose_children_do_not_compute_computes_itself():
 
     (layer,) = choose_layers(ByHand())
     assert (layer.name, layer.has_output) == ("00_byhand", True)
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, 1)
+        self.layers = nn.Sequential(nn.Linear(1, 1), nn.ReLU())
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        (nn.Sequential(Block(), Block()), ["00_block.0.conv", "01_block.0.layers.1.relu"]),
+        (nn.ModuleDict({"stack": nn.Sequential(Block(), Block())}), ["00_stack.0.conv"]),
+        (nn.Sequential(nn.Sequential(OrderedDict(a=nn.Linear(1, 1))), Block()), ["00_a"]),
+        (
+            nn.ModuleDict({"features": nn.Sequential(nn.Conv2d(1, 1, 1)), "head": Block()}),
+            ["00_features.0.conv2d", "01_head.conv"],
+        ),
+    ],
+)
+def test_a_name_begins_with_no_position_and_says_the_kind_behind_one(network, expected):
+    assert names(network)[: len(expected)] == expected

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from layerscope.record.attention import ATTENTION, AttentionPlace
-from layerscope.record.layer_names import common_prefix, label_of, unwrapped
+from layerscope.record.layer_names import common_prefix, place_of, unwrapped
 from layerscope.record.layers import Choice, Layer
 from layerscope.record.nonlinearities import Nonlinearity, nonlinearity_named
 from layerscope.record.output_hook import OutputHook
@@ -107,8 +107,7 @@ class FunctionLayers:
 
     def _name(self, module: nn.Module, path: str, function: str, before: Layer | None) -> str:
         number = before.name.partition("_")[0] if before else "00"
-        inside = path.removeprefix(self._prefix) if path.startswith(self._prefix) else ""
-        base = f"{number}_{label_of(inside, module)}/{function}"
+        base = f"{number}_{place_of(path, module, self._prefix, self._network)}/{function}"
         taken = {layer.name for layer in self._recorder.layers} - set(self._unclaimed)
         taken |= self._attentions
         names = (f"{base}_{order}" if order else base for order in itertools.count())

@@ -8,6 +8,7 @@ from torch import nn
 
 from layerscope.record.shards import class_of
 
+_LISTS = (nn.Sequential, nn.ModuleList)
 _WRAPPER = re.compile(r"(^|\.)(_orig_mod|_fsdp_wrapped_module|_forward_module)(?=\.|$)")
 
 
@@ -27,7 +28,38 @@ def common_prefix(paths: list[str]) -> str:
     return ".".join([*shared, ""]) if shared else ""
 
 
-def label_of(path: str, module: nn.Module) -> str:
-    """What a module is called: its path, or its class where that is nothing but positions."""
-    only_positions = all(part.isdigit() or not part for part in path.split("."))
-    return class_of(module).__name__.lower() if only_positions else path
+def label_of(path: str, module: nn.Module, prefix: str, network: nn.Module) -> str:
+    """What a layer is called: `place_of` it, and its class behind a place that ends with a
+    position: `features.9.relu`.
+    """
+    place = place_of(path, module, prefix, network)
+    ends_with_position = place.rpartition(".")[2].isdigit()
+    return f"{place}.{class_of(module).__name__.lower()}" if ends_with_position else place
+
+
+def place_of(path: str, module: nn.Module, prefix: str, network: nn.Module) -> str:
+    """Where a module is: its path without what all paths begin with, never a bare position.
+
+    A path that then begins with a position gets the name of the list that it counts in,
+    `layers.0.attention`, or of the class that it stands for, `block.0.conv`; the class stands for
+    a path of nothing but positions.
+
+    Args:
+        path: of the module.
+        module: the module.
+        prefix: what the paths of all layers begin with, as `common_prefix` gives it.
+        network: what the paths start from.
+    """
+    place = path.removeprefix(prefix) if path.startswith(prefix) else ""
+    first, *rest = place.split(".")
+    if all(part.isdigit() or not part for part in (first, *rest)):
+        return class_of(module).__name__.lower()
+    if not first.isdigit():
+        return place
+    above = prefix.split(".")[-2] if prefix else ""
+    if above and not above.isdigit():
+        return f"{above}.{place}"
+    child = dict(network.named_children()).get(first)
+    if child is None or class_of(child) in _LISTS:
+        return ".".join(rest)
+    return f"{class_of(child).__name__.lower()}.{place}"

@@ -104,7 +104,7 @@ def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...
     return tuple(
         replace(
             layer,
-            name=f"{order:0{digits}d}_{label_of(layer.path.removeprefix(prefix), layer.module)}",
+            name=f"{order:0{digits}d}_{label_of(layer.path, layer.module, prefix, network)}",
         )
         for order, layer in enumerate(chosen)
     )

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.hook_state import HookState
-from layerscope.record.layer_names import common_prefix, label_of
+from layerscope.record.layer_names import common_prefix, place_of
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
 from layerscope.record.quiet_hook import QuietHook, is_compiled
@@ -241,8 +241,8 @@ class Stream:
     def _place(self, block: nn.Module, number: int) -> Place:
         if (block, number) not in self.places:
             path, latest = self._blocks[block], self._state.latest
-            inside = path.removeprefix(self._prefix) if path.startswith(self._prefix) else ""
-            base = f"{latest.name.partition('_')[0] if latest else '00'}_{label_of(inside, block)}"
+            number_before = latest.name.partition("_")[0] if latest else "00"
+            base = f"{number_before}_{place_of(path, block, self._prefix, self._network)}"
             taken = {place.name for place in self.places.values()}
             names = (f"{base}/add_{order}" if order else f"{base}/add" for order in count(number))
             name = next(name for name in names if name not in taken)
