@@ -72,10 +72,8 @@ def train(net, given, folder=None, **settings):
     return watcher
 
 
-def shard(net, mesh, compiled):
+def shard(net, mesh):
     for layer in (net[0], net[2], net[4]):
-        if compiled:
-            layer.compile(backend="eager")
         fully_shard(layer, mesh=mesh)
     return fully_shard(net, mesh=mesh)
 
@@ -90,7 +88,6 @@ def breaks_on_rank_1(step):
 CASES = {
     2: {
         "fsdp": ((2,), {}),
-        "fsdp_compiled": ((2,), {}),
         "fsdp_failing": ((2,), {"schedule": breaks_on_rank_1}),
     },
     4: {"hsdp": ((2, 2), {})},
@@ -104,7 +101,7 @@ def main(folder):
         mesh = init_device_mesh("cpu", sizes, mesh_dim_names=("replicate", "shard")[-len(sizes) :])
         left = {}
         for watched in (False, True):
-            net = shard(network(), mesh, name == "fsdp_compiled")
+            net = shard(network(), mesh)
             watcher = train(net, mine, folder / name if watched else None, **settings)
             left[watched] = [parameter.to_local().detach() for parameter in net.parameters()]
         torch.save((left, watcher.failure), folder / name / f"rank_{rank}.pt")
