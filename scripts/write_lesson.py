@@ -68,7 +68,7 @@ EXERCISES = (
     ),
     Exercise(
         "Gradient flow, and Xavier against Kaiming", "the notebook, parts 6 and 7",
-        "Compare the bars of one colour. If they grow from W4 to W1, the gradient explodes, "
+        "Compare the bars of one colour. If they grow from W4 to W1, the gradient explodes; "
         "if they shrink, it vanishes.",
         NOTEBOOK, "weight_gradients",
     ),
