@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 _INSTALLED_BY = {  # a module: what to type after `pip install`
     "plotly": "'layerscope[report]'",
     "jinja2": "'layerscope[report]'",
@@ -11,6 +13,10 @@ _INSTALLED_BY = {  # a module: what to type after `pip install`
     "hydra": "'layerscope[train]'",
     "lightning": "lightning",
     "transformers": "'layerscope[huggingface]'",
+    "wandb": "'layerscope[wandb]'",
+    "mlflow": "'layerscope[mlflow]'",
+    "trackio": "'layerscope[trackio]'",
+    "pyarrow": "'layerscope[parquet]'",
 }
 
 _PLUGINS = {  # what a Hydra group may be given: the extra that brings it
@@ -35,6 +41,21 @@ def plugin_needs(group: str, choice: str) -> str | None:
     if extra is None:
         return None
     return f"{group}={choice} needs a plugin of Hydra: pip install 'layerscope[{extra}]'"
+
+
+def require(module: str, what: str) -> None:
+    """Refuse what needs a module that is missing; it is not imported.
+
+    Raises:
+        ModuleNotFoundError: with the sentence of `needs`.
+    """
+    try:
+        found = find_spec(module)
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        missing = ModuleNotFoundError(f"No module named {module!r}", name=module)
+        raise ModuleNotFoundError(needs(what, missing), name=module)
 
 
 def needs(what: str, error: ModuleNotFoundError) -> str | None:

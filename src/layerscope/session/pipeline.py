@@ -21,7 +21,7 @@ from layerscope.session.not_watched import tell_unfired
 from layerscope.session.run_verdict import RunVerdict
 from layerscope.session.settings import NEVER, Settings
 from layerscope.session.step_figures import StepFigures
-from layerscope.sinks.sink import Sink
+from layerscope.sinks.block_sink import BlockSink
 from layerscope.sinks.step_block import Step, StepBlock
 
 _AT_FIRST, _AT_MOST = 16, 128
@@ -37,7 +37,8 @@ class Pipeline:
 
     Observations wait until up to a hundred steps or some seconds have come together. A look of the
     judge takes a millisecond, for one step as for a hundred, and what is encoded side by side finds
-    code and tables in the processor's cache. Where a finding may stop the training none waits.
+    code and tables in the processor's cache. None waits where a finding may stop the training, and
+    none that a sink awaits.
 
     Args:
         recorder: which observes them.
@@ -60,7 +61,7 @@ class Pipeline:
         surroundings: Surroundings,
         cadence: Cadence,
         verdict: RunVerdict,
-        sinks: Sequence[Sink],
+        sinks: Sequence[BlockSink],
         settings: Settings,
         door: Door,
         clock: Callable[[], float] = time.time,
@@ -106,7 +107,9 @@ class Pipeline:
         self._waiting.append(step)
         if step.wall_time - self._waiting[0].wall_time >= self._flush_seconds:
             self.flush()
-        elif len(self._waiting) >= min(self._most_waiting, max(self._written, _AT_FIRST)):
+        elif len(self._waiting) >= min(self._most_waiting, max(self._written, _AT_FIRST)) or any(
+            sink.awaits(number) for sink in self._sinks
+        ):
             self.drain()
         self.first, self.last = self.first or step, step
 

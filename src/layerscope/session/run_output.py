@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from layerscope.console.summary import summary
@@ -22,6 +23,10 @@ from layerscope.session.door import Door
 from layerscope.session.pipeline import Pipeline
 from layerscope.session.run_verdict import RunVerdict
 from layerscope.session.settings import Settings
+from layerscope.sinks.block_sink import BlockSink
+from layerscope.sinks.finding_receiver import FindingReceiver
+from layerscope.sinks.named import made
+from layerscope.sinks.step_by_step import StepByStep
 from layerscope.sinks.tensorboard import TensorBoardSink
 
 _log = logging.getLogger("layerscope")
@@ -62,15 +67,22 @@ class RunOutput:
         self._verdict = verdict
         self._settings = settings
         self._first: dict[str, Any] | None = None  # of diagnosis.json, once a checkpoint has it
-        self._sinks = [
-            TensorBoardSink(
-                directory,
-                events,
-                _note(cadence, settings),
-                settings.flush_seconds,
-                resumed_at,
-                door.loss_tag,
-            )
+        board = TensorBoardSink(
+            directory,
+            events,
+            _note(cadence, settings),
+            settings.flush_seconds,
+            resumed_at,
+            door.loss_tag,
+        )
+        others = made(settings.sinks)
+        if settings.on_finding is not None:
+            others.append(FindingReceiver(settings.on_finding))
+        path = Path(directory)
+        # The others first: they keep what goes wrong, and are closed whatever happens to the board.
+        self._sinks: list[BlockSink] = [
+            *(StepByStep(each, path, resumed_at, door.name) for each in others),
+            board,
         ]
         self.pipeline = Pipeline(
             recorder, surroundings, cadence, verdict, self._sinks, settings, door
@@ -128,8 +140,9 @@ class RunOutput:
         missing = self._recorder.not_measured()
         # A layer in evaluation mode is for the rule of that name to tell of.
         unseen = {name: why for name, why in missing.items() if why != IN_EVALUATION_MODE}
-        if unseen:
-            verdict.judge.add(not_measured_finding(unseen))
+        late = [not_measured_finding(unseen)] if unseen else []
+        for finding in late:
+            verdict.judge.add(finding)
         if trained is not None:
             plan = self._recorder.plan
             now = last.observation.with_rows_from(plan.without_weights, plan.channels, trained)
@@ -149,7 +162,7 @@ class RunOutput:
         write_diagnosis(self._directory, diagnosis)
         pictures = verdict.pictures(last.wall_time - first.wall_time)
         for sink in self._sinks:
-            sink.write_end(last, verdict.judge.findings, pictures)
+            sink.write_end(last, verdict.judge.findings, late, pictures)
         return diagnosis
 
 

@@ -11,6 +11,8 @@ from layerscope.diagnose import Thresholds
 from layerscope.record.layers import Choice
 from layerscope.record.schedule import Schedule
 from layerscope.session.settings import Settings
+from layerscope.sinks.finding_receiver import OnFinding
+from layerscope.sinks.sink import Sink
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -41,6 +43,8 @@ class SettingKeywords(TypedDict, total=False):
     stop_on: str
     images: bool | None
     summary: bool
+    sinks: Sequence[Sink | str] | None
+    on_finding: OnFinding | None
     flush_seconds: float
 
 

@@ -13,6 +13,9 @@ from layerscope.record import RecorderOptions
 from layerscope.record.layers import Choice, check_choice
 from layerscope.record.schedule import Schedule
 from layerscope.record.schedule import every_n_steps as every
+from layerscope.sinks.finding_receiver import OnFinding, check_on_finding
+from layerscope.sinks.named import made
+from layerscope.sinks.sink import Sink
 
 NEVER = "never"
 
@@ -72,10 +75,18 @@ class Settings:
             heat-maps of layers by steps, profiles over depth, the phase diagram. As drawing takes
             seconds, a run of less than a minute is drawn only where this is True. Default None.
         summary: print the findings, their causes first, at the end of the run. Default True.
+        sinks: where steps and findings go besides TensorBoard's files: a list of
+            `layerscope.sinks.WandbSink(...)`, `CsvSink(...)` and so on, of your own, or of names:
+            "csv", "parquet", "wandb", "mlflow", "trackio". Default None: nowhere; in Lightning,
+            to W&B and MLflow where the trainer has a logger for them.
+        on_finding: a function that is called with each `Finding` when it is made, and again when
+            it becomes more severe; or a web address to which it is posted as JSON. What fails
+            there is told once, and stops nothing. Default None.
         flush_seconds: how long an event may wait before it is on the disk, in seconds, at least 0.
             Default 10.
 
     Raises:
+        ModuleNotFoundError: the library of a sink that is named is not installed.
         ValueError: an argument is out of its bounds.
     """
 
@@ -99,6 +110,8 @@ class Settings:
     stop_on: str = NEVER
     images: bool | None = None
     summary: bool = True
+    sinks: Sequence[Sink | str] | None = None
+    on_finding: OnFinding | None = None
     flush_seconds: float = 10.0
 
     def __post_init__(self) -> None:
@@ -143,6 +156,9 @@ class Settings:
             raise ValueError(
                 f"thresholds must be layerscope.diagnose.Thresholds, got {self.thresholds!r}"
             )
+        if self.on_finding is not None:
+            check_on_finding(self.on_finding)
+        made(self.sinks)
         check_choice(self.layers)
         without(*self.switched_off)
         for name in ("fail_on", "stop_on"):

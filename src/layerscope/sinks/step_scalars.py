@@ -33,6 +33,9 @@ class StepScalars:
     Args:
         channels: all that is measured.
         layers: whose figures.
+
+    Attributes:
+        tags: of all scalars, in the order of `values`.
     """
 
     _OF_LAYERS: ClassVar[Mapping[str, str]] = {  # scalar: its figure
@@ -70,8 +73,9 @@ class StepScalars:
             *((channels[i].quantity.rms, channels[i].layer) for i in rows),
             *((channels[rows[i]].quantity.rms_log10, channels[rows[i]].layer) for i in charted),
         ]
+        self.tags = [*(f"{name}/{layer}" for name, layer in names), *self._OF_STEPS]
         self._encoder = ScalarEncoder(
-            [*(f"{name}/{layer}" for name, layer in names), *self._OF_STEPS],
+            self.tags,
             [describe_scalar(name) for name in (*(name for name, _ in names), *self._OF_STEPS)],
         )
 
@@ -80,13 +84,25 @@ class StepScalars:
     ) -> list[list[bytes]]:
         """Encode some steps, of each as values for `EventFile.add`; what is not known is left out.
 
+        The arguments are those of `values`.
+        """
+        if not readings:
+            return []
+        values = self.values(readings, of_layers, of_steps)
+        known = [np.flatnonzero(there) for there in ~np.isnan(values)]
+        return [
+            self._encoder.encode(of_step[at], at.tolist())
+            for of_step, at in zip(values, known, strict=True)
+        ]
+
+    def values(self, readings: Sequence[Reading], of_layers: Array, of_steps: Array) -> Array:
+        """The scalars of some steps, at least one: float32 [steps, tags], NaN for what is unknown.
+
         Args:
             readings: of the channels.
             of_layers: the layers' figures, [steps, layers, len(LAYER_FIGURES)].
             of_steps: the steps' figures, [steps, len(STEP_FIGURES)].
         """
-        if not readings:
-            return []
         moments = np.array([reading.moments[self._gradients] for reading in readings])
         finite = finite_of(moments)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -97,7 +113,7 @@ class StepScalars:
             rms = np.sqrt(variance + moments[:, :, MomentColumn.MEAN] ** 2)
             rms[finite <= 0] = np.nan
             monitor, step = of_steps[:, self._monitor], of_steps[:, self._step].astype(np.float64)
-            values = np.hstack(
+            return np.hstack(
                 [
                     layers.reshape(len(layers), -1),
                     rms,
@@ -106,8 +122,3 @@ class StepScalars:
                     np.stack([monitor, monitor / step], 1),
                 ]
             ).astype(np.float32)
-        known = [np.flatnonzero(there) for there in ~np.isnan(values)]
-        return [
-            self._encoder.encode(of_step[at], at.tolist())
-            for of_step, at in zip(values, known, strict=True)
-        ]

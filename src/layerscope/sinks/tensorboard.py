@@ -87,6 +87,10 @@ class TensorBoardSink:
         if loss_tag is not None:
             self._loss = ScalarEncoder([loss_tag], [describe_scalar(loss_tag)])
 
+    def awaits(self, step: int) -> bool:
+        """No step: they cost less together."""
+        return False
+
     def write(self, block: StepBlock) -> None:
         """Write some steps, after the marks of what was found in them."""
         if block.figures.layers is not self._layers:
@@ -145,7 +149,11 @@ class TensorBoardSink:
         self._keyframe_events.flush()
 
     def write_end(
-        self, last: Step, findings: Sequence[Finding], pictures: Mapping[str, bytes]
+        self,
+        last: Step,
+        findings: Sequence[Finding],
+        late: Sequence[Finding],
+        pictures: Mapping[str, bytes],
     ) -> None:
         """Write the findings as a text, and pictures; the last step is a keyframe in any case."""
         if self._layers is not None and not last.is_keyframe:

@@ -22,6 +22,7 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.diagnose import Finding
 from layerscope.integrations.lightning.fit_folder import FitFolder
+from layerscope.integrations.lightning.logger_sinks import sinks_of
 from layerscope.record import Layer, choose_layers
 from layerscope.session.announced_steps import AnnouncedSteps
 from layerscope.session.door import Door
@@ -117,7 +118,8 @@ class LayerMonitor(pl.Callback):
         self._restored: dict[str, Any] | None = None
         self._left: dict[str, Any] = {}  # the state at the end of fit, for a checkpoint after it
         self._handles: list[RemovableHandle] = []
-        self._alone, self._clips = True, False
+        self._leads = self._alone = True
+        self._clips = False
 
     @property
     def state_key(self) -> str:
@@ -150,11 +152,12 @@ class LayerMonitor(pl.Callback):
         self._resumes |= trainer.global_step > 0 or trainer.ckpt_path is not None
         monitors = (each for each in trainer.callbacks if isinstance(each, LayerMonitor))  # type: ignore[attr-defined]
         # Before the logger has written to it.
+        self._leads = next(monitors) is self
         self._folder = FitFolder(
             trainer,
             self._log_dir,
             resumes=self._resumes,
-            leads=next(monitors) is self,
+            leads=self._leads,
             door=_DOOR,
         )
 
@@ -182,8 +185,12 @@ class LayerMonitor(pl.Callback):
         self._scope = scope = AnnouncedSteps(
             pl_module,
             self._folder.path,
-            # A summary names the files, and a dry run leaves none.
-            replace(self.settings, summary=False) if self._folder.is_dry else self.settings,
+            replace(
+                self.settings,
+                # A summary names the files, and a dry run leaves none.
+                summary=self.settings.summary and not self._folder.is_dry,
+                sinks=sinks_of(trainer, self.settings.sinks, leads=self._leads),
+            ),
             _DOOR,
             events=self._folder.events_of(trainer),
             steps=trainer.estimated_stepping_batches,
