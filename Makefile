@@ -57,8 +57,8 @@ programs-test: .venv/can-test  ## judge the programs with a fault, and the same 
 	$(BIN)/python -m pytest -m programs $(ARGS)
 
 frameworks-test: .venv/can-test  ## install Hugging Face's transformers and accelerate, and test with them
-	$(pip-install) -e '.[huggingface]'
-	$(BIN)/python -m pytest tests/integrations tests/record/test_measured_function.py $(ARGS)
+	$(pip-install) -e '.[huggingface,wandb,mlflow,parquet]'
+	$(BIN)/python -m pytest tests/integrations tests/sinks tests/record/test_measured_function.py $(ARGS)
 
 static-check: .venv/can-test  ## format, lint, types, arrows between rooms
 	$(BIN)/ruff format --check .
