@@ -150,7 +150,7 @@ class Watcher:
                 return  # a micro-batch
             ended = True
             if (mean := self._loss.take()) is not None:
-                scope.note_loss(mean * (1 if self._scale is None else self._scale))
+                scope.note_loss(mean if self._scale is None else mean * self._scale)
             optimizers.end(scope)
             scope.finish(self._at, optimizers.had_gradient, self._scale, left_out)
 

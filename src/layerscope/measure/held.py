@@ -179,7 +179,7 @@ class HeldTensors:
             self._tally.lose(row)
         if not in_bins and not lost:
             return _NOTHING
-        return Unusual(lost, _not_finite(entries) if in_bins else ())
+        return Unusual(lost, self._not_finite(entries) if in_bins else ())
 
     def _changed(self, entries: Sequence[_Entry]) -> list[int]:
         """Learn which rows are changed in place; those that are lost, since nobody knew."""
@@ -198,11 +198,15 @@ class HeldTensors:
                 how[row] = _REFERRED
         return lost
 
-
-def _not_finite(entries: Sequence[_Entry]) -> list[tuple[int, Given]]:
-    """The first tensor of each row that is not finite."""
-    found: dict[int, Given] = {}
-    for row, tensor, _, _, _, _, _, given in entries:
-        if given is not None and row not in found and not tensor.isfinite().all():
-            found[row] = given
-    return list(found.items())
+    def _not_finite(self, entries: Sequence[_Entry]) -> list[tuple[int, Given]]:
+        """The first tensor of each row that is not finite."""
+        found: dict[int, Given] = {}
+        for row, tensor, _, _, _, _, _, given in entries:
+            if (
+                given is not None
+                and row not in found
+                and self._tally.has_nonfinite(row)
+                and not tensor.isfinite().all()
+            ):
+                found[row] = given
+        return list(found.items())

@@ -21,7 +21,7 @@ from layerscope.measure.cpu.team import PART
 from layerscope.measure.cpu.together import FILLED, IN_TABLE, JOB, LOST, measure_together
 from layerscope.measure.pending import Pending
 from layerscope.measure.reading import CARRIED, Reading
-from layerscope.measure.row_layout import COUNT, HIGH, LOW
+from layerscope.measure.row_layout import COUNT, HIGH, LOW, NAN, NEGATIVE_INF
 from layerscope.measure.row_options import RowOptions
 
 _PLAIN = (Tensor, nn.Parameter)
@@ -84,6 +84,7 @@ class Tally:
         self._most = max_elements
         self._address = self._table.address
         self._states = bytearray(rows)
+        self._states_view = np.frombuffer(self._states, np.uint8)  # for the kernels
         self._next: Reading | None = None  # what rows of it are filled already
         self._carried = [0.0] * CARRIED
 
@@ -166,7 +167,7 @@ class Tally:
             self._most,
             self._axes,
             self._logarithmic,
-            np.frombuffer(self._states, np.uint8),
+            self._states_view,
             *into.arrays,
         )
         return in_bins
@@ -177,6 +178,10 @@ class Tally:
             return False
         self._states[row] = IN_TABLE
         return True
+
+    def has_nonfinite(self, row: int) -> bool:
+        """Whether the bins of a row have counted a NaN or an infinity since they were read."""
+        return bool(self._table.tallies[row, NAN : NEGATIVE_INF + 1].any())
 
     def lose(self, row: int) -> None:
         """Make the next reading hold nothing of a row, whatever else comes to it."""
@@ -237,6 +242,6 @@ class Tally:
         return Pending.at_hand(into.first(rows, carried))
 
     def _read(self, rows: int, into: Reading, reset: bool) -> None:
-        states = np.frombuffer(self._states, np.uint8)
+        states = self._states_view
         axes, logs = self._axes, self._logarithmic
         read_rows(self._address, rows, axes, logs, states, *into.arrays, reset)

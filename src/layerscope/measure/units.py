@@ -107,7 +107,7 @@ class UnitTally:
         """
         rows = len(self._table.units)
         values = np.empty((rows, UNIT_COLUMNS))
-        read_units(self.address, rows, self._window, step, values.ctypes.data)
+        read_units(self.address, rows, self._window, step, values)
         return Pending.at_hand(UnitReading(values))
 
     def take_row(self, row: int, other: UnitTally, of: int) -> None:

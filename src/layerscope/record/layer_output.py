@@ -14,6 +14,7 @@ from layerscope.measure.device_units import DeviceUnitTally
 from layerscope.measure.held import Given, HeldTensors
 from layerscope.measure.tally import SMALL, is_measurable
 from layerscope.measure.units import UnitTally
+from layerscope.record.gradient_hook import hook_gradient
 from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
 from layerscope.record.not_finite import NotFinite, given_to, look_for_cause
@@ -101,7 +102,7 @@ class LayerOutput:
             if tensor._backward_hooks or tensor.is_leaf:
                 self._hook_what_lives_on(tensor)
             else:
-                tensor.register_hook(self._measure_gradient)  # type: ignore[no-untyped-call]
+                hook_gradient(tensor, self._measure_gradient)
 
     def _measure_output(self, tensor: Tensor, inputs: Inputs) -> None:
         """Let an output be held, where it may be; otherwise measure it where it lies."""

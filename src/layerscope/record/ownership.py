@@ -39,7 +39,7 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     listed = [id(parameter) for group in groups for parameter in group["params"]]
     owned = frozenset(listed)
-    own = _parameters_of(network)
+    own = parameters_of(network)
     trained = [parameter for parameter in own.values() if parameter.requires_grad]
     elements = sum(parameter.numel() for parameter in trained)
     left = sum(parameter.numel() for parameter in trained if id(parameter) not in owned)
@@ -54,23 +54,16 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
     )
 
 
-def given_to(optimizer: Optimizer) -> set[nn.Parameter]:
-    """The parameters that an optimizer has; none where it has no groups, as a mere stand-in."""
-    return {p for group in getattr(optimizer, "param_groups", ()) for p in group["params"]}
+def given_to(optimizer: Optimizer) -> dict[int, nn.Parameter]:
+    """The parameters that an optimizer has, by `id`; none where it has no groups, as a stand-in."""
+    # By `id`, since a tensor's own hash is a call of Python.
+    return {id(p): p for group in getattr(optimizer, "param_groups", ()) for p in group["params"]}
 
 
-def _rate_shares(optimizers: Iterable[Optimizer]) -> dict[int, float]:
-    shares: dict[int, float] = {}
-    for optimizer in optimizers:
-        rates = [float(group.get("lr", 0) or 0) for group in optimizer.param_groups]
-        if len(set(rates)) > 1:
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                shares |= dict.fromkeys(map(id, group["params"]), rate / max(rates))
-    return shares
-
-
-def _parameters_of(network: nn.Module) -> dict[int, nn.Parameter]:
-    """By `id`; `network.parameters()` makes their names too, and takes ten times as long."""
+def parameters_of(network: nn.Module) -> dict[int, nn.Parameter]:
+    """A network's parameters by `id`; its own `parameters()` makes their names too, and takes ten
+    times as long.
+    """
     found: dict[int, nn.Parameter] = {}
     seen = {id(network)}
     modules = [network]
@@ -83,3 +76,13 @@ def _parameters_of(network: nn.Module) -> dict[int, nn.Parameter]:
                 seen.add(id(child))
                 modules.append(child)
     return found
+
+
+def _rate_shares(optimizers: Iterable[Optimizer]) -> dict[int, float]:
+    shares: dict[int, float] = {}
+    for optimizer in optimizers:
+        rates = [float(group.get("lr", 0) or 0) for group in optimizer.param_groups]
+        if len(set(rates)) > 1:
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                shares |= dict.fromkeys(map(id, group["params"]), rate / max(rates))
+    return shares

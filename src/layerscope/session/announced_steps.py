@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from layerscope.quantity import Quantity
@@ -60,9 +61,7 @@ class AnnouncedSteps(Session):
         if not recorder.counting:
             return
         began = time.perf_counter()
-        own = None
-        if not alone:
-            own = given_to(optimizer).__contains__
+        own = None if alone else _those_of(optimizer)
         recorder.measure_gradients(own)
         self._surroundings.note_gradients(recorder.plan.parameters)
         self.measure_weights(step, lambda p: p.grad is not None and (own is None or own(p)))
@@ -111,6 +110,11 @@ class AnnouncedSteps(Session):
     def _unfinished_step(self) -> int | None:
         """The step whose update is under way, or that is being measured."""
         return super()._unfinished_step() if self._pending is None else self._pending
+
+
+def _those_of(optimizer: Optimizer) -> Callable[[nn.Parameter], bool]:
+    its = given_to(optimizer)
+    return lambda parameter: id(parameter) in its
 
 
 def _squared_norm(optimizer: Optimizer) -> Tensor:

@@ -14,7 +14,7 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.record.ownership import given_to
+from layerscope.record.ownership import given_to, parameters_of
 from layerscope.session.finished_steps import FinishedSteps
 
 Guarded = Callable[[Callable[[FinishedSteps], None]], None]
@@ -32,16 +32,17 @@ class OptimizersOfALoop:
 
     def __init__(self, network: nn.Module, guarded: Guarded) -> None:
         self._network = network
-        self._own = set(network.parameters())
+        self._own = parameters_of(network)
         self._changes = 0
         self._guarded = guarded
-        self._foreign: set[nn.Parameter] = set()  # those of other networks' optimizers
+        # By `id`, as all that follows.
+        self._foreign: dict[int, nn.Parameter] = {}  # those of other networks' optimizers
         self._without_optimizer = set(self._own)  # so far
         self._step = 0
-        self._stepped: set[nn.Parameter] = set()  # in this step
+        self._stepped: set[int] = set()  # in this step
         self._is_awaited: bool | None = None  # None: not asked for yet
         self._by_optimizer = False  # in the step before: then weights are measured when it comes
-        self._with_gradient: set[nn.Parameter] = set()  # in this step, if it measures the update
+        self._with_gradient: set[int] = set()  # in this step, if it measures the update
         self._handles: list[RemovableHandle] = [
             register_optimizer_step_pre_hook(self._before),
             register_optimizer_step_post_hook(self._after),
@@ -60,20 +61,21 @@ class OptimizersOfALoop:
         """
         if self._is_awaited is None:
             living = (x for x in gc.get_objects() if issubclass(type(x), Optimizer))
-            self._is_awaited = any(given_to(optimizer) & self._own for optimizer in living)
+            self._is_awaited = any(given_to(each).keys() & self._own.keys() for each in living)
         return self._is_awaited
 
     def had_gradient(self, parameter: nn.Parameter) -> bool:
         """Whether it had one in this step, which measures the update."""
-        return parameter in self._with_gradient
+        return id(parameter) in self._with_gradient
 
     def begin(self, session: FinishedSteps, step: int) -> None:
         """A step begins: measure the weights now, unless an optimizer came in the one before."""
         self._step = step
         if session.changes != self._changes:
             self._changes = session.changes
-            now = set(self._network.parameters())
-            self._without_optimizer = (self._without_optimizer & now) | (now - self._own)
+            now = parameters_of(self._network)
+            still = self._without_optimizer & now.keys()
+            self._without_optimizer = still | (now.keys() - self._own.keys())
             self._own = now
         self._by_optimizer = bool(self._stepped)
         self._stepped, self._with_gradient = set(), set()
@@ -82,7 +84,7 @@ class OptimizersOfALoop:
 
     def end(self, session: FinishedSteps) -> None:
         """Measure what no optimizer came to: one was not given it, or it is changed by hand."""
-        others = self._without_optimizer if self._stepped else self._own
+        others = self._without_optimizer if self._stepped else set(self._own)
         if self._by_optimizer and not self._stepped:
             self._measure_weights(session)
         if others:
@@ -110,30 +112,33 @@ class OptimizersOfALoop:
         if _gets_closure(args, kwargs):
             self._guarded(lambda session: self._take(session, optimizer, self._new_of(optimizer)))
 
-    def _new_of(self, optimizer: Optimizer) -> set[nn.Parameter]:
+    def _new_of(self, optimizer: Optimizer) -> set[int]:
         """What an optimizer has of the network that none has come to in this step."""
         given = given_to(optimizer)
-        if not given & self._own and not given <= self._foreign:  # all parameters may be new
+        mine = given.keys() & self._own.keys()
+        if not mine and not given.keys() <= self._foreign.keys():  # all parameters may be new
             self._foreign |= given
-            now = set(self._network.parameters())
-            if given & now:
+            now = parameters_of(self._network)
+            if given.keys() & now.keys():
                 self._own |= now
-        return (given & self._own) - self._stepped
+                mine = given.keys() & self._own.keys()
+        return mine - self._stepped
 
-    def _take(self, session: FinishedSteps, optimizer: Optimizer, mine: set[nn.Parameter]) -> None:
+    def _take(self, session: FinishedSteps, optimizer: Optimizer, mine: set[int]) -> None:
         if mine:
             session.note_optimizer(optimizer)
             self._measure(session, mine)
             self._stepped |= mine
             self._without_optimizer -= mine
             self._is_awaited = True
-        elif not given_to(optimizer) & self._own:
+        elif not given_to(optimizer).keys() & self._own.keys():
             session.note_other_optimizer(optimizer)  # of another network in the loop, as a GAN's
 
-    def _measure(self, session: FinishedSteps, parameters: set[nn.Parameter]) -> None:
-        session.measure_gradients(parameters.__contains__)
+    def _measure(self, session: FinishedSteps, parameters: set[int]) -> None:
+        session.measure_gradients(lambda parameter: id(parameter) in parameters)
         if session.is_updating:
-            self._with_gradient |= {p for p in parameters if p.grad is not None}
+            own = self._own
+            self._with_gradient |= {i for i in parameters if own[i].grad is not None}
 
     def _measure_weights(self, session: FinishedSteps) -> None:
         if session.is_counting:

@@ -34,7 +34,9 @@ class ToldLoss:
     def take(self) -> Tensor | None:
         """The mean of what was noted since the last call, where it lies; None without any."""
         noted, self._noted = self._noted, []
-        return sum(noted[1:], noted[0]) / len(noted) if noted else None
+        if len(noted) < 2:
+            return noted[0] if noted else None
+        return sum(noted[1:], noted[0]) / len(noted)
 
     def scalar(self, loss: object) -> Tensor | None:
         """The loss as a scalar tensor where it lies, of several values their mean.
@@ -45,9 +47,11 @@ class ToldLoss:
         Returns:
             None if there is none, or it is not a number: logged the first time.
         """
+        if loss is None:
+            return None
+        if type(loss) is Tensor and loss.ndim == 0 and is_measurable(loss):
+            return loss.detach()  # by far the most common
         try:
-            if loss is None:
-                return None
             dtype = None if isinstance(loss, Tensor) else torch.float64
             if isinstance(loss, complex | np.complexfloating):  # would lose a part of it
                 raise TypeError("a complex number has no order")

@@ -47,7 +47,7 @@ def network_of(
         None where no optimizer has any of the parameters.
     """
     called = _unwrapped(called)
-    own = {id(each): given_to(each) for each in optimizers}
+    own = {id(each): set(given_to(each).values()) for each in optimizers}
     mine = _optimizers(called, own)
     if not mine:
         return None

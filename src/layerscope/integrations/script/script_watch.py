@@ -22,7 +22,7 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.integrations.script.living import living, network_of
 from layerscope.integrations.script.watched_network import WatchedNetwork
-from layerscope.record.ownership import given_to
+from layerscope.record.ownership import given_to, parameters_of
 from layerscope.record.shards import class_of
 from layerscope.session.settings import Settings
 
@@ -130,8 +130,8 @@ class ScriptWatch:
             return
         self._waiting.pop(id(module), None)
         self._seen.update(network.modules())
-        own = set(network.parameters())
-        mine = [each for each in optimizers if given_to(each) & own]
+        own = parameters_of(network).keys()
+        mine = [each for each in optimizers if given_to(each).keys() & own]
         hooks = set(module._forward_pre_hooks)
         used = [each for each in scalers if each.is_enabled()]
         scaler = used[0] if len(used) == 1 else None

@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.diagnose import Finding
 from layerscope.integrations.script.backward_start import BackwardStart
 from layerscope.integrations.watcher import Watcher
-from layerscope.record.ownership import given_to
+from layerscope.record.ownership import given_to, parameters_of
 from layerscope.session.door import Door
 from layerscope.session.passing_hook import PassingHook
 from layerscope.session.settings import Settings
@@ -57,7 +57,7 @@ class WatchedNetwork:
         self._watcher = Watcher(
             network, folder, settings, 0, self._scaler, _DOOR, named=named
         ).start()
-        self._own = set(network.parameters())
+        self._own = parameters_of(network)
         self._optimizers: WeakSet[Optimizer] = WeakSet(optimizers)
         self._is_mine: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()
         self._stepped: set[int] = set()
@@ -81,7 +81,7 @@ class WatchedNetwork:
     def is_trained_by(self, optimizer: Optimizer) -> bool:
         """Whether an optimizer has some of its parameters."""
         if optimizer not in self._is_mine:
-            self._is_mine[optimizer] = bool(given_to(optimizer) & self._own)
+            self._is_mine[optimizer] = bool(given_to(optimizer).keys() & self._own.keys())
         return self._is_mine[optimizer]
 
     def after_step(self, optimizer: Optimizer) -> None:
