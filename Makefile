@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help install train test static-check slow-test reliability browser-test check board docs sweep lesson bench data clean
+.PHONY: help install train test static-check slow-test reliability browser-test programs-test rare-test frameworks-test check board docs sweep lesson bench data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -34,7 +34,7 @@ test: .venv/can-test  ## run the tests that take no long time
 
 # File by file: what the tests of a file share, such as a sweep or a server, is made once.
 slow-test: .venv/can-test  ## run the others: sweeps, processes that die, two ranks, browsers
-	$(BIN)/python -m pytest -m 'slow and not programs' --dist loadfile tests $(ARGS)
+	$(BIN)/python -m pytest -m 'slow and not programs and not rare' --dist loadfile tests $(ARGS)
 
 reliability: .venv/can-test  ## run the tests that docs/reliability.md names, with the seconds of each
 	$(BIN)/python -m pytest -n 0 -m "slow or not slow" --durations 0 -v \
@@ -55,6 +55,9 @@ browser-test: .venv/can-test  ## test the report and TensorBoard in a real Chrom
 
 programs-test: .venv/can-test  ## judge the programs with a fault, and the same without it: minutes
 	$(BIN)/python -m pytest -m programs $(ARGS)
+
+rare-test: .venv/can-test  ## test the kernels for a GPU without one, Ray, submitit, four processes
+	$(BIN)/python -m pytest -m rare --dist loadfile tests $(ARGS)
 
 frameworks-test: .venv/can-test  ## install Hugging Face's transformers and accelerate, and test with them
 	$(pip-install) -e '.[huggingface,wandb,mlflow,parquet]'

@@ -86,7 +86,7 @@ STATIC = [
     ".venv/bin/lint-imports",
 ]
 FAST = ".venv/bin/python -m pytest -m 'not slow'"
-SLOW = ".venv/bin/python -m pytest -m 'slow and not programs' --dist loadfile tests"
+SLOW = ".venv/bin/python -m pytest -m 'slow and not programs and not rare' --dist loadfile tests"
 
 
 def test_check_runs_every_test_once_and_without_test_only_the_slow_ones():

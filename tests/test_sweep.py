@@ -239,6 +239,7 @@ def test_a_sweep_that_cannot_begin_is_refused_before_any_job(tmp_path, overrides
     assert states(folder) == {}
 
 
+@pytest.mark.rare
 def test_ray_runs_every_job_though_one_fails(tmp_path):
     pytest.importorskip("ray")
     overrides = ("-m", "optimizer.lr=4e-3,-1", "trainer.max_epochs=2", "hydra/launcher=ray")
@@ -248,6 +249,7 @@ def test_ray_runs_every_job_though_one_fails(tmp_path):
     assert "1 finished, 1 failed" in out
 
 
+@pytest.mark.rare
 def test_submitit_runs_every_job_though_one_fails(tmp_path):
     pytest.importorskip("submitit")
     overrides = ("-m", "seed=0,-1", "trainer.max_epochs=2", "hydra/launcher=submitit_local")

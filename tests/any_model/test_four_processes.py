@@ -9,7 +9,7 @@ from tests.any_model.one_process import (
 )
 from tests.any_model.processes import left_by, run_processes
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.rare]
 
 
 @pytest.fixture(scope="module")

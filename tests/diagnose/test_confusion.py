@@ -41,6 +41,8 @@ def test_what_was_planted_is_named_with_its_layer_and_step(name):
     assert exact, found
 
 
+@pytest.mark.slow
+@pytest.mark.programs
 @pytest.mark.parametrize("name", HEALTHY)
 def test_a_healthy_network_is_not_warned_of(name):
     assert well(name) == []

@@ -30,6 +30,7 @@ def in_a_process_of_its_own(*command, **environment):
     return done.stdout
 
 
+@pytest.mark.rare
 @pytest.mark.slow
 def test_the_interpreted_kernels_pass_their_tests():
     options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", "."]
@@ -39,6 +40,7 @@ def test_the_interpreted_kernels_pass_their_tests():
     assert " passed" in said
 
 
+@pytest.mark.rare
 @pytest.mark.slow
 @pytest.mark.parametrize("capability", [80])
 def test_the_kernels_compile_for_a_gpu(capability, tmp_path):

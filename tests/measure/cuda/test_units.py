@@ -113,6 +113,7 @@ def test_compiling_leaves_the_rows_as_they_were():
 
 
 @not_interpreted
+@pytest.mark.rare
 @pytest.mark.slow
 def test_the_interpreted_kernels_pass_their_tests():
     options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", "."]
@@ -144,6 +145,7 @@ print("read")
 
 
 @not_interpreted
+@pytest.mark.rare
 @pytest.mark.slow
 def test_the_kernels_compile_for_a_gpu(tmp_path):
     said = in_a_process_of_its_own("-c", _COMPILE, "80", TRITON_CACHE_DIR=str(tmp_path))
