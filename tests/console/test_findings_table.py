@@ -83,7 +83,7 @@ def test_a_finding_of_any_rule_fits_80_columns(rule):
 def test_a_long_name_loses_its_middle_in_the_line_and_none_of_it_below():
     long = "012_encoder.layers.11.attention.out_projection"
     lines = printed([finding(layer=long)])
-    assert "012_enc…jection" in lines[2]
+    assert "012_enc…ection" in lines[2]
     assert lines[3] == f"    {long}: init=kaiming"
 
 

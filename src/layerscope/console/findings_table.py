@@ -14,14 +14,14 @@ from layerscope.diagnose import Finding
 from layerscope.diagnose.finding_cells import FindingCells, counted
 
 _STYLES = {"critical": "bold red", "warning": "yellow", "note": "dim"}
-_LONGEST = {"rule": 21, "layer": 15}  # of a cell; with the numbers, 80 columns
+_LONGEST = {"rule": 22, "layer": 14}  # of a cell; with the numbers, 80 columns
 _HEADS = ("rule", "layer", "step", "layers", "steps", "value and limit")
 
 
 def findings_table(findings: Sequence[Finding | Mapping[str, Any]]) -> RenderableType:
     """One line per finding, and what to change below it; at most 80 columns wide.
 
-    Names may hold anything: no markup is read in them. Of a layer's name with more than 15
+    Names may hold anything: no markup is read in them. Of a layer's name with more than 14
     characters the line leaves out the middle, and the line below begins with the whole.
 
     Args:
