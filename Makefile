@@ -56,7 +56,7 @@ browser-test: .venv/can-test  ## test the report and TensorBoard in a real Chrom
 programs-test: .venv/can-test  ## judge the programs with a fault, and the same without it: minutes
 	$(BIN)/python -m pytest -m programs $(ARGS)
 
-rare-test: .venv/can-test  ## test the kernels for a GPU without one, Ray, submitit, four processes
+rare-test: .venv/can-test  ## test the kernels for a GPU without one, Ray, submitit, four processes, orphans
 	$(BIN)/python -m pytest -m rare --dist loadfile tests $(ARGS)
 
 frameworks-test: .venv/can-test  ## install Hugging Face's transformers and accelerate, and test with them

@@ -191,6 +191,7 @@ def test_a_signal_ends_the_running_jobs_and_the_sweep(tmp_path, launcher, number
         assert statuses(tmp_path)["seed=0"]["reason"].startswith("SIGTERM at step ")
 
 
+@pytest.mark.rare  # tests/lab/sweep/test_orphan.py shows it of a worker
 def test_the_workers_of_a_sweep_that_was_killed_end_with_it(tmp_path):
     process = start(
         tmp_path, "-m", "seed=0,1", ENDLESS, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"
