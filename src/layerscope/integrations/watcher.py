@@ -10,7 +10,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
-import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 
@@ -20,6 +19,7 @@ from layerscope.session.claimed_folder import ClaimedFolder, claim
 from layerscope.session.door import Door
 from layerscope.session.finished_steps import FinishedSteps
 from layerscope.session.local_folder import local_folder
+from layerscope.session.loss_scale import LossScale
 from layerscope.session.optimizers_of_a_loop import OptimizersOfALoop
 from layerscope.session.ranks import told_by_rank_0
 from layerscope.session.settings import Settings
@@ -58,8 +58,7 @@ class Watcher:
         self._folder = local_folder(log_dir)
         self._claimed: ClaimedFolder | None = None
         self._settings = settings
-        self._scaler = scaler
-        self._scale: Tensor | None = None
+        self._scale = LossScale(scaler)
         self._at = start
         self._scope: FinishedSteps | None = None
         self._seen: FinishedSteps | None = None
@@ -145,14 +144,14 @@ class Watcher:
             nonlocal ended
             optimizers = self._optimizers
             assert optimizers is not None
-            left_out = not optimizers.any_came and self._has_backed_off()
+            left_out = not optimizers.any_came and self._scale.has_backed_off
             if not (optimizers.any_came or left_out) and optimizers.is_awaited:
                 return  # a micro-batch
             ended = True
             if (mean := self._loss.take()) is not None:
-                scope.note_loss(mean if self._scale is None else mean * self._scale)
+                scope.note_loss(self._scale.of(mean))
             optimizers.end(scope)
-            scope.finish(self._at, optimizers.had_gradient, self._scale, left_out)
+            scope.finish(self._at, optimizers.had_gradient, self._scale.factor, left_out)
 
         self._guarded(end)
         if ended:
@@ -168,11 +167,6 @@ class Watcher:
             loss: as for `step`.
         """
         self._loss.note(loss)
-
-    def _has_backed_off(self) -> bool:
-        """Whether the gradient scaler has lowered its factor, as after each step it leaves out."""
-        scaler, scale = self._scaler, self._scale
-        return scaler is not None and scale is not None and scaler.get_scale() < float(scale)
 
     def close(self, interrupted: bool = False) -> None:
         """Take the hooks off, write the diagnosis and close the files. Twice is as once.
@@ -225,8 +219,7 @@ class Watcher:
     def _begin(self) -> None:
         def begin(scope: FinishedSteps) -> None:
             scope.begin(self._at)
-            if self._scaler is not None:  # as it is now: it may change before the step ends
-                self._scale = torch.tensor(self._scaler.get_scale())
+            self._scale.begin()
             assert self._optimizers is not None
             self._optimizers.begin(scope, self._at)
 

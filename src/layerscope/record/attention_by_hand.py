@@ -13,6 +13,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from layerscope.record.activation_calls import ACTIVATION_CALLS
 from layerscope.record.heads import MASKED, Heads, heads_of_scores
+from layerscope.record.product_operands import operands_of_einsum, operands_of_matmul
 from layerscope.record.samples import has_memory
 
 _PRODUCTS = ("matmul", "bmm", "einsum")
@@ -117,7 +118,7 @@ class AttentionByHand:
     def _see_product(
         self, role: str, args: tuple[Any, ...], output: Tensor, exact: bool
     ) -> Heads | None:
-        operands = _einsum_operands(args) if role == "einsum" else _operands(args)
+        operands = operands_of_einsum(args) if role == "einsum" else operands_of_matmul(args)
         if operands is None:
             return None
         (left, left_axes), (right, right_axes), of_output = operands
@@ -157,38 +158,6 @@ def _carry_over(known: MutableMapping[Tensor, T], args: tuple[Any, ...], output:
         for each in source:
             known[output] = known[each]
             return
-
-
-def _operands(args: tuple[Any, ...]) -> Any:
-    """Both operands of a product of matrices, each with names of its axes; names of the output's.
-
-    Axes count from the end, as they are broadcast.
-    """
-    if len(args) < 2 or not (isinstance(args[0], Tensor) and isinstance(args[1], Tensor)):
-        return None
-    left, right = args[0], args[1]
-    if left.ndim < 3 or right.ndim < 3:
-        return None
-    lead = [f"b{place}" for place in range(max(left.ndim, right.ndim) - 2, 0, -1)]
-    return (
-        (left, [*lead[len(lead) - left.ndim + 2 :], "m", "k"]),
-        (right, [*lead[len(lead) - right.ndim + 2 :], "k", "n"]),
-        [*lead, "m", "n"],
-    )
-
-
-def _einsum_operands(args: tuple[Any, ...]) -> Any:
-    equation = args[0] if args else None
-    tensors = args[1:]
-    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
-        tensors = tuple(tensors[0])
-    if not isinstance(equation, str) or len(tensors) != 2 or "->" not in equation:
-        return None
-    inputs, _, output = equation.replace(" ", "").partition("->")
-    of_each = inputs.split(",")
-    if "." in equation or any(len(o) != t.ndim for o, t in zip(of_each, tensors, strict=True)):
-        return None
-    return (tensors[0], list(of_each[0])), (tensors[1], list(of_each[1])), list(output)
 
 
 def _is_activation(tensor: Tensor) -> bool:
