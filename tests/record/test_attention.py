@@ -345,7 +345,7 @@ def test_micro_batches_add_up_and_a_checkpoint_that_computes_again_does_not():
     network, x = ByHand("at_sign"), torch.randn(4, 6, 8)
     with Watched(network) as watched:
         watched.recorder.counting = True
-        watched.functions.begin(True, exact=True)
+        watched.functions.begin(True, True)
         for part in x.chunk(2):
             checkpoint(network, part.requires_grad_(), use_reentrant=True).sum().backward()
         ((_, found),) = watched.attention.take().items()

@@ -49,7 +49,7 @@ class Watched:
     def step(self, *inputs, search=False, backward=True):
         """Measured moments by quantity and layer of one step."""
         self.recorder.counting = True
-        self.functions.begin(search, exact=search)
+        self.functions.begin(search, search)
         output = self.network(*inputs)
         if backward:
             output.sum().backward()
@@ -138,7 +138,7 @@ def test_from_the_second_step_on_only_modules_that_call_functions_have_hooks():
     net = Outer()
     with Watched(net) as watched:
         watched.step(torch.randn(5, 4))
-        watched.functions.begin(False)
+        watched.functions.begin(True)  # there is no attention to look at
         assert len(net.block._forward_pre_hooks) == 1
         assert not net._forward_pre_hooks
         assert not net.first._forward_pre_hooks
@@ -412,7 +412,7 @@ def test_ranks_that_meet_different_functions_come_to_the_same_layers():
     for rank in ranks:
         with rank:
             rank.recorder.counting = True
-            rank.functions.begin(True)
+            rank.functions.begin(True, True)
             rank.network(torch.randn(5, 4)).sum().backward()
     functions = [each for rank in ranks for each in rank.recorder.hooked.functions()]
     outputs = [each for rank in ranks for each in rank.recorder.found_outputs()]

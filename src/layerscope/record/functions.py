@@ -114,21 +114,23 @@ class Functions:
 
     def begin(
         self,
-        search: bool,
+        looks: bool,
+        search: bool = False,
         call: Callable[[Callable[..., Any], Any, Any], Any] | None = None,
-        exact: bool = False,
     ) -> None:
         """A step begins.
 
         Args:
-            search: whether to look for functions in all modules, and at attention; so it is in the
-                first measured step in any case.
-            call: what calls every function of torch in this step, to see them all: the step is
+            looks: whether to look at attention, a sample of its rows, where some is known.
+            search: whether to look for functions and attention in all modules, and at all rows; the
+                modules are searched in the first measured step in any case.
+            call: what calls every function of torch in this step, to see them all: the modules are
                 searched then.
-            exact: whether all rows of an attention count, or a sample.
         """
         self._end_pass()
+        exact = search
         search = search or call is not None or not self._has_searched
+        search = search or (looks and bool(self._attention.places))
         self._mode.call = call
         self._mode.attend = self.attend if search else None
         if search:

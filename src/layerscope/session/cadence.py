@@ -80,14 +80,14 @@ class Cadence:
         return every > 0 and (step % every == 0 or is_keyframe(step))
 
     def look_is_due(self, step: int) -> bool:
-        """Whether data, output, loss, optimizers and attention are looked at in a measured step,
-        and all modules are searched for functions that they call.
-        """
+        """Whether data, output, loss, optimizers and attention are looked at in a measured step."""
         every = _LOOK_OFTEN if step < _LOOK_SELDOM_FROM else _LOOK_SELDOM
         return step % every == 0 or is_keyframe(step)
 
-    def attention_is_exact(self, step: int) -> bool:
-        """Whether all rows of an attention are looked at, in a step that has a look; else some."""
+    def functions_are_searched(self, step: int) -> bool:
+        """Whether all modules are searched for what they call, and all rows of an attention are
+        looked at; in other steps with a look a sample of the rows of those that are known.
+        """
         return is_keyframe(step)
 
     def weights_are_due(self, step: int) -> bool:

@@ -175,7 +175,7 @@ class Session:
         self._surroundings.begin(looks)
         stream = self._surroundings.stream
         call = stream.call if stream.is_on else None
-        self._functions.begin(looks, call, self._cadence.attention_is_exact(step))
+        self._functions.begin(looks, self._cadence.functions_are_searched(step), call)
         state.clock = time.perf_counter if self._stopwatch.begin(is_due) else None
 
     def _follow(self, change: Change, step: int) -> None:
