@@ -8,6 +8,7 @@ from multiprocessing.reduction import ForkingPickler
 import lightning.pytorch as pl
 import pytest
 import torch
+import torch.fx
 from lightning.pytorch.callbacks import StochasticWeightAveraging
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -59,6 +60,31 @@ def test_a_copy_is_measured_by_nobody_and_holds_nothing_of_layerscope(tmp_path, 
             watcher.step(loss)
     assert watcher.failure is None
     assert counts(tmp_path, "activation/00_tanh") == dict.fromkeys(range(4), 48)
+
+
+class WithStateOfItsOwn(nn.Linear):
+    def __getstate__(self):
+        return self.__dict__.copy()
+
+
+NETS = {
+    "modules": lambda: nn.Sequential(nn.Linear(4, 8), nn.Tanh(), WithStateOfItsOwn(8, 1)),
+    "a recurrent net": lambda: nn.LSTM(4, 8),
+    "a traced net": lambda: torch.fx.symbolic_trace(nn.Sequential(nn.Linear(4, 8), nn.ReLU())),
+}
+
+
+@pytest.mark.parametrize("kind", NETS)
+def test_what_is_saved_of_a_watched_net_is_to_the_byte_what_is_saved_of_any(tmp_path, kind):
+    net = NETS[kind]()
+    net.register_forward_hook(print)  # of the user's
+    before = pickle.dumps(net)
+    with layerscope.watch(net, tmp_path, summary=False) as watcher:
+        assert pickle.dumps(net) == before
+        output = net(torch.ones(2, 4))
+        torch.save(output, io.BytesIO())  # no warning of hooks that are not saved
+        watcher.step()
+    assert watcher.failure is None
 
 
 def test_an_average_that_is_made_meanwhile_has_the_same_bits(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch.utils.hooks import RemovableHandle, unserializable_hook
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from layerscope.diagnose import Findings
@@ -99,7 +99,8 @@ class LayerScopeCallback(TrainerCallback):
         loss = output.get("loss") if isinstance(output, dict) else None
         if isinstance(loss, Tensor) and loss.requires_grad:
             told = loss.detach()
-            loss.register_hook(lambda gradient: self._add(told, gradient))  # type: ignore[no-untyped-call]
+            add = unserializable_hook(lambda gradient: self._add(told, gradient))  # type: ignore[no-untyped-call]
+            loss.register_hook(add)  # type: ignore[no-untyped-call]
 
     def _add(self, loss: Tensor, gradient: Tensor) -> None:
         """The gradient of what backward starts from is the factor that the Trainer has put to the

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.hooks import unserializable_hook
 
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally
@@ -159,6 +160,7 @@ class LayerOutput:
             self._units_axes[tensor.ndim] = known
         return known
 
+    @unserializable_hook  # type: ignore[untyped-decorator]
     def _measure_gradient(self, gradient: Tensor) -> None:
         state = self._state
         try:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.record.own_hook import Hidden, hide, show
+from layerscope.record.own_hook import Hidden, hide, reduce_without_hooks, show
 
 _watching: WeakSet[StandAside] = WeakSet()
 
@@ -26,6 +26,8 @@ class StandAside:
       documentation). A frozen encoder under a trained head would feed it other numbers. Its parts,
       which the kernel never calls, cannot be measured in such a call. Only a network with such
       a layer pays for this: about a microsecond for each call of a module.
+    - `pickle`, `torch.save` and `copy` take a module's hooks along: while a network is watched,
+      `nn.Module` has a `__reduce_ex__` that leaves ours out.
 
     Args:
         network: what is watched.
@@ -37,10 +39,11 @@ class StandAside:
         self._handle: RemovableHandle | None = None
 
     def attach(self) -> None:
-        """Look out for both; does nothing if it does."""
+        """Look out for all three; does nothing if it does."""
         if self in _watching:
             return
         nn.Module.__prepare_scriptable__ = _prepare_scriptable  # type: ignore[attr-defined]
+        nn.Module.__reduce_ex__ = reduce_without_hooks  # type: ignore[assignment]
         _watching.add(self)
         if any(isinstance(m, nn.TransformerEncoderLayer) for m in self._network.modules()):
             self._handle = register_module_forward_pre_hook(self._before_call)
@@ -55,6 +58,7 @@ class StandAside:
             _watching.remove(self)
             if not _watching:
                 del nn.Module.__prepare_scriptable__  # type: ignore[attr-defined]
+                del nn.Module.__reduce_ex__
 
     def put_back(self) -> None:
         """Put back what is off; some nanoseconds if nothing is."""

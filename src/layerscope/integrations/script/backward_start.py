@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils.hooks import unserializable_hook
 
 _ENGINE = "_engine_run_backward"
 """The Python function out of which autograd's engine is started. Torch has no hook for the start of
@@ -42,6 +43,7 @@ class BackwardStart:
             if tensor.requires_grad:
                 tensor.register_hook(self._see_gradient)  # type: ignore[no-untyped-call]
 
+    @unserializable_hook  # type: ignore[untyped-decorator]
     def _see_gradient(self, gradient: Tensor) -> None:
         loss = _started_from()
         if loss is None or loss is self._last:
