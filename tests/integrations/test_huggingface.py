@@ -52,11 +52,15 @@ def figures(folder):
     return figures_of(layerscope.read(folder).events)
 
 
-def test_each_step_of_the_optimizer_is_recorded_with_the_loss_that_the_trainer_logs(tmp_path):
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])  # the loss is then the Trainer's own
+def test_each_step_of_the_optimizer_is_recorded_with_the_loss_that_the_trainer_logs(
+    tmp_path, smoothing
+):
     callback = LayerScopeCallback(images=False)
     trainer = train(
-        tmp_path, callback, gradient_accumulation_steps=3, eval_strategy="steps", eval_steps=2
-    )
+        tmp_path, callback, gradient_accumulation_steps=3, eval_strategy="steps", eval_steps=2,
+        label_smoothing_factor=smoothing,
+    )  # fmt: skip
     assert callback.watcher.failure is None
     made = figures(tmp_path / "layerscope")
     assert made.steps.tolist() == [0, 1, 2, 3]

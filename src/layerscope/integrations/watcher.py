@@ -168,6 +168,14 @@ class Watcher:
         """
         self._loss.note(loss)
 
+    def note_scaled_loss(self, loss: Tensor | None) -> None:
+        """Tell the loss that backward started from, with the gradient scaler's factor in it.
+
+        Args:
+            loss: a scalar.
+        """
+        self._loss.note(None if loss is None else self._scale.out_of(loss))
+
     def close(self, interrupted: bool = False) -> None:
         """Take the hooks off, write the diagnosis and close the files. Twice is as once.
 

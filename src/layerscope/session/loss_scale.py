@@ -33,6 +33,10 @@ class LossScale:
             return False
         return self._scaler.get_scale() < float(self.factor)
 
+    def out_of(self, loss: Tensor) -> Tensor:
+        """The loss, of what backward starts from."""
+        return loss if self.factor is None else loss / self.factor
+
     def of(self, loss: Tensor) -> Tensor:
         """The loss that backward starts from."""
         return loss if self.factor is None else loss * self.factor

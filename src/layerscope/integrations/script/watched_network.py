@@ -108,7 +108,5 @@ class WatchedNetwork:
 
     def _end_step(self) -> None:
         self._stepped.clear()
-        loss = self._loss.take()
-        if loss is not None and self._scaler is not None:
-            loss = loss / self._scaler.get_scale()
-        self._watcher.step(loss)
+        self._watcher.note_scaled_loss(self._loss.take())
+        self._watcher.step()
