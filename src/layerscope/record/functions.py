@@ -16,22 +16,18 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.record.attention import Attention, AttentionPlace
-from layerscope.record.call_site import Site, call_site
+from layerscope.record.attention import Attention
 from layerscope.record.compile_start import CompileStart
 from layerscope.record.fast_paths import FAST, FastPaths
 from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.function_mode import AroundForward, FunctionMode
+from layerscope.record.functions_seen import FunctionsSeen
 from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
 from layerscope.record.mode_stack import put_on, take_off
-from layerscope.record.nonlinearities import nonlinearity_of
-from layerscope.record.output_hook import OutputHook, backward_pass
 from layerscope.record.quiet_hook import is_compiled
 
 _log = logging.getLogger("layerscope")
-
-_COMPILED = "torch.compile compiles a function of the network: none can be seen from then on"
 
 _is_tracing: Callable[[], bool] = torch._C._is_tracing
 
@@ -39,11 +35,8 @@ _is_tracing: Callable[[], bool] = torch._C._is_tracing
 class Functions:
     """Sees the activation functions that modules of a network call, and has them measured.
 
-    A function is known by the module whose forward is running when it is called, by the place in
-    the code, and by the layer before it: of a loop over layers each has its function, and what a
-    loop over time calls again is one layer, as a module that is called again is. Which
-    modules call functions is found in the steps that are told to be searched; later calls from
-    elsewhere are passed over until the next such step.
+    Which modules call functions is found in the steps that are told to be searched; later calls
+    from elsewhere are passed over until the next such step.
 
     About 0.7 us for each call of torch while the mode is on, 4 us for each function beside what
     measuring its output takes, and 3 us for each call of a module that calls some.
@@ -65,16 +58,11 @@ class Functions:
         attention: Attention,
     ) -> None:
         self._network = network
-        self._layers = layers
         self._state = state
-        self._reach = reach
         self._attention = attention
-        self._mode = FunctionMode(self.see)
-        self._searching = True
+        self._seen = FunctionsSeen(layers, state, reach, attention)
+        self._mode = FunctionMode(self._seen.see)
         self._has_searched = self._is_attached = False
-        self._known: dict[tuple[nn.Module, str, Site, str], OutputHook | None] = {}
-        self._attended: dict[tuple[nn.Module, Site, str], AttentionPlace | None] = {}
-        self._callers: dict[nn.Module, None] = {}
         self._handles: list[RemovableHandle] = []
         self._fast = FastPaths(network, self)
         self._compile_start = CompileStart(self._give_way)
@@ -94,7 +82,7 @@ class Functions:
             return
         self._is_attached = True
         self._fast.attach()
-        modules = self._network.modules() if self._searching else self._callers
+        modules = self._network.modules() if self._seen.searching else self._seen.callers
         for module in modules:
             if not isinstance(module, (torch.jit.ScriptModule, *FAST)):
                 self._handles += [
@@ -132,16 +120,16 @@ class Functions:
         search = search or call is not None or not self._has_searched
         search = search or (looks and bool(self._attention.places))
         self._mode.call = call
-        self._mode.attend = self.attend if search else None
+        self._mode.attend = self._seen.attend if search else None
         if search:
             self._attention.begin(exact)
         self._state.latest = None
         if self._gave_way:
             self.detach()
-        if search != self._searching:
+        if search != self._seen.searching:
             was_attached = self._is_attached
             self.detach()
-            self._searching = search
+            self._seen.searching = search
             if was_attached:
                 self.attach()
 
@@ -153,7 +141,7 @@ class Functions:
 
     def looks_into(self, module: nn.Module) -> bool:
         """Whether functions are looked for in a module's own code."""
-        return self._searching or module in self._callers
+        return self._seen.searching or module in self._seen.callers
 
     def pause(self) -> bool:
         """Turn the mode off within a forward pass; whether it was on."""
@@ -176,11 +164,7 @@ class Functions:
         if self.pause():
             self._depth = 0
             self._gave_way = True
-            for hook in self._known.values():
-                if hook is not None:
-                    self._state.not_measured[hook.layer.name] = _COMPILED
-            for name in self._attention.places:
-                self._state.not_measured[name] = _COMPILED
+            self._seen.give_up()
 
     def enter(self) -> None:
         """A module's forward begins."""
@@ -221,63 +205,3 @@ class Functions:
     def _forget(self) -> None:
         if self._mode.attend is not None:
             self._attention.forget()
-
-    # The mode.
-
-    def see(self, name: str, args: Any, kwargs: Any, output: Any) -> None:
-        """A function has been called; never raises."""
-        try:
-            module, site = call_site()
-            if module is None:
-                return
-            state, latest = self._state, self._state.latest
-            key = module, name, site, latest.name if latest else ""
-            if key not in self._known:
-                if not self._searching:
-                    return
-                self._known[key] = self._meet(module, name, args, kwargs)
-            hook = self._known[key]
-            if hook is not None:
-                hook(module, args, kwargs, output)
-                state.latest = latest  # no function: else a loop of them would have no end
-                if self._searching:
-                    self._reach(hook.layer, output)
-        except Exception as error:  # whatever it is, the network goes on without us
-            self._state.give_up(error)
-
-    def attend(self, function: Any, args: Any, kwargs: Any, output: Any) -> None:
-        """A call that may be an attention, or a part of one; never raises.
-
-        Arguments of somebody's own kind may: such an attention is not seen.
-        """
-        if backward_pass() != -1:  # a checkpoint computes again
-            return
-        state = self._state
-        clock = state.clock
-        began = clock() if clock else 0.0
-        try:
-            heads = self._attention.measure(function, args, kwargs, output)
-            if heads is not None:
-                module, site = call_site()
-                if module is None:
-                    return
-                key = module, site, state.latest.name if state.latest else ""
-                if key not in self._attended:
-                    self._attended[key] = self._layers.meet_attention(module)
-                place = self._attended[key]
-                if place is not None:
-                    self._attention.note(place, heads)
-        except Exception:
-            _log.debug("LayerScope: an attention was not seen", exc_info=True)
-        if clock:
-            state.spent += clock() - began
-
-    def _meet(self, module: nn.Module, name: str, args: Any, kwargs: Any) -> OutputHook | None:
-        if nonlinearity_of(module) is not None:  # is a layer itself, or was not to be watched
-            return None
-        if name != "softmax" and self._attention.has_scores(args):  # a cap on logits, say
-            return None
-        hook = self._layers.meet(module, name, args, kwargs)
-        if hook is not None:
-            self._callers[module] = None
-        return hook

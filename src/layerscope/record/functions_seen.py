@@ -1,0 +1,120 @@
+"""What the mode sees: activation functions and attention that code of the network calls."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from layerscope.record.attention import Attention, AttentionPlace
+from layerscope.record.call_site import Site, call_site
+from layerscope.record.function_layers import FunctionLayers
+from layerscope.record.hook_state import HookState
+from layerscope.record.layers import Layer
+from layerscope.record.nonlinearities import nonlinearity_of
+from layerscope.record.output_hook import OutputHook, backward_pass
+
+_log = logging.getLogger("layerscope")
+
+_COMPILED = "torch.compile compiles a function of the network: none can be seen from then on"
+
+
+class FunctionsSeen:
+    """Knows each function by the module whose forward is running, the place in the code, and the
+    layer before it: of a loop over layers each has its function, and what a loop over time calls
+    again is one layer, as a module that is called again is.
+
+    Args:
+        layers: makes a layer of a function that was not met before.
+        state: of the hooks.
+        reach: is told of each output of a function while functions are searched.
+        attention: measures what heads look at.
+
+    Attributes:
+        searching: whether functions that were not met before are taken in.
+        callers: the modules whose own code calls functions that are measured.
+    """
+
+    def __init__(
+        self,
+        layers: FunctionLayers,
+        state: HookState,
+        reach: Callable[[Layer, Any], None],
+        attention: Attention,
+    ) -> None:
+        self._layers = layers
+        self._state = state
+        self._reach = reach
+        self._attention = attention
+        self.searching = True
+        self.callers: dict[nn.Module, None] = {}
+        self._known: dict[tuple[nn.Module, str, Site, str], OutputHook | None] = {}
+        self._attended: dict[tuple[nn.Module, Site, str], AttentionPlace | None] = {}
+
+    def give_up(self) -> None:
+        """No function is seen from now on, since torch.compile compiles one: say so of each."""
+        for hook in self._known.values():
+            if hook is not None:
+                self._state.not_measured[hook.layer.name] = _COMPILED
+        for name in self._attention.places:
+            self._state.not_measured[name] = _COMPILED
+
+    def see(self, name: str, args: Any, kwargs: Any, output: Any) -> None:
+        """A function has been called; never raises."""
+        try:
+            module, site = call_site()
+            if module is None:
+                return
+            state, latest = self._state, self._state.latest
+            key = module, name, site, latest.name if latest else ""
+            if key not in self._known:
+                if not self.searching:
+                    return
+                self._known[key] = self._meet(module, name, args, kwargs)
+            hook = self._known[key]
+            if hook is not None:
+                hook(module, args, kwargs, output)
+                state.latest = latest  # no function: else a loop of them would have no end
+                if self.searching:
+                    self._reach(hook.layer, output)
+        except Exception as error:  # whatever it is, the network goes on without us
+            self._state.give_up(error)
+
+    def attend(self, function: Any, args: Any, kwargs: Any, output: Any) -> None:
+        """A call that may be an attention, or a part of one; never raises.
+
+        Arguments of somebody's own kind may: such an attention is not seen.
+        """
+        if backward_pass() != -1:  # a checkpoint computes again
+            return
+        state = self._state
+        clock = state.clock
+        began = clock() if clock else 0.0
+        try:
+            heads = self._attention.measure(function, args, kwargs, output)
+            if heads is not None:
+                module, site = call_site()
+                if module is None:
+                    return
+                key = module, site, state.latest.name if state.latest else ""
+                if key not in self._attended:
+                    self._attended[key] = self._layers.meet_attention(module)
+                place = self._attended[key]
+                if place is not None:
+                    self._attention.note(place, heads)
+        except Exception:
+            _log.debug("LayerScope: an attention was not seen", exc_info=True)
+        if clock:
+            state.spent += clock() - began
+
+    def _meet(self, module: nn.Module, name: str, args: Any, kwargs: Any) -> OutputHook | None:
+        if nonlinearity_of(module) is not None:  # is a layer itself, or was not to be watched
+            return None
+        if name != "softmax" and self._attention.has_scores(args):  # a cap on logits, say
+            return None
+        hook = self._layers.meet(module, name, args, kwargs)
+        if hook is not None:
+            self.callers[module] = None
+        return hook
