@@ -344,7 +344,7 @@ def test_nothing_is_seen_of_attention_in_a_step_that_is_not_searched():
 def test_micro_batches_add_up_and_a_checkpoint_that_computes_again_does_not():
     network, x = ByHand("at_sign"), torch.randn(4, 6, 8)
     with Watched(network) as watched:
-        watched.recorder.counting = True
+        watched.recorder.state.counting = True
         watched.functions.begin(True, True)
         for part in x.chunk(2):
             checkpoint(network, part.requires_grad_(), use_reentrant=True).sum().backward()
@@ -356,7 +356,7 @@ def test_micro_batches_add_up_and_a_checkpoint_that_computes_again_does_not():
 
 def test_scores_are_let_go_when_the_forward_pass_is_over():
     with Watched(ByHand("at_sign")) as watched:
-        watched.recorder.counting = True
+        watched.recorder.state.counting = True
         watched.functions.begin(True)
         watched.network(torch.randn(3, 6, 8))
         by_hand = watched.attention._by_hand

@@ -48,12 +48,12 @@ class Watched:
 
     def step(self, *inputs, search=False, backward=True):
         """Measured moments by quantity and layer of one step."""
-        self.recorder.counting = True
+        self.recorder.state.counting = True
         self.functions.begin(search, search)
         output = self.network(*inputs)
         if backward:
             output.sum().backward()
-        self.recorder.counting = False
+        self.recorder.state.counting = False
         observation = self.recorder.observe(self.at)
         self.at += 1
         return {
@@ -62,7 +62,7 @@ class Watched:
         }
 
     def names(self):
-        return [layer.name for layer in self.recorder.layers if layer.function]
+        return [layer.name for layer in self.recorder.hooked.layers if layer.function]
 
 
 class Block(nn.Module):
@@ -324,7 +324,7 @@ def test_a_frozen_encoder_computes_its_fused_path_as_without_us():
                 watched.step(x)
                 assert torch.equal(net.kept, alone)
     assert len(calls) == 2
-    number = watched.recorder.layers[-2].name.partition("_")[0]
+    number = watched.recorder.hooked.layers[-2].name.partition("_")[0]
     assert watched.names() == ["00_headed/relu", f"{number}_headed/tanh"]
 
 
@@ -347,7 +347,7 @@ class StandingAside(Watched):
 def test_tracing_a_watched_network_sees_nothing_of_us():
     net, x = Net().train(), torch.randn(5, 4)
     with Watched(net) as watched:
-        watched.recorder.counting = True
+        watched.recorder.state.counting = True
         traced = torch.jit.trace(net, x, check_trace=False)
         assert watched.names() == []
     assert torch.equal(traced(x), net(x))
@@ -411,15 +411,15 @@ def test_ranks_that_meet_different_functions_come_to_the_same_layers():
     ranks = [Watched(Forked(torch.tanh)), Watched(Forked(torch.sigmoid))]
     for rank in ranks:
         with rank:
-            rank.recorder.counting = True
+            rank.recorder.state.counting = True
             rank.functions.begin(True, True)
             rank.network(torch.randn(5, 4)).sum().backward()
     functions = [each for rank in ranks for each in rank.recorder.hooked.functions()]
-    outputs = [each for rank in ranks for each in rank.recorder.found_outputs()]
+    outputs = [each for rank in ranks for each in rank.recorder.hooked.found()]
     for rank in ranks:
         rank.layers.meet_others(functions)
         rank.recorder.settle(outputs)
-    channels = [rank.recorder.channels for rank in ranks]
+    channels = [rank.recorder.plan.channels for rank in ranks]
     assert channels[0] == channels[1]
     assert {c.layer for c in channels[0]} == {"00_linear", "00_forked/tanh", "00_forked/sigmoid"}
     with ranks[0] as first:
@@ -446,7 +446,7 @@ def test_the_bounds_of_a_hardtanh_are_those_of_its_call():
 
     with Watched(Clipping()) as watched:
         watched.step(torch.randn(5, 4))
-    (layer,) = [each for each in watched.recorder.layers if each.function]
+    (layer,) = [each for each in watched.recorder.hooked.layers if each.function]
     assert layer.nonlinearity.bounds == (0.0, 20.0)
 
 

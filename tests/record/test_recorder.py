@@ -1,5 +1,6 @@
 import copy
 import math
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -27,8 +28,16 @@ def make_batch(seed=0, size=5):
     )
 
 
+@contextmanager
+def watched(network, options=None):
+    recorder = Recorder(choose_layers(network), options)
+    recorder.attach()
+    yield recorder
+    recorder.detach()
+
+
 def observe(recorder, network, batches, **options):
-    recorder.counting = True
+    recorder.state.counting = True
     network.zero_grad()
     for contexts, targets in batches:
         cross_entropy(network(contexts), targets).backward()
@@ -64,7 +73,7 @@ def reference(network, batches):
 def test_all_quantities_are_those_of_a_plain_loop(micro_batches):
     network = make_network()
     batches = [make_batch(seed) for seed in range(micro_batches)]
-    with Recorder(choose_layers(network)) as recorder:
+    with watched(network) as recorder:
         found = observe(recorder, network, batches)
     expected = reference(network, batches)
     assert {(c.quantity, c.layer) for c in found} == set(expected)
@@ -78,9 +87,11 @@ def test_all_quantities_are_those_of_a_plain_loop(micro_batches):
 
 def test_channels_follow_the_quantities_asked_for():
     layers = choose_layers(make_network())
-    quantities = {c.quantity for c in Recorder(layers, RecorderOptions(("activation",))).channels}
+    quantities = {
+        c.quantity for c in Recorder(layers, RecorderOptions(("activation",))).plan.channels
+    }
     assert quantities == {"activation"}
-    quantities = {c.quantity for c in Recorder(layers, RecorderOptions(biases=True)).channels}
+    quantities = {c.quantity for c in Recorder(layers, RecorderOptions(biases=True)).plan.channels}
     assert quantities == {
         *("activation", "activation_grad", "weight", "weight_grad", "bias", "bias_grad")
     }
@@ -92,36 +103,28 @@ def test_tags_are_quantity_and_layer():
 
 def test_a_parameter_with_a_name_of_its_own_is_told_apart():
     layers = choose_layers(nn.ModuleDict({"lstm": nn.LSTM(2, 3)}))
-    tags = {c.tag for c in Recorder(layers, RecorderOptions(("weight",))).channels}
+    tags = {c.tag for c in Recorder(layers, RecorderOptions(("weight",))).plan.channels}
     assert tags == {"weight/00_lstm.weight_ih_l0", "weight/00_lstm.weight_hh_l0"}
 
 
-def test_hooks_are_on_only_inside_the_context():
+def test_hooks_are_on_until_they_are_taken_off():
     network = make_network()
-    recorder = Recorder(choose_layers(network))
-    with recorder:
+    with watched(network):
         assert sum(len(m._forward_hooks) for m in network.modules()) == 4
-    assert sum(len(m._forward_hooks) for m in network.modules()) == 0
-
-
-def test_hooks_are_gone_after_an_exception():
-    network = make_network()
-    with pytest.raises(RuntimeError, match="stop"), Recorder(choose_layers(network)):
-        raise RuntimeError("stop")
     assert sum(len(m._forward_hooks) for m in network.modules()) == 0
 
 
 def test_nothing_is_counted_while_not_counting():
     network = make_network()
-    with Recorder(choose_layers(network)) as recorder:
+    with watched(network) as recorder:
         network(make_batch()[0])
         assert recorder.observe(0).moments() == {}
 
 
 def test_a_step_without_weights_has_only_the_other_channels():
     network = make_network()
-    with Recorder(choose_layers(network)) as recorder:
-        recorder.counting = True
+    with watched(network) as recorder:
+        recorder.state.counting = True
         network(make_batch()[0])
         recorder.carry(LOSS, torch.tensor(1.0))
         recorder.carry(LOSS, torch.tensor(1.5))
@@ -140,7 +143,7 @@ def test_recording_changes_no_gradient_and_no_random_state():
         recorder = Recorder(choose_layers(network))
         if watched:
             recorder.attach()
-        recorder.counting = True
+        recorder.state.counting = True
         contexts, targets = make_batch()
         cross_entropy(network(contexts), targets).backward()
         gradients.append([p.grad for p in network.parameters()])
@@ -151,8 +154,8 @@ def test_recording_changes_no_gradient_and_no_random_state():
 
 def test_a_layer_without_gradient_is_recorded_without_it():
     network = make_network().requires_grad_(False)
-    with Recorder(choose_layers(network)) as recorder:
-        recorder.counting = True
+    with watched(network) as recorder:
+        recorder.state.counting = True
         network(make_batch()[0])
         recorder.measure_gradients()
         found = recorder.observe(0, weights=False).moments()
@@ -165,8 +168,8 @@ def test_a_bounded_function_counts_its_saturated_outputs():
         network[0].weight.copy_(torch.eye(4) * 10)
         network[0].bias.zero_()
     options = RecorderOptions(("activation",), saturation_threshold=0.9)
-    with Recorder(choose_layers(network), options) as recorder:
-        recorder.counting = True
+    with watched(network, options) as recorder:
+        recorder.state.counting = True
         output = network(torch.tensor([[-1.0, -0.2, 0.2, 1.0], [0.0, 0.3, 5.0, -0.31]]))
         (moments,) = recorder.observe(0).moments().values()
     assert moments.outside == int(((output < 0.05) | (output > 0.95)).sum()) == 5
@@ -174,8 +177,8 @@ def test_a_bounded_function_counts_its_saturated_outputs():
 
 def test_a_copy_of_the_network_is_not_measured(tmp_path):
     network = make_network()
-    with Recorder(choose_layers(network)) as recorder:
-        recorder.counting = True
+    with watched(network) as recorder:
+        recorder.state.counting = True
         copied = copy.deepcopy(network)
         torch.save(network, tmp_path / "network.pt")
         loaded = torch.load(tmp_path / "network.pt", weights_only=False)

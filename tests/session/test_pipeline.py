@@ -50,7 +50,7 @@ class Run:
         )
 
     def step(self, step):
-        self.recorder.counting = True
+        self.recorder.state.counting = True
         output = self.net(torch.randn(5, 3))
         (output[0] if isinstance(output, tuple) else output).sum().backward()
         self.recorder.measure_gradients()

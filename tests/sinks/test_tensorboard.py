@@ -23,13 +23,14 @@ LAYERS = (LayerFacts("00_tanh", "1", "Tanh", order=0, bounds=(-1.0, 1.0), can_di
 def recorder():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
-    with Recorder(choose_layers(network)) as made:
-        made.network = network
-        yield made
+    made = Recorder(choose_layers(network))
+    made.attach()
+    made.network = network
+    return made
 
 
 def observe(recorder, step, weights=False, reached=True):
-    recorder.counting = True
+    recorder.state.counting = True
     if reached:
         recorder.network(torch.randn(5, 3)).sum().backward()
         recorder.measure_gradients()
@@ -41,7 +42,7 @@ def observe(recorder, step, weights=False, reached=True):
 def block_of(recorder, steps, **options):
     observations = [observe(recorder, step, weights=True) for step in steps]
     made = [Step(each, 1e9 + each.step, **options) for each in observations]
-    return StepBlock(recorder.channels, made, Figures.empty(LAYERS, steps))
+    return StepBlock(recorder.plan.channels, made, Figures.empty(LAYERS, steps))
 
 
 def figures_of_rows(figures, rows):
@@ -73,7 +74,7 @@ def test_a_block_of_steps_has_the_bytes_of_the_same_steps_one_by_one(tmp_path, r
         sink = TensorBoardSink(folder)
         for rows in blocks:
             of_block = figures_of_rows(figures, rows)
-            sink.write(StepBlock(recorder.channels, [steps[row] for row in rows], of_block))
+            sink.write(StepBlock(recorder.plan.channels, [steps[row] for row in rows], of_block))
         sink.close()
         (path,) = folder.glob("events*")
         # All but the first three records, whose wall time is that of this test.
@@ -116,7 +117,9 @@ def test_the_bytes_of_a_step_are_known_beforehand(tmp_path, recorder):
     sink.write(block_of(recorder, [2]))
     taken = events.bytes_written - before
     assert (
-        bytes_per_step(recorder.channels) * 0.9 < taken < bytes_per_step(recorder.channels) * 1.02
+        bytes_per_step(recorder.plan.channels) * 0.9
+        < taken
+        < bytes_per_step(recorder.plan.channels) * 1.02
     )
     sink.close()
     events.close()

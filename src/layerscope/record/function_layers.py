@@ -39,7 +39,9 @@ class FunctionLayers:
         self._network = network
         self._recorder = recorder
         self._choice = choice
-        self._prefix = common_prefix([layer.path for layer in recorder.layers if layer.has_output])
+        self._prefix = common_prefix(
+            [layer.path for layer in recorder.hooked.layers if layer.has_output]
+        )
         self._paths: dict[nn.Module, str] = {}
         self._count: Counter[nn.Module] = Counter()
         self._unclaimed: dict[str, OutputHook] = {}  # which other ranks have met
@@ -70,7 +72,7 @@ class FunctionLayers:
         path = self._path(module)
         if path is None or not self._wanted(f"{path}/{ATTENTION}"):
             return None
-        layers = self._recorder.layers
+        layers = self._recorder.hooked.layers
         own = (each for each in layers if each.module is module and not each.function)
         before = next(own, self._recorder.state.latest)
         name = self._name(module, path, ATTENTION, before)
@@ -83,7 +85,7 @@ class FunctionLayers:
         Args:
             found: (name, path, function, name of the layer before) by `HookedLayers.functions`.
         """
-        known = {layer.name for layer in self._recorder.layers}
+        known = {layer.name for layer in self._recorder.hooked.layers}
         by_path = {unwrapped(path): module for path, module in self._network.named_modules()}
         for name, path, function, after in found:
             if name not in known and path in by_path:
@@ -108,7 +110,7 @@ class FunctionLayers:
     def _name(self, module: nn.Module, path: str, function: str, before: Layer | None) -> str:
         number = before.name.partition("_")[0] if before else "00"
         base = f"{number}_{place_of(path, module, self._prefix, self._network)}/{function}"
-        taken = {layer.name for layer in self._recorder.layers} - set(self._unclaimed)
+        taken = {layer.name for layer in self._recorder.hooked.layers} - set(self._unclaimed)
         taken |= self._attentions
         names = (f"{base}_{order}" if order else base for order in itertools.count())
         return next(name for name in names if name not in taken)

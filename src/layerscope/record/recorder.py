@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from torch import Tensor, nn
 
-from layerscope.measure.reading import Reading
-from layerscope.measure.row_state import Mergeable, merge_ranks
+from layerscope.measure.row_state import merge_ranks
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.hook_state import HookState
@@ -25,13 +23,13 @@ from layerscope.record.update_sums import UpdateSums
 
 
 class Recorder:
-    """Measures a network's layers while it trains: a context manager that owns its hooks.
+    """Measures a network's layers while it trains.
 
     A forward hook takes each layer's output where it lies, and puts a hook on that tensor which
     takes its gradient on the way back. What is large is measured at once; what is small is held,
     without its graph, until `measure_gradients` or `observe` (see `HeldTensors`) and let go by the
-    latter. No tensor is changed, and the network's random state is not touched. While it is not
-    `counting` the hooks return at once. Micro-batches add up until `observe` empties the rows.
+    latter. No tensor is changed, and the network's random state is not touched. While its state
+    is not `counting` the hooks return at once. Micro-batches add up until `observe`.
 
     Args:
         layers: which to watch, from `choose_layers`.
@@ -39,14 +37,15 @@ class Recorder:
         network: nothing is measured while it is in evaluation mode; None: whatever the mode.
 
     Attributes:
-        state: what the hooks share: their clock, and what went wrong in them.
-        hooked: the layers with their hooks.
+        state: what the hooks share: whether they measure, their clock, what went wrong in them.
+        hooked: the layers with their hooks; functions that are no modules come in as they are met.
         unreached: layers that no call has reached.
         plan: what is measured into which row; another one once a layer has given several tensors.
         is_merged: whether `combine` is called before each `observe`; False at first.
         lost: channels that were not measured in a step, since a tensor was changed in place between
             its layer's call and the step's end, which had not been seen before; taken by whoever
             tells of it.
+        update: what this step has changed, once it is known.
         scaled: quantities that carry a gradient scaler's factor, which `carry` is told.
     """
 
@@ -63,7 +62,7 @@ class Recorder:
         self.scaled: frozenset[Quantity] = frozenset()
         self.is_merged = False
         self.lost: dict[Channel, None] = {}
-        self._update: UpdateSums | None = None
+        self.update: UpdateSums | None = None
         self._follow()
 
     def _follow(self) -> None:
@@ -81,7 +80,7 @@ class Recorder:
         Args:
             layers: as many as before, under the same names; functions are none of them.
         """
-        is_on, counting = self.hooked.is_on, self.counting
+        is_on, counting = self.hooked.is_on, self.state.counting
         self.detach()
         if self.has_newcomers:
             self.settle()
@@ -90,31 +89,12 @@ class Recorder:
         self._follow()
         if is_on:
             self.attach()
-            self.counting = counting
+            self.state.counting = counting
 
     @property
     def is_sharded(self) -> bool:
         """Whether each process has a part of the parameters, and measures that."""
         return self._parameters.are_sharded
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The watched layers; activation functions that are no modules come in as they are met."""
-        return self.hooked.layers
-
-    @property
-    def channels(self) -> tuple[Channel, ...]:
-        """What each row of the tally holds."""
-        return self.plan.channels
-
-    @property
-    def counting(self) -> bool:
-        """Whether the hooks measure; False at first."""
-        return self.state.counting
-
-    @counting.setter
-    def counting(self, counting: bool) -> None:
-        self.state.counting = counting
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""
@@ -129,20 +109,6 @@ class Recorder:
         """Let go of the step's tensors; of what was not measured yet nothing will be known."""
         if self.plan.held is not None:
             self.plan.held.release()
-
-    def __enter__(self) -> Self:
-        """Put the hooks on."""
-        self.attach()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Take the hooks off, whatever happened."""
-        self.detach()
 
     def measure_gradients(self, of: Callable[[nn.Parameter], bool] | None = None) -> None:
         """Measure what the optimizer is about to receive: call it before clipping, unscaled.
@@ -193,12 +159,7 @@ class Recorder:
             of: of the parameters that were copied, those to tell of; all if None.
         """
         self.plan.tally.add_all(self._parameters.changes(of), whole=not self.is_sharded)
-        self._update = self._parameters.end_update()
-
-    @property
-    def has_update(self) -> bool:
-        """Whether it is known what this step has changed."""
-        return self._update is not None
+        self.update = self._parameters.end_update()
 
     def carry(self, slot: int, scalar: Tensor) -> None:
         """Add a scalar, such as a micro-batch's loss, to what travels with the figures."""
@@ -209,16 +170,11 @@ class Recorder:
         """Whether an output turned up that has no row yet."""
         return bool(self.hooked.newcomers)
 
-    def found_outputs(self) -> list[tuple[str, str, int]]:
-        """(layer, output, order) of all that is measured, for `settle` on another rank."""
-        return self.hooked.found()
-
     def settle(self, also: Iterable[tuple[str, str, int]] = ()) -> None:
         """Give newcomers rows among the others, with what they have measured.
 
         Args:
-            also: (layer, output, order) of what other ranks have found, so that all ranks come to
-                the same rows.
+            also: what `hooked.found` gives on other ranks, which come to the same rows.
         """
         self._put_into_bins()
         self.hooked.settle(also)
@@ -248,14 +204,13 @@ class Recorder:
         def add_up(tensor: Tensor) -> None:
             all_reduce(tensor, "sum")
 
-        made = self.plan
-        rows = made.output_rows
         self._measure()
+        made, rows = self.plan, self.plan.output_rows
         if self.is_sharded:
             rows = len(made.channels) if weights else made.without_weights
             if update:
-                self._update = self._update or self._parameters.end_update()
-                self._update.add_up(add_up)
+                self.update = self.update or self._parameters.end_update()
+                self.update.add_up(add_up)
         merge_ranks(made.tally, rows, rank, ranks, add_up)
         made.tally.merge_carried_of_ranks(add_up)
         made.units.merge_ranks(all_reduce)
@@ -277,7 +232,7 @@ class Recorder:
         made = self.plan
         channels = made.channels if weights else made.channels[: made.without_weights]
         reading = made.tally.read(len(channels))
-        update, self._update = self._update, None
+        update, self.update = self.update, None
         self.release()
         return Observation(
             step,
@@ -289,20 +244,6 @@ class Recorder:
             data_finite=data_finite,
             **known,
         )
-
-    def weights_now(self, merge: Callable[[Mergeable, int], None]) -> Reading:
-        """The weights as they are now, the trained ones, at the end: a reading of all channels.
-
-        Args:
-            merge: (table, rows): merges what ranks have of these rows; called if there are shards.
-        """
-        made = self.plan
-        self.release()
-        made.tally.read(len(made.channels))  # what a step that broke off has left
-        self.measure_weights()
-        if self.is_sharded:
-            merge(made.tally, len(made.channels))
-        return made.tally.read(len(made.channels)).get()
 
     def not_measured(self) -> dict[str, str]:
         """Layers whose output could not be measured, and why; see `Unreached.not_measured`."""

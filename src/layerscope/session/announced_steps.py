@@ -58,7 +58,7 @@ class AnnouncedSteps(Session):
             clips: whether gradients may be clipped between now and the update.
         """
         recorder = self._recorder
-        if not recorder.counting:
+        if not recorder.state.counting:
             return
         began = time.perf_counter()
         own = None if alone else _those_of(optimizer)
@@ -73,7 +73,7 @@ class AnnouncedSteps(Session):
             recorder.carry(SQUARED_NORM, _squared_norm(optimizer))
         self.note_optimizer(optimizer, index)
         self._clips, self._scales = clips, scale is not None
-        recorder.counting = False
+        recorder.state.counting = False
         self._pending = step
         self._stopwatch.add_hooks(recorder.state.take_spent())
         self._stopwatch.add(time.perf_counter() - began)
@@ -105,7 +105,7 @@ class AnnouncedSteps(Session):
             began = time.perf_counter()
             self._record(step, left_out=self._scales)
             self._stopwatch.add(time.perf_counter() - began)
-        self._recorder.counting = False
+        self._recorder.state.counting = False
 
     def _unfinished_step(self) -> int | None:
         """The step whose update is under way, or that is being measured."""

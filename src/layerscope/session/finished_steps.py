@@ -41,7 +41,7 @@ class FinishedSteps(Session):
     @property
     def is_updating(self) -> bool:
         """Whether the step that goes on is measured, and what it changes."""
-        return self._recorder.counting and self._updating
+        return self._recorder.state.counting and self._updating
 
     def copy_weights(self, may_change: Callable[[nn.Parameter], bool]) -> None:
         """Take the copies of `measure_weights` anew: something has changed the weights since."""
@@ -50,7 +50,7 @@ class FinishedSteps(Session):
 
     def measure_gradients(self, of: Callable[[nn.Parameter], bool]) -> None:
         """Measure gradients now, of these parameters."""
-        if self._recorder.counting:
+        if self._recorder.state.counting:
             self._recorder.measure_gradients(of)
             self._surroundings.note_gradients(self._recorder.plan.parameters)
 
@@ -72,7 +72,7 @@ class FinishedSteps(Session):
         self._raise_failure()
         recorder = self._recorder
         self._surroundings.end_update(recorder.plan.parameters)
-        if not recorder.counting:
+        if not recorder.state.counting:
             return
         began = time.perf_counter()
         self._stopwatch.add_hooks(recorder.state.take_spent())
@@ -82,5 +82,5 @@ class FinishedSteps(Session):
         if self._updating:
             recorder.end_update(changed)
         self._record(step, left_out=left_out)
-        recorder.counting = False
+        recorder.state.counting = False
         self._stopwatch.add(time.perf_counter() - began)

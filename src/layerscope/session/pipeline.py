@@ -121,7 +121,7 @@ class Pipeline:
         around = self._surroundings
         self._figures = StepFigures(
             layer_facts(
-                self._recorder.layers,
+                self._recorder.hooked.layers,
                 plan.outputs,
                 plan.parameters,
                 around.wiring,
@@ -184,7 +184,7 @@ class Pipeline:
         is_first = self._written == 0
         self._written += len(steps)
         if is_first:
-            tell_unfired(self._recorder, self._recorder.layers, self._door)
+            tell_unfired(self._recorder, self._recorder.hooked.layers, self._door)
         figures = self._figures.of([step.observation for step in steps])
         for row, step in enumerate(steps):
             if step.observation.look is not None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from layerscope.measure.reading import Reading
-from layerscope.measure.row_state import Mergeable, merge_ranks
+from layerscope.measure.row_state import merge_ranks
 from layerscope.record import Recorder
 from layerscope.record.function_layers import FunctionLayers
 
@@ -101,12 +101,12 @@ class Ranks:
                 interval=interval,
                 stop=stop,
                 weights=weights,
-                update=recorder.has_update,
+                update=recorder.update is not None,
             )
         )
         with self._together():
             if agreed.newcomers:
-                found = self.gathered((recorder.hooked.functions(), recorder.found_outputs()))
+                found = self.gathered((recorder.hooked.functions(), recorder.hooked.found()))
                 function_layers.meet_others([each for functions, _ in found for each in functions])
                 recorder.settle([each for _, outputs in found for each in outputs])
             recorder.combine(
@@ -123,12 +123,15 @@ class Ranks:
         if self._group is not None and recorder.is_sharded:
             self._agree(_Step(ends=True))
 
-        def merge(table: Mergeable, rows: int) -> None:
-            add_up = functools.partial(self.all_reduce, how="sum")
-            merge_ranks(table, rows, self.rank, self.number, add_up)
-
+        recorder.release()
+        tally, rows = recorder.plan.tally, len(recorder.plan.channels)
         with self._together():
-            return recorder.weights_now(merge)
+            tally.read(rows)  # what a step that broke off has left
+            recorder.measure_weights()
+            if recorder.is_sharded:
+                add_up = functools.partial(self.all_reduce, how="sum")
+                merge_ranks(tally, rows, self.rank, self.number, add_up)
+            return tally.read(rows).get()
 
     def _agree(self, mine: _Step) -> _Step:
         """Of each number the largest that a rank has given."""

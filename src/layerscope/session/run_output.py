@@ -96,7 +96,7 @@ class RunOutput:
         if self._first is None and first is not None:
             told = diagnosis_of(
                 [first.observation],
-                self._recorder.layers,
+                self._recorder.hooked.layers,
                 self._settings.thresholds,
                 prediction=self._verdict.prediction,
             )
@@ -149,7 +149,7 @@ class RunOutput:
             last = replace(last, observation=now)
         diagnosis = diagnosis_of(
             [first.observation, last.observation],
-            self._recorder.layers,
+            self._recorder.hooked.layers,
             settings.thresholds,
             verdict.judge.findings,
             missing,

@@ -113,7 +113,7 @@ class Session:
         )
         self._ranks = Ranks()
         recorder.is_merged = self._ranks.number > 1
-        self._cadence = Cadence(settings, door, bytes_per_step(recorder.channels), steps)
+        self._cadence = Cadence(settings, door, bytes_per_step(recorder.plan.channels), steps)
         self._stopwatch = Stopwatch(settings.budget)
         self.verdict = RunVerdict(settings, layers, prediction, door)
         self._output: RunOutput | None = None
@@ -156,7 +156,7 @@ class Session:
     @property
     def is_counting(self) -> bool:
         """Whether the step that goes on is measured."""
-        return self._recorder.counting
+        return self._recorder.state.counting
 
     def begin(self, step: int) -> None:
         """A micro-batch of a step begins.
@@ -196,7 +196,7 @@ class Session:
 
     def note_loss(self, loss: Tensor) -> None:
         """Add a micro-batch's loss, with the gradient scaler's factor in it if there is one."""
-        if self._recorder.counting:
+        if self._recorder.state.counting:
             self._recorder.carry(LOSS, loss)
             if self._ranks.number > 1 and self._ranks.rank == 0:
                 self._recorder.carry(LOSS_OF_RANK_0, loss)
@@ -288,7 +288,7 @@ class Session:
 
     def _unfinished_step(self) -> int | None:
         """The step that is being measured, if one is."""
-        return self._step if self._recorder.counting else None
+        return self._step if self._recorder.state.counting else None
 
     # The end.
 
