@@ -1,0 +1,128 @@
+"""All that watches a network from inside: hooks of layers, functions, and what is around them."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.optim import Optimizer
+
+from layerscope.record import Recorder, choose_layers
+from layerscope.record.changes import Change, Changes
+from layerscope.record.function_layers import FunctionLayers
+from layerscope.record.functions import Functions
+from layerscope.record.shards import put_shards_back
+from layerscope.record.stand_aside import StandAside
+from layerscope.record.surroundings import Surroundings
+from layerscope.session.door import Door
+from layerscope.session.not_watched import (
+    refuse_flat_parameters,
+    refuse_tensor_parallelism,
+    tell_change,
+    tell_evaluation,
+    tell_lost,
+)
+from layerscope.session.settings import Settings
+
+
+class NetworkHooks:
+    """Puts them on and takes them off together, and follows a network that changes.
+
+    Args:
+        network: what is trained.
+        settings: which layers, and what to measure of them.
+        door: through which the user came in, for messages.
+
+    Attributes:
+        recorder: measures the layers.
+        surroundings: knows how they hang together.
+        function_layers: makes layers of functions.
+        changes: how often the network was found to be made of something else than before.
+
+    Raises:
+        ValueError: no layer matches, or the network is one of FSDP1's.
+    """
+
+    def __init__(self, network: nn.Module, settings: Settings, door: Door) -> None:
+        refuse_flat_parameters(network)
+        put_shards_back(network)
+        layers = choose_layers(network, settings.layers)
+        refuse_tensor_parallelism(network, layers)
+        self.recorder = recorder = Recorder(layers, settings.options, network)
+        self.surroundings = around = Surroundings(network, layers, recorder.state)
+        self.function_layers = FunctionLayers(network, recorder, settings.layers)
+        self.changes = 0
+        self._door = door
+        self._changes = Changes(network, settings.layers, layers)
+        self._functions = Functions(
+            network, self.function_layers, recorder.state, around.reach, around.attention
+        )
+        self._stand_aside = StandAside(network)
+        self._told_evaluation = False
+
+    def attach(self) -> None:
+        """Put the hooks on; does nothing if they are on."""
+        self.recorder.attach()
+        self.surroundings.attach()
+        self._functions.attach()
+        self._stand_aside.attach()
+
+    def detach(self) -> None:
+        """Take the hooks off."""
+        self._stand_aside.detach()
+        self._functions.detach()
+        self.recorder.detach()
+        self.surroundings.detach()
+
+    def put_back(self) -> None:
+        """Have the hooks that stand aside on again, for whoever owns them to take off."""
+        self._stand_aside.put_back()
+
+    def note_optimizer(self, optimizer: Optimizer, has_parameters: bool) -> None:
+        """An optimizer takes a step.
+
+        Args:
+            optimizer: which.
+            has_parameters: whether it has any of the network's.
+        """
+        self._changes.note_optimizer(optimizer)  # it may have what was put into this network
+        if has_parameters:
+            self.surroundings.note_optimizer(optimizer)
+        else:
+            self.surroundings.note_other_optimizer(optimizer)
+
+    def change(self, looks: bool) -> Change | None:
+        """What has become of the network since the last look, if this step looks or should."""
+        return self._changes.look() if looks or self._changes.suspected else None
+
+    def follow(self, change: Change, step: int) -> None:
+        """The network has changed before this step: go on with what it is made of now, and warn."""
+        self.recorder.replace(change.layers)
+        self.surroundings.replace(change.layers)
+        self._functions.search_again()
+        self.changes += 1
+        not_measured = self.recorder.state.not_measured
+        for name in change.gone:
+            not_measured[name] = f"it was taken out of the network before step {step}"
+        for path in change.came:
+            not_measured[path] = f"it came into the network after the start, before step {step}"
+        tell_change(change, step, self._door)
+
+    def begin(self, counts: bool, looks: bool, searches: bool) -> None:
+        """A micro-batch of a step begins.
+
+        Args:
+            counts: whether it is measured.
+            looks: whether what is around the layers is looked at.
+            searches: whether functions and attention are searched in all modules.
+        """
+        self.recorder.state.counting = counts
+        self.surroundings.begin(looks)
+        stream = self.surroundings.stream
+        self._functions.begin(looks, searches, stream.call if stream.is_on else None)
+
+    def tell_unmeasured(self, step: int) -> None:
+        """Warn of what a step that was observed says nothing of."""
+        if self.recorder.lost:
+            tell_lost(self.recorder, step, self._door)
+        if self.recorder.unreached.in_evaluation_mode and not self._told_evaluation:
+            self._told_evaluation = True
+            tell_evaluation(self.recorder, self._door)

@@ -1,0 +1,187 @@
+"""The run of one network that is watched: opened, resumed, ended or given up."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from contextlib import nullcontext
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from layerscope.events.event_file import EventFile
+from layerscope.measure.reading import Reading
+from layerscope.session.cadence import Cadence
+from layerscope.session.door import Door
+from layerscope.session.network_hooks import NetworkHooks
+from layerscope.session.open_runs import closed, opened
+from layerscope.session.ranks import Ranks
+from layerscope.session.run_output import RunOutput
+from layerscope.session.run_verdict import RunVerdict
+from layerscope.session.settings import Settings
+from layerscope.sinks.tensorboard import bytes_per_step
+from layerscope.theory import PredictionSummary
+
+_log = logging.getLogger("layerscope")
+
+IN_OUR_OWN_WAY = np.errstate(all="ignore")
+"""NaN and infinities are results here, whatever the user has told numpy by `np.seterr`."""
+
+
+class WatchedRun:
+    """Holds what watches a network, what is found, and the run's files; what a step is, `Session`
+    says.
+
+    Args:
+        network: what is trained.
+        directory: the run's folder.
+        settings: how to watch.
+        door: through which the user came in, for messages.
+        events: the run's event file, where somebody else writes to it too.
+        steps: how many the run will have, infinity if unknown: for `max_megabytes`.
+        start: its first step.
+        resumes: whether the folder holds what the run did before: what that says of the first step
+            and of later ones was abandoned.
+        prediction: what theory says of the network at step 0.
+
+    Attributes:
+        directory: as given.
+        diagnosis: the content of diagnosis.json, after `close`.
+        verdict: what has been found so far.
+
+    Raises:
+        ValueError: no layer matches, or the network is one of FSDP1's.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        directory: str | PathLike[str],
+        settings: Settings,
+        door: Door,
+        events: EventFile | None = None,
+        steps: float = math.inf,
+        start: int = 0,
+        resumes: bool = False,
+        prediction: PredictionSummary | None = None,
+    ) -> None:
+        self.directory = str(directory)
+        self.diagnosis: dict[str, Any] | None = None
+        self._door = door
+        self._settings = settings
+        self._network = network
+        self._hooks = hooks = NetworkHooks(network, settings, door)
+        self._recorder = recorder = hooks.recorder
+        self._surroundings = hooks.surroundings
+        self._ranks = Ranks()
+        recorder.is_merged = self._ranks.number > 1
+        self._cadence = Cadence(settings, door, bytes_per_step(recorder.plan.channels), steps)
+        self.verdict = RunVerdict(settings, recorder.hooked.layers, prediction, door)
+        self._output: RunOutput | None = None
+        if self._ranks.rank == 0:
+            self._output = RunOutput(
+                self.directory,
+                events,
+                recorder,
+                self._surroundings,
+                self._cadence,
+                self.verdict,
+                settings,
+                door,
+                start if resumes else None,
+            )
+            opened(self)
+        self._failed = False
+        self.attach()
+
+    def attach(self) -> None:
+        """Put the hooks on; does nothing if they are on."""
+        self._hooks.attach()
+
+    def detach(self) -> None:
+        """Take the hooks off: what runs now is not what the optimizer learns from."""
+        self._hooks.detach()
+
+    @IN_OUR_OWN_WAY
+    def close(self, interrupted: bool = False) -> None:
+        """Take the hooks off, write the diagnosis and close the files; a second call does nothing.
+
+        Args:
+            interrupted: whether an exception has ended the training.
+        """
+        self.detach()
+        trained = self._trained_weights(interrupted)
+        self._recorder.release()
+        self._ranks.close()
+        self._write_out(trained)
+
+    @IN_OUR_OWN_WAY
+    def settle(self) -> None:
+        """Write to the disk what waits: somebody reads the run while it goes on."""
+        if self._output is not None:
+            self._output.pipeline.flush()
+
+    def _trained_weights(self, interrupted: bool) -> Reading | None:
+        """A reading with the weights that the run ends with; None if nobody writes it, or if other
+        processes have parts of them and do not end with this one.
+        """
+        if interrupted if self._recorder.is_sharded else self._output is None:
+            return None
+        try:
+            return self._ranks.trained_weights(self._recorder)
+        except RuntimeError as error:
+            if not self._recorder.is_sharded:
+                raise
+            _log.warning(
+                "%s: the weights that training has ended with are not told: %s",
+                self._door.name,
+                error,
+            )
+            return None
+
+    def _write_out(self, trained: Reading | None) -> None:
+        output, self._output = self._output, None
+        closed(self)
+        if output is None:
+            return
+        if output.pipeline.first is None and self._recorder.state.reached and not self._failed:
+            _log.warning("%s: no step was recorded: %s", self._door.name, self._door.no_step)
+        self.diagnosis = output.close(trained)
+
+    @IN_OUR_OWN_WAY
+    def give_up(self) -> None:
+        """Take the hooks off and write what there is, if it can be: the instrument has failed.
+
+        In a distributed training the other ranks hear of it when they merge their next step.
+        """
+        self.detach()
+        self._recorder.release()
+        self._failed = True
+        self._ranks.tell_failure()
+        try:
+            self._write_out(self._trained_weights(interrupted=True))
+        except Exception:  # told already, and perhaps the very same
+            _log.debug("%s: while giving up", self._door.name, exc_info=True)
+
+    @IN_OUR_OWN_WAY
+    def state(self) -> dict[str, Any]:
+        """What a resumed run goes on from, as plain types: for a checkpoint.
+
+        All steps so far are on the disk then: a checkpoint is never ahead of the events.
+        """
+        with nullcontext() if self._output is None else self._output.pipeline.settled():
+            return self._state()
+
+    def _state(self) -> dict[str, Any]:
+        state = {"judge": self.verdict.judge.state(), "units": self._recorder.plan.units.state()}
+        return state if self._output is None else state | {"output": self._output.state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.verdict.judge.load_state(state["judge"])
+        self._recorder.plan.units.load_state(state["units"])
+        if self._output is not None and "output" in state:
+            self._output.load_state(state["output"])
