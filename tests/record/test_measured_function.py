@@ -149,7 +149,9 @@ def test_a_function_of_a_library_and_the_linear_module_before_it_are_one_layer()
 
 
 def test_the_functions_of_transformers_are_recognised():
-    activations = pytest.importorskip("transformers.activations")
+    activations = pytest.importorskip(
+        "transformers.activations", reason="make frameworks-test installs it"
+    )
     expected = {
         "gelu_new": "gelu",
         "gelu": "gelu",

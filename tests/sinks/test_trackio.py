@@ -5,7 +5,7 @@ import pytest
 import layerscope
 from tests.sinks.loop import TAG, train
 
-pytest.importorskip("trackio", reason="pip install 'layerscope[trackio]'")
+pytest.importorskip("trackio", reason="make frameworks-test installs it")
 import trackio
 from trackio.sqlite_storage import SQLiteStorage
 
