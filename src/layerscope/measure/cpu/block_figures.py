@@ -14,6 +14,7 @@ import numpy as np
 
 from layerscope.measure.bins import LOWEST_EXPONENT, MANTISSA_BITS
 from layerscope.measure.cpu.compiled import jit
+from layerscope.measure.cpu.one_pass import one_pass
 from layerscope.measure.cpu.raw_memory import (
     f32_from_bits,
     f64_from_bits,
@@ -177,8 +178,24 @@ def add_figures(address, size, sums, tallies):  # type: ignore[no-untyped-def]
 
 
 @jit
+def add_counted(address, size, sums, tallies, lanes):  # type: ignore[no-untyped-def]
+    """The same, and the elements, a multiple of WIDTH, are counted in the lanes."""
+    low, high = np.float32(load_f64(sums, LOW)), np.float32(load_f64(sums, HIGH))
+    largest, less, minimum, maximum, zeros, outside, total, squares, absolute = one_pass(
+        address, size, low, high, load_f64(sums, SHIFT), lanes
+    )
+    if largest >= _EXPONENT_ALL_ONES or less < np.uint32(_SMALLEST_NORMAL - 1):
+        return False
+    totals = total, squares, absolute
+    smallest = _I(less + np.uint32(1))
+    minimum, maximum = np.float64(minimum) + 0.0, np.float64(maximum) + 0.0  # 0.0, where it is -0.0
+    _add(sums, tallies, totals, minimum, maximum, largest, smallest, zeros, outside)
+    return True
+
+
+@jit
 def add_figures_f64(address, size, narrowed, sums, tallies):  # type: ignore[no-untyped-def]
-    """The same of float64; their magnitudes, cut to float32, are left at `narrowed`."""
+    """The same as `add_figures` of float64; cut to float32, they are left at `narrowed`."""
     low, high = load_f64(sums, LOW), load_f64(sums, HIGH)
     lowest, highest, outside, zeros = _extremes_f64(address, size, low, high)
     narrow(address, size, narrowed)

@@ -60,8 +60,7 @@ def add_elements(  # type: ignore[no-untyped-def]
             _increment(tallies, POSITIVE_INF if value > 0 else NEGATIVE_INF)
             continue
         if value == 0.0:
-            _increment(tallies, ZEROS)
-            _increment(counts, ZERO)
+            _increment(tallies, ZEROS)  # from there they come to their bin
         else:
             magnitude = magnitude_of(value)
             store_i64(tallies, NEAR, min(load_i64(tallies, NEAR), magnitude))

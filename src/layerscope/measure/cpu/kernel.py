@@ -13,11 +13,18 @@ from __future__ import annotations
 import numpy as np
 
 from layerscope.measure.bins import BINS, ZERO
-from layerscope.measure.cpu.block_figures import NORMAL, TOP, add_figures, add_figures_f64
+from layerscope.measure.cpu.block_figures import (
+    NORMAL,
+    TOP,
+    add_counted,
+    add_figures,
+    add_figures_f64,
+)
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.elements import add_elements, first_finite
 from layerscope.measure.cpu.kinds import FLOAT32, FLOAT64
 from layerscope.measure.cpu.lanes import count_in_lanes, merge_lanes
+from layerscope.measure.cpu.one_pass import WIDTH
 from layerscope.measure.cpu.raw_memory import (
     increment_i64,
     load_f64,
@@ -27,7 +34,7 @@ from layerscope.measure.cpu.raw_memory import (
     store_i32,
     store_i64,
 )
-from layerscope.measure.cpu.table import BLOCK, LANE_BYTES, LANES, LANES_PAY_FROM, ROW, SPARE
+from layerscope.measure.cpu.table import BLOCK, LANES_BYTES, LANES_PAY_FROM, ROW, SPARE
 from layerscope.measure.cpu.widen import widen
 from layerscope.measure.row_layout import (
     COUNT,
@@ -39,6 +46,7 @@ from layerscope.measure.row_layout import (
     NEGATIVE_INF,
     POSITIVE_INF,
     SHIFT,
+    ZEROS,
 )
 
 _I = np.int32
@@ -46,31 +54,32 @@ _I = np.int32
 
 @jit
 def _bins(address, size, bins):  # type: ignore[no-untyped-def]
-    """Bin numbers of normal float32, and of zeros, into `bins`; how many are zero."""
-    zeros = _I(0)
+    """Bin numbers of normal float32 into `bins`, and spare places for zeros."""
     for i in range(size):
         bits = load_i32(address, i)
         absolute = _I(bits & _I(0x7FFFFFFF))
         sign = _I(bits >> _I(31))  # 0, or -1: x ^ sign - sign negates
-        is_zero = absolute == _I(0)
-        zeros = _I(zeros + _I(is_zero))
         magnitude = _I(_I(absolute >> _I(TOP)) + _I(NORMAL + 1))
         index = _I(_I(ZERO) + _I(_I(magnitude ^ sign) - sign))
-        store_i32(bins, i, _I(BINS + (i & (SPARE - 1))) if is_zero else index)
-    return zeros
+        store_i32(bins, i, _I(BINS + (i & (SPARE - 1))) if absolute == _I(0) else index)
 
 
 @jit
-def _count(bins, size, counts):  # type: ignore[no-untyped-def]
+def _count(address, size, counts, lanes, bins):  # type: ignore[no-untyped-def]
+    """Count normal float32 and zeros in the lanes; in the row, where `lanes` is 0."""
+    if lanes:
+        count_in_lanes(address, size, lanes, 1)
+        return
+    _bins(address, size, bins)
     for i in range(size):
         increment_i64(counts, load_i32(bins, i))
 
 
 @jit
-def _not_zero(bins, size):  # type: ignore[no-untyped-def]
+def _not_zero(address, size):  # type: ignore[no-untyped-def]
     found = 0
     for i in range(size):
-        found += load_i32(bins, i) < BINS
+        found += (load_i32(address, i) & 0x7FFFFFFF) != 0
     return found
 
 
@@ -85,25 +94,6 @@ def _sampled(size, share, table):  # type: ignore[no-untyped-def]
     store_i64(table, 4, state)
     first = np.int64(np.uint64(state) % np.uint64(size - length + 1))
     return first, first + length
-
-
-@jit
-def _count_block(  # type: ignore[no-untyped-def]
-    address, size, first, last, counts, tallies, lanes, bins
-):
-    """Count the bins of a block of float32 in its row; in the lanes, unless they are 0.
-
-    Into the bins go the elements of first:last; all of them, unless it is a sample.
-    """
-    zeros = _bins(address, size, bins)
-    if lanes:
-        count_in_lanes(bins + 4 * first, last - first, lanes)
-    else:
-        _count(bins + 4 * first, last - first, counts)
-    if last - first < size:
-        left_out = size - zeros - _not_zero(bins + 4 * first, last - first)
-        store_i64(tallies, LEFT_OUT, load_i64(tallies, LEFT_OUT) + left_out)
-    store_i64(counts, ZERO, load_i64(counts, ZERO) + zeros)
 
 
 @jit
@@ -126,7 +116,7 @@ def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untype
     sums = load_i64(table, 1) + row * FIELDS * 8
     tallies = load_i64(table, 2) + row * FIELDS * 8
     lanes = load_i64(table, 3)
-    bins = lanes + LANES * LANE_BYTES
+    bins = lanes + LANES_BYTES
     wide = bins + 4 * BLOCK
 
     fresh = load_i64(tallies, COUNT) == 0
@@ -134,9 +124,13 @@ def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untype
     used = lanes if min(size, most) >= LANES_PAY_FROM else 0
     # A lane is a uint32: it is emptied before it could overflow.
     for part in range(0, size, 1 << 32):
-        for start in range(part, min(size, part + (1 << 32)), BLOCK):
-            length = min(size - start, BLOCK)
+        start, stop = part, min(size, part + (1 << 32))
+        while start < stop:
+            length = min(stop - start, BLOCK)
             first, last = 0, length
+            in_one_pass = used and kind != FLOAT64 and most >= size and length >= WIDTH
+            if in_one_pass:
+                length &= -WIDTH  # the last few make a block of their own
             if most < size:
                 first, last = _sampled(length, most / size, table)
             block = source = wide  # float32
@@ -149,13 +143,15 @@ def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untype
             if fresh:
                 store_f64(sums, SHIFT, first_finite(kind == FLOAT64, source, length))
                 fresh = False
-            if kind == FLOAT64:
+            if in_one_pass:
+                is_clean = add_counted(block, length, sums, tallies, lanes)
+            elif kind == FLOAT64:
                 is_clean = add_figures_f64(source, length, wide, sums, tallies)
             else:
-                is_clean = add_figures(source, length, sums, tallies)
-            if is_clean:
-                _count_block(block, length, first, last, counts, tallies, used, bins)
-            else:
+                is_clean = add_figures(block, length, sums, tallies)
+            if not is_clean:
+                if in_one_pass:
+                    count_in_lanes(block, length, lanes, -1)
                 low, high = load_f64(sums, LOW), load_f64(sums, HIGH)
                 if kind != FLOAT64:  # compared as torch does
                     low, high = np.float64(np.float32(low)), np.float64(np.float32(high))
@@ -171,7 +167,14 @@ def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untype
                     sums,
                     tallies,
                 )
+            elif not in_one_pass:
+                _count(block + 4 * first, last - first, counts, used, bins)
+                if last - first < length:
+                    left_out = _not_zero(block, length) - _not_zero(block + 4 * first, last - first)
+                    store_i64(tallies, LEFT_OUT, load_i64(tallies, LEFT_OUT) + left_out)
+            start += length
         if used:
             merge_lanes(lanes, counts, tallies)
+    store_i64(counts, ZERO, load_i64(tallies, ZEROS))
     infinities = load_i64(tallies, POSITIVE_INF) + load_i64(tallies, NEGATIVE_INF)
     return load_i64(tallies, NAN) + infinities

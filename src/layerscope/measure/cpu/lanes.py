@@ -1,54 +1,54 @@
-"""A large tensor's counts in four interleaved rows, which are then merged into the row of a table.
+"""A large tensor's counts in lanes, which are then merged into the row of a table.
 
-Equal neighbours, such as saturated outputs, so don't wait for each other's store.
+The upper 16 bits of a float32, sign, exponent and seven mantissa bits, are its place: nothing need
+be computed. Each place has four counts, side by side, which elements take in turn: equal
+neighbours, such as a ReLU's zeros, so don't wait for each other's store.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from layerscope.measure.bins import ZERO
+from layerscope.measure.bins import MANTISSA_BITS, ZERO
+from layerscope.measure.cpu.block_figures import NORMAL
 from layerscope.measure.cpu.compiled import jit
-from layerscope.measure.cpu.raw_memory import (
-    increment_u32,
-    load_i32,
-    load_i64,
-    store_i32,
-    store_i64,
-)
-from layerscope.measure.cpu.table import LANE_BYTES, LANES
+from layerscope.measure.cpu.raw_memory import load_i16, load_i32, load_i64, store_i32, store_i64
+from layerscope.measure.cpu.table import LANES
 from layerscope.measure.row_layout import FAR, NEAR
 
-
-@jit
-def count_in_lanes(bins, size, lanes):  # type: ignore[no-untyped-def]
-    """Count int32 bin numbers; of the addresses, `lanes` is that of LANES * LANE_BYTES."""
-    whole = size & ~3
-    for i in range(0, whole, 4):
-        increment_u32(lanes, load_i32(bins, i))
-        increment_u32(lanes + LANE_BYTES, load_i32(bins, i + 1))
-        increment_u32(lanes + 2 * LANE_BYTES, load_i32(bins, i + 2))
-        increment_u32(lanes + 3 * LANE_BYTES, load_i32(bins, i + 3))
-    for i in range(whole, size):
-        increment_u32(lanes, load_i32(bins, i))
+_NEGATIVE = 1 << 15
+"""Places of negative numbers, and of -0, start here; those of positive ones, and of 0, at 0."""
 
 
 @jit
-def _merge_range(lanes, counts, start, stop):  # type: ignore[no-untyped-def]
-    for i in range(start, stop):
-        added = np.int64(np.uint32(load_i32(lanes, i)))
-        added += np.int64(np.uint32(load_i32(lanes + LANE_BYTES, i)))
-        added += np.int64(np.uint32(load_i32(lanes + 2 * LANE_BYTES, i)))
-        added += np.int64(np.uint32(load_i32(lanes + 3 * LANE_BYTES, i)))
-        store_i64(counts, i, load_i64(counts, i) + added)
+def count_in_lanes(block, size, lanes, by):  # type: ignore[no-untyped-def]
+    """Count float32 at an address, each `by` times: 1, or -1 to take it back."""
+    for i in range(size):
+        place = np.int64(np.uint16(load_i16(block, 2 * i + 1))) * LANES + i % LANES
+        store_i32(lanes, place, np.int32(load_i32(lanes, place) + by))
+
+
+@jit
+def _count_at(lanes, place):  # type: ignore[no-untyped-def]
+    """The counts of a place added up, which are then 0."""
+    count = np.int64(0)
     for lane in range(LANES):
-        for i in range(start, stop):
-            store_i32(lanes + lane * LANE_BYTES, i, np.int32(0))
+        count += np.int64(np.uint32(load_i32(lanes, place * LANES + lane)))
+        store_i32(lanes, place * LANES + lane, np.int32(0))
+    return count
 
 
 @jit
 def merge_lanes(lanes, counts, tallies):  # type: ignore[no-untyped-def]
-    """Move the lanes' counts into the row: only the bins between its extremes can hold any."""
+    """Move the lanes' counts into the row, but for zeros; they are of normal numbers and zeros.
+
+    Only the bins between the row's extremes can hold any.
+    """
     near, far = load_i64(tallies, NEAR), load_i64(tallies, FAR)
-    _merge_range(lanes, counts, ZERO - far, ZERO - near + 1)
-    _merge_range(lanes, counts, ZERO + near, ZERO + far + 1)
+    least = max(near - NORMAL - 1, 1 << MANTISSA_BITS)
+    for place in range(least, far - NORMAL):
+        above, below = ZERO + (NORMAL + 1 + place), ZERO - (NORMAL + 1 + place)
+        store_i64(counts, above, load_i64(counts, above) + _count_at(lanes, place))
+        store_i64(counts, below, load_i64(counts, below) + _count_at(lanes, _NEGATIVE + place))
+    _count_at(lanes, 0)
+    _count_at(lanes, _NEGATIVE)

@@ -18,7 +18,8 @@ from layerscope.measure.cpu.table import BLOCK, Table
 from layerscope.measure.cpu.team import MOST_THREADS, PART, claim, run_on_team
 from layerscope.measure.row_layout import FIELDS, HIGH, LOW, NAN, NEGATIVE_INF
 
-# A job, int64: what is to be measured, and behind OWN the addresses of the parts' own tables.
+# A job, int64: what is to be measured, and behind OWN the addresses of the parts' own tables,
+# whose lanes are their own as well.
 _NEXT, _PARTS, _KIND, _ADDRESS, _SIZE, _ROW, _TABLE, _MOST, _OWN = range(9)
 
 _in_use = Lock()  # the parts' tables serve one tensor at a time

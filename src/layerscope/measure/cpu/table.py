@@ -29,14 +29,13 @@ ROW = BINS + SPARE + -(BINS + SPARE) % 8
 """int64 counts from one row to the next: whole cache lines."""
 
 LANES = 4
-"""Interleaved rows of uint32 counts that a large tensor is counted in, to be merged into its row:
-equal neighbours (saturated outputs) don't wait for each other's store."""
+"""Counts, uint32, of each place that a large tensor is counted in before it is merged into its row:
+see `lanes`."""
 
-LANES_PAY_FROM = 32_768
+LANES_PAY_FROM = 16_384
 """Elements from which the lanes save more than their merging costs."""
 
-# One cache line more than the bins: rows a multiple of 4 kB apart would alias in the store buffer.
-LANE_BYTES = (ROW * 4 // 4096 + 1) * 4096 + 192
+LANES_BYTES = 4 * LANES << 16
 
 SPARSE_FROM = 1 << 28
 """Bytes of counts from which memory is taken in pages of 4 kB, as they are touched: some 50 kB a
@@ -67,7 +66,7 @@ class Table:
         self.counts = _zeros(rows)
         self.sums = np.zeros((rows, FIELDS), np.float64)
         self.tallies = np.zeros((rows, FIELDS), np.int64)
-        self._scratch = np.zeros(LANES * LANE_BYTES + 4 * BLOCK * 2 + 8 * BUCKETS + 64, np.uint8)
+        self._scratch = np.zeros(LANES_BYTES + 4 * BLOCK * 2 + 8 * BUCKETS + 64, np.uint8)
         scratch = self._scratch.ctypes.data
         self._addresses = np.array(
             [

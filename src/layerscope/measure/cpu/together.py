@@ -27,7 +27,7 @@ from layerscope.measure.cpu.places import (
 from layerscope.measure.cpu.raw_memory import load_i64, store_f64, store_i64
 from layerscope.measure.cpu.rebin import linear_edge, log10_of, logarithmic_range
 from layerscope.measure.cpu.row import empty_figures, read_moments, shown_range
-from layerscope.measure.cpu.table import BLOCK, LANE_BYTES, LANES
+from layerscope.measure.cpu.table import BLOCK, LANES_BYTES
 from layerscope.measure.cpu.unit_kernel import add_tensor
 from layerscope.measure.cpu.widen import widen
 from layerscope.measure.moments import MomentColumn
@@ -180,7 +180,7 @@ def measure_together(  # type: ignore[no-untyped-def]
         How many rows went into the bins.
     """
     lanes = load_i64(table, 3)
-    places = lanes + LANES * LANE_BYTES
+    places = lanes + LANES_BYTES
     scratch = lanes, places, places + 4 * BLOCK, places + 8 * BLOCK
     in_bins, first = 0, 0
     while first < count:
