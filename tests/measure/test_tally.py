@@ -43,6 +43,23 @@ def test_counts_are_those_of_the_bins_one_element_at_a_time(name):
     assert histogram.counts.tolist() == counts.tolist()
 
 
+def test_a_large_tensors_blocks_with_nan_or_subnormals_count_as_one_element_at_a_time():
+    x = torch.randn(40_005, generator=torch.Generator().manual_seed(0))
+    x[100] = -0.0
+    x[3_000], x[9_000], x[20_000] = torch.nan, -torch.inf, 1e-40
+    tally = measured(x)
+    tally.add(0, x[:20_000])
+    histogram = held(tally)
+    finite = torch.cat([x, x[:20_000]])
+    finite = finite[finite.isfinite()].numpy()
+    bins, counts = np.unique(bin_of(finite), return_counts=True)
+    assert histogram.bins.tolist() == bins.tolist()
+    assert histogram.counts.tolist() == counts.tolist()
+    moments = histogram.moments
+    assert (moments.nan, moments.negative_inf, moments.zeros) == (2, 2, 2)
+    assert moments.mean == pytest.approx(finite.mean(dtype=np.float64), rel=1e-9)
+
+
 # Within a single bin, a 128th of the value, what is shown is flat between the extremes.
 @pytest.mark.parametrize("name", sorted(FINITE.keys() - {"mean of 1e4, std of 1"}))
 def test_what_is_shown_differs_from_numpy_by_at_most_two_percent(name):

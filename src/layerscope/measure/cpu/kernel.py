@@ -1,9 +1,10 @@
 """The CPU kernel: one read of a tensor adds its counts and moments to a row of a table.
 
-A tensor is taken in blocks that stay in the L1 cache, each in passes: extremes and sums (see
-`block_figures`), bin numbers (vector instructions, int32), and the counts, one increment per
-element, which is what the time goes into: one read-modify-write a cycle is the limit of the
-machine. A block with a NaN, an infinity or a subnormal float32 goes element by element.
+A tensor is taken in blocks. Of a large one `one_pass` finds a block's sums and extremes while it
+counts, in lanes that are merged into the row at the end: one read-modify-write an element and cycle
+is the limit of the machine. A block of a small one, or of float64, stays in the L1 cache for its
+passes: extremes and sums (see `block_figures`), bin numbers (vector instructions, int32), and the
+counts. A block with a NaN, an infinity or a subnormal float32 goes element by element.
 
 Nothing is allocated. The caller hands over addresses: see `raw_memory` and `table`.
 """

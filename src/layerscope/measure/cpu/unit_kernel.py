@@ -109,23 +109,34 @@ def _columns(  # type: ignore[no-untyped-def]
 
 
 @jit
+def _is_active(address, length, low, high):  # type: ignore[no-untyped-def]
+    """Whether one of neighbouring float32 lies strictly between."""
+    found = _I(0)
+    for i in range(length):
+        value = load_f32(address, i)
+        found = _I(found | _I((value > low) & (value < high)))
+    return found != 0
+
+
+@jit
 def _run(address, length, low, high, block, capacity):  # type: ignore[no-untyped-def]
     """Merge neighbouring float32 into one unit."""
     lowest, highest = _I(0x7FFFFFFF), _I(-0x80000000)
-    active = _I(0)
     for i in range(length):
-        bits, value = load_i32(address, i), load_f32(address, i)
+        bits = load_i32(address, i)
         ordered = _I(bits ^ _I(_I(bits >> _I(31)) & _I(0x7FFFFFFF)))
         lowest, highest = min(lowest, ordered), max(highest, ordered)
-        active |= _I((value > low) & (value < high))
     if highest >= _EXPONENT_ALL_ONES or lowest < -_EXPONENT_ALL_ONES:
         wide_low, wide_high = np.float64(low), np.float64(high)
         merge_run(False, address, length, wide_low, wide_high, block, capacity)
         return
+    minimum, maximum = _from_ordered(lowest), _from_ordered(highest)
     least, most = MINIMUM * capacity, MAXIMUM * capacity
-    store_f64(block, least, min(load_f64(block, least), _from_ordered(lowest)))
-    store_f64(block, most, max(load_f64(block, most), _from_ordered(highest)))
-    if active != 0:
+    store_f64(block, least, min(load_f64(block, least), minimum))
+    store_f64(block, most, max(load_f64(block, most), maximum))
+    # Where an extreme lies between, it is active; where both lie beyond, all are looked at.
+    may_be = load_i64(block, ACTIVE * capacity) == 0 and minimum < high and maximum > low
+    if may_be and (minimum > low or maximum < high or _is_active(address, length, low, high)):
         store_i64(block, ACTIVE * capacity, 1)
 
 
