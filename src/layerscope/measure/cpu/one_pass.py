@@ -36,7 +36,7 @@ _FIGURES = {
     "squares": (_DOUBLES, 0.0, "fadd.v4f64"),
     "absolute": (_DOUBLES, 0.0, "fadd.v4f64"),
 }
-_RESULTS = types.Tuple(
+_RESULTS = types.Tuple(  # type: ignore[no-untyped-call]
     (
         *(types.int32, types.uint32, types.float32, types.float32, types.int32, types.int32),
         *(types.float64, types.float64, types.float64),
@@ -75,7 +75,7 @@ def _figures_of(
     )
     total, squares, absolute = known["total"], known["squares"], known["absolute"]
     of_a_sum = ("contract",)
-    without_sign = get_or_insert_function(
+    without_sign = get_or_insert_function(  # type: ignore[no-untyped-call]
         builder.module, ir.FunctionType(_DOUBLES, [_DOUBLES]), "llvm.fabs.v4f64"
     )
     for half in _HALVES:
@@ -122,7 +122,7 @@ def _reduced(builder: ir.IRBuilder, operation: str, vector: Any) -> Any:
     """One number of a vector's elements."""
     kind = vector.type
     start = [ir.Constant(kind.element, -0.0)] if operation.startswith("fadd") else []
-    reduce = get_or_insert_function(
+    reduce = get_or_insert_function(  # type: ignore[no-untyped-call]
         builder.module,
         ir.FunctionType(kind.element, [each.type for each in start] + [kind]),
         f"llvm.vector.reduce.{operation}",
