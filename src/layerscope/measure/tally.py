@@ -18,7 +18,7 @@ from layerscope.measure.cpu.read import read_rows
 from layerscope.measure.cpu.state import load_state, state_of
 from layerscope.measure.cpu.table import Table
 from layerscope.measure.cpu.team import PART
-from layerscope.measure.cpu.together import FILLED, IN_TABLE, JOB, LOST, measure_together
+from layerscope.measure.cpu.whole_rows import FILLED, IN_TABLE, JOB, LOST, measure_whole_rows
 from layerscope.measure.pending import Pending
 from layerscope.measure.reading import CARRIED, Reading
 from layerscope.measure.row_layout import COUNT, HIGH, LOW, NAN, NEGATIVE_INF
@@ -144,7 +144,7 @@ class Tally:
         return jobs
 
     def measure(self, jobs: Sequence[int], unit_table: int, whole: bool) -> int:
-        """Measure what lies at addresses, as `cpu.together` tells; whoever calls keeps it alive.
+        """Measure what lies at addresses, as `cpu.whole_rows` tells; whoever calls keeps it alive.
 
         Args:
             jobs: JOB numbers for each tensor; those of a row are neighbours.
@@ -158,7 +158,7 @@ class Tally:
             return 0
         memory = array("q", jobs)
         into = self._next = self._next or Reading.of_rows(self.rows)
-        in_bins: int = measure_together(
+        in_bins: int = measure_whole_rows(
             memory.buffer_info()[0],
             len(jobs) // JOB,
             whole,

@@ -20,7 +20,8 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.integrations.script.living import living, network_of
+from layerscope.integrations.script.live_objects import live_objects
+from layerscope.integrations.script.outermost_network import outermost_network
 from layerscope.integrations.script.watched_network import WatchedNetwork
 from layerscope.record.ownership import given_to, parameters_of
 from layerscope.record.shards import class_of
@@ -63,7 +64,7 @@ class ScriptWatch:
 
     def start(self) -> None:
         """Look out; call it before the script begins."""
-        self._others = WeakSet(living(Optimizer)[0])
+        self._others = WeakSet(live_objects(Optimizer)[0])
         self._look_out()
         self._listen()
 
@@ -121,9 +122,9 @@ class ScriptWatch:
         self._seen.update(module.modules())
         if not any(each.requires_grad for each in module.parameters()):
             return
-        optimizers, modules, scalers = living(Optimizer, nn.Module, GradScaler)
+        optimizers, modules, scalers = live_objects(Optimizer, nn.Module, GradScaler)
         optimizers = [each for each in optimizers if each not in self._others]
-        network = network_of(module, optimizers, modules)
+        network = outermost_network(module, optimizers, modules)
         del modules
         if network is None:  # no optimizer yet: look again, less and less often
             self._waiting[id(module)] = (calls, 2 * calls)

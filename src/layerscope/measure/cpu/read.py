@@ -7,7 +7,7 @@ from layerscope.measure.cpu.raw_memory import load_i64
 from layerscope.measure.cpu.rebin import fill_linear, fill_logarithmic
 from layerscope.measure.cpu.row import empty_row, read_moments, shown_range
 from layerscope.measure.cpu.table import ROW
-from layerscope.measure.cpu.together import FILLED, IN_TABLE, LOST
+from layerscope.measure.cpu.whole_rows import FILLED, IN_TABLE, LOST
 from layerscope.measure.moments import MomentColumn
 from layerscope.measure.row_layout import FAR, FIELDS, LEFT_OUT, NEAR, ZEROS
 

@@ -155,7 +155,7 @@ def _measure_row(  # type: ignore[no-untyped-def]
 
 
 @jit
-def measure_together(  # type: ignore[no-untyped-def]
+def measure_whole_rows(  # type: ignore[no-untyped-def]
     jobs, count, whole, table, unit_table, most, axes, logs, states, moments, linear, logarithmic
 ):
     """Measure tensors, each into its row, and their units.

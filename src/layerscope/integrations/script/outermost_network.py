@@ -1,10 +1,8 @@
-"""What a script has made so far, found among the objects that Python keeps."""
+"""Which network a module that a script calls is a part of."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable
-from typing import Any
 
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -13,22 +11,7 @@ from torch.optim import Optimizer
 from layerscope.record.ownership import given_to
 
 
-def living(*kinds: type[Any]) -> list[list[Any]]:
-    """All objects of some classes that are in use, a list for each class.
-
-    It goes through every object of the process: some 100 ms in one that trains.
-    """
-    gc.collect()  # an optimizer of an earlier trial may wait for it
-    found: list[list[Any]] = [[] for _ in kinds]
-    for each in gc.get_objects():
-        for kind, of_kind in zip(kinds, found, strict=True):
-            # By its type: isinstance() asks a proxy for __class__, which may import or warn.
-            if issubclass(type(each), kind):
-                of_kind.append(each)
-    return found
-
-
-def network_of(
+def outermost_network(
     called: nn.Module, optimizers: Iterable[Optimizer], modules: Iterable[nn.Module]
 ) -> nn.Module | None:
     """The network that a called module is a part of: the outermost one with the same optimizers.
