@@ -34,6 +34,7 @@ class Roles:
         normalized_first: whether a normalisation gets the first layer's outputs at once: any scale
             of the data is divided out there.
         last: index of the last layer in forward order; -1 if none is reached.
+        streams: of each residual stream the indices of its additions, in their order.
     """
 
     def __init__(self, layers: Sequence[LayerFacts], classes: int | None = None) -> None:
@@ -59,6 +60,11 @@ class Roles:
             [i for i in self.chain if layers[i].on_trunk and i not in feeds], np.int64
         )
         self.last = reached[-1] if reached else -1
+        streams: dict[str, list[int]] = {}
+        for index in sorted(range(len(layers)), key=lambda index: layers[index].stream_depth):
+            if layers[index].stream_depth >= 0:
+                streams.setdefault(layers[index].stream, []).append(index)
+        self.streams = [np.array(of, np.intp) for of in streams.values()]
         self._masks: dict[str, npt.NDArray[np.float32]] = {}
         self._named: dict[tuple[str, ...], list[int]] = {}
 

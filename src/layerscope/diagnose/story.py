@@ -22,6 +22,7 @@ _SYMPTOMS = frozenset(
         *("loss_not_falling", "loss_diverged", "loss_rising", "no_gradient"),
         *("labels_without_signal", "weights_decay_to_zero"),
         *("attention_collapse", "attention_logit_growth", "attention_uniform"),
+        *("stream_grows", "silent_branch"),
     }
 )
 _OF_THE_START = frozenset({"overconfident_start"})
@@ -32,6 +33,7 @@ _OF_LARGE_STEPS = frozenset(
         *("vanishing_gradient", "exploding_gradient", "gradient_spike", "update_too_large"),
         *("labels_without_signal", "overconfident_start"),
         *("attention_collapse", "attention_logit_growth"),
+        *("stream_grows", "silent_branch"),
     }
 )
 _OF_LOST_GRADIENTS = frozenset(
@@ -74,6 +76,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         | {"loss_not_falling", "loss_diverged", "labels_without_signal", "no_gradient"}
         | {"update_too_small", "stalled", "overconfident_start"}
     ),
+    # What grows with depth is large at the output, and so are the gradients on the way back.
+    "stream_grows_over_depth": _OF_LARGE_STEPS | {"stalled", "update_too_small"},
     "overconfident_start": frozenset({"saturated", "exploding_gradient", "biased", "dead_units"}),
     "loss_rising": _OF_LARGE_STEPS - {"loss_rising", "overconfident_start"},
     "loss_diverged": _OF_LARGE_STEPS - {"overconfident_start", "loss_diverged"},
@@ -88,6 +92,9 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     ),
     "saturated": frozenset(
         {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
+    ),
+    "stream_grows": frozenset(
+        {"silent_branch", "loss_diverged", "gradient_spike", "not_finite", "loss_not_finite"}
     ),
     "not_finite": frozenset({"loss_not_finite"}),
     "no_gradient": frozenset({"update_too_small", "stalled", "loss_not_falling"}),
@@ -173,7 +180,7 @@ _FROM_THE_START = frozenset(
         "constant_weights",
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
         *("target_scale", "loss_reduction", "dropout_high"),
-        *("updates_rounded_away", "weights_decay_to_zero"),
+        *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_over_depth"),
     }
 )
 

@@ -70,6 +70,14 @@ class Thresholds:
         dropout_high: the same: a warning; at least `dropout_usual`.
         update_lost: share of a layer's elements with a gradient that an update leaves as they were.
         weights_gone: size of the weights / that at the start below which they are decayed away.
+        stream_over_depth: residual stream after its blocks / after half of them, at the start:
+            branches of equal size make it at most 2. A note. Above 1.
+        stream_over_depth_bad: the same: a warning; at least `stream_over_depth`. It then grows by
+            1.4 with each of fourteen blocks, or by more.
+        stream_over_steps: residual stream / what it was before half of the optimizer's way: the
+            cube of 2.8, which three weights that always move the same way make. Above 1.
+        branch_silent: branch / stream below which a stream of 16 bits is the same without it: half
+            the distance of bfloat16 numbers, 1/512. 0 to 1.
         collapsed_spread: outputs that differ by less than this share of the largest, over all
             samples of a step, are the same for all. 0 to 1.
         attention_collapsed: entropy of an attention's rows / that of uniform ones, mean of heads,
@@ -126,6 +134,10 @@ class Thresholds:
     dropout_high: float = 0.8
     update_lost: float = 0.5
     weights_gone: float = 0.1
+    stream_over_depth: float = 4.0
+    stream_over_depth_bad: float = 10.0
+    stream_over_steps: float = 23.0
+    branch_silent: float = 0.002
     collapsed_spread: float = 0.01
     attention_collapsed: float = 0.1
     attention_logit: float = 100.0
@@ -162,13 +174,14 @@ _SHARES = (
     *("dead_share", "dead_bad", "dead_critical"),
     *("vanishing_end_to_end", "vanishing_bad", "vanishing_critical"),
     *("loss_stuck", "loss_slow", "input_small", "dropout_usual", "dropout_high"),
-    *("rate_low", "update_lost", "weights_gone", "collapsed_spread"),
+    *("rate_low", "update_lost", "weights_gone", "collapsed_spread", "branch_silent"),
     *("attention_collapsed", "attention_uniform"),
 )
 _ABOVE_ONE = (
     *("exploding_end_to_end", "spike_factor", "overconfident_start", "loss_rising"),
     *("loss_diverged", "input_large", "input_uneven", "target_large"),
     "attention_logit",
+    *("stream_over_depth", "stream_over_steps"),
 )
 _IN_ORDER = (
     ("saturated_healthy", "saturated_bad"),
@@ -183,6 +196,7 @@ _IN_ORDER = (
     ("exploding_bad", "exploding_critical"),
     ("update_small", "update_large"),
     ("target_large", "target_huge"),
+    ("stream_over_depth", "stream_over_depth_bad"),
     ("dropout_usual", "dropout_high"),
     ("loss_rising", "loss_diverged"),
     ("attention_logit", "attention_logit_bad"),

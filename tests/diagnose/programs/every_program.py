@@ -7,6 +7,7 @@ from tests.diagnose.programs import (
     of_loss,
     of_network,
     of_optimizer,
+    of_streams,
     of_updates,
 )
 from tests.diagnose.programs.program import PROGRAMS
@@ -19,5 +20,6 @@ __all__ = [
     "of_loss",
     "of_network",
     "of_optimizer",
+    "of_streams",
     "of_updates",
 ]
