@@ -25,6 +25,9 @@ LAYERS = tuple(
         follows="05" if i == 6 else "",
     )
     for i, function in enumerate(FUNCTIONS)
+) + tuple(
+    LayerFacts(f"blocks.{i}/add", f"blocks.{i}", "Block", stream="blocks", stream_depth=i)
+    for i in range(4)
 )
 EAGER = Thresholds(lasting=3, warm_up=4, patience=25)
 
@@ -41,6 +44,7 @@ def erratic(seed, steps):
     rng = np.random.default_rng(seed)
     figures = Figures.empty(LAYERS, range(steps))
     scale = {"activation_count": 6400, "units": 100, "dead_units": 60, "silent_units": 60}
+    scale["stream_rms"] = 1e4
     for name in LAYER_FIGURES:
         shape = (steps // 6 + 1, len(LAYERS))
         values = 10.0 ** rng.uniform(-7, 1, shape) * scale.get(name, 1)
