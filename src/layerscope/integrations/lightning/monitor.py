@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
-from typing import Any, Concatenate, ParamSpec, Unpack
+from typing import Any, Unpack
 
 import lightning.pytorch as pl
 from lightning.pytorch.strategies import (
@@ -15,14 +13,14 @@ from lightning.pytorch.strategies import (
     FSDPStrategy,
     Strategy,
 )
-from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 from layerscope.diagnose import Finding
 from layerscope.integrations.lightning.fit_folder import FitFolder
 from layerscope.integrations.lightning.logger_sinks import sinks_of
+from layerscope.integrations.lightning.never_stops_training import never_stops_training
+from layerscope.integrations.lightning.watched_fit import WatchedFit
 from layerscope.record import Layer, choose_layers
 from layerscope.session.announced_steps import AnnouncedSteps
 from layerscope.session.door import Door
@@ -39,26 +37,7 @@ _log = logging.getLogger("layerscope")
 
 _DOOR = Door("LayerMonitor", "no optimizer that the trainer knows has taken a step")
 
-_P = ParamSpec("_P")
-
-_Hook = Callable[Concatenate["LayerMonitor", pl.Trainer, _P], None]
-
 _SHARDING: tuple[type[Strategy], ...] = (FSDPStrategy, DeepSpeedStrategy)
-
-
-def _never_stops_training(hook: _Hook[_P]) -> _Hook[_P]:
-    """A callback hook whose failure ends the monitoring, loudly and once, and nothing else."""
-
-    @functools.wraps(hook)
-    def guarded(
-        self: LayerMonitor, trainer: pl.Trainer, /, *args: _P.args, **kw: _P.kwargs
-    ) -> None:
-        try:
-            hook(self, trainer, *args, **kw)
-        except Exception as error:
-            self._give_up(trainer.global_step, error)
-
-    return guarded
 
 
 class LayerMonitor(pl.Callback):
@@ -113,13 +92,11 @@ class LayerMonitor(pl.Callback):
         self.prediction: PredictionSummary | None = None
         self._folder: FitFolder | None = None  # from the start of fit on
         self._resumes = False
-        self._scope: AnnouncedSteps | None = None
+        self._fit: WatchedFit | None = None  # from the start of training on
         self._refused: Finding | None = None
         self._restored: dict[str, Any] | None = None
         self._left: dict[str, Any] = {}  # the state at the end of fit, for a checkpoint after it
-        self._handles: list[RemovableHandle] = []
-        self._leads = self._alone = True
-        self._clips = False
+        self._leads = True
 
     @property
     def state_key(self) -> str:
@@ -176,13 +153,13 @@ class LayerMonitor(pl.Callback):
             if len(alike) == 1:
                 self.load_state_dict(states[alike[0]])
 
-    @_never_stops_training
+    @never_stops_training
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Choose the layers, open the files and put the hooks on."""
         assert self._folder is not None
         self._left = {}
         self.failure = self._refused = None
-        self._scope = scope = AnnouncedSteps(
+        session = AnnouncedSteps(
             pl_module,
             self._folder.path,
             replace(
@@ -198,68 +175,36 @@ class LayerMonitor(pl.Callback):
             resumes=self._resumes,
             prediction=self.prediction,
         )
+        self._fit = WatchedFit(trainer, pl_module, session, self._give_up)
         if self._restored is not None:
-            scope.load_state(self._restored)
+            session.load_state(self._restored)
             self._restored = None
-        self._alone = len(trainer.optimizers) == 1
-        self._clips = is_overridden("configure_gradient_clipping", pl_module)
-        for optimizer in trainer.optimizers:
-            if isinstance(optimizer, Optimizer):  # others end their step with the batch
-                self._handles.append(
-                    optimizer.register_step_post_hook(functools.partial(self._stepped, trainer))
-                )
 
-    @_never_stops_training
+    @never_stops_training
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Count in this batch, if its step is due."""
-        if self._scope is not None:
-            self._scope.begin(trainer.global_step)
+        if self._fit is not None:
+            self._fit.session.begin(trainer.global_step)
 
-    @_never_stops_training
+    @never_stops_training
     def on_before_backward(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
     ) -> None:
         """Note the loss, divided by the number of micro-batches and scaled as it is."""
-        if self._scope is not None:
-            self._scope.note_loss(loss)
+        if self._fit is not None:
+            self._fit.session.note_loss(loss)
 
-    @_never_stops_training
+    @never_stops_training
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
         """Measure what the optimizer is about to receive, and the weights it starts from."""
-        scope = self._scope
-        if scope is None or not scope.is_counting:
-            return
-        optimizer = getattr(optimizer, "optimizer", optimizer)
-        number = 0
-        if not self._alone:
-            bare = [getattr(each, "optimizer", each) for each in trainer.optimizers]
-            number = next((i for i, each in enumerate(bare) if each is optimizer), 0)
-        scaler = getattr(trainer.precision_plugin, "scaler", None)
-        scope.before_update(
-            trainer.global_step,
-            optimizer,
-            index=number,
-            alone=self._alone,
-            scale=None if scaler is None else scaler._scale,  # get_scale() waits for the device
-            clips=self._clips or bool(trainer.gradient_clip_val),
-        )
+        if self._fit is not None:
+            self._fit.before_step(optimizer)
 
-    def _stepped(self, trainer: pl.Trainer, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        """The optimizer has taken its step."""
-        try:
-            if self._scope is not None:
-                self._scope.after_update(optimizer)
-                module = trainer.lightning_module
-                if not module.automatic_optimization:  # the batch may go on with another optimizer
-                    self._scope.begin(trainer.global_step + 1)
-        except Exception as error:
-            self._give_up(trainer.global_step, error)
-
-    @_never_stops_training
+    @never_stops_training
     def on_train_batch_end(
         self,
         trainer: pl.Trainer,
@@ -269,32 +214,27 @@ class LayerMonitor(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Look whether all went well, and whether training must stop."""
-        if self._scope is None:
-            return
-        self._scope.end()
-        if self._scope.must_stop and not trainer.should_stop:
-            trainer.should_stop = True
-            if (finding := self._scope.verdict.stop) is not None:
-                _log.warning("LayerMonitor: training stops: %s", finding.explanation)
+        if self._fit is not None:
+            self._fit.end_batch()
 
-    @_never_stops_training
+    @never_stops_training
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the hooks off: validation is not what the optimizer learns from."""
-        if self._scope is not None:
-            self._scope.detach()
+        if self._fit is not None:
+            self._fit.session.detach()
 
-    @_never_stops_training
+    @never_stops_training
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Put the hooks on again."""
-        if self._scope is not None:
-            self._scope.attach()
+        if self._fit is not None:
+            self._fit.session.attach()
 
-    @_never_stops_training
+    @never_stops_training
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the hooks off, write the diagnosis and close the files."""
         self._finish()
 
-    @_never_stops_training
+    @never_stops_training
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
@@ -303,16 +243,15 @@ class LayerMonitor(pl.Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copied and pickled as a monitor with the same settings that watches nothing."""
-        watching = ("_scope", "_folder", "_claimed", "_dry_run")
-        return self.__dict__ | dict.fromkeys(watching) | {"_handles": []}
+        return self.__dict__ | dict.fromkeys(("_fit", "_folder"))
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run goes on from: findings, running medians, how long units are silent."""
-        return self._left if self._scope is None else self._state_of(self._scope)
+        return self._left if self._fit is None else self._state_of(self._fit.session)
 
-    def _state_of(self, scope: AnnouncedSteps) -> dict[str, Any]:
+    def _state_of(self, session: AnnouncedSteps) -> dict[str, Any]:
         try:
-            return scope.state()
+            return session.state()
         except Exception as error:  # a checkpoint is worth more
             _log.exception("LayerMonitor: a checkpoint goes without its state: %s", error)
             return {}
@@ -322,23 +261,21 @@ class LayerMonitor(pl.Callback):
         self._restored = state_dict or None
 
     def _finish(self, interrupted: bool = False) -> None:
-        scope, self._scope = self._scope, None
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        fit, self._fit = self._fit, None
         try:
-            if scope is not None:
-                self._end(scope, interrupted)
+            if fit is not None:
+                fit.release()
+                self._end(fit.session, interrupted)
         finally:
             self._forget_folder()
 
-    def _end(self, scope: AnnouncedSteps, interrupted: bool) -> None:
+    def _end(self, session: AnnouncedSteps, interrupted: bool) -> None:
         try:
-            scope.settle()  # here a sink may fail, which is no matter of the checkpoint's
-            self._left = self._state_of(scope)
+            session.settle()  # here a sink may fail, which is no matter of the checkpoint's
+            self._left = self._state_of(session)
         finally:
-            scope.close(interrupted)
-            self.diagnosis, self._refused = scope.diagnosis, scope.verdict.refused
+            session.close(interrupted)
+            self.diagnosis, self._refused = session.diagnosis, session.verdict.refused
 
     def _forget_folder(self) -> None:
         self._resumes = False
@@ -349,12 +286,10 @@ class LayerMonitor(pl.Callback):
     def _give_up(self, step: int, error: Exception) -> None:
         self.failure = f"monitoring stopped at step {step}: {type(error).__name__}: {error}"
         _log.error("LayerMonitor: %s; training goes on", self.failure, exc_info=error)
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        scope, self._scope = self._scope, None
-        if scope is not None:
-            scope.give_up()
+        fit, self._fit = self._fit, None
+        if fit is not None:
+            fit.release()
+            fit.session.give_up()
             self._forget_folder()
 
 

@@ -1,0 +1,93 @@
+"""One fit of a trainer, as its session has to be told of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch.optim import Optimizer
+
+from layerscope.session.announced_steps import AnnouncedSteps
+
+_log = logging.getLogger("layerscope")
+
+
+class WatchedFit:
+    """Tells a session which optimizer steps, with which scale, and when it has stepped.
+
+    Args:
+        trainer: that fits.
+        module: what it fits.
+        session: that watches it.
+        give_up: is told the step and what was raised, where an optimizer's own hook fails.
+
+    Attributes:
+        session: as given.
+    """
+
+    def __init__(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        session: AnnouncedSteps,
+        give_up: Callable[[int, Exception], None],
+    ) -> None:
+        self.session = session
+        self._trainer = trainer
+        self._give_up = give_up
+        self._alone = len(trainer.optimizers) == 1
+        self._clips = is_overridden("configure_gradient_clipping", module)
+        self._handles = [
+            optimizer.register_step_post_hook(self._stepped)
+            for optimizer in trainer.optimizers
+            if isinstance(optimizer, Optimizer)  # others end their step with the batch
+        ]
+
+    def before_step(self, optimizer: Optimizer) -> None:
+        """Measure what the optimizer is about to receive, and the weights it starts from."""
+        if not self.session.is_counting:
+            return
+        trainer = self._trainer
+        optimizer = getattr(optimizer, "optimizer", optimizer)
+        number = 0
+        if not self._alone:
+            bare = [getattr(each, "optimizer", each) for each in trainer.optimizers]
+            number = next((i for i, each in enumerate(bare) if each is optimizer), 0)
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        self.session.before_update(
+            trainer.global_step,
+            optimizer,
+            index=number,
+            alone=self._alone,
+            scale=None if scaler is None else scaler._scale,  # get_scale() waits for the device
+            clips=self._clips or bool(trainer.gradient_clip_val),
+        )
+
+    def _stepped(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """The optimizer has taken its step."""
+        trainer = self._trainer
+        try:
+            self.session.after_update(optimizer)
+            # Without automatic optimization the batch may go on with another optimizer.
+            if not trainer.lightning_module.automatic_optimization:
+                self.session.begin(trainer.global_step + 1)
+        except Exception as error:
+            self._give_up(trainer.global_step, error)
+
+    def end_batch(self) -> None:
+        """Look whether all went well, and whether training must stop."""
+        session, trainer = self.session, self._trainer
+        session.end()
+        if session.must_stop and not trainer.should_stop:
+            trainer.should_stop = True
+            if (finding := session.verdict.stop) is not None:
+                _log.warning("LayerMonitor: training stops: %s", finding.explanation)
+
+    def release(self) -> None:
+        """Take the optimizers' hooks off."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
