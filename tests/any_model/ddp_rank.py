@@ -20,7 +20,7 @@ from layerscope import LayerMonitor
 from layerscope.record import Recorder
 from tests.any_model import shard_rank
 from tests.any_model.nets import Mlp, seeded
-from tests.any_model.training import EVERYTHING, fit, random_states
+from tests.any_model.training import EVERYTHING, Batches, fit, random_states, trainer_for
 
 
 class Exact(Mlp):
@@ -150,7 +150,25 @@ def main(folder):
             }
             left[watched] = (weights, random_states(), monitor.failure)
         torch.save(left, folder / name / f"rank_{rank}.pt")
+    resume(folder / "resumed", rank)
     shard_rank.main(folder)
+
+
+def resume(folder, rank):
+    """An epoch of the sharded net and, by another trainer from its checkpoint, a second one."""
+    kind, last = CASES["sharded"]
+    batches = Batches(part_of(rank, joined(seeded(kind), last)))
+    checkpoint = folder / "one_epoch.ckpt"
+    for epochs, given in ((1, None), (2, checkpoint)):
+        monitor = LayerMonitor(quantities=EVERYTHING)
+        trainer = trainer_for(
+            folder / "watched", monitor, max_epochs=epochs, strategy=strategy_for(kind), devices=2,
+            use_distributed_sampler=False,
+        )  # fmt: skip
+        trainer.fit(seeded(kind), batches, ckpt_path=given)
+        if given is None:
+            trainer.save_checkpoint(checkpoint)
+    torch.save(monitor.failure, folder / f"rank_{rank}.pt")
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ SAMPLED = {"weight_row_spread"}
 """Figures of the first rank's part."""
 
 
-def assert_record_is_that_of_one_process(folder, parts, tmp_path, monkeypatch):
+def assert_record_is_that_of_one_process(folder, parts, tmp_path, monkeypatch, **settings):
     """Counts are equal to the bit, and all else within 1e-6; so are the weights at the end."""
     monkeypatch.setattr(
         Recorder, "is_merged", property(lambda _: True, lambda *_: None), raising=False
     )
-    shard_rank.train(shard_rank.network(), shard_rank.batches(parts), tmp_path)
+    shard_rank.train(shard_rank.network(), shard_rank.batches(parts), tmp_path, **settings)
     one, all_of_them = read_run(tmp_path), read_run(folder)
     expected, found = figures_of(one), figures_of(all_of_them)
     assert found.layers == expected.layers

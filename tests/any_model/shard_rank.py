@@ -5,6 +5,7 @@ each in a folder of its own, watched and alone; every rank leaves in `<case>/ran
 of the weights of both, and what its watcher says of a failure.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -50,9 +51,14 @@ def validate(net, x):
     net.train()
 
 
-def train(net, given, folder=None, **settings):
-    """Adam on these batches; the watcher, or None if nobody watches."""
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+def train(net, given, folder=None, optimizers=1, **settings):
+    """Adam on these batches, and SGD on every second parameter if there are two optimizers; the
+    watcher, or None if nobody watches.
+    """
+    parameters = list(net.parameters())
+    trainers = [torch.optim.Adam(parameters[::optimizers], lr=0.01)]
+    if optimizers == 2:
+        trainers.append(torch.optim.SGD(parameters[1::2], lr=0.01))
     validate(net, given[0])
     watcher = None
     if folder is not None:
@@ -61,8 +67,9 @@ def train(net, given, folder=None, **settings):
     for step, x in enumerate(given):
         loss = (net(x) ** 2).mean()
         loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
+        for optimizer in trainers:
+            optimizer.step()
+        net.zero_grad()
         if watcher is not None:
             watcher.step(loss)
         if step == 2:
@@ -85,9 +92,11 @@ def breaks_on_rank_1(step):
     return True
 
 
+BROKEN_OFF = "broken_off"
 CASES = {
     2: {
         "fsdp": ((2,), {}),
+        "fsdp_two_optimizers": ((2,), {"optimizers": 2}),
         "fsdp_failing": ((2,), {"schedule": breaks_on_rank_1}),
     },
     4: {"hsdp": ((2, 2), {})},
@@ -105,6 +114,29 @@ def main(folder):
             watcher = train(net, mine, folder / name if watched else None, **settings)
             left[watched] = [parameter.to_local().detach() for parameter in net.parameters()]
         torch.save((left, watcher.failure), folder / name / f"rank_{rank}.pt")
+    if ranks == 2:
+        break_off(shard(network(), init_device_mesh("cpu", (2,))), mine, folder / BROKEN_OFF)
+
+
+def break_off(net, given, folder):
+    """The training of rank 1 raises after its third step, and the process ends; the other one's
+    next collective fails. Nothing can be run afterwards.
+    """
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    try:
+        with layerscope.watch(net, folder, summary=False) as watcher:
+            for step, x in enumerate(given):
+                loss = (net(x) ** 2).mean()
+                if step == 3 and dist.get_rank() == 1:
+                    raise PlantedError("planted")
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                watcher.step(loss)
+    except Exception as error:
+        print(type(error).__name__, error)
+        torch.save((step, watcher.failure), folder / f"rank_{dist.get_rank()}.pt")
+        os._exit(0)
 
 
 if __name__ == "__main__":

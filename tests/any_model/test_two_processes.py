@@ -102,9 +102,24 @@ def test_shards_are_trained_to_the_weights_that_they_have_without_the_watcher(fo
     assert_weights_are_those_without_the_watcher(left_by(folder, case, 2))
 
 
-def test_shards_of_two_processes_are_measured_as_the_whole(folder, tmp_path, monkeypatch):
-    assert [failure for _, failure in left_by(folder, "fsdp", 2)] == [None, None]
-    assert_record_is_that_of_one_process(folder / "fsdp", 2, tmp_path, monkeypatch)
+@pytest.mark.parametrize("case", ["fsdp", "fsdp_two_optimizers"])
+def test_shards_of_two_processes_are_measured_as_the_whole(folder, tmp_path, monkeypatch, case):
+    assert [failure for _, failure in left_by(folder, case, 2)] == [None, None]
+    settings = shard_rank.CASES[2][case][1]
+    assert_record_is_that_of_one_process(folder / case, 2, tmp_path, monkeypatch, **settings)
+
+
+def test_a_rank_whose_training_breaks_off_leaves_no_other_waiting(folder):
+    assert left_by(folder, shard_rank.BROKEN_OFF, 2) == [(3, None)] * 2
+    assert figures(folder / shard_rank.BROKEN_OFF).steps.tolist() == [0, 1, 2]
+
+
+def test_a_sharded_training_that_goes_on_continues_its_record(folder):
+    assert left_by(folder, "resumed", 2) == [None, None]
+    kind, last = ddp_rank.CASES["sharded"]
+    net = seeded(kind)
+    steps = run_plainly(net, ddp_rank.joined(net, last) * 2)
+    assert_figures_are_those_of(steps, figures(folder / "resumed" / "watched"))
 
 
 def test_a_watcher_that_fails_on_one_rank_ends_those_of_all(folder):

@@ -125,10 +125,14 @@ class LayerMonitor(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse what cannot be watched, now that the module has its layers; claim the folder."""
         self.layers_of(pl_module)
-        # Of shards the state comes later, when there are layers to put it into.
-        self._resumes |= trainer.global_step > 0 or trainer.ckpt_path is not None
+        # Before the logger writes to it; but of shards a checkpoint comes later, when there are
+        # layers to put it into, and only then it is known whether the run goes on with another.
+        if not trainer.strategy.restore_checkpoint_after_setup:
+            self._claim_folder(trainer)
+
+    def _claim_folder(self, trainer: pl.Trainer) -> None:
+        self._resumes |= trainer.global_step > 0
         monitors = (each for each in trainer.callbacks if isinstance(each, LayerMonitor))  # type: ignore[attr-defined]
-        # Before the logger has written to it.
         self._leads = next(monitors) is self
         self._folder = FitFolder(
             trainer,
@@ -153,9 +157,14 @@ class LayerMonitor(pl.Callback):
             if len(alike) == 1:
                 self.load_state_dict(states[alike[0]])
 
-    @never_stops_training
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Choose the layers, open the files and put the hooks on."""
+        if self._folder is None:
+            self._claim_folder(trainer)
+        self._open(trainer, pl_module)
+
+    @never_stops_training
+    def _open(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert self._folder is not None
         self._left = {}
         self.failure = self._refused = None
