@@ -1,4 +1,4 @@
-"""`python -m layerscope diagnose RUN_DIR`, as a user types it."""
+"""`layerscope diagnose RUN_DIR`, as a user types it."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""`python -m layerscope digest RUN_DIR`, as a program calls it."""
+"""`layerscope digest RUN_DIR`, as a program calls it."""
 
 import json
 import subprocess

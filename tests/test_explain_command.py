@@ -1,4 +1,4 @@
-"""`python -m layerscope explain RULE`, as a user types it."""
+"""`layerscope explain RULE`, as a user types it."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""`python -m layerscope predict`, as a user types it."""
+"""`layerscope predict`, as a user types it."""
 
 import subprocess
 import sys

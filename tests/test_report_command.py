@@ -1,4 +1,4 @@
-"""`python -m layerscope report DIR`, as a user types it."""
+"""`layerscope report DIR`, as a user types it."""
 
 import subprocess
 import sys

@@ -125,6 +125,11 @@ def test_it_fits_and_leaves_nothing_out(width):
     assert long in "".join(line.split()[0] for line in lines if line.strip())
 
 
+def test_a_huge_mean_takes_no_more_room_than_a_huge_spread():
+    lines = printed(diagnosis((0, [layer("01_relu", mean=-109320593.97, std=1.8e8)])))
+    assert cells(lines, "01_relu")[0][1:3] == ["-1.1e8", "1.8e8"]
+
+
 def test_a_run_of_one_step_is_shown_once():
     content = diagnosis((0, [layer("01_tanh")]), (0, [layer("01_tanh")]))
     assert len(cells(printed(content), "01_tanh")) == 1

@@ -1,1 +1,1 @@
-"""The subcommands of `python -m layerscope`, a module each; `run(options)` is the exit code."""
+"""The subcommands of `layerscope`, a module each; `run(options)` is the exit code."""

@@ -1,4 +1,4 @@
-"""`python -m layerscope diagnose RUN_DIR`: judge a finished run again, with other thresholds.
+"""`layerscope diagnose RUN_DIR`: judge a finished run again, with other thresholds.
 
 From its event files alone, and without PyTorch. What diagnosis.json says the run was judged by
 holds where the command line says nothing else.

@@ -1,4 +1,4 @@
-"""`python -m layerscope digest RUN_DIR`: what a program needs to know of a run, as JSON.
+"""`layerscope digest RUN_DIR`: what a program needs to know of a run, as JSON.
 
 From its event files, without PyTorch, of a run that is still going on too. The findings are those
 that the run's own judge comes to.

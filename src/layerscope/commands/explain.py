@@ -1,4 +1,4 @@
-"""`python -m layerscope explain RULE`: what a finding means, how it is judged, and what to do.
+"""`layerscope explain RULE`: what a finding means, how it is judged, and what to do.
 
 Without PyTorch, from the pages in the package: it answers at once.
 """

@@ -1,4 +1,4 @@
-"""`python -m layerscope report DIR`: compare the runs in a folder again, and write the page again.
+"""`layerscope report DIR`: compare the runs in a folder again, and write the page again.
 
 From the event files alone, if need be: without diagnosis.json and status.json the runs are judged
 by the rules as they stand, and nothing is known of how they ended.

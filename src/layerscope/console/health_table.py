@@ -85,7 +85,7 @@ def _figures(entry: Mapping[str, Any], unit: float | None) -> tuple[str, ...]:
     else:
         told = _beside(gradient / unit, predicted.get("activation_grad"))
     return (
-        _number(activation["mean"], "{:+.2f}", unknown),
+        _mean(activation["mean"], unknown),
         _beside(activation["std"], predicted.get("std"), unknown),
         _number(activation["saturated"], "{:.1%}"),
         told,
@@ -112,6 +112,13 @@ def _short(value: float | None, unknown: str = _NOTHING) -> str:
     form = ".1e" if 0 < size < 1e-3 else ".0f" if 100 <= size < 1e5 else ".2g"
     written = format(value, form)
     return re.sub(r"(\.0)?e\+?(-?)0?(\d)", r"e\2\3", written)
+
+
+def _mean(value: float | None, unknown: str) -> str:
+    """With its sign, and two decimals: it is read beside the spread."""
+    if value is None or math.isnan(value) or abs(value) < 100:
+        return _number(value, "{:+.2f}", unknown)
+    return f"{'+' if value > 0 else ''}{_short(value)}"
 
 
 def _number(value: float | None, form: str, unknown: str = _NOTHING) -> str:

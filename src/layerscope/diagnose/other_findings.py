@@ -57,7 +57,7 @@ def departure_finding(found: Sequence[Mapping[str, Any]], hidden: Sequence[str])
         threshold=float(first["predicted"]),
         source="mean-field theory, docs/theory.md",
         explanation=str(first["sentence"]),
-        remedy="python -m layerscope predict, with the same overrides, shows what is expected of "
+        remedy="layerscope predict, with the same overrides, shows what is expected of "
         "every layer; compare it with the module's forward and with what sets its weights",
         layer_names=tuple(hidden[at] for at in places) or (hidden[-1],),
     )

@@ -73,7 +73,7 @@ function lossOfMany(width, log) {
     const least = Math.min(...lows);
     layout.yaxis.range = [least - 0.05 * (top - least), top + 0.05 * (top - least)];
   }
-  byId("loss-note").textContent = outside.length ? `Above the charts, until you double-click: ${outside.map((group) => group.label).join("; ")}.` : "";
+  byId("loss-note").textContent = outside.length ? `Not in this range; double-click to see them: ${outside.map((group) => group.label).join("; ")}.` : "";
   return { traces, layout };
 }
 

@@ -61,13 +61,15 @@ def page_of(comparison: Comparison) -> str:
     plotly, script = get_plotlyjs(), _package_text(*(f"{name}.js" for name in _SCRIPTS))
     single = len(comparison.runs) == 1
     typed = comparison.runs[0].overrides if single else None
-    title = comparison.folder.resolve().name
+    name = comparison.folder.resolve().name
     if typed is not None:
         title = " ".join(f"{key}={value}" for key, value in typed.items()) or "default settings"
+    else:
+        title = " × ".join(key.split(".")[-1] for key in groups[0].choices) or name
     # The template's variables are escaped, but for what is Markup.
     page: str = _template().render(
         title=title,
-        name=comparison.folder.resolve().name,
+        name=name,
         folder=str(comparison.folder.resolve()),
         single=single,
         layers=layer_rows(comparison.runs[0]) if single else [],
