@@ -117,6 +117,12 @@ def test_a_folder_that_another_process_holds_is_refused(tmp_path):
         holds.communicate(timeout=30)
 
 
+@pytest.mark.parametrize("value", ["null", "true", "1.5", "nan", "[a]", "{a:1}", "''"])
+def test_a_folder_is_a_text(value):
+    with pytest.raises(ValueError, match=r"^folder must be the path of a folder, got "):
+        check_folder(config(f"folder={value}"))
+
+
 def test_a_folder_that_cannot_be_made_is_refused_before_it_is_tried(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
 
 
 @dataclass(frozen=True)  # without slots: LightningCLI asks for vars() of it
@@ -146,6 +147,11 @@ class Thresholds:
     attention_uniform: float = 0.999
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            number: object = getattr(self, field.name)
+            kind, words = (Integral, "whole number") if field.type == "int" else (Real, "number")
+            if isinstance(number, bool) or not isinstance(number, kind) or number != number:
+                raise ValueError(f"{field.name} must be a {words}, got {number!r}")
         for name, bound in (("lasting", 1), ("warm_up", 2), ("patience", 20)):
             if not getattr(self, name) >= bound:
                 raise ValueError(f"{name} must be at least {bound}, got {getattr(self, name)}")

@@ -7,8 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from layerscope.lab.arguments import at_least, one_of
-from layerscope.lab.hidden_sizes import hidden_sizes
+from layerscope.lab.arguments import at_least, at_most, one_of
+from layerscope.lab.hidden_sizes import WIDEST, hidden_sizes
 from layerscope.lab.memory import require_memory
 from layerscope.theory.normalized import EPSILON
 
@@ -99,6 +99,7 @@ class MLP(nn.Sequential):
             classes=classes,
             embedding_dim=embedding_dim,
         )
+        at_most(WIDEST, embedding_dim=embedding_dim)
         one_of(ACTIVATIONS, activation=activation)
         if norm is not None:
             one_of(NORMS, norm=norm)

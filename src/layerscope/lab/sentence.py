@@ -44,11 +44,15 @@ def sentence(error: Exception, groups: Mapping[str, Sequence[str]] | None = None
         if options := error.options or groups.get(group):
             return unknown_choice(group, choice, options)
     if isinstance(error, OverrideParseException):
-        return f"{error.override} must be KEY=VALUE: {error.message.splitlines()[-2]}"
+        return _no_override(error)
     if isinstance(error, ConfigCompositionException):
         if isinstance(cause, ConfigKeyError | ConfigAttributeError):
             return _unknown_key(str(error), cause, groups)
+        if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+            return _other_kind(str(error), cause)
         return _composition(_one_line(cause or error))
+    if missing := re.search(r"Missing mandatory value: (\S+)", str(error)):
+        return f"{missing[1]} must be given: it has no default"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: {_one_line(error)}"
     return _one_line(error)
@@ -67,6 +71,18 @@ def with_key(path: str, told: str) -> str:
     return f"{path}.{told}" if argument and path else f"{path}: {told}" if path else told
 
 
+def with_typed(path: str, told: str, typed: Sequence[str]) -> str:
+    """The sentence of a library that names neither its argument's key nor the value, with both.
+
+    >>> with_typed("trainer", "trainer: it should be an int > 0", ["seed=3", "trainer.devices=-1"])
+    'trainer: it should be an int > 0, got trainer.devices=-1'
+    """
+    if told.startswith(f"{path}."):
+        return told
+    mine = [each for each in typed if each.lstrip("+").startswith(f"{path}.")]
+    return f"{told}, got {' '.join(mine)}" if mine else told
+
+
 def unknown_choice(group: str, choice: str, options: Sequence[str]) -> str:
     """The sentence that refuses what was chosen for a group, with the nearest of its choices."""
     return (
@@ -81,6 +97,27 @@ def _unknown_key(message: str, cause: Any, groups: Mapping[str, Sequence[str]]) 
     node = cause.parent_node
     keys = list(_keys(node._get_root())) if isinstance(node, Container) else []
     return unknown_key(key, [*groups, *keys])
+
+
+def _other_kind(message: str, cause: OmegaConfBaseException) -> str:
+    """What OmegaConf refuses to put where something of another kind is."""
+    value = message.partition("=")[2].splitlines()
+    got = f", got {value[0]}" if value else ""
+    line = _one_line(cause)
+    if line.endswith("is not Optional"):
+        return f"{cause.full_key} must have a value{got}"
+    if line.startswith("Cannot merge"):
+        there = "a list" if cause.object_type is list else "a mapping"
+        return f"{cause.full_key} must be {there}{got}"
+    return f"{cause.full_key} must be of another kind{got}: {line}"
+
+
+def _no_override(error: OverrideParseException) -> str:
+    """Hydra tells where its grammar has given up, and under some lines of it why."""
+    lines = [line.strip() for line in error.message.splitlines()]
+    noise = ("See ", "Error parsing", "Lexer", "^")
+    why = next((line for line in lines if line and not line.startswith(noise)), "")
+    return f"{error.override or repr('')} must be KEY=VALUE{f': {why}' if why else ''}"
 
 
 def _composition(line: str) -> str:

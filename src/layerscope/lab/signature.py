@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from math import isfinite
 from pkgutil import resolve_name
-from typing import Any, Unpack, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Unpack, get_args, get_origin, get_type_hints
 
 from layerscope.lab.arguments import unknown_key
 from layerscope.lab.trusted import check_home, check_package
 from layerscope.lab.type_hints import fits, in_words
 
-_HYDRA = ("_target_", "_partial_", "_convert_", "_recursive_", "_args_")
+_HYDRA: dict[str | None, Any] = {
+    "_target_": str,
+    "_partial_": bool,
+    "_convert_": Literal["none", "partial", "object", "all"],
+    "_recursive_": bool,
+    "_args_": Sequence[Any],
+}
+"""What Hydra itself reads of a node."""
+
+_LARGEST = 2**63 - 1
+"""What torch and NumPy take for a whole number."""
 
 
 def check_node(node: Mapping[str, Any], path: str, trust: Sequence[str] = ()) -> None:
@@ -25,19 +37,15 @@ def check_node(node: Mapping[str, Any], path: str, trust: Sequence[str] = ()) ->
 
     Raises:
         ValueError: the target is of no trusted package or cannot be imported, a key is no argument
-            of it, or a value does not fit the argument's type hint.
+            of it, or a value does not fit the argument's type hint, or is a number that is not
+            finite or of more than 64 bits.
     """
     if "_target_" in node:
         target = node["_target_"]
         check_package(target, path, trust)
-        try:
-            called = _named(target)
-        except Exception as error:  # whatever importing it raises
-            raise ValueError(
-                f"{path}._target_ must be what Python can import, got {target}: "
-                f"{str(error).splitlines()[0]}"
-            ) from error
+        called = imported(target, f"{path}._target_")
         check_home(called, target, path, trust)
+        _check_values(_HYDRA, {k: v for k, v in node.items() if k in _HYDRA}, path)
         check_arguments(called, {k: v for k, v in node.items() if k not in _HYDRA}, path)
     for key, value in node.items():
         _check_below(value, f"{path}.{key}", trust)
@@ -52,8 +60,11 @@ def check_arguments(called: Callable[..., Any], values: Mapping[str, Any], path:
         path: where the keys lie in the config; empty at its top.
     """
     hints = arguments_of(called)
-    if hints is None:
-        return
+    if hints is not None:
+        _check_values(hints, values, path)
+
+
+def _check_values(hints: Mapping[str | None, Any], values: Mapping[str, Any], path: str) -> None:
     prefix = f"{path}." if path else ""
     for key, value in values.items():
         if key not in hints and None not in hints:
@@ -64,9 +75,20 @@ def check_arguments(called: Callable[..., Any], values: Mapping[str, Any], path:
             raise ValueError(f"{prefix}{key} must be given: it has no default")
         if not fits(value, hint):
             raise ValueError(f"{prefix}{key} must be {in_words(hint)}, got {as_typed(value)}")
+        _check_numbers(f"{prefix}{key}", value)
 
 
-def arguments_of(called: Callable[..., Any]) -> dict[str | None, Any] | None:
+def _check_numbers(key: str, value: object) -> None:
+    """Nothing that a config says of a training is infinite, or beyond 64 bits."""
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, float) and not isfinite(number):
+            raise ValueError(f"{key} must be a finite number, got {as_typed(value)}")
+        if isinstance(number, int) and abs(number) > _LARGEST:
+            raise ValueError(f"{key} must be at most {_LARGEST}, got {as_typed(value)}")
+
+
+@cache
+def arguments_of(called: Callable[..., Any]) -> Mapping[str | None, Any] | None:
     """The arguments that can be passed by name, with their type hints; Any where there is none.
 
     The key None stands for any further one, as of `**options`. None if Python cannot tell.
@@ -111,12 +133,25 @@ def _check_below(value: Any, path: str, trust: Sequence[str]) -> None:
             _check_below(each, f"{path}[{position}]", trust)
 
 
-def _named(target: str) -> Any:
+def imported(target: str, key: str) -> Any:
+    """What a name stands for; its package is imported.
+
+    Args:
+        target: the name.
+        key: of the config, that has it.
+
+    Raises:
+        ValueError: there is nothing of that name.
+    """
     module, _, name = target.rpartition(".")
-    try:  # first of all an attribute of a module: a submodule may have the same name
-        return resolve_name(f"{module}:{name}")
-    except (ImportError, ValueError):
-        return resolve_name(target)  # of a class, say
+    try:
+        try:  # first of all an attribute of a module: a submodule may have the same name
+            return resolve_name(f"{module}:{name}")
+        except (ImportError, ValueError):
+            return resolve_name(target)  # of a class, say
+    except Exception as error:  # whatever importing it raises
+        why = str(error).splitlines()[0]
+        raise ValueError(f"{key} must be what Python can import, got {target}: {why}") from error
 
 
 def _hints(owner: object) -> dict[str, Any]:

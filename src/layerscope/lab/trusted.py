@@ -13,22 +13,37 @@ NumPy is left out: numpy.f2py and numpy.testing run code that they are given, an
 names any of it."""
 
 
-def check_package(target: object, path: str, trust: Sequence[str] = ()) -> None:
+def check_package(
+    target: object,
+    path: str,
+    trust: Sequence[str] = (),
+    packages: Sequence[str] = TRUSTED,
+    key: str = "_target_",
+) -> None:
     """Refuse a `_target_` outside the trusted packages, before it is imported.
 
     Args:
         target: what the config names.
         path: of the node in the config.
         trust: further packages, or modules, that the user trusts.
+        packages: that are trusted anyway.
+        key: that names it.
 
     Raises:
         ValueError: it lies in none of them.
     """
-    if not isinstance(target, str) or not _within(target, (*TRUSTED, *trust)):
-        raise ValueError(_refusal(target, path))
+    if not isinstance(target, str) or not _within(target, (*packages, *trust)):
+        raise ValueError(_refusal(target, f"{path}.{key}", packages))
 
 
-def check_home(called: Any, target: str, path: str, trust: Sequence[str] = ()) -> None:
+def check_home(
+    called: Any,
+    target: str,
+    path: str,
+    trust: Sequence[str] = (),
+    packages: Sequence[str] = TRUSTED,
+    key: str = "_target_",
+) -> None:
     """Refuse what a trusted package only imports, as `torch.nn.modules.module.os` is.
 
     Args:
@@ -36,25 +51,27 @@ def check_home(called: Any, target: str, path: str, trust: Sequence[str] = ()) -
         target: what the config names.
         path: of the node in the config.
         trust: further packages, or modules, that the user trusts.
+        packages: that are trusted anyway.
+        key: that names it.
 
     Raises:
         ValueError: it was defined elsewhere, or is neither a class nor a function of layerscope.
     """
     if _within(target, trust):
         return
-    packages = TRUSTED if inspect.isclass(called) else ("layerscope",)
+    homes = packages if inspect.isclass(called) else ("layerscope",)
     callable_by_name = inspect.isclass(called) or inspect.isfunction(called)
-    if not callable_by_name or not _within(called.__module__, packages):
-        raise ValueError(_refusal(target, path))
+    if not callable_by_name or not _within(called.__module__, homes):
+        raise ValueError(_refusal(target, f"{path}.{key}", packages))
 
 
 def _within(name: str, packages: Sequence[str]) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-def _refusal(target: object, path: str) -> str:
+def _refusal(target: object, key: str, packages: Sequence[str]) -> str:
     package = str(target).partition(".")[0]
     return (
-        f"{path}._target_ must be a class of {', '.join(TRUSTED[:-1])} or {TRUSTED[-1]}, got "
+        f"{key} must be a class of {', '.join(packages[:-1])} or {packages[-1]}, got "
         f"{target}: what a config names is run; trust=[{package}] allows it"
     )

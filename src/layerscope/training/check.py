@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from layerscope.lab.signature import arguments_of, as_typed, check_arguments, check_node
 from layerscope.lab.sweep.fingerprint import settings_of
+from layerscope.lab.sweep.sweep_settings import check_sweep
 from layerscope.training.run_settings import RunSettings
 
 _MINUS_ONE = {
@@ -18,6 +19,8 @@ _MINUS_ONE = {
     "num_sanity_val_steps": "for all",
     "devices": "for all",
 }
+_LATER = ("model", "optimizer", "scheduler", "trainer")
+"""Groups of which a training knows some arguments only when it makes the part."""
 
 
 def check(cfg: DictConfig, typed: Sequence[str] = ()) -> None:
@@ -36,7 +39,12 @@ def check(cfg: DictConfig, typed: Sequence[str] = ()) -> None:
             among what was typed: a config that somebody sent does not vouch for itself.
         OmegaConfBaseException: a value refers to one that there is not.
     """
-    settings = settings_of(cfg)
+    check_sweep(cfg)
+    check_settings(settings_of(cfg), typed)
+
+
+def check_settings(settings: Mapping[str, Any], typed: Sequence[str] = ()) -> None:
+    """`check`, of a config as plain types and without `folder`, `sweep` and `hydra`."""
     for key in arguments_of(RunSettings) or ():
         if key not in settings:
             raise ValueError(f"{key} must be given, got a config without it")
@@ -47,22 +55,26 @@ def check(cfg: DictConfig, typed: Sequence[str] = ()) -> None:
             f"trust must be typed on the command line, got {as_typed(list(trust))} in a config: "
             "no config vouches for itself"
         )
-    _check_bounds(settings["trainer"])
+    for key in ("trainer", "optimizer"):
+        _check_bounds(settings[key], key)
     changed = {override.lstrip("+~").partition("=")[0].partition(".")[0] for override in typed}
     for key in sorted(settings, key=lambda key: key not in changed):
         if isinstance(settings[key], Mapping):
             check_node(settings[key], key, trust)
+            if settings[key].get("_partial_", False) is not (key in _LATER):
+                there = as_typed(settings[key].get("_partial_"))
+                raise ValueError(f"{key}._partial_ must be {as_typed(key in _LATER)}, got {there}")
 
 
-def _check_bounds(trainer: Mapping[str, Any]) -> None:
+def _check_bounds(node: Mapping[str, Any], path: str) -> None:
     """Refuse a negative number, which Lightning takes for most keys and does not mean.
 
-    Here, so that nobody waits for Lightning's import to hear of it.
+    Here, so that nobody waits for Lightning's or torch's import to hear of it.
     """
-    for key, value in trainer.items():
+    for key, value in node.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         minus_one = key in _MINUS_ONE
         if not isfinite(value) or (value < 0 and not (minus_one and value == -1)):
             bound = f"at least 0, or -1 {_MINUS_ONE[key]}" if minus_one else "at least 0"
-            raise ValueError(f"trainer.{key} must be a finite number of {bound}, got {value}")
+            raise ValueError(f"{path}.{key} must be a finite number of {bound}, got {value}")

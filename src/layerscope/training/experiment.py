@@ -24,10 +24,10 @@ from layerscope.lab.data import CharacterData
 from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.mlp import MLP
 from layerscope.lab.predict_network import predict_network
-from layerscope.lab.sentence import sentence, with_key
+from layerscope.lab.sentence import sentence, with_key, with_typed
 from layerscope.training.checkpoint_file import CheckpointFile
 from layerscope.training.checkpoints import checkpoint_callbacks, step_of
-from layerscope.training.hydra_run import in_sweep
+from layerscope.training.hydra_run import in_sweep, typed
 from layerscope.training.random_state import RandomState
 from layerscope.training.run_folder import CHECKPOINTS, checkpoint_to_resume
 from layerscope.training.stop_after_a_step import StopAfterAStep
@@ -177,6 +177,10 @@ def _naming(group: str) -> Iterator[None]:
     try:
         yield
     except InstantiationException as error:  # Hydra knows the place in the group
-        raise ValueError(sentence(error)) from error
-    except (ValueError, TypeError, AttributeError, LookupError, MisconfigurationException) as error:
-        raise ValueError(with_key(group, sentence(error))) from error
+        raise ValueError(with_typed(group, sentence(error), typed())) from error
+    except (
+        *(ValueError, TypeError, AttributeError, LookupError, OverflowError),
+        MisconfigurationException,
+    ) as error:
+        told = with_key(group, sentence(error))
+        raise ValueError(with_typed(group, told, typed())) from error

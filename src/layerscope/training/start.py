@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
@@ -21,6 +22,7 @@ from layerscope.lab.signature import as_typed
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep.fingerprint import versions
 from layerscope.training.check import check
+from layerscope.training.hydra_settings import check_somebodys
 from layerscope.training.run_folder import check_folder, run_folder
 from layerscope.training.termination import Terminable, Terminated, stopped_by
 from layerscope.training.usage import usage
@@ -56,13 +58,24 @@ def start(main: Callable[[], object], conf: Path, typed: str) -> int:
             if overrides != others and not any(each.startswith("-") for each in overrides):
                 print(usage(conf, groups, overrides, typed, mine))
             else:
+                flags = get_args_parser().parse_args(arguments)
+                if mine is not None or flags.config_name or any(map(_is_of_hydra, flags.overrides)):
+                    name = flags.config_name or "train"
+                    check_somebodys(conf, mine, name, flags.overrides, sweeps=flags.multirun)
                 main()
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BAD_SETTING as error:
-        told = wrong_choice(arguments, groups) or sentence(error, groups)
+    except (*BAD_SETTING, TypeError) as error:
+        told = wrong_choice(arguments, groups)
+        if isinstance(error, TypeError) and told is None:
+            raise
+        told = told or sentence(error, groups)
         return refused(told, debug="debug=true" in map(str.lower, arguments))
     return ExitCode.FINISHED
+
+
+def _is_of_hydra(override: str) -> bool:
+    return override.lstrip("+~").startswith("hydra.")
 
 
 def refused(told: str, *, debug: bool) -> int:
@@ -77,14 +90,19 @@ def added_folder(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
     """The user's own config folder, as Hydra's `--config-dir` names it, and the other arguments.
 
     Raises:
-        ValueError: it is not there.
+        ValueError: it is not there; or another config is to take the place of ours.
     """
     parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--config-dir", "-cd", type=Path)
+    parser.add_argument("--config-path", "-cp")
     try:
         known, others = parser.parse_known_args(list(arguments))
     except ArgumentError as error:
         raise ValueError(str(error)) from None
+    if known.config_path is not None:
+        raise ValueError(
+            f"--config-path must be left out, got {known.config_path}: --config-dir adds configs"
+        )
     searched(known.config_dir)
     return known.config_dir, others
 
@@ -103,19 +121,27 @@ def wrong_choice(arguments: Sequence[str], groups: Mapping[str, Sequence[str]]) 
 
     >>> wrong_choice(["seed=3", "logger=null"], {"logger": ["events"]})
     'logger must be one of events, got null'
+    >>> wrong_choice(["=3"], {})
+    '=3 must be KEY=VALUE'
     """
+    parents = {group.partition("/")[0] for group in groups}
     for argument in arguments:
         key, _, value = argument.partition("=")
-        if key in groups and value:
-            try:
-                (override,) = OverridesParser.create().parse_overrides([argument])
-            except BAD_SETTING:
-                continue  # Hydra says what is wrong with it
-            if (
-                not isinstance(override.value(), str | list | dict)
-                and not override.is_sweep_override()
-            ):
-                return unknown_choice(key, as_typed(override.value()), groups[key])
+        if not key:
+            return f"{argument} must be KEY=VALUE"
+        if key not in {*groups, *parents} or not value:
+            continue
+        try:
+            (override,) = OverridesParser.create().parse_overrides([argument])
+        except BAD_SETTING:
+            continue  # Hydra says what is wrong with it
+        chosen = override.value()
+        words = chosen if isinstance(chosen, list) else [chosen]
+        if isinstance(chosen, dict) or override.is_sweep_override():
+            continue
+        if not all(isinstance(word, str) for word in words):
+            choices = groups.get(key) or [group for group in groups if group.startswith(f"{key}/")]
+            return unknown_choice(key, as_typed(chosen), choices)
     return None
 
 

@@ -31,13 +31,14 @@ def read_items(path: Path) -> list[str]:
 
 
 def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_dir() and not path.is_file():  # /dev/zero has no end
+        raise ValueError(f"path must be a text file, got {path}, which is a device or a pipe")
     try:
-        if path.exists() and not path.is_dir() and not path.is_file():  # /dev/zero has no end
-            raise ValueError(f"path must be a text file, got {path}, which is a device or a pipe")
         return path.read_bytes()
     except FileNotFoundError:
-        raise ValueError(f"{path} does not exist.") from None
+        raise ValueError(f"path must be a text file, got {path}, which is not there") from None
     except IsADirectoryError:
-        raise ValueError(f"{path} is a folder, not a text file.") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}.") from None
+        raise ValueError(f"path must be a text file, got {path}, which is a folder") from None
+    except (OSError, ValueError) as error:  # a name with a zero byte
+        why = getattr(error, "strerror", None) or error
+        raise ValueError(f"path must be a text file that can be read, got {path}: {why}") from None

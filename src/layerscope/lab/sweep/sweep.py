@@ -20,12 +20,11 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from layerscope.exit_codes import ExitCode
-from layerscope.lab.arguments import one_of
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import NAME, RunStatus
 from layerscope.lab.sweep.job_line import outcome, run_name
-from layerscope.lab.sweep.objective import OBJECTIVES
 from layerscope.lab.sweep.orphan import end_with
+from layerscope.lab.sweep.sweep_settings import check_sweep
 from layerscope.process_identity import ProcessIdentity
 from layerscope.run_lock import FolderTakenError, RunLock
 
@@ -66,7 +65,7 @@ class Sweep(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Name the jobs by the keys that the sweep changes; exits with 2 if it cannot begin."""
         try:
-            one_of(OBJECTIVES, **{"sweep.objective": config.sweep.objective})
+            check_sweep(config)
             self._name_jobs(config)
             self.folder = hold_folder(config).absolute()
         except BAD_SETTING as error:
@@ -159,8 +158,6 @@ def refuse_to_mix(config: DictConfig) -> None:
         config: of the sweep.
     """
     resume, folder = config.sweep.resume, Path(config.hydra.sweep.dir)
-    if not isinstance(resume, bool):
-        raise ValueError(f"sweep.resume must be true or false, got {resume!r}")
     if resume and not folder.is_dir():
         raise ValueError(
             f"sweep.resume needs the folder of an earlier sweep, got {folder}, which does not "
