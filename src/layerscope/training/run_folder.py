@@ -11,7 +11,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from layerscope.lab.signature import as_typed
 from layerscope.lab.sweep.job_line import run_name
-from layerscope.lab.type_hints import fits
 from layerscope.run_lock import FolderTakenError, RunLock
 from layerscope.session.local_folder import local_folder, nearest
 
@@ -72,9 +71,10 @@ def run_folder(config: DictConfig) -> Path:
 def _asked(config: DictConfig) -> tuple[Path, str, bool]:
     """The folder that the config names, the key that names it, and whether that was typed."""
     if not OmegaConf.is_interpolation(config, "folder"):
-        if not fits(config.folder, str | int) or config.folder == "":
-            raise ValueError(f"folder must be the path of a folder, got {as_typed(config.folder)}")
-        return Path(str(config.folder)).expanduser(), "folder", True
+        folder = config.folder
+        if isinstance(folder, bool) or not isinstance(folder, str | int) or folder == "":
+            raise ValueError(f"folder must be the path of a folder, got {as_typed(folder)}")
+        return Path(str(folder)).expanduser(), "folder", True
     is_typed = any(each.startswith("hydra.run.dir=") for each in config.hydra.overrides.hydra)
     return Path(str(config.hydra.run.dir)).expanduser(), "hydra.run.dir", is_typed
 
