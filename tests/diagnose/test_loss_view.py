@@ -20,7 +20,8 @@ def seen(loss_of, shape=(N, CLASSES), scale=2.0, activate=None, rows=None):
     keep = slice(rows)
     matrix = output.detach().reshape(len(output), -1).double().numpy()[keep]
     slope = gradient.reshape(len(output), -1).double().numpy()[keep]
-    return view_loss(matrix, slope, len(output), float(loss.detach()))
+    square = gradient.double().square().sum().item()
+    return view_loss(matrix, slope, len(output), float(loss.detach()), square)
 
 
 LABELS = torch.arange(N) % CLASSES
@@ -39,6 +40,24 @@ def test_a_cross_entropy_is_told_with_its_labels_and_its_reduction(reduction, fa
 def test_log_softmax_and_likelihood_by_hand_are_a_cross_entropy_on_the_logits():
     view = seen(lambda z: -F.log_softmax(z, 1).gather(1, LABELS[:, None]).mean())
     assert view.kind is Loss.CROSS_ENTROPY
+
+
+@pytest.mark.parametrize("scale", [0.1, 2.0, 8.0])  # 8: surer than the smoothed targets are
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_cross_entropy_of_smoothed_labels_is_told_with_its_labels(scale, reduction):
+    view = seen(
+        lambda z: F.cross_entropy(z, LABELS, reduction=reduction, label_smoothing=0.1), scale=scale
+    )
+    assert view.kind is Loss.CROSS_ENTROPY
+    assert view.smoothing == pytest.approx(0.1, rel=1e-2)
+    assert view.reduction == (1 if reduction == "mean" else N)
+    assert view.targets[:, 0].tolist() == LABELS.tolist()
+    assert seen(lambda z: F.cross_entropy(z, LABELS), scale=scale).smoothing == 0
+
+
+def test_a_cross_entropy_of_mixed_labels_is_none_of_smoothed_ones():
+    mixed = 0.7 * F.one_hot(LABELS, CLASSES) + 0.3 * F.one_hot(LABELS.flip(0), CLASSES)
+    assert seen(lambda z: F.cross_entropy(z, mixed)).kind is Loss.UNKNOWN
 
 
 def test_padded_samples_are_left_out():
@@ -126,6 +145,8 @@ def test_absolute_errors_show_how_far_the_targets_are():
 def test_outputs_compared_with_the_targets_of_all_samples_are_told():
     view = seen(lambda z: (z - VALUES[:, 0]).square().mean(), (N, 1))
     assert view.broadcast
+    assert view.targets.mean() == pytest.approx(VALUES.mean().item())
+    assert view.targets.std() == pytest.approx(VALUES.std(correction=0).item(), rel=1e-4)
     assert not seen(lambda z: (z - VALUES).square().mean(), (N, 1)).broadcast
 
 
@@ -166,6 +187,12 @@ def test_a_part_of_the_samples_tells_the_same():
     view = seen(lambda z: F.cross_entropy(z, LABELS), rows=9)
     assert view.kind is Loss.CROSS_ENTROPY
     assert view.reduction == pytest.approx(1.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.1])
+def test_a_part_of_the_samples_tells_a_squared_error_as_surely_as_all(factor):
+    view = seen(lambda z: factor * (z - VALUES).square().mean(), (N, 1), rows=9)
+    assert view.kind is (Loss.SQUARED_ERROR if factor == 1 else Loss.UNKNOWN)
 
 
 def test_other_losses_are_not_taken_for_one_of_these():

@@ -373,6 +373,17 @@ def test_a_spike_that_was_clipped_by_hand_shows_in_the_gradients_of_the_outputs(
     assert "clipped before it was measured" in spike.explanation
 
 
+def test_a_converged_runs_spike_is_a_note_though_the_loss_of_its_batch_is_high():
+    figures = healthy(network())
+    figures["loss"][20:] = 0.03
+    figures["loss"][40] = 2.0
+    figures["loss"][41:46] = 0.05
+    figures["weight_grad_rms"][40] *= 129
+    assert found(figures)["gradient_spike"] == ("note", "00_tanh", 40, 6)
+    figures["loss"][20:40] = 1.0
+    assert found(figures)["gradient_spike"] == ("warning", "00_tanh", 40, 6)
+
+
 @pytest.mark.parametrize("factor", [9, 11])
 def test_a_spike_is_more_than_ten_times_the_median(factor):
     figures = healthy(network())
@@ -558,7 +569,7 @@ def test_outputs_that_are_alike_from_one_layer_on_to_the_last_have_collapsed():
     figures["unit_spread"][10:, 2:] = 0.009
     assert found(figures) == {"collapsed": ("warning", "02_tanh", 10, 4)}
     figures["unit_spread"][10:, 4] = 0.011  # what was lost in 02 and 03 is there again
-    assert found(figures) == {"collapsed": ("warning", "05_linear", 10, 1)}
+    assert found(figures) == {"collapsed": ("note", "05_linear", 10, 1)}
     figures["unit_spread"][10:, 5] = 0.011
     assert found(figures) == {}
 
@@ -664,3 +675,16 @@ def test_parameters_that_nobody_has_are_told_after_ten_looks():
     assert "not_registered" not in rules_and_words(figures)
     figures["unregistered"][90] = 4
     assert rules_and_words(figures)["not_registered"].value == 4
+
+
+@pytest.mark.parametrize("moves", ["middle", "told", "neither"])
+def test_targets_that_are_all_the_same_are_not_taken_for_broadcast_ones(moves):
+    figures = healthy(network(), 110)
+    figures["targets_broadcast"][::10] = 1
+    middle, spread = np.ones(11), np.ones(11)
+    if moves == "middle":  # batches differ
+        middle, spread = middle + 0.1 * np.sin(np.arange(11)), spread + 0.01 * np.arange(11)
+    if moves == "told":  # a loss with something added, that falls, against targets of 1
+        spread = spread - 0.01 * np.arange(11)
+    figures["target_min"][::10], figures["target_max"][::10] = middle - spread, middle + spread
+    assert ("loss_broadcast" in rules_and_words(figures)) == (moves != "told")

@@ -35,7 +35,9 @@ class LossView:
             where it is a sum over n of them; NaN if unknown.
         targets: what the loss compares with: class numbers for CROSS_ENTROPY, LOG_LIKELIHOOD and
             LOG_OF_OUTPUT, else values [samples, outputs]; None if unknown.
-        broadcast: whether each output was compared with the targets of all samples.
+        broadcast: whether each output was compared with the targets of all samples; `targets` are
+            then two with the mean and the spread of all, where these are known.
+        smoothing: share of each target that is spread over all classes.
         negated: whether it is minus such a loss: its minimum is where that one has no end.
     """
 
@@ -43,4 +45,5 @@ class LossView:
     reduction: float = math.nan
     targets: Matrix | None = None
     broadcast: bool = False
+    smoothing: float = 0.0
     negated: bool = False

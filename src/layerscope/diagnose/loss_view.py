@@ -29,7 +29,9 @@ _CLOSE = 2e-3
 """Relative: float32's rounding, and a sample of the rows where the batch is large."""
 
 
-def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView:
+def view_loss(
+    output: Matrix, gradient: Matrix, rows: int, loss: float, square: float
+) -> LossView:
     """Tell the loss by its gradient on the output.
 
     Args:
@@ -38,16 +40,19 @@ def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossV
             leaves out.
         rows: how many samples the batch has.
         loss: its value; NaN if unknown.
+        square: sum of the squares of the gradient of all samples.
     """
-    view = _view(output, gradient, rows, loss)
+    view = _view(output, gradient, rows, loss, square)
     if loss < 0 and view.kind not in _NEGATIVE_BY_TARGETS:
-        turned = _view(output, -gradient, rows, -loss)
+        turned = _view(output, -gradient, rows, -loss, square)
         if turned.kind in _NEVER_NEGATIVE:
             return replace(turned, negated=True)
     return view
 
 
-def _view(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView:
+def _view(
+    output: Matrix, gradient: Matrix, rows: int, loss: float, square: float
+) -> LossView:
     finite = np.isfinite(output).all(1) & np.isfinite(gradient).all(1)
     known = finite & gradient.any(1)
     if not known.any():
@@ -73,7 +78,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView:
         found
         or _absolute_error(output, gradient, rows, loss)
         or _binary_of_shares(output, gradient, rows, loss)
-        or _squared_error(output, gradient, rows, loss)
+        or _squared_error(output, gradient, rows, loss, square)
         or pairs
         or LossView(Loss.UNKNOWN)
     )
@@ -114,9 +119,24 @@ def _of_classes(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     expected[every, target] -= factor
     off = np.abs(expected - gradient)[told].max(1)
     if not (off <= _CLOSE * size[told]).all():
-        return None
+        return _of_smoothed_classes(p, gradient, rows)
     reduction = float(np.median(factor[told])) * rows
     return LossView(Loss.CROSS_ENTROPY, reduction, target[:, None].astype(np.float64))
+
+
+def _of_smoothed_classes(p: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    """Each target is 1 - a for one class and a / classes more for all (Szegedy et al. 2016, 7)."""
+    every, classes = np.arange(len(p)), p.shape[1]
+    for factor in (1 / rows, 1.0):
+        targets = p - gradient / factor
+        target = targets.argmax(1)
+        smoothing = float(np.median(targets.min(1))) * classes
+        expected = np.full(p.shape, smoothing / classes)
+        expected[every, target] += 1 - smoothing
+        if 0 < smoothing < 1 and np.abs(expected - targets).max() <= _CLOSE:
+            labels = target[:, None].astype(np.float64)
+            return LossView(Loss.CROSS_ENTROPY, factor * rows, labels, smoothing=smoothing)
+    return None
 
 
 def _factors(output: Matrix, rows: int) -> tuple[float, ...]:
@@ -200,28 +220,29 @@ def _absolute_error_of_pairs(output: Matrix, gradient: Matrix, rows: int) -> Los
     return LossView(Loss.ABSOLUTE_ERROR, 1.0, broadcast=True)
 
 
-def _squared_error(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
+def _squared_error(
+    output: Matrix, gradient: Matrix, rows: int, loss: float, square: float
+) -> LossView | None:
     """Loss k sum (z - y)^2 has the slope 2 k (z - y), so k = sum slope^2 / (4 loss)."""
     if not (math.isfinite(loss) and loss > 0):
         return None
     elements = rows * output.shape[1]
-    whole = np.square(gradient).sum() * elements / output.size
-    factor = whole / (4 * loss)
-    sampled = output.size < elements
-    tolerance = 0.2 if sampled else 5e-3  # a sample's mean square is not that of the batch
+    factor = square / (4 * loss)
     for usual in _factors(output, rows):
         for k in (usual, usual / 2):  # half the square is written as often
-            if abs(factor / k - 1) <= tolerance:
+            if abs(factor / k - 1) <= 5e-3:
                 return LossView(Loss.SQUARED_ERROR, k * elements, output - gradient / (2 * k))
     mean = output - gradient * elements / 2
     # Outputs that are all the same tell nothing: rows without a gradient have been left out.
     alike = (
         len(output) > 2 and np.ptp(output) > 0 and np.ptp(mean) <= _CLOSE * (np.ptp(output) + 1e-30)
     )
-    if alike and not sampled and loss > np.square(output - mean).mean():
+    variance = loss - np.square(output - mean).mean()
+    if alike and output.size == elements and variance > 0:
         # (z_i - y_j)^2 over all i and j: each output is drawn to the mean of all targets, and the
         # loss is larger by their variance.
-        return LossView(Loss.SQUARED_ERROR, 1.0, mean, broadcast=True)
+        targets = mean.mean() + math.sqrt(variance) * np.array([[-1.0], [1.0]])
+        return LossView(Loss.SQUARED_ERROR, 1.0, targets, broadcast=True)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -33,6 +34,7 @@ class Output:
         function: that it has been through last.
         alone: whether the network gave no other tensor that the loss may be made of, in this call
             or in another before the same backward pass.
+        gradient_square: sum of the squares of the gradient of all samples; NaN if none came.
     """
 
     values: Tensor
@@ -40,6 +42,7 @@ class Output:
     samples: int
     function: OutputFunction
     alone: bool = True
+    gradient_square: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, eq=False)

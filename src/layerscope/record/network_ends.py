@@ -24,7 +24,13 @@ from layerscope.record.layers import Layer
 from layerscope.record.output_function import output_function
 from layerscope.record.outputs import tensors_in
 from layerscope.record.quiet_hook import QuietHook, is_compiled
-from layerscope.record.samples import evenly_spaced, has_memory, number_of_samples, samples_of
+from layerscope.record.samples import (
+    evenly_spaced,
+    has_memory,
+    number_of_samples,
+    samples_of,
+    sum_of_squares,
+)
 from layerscope.record.shards import gathers_parameters, local_part
 from layerscope.record.unregistered import Unregistered
 
@@ -194,7 +200,8 @@ class NetworkEnds:
             self._together, self._given = self._given or self._together, 0
             if has_memory(gradient) and gradient.shape == shape:
                 alone = self._together <= 1
-                self._output = Output(values, samples_of(gradient, rows), samples, function, alone)
+                slope, square = samples_of(gradient, rows), sum_of_squares(gradient)
+                self._output = Output(values, slope, samples, function, alone, square)
 
         handle = tensor.register_hook(QuietHook(see_gradient))  # type: ignore[no-untyped-call]
         self._state.on_lasting_tensors.append(handle)  # it may be a parameter, or be kept

@@ -37,6 +37,13 @@ def samples_of(tensor: Tensor, rows: slice) -> Tensor:
     return matrix[rows].to("cpu", torch.float64, copy=True)  # device to host, where there is one
 
 
+def sum_of_squares(tensor: Tensor) -> float:
+    """Of all its elements, added up in float32 or wider."""
+    wide = torch.promote_types(tensor.dtype, torch.float32)
+    norm = torch.linalg.vector_norm(tensor.detach(), dtype=wide)
+    return float(norm) ** 2  # device to host, where there is one
+
+
 def has_memory(tensor: Tensor) -> bool:
     """Whether a tensor has memory of its own to read."""
     return (

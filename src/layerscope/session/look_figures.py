@@ -144,7 +144,8 @@ class LookFigures:
         gradient = output.gradient.numpy() / scale
         signs = np.sign(gradient)
         figures["output_grad_sign"] = abs(float(signs.sum())) / signs.size
-        view = view_loss(values, gradient, output.samples, loss)
+        square = output.gradient_square / scale**2
+        view = view_loss(values, gradient, output.samples, loss, square)
         figures |= {
             "loss_kind": float(view.kind),
             # Of a loss that is made of several outputs one does not know this one's part.
@@ -154,9 +155,9 @@ class LookFigures:
         }
         if view.kind is Loss.CROSS_ENTROPY:
             figures["logit_z"] = float(np.logaddexp.reduce(values, axis=1).mean())
-        return figures | self._of_targets(view, output.alone)
+        return figures | self._of_targets(view, output.alone, values.shape[1])
 
-    def _of_targets(self, view: LossView, alone: bool) -> dict[str, float]:
+    def _of_targets(self, view: LossView, alone: bool, outputs: int) -> dict[str, float]:
         targets = view.targets
         if targets is None or not targets.size:
             return {}
@@ -170,7 +171,7 @@ class LookFigures:
                 "labels_seen": float(len(labels)),
                 "label": float(label),
                 "label_share": most / len(targets),
-                "label_entropy": _entropy(self._labels),
+                "label_entropy": _entropy(self._labels, view.smoothing, outputs),
             }
         if view.kind not in _OF_CLASSES:
             figures |= {
@@ -244,7 +245,10 @@ def _sums_to_one(values: Matrix, axis: int) -> bool:
     return bool(np.abs(values.sum(axis) - 1).max() <= _ONE)
 
 
-def _entropy(labels: Counter[int]) -> float:
-    counts = np.array(list(labels.values()), np.float64)
-    shares = counts / counts.sum()
+def _entropy(labels: Counter[int], smoothing: float, classes: int) -> float:
+    """Of the mean target: the least loss without a look at the inputs."""
+    counts = np.zeros(max(classes, len(labels)))
+    counts[: len(labels)] = list(labels.values())
+    shares = (1 - smoothing) * counts / counts.sum() + smoothing / classes
+    shares = shares[shares > 0]
     return float(-(shares * np.log(shares)).sum())

@@ -37,8 +37,9 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     """Largest spread of a unit over the samples of a step / largest |output|.
 
     Only where all layers from there on are alike: a branch may well have a constant input, and
-    what a residual stream passes by is not lost. Judged from two samples on; outputs that are all
-    zero are those of a layer that starts at zero, or of dead units.
+    what a residual stream passes by is not lost. A note where the last layer alone is so: what it
+    gets still differs, and networks learn the mean of their targets first. Judged from two samples
+    on; outputs that are all zero are those of a layer that starts at zero, or of dead units.
     """
     limit = thresholds.collapsed_spread
     roles = memory.roles
@@ -54,6 +55,9 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         alike = np.logical_and.accumulate(alike, axis=1)[:, ::-1]
         severity = np.zeros(values.shape, np.int8)
         severity[:, in_order] = np.where(alike & ~np.isnan(values[:, in_order]), 2, 0)
+        if len(in_order) > 1:
+            alone = ~alike[:, -2] | np.isnan(values[:, in_order[-2]])
+            severity[alone, roles.last] = np.minimum(severity[alone, roles.last], 1)
     return Symptoms(
         values,
         severity,

@@ -27,8 +27,9 @@ _ADVICE = (
     ),
     Advice(
         "the gradient of the outputs of {layer} is {value:.3g} times its running median (limit "
-        "{threshold:g}); that of the weights was clipped before it was measured",
-        "a look at the batch of that step: the clip has made its step smaller, not right",
+        "{threshold:g}), and that of the weights is not: it was clipped before it was measured, or "
+        "a few samples among many have it",
+        "a look at the batch of that step: a clip makes its step smaller, not right",
     ),
 )
 
@@ -47,7 +48,8 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     beyond chance: an LSTM that learns has spikes of 15 times the median, and is none the worse. At
     once from 32 times the median on, where Adam's second moment (Kingma and Ba 2015, beta2 of
     0.999) is mostly that one gradient, unless it was clipped; and where no loss is known. A
-    converged run's spike stays a note.
+    converged run's spike stays a note, whatever the loss of that one batch: if what had been
+    learned is lost by it, `loss_diverged` says so.
     """
     t = thresholds
     weights = figures["weight_grad_rms"].astype(np.float64)
@@ -88,7 +90,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         far = spikes[row] > t.spike_factor
         if not far.any():
             far = spikes[row] == np.fmax.reduce(spikes[row])
-        converged = curve.loss[row] < _CONVERGED * curve.start[row]
+        converged = np.fmin(curve.loss[row], before[row]) < _CONVERGED * curve.start[row]
         unclipped = not (cause[row].any() or figures["clip_factor"][row] < _CLIPPED)
         large = np.fmax.reduce(spikes[row]) > _DOMINATES or np.isnan(curve.loss[row])
         at_once = 2 if large and unclipped and not converged else 1

@@ -17,6 +17,9 @@ _LOOKS = 3
 
 _ENOUGH = 64
 
+_ALIKE = 1e-4
+"""Of the spread: rounding."""
+
 # Functions that autograd has no name for; of others it knows whether the output comes from them.
 _SQUASHING = ("hardsigmoid",)
 _BOUNDED_BELOW = ("relu6",)
@@ -100,15 +103,29 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
 @rule_of_run("loss_broadcast")
 def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Outputs [n, 1] minus targets [n] make n x n differences: each output is drawn to the mean of
-    all targets. The gradient shows it: it is 2 / n (output - one number), and the loss is larger.
+    all targets. The gradient shows it: it is 2 / n (output - one number), and the loss is larger,
+    by the targets' variance.
+
+    Targets that are all the same give that gradient too, and a loss that is told with something
+    added is larger: then the number is the same in every batch, and what the loss is larger by
+    is not.
     """
     if np.isnan(figures["targets_broadcast"]).all():  # nobody looked
         return Symptoms.of_run("loss", figures["targets_broadcast"])
     values = figures["targets_broadcast"].astype(np.float64)
+    told = values == 1
+    if told.any():
+        low, high = figures["target_min"].astype(np.float64), figures["target_max"]
+        middle, spread = (low + high) / 2, (high - low) / 2
+        first = memory.of_run("first", 2)
+        if np.isnan(first[0]):
+            first[:] = middle[told][0], spread[told][0]
+        same = np.abs(middle - first[0]) <= _ALIKE * spread
+        told &= ~(same & (np.abs(spread - first[1]) > _ALIKE * spread))
     return Symptoms.of_run(
         "loss",
         values,
-        np.where(values == 1, 3, 0).astype(np.int8),
+        np.where(told, 3, 0).astype(np.int8),
         Advice(
             "the loss compares each output with the targets of all samples: output and target have "
             "shapes that broadcast, such as [n, 1] and [n]",
