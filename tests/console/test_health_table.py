@@ -59,14 +59,20 @@ def test_a_layer_has_its_worst_finding_and_no_other_judgement():
     layers = [layer("01_tanh", saturated=0.9), layer("02_tanh"), layer("03_tanh")]
     found = [
         finding(severity="critical", layer_names=("01_tanh",), step=0, last_step=99),
-        finding(severity="warning", rule="idle", layer_names=("01_tanh", "02_tanh"), step=5),
+        finding(
+            severity="warning",
+            rule="idle",
+            step=0,
+            layer_names=("01_tanh", "02_tanh"),
+            layer_steps=(0, 5),
+        ),
     ]
     lines = printed(diagnosis((0, layers), (99, layers), findings=found))
     first, last = cells(lines, "01_tanh")
     assert first[-4:] == last[-4:] == ["✗", "saturated", "from", "0"]
     assert [row[-1] for row in cells(lines, "03_tanh")] == ["–", "–"]
     at_first, at_last = cells(lines, "02_tanh")
-    assert at_first[-1] == "–"  # it began at step 5
+    assert at_first[-1] == "–"  # there it began at step 5
     assert at_last[-3:] == ["!", "idle", "5–12"]
 
 

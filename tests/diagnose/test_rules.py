@@ -61,7 +61,7 @@ def healthy(layers, steps=60):
         if facts.bounds:
             figures["saturated"][:, column] = 0.01
         if facts.can_die:
-            for figure in ("silent_units", "dead_units", "revived_units"):
+            for figure in ("silent_units", "dead_units", "quiet_units", "revived_units"):
                 figures[figure][:, column] = 0
     for figure, value in {
         "loss": 3.0,
@@ -71,6 +71,12 @@ def healthy(layers, steps=60):
     }.items():
         figures[figure][:] = value
     return figures
+
+
+def part_until(figures, step):
+    return Figures(
+        figures.layers, figures.steps[:step], figures.of_layers[:step], figures.of_steps[:step]
+    )
 
 
 def found(figures, thresholds=DEFAULT, **options):
@@ -231,6 +237,26 @@ def test_dead_units_are_named_with_the_step_since_when(dead, severity):
     figures["dead_since"][36:, 2] = 20
     expected = {} if severity is None else {"dead_units": (severity, "02_relu", 20, 1)}
     assert found(figures) == expected
+
+
+@pytest.mark.parametrize(
+    ("quiet", "loss", "severity"),
+    [(40, 3.0, None), (41, 3.0, "warning"), (99, 3.0, "warning"), (60, 1.4, "note")],
+)
+def test_on_small_data_dead_units_are_told_before_they_are_sure(quiet, loss, severity):
+    figures = healthy(network("relu"))
+    figures["loss"][10:] = loss
+    figures["silent_units"][20:, 2] = figures["quiet_units"][25:, 2] = quiet
+    told = found(figures)
+    assert told == ({} if severity is None else {"dead_units": (severity, "02_relu", 20, 1)})
+    if severity == "warning":
+        assert "with 95 % certainty" in rules_and_words(figures)["dead_units"].explanation
+        assert found(part_until(figures, 39)) == {"dead_units": ("note", "02_relu", 20, 1)}
+    figures["dead_units"][36:, 2], figures["dead_since"][36:, 2] = quiet, 20
+    sure = rules_and_words(figures).get("dead_units")
+    assert (sure is not None and sure.severity) == (
+        "critical" if quiet > 90 else severity or "note"
+    )
 
 
 def test_one_unit_that_was_dead_from_the_start_does_not_date_the_death_of_the_others():

@@ -22,7 +22,7 @@ from tests.measure.unit_cases import (
     normal,
 )
 
-UNITS, SILENT, DEAD, SINCE, REVIVED, SPREAD = UnitColumn
+UNITS, SILENT, DEAD, SINCE, REVIVED, QUIET, SPREAD = UnitColumn
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -130,7 +130,7 @@ def test_a_step_s_calls_merge_and_one_of_them_is_enough_to_be_active():
     tally = UnitTally(1, [RELU], 4)
     for tensor in (torch.zeros(2, 4), silent_but(1), torch.zeros(1, 4)):
         tally.add(0, tensor, -1)
-    assert tally.read(7).get().values[0].tolist() == [4, 3, 3, 7, 0, 1]
+    assert tally.read(7).get().values[0].tolist() == [4, 3, 3, 7, 0, 0, 1]
 
 
 def test_a_step_without_the_layer_neither_ends_nor_lengthens_a_silence():

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from layerscope.measure.unit_reading import UnitColumn
+from layerscope.measure.unit_reading import QUIET_SAMPLES, UnitColumn
 
 TANH, RELU, LINEAR = (-0.97, 0.97), (0.0, math.inf), (-math.inf, math.inf)
 INNER = (-0.7, 0.7)  # in float32 these edges lie nearer to zero
@@ -42,7 +42,7 @@ class Simulated:
 
     def read(self, step):
         if not self.columns:
-            return [0] + [math.nan] * 5
+            return [0] + [math.nan] * 6
         values = np.concatenate([rows for rows, _ in self.columns])
         units, samples = values.shape[1], values.shape[0]
         silent = revived = 0
@@ -57,8 +57,9 @@ class Simulated:
                 self.silence[unit] += samples
         dead = [unit for unit in range(units) if self.silence[unit] >= self.window]
         since = min((self.since[unit] for unit in dead), default=math.nan)
+        quiet = sum(silence >= QUIET_SAMPLES for silence in self.silence)
         self.columns = []
-        return [units, silent, len(dead), since, revived, self._spread(values)]
+        return [units, silent, len(dead), since, revived, quiet, self._spread(values)]
 
     @staticmethod
     def _spread(values):

@@ -125,6 +125,9 @@ def test_so_does_one_that_theory_was_asked_about(tmp_path, prediction):
     assert len(diagnosis["theory"]["layers"]) == prediction.depth
 
 
+OPTIONAL = {"step": {"incomplete", "attention"}, "finding": {"layer_steps"}}
+
+
 def test_every_field_that_a_part_can_have_is_described():
     assert set(DEFINED["finding"]["properties"]) == {*(f.name for f in fields(Finding)), "steps"}
     assert set(DEFINED["thresholds"]["properties"]) == {f.name for f in fields(Thresholds)}
@@ -137,7 +140,7 @@ def test_every_field_that_a_part_can_have_is_described():
             assert part["additionalProperties"] is False, name
             assert set(part["required"]) <= set(part["properties"]), name
             if name != "layer":
-                optional = {"incomplete", "attention"} if name == "step" else set()
+                optional = OPTIONAL.get(name, set())
                 assert set(part["required"]) == set(part["properties"]) - optional, name
 
 

@@ -60,7 +60,7 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
     for step in steps if steps[0]["step"] != steps[-1]["step"] else steps[:1]:
         table.add_section()
         table.add_row(Text(f"step {step['step']}", style="bold"))
-        worst = worst_by_layer(each for each in findings if each.step <= step["step"])
+        worst = worst_by_layer(findings, step["step"])
         unit = None
         if hidden:
             gradients = {entry["layer"]: _gradient(entry) for entry in step["layers"]}
@@ -69,7 +69,7 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
             if "activation" in entry:
                 # A Text, since a name with brackets would be read as markup.
                 layer = Text(entry["layer"])
-                found = _finding(worst.get(entry["layer"]), step["step"])
+                found = _finding(worst.get(entry["layer"]), entry["layer"], step["step"])
                 table.add_row(layer, *_figures(entry, unit), found)
     return table
 
@@ -125,14 +125,14 @@ def _number(value: float | None, form: str, unknown: str = _NOTHING) -> str:
     return unknown if value is None else form.format(value)
 
 
-def _finding(finding: Finding | None, step: int) -> Text:
-    """The mark, the rule and the steps of a layer's worst finding."""
+def _finding(finding: Finding | None, layer: str, step: int) -> Text:
+    """The mark and the rule of a layer's worst finding, and in which steps, by this one."""
     if finding is None:
         return Text(_NOTHING, style="dim")
     cells = FindingCells.of(finding)
-    if finding.step == finding.last_step:
-        steps = f"at {finding.step}"
+    first = finding.step_of(layer)
+    if first == finding.last_step:
+        steps = f"at {first}"
     else:
-        ended = finding.last_step < step
-        steps = f"{finding.step}–{finding.last_step}" if ended else f"from {finding.step}"
+        steps = f"{first}–{finding.last_step}" if finding.last_step < step else f"from {first}"
     return Text(f"{cells.mark} {cells.rule} {steps}", style=_STYLES[finding.severity])

@@ -35,6 +35,7 @@ LAYER_FIGURES: Mapping[str, str] = {
     "dead_units": "units that have not been active for as many samples as a verdict takes",
     "dead_since": "the step from which on the longest silent of them has been silent",
     "revived_units": "units that were dead and are active again",
+    "quiet_units": "units that have not been active for 512 samples or more",
     "unit_spread": "largest (max - min) of a unit over the samples / largest |output|",
     "inputs_finite": "1 if the inputs of a layer with non-finite outputs were finite, else 0",
     "weight_row_spread": "largest difference between rows of the weight / largest |weight|",

@@ -35,6 +35,7 @@ class Finding:
             network of one's own.
         layer_names: the layers that have it, or had it, in forward order; empty if unknown, as in
             files of before, and of what belongs to no layer.
+        layer_steps: of each of these, the step in which it fell ill; empty if unknown.
         because: the rule of the finding that this one follows from; "" if none is known.
     """
 
@@ -51,6 +52,7 @@ class Finding:
     explanation: str
     remedy: str
     layer_names: tuple[str, ...] = ()
+    layer_steps: tuple[int, ...] = ()
     because: str = ""
 
     def __post_init__(self) -> None:
@@ -62,6 +64,10 @@ class Finding:
         """From the first to the last step that showed it, both counted."""
         return self.last_step - self.step + 1
 
+    def step_of(self, layer: str) -> int:
+        """When a layer fell ill; the first step if it is not known of each."""
+        return dict(zip(self.layer_names, self.layer_steps, strict=False)).get(layer, self.step)
+
     def _repr_html_(self) -> str:
         """For notebooks."""
         from layerscope.diagnose.findings import findings_html  # which knows this class
@@ -70,7 +76,9 @@ class Finding:
 
     def as_json(self) -> dict[str, Any]:
         """Plain types for JSON, which has no NaN and no infinity: None. `of_json` reads them."""
-        plain = asdict(self) | {"steps": self.steps, "layer_names": list(self.layer_names)}
+        plain = asdict(self) | {"steps": self.steps}
+        for name in _SEQUENCES:
+            plain[name] = list(plain[name])
         for name in _NUMBERS:
             if not math.isfinite(plain[name]):
                 plain[name] = None
@@ -82,8 +90,10 @@ class Finding:
         plain = {name: value for name, value in finding.items() if name != "steps"}
         for name in _NUMBERS:
             plain[name] = math.nan if plain[name] is None else plain[name]
-        plain["layer_names"] = tuple(plain.get("layer_names") or ())
+        for name in _SEQUENCES:
+            plain[name] = tuple(plain.get(name) or ())
         return cls(**plain)
 
 
+_SEQUENCES = ("layer_names", "layer_steps")
 _NUMBERS = ("value", "worst", "threshold")

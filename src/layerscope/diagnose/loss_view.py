@@ -29,9 +29,7 @@ _CLOSE = 2e-3
 """Relative: float32's rounding, and a sample of the rows where the batch is large."""
 
 
-def view_loss(
-    output: Matrix, gradient: Matrix, rows: int, loss: float, square: float
-) -> LossView:
+def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float, square: float) -> LossView:
     """Tell the loss by its gradient on the output.
 
     Args:
@@ -50,9 +48,7 @@ def view_loss(
     return view
 
 
-def _view(
-    output: Matrix, gradient: Matrix, rows: int, loss: float, square: float
-) -> LossView:
+def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: float) -> LossView:
     finite = np.isfinite(output).all(1) & np.isfinite(gradient).all(1)
     known = finite & gradient.any(1)
     if not known.any():

@@ -151,6 +151,7 @@ class Judge:
             ),
             remedy=remedy if facts.configured else in_torch(remedy),
             layer_names=tuple(self._roles.layers[place].name for place in in_order),
+            layer_steps=tuple(int(onsets.step[row, place]) for place in in_order),
         )
 
     def state(self) -> dict[str, Any]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from layerscope.diagnose.finding import SEVERITIES, Finding
 
 
-def worst_by_layer(findings: Iterable[Finding]) -> dict[str, Finding]:
+def worst_by_layer(findings: Iterable[Finding], until: float = math.inf) -> dict[str, Finding]:
     """Of each layer that a finding names, the worst one; of equals, the first given.
+
+    Only what the layer had by the step `until` counts.
 
     A finding that does not say which layers have it counts for its first layer alone.
     """
     worst: dict[str, Finding] = {}
     for finding in findings:
         for name in finding.layer_names or (finding.layer,):
+            if finding.step_of(name) > until:
+                continue
             known = worst.get(name)
             if known is None or _gravity(finding) > _gravity(known):
                 worst[name] = finding

@@ -15,9 +15,10 @@ class UnitColumn(IntEnum):
     UNITS: how many the row has. SILENT: of these, not active on any sample of the step. DEAD: not
     active on at least `window` samples in a row, up to now. SINCE: the step from which the dead
     unit that has been silent longest has been so; NaN if none is dead. REVIVED: dead when the row
-    was read before, and active in this step. SPREAD: the largest range of a unit over the step's
-    samples, as a share of the largest magnitude of any unit, 0 to 2: at 0 the layer says the same
-    whatever goes in; 0 if all is zero, NaN of fewer than 2 samples or without finite values.
+    was read before, and active in this step. QUIET: as DEAD, on at least QUIET_SAMPLES. SPREAD: the
+    largest range of a unit over the step's samples, as a share of the largest magnitude of any
+    unit, 0 to 2: at 0 the layer says the same whatever goes in; 0 if all is zero, NaN of fewer than
+    2 samples or without finite values.
     """
 
     UNITS = 0
@@ -25,8 +26,13 @@ class UnitColumn(IntEnum):
     DEAD = 2
     SINCE = 3
     REVIVED = 4
-    SPREAD = 5
+    QUIET = 5
+    SPREAD = 6
 
+
+QUIET_SAMPLES = 512
+"""Without activity on so many in a row, a unit is active on less than 0.6 % of all, with 95 %
+certainty (3 / n, the rule of three: Hanley and Lippman-Hand 1983)."""
 
 UNIT_COLUMNS = len(UnitColumn)
 

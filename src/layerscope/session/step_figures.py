@@ -24,6 +24,7 @@ _UNIT_FIGURES = (
     (UnitColumn.DEAD, "dead_units"),
     (UnitColumn.SINCE, "dead_since"),
     (UnitColumn.REVIVED, "revived_units"),
+    (UnitColumn.QUIET, "quiet_units"),
     (UnitColumn.SPREAD, "unit_spread"),
 )
 

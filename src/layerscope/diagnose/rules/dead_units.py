@@ -34,6 +34,12 @@ _ADVICE = (
            _at_the_start),
     Advice("{value:.0%} of the units of {layer} are dead since step {step} (limit {threshold:.0%})",
            _later),
+    Advice("{value:.0%} of the units of {layer} have been silent from the start on (limit "
+           "{threshold:.0%}); so far on few samples: with 95 % certainty none is active on more "
+           "than 0.6 % of all", _at_the_start),
+    Advice("{value:.0%} of the units of {layer} are silent since step {step} (limit "
+           "{threshold:.0%}); so far on few samples: with 95 % certainty none is active on more "
+           "than 0.6 % of all", _later),
 )  # fmt: skip
 
 
@@ -47,6 +53,9 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     too: nothing passes it, either way. Where the task is solved it is a note; so are, short of most
     of a layer, dead units in a network whose loss is down to half, and those that have been silent
     for fewer than `warm_up` steps: the pixels of an image are many samples, and of few images.
+
+    On small data that takes many epochs. So units that have been silent for 512 samples count too,
+    where they are as many as a warning needs: a warning that says how sure it is, never more.
     """
     t = thresholds
     limits = (t.dead_share, t.dead_bad, t.dead_critical)
@@ -55,8 +64,14 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     values = figures["dead_units"] / units * alive
     can_shut = memory.roles.only("can_shut") == 1
     shut = (figures["zeros"] == 1) & (figures["dead_units"] >= 0) & can_shut
+    quiet = figures["quiet_units"] / units * alive
+    early = (quiet > t.dead_bad) & ~(values > t.dead_bad)
+    values = np.where(early, quiet, values)
     values[_in_a_row(shut, memory.of_layers("shut")[0]) >= t.lasting] = 1.0
+    early &= values < 1
     severity = note_if_solved(graded(values, limits), figures, memory)
+    if severity is not None:
+        severity[early] = np.minimum(severity[early], 2)
     silent = figures["silent_units"] / units * np.where(can_shut, 1, np.nan)
     begun = memory.of_layers("begun", 2)
     if severity is None and not (silent > t.dead_share).any() and np.isnan(begun).all():
@@ -69,8 +84,9 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     cause = None
     if severity is not None:
         start = np.where(severity >= 2, starts[1], starts[0])
-        since = np.fmax(np.fmax(start, figures["dead_since"]), 0).astype(np.int64)
-        cause = (since > 0).astype(np.int8)
+        dead_since = np.where(early, np.nan, figures["dead_since"])
+        since = np.fmax(np.fmax(start, dead_since), 0).astype(np.int64)
+        cause = (since > 0).astype(np.int8) + 2 * early.astype(np.int8)
         soon = figures.steps[:, np.newaxis] - since < t.warm_up
         harmless = (soon & (values < 1)) | has_learned(figures, memory)[:, np.newaxis]
         severity[(severity == 2) & harmless] = 1

@@ -21,7 +21,7 @@ from layerscope.diagnose.symptoms import Advice, Symptoms, Values, graded
 from layerscope.diagnose.thresholds import Thresholds
 
 _LOSS_GREW = 2.0
-_SLOW = -2.0  # log10, of a layer at a lower rate than others
+_SLOW = -1.0  # log10: a layer at a far lower rate, whose weights are not small in proportion
 _TOO_LARGE = Advice(
     "a step changes {layer} by 10^{value:.1f} of its weights, ever since step {step} (limit "
     "10^{threshold:g}, usual 10^-3)",
@@ -132,7 +132,7 @@ def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptom
     """log10 of a layer's ratio / that of the median layer, where the layer does get a gradient.
 
     And of one in a parameter group whose learning rate is below `rate_low` of the optimizer's
-    largest, the same against the median layer at that rate: below 10^-2. Rates that differ on
+    largest, the same against the median layer at that rate: below a tenth. Rates that differ on
     purpose do so by less (Howard and Ruder 2018, section 3.2: 2.6 a layer).
     """
     t = thresholds

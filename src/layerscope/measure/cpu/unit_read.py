@@ -25,7 +25,7 @@ from layerscope.measure.cpu.unit_table import (
     UNITS,
 )
 from layerscope.measure.unit_blocks import ACTIVE, MAXIMUM, MINIMUM, SILENCE, SINCE
-from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitColumn
+from layerscope.measure.unit_reading import QUIET_SAMPLES, UNIT_COLUMNS, UnitColumn
 
 _NEVER = 1 << 62
 
@@ -49,8 +49,8 @@ def _extremes(block, capacity, units):  # type: ignore[no-untyped-def]
 
 @jit
 def _silences(block, capacity, units, samples, immortal, window, step):  # type: ignore[no-untyped-def]
-    """How many units are silent, dead and revived, and since when; the silences go on."""
-    silent, dead, revived, since = 0, 0, 0, _NEVER
+    """How many units are silent, dead, revived and quiet, and since when; the silences go on."""
+    silent, dead, revived, quiet, since = 0, 0, 0, 0, _NEVER
     for j in range(units):
         active = (immortal | load_i64(block, ACTIVE * capacity + j)) != 0
         before = load_i64(block, SILENCE * capacity + j)
@@ -61,11 +61,12 @@ def _silences(block, capacity, units, samples, immortal, window, step):  # type:
         silent += 0 if active else 1
         dead += is_dead
         revived += active & (before >= window)
+        quiet += silence >= QUIET_SAMPLES
         since = min(since, began if is_dead else _NEVER)
         store_i64(block, SILENCE * capacity + j, silence)
         store_i64(block, SINCE * capacity + j, began)
         store_i64(block, ACTIVE * capacity + j, 0)
-    return silent, dead, revived, since
+    return silent, dead, revived, quiet, since
 
 
 @jit
@@ -94,7 +95,7 @@ def read_units(table, rows, window, step, values):  # type: ignore[no-untyped-de
         block, capacity = load_i64(head, BLOCK), load_i64(head, CAPACITY)
         units = load_i64(head, UNITS)
         widest, largest = _extremes(block, capacity, units)
-        silent, dead, revived, since = _silences(
+        silent, dead, revived, quiet, since = _silences(
             block,
             capacity,
             units,
@@ -109,6 +110,7 @@ def read_units(table, rows, window, step, values):  # type: ignore[no-untyped-de
         store_f64(at, UnitColumn.DEAD, dead)
         store_f64(at, UnitColumn.SINCE, since if dead else np.nan)
         store_f64(at, UnitColumn.REVIVED, revived)
+        store_f64(at, UnitColumn.QUIET, quiet)
         spread = np.nan
         if samples > 1 and widest >= 0.0:
             spread = widest / largest if largest > 0.0 else 0.0

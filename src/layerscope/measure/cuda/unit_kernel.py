@@ -15,7 +15,7 @@ import triton.language as tl
 
 from layerscope.measure import unit_blocks
 from layerscope.measure.cuda.elements import load
-from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitColumn
+from layerscope.measure.unit_reading import QUIET_SAMPLES, UNIT_COLUMNS, UnitColumn
 
 _MINIMUM = tl.constexpr(unit_blocks.MINIMUM)
 _MAXIMUM = tl.constexpr(unit_blocks.MAXIMUM)
@@ -28,7 +28,9 @@ _SILENT = tl.constexpr(int(UnitColumn.SILENT))
 _DEAD = tl.constexpr(int(UnitColumn.DEAD))
 _SINCE_COLUMN = tl.constexpr(int(UnitColumn.SINCE))
 _REVIVED = tl.constexpr(int(UnitColumn.REVIVED))
+_QUIET = tl.constexpr(int(UnitColumn.QUIET))
 _SPREAD = tl.constexpr(int(UnitColumn.SPREAD))
+_QUIET_SAMPLES = tl.constexpr(QUIET_SAMPLES)
 _HEAD = tl.constexpr(3)  # of a row, int64: its block's address, its capacity, its units
 _INF = tl.constexpr(float("inf"))
 _NAN = tl.constexpr(float("nan"))
@@ -130,6 +132,7 @@ def read_units(heads, intervals, counts, step, window, out, BLOCK: tl.constexpr)
         silent = tl.zeros([BLOCK], tl.int64)
         dead = tl.zeros([BLOCK], tl.int64)
         revived = tl.zeros([BLOCK], tl.int64)
+        quiet = tl.zeros([BLOCK], tl.int64)
         since = tl.full([BLOCK], _NEVER, tl.int64)
         widest = tl.full([BLOCK], -_INF, tl.float64)
         largest = tl.full([BLOCK], -_INF, tl.float64)
@@ -150,6 +153,7 @@ def read_units(heads, intervals, counts, step, window, out, BLOCK: tl.constexpr)
             silent += (~active).to(tl.int64)
             dead += is_dead.to(tl.int64)
             revived += (active & (before >= window)).to(tl.int64)
+            quiet += (silence >= _QUIET_SAMPLES).to(tl.int64)
             since = tl.minimum(since, tl.where(is_dead, began, _NEVER))
             tl.store(extremes + _MINIMUM * capacity + unit, _INF, mask=inside)
             tl.store(extremes + _MAXIMUM * capacity + unit, -_INF, mask=inside)
@@ -166,4 +170,5 @@ def read_units(heads, intervals, counts, step, window, out, BLOCK: tl.constexpr)
         tl.store(out + _DEAD, deaths.to(tl.float64))
         tl.store(out + _SINCE_COLUMN, longest)
         tl.store(out + _REVIVED, tl.sum(revived).to(tl.float64))
+        tl.store(out + _QUIET, tl.sum(quiet).to(tl.float64))
         tl.store(out + _SPREAD, spread)

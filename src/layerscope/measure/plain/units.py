@@ -13,7 +13,7 @@ from torch import Tensor
 
 from layerscope.measure.unit_blocks import MAXIMUM, MINIMUM, UnitBlocks
 from layerscope.measure.unit_options import UNBOUNDED, UnitOptions
-from layerscope.measure.unit_reading import UnitColumn
+from layerscope.measure.unit_reading import QUIET_SAMPLES, UnitColumn
 
 _NEVER = 1 << 62
 
@@ -72,6 +72,7 @@ class PlainUnits(UnitBlocks):
             UnitColumn.DEAD: dead.sum(),
             UnitColumn.SINCE: torch.where(dead.any(), longest, torch.nan),
             UnitColumn.REVIVED: (active & (silence >= window)).sum(),
+            UnitColumn.QUIET: (silent >= QUIET_SAMPLES).sum(),
             UnitColumn.SPREAD: torch.where((samples > 1) & (widest >= 0), spread, torch.nan),
         }
         read = torch.stack([values[column].double() for column in UnitColumn])
