@@ -19,6 +19,7 @@ _SIGMA = 1.4826  # median absolute deviations of a normal variable in a standard
 _LEAST_SIGMA = 0.1  # in ln: of a run so even that any change would be many deviations
 _DOMINATES = 1000**0.5  # times the usual: most of Adam's second moment is then this one gradient
 _SURE = 3.0  # standard errors by which the loss is higher afterwards
+_FELT = 0.1  # of the way that the loss had fallen, which is lost
 _CLIP = "trainer.gradient_clip_val=1.0, and a look at the batch of that step"
 _ADVICE = (
     Advice(
@@ -45,7 +46,9 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     outputs still show it.
 
     A note at first. A warning once the mean of the next `lasting` losses is above the level before,
-    beyond chance: an LSTM that learns has spikes of 15 times the median, and is none the worse. At
+    beyond chance, and by a tenth of the way that the loss had fallen: an LSTM that learns has spikes
+    of 15 times the median, and a network that has all but one sample right, where labels are
+    smoothed, some of 100 times; they are none the worse. At
     once from 32 times the median on, where Adam's second moment (Kingma and Ba 2015, beta2 of
     0.999) is mostly that one gradient, unless it was clipped; and where no loss is known. A
     converged run's spike stays a note, whatever the loss of that one batch: if what had been
@@ -79,7 +82,8 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         if not np.isnan(pending[0]) and not np.isnan(curve.loss[row]):
             pending[3:] = pending[3] + curve.loss[row], pending[4] + 1
             if pending[4] >= t.lasting:
-                if pending[3] / pending[4] - pending[1] > _SURE * pending[2]:
+                lost, fallen = pending[3] / pending[4] - pending[1], curve.start[row] - pending[1]
+                if lost > _SURE * pending[2] and not lost < _FELT * fallen:
                     named = ~np.isnan(ratios)
                     values[row, named] = ratios[named]
                     severity[row, named], since[row] = 2, int(pending[0])
