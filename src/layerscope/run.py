@@ -18,9 +18,9 @@ from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import HistogramSeries, ScalarSeries
 from layerscope.session.local_folder import local_folder
 from layerscope.session.open_runs import settle
-from layerscope.sinks.attention_event import attention_of
 from layerscope.sinks.figure_sets import figure_sets
 from layerscope.sinks.figures_event import figures_of
+from layerscope.sinks.parts_event import parts_of
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Run:
         """By attention, such as `02_block.0/attention`, at each of its looks: "steps", [looks], and
         [looks, heads] of "logit", "entropy", "one_token", "query_rms" and "key_rms".
         """
-        return attention_of(self.events)
+        return parts_of(self.events, "attention")
 
     @cached_property
     def findings(self) -> Findings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -11,25 +10,13 @@ from torch import Tensor
 from layerscope.record.attention_by_hand import CALLS_BY_HAND, AttentionByHand
 from layerscope.record.fused_attention import FUSED_CALLS
 from layerscope.record.heads import Heads
+from layerscope.record.place import Place
 
 ATTENTION = "attention"
 """What an attention is called after the module that calls it: `02_block.0/attention`."""
 
 ATTENTION_CALLS = frozenset({*FUSED_CALLS, *CALLS_BY_HAND})
 """The calls of torch that are an attention, or a part of one."""
-
-
-@dataclass(frozen=True, slots=True)
-class AttentionPlace:
-    """Where a network attends.
-
-    Attributes:
-        name: such as `02_block.0/attention`.
-        path: of the module that calls it.
-    """
-
-    name: str
-    path: str
 
 
 class Attention:
@@ -44,7 +31,7 @@ class Attention:
     """
 
     def __init__(self) -> None:
-        self.places: dict[str, AttentionPlace] = {}
+        self.places: dict[str, Place] = {}
         self._by_hand = AttentionByHand()
         self._heads: dict[str, Heads] = {}
         self._exact = False
@@ -78,7 +65,7 @@ class Attention:
         """Whether a call is given the product of an attention's queries and keys."""
         return self._by_hand.has_scores(args)
 
-    def note(self, place: AttentionPlace, heads: Heads) -> None:
+    def note(self, place: Place, heads: Heads) -> None:
         """Keep what an attention's heads have looked at; micro-batches add up."""
         self.places.setdefault(place.name, place)
         known = self._heads.get(place.name)

@@ -10,11 +10,12 @@ from typing import Any
 
 from torch import nn
 
-from layerscope.record.attention import ATTENTION, AttentionPlace
+from layerscope.record.attention import ATTENTION
 from layerscope.record.layer_names import common_prefix, place_of, unwrapped
 from layerscope.record.layers import Choice, Layer
 from layerscope.record.nonlinearities import Nonlinearity, nonlinearity_named
 from layerscope.record.output_hook import OutputHook
+from layerscope.record.place import Place
 from layerscope.record.recorder import Recorder
 
 MOST_OF_A_MODULE = 256
@@ -64,7 +65,7 @@ class FunctionLayers:
         layer = Layer(name, path, module, kind, (), module, function=function)
         return self._recorder.hooked.add_function(layer, after)
 
-    def meet_attention(self, module: nn.Module) -> AttentionPlace | None:
+    def meet_attention(self, module: nn.Module) -> Place | None:
         """A name for the attention that a module calls; None for one that is not to be watched.
 
         It follows the layer that was reached last before it; `nn.MultiheadAttention`, itself.
@@ -77,7 +78,7 @@ class FunctionLayers:
         before = next(own, self._recorder.state.latest)
         name = self._name(module, path, ATTENTION, before)
         self._attentions.add(name)
-        return AttentionPlace(name, path)
+        return Place(name, path, ATTENTION)
 
     def meet_others(self, found: Iterable[tuple[str, str, str, str]]) -> None:
         """Make layers of functions that other ranks have met, so that all have the same ones.

@@ -8,13 +8,14 @@ from typing import Any
 
 from torch import nn
 
-from layerscope.record.attention import Attention, AttentionPlace
+from layerscope.record.attention import Attention
 from layerscope.record.call_site import Site, call_site
 from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
 from layerscope.record.nonlinearities import nonlinearity_of
 from layerscope.record.output_hook import OutputHook, backward_pass
+from layerscope.record.place import Place
 
 _log = logging.getLogger("layerscope")
 
@@ -51,7 +52,7 @@ class FunctionsSeen:
         self.searching = True
         self.callers: dict[nn.Module, None] = {}
         self._known: dict[tuple[nn.Module, str, Site, str], OutputHook | None] = {}
-        self._attended: dict[tuple[nn.Module, Site, str], AttentionPlace | None] = {}
+        self._attended: dict[tuple[nn.Module, Site, str], Place | None] = {}
 
     def give_up(self) -> None:
         """No function is seen from now on, since torch.compile compiles one: say so of each."""

@@ -86,6 +86,18 @@ class Heads:
         table[_SCALE], table[_SCALES] = scale, 1
         return Heads(table)
 
+    def figures(self) -> dict[str, float]:
+        """Of all heads together, by names of `LAYER_FIGURES`."""
+        return {
+            "attention_logit": float(np.fmax.reduce(self.logit)),
+            "attention_entropy": _mean_of_known(self.entropy),
+            "attention_entropy_lowest": float(np.fmin.reduce(self.entropy)),
+            "attention_one_token": _mean_of_known(self.one_token),
+            "attention_scale": _mean_of_known(self.scale),
+            "query_rms": float(np.fmax.reduce(self.query_rms)),
+            "key_rms": float(np.fmax.reduce(self.key_rms)),
+        }
+
     def as_json(self) -> dict[str, list[float | None]]:
         """The figures of `PER_HEAD`, each a list over the heads, None for what is not known."""
         return {
@@ -109,6 +121,11 @@ class Heads:
         table = self.table + other.table
         table[_LARGEST] = np.fmax(self.table[_LARGEST], other.table[_LARGEST])
         return Heads(table)
+
+
+def _mean_of_known(values: Figures) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else math.nan
 
 
 def heads_of_products(

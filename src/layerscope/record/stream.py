@@ -10,6 +10,7 @@ the same shape, is a branch.
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from layerscope.record.hook_state import HookState
 from layerscope.record.layer_names import common_prefix, place_of
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
+from layerscope.record.place import Place
 from layerscope.record.quiet_hook import QuietHook, is_compiled
 from layerscope.record.repeated_blocks import repeated_blocks
 from layerscope.record.samples import has_memory
@@ -46,23 +48,6 @@ _REMEMBERED = 16  # calls before a block's that its input may come from
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a branch is added to a stream.
-
-    Attributes:
-        name: as of a layer: `05_blocks.1/add`.
-        path: of the block.
-        blocks: of the list that the block stands in.
-        depth: how many additions to the same stream come before it.
-    """
-
-    name: str
-    path: str
-    blocks: str
-    depth: int
-
-
-@dataclass(frozen=True, slots=True)
 class Addition:
     """What was measured where a branch is added, in a step's last forward pass.
 
@@ -78,6 +63,19 @@ class Addition:
     branch: float
     outlier_share: float
     outlier_channel: float
+
+    def figures(self) -> dict[str, float]:
+        """By names of `LAYER_FIGURES`."""
+        return {
+            "stream_rms": self.stream,
+            "branch_to_stream": self.branch,
+            "outlier_share": self.outlier_share,
+            "outlier_channel": self.outlier_channel,
+        }
+
+    def as_json(self) -> dict[str, float | None]:
+        """The same with None for what is not known."""
+        return {name: x if math.isfinite(x) else None for name, x in self.figures().items()}
 
 
 @dataclass(slots=True, eq=False)
@@ -247,8 +245,8 @@ class Stream:
             names = (f"{base}/add_{order}" if order else f"{base}/add" for order in count(number))
             name = next(name for name in names if name not in taken)
             blocks = path.rpartition(".")[0]
-            depth = sum(place.blocks == blocks for place in self.places.values())
-            self.places[block, number] = Place(name, path, blocks, depth)
+            depth = sum(place.stream == blocks for place in self.places.values())
+            self.places[block, number] = Place(name, path, "add", blocks, depth)
         return self.places[block, number]
 
 

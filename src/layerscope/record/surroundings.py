@@ -16,13 +16,13 @@ from layerscope.record.alike_rows import AlikeRows
 from layerscope.record.attention import Attention
 from layerscope.record.ends import Ends
 from layerscope.record.graph import Wiring
-from layerscope.record.heads import Heads
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
 from layerscope.record.network_ends import NetworkEnds
 from layerscope.record.ownership import Ownership, ownership
-from layerscope.record.stream import Addition, Stream
+from layerscope.record.place import Place, Seen
+from layerscope.record.stream import Stream
 
 _DROPOUTS = nn.modules.dropout._DropoutNd
 _TWO_MODES = (_DROPOUTS, nn.modules.batchnorm._NormBase)
@@ -45,8 +45,8 @@ class Look:
         unregistered: parameters that the output is made of, and neither the network nor an
             optimizer has.
         made_anew: such parameters that the forward pass makes anew in every step.
-        stream: what was measured at each addition to a residual stream, by its place's name.
-        attention: by place, what heads look at.
+        inside: what was seen at places that are no layers, by kind, of those that are there, and
+            by the place's name: "attention", heads; "stream", additions.
     """
 
     ends: Ends
@@ -59,8 +59,7 @@ class Look:
     stepped: bool
     unregistered: int
     made_anew: int
-    stream: Mapping[str, Addition]
-    attention: Mapping[str, Heads]
+    inside: Mapping[str, Mapping[str, Seen]]
 
 
 class Surroundings:
@@ -96,6 +95,11 @@ class Surroundings:
     def wiring(self) -> dict[str, Wiring]:
         """How layers hang together, once a step has been seen."""
         return self._ends.wiring
+
+    @property
+    def places(self) -> list[Place]:
+        """That are no layers, and were seen so far."""
+        return [*self.attention.places.values(), *self.stream.places.values()]
 
     @property
     def configured(self) -> bool:
@@ -187,8 +191,14 @@ class Surroundings:
             self._stepped,
             unregistered,
             made_anew,
-            self.stream.take(),
-            self.attention.take(),
+            {
+                kind: seen
+                for kind, seen in (
+                    ("attention", self.attention.take()),
+                    ("stream", self.stream.take()),
+                )
+                if seen
+            },
         )
         self._gradients.clear()
         return look

@@ -35,6 +35,7 @@ def diagnosis_of(
     prediction: PredictionSummary | None = None,
     classes: int | None = None,
     switched_off: Sequence[str] = (),
+    last_look: Observation | None = None,
 ) -> dict[str, Any]:
     """The content of diagnosis.json: plain types, None for what is unknown or not finite.
 
@@ -48,17 +49,21 @@ def diagnosis_of(
             first activation functions.
         classes: that the loss chooses from, as the judge was told.
         switched_off: rules that did not judge.
+        last_look: the last step in which attention, a stream or the like was seen: the last step
+            has what was seen there, if it saw nothing itself.
     """
     steps = [
         {
             "step": observation.step,
             "loss": _number(observation.loss) if observation.has_loss else None,
             "layers": _layers(observation.moments(), layers),
-            **_attention(observation),
+            **_inside(observation),
             **({"incomplete": True} if observation.incomplete else {}),
         }
         for observation in observations
     ]
+    if last_look is not None and steps and steps[-1]["step"] != last_look.step:
+        steps[-1] |= {"looked_at": last_look.step, **_inside(last_look)}
     if prediction is not None and steps and steps[0]["step"] == 0:
         _add_predictions(steps[0], layers, prediction)
     return {
@@ -77,11 +82,12 @@ def diagnosis_of(
     }
 
 
-def _attention(observation: Observation) -> dict[str, Any]:
-    if observation.look is None or not observation.look.attention:
-        return {}
-    heads = observation.look.attention.items()
-    return {"attention": {name: of_place.as_json() for name, of_place in heads}}
+def _inside(observation: Observation) -> dict[str, Any]:
+    """By kind and by place, what was seen there."""
+    return {
+        kind: {name: seen.as_json() for name, seen in places.items()}
+        for kind, places in (observation.look.inside if observation.look else {}).items()
+    }
 
 
 def hidden_layers(layers: Iterable[Layer], depth: int) -> list[str]:

@@ -8,12 +8,11 @@ from torch import nn
 
 from layerscope.diagnose.figures import LayerFacts
 from layerscope.record import Layer
-from layerscope.record.attention import ATTENTION, AttentionPlace
 from layerscope.record.graph import Wiring
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layer_parameter import LayerParameter
+from layerscope.record.place import Place
 from layerscope.record.shards import class_of
-from layerscope.record.stream import Place
 
 _NORMALIZES = (
     nn.modules.batchnorm._NormBase,
@@ -87,21 +86,13 @@ def layer_facts(
     return tuple(made)
 
 
-def attention_facts(places: Iterable[AttentionPlace], configured: bool) -> tuple[LayerFacts, ...]:
-    """An entry for each attention."""
-    return tuple(
-        LayerFacts(place.name, place.path, ATTENTION, trainable=False, configured=configured)
-        for place in places
-    )
-
-
-def stream_facts(places: Iterable[Place], configured: bool) -> tuple[LayerFacts, ...]:
-    """An entry for each place where a branch is added to a residual stream."""
+def place_facts(places: Iterable[Place], configured: bool) -> tuple[LayerFacts, ...]:
+    """An entry for each place that is no layer."""
     return tuple(
         LayerFacts(
-            *(place.name, place.path, "add"),
+            *(place.name, place.path, place.kind),
             trainable=False,
-            stream=place.blocks,
+            stream=place.stream,
             stream_depth=place.depth,
             configured=configured,
         )

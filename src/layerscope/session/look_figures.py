@@ -15,21 +15,12 @@ from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_kind import Loss, LossView
 from layerscope.diagnose.loss_view import view_loss
 from layerscope.record.ends import Data, Ends, Output
-from layerscope.record.heads import Heads
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.observation import Observation
 from layerscope.record.surroundings import Look
 
 _OF_LAYER = {name: column for column, name in enumerate(LAYER_FIGURES)}
 _OF_STEP = {name: column for column, name in enumerate(STEP_FIGURES)}
-
-_OF_HEADS = [
-    _OF_LAYER[name]
-    for name in (
-        *("attention_logit", "attention_entropy", "attention_entropy_lowest"),
-        *("attention_one_token", "attention_scale", "query_rms", "key_rms"),
-    )
-]
 
 _OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT)
 _ONE = 2e-3
@@ -92,14 +83,10 @@ class LookFigures:
             of_step[_OF_STEP[name]] = value
         for name, spread in look.row_spreads.items():
             of_layers[self._at[name], _OF_LAYER["weight_row_spread"]] = spread
-        for name, addition in look.stream.items():
-            entry = of_layers[self._at[name]]
-            entry[_OF_LAYER["stream_rms"]] = addition.stream
-            entry[_OF_LAYER["branch_to_stream"]] = addition.branch
-            entry[_OF_LAYER["outlier_share"]] = addition.outlier_share
-            entry[_OF_LAYER["outlier_channel"]] = addition.outlier_channel
-        for name, heads in look.attention.items():
-            of_layers[self._at[name], _OF_HEADS] = _of_heads(heads)
+        for seen_at in look.inside.values():
+            for name, seen in seen_at.items():
+                for figure, value in seen.figures().items():
+                    of_layers[self._at[name], _OF_LAYER[figure]] = value
         # A step was taken, or the loss's gradient came to the output: whether there are gradients
         # to take it with or not, they were due.
         came = look.ends.output is not None and look.ownership is not None
@@ -181,24 +168,6 @@ class LookFigures:
                 "target_std": float(targets.std()),
             }
         return figures
-
-
-def _of_heads(heads: Heads) -> tuple[float, ...]:
-    """Of all heads together, in the order of `_OF_HEADS`."""
-    return (
-        float(np.fmax.reduce(heads.logit)),
-        _mean(heads.entropy),
-        float(np.fmin.reduce(heads.entropy)),
-        _mean(heads.one_token),
-        _mean(heads.scale),
-        float(np.fmax.reduce(heads.query_rms)),
-        float(np.fmax.reduce(heads.key_rms)),
-    )
-
-
-def _mean(values: npt.NDArray[np.float64]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else math.nan
 
 
 def _of_data(data: tuple[Data, ...]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from layerscope.record.plan import Plan
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
-from layerscope.session.layer_facts import attention_facts, layer_facts, stream_facts
+from layerscope.session.layer_facts import layer_facts, place_facts
 from layerscope.session.look_figures import LookFigures
 from layerscope.session.not_watched import tell_unfired
 from layerscope.session.run_verdict import RunVerdict
@@ -81,6 +81,7 @@ class Pipeline:
         self._written = 0
         self.first: Step | None = None
         self.last: Step | None = None
+        self.last_look: Observation | None = None
         self._lock = threading.RLock()
         self._failed: Exception | None = None  # when the clock flushed
         if self._flush_seconds:
@@ -96,8 +97,7 @@ class Pipeline:
     def _take(self, observation: Observation) -> None:
         self._raise_failure()
         around = self._surroundings
-        places = len(around.stream.places) + len(around.attention.places)
-        measured = self._recorder.plan, self._recorder.state.reached, places
+        measured = self._recorder.plan, self._recorder.state.reached, len(around.places)
         if measured != self._measured:
             self._meet(measured)
         number = observation.step
@@ -112,6 +112,8 @@ class Pipeline:
         ):
             self.drain()
         self.first, self.last = self.first or step, step
+        if observation.look is not None and observation.look.inside:
+            self.last_look = observation
 
     def _meet(self, measured: tuple[Plan, int, int]) -> None:
         """From now on this is measured; what waits is of what was measured before."""
@@ -127,8 +129,7 @@ class Pipeline:
                 around.wiring,
                 around.configured,
             )
-            + attention_facts(around.attention.places.values(), around.configured)
-            + stream_facts(around.stream.places.values(), around.configured),
+            + place_facts(around.places, around.configured),
             plan.channels,
             [output.name for output in plan.outputs],
             [each.channel for each in plan.parameters],

@@ -156,6 +156,7 @@ class RunOutput:
             verdict.prediction,
             settings.classes,
             settings.switched_off,
+            self.pipeline.last_look,
         )
         if self._first is not None:
             diagnosis["steps"][0] = self._first

@@ -17,7 +17,7 @@ from layerscope.events.encoders import ScalarEncoder
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import PLUGIN, document, image, scalar, text
 from layerscope.record import Channel
-from layerscope.sinks import attention_event
+from layerscope.sinks import parts_event
 from layerscope.sinks.chart_descriptions import describe_scalar
 from layerscope.sinks.custom_scalars import layer_charts
 from layerscope.sinks.figures_event import PREDICTION, FiguresEncoder
@@ -119,8 +119,8 @@ class TensorBoardSink:
         ):
             values = histograms + figures
             look = step.observation.look
-            if look is not None and look.attention:
-                values.append(attention_event.encode(look.attention))
+            if look is not None:
+                values += parts_event.encode(look.inside)
             if step.with_scalars:
                 values += next(scalars)
             if self._loss is not None and not np.isnan(numbers[_LOSS]):
