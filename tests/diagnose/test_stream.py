@@ -10,7 +10,7 @@ PLACES = [
     LayerFacts(f"blocks.{i}/add", f"blocks.{i}", "Block", stream="blocks", stream_depth=i)
     for i in range(8)
 ]
-ALL = ("stream_grows_over_depth", "stream_grows", "silent_branch")
+ALL = ("stream_grows_by_depth", "stream_grows", "silent_branch")
 STEPS = np.arange(0, 600, 10)
 
 
@@ -35,7 +35,7 @@ def over_steps(sizes, place=5):
     ("factor", "severity"), [(1.1, None), (1.5, "note"), (2.0, "warning")], ids=str
 )
 def test_a_stream_that_each_branch_multiplies_is_told_of(factor, severity):
-    expected = {"stream_grows_over_depth": (severity, PLACES[-1].name, 0)} if severity else {}
+    expected = {"stream_grows_by_depth": (severity, PLACES[-1].name, 0)} if severity else {}
     assert told(stream=factor ** np.arange(8)) == expected
 
 

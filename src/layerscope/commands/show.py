@@ -8,6 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from layerscope.console.health_table import health_table
+from layerscope.console.place_tables import place_tables
 from layerscope.console.summary import summary
 from layerscope.console.terminal import terminal
 from layerscope.exit_codes import ExitCode
@@ -28,6 +29,8 @@ def run(options: Namespace) -> int:
         diagnosis = {}
     if diagnosis.get("steps"):
         console.print(health_table(diagnosis))
+        for table in place_tables(diagnosis):
+            console.print(table)
     console.print(summary(found.findings, found.folder))
     return ExitCode.FINISHED
 

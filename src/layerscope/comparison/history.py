@@ -10,7 +10,13 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import Array, Figures, LayerFacts
 
-QUANTITIES = ("activation_std", "saturated", "zeros", "activation_grad_rms", "update_to_weight")
+OF_PLACES = ("attention_entropy", "attention_logit", "stream_rms", "branch_to_stream")
+"""The figures of places that are no layers, such as an attention, that a history keeps."""
+
+QUANTITIES = (
+    *("activation_std", "saturated", "zeros", "activation_grad_rms", "update_to_weight"),
+    *OF_PLACES,
+)
 """The layer figures that a history keeps; and `dead`, dead units / units."""
 
 END_STEPS = 10
@@ -27,10 +33,10 @@ class History:
     Attributes:
         layers: whose figures, in network order.
         edges: int64 [bins + 1]; bin i is of the steps from edges[i] up to edges[i + 1], exclusive.
-        of: for each quantity the medians of the bins, float32 [bins, layers], NaN where nothing
-            was measured.
-        start: for each quantity the first measured step's figure, [layers].
-        end: for each quantity the median of the last `END_STEPS` measured ones, [layers].
+        of: for each quantity, but those of places where there are none, the medians of the bins,
+            float32 [bins, layers], NaN where nothing was measured.
+        start: for each of these the first measured step's figure, [layers].
+        end: for each of these the median of the last `END_STEPS` measured ones, [layers].
     """
 
     layers: tuple[LayerFacts, ...]
@@ -55,6 +61,9 @@ class History:
 def history_of(figures: Figures) -> History:
     """Reduce a run's figures to at most 136 bins: each of the first 16 steps, then equal ones."""
     values = {name: figures[name] for name in QUANTITIES}
+    for name in OF_PLACES:
+        if np.isnan(values[name]).all():
+            del values[name]
     with np.errstate(divide="ignore", invalid="ignore"):
         values["dead"] = figures["dead_units"] / figures["units"]
     edges = _edges(figures.steps)

@@ -69,7 +69,11 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
             if "activation" in entry:
                 # A Text, since a name with brackets would be read as markup.
                 layer = Text(entry["layer"])
+<<<<<<< HEAD
                 found = _finding(worst.get(entry["layer"]), entry["layer"], step["step"])
+=======
+                found = finding_cell(worst.get(entry["layer"]), step["step"])
+>>>>>>> f2087f6 (Attention and the residual stream have tables in the console, maps on the page and figures in the digest; a rule's name fits the findings' table)
                 table.add_row(layer, *_figures(entry, unit), found)
     return table
 
@@ -89,7 +93,7 @@ def _figures(entry: Mapping[str, Any], unit: float | None) -> tuple[str, ...]:
         _beside(activation["std"], predicted.get("std"), unknown),
         _number(activation["saturated"], "{:.1%}"),
         told,
-        _short(weight),
+        short(weight),
     )
 
 
@@ -100,11 +104,11 @@ def _gradient(entry: Mapping[str, Any]) -> float | None:
 
 def _beside(measured: float | None, predicted: float | None, unknown: str = _NOTHING) -> str:
     """What was measured, and in brackets what theory expects, where it does."""
-    told = _short(measured, unknown)
-    return told if predicted is None else f"{told} ({_short(predicted)})"
+    told = short(measured, unknown)
+    return told if predicted is None else f"{told} ({short(predicted)})"
 
 
-def _short(value: float | None, unknown: str = _NOTHING) -> str:
+def short(value: float | None, unknown: str = _NOTHING) -> str:
     """At least two digits, in as few characters as they need: 390, 0.0015, 1.5e-4."""
     if value is None or math.isnan(value):
         return unknown
@@ -125,8 +129,13 @@ def _number(value: float | None, form: str, unknown: str = _NOTHING) -> str:
     return unknown if value is None else form.format(value)
 
 
+<<<<<<< HEAD
 def _finding(finding: Finding | None, layer: str, step: int) -> Text:
     """The mark and the rule of a layer's worst finding, and in which steps, by this one."""
+=======
+def finding_cell(finding: Finding | None, step: int) -> Text:
+    """The mark, the rule and the steps of a layer's worst finding."""
+>>>>>>> f2087f6 (Attention and the residual stream have tables in the console, maps on the page and figures in the digest; a rule's name fits the findings' table)
     if finding is None:
         return Text(_NOTHING, style="dim")
     cells = FindingCells.of(finding)

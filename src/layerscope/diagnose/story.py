@@ -77,7 +77,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         | {"update_too_small", "stalled", "overconfident_start"}
     ),
     # What grows with depth is large at the output, and so are the gradients on the way back.
-    "stream_grows_over_depth": _OF_LARGE_STEPS | {"stalled", "update_too_small"},
+    "stream_grows_by_depth": _OF_LARGE_STEPS | {"stalled", "update_too_small"},
     "overconfident_start": frozenset({"saturated", "exploding_gradient", "biased", "dead_units"}),
     "loss_rising": _OF_LARGE_STEPS - {"loss_rising", "overconfident_start"},
     "loss_diverged": _OF_LARGE_STEPS - {"overconfident_start", "loss_diverged"},
@@ -180,7 +180,7 @@ _FROM_THE_START = frozenset(
         "constant_weights",
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
         *("target_scale", "loss_reduction", "dropout_high"),
-        *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_over_depth"),
+        *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
     }
 )
 

@@ -16,6 +16,8 @@ LAYER_COLUMNS = (
     *("activation_mean", "activation_std", "activation_nonfinite", "saturated", "zeros"),
     *("activation_grad_rms", "weight_grad_rms", "weight_grad_nonfinite", "weight_rms"),
     *("update_to_weight", "units", "dead_units", "unit_spread"),
+    *("stream_rms", "branch_to_stream", "outlier_share"),
+    *("attention_logit", "attention_entropy", "attention_entropy_lowest", "attention_one_token"),
 )
 """The layer figures of a digest; layerscope.diagnose.figures says what each is."""
 

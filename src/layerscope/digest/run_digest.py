@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from numpy import isnan
+
 from layerscope.diagnose import Finding
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Figures
 from layerscope.diagnose.sureness import sureness_of
@@ -61,7 +63,7 @@ def digest_of(
         "findings": [],
         **of_steps(figures),
         "layers": [],
-        "meaning": _meaning(),
+        "meaning": _meaning(figures),
         "left_out": {"findings": 0, "layers": 0, "cut_texts": 0},
     }
     layers = of_layers(figures, told, texts)
@@ -82,7 +84,7 @@ def _of_finding(finding: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
     }
 
 
-def _meaning() -> dict[str, str]:
+def _meaning(figures: Figures) -> dict[str, str]:
     names = [name for group in AS_LAST_SEEN.values() for name in group]
     return {
         "loss.start": "mean of the first 5 losses",
@@ -92,5 +94,5 @@ def _meaning() -> dict[str, str]:
         "sure": "of `found` findings of this rule in test programs, `right` led to the fault",
         "first, last": "of a layer: each figure as it was first and last measured",
         **{name: STEP_FIGURES[name] for name in names},
-        **{name: LAYER_FIGURES[name] for name in LAYER_COLUMNS},
+        **{name: LAYER_FIGURES[name] for name in LAYER_COLUMNS if not isnan(figures[name]).all()},
     }

@@ -5,6 +5,10 @@ const HEATMAPS = {
   activation_grad_rms: { title: "log10 RMS of d loss / d activation" },
   dead: { title: "share of dead units", share: true, what: "unit was dead" },
   update_to_weight: { title: "log10 RMS(update) / RMS(weight)", middle: -3 },
+  attention_entropy: { title: "entropy of attention, 1 is uniform", range: [0, 1] },
+  attention_logit: { title: "log10 largest logit of attention" },
+  stream_rms: { title: "log10 RMS of the residual stream" },
+  branch_to_stream: { title: "log10 RMS(branch) / RMS(stream)" },
 };
 
 function heatmapsOf(side) {
@@ -32,6 +36,7 @@ function scale(quantity) {
     const reach = Math.max(1, Math.min(3, Math.max(Math.abs(high - kind.middle), Math.abs(low - kind.middle))));
     return { zmin: kind.middle - reach, zmax: kind.middle + reach, colorscale: [[0, colour("c0")], [0.5, colour("middle")], [1, colour("c1")]] };
   }
+  if (kind.range) return { zmin: kind.range[0], zmax: kind.range[1], colorscale: "Cividis" };
   return { zmin: low, zmax: Math.max(high, low + 0.5), colorscale: "Cividis" };
 }
 

@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.comparison.history import History
+from layerscope.comparison.history import OF_PLACES, History
 from layerscope.comparison.run import Run
 from layerscope.comparison.snapshots import SHOWN
 from layerscope.report.packed import packed
 
-HEATMAPS = ("saturated", "activation_grad_rms", "dead", "update_to_weight")
+HEATMAPS = ("saturated", "activation_grad_rms", "dead", "update_to_weight", *OF_PLACES)
 """The quantities that are drawn layer by step; in log10, but for the shares."""
 
-_SHARES = ("saturated", "dead")
+_SHARES = ("saturated", "dead", "attention_entropy")
 _HEATMAP_LAYERS = 60
 _HISTOGRAM_LAYERS = 12
 
@@ -46,12 +46,16 @@ def gradient_profile(run: Run) -> dict[str, Any] | None:
 
 
 def heatmaps(history: History) -> dict[str, Any]:
-    """The medians of each bin of steps; of more than 60 layers so many, evenly chosen."""
+    """The medians of each bin of steps; of more than 60 layers or places so many, evenly chosen."""
     reached = history.reached
-    rows = evenly(reached, _HEATMAP_LAYERS)
     maps = {}
-    for quantity in HEATMAPS:
-        values = history.of[quantity][:, rows].T.astype(np.float64)
+    for quantity in (each for each in HEATMAPS if each in history.of):
+        of_quantity = history.of[quantity]
+        among = reached
+        if quantity in OF_PLACES:
+            among = np.flatnonzero(np.isfinite(of_quantity).any(axis=0)).tolist()
+        rows = evenly(among, _HEATMAP_LAYERS)
+        values = of_quantity[:, rows].T.astype(np.float64)
         if quantity not in _SHARES:
             with np.errstate(divide="ignore", invalid="ignore"):
                 values = np.log10(values)

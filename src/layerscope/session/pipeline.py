@@ -53,6 +53,7 @@ class Pipeline:
     Attributes:
         look_figures: what it remembers of the steps so far.
         first, last: the first and the last step that came; None before.
+        last_look: the last that saw an attention or another place that is no layer; None before.
     """
 
     def __init__(

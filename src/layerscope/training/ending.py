@@ -14,6 +14,7 @@ from rich.text import Text
 
 from layerscope.console.findings_table import findings_table
 from layerscope.console.health_table import health_table
+from layerscope.console.place_tables import place_tables
 from layerscope.console.terminal import terminal
 from layerscope.diagnose import SEVERITIES
 from layerscope.diagnose.finding_cells import counted
@@ -74,6 +75,8 @@ def _print_tables(
     if experiment.monitor is not None and experiment.monitor.diagnosis is not None:
         console.print(findings_table(experiment.monitor.diagnosis["findings"]))
         console.print(health_table(experiment.monitor.diagnosis))
+        for table in place_tables(experiment.monitor.diagnosis):
+            console.print(table)
     if cfg.names and status.state == "finished":
         generator = torch.Generator().manual_seed(cfg.seed)
         try:

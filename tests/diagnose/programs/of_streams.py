@@ -34,7 +34,7 @@ class AddedTwice(nn.Module):
         return self.out(x)
 
 
-@program("stream_grows_over_depth")
+@program("stream_grows_by_depth")
 def the_residual_is_added_in_the_block_and_around_it(mended, watch):
     x, y = blobs()
     model = AddedTwice(mended)
@@ -54,7 +54,7 @@ class Convolved(nn.Module):
         return x + self.conv2(F.relu(self.conv1(F.relu(self.norm(x)))))
 
 
-@program("stream_grows_over_depth")
+@program("stream_grows_by_depth")
 def residual_blocks_without_a_normalisation(mended, watch):
     x, y = pictures()
     model = nn.Sequential(

@@ -47,11 +47,11 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
 
     A note at first. A warning once the mean of the next `lasting` losses is above the level before,
     beyond chance, and by a tenth of the way that the loss had fallen. An LSTM that learns has
-    spikes of 15 times the median, and a network that has all but one sample right, where labels
-    are smoothed, some of 100 times: they are none the worse. At once from 32 times the median on, where Adam's second moment (Kingma and Ba 2015, beta2 of
-    0.999) is mostly that one gradient, unless it was clipped; and where no loss is known. A
-    converged run's spike stays a note, whatever the loss of that one batch: if what had been
-    learned is lost by it, `loss_diverged` says so.
+    spikes of 15 times the median, and a network that has all but one sample right, where labels are
+    smoothed, some of 100 times: they are none the worse. At once from 32 times the median on, where
+    Adam's second moment (Kingma and Ba 2015, beta2 of 0.999) is mostly that one gradient, unless it
+    was clipped; and where no loss is known. A converged run's spike stays a note, whatever the loss
+    of that one batch: if what had been learned is lost by it, `loss_diverged` says so.
     """
     t = thresholds
     weights = figures["weight_grad_rms"].astype(np.float64)

@@ -20,8 +20,8 @@ _HEARD = 10.0  # times what counts as silent: another branch adds that much
 _WAKES = 2.0
 
 
-@rule_with_memory("stream_grows_over_depth")
-def stream_grows_over_depth(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+@rule_with_memory("stream_grows_by_depth")
+def stream_grows_by_depth(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """RMS of the stream after its last addition / after the first half of them, at the start.
 
     Twice as many branches of equal size make it 1.4 times as large, and twice if all point the same
