@@ -11,13 +11,17 @@ import torch
 from jsonschema import Draft202012Validator
 from torch import nn
 
-from layerscope import LayerMonitor, watch
+from layerscope import LayerMonitor, read, watch
+from layerscope.comparison.history import OF_PLACES, history_of
 from layerscope.diagnose import SEVERITIES, Finding, Thresholds
+from layerscope.digest.run_digest import digest_of
+from layerscope.report.layer_charts import heatmaps
 from layerscope.session.diagnosis_file import SCHEMA as VERSION
 from layerscope.theory import PredictionSummary, mlp, predict
 from layerscope.theory.prediction_summary import LAYER_PREDICTIONS, PhaseSummary
 from tests.any_model.nets import Mlp, make, seeded
 from tests.any_model.training import fit
+from tests.diagnose.healthy import GPT
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "docs" / "diagnosis.schema.json").read_text(encoding="utf-8")
@@ -53,6 +57,30 @@ def watched(folder, loss=lambda x: x.square().mean(), steps=8, net=None, **setti
             optimizer.step()
             scope.step(value)
     return written(folder)
+
+
+def test_a_run_whose_last_step_was_not_looked_at_has_what_was_seen_before(tmp_path):
+    net = GPT(11)
+    tokens = torch.randint(11, (4, 8))
+    with watch(net, tmp_path, images=False, summary=False) as scope:
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(8):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(net(tokens).flatten(0, 1), tokens.flatten())
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+    first, last = written(tmp_path)["steps"]
+    assert (last["step"], last["looked_at"]) == (7, 6)
+    assert "looked_at" not in first
+    for step in (first, last):
+        assert len(step["attention"]) == 3
+        assert len(step["stream"]) == 6
+    run = read(tmp_path)
+    told = digest_of("run", {}, run.figures, run.findings)["layers"]
+    assert sum("attention_entropy" in layer["last"] for layer in told) == 3
+    maps = heatmaps(history_of(run.figures))["maps"]
+    assert [len(maps[name]["layers"]) for name in OF_PLACES] == [3, 3, 6, 6]
 
 
 def test_the_schema_is_one():
