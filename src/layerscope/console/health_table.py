@@ -122,7 +122,7 @@ def _mean(value: float | None, unknown: str) -> str:
     """With its sign, and two decimals: it is read beside the spread."""
     if value is None or math.isnan(value) or abs(value) < 100:
         return _number(value, "{:+.2f}", unknown)
-    return f"{'+' if value > 0 else ''}{_short(value)}"
+    return f"{'+' if value > 0 else ''}{short(value)}"
 
 
 def _number(value: float | None, form: str, unknown: str = _NOTHING) -> str:
