@@ -153,7 +153,7 @@ def test_so_does_one_that_theory_was_asked_about(tmp_path, prediction):
     assert len(diagnosis["theory"]["layers"]) == prediction.depth
 
 
-OPTIONAL = {"step": {"incomplete", "attention"}, "finding": {"layer_steps"}}
+OPTIONAL = {"step": {"incomplete", "attention", "stream", "looked_at"}, "finding": {"layer_steps"}}
 
 
 def test_every_field_that_a_part_can_have_is_described():
@@ -168,12 +168,7 @@ def test_every_field_that_a_part_can_have_is_described():
             assert part["additionalProperties"] is False, name
             assert set(part["required"]) <= set(part["properties"]), name
             if name != "layer":
-<<<<<<< HEAD
                 optional = OPTIONAL.get(name, set())
-=======
-                inside = {"attention", "stream", "looked_at"}
-                optional = {"incomplete", *inside} if name == "step" else set()
->>>>>>> f2087f6 (Attention and the residual stream have tables in the console, maps on the page and figures in the digest; a rule's name fits the findings' table)
                 assert set(part["required"]) == set(part["properties"]) - optional, name
 
 

@@ -69,11 +69,7 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
             if "activation" in entry:
                 # A Text, since a name with brackets would be read as markup.
                 layer = Text(entry["layer"])
-<<<<<<< HEAD
-                found = _finding(worst.get(entry["layer"]), entry["layer"], step["step"])
-=======
-                found = finding_cell(worst.get(entry["layer"]), step["step"])
->>>>>>> f2087f6 (Attention and the residual stream have tables in the console, maps on the page and figures in the digest; a rule's name fits the findings' table)
+                found = finding_cell(worst.get(entry["layer"]), entry["layer"], step["step"])
                 table.add_row(layer, *_figures(entry, unit), found)
     return table
 
@@ -129,13 +125,8 @@ def _number(value: float | None, form: str, unknown: str = _NOTHING) -> str:
     return unknown if value is None else form.format(value)
 
 
-<<<<<<< HEAD
-def _finding(finding: Finding | None, layer: str, step: int) -> Text:
+def finding_cell(finding: Finding | None, layer: str, step: int) -> Text:
     """The mark and the rule of a layer's worst finding, and in which steps, by this one."""
-=======
-def finding_cell(finding: Finding | None, step: int) -> Text:
-    """The mark, the rule and the steps of a layer's worst finding."""
->>>>>>> f2087f6 (Attention and the residual stream have tables in the console, maps on the page and figures in the digest; a rule's name fits the findings' table)
     if finding is None:
         return Text(_NOTHING, style="dim")
     cells = FindingCells.of(finding)

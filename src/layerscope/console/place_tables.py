@@ -91,6 +91,6 @@ def place_tables(diagnosis: Mapping[str, Any]) -> list[Table]:
             worst = worst_by_layer(each for each in findings if each.step <= number)
             for name, seen in step.get(kind, {}).items():
                 cells = (short(form(seen[field])) for _, field, form in columns)
-                table.add_row(Text(name), *cells, finding_cell(worst.get(name), number))
+                table.add_row(Text(name), *cells, finding_cell(worst.get(name), name, number))
         tables.append(table)
     return tables
