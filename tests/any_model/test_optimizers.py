@@ -27,7 +27,7 @@ def test_each_step_of_each_optimizer_is_one_record_on_one_axis(tmp_path, name):
     written = figures(tmp_path)
     assert written.steps.tolist() == list(range(12)) == list(range(trainer.global_step))
     assert written["optimizer"].tolist() == [0, 1] * 6
-    tag = {"gan": "activation/02_discriminator.1.leakyrelu", "sparse_bag": "weight_grad/00_bag"}[
+    tag = {"gan": "activation/02_leakyrelu_discriminator.1", "sparse_bag": "weight_grad/00_bag"}[
         name
     ]
     steps = read_run(tmp_path).histograms[tag].steps.tolist()

@@ -74,7 +74,7 @@ def test_what_torch_compile_puts_into_a_path_is_left_out():
             "b": nn.Linear(1, 1),
         }
     )
-    assert names(network) == ["00_a.1.tanh", "01_b"]
+    assert names(network) == ["00_tanh_a.1", "01_b"]
 
 
 def test_a_regular_expression_chooses_by_path():
@@ -154,14 +154,14 @@ class Block(nn.Module):
 @pytest.mark.parametrize(
     ("network", "expected"),
     [
-        (nn.Sequential(Block(), Block()), ["00_block.0.conv", "01_block.0.layers.1.relu"]),
+        (nn.Sequential(Block(), Block()), ["00_block.0.conv", "01_relu_block.0.layers.1"]),
         (nn.ModuleDict({"stack": nn.Sequential(Block(), Block())}), ["00_stack.0.conv"]),
         (nn.Sequential(nn.Sequential(OrderedDict(a=nn.Linear(1, 1))), Block()), ["00_a"]),
         (
             nn.ModuleDict({"features": nn.Sequential(nn.Conv2d(1, 1, 1)), "head": Block()}),
-            ["00_features.0.conv2d", "01_head.conv"],
+            ["00_conv2d_features.0", "01_head.conv"],
         ),
     ],
 )
-def test_a_name_begins_with_no_position_and_says_the_kind_behind_one(network, expected):
+def test_a_name_begins_with_no_position_and_says_the_kind_before_one_at_the_end(network, expected):
     assert names(network)[: len(expected)] == expected

@@ -117,7 +117,7 @@ class ChannelsLast(nn.Module):
     [
         (TwoKinds, {"of_conv": (6, 3), "of_linear": (10, 5)}),
         (Frozen, {"act": (6, 3)}),
-        (ChannelsLast, {"all.1.relu": (6, 3)}),
+        (ChannelsLast, {"relu_all.1": (6, 3)}),
     ],
 )
 def test_dead_units_are_those_of_the_layer(tmp_path, make, due):

@@ -29,12 +29,12 @@ def common_prefix(paths: list[str]) -> str:
 
 
 def label_of(path: str, module: nn.Module, prefix: str, network: nn.Module) -> str:
-    """What a layer is called: `place_of` it, and its class behind a place that ends with a
-    position: `features.9.relu`.
+    """What a layer is called: `place_of` it, and its class before a place that ends with a
+    position: `relu_features.9`.
     """
     place = place_of(path, module, prefix, network)
     ends_with_position = place.rpartition(".")[2].isdigit()
-    return f"{place}.{class_of(module).__name__.lower()}" if ends_with_position else place
+    return f"{class_of(module).__name__.lower()}_{place}" if ends_with_position else place
 
 
 def place_of(path: str, module: nn.Module, prefix: str, network: nn.Module) -> str:

@@ -85,7 +85,7 @@ def test_layers_that_are_built_when_fit_begins_are_watched(tmp_path, kind):
     monitor = LayerMonitor(tmp_path)
     fit(kind(), monitor)
     assert monitor.failure is None
-    assert read(tmp_path).histograms["activation/00_first.1.tanh"].steps.tolist() == list(range(6))
+    assert read(tmp_path).histograms["activation/00_tanh_first.1"].steps.tolist() == list(range(6))
 
 
 def test_a_choice_that_leaves_no_layer_is_refused_when_fit_begins(tmp_path):
@@ -205,9 +205,9 @@ def test_a_network_that_is_trained_in_evaluation_mode_is_told(tmp_path, caplog):
         "measured: call train() on it before the training step"
     ]
     assert {each["layer"] for each in monitor.diagnosis["not_measured"]} == {
-        "00_first.1.tanh",
-        "01_last.1.tanh",
-        "02_last.2.linear",
+        "00_tanh_first.1",
+        "01_tanh_last.1",
+        "02_linear_last.2",
     }
 
 
@@ -218,7 +218,7 @@ def test_a_network_that_left_evaluation_mode_again_is_measured_from_then_on(tmp_
 
     monitor = LayerMonitor(tmp_path)
     fit(Late(), monitor)
-    assert read(tmp_path).histograms["activation/00_first.1.tanh"].steps.tolist() == [2, 3, 4, 5]
+    assert read(tmp_path).histograms["activation/00_tanh_first.1"].steps.tolist() == [2, 3, 4, 5]
     assert monitor.diagnosis["not_measured"] == []
 
 
