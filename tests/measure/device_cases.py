@@ -1,5 +1,6 @@
 """What every table on a device must measure as the CPU's does, and how it is told."""
 
+import contextlib
 import math
 
 import numpy as np
@@ -74,3 +75,14 @@ def read(table, reset=True):
     sent = torch.full((rows, TRANSFERRED), math.nan, dtype=torch.float64, device=device)
     table.read(rows, reset, sent)
     return reading_of(sent.cpu().numpy())
+
+
+@contextlib.contextmanager
+def refusing_to_wait():
+    """Raises where the host would wait for the CUDA device."""
+    before = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode(before)

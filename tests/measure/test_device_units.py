@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ import torch
 from layerscope.measure.device_units import DeviceUnitTally, units_for
 from layerscope.measure.unit_reading import UnitColumn
 from layerscope.measure.units import UnitTally
+from tests.measure.device_cases import refusing_to_wait
 from tests.measure.unit_cases import (
     CASES,
     INNER,
@@ -131,15 +134,28 @@ def test_all_shares_of_a_large_tensor_are_watched_and_nothing_waits():
     ]
     tensors = [torch.tanh(normal(*shape) * 5) for shape in shapes]
     on_gpu = [tensor.cuda() for tensor in tensors]
-    before = torch.cuda.get_sync_debug_mode()
     for step in range(3):
-        torch.cuda.set_sync_debug_mode("error" if step else before)
-        for row, tensor in enumerate(on_gpu):
-            tallies[0].add(row, tensor, 1 if tensor.ndim == 4 else -1)
-        reading = tallies[0].read(step)
-        torch.cuda.set_sync_debug_mode(before)
+        with refusing_to_wait() if step else contextlib.nullcontext():  # the first step compiles
+            for row, tensor in enumerate(on_gpu):
+                tallies[0].add(row, tensor, 1 if tensor.ndim == 4 else -1)
+            reading = tallies[0].read(step)
         for row, tensor in enumerate(tensors):
             tallies[1].add(row, tensor, 1 if tensor.ndim == 4 else -1)
         assert np.array_equal(
             reading.get().values, tallies[1].read(step).get().values, equal_nan=True
         )
+
+
+@cuda
+@pytest.mark.gpu
+def test_rows_that_know_the_same_read_the_same_each_time():
+    """A program of several warps must not empty what another of its warps has yet to read."""
+    tally = DeviceUnitTally(torch.device("cuda"), 64, [TANH] * 64, 8192)
+    tensor = torch.tanh(normal(256, 4096).cuda() * 5)
+    for step in range(50):
+        for row in range(64):
+            tally.add(row, tensor, -1)
+        values = tally.read(step).get().values
+        assert (values[:, UnitColumn.UNITS] == 4096).all()
+        assert (values[:, UnitColumn.DEAD] <= 4096).all()
+        assert np.array_equal(values, np.broadcast_to(values[0], values.shape), equal_nan=True)

@@ -33,7 +33,6 @@ _SPREAD = tl.constexpr(int(UnitColumn.SPREAD))
 _QUIET_SAMPLES = tl.constexpr(QUIET_SAMPLES)
 _HEAD = tl.constexpr(3)  # of a row, int64: its block's address, its capacity, its units
 _INF = tl.constexpr(float("inf"))
-_NAN = tl.constexpr(float("nan"))
 _NEVER = tl.constexpr(1 << 62)
 
 
@@ -115,11 +114,10 @@ def read_units(heads, intervals, counts, step, window, out, BLOCK: tl.constexpr)
     row = tl.cast(tl.program_id(0), tl.int64)
     out += row * _COLUMNS
     samples = tl.load(counts + row)
-    tl.store(counts + row, 0)
     if samples == 0:
         tl.store(out + _UNITS, 0.0)
         for column in tl.static_range(_UNITS + 1, _COLUMNS):
-            tl.store(out + column, _NAN)
+            tl.store(out + column, float("nan"))
     else:
         block = tl.load(heads + row * _HEAD)
         capacity, units = tl.load(heads + row * _HEAD + 1), tl.load(heads + row * _HEAD + 2)
@@ -161,10 +159,10 @@ def read_units(heads, intervals, counts, step, window, out, BLOCK: tl.constexpr)
             tl.store(counters + _SILENCE * capacity + unit, silence, mask=inside)
             tl.store(counters + _SINCE * capacity + unit, began, mask=inside)
         deaths = tl.sum(dead)
-        longest = tl.where(deaths > 0, tl.min(since).to(tl.float64), _NAN)
+        longest = tl.where(deaths > 0, tl.min(since).to(tl.float64), float("nan"))
         wide, large = tl.max(widest), tl.max(largest)
         spread = tl.where(large > 0, wide / tl.where(large > 0, large, 1.0), 0.0)
-        spread = tl.where((samples > 1) & (wide >= 0), spread, _NAN)
+        spread = tl.where((samples > 1) & (wide >= 0), spread, float("nan"))
         tl.store(out + _UNITS, units.to(tl.float64))
         tl.store(out + _SILENT, tl.sum(silent).to(tl.float64))
         tl.store(out + _DEAD, deaths.to(tl.float64))
@@ -172,3 +170,6 @@ def read_units(heads, intervals, counts, step, window, out, BLOCK: tl.constexpr)
         tl.store(out + _REVIVED, tl.sum(revived).to(tl.float64))
         tl.store(out + _QUIET, tl.sum(quiet).to(tl.float64))
         tl.store(out + _SPREAD, spread)
+    # Every warp reads for itself: one that found a 0 here would go the other way.
+    tl.debug_barrier()
+    tl.store(counts + row, 0)
