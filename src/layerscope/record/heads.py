@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -26,7 +26,10 @@ MASKED = -5000.0
 -1e4, -1e9 and the smallest number of a type."""
 
 _ELEMENTS = 2**21
-"""Logits that are looked at together: 8 MB, and some five such tensors at once."""
+"""Logits that are looked at together on the CPU: 8 MB, and some five such tensors at once."""
+
+_ELEMENTS_OF_A_DEVICE = 2**24
+"""Elsewhere, where each operation takes microseconds to start: 64 MB."""
 
 _LARGEST, _ROWS, _ENTROPY, _ONE, _QUERY, _QUERIES, _KEY, _KEYS, _SCALE, _SCALES = range(10)
 
@@ -149,17 +152,20 @@ def heads_of_products(
         device: where they lie.
     """
     table = _empty(heads := sizes[1])
+    found = []
     with _by_ourselves(device):
-        for samples, parts in _parts(sizes, exact):
+        for samples, parts in _parts(sizes, exact, device):
             k = keys(samples).float()
-            table[_KEY] += _squares(k, heads)
+            found.append((_KEY, _norms(k, heads)))
             table[_KEYS] += k[:, 0].numel()
             shared = k if k.shape[1] == heads else k.repeat_interleave(heads // k.shape[1], 1)
             for part in parts:
                 q = queries(samples, part).float()
-                table[_QUERY] += _squares(q, heads)
+                found.append((_QUERY, _norms(q, heads)))
                 table[_QUERIES] += q[:, 0].numel()
-                _add(table, mask(q * scale @ shared.transpose(-1, -2), samples, part))
+                logits = mask(q * scale @ shared.transpose(-1, -2), samples, part)
+                found.append((_LARGEST, _looks(logits)))
+    _add(table, found)
     return Heads(table).with_scale(scale * q.shape[-1] ** 0.5)
 
 
@@ -174,15 +180,18 @@ def heads_of_scores(scores: Tensor, query: Tensor | None, key: Tensor | None, ex
     """
     heads = scores.shape[1]
     table = _empty(heads)
+    found = []
     with _by_ourselves(scores.device):
         for place, tensor in ((_QUERY, query), (_KEY, key)):
             if tensor is not None:
-                table[place] = _squares(tensor, heads)
+                found.append((place, _norms(tensor, heads)))
                 table[place + 1] = tensor[:, 0].numel()
-        for samples, parts in _parts(tuple(scores.shape), exact):  # type: ignore[arg-type]
+        sizes: tuple[int, int, int, int] = tuple(scores.shape)  # type: ignore[assignment]
+        for samples, parts in _parts(sizes, exact, scores.device):
             for part in parts:
                 z = scores[samples, :, part].float()
-                _add(table, z.masked_fill(z <= MASKED, -math.inf))
+                found.append((_LARGEST, _looks(z.masked_fill(z <= MASKED, -math.inf))))
+    _add(table, found)
     return Heads(table)
 
 
@@ -199,7 +208,9 @@ def _empty(heads: int) -> Figures:
     return table
 
 
-def _parts(sizes: tuple[int, int, int, int], exact: bool) -> Iterator[tuple[slice, list[slice]]]:
+def _parts(
+    sizes: tuple[int, int, int, int], exact: bool, device: torch.device
+) -> Iterator[tuple[slice, list[slice]]]:
     """Samples of the batch, and of these which rows to look at together."""
     batch, heads, rows, keys = sizes
     if not exact:
@@ -208,21 +219,23 @@ def _parts(sizes: tuple[int, int, int, int], exact: bool) -> Iterator[tuple[slic
         step = -(-rows // min(rows, SAMPLE // most))
         yield slice(0, None, -(-batch // most)), [slice(step - 1, None, step)]
         return
-    together = max(_ELEMENTS // max(heads * keys, 1), 1)  # rows
+    most = _ELEMENTS if device.type == "cpu" else _ELEMENTS_OF_A_DEVICE
+    together = max(most // max(heads * keys, 1), 1)  # rows
     for first in range(0, batch, max(together // rows, 1)):
         samples = slice(first, first + max(together // rows, 1))
         yield samples, [slice(row, row + together) for row in range(0, rows, together)]
 
 
-def _squares(tensor: Tensor, heads: int) -> Figures:
-    """Sums of squares of [samples, groups, ...] by head: device to host, where there is one."""
-    norm = torch.linalg.vector_norm(tensor, dim=(0, 2, 3), dtype=torch.float32)
-    squares: Figures = norm.cpu().double().numpy() ** 2
-    return squares.repeat(heads // len(squares))
+def _norms(tensor: Tensor, heads: int) -> Tensor:
+    """Norms of [samples, groups, ...] by head, float32 [1, heads]."""
+    norm: Tensor = torch.linalg.vector_norm(tensor, dim=(0, 2, 3), dtype=torch.float32)
+    return norm.repeat_interleave(heads // len(norm)).unsqueeze(0)
 
 
-def _add(table: Figures, z: Tensor) -> None:
-    """Take in logits, float32 [samples, heads, rows, keys], with -inf where a row may not look."""
+def _looks(z: Tensor) -> Tensor:
+    """What rows look at, float32 [4, heads], by logits, float32 [samples, heads, rows, keys], with
+    -inf where a row may not look.
+    """
     seen = (z > -math.inf).sum(-1)
     top = z.amax(-1)
     finite = top.isfinite()
@@ -233,7 +246,7 @@ def _add(table: Figures, z: Tensor) -> None:
     entropy = total.log() - (e * below.clamp(min=-1e4)).sum(-1) / total
     relative = entropy / seen.clamp(min=2).log()
     over = (0, 2)
-    sums = torch.stack(
+    return torch.stack(
         [
             top.masked_fill(~finite, -math.inf).amax(over),
             counts.sum(over),
@@ -241,6 +254,15 @@ def _add(table: Figures, z: Tensor) -> None:
             (counts & (total < 1 / ONE_TOKEN)).sum(over),
         ]
     )
-    found = sums.cpu().double().numpy()  # device to host, where there is one
-    table[_LARGEST] = np.fmax(table[_LARGEST], found[0])
-    table[_ROWS : _ONE + 1] += found[1:]
+
+
+def _add(table: Figures, found: Sequence[tuple[int, Tensor]]) -> None:
+    """Take in what was found, each with its first place in the table."""
+    host = torch.cat([each for _, each in found]).cpu().double().numpy()  # device to host, once
+    for place, each in found:
+        figures, host = host[: len(each)], host[len(each) :]
+        if place == _LARGEST:
+            table[_LARGEST] = np.fmax(table[_LARGEST], figures[0])
+            table[_ROWS : _ONE + 1] += figures[1:]
+        else:
+            table[place] += figures[0] ** 2
