@@ -13,9 +13,12 @@ from triton.compiler import ASTSource
 from layerscope.measure.cuda import kernel, transfer_rows
 from layerscope.measure.cuda.kernel import BLOCK
 from layerscope.measure.cuda.partials import PROGRAMS
+from layerscope.measure.cuda.slots import SLOTS
 
-TABLE = {"counts": "*i64", "partials": "*fp64", "intervals": "*fp64", "shifts": "*fp64"}
-SIZES = {"BLOCK": BLOCK, "PROGRAMS": PROGRAMS}
+TABLE = {
+    "counts": "*i64", "partials": "*fp64", "intervals": "*fp64", "shifts": "*fp64", "slots": "*i32"
+}  # fmt: skip
+SIZES = {"BLOCK": BLOCK, "PROGRAMS": PROGRAMS, "SHARED": True}
 
 
 def compiled(kernel, arguments, constants, warps, fused):
@@ -33,13 +36,25 @@ def compiled(kernel, arguments, constants, warps, fused):
     )
     target = GPUTarget("cuda", int(sys.argv[1]), 32)
     options = {"num_warps": warps, "enable_fp_fusion": fused}
-    return compile_kernel(source, target=target, options=options).asm["ptx"]
+    done = compile_kernel(source, target=target, options=options)
+    slots = 4 * SLOTS.value if "SHARED" in constants else 0
+    assert done.metadata.shared + slots <= 48 * 1024  # a launch gets no more without asking
+    return done.asm["ptx"]
 
 
 def main():
     for kind in ("fp32", "bf16", "fp16", "fp64"):
-        one = {"x": f"*{kind}", "size": "i32", "row": "i32", "fresh": "i32", **TABLE}
+        one = {
+            "x": f"*{kind}",
+            "size": "i32",
+            "row": "i32",
+            "fresh": "i32",
+            **TABLE,
+            "slots": "*i32",
+        }
         ptx = compiled(kernel.add_tensor, one, SIZES, kernel.WARPS, fused=True)
+        # One instruction counts, however many threads of a warp meet the same slot.
+        assert "red.shared.add.u32" in ptx
         # Subnormal values have bins of their own: nothing may be flushed to zero.
         assert ".ftz" not in ptx
         print(kind)

@@ -23,7 +23,7 @@ _SHIFT64 = tl.constexpr(52 - bins.MANTISSA_BITS)
 _LOWEST = tl.constexpr(bins.LOWEST_EXPONENT)
 _BASE64 = tl.constexpr((1023 + bins.LOWEST_EXPONENT) << bins.MANTISSA_BITS)
 _SMALLEST_NORMAL = tl.constexpr(0x00800000)
-_NORMAL = tl.constexpr(((-127 - bins.LOWEST_EXPONENT) << bins.MANTISSA_BITS) + 1)
+NORMAL = tl.constexpr(((-127 - bins.LOWEST_EXPONENT) << bins.MANTISSA_BITS) + 1)
 _SUBNORMAL = tl.constexpr((-127 << bins.MANTISSA_BITS) + 1)
 
 
@@ -40,7 +40,7 @@ def magnitude_of(value):
         # A subnormal is its bits times 2**-149: as a float they have an exponent of their own.
         scaled = bits.to(tl.float32).to(tl.int32, bitcast=True)
         index = tl.where(normal, bits, scaled) >> _SHIFT32
-        return index + tl.where(normal, _NORMAL, _SUBNORMAL)
+        return index + tl.where(normal, NORMAL, _SUBNORMAL)
 
 
 @triton.jit

@@ -1,11 +1,11 @@
 """The CUDA kernels that count: one launch measures a tensor, or all tensors of a list.
 
-Every element is one atomic addition to an int64 bin, but for those that would queue at one
-address: zeros, and the two highest and two lowest bins of the tensor's first block, where a bounded
-activation piles up, are counted in registers. Which bins these are changes the speed, never a
-count. Sums, extremes and tallies go into the program's own place and are added up, in one order,
-when they are read: no float is added atomically, so the same tensors give the same sums, bit for
-bit.
+Every program counts its share in slots of its own (`slots`) and adds them to the int64 bins at
+its end; the few values outside that window are found by a second pass and go to the bins directly.
+Where the window lies changes the speed, never a count. A slot of bfloat16 holds one value, so sums
+and extremes come from the counts: nothing but counting is done for each element. Sums, extremes and
+tallies go into the program's own place and are added up, in one order, when they are read: no float
+is added atomically, so the same tensors give the same sums, bit for bit.
 
 Sums are float64 around a shift: exact enough for a mean of 1e4 with a std of 1, and squares of
 float32 stay finite. GPUs with few float64 units are slower for it.
@@ -36,19 +36,34 @@ from layerscope.measure.cuda.partials import (
     SQUARES,
     SUM,
 )
+from layerscope.measure.cuda.slots import (
+    ELSEWHERE,
+    NOWHERE,
+    SLOTS,
+    bfloat16_at,
+    bin_at,
+    count_slot,
+    counted,
+    empty_slots,
+    magnitude_at,
+    slot_of,
+    window_below,
+)
 
-BLOCK = 512
+BLOCK = 2048
 """Elements that a program takes at a time."""
 
-WARPS = 4
+SHARE = 32_768
+"""Elements that a program has at least, where there are so many: emptying its slots takes time."""
+
+WARPS = 8
 
 _INF = tl.constexpr(float("inf"))
 
 
 @triton.jit
-def _bin_of(value):
-    magnitude = magnitude_of(value)
-    return tl.where(value > 0, ZERO + magnitude, ZERO - magnitude)
+def _number(which):
+    return tl.sum(which.to(tl.int32), 1)
 
 
 @triton.jit
@@ -68,13 +83,18 @@ def _measure(
     partials,
     intervals,
     shifts,
+    slots,
     BLOCK: tl.constexpr,
     PROGRAMS: tl.constexpr,
+    SHARED: tl.constexpr,
 ):
     """One program's share of a tensor: every `sharers`-th block."""
     row = tl.cast(row, tl.int64)
-    lane = tl.arange(0, BLOCK)
+    # A thread adds up the 16 bytes that it loads: sums of each would fill its registers.
+    EACH: tl.constexpr = 128 // x.dtype.element_ty.primitive_bitwidth  # noqa: N806
+    lane = tl.arange(0, BLOCK // EACH)[:, None] * EACH + tl.arange(0, EACH)[None, :]
     counts += row * BINS
+    empty_slots(slots, BLOCK, SHARED)
 
     head = load(x, lane, lane < size)
     finite = (lane < size) & (tl.abs(head) < _INF)
@@ -85,65 +105,84 @@ def _measure(
             tl.store(shifts + row, shift)
     else:
         shift = tl.load(shifts + row)
-    present = finite & (head != 0)
-    bins = _bin_of(head)
-    top = tl.max(tl.where(present, bins, -1))
-    bottom = tl.min(tl.where(present, bins, BINS))
-    under_top = top - 1
-    over_bottom = tl.where(bottom + 1 < under_top, bottom + 1, -1)
-    bottom = tl.where(bottom < under_top, bottom, -1)
-
+    below = window_below(head, finite & (head != 0))
     low = tl.load(intervals + 2 * row).to(head.dtype)
     high = tl.load(intervals + 2 * row + 1).to(head.dtype)
-    one = tl.full([BLOCK], 1, tl.int64)
-    total = tl.zeros([BLOCK], tl.float64)
-    squares = tl.zeros([BLOCK], tl.float64)
-    absolute = tl.zeros([BLOCK], tl.float64)
-    minimum = tl.full([BLOCK], _INF, head.dtype)
-    maximum = tl.full([BLOCK], -_INF, head.dtype)
-    near = tl.full([BLOCK], BINS, tl.int32)
-    zeros = tl.zeros([BLOCK], tl.int32)
-    tops = tl.zeros([BLOCK], tl.int32)
-    under_tops = tl.zeros([BLOCK], tl.int32)
-    bottoms = tl.zeros([BLOCK], tl.int32)
-    over_bottoms = tl.zeros([BLOCK], tl.int32)
-    nans = tl.zeros([BLOCK], tl.int32)
-    positives = tl.zeros([BLOCK], tl.int32)
-    negatives = tl.zeros([BLOCK], tl.int32)
-    outside = tl.zeros([BLOCK], tl.int32)
-    for start in range(tl.cast(program, tl.int64) * BLOCK, size, sharers * BLOCK):
-        at = start + lane
+    total = tl.zeros([BLOCK // EACH], tl.float64)
+    squares = tl.zeros([BLOCK // EACH], tl.float64)
+    absolute = tl.zeros([BLOCK // EACH], tl.float64)
+    minimum = tl.full([BLOCK // EACH], _INF, head.dtype)
+    maximum = tl.full([BLOCK // EACH], -_INF, head.dtype)
+    near = tl.full([BLOCK // EACH], BINS, tl.int32)
+    nans = tl.zeros([BLOCK // EACH], tl.int32)
+    positives = tl.zeros([BLOCK // EACH], tl.int32)
+    negatives = tl.zeros([BLOCK // EACH], tl.int32)
+    outside = tl.zeros([BLOCK // EACH], tl.int32)
+    tl.debug_barrier()  # the slots are empty
+    # Counting may write anywhere, for all that the compiler knows: it moves no load before it. So
+    # the elements of two rounds are fetched ahead.
+    stride = sharers * BLOCK
+    at = tl.cast(program, tl.int64) * BLOCK + lane
+    value = load(x, at, at < size)
+    following = load(x, at + stride, at + stride < size)
+    for _ in range(tl.cast(program, tl.int64) * BLOCK, size, stride):
+        ahead = load(x, at + 2 * stride, at + 2 * stride < size)
         inside = at < size
-        value = load(x, at, inside)
-        finite = inside & (tl.abs(value) < _INF)
-        present = finite & (value != 0)
-        bins = _bin_of(value)
-        zeros += (inside & (value == 0)).to(tl.int32)
-        tops += (present & (bins == top)).to(tl.int32)
-        under_tops += (present & (bins == under_top)).to(tl.int32)
-        bottoms += (present & (bins == bottom)).to(tl.int32)
-        over_bottoms += (present & (bins == over_bottom)).to(tl.int32)
-        crowded = (bins == top) | (bins == under_top) | (bins == bottom) | (bins == over_bottom)
-        tl.atomic_add(counts + bins, one, mask=present & ~crowded, sem="relaxed")
+        slot = tl.where(inside, slot_of(value, below), NOWHERE)
+        count_slot(slots, slot, SHARED)
+        if x.dtype.element_ty != tl.bfloat16:  # of which a slot knows the value
+            within = inside & (slot != ELSEWHERE)
+            outside += _number(within & ((value < low) | (value > high)))
+            minimum = tl.minimum(minimum, tl.min(tl.where(within, value, _INF), 1))
+            maximum = tl.maximum(maximum, tl.max(tl.where(within, value, -_INF), 1))
+            wide = tl.where(within, value.to(tl.float64), shift)
+            total += tl.sum(wide - shift, 1)
+            squares += tl.sum((wide - shift) * (wide - shift), 1)
+            absolute += tl.sum(tl.where(within, tl.abs(wide), 0.0), 1)
+        at += stride
+        value, following = following, ahead
 
-        nans += (inside & (value != value)).to(tl.int32)
-        positives += (inside & (value == _INF)).to(tl.int32)
-        negatives += (inside & (value == -_INF)).to(tl.int32)
-        outside += (inside & ((value < low) | (value > high))).to(tl.int32)
-        near = tl.minimum(near, tl.where(present, tl.abs(bins - ZERO), BINS))
-        minimum = tl.minimum(minimum, tl.where(finite, value, _INF))
-        maximum = tl.maximum(maximum, tl.where(finite, value, -_INF))
-        wide = tl.where(finite, value.to(tl.float64), shift)
-        total += wide - shift
-        squares += (wide - shift) * (wide - shift)
-        absolute += tl.where(finite, tl.abs(wide), 0.0)
+    tl.debug_barrier()  # all has been counted
+    if counted(slots, ELSEWHERE, SHARED) > 0:  # seldom: once more, for what is in no slot
+        one = tl.full([BLOCK // EACH, EACH], 1, tl.int64)
+        for start in range(tl.cast(program, tl.int64) * BLOCK, size, sharers * BLOCK):
+            at = start + lane
+            value = load(x, at, at < size)
+            left = (at < size) & (slot_of(value, below) == ELSEWHERE)
+            finite = left & (tl.abs(value) < _INF)
+            magnitude = magnitude_of(value)
+            bins = tl.where(value > 0, ZERO + magnitude, ZERO - magnitude)
+            tl.atomic_add(counts + bins, one, mask=finite, sem="relaxed")
+            nans += _number(left & (value != value))
+            positives += _number(left & (value == _INF))
+            negatives += _number(left & (value == -_INF))
+            outside += _number(left & ((value < low) | (value > high)))
+            near = tl.minimum(near, tl.min(tl.where(finite, magnitude, BINS), 1))
+            minimum = tl.minimum(minimum, tl.min(tl.where(finite, value, _INF), 1))
+            maximum = tl.maximum(maximum, tl.max(tl.where(finite, value, -_INF), 1))
+            wide = tl.where(finite, value.to(tl.float64), shift)
+            total += tl.sum(wide - shift, 1)
+            squares += tl.sum((wide - shift) * (wide - shift), 1)
+            absolute += tl.sum(tl.where(finite, tl.abs(wide), 0.0), 1)
 
-    # The bin of a tensor without any finite value in its first block is no bin: its count is 0.
-    _add_bin(counts, ZERO, tl.sum(zeros))
-    _add_bin(counts, top, tl.sum(tops))
-    _add_bin(counts, under_top, tl.sum(under_tops))
-    _add_bin(counts, bottom, tl.sum(bottoms))
-    _add_bin(counts, over_bottom, tl.sum(over_bottoms))
+    for start in range(0, SLOTS, BLOCK):
+        slot = start + lane
+        count = counted(slots, slot, SHARED)
+        some = (count > 0) & (slot != ELSEWHERE) & (slot != NOWHERE)
+        tl.atomic_add(counts + bin_at(slot, below), count.to(tl.int64), mask=some, sem="relaxed")
+        magnitude = tl.where(some & (slot > 0), magnitude_at(slot, below), BINS)
+        near = tl.minimum(near, tl.min(magnitude, 1))
+        if x.dtype.element_ty == tl.bfloat16:
+            value = bfloat16_at(slot, below)
+            outside += tl.sum(tl.where(some & ((value < low) | (value > high)), count, 0), 1)
+            minimum = tl.minimum(minimum, tl.min(tl.where(some, value, _INF), 1))
+            maximum = tl.maximum(maximum, tl.max(tl.where(some, value, -_INF), 1))
+            times = tl.where(some, count, 0).to(tl.float64)
+            wide = tl.where(some, value.to(tl.float64), shift)
+            total += tl.sum(times * (wide - shift), 1)
+            squares += tl.sum(times * ((wide - shift) * (wide - shift)), 1)
+            absolute += tl.sum(times * tl.abs(wide), 1)
+
     place = partials + row * PARTIALS * PROGRAMS + program
     _add(place + SUM * PROGRAMS, tl.sum(total))
     _add(place + SQUARES * PROGRAMS, tl.sum(squares))
@@ -160,11 +199,6 @@ def _measure(
     tl.store(nearest, tl.minimum(tl.load(nearest), tl.min(near).to(tl.float64)))
 
 
-@triton.jit
-def _add_bin(counts, index, count):
-    tl.atomic_add(counts + index, count.to(tl.int64), mask=count > 0, sem="relaxed")
-
-
 @triton.jit(do_not_specialize=["row", "fresh"])
 def add_tensor(
     x,
@@ -175,8 +209,10 @@ def add_tensor(
     partials,
     intervals,
     shifts,
+    slots,
     BLOCK: tl.constexpr,
     PROGRAMS: tl.constexpr,
+    SHARED: tl.constexpr,
 ):
     """Add `size` contiguous elements to a row, by at most PROGRAMS programs.
 
@@ -189,13 +225,16 @@ def add_tensor(
         partials: float64 [rows, PARTIALS, PROGRAMS].
         intervals: float64 [rows, 2]; values outside are counted.
         shifts: float64 [rows].
+        slots: see `slots.empty_slots`, and SHARED.
         BLOCK: of this module.
         PROGRAMS: of `partials`.
+        SHARED: see there.
     """
     program, sharers = tl.program_id(0), tl.num_programs(0)
     _measure(
-        x, size, row, fresh, program, sharers, counts, partials, intervals, shifts, BLOCK, PROGRAMS
-    )
+        x, size, row, fresh, program, sharers, counts, partials, intervals, shifts, slots,
+        BLOCK, PROGRAMS, SHARED,
+    )  # fmt: skip
 
 
 @triton.jit(do_not_specialize=["tensors"])
@@ -206,11 +245,13 @@ def add_tensors(
     partials,
     intervals,
     shifts,
+    slots,
     KIND: tl.constexpr,
     ALIGNED: tl.constexpr,
     JOBS: tl.constexpr,
     BLOCK: tl.constexpr,
     PROGRAMS: tl.constexpr,
+    SHARED: tl.constexpr,
 ):
     """Add many contiguous tensors of one kind, each to its own row.
 
@@ -224,8 +265,10 @@ def add_tensors(
         partials: see there.
         intervals: see there.
         shifts: see there.
+        slots: see there.
         BLOCK: see there.
         PROGRAMS: see there.
+        SHARED: see there.
     """
     program = tl.program_id(0)
     lane = tl.arange(0, JOBS)
@@ -238,5 +281,6 @@ def add_tensors(
     row, fresh = tl.load(job + ROW), tl.load(job + FRESH)
     share, sharers = program - tl.load(job + FIRST), tl.load(job + SHARERS)
     _measure(
-        x, size, row, fresh, share, sharers, counts, partials, intervals, shifts, BLOCK, PROGRAMS
-    )
+        x, size, row, fresh, share, sharers, counts, partials, intervals, shifts, slots,
+        BLOCK, PROGRAMS, SHARED,
+    )  # fmt: skip

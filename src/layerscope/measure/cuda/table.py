@@ -14,7 +14,7 @@ from torch import Tensor
 from layerscope.measure.bins import BINS, ZERO
 from layerscope.measure.cuda.current import current
 from layerscope.measure.cuda.job_list import JobList
-from layerscope.measure.cuda.kernel import BLOCK, WARPS, add_tensor, add_tensors
+from layerscope.measure.cuda.kernel import BLOCK, SHARE, WARPS, add_tensor, add_tensors
 from layerscope.measure.cuda.partials import (
     ABSOLUTE,
     MAXIMUM,
@@ -28,6 +28,7 @@ from layerscope.measure.cuda.partials import (
     PROGRAMS,
     SQUARES,
 )
+from layerscope.measure.cuda.slots import SLOTS
 from layerscope.measure.cuda.transfer_rows import WARPS as TRANSFER_WARPS
 from layerscope.measure.cuda.transfer_rows import write_transfer_rows
 from layerscope.measure.log_axis import LOG2_PARTS
@@ -71,12 +72,16 @@ class TritonTable:
         self._logarithmic = torch.from_numpy(options.logarithmic).to(device, torch.int8)
         self._parts = torch.from_numpy(LOG2_PARTS).to(device)
         self._filled: set[int] = set()
+        # Shared memory needs PTX: else the slots lie in global memory, and grow with the launches.
+        self._shared = device.type == "cuda" and torch.version.hip is None
+        self._slots = torch.empty(0, dtype=torch.int32, device=device)
         self._lists: dict[tuple[torch.dtype, bool], JobList] = {}
 
     def compile(self) -> None:
-        """Compile the kernels for float32 now; raises what Triton raises where it cannot."""
+        """Compile the kernels now, for every kind; raises what Triton raises where it cannot."""
         if len(self.counts):
-            self.add(0, torch.zeros(_ALIGNMENT, device=self._device))
+            for kind in _KINDS:
+                self.add(0, torch.zeros(_ALIGNMENT, device=self._device, dtype=kind))
             self.read(1, True, self._transfer_rows(1))
 
     def add(self, row: int, tensor: Tensor) -> None:
@@ -97,8 +102,10 @@ class TritonTable:
                 self._partials,
                 self._intervals,
                 self._shifts,
+                self._slots_of(_programs(size)),
                 BLOCK=BLOCK,
                 PROGRAMS=PROGRAMS,
+                SHARED=self._shared,
                 num_warps=WARPS,
                 enable_fp_fusion=True,
             )
@@ -136,11 +143,13 @@ class TritonTable:
                 self._partials,
                 self._intervals,
                 self._shifts,
+                self._slots_of(first),
                 KIND=_KINDS[dtype],
                 ALIGNED=aligned,
                 JOBS=triton.next_power_of_2(len(jobs)),
                 BLOCK=BLOCK,
                 PROGRAMS=PROGRAMS,
+                SHARED=self._shared,
                 num_warps=WARPS,
                 enable_fp_fusion=True,
             )
@@ -197,6 +206,13 @@ class TritonTable:
         first[:, NEAR.value] = state[:, NEAREST]
         self._filled.update(range(rows))
 
+    def _slots_of(self, programs: int) -> Tensor:
+        """Slots for a launch of so many programs: one launch after the other uses the same."""
+        needed = programs * SLOTS.value
+        if not self._shared and len(self._slots) < needed:
+            self._slots = torch.empty(needed, dtype=torch.int32, device=self._device)
+        return self._slots
+
     def _transfer_rows(self, rows: int) -> Tensor:
         return torch.empty((rows, TRANSFERRED), dtype=torch.float64, device=self._device)
 
@@ -207,4 +223,4 @@ class TritonTable:
 
 
 def _programs(size: int) -> int:
-    return min(PROGRAMS, -(-size // BLOCK))
+    return min(PROGRAMS, -(-size // SHARE))

@@ -1,0 +1,157 @@
+"""A program's own counts: a window of the bins, where most of a tensor's values lie.
+
+Many additions to one address of global memory queue: counted there directly, a tensor takes 50
+times as long as reading it does. So every program counts in shared memory, and adds what it has
+counted to the table once. Shared memory holds few bins: those of the 31 octaves below the largest
+value of the tensor's first block, and one octave above it, of either sign, and zero.
+
+Triton has no atomic addition in shared memory; PTX has. Where there is no PTX (the interpreter, a
+GPU that is not NVIDIA's), a piece of global memory that no other program touches does the same.
+"""
+
+# Kernels have no Python types. Triton writes compile-time arguments in capitals, and compiles what
+# follows a `return` without an `else` too.
+# ruff: noqa: N803, RET505
+# mypy: disable-error-code="no-untyped-def, untyped-decorator"
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from layerscope.measure.cuda.bins import NORMAL, OCTAVE, ZERO, magnitude_of
+
+SLOTS = tl.constexpr(8192)
+"""Of a program: 32 kB. Slot 0 is zero, 1 to 4094 are positive bins, 4097 to 8190 negative ones."""
+
+ELSEWHERE = tl.constexpr(4096)
+"""The slot of all that has none in the window."""
+
+NOWHERE = tl.constexpr(4095)
+"""The slot of what is no element at all: cheaper than not to count it."""
+
+_HALF = tl.constexpr(4096)
+_INF = tl.constexpr(float("inf"))
+# Windows of float32 hold normal values only: then the bits alone tell what is within.
+_LOWEST = tl.constexpr(NORMAL.value + 127)
+_HIGHEST = tl.constexpr(NORMAL.value + 0x7F7F - 4094)
+_ONE = tl.constexpr(NORMAL.value + 0x3F80)  # the magnitude of 1.0
+
+
+@triton.jit
+def window_below(head, present):
+    """The bin below a window for values as those of a tensor's first block.
+
+    Args:
+        head: the block.
+        present: which of it are finite and not zero.
+    """
+    top = tl.max(tl.where(present, magnitude_of(head), 0))
+    top = tl.where(top == 0, _ONE, top)
+    return tl.minimum(tl.maximum(top + OCTAVE - (NOWHERE - 1), _LOWEST), _HIGHEST)
+
+
+@triton.jit
+def slot_of(value, below):
+    """The slots of values, float32 or float64, in the window above `below`."""
+    if value.dtype == tl.float64:
+        offset = magnitude_of(value) - below
+        within = (offset > 0) & (offset < NOWHERE) & (tl.abs(value) < _INF)
+        slot = tl.where(value < 0, _HALF + offset, offset)
+        return tl.where(value == 0, 0, tl.where(within, slot, ELSEWHERE))
+    else:
+        bits = value.to(tl.int32, bitcast=True)
+        magnitude = bits & 0x7FFFFFFF
+        offset = (magnitude >> 16) + (NORMAL - below)
+        within = (offset > 0) & (offset < NOWHERE)
+        slot = offset + ((bits >> 19) & _HALF)  # the sign
+        return tl.where(within, slot, tl.where(magnitude == 0, 0, ELSEWHERE))
+
+
+@triton.jit
+def magnitude_at(slot, below):
+    """How many bins the bin of a slot is from zero; 0 for zero."""
+    return tl.where(slot == 0, 0, (slot & (_HALF - 1)) + below)
+
+
+@triton.jit
+def bin_at(slot, below):
+    """The bin of a slot."""
+    magnitude = magnitude_at(slot, below)
+    return tl.where(slot < _HALF, ZERO + magnitude, ZERO - magnitude)
+
+
+@triton.jit
+def bfloat16_at(slot, below):
+    """The one bfloat16 value, as float32, that is in the bin of a slot."""
+    bits = ((slot & (_HALF - 1)) + (below - NORMAL)) << 16
+    value = bits.to(tl.float32, bitcast=True)
+    return tl.where(slot == 0, 0.0, tl.where(slot < _HALF, value, -value))
+
+
+@triton.jit
+def empty_slots(slots, BLOCK: tl.constexpr, SHARED: tl.constexpr):
+    """Take the program's slots and set them to 0; a barrier must follow.
+
+    Args:
+        slots: int32 [programs, SLOTS], of global memory; not looked at where SHARED.
+        BLOCK: slots at a time, which divides SLOTS.
+        SHARED: whether PTX can be used.
+    """
+    if SHARED:
+        tl.inline_asm_elementwise(  # once a thread: a scalar
+            ".shared .align 16 .b32 layerscope_slots[8192]; mov.u32 $0, $1;",
+            "=r,r", [tl.program_id(0)], dtype=tl.int32, is_pure=False, pack=1,
+        )  # fmt: skip
+    for start in range(0, SLOTS, BLOCK):
+        slot = start + tl.arange(0, BLOCK)
+        if SHARED:
+            tl.inline_asm_elementwise(
+                """{
+                .reg .u32 at;
+                mov.u32 at, layerscope_slots;
+                mad.lo.u32 at, $1, 4, at;
+                st.shared.u32 [at], 0;
+                mov.u32 $0, $1;
+                }""",
+                "=r,r", [slot], dtype=tl.int32, is_pure=False, pack=1,
+            )  # fmt: skip
+        else:
+            place = slots + tl.program_id(0).to(tl.int64) * SLOTS + slot
+            tl.store(place, tl.zeros([BLOCK], tl.int32))
+
+
+@triton.jit
+def count_slot(slots, slot, SHARED: tl.constexpr):
+    """Add 1 to each of these slots."""
+    if SHARED:
+        tl.inline_asm_elementwise(
+            """{
+            .reg .u32 at;
+            mov.u32 at, layerscope_slots;
+            mad.lo.u32 at, $1, 4, at;
+            red.shared.add.u32 [at], 1;
+            mov.u32 $0, $1;
+            }""",
+            "=r,r", [slot], dtype=tl.int32, is_pure=False, pack=1,
+        )  # fmt: skip
+    else:
+        place = slots + tl.program_id(0).to(tl.int64) * SLOTS + slot
+        tl.atomic_add(place, tl.full(slot.shape, 1, tl.int32), sem="relaxed")
+
+
+@triton.jit
+def counted(slots, slot, SHARED: tl.constexpr):
+    """What has been counted in these slots, int32; a barrier must have come before."""
+    if SHARED:
+        return tl.inline_asm_elementwise(
+            """{
+            .reg .u32 at;
+            mov.u32 at, layerscope_slots;
+            mad.lo.u32 at, $1, 4, at;
+            ld.shared.u32 $0, [at];
+            }""",
+            "=r,r", [slot], dtype=tl.int32, is_pure=False, pack=1,
+        )  # fmt: skip
+    else:
+        return tl.load(slots + tl.program_id(0).to(tl.int64) * SLOTS + slot)
