@@ -94,6 +94,15 @@ def test_nothing_is_found_where_nothing_is_wrong():
 # saturated
 
 
+@pytest.mark.parametrize(("first", "remedy"), [(0, "nn.init.xavier"), (3, "a smaller lr")])
+def test_a_note_from_the_first_step_on_is_answered_with_the_init(first, remedy):
+    figures = healthy(network())
+    figures["saturated"][first:, 2] = 0.1
+    (told,) = Judge(figures.layers).look(figures)
+    assert (told.severity, told.step) == ("note", first)
+    assert told.remedy.startswith(remedy)
+
+
 @pytest.mark.parametrize(
     ("share", "severity"),
     [(0.05, None), (0.051, "note"), (0.2, "note"), (0.201, "warning"), (0.501, "critical")],

@@ -24,21 +24,33 @@ def _at_the_start(facts: LayerFacts) -> str:
     return "init=xavier or init=kaiming: weight variance 1 / fan_in or 2 / fan_in, not 1"
 
 
+def _a_little_at_the_start(facts: LayerFacts) -> str:
+    if facts.nonlinearity in ("tanh", "hardtanh"):
+        return "init=xavier saturates fewer outputs: weight variance 1 / fan_in"
+    return _at_the_start(facts)
+
+
+_EVER_SINCE, _LATER, _A_LITTLE_EVER_SINCE = range(3)
+
+
 @lru_cache(maxsize=1)
-def _advice(t: Thresholds) -> tuple[Advice, Advice]:
-    """Of a layer that has been saturated ever since the first step, and of one that became so."""
+def _advice(t: Thresholds) -> tuple[Advice, Advice, Advice]:
+    """Of a layer that has been saturated ever since the first step, of one that became so, and of
+    one of which that has been a note ever since.
+    """
+    from_the_start = (
+        "{value:.1%} of the outputs of {layer} are saturated from the start on "
+        "(limit {threshold:.0%})"
+    )
     return (
-        Advice(
-            "{value:.1%} of the outputs of {layer} are saturated from the start on "
-            "(limit {threshold:.0%})",
-            _at_the_start,
-        ),
+        Advice(from_the_start, _at_the_start),
         Advice(
             "{value:.1%} of the outputs of {layer} are saturated since step {step} "
             "(limit {threshold:.0%})",
             "a smaller optimizer.lr, or a larger optimizer.weight_decay, which keeps weights small",
             (t.saturated_healthy, t.saturated_trained, t.saturated_critical),
         ),
+        Advice(from_the_start, _a_little_at_the_start),
     )
 
 
@@ -62,10 +74,11 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         values[:, softmax] = values[:, softmax] / mean - mean
     limits = (t.saturated_healthy, t.saturated_bad, t.saturated_critical)
     severity = graded(values, limits)
-    opened = memory.of_layers("opened")[0]
+    opened, free = memory.of_layers("opened")[0], memory.of_layers("free")[0]
     if severity is None:
         note_if_solved(severity, figures, memory)
-        opened[~np.isnan(values).all(axis=0)] = 1
+        measured = ~np.isnan(values).all(axis=0)
+        opened[measured] = free[measured] = 1
         return Symptoms(values)
     ever_since = _ever_since(values, t.saturated_bad, opened)
     severity[(severity == 2) & ~ever_since & (values <= t.saturated_trained)] = 1
@@ -75,7 +88,9 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     assert severity is not None
     meant = has_learned(figures, memory)[:, np.newaxis] & ~ever_since
     severity[meant] = np.minimum(severity[meant], 1)
-    cause = (~ever_since).astype(np.int8)
+    a_little = _ever_since(values, t.saturated_healthy, free) & (severity == 1)
+    begun = np.where(a_little, _A_LITTLE_EVER_SINCE, _LATER)
+    cause = np.where(ever_since, _EVER_SINCE, begun).astype(np.int8)
     return Symptoms(values, severity, limits, _advice(t), _SOURCE, t.lasting, cause)
 
 
