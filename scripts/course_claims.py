@@ -180,6 +180,8 @@ VALUES: dict[str, Callable[[Seeds], Floats]] = {
     "bad_std": lambda s: start(s, "random").std[:, -1],
     "bad_saturated": lambda s: start(s, "random").saturated.min(1),
     "relu_dies": lambda s: dead(trained(s, "relu", 4e-3)),
+    "relu_dies_10": lambda s: dead(trained(s, "relu", 4e-3, depth=10)),
+    "relu_dies_20": lambda s: dead(trained(s, "relu", 4e-3, depth=20)),
     "relu_dies_fast": lambda s: dead(trained(s, "relu", 0.1)),
     "stays_dead": lambda s: revived(trained(s, "relu", 0.1)),
     "leaky_gradient": lambda s: loss(s, "relu", 0.1) - loss(s, "leaky_relu", 0.1),
