@@ -173,7 +173,7 @@ def test_the_vanishing_experiment_fades_toward_the_input(tmp_path):
         (["trainer.gradient_clip_val=nan"], "trainer.gradient_clip_val must be a finite number"),
         (["data.context_length=1000000"], "data.context_length must be at most 1024, got 1000000"),
         (["data.split_seed=-1"], "data.split_seed must be a whole number of at least 0, got -1"),
-        (["optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),
+        (["optimizer.lr=-1"], "optimizer.lr must be a finite number of at least 0, got -1"),
         (["+optimizer.speed=3"], "speed"),
         (["threads=0"], "threads must be a whole number of at least 1, got 0"),
         (["seed=-1"], "seed must be"),
