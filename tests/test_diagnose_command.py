@@ -264,6 +264,20 @@ def test_a_folder_that_cannot_be_used_is_one_sentence_and_exit_code_2(sick, tmp_
         assert sentence in printed.err
 
 
+@pytest.mark.parametrize("content", ["null", "[]", '{"schema": 3}', '{"steps": [{"layers": 3}]}'])
+def test_a_malformed_diagnosis_is_one_of_which_nothing_is_known(sick, tmp_path, capsys, content):
+    run = tmp_path / "run"
+    shutil.copytree(sick, run)
+    (run / "diagnosis.json").write_text(content)
+    assert rules(told(capsys, run)) == ["overconfident_start", "saturated"]
+    assert main(["show", str(run)]) == 0
+    printed = capsys.readouterr()
+    assert "1 critical, 1 warning" in printed.out
+    assert printed.err == (
+        f"{run}/diagnosis.json is torn, or not what a run writes: no layer is shown\n"
+    )
+
+
 def test_of_a_run_that_was_killed_the_step_at_which_it_died_is_told(sick, tmp_path, capsys):
     shutil.copytree(sick, tmp_path / "killed")
     (tmp_path / "killed" / LOCK).write_text(json.dumps(ProcessIdentity.own().as_json()))

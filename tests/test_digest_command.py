@@ -12,6 +12,7 @@ from layerscope import watch
 from layerscope.__main__ import main
 from layerscope.diagnose.figures import Figures, LayerFacts
 from layerscope.events.event_file import EventFile
+from layerscope.lab.status import RunStatus
 from layerscope.sinks.figures_event import FiguresEncoder
 
 
@@ -56,7 +57,7 @@ def test_the_digest_of_a_run_has_the_findings_of_the_run(capsys, unscaled):
 
 def test_it_says_how_the_run_ended_where_that_is_known(capsys, unscaled):
     status = unscaled / "status.json"
-    status.write_text(json.dumps({"state": "interrupted", "reason": "by hand", "seconds": 3.0}))
+    RunStatus("interrupted", "by hand", seconds=3.0).write(unscaled)
     try:
         run = told(capsys, unscaled)["run"]
     finally:

@@ -45,9 +45,10 @@ class ProcessIdentity:
         if not isinstance(content, Mapping):
             return None
         known = {name: content.get(name) for name in ("pid", "started", "boot", "host")}
-        if not isinstance(known["pid"], int) or not isinstance(known["host"], str):
+        kinds = {"pid": int, "started": int | None, "boot": str, "host": str}
+        if any(not isinstance(known[name], kind) for name, kind in kinds.items()):
             return None
-        return cls(**known)  # type: ignore[arg-type] # of a boot that is no text, no other is
+        return cls(**known)  # type: ignore[arg-type] # as was just looked at
 
     def as_json(self) -> dict[str, Any]:
         """Plain types."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from layerscope.diagnose import Figures, Finding, Findings, Judge, Thresholds
+from layerscope.diagnose import Figures, Findings, Judge, Thresholds
+from layerscope.diagnose.own_diagnosis import OwnDiagnosis
 from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import HistogramSeries, ScalarSeries
 from layerscope.session.local_folder import local_folder
@@ -68,15 +68,14 @@ class Run:
         """What was found, causes first: from diagnosis.json, or, where there is none yet, as of
         a run that goes on, judged now with the default thresholds.
         """
-        try:
-            told = json.loads((self.folder / "diagnosis.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            judge = Judge((), Thresholds())
-            with np.errstate(all="ignore"):
-                for figures in figure_sets(self.events):
-                    judge.look(figures)
-            return judge.findings
-        return Findings(Finding.of_json(finding) for finding in told["findings"])
+        own = OwnDiagnosis.read(self.folder)
+        if own.is_there:
+            return Findings(own.findings)
+        judge = Judge((), Thresholds())
+        with np.errstate(all="ignore"):
+            for figures in figure_sets(self.events):
+                judge.look(figures)
+        return judge.findings
 
     def _repr_html_(self) -> str:
         """For notebooks: where it lies, how long it is, and its findings."""

@@ -10,7 +10,7 @@ import json
 import math
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,13 @@ from layerscope.diagnose import (
     Thresholds,
     without,
 )
+from layerscope.diagnose.own_diagnosis import OwnDiagnosis
 from layerscope.events.reader import read_run
 from layerscope.exit_codes import ExitCode
 from layerscope.run_lock import holder_of
 from layerscope.sinks.figure_sets import figure_sets, steps_of
 from layerscope.sinks.figures_event import figures_of
 
-_SCHEMA = 3  # of diagnosis.json; of another version it is passed over
 _BLOCK = 256  # steps that are judged at once: few calls, and arrays that stay in the cache
 
 
@@ -94,21 +94,20 @@ def judged_again(
         ValueError: they are corrupt or hold no figures of layers; or a setting is out of bounds.
     """
     blocks = _figures(folder)
-    diagnosis = _diagnosis(folder)
-    before = diagnosis.get("judged_by") or {}
-    thresholds = with_overrides(Thresholds(**_known(before.get("thresholds") or {})), overrides)
-    classes = before.get("classes") if classes is None else classes
-    off = list(dict.fromkeys([*(before.get("switched_off") or ()), *switched_off]))
-    brought = [each for each in diagnosis.get("findings") or () if each["rule"] not in RULES]
+    before = OwnDiagnosis.read(folder)
+    thresholds = with_overrides(before.thresholds, overrides)
+    classes = before.classes if classes is None else classes
+    off = list(dict.fromkeys([*before.switched_off, *switched_off]))
+    brought = [each for each in before.findings if each.rule not in RULES]
     # Of rules that are not registered here, the run's own, only what they found is known.
-    elsewhere = {*(before.get("switched_off") or ()), *(each["rule"] for each in brought)}
+    elsewhere = {*before.switched_off, *(each.rule for each in brought)}
     rules = without(*(name for name in off if name in RULES or name not in elsewhere))
     judge = Judge((), thresholds, rules, classes=classes)
     for figures in blocks:
         judge.look(figures)
     for finding in brought:
-        if finding["rule"] not in off:
-            judge.add(Finding.of_json(finding))
+        if finding.rule not in off:
+            judge.add(finding)
     judged_by = {"thresholds": asdict(thresholds), "classes": classes, "switched_off": off}
     return judge.findings, judged_by
 
@@ -147,17 +146,3 @@ def _figures(folder: Path) -> list[Figures]:
         for figures in sets
         for start in range(0, len(figures.steps), _BLOCK)
     ]
-
-
-def _diagnosis(folder: Path) -> dict[str, Any]:
-    """What diagnosis.json says; nothing where there is none yet, as of a run that goes on."""
-    try:
-        content = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) and content.get("schema") == _SCHEMA else {}
-
-
-def _known(thresholds: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that there are: another version may have had others."""
-    return {name: value for name, value in thresholds.items() if name in _NAMES}

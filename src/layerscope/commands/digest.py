@@ -6,16 +6,14 @@ that the run's own judge comes to.
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
-from pathlib import Path
-from typing import Any
 
 from layerscope.commands.diagnose import judged_again
 from layerscope.digest import digest_of
 from layerscope.digest.bounded import as_text
 from layerscope.events.reader import read_run
+from layerscope.lab.status import RunStatus
 from layerscope.sinks.figures_event import figures_of
 
 _BAD_RUN = 2
@@ -30,14 +28,9 @@ def run(options: Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return _BAD_RUN
     assert figures is not None  # else there was nothing to judge
-    print(as_text(digest_of(options.run.resolve().name, _status(options.run), figures, findings)))
+    print(
+        as_text(
+            digest_of(options.run.resolve().name, RunStatus.read(options.run), figures, findings)
+        )
+    )
     return 0
-
-
-def _status(folder: Path) -> dict[str, Any]:
-    """What status.json says; nothing where there is none, as beside a plain loop."""
-    try:
-        content = json.loads((folder / "status.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -24,13 +24,16 @@ def run(options: Namespace) -> int:
         return ExitCode.BAD_SETTING
     console = terminal()
     try:
-        diagnosis = json.loads((found.folder / "diagnosis.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # of a run that goes on
-        diagnosis = {}
-    if diagnosis.get("steps"):
-        console.print(health_table(diagnosis))
-        for table in place_tables(diagnosis):
-            console.print(table)
+        file = found.folder / "diagnosis.json"
+        diagnosis = json.loads(file.read_text(encoding="utf-8"))
+        if diagnosis["steps"]:
+            console.print(health_table(diagnosis))
+            for table in place_tables(diagnosis):
+                console.print(table)
+    except FileNotFoundError:  # of a run that goes on
+        pass
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        print(f"{file} is torn, or not what a run writes: no layer is shown", file=sys.stderr)
     console.print(summary(found.findings, found.folder))
     return ExitCode.FINISHED
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 SEVERITIES = ("note", "warning", "critical")
@@ -86,14 +86,31 @@ class Finding:
 
     @classmethod
     def of_json(cls, finding: Mapping[str, Any]) -> Finding:
-        """The finding that `as_json` gave; what was None is NaN."""
-        plain = {name: value for name, value in finding.items() if name != "steps"}
+        """The finding that `as_json` gave; what was None is NaN.
+
+        Raises:
+            ValueError: it is not what `as_json` gives; KeyError, where something is missing.
+        """
+        names = {each.name for each in fields(cls)}
+        plain = {name: value for name, value in finding.items() if name in names}
         for name in _NUMBERS:
             plain[name] = math.nan if plain[name] is None else plain[name]
         for name in _SEQUENCES:
             plain[name] = tuple(plain.get(name) or ())
+        plain.setdefault("because", "")
+        for each in fields(cls):
+            values = plain[each.name] if each.name in _SEQUENCES else (plain[each.name],)
+            if any(not isinstance(value, _KINDS[each.type]) for value in values):
+                raise ValueError(f"{each.name} of a finding cannot be {plain[each.name]!r}")
         return cls(**plain)
 
 
 _SEQUENCES = ("layer_names", "layer_steps")
+_KINDS: dict[Any, Any] = {
+    "str": str,
+    "int": int,
+    "float": int | float,
+    "tuple[str, ...]": str,
+    "tuple[int, ...]": int,
+}
 _NUMBERS = ("value", "worst", "threshold")

@@ -50,6 +50,8 @@ class Judge:
     ) -> None:
         if classes is not None and classes < 2:
             raise ValueError(f"classes must be at least 2, got {classes}")
+        if classes is not None and classes >= 2**63:
+            raise ValueError(f"classes must be below {2**63}, got {classes}")
         self._thresholds = thresholds or Thresholds()
         self._rules = dict(RULES if rules is None else rules)
         self._roles = Roles(layers, classes)  # of all layers that ever came

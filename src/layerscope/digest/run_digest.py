@@ -14,6 +14,7 @@ from layerscope.diagnose.sureness import sureness_of
 from layerscope.digest.bounded import MAX_BYTES, Texts, number, with_as_many
 from layerscope.digest.of_layers import LAYER_COLUMNS, of_layers
 from layerscope.digest.of_steps import AS_LAST_SEEN, of_steps
+from layerscope.lab.status import RunStatus
 
 SCHEMA = 1
 
@@ -27,7 +28,7 @@ _NUMBERS = ("value", "worst", "threshold")
 
 
 def digest_of(
-    name: str, status: Mapping[str, Any], figures: Figures, findings: Sequence[Finding]
+    name: str, status: RunStatus | None, figures: Figures, findings: Sequence[Finding]
 ) -> dict[str, Any]:
     """All of it as plain types, at most `MAX_BYTES` as JSON, whatever the run's size.
 
@@ -36,7 +37,7 @@ def digest_of(
 
     Args:
         name: of the run.
-        status: of status.json: "state", "reason", "seconds"; what is missing is unknown.
+        status: of status.json; None if unknown, as beside a plain loop.
         figures: of all its steps.
         findings: in the order of telling.
 
@@ -47,14 +48,14 @@ def digest_of(
         raise ValueError("a digest takes figures of at least 1 step, got 0")
     texts = Texts()
     told = [finding.as_json() for finding in findings]
-    reason, seconds = status.get("reason"), status.get("seconds")
+    reason = None if status is None else status.reason
     digest: dict[str, Any] = {
         "schema": SCHEMA,
         "run": {
             "name": texts.short(name),
-            "state": texts.short(str(status.get("state", "unknown"))),
-            "reason": None if reason is None else texts.short(str(reason)),
-            "seconds": None if seconds is None else number(float(seconds)),
+            "state": "unknown" if status is None else status.state,
+            "reason": None if reason is None else texts.short(reason),
+            "seconds": None if status is None else number(status.seconds),
             "first_step": int(figures.steps[0]),
             "last_step": int(figures.steps[-1]),
             "measured_steps": len(figures.steps),

@@ -8,6 +8,7 @@ from math import isfinite
 from pathlib import Path
 
 from layerscope.lab.arguments import at_least, one_of
+from layerscope.lab.signature import check_arguments
 from layerscope.process_identity import ProcessIdentity
 from layerscope.whole_file import write_whole
 
@@ -64,13 +65,15 @@ class RunStatus:
     def read(cls, folder: Path) -> RunStatus | None:
         """The status that a run left in `folder`; None if there is none, or none that can be read.
 
-        A number that was not finite comes back as None; `reason` tells of it.
+        A loss that was not finite comes back as None; `reason` tells of it.
         """
         try:
             contents = json.loads((folder / NAME).read_text(encoding="utf-8"))
             contents["val_loss"] = contents.pop("val/loss")
+            contents["seconds"] = contents.get("seconds") or 0.0
             contents["overrides"] = tuple(contents.get("overrides", ()))
             contents["process"] = ProcessIdentity.of_json(contents.get("process"))
+            check_arguments(cls, contents)
             return cls(**contents)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None

@@ -65,9 +65,9 @@ def _verdict(folder: Path, status: RunStatus) -> str:
         return f"{status.state}: {status.reason}".splitlines()[0]
     try:
         findings = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))["findings"]
-    except (OSError, ValueError, LookupError):  # monitor=none
+        if not findings:
+            return "healthy"
+        worst = max(findings, key=lambda each: _SEVERITIES.index(each["severity"]))
+        return f"{worst['severity']}: {worst['rule']} in {worst['layer']} from step {worst['step']}"
+    except (OSError, ValueError, LookupError, TypeError):  # monitor=none
         return "finished"
-    if not findings:
-        return "healthy"
-    worst = max(findings, key=lambda each: _SEVERITIES.index(each["severity"]))
-    return f"{worst['severity']}: {worst['rule']} in {worst['layer']} from step {worst['step']}"
