@@ -10,7 +10,7 @@ from layerscope.diagnose.own_diagnosis import OwnDiagnosis
 
 FOUND = Finding(
     "saturated", "warning", "01_tanh", 3, 1, 9, 0.4, 0.5, 0.2, "the course", "why", "what",
-    ("01_tanh",), "input_scale",
+    ("01_tanh",), (3,), "input_scale",
 )  # fmt: skip
 CONTENT = {
     "schema": 3,
