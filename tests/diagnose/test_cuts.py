@@ -72,6 +72,7 @@ def erratic(seed, steps):
         figures[name][:] = rng.integers(0, highest, steps)
     figures["label"][:] = 3
     figures["samples"][:], figures["outputs"][:] = 64, 5
+    figures["loss_floor"][:] = rng.choice([0.0, 0.1], steps)
     for name in ("attention_entropy", "attention_entropy_lowest"):
         figures[name][:] = np.round(figures[name] * 7, 1).clip(0, 1)
     figures["attention_logit"][10:] *= 3000

@@ -400,6 +400,15 @@ def test_a_spike_of_fifteen_times_the_median_is_a_warning_if_the_loss_is_higher_
     assert found(figures) == {"gradient_spike": (severity, "00_tanh", 40, 6)}
 
 
+@pytest.mark.parametrize("floor", [0.0, 0.9])
+def test_a_spike_is_a_note_where_the_loss_is_near_the_lowest_that_smoothed_labels_allow(floor):
+    figures = healthy(network())
+    figures["loss"][:5], figures["loss"][5:] = 3, 1
+    figures["loss_floor"][::10] = floor
+    figures["weight_grad_rms"][40] *= 100
+    assert found(figures)["gradient_spike"][0] == ("note" if floor else "warning")
+
+
 def test_a_spike_that_was_clipped_by_hand_shows_in_the_gradients_of_the_outputs():
     figures = healthy(network())
     figures["activation_grad_rms"][40] *= 30

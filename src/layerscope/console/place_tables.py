@@ -88,7 +88,7 @@ def place_tables(diagnosis: Mapping[str, Any]) -> list[Table]:
             number = step.get("looked_at", step["step"])
             table.add_section()
             table.add_row(Text(f"step {number}", style="bold"))
-            worst = worst_by_layer(each for each in findings if each.step <= number)
+            worst = worst_by_layer(findings, number)
             for name, seen in step.get(kind, {}).items():
                 cells = (short(form(seen[field])) for _, field, form in columns)
                 table.add_row(Text(name), *cells, finding_cell(worst.get(name), name, number))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import last_known
 
 Curve = npt.NDArray[np.float64]
 
@@ -30,6 +31,7 @@ class CurveOfBlock:
         level: mean of the last WINDOW.
         noise: standard error of `start - level`, from the scatter within the last WINDOW.
         lowest: the lowest level so far.
+        floor: the lowest that the loss can get: above 0 where labels are smoothed.
         known: losses so far.
         judged: whether a loss that does not fall says anything: one optimizer, and no learning
             rate that has risen within the last WINDOW steps.
@@ -42,6 +44,7 @@ class CurveOfBlock:
     level: Curve
     noise: Curve
     lowest: Curve
+    floor: Curve
     known: npt.NDArray[np.int64]
     judged: npt.NDArray[np.bool_]
     alone: npt.NDArray[np.bool_]
@@ -55,6 +58,7 @@ class LossCurve:
         self._recent = np.full(WINDOW, np.nan)
         self._known = 0
         self._lowest = np.inf
+        self._floor = np.zeros(1)
         self._rate = np.nan
         self._since_rise = WINDOW
         self._several = False
@@ -93,8 +97,9 @@ class LossCurve:
         self._known = int(known[-1])
         noise = scatter * np.sqrt(1 / FIRST + 1 / WINDOW)
         steady, alone = self._has_not_risen(figures), self._is_alone(figures)
+        floor = last_known(figures["loss_floor"].astype(np.float64), self._floor)
         return CurveOfBlock(
-            loss, finite, start, level, noise, lowest[1:], known, steady & alone, alone
+            loss, finite, start, level, noise, lowest[1:], floor, known, steady & alone, alone
         )
 
     def _has_not_risen(self, figures: Figures) -> npt.NDArray[np.bool_]:
@@ -124,6 +129,7 @@ class LossCurve:
             "recent": self._recent.tolist(),
             "known": self._known,
             "lowest": self._lowest,
+            "floor": self._floor.tolist(),
             "rate": self._rate,
             "since_rise": self._since_rise,
             "several": self._several,
@@ -135,6 +141,7 @@ class LossCurve:
         self._recent = np.array(state["recent"], np.float64)
         self._known = int(state["known"])
         self._lowest = float(state["lowest"])
+        self._floor = np.array(state["floor"], np.float64)
         self._rate = float(state["rate"])
         self._since_rise = int(state["since_rise"])
         self._several = bool(state["several"])

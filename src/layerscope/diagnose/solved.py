@@ -24,14 +24,17 @@ def note_if_solved(
 
 
 def has_learned(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Whether the loss is less than half of what it was at the start, bool [steps]."""
+    """Whether the loss has half of its way to the lowest behind it, bool [steps]."""
     curve = memory.loss_curve.of(figures)
-    learned: npt.NDArray[np.bool_] = np.fmin(curve.loss, curve.level) < _HALF * curve.start
+    left = np.fmin(curve.loss, curve.level) - curve.floor
+    learned: npt.NDArray[np.bool_] = left < _HALF * (curve.start - curve.floor)
     return learned
 
 
 def is_solved(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is a tenth of chance, bool [steps]; of its start where chance is not known.
+
+    Both count from the lowest that the loss can get.
 
     Chance is guessing by frequency, or the targets' variance. A loss that starts far above it, as
     an overconfident network's, has solved nothing when it is down to a tenth of the start.
@@ -42,5 +45,5 @@ def is_solved(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     chance = last_known(np.where(chance > 0, chance, np.nan), memory.of_run("chance"))
     now = np.where(np.isnan(curve.level), curve.loss, curve.level)  # before there is a mean
     known = np.where(np.isnan(chance), curve.start, chance)
-    solved: npt.NDArray[np.bool_] = (now > 0) & (now < _TENTH * known)
+    solved: npt.NDArray[np.bool_] = (now > 0) & (now - curve.floor < _TENTH * (known - curve.floor))
     return solved

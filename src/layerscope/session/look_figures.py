@@ -159,6 +159,7 @@ class LookFigures:
                 "label": float(label),
                 "label_share": most / len(targets),
                 "label_entropy": _entropy(self._labels, view.smoothing, outputs),
+                "loss_floor": _entropy(Counter([0]), view.smoothing, outputs),
             }
         if view.kind not in _OF_CLASSES:
             figures |= {

@@ -93,7 +93,8 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         far = spikes[row] > t.spike_factor
         if not far.any():
             far = spikes[row] == np.fmax.reduce(spikes[row])
-        converged = np.fmin(curve.loss[row], before[row]) < _CONVERGED * curve.start[row]
+        left = np.fmin(curve.loss[row], before[row]) - curve.floor[row]
+        converged = left < _CONVERGED * (curve.start[row] - curve.floor[row])
         unclipped = not (cause[row].any() or figures["clip_factor"][row] < _CLIPPED)
         large = np.fmax.reduce(spikes[row]) > _DOMINATES or np.isnan(curve.loss[row])
         at_once = 2 if large and unclipped and not converged else 1
