@@ -268,6 +268,14 @@ def test_on_small_data_dead_units_are_told_before_they_are_sure(quiet, loss, sev
     )
 
 
+def test_units_that_are_not_finite_are_not_dead():
+    figures = healthy(network("relu"))
+    figures["activation_nonfinite"][20:] = 6400
+    for figure in ("silent_units", "quiet_units", "dead_units"):
+        figures[figure][20:, :5] = 100
+    assert found(figures) == {"not_finite": ("critical", "00_relu", 20, 1)}
+
+
 def test_one_unit_that_was_dead_from_the_start_does_not_date_the_death_of_the_others():
     figures = healthy(network("relu"))
     figures["silent_units"][:, 2] = 1

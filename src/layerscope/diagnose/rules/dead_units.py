@@ -60,7 +60,8 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     t = thresholds
     limits = (t.dead_share, t.dead_bad, t.dead_critical)
     units = figures["units"]
-    alive = memory.roles.only("can_die")
+    finite = ~(figures["activation_nonfinite"] > 0)  # NaN is not active, and no death
+    alive = memory.roles.only("can_die") * np.where(finite, np.float32(1), np.float32(np.nan))
     values = figures["dead_units"] / units * alive
     can_shut = memory.roles.only("can_shut") == 1
     shut = (figures["zeros"] == 1) & (figures["dead_units"] >= 0) & can_shut
