@@ -46,12 +46,11 @@ _EXPONENT_ALL_ONES = 0x7F800000
 
 
 @jit
-def _extremes(address, rows, stride, columns, low, high, scratch):  # type: ignore[no-untyped-def]
-    """Extremes and activity of each column of float32 into the scratch; NaN is passed over."""
+def _extremes(address, rows, stride, columns, scratch):  # type: ignore[no-untyped-def]
+    """Extremes of each column of float32 into the scratch; NaN is passed over."""
     for j in range(columns):
         store_f32(scratch, j, np.float32(np.inf))
         store_f32(scratch, j + TILE, np.float32(-np.inf))
-        store_i32(scratch, j + 2 * TILE, _I(0))
     last = rows - 1
     for i in range(0, rows, 4):  # the last row fills up: taken twice, it changes nothing
         first, second = i * stride, min(i + 1, last) * stride
@@ -69,11 +68,33 @@ def _extremes(address, rows, stride, columns, low, high, scratch):  # type: igno
             most = b if b > most else most
             most = c if c > most else most
             most = d if d > most else most
-            active = _I(((a > low) & (a < high)) | ((b > low) & (b < high)))
-            active |= _I(((c > low) & (c < high)) | ((d > low) & (d < high)))
             store_f32(scratch, j, least)
             store_f32(scratch, j + TILE, most)
-            store_i32(scratch, j + 2 * TILE, _I(load_i32(scratch, j + 2 * TILE) | active))
+
+
+@jit
+def _activity(address, rows, stride, columns, low, high, scratch):  # type: ignore[no-untyped-def]
+    """Whether each column, of which the extremes are known, was active, into the scratch.
+
+    Where an extreme lies between, it was; where both lie beyond, elements are looked at until one
+    does, of which the first few rows are mostly enough.
+    """
+    for j in range(columns):
+        least, most = load_f32(scratch, j), load_f32(scratch, j + TILE)
+        may_be, is_active = (least < high) & (most > low), (least > low) | (most < high)
+        known = _I(may_be & is_active) | _I(_I(not may_be) << _I(1))  # 0: not known; 2: it was not
+        store_i32(scratch, j + 2 * TILE, known)
+    for first in range(0, rows, 8):
+        unknown = _I(0)
+        for j in range(columns):
+            unknown = _I(unknown | _I(load_i32(scratch, j + 2 * TILE) == _I(0)))
+        if unknown == 0:
+            break
+        for i in range(first, min(first + 8, rows)):
+            for j in range(columns):
+                value = load_f32(address, i * stride + j)
+                found = _I((value > low) & (value < high))
+                store_i32(scratch, j + 2 * TILE, _I(load_i32(scratch, j + 2 * TILE) | found))
 
 
 @jit
@@ -90,7 +111,7 @@ def _columns(  # type: ignore[no-untyped-def]
     address, rows, stride, columns, low, high, block, capacity, scratch
 ):
     """Merge a matrix of float32, `stride` elements from row to row, into units."""
-    _extremes(address, rows, stride, columns, low, high, scratch)
+    _extremes(address, rows, stride, columns, scratch)
     if _infinite(scratch, columns):
         wide_low, wide_high = np.float64(low), np.float64(high)
         merge_columns(False, address, rows, stride, columns, wide_low, wide_high, block, capacity)
@@ -102,8 +123,9 @@ def _columns(  # type: ignore[no-untyped-def]
         value = np.float64(load_f32(scratch, j + TILE))
         known = load_f64(block, MAXIMUM * capacity + j)
         store_f64(block, MAXIMUM * capacity + j, value if value > known else known)
+    _activity(address, rows, stride, columns, low, high, scratch)
     for j in range(columns):
-        active = np.int64(load_i32(scratch, j + 2 * TILE))
+        active = np.int64(load_i32(scratch, j + 2 * TILE) & _I(1))
         active |= load_i64(block, ACTIVE * capacity + j)
         store_i64(block, ACTIVE * capacity + j, active)
 
