@@ -7,10 +7,10 @@ from tests.made_findings import finding
 from tests.runs import HOSTILE
 
 
-def printed(findings, files="logs/mine", width=200):
+def printed(findings, files="logs/mine", width=200, **run):
     console = Console(width=width, no_color=True)
     with console.capture() as captured:
-        console.print(summary(findings, files))
+        console.print(summary(findings, files, **run))
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
@@ -24,6 +24,14 @@ def test_a_finding_is_its_mark_its_sentence_and_what_to_type():
 
 def test_without_findings_there_is_the_last_line_alone():
     assert printed([]) == ["no finding · files: logs/mine"]
+
+
+def test_a_run_that_is_too_short_to_judge_its_loss_says_so_where_nothing_else_is_wrong():
+    lines = printed([], steps=35, patience=80)
+    assert lines[:-1] == ["too short to judge whether the loss falls: 35 of 80 steps"]
+    assert len(printed([finding(severity="note")], steps=35, patience=80)) == 4
+    assert len(printed([finding()], steps=35, patience=80)) == 3
+    assert len(printed([], steps=80, patience=80)) == 1
 
 
 def test_the_last_line_counts_as_pytest_does():

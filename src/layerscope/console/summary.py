@@ -21,18 +21,24 @@ _STYLES = {"critical": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def summary(
-    findings: Sequence[Finding | Mapping[str, Any]], files: str | PathLike[str]
+    findings: Sequence[Finding | Mapping[str, Any]],
+    files: str | PathLike[str],
+    steps: int | None = None,
+    patience: int = 0,
 ) -> RenderableType:
     """Each finding with its mark, its sentence and what to type; the last line counts them.
 
     What follows from another finding (its `because` names the rule of that one) is indented under
     it. The last line is like `1 critical, 1 warning · files: logs/mine`. At most 80
-    columns wide; names may hold anything, and no markup is read in them.
+    columns wide; names may hold anything, and no markup is read in them. A short run without a
+    warning says above it that nobody has judged yet whether its loss falls.
 
     Args:
         findings: in the order of telling; as `Judge.findings` or diagnosis.json
             has them.
         files: the run's folder.
+        steps: how many the run has; None if that is not to be told.
+        patience: how many it takes to judge whether the loss falls.
     """
     known = [each if isinstance(each, Finding) else Finding.of_json(each) for each in findings]
     rules = {each.rule for each in known}
@@ -46,6 +52,9 @@ def summary(
             lines += _story(each, known, 0, told)
     severities = [each.severity for each in known]
     worst = max(severities, key=SEVERITIES.index, default=None)
+    if steps is not None and steps < patience and worst in (None, "note"):
+        short = f"too short to judge whether the loss falls: {steps} of {patience} steps"
+        lines.append(Text(short, style="dim"))
     last = Text(counted(severities), style="green" if worst is None else _STYLES[worst])
     last.append(f" · files: {fspath(files)}", style="default")
     last.overflow = "fold"

@@ -127,7 +127,9 @@ class RunOutput:
                 sink.close()
         if diagnosis is not None and self._settings.summary:
             try:
-                terminal().print(summary(self._verdict.judge.findings, self._directory))
+                findings, steps = self._verdict.judge.findings, diagnosis["steps"][-1]["step"] + 1
+                patience = self._settings.thresholds.patience
+                terminal().print(summary(findings, self._directory, steps, patience))
             except (OSError, ValueError) as error:  # closed, or a pipe that nobody reads: not ours
                 _log.warning("the summary of %s could not be printed: %s", self._directory, error)
         return diagnosis
