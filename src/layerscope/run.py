@@ -64,6 +64,13 @@ class Run:
         return parts_of(self.events, "attention")
 
     @cached_property
+    def experts(self) -> Mapping[str, Mapping[str, NDArray[np.float64]]]:
+        """By router, such as `03_block.0.gate/experts`, at each of its looks: "steps", [looks], and
+        "tokens", [looks, experts].
+        """
+        return parts_of(self.events, "experts")
+
+    @cached_property
     def findings(self) -> Findings:
         """What was found, causes first: from diagnosis.json, or, where there is none yet, as of
         a run that goes on, judged now with the default thresholds.

@@ -13,6 +13,7 @@ from layerscope.record.attention import Attention
 from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.functions import Functions
 from layerscope.record.nonlinearities import nonlinearity_named
+from layerscope.record.routers import Routers
 from layerscope.record.stand_aside import StandAside
 
 
@@ -27,13 +28,14 @@ class Watched:
         self.network = network
         self.recorder = Recorder(choose_layers(network), network=network)
         self.layers = FunctionLayers(network, self.recorder, choice)
-        self.reached, self.attention = [], Attention()
+        self.reached, self.attention, self.routers = [], Attention(), Routers(network)
         self.functions = Functions(
             network,
             self.layers,
             self.recorder.state,
             lambda layer, output: self.reached.append(layer.name),
             self.attention,
+            self.routers,
         )
         self.at = 0
 

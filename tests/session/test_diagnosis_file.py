@@ -153,7 +153,10 @@ def test_so_does_one_that_theory_was_asked_about(tmp_path, prediction):
     assert len(diagnosis["theory"]["layers"]) == prediction.depth
 
 
-OPTIONAL = {"step": {"incomplete", "attention", "stream", "looked_at"}, "finding": {"layer_steps"}}
+OPTIONAL = {
+    "step": {"incomplete", "attention", "stream", "experts", "looked_at"},
+    "finding": {"layer_steps"},
+}
 
 
 def test_every_field_that_a_part_can_have_is_described():

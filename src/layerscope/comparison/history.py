@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import Array, Figures, LayerFacts
 
-OF_PLACES = ("attention_entropy", "attention_logit", "stream_rms", "branch_to_stream")
+OF_PLACES = (
+    *("attention_entropy", "attention_logit", "stream_rms", "branch_to_stream"),
+    *("expert_load", "experts_unused"),
+)
 """The figures of places that are no layers, such as an attention, that a history keeps."""
 
 QUANTITIES = (

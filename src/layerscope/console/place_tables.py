@@ -49,6 +49,17 @@ _KINDS: Mapping[str, tuple[str, str, Sequence[Column]]] = {
             ("k", "key_rms", _largest),
         ),
     ),
+    "experts": (
+        "Experts",
+        "tokens: of the expert that gets fewest, of the mean, of the one that gets most; none: "
+        "experts without tokens.",
+        (
+            ("fewest", "tokens", _least),
+            ("mean", "tokens", _mean),
+            ("most", "tokens", _largest),
+            ("none", "tokens", _of_known(lambda known: float(known.count(0)))),
+        ),
+    ),
     "stream": (
         "Residual stream",
         "stream: its RMS after the addition; branch: RMS of what is added / of the stream before; "

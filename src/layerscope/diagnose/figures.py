@@ -55,6 +55,9 @@ LAYER_FIGURES: Mapping[str, str] = {
     "attention_scale": "what its products of queries and keys are multiplied by, times sqrt(width)",
     "query_rms": "root mean square of the queries, of the head that has the largest",
     "key_rms": "the same of the keys",
+    "expert_tokens": "of a mixture's router, tokens per expert, the mean over its experts",
+    "expert_load": "tokens of the expert that gets most / that mean",
+    "experts_unused": "share of the experts that got no token in this step",
 }
 """Of each layer in each step, and what it is; NaN where it was not measured or has no meaning."""
 

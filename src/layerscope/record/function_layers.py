@@ -10,7 +10,6 @@ from typing import Any
 
 from torch import nn
 
-from layerscope.record.attention import ATTENTION
 from layerscope.record.layer_names import common_prefix, place_of, unwrapped
 from layerscope.record.layers import Choice, Layer
 from layerscope.record.nonlinearities import Nonlinearity, nonlinearity_named
@@ -46,7 +45,7 @@ class FunctionLayers:
         self._paths: dict[nn.Module, str] = {}
         self._count: Counter[nn.Module] = Counter()
         self._unclaimed: dict[str, OutputHook] = {}  # which other ranks have met
-        self._attentions: set[str] = set()
+        self._places: set[str] = set()
 
     def meet(self, module: nn.Module, function: str, args: Any, kwargs: Any) -> OutputHook | None:
         """A hook that measures a function's outputs; None for one that is not watched."""
@@ -65,20 +64,32 @@ class FunctionLayers:
         layer = Layer(name, path, module, kind, (), module, function=function)
         return self._recorder.hooked.add_function(layer, after)
 
-    def meet_attention(self, module: nn.Module) -> Place | None:
-        """A name for the attention that a module calls; None for one that is not to be watched.
+    def meet_place(self, module: nn.Module, kind: str) -> Place | None:
+        """A name for the attention, or the choice among experts, that is in a module's code; None
+        for one that is not to be watched.
 
         It follows the layer that was reached last before it; `nn.MultiheadAttention`, itself.
         """
         path = self._path(module)
-        if path is None or not self._wanted(f"{path}/{ATTENTION}"):
+        if path is None or not self._wanted(f"{path}/{kind}"):
             return None
         layers = self._recorder.hooked.layers
         own = (each for each in layers if each.module is module and not each.function)
         before = next(own, self._recorder.state.latest)
-        name = self._name(module, path, ATTENTION, before)
-        self._attentions.add(name)
-        return Place(name, path, ATTENTION)
+        name = self._name(module, path, kind, before)
+        self._places.add(name)
+        return Place(name, path, kind)
+
+    def came_before(self, modules: Iterable[nn.Module]) -> bool:
+        """Whether one of these, or a part of one, gave its output before the layer that was reached
+        last, in this step or an earlier one.
+        """
+        orders = {name: order for name, _, order in self._recorder.hooked.found()}
+        latest = self._recorder.state.latest
+        now = orders.get(latest.name, 0) if latest else 0
+        parts = {part for module in modules for part in module.modules()}
+        layers = (each for each in self._recorder.hooked.layers if each.module in parts)
+        return any(0 <= orders.get(layer.name, -1) < now for layer in layers)
 
     def meet_others(self, found: Iterable[tuple[str, str, str, str]]) -> None:
         """Make layers of functions that other ranks have met, so that all have the same ones.
@@ -112,7 +123,7 @@ class FunctionLayers:
         number = before.name.partition("_")[0] if before else "00"
         base = f"{number}_{place_of(path, module, self._prefix, self._network)}/{function}"
         taken = {layer.name for layer in self._recorder.hooked.layers} - set(self._unclaimed)
-        taken |= self._attentions
+        taken |= self._places
         names = (f"{base}_{order}" if order else base for order in itertools.count())
         return next(name for name in names if name not in taken)
 

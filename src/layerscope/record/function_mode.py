@@ -11,6 +11,9 @@ from torch.overrides import TorchFunctionMode
 from layerscope.record.activation_calls import ACTIVATION_CALLS
 from layerscope.record.attention import ATTENTION_CALLS
 from layerscope.record.own_hook import OwnHook
+from layerscope.record.routers import ROUTER_CALLS
+
+_LOOKED_AT = ATTENTION_CALLS | ROUTER_CALLS
 
 
 class FunctionMode(TorchFunctionMode):
@@ -21,8 +24,8 @@ class FunctionMode(TorchFunctionMode):
 
     Attributes:
         call: calls every function in torch's stead, where somebody wants to see them all.
-        attend: is given each call that may be part of an attention, its arguments and its output;
-            None where attention is not looked at.
+        attend: is given each call that may be part of an attention, or a router's choice, its
+            arguments and its output; None where these are not looked at.
     """
 
     def __init__(self, see: Callable[[str, Any, Any, Any], None]) -> None:
@@ -39,7 +42,7 @@ class FunctionMode(TorchFunctionMode):
         name = ACTIVATION_CALLS.get(func)
         if name is not None:
             self._see(name, args, kwargs or {}, output)
-        if self.attend is not None and func in ATTENTION_CALLS:
+        if self.attend is not None and func in _LOOKED_AT:
             self.attend(func, args, kwargs or {}, output)
         return output
 

@@ -26,6 +26,7 @@ from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
 from layerscope.record.mode_stack import put_on, take_off
 from layerscope.record.quiet_hook import is_compiled
+from layerscope.record.routers import Routers
 
 _log = logging.getLogger("layerscope")
 
@@ -47,6 +48,7 @@ class Functions:
         state: of the hooks: nothing is seen while it does not count.
         reach: is told of each output of a function while the network's wiring is looked at.
         attention: measures what heads look at, in steps that are to be looked at.
+        routers: counts what they choose, in the same steps.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class Functions:
         state: HookState,
         reach: Callable[[Layer, Any], None],
         attention: Attention,
+        routers: Routers,
     ) -> None:
         self._network = network
         self._state = state
         self._attention = attention
-        self._seen = FunctionsSeen(layers, state, reach, attention)
+        self._routers = routers
+        self._seen = FunctionsSeen(layers, state, reach, attention, routers)
         self._mode = FunctionMode(self._seen.see)
         self._has_searched = self._is_attached = False
         self._handles: list[RemovableHandle] = []
@@ -118,11 +122,12 @@ class Functions:
         self._end_pass()
         exact = search
         search = search or call is not None or not self._has_searched
-        search = search or (looks and bool(self._attention.places))
+        search = search or (looks and bool(self._attention.places or self._routers.places))
         self._mode.call = call
         self._mode.attend = self._seen.attend if search else None
         if search:
             self._attention.begin(exact)
+            self._routers.begin()
         self._state.latest = None
         if self._gave_way:
             self.detach()

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from layerscope.record.attention import Attention
+from layerscope.record.attention import ATTENTION, Attention
 from layerscope.record.call_site import Site, call_site
 from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.hook_state import HookState
@@ -16,6 +16,7 @@ from layerscope.record.layers import Layer
 from layerscope.record.nonlinearities import nonlinearity_of
 from layerscope.record.output_hook import OutputHook, backward_pass
 from layerscope.record.place import Place
+from layerscope.record.routers import EXPERTS, ROUTER_CALLS, Routers
 
 _log = logging.getLogger("layerscope")
 
@@ -32,6 +33,7 @@ class FunctionsSeen:
         state: of the hooks.
         reach: is told of each output of a function while functions are searched.
         attention: measures what heads look at.
+        routers: counts what they choose.
 
     Attributes:
         searching: whether functions that were not met before are taken in.
@@ -44,11 +46,13 @@ class FunctionsSeen:
         state: HookState,
         reach: Callable[[Layer, Any], None],
         attention: Attention,
+        routers: Routers,
     ) -> None:
         self._layers = layers
         self._state = state
         self._reach = reach
         self._attention = attention
+        self._routers = routers
         self.searching = True
         self.callers: dict[nn.Module, None] = {}
         self._known: dict[tuple[nn.Module, str, Site, str], OutputHook | None] = {}
@@ -59,7 +63,7 @@ class FunctionsSeen:
         for hook in self._known.values():
             if hook is not None:
                 self._state.not_measured[hook.layer.name] = _COMPILED
-        for name in self._attention.places:
+        for name in [*self._attention.places, *self._routers.places]:
             self._state.not_measured[name] = _COMPILED
 
     def see(self, name: str, args: Any, kwargs: Any, output: Any) -> None:
@@ -84,9 +88,9 @@ class FunctionsSeen:
             self._state.give_up(error)
 
     def attend(self, function: Any, args: Any, kwargs: Any, output: Any) -> None:
-        """A call that may be an attention, or a part of one; never raises.
+        """A call that may be an attention, a part of one, or a router's choice; never raises.
 
-        Arguments of somebody's own kind may: such an attention is not seen.
+        Arguments of somebody's own kind may: such a call is not seen.
         """
         if backward_pass() != -1:  # a checkpoint computes again
             return
@@ -94,19 +98,24 @@ class FunctionsSeen:
         clock = state.clock
         began = clock() if clock else 0.0
         try:
-            heads = self._attention.measure(function, args, kwargs, output)
-            if heads is not None:
+            kind = EXPERTS if function in ROUTER_CALLS else ATTENTION
+            looks: Any = self._routers if kind == EXPERTS else self._attention
+            seen = looks.measure(function, args, kwargs, output)
+            if seen is not None:
                 module, site = call_site()
                 if module is None:
                     return
                 key = module, site, state.latest.name if state.latest else ""
                 if key not in self._attended:
-                    self._attended[key] = self._layers.meet_attention(module)
+                    is_one = kind == ATTENTION or self._routers.is_router(
+                        module, len(seen), self._layers.came_before
+                    )
+                    self._attended[key] = self._layers.meet_place(module, kind) if is_one else None
                 place = self._attended[key]
                 if place is not None:
-                    self._attention.note(place, heads)
+                    looks.note(place, seen)
         except Exception:
-            _log.debug("LayerScope: an attention was not seen", exc_info=True)
+            _log.debug("LayerScope: a call of %s was not seen", function, exc_info=True)
         if clock:
             state.spent += clock() - began
 

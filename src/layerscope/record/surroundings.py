@@ -22,6 +22,7 @@ from layerscope.record.layers import Layer
 from layerscope.record.network_ends import NetworkEnds
 from layerscope.record.ownership import Ownership, ownership
 from layerscope.record.place import Place, Seen
+from layerscope.record.routers import Routers
 from layerscope.record.stream import Stream
 
 _DROPOUTS = nn.modules.dropout._DropoutNd
@@ -46,7 +47,8 @@ class Look:
             optimizer has.
         made_anew: such parameters that the forward pass makes anew in every step.
         inside: what was seen at places that are no layers, by kind, of those that are there, and
-            by the place's name: "attention", heads; "stream", additions.
+            by the place's name: "attention", heads; "stream", additions;
+            "experts", what a router's experts get.
     """
 
     ends: Ends
@@ -72,11 +74,11 @@ class Surroundings:
 
     Attributes:
         stream: looks at the residual stream.
-        attention: what measures attention, for whoever sees functions.
+        attention, routers: what measures them, for whoever sees functions.
     """
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
-        self.attention = Attention()
+        self.attention, self.routers = Attention(), Routers(network)
         self._network = network
         self.stream = Stream(network, layers, state)
         self._state = state
@@ -99,7 +101,8 @@ class Surroundings:
     @property
     def places(self) -> list[Place]:
         """That are no layers, and were seen so far."""
-        return [*self.attention.places.values(), *self.stream.places.values()]
+        seen = (self.attention.places, self.stream.places, self.routers.places)
+        return [place for places in seen for place in places.values()]
 
     @property
     def configured(self) -> bool:
@@ -196,6 +199,7 @@ class Surroundings:
                 for kind, seen in (
                     ("attention", self.attention.take()),
                     ("stream", self.stream.take()),
+                    ("experts", self.routers.take()),
                 )
                 if seen
             },

@@ -9,6 +9,8 @@ const HEATMAPS = {
   attention_logit: { title: "log10 largest logit of attention" },
   stream_rms: { title: "log10 RMS of the residual stream" },
   branch_to_stream: { title: "log10 RMS(branch) / RMS(stream)" },
+  expert_load: { title: "log10 tokens of the busiest expert / mean" },
+  experts_unused: { title: "share of experts without tokens", share: true, what: "expert was without tokens" },
 };
 
 function heatmapsOf(side) {

@@ -53,7 +53,12 @@ class NetworkHooks:
         self._door = door
         self._changes = Changes(network, settings.layers, layers)
         self._functions = Functions(
-            network, self.function_layers, recorder.state, around.reach, around.attention
+            network,
+            self.function_layers,
+            recorder.state,
+            around.reach,
+            around.attention,
+            around.routers,
         )
         self._stand_aside = StandAside(network)
         self._told_evaluation = False

@@ -59,6 +59,13 @@ _ABOUT_SCALAR = {
         "Largest logit of any head of this attention, before the softmax. **Healthy:** below 100, "
         "and not growing without end."
     ),
+    "expert_load": (
+        "Tokens of the expert that gets most / the mean over this router's experts, in steps that "
+        "were looked at. **Healthy:** 1 to 2."
+    ),
+    "experts_unused_share": (
+        "Share of this router's experts that got no token in a step, 0 to 1. **Healthy:** 0."
+    ),
     "train/loss": "The loss that step() was given.",
     "clip_factor": (
         "Norm of the gradients after clipping / before, 0 to 1. The gradients in the histograms "

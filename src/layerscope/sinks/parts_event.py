@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # reading a run needs no PyTorch
     from layerscope.events.reader import RunEvents
     from layerscope.record.place import Seen
 
-PARTS = ("attention",)
+PARTS = ("attention", "experts")
 """The kinds of places that have parts: of these, what is seen is lists over the parts."""
 
 
