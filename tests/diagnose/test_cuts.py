@@ -44,7 +44,7 @@ def erratic(seed, steps):
     rng = np.random.default_rng(seed)
     figures = Figures.empty(LAYERS, range(steps))
     scale = {"activation_count": 6400, "units": 100, "dead_units": 60, "silent_units": 60}
-    scale["stream_rms"] = 1e4
+    scale |= {"stream_rms": 1e4, "expert_tokens": 1e6}
     for name in LAYER_FIGURES:
         shape = (steps // 6 + 1, len(LAYERS))
         values = 10.0 ** rng.uniform(-7, 1, shape) * scale.get(name, 1)

@@ -22,7 +22,7 @@ _SYMPTOMS = frozenset(
         *("loss_not_falling", "loss_diverged", "loss_rising", "no_gradient"),
         *("labels_without_signal", "weights_decay_to_zero"),
         *("attention_collapse", "attention_logit_growth", "attention_uniform"),
-        *("stream_grows", "silent_branch"),
+        *("stream_grows", "silent_branch", "experts_unused", "experts_uneven"),
     }
 )
 _OF_THE_START = frozenset({"overconfident_start"})
@@ -93,6 +93,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "saturated": frozenset(
         {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
     ),
+    "experts_unused": frozenset({"experts_uneven", "no_gradient", "stalled"}),
     "stream_grows": frozenset(
         {"silent_branch", "loss_diverged", "gradient_spike", "not_finite", "loss_not_finite"}
     ),

@@ -90,6 +90,8 @@ class Thresholds:
             Wortsman et al. 2023 that came beyond diverged.
         attention_uniform: the same of the head that has the lowest, above which no head chooses:
             the logits have a standard deviation of 0.1 or less. 0 to 1.
+        expert_load: tokens of the expert that gets most / the mean over a router's experts, above
+            which capacities of the usual size drop some. A note. Above 1.
 
     Raises:
         ValueError: an argument out of its bounds, or out of order.
@@ -145,6 +147,7 @@ class Thresholds:
     attention_logit_bad: float = 1000.0
     attention_logit_critical: float = 1e4
     attention_uniform: float = 0.999
+    expert_load: float = 2.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -186,7 +189,7 @@ _SHARES = (
 _ABOVE_ONE = (
     *("exploding_end_to_end", "spike_factor", "overconfident_start", "loss_rising"),
     *("loss_diverged", "input_large", "input_uneven", "target_large"),
-    "attention_logit",
+    *("attention_logit", "expert_load"),
     *("stream_over_depth", "stream_over_steps"),
 )
 _IN_ORDER = (

@@ -21,6 +21,7 @@ from layerscope.diagnose.rules import biased as biased
 from layerscope.diagnose.rules import gradient_profile as gradient_profile
 from layerscope.diagnose.rules import gradient_spike as gradient_spike
 from layerscope.diagnose.rules import stream as stream
+from layerscope.diagnose.rules import experts as experts
 from layerscope.diagnose.rules import update_size as update_size
 from layerscope.diagnose.rules import collapsed as collapsed
 from layerscope.diagnose.rules import loss_diverged as loss_diverged

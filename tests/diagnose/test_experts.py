@@ -1,0 +1,76 @@
+"""The rules of mixtures of experts, on figures that one can check by eye and on a router."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+import layerscope
+from layerscope.diagnose import LayerFacts
+from tests.diagnose.test_rules import found, healthy, network
+
+PLACE = "03_mixture.gate/experts"
+
+
+def told(tokens=100.0, load=1.5, unused=0.0):
+    figures = healthy((*network(), LayerFacts(PLACE, "3", "experts", trainable=False)), 300)
+    figures["expert_tokens"][::10, -1] = tokens
+    figures["expert_load"][::10, -1] = load
+    figures["experts_unused"][::10, -1] = unused
+    return {
+        rule: finding[:3] for rule, finding in found(figures).items() if rule.startswith("experts")
+    }
+
+
+@pytest.mark.parametrize(
+    ("unused", "severity"), [(0.2, "note"), (0.5, "warning"), (0.95, "critical")]
+)
+def test_experts_without_tokens_are_told_of_by_their_share(unused, severity):
+    assert told(unused=unused) == {"experts_unused": (severity, PLACE, 80)}
+    assert told(tokens=5, unused=unused) == {}  # chance
+
+
+def test_a_busy_expert_is_a_note_and_no_other_load_is_told_of():
+    assert told(load=2.5) == {"experts_uneven": ("note", PLACE, 80)}
+    assert told(load=2.5, tokens=20) == {}
+    assert told() == {}
+
+
+class Mixture(nn.Module):
+    """Switch's: one expert for each sample."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Linear(8, 4)
+        self.experts = nn.ModuleList([nn.Linear(8, 8) for _ in range(4)])
+        self.head = nn.Linear(8, 4)
+        with torch.no_grad():
+            self.gate.weight.mul_(5)
+
+    def forward(self, x):
+        p = self.gate(x).softmax(-1)
+        chosen = p.argmax(-1)
+        shares = F.one_hot(chosen, 4).float()
+        self.balance = 4 * (shares.mean(0) * p.mean(0)).sum()
+        y = sum((shares * p)[:, [number]] * expert(x) for number, expert in enumerate(self.experts))
+        return self.head(x + y)
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_router_that_favours_one_expert_is_told_of(tmp_path, mended):
+    """Its logit has a head start of 20."""
+    torch.manual_seed(0)
+    network = Mixture()
+    if not mended:
+        network.gate.bias.data[1] += 20
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    with layerscope.watch(network, tmp_path, images=False, summary=False) as watcher:
+        for _ in range(130):
+            x = torch.randn(64, 8)
+            optimizer.zero_grad()
+            loss = F.cross_entropy(network(x), x[:, :4].argmax(1)) + 0.01 * network.balance
+            loss.backward()
+            optimizer.step()
+            watcher.step(loss)
+    rules = {f.rule: f.severity for f in watcher.findings if f.rule.startswith("experts")}
+    assert rules.get("experts_unused") == (None if mended else "warning")
