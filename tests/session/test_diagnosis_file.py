@@ -80,7 +80,7 @@ def test_a_run_whose_last_step_was_not_looked_at_has_what_was_seen_before(tmp_pa
     told = digest_of("run", None, run.figures, run.findings)["layers"]
     assert sum("attention_entropy" in layer["last"] for layer in told) == 3
     maps = heatmaps(history_of(run.figures))["maps"]
-    assert [len(maps[name]["layers"]) for name in OF_PLACES] == [3, 3, 6, 6]
+    assert [len(maps[name]["layers"]) for name in OF_PLACES if name in maps] == [3, 3, 6, 6]
 
 
 def test_the_schema_is_one():
