@@ -11,57 +11,67 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
+from matplotlib.ticker import PercentFormatter
 
-from layerscope.events.reader import RunEvents, read_run
+from layerscope.run import Run, read
 
 # Okabe and Ito's vermilion and blue, told apart by colour-blind readers and in grey.
 COLOURS = ("#D55E00", "#0072B2")
+NAMES = ("init=random", "init=xavier")
 
 
-def histogram(axes: Axes, run: RunEvents, tag: str, colour: str) -> None:
-    """Draw the first step of a tag: share of elements per bucket."""
-    left, right, count = run.histograms[tag].buckets[0].T
-    axes.bar(left, count / count.sum(), right - left, align="edge", color=colour)
-    axes.set_xlim(-1.02, 1.02)
-    axes.set_xticks([-1, 0, 1])
+def histograms(figure: SubFigure, run: Run, name: str, colour: str, tags: list[str]) -> None:
+    """A row: each layer's outputs at the first step, under what was found of the run."""
+    worst = next((each for each in run.findings if each.severity == "critical"), None)
+    told = "no finding" if worst is None else f"{worst.severity}: {worst.explanation}"
+    figure.suptitle(f"{name}: {told}", color=colour, fontsize=11, weight="bold", x=0.02, ha="left")
+    row = figure.subplots(1, len(tags), sharey=True)
+    for axes, tag in zip(row, tags, strict=True):
+        left, right, count = run.histograms[tag].buckets[0].T
+        axes.bar(left, count / count.sum(), right - left, align="edge", color=colour)
+        axes.set_xlim(-1.02, 1.02)
+        axes.set_xticks([-1, 0, 1])
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        share = run.scalars[tag.replace("activation/", "saturated_share/")].values[0]
+        axes.set_title(f"{tag.split('/')[1]}: {share:.0%} saturated", fontsize=9)
+    row[0].set_ylabel("share of outputs")
+
+
+def gradients(axes: Axes, runs: list[Run], tags: list[str]) -> None:
+    """The gradient of both over the layers, and what becomes of it on its way to the input."""
+    at = np.arange(1, len(tags) + 1)
+    for run, colour, name, mark in zip(runs, COLOURS, NAMES, "os", strict=True):
+        names = [tag.replace("activation/", "activation_grad_rms/") for tag in tags]
+        rms = [run.scalars[each].values[0] for each in names]
+        axes.plot(at, rms, f"{mark}-", color=colour)
+        factor = rms[0] / rms[-1]
+        told = f"grows {factor:.0f}-fold" if factor > 1 else f"fades to {factor:.0%}"
+        axes.annotate(
+            f"{name}: {told}\ntoward the input", (at[-1], max(rms[1], 1.5 * rms[-1])), (6, 0),
+            textcoords="offset points", ha="right", va="bottom", color=colour, fontsize=10,
+        )  # fmt: skip
+    axes.set_yscale("log")
+    axes.set_xticks(at)
+    axes.set_xlabel("hidden layer, from the input")
+    axes.set_ylabel("RMS of d loss / d activation")
+    axes.set_title("gradient at step 0", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def main(sick: Path, healthy: Path, picture: Path) -> None:
     """Two rows of histograms, sick and healthy, and the gradients of both over the layers."""
-    runs = [read_run(sick), read_run(healthy)]
+    runs = [read(sick), read(healthy)]
     tags = sorted(
         tag for tag in runs[0].histograms if tag.startswith("activation/") and "tanh" in tag
     )
-    figure = plt.figure(figsize=(11, 4.6), layout="constrained")
-    grid = figure.add_gridspec(2, len(tags) + 2)
-    for row, (run, colour) in enumerate(zip(runs, COLOURS, strict=True)):
-        name = ("init=random: saturated", "init=xavier: healthy")[row]
-        first = None
-        for column, tag in enumerate(tags):
-            first = axes = figure.add_subplot(grid[row, column], sharey=first)
-            histogram(axes, run, tag, colour)
-            share = run.scalars[tag.replace("activation/", "saturated_share/")].values[0]
-            axes.set_title(f"{tag.split('/')[1]}\n{share:.0%} saturated", fontsize=9)
-            axes.tick_params(labelleft=column == 0)
-            if column == 0:
-                axes.set_ylabel(f"{name}\nshare of outputs")
-            if row == 1:
-                axes.set_xlabel("activation")
-    axes = figure.add_subplot(grid[:, len(tags) :])
-    for run, colour, name, mark in zip(runs, COLOURS, ("random", "xavier"), "os", strict=True):
-        rms = [
-            run.scalars[tag.replace("activation/", "activation_grad_rms/")].values[0]
-            for tag in tags
-        ]
-        axes.plot(np.arange(1, len(tags) + 1), rms, f"{mark}-", color=colour, label=f"init={name}")
-    axes.set_yscale("log")
-    axes.set_xticks(range(1, len(tags) + 1))
-    axes.set_xlabel("hidden layer, from the input")
-    axes.set_ylabel("RMS of d loss / d activation")
-    axes.set_title("gradient at step 0", fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    figure = plt.figure(figsize=(12.5, 5), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=[len(tags), 2], wspace=0.03)
+    rows = left.subfigures(2, 1, hspace=0.05)
+    for row, run, name, colour in zip(rows, runs, NAMES, COLOURS, strict=True):
+        histograms(row, run, name, colour, tags)
+    gradients(right.subplots(), runs, tags)
     figure.suptitle("Every layer before the first update: a 5-layer tanh MLP on names")
     figure.savefig(picture, dpi=110)
 

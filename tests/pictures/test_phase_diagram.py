@@ -24,7 +24,7 @@ def test_every_run_is_a_dot_at_its_variances_and_runs_at_one_place_share_it():
     figure = phase_picture("tanh", RUNS)
     dots = lines(figure.axes[0])
     np.testing.assert_allclose(dots["1  random"], [[100, 1]])
-    np.testing.assert_allclose(dots["2  xavier and 1 more"], [[1, 0]])
+    np.testing.assert_allclose(dots["2  xavier and orthogonal"], [[1, 0]])
     numbers = {text.get_text() for text in figure.axes[0].texts}
     assert {"1", "2"} < numbers
     for axis, places in (

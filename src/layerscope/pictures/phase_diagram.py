@@ -128,7 +128,8 @@ def _dots(axes: Axes, places: dict[tuple[float, float], list[str]]) -> None:
     taken: list[tuple[float, float]] = []
     axes.figure.draw_without_rendering()  # type: ignore[union-attr] # where a place is in pixels
     for number, (place, labels) in enumerate(places.items(), start=1):
-        named = labels[0] + (f" and {len(labels) - 1} more" if len(labels) > 1 else "")
+        more = len(labels) - 2
+        named = " and ".join([*labels[:2], *([f"{more} more"] if more > 0 else [])])
         at = axes.transData.transform(place)
         inside = axes.bbox
         x = at[0] + (12 if at[0] < inside.x1 - 30 else -12)
