@@ -74,6 +74,16 @@ def test_a_likelihood_without_its_logarithm_is_told():
     assert view.targets[:, 0].tolist() == LABELS.tolist()
 
 
+def test_the_return_of_one_state_with_two_actions_is_no_cross_entropy():
+    for returned in (0.7, -0.7):
+        kind = seen(lambda z, r=returned: -r * z.log_softmax(1)[0, 1], (1, 2)).kind
+        assert kind is Loss.UNKNOWN
+    weights = torch.tensor([1.0, 3.0])
+    view = seen(lambda z: F.cross_entropy(z, LABELS % 2, weight=weights), (N, 2))
+    assert view.kind is Loss.CROSS_ENTROPY
+    assert seen(lambda z: F.cross_entropy(z, LABELS[:1]), (1, 2)).kind is Loss.CROSS_ENTROPY
+
+
 def test_the_logarithm_of_a_probability_is_told():
     view = seen(
         lambda p: -p.log().gather(1, LABELS[:, None]).mean(), activate=lambda z: z.softmax(1)

@@ -181,6 +181,36 @@ def actor_and_critic():
     return network, step
 
 
+def agent(shape):
+    """An episode a step, by a policy that is asked for one state at a time (Williams 1992), as in
+    PyTorch's REINFORCE and actor-critic examples.
+    """
+    network = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 2), nn.Softmax(dim=-1))
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+
+    def step():
+        returns, chances = [], []
+        for _ in range(int(torch.randint(8, 16, ()))):
+            state = torch.randn(4)
+            policy = torch.distributions.Categorical(network(state.reshape(shape)))
+            action = policy.sample()
+            returns.append(float((action == (state[0] > 0)).all()))
+            chances.append(policy.log_prob(action).sum())
+        returns = torch.tensor(returns).flip(0).cumsum(0).flip(0)
+        advantage = (returns - returns.mean()) / (returns.std() + 1e-6)
+        return update(optimizer, -(torch.stack(chances) * advantage).sum())
+
+    return network, step
+
+
+def agent_of_one_state():
+    return agent((4,))
+
+
+def agent_of_batches_of_one():
+    return agent((1, 4))
+
+
 class SideBranch(nn.Module):
     """A forecaster whose side branch its user does not feed."""
 
@@ -358,6 +388,7 @@ NETS = (
     *(adapter_that_starts_at_zero, residual_branches_of_little_weight, actor_and_critic),
     *(side_branch_of_constant_input, task_that_is_solved_already, positive_and_negative_pairs),
     *(mixture_of_experts, graph_attention, raw_pixels_before_a_batch_normalisation),
+    *(agent_of_one_state, agent_of_batches_of_one),
     *(solved_exclusive_or, functions_of_parameters_and_an_unused_embedding),
 )
 

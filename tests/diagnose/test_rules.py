@@ -713,6 +713,14 @@ def test_what_was_learned_and_is_lost_again_is_told_unless_the_targets_have_grow
         assert "lost again" in found["loss_diverged"].explanation
 
 
+@pytest.mark.parametrize("lowest", [0.1, -0.1])
+def test_a_loss_that_has_been_below_zero_is_not_measured_by_the_first(lowest):
+    figures = healthy(network())
+    figures["loss"][:] = np.where(np.arange(60) % 2, 1.0, lowest)
+    figures["loss"][0] = 0.1
+    assert ("loss_diverged" in rules_and_words(figures)) == (lowest > 0)
+
+
 def test_large_inputs_are_divided_out_by_a_normalisation_behind_the_first_layer():
     layers = network()
     normalized = (layers[0], replace(layers[1], normalizes=True), *layers[2:])

@@ -13,6 +13,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
 
@@ -116,8 +117,23 @@ def _of_classes(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     off = np.abs(expected - gradient)[told].max(1)
     if not (off <= _CLOSE * size[told]).all():
         return _of_smoothed_classes(p, gradient, rows)
+    if output.shape[1] == 2 and not _have_factor(factor[told], target[told], rows):
+        return None
     reduction = float(np.median(factor[told])) * rows
     return LossView(Loss.CROSS_ENTROPY, reduction, target[:, None].astype(np.float64))
+
+
+def _have_factor(factors: Matrix, targets: npt.NDArray[np.intp], rows: int) -> bool:
+    """Whether samples of two classes share the factor of their class, or have a usual one.
+
+    Of two outputs any slopes that add up to 0 are k (p - y) with some k, as those of an agent's
+    return: only that k is no chance says that it is a cross-entropy.
+    """
+    classes = (factors[targets == each] for each in np.unique(targets))
+    return all(
+        _alike(own) if len(own) > 1 else any(_near(own[0], usual) for usual in (1.0, 1 / rows))
+        for own in classes
+    )
 
 
 def _of_smoothed_classes(p: Matrix, gradient: Matrix, rows: int) -> LossView | None:

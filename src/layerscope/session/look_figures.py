@@ -124,7 +124,9 @@ class LookFigures:
             "softmax_over_samples": float(output.function.over_samples),
             "output_rows_one": float(_sums_to_one(values, axis=1)),
         }
-        if len(values) == output.samples:
+        if (
+            len(values) == output.samples and values.shape[1] > 1
+        ):  # or one state, not a batch of them
             figures["output_columns_one"] = float(_sums_to_one(values, axis=0))
         if output.gradient is None:
             return figures

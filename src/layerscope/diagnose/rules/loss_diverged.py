@@ -53,7 +53,8 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     """Loss / the first one, in `lasting` of the last 20 steps: a warning; critical if they come in
     a row, and beyond ten times the limit.
 
-    A spike that is gone at once is none. Losses that are not finite count once a finite one was
+    A spike that is gone at once is none, and of a loss that has been below 0, as an agent's, the
+    first is no measure. Losses that are not finite count once a finite one was
     beyond the limit.
 
     Or the loss had fallen, and its mean over 20 steps is back at twice its lowest or more, and has
@@ -69,6 +70,10 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     if np.isnan(first[0]) and len(known):
         first[0] = known[0]
     values = curve.loss / (first[0] if first[0] > 0 else np.nan)
+    negative = memory.of_run("negative")
+    values[np.logical_or.accumulate(curve.loss < 0) | (negative[0] == 1)] = np.nan
+    if (curve.loss < 0).any():
+        negative[0] = 1.0
     large = values > t.loss_diverged
     lost, lost_since = _lost(figures, memory)
     if np.isnan(beyond[0]) and not large.any() and not lost.any():
