@@ -1,4 +1,7 @@
+import json
+
 import numpy as np
+import pytest
 
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Figures, LayerFacts
 from layerscope.events.event_file import EventFile
@@ -69,3 +72,26 @@ def test_a_run_without_figures_has_none(tmp_path):
     events.add(0, [scalar("loss", 1.0)], 1.0)
     events.close()
     assert figures_of(read_run(tmp_path)) is None
+
+
+@pytest.mark.parametrize("wrong", [None, "x", [], {"a": 1}, -1, 10**30, [[]]], ids=repr)
+def test_a_malformed_document_is_one_sentence_or_figures(tmp_path, wrong):
+    write(tmp_path, [random_figures([TANH, HEAD], range(2))])
+    run = read_run(tmp_path)
+    (tag,) = run.documents
+    content = json.loads(run.documents[tag].texts[-1])
+    places = [(content, key) for key in content]
+    places += [
+        (content["layers"], 0),
+        *((content["layers"][0], key) for key in content["layers"][0]),
+    ]
+    refused = 0
+    for node, key in places:
+        before, node[key] = node[key], wrong
+        run.documents[tag].texts[-1] = json.dumps(content)
+        try:
+            figures_of(run)
+        except ValueError as error:
+            refused += str(error).startswith("layerscope/layers must be what a run writes, but ")
+        node[key] = before
+    assert refused >= 10

@@ -41,6 +41,13 @@ def test_what_a_config_would_have_hydra_call_is_refused(mine, name):
     assert not Path("ran").exists()
 
 
+@pytest.mark.parametrize("typed", ["hydra.launcher=null", "hydra.sweeper=abc", "hydra.verbose=5"])
+def test_a_value_that_hydra_only_asserts_is_one_sentence(typed):
+    key = typed.partition("=")[0].replace(".", r"\.")
+    with pytest.raises(ValueError, match=f"^{key} must be .*, got "):
+        check_somebodys(CONF, None, "train", [typed], sweeps=False)
+
+
 def test_so_is_what_one_choice_of_a_sweep_would(mine):
     overrides = ["seed=1,2", "experiment=vanishing,factory"]
     with pytest.raises(ValueError, match=r"^hydra\.job_logging\.formatters\.mine\.\(\) must be"):

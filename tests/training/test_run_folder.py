@@ -121,6 +121,8 @@ def test_a_folder_that_another_process_holds_is_refused(tmp_path):
 def test_a_folder_is_a_text(value):
     with pytest.raises(ValueError, match=r"^folder must be the path of a folder, got "):
         check_folder(config(f"folder={value}"))
+    with pytest.raises(ValueError, match=r"^hydra\.run\.dir must be the path of a folder, got ''"):
+        check_folder(config("hydra.run.dir="))
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_it_is_tried(tmp_path):

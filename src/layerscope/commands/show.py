@@ -19,6 +19,7 @@ def run(options: Namespace) -> int:
     """Print the run's table of layers and its findings; 2 if there is no run."""
     try:
         found = read(newest_run(options.folder))
+        findings = found.findings
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return ExitCode.BAD_SETTING
@@ -34,7 +35,7 @@ def run(options: Namespace) -> int:
         pass
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         print(f"{file} is torn, or not what a run writes: no layer is shown", file=sys.stderr)
-    console.print(summary(found.findings, found.folder))
+    console.print(summary(findings, found.folder))
     return ExitCode.FINISHED
 
 

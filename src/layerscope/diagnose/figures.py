@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.diagnose.plain_types import check_types
+
 Array = npt.NDArray[np.float32]
 
 LAYER_FIGURES: Mapping[str, str] = {
@@ -168,9 +170,13 @@ class LayerFacts:
 
     @classmethod
     def of_json(cls, facts: Mapping[str, Any]) -> LayerFacts:
-        """The facts that `as_json` gave."""
+        """The facts that `as_json` gave.
+
+        Raises:
+            ValueError: a value is of another type; KeyError or TypeError, where one is missing.
+        """
         bounds, width = facts["bounds"], facts.get("width")
-        return cls(
+        read = cls(
             **{
                 **facts,
                 "bounds": None if bounds is None else (float(bounds[0]), float(bounds[1])),
@@ -178,6 +184,8 @@ class LayerFacts:
                 "width": None if width is None else (int(width[0]), int(width[1])),
             }
         )
+        check_types(read)
+        return read
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from layerscope.diagnose.plain_types import check_types
+
 SEVERITIES = ("note", "warning", "critical")
 """A note is worth a look, a warning is a disease, and with a critical one training is in vain."""
 
@@ -89,7 +91,7 @@ class Finding:
         """The finding that `as_json` gave; what was None is NaN.
 
         Raises:
-            ValueError: it is not what `as_json` gives; KeyError, where something is missing.
+            ValueError: a value is of another type; KeyError or TypeError, where one is missing.
         """
         names = {each.name for each in fields(cls)}
         plain = {name: value for name, value in finding.items() if name in names}
@@ -97,20 +99,10 @@ class Finding:
             plain[name] = math.nan if plain[name] is None else plain[name]
         for name in _SEQUENCES:
             plain[name] = tuple(plain.get(name) or ())
-        plain.setdefault("because", "")
-        for each in fields(cls):
-            values = plain[each.name] if each.name in _SEQUENCES else (plain[each.name],)
-            if any(not isinstance(value, _KINDS[each.type]) for value in values):
-                raise ValueError(f"{each.name} of a finding cannot be {plain[each.name]!r}")
-        return cls(**plain)
+        read = cls(**plain)
+        check_types(read)
+        return read
 
 
 _SEQUENCES = ("layer_names", "layer_steps")
-_KINDS: dict[Any, Any] = {
-    "str": str,
-    "int": int,
-    "float": int | float,
-    "tuple[str, ...]": str,
-    "tuple[int, ...]": int,
-}
 _NUMBERS = ("value", "worst", "threshold")

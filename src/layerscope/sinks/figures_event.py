@@ -85,6 +85,9 @@ def figures_of(run: RunEvents) -> Figures | None:
 
     Of a step that was written twice, as after a resumption, the later record counts. Figures that a
     file of another version lacks are NaN, those it has beyond ours are left out.
+
+    Raises:
+        ValueError: what there is of them is malformed.
     """
     parts = []
     for number in itertools.count(1):
@@ -92,8 +95,11 @@ def figures_of(run: RunEvents) -> Figures | None:
         if about not in run.documents:
             break
         if of_layers in run.tensors and of_steps in run.tensors:
-            content = json.loads(run.documents[about].texts[-1])
-            parts.append(_figures(content, run.tensors[of_layers], run.tensors[of_steps]))
+            try:
+                content = json.loads(run.documents[about].texts[-1])
+                parts.append(_figures(content, run.tensors[of_layers], run.tensors[of_steps]))
+            except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+                raise ValueError(f"{about} must be what a run writes, but {error}") from error
     return _joined(parts) if parts else None
 
 

@@ -83,8 +83,16 @@ def check_hydra(hydra: DictConfig, trust: Sequence[str] = ()) -> None:
         trust: further packages that the user trusts.
 
     Raises:
-        ValueError: one sentence with the key, what it may name, and what it names.
+        ValueError: one sentence with the key, what it may name, and what it names; so is a value
+            that Hydra would assert the type of.
     """
+    for group in ("launcher", "sweeper"):
+        if not isinstance(hydra[group], DictConfig):
+            told = as_typed(hydra[group])
+            raise ValueError(f"hydra.{group} must be a mapping with a _target_, got {told}")
+    if not isinstance(hydra.verbose, bool | str | ListConfig):
+        told = as_typed(hydra.verbose)
+        raise ValueError(f"hydra.verbose must be true, false or names of loggers, got {told}")
     waiting: list[tuple[str, Any]] = [("hydra", hydra)]
     while waiting:
         path, node = waiting.pop()

@@ -75,6 +75,8 @@ def _asked(config: DictConfig) -> tuple[Path, str, bool]:
         if isinstance(folder, bool) or not isinstance(folder, str | int) or folder == "":
             raise ValueError(f"folder must be the path of a folder, got {as_typed(folder)}")
         return Path(str(folder)).expanduser(), "folder", True
+    if not config.hydra.run.dir:
+        raise ValueError("hydra.run.dir must be the path of a folder, got ''")
     is_typed = any(each.startswith("hydra.run.dir=") for each in config.hydra.overrides.hydra)
     return Path(str(config.hydra.run.dir)).expanduser(), "hydra.run.dir", is_typed
 
