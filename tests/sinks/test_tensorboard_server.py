@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import urlopen
 
 import numpy as np
@@ -54,11 +54,12 @@ def write_run(directory: Path) -> None:
 
 
 @pytest.fixture(scope="module", params=["true", "false"], ids=["fast loader", "slow loader"])
-def get(request, tmp_path_factory) -> Iterator[Get]:
+def address(request, tmp_path_factory) -> Iterator[str]:
+    """Of a server that is started as `make board` starts it."""
     logdir = tmp_path_factory.mktemp("logs")
     write_run(logdir / "run")
     write_run(logdir / "run" / "keyframes")
-    arguments = f"--logdir {logdir} --host 127.0.0.1 --port 0 --load_fast {request.param}"
+    arguments = f"--logdir {logdir} --port 0 --load_fast {request.param}"
     server = subprocess.Popen(
         [sys.executable, "-m", "tensorboard.main", *arguments.split()],
         stderr=subprocess.PIPE,
@@ -66,22 +67,40 @@ def get(request, tmp_path_factory) -> Iterator[Get]:
     )
     try:
         lines = iter(server.stderr.readline, "")
-        address = next(m[1] for m in (re.search(r"at (http://\S+/)", x) for x in lines) if m)
-
-        def fetch(route: str, **query: str) -> Any:
-            url = f"{address}data/{route}?{urlencode(query)}"
-            with urlopen(url, timeout=10) as response:
-                return json.load(response)
-
-        deadline = time.monotonic() + 30
-        # The last value of the last run that a loader reads.
-        while "figure" not in fetch("plugin/images/tags").get("run/keyframes", {}):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield fetch
+        yield next(m[1] for m in (re.search(r"at (http://\S+/)", x) for x in lines) if m)
     finally:
         server.terminate()
         server.communicate(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def get(address) -> Get:
+    def fetch(route: str, **query: str) -> Any:
+        url = f"{address}data/{route}?{urlencode(query)}"
+        with urlopen(url, timeout=10) as response:
+            return json.load(response)
+
+    deadline = time.monotonic() + 30
+    # The last value of the last run that a loader reads.
+    while "figure" not in fetch("plugin/images/tags").get("run/keyframes", {}):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return fetch
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="Linux lists its sockets there")
+def test_the_server_listens_to_this_machine_only(address: str) -> None:
+    """`make board` names no address, nor does this test."""
+    port = f"{urlsplit(address).port:04X}"
+    sockets = [
+        line.split()
+        for file in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{file}").read_text().splitlines()[1:]
+    ]
+    listening = [local.split(":") for _, local, _, state, *_ in sockets if state == "0A"]
+    hosts = {host for host, at in listening if at == port}
+    assert hosts <= {"0100007F", "00000000000000000000000001000000"}  # 127.0.0.1, ::1
+    assert hosts
 
 
 RUNS = pytest.mark.parametrize("run", ["run", "run/keyframes"])

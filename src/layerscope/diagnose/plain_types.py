@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from types import UnionType
@@ -11,16 +11,15 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 def check_types(read: Any) -> None:
     """Raise ValueError unless each field of a dataclass is of its type: plain ones, and tuples."""
-    kind: Hashable = type(read)
-    for name, hint in _hints(kind).items():
+    for name, hint in _hints(type(read)).items():  # type: ignore[arg-type] # a class has a hash
         if not _fits(value := getattr(read, name), hint):
             raise ValueError(f"{name} cannot be {value!r}")
 
 
 @cache
-def _hints(of: Hashable) -> Mapping[str, Any]:
+def _hints(of: type[Any]) -> Mapping[str, Any]:
     hints = get_type_hints(of)
-    return {each.name: hints[each.name] for each in fields(of)}  # type: ignore[arg-type]
+    return {each.name: hints[each.name] for each in fields(of)}
 
 
 def _fits(value: object, hint: Any) -> bool:
