@@ -13,15 +13,21 @@ help:  ## list the commands
 # (Ray, Optuna, submitit, mypy, ...).
 pip-install = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# pip compiles what it installs, and not what stays here: where Python may not write what it compiles
+# (PYTHONDONTWRITEBYTECODE, as in many images), each process would do it anew.
+compile = $(BIN)/python -m compileall -q src
+
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
 
 .venv/can-run: pyproject.toml constraints.txt | $(BIN)/python
 	$(pip-install) -e '.[train]'
+	$(compile)
 	touch $@
 
 .venv/can-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(pip-install) -e '.[dev]'
+	$(compile)
 	touch .venv/can-run $@
 
 install: .venv/can-test  ## make the virtual environment .venv and install everything
