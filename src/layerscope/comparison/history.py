@@ -12,7 +12,7 @@ from layerscope.diagnose.figures import Array, Figures, LayerFacts
 
 OF_PLACES = (
     *("attention_entropy", "attention_logit", "stream_rms", "branch_to_stream"),
-    *("expert_load", "experts_unused"),
+    *("expert_load", "experts_unused", "gate_shut", "gate_open"),
 )
 """The figures of places that are no layers, such as an attention, that a history keeps."""
 

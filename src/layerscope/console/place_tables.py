@@ -60,6 +60,12 @@ _KINDS: Mapping[str, tuple[str, str, Sequence[Column]]] = {
             ("none", "tokens", _of_known(lambda known: float(known.count(0)))),
         ),
     ),
+    "gates": (
+        "Gates",
+        "shut, open: share of the gate's values below 0.1 and above 0.9, over samples, times and "
+        "units.",
+        (("shut", "shut", _itself), ("open", "open", _itself)),
+    ),
     "stream": (
         "Residual stream",
         "stream: its RMS after the addition; branch: RMS of what is added / of the stream before; "

@@ -59,6 +59,8 @@ LAYER_FIGURES: Mapping[str, str] = {
     "key_rms": "the same of the keys",
     "expert_tokens": "of a mixture's router, tokens per expert, the mean over its experts",
     "expert_load": "tokens of the expert that gets most / that mean",
+    "gate_shut": "of a recurrent layer's gate, the share of its values below 0.1",
+    "gate_open": "the share of them above 0.9",
     "experts_unused": "share of the experts that got no token in this step",
 }
 """Of each layer in each step, and what it is; NaN where it was not measured or has no meaning."""

@@ -18,7 +18,7 @@ LAYER_COLUMNS = (
     *("update_to_weight", "units", "dead_units", "unit_spread"),
     *("stream_rms", "branch_to_stream", "outlier_share"),
     *("attention_logit", "attention_entropy", "attention_entropy_lowest", "attention_one_token"),
-    *("expert_load", "experts_unused"),
+    *("expert_load", "experts_unused", "gate_shut", "gate_open"),
 )
 """The layer figures of a digest; layerscope.diagnose.figures says what each is."""
 

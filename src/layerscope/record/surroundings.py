@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from layerscope.record.alike_rows import AlikeRows
 from layerscope.record.attention import Attention
 from layerscope.record.ends import Ends
+from layerscope.record.gates import Gates
 from layerscope.record.graph import Wiring
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_parameter import LayerParameter
@@ -48,7 +49,7 @@ class Look:
         made_anew: such parameters that the forward pass makes anew in every step.
         inside: what was seen at places that are no layers, by kind, of those that are there, and
             by the place's name: "attention", heads; "stream", additions;
-            "experts", what a router's experts get.
+            "experts", what a router's experts get; "gates", how many are shut.
     """
 
     ends: Ends
@@ -80,7 +81,7 @@ class Surroundings:
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
         self.attention, self.routers = Attention(), Routers(network)
         self._network = network
-        self.stream = Stream(network, layers, state)
+        self.stream, self.gates = Stream(network, layers, state), Gates(network, layers, state)
         self._state = state
         self._looking = False
         self._ends = NetworkEnds(network, layers, state, lambda: self._looking and state.counting)
@@ -101,8 +102,8 @@ class Surroundings:
     @property
     def places(self) -> list[Place]:
         """That are no layers, and were seen so far."""
-        seen = (self.attention.places, self.stream.places, self.routers.places)
-        return [place for places in seen for place in places.values()]
+        seen = (self.attention, self.stream, self.routers, self.gates)
+        return [place for each in seen for place in each.places.values()]
 
     @property
     def configured(self) -> bool:
@@ -113,6 +114,7 @@ class Surroundings:
         """The network has changed: these stand in the places of the layers before."""
         self._ends.replace(layers)
         self.stream.follow()
+        self.gates.follow(layers)
         self._two_modes = [m for m in self._network.modules() if isinstance(m, _TWO_MODES)]
         self._stepped_by = -1
         self._rows = None
@@ -125,16 +127,18 @@ class Surroundings:
         """Take the hooks off."""
         self._ends.detach()
         self.stream.end()
+        self.gates.end()
 
     def reach(self, layer: Layer, output: Any) -> None:
         """A layer that is no module has given an output: for the wiring, in the first step."""
         self._ends.reach(layer, output)
 
-    def begin(self, looking: bool) -> None:
-        """A step begins, which is to be looked at or not."""
+    def begin(self, looking: bool, searching: bool) -> None:
+        """A step begins, which is to be looked at or not, be it more closely, at gates too."""
         self._looking = looking
         self._stepped = False
         self.stream.begin(looking)
+        self.gates.begin(looking and searching)
 
     def note_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step."""
@@ -200,6 +204,7 @@ class Surroundings:
                     ("attention", self.attention.take()),
                     ("stream", self.stream.take()),
                     ("experts", self.routers.take()),
+                    ("gates", self.gates.take()),
                 )
                 if seen
             },

@@ -11,6 +11,8 @@ const HEATMAPS = {
   branch_to_stream: { title: "log10 RMS(branch) / RMS(stream)" },
   expert_load: { title: "log10 tokens of the busiest expert / mean" },
   experts_unused: { title: "share of experts without tokens", share: true, what: "expert was without tokens" },
+  gate_shut: { title: "share of gates that are shut", range: [0, 1] },
+  gate_open: { title: "share of gates that are open", range: [0, 1] },
 };
 
 function heatmapsOf(side) {

@@ -16,7 +16,7 @@ from layerscope.report.packed import packed
 HEATMAPS = ("saturated", "activation_grad_rms", "dead", "update_to_weight", *OF_PLACES)
 """The quantities that are drawn layer by step; in log10, but for the shares."""
 
-_SHARES = ("saturated", "dead", "attention_entropy", "experts_unused")
+_SHARES = ("saturated", "dead", "attention_entropy", "experts_unused", "gate_shut", "gate_open")
 _HEATMAP_LAYERS = 60
 _HISTOGRAM_LAYERS = 12
 

@@ -120,7 +120,7 @@ class NetworkHooks:
             searches: whether functions and attention are searched in all modules.
         """
         self.recorder.state.counting = counts
-        self.surroundings.begin(looks)
+        self.surroundings.begin(looks, searches)
         stream = self.surroundings.stream
         self._functions.begin(looks, searches, stream.call if stream.is_on else None)
 

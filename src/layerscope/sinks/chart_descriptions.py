@@ -59,6 +59,13 @@ _ABOUT_SCALAR = {
         "Largest logit of any head of this attention, before the softmax. **Healthy:** below 100, "
         "and not growing without end."
     ),
+    "gate_shut_share": (
+        "Share of this gate's values below 0.1, over samples, times and units, at keyframes. An "
+        "input gate that is shut takes nothing in, a forget gate that is shut forgets all."
+    ),
+    "gate_open_share": (
+        "Share of this gate's values above 0.9. A forget gate that is open remembers."
+    ),
     "expert_load": (
         "Tokens of the expert that gets most / the mean over this router's experts, in steps that "
         "were looked at. **Healthy:** 1 to 2."

@@ -27,8 +27,9 @@ class StepScalars:
     16 bits), `..._rms` of every gradient, and log10 of it for the charts of activation and weight
     gradients, `..._rms_log10`; of each addition to a residual stream `stream_rms`,
     `branch_to_stream` and `outlier_share`; of each attention `attention_entropy` and
-    `attention_logit`; of each router `expert_load` and `experts_unused_share`; of the step
-    `monitor/ms_per_step`, `monitor/share_of_step`, `clip_factor` and `logit_z`.
+    `attention_logit`; of each router `expert_load` and `experts_unused_share`; of each gate
+    `gate_shut_share` and `gate_open_share`; of the step `monitor/ms_per_step`,
+    `monitor/share_of_step`, `clip_factor` and `logit_z`.
 
     Args:
         channels: all that is measured.
@@ -50,6 +51,8 @@ class StepScalars:
         "outlier_share": "outlier_share",
         "attention_entropy": "attention_entropy",
         "attention_logit": "attention_logit",
+        "gate_shut_share": "gate_shut",
+        "gate_open_share": "gate_open",
         "expert_load": "expert_load",
         "experts_unused_share": "experts_unused",
     }
