@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope import LayerMonitor, watch
+from layerscope import LayerMonitor, read, watch
 from tests.any_model.nets import Mlp, seeded
 from tests.any_model.reference import FIGURES, assert_figures_are_those_of, run_plainly
 from tests.any_model.training import figures, fit
@@ -129,3 +129,34 @@ def test_a_net_compiled_in_place_is_measured_as_one_that_is_not(tmp_path, make_c
     for name in FIGURES:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, err_msg=name)
     assert expected["activation_count"][:, 0].tolist() == [8 * 8, 5 * 8, 11 * 8, 7 * 8]
+
+
+class Attending(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.qkv, self.head = nn.Linear(8, 24), nn.Linear(8, 2)
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).chunk(3, -1)
+        return self.head(x + torch.nn.functional.scaled_dot_product_attention(q, k, v))
+
+
+@pytest.mark.parametrize("compiles", ["nothing", "a copy", "in place", "a part"])
+def test_attention_that_is_compiled_is_not_seen_and_the_log_says_so(tmp_path, caplog, compiles):
+    caplog.set_level("INFO", "layerscope")
+    inner = seeded(Attending)
+    net = nn.Sequential(inner, nn.Identity())
+    run = torch.compile(net, backend="eager") if compiles == "a copy" else net
+    if compiles in ("in place", "a part"):
+        (net if compiles == "in place" else inner).compile(backend="eager")
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with watch(run, tmp_path, images=False, summary=False) as scope:
+        for _ in range(2):
+            optimizer.zero_grad()
+            loss = run(torch.randn(4, 6, 8)).square().mean()
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+    assert scope.failure is None
+    seen = bool(read(tmp_path).attention)
+    assert (seen, "attention" in caplog.text) == ((compiles == "nothing"), compiles != "nothing")

@@ -30,6 +30,11 @@ from layerscope.record.routers import Routers
 
 _log = logging.getLogger("layerscope")
 
+_COMPILED = (
+    "LayerScope: the network is compiled: functions, attention, residual streams, routers and gates in "
+    "its code are not seen"
+)
+
 _is_tracing: Callable[[], bool] = torch._C._is_tracing
 
 
@@ -82,7 +87,7 @@ class Functions:
         if self._is_attached or self._gave_way:
             return
         if is_compiled(self._network):
-            _log.info("LayerScope: the network is compiled: functions in its code are not seen")
+            _log.info(_COMPILED)
             return
         self._is_attached = True
         self._fast.attach()

@@ -155,8 +155,7 @@ def _computing(network: nn.Module) -> Iterator[Layer]:
             beside = tuple(
                 (name, parameter)
                 for name, parameter in _own_parameters(module)
-                # A name for a part's weight is no other weight; what FSDP makes flat is a shard.
-                if parameter not in of_parts and not getattr(parameter, "_is_flat_param", False)
+                if parameter not in of_parts  # a name for a part's weight is no other weight
             )
             if beside:
                 yield Layer(path, path, module, None, beside, module, has_output=False)
