@@ -31,8 +31,8 @@ from layerscope.record.routers import Routers
 _log = logging.getLogger("layerscope")
 
 _COMPILED = (
-    "LayerScope: the network is compiled: functions, attention, residual streams, routers and gates "
-    "in its code are not seen"
+    "LayerScope: the network is compiled: functions, attention, residual streams, routers and "
+    "gates in its code are not seen"
 )
 
 _is_tracing: Callable[[], bool] = torch._C._is_tracing
