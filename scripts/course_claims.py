@@ -15,7 +15,7 @@ import yaml
 from torch import Tensor
 
 from layerscope.lab.data import CharacterData, NamesData, NotebookData
-from scripts.many_nets import Floats, Nets, Start, at_end, at_start, train
+from scripts.many_nets import Floats, Nets, Start, at_end, at_start, drawn, train
 
 Seeds = tuple[int, ...]
 
@@ -69,14 +69,14 @@ def start(
     seeds: Seeds, init: str, activation: str = "tanh", depth: int = 5, gain: float = 1.0
 ) -> Start:
     """Step 0 on 256 examples of the names."""
-    nets = Nets(seeds, data_named("names"), init, activation, depth, gain=gain)
+    nets = Nets(drawn(seeds, data_named("names"), init, activation, depth, gain=gain))
     return at_start(nets, first_batch("names"))
 
 
 @cache
 def notebook(seeds: Seeds, init: str) -> Start:
     """The notebook's nets: 3 x 100 tanh on its 130 bigrams, the embedding scaled as well."""
-    nets = Nets(seeds, data_named("notebook"), init, "tanh", 3, embedding="scheme")
+    nets = Nets(drawn(seeds, data_named("notebook"), init, "tanh", 3, embedding="scheme"))
     return at_start(nets, first_batch("notebook"), 0.99)
 
 
@@ -86,7 +86,7 @@ def trained(
 ) -> dict[str, Floats]:
     """After 500 steps, and which units are active half way: at_end's figures, as NumPy."""
     data = data_named("names")
-    nets = Nets(seeds, data, init, activation, depth)
+    nets = Nets(drawn(seeds, data, init, activation, depth))
     train(nets, data, lr, 250, start=0)
     middle = at_end(nets, data)["active"]
     train(nets, data, lr, 250, start=1)

@@ -22,59 +22,80 @@ CONF = Path(__file__).parent.parent / "conf"
 Floats = npt.NDArray[np.float64]
 
 
-class Nets:
-    """S networks as `train.py` would draw them with seeds S, each with data of its own.
+def drawn(
+    seeds: Sequence[int],
+    data: CharacterData,
+    init: str,
+    activation: str = "tanh",
+    depth: int = 5,
+    **changes: object,
+) -> list[MLP]:
+    """Networks as `train.py` would draw them, one for each seed, 100 units wide.
 
     Args:
         seeds: of the weights.
         data: set up.
         init: a file of conf/init, but lsuv; `changes` are keys of it with other values.
-        activation, depth: of the MLP, 100 units wide.
+        activation: of the MLP.
+        depth: likewise.
+        changes: see `init`.
+    """
+    settings = OmegaConf.merge(OmegaConf.load(CONF / "init" / f"{init}.yaml"), changes)
+    scheme = instantiate(settings, _convert_="all")
+    networks = []
+    for seed in seeds:
+        rows = data.embedding_rows
+        networks.append(MLP(rows, data.context_length, rows, depth=depth, activation=activation))
+        scheme(networks[-1], torch.Generator().manual_seed(seed))
+    return networks
+
+
+class Nets:
+    """S networks of one shape and activation, stacked.
+
+    Args:
+        networks: initialised, without norms and residuals. Their parameters become views of the
+            stacks: what trains these trains them.
     """
 
-    def __init__(
-        self,
-        seeds: Sequence[int],
-        data: CharacterData,
-        init: str,
-        activation: str = "tanh",
-        depth: int = 5,
-        **changes: object,
-    ) -> None:
-        settings = OmegaConf.merge(OmegaConf.load(CONF / "init" / f"{init}.yaml"), changes)
-        scheme = instantiate(settings, _convert_="all")
-        drawn = []
-        for seed in seeds:
-            rows = data.embedding_rows
-            network = MLP(rows, data.context_length, rows, depth=depth, activation=activation)
-            scheme(network, torch.Generator().manual_seed(seed))
-            drawn.append(dict(network.named_parameters()))
-        names = [name for name in drawn[0] if name.endswith(".weight")]
-        self.phi = ACTIVATIONS[activation]()
-
-        def stacked(name: str) -> Tensor:
-            return torch.stack([each[name].detach() for each in drawn])
-
-        self.table = stacked(names[0]).requires_grad_()
-        self.weights = [stacked(name).mT.contiguous().requires_grad_() for name in names[1:]]
-        self.biases = [
-            stacked(name.replace("weight", "bias")).unsqueeze(1).requires_grad_()
-            for name in names[1:]
-        ]
+    def __init__(self, networks: Sequence[MLP]) -> None:
+        self.phi = ACTIVATIONS[networks[0].activation]()
+        named = [dict(network.named_parameters()) for network in networks]
+        stacks = {}
+        for name in named[0]:
+            stacks[name] = torch.stack([each[name].detach() for each in named]).requires_grad_()
+            for parameters, part in zip(named, stacks[name].detach(), strict=True):
+                parameters[name].data = part
+        self.table, *others = stacks.values()
+        self.weights = others[::2]  # [S, out, in]
+        self.biases = others[1::2]  # [S, out]
+        self._of_networks = [list(parameters.values()) for parameters in named]
+        self._stacks = list(stacks.values())
 
     @property
     def parameters(self) -> list[Tensor]:
         """All of them, each with S as its first size."""
-        return [self.table, *self.weights, *self.biases]
+        return self._stacks
 
-    def __call__(self, contexts: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Outputs of the hidden layers, [S, B, width] each, and logits, for contexts [S, B, n]."""
+    def hand_out_gradients(self) -> None:
+        """Give each network's parameters their part of the stacked gradients."""
+        gradients = [stack.grad.unbind() for stack in self._stacks if stack.grad is not None]
+        for parameters, own in zip(self._of_networks, zip(*gradients, strict=True), strict=True):
+            for parameter, gradient in zip(parameters, own, strict=True):
+                parameter.grad = gradient
+
+    def outputs(self, contexts: Tensor) -> list[Tensor]:
+        """Of contexts [S, B, n] what each layer puts out: the embedding [S, B, n, dim], hidden
+        layers [S, B, width], logits [S, B, classes].
+        """
         at = torch.arange(len(self.table)).view(-1, 1, 1)
-        h, outputs = self.table[at, contexts].flatten(2), []
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            h = self.phi(torch.baddbmm(bias, h, weight))
+        outputs = [self.table[at, contexts]]
+        h = outputs[0].flatten(2)
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            z = torch.baddbmm(bias.unsqueeze(1), h, weight.mT)
+            h = z if weight is self.weights[-1] else self.phi(z)
             outputs.append(h)
-        return outputs, torch.baddbmm(self.biases[-1], h, self.weights[-1])
+        return outputs
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Each network's cross-entropy in nats, [S]."""
@@ -102,7 +123,7 @@ class Start(NamedTuple):
 def at_start(nets: Nets, batch: tuple[Tensor, Tensor], threshold: float = 0.97) -> Start:
     """One forward and one backward pass of a batch, the same for all networks."""
     contexts, targets = (each.expand(len(nets.table), *each.shape) for each in batch)
-    outputs, logits = nets(contexts)
+    _, *outputs, logits = nets.outputs(contexts)
     for output in outputs:
         output.retain_grad()
     nets.loss(logits, targets).sum().backward()
@@ -110,7 +131,7 @@ def at_start(nets: Nets, batch: tuple[Tensor, Tensor], threshold: float = 0.97) 
     back = torch.stack([output.grad for output in outputs if output.grad is not None], 1).double()
     grads = [weight.grad.double() for weight in nets.weights if weight.grad is not None]
     beyond = (h.abs() > threshold).double()
-    hidden = torch.stack([grad.square().mean(1).sqrt() for grad in grads[:-1]], 1)
+    hidden = torch.stack([grad.square().mean(2).sqrt() for grad in grads[:-1]], 1)
     return Start(
         *(
             tensor.numpy()
@@ -136,7 +157,7 @@ def train(nets: Nets, data: CharacterData, lr: float, steps: int, start: int = 0
     for _ in range(steps):
         at = torch.randint(len(targets), (len(nets.table), 128), generator=generator)
         optimizer.zero_grad()
-        nets.loss(nets(contexts[at])[1], targets[at]).sum().backward()
+        nets.loss(nets.outputs(contexts[at])[-1], targets[at]).sum().backward()
         optimizer.step()
 
 
@@ -152,7 +173,7 @@ def at_end(nets: Nets, data: CharacterData, threshold: float = 0.97) -> dict[str
     contexts, targets = (
         each[:8192].expand(len(nets.table), *each[:8192].shape) for each in (loader.x, loader.y)
     )
-    outputs, logits = nets(contexts)
+    _, *outputs, logits = nets.outputs(contexts)
     return {
         "active": torch.stack([(output > 0).any(1) for output in outputs], 1),
         "saturated": torch.stack(

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 from layerscope.lab.data import NotebookData
 from layerscope.lab.init import InitScheme, variance_scaling
 from layerscope.lab.mlp import MLP
-from scripts.many_nets import Nets, at_start, train
+from scripts.many_nets import Nets, at_start, drawn, train
 
 
 def notebook():
@@ -19,7 +19,8 @@ def notebook():
 def test_step_0_of_a_stack_is_that_of_each_network_alone():
     data = notebook()
     contexts, targets = next(iter(data.train_dataloader()))
-    stacked = at_start(Nets((3, 5), data, "kaiming", "relu", depth=2), (contexts, targets))
+    nets = Nets(drawn((3, 5), data, "kaiming", "relu", depth=2))
+    stacked = at_start(nets, (contexts, targets))
     for place, seed in enumerate((3, 5)):
         network = MLP(27, 1, 27, depth=2, activation="relu")
         scheme = InitScheme(variance_scaling(2.0, "fan_in", "normal"))
@@ -44,7 +45,7 @@ def test_step_0_of_a_stack_is_that_of_each_network_alone():
 
 def test_each_network_is_trained_by_its_own_loss():
     data = notebook()
-    nets = Nets((3, 5), data, "kaiming", depth=2)
+    nets = Nets(drawn((3, 5), data, "kaiming", depth=2))
     before = [each.detach().clone() for each in nets.parameters]
     with torch.no_grad():
         nets.biases[-1][1] = torch.nan  # the second one is lost
