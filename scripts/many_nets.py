@@ -54,35 +54,19 @@ class Nets:
     """S networks of one shape and activation, stacked.
 
     Args:
-        networks: initialised, without norms and residuals. Their parameters become views of the
-            stacks: what trains these trains them.
+        networks: initialised, without norms and residuals; they stay as they are.
+
+    Attributes:
+        parameters: all of them, each with S as its first size.
+        table, weights, biases: the same, [S, rows, dim], [S, out, in] and [S, out].
     """
 
     def __init__(self, networks: Sequence[MLP]) -> None:
         self.phi = ACTIVATIONS[networks[0].activation]()
-        named = [dict(network.named_parameters()) for network in networks]
-        stacks = {}
-        for name in named[0]:
-            stacks[name] = torch.stack([each[name].detach() for each in named]).requires_grad_()
-            for parameters, part in zip(named, stacks[name].detach(), strict=True):
-                parameters[name].data = part
-        self.table, *others = stacks.values()
-        self.weights = others[::2]  # [S, out, in]
-        self.biases = others[1::2]  # [S, out]
-        self._of_networks = [list(parameters.values()) for parameters in named]
-        self._stacks = list(stacks.values())
-
-    @property
-    def parameters(self) -> list[Tensor]:
-        """All of them, each with S as its first size."""
-        return self._stacks
-
-    def hand_out_gradients(self) -> None:
-        """Give each network's parameters their part of the stacked gradients."""
-        gradients = [stack.grad.unbind() for stack in self._stacks if stack.grad is not None]
-        for parameters, own in zip(self._of_networks, zip(*gradients, strict=True), strict=True):
-            for parameter, gradient in zip(parameters, own, strict=True):
-                parameter.grad = gradient
+        each = zip(*(network.parameters() for network in networks), strict=True)
+        self.parameters = [torch.stack([p.detach() for p in of]).requires_grad_() for of in each]
+        self.table, *others = self.parameters
+        self.weights, self.biases = others[::2], others[1::2]
 
     def outputs(self, contexts: Tensor) -> list[Tensor]:
         """Of contexts [S, B, n] what each layer puts out: the embedding [S, B, n, dim], hidden

@@ -1,0 +1,142 @@
+"""`make playground`: docs/lesson/playground.html, a page to play with trained networks.
+
+python scripts/write_playground.py [--file docs/lesson/playground.html] [--processes 2]
+
+Trains all nets of `playground_nets.AXES`, which takes two cores some minutes, and packs what was
+seen of them into one page that needs no network.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process for each core serves small nets better
+from layerscope.whole_file import write_whole  # noqa: E402
+from scripts.playground_nets import AXES, KEPT, STEPS, Shape, train_shape  # noqa: E402
+
+FILE = ROOT / "docs" / "lesson" / "playground.html"
+SHAPES = list(product(AXES["activation"], AXES["depth"], AXES["width"]))
+LOSS_STEPS = [*range(0, STEPS, 4), STEPS - 1]
+
+
+def half(values: npt.ArrayLike) -> npt.NDArray[np.uint16]:
+    """The upper halves of float32 numbers, rounded: three digits."""
+    exact = np.ascontiguousarray(values, np.float32)
+    bits = exact.view(np.uint32)
+    return np.where(np.isfinite(exact), (bits + 0x8000) >> 16, bits >> 16).astype(np.uint16)
+
+
+def loss_codes(loss: npt.ArrayLike) -> npt.NDArray[np.uint16]:
+    """4096 ln(1 + loss), so that all losses have four digits; 65535 for what is not finite."""
+    exact = np.asarray(loss, np.float64)
+    finite = np.isfinite(exact)
+    codes = np.minimum(np.round(4096 * np.log1p(np.where(finite, exact, 0))), 65534)
+    return np.where(finite, codes, 65535).astype(np.uint16)
+
+
+def packed(shapes: Sequence[Shape]) -> str:
+    """What playground.js unpacks: gzip of the length of a JSON, the JSON, and arrays, as base64."""
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "loss": loss_codes(np.stack([shape.loss[..., LOSS_STEPS] for shape in shapes])),
+        "counts": np.stack([shape.counts for shape in shapes]),
+        **{
+            name: half(np.stack([getattr(shape, name) for shape in shapes]))
+            for name in ("edges", "std", "grad", "theory_std", "theory_grad")
+        },
+    }
+    sentences: dict[tuple[str, ...], int] = {}
+    findings = [
+        [
+            sentences.setdefault(
+                (each.rule, each.severity, each.explanation, each.remedy), len(sentences)
+            )
+            for each in of_net
+        ]
+        for shape in shapes
+        for of_net in shape.findings
+    ]
+    about = {
+        "axes": AXES,
+        "kept": KEPT,
+        "loss_steps": LOSS_STEPS,
+        "arrays": {
+            name: {"size": array.size, "bytes": array.itemsize} for name, array in arrays.items()
+        },
+        "sentences": list(sentences),
+        "findings": findings,
+    }
+    head = json.dumps(about, separators=(",", ":")).encode()
+    parts = [len(head).to_bytes(4, "little"), head, *(each.tobytes() for each in arrays.values())]
+    return b64encode(gzip.compress(b"".join(parts), 9, mtime=0)).decode("ascii")
+
+
+def page(shapes: Sequence[Shape]) -> str:
+    """The whole page."""
+    here, ward = ROOT / "scripts", ROOT / "src" / "layerscope" / "ward"
+    environment = Environment(loader=FileSystemLoader(here), undefined=StrictUndefined)
+    return environment.get_template("playground.html").render(
+        nets=f"{sum(len(shape.findings) for shape in shapes):,}",
+        steps=STEPS,
+        css=(ward / "page.css").read_text() + (here / "playground.css").read_text(),
+        charts=(ward / "charts.js").read_text(),
+        script=(here / "playground.js").read_text(),
+        data=packed(shapes),
+    )
+
+
+def trained(processes: int) -> list[Shape]:
+    """All shapes, in the order of SHAPES; says how far it is."""
+    began, done = time.monotonic(), {}
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        # The slowest first, so that no process is left alone with one.
+        slowest_first = sorted(SHAPES, key=lambda shape: -shape[1] * (20 + shape[2]))
+        jobs = {pool.submit(train_shape, *shape): shape for shape in slowest_first}
+        for job in as_completed(jobs):
+            done[jobs[job]] = job.result()
+            seconds = time.monotonic() - began
+            print(f"{len(done)} of {len(SHAPES)} shapes, {seconds:.0f} s", flush=True)
+    return [done[shape] for shape in SHAPES]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 2, and a sentence, for an argument that cannot be used."""
+    parser = _Parser(description="Write a page to play with trained networks.")
+    parser.add_argument("--file", type=Path, default=FILE, help="default: docs/lesson/")
+    parser.add_argument("--processes", type=int, default=2, help="side by side")
+    options = parser.parse_args(arguments)
+    if options.processes < 1:
+        parser.error(f"--processes must be at least 1, got {options.processes}")
+    if not options.file.parent.is_dir():
+        parser.error(f"--file must be in a folder that is there, got {options.file}")
+    shapes = trained(options.processes)
+    write_whole(options.file, page(shapes))
+    agree = sum(shape.agrees for shape in shapes)
+    print(f"{options.file}, {options.file.stat().st_size / 1e6:.1f} MB")
+    print(f"{agree} of {len(shapes)} nets that were also trained alone have the same findings")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
