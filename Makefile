@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help install train test static-check slow-test reliability browser-test programs-test rare-test frameworks-test check board docs sweep lesson bench data clean
+.PHONY: help install train test static-check slow-test reliability browser-test programs-test rare-test frameworks-test check board docs sweep lesson playground bench data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -95,6 +95,9 @@ sweep: .venv/can-run  ## compare inits and activations: a multirun of train.py
 
 lesson: .venv/can-run  ## run the course's experiments, in minutes, and write logs/lesson/lesson.html of them
 	$(BIN)/python scripts/write_lesson.py $(ARGS)
+
+playground: .venv/can-run  ## train thousands of nets, in minutes, for the page docs/lesson/playground.html
+	$(BIN)/python scripts/write_playground.py $(ARGS)
 
 bench: .venv/can-run  ## measure what the monitor costs, beside its peers
 	$(BIN)/python bench/overhead.py $(ARGS)

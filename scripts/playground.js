@@ -84,7 +84,8 @@ function draw() {
     const [left, right] = values("edges", (kept * DEEPEST + layer) * 2, 2);
     const counts = values("counts", (kept * DEEPEST + layer) * 30, 30, (code) => (code / 255) ** 2);
     const expected = step ? [] : [`theory ${number(theory("theory_std")[layer], 2)}`];
-    return tile({ title: `Layer ${layer + 1}`, edges: [left, right], counts, says: [`std ${number(spread, 2)}`, ...expected] });
+    const name = `${String(layer + 1).padStart(2, "0")}_${told.axes.activation[place.activation].replace("_", "")}`;
+    return tile({ title: name, edges: [left, right], counts, says: [`std ${number(spread, 2)}`, ...expected] });
   }));
   const xs = std.map((_, layer) => layer + 1);
   const measured = { name: `measured, step ${step}`, look: "c0", dots: true };

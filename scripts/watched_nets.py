@@ -28,8 +28,8 @@ from scripts.stacked_rows import SETTINGS, StackedRows, norms_of
 Batch = tuple[Tensor, Tensor]
 Optimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 Tamper = Callable[[int, Nets, str], None]
-"""Called with the step, the nets, and "before" the forward pass or "gradients" after the backward
-pass: it changes what it likes."""
+"""Called with the step, the nets, and when: "before" the forward pass; when there are "gradients";
+before the "update", when they are measured. It changes what it likes."""
 
 _SHARED_OF_STEP = [
     column
@@ -81,6 +81,7 @@ def watch_together(
     alone: Figures,
     keep: Callable[[int], bool],
     tamper: Tamper | None = None,
+    updates_every: int = SETTINGS.updates_every_n_steps,
 ) -> list[Watched]:
     """Train a stack of nets of one shape on the same batches.
 
@@ -92,6 +93,7 @@ def watch_together(
         alone: what a net of the same shape was seen to do alone on the same batches.
         keep: the steps whose buckets are kept.
         tamper: plants a disease.
+        updates_every: steps from one measurement of the updates to the next.
     """
     nets, rows = Nets(networks), StackedRows(networks)
     chosen = optimizer(nets.parameters)
@@ -113,8 +115,10 @@ def watch_together(
         if is_keyframe(step):
             rows.measure(Quantity.WEIGHT, weights)
         before = None
-        if step % SETTINGS.updates_every_n_steps == 0 or is_keyframe(step):
+        if step % updates_every == 0 or is_keyframe(step):
             before = [weight.detach().clone() for weight in weights]
+        if tamper:
+            tamper(step, nets, "update")
         chosen.step()
         norms = None if before is None else norms_of(before, [each.detach() for each in weights])
         rows.end_step(step, losses.detach(), norms, keep(step))

@@ -33,6 +33,10 @@ EXAMPLES = {
     "explain": """\
   layerscope explain                   all rules, a line for each
   layerscope explain saturated""",
+    "ward": """\
+  layerscope ward                      twenty sick nets and four healthy ones
+  layerscope ward --seed 7 --patients 6
+  layerscope ward --page ward.html     the same in a browser""",
     "digest": """\
   layerscope digest runs/mine > digest.json""",
 }
@@ -98,6 +102,13 @@ def parser_of(program: str) -> ArgumentParser:
     rule = explain.add_argument("rule", nargs="?", metavar="RULE", help="all rules without it")
     rule.completer = _rule_names  # type: ignore[attr-defined] # argcomplete looks for it
     explain.add_argument("--json", action="store_true", help="print it as JSON")
+    ward = command("ward", "say what charts of sick nets show, and hear whether it is so")
+    ward.add_argument("--seed", type=int, default=0, help="another one is another ward")
+    ward.add_argument("--patients", type=int, default=24, help="how many; of six, five are sick")
+    ward.add_argument("--page", type=Path, metavar="FILE", help="write it as a page, offline")
+    ward.add_argument(
+        "--answers", type=Path, metavar="FILE", help="with a line for each patient; asks nothing"
+    )
     run_folder(command("digest", "what a program needs to know of a run, as 32 kB of JSON"))
     return parser
 

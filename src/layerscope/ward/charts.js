@@ -62,7 +62,7 @@ function axisOf(values, { log = false, least = [Infinity, -Infinity] } = {}) {
 
 // A chart of lines over common x. Each of `series`: name, values, look ("c0", "c1"), dash, dots.
 function lineChart({ xs, series, x, y, log = false, least, marks = [], describes }) {
-  const [width, height, left, right, top, bottom] = [460, 250, 56, 12, 10, 42];
+  const [width, height, left, right, top, bottom] = [340, 230, 52, 10, 12, 42];
   const axis = axisOf([...series.flatMap((each) => each.values), ...marks.map((mark) => mark.at)], { log, least });
   const [first, last] = [xs[0], Math.max(xs[xs.length - 1], xs[0] + 1)];
   const px = (value) => left + ((value - first) / (last - first)) * (width - left - right);

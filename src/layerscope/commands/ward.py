@@ -1,0 +1,60 @@
+"""`layerscope ward`: say what charts of sick nets show, in the terminal or on a page."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from layerscope.console.terminal import terminal
+from layerscope.exit_codes import ExitCode
+from layerscope.ward.page import page
+from layerscope.ward.patients import ward
+from layerscope.ward.text_charts import levels_for
+from layerscope.ward.ward_round import Ask, ward_round
+from layerscope.whole_file import write_whole
+
+
+def run(options: Namespace) -> int:
+    """Go round, or write the page; 2 for a number, a file or an answer that cannot be used."""
+    try:
+        if options.seed < 0:
+            raise ValueError(f"seed must be at least 0, got {options.seed}")
+        patients = ward(options.seed, options.patients)
+        if options.page is not None:
+            print(_written(options.page, page(patients)))
+            return ExitCode.FINISHED
+        ask = _typed if options.answers is None else _from_file(options.answers)
+        levels = levels_for(getattr(sys.stdout, "encoding", None))
+        ward_round(patients, ask, terminal(), levels, options.answers is None)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return ExitCode.BAD_SETTING
+    return ExitCode.FINISHED
+
+
+def _typed() -> str:
+    return input("\nYour answer, or Ctrl-D: ")
+
+
+def _written(path: Path, text: str) -> Path:
+    try:
+        return write_whole(path, text)
+    except OSError as error:
+        raise ValueError(f"page must be a file to write, got {path}: {error.strerror}") from error
+
+
+def _from_file(path: Path) -> Ask:
+    try:
+        lines: Iterator[str] = iter(path.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"answers must be a text file, got {path}: {error}") from error
+
+    def ask() -> str:
+        try:
+            return next(lines)
+        except StopIteration:
+            raise EOFError from None
+
+    return ask

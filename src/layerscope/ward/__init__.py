@@ -1,0 +1,1 @@
+"""A ward round: charts of trained nets, most of them sick, for a learner to say what they have."""

@@ -1,0 +1,49 @@
+"""The ward as a page: one file that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from layerscope.ward.answer import NEAR, POINTS, reasons, truth
+from layerscope.ward.patients import CHARTS, Patient, chart_of, diseases
+
+
+def page(patients: Sequence[Patient]) -> str:
+    """The page's HTML: these patients in their order, their truths and reasons among the data."""
+    loader = PackageLoader("layerscope", "ward")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    told = {
+        "near": NEAR,
+        "points": POINTS,
+        "diseases": diseases(),
+        "patients": [_of(patient) for patient in patients],
+    }
+    return environment.get_template("ward.html").render(
+        number=len(patients),
+        near=NEAR,
+        css=_text("page.css") + _text("ward.css"),
+        script=_text("charts.js") + _text("ward.js"),
+        data=htmlsafe_json_dumps(told, separators=(",", ":")),
+    )
+
+
+def _of(patient: Patient) -> dict[str, Any]:
+    charts = [asdict(chart_of(patient, name)) | {"values": patient.charts[name]} for name in CHARTS]
+    return {
+        **asdict(patient),
+        "charts": charts,
+        "kept": list(patient.kept_steps),
+        "truth": truth(patient),
+        "reasons": reasons(patient),
+    }
+
+
+def _text(name: str) -> Markup:
+    return Markup(files("layerscope.ward").joinpath(name).read_text(encoding="utf-8"))
