@@ -12,6 +12,7 @@ import logging
 import math
 import sys
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import torch
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
+from layerscope.diagnose import Figures  # noqa: E402
 from layerscope.lab.data import NamesData  # noqa: E402
 from layerscope.whole_file import write_whole  # noqa: E402
 from scripts.many_nets import Nets  # noqa: E402
@@ -38,9 +40,9 @@ def batches() -> list[Batch]:
     return [batch for batch, _ in zip(data.train_dataloader(), range(STEPS), strict=False)]
 
 
-def patients(activation: str) -> list[dict[str, Any]]:
-    """Those of one activation, trained as one stack."""
-    plants = [plant for plant in PLANTS if plant.activation == activation]
+def patients(plants: Sequence[Plant]) -> list[dict[str, Any]]:
+    """Those of one activation, a healthy one among them, trained as one stack."""
+    activation = plants[0].activation
 
     def tamper(step: int, nets: Nets, when: str) -> None:
         for net, plant in enumerate(plants):
@@ -63,10 +65,10 @@ def patient(plant: Plant, seen: Watched) -> dict[str, Any]:
     layer = names[plant.layer - 1] if plant.layer else ""
     silent = figures["silent_units"] / figures["units"]
     charts = {
-        "spread": figures["activation_std"],
+        "spread": _all_finite(figures, "activation_std", "activation"),
         "ends": figures["saturated"] if plant.activation == "tanh" else silent,
-        "gradient": figures["activation_grad_rms"],
-        "weight_gradient": figures["weight_grad_rms"],
+        "gradient": _all_finite(figures, "activation_grad_rms", "activation_grad"),
+        "weight_gradient": _all_finite(figures, "weight_grad_rms", "weight_grad"),
         "update": figures["update_to_weight"],
     }
     here = [
@@ -94,6 +96,11 @@ def patient(plant: Plant, seen: Watched) -> dict[str, Any]:
     }
 
 
+def _all_finite(figures: Figures, name: str, quantity: str) -> Any:
+    """A figure, NaN where it would leave out what is not finite."""
+    return np.where(figures[f"{quantity}_nonfinite"] > 0, np.nan, figures[name])
+
+
 def _short(values: Any) -> Any:
     if isinstance(values, np.ndarray):
         values = values.tolist()
@@ -106,7 +113,11 @@ def main() -> int:
     """Write the file, and say what the rules found."""
     torch.set_num_threads(1)
     logging.getLogger("layerscope").setLevel(logging.ERROR)
-    made = [*patients("tanh"), *patients("relu")]
+    made = [
+        each
+        for activation in ("tanh", "relu")
+        for each in patients([plant for plant in PLANTS if plant.activation == activation])
+    ]
     text = json.dumps(made, separators=(",", ":"))
     write_whole(FILE, gzip.compress(text.encode(), 9, mtime=0))
     for each in made:

@@ -10,7 +10,7 @@ import pytest
 
 from scripts.playground_nets import AXES, KEPT, batches, network, sgd
 from scripts.watched_nets import watch_alone, watch_together
-from scripts.write_playground import FILE, LOSS_STEPS, half, loss_codes, main, packed
+from scripts.write_playground import FILE, LOSS_STEPS, half, loss_codes, main
 from tests.makefile import make
 
 

@@ -48,8 +48,10 @@ def _written(path: Path, text: str) -> Path:
 def _from_file(path: Path) -> Ask:
     try:
         lines: Iterator[str] = iter(path.read_text(encoding="utf-8").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"answers must be a text file, got {path}: {error}") from error
+    except OSError as error:
+        raise ValueError(f"answers must be a file, got {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"answers must be a text file, got {path}") from error
 
     def ask() -> str:
         try:

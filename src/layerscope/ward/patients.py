@@ -121,13 +121,12 @@ def ward(seed: int, number: int = SICK + WELL) -> list[Patient]:
     """
     if number < 1:
         raise ValueError(f"patients must be at least 1, got {number}")
-    draw = random.Random(seed)
     sick = [each for each in all_patients() if each.disease != HEALTHY]
     well = [each for each in all_patients() if each.disease == HEALTHY]
-    of_well = round(number * WELL / (SICK + WELL))
-    if number - of_well > len(sick) or of_well > len(well):
-        most = min(len(sick) * (SICK + WELL) // SICK, len(well) * (SICK + WELL) // WELL)
+    most = min(len(sick) * (SICK + WELL) // SICK, len(well) * (SICK + WELL) // WELL)
+    if number > most:
         raise ValueError(f"patients must be at most {most}, got {number}")
+    draw, of_well = random.Random(seed), round(number * WELL / (SICK + WELL))
     chosen = draw.sample(sick, number - of_well) + draw.sample(well, of_well)
     draw.shuffle(chosen)
     return chosen
