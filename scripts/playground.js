@@ -85,7 +85,7 @@ function draw() {
     const counts = values("counts", (kept * DEEPEST + layer) * 30, 30, (code) => (code / 255) ** 2);
     const expected = step ? [] : [`theory ${number(theory("theory_std")[layer], 2)}`];
     const name = `${String(layer + 1).padStart(2, "0")}_${told.axes.activation[place.activation].replace("_", "")}`;
-    return tile({ title: name, edges: [left, right], counts, says: [`std ${number(spread, 2)}`, ...expected] });
+    return tile({ title: name, edges: [left, right], counts, says: Number.isFinite(spread) ? [`std ${number(spread, 2)}`, ...expected] : expected });
   }));
   const xs = std.map((_, layer) => layer + 1);
   const measured = { name: `measured, step ${step}`, look: "c0", dots: true };
@@ -99,9 +99,11 @@ function draw() {
     describes: `Gradient of ${depth} layers at step ${step}, the last one's being 1: ${relative.map((v) => number(v, 2)).join(", ")}` });
   const loss = values("loss", net * told.loss_steps.length, told.loss_steps.length, (code) => (code === 65535 ? Infinity : Math.expm1(code / 4096)));
   const end = loss[loss.length - 1];
-  show("loss", { xs: told.loss_steps, x: "step", y: "loss in nats", log: Math.max(...loss.filter(Number.isFinite)) > 20, least: undefined,
-    marks: [{ at: Math.log(27), says: "a guess among 27" }], series: [{ name: `from ${number(loss[0])} to ${number(end)}`, look: "c0", values: loss }],
-    describes: `Loss from ${number(loss[0])} to ${number(end)} nats` });
+  const lost = loss.findIndex((value) => !Number.isFinite(value));
+  const said = lost < 0 ? `from ${number(loss[0])} to ${number(end)}` : `from ${number(loss[0])}; not finite at step ${told.loss_steps[lost]}`;
+  show("loss", { xs: told.loss_steps, x: "step", y: "loss in nats", log: Math.max(...loss.filter(Number.isFinite)) > 20,
+    marks: [{ at: Math.log(27), says: "a guess among 27" }], series: [{ name: said, look: "c0", values: loss }],
+    describes: `Loss in nats, ${said}` });
 }
 
 function show(id, chart) {

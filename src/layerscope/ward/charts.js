@@ -91,7 +91,7 @@ function lineChart({ xs, series, x, y, log = false, least, marks = [], describes
     });
     const path = { points: points.join(" "), class: `line ${look}` };
     drawn.append(shape("polyline", dash ? { ...path, "stroke-dasharray": "6 5" } : path));
-    if (dots) for (const [cx, cy] of points) drawn.append(shape("circle", { cx, cy, r: 4, class: `dot ${look}` }));
+    if (dots || points.length === 1) for (const [cx, cy] of points) drawn.append(shape("circle", { cx, cy, r: 4, class: `dot ${look}` }));
   }
   return drawn;
 }
