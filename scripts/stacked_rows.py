@@ -12,7 +12,7 @@ from layerscope.diagnose import Figures, LayerFacts
 from layerscope.lab.mlp import MLP
 from layerscope.measure import Tally
 from layerscope.measure.cpu.kinds import KINDS
-from layerscope.measure.cpu.together import ADDRESS, INNER, JOB, KIND, ROW, SIZE, UNIT_ROW, UNITS
+from layerscope.measure.cpu.whole_rows import ADDRESS, INNER, JOB, KIND, ROW, SIZE, UNIT_ROW, UNITS
 from layerscope.measure.pending import Pending
 from layerscope.measure.reading import CARRIED, Reading
 from layerscope.measure.unit_reading import UnitReading
