@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.ward.patients import CHARTS, Patient, chart_of
 
@@ -93,7 +94,7 @@ def _bars(row: Sequence[float], low: float, high: float, levels: str, log: bool)
     return "".join(made)
 
 
-def _range(rows: np.ndarray, log: bool) -> tuple[float, float]:
+def _range(rows: npt.NDArray[np.float64], log: bool) -> tuple[float, float]:
     """Of an axis: of a logarithmic one the powers of ten, at least one apart."""
     if not log:
         return 0.0, 1.0

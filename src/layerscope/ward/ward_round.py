@@ -16,7 +16,7 @@ Ask = Callable[[], str]
 
 
 def ward_round(
-    patients: Sequence[Patient], ask: Ask, console: Console, levels: str, patient_with_typos: bool
+    patients: Sequence[Patient], ask: Ask, console: Console, levels: str, asks_again: bool
 ) -> int:
     """Go from patient to patient.
 
@@ -25,7 +25,7 @@ def ward_round(
         ask: for an answer; a KeyboardInterrupt or the end of the input ends the round.
         console: on which all is printed.
         levels: characters of the charts.
-        patient_with_typos: whether somebody is there to type an answer that is none again.
+        asks_again: whether somebody is there to answer again.
 
     Returns:
         The points so far.
@@ -48,7 +48,7 @@ def ward_round(
             say(f"\nPatient {number} of {len(patients)}")
             for line in text_charts(patient, levels):
                 say(line)
-            answer = _answer(patient, ask, say, number, patient_with_typos)
+            answer = _answer(patient, ask, say, number, asks_again)
             got = points(answer, patient)
             total, seen = total + got, number
             say(f"\n{got} of {POINTS} points. It was {truth(patient)}.")
@@ -61,12 +61,12 @@ def ward_round(
 
 
 def _answer(
-    patient: Patient, ask: Ask, say: Callable[[str], None], number: int, patient_with_typos: bool
+    patient: Patient, ask: Ask, say: Callable[[str], None], number: int, asks_again: bool
 ) -> Answer:
     while True:
         try:
             return answer_of(ask(), patient.layers)
         except ValueError as error:
-            if not patient_with_typos:
+            if not asks_again:
                 raise ValueError(f"answer {number}: {error}") from error
             say(str(error))
