@@ -74,9 +74,9 @@ class Roles:
         Args:
             role: "function", an activation function before the last layer; "spreads", one of them
                 whose outputs are not shares of a whole; "odd", one that is odd; "can_die", one
-                whose units can die, and that is no gate; "can_shut", the same, and the last layer
-                too; "trained", a layer with weights that are trained, and that is no embedding;
-                "varies", any layer that a forward pass reaches but an embedding.
+                whose units can die, and that is neither a gate nor frozen; "can_shut", the same,
+                and the last layer too; "trained", a layer with weights that are trained, and that
+                is no embedding; "varies", any layer that a forward pass reaches but an embedding.
         """
         if role not in self._masks:
             chosen = [_ROLES[role](facts) for facts in self.layers]
@@ -101,6 +101,11 @@ def _is_function(facts: LayerFacts) -> bool:
     return facts.nonlinearity is not None and not facts.last
 
 
+def _is_frozen(facts: LayerFacts) -> bool:
+    """Its weights are as somebody else has trained them, dead units among them."""
+    return bool(facts.weights) and not facts.trainable
+
+
 def _is_embedding(facts: LayerFacts) -> bool:
     return facts.module.startswith("Embedding")
 
@@ -110,9 +115,14 @@ _ROLES: Mapping[str, Callable[[LayerFacts], bool]] = {
     "spreads": lambda facts: _is_function(facts) and "softm" not in (facts.nonlinearity or ""),
     "odd": lambda facts: _is_function(facts) and facts.odd,
     "can_die": lambda facts: (
-        _is_function(facts) and facts.can_die and facts.nonlinearity not in GATES
+        _is_function(facts)
+        and facts.can_die
+        and facts.nonlinearity not in GATES
+        and not _is_frozen(facts)
     ),
-    "can_shut": lambda facts: facts.can_die and facts.nonlinearity not in GATES,
+    "can_shut": lambda facts: (
+        facts.can_die and facts.nonlinearity not in GATES and not _is_frozen(facts)
+    ),
     # Most rows of an embedding get no gradient in a step, so an RMS over all says nothing.
     "trained": lambda facts: facts.trainable and bool(facts.weights) and not _is_embedding(facts),
     "varies": lambda facts: facts.order >= 0 and not _is_embedding(facts),
