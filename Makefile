@@ -65,8 +65,8 @@ programs-test: .venv/can-test  ## judge the programs with a fault, and the same 
 rare-test: .venv/can-test  ## test the kernels for a GPU without one, Ray, submitit, four processes, orphans
 	$(BIN)/python -m pytest -m rare --dist loadfile tests $(ARGS)
 
-frameworks-test: .venv/can-test  ## install transformers, accelerate, W&B, MLflow and Trackio, and test with them
-	$(pip-install) -e '.[huggingface,wandb,mlflow,trackio,parquet]'
+frameworks-test: .venv/can-test  ## install transformers, skorch, W&B, MLflow and others, and test with them
+	$(pip-install) -e '.[huggingface,skorch,wandb,mlflow,trackio,parquet]'
 	$(BIN)/python -m pytest $$(grep -rl 'make frameworks-test installs it' tests) $(ARGS)
 
 static-check: .venv/can-test  ## format, lint, types, arrows between rooms

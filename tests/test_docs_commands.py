@@ -176,6 +176,27 @@ def test_the_loop_of_accelerate_runs(tmp_path, monkeypatch):
     assert len(layerscope.read("logs/mine").figures.steps) == 3
 
 
+def test_the_callback_of_skorch_watches_its_training(tmp_path, monkeypatch):
+    skorch = pytest.importorskip("skorch", reason="make frameworks-test installs it")
+    monkeypatch.chdir(tmp_path)
+    (block,) = [each for each in blocks_of("frameworks.md") if "skorch" in each]
+    names = {"skorch": skorch, "layerscope": layerscope}
+    exec(block, names)
+    x = torch.randn(64, 6)
+    trained = []
+    for callbacks in ([names["Watch"]()], []):
+        torch.manual_seed(0)
+        module = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 2))
+        net = skorch.NeuralNetClassifier(
+            module, criterion=nn.CrossEntropyLoss, max_epochs=2, batch_size=16, verbose=0,
+            train_split=None, callbacks=callbacks,
+        )  # fmt: skip
+        net.fit(x, (x[:, 0] > 0).long())
+        trained.append(net.module_[0].weight)
+    assert torch.equal(*trained)
+    assert len(layerscope.read("logs/mine").scalars["train/loss"].steps) == 8
+
+
 def test_the_callback_of_lightning_cli_is_there():
     (block,) = blocks_of("frameworks.md", "yaml")
     (callback,) = yaml.safe_load(block)["trainer"]["callbacks"]
