@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from layerscope.lab.status import RunStatus
+from layerscope.training.start import start
 
 TRAIN = Path(__file__).parents[2] / "train.py"
 
@@ -56,6 +57,15 @@ def test_a_typo_is_one_sentence_without_torch_and_nothing_is_written(tmp_path, a
     assert done.stderr.startswith("error: ")
     assert sentence in done.stderr
     assert done.stdout == ""
+
+
+def test_a_name_that_the_console_cannot_spell_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["train.py", "folder=m\udcc3\udcbcnchen"])
+    assert start(lambda: None, TRAIN.parent / "conf", "python train.py") == 2
+    assert capsys.readouterr().err.endswith(
+        "nchen must be text that this console can spell, which "
+        f"knows {sys.getfilesystemencoding()} only: set PYTHONUTF8=1\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_only
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from layerscope import EventLogger
@@ -36,20 +36,27 @@ _COLUMNS = (  # after the keys that were typed
 def asked(cfg: DictConfig) -> dict[str, HParam]:
     """What tells a run from others: the keys in its folder's name, `_COLUMNS`, what else was typed.
 
-    A list is written as 200-100; None stands for a key that the config lacks.
+    A list is written as 200-100; None stands for a key that the config lacks. What comes out of the
+    environment is told as it was typed.
     """
     chosen = choices()
-    settings = settings_of(cfg)
+    settings, written = settings_of(cfg), OmegaConf.to_container(cfg, resolve=False)
     keys = [override.partition("=")[0].lstrip("+~") for override in typed()]
     swept = [key for key in keys if f"{key}=" in Path(cfg.folder).name]
     columns: dict[str, HParam] = {}
     for key in (*swept, *_COLUMNS, *keys):
-        value: Any = chosen.get(key, settings)
-        for part in key.split(".") if value is settings else ():
-            value = value.get(part) if isinstance(value, dict) else None
+        value = chosen[key] if key in chosen else _at(settings, key)
+        if "oc.env" in str(as_written := _at(written, key)):  # a token, say, that is to stay there
+            value = as_written
         if not (isinstance(value, dict) or key.startswith("sweep.")):
             columns[key] = "-".join(map(str, value)) if isinstance(value, list) else value
     return columns
+
+
+def _at(settings: Any, key: str) -> Any:
+    for part in key.split("."):
+        settings = settings.get(part) if isinstance(settings, dict) else None
+    return settings
 
 
 def open_row(cfg: DictConfig, experiment: Experiment) -> None:

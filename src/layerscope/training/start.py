@@ -46,9 +46,17 @@ def start(main: Callable[[], object], conf: Path, typed: str) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console may know no tick mark
-    arguments = sys.argv[1:]
+    arguments = sys.argv[1:] = [quoted(each) for each in sys.argv[1:]]
     groups = groups_in(conf)
     try:
+        for argument in arguments:
+            if not argument.isprintable() and any(
+                "\ud800" <= each <= "\udfff" for each in argument
+            ):
+                raise ValueError(
+                    f"{argument} must be text that this console can spell, which knows "
+                    f"{sys.getfilesystemencoding()} only: set PYTHONUTF8=1"
+                )
         mine, others = added_folder(arguments)
         if mine is not None:
             for group, choices in groups_in(mine).items():
@@ -72,6 +80,17 @@ def start(main: Callable[[], object], conf: Path, typed: str) -> int:
         told = told or sentence(error, groups)
         return refused(told, debug="debug=true" in map(str.lower, arguments))
     return ExitCode.FINISHED
+
+
+def quoted(argument: str) -> str:
+    """An override, with quotes around a value of letters that Hydra's grammar does not know.
+
+    >>> quoted("folder=runs/münchen"), quoted("seed=3"), quoted("name='für mich'")
+    ("folder='runs/münchen'", 'seed=3', "name='für mich'")
+    """
+    key, _, value = argument.partition("=")
+    plain = not value.isascii() and not set(value) & set("'\"\\[]{}(),$")
+    return f"{key}='{value}'" if plain and key.isascii() else argument
 
 
 def _is_of_hydra(override: str) -> bool:
