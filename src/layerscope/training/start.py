@@ -50,9 +50,7 @@ def start(main: Callable[[], object], conf: Path, typed: str) -> int:
     groups = groups_in(conf)
     try:
         for argument in arguments:
-            if not argument.isprintable() and any(
-                "\ud800" <= each <= "\udfff" for each in argument
-            ):
+            if any("\ud800" <= each <= "\udfff" for each in argument):
                 raise ValueError(
                     f"{argument} must be text that this console can spell, which knows "
                     f"{sys.getfilesystemencoding()} only: set PYTHONUTF8=1"
@@ -89,7 +87,7 @@ def quoted(argument: str) -> str:
     ("folder='runs/münchen'", 'seed=3', "name='für mich'")
     """
     key, _, value = argument.partition("=")
-    plain = not value.isascii() and not set(value) & set("'\"\\[]{}(),$")
+    plain = not value.isascii() and value.isprintable() and not set(value) & set("'\"\\[]{}(),$")
     return f"{key}='{value}'" if plain and key.isascii() else argument
 
 
