@@ -133,9 +133,9 @@ time.sleep(60)
     )
     try:
         assert process.stdout.readline() == "written\n"
-        assert not RunStatus.read(tmp_path).died
+        assert not RunStatus.read(tmp_path).process.has_ended
     finally:
         process.kill()
         process.communicate(timeout=30)
     assert RunStatus.read(tmp_path).state == "running"
-    assert RunStatus.read(tmp_path).died
+    assert RunStatus.read(tmp_path).process.has_ended

@@ -52,11 +52,6 @@ class RunStatus:
         at_least(0, steps=self.steps)
 
     @property
-    def died(self) -> bool:
-        """Whether the run's process has ended without a word: killed, or the power failed."""
-        return self.state == "running" and self.process is not None and self.process.has_ended
-
-    @property
     def refused(self) -> bool:
         """Whether the run has finished, and monitor.fail_on refuses a finding of it."""
         return self.state == "finished" and (self.reason or "").startswith(REFUSED)
