@@ -52,7 +52,7 @@ class Gate:
 class Gates:
     """Computes gates again, which torch's fused kernels keep to themselves, from the weights and
     the inputs of `nn.LSTM`, `nn.GRU` and their cells: of up to 8 samples of a batch, at the
-    keyframes; other steps cost nothing. It takes about as long as these samples' forward pass.
+    keyframes; other steps cost nothing. It takes two thirds of the forward pass of 32 samples.
 
     Of a stack with dropout between its layers the first layer is looked at only: nobody knows what
     was dropped. Packed sequences are passed over.
