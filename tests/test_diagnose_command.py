@@ -219,8 +219,9 @@ def test_a_run_that_goes_on_has_no_diagnosis_yet_and_is_judged_by_the_defaults(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["saturated_bad=0.3"], "names no threshold; did you mean thresholds.saturated_bad?"),
         (["thresholds.saturated_bda=0.3"], "'thresholds.saturated_bda=0.3' names no threshold"),
-        (["saturated_bad=0.3"], "they are thresholds.NAME=NUMBER, NAME one of lasting, "),
+        (["lasts=3"], "they are thresholds.NAME=NUMBER, NAME one of lasting, "),
         (["thresholds.saturated_bad"], "thresholds.saturated_bad must be a finite number, got ''"),
         (["thresholds.saturated_bad=much"], "must be a finite number, got 'much'"),
         (["thresholds.saturated_bad=nan"], "must be a finite number, got 'nan'"),

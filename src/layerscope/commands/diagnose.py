@@ -12,6 +12,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,12 @@ def with_overrides(thresholds: Thresholds, overrides: Sequence[str]) -> Threshol
         key, _, value = override.partition("=")
         prefix, _, name = key.strip().removeprefix("monitor.").partition(".")
         if prefix != "thresholds" or name not in _NAMES:
-            raise ValueError(
-                f"{override!r} names no threshold; they are thresholds.NAME=NUMBER, NAME one of "
-                f"{', '.join(_NAMES)}"
-            )
+            near = get_close_matches(name or prefix, _NAMES, n=1, cutoff=0.8)
+            if near:
+                told = f"did you mean thresholds.{near[0]}?"
+            else:
+                told = f"they are thresholds.NAME=NUMBER, NAME one of {', '.join(_NAMES)}"
+            raise ValueError(f"{override!r} names no threshold; {told}")
         kind, words = (int, "whole") if _NAMES[name] == "int" else (float, "finite")
         try:
             changed[name] = kind(value)
