@@ -14,6 +14,8 @@ pytestmark = [
     pytest.mark.slow,
     # torch's own tracing looks at .grad of everything.
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),
+    # And makes an object of an autograd function, of which it warns itself.
+    pytest.mark.filterwarnings("ignore:.* should not be instantiated:DeprecationWarning"),
 ]
 
 
@@ -97,6 +99,10 @@ def compile_each_layer(net):
         layer.compile(backend="eager")
 
 
+def compile_as_one_graph(net):
+    net.compile(backend="aot_eager", fullgraph=True)
+
+
 def leave_as_it_is(net):
     pass
 
@@ -120,7 +126,8 @@ def watched(folder, make_compiled):
 
 
 @pytest.mark.parametrize(
-    "make_compiled", [compile_whole, compile_with_dynamic_shapes, compile_each_layer]
+    "make_compiled",
+    [compile_whole, compile_with_dynamic_shapes, compile_each_layer, compile_as_one_graph],
 )
 def test_a_net_compiled_in_place_is_measured_as_one_that_is_not(tmp_path, make_compiled):
     found = watched(tmp_path / "compiled", make_compiled)
@@ -160,3 +167,22 @@ def test_attention_that_is_compiled_is_not_seen_and_the_log_says_so(tmp_path, ca
     assert scope.failure is None
     seen = bool(read(tmp_path).attention)
     assert (seen, "attention" in caplog.text) == ((compiles == "nothing"), compiles != "nothing")
+
+
+def test_a_graph_that_must_not_break_is_compiled_but_once_more_after_the_first_step(tmp_path):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    compiled = torch.compile(net, backend="aot_eager", fullgraph=True)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with (
+        torch._dynamo.config.patch(recompile_limit=2),
+        watch(net, tmp_path, summary=False) as watcher,
+    ):
+        for _ in range(12):  # the surroundings are looked at in most of them
+            loss = compiled(torch.randn(8, 4)).square().mean()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            watcher.step(loss)
+    assert watcher.failure is None
+    assert figures(tmp_path)["activation_count"].tolist() == [[64, 24]] * 12

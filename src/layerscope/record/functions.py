@@ -84,7 +84,7 @@ class Functions:
         """Put the hooks on that turn the mode on and off; does nothing if they are on, or where
         torch.compile would see the mode.
         """
-        if self._is_attached or self._gave_way:
+        if self._is_attached or self._gave_way or self._state.is_compiled:
             return
         if is_compiled(self._network):
             _log.info(_COMPILED)

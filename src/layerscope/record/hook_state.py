@@ -36,6 +36,8 @@ class HookState:
             not go with it.
         evaluated: layers that were called, with gradients, while the network was in evaluation
             mode: it may be trained so.
+        is_compiled: whether torch.compile has traced one of the hooks: a hook that came to those
+            modules, or went, would have it trace them again.
         backward_began: whether a gradient has come since the last call of a module.
     """
 
@@ -48,6 +50,7 @@ class HookState:
         "data_finite",
         "evaluated",
         "failure",
+        "is_compiled",
         "latest",
         "network",
         "not_measured",
@@ -71,7 +74,7 @@ class HookState:
         self.reached = 0
         self.latest: Layer | None = None
         self.units_last = True
-        self.backward_began = False
+        self.backward_began = self.is_compiled = False
         self._round = 1
 
     def give_up(self, error: Exception) -> None:

@@ -103,7 +103,7 @@ class LayerOutput:
             if tensor._backward_hooks or tensor.is_leaf:
                 self._hook_what_lives_on(tensor)
             else:
-                hook_gradient(tensor, self._measure_gradient)
+                hook_gradient(tensor, self.measure_gradient)
 
     def _measure_output(self, tensor: Tensor, inputs: Inputs) -> None:
         """Let an output be held, where it may be; otherwise measure it where it lies."""
@@ -136,8 +136,8 @@ class LayerOutput:
         until the step ends, since the tensor lives on when the step is over.
         """
         present = tensor._backward_hooks or {}
-        if not any(hook == self._measure_gradient for hook in present.values()):
-            handle = tensor.register_hook(self._measure_gradient)  # type: ignore[no-untyped-call]
+        if not any(hook == self.measure_gradient for hook in present.values()):
+            handle = tensor.register_hook(self.measure_gradient)  # type: ignore[no-untyped-call]
             self._state.on_lasting_tensors.append(handle)
 
     def _axis(self, tensor: Tensor) -> int:
@@ -161,7 +161,8 @@ class LayerOutput:
         return known
 
     @unserializable_hook  # type: ignore[untyped-decorator]
-    def _measure_gradient(self, gradient: Tensor) -> None:
+    def measure_gradient(self, gradient: Tensor) -> None:
+        """Measure the gradient of an output: what its tensor's hook calls."""
         state = self._state
         try:
             if not state.counting:  # the step was paused between forward and backward

@@ -91,23 +91,25 @@ class NetworkEnds:
         """Put the hooks on; does nothing if they are on, or where hooks would be compiled in."""
         if self._handles or is_compiled(self._network):
             return
+        outside = [self._network] if self._state.is_compiled else list(self._network.modules())
         if self._discovering:
-            for module in self._network.modules():
+            for module in outside:
                 if not isinstance(module, torch.jit.ScriptModule):
                     self._handles += [
                         module.register_forward_pre_hook(QuietHook(self._enter), with_kwargs=True),
                         module.register_forward_hook(QuietHook(self._leave), always_call=True),
                     ]
-            for layer in self._layers:
+            for layer in [] if self._state.is_compiled else self._layers:
                 self._hook_first(layer)
                 if not isinstance(layer.module, torch.jit.ScriptModule):
                     hook = QuietHook(functools.partial(self._reach, layer))
                     self._handles.append(layer.module.register_forward_hook(hook))
             return
         for module in self._outermost:
-            hook = QuietHook(self._see_output)
-            self._handles.append(module.register_forward_hook(hook))
-        for layer in self._first:
+            if module in outside:
+                hook = QuietHook(self._see_output)
+                self._handles.append(module.register_forward_hook(hook))
+        for layer in [] if self._state.is_compiled else self._first:
             self._hook_first(layer)
 
     def _hook_first(self, layer: Layer) -> None:

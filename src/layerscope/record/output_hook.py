@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from layerscope.measure.tally import SMALL
 from layerscope.record.hook_state import HookState
+from layerscope.record.in_graph import graph_is_whole, measured_in_graph, number_of
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
@@ -38,9 +40,11 @@ class OutputHook(OwnHook):
     """
 
     __slots__ = (
+        "__weakref__",
         "_bare",
         "_calls",
         "_meet",
+        "_number",
         "_outputs",
         "_per_call",
         "_round",
@@ -59,19 +63,39 @@ class OutputHook(OwnHook):
         # Of a bare tensor, calls merged: by far the most common.
         self._bare: LayerOutput | None = None
         self.fired = False
+        self._number = number_of(self)
 
-    def __call__(self, module: nn.Module, inputs: Any, named: Any, output: Any) -> None:
+    def __call__(self, module: nn.Module, inputs: Any, named: Any, output: Any) -> Tensor | None:
         """Called by torch after the module's forward."""
         state = self._state
         if not state.counting or _is_exporting():
-            return
+            return None
         if not (state.network is None or state.network.training):
             state.note_evaluation(self.layer.name)
-            return
-        if _is_compiling():
-            _measure_uncompiled(self, inputs, named, output)
-        else:
+            return None
+        if not _is_compiling():
             self.measure(inputs, named, output)
+            return None
+        is_bare = isinstance(output, Tensor) and output.is_floating_point()
+        if is_bare and graph_is_whole(self._number):
+            return measured_in_graph(output, self._number)
+        _measure_uncompiled(self, inputs, named, output)
+        return None
+
+    def note_compilation(self) -> None:
+        """See `MeasuredInGraph`."""
+        self._state.is_compiled = True
+
+    def measure_in_graph(self, tensor: Tensor, is_gradient: bool) -> None:
+        """See `MeasuredInGraph`."""
+        if not self._state.counting:
+            return
+        if tensor.nbytes <= SMALL:  # it may be held, but a graph writes its memory anew
+            tensor = tensor.clone()
+        if not is_gradient:
+            self.measure((), {}, tensor)
+        elif self._bare is not None and self._bare.gradient >= 0:
+            self._bare.measure_gradient(tensor)
 
     def measure(self, inputs: Any, named: Any, output: Any) -> None:
         """Measure what the module has made of its arguments."""
@@ -148,6 +172,7 @@ class OutputHook(OwnHook):
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def _measure_uncompiled(hook: OutputHook, inputs: Any, named: Any, output: Any) -> None:
     """One break in torch.compile's graph, and nothing of ours in it."""
+    hook.note_compilation()
     hook.measure(inputs, named, output)
 
 

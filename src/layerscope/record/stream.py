@@ -119,7 +119,8 @@ class Stream:
     def begin(self, looking: bool) -> None:
         """A step begins, which is to be looked at or not."""
         self.end()
-        if looking and self._blocks and not is_compiled(self._network):
+        is_hidden = self._state.is_compiled or is_compiled(self._network)
+        if looking and self._blocks and not is_hidden:
             for block in self._blocks:
                 if not isinstance(block, torch.jit.ScriptModule):
                     self._handles += [
