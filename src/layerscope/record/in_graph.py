@@ -19,9 +19,6 @@ from torch import Tensor
 class MeasuredInGraph(Protocol):
     """What a graph calls."""
 
-    def note_compilation(self) -> None:
-        """The hook is being traced."""
-
     def measure_in_graph(self, tensor: Tensor, is_gradient: bool) -> None:
         """Measure an output, or its gradient: it has no graph, and its memory is used again."""
 
@@ -52,11 +49,8 @@ def number_of(hook: MeasuredInGraph) -> int:
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def graph_is_whole(number: int) -> bool:
-    """Whether torch.compile, which is tracing the hook of this number, may not break its graph, and
-    knows effects.
-    """
-    _hooks[number].note_compilation()
+def graph_is_whole() -> bool:
+    """Whether torch.compile, which is tracing, may not break its graph, and knows effects."""
     try:
         from torch._dynamo.symbolic_convert import InstructionTranslator
         from torch._higher_order_ops.effects import _EffectType, _register_effectful_op

@@ -77,17 +77,18 @@ class OutputHook(OwnHook):
             self.measure(inputs, named, output)
             return None
         is_bare = isinstance(output, Tensor) and output.is_floating_point()
-        if is_bare and graph_is_whole(self._number):
+        if is_bare and graph_is_whole():
             return measured_in_graph(output, self._number)
         _measure_uncompiled(self, inputs, named, output)
         return None
 
     def note_compilation(self) -> None:
-        """See `MeasuredInGraph`."""
+        """Compiled code has called it."""
         self._state.is_compiled = True
 
     def measure_in_graph(self, tensor: Tensor, is_gradient: bool) -> None:
         """See `MeasuredInGraph`."""
+        self.note_compilation()
         if not self._state.counting:
             return
         if tensor.nbytes <= SMALL:  # it may be held, but a graph writes its memory anew
