@@ -144,3 +144,27 @@ def test_lightning_averages_weights_as_without_the_monitor(tmp_path):
         assert not any(monitor.failure for monitor in monitors)
     for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+class CopiedByItself(nn.Module):
+    """Its copy of what it has holds what a watcher has put on it, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+
+    def forward(self, x):
+        return self.linear(x)
+
+    def __deepcopy__(self, memo):
+        made = memo[id(self)] = type(self).__new__(type(self))
+        made.__dict__ = copy.deepcopy(self.__dict__, memo)
+        return made
+
+
+def test_a_copy_that_a_module_made_by_itself_is_saved_as_what_it_is(tmp_path):
+    net = nn.Sequential(CopiedByItself(), nn.Tanh())
+    with layerscope.watch(net, tmp_path, summary=False):
+        made = copy.deepcopy(net)
+        nn.init.constant_(made[0].linear.weight, 7.0)
+        assert pickle.loads(pickle.dumps(made))[0].linear.weight[0, 0] == 7

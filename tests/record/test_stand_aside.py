@@ -58,7 +58,14 @@ def test_a_watched_net_is_exported_as_any_other_and_measured_on(tmp_path, way):
     assert watcher.diagnosis["not_measured"] == []
     assert counts(tmp_path, "activation/00_tanh") == dict.fromkeys(range(6), 48)
     assert hooks_on(net) == 0
-    assert not {"__prepare_scriptable__", "__reduce_ex__"} & set(vars(nn.Module))
+    for module in net.modules():
+        assert not {"__prepare_scriptable__", "__reduce_ex__"} & set(vars(module))
+
+
+def test_nothing_is_put_on_torch_s_own_class(tmp_path):
+    before = dict(vars(nn.Module))
+    with layerscope.watch(nn.Sequential(nn.Linear(4, 8)), tmp_path, summary=False):
+        assert dict(vars(nn.Module)) == before
 
 
 def test_a_script_is_the_same_as_that_of_a_net_that_is_not_watched(tmp_path):

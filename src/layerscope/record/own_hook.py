@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from typing import Any
+from pickle import PicklingError
+from typing import Any, ClassVar
+from weakref import ref
 
 from torch import nn
 
-Hidden = list[tuple[dict[int, Any], int, Any]]
-"""Hooks that were taken off: the dictionary of each, its number there, and itself."""
+Hidden = list[tuple[dict[Any, Any], Any, Any]]
+"""Hooks that were taken off: the dictionary of each, its key there, and itself."""
 
 
 class OwnHook:
-    """A hook of LayerScope's. A copy of the network has none (see `reduce_without_hooks`)."""
+    """A hook of LayerScope's. A copy of the network has none (see `Reduction`)."""
 
     __slots__ = ()
 
@@ -32,11 +34,67 @@ def _is_ours(hook: object) -> bool:
     return isinstance(hook, OwnHook) or isinstance(getattr(hook, "__self__", None), nullcontext)
 
 
-def reduce_without_hooks(module: nn.Module, protocol: Any) -> Any:
-    """`nn.Module.__reduce_ex__` while a network is watched: what pickle and copy take of a module
-    is, to the byte, what they take of one that has no hooks of ours.
+class OwnAttribute:
+    """What python or torch asks a module itself for, put on one watched module.
+
+    Nothing is put on `nn.Module`: networks that nobody watches know nothing of this.
+
+    Args:
+        module: whose it is.
     """
-    return _without_hooks(super(nn.Module, module).__reduce_ex__(protocol))
+
+    name: ClassVar[str]
+
+    __slots__ = ("_module",)
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = ref(module)
+
+    @property
+    def module(self) -> nn.Module:
+        """Whose it is."""
+        module = self._module()
+        if module is None:
+            raise PicklingError("copied while it was watched, by means of its own: copy it later")
+        return module
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> OwnAttribute:
+        """Where a class copies its modules' attributes itself: that of the copy, if it says so."""
+        copied = type(self)(self.module)
+        copied._module = ref(memo.get(id(self.module), _Gone()))
+        return copied
+
+    @classmethod
+    def attach(cls, modules: Iterable[nn.Module]) -> None:
+        """Put it on those that have none."""
+        for module in modules:
+            if cls.name not in module.__dict__:
+                module.__dict__[cls.name] = cls(module)
+
+    @classmethod
+    def detach(cls, modules: Iterable[nn.Module]) -> None:
+        """Take it off."""
+        for module in modules:
+            if isinstance(module.__dict__.get(cls.name), cls):
+                del module.__dict__[cls.name]
+
+
+class _Gone:
+    """To refer to nothing."""
+
+
+class Reduction(OwnAttribute):
+    """What pickle and copy ask for: what they take of the module is, to the byte, what they take of
+    one that has no hooks of ours, nor this.
+    """
+
+    name = "__reduce_ex__"
+
+    __slots__ = ()
+
+    def __call__(self, protocol: Any) -> Any:
+        """What the module's class makes of it, without what is ours."""
+        return _without_hooks(type(self.module).__reduce_ex__(self.module, protocol))
 
 
 def _without_hooks(part: Any) -> Any:
@@ -52,7 +110,8 @@ def _without_hooks(part: Any) -> Any:
         name: OrderedDict((number, hook) for number, hook in table.items() if number not in ours)
         for name, table in tables.items()
     }
-    return {**part, **others} if ours else part
+    kept = {name: each for name, each in part.items() if not isinstance(each, OwnAttribute)}
+    return {**kept, **others} if ours else kept
 
 
 def hide(modules: Iterable[nn.Module]) -> Hidden:
@@ -68,6 +127,10 @@ def hide(modules: Iterable[nn.Module]) -> Hidden:
                     del hooks[number]
                 if isinstance(hook, OwnHook):
                     hidden.append((hooks, number, hook))
+        for name, attribute in list(module.__dict__.items()):
+            if isinstance(attribute, OwnAttribute):
+                del module.__dict__[name]
+                hidden.append((module.__dict__, name, attribute))
     return hidden
 
 

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.record.own_hook import Hidden, hide, reduce_without_hooks, show
-
-_watching: WeakSet[StandAside] = WeakSet()
+from layerscope.record.own_hook import Hidden, OwnAttribute, Reduction, hide, show
 
 
 class StandAside:
     """Takes a network's hooks off while torch would behave otherwise for them.
 
     - `torch.jit.script` compiles hooks, or fails on them. It asks each module for
-      `__prepare_scriptable__` first: while a network is watched, `nn.Module` has it. The hooks are
-      back at the next call of any module.
+      `__prepare_scriptable__` first, which a watched one has. The hooks are back at the next call
+      of any module.
     - `nn.TransformerEncoderLayer` computes in one fused kernel, whose last bits are others, in
       evaluation mode and without gradients, if none of its modules has a hook ("Fast path" in its
       documentation). A frozen encoder under a trained head would feed it other numbers. Its parts,
       which the kernel never calls, cannot be measured in such a call. Only a network with such
       a layer pays for this: about a microsecond for each call of a module.
-    - `pickle`, `torch.save` and `copy` take a module's hooks along: while a network is watched,
-      `nn.Module` has a `__reduce_ex__` that leaves ours out.
+    - `pickle`, `torch.save` and `copy` take a module's hooks along: a watched one has a
+      `__reduce_ex__` that leaves ours out.
 
     Args:
         network: what is watched.
@@ -39,13 +36,12 @@ class StandAside:
         self._handle: RemovableHandle | None = None
 
     def attach(self) -> None:
-        """Look out for all three; does nothing if it does."""
-        if self in _watching:
-            return
-        nn.Module.__prepare_scriptable__ = _prepare_scriptable  # type: ignore[attr-defined]
-        nn.Module.__reduce_ex__ = reduce_without_hooks  # type: ignore[assignment]
-        _watching.add(self)
-        if any(isinstance(m, nn.TransformerEncoderLayer) for m in self._network.modules()):
+        """Look out for all three, in modules too that have come since it was called before."""
+        for attribute in _ATTRIBUTES:
+            attribute.attach(self._network.modules())
+        if self._handle is None and any(
+            isinstance(m, nn.TransformerEncoderLayer) for m in self._network.modules()
+        ):
             self._handle = register_module_forward_pre_hook(self._before_call)
 
     def detach(self) -> None:
@@ -54,11 +50,8 @@ class StandAside:
         if self._handle is not None:
             self._handle.remove()
             self._handle = None
-        if self in _watching:
-            _watching.remove(self)
-            if not _watching:
-                del nn.Module.__prepare_scriptable__  # type: ignore[attr-defined]
-                del nn.Module.__reduce_ex__
+        for attribute in _ATTRIBUTES:
+            attribute.detach(self._network.modules())
 
     def put_back(self) -> None:
         """Put back what is off; some nanoseconds if nothing is."""
@@ -109,7 +102,17 @@ class _Scripted:
 _scripted = _Scripted()
 
 
-def _prepare_scriptable(module: nn.Module) -> nn.Module:
-    """What `torch.jit.script` asks of every module that it is about to compile."""
-    _scripted.begin(module)
-    return module
+class _Preparation(OwnAttribute):
+    """What `torch.jit.script` asks every module for that it is about to compile."""
+
+    name = "__prepare_scriptable__"
+
+    __slots__ = ()
+
+    def __call__(self) -> nn.Module:
+        module = self.module
+        _scripted.begin(module)
+        return module
+
+
+_ATTRIBUTES: tuple[type[OwnAttribute], ...] = (Reduction, _Preparation)

@@ -103,6 +103,7 @@ class NetworkHooks:
         self.recorder.replace(change.layers)
         self.surroundings.replace(change.layers)
         self._functions.search_again()
+        self._stand_aside.attach()
         self.changes += 1
         not_measured = self.recorder.state.not_measured
         for name in change.gone:
