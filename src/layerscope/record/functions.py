@@ -25,6 +25,7 @@ from layerscope.record.functions_seen import FunctionsSeen
 from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
 from layerscope.record.mode_stack import put_on, take_off
+from layerscope.record.output_hook import is_exporting
 from layerscope.record.quiet_hook import is_compiled
 from layerscope.record.routers import Routers
 
@@ -180,12 +181,7 @@ class Functions:
         """A module's forward begins."""
         state = self._state
         if self._depth == 0:
-            if (
-                self._gave_way
-                or not state.counting
-                or _is_tracing()
-                or torch.compiler.is_exporting()
-            ):
+            if self._gave_way or not state.counting or _is_tracing() or is_exporting():
                 return
             if state.network is not None and not state.network.training:
                 return

@@ -23,7 +23,8 @@ Meet = Callable[[Layer, str], LayerOutput]
 backward_pass: Callable[[], int] = torch._C._current_graph_task_id
 
 _is_compiling = torch.compiler.is_compiling
-_is_exporting = torch.compiler.is_exporting  # torch.compile knows what it is
+# torch.compile knows what it is; torch 2.6 has none, and there an export sees the hooks.
+is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 
 
 class OutputHook(OwnHook):
@@ -68,7 +69,7 @@ class OutputHook(OwnHook):
     def __call__(self, module: nn.Module, inputs: Any, named: Any, output: Any) -> Tensor | None:
         """Called by torch after the module's forward."""
         state = self._state
-        if not state.counting or _is_exporting():
+        if not state.counting or is_exporting():
             return None
         if not (state.network is None or state.network.training):
             state.note_evaluation(self.layer.name)
