@@ -19,6 +19,8 @@ from layerscope.measure.row_layout import FAR, NEAR
 _NEGATIVE = 1 << 15
 """Places of negative numbers, and of -0, start here; those of positive ones, and of 0, at 0."""
 
+_LOW = 0xFFFFFFFF
+
 
 @jit
 def count_in_lanes(block, size, lanes, by):  # type: ignore[no-untyped-def]
@@ -29,13 +31,14 @@ def count_in_lanes(block, size, lanes, by):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _count_at(lanes, place):  # type: ignore[no-untyped-def]
-    """The counts of a place added up, which are then 0."""
-    count = np.int64(0)
-    for lane in range(LANES):
-        count += np.int64(np.uint32(load_i32(lanes, place * LANES + lane)))
-        store_i32(lanes, place * LANES + lane, np.int32(0))
-    return count
+def _move(lanes, place, counts, index):  # type: ignore[no-untyped-def]
+    """Move the counts of a place to one of the row; most places of a wide range hold none."""
+    two, two_more = load_i64(lanes, 2 * place), load_i64(lanes, 2 * place + 1)
+    if two | two_more:
+        low, high = (two & _LOW) + (two_more & _LOW), ((two >> 32) & _LOW) + (two_more >> 32 & _LOW)
+        store_i64(counts, index, load_i64(counts, index) + low + high)
+        store_i64(lanes, 2 * place, 0)
+        store_i64(lanes, 2 * place + 1, 0)
 
 
 @jit
@@ -47,8 +50,8 @@ def merge_lanes(lanes, counts, tallies):  # type: ignore[no-untyped-def]
     near, far = load_i64(tallies, NEAR), load_i64(tallies, FAR)
     least = max(near - NORMAL - 1, 1 << MANTISSA_BITS)
     for place in range(least, far - NORMAL):
-        above, below = ZERO + (NORMAL + 1 + place), ZERO - (NORMAL + 1 + place)
-        store_i64(counts, above, load_i64(counts, above) + _count_at(lanes, place))
-        store_i64(counts, below, load_i64(counts, below) + _count_at(lanes, _NEGATIVE + place))
-    _count_at(lanes, 0)
-    _count_at(lanes, _NEGATIVE)
+        _move(lanes, place, counts, ZERO + (NORMAL + 1 + place))
+        _move(lanes, _NEGATIVE + place, counts, ZERO - (NORMAL + 1 + place))
+    for zero in (0, _NEGATIVE):
+        store_i64(lanes, 2 * zero, 0)
+        store_i64(lanes, 2 * zero + 1, 0)

@@ -32,7 +32,7 @@ LANES = 4
 """Counts, uint32, of each place that a large tensor is counted in before it is merged into its row:
 see `lanes`."""
 
-LANES_PAY_FROM = 16_384
+LANES_PAY_FROM = 32_768
 """Elements from which the lanes save more than their merging costs."""
 
 LANES_BYTES = 4 * LANES << 16
