@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from layerscope.diagnose import RULES, Figures, Judge, LayerFacts, Thresholds
@@ -121,6 +121,7 @@ def part(figures, start, end):
     cuts=st.lists(st.integers(0, 70), max_size=8),
     saved_at=st.integers(0, 8),
 )
+@example(seed=3753, steps=56, cuts=[], saved_at=0)  # the level of the loss before a spike
 def test_cuts_and_checkpoints_change_no_finding(seed, steps, cuts, saved_at):
     figures = erratic(seed, steps)
     whole = Judge(LAYERS, EAGER, classes=27)

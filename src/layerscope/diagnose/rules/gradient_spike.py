@@ -70,13 +70,14 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     pending = memory.of_run(
         "pending", 5
     )  # the spike's step, its loss and noise before; losses since
+    curve = memory.loss_curve.of(figures)
+    before = np.append(memory.of_run("level")[0], curve.level)
+    noise = np.append(memory.of_run("noise")[0], curve.noise)
+    memory.of_run("level")[0], memory.of_run("noise")[0] = curve.level[-1], curve.noise[-1]
     if not spikes and np.isnan(pending[0]):
         return Symptoms(values)
     severity, since = np.zeros(values.shape, np.int8), np.zeros(values.shape, np.int64)
     ratios, kinds = memory.of_layers("ratios")[0], memory.of_layers("kinds")[0]
-    curve = memory.loss_curve.of(figures)
-    before = np.append(memory.of_run("level")[0], curve.level)
-    noise = np.append(memory.of_run("noise")[0], curve.noise)
     for row, step in enumerate(figures.steps.tolist()):
         if not np.isnan(pending[0]) and not np.isnan(curve.loss[row]):
             pending[3:] = pending[3] + curve.loss[row], pending[4] + 1
@@ -103,7 +104,6 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         if np.isnan(pending[0]) and not converged:
             pending[:] = step, before[row], noise[row], 0, 0
             ratios[:], kinds[:] = np.where(far, spikes[row], np.nan), cause[row]
-    memory.of_run("level")[0], memory.of_run("noise")[0] = curve.level[-1], curve.noise[-1]
     return Symptoms(
         values,
         severity,
