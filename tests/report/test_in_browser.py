@@ -88,7 +88,9 @@ def test_every_chart_draws_without_an_error_and_fits(sweep, show, width, dark):
     assert (ground == "rgb(16, 20, 26)") is dark
 
 
-@pytest.mark.parametrize("width", [1400, 1200, 1000, 390])
+@pytest.mark.parametrize(
+    "width", [1400, *(pytest.param(width, marks=pytest.mark.rare) for width in (1200, 1000)), 390]
+)
 def test_nothing_is_cut(tmp_path, show, width):
     write_sweep(tmp_path, ("random", "kaiming"), ("tanh", "relu"), (0, 1, 2))
     single = Made("random").write(tmp_path / "single")

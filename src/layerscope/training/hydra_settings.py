@@ -56,10 +56,10 @@ def check_somebodys(
             check_hydra(config.hydra, list(config.trust) if typed else ())
             return config
 
-        if not sweeps:
+        config = checked((), RunMode.MULTIRUN)
+        if not (sweeps or config.hydra.mode == RunMode.MULTIRUN):  # a search says so in its config
             checked((), RunMode.RUN)
             return
-        config = checked((), RunMode.MULTIRUN)
         parameters = config.hydra.sweeper.get("params") or {}
         swept = [*(f"{key}={value}" for key, value in parameters.items()), *overrides]
         for each in OverridesParser.create(hydra.config_loader).parse_overrides(swept):
