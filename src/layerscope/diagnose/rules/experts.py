@@ -6,7 +6,7 @@ import numpy as np
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.registry import rule
-from layerscope.diagnose.symptoms import Symptoms
+from layerscope.diagnose.symptoms import Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
 _BY_CHANCE = 10.0
@@ -27,11 +27,8 @@ def experts_unused(figures: Figures, thresholds: Thresholds) -> Symptoms:
     from step `patience` on.
     """
     t = thresholds
-    values = figures["experts_unused"].copy()
-    values[figures["expert_tokens"] < _BY_CHANCE] = np.nan
-    values[figures.steps < t.patience] = np.nan
     return Symptoms.above(
-        values,
+        _judged(figures, "experts_unused", _BY_CHANCE, t),
         note=t.dead_share,
         warning=t.dead_bad,
         critical=t.dead_critical,
@@ -49,11 +46,8 @@ def experts_uneven(figures: Figures, thresholds: Thresholds) -> Symptoms:
     step `patience` on.
     """
     t = thresholds
-    values = figures["expert_load"].copy()
-    values[figures["expert_tokens"] < _EVEN] = np.nan
-    values[figures.steps < t.patience] = np.nan
     return Symptoms.above(
-        values,
+        _judged(figures, "expert_load", _EVEN, t),
         note=t.expert_load,
         explanation="an expert of {layer} gets {value:.3g} times as many tokens as the mean (limit "
         "{threshold:g}): with a capacity of the usual size tokens are dropped",
@@ -61,3 +55,11 @@ def experts_uneven(figures: Figures, thresholds: Thresholds) -> Symptoms:
         source="Fedus et al. 2022 (Switch), section 2.2: capacity factors of 1 to 2",
         lasting=t.lasting,
     )
+
+
+def _judged(figures: Figures, name: str, least: float, t: Thresholds) -> Values:
+    """A figure of routers, NaN where an expert has fewer tokens on average or it is too early."""
+    values = figures[name].copy()
+    values[figures["expert_tokens"] < least] = np.nan
+    values[figures.steps < t.patience] = np.nan
+    return values

@@ -67,6 +67,22 @@ def _number(which):
 
 
 @triton.jit
+def _extremes(minimum, maximum, value, which):
+    least = tl.min(tl.where(which, value, _INF), 1)
+    most = tl.max(tl.where(which, value, -_INF), 1)
+    return tl.minimum(minimum, least), tl.maximum(maximum, most)
+
+
+@triton.jit
+def _sums(value, which, shift):
+    """Of offsets from the shift, of their squares, and of absolute values."""
+    wide = tl.where(which, value.to(tl.float64), shift)
+    offset = wide - shift
+    absolute = tl.where(which, tl.abs(wide), 0.0)
+    return tl.sum(offset, 1), tl.sum(offset * offset, 1), tl.sum(absolute, 1)
+
+
+@triton.jit
 def _add(place, value):
     tl.store(place, tl.load(place) + value)
 
@@ -133,12 +149,11 @@ def _measure(
         if x.dtype.element_ty != tl.bfloat16:  # of which a slot knows the value
             within = inside & (slot != ELSEWHERE)
             outside += _number(within & ((value < low) | (value > high)))
-            minimum = tl.minimum(minimum, tl.min(tl.where(within, value, _INF), 1))
-            maximum = tl.maximum(maximum, tl.max(tl.where(within, value, -_INF), 1))
-            wide = tl.where(within, value.to(tl.float64), shift)
-            total += tl.sum(wide - shift, 1)
-            squares += tl.sum((wide - shift) * (wide - shift), 1)
-            absolute += tl.sum(tl.where(within, tl.abs(wide), 0.0), 1)
+            minimum, maximum = _extremes(minimum, maximum, value, within)
+            offsets, of_squares, magnitudes = _sums(value, within, shift)
+            total += offsets
+            squares += of_squares
+            absolute += magnitudes
         at += stride
         value, following = following, ahead
 
@@ -158,12 +173,11 @@ def _measure(
             negatives += _number(left & (value == -_INF))
             outside += _number(left & ((value < low) | (value > high)))
             near = tl.minimum(near, tl.min(tl.where(finite, magnitude, BINS), 1))
-            minimum = tl.minimum(minimum, tl.min(tl.where(finite, value, _INF), 1))
-            maximum = tl.maximum(maximum, tl.max(tl.where(finite, value, -_INF), 1))
-            wide = tl.where(finite, value.to(tl.float64), shift)
-            total += tl.sum(wide - shift, 1)
-            squares += tl.sum((wide - shift) * (wide - shift), 1)
-            absolute += tl.sum(tl.where(finite, tl.abs(wide), 0.0), 1)
+            minimum, maximum = _extremes(minimum, maximum, value, finite)
+            offsets, of_squares, magnitudes = _sums(value, finite, shift)
+            total += offsets
+            squares += of_squares
+            absolute += magnitudes
 
     for start in range(0, SLOTS, BLOCK):
         slot = start + lane
@@ -175,8 +189,7 @@ def _measure(
         if x.dtype.element_ty == tl.bfloat16:
             value = bfloat16_at(slot, below)
             outside += tl.sum(tl.where(some & ((value < low) | (value > high)), count, 0), 1)
-            minimum = tl.minimum(minimum, tl.min(tl.where(some, value, _INF), 1))
-            maximum = tl.maximum(maximum, tl.max(tl.where(some, value, -_INF), 1))
+            minimum, maximum = _extremes(minimum, maximum, value, some)
             times = tl.where(some, count, 0).to(tl.float64)
             wide = tl.where(some, value.to(tl.float64), shift)
             total += tl.sum(times * (wide - shift), 1)

@@ -37,6 +37,13 @@ _LOWEST = tl.constexpr(NORMAL.value + 127)
 _HIGHEST = tl.constexpr(NORMAL.value + 0x7F7F - 4094)
 _ONE = tl.constexpr(NORMAL.value + 0x3F80)  # the magnitude of 1.0
 
+# PTX: of a program, and then of slot $1, whose address comes first.
+_TAKE = tl.constexpr(".shared .align 16 .b32 layerscope_slots[8192]; mov.u32 $0, $1;")
+_ADDRESS = ".reg .u32 at; mov.u32 at, layerscope_slots; mad.lo.u32 at, $1, 4, at;"
+_EMPTY = tl.constexpr(f"{{ {_ADDRESS} st.shared.u32 [at], 0; mov.u32 $0, $1; }}")
+_COUNT = tl.constexpr(f"{{ {_ADDRESS} red.shared.add.u32 [at], 1; mov.u32 $0, $1; }}")
+_READ = tl.constexpr(f"{{ {_ADDRESS} ld.shared.u32 $0, [at]; }}")
+
 
 @triton.jit
 def window_below(head, present):
@@ -90,6 +97,11 @@ def bfloat16_at(slot, below):
 
 
 @triton.jit
+def _place(slots, slot):
+    return slots + tl.program_id(0).to(tl.int64) * SLOTS + slot
+
+
+@triton.jit
 def empty_slots(slots, BLOCK: tl.constexpr, SHARED: tl.constexpr):
     """Take the program's slots and set them to 0; a barrier must follow.
 
@@ -100,25 +112,18 @@ def empty_slots(slots, BLOCK: tl.constexpr, SHARED: tl.constexpr):
     """
     if SHARED:
         tl.inline_asm_elementwise(  # once a thread: a scalar
-            ".shared .align 16 .b32 layerscope_slots[8192]; mov.u32 $0, $1;",
+            _TAKE,
             "=r,r", [tl.program_id(0)], dtype=tl.int32, is_pure=False, pack=1,
         )  # fmt: skip
     for start in range(0, SLOTS, BLOCK):
         slot = start + tl.arange(0, BLOCK)
         if SHARED:
             tl.inline_asm_elementwise(
-                """{
-                .reg .u32 at;
-                mov.u32 at, layerscope_slots;
-                mad.lo.u32 at, $1, 4, at;
-                st.shared.u32 [at], 0;
-                mov.u32 $0, $1;
-                }""",
+                _EMPTY,
                 "=r,r", [slot], dtype=tl.int32, is_pure=False, pack=1,
             )  # fmt: skip
         else:
-            place = slots + tl.program_id(0).to(tl.int64) * SLOTS + slot
-            tl.store(place, tl.zeros([BLOCK], tl.int32))
+            tl.store(_place(slots, slot), tl.zeros([BLOCK], tl.int32))
 
 
 @triton.jit
@@ -126,18 +131,11 @@ def count_slot(slots, slot, SHARED: tl.constexpr):
     """Add 1 to each of these slots."""
     if SHARED:
         tl.inline_asm_elementwise(
-            """{
-            .reg .u32 at;
-            mov.u32 at, layerscope_slots;
-            mad.lo.u32 at, $1, 4, at;
-            red.shared.add.u32 [at], 1;
-            mov.u32 $0, $1;
-            }""",
+            _COUNT,
             "=r,r", [slot], dtype=tl.int32, is_pure=False, pack=1,
         )  # fmt: skip
     else:
-        place = slots + tl.program_id(0).to(tl.int64) * SLOTS + slot
-        tl.atomic_add(place, tl.full(slot.shape, 1, tl.int32), sem="relaxed")
+        tl.atomic_add(_place(slots, slot), tl.full(slot.shape, 1, tl.int32), sem="relaxed")
 
 
 @triton.jit
@@ -145,13 +143,8 @@ def counted(slots, slot, SHARED: tl.constexpr):
     """What has been counted in these slots, int32; a barrier must have come before."""
     if SHARED:
         return tl.inline_asm_elementwise(
-            """{
-            .reg .u32 at;
-            mov.u32 at, layerscope_slots;
-            mad.lo.u32 at, $1, 4, at;
-            ld.shared.u32 $0, [at];
-            }""",
+            _READ,
             "=r,r", [slot], dtype=tl.int32, is_pure=False, pack=1,
         )  # fmt: skip
     else:
-        return tl.load(slots + tl.program_id(0).to(tl.int64) * SLOTS + slot)
+        return tl.load(_place(slots, slot))
