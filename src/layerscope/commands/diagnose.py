@@ -85,7 +85,6 @@ def judged_again(
     diagnosis.json.
 
     Args:
-        folder: of the run.
         overrides: thresholds, such as `thresholds.saturated_bad=0.3`.
         classes: how many the loss chooses from; None: as the run was judged.
         switched_off: rules that are not to judge, beside those that did not judge the run.

@@ -31,7 +31,6 @@ def report_on(folder: Path, *, page: bool = True) -> None:
     report.html there. At the end of a sweep too.
 
     Args:
-        folder: with runs in it, or of one.
         page: whether report.html is written.
 
     Raises:

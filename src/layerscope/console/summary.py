@@ -36,7 +36,6 @@ def summary(
     Args:
         findings: in the order of telling; as `Judge.findings` or diagnosis.json
             has them.
-        files: the run's folder.
         steps: how many the run has; None if that is not to be told.
         patience: how many it takes to judge whether the loss falls.
     """

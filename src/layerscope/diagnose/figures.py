@@ -226,7 +226,6 @@ class Figures:
         """The same figures as those of more layers, NaN for those that were not there.
 
         Args:
-            layers: all of them.
             columns: of each of `self.layers`, its place among all.
         """
         shape = (len(self.steps), len(layers), len(LAYER_FIGURES))

@@ -36,7 +36,6 @@ def digest_of(
     what each figure is. A figure that was never known is left out, one that is not finite is None.
 
     Args:
-        name: of the run.
         status: of status.json; None if unknown, as beside a plain loop.
         figures: of all its steps.
         findings: in the order of telling.

@@ -169,11 +169,7 @@ class Watcher:
         self._loss.note(loss)
 
     def note_scaled_loss(self, loss: Tensor | None) -> None:
-        """Tell the loss that backward started from, with the gradient scaler's factor in it.
-
-        Args:
-            loss: a scalar.
-        """
+        """Tell the loss that backward started from, with the gradient scaler's factor in it."""
         self._loss.note(None if loss is None else self._scale.out_of(loss))
 
     def close(self, interrupted: bool = False) -> None:

@@ -29,8 +29,6 @@ def layers_for_theory(
         sizes: of the input and of each hidden layer, in order.
         activation: after each hidden layer.
         second_moment: of the inputs.
-        norm: as of `MLP`.
-        residual: as of `MLP`.
 
     Raises:
         ValueError: an unknown norm, or theory cannot follow such a network; the sentence says why.

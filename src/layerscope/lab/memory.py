@@ -12,7 +12,6 @@ def require_memory(parameters: int, argument: str) -> None:
     optimizer's state and the activations. A machine that does not tell its memory refuses nothing.
 
     Args:
-        parameters: their number.
         argument: that makes them so many.
 
     Raises:

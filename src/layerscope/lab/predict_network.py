@@ -29,7 +29,6 @@ def predict_network(
     and nothing changes. 10 layers take 0.03 s, 300 take 0.5 s.
 
     Args:
-        network: initialised.
         scheme: what initialised it; `scheme.layers(sizes, activation, second_moment)` tells
             theory its variances.
         contexts: of the first batch, int64 [B, context_length].

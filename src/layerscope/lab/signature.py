@@ -137,7 +137,6 @@ def imported(target: str, key: str) -> Any:
     """What a name stands for; its package is imported.
 
     Args:
-        target: the name.
         key: of the config, that has it.
 
     Raises:

@@ -23,11 +23,8 @@ def check_package(
     """Refuse a `_target_` outside the trusted packages, before it is imported.
 
     Args:
-        target: what the config names.
-        path: of the node in the config.
         trust: further packages, or modules, that the user trusts.
         packages: that are trusted anyway.
-        key: that names it.
 
     Raises:
         ValueError: it lies in none of them.
@@ -48,11 +45,8 @@ def check_home(
 
     Args:
         called: what the target names, imported.
-        target: what the config names.
-        path: of the node in the config.
         trust: further packages, or modules, that the user trusts.
         packages: that are trusted anyway.
-        key: that names it.
 
     Raises:
         ValueError: it was defined elsewhere, or is neither a class nor a function of layerscope.

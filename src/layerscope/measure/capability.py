@@ -27,7 +27,6 @@ def compiled_if_possible(
     """What Triton has compiled for a CUDA device, else what does the same in plain torch.
 
     Args:
-        device: where it measures.
         compiled: makes it with Triton; may raise anything.
         plain: makes it without.
     """

@@ -62,7 +62,6 @@ class DeviceTally:
 
     Args:
         device: where the rows are.
-        rows: how many tensors are measured side by side.
         intervals: see `Tally`.
         axes: see `Tally`.
         logarithmic: see `Tally`.

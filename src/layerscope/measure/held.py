@@ -85,7 +85,6 @@ class HeldTensors:
         """Note a tensor: 1.5 us.
 
         Args:
-            row: of the tally.
             tensor: one that `is_measurable`.
             unit_row: of the unit tally; -1 watches no units.
             axis: of the units, see `UnitTally.add`.

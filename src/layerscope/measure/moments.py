@@ -103,11 +103,8 @@ def merged(
 
     Args:
         finite: elements of the one part that are finite.
-        mean: of these.
         deviations: sum of their (x - mean)**2.
         finite_too: the same of the other part, and so are the others.
-        mean_too: see there.
-        deviations_too: see there.
 
     >>> merged(2, 1.0, 0.0, 2, 3.0, 8.0), merged(0, 0.0, 0.0, 2, 3.0, 8.0)
     ((2.0, 12.0), (3.0, 8.0))

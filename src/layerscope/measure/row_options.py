@@ -13,7 +13,6 @@ class RowOptions:
     """The rows' options as arrays; see `Tally` for their meaning.
 
     Args:
-        rows: how many.
         intervals: (low, high) per row.
         axes: (left, right) or None per row.
         logarithmic: per row.

@@ -67,7 +67,6 @@ def merge_ranks(
         table: this rank's; the same rows mean the same on every rank.
         rows: how many to merge.
         rank: this one, from 0.
-        ranks: how many there are.
         add_up: replaces a tensor by its sum over the ranks, as `torch.distributed.all_reduce`.
     """
     own = table.state(rows)

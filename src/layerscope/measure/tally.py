@@ -49,7 +49,6 @@ class Tally:
     """Counts and sums of many tensors, one row each; a row adds up until it is read.
 
     Args:
-        rows: how many tensors are measured side by side.
         intervals: (low, high) per row: elements outside are counted (the saturated ones).
         axes: (left, right) per row: the least range that `linear` shows, for a bounded activation;
             None shows the measured range.

@@ -18,7 +18,6 @@ class UnitBlocks:
     """Blocks of rows that learn later how many units they have.
 
     Args:
-        rows: how many.
         device: where the blocks are.
 
     Attributes:
@@ -46,8 +45,6 @@ class UnitBlocks:
         """Make a row what a row of other blocks is, on the same device; a step under way included.
 
         Args:
-            row: of these.
-            other: whose row it becomes.
             of: which of those.
         """
         self.start(row, other.units[of])

@@ -15,7 +15,6 @@ class UnitOptions:
     """The rows' options as arrays; see `UnitTally` for their meaning.
 
     Args:
-        rows: how many.
         active: (low, high) per row.
         window: samples.
 

@@ -54,7 +54,6 @@ class UnitTally:
         """Watch a layer's output where it lies; calls until the next reading merge.
 
         Args:
-            row: of the layer.
             tensor: of any floating-point kind and any layout; it is not changed.
             axis: of the units: -1 for features, [..., units]; 1 for channels, [batch, units, ...].
 
@@ -85,7 +84,6 @@ class UnitTally:
         """Make a row ready for a tensor of so many units.
 
         Args:
-            row: of the layer.
             tensor: of 2 axes or more, on the CPU.
             axis: see `add`.
 

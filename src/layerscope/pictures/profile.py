@@ -38,7 +38,6 @@ class Profile:
     """What was measured of the hidden layers in one step; None or NaN where unknown.
 
     Args:
-        step: of the run.
         std: of each hidden layer's outputs, [depth].
         activation_grad_rms: RMS of d loss / d outputs of each, [depth], in any unit.
     """

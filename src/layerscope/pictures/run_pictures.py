@@ -24,7 +24,6 @@ def run_pictures(figures: Figures, prediction: PredictionSummary | None = None) 
     Args:
         figures: of the run; of a long one some 400 steps do, the first and the last among them.
             Updates are measured now and then: steps with them are wanted.
-        prediction: what theory says of step 0.
     """
     drawn: dict[str, bytes] = {}
     if len(figures.steps):

@@ -37,11 +37,7 @@ class Attention:
         self._exact = False
 
     def begin(self, exact: bool) -> None:
-        """A step begins that is looked at.
-
-        Args:
-            exact: whether at all rows.
-        """
+        """A step begins that is looked at."""
         self._exact = exact
         self._heads.clear()
         self.forget()

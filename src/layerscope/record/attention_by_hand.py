@@ -86,9 +86,6 @@ class AttentionByHand:
 
         Args:
             role: what the call does, of `CALLS_BY_HAND`.
-            args: of the call.
-            kwargs: of the call.
-            output: of the call.
             exact: whether to look at all rows.
         """
         if not isinstance(output, Tensor):

@@ -32,11 +32,6 @@ class Change:
 class Changes:
     """Finds out whether modules or parameters of a network were replaced, added or taken out.
 
-    Args:
-        network: what is trained.
-        choice: of its layers.
-        layers: those that are watched.
-
     Attributes:
         suspected: whether an optimizer has come that has not come before with what it has now.
     """

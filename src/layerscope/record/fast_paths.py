@@ -31,7 +31,6 @@ class FastPaths:
     microsecond for each call of a module.
 
     Args:
-        network: what is watched.
         functions: whose mode it is.
     """
 

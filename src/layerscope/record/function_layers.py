@@ -29,8 +29,6 @@ class FunctionLayers:
     in another place of the code, is `.../gelu_1`.
 
     Args:
-        network: what is trained.
-        recorder: which gets the layers.
         choice: which to watch, as for `choose_layers`; a regular expression is matched with the
             module's path, a slash and the function; where classes are chosen, no function is.
     """

@@ -49,12 +49,8 @@ class Functions:
     measuring its output takes, and 3 us for each call of a module that calls some.
 
     Args:
-        network: what is trained.
-        layers: makes a layer of a function that was not met before.
         state: of the hooks: nothing is seen while it does not count.
         reach: is told of each output of a function while the network's wiring is looked at.
-        attention: measures what heads look at, in steps that are to be looked at.
-        routers: counts what they choose, in the same steps.
     """
 
     def __init__(

@@ -29,11 +29,7 @@ class FunctionsSeen:
     again is one layer, as a module that is called again is.
 
     Args:
-        layers: makes a layer of a function that was not met before.
-        state: of the hooks.
         reach: is told of each output of a function while functions are searched.
-        attention: measures what heads look at.
-        routers: counts what they choose.
 
     Attributes:
         searching: whether functions that were not met before are taken in.

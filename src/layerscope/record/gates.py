@@ -57,11 +57,6 @@ class Gates:
     Of a stack with dropout between its layers the first layer is looked at only: nobody knows what
     was dropped. Packed sequences are passed over.
 
-    Args:
-        network: what is trained.
-        layers: its watched layers.
-        state: of the hooks.
-
     Attributes:
         places: of the gates that were found so far.
     """

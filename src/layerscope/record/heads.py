@@ -146,10 +146,8 @@ def heads_of_products(
         queries: of some samples of the batch, and rows: [samples, heads, rows, width].
         keys: of some samples: [samples, groups, keys, width]; heads of a group share them.
         sizes: (batch, heads, rows, keys).
-        scale: of the products.
         mask: given logits, samples and rows: the same with -inf where a row may not look.
         exact: whether to look at all rows.
-        device: where they lie.
     """
     table = _empty(heads := sizes[1])
     found = []
@@ -175,7 +173,6 @@ def heads_of_scores(scores: Tensor, query: Tensor | None, key: Tensor | None, ex
     Args:
         scores: [batch, heads, rows, keys]; what is `MASKED` or below may not be looked at.
         query: [batch or 1, heads or 1, rows, width]; None if it is not known.
-        key: likewise.
         exact: whether to look at all rows.
     """
     heads = scores.shape[1]

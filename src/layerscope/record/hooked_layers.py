@@ -25,11 +25,6 @@ from layerscope.record.recorder_options import RecorderOptions
 class HookedLayers:
     """Puts hooks on layers, and gives rows to the outputs that they find.
 
-    Args:
-        layers: which to watch.
-        options: what to measure of them.
-        state: of the hooks.
-
     Attributes:
         hooks: one for each layer.
         newcomers: outputs that turned up and have no row yet.

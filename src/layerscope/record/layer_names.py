@@ -45,8 +45,6 @@ def place_of(path: str, module: nn.Module, prefix: str, network: nn.Module) -> s
     a path of nothing but positions.
 
     Args:
-        path: of the module.
-        module: the module.
         prefix: what the paths of all layers begin with, as `common_prefix` gives it.
         network: what the paths start from.
     """

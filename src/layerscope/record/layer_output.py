@@ -32,7 +32,6 @@ class LayerOutput:
     Args:
         layer: whose output it is.
         name: the layer's, with the path of the tensor in the output where there is one.
-        state: of the hooks.
 
     Attributes:
         tally: whose rows measure it.
@@ -82,7 +81,6 @@ class LayerOutput:
         """Measure an output, and put a hook on it that measures its gradient.
 
         Args:
-            tensor: the output.
             inputs: what the module was called with: positional and named arguments.
             recomputed: whether activation checkpointing calls the module again, in the backward
                 pass: its output was measured before, its gradient may be yet to come.

@@ -84,7 +84,6 @@ def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...
     positions (`0`, `1.2`) says nothing, so the class stands for it.
 
     Args:
-        network: any module.
         choice: a regular expression keeps the layers whose path matches it somewhere; classes
             watch every module of these classes, whatever it is made of, instead of those above.
 

@@ -39,8 +39,6 @@ class NetworkEnds:
     """Looks at a network's data and output in some of its steps; it keeps samples, not tensors.
 
     Args:
-        network: what is trained.
-        layers: its watched layers.
         state: of the hooks, which is told of the data.
         ask: whether to look now: the hooks ask it.
 

@@ -21,13 +21,7 @@ _ACTIVATION, _GRADIENT = range(2)  # rows of a newcomer's own tally
 
 
 class Newcomers:
-    """Measures each unexpected output in a tally of its own, until the step is observed.
-
-    Args:
-        layers: the watched layers.
-        options: what to measure of them.
-        state: of the hooks.
-    """
+    """Measures each unexpected output in a tally of its own, until the step is observed."""
 
     def __init__(self, layers: Sequence[Layer], options: RecorderOptions, state: HookState) -> None:
         self._layers = layers

@@ -38,7 +38,6 @@ def given_to(layer: Layer, inputs: tuple[tuple[Any, ...], Mapping[str, Any]]) ->
     """The floating tensors that a layer was given, without their graph, for `look_for_cause`.
 
     Args:
-        layer: which.
         inputs: positional and named arguments of its module.
 
     Returns:

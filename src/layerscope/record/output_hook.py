@@ -31,8 +31,6 @@ class OutputHook(OwnHook):
     """A forward hook that measures what its module returns, where it lies.
 
     Args:
-        layer: the layer.
-        state: of all hooks.
         meet: (layer, name) gives an output that was not planned for.
         per_call: whether the calls of a step are kept apart.
 

@@ -38,9 +38,6 @@ class OwnAttribute:
     """What python or torch asks a module itself for, put on one watched module.
 
     Nothing is put on `nn.Module`: networks that nobody watches know nothing of this.
-
-    Args:
-        module: whose it is.
     """
 
     name: ClassVar[str]

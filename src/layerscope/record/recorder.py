@@ -33,7 +33,6 @@ class Recorder:
 
     Args:
         layers: which to watch, from `choose_layers`.
-        options: what to measure of them.
         network: nothing is measured while it is in evaluation mode; None: whatever the mode.
 
     Attributes:
@@ -195,7 +194,6 @@ class Recorder:
 
         Args:
             rank: this process, from 0.
-            ranks: how many there are.
             all_reduce: (tensor, "sum", "min" or "max"): in place, over all ranks.
             weights: whether a rank has measured the weights in this step.
             update: whether a rank has measured what it changed.
@@ -219,7 +217,6 @@ class Recorder:
         """What was measured since the last call, as the observation of a step; empties the rows.
 
         Args:
-            step: the optimizer step.
             weights: whether the weights were measured in this step.
             known: further attributes of the observation.
         """

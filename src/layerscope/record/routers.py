@@ -54,9 +54,6 @@ class Routers:
     or a parameter of three axes of which the first has that length. In such a step a choice costs
     about 20 us.
 
-    Args:
-        network: what is trained.
-
     Attributes:
         places: of the routers that were found so far.
     """
@@ -97,8 +94,6 @@ class Routers:
         What chooses again what routers below it have chosen, as a loss of balance does, is none.
 
         Args:
-            module: that chooses.
-            experts: how many it chooses from.
             came_before: whether one of some modules has computed already: experts come afterwards.
         """
         if (module, experts) not in self._are:

@@ -25,9 +25,6 @@ class StandAside:
       a layer pays for this: about a microsecond for each call of a module.
     - `pickle`, `torch.save` and `copy` take a module's hooks along: a watched one has a
       `__reduce_ex__` that leaves ours out.
-
-    Args:
-        network: what is watched.
     """
 
     def __init__(self, network: nn.Module) -> None:

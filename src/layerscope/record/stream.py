@@ -92,11 +92,6 @@ class Stream:
     """Looks at the additions of branches in a network's repeated blocks, in a step that is looked
     at; others cost nothing.
 
-    Args:
-        network: what is trained.
-        layers: its watched layers, for names.
-        state: of the hooks.
-
     Attributes:
         places: where a branch was seen to be added so far, in the order of the first time.
     """

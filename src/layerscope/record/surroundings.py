@@ -68,11 +68,6 @@ class Look:
 class Surroundings:
     """Looks at what a network trains in, when it is told to.
 
-    Args:
-        network: what is trained.
-        layers: its watched layers.
-        state: of the hooks.
-
     Attributes:
         stream: looks at the residual stream.
         attention, routers: what measures them, for whoever sees functions.
@@ -173,11 +168,7 @@ class Surroundings:
         return mine.union(*self._others.values())
 
     def take(self, parameters: Sequence[LayerParameter]) -> Look | None:
-        """What was seen in this step; None if it was not to be looked at.
-
-        Args:
-            parameters: that are measured.
-        """
+        """What was seen in this step; None if it was not to be looked at."""
         if not self._looking:
             return None
         if self._rows is None:

@@ -17,10 +17,6 @@ IN_EVALUATION_MODE = (
 class Unreached:
     """What is known of layers that are not measured because nothing was, or because of the mode.
 
-    Args:
-        hooks: of all watched layers.
-        state: of the hooks.
-
     Attributes:
         in_evaluation_mode: layers that were called, with gradients, while the network was in
             evaluation mode, in a step in which nothing was called in training mode: that step.

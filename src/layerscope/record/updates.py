@@ -21,9 +21,6 @@ class Updates:
     A copy of the weights is taken before the optimizer's step and kept until after it: the
     memory of the parameters once more, and two passes over them, in the steps that are measured.
     It is right for any optimizer, its momentum, decay and clipping included.
-
-    Args:
-        parameters: which.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:

@@ -23,7 +23,6 @@ def selections(
     runs, the one there is, or none.
 
     Args:
-        groups: ranked.
         looks: of the groups.
         detailed: names of the runs whose layers are in the page.
     """

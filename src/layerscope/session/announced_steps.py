@@ -49,8 +49,6 @@ class AnnouncedSteps(Session):
         as LBFGS does, the first evaluation is what is recorded.
 
         Args:
-            step: the x of the record.
-            optimizer: which is about to step.
             index: its number.
             alone: whether it has all parameters; otherwise only its own are measured.
             scale: the factor of a gradient scaler; where the optimizer itself takes it out again,

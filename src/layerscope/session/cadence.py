@@ -25,8 +25,6 @@ class Cadence:
     names, without those that `max_megabytes` leaves out, and of these every `interval`-th.
 
     Args:
-        settings: of the run.
-        door: through which the user came in, for messages.
         bytes_per_step: what the record of a measured step takes on the disk.
         steps: how many the run will have, infinity if unknown.
 
@@ -108,7 +106,6 @@ class Cadence:
 
         Args:
             interval: what `budget` takes, at least 1.
-            step: the step that ends.
         """
         if interval >= 2 * self.interval:
             _log.warning(

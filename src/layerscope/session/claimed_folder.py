@@ -46,7 +46,6 @@ def claim(folder: Path, door: Door, *, resumes: bool = False, named: bool = True
 
     Args:
         folder: an absolute path.
-        door: through which the user came in, for messages.
         resumes: whether the session goes on with the run in the folder.
         named: whether the user has named the folder.
 

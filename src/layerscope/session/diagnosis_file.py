@@ -41,8 +41,6 @@ def diagnosis_of(
 
     Args:
         observations: of the steps to tell of.
-        layers: all watched layers.
-        thresholds: what the findings are judged by.
         findings: in the order in which to mend them.
         not_measured: layers whose output could not be measured, and why.
         prediction: what theory says of the network at step 0: of its hidden layers, which are the

@@ -64,7 +64,6 @@ class FinishedSteps(Session):
         """Record a step; raises what a hook ran into.
 
         Args:
-            step: the x of the record.
             changed: which parameters had a gradient: the update of these is told of.
             scale: the factor of a gradient scaler, which activation gradients have.
             left_out: whether that scaler has left the step out.

@@ -13,7 +13,6 @@ def local_folder(folder: str | os.PathLike[str], argument: str = "log_dir") -> P
     """The absolute path of a folder on this machine, `~` expanded; it need not exist.
 
     Args:
-        folder: the path.
         argument: what the user calls it.
 
     Raises:

@@ -60,8 +60,6 @@ class LookFigures:
         """Write what was seen in a step among its figures.
 
         Args:
-            observation: of the step.
-            look: its `look`.
             of_layers: float32 [layers, len(LAYER_FIGURES)].
             of_step: float32 [len(STEP_FIGURES)].
         """

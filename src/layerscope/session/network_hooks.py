@@ -27,9 +27,7 @@ class NetworkHooks:
     """Puts them on and takes them off together, and follows a network that changes.
 
     Args:
-        network: what is trained.
         settings: which layers, and what to measure of them.
-        door: through which the user came in, for messages.
 
     Attributes:
         recorder: measures the layers.
@@ -85,7 +83,6 @@ class NetworkHooks:
         """An optimizer takes a step.
 
         Args:
-            optimizer: which.
             has_parameters: whether it has any of the network's.
         """
         self._changes.note_optimizer(optimizer)  # it may have what was put into this network
@@ -116,7 +113,6 @@ class NetworkHooks:
         """A micro-batch of a step begins.
 
         Args:
-            counts: whether it is measured.
             looks: whether what is around the layers is looked at.
             searches: whether functions and attention are searched in all modules.
         """

@@ -26,7 +26,6 @@ class OptimizersOfALoop:
     Torch tells of every optimizer in the process. In each step `begin` comes first and `end` last.
 
     Args:
-        network: what is watched.
         guarded: runs a function of the session, if there is one still.
     """
 

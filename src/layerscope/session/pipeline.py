@@ -41,13 +41,7 @@ class Pipeline:
     none that a sink awaits.
 
     Args:
-        recorder: which observes them.
-        surroundings: which knows how they hang together.
         cadence: says which steps have scalars.
-        verdict: judges them.
-        sinks: where they are written.
-        settings: of the run.
-        door: through which the user came in, for messages.
         clock: seconds since 1970, the wall time of the steps; for tests.
 
     Attributes:

@@ -83,8 +83,6 @@ class Ranks:
         """Come to the same rows on all ranks, and merge what they have measured.
 
         Args:
-            recorder: of this rank.
-            function_layers: likewise.
             interval: of how many steps it wants one measured.
             stop: whether it wants the training to end.
             weights: whether it has measured the weights.

@@ -36,14 +36,7 @@ class RunOutput:
     """Opens a run's files, and ends them with what is known at the end.
 
     Args:
-        directory: the run's folder.
         events: its event file, where somebody else writes to it too.
-        recorder: which observes them.
-        surroundings: which knows how they hang together.
-        cadence: which steps are due.
-        verdict: what is found.
-        settings: of the run.
-        door: through which the user came in, for messages.
         resumed_at: the step at which it goes on with what the folder holds; None: it is new.
 
     Attributes:

@@ -29,12 +29,6 @@ two to six."""
 class RunVerdict:
     """Judges the figures of a run, tells what is found, and draws the run at its end.
 
-    Args:
-        settings: of the run.
-        layers: all watched layers.
-        prediction: what theory says of the network at step 0.
-        door: through which the user came in, for messages.
-
     Attributes:
         judge: what has been found so far.
         stop: the finding that ends the training, by the setting `stop_on`.
@@ -113,11 +107,7 @@ class RunVerdict:
         return worst if self._reaches(level, self._settings.fail_on) else None
 
     def pictures(self, seconds: float) -> dict[str, bytes]:
-        """PNG of pictures of the run, by tag, if they are wanted and there is enough to see.
-
-        Args:
-            seconds: how long the run took.
-        """
+        """PNG of pictures of the run, by tag, if they are wanted and there is enough to see."""
         wanted = self._settings.images
         if not (seconds >= _LONG if wanted is None else wanted):
             return {}

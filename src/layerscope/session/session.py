@@ -39,11 +39,7 @@ class Session(WatchedRun):
         return self._recorder.state.counting
 
     def begin(self, step: int) -> None:
-        """A micro-batch of a step begins.
-
-        Args:
-            step: the x of its record.
-        """
+        """A micro-batch of a step begins."""
         self._step = step
         self._with_weights = self._updating = False
         is_due = self._cadence.is_due(step)
@@ -85,7 +81,6 @@ class Session(WatchedRun):
         """Measure the weights that a step starts from, and copy them, if it is due.
 
         Args:
-            step: the x of the record.
             may_change: which parameters the step is going to change.
         """
         self._updating = self._cadence.update_is_due(step)
@@ -111,7 +106,6 @@ class Session(WatchedRun):
         """Observe a step, and pass it on.
 
         Args:
-            step: the x of the record.
             left_out: whether a gradient scaler has left it out.
             incomplete: whether training has ended in the middle of it; it is then passed on if
                 anything was measured.

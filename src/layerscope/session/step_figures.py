@@ -35,7 +35,6 @@ class StepFigures:
     To add a figure: its name in `LAYER_FIGURES` or `STEP_FIGURES`, its formula here.
 
     Args:
-        layers: whose figures, each under its name.
         channels: all that is measured of them; an observation may have only the first of them.
         outputs: names of the outputs whose units are watched, in the order of their rows.
         parameters: kind and name of the parameters whose updates are measured, in their order.

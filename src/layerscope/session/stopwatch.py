@@ -39,11 +39,7 @@ class Stopwatch:
         self._news = (math.nan, math.nan)
 
     def begin(self, measuring: bool) -> bool:
-        """A training step begins, and the one before has ended; whether to time this one's hooks.
-
-        Args:
-            measuring: whether this step is measured.
-        """
+        """A training step begins, and the last one has ended; whether to time this one's hooks."""
         now = time.perf_counter()
         if self.timing and not math.isnan(self._began):
             self._end(now - self._began)

@@ -15,11 +15,7 @@ _log = logging.getLogger("layerscope")
 
 
 class ToldLoss:
-    """Makes a scalar of what a loop says of its loss, and says once what cannot be one.
-
-    Args:
-        door: through which the user came in, for the message.
-    """
+    """Makes a scalar of what a loop says of its loss, and says once what cannot be one."""
 
     def __init__(self, door: Door) -> None:
         self._door = door

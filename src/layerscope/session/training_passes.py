@@ -21,7 +21,6 @@ class TrainingPasses:
     compiled or scripted is not told apart, nor one whose parts are called without it.
 
     Args:
-        network: what is watched.
         state: what the hooks of its layers share.
     """
 

@@ -36,16 +36,11 @@ class WatchedRun:
     says.
 
     Args:
-        network: what is trained.
-        directory: the run's folder.
-        settings: how to watch.
-        door: through which the user came in, for messages.
         events: the run's event file, where somebody else writes to it too.
         steps: how many the run will have, infinity if unknown: for `max_megabytes`.
         start: its first step.
         resumes: whether the folder holds what the run did before: what that says of the first step
             and of later ones was abandoned.
-        prediction: what theory says of the network at step 0.
 
     Attributes:
         directory: as given.

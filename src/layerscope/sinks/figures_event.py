@@ -38,7 +38,6 @@ class FiguresEncoder:
     """Encodes the figures of steps of the same layers, about 1 us a step.
 
     Args:
-        layers: whose figures.
         number: 1 for a run's first set of layers, 2 for the next.
     """
 

@@ -29,9 +29,7 @@ class StepByStep:
 
     Args:
         sink: that is opened here.
-        folder: of the run.
         resumed_at: as for `Sink.open`.
-        door: through which the user came in, for messages.
     """
 
     def __init__(self, sink: Sink, folder: Path, resumed_at: int | None, door: str) -> None:

@@ -33,7 +33,6 @@ class StepScalars:
 
     Args:
         channels: all that is measured.
-        layers: whose figures.
 
     Attributes:
         tags: of all scalars, in the order of `values`.
@@ -104,7 +103,6 @@ class StepScalars:
         """The scalars of some steps, at least one: float32 [steps, tags], NaN for what is unknown.
 
         Args:
-            readings: of the channels.
             of_layers: the layers' figures, [steps, layers, len(LAYER_FIGURES)].
             of_steps: the steps' figures, [steps, len(STEP_FIGURES)].
         """

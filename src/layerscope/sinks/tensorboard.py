@@ -52,7 +52,6 @@ class TensorBoardSink:
     severity.
 
     Args:
-        directory: the run's folder.
         events: the run's event file, where somebody else writes to it too; it stays theirs to
             close.
         note: a sentence for every histogram's description, such as that steps are left out.

@@ -18,7 +18,6 @@ def tracked(
     """Scalars, and histograms where the tracker has a type for them.
 
     Args:
-        record: of a step.
         is_own: whether nobody else logs to the run: then the training loss is among them.
         histogram: W&B's type, or one that takes the same `np_histogram`.
     """

@@ -39,7 +39,6 @@ def weight_gradient(
     (1 - 1 / B) E[delta1 delta2] E[h1 h2], every example with the others.
 
     Args:
-        inputs: of the network.
         incoming: E[h^2] and E[h1 h2], each [depth].
         gradients: `gradient_logs` of one example and of two, each [depth].
         slopes: E[phi'^2] and E[phi'(z1) phi'(z2)], each [depth].

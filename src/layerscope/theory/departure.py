@@ -76,7 +76,6 @@ def departures(
     What is not finite on either side is left out: there is nothing to compare.
 
     Args:
-        prediction: of the network.
         std: of each hidden layer's outputs, [depth].
         activation_grad: RMS of d loss / d outputs of each hidden layer, [depth], in any unit.
 

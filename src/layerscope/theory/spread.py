@@ -45,7 +45,6 @@ def spreads(layers: Sequence[Layer], variance: Array, of: Moments) -> tuple[Arra
     2 (1 - min(1, fan_in / fan_out)) / fan_in.
 
     Args:
-        layers: of the network.
         variance: q_l, [depth].
         of: expectations at q_l, each [depth].
     """

@@ -18,11 +18,7 @@ _EVERY = timedelta(minutes=5)
 
 
 def checkpoint_callbacks(folder: Path) -> list[Callback]:
-    """Keep the best by val/loss, and the last one: of each epoch's end, and every five minutes.
-
-    Args:
-        folder: of the run.
-    """
+    """Keep the best by val/loss, and the last one: of each epoch's end, and every five minutes."""
     directory = folder / CHECKPOINTS
     last = Path(LAST).stem
     return [
@@ -42,10 +38,6 @@ def step_of(path: Path, model: nn.Module) -> int:
     """The step with which a training goes on from a checkpoint; refuses one that is of no use.
 
     It is read with `weights_only=True`: nothing in it is run.
-
-    Args:
-        path: of the checkpoint.
-        model: what is to be trained.
 
     Raises:
         ValueError: there is none, it is damaged, or it is of another network; one sentence.

@@ -29,8 +29,6 @@ def tell(experiment: Experiment, cfg: DictConfig, status: RunStatus) -> None:
     """Print what a training came to, write report.html, and end with the answer in a line.
 
     Args:
-        experiment: whose training is over, whatever ended it.
-        cfg: its config.
         status: as its folder has it.
     """
     console = terminal()

@@ -37,8 +37,6 @@ def check_somebodys(
     Args:
         conf: the folder with train.yaml.
         mine: the folder of `--config-dir`.
-        name: of the config.
-        overrides: as typed.
         sweeps: whether `-m` was typed.
 
     Raises:

@@ -114,7 +114,6 @@ def ward(seed: int, number: int = SICK + WELL) -> list[Patient]:
 
     Args:
         seed: the same ward for the same seed.
-        number: how many.
 
     Raises:
         ValueError: number is below 1, or there are not so many.

@@ -31,7 +31,6 @@ def text_charts(patient: Patient, levels: str = BLOCKS) -> Iterator[str]:
     """Lines of at most 80 characters.
 
     Args:
-        patient: whose charts.
         levels: of a bar, from nothing to all.
     """
     name = max(len(layer) for layer in patient.layers)

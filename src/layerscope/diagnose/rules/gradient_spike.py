@@ -124,8 +124,6 @@ def _spikes(
         of_layers: RMS of gradients, [steps, layers].
         whole: whether the batch was as large as others, [steps].
         of: what they are the gradients of, a name in memory.
-        memory: of the rule.
-        t: the thresholds.
     """
     known = np.fmax(of_layers, 0)  # NaN is 0
     norms = np.sqrt((known * known).sum(axis=1))

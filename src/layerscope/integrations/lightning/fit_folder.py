@@ -21,11 +21,9 @@ class FitFolder:
     """Where a monitor writes in one fit, from its start until `release`.
 
     Args:
-        trainer: that fits.
         log_dir: as the monitor was given it; None for the trainer's.
         resumes: whether the run goes on with an earlier one.
         leads: whether no other monitor of the trainer comes before: the logger goes where it goes.
-        door: through which the user came in.
 
     Attributes:
         path: of the folder.

@@ -21,7 +21,6 @@ def sinks_of(trainer: pl.Trainer, asked: Sequence[Sink | str] | None, *, leads: 
     nothing was asked for, each logger of these two gets a sink.
 
     Args:
-        trainer: that fits.
         asked: the setting `sinks`.
         leads: whether no other monitor of the trainer comes before, whose charts would mix.
     """

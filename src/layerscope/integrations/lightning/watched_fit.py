@@ -19,9 +19,6 @@ class WatchedFit:
     """Tells a session which optimizer steps, with which scale, and when it has stepped.
 
     Args:
-        trainer: that fits.
-        module: what it fits.
-        session: that watches it.
         give_up: is told the step and what was raised, where an optimizer's own hook fails.
 
     Attributes:

@@ -22,9 +22,6 @@ class BackwardStart:
 
     Give `see_output` to `register_forward_hook` of the modules that the script calls. It costs some
     microseconds a pass.
-
-    Args:
-        network: what is watched.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -41,7 +41,6 @@ class ScriptWatch:
     Args:
         folder: of the only network, or with a folder for each below it.
         named: whether the user has named it; otherwise the next free name is taken.
-        settings: how to watch.
     """
 
     def __init__(self, folder: Path, settings: Settings, *, named: bool) -> None:

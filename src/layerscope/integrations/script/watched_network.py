@@ -29,11 +29,8 @@ class WatchedNetwork:
     """Ends a step of the watch when each of the network's optimizers has taken its own.
 
     Args:
-        network: what is trained.
         called: the module that the script calls: the network, or one within or around it.
         optimizers: that have some of its parameters.
-        folder: for its files.
-        settings: how to watch.
         scaler: of its gradients, if there is one.
         named: whether the user has named the folder.
 

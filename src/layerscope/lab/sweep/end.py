@@ -45,7 +45,6 @@ def end(sweep: Sweep, code: int, compare: Callable[[Path, bool], object]) -> int
     A job whose status is still "running" has died with its process.
 
     Args:
-        sweep: that has ended.
         code: what Hydra ended with.
         compare: called with the sweep's folder, and whether a page is wanted. If it raises, its
             traceback is printed.

@@ -22,9 +22,6 @@ def end_with(sweep: ProcessIdentity) -> None:
     It is told by SIGTERM, as by a user: a training stops after its step, with a checkpoint. If it
     is still there half a minute later, it exits. Nothing happens in the process itself, nor where
     the other one is on another machine.
-
-    Args:
-        sweep: the process that the jobs are for.
     """
     if sweep in _watched or sweep.pid == os.getpid():
         return

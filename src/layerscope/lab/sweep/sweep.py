@@ -152,11 +152,7 @@ def hold_folder(config: DictConfig) -> Path:
 
 
 def refuse_to_mix(config: DictConfig) -> None:
-    """Raise ValueError if the sweep would write among another's runs, or resume nothing.
-
-    Args:
-        config: of the sweep.
-    """
+    """Raise ValueError if the sweep would write among another's runs, or resume nothing."""
     resume, folder = config.sweep.resume, Path(config.hydra.sweep.dir)
     if resume and not folder.is_dir():
         raise ValueError(

@@ -232,7 +232,6 @@ def add_tensor(
     Args:
         x: float32, bfloat16, float16 or float64 [size].
         size: elements, at least 1.
-        row: of the table.
         fresh: 1 if the row is empty: its shift is then taken from this tensor.
         counts: int64 [rows, BINS].
         partials: float64 [rows, PARTIALS, PROGRAMS].
@@ -241,7 +240,6 @@ def add_tensor(
         slots: see `slots.empty_slots`, and SHARED.
         BLOCK: of this module.
         PROGRAMS: of `partials`.
-        SHARED: see there.
     """
     program, sharers = tl.program_id(0), tl.num_programs(0)
     _measure(
@@ -270,18 +268,10 @@ def add_tensors(
 
     Args:
         jobs: int64 [tensors, JOB_FIELDS]; FIRST ascends from 0.
-        tensors: how many.
         KIND: their dtype.
         ALIGNED: whether every address and size is a multiple of 16.
         JOBS: a power of two, `tensors` or more.
         counts: as in `add_tensor`, and so are the others.
-        partials: see there.
-        intervals: see there.
-        shifts: see there.
-        slots: see there.
-        BLOCK: see there.
-        PROGRAMS: see there.
-        SHARED: see there.
     """
     program = tl.program_id(0)
     lane = tl.arange(0, JOBS)

@@ -51,7 +51,6 @@ class TritonTable:
     """Rows on a device; every method only enqueues, on the device's current stream.
 
     Args:
-        options: what each row is asked for.
         device: a CUDA device; the CPU under Triton's interpreter.
 
     Attributes:

@@ -111,8 +111,6 @@ def write_transfer_rows(
 
     Args:
         counts: see `kernel.add_tensor`.
-        partials: see there.
-        shifts: see there.
         axes: float64 [rows, 2], the least range to show; NaN shows the measured one.
         logarithmic: int8 [rows], whether log10 |x| is shown too.
         parts: float64 [129], `log_axis.LOG2_PARTS`.

@@ -58,7 +58,6 @@ def add_units(
         samples: outer * inner, at least 1.
         units: at least 1.
         inner: at least 1.
-        row: of the table.
         extremes: the block, as float64.
         counters: the block, as int64.
         capacity: of the block.

@@ -30,7 +30,6 @@ class TritonUnits(UnitBlocks):
     """Blocks on a device; every method only enqueues, on the device's current stream.
 
     Args:
-        options: what each row is asked for.
         device: a CUDA device; the CPU under Triton's interpreter.
     """
 

@@ -46,7 +46,6 @@ class PlainTable:
     """Rows of counts, sums and tallies on a device, as `Table` has them on the CPU.
 
     Args:
-        options: what each row is asked for.
         device: where tensors are measured; it must know float64.
 
     Attributes:

@@ -22,7 +22,6 @@ class PlainUnits(UnitBlocks):
     """Blocks on a device, with what fills and reads them.
 
     Args:
-        options: what each row is asked for.
         device: where tensors are measured; it must know float64.
     """
 
