@@ -12,6 +12,7 @@ from layerscope.record.activation_calls import ACTIVATION_CALLS
 from layerscope.record.attention import Attention
 from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.functions import Functions
+from layerscope.record.functions_seen import FunctionsSeen
 from layerscope.record.nonlinearities import nonlinearity_named
 from layerscope.record.routers import Routers
 from layerscope.record.stand_aside import StandAside
@@ -29,14 +30,14 @@ class Watched:
         self.recorder = Recorder(choose_layers(network), network=network)
         self.layers = FunctionLayers(network, self.recorder, choice)
         self.reached, self.attention, self.routers = [], Attention(), Routers(network)
-        self.functions = Functions(
-            network,
+        seen = FunctionsSeen(
             self.layers,
             self.recorder.state,
             lambda layer, output: self.reached.append(layer.name),
             self.attention,
             self.routers,
         )
+        self.functions = Functions(network, seen)
         self.at = 0
 
     def __enter__(self):

@@ -13,10 +13,9 @@ from layerscope.commands.diagnose import judged_again
 from layerscope.digest import digest_of
 from layerscope.digest.bounded import as_text
 from layerscope.events.reader import read_run
+from layerscope.exit_codes import ExitCode
 from layerscope.lab.status import RunStatus
 from layerscope.sinks.figures_event import figures_of
-
-_BAD_RUN = 2
 
 
 def run(options: Namespace) -> int:
@@ -26,11 +25,11 @@ def run(options: Namespace) -> int:
         figures = figures_of(read_run(options.run))
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return _BAD_RUN
+        return ExitCode.BAD_SETTING
     assert figures is not None  # else there was nothing to judge
     print(
         as_text(
             digest_of(options.run.resolve().name, RunStatus.read(options.run), figures, findings)
         )
     )
-    return 0
+    return ExitCode.FINISHED

@@ -17,8 +17,7 @@ from rich.markdown import Markdown
 
 from layerscope.diagnose.rule_page import RulePage, page_names, page_of
 from layerscope.diagnose.sureness import sure_sentence, sureness_of
-
-_NO_SUCH_RULE = 2
+from layerscope.exit_codes import ExitCode
 
 
 def run(options: Namespace) -> int:
@@ -28,21 +27,21 @@ def run(options: Namespace) -> int:
     """
     if options.rule is None:
         _print_list(as_json=options.json)
-        return 0
+        return ExitCode.FINISHED
     if options.rule not in page_names():
         print(f"error: {_unknown(options.rule)}", file=sys.stderr)
-        return _NO_SUCH_RULE
+        return ExitCode.BAD_SETTING
     page = page_of(options.rule)
     if options.json:
         print(json.dumps(explained(page), indent=1))
-        return 0
+        return ExitCode.FINISHED
     text = f"{page.markdown()}\n{sure_sentence(page.rule)}"
     console = Console()
     if console.is_terminal:
         console.print(Markdown(text))
     else:
         print(text)
-    return 0
+    return ExitCode.FINISHED
 
 
 def explained(page: RulePage) -> dict[str, Any]:

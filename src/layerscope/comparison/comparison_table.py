@@ -10,8 +10,8 @@ from rich.text import Text
 
 from layerscope.comparison.compare import Comparison
 from layerscope.comparison.group import Group
-from layerscope.comparison.loss_text import NOTHING, loss_text
-from layerscope.console.plain_table import plain_table
+from layerscope.comparison.loss_text import loss_text
+from layerscope.console.plain_table import NOTHING, plain_table
 
 _ABOUT = {
     "behind": "behind: the best, mean difference by seed, ✗ if that is more than luck.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from layerscope.comparison.estimate import Difference, Estimate, difference, estimate
 from layerscope.comparison.measures import MEASURES
@@ -72,7 +72,9 @@ def groups_of(runs: Sequence[Run]) -> tuple[Group, ...]:
         for at in members.values()
     ]
     groups.sort(key=lambda group: (_last_if_unknown(group.median("loss")), group.label))
-    return tuple(groups[:1]) + tuple(_behind(group, groups[0]) for group in groups[1:])
+    best = groups[0]
+    behind = (replace(each, behind=difference(each.losses, best.losses)) for each in groups[1:])
+    return best, *behind
 
 
 def _settings(run: Run) -> dict[str, str]:
@@ -95,17 +97,6 @@ def _counted(runs: Sequence[Run]) -> dict[str, Run]:
     The same run again is no further seed: it would make anything look certain.
     """
     return {run.seed or run.name: run for run in runs if not run.failed}
-
-
-def _behind(group: Group, best: Group) -> Group:
-    return Group(
-        group.label,
-        group.choices,
-        group.settings,
-        group.runs,
-        group.estimates,
-        difference(group.losses, best.losses),
-    )
 
 
 def _last_if_unknown(value: float) -> tuple[bool, float]:

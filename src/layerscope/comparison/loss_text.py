@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-NOTHING = "–"
-"""What stands where there is no number."""
+from layerscope.console.plain_table import NOTHING
 
 
 def loss_text(loss: float, sign: bool = False) -> str:

@@ -20,7 +20,7 @@ def overrides_of(folder: Path, told: object = None) -> dict[str, str] | None:
     from a folder name like `init=kaiming,seed=0`; None where none says anything. Without `sweep.`
     settings, which are about the sweep and not the run.
     """
-    written = _loaded(folder / ".hydra" / "overrides.yaml")
+    written = loaded_yaml(folder / ".hydra" / "overrides.yaml")
     if not isinstance(written, list):
         written = told
     if not isinstance(written, list):
@@ -36,12 +36,12 @@ def seed_of(folder: Path, overrides: dict[str, str] | None) -> str | None:
     """The run's seed: an override, or what its config has; None where neither is known."""
     if overrides and SEED in overrides:
         return overrides[SEED]
-    config = _loaded(folder / ".hydra" / "config.yaml")
+    config = loaded_yaml(folder / ".hydra" / "config.yaml")
     seed = config.get(SEED) if isinstance(config, dict) else None
     return None if seed is None else str(seed)
 
 
-def _loaded(path: Path) -> Any:
+def loaded_yaml(path: Path) -> Any:
     """A YAML file's content; None where there is none, or it is torn."""
     try:
         return OmegaConf.to_container(OmegaConf.load(path))

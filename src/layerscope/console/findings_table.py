@@ -10,10 +10,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from layerscope.console.plain_table import STYLES
 from layerscope.diagnose import Finding
 from layerscope.diagnose.finding_cells import FindingCells, counted
 
-_STYLES = {"critical": "bold red", "warning": "yellow", "note": "dim"}
 _LONGEST = {"rule": 22, "layer": 14}  # of a cell; with the numbers, 80 columns
 _HEADS = ("rule", "layer", "step", "layers", "steps", "value and limit")
 
@@ -39,7 +39,7 @@ def findings_table(findings: Sequence[Finding | Mapping[str, Any]]) -> Renderabl
     ]
     for each, row in zip(cells, rows, strict=True):
         line = f"{each.mark} {_aligned(row, widths)}"
-        lines.append(Text(line, style=_STYLES[each.severity], no_wrap=True))
+        lines.append(Text(line, style=STYLES[each.severity], no_wrap=True))
         whole = "" if each.layer in row else f"{each.layer}: "
         lines.append(
             Padding(Text(whole + each.remedy, overflow="fold"), (0, 0, 0, 4), expand=False)

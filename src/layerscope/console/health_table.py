@@ -12,11 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from layerscope.console.gradient_sentence import gradient_sentence
-from layerscope.console.plain_table import plain_table
+from layerscope.console.plain_table import NOTHING, STYLES, plain_table
 from layerscope.diagnose import Finding, worst_by_layer
 from layerscope.diagnose.finding_cells import FindingCells
 
-_STYLES = {"critical": "bold red", "warning": "yellow", "note": "dim"}
 _CAPTION = (
     "sat.: share of outputs near the ends of the activation's range; "
     "gradient: RMS of d loss / d activation{unit}; weight: RMS of d loss / d weight; "
@@ -25,7 +24,6 @@ _CAPTION = (
 _UNIT = ", as a multiple of the last hidden layer's"
 _BRACKETS = "; (in brackets): what theory expects of step 0"
 _LONGEST_NAME = 20  # columns; a longer one goes on in the next line
-_NOTHING = "–"
 
 
 def health_table(diagnosis: Mapping[str, Any]) -> Table:
@@ -78,7 +76,7 @@ def _figures(entry: Mapping[str, Any], unit: float | None) -> tuple[str, ...]:
     """The cells of a layer; its gradient in a unit, if there is one."""
     activation, gradient = entry["activation"], _gradient(entry)
     weight = entry.get("weight_grad", {}).get("rms")
-    unknown = "NaN" if activation["nonfinite"] else _NOTHING
+    unknown = "NaN" if activation["nonfinite"] else NOTHING
     predicted = entry.get("predicted", {})
     if unit is None or gradient is None:
         told = _number(gradient, "{:.1e}")
@@ -98,13 +96,13 @@ def _gradient(entry: Mapping[str, Any]) -> float | None:
     return rms
 
 
-def _beside(measured: float | None, predicted: float | None, unknown: str = _NOTHING) -> str:
+def _beside(measured: float | None, predicted: float | None, unknown: str = NOTHING) -> str:
     """What was measured, and in brackets what theory expects, where it does."""
     told = short(measured, unknown)
     return told if predicted is None else f"{told} ({short(predicted)})"
 
 
-def short(value: float | None, unknown: str = _NOTHING) -> str:
+def short(value: float | None, unknown: str = NOTHING) -> str:
     """At least two digits, in as few characters as they need: 390, 0.0015, 1.5e-4."""
     if value is None or math.isnan(value):
         return unknown
@@ -121,18 +119,18 @@ def _mean(value: float | None, unknown: str) -> str:
     return f"{'+' if value > 0 else ''}{short(value)}"
 
 
-def _number(value: float | None, form: str, unknown: str = _NOTHING) -> str:
+def _number(value: float | None, form: str, unknown: str = NOTHING) -> str:
     return unknown if value is None else form.format(value)
 
 
 def finding_cell(finding: Finding | None, layer: str, step: int) -> Text:
     """The mark and the rule of a layer's worst finding, and in which steps, by this one."""
     if finding is None:
-        return Text(_NOTHING, style="dim")
+        return Text(NOTHING, style="dim")
     cells = FindingCells.of(finding)
     first = finding.step_of(layer)
     if first == finding.last_step:
         steps = f"at {first}"
     else:
         steps = f"{first}–{finding.last_step}" if finding.last_step < step else f"from {first}"
-    return Text(f"{cells.mark} {cells.rule} {steps}", style=_STYLES[finding.severity])
+    return Text(f"{cells.mark} {cells.rule} {steps}", style=STYLES[finding.severity])

@@ -6,6 +6,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+NOTHING = "–"
+"""What stands where there is no number."""
+STYLES = {"critical": "bold red", "warning": "yellow", "note": "dim"}
+"""Of a finding, by its severity."""
+
 
 def plain_table(title: str, caption: str | Text | None = None, padding: int = 0) -> Table:
     """A table without columns, its title above and its caption below.

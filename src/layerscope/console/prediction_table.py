@@ -7,7 +7,7 @@ import re
 
 from rich.table import Table
 
-from layerscope.console.plain_table import plain_table
+from layerscope.console.plain_table import NOTHING, plain_table
 from layerscope.theory import Phase, Prediction
 
 
@@ -40,7 +40,7 @@ def prediction_table(prediction: Prediction) -> Table:
         ("±", [_share(math.expm1(spread)) for spread in p.grad_spread]),
         ("weight", [_number(rms, 2) for rms in p.weight_grad]),
     ]
-    columns = [(head, cells) for head, cells in columns if set(cells) != {_NOTHING}]
+    columns = [(head, cells) for head, cells in columns if set(cells) != {NOTHING}]
     for head, _ in columns:
         table.add_column(head, justify="left" if head == "layer" else "right", no_wrap=True)
     for row in zip(*(cells for _, cells in columns), strict=True):
@@ -81,7 +81,6 @@ _MEANING = {
     "critical": ": neither signals nor gradients fade or grow exponentially",
     "chaotic": ": gradients grow toward the input and like inputs drift apart",
 }
-_NOTHING = "–"
 
 
 def _scales(phase: Phase) -> str:
@@ -105,11 +104,11 @@ def _odd(p: Prediction) -> list[bool]:
 def _number(value: float, digits: int, missing: bool = False) -> str:
     """A number in as few characters as its digits need; 1.5e3 where others write 1.5e+03."""
     if missing or math.isnan(value):
-        return _NOTHING
+        return NOTHING
     small = 0 < abs(value) < 0.01
     written = f"{value:.{digits - 1}e}" if small else f"{value:.{digits}g}"
     return re.sub(r"e\+?(-?)0?(\d)", r"e\1\2", written)
 
 
 def _share(value: float, digits: int = 0) -> str:
-    return _NOTHING if math.isnan(value) else f"{value:.{digits}%}"
+    return NOTHING if math.isnan(value) else f"{value:.{digits}%}"

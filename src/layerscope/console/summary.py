@@ -11,13 +11,12 @@ from rich.constrain import Constrain
 from rich.padding import Padding
 from rich.text import Text
 
+from layerscope.console.plain_table import STYLES
 from layerscope.diagnose import SEVERITIES, Finding
 from layerscope.diagnose.finding_cells import FindingCells, counted
 
 WIDTH = 80
 """Columns at most."""
-
-_STYLES = {"critical": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def summary(
@@ -54,7 +53,7 @@ def summary(
     if steps is not None and steps < patience and worst in (None, "note"):
         short = f"too short to judge whether the loss falls: {steps} of {patience} steps"
         lines.append(Text(short, style="dim"))
-    last = Text(counted(severities), style="green" if worst is None else _STYLES[worst])
+    last = Text(counted(severities), style="green" if worst is None else STYLES[worst])
     last.append(f" · files: {fspath(files)}", style="default")
     last.overflow = "fold"
     return Constrain(Group(*lines, last), WIDTH)
@@ -66,7 +65,7 @@ def _story(
     """A finding, and below it what follows from it; `told` are the rules that have been told."""
     told.add(finding.rule)
     cells = FindingCells.of(finding)
-    head = Text(f"{cells.mark} {cells.rule}", style=_STYLES[finding.severity])
+    head = Text(f"{cells.mark} {cells.rule}", style=STYLES[finding.severity])
     head.append(f": {cells.explanation}", style="default")
     lines: list[RenderableType] = [_indented(head, depth)]
     if cells.remedy:

@@ -16,18 +16,13 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.record.attention import Attention
 from layerscope.record.compile_start import CompileStart
 from layerscope.record.fast_paths import FAST, FastPaths
-from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.function_mode import AroundForward, FunctionMode
 from layerscope.record.functions_seen import FunctionsSeen
-from layerscope.record.hook_state import HookState
-from layerscope.record.layers import Layer
 from layerscope.record.mode_stack import put_on, take_off
 from layerscope.record.output_hook import is_exporting
 from layerscope.record.quiet_hook import is_compiled
-from layerscope.record.routers import Routers
 
 _log = logging.getLogger("layerscope")
 
@@ -49,25 +44,14 @@ class Functions:
     measuring its output takes, and 3 us for each call of a module that calls some.
 
     Args:
-        state: of the hooks: nothing is seen while it does not count.
-        reach: is told of each output of a function while the network's wiring is looked at.
+        seen: is told of each call while the mode is on.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        layers: FunctionLayers,
-        state: HookState,
-        reach: Callable[[Layer, Any], None],
-        attention: Attention,
-        routers: Routers,
-    ) -> None:
+    def __init__(self, network: nn.Module, seen: FunctionsSeen) -> None:
         self._network = network
-        self._state = state
-        self._attention = attention
-        self._routers = routers
-        self._seen = FunctionsSeen(layers, state, reach, attention, routers)
-        self._mode = FunctionMode(self._seen.see)
+        self._seen = seen
+        self._state, self._attention, self._routers = seen.state, seen.attention, seen.routers
+        self._mode = FunctionMode(seen.see)
         self._has_searched = self._is_attached = False
         self._handles: list[RemovableHandle] = []
         self._fast = FastPaths(network, self)

@@ -29,6 +29,9 @@ class FunctionsSeen:
     again is one layer, as a module that is called again is.
 
     Args:
+        state: nothing is seen while it does not count.
+        attention: measures what heads look at, in steps that are to be looked at.
+        routers: counts what they choose, in the same steps.
         reach: is told of each output of a function while functions are searched.
 
     Attributes:
@@ -45,10 +48,10 @@ class FunctionsSeen:
         routers: Routers,
     ) -> None:
         self._layers = layers
-        self._state = state
+        self.state = state
         self._reach = reach
-        self._attention = attention
-        self._routers = routers
+        self.attention = attention
+        self.routers = routers
         self.searching = True
         self.callers: dict[nn.Module, None] = {}
         self._known: dict[tuple[nn.Module, str, Site, str], OutputHook | None] = {}
@@ -58,9 +61,9 @@ class FunctionsSeen:
         """No function is seen from now on, since torch.compile compiles one: say so of each."""
         for hook in self._known.values():
             if hook is not None:
-                self._state.not_measured[hook.layer.name] = _COMPILED
-        for name in [*self._attention.places, *self._routers.places]:
-            self._state.not_measured[name] = _COMPILED
+                self.state.not_measured[hook.layer.name] = _COMPILED
+        for name in [*self.attention.places, *self.routers.places]:
+            self.state.not_measured[name] = _COMPILED
 
     def see(self, name: str, args: Any, kwargs: Any, output: Any) -> None:
         """A function has been called; never raises."""
@@ -68,7 +71,7 @@ class FunctionsSeen:
             module, site = call_site()
             if module is None:
                 return
-            state, latest = self._state, self._state.latest
+            state, latest = self.state, self.state.latest
             key = module, name, site, latest.name if latest else ""
             if key not in self._known:
                 if not self.searching:
@@ -81,7 +84,7 @@ class FunctionsSeen:
                 if self.searching:
                     self._reach(hook.layer, output)
         except Exception as error:  # whatever it is, the network goes on without us
-            self._state.give_up(error)
+            self.state.give_up(error)
 
     def attend(self, function: Any, args: Any, kwargs: Any, output: Any) -> None:
         """A call that may be an attention, a part of one, or a router's choice; never raises.
@@ -90,12 +93,12 @@ class FunctionsSeen:
         """
         if backward_pass() != -1:  # a checkpoint computes again
             return
-        state = self._state
+        state = self.state
         clock = state.clock
         began = clock() if clock else 0.0
         try:
             kind = EXPERTS if function in ROUTER_CALLS else ATTENTION
-            looks: Any = self._routers if kind == EXPERTS else self._attention
+            looks: Any = self.routers if kind == EXPERTS else self.attention
             seen = looks.measure(function, args, kwargs, output)
             if seen is not None:
                 module, site = call_site()
@@ -103,7 +106,7 @@ class FunctionsSeen:
                     return
                 key = module, site, state.latest.name if state.latest else ""
                 if key not in self._attended:
-                    is_one = kind == ATTENTION or self._routers.is_router(
+                    is_one = kind == ATTENTION or self.routers.is_router(
                         module, len(seen), self._layers.came_before
                     )
                     self._attended[key] = self._layers.meet_place(module, kind) if is_one else None
@@ -118,7 +121,7 @@ class FunctionsSeen:
     def _meet(self, module: nn.Module, name: str, args: Any, kwargs: Any) -> OutputHook | None:
         if nonlinearity_of(module) is not None:  # is a layer itself, or was not to be watched
             return None
-        if name != "softmax" and self._attention.has_scores(args):  # a cap on logits, say
+        if name != "softmax" and self.attention.has_scores(args):  # a cap on logits, say
             return None
         hook = self._layers.meet(module, name, args, kwargs)
         if hook is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +12,12 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.record.layers import Layer
 
 
+@dataclass(slots=True, eq=False)
 class HookState:
     """Read and written by every hook at every call: plain attributes, nothing computed.
 
-    Args:
-        network: nothing is measured while it is in evaluation mode; None: whatever the mode.
-
     Attributes:
-        network: as given.
+        network: nothing is measured while it is in evaluation mode; None: whatever the mode.
         counting: whether the hooks measure; False at first.
         clock: seconds, to time the hooks by; None does not time them.
         spent: seconds that timed hooks have taken, since `take_spent`.
@@ -41,41 +40,22 @@ class HookState:
         backward_began: whether a gradient has come since the last call of a module.
     """
 
-    __slots__ = (
-        "_round",
-        "backward_began",
-        "clock",
-        "counting",
-        "data",
-        "data_finite",
-        "evaluated",
-        "failure",
-        "is_compiled",
-        "latest",
-        "network",
-        "not_measured",
-        "on_lasting_tensors",
-        "reached",
-        "spent",
-        "units_last",
-    )
-
-    def __init__(self, network: nn.Module | None = None) -> None:
-        self.network = network
-        self.counting = False
-        self.clock: Callable[[], float] | None = None
-        self.spent = 0.0
-        self.data: dict[str, tuple[Tensor, int]] = {}
-        self.data_finite: bool | None = None
-        self.on_lasting_tensors: list[RemovableHandle] = []
-        self.evaluated: set[str] = set()
-        self.not_measured: dict[str, str] = {}
-        self.failure: Exception | None = None
-        self.reached = 0
-        self.latest: Layer | None = None
-        self.units_last = True
-        self.backward_began = self.is_compiled = False
-        self._round = 1
+    network: nn.Module | None = None
+    counting: bool = False
+    clock: Callable[[], float] | None = None
+    spent: float = 0.0
+    not_measured: dict[str, str] = field(default_factory=dict)
+    failure: Exception | None = None
+    latest: Layer | None = None
+    reached: int = 0
+    units_last: bool = True
+    data: dict[str, tuple[Tensor, int]] = field(default_factory=dict)
+    data_finite: bool | None = None
+    on_lasting_tensors: list[RemovableHandle] = field(default_factory=list)
+    evaluated: set[str] = field(default_factory=set)
+    is_compiled: bool = False
+    backward_began: bool = False
+    _round: int = 1
 
     def give_up(self, error: Exception) -> None:
         """Stop counting because of what a hook ran into."""

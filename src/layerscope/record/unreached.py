@@ -13,6 +13,12 @@ IN_EVALUATION_MODE = (
 )
 """Why a layer that was called is not measured."""
 
+NEVER_FIRED = (
+    "its hook has never fired in training: it was not called as a module, or compiled before the "
+    "hook was on"
+)
+"""Why another is not."""
+
 
 class Unreached:
     """What is known of layers that are not measured because nothing was, or because of the mode.
@@ -42,9 +48,9 @@ class Unreached:
                 self.in_evaluation_mode.setdefault(name, step)
         self._state.evaluated.clear()
 
-    def note_unfired(self, reason: str) -> list[str]:
+    def note_unfired(self) -> list[str]:
         """The layers whose hooks have never been called while counting, in either mode; they are
-        not measured, for this reason, until they are.
+        not measured until they are.
         """
         unfired = [
             hook.layer.name
@@ -55,7 +61,7 @@ class Unreached:
             and hook.layer.name not in self._fired_before
             and hook.layer.name not in self.in_evaluation_mode
         ]
-        self._unfired = dict.fromkeys(unfired, reason)
+        self._unfired = dict.fromkeys(unfired, NEVER_FIRED)
         return unfired
 
     def not_measured(self, outputs: Iterable[LayerOutput]) -> dict[str, str]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from layerscope.comparison.loss_text import NOTHING
 from layerscope.comparison.run import Run
+from layerscope.console.plain_table import NOTHING
 from layerscope.diagnose import Finding, worst_by_layer
 
 

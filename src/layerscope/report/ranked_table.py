@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from layerscope.comparison.estimate import Estimate
 from layerscope.comparison.group import Group
-from layerscope.comparison.loss_text import NOTHING, loss_text
+from layerscope.comparison.loss_text import loss_text
 from layerscope.comparison.measures import MEASURES
+from layerscope.console.plain_table import NOTHING
 from layerscope.report.looks import Look
 
 

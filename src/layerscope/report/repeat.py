@@ -8,11 +8,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped]
-
 from layerscope.comparison import Comparison, Run
+from layerscope.comparison.overrides import loaded_yaml
 
 
 def command(comparison: Comparison) -> str | None:
@@ -21,7 +18,7 @@ def command(comparison: Comparison) -> str | None:
     Of a sweep, from its multirun.yaml; of a folder without one, as a sweep if the runs are all
     combinations of some settings, else a line for each run.
     """
-    sweep = _loaded(comparison.folder / "multirun.yaml").get("hydra") or {}
+    sweep = _mapping(comparison.folder / "multirun.yaml").get("hydra") or {}
     overrides = (sweep.get("overrides") or {}).get("task")
     if isinstance(overrides, list):
         return _typed(sweep, ["-m", *map(str, overrides)])
@@ -69,7 +66,7 @@ def _of_run(run: Run) -> str | None:
 
 
 def _hydra(run: Run) -> dict[str, Any]:
-    return _loaded(run.folder / ".hydra" / "hydra.yaml").get("hydra") or {}
+    return _mapping(run.folder / ".hydra" / "hydra.yaml").get("hydra") or {}
 
 
 def _typed(hydra: Mapping[str, Any], arguments: Sequence[str]) -> str:
@@ -79,10 +76,7 @@ def _typed(hydra: Mapping[str, Any], arguments: Sequence[str]) -> str:
     return shlex.join([*(["python"] if words[0] == "-m" else []), *words, *arguments])
 
 
-def _loaded(path: Path) -> dict[str, Any]:
+def _mapping(path: Path) -> dict[str, Any]:
     """A YAML file's mapping; empty where there is none, or it is torn."""
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, YAMLError, OmegaConfBaseException, ValueError):
-        return {}
-    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
+    content = loaded_yaml(path)
+    return content if isinstance(content, dict) else {}

@@ -9,6 +9,7 @@ from layerscope.record import Recorder, choose_layers
 from layerscope.record.changes import Change, Changes
 from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.functions import Functions
+from layerscope.record.functions_seen import FunctionsSeen
 from layerscope.record.shards import put_shards_back
 from layerscope.record.stand_aside import StandAside
 from layerscope.record.surroundings import Surroundings
@@ -50,14 +51,10 @@ class NetworkHooks:
         self.changes = 0
         self._door = door
         self._changes = Changes(network, settings.layers, layers)
-        self._functions = Functions(
-            network,
-            self.function_layers,
-            recorder.state,
-            around.reach,
-            around.attention,
-            around.routers,
+        seen = FunctionsSeen(
+            self.function_layers, recorder.state, around.reach, around.attention, around.routers
         )
+        self._functions = Functions(network, seen)
         self._stand_aside = StandAside(network)
         self._told_evaluation = False
 

@@ -41,10 +41,7 @@ def refuse_tensor_parallelism(network: nn.Module, layers: Sequence[Layer]) -> No
 
 def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> None:
     """Note, and warn of, layers whose hooks have not been called by now."""
-    unfired = recorder.unreached.note_unfired(
-        "its hook has never fired in training: it was not called as a module, or compiled "
-        "before the hook was on"
-    )
+    unfired = recorder.unreached.note_unfired()
     if not unfired:
         return
     _log.warning(

@@ -16,9 +16,8 @@ import numpy as np
 from layerscope.theory.activations import Activation, Array, activation_named
 from layerscope.theory.architecture import require_variances
 from layerscope.theory.moments import SMALLEST, moments
-from layerscope.theory.root import root
+from layerscope.theory.root import RANGE, root
 
-_RANGE = np.geomspace(1e-12, 1e6, 541)  # of fixed points: 30 a decade
 _STABLE = 1e-9  # rounding of a slope of 1
 _ROUNDING = 1e-13
 
@@ -71,19 +70,19 @@ def critical(activation: str, bias_variance: float = 0.0) -> CriticalPoint:
         fixed = inf if bias_variance > 0 else 1.0
         return CriticalPoint(activation, _sigma_w2(phi, 1.0), bias_variance, fixed)
     # A cancellation: what is left of q is known to a rounding of q.
-    below = np.flatnonzero(critical_line(phi, _RANGE)[1] < bias_variance - _ROUNDING * _RANGE)
-    if below.size == len(_RANGE):
+    below = np.flatnonzero(critical_line(phi, RANGE)[1] < bias_variance - _ROUNDING * RANGE)
+    if below.size == len(RANGE):
         raise NoCriticalPoint(
             f"{activation} has no critical weight variance for a bias variance of "
-            f"{bias_variance:g}: its pre-activations would have a variance beyond {_RANGE[-1]:g}.",
-            float(critical_line(phi, _RANGE[-1])[1]),
+            f"{bias_variance:g}: its pre-activations would have a variance beyond {RANGE[-1]:g}.",
+            float(critical_line(phi, RANGE[-1])[1]),
         )
     fixed = 0.0
     if below.size:
         fixed = root(
             lambda q: float(critical_line(phi, q)[1]) - bias_variance,
-            float(_RANGE[below[-1]]),
-            float(_RANGE[below[-1] + 1]),
+            float(RANGE[below[-1]]),
+            float(RANGE[below[-1] + 1]),
         )
     if _slope(phi, max(fixed, 1e-6)) > 1 + _STABLE:
         least = ceil(1e4 * _least_bias_variance(phi)) / 1e4  # rounded up, so that it works
@@ -119,9 +118,7 @@ def _slope(activation: Activation, variance: float) -> float:
 
 def _least_bias_variance(activation: Activation) -> float:
     """The bias variance from which on the fixed point of the critical line attracts."""
-    slopes = moments(activation, _RANGE)
+    slopes = moments(activation, RANGE)
     last = int(np.flatnonzero(slopes.second_growth > slopes.slope_second)[-1])
-    variance = root(
-        lambda q: _slope(activation, q) - 1, float(_RANGE[last]), float(_RANGE[last + 1])
-    )
+    variance = root(lambda q: _slope(activation, q) - 1, float(RANGE[last]), float(RANGE[last + 1]))
     return float(critical_line(activation, variance)[1])

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, isfinite, log
-from typing import Protocol
+from math import exp
+
+import numpy as np
 
 from layerscope.theory.activations import Array
+from layerscope.theory.prediction import Prediction
+from layerscope.theory.prediction_summary import PredictionSummary
 
 TOLERANCE = 0.15
 """In ln, for what two moments do not say of the inputs and one batch does not say of the data.
@@ -46,34 +49,12 @@ class Departure:
     bound: float
 
 
-class Profiles(Protocol):
-    """What there is to compare with, a number for each layer: a Prediction or its summary."""
-
-    @property
-    def std(self) -> Array | Sequence[float]:
-        """Of the outputs."""
-
-    @property
-    def std_spread(self) -> Array | Sequence[float]:
-        """Standard deviation of ln(std) from draw to draw."""
-
-    @property
-    def activation_grad(self) -> Array | Sequence[float]:
-        """RMS of d loss / d outputs, relative to the last layer's."""
-
-    @property
-    def grad_spread(self) -> Array | Sequence[float]:
-        """Standard deviation of ln(activation_grad) from draw to draw."""
-
-
 def departures(
-    prediction: Profiles,
+    prediction: Prediction | PredictionSummary,
     std: Array | Sequence[float],
     activation_grad: Array | Sequence[float],
 ) -> list[Departure]:
     """Compare a network at step 0 with its prediction; the first layer first.
-
-    What is not finite on either side is left out: there is nothing to compare.
 
     Args:
         std: of each hidden layer's outputs, [depth].
@@ -88,17 +69,34 @@ def departures(
             f"there must be one figure for each of {depth} layers, got {len(std)} of std and "
             f"{len(activation_grad)} of activation_grad."
         )
-    found = []
-    for layer in range(depth):
-        last = float(activation_grad[-1])
-        gradient = float(activation_grad[layer]) / last if last else float("nan")
-        for quantity, column, measured, spread in (
-            ("std", prediction.std, float(std[layer]), prediction.std_spread),
-            ("activation_grad", prediction.activation_grad, gradient, prediction.grad_spread),
-        ):
-            predicted, bound = float(column[layer]), TOLERANCE + SPREADS * float(spread[layer])
-            if not (isfinite(predicted) and isfinite(measured) and bound < VAGUE):
-                continue
-            if predicted > 0 and (measured <= 0 or abs(log(measured / predicted)) > bound):
-                found.append(Departure(layer, quantity, predicted, measured, exp(bound)))
-    return found
+    stds, gradients = np.asarray(std, float), np.asarray(activation_grad, float)
+    with np.errstate(all="ignore"):  # what comes out NaN is left out
+        found = [
+            each
+            for quantity, measured, predicted, spread in (
+                ("std", stds, prediction.std, prediction.std_spread),
+                (
+                    "activation_grad",
+                    gradients / gradients[-1],
+                    prediction.activation_grad,
+                    prediction.grad_spread,
+                ),
+            )
+            for each in far_off(
+                quantity, measured, np.array(predicted), TOLERANCE + SPREADS * np.array(spread)
+            )
+        ]
+    return sorted(found, key=lambda departure: departure.layer)
+
+
+def far_off(quantity: str, measured: Array, predicted: Array, bounds: Array) -> list[Departure]:
+    """The layers in which measured / predicted is beyond its bound, in ln; all [layers].
+
+    What is not finite on either side is left out: there is nothing to compare.
+    """
+    comparable = np.isfinite(measured) & np.isfinite(predicted) & (bounds < VAGUE) & (predicted > 0)
+    off = comparable & ((measured <= 0) | (np.abs(np.log(measured / predicted)) > bounds))
+    return [
+        Departure(int(at), quantity, float(predicted[at]), float(measured[at]), exp(bounds[at]))
+        for at in np.flatnonzero(off)
+    ]

@@ -14,9 +14,9 @@ from layerscope.theory.activations import Activation, Array, activation_named
 from layerscope.theory.architecture import require_variances
 from layerscope.theory.critical import NoCriticalPoint, critical, critical_line
 from layerscope.theory.moments import moments
+from layerscope.theory.root import RANGE
 
-_RANGE = np.geomspace(1e-12, 1e6, 541)
-_LOG_RANGE = np.log(_RANGE)
+_LOG_RANGE = np.log(RANGE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # arrays have no one truth
@@ -48,18 +48,15 @@ def phase_diagram(
     activation: str,
     sigma_w2: Sequence[float] | Array,
     bias_variance: Sequence[float] | Array,
-    second_moment: float = 1.0,
 ) -> PhaseDiagram:
     """Find the fixed point and the depth scale of every pair of variances; 10,000 take 0.3 s.
 
     The maps are tabulated at 541 variances and interpolated: q* and chi are within 1e-3 of those
-    of `phase_of`, finer than a picture shows.
+    of `phase_of`, finer than a picture shows. Inputs have a mean square of 1.
 
     Args:
-        activation: a name.
         sigma_w2: weight variances times fan_in, [W].
         bias_variance: [B].
-        second_moment: of the inputs, from which the fixed point is sought.
 
     Raises:
         ValueError: an unknown activation, an empty axis, or a variance that is negative or not
@@ -75,17 +72,11 @@ def phase_diagram(
             raise ValueError(f"{name} must be a list of at least 1 number, got shape {axis.shape}.")
         require_variances(**{f"{name}[{i}]": float(value) for i, value in enumerate(axis)})
     weights, biases = axes["sigma_w2"], axes["bias_variance"]
-    table = moments(phi, _RANGE)
+    table = moments(phi, RANGE)
     variance = np.array(
-        [
-            [
-                _fixed(w * table.second + b, np.log(w * second_moment + b + _RANGE[0]))
-                for b in biases
-            ]
-            for w in weights
-        ]
+        [[_fixed(w * table.second + b, np.log(w + b + RANGE[0])) for b in biases] for w in weights]
     )
-    within = np.log(np.clip(variance, _RANGE[0], _RANGE[-1]))
+    within = np.log(np.clip(variance, RANGE[0], RANGE[-1]))
     chi = weights[:, None] * np.interp(within, _LOG_RANGE, table.slope_second)
     with np.errstate(divide="ignore"):
         depth_scale = 1 / np.abs(np.log(chi))
@@ -98,7 +89,7 @@ def _fixed(after: Array, log_start: float) -> float:
     """The fixed point that iteration of the tabulated map tends to, by linear interpolation."""
     with np.errstate(divide="ignore"):
         gain = np.log(after) - _LOG_RANGE
-    start = int(np.clip(np.searchsorted(_LOG_RANGE, log_start), 1, len(_RANGE) - 1))
+    start = int(np.clip(np.searchsorted(_LOG_RANGE, log_start), 1, len(RANGE) - 1))
     if gain[start] > 0:
         crossed = np.flatnonzero(gain[start:] <= 0)
         if not crossed.size:
@@ -118,8 +109,8 @@ def _line(activation: Activation, biases: Array) -> tuple[Array, Array]:
     """The critical line, where its fixed points attract and its bias variance is not negative."""
     if activation.scale_free:  # chi does not depend on the variance: a straight line
         return np.full_like(biases, 1 / float(moments(activation, 1.0).slope_second)), biases
-    at = moments(activation, _RANGE)
-    sigma_w2, bias_variance = critical_line(activation, _RANGE)
+    at = moments(activation, RANGE)
+    sigma_w2, bias_variance = critical_line(activation, RANGE)
     on = (bias_variance >= 0) & (at.second_growth <= at.slope_second)
     try:
         start = critical(activation.name, 0.0).sigma_w2

@@ -8,12 +8,11 @@ judged by what its neighbour was measured to hand it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp
 
 import numpy as np
 
 from layerscope.theory.activations import Activation, Array, activation_named
-from layerscope.theory.departure import VAGUE, Departure
+from layerscope.theory.departure import Departure, far_off
 from layerscope.theory.moments import moments
 from layerscope.theory.prediction_summary import PredictionSummary
 
@@ -61,7 +60,7 @@ def steps_off(
         of = moments(phi, np.where(known, variance, 1.0))
         predicted = np.where(known, np.sqrt(of.variance), np.nan)
         spread = np.sqrt((of.central_fourth / of.variance**2 - 1) / widths) / 2
-        forward = _departures("std", stds, predicted, spread)
+        forward = far_off("std", stds, predicted, TOLERANCE + SPREADS * spread)
 
         # Through layer l + 1, from its outputs to its inputs: 2 / fan_in of the Gaussian entries
         # and three times the error of which units pass the gradient on, as in `spreads`.
@@ -69,7 +68,8 @@ def steps_off(
         chosen = (of.slope_fourth / of.slope_second**2 - 1)[1:] / widths[1:]
         spread = np.sqrt(2 / widths[:-1] + 3 * chosen) / 2
         predicted = np.where(known[1:], np.sqrt(chi) * gradients[1:], np.nan)
-        backward = _departures("activation_grad", gradients[:-1], predicted, spread)
+        bounds = TOLERANCE + SPREADS * spread
+        backward = far_off("activation_grad", gradients[:-1], predicted, bounds)
     return forward + backward[::-1]
 
 
@@ -81,14 +81,3 @@ def _second(phi: Activation, std: Array) -> Array:
     above = np.nan if phi.saturates_beyond is None else None
     at = np.interp(np.log(std), log_stds, _LOG_RANGE, left=np.nan, right=above)
     return np.where(np.isfinite(std), np.exp(np.interp(at, _LOG_RANGE, np.log(of.second))), np.nan)
-
-
-def _departures(quantity: str, measured: Array, predicted: Array, spread: Array) -> list[Departure]:
-    bounds = TOLERANCE + SPREADS * spread
-    comparable = np.isfinite(measured) & (bounds < VAGUE) & (predicted > 0)
-    comparable &= np.isfinite(predicted)
-    off = comparable & (np.abs(np.log(measured / predicted)) > bounds)
-    return [
-        Departure(int(at), quantity, float(predicted[at]), float(measured[at]), exp(bounds[at]))
-        for at in np.flatnonzero(off)
-    ]

@@ -13,7 +13,7 @@ import numpy as np
 from layerscope.theory.activations import Activation
 from layerscope.theory.moments import moments
 from layerscope.theory.pairs import pair_moments
-from layerscope.theory.root import root
+from layerscope.theory.root import RANGE, root
 from layerscope.theory.special import brentq
 
 CRITICAL_SCALE = 1000
@@ -22,7 +22,7 @@ CRITICAL_SCALE = 1000
 TRAINABLE_SCALES = 6
 """Depth scales that a trainable network can span (Schoenholz et al. 2017, the experiments)."""
 
-_SMALLEST, _LARGEST = 1e-12, 1e6  # a fixed point beyond these is none: 0, and inf
+_SMALLEST, _LARGEST = RANGE[[0, -1]].tolist()  # a fixed point beyond these is none: 0, and inf
 _CLOSEST = 1e-6  # a fixed correlation is told from 1 if it is this far from it
 _ROUNDING = 1e-11  # of the integrals
 
@@ -106,7 +106,7 @@ def fixed_variance(
 
     The map grows with q, so iteration runs monotonically to the next fixed point on the side to
     which it first steps, or to 0 or inf if there is none within 1e-12 to 1e6. The distance to it
-    is found on a grid of 30 points a decade, then by Brent's method.
+    is found on `RANGE`, then by Brent's method.
     """
 
     def gain(q: float) -> float:
@@ -118,8 +118,7 @@ def fixed_variance(
     upward = gain(start) > 0
     if abs(gain(start)) < _ROUNDING:
         return start
-    grid = np.geomspace(_SMALLEST, _LARGEST, 541)
-    grid = grid[grid > start] if upward else grid[grid < start][::-1]
+    grid = RANGE[start < RANGE] if upward else RANGE[start > RANGE][::-1]
     if not grid.size:
         return inf if upward else 0.0
     after = sigma_w2 * moments(activation, grid).second + bias_variance

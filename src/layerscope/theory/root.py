@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import exp, log
 
+import numpy as np
+
 from layerscope.theory.special import brentq
+
+RANGE = np.geomspace(1e-12, 1e6, 541)
+"""Variances among which a fixed point is sought: 30 a decade."""
 
 
 def root(f: Callable[[float], float], low: float, high: float) -> float:
