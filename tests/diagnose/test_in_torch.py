@@ -11,7 +11,7 @@ from layerscope.diagnose.in_torch import in_torch
 
 RULES = Path(layerscope.diagnose.__file__).parent / "rules"
 GROUPS = "|".join(path.name for path in (Path(__file__).parents[2] / "conf").iterdir())
-KEY = re.compile(rf"\b(?:{GROUPS})(?:\.\w+)*=(?!\w+\()|\boptimizer\.(?:lr|weight_decay)|\binit=")
+KEY = re.compile(rf"\b(?:{GROUPS})(?:\.\w+)*=(?!\w+\()|\boptimizer\.\w+=\.|\binit=")
 REMEDIES = sorted(
     {
         node.value

@@ -94,7 +94,9 @@ def test_nothing_is_found_where_nothing_is_wrong():
 # saturated
 
 
-@pytest.mark.parametrize(("first", "remedy"), [(0, "nn.init.xavier"), (3, "a smaller lr")])
+@pytest.mark.parametrize(
+    ("first", "remedy"), [(0, "nn.init.xavier"), (3, "a smaller optimizer.lr")]
+)
 def test_a_note_from_the_first_step_on_is_answered_with_the_init(first, remedy):
     figures = healthy(network())
     figures["saturated"][first:, 2] = 0.1
@@ -266,6 +268,13 @@ def test_on_small_data_dead_units_are_told_before_they_are_sure(quiet, loss, sev
     assert (sure is not None and sure.severity) == (
         "critical" if quiet > 90 else severity or "note"
     )
+
+
+def test_on_small_data_dead_units_are_a_note_while_the_loss_falls():
+    figures = healthy(network("relu"))
+    figures["loss"][10:] = 2.9  # of 3.0
+    figures["silent_units"][20:, 2] = figures["quiet_units"][25:, 2] = 60
+    assert found(figures) == {"dead_units": ("note", "02_relu", 20, 1)}
 
 
 def test_units_that_are_not_finite_are_not_dead():

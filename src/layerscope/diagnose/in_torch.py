@@ -17,8 +17,7 @@ _WORDS = tuple(
         (r"init=(kaiming|xavier)", r"nn.init.\1_normal_(layer.weight)"),
         (r"init=orthogonal", "nn.init.orthogonal_(layer.weight)"),
         (r"init\.bias_std=0", "nn.init.zeros_(layer.bias)"),
-        (r"optimizer\.lr=\.\.\.", "the optimizer's lr:"),
-        (r"optimizer\.(lr|weight_decay)", r"\1"),
+        (r"optimizer\.lr=\.\.\.", "optimizer.lr (lr=... where the optimizer is made):"),
         (r"trainer\.precision=bf16-mixed", "torch.autocast to bfloat16"),
         (r"trainer\.gradient_clip_val=1\.0", "nn.utils.clip_grad_norm_(parameters, 1.0)"),
         (r"monitor\.layers", "the setting layers"),
@@ -27,12 +26,13 @@ _WORDS = tuple(
 
 
 def in_torch(remedy: str) -> str:
-    """The remedy without a key of conf/.
+    """The remedy without a key of conf/; `optimizer.lr` stays, for it says as much to a stranger:
+    the lr of the optimizer. That word is the same in all that we print and write.
 
     >>> in_torch("init=xavier and init.bias_std=0: its units are saturated")
     'nn.init.xavier_normal_(layer.weight) and nn.init.zeros_(layer.bias): its units are saturated'
     >>> in_torch("optimizer.lr=... a tenth of what it is, or a warm-up of it")
-    "the optimizer's lr: a tenth of what it is, or a warm-up of it"
+    'optimizer.lr (lr=... where the optimizer is made): a tenth of what it is, or a warm-up of it'
     """
     for keys, words in _WORDS:
         remedy = keys.sub(words, remedy)

@@ -11,6 +11,7 @@ from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.symptoms import Severities
 
 _HALF, _TENTH = 0.5, 0.1
+_SURE = 3.0  # standard errors, as where a loss is said not to fall
 
 
 def note_if_solved(
@@ -29,6 +30,13 @@ def has_learned(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     left = np.fmin(curve.loss, curve.level) - curve.floor
     learned: npt.NDArray[np.bool_] = left < _HALF * (curve.start - curve.floor)
     return learned
+
+
+def is_learning(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the loss is below its start by more than noise, bool [steps]; False if unknown."""
+    curve = memory.loss_curve.of(figures)
+    learning: npt.NDArray[np.bool_] = curve.start - curve.level > _SURE * curve.noise
+    return learning
 
 
 def is_solved(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:

@@ -272,19 +272,19 @@ _BY_RULE = {
     "loss_not_falling": _of_text(("ten times what it is", _FASTER)),
     "update_too_large": _SLOWER,
     "update_too_small": lambda finding: rate_times(10.0 ** (-3 - round(finding.value))),
-    "stalled": _of_text(("the same lr", _every_step(_same_rates))),
+    "stalled": _of_text(("the same optimizer.lr", _every_step(_same_rates))),
     "learning_rate_gone": _of_text(("once an epoch", _every_step(_held_rate))),
     "weights_decay_to_zero": _less_decay,
     "gradient_spike": _every_step(_clipped),
-    "saturated": _of_text(("smaller lr", _SLOWER), *_STARTS),
-    "dead_units": _of_text(("smaller lr", _SLOWER), *_STARTS),
+    "saturated": _of_text(("smaller optimizer.lr", _SLOWER), *_STARTS),
+    "dead_units": _of_text(("smaller optimizer.lr", _SLOWER), *_STARTS),
     "idle": _of_text(*_STARTS),
     "collapsed": _of_text(*_STARTS),
     "vanishing_gradient": _of_text(*_STARTS),
     "exploding_gradient": _of_text(*_STARTS),
     "not_finite": _of_text(
         ("eps that its type can hold", lambda _: _group(eps=1e-4)),
-        ("a smaller lr;", _SLOWER),
+        ("a smaller optimizer.lr;", _SLOWER),
     ),
 }
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures, LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.solved import has_learned, note_if_solved
+from layerscope.diagnose.solved import has_learned, is_learning, note_if_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values, graded
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -55,7 +55,8 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     for fewer than `warm_up` steps: the pixels of an image are many samples, and of few images.
 
     On small data that takes many epochs. So units that have been silent for 512 samples count too,
-    where they are as many as a warning needs: a warning that says how sure it is, never more.
+    where they are as many as a warning needs, and the loss does not fall: a warning that says how
+    sure it is, never more. What few samples show is no disease where the network learns.
     """
     t = thresholds
     limits = (t.dead_share, t.dead_bad, t.dead_critical)
@@ -91,6 +92,7 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         soon = figures.steps[:, np.newaxis] - since < t.warm_up
         harmless = (soon & (values < 1)) | has_learned(figures, memory)[:, np.newaxis]
         severity[(severity == 2) & harmless] = 1
+        severity[early & is_learning(figures, memory)[:, np.newaxis]] = 1
     return Symptoms(values, severity, limits, _ADVICE, _SOURCE, 1, cause, since)
 
 
