@@ -35,7 +35,7 @@ def test_a_training_of_the_readme_runs(tmp_path, line):
     assert done.stderr == ""
     jobs = 9 if where == "sweep" else 1
     assert len(list(tmp_path.rglob("diagnosis.json"))) == jobs
-    for heading in ("logs: ", "Health of every layer", "made up: ", "board: "):
+    for heading in ("logs: ", "Health of every layer", "names that it made up: ", "board: "):
         assert done.stdout.count(heading) == (where == "run")
     if where == "sweep":
         assert all(f"[{number} of {jobs}]\n" in done.stdout for number in range(1, jobs + 1))

@@ -79,7 +79,7 @@ def test_a_finished_run_leaves_what_the_design_says(tmp_path, capsys):
     for checkpoint in checkpoints.values():
         assert torch.load(checkpoint, weights_only=True)["global_step"] == 168
     printed = capsys.readouterr().out
-    for word in (f"logs: {tmp_path}", "01_tanh", "step 167", "made up: "):
+    for word in (f"logs: {tmp_path}", "01_tanh", "step 167", "names that it made up: "):
         assert word in printed
     page, board = f"report: {tmp_path}/report.html", f"board: tensorboard --logdir {tmp_path}"
     assert printed.splitlines()[-1] in (

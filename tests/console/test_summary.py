@@ -34,6 +34,12 @@ def test_a_run_that_is_too_short_to_judge_its_loss_says_so_where_nothing_else_is
     assert len(printed([], steps=80, patience=80)) == 1
 
 
+def test_a_run_that_is_too_short_to_judge_its_layers_says_so_whatever_else_is_wrong():
+    lines = printed([finding()], steps=3, patience=80, lasting=5)
+    assert lines[-2] == "too short to judge its layers: 3 of 5 steps"
+    assert len(printed([finding()], steps=5, patience=80, lasting=5)) == len(lines) - 1
+
+
 def test_the_last_line_counts_as_pytest_does():
     found = [finding(severity=each) for each in ("critical", "warning", "warning", "note")]
     assert printed(found)[-1] == "1 critical, 2 warnings, 1 note · files: logs/mine"

@@ -318,3 +318,12 @@ def test_reading_is_20_times_as_fast_as_the_event_accumulator(tmp_path: Path) ->
     ours = min(seconds(lambda: read_run(tmp_path)) for _ in range(3))
     theirs = seconds(EventAccumulator(str(tmp_path), size_guidance=KEEP_ALL).Reload)
     assert theirs > 20 * ours
+
+
+def test_a_folder_of_runs_is_no_run_and_names_the_last_of_those_below_it(tmp_path):
+    for run in "abcdefg":
+        for folder in (run, f"{run}/keyframes"):
+            with EventFile(tmp_path / folder) as events:
+                events.add(0, [scalar("loss", 1.0)], 1.0)
+    with pytest.raises(FileNotFoundError, match=r"the runs below it are c, d, e, f, g and 2 more$"):
+        read_run(tmp_path)

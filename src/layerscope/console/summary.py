@@ -24,19 +24,21 @@ def summary(
     files: str | PathLike[str],
     steps: int | None = None,
     patience: int = 0,
+    lasting: int = 0,
 ) -> RenderableType:
     """Each finding with its mark, its sentence and what to type; the last line counts them.
 
     What follows from another finding (its `because` names the rule of that one) is indented under
     it. The last line is like `1 critical, 1 warning · files: logs/mine`. At most 80
-    columns wide; names may hold anything, and no markup is read in them. A short run without a
-    warning says above it that nobody has judged yet whether its loss falls.
+    columns wide; names may hold anything, and no markup is read in them. A run that is
+    too short for rules of layers, or, without a warning, for that of the loss, says so above it.
 
     Args:
         findings: in the order of telling; as `Judge.findings` or diagnosis.json
             has them.
         steps: how many the run has; None if that is not to be told.
         patience: how many it takes to judge whether the loss falls.
+        lasting: how many it takes to judge a layer.
     """
     known = [each if isinstance(each, Finding) else Finding.of_json(each) for each in findings]
     rules = {each.rule for each in known}
@@ -50,9 +52,11 @@ def summary(
             lines += _story(each, known, 0, told)
     severities = [each.severity for each in known]
     worst = max(severities, key=SEVERITIES.index, default=None)
-    if steps is not None and steps < patience and worst in (None, "note"):
-        short = f"too short to judge whether the loss falls: {steps} of {patience} steps"
-        lines.append(Text(short, style="dim"))
+    if steps is not None and (steps < lasting or (steps < patience and worst in (None, "note"))):
+        what, least = "its layers", lasting
+        if steps >= lasting:
+            what, least = "whether the loss falls", patience
+        lines.append(Text(f"too short to judge {what}: {steps} of {least} steps", style="dim"))
     last = Text(counted(severities), style="green" if worst is None else STYLES[worst])
     last.append(f" · files: {fspath(files)}", style="default")
     last.overflow = "fold"

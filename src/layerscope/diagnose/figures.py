@@ -34,7 +34,7 @@ LAYER_FIGURES: Mapping[str, str] = {
     "update_to_weight": "RMS(update) / RMS(weight before the step), where it was measured",
     "units": "units of the layer: features or channels of its output",
     "silent_units": "units that were not active on any sample of this step",
-    "dead_units": "units that have not been active for as many samples as a verdict takes",
+    "dead_units": "units that were not active on any of the last `dead_window` samples",
     "dead_since": "the step from which on the longest silent of them has been silent",
     "revived_units": "units that were dead and are active again",
     "quiet_units": "units that have not been active for 512 samples or more",

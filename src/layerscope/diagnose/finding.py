@@ -10,15 +10,15 @@ from typing import Any
 from layerscope.diagnose.plain_types import check_types
 
 SEVERITIES = ("note", "warning", "critical")
-"""A note is worth a look, a warning is a disease, and with a critical one training is in vain."""
+"""A note is worth a look, a warning is a disease; with a critical one training cannot succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One disease of a run, as plain types.
 
-    A note is no disease: once there is a warning, the finding tells where the warning began. A
-    warning that becomes critical keeps its place.
+    When a note becomes a warning, layer and step become those of the warning. A warning that
+    becomes critical keeps them.
 
     Attributes:
         rule: the name of the rule that found it.

@@ -122,7 +122,7 @@ class Judge:
         onsets, symptoms = self._onsets[name], self._onsets[name].symptoms
         if symptoms is None:  # none since a checkpoint was loaded
             return self._found[name]
-        row = min(self._levels[name], 2) - 1  # a note is no disease; a warning keeps its place
+        row = min(self._levels[name], 2) - 1  # a warning has its own place
         ill = np.flatnonzero(onsets.step[row] >= 0).tolist()
         if symptoms.place:
             layer, name_of_layer = 0, symptoms.place

@@ -13,6 +13,8 @@ _log = logging.getLogger("layerscope")
 _HEAD = 64
 """Bytes at a file's start: its first record says the version and the time of opening."""
 
+_NAMED = 5  # runs, where a folder is none
+
 
 def event_files(path: Path) -> list[Path]:
     """An event file, or those of a folder (not of its subfolders), in order of time.
@@ -45,8 +47,18 @@ def event_files(path: Path) -> list[Path]:
         else:
             found[head if head not in found else head + bytes(each)] = each
     if not found:
-        raise FileNotFoundError(f"no event file (*tfevents*) in {path}")
+        raise FileNotFoundError(f"no event file (*tfevents*) in {path}{_runs_below(path)}")
     return sorted(found.values())
+
+
+def _runs_below(folder: Path) -> str:
+    """The end of a sentence: the last runs below a folder, by name; "" without any."""
+    homes = {each.parent for each in folder.rglob("*tfevents*")}
+    runs = sorted(str(each.relative_to(folder)) for each in homes if each.parent not in homes)
+    if not runs:
+        return ""
+    more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
+    return f"; the runs below it are {', '.join(runs[-_NAMED:])}{more}"
 
 
 def _first_bytes(path: Path) -> bytes:

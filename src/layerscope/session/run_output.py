@@ -121,8 +121,9 @@ class RunOutput:
         if diagnosis is not None and self._settings.summary:
             try:
                 findings, steps = self._verdict.judge.findings, diagnosis["steps"][-1]["step"] + 1
-                patience = self._settings.thresholds.patience
-                terminal().print(summary(findings, self._directory, steps, patience))
+                limits = self._settings.thresholds
+                told = summary(findings, self._directory, steps, limits.patience, limits.lasting)
+                terminal().print(told)
             except (OSError, ValueError) as error:  # closed, or a pipe that nobody reads: not ours
                 _log.warning("the summary of %s could not be printed: %s", self._directory, error)
         return diagnosis

@@ -81,7 +81,7 @@ def _print_tables(
             names = ", ".join(experiment.model.made_up(cfg.names, generator))
         except ValueError as error:  # logits that overflow, of a loss that does not yet
             names = f"nothing: {error}"
-        console.print(f"made up: {names}", highlight=False, markup=False)
+        console.print(f"names that it made up: {names}", highlight=False, markup=False)
 
 
 def _report(folder: Path) -> Path | None:

@@ -40,7 +40,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     """Gradient norm of a step / median of the 50 measured before, from `warm_up` of them on.
 
     The norm is that of the layers' RMS weight gradients. A spike is also far out against the run's
-    own scatter, in the logarithm, so that noise is none. A batch of less than half the largest so
+    own scatter, in the logarithm: noise is not a spike. A batch of less than half the largest so
     far, as the last of an epoch, is not compared. Named are the layers whose own gradient is as far
     from its own median. Where weights' gradients are clipped before they are measured, those of the
     outputs still show it.
