@@ -100,14 +100,15 @@ def test_the_worst_finding_need_not_be_the_first_that_is_told(tmp_path):
     assert compare(run).answer[0] == "1 critical, 1 note: 01_tanh passes no gradient on."
 
 
-def of_scalars(folder, **losses):
-    """A run with figures of layers and these scalars."""
+def of_scalars(folder, losses, seen=False):
+    """A run with figures of layers and these scalars, and with a loss among the figures or not."""
     run = Made(diagnosed=False).write(folder)
     (run / "status.json").unlink()
     for path in run.glob("*tfevents*"):
         path.unlink()
     encoder = FiguresEncoder(Made().layers())
     figures = Made().figures()
+    figures["loss"][:] = 1.5 if seen else np.nan
     with EventFile(run) as events:
         for i, step in enumerate(figures.steps.tolist()):
             values = encoder.encode(figures.of_layers[i], figures.of_steps[i])
@@ -127,12 +128,18 @@ def of_scalars(folder, **losses):
     ],
 )
 def test_without_a_loss_of_the_usual_name_the_only_one_there_is_counts(tmp_path, scalars, loss):
-    found = compare(of_scalars(tmp_path, **scalars))
+    found = compare(of_scalars(tmp_path, scalars))
     if loss is None:
         assert found.answer[1].startswith("No loss was logged. At the start the gradient")
     else:
         assert found.loss == loss
         assert found.answer[1].startswith(f"It ends with a {loss} of 2.0000")
+
+
+def test_without_a_logged_loss_what_backward_started_from_is_the_training_loss(tmp_path):
+    found = compare(of_scalars(tmp_path, {}, seen=True))
+    assert found.loss == "train/loss"
+    assert found.answer[1].startswith("It ends with a train/loss of 1.5000")
 
 
 def test_failed_runs_stay_in_the_table_and_out_of_the_estimates(tmp_path):

@@ -44,7 +44,7 @@ def run_of(folder: Path, name: str) -> Run | None:
     else:
         findings = _judged(figures) if figures is not None else None
     history = history_of(figures) if figures is not None and len(figures.steps) else None
-    losses = _losses(events.scalars) if events else {}
+    losses = _losses(events.scalars, figures) if events else {}
     versions = status.get("versions")
     state = str(status.get("state", "unknown"))
     reason = None if status.get("reason") is None else str(status["reason"])
@@ -85,11 +85,21 @@ def _judged(figures: Figures) -> list[dict[str, Any]]:
     return [finding.as_json() for finding in judge.findings]
 
 
-def _losses(scalars: Mapping[str, ScalarSeries]) -> dict[str, ScalarSeries]:
-    """The losses of `LOSSES`; without any, the only scalar that a loss is likely to be."""
+def _losses(
+    scalars: Mapping[str, ScalarSeries], figures: Figures | None
+) -> dict[str, ScalarSeries]:
+    """The losses of `LOSSES`; without any, the only scalar that a loss is likely to be, or, where
+    a logger of the user's wrote elsewhere, what backward started from.
+    """
     known = {tag: scalars[tag] for tag in LOSSES if tag in scalars}
     likely = [tag for tag in scalars if "loss" in re.split(r"[^a-z]+", tag.lower())]
-    return known or ({likely[0]: scalars[likely[0]]} if len(likely) == 1 else {})
+    if known or len(likely) == 1:
+        return known or {likely[0]: scalars[likely[0]]}
+    if figures is None:
+        return {}
+    seen = ~np.isnan(figures["loss"])
+    loss = ScalarSeries(figures.steps[seen], figures["loss"][seen].astype(np.float64))
+    return {"train/loss": loss} if seen.any() else {}
 
 
 def _is_ours(events: RunEvents) -> bool:
