@@ -10,7 +10,8 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.checkpoint import checkpoint
 
 from layerscope.record.attention import Attention
-from layerscope.record.heads import PER_HEAD, SAMPLE
+from layerscope.record.heads import PER_HEAD
+from layerscope.record.logits import SAMPLE
 from tests.record.test_functions import Watched
 
 sdpa = F.scaled_dot_product_attention
@@ -144,7 +145,7 @@ def test_an_exact_look_at_more_than_fits_goes_in_parts(monkeypatch):
     q, k = projected(batch=2, rows=30, keys=40)
     whole = look(sdpa, q, k, k, is_causal=True)
     for elements in (1, 4 * 40 * 7, 4 * 40 * 40):
-        monkeypatch.setattr("layerscope.record.heads._ELEMENTS", elements)
+        monkeypatch.setattr("layerscope.record.logits._ELEMENTS", elements)
         parts = look(sdpa, q, k, k, is_causal=True)
         np.testing.assert_allclose(parts.table, whole.table, rtol=1e-5)
 

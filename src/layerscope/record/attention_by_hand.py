@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from layerscope.record.activation_calls import ACTIVATION_CALLS
-from layerscope.record.heads import MASKED, Heads, heads_of_scores
+from layerscope.record.heads import Heads
+from layerscope.record.logits import MASKED, heads_of_scores
 from layerscope.record.product_operands import operands_of_einsum, operands_of_matmul
 from layerscope.record.samples import has_memory
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.record.heads import MASKED, Heads, heads_of_products
+from layerscope.record.heads import Heads
+from layerscope.record.logits import MASKED, heads_of_products
 from layerscope.record.samples import has_memory
 
 

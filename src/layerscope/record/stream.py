@@ -10,7 +10,6 @@ the same shape, is a branch.
 from __future__ import annotations
 
 import logging
-import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.addition import Addition, figures_of, rms
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_names import common_prefix, place_of
 from layerscope.record.layers import Layer
@@ -42,40 +42,7 @@ _SAME_STREAM = frozenset(
         *("squeeze", "unsqueeze"),
     }
 )
-_CHANNELS_SECOND = 4  # axes from which on the second is that of channels
-_FAR = 10.0  # times the root mean square, from which on an element is an outlier
 _REMEMBERED = 16  # calls before a block's that its input may come from
-
-
-@dataclass(frozen=True, slots=True)
-class Addition:
-    """What was measured where a branch is added, in a step's last forward pass.
-
-    Attributes:
-        stream: root mean square of the stream after it.
-        branch: root mean square of the branch / that of the stream before; NaN of a stream of 0.
-        outlier_share: share of the stream's elements, after it, that are above 10 times its RMS.
-        outlier_channel: the channel that has most of them, along the last axis, of four axes or
-            more along the second; NaN if none has one.
-    """
-
-    stream: float
-    branch: float
-    outlier_share: float
-    outlier_channel: float
-
-    def figures(self) -> dict[str, float]:
-        """By names of `LAYER_FIGURES`."""
-        return {
-            "stream_rms": self.stream,
-            "branch_to_stream": self.branch,
-            "outlier_share": self.outlier_share,
-            "outlier_channel": self.outlier_channel,
-        }
-
-    def as_json(self) -> dict[str, float | None]:
-        """The same with None for what is not known."""
-        return {name: x if math.isfinite(x) else None for name, x in self.figures().items()}
 
 
 @dataclass(slots=True, eq=False)
@@ -212,7 +179,7 @@ class Stream:
                 stream, branch = args if known[0] else reversed(args)
                 if stream.requires_grad and not branch.requires_grad:  # a table of positions
                     return None
-                return call, torch.stack([_rms(stream), _rms(branch)])
+                return call, torch.stack([rms(stream), rms(branch)])
         return None
 
     def _add(self, found: tuple[_Call, Tensor] | None, args: Any, output: Tensor) -> None:
@@ -221,16 +188,9 @@ class Stream:
             return
         call, (before, branch) = found[0], found[1]
         assert call.block is not None
-        values = output.detach()
-        after = _rms(values)
-        far = values.abs() > _FAR * after
-        channels = values.ndim - 1 if values.ndim < _CHANNELS_SECOND else 1
-        of_channels = far.transpose(0, channels).flatten(1).sum(1)
-        most = torch.where(of_channels.any(), of_channels.argmax().double(), torch.nan)
-        measured = (after, branch / before, far.double().mean(), most)
         place = self._place(call.block, call.additions)
         call.additions += 1
-        self._measured[place.name] = torch.stack([each.double() for each in measured])
+        self._measured[place.name] = figures_of(before, branch, output.detach())
 
     def _place(self, block: nn.Module, number: int) -> Place:
         if (block, number) not in self.places:
@@ -244,11 +204,3 @@ class Stream:
             depth = sum(place.stream == blocks for place in self.places.values())
             self.places[block, number] = Place(name, path, "add", blocks, depth)
         return self.places[block, number]
-
-
-def _rms(tensor: Tensor) -> Tensor:
-    """Root mean square, in 32 bits or more, [] on the tensor's device."""
-    wide = torch.promote_types(tensor.dtype, torch.float32)
-    norm: Tensor = torch.linalg.vector_norm(tensor.detach(), dtype=wide)
-    size: Tensor = norm / tensor.numel() ** 0.5
-    return size

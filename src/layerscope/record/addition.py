@@ -1,0 +1,68 @@
+"""What is measured where a branch is added to a residual stream."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_CHANNELS_SECOND = 4  # axes from which on the second is that of channels
+_FAR = 10.0  # times the root mean square, from which on an element is an outlier
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What was measured where a branch is added, in a step's last forward pass.
+
+    Attributes:
+        stream: root mean square of the stream after it.
+        branch: root mean square of the branch / that of the stream before; NaN of a stream of 0.
+        outlier_share: share of the stream's elements, after it, that are above 10 times its RMS.
+        outlier_channel: the channel that has most of them, along the last axis, of four axes or
+            more along the second; NaN if none has one.
+    """
+
+    stream: float
+    branch: float
+    outlier_share: float
+    outlier_channel: float
+
+    def figures(self) -> dict[str, float]:
+        """By names of `LAYER_FIGURES`."""
+        return {
+            "stream_rms": self.stream,
+            "branch_to_stream": self.branch,
+            "outlier_share": self.outlier_share,
+            "outlier_channel": self.outlier_channel,
+        }
+
+    def as_json(self) -> dict[str, float | None]:
+        """The same with None for what is not known."""
+        return {name: x if math.isfinite(x) else None for name, x in self.figures().items()}
+
+
+def figures_of(before: Tensor, branch: Tensor, values: Tensor) -> Tensor:
+    """The arguments of an `Addition`, float64 [4] on the device.
+
+    Args:
+        before: root mean square of the stream, [].
+        branch: that of the branch, [].
+        values: the stream after it.
+    """
+    after = rms(values)
+    far = values.abs() > _FAR * after
+    channels = values.ndim - 1 if values.ndim < _CHANNELS_SECOND else 1
+    of_channels = far.transpose(0, channels).flatten(1).sum(1)
+    most = torch.where(of_channels.any(), of_channels.argmax().double(), torch.nan)
+    measured = (after, branch / before, far.double().mean(), most)
+    return torch.stack([each.double() for each in measured])
+
+
+def rms(tensor: Tensor) -> Tensor:
+    """Root mean square, in 32 bits or more, [] on the tensor's device."""
+    wide = torch.promote_types(tensor.dtype, torch.float32)
+    norm: Tensor = torch.linalg.vector_norm(tensor.detach(), dtype=wide)
+    size: Tensor = norm / tensor.numel() ** 0.5
+    return size
