@@ -1,11 +1,11 @@
 """The pictures of the lesson's page, each of the runs that an exercise has."""
 
-import json
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -13,7 +13,6 @@ from layerscope.pictures.picture import (
     BLUE,
     FAINT,
     INK,
-    ORANGE,
     VERMILION,
     dress,
     new_picture,
@@ -22,39 +21,19 @@ from layerscope.pictures.picture import (
 )
 from layerscope.run import Run
 
-Runs = Mapping[str, Run]
-LOOKS = ((VERMILION, "o"), (BLUE, "s"), (ORANGE, "^"))
-"""A colour and a mark for each of three runs, in every picture the same place."""
-
-SIZES = {"o": 5, "s": 7, "^": 4}
-"""Of marks: where two lines lie on one another, both are seen."""
-
-
-def hidden(run: Run) -> list[int]:
-    """Where the hidden layers are among the layers: those that end with an activation function."""
-    assert run.figures is not None
-    return [at for at, layer in enumerate(run.figures.layers) if layer.nonlinearity is not None]
-
-
-def linear(run: Run) -> list[int]:
-    """Where the layers with a weight matrix are, the logits among them."""
-    assert run.figures is not None
-    return [at for at, layer in enumerate(run.figures.layers) if layer.width is not None]
-
-
-def dead_share(run: Run) -> npt.NDArray[np.float64]:
-    """Of all hidden units, at each step; NaN where that was not judged yet."""
-    assert run.figures is not None
-    dead, units = (run.figures[name][:, hidden(run)].sum(1) for name in ("dead_units", "units"))
-    share: npt.NDArray[np.float64] = dead / units
-    return share
-
-
-def of_step_0(run: Run, name: str) -> npt.NDArray[np.float32]:
-    """A figure of each hidden layer at the first step."""
-    assert run.figures is not None
-    values: npt.NDArray[np.float32] = run.figures[name][0, hidden(run)]
-    return values
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from scripts.five_diagnostics import five_diagnostics
+from scripts.lesson_figures import (
+    LOOKS,
+    SIZES,
+    Runs,
+    dead_share,
+    diagnosis,
+    first_step,
+    hidden,
+    linear,
+    of_step_0,
+)
 
 
 def histograms(runs: Runs) -> bytes:
@@ -87,7 +66,7 @@ def weight_gradients(runs: Runs) -> bytes:
     axes = figure.subplots()
     shown = []
     for place, ((name, run), (colour, _)) in enumerate(zip(runs.items(), LOOKS, strict=False)):
-        step = _first_step(run)
+        step = first_step(run)
         values = [step["layers"][at]["weight_grad"]["mean_abs"] for at in linear(run)]
         at = np.arange(len(values)) + (place - 1) * 0.27
         for bar, value in zip(
@@ -111,7 +90,7 @@ def profiles(runs: Runs) -> bytes:
     panels = figure.subplots(1, 2)
     for (name, run), look in zip(runs.items(), LOOKS, strict=False):
         _lines(panels, name, run, look)
-        theory = _diagnosis(run)["theory"]["layers"]
+        theory = diagnosis(run)["theory"]["layers"]
         at = np.arange(1, len(theory) + 1)
         for panel, key in zip(panels, ("std", "activation_grad"), strict=True):
             line = [each[key] for each in theory]
@@ -151,7 +130,7 @@ def exhibit_a(runs: Runs) -> bytes:
     bars.bar(np.arange(depth), relative[::-1], color=VERMILION)
     dress(bars, "Linear, as on the page", x, "RMS of d loss / d activation, layer 10 = 1")
     line.plot(relative[::-1], "o-", color=VERMILION, label="d loss / d activation")
-    layers = _first_step(run)["layers"]
+    layers = first_step(run)["layers"]
     weight = np.array([layers[at]["weight_grad"]["rms"] for at in hidden(run)])
     line.plot(weight[::-1] / weight[-1], "s-", color=BLUE, label="d loss / d weight")
     line.plot(0.7 ** np.arange(depth), "--", color=INK, label="0.7 a layer")
@@ -186,62 +165,6 @@ def dead_units(runs: Runs) -> bytes:
     loss.set_ylim(1.8, 4.5)
     share.legend(frameon=False, fontsize=9)
     return to_png(figure)
-
-
-def five_diagnostics(runs: Runs) -> bytes:
-    """Those of Karpathy's makemore lecture 3, at the last step; the lines are layers."""
-    run = next(iter(runs.values()))
-    figures = run.figures
-    assert figures is not None
-    figure = new_picture(
-        f"The lecture's five diagnostics at step {figures.steps[-1]}: a line is a layer", 1000, 640
-    )
-    axes = figure.subplots(2, 3)
-    names = [layer.name for layer in figures.layers]
-    tanh, weights = [names[at] for at in hidden(run)], [names[at] for at in linear(run)]
-    for panel, quantity, of, title, x in (
-        (axes[0, 0], "activation", tanh, "Activations", "tanh output"),
-        (axes[0, 1], "activation_grad", tanh, "Gradients", "d loss / d tanh output"),
-        (axes[0, 2], "weight_grad", weights, "Weight gradients", "d loss / d weight"),
-    ):
-        for place, name in enumerate(of):
-            left, right, count = run.histograms[f"{quantity}/{name}"].buckets[-1].T
-            density = count / count.sum() / (right - left)
-            panel.plot((left + right) / 2, density, color=_shade(place, len(of)), label=name)
-        dress(panel, title, x, "density")
-        if quantity != "activation":
-            widest = max(abs(value) for line in panel.lines for value in line.get_xdata()) * 0.5
-            panel.set_xlim(-widest, widest)
-            panel.xaxis.set_major_locator(MaxNLocator(3))
-        panel.legend(frameon=False, fontsize=7.5)
-    steps = _diagnosis(run)["steps"]
-    for step, (colour, mark) in zip((steps[0], steps[-1]), LOOKS, strict=False):
-        by_name = {each["layer"]: each for each in step["layers"]}
-        ratio = [by_name[n]["weight_grad"]["std"] / by_name[n]["weight"]["std"] for n in weights]
-        axes[1, 0].plot(ratio, mark, linestyle="-", color=colour, label=f"step {step['step']}")
-    dress(axes[1, 0], "gradient:data", "weight matrix", "std(gradient) / std(weight)")
-    shown = [value for line in axes[1, 0].lines for value in line.get_ydata()]
-    plain_log_ticks(axes[1, 0], min(shown) / 2, max(shown) * 2)
-    axes[1, 0].set_xticks(range(len(weights)), [name.split("_")[0] for name in weights])
-    axes[1, 0].legend(frameon=False, fontsize=8)
-    for place, at in enumerate(linear(run)):
-        with np.errstate(divide="ignore"):
-            ratio = np.log10(figures["update_to_weight"][:, at])
-        known = np.isfinite(ratio)
-        colour = _shade(place, len(weights))
-        axes[1, 1].plot(figures.steps[known], ratio[known], color=colour, label=names[at])
-    axes[1, 1].axhline(-3, color=INK, linestyle="--", linewidth=1)
-    dress(axes[1, 1], "update:data, -3 is about right", "step", "log10 RMS(update) / RMS(weight)")
-    loss = run.scalars["train/loss"]
-    axes[1, 2].plot(loss.steps, loss.values, color=FAINT, linewidth=0.8)
-    dress(axes[1, 2], "And the loss of each batch", "step", "train/loss in nats")
-    return to_png(figure)
-
-
-def _shade(place: int, count: int) -> Any:
-    from matplotlib import colormaps
-
-    return colormaps["viridis"](0.9 * place / max(count - 1, 1))
 
 
 PICTURES: dict[str, Callable[[Runs], bytes]] = {
@@ -285,13 +208,3 @@ def _dress_profiles(panels: Any, depth: str) -> None:
             )
         else:
             panel.set_ylim(0, max(panel.get_ylim()[1], 1.1 * shown.max()))
-
-
-def _diagnosis(run: Run) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((run.folder / "diagnosis.json").read_text(encoding="utf-8"))
-    return told
-
-
-def _first_step(run: Run) -> dict[str, Any]:
-    step: dict[str, Any] = _diagnosis(run)["steps"][0]
-    return step

@@ -12,7 +12,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 from layerscope.run import Run  # noqa: E402
-from scripts.lesson_pictures import hidden, linear  # noqa: E402
+from scripts.lesson_figures import hidden, linear  # noqa: E402
 from scripts.write_lesson import STEPS, trained  # noqa: E402
 
 FILE = ROOT / "docs" / "lesson" / "course.json"

@@ -26,7 +26,8 @@ sys.path.insert(0, str(ROOT))
 from layerscope.run import Run, read  # noqa: E402
 from layerscope.training.run import train  # noqa: E402
 from layerscope.whole_file import write_whole  # noqa: E402
-from scripts.lesson_pictures import PICTURES, dead_share, hidden  # noqa: E402
+from scripts.lesson_figures import dead_share, hidden  # noqa: E402
+from scripts.lesson_pictures import PICTURES  # noqa: E402
 
 NAME = "lesson.html"
 QUIET = ("report=false", "trainer.enable_progress_bar=false", "accelerator=cpu", "names=1")
