@@ -73,6 +73,23 @@ def start(
     return at_start(nets, first_batch("names"))
 
 
+@torch.no_grad()
+def outputs(seeds: Seeds, init: str, activation: str) -> Floats:
+    """What five hidden layers put out at step 0: float64 [S, layers, examples x width]."""
+    nets = Nets(drawn(seeds, data_named("names"), init, activation))
+    contexts = first_batch("names")[0]
+    _, *hidden, _ = nets.outputs(contexts.expand(len(seeds), *contexts.shape))
+    of: Floats = torch.stack([each.flatten(1) for each in hidden], 1).double().numpy()
+    return of
+
+
+def excess_kurtosis(of: Floats) -> Floats:
+    """0 for a Gaussian, -1.2 for a uniform density, -2 for two towers; along the last axis."""
+    centered = of - of.mean(-1, keepdims=True)
+    kurtosis: Floats = (centered**4).mean(-1) / (centered**2).mean(-1) ** 2 - 3
+    return kurtosis
+
+
 @cache
 def notebook(seeds: Seeds, init: str) -> Start:
     """The notebook's nets: 3 x 100 tanh on its 130 bigrams, the embedding scaled as well."""
@@ -82,11 +99,12 @@ def notebook(seeds: Seeds, init: str) -> Start:
 
 @cache
 def trained(
-    seeds: Seeds, activation: str, lr: float, init: str = "kaiming", depth: int = 5
-) -> dict[str, Floats]:
+    seeds: Seeds, activation: str, lr: float, init: str = "kaiming", depth: int = 5,
+    gain: float = 1.0,
+) -> dict[str, Floats]:  # fmt: skip
     """After 500 steps, and which units are active half way: at_end's figures, as NumPy."""
     data = data_named("names")
-    nets = Nets(drawn(seeds, data, init, activation, depth))
+    nets = Nets(drawn(seeds, data, init, activation, depth, gain=gain))
     train(nets, data, lr, 250, start=0)
     middle = at_end(nets, data)["active"]
     train(nets, data, lr, 250, start=1)
@@ -171,12 +189,15 @@ VALUES: dict[str, Callable[[Seeds], Floats]] = {
     "gone": lambda s: 1 - first_over_last(start(s, "xavier", depth=10).grad),
     "exhibit_a": lambda s: vanishing(s).grad[:, 3] / vanishing(s).grad[:, -1],
     "early_layers": lambda s: vanishing(s).weight_grad[:, 0] / vanishing(s).weight_grad[:, 9],
+    "healthy_gaussian": lambda s: excess_kurtosis(outputs(s, "kaiming", "tanh")[:, -1]),
+    "clustered": lambda s: 2.82 - trained(s, "tanh", 4e-3, "small", 10, 7.0)["loss"],
     "healthy_mean": lambda s: np.abs(start(s, "kaiming").mean).max(1),
     "healthy_std": lambda s: start(s, "kaiming").std[:, -1],
     "healthy_std_xavier": lambda s: start(s, "xavier").std[:, -1],
     "healthy_saturated": lambda s: start(s, "kaiming").saturated[:, -1],
     "healthy_saturated_first": lambda s: start(s, "kaiming").saturated[:, 0],
     "trained_saturated": lambda s: trained(s, "tanh", 4e-3)["saturated"].max(1),
+    "bad_mean": lambda s: np.abs(start(s, "random").mean).max(1),
     "bad_std": lambda s: start(s, "random").std[:, -1],
     "bad_saturated": lambda s: start(s, "random").saturated.min(1),
     "relu_dies": lambda s: dead(trained(s, "relu", 4e-3)),
@@ -187,12 +208,14 @@ VALUES: dict[str, Callable[[Seeds], Floats]] = {
     "leaky_gradient": lambda s: loss(s, "relu", 0.1) - loss(s, "leaky_relu", 0.1),
     "leaky_negative": lambda s: dead(trained(s, "leaky_relu", 0.1)),
     "xavier_keeps": lambda s: 1 / first_over_last(start(s, "xavier", depth=10).std),
+    "xavier_sigmoid": lambda s: first_over_last(start(s, "xavier", "sigmoid", 10).grad),
     "kaiming_relu": lambda s: 1 / first_over_last(start(s, "kaiming", "relu", 10).rms),
     "instant_death": lambda s: first_over_last(start(s, "small", depth=10).grad),
     "instant_death_random": lambda s: first_over_last(start(s, "random", depth=10).grad),
     "kaiming_normal": kaiming_normal,
     "dramatic": lambda s: (start(s, "random").saturated - start(s, "kaiming").saturated).mean(1),
     "nb_saturated": lambda s: notebook(s, "random").saturated.mean(1),
+    "nb_explodes": lambda s: first_over_last(start(s, "random", depth=20).grad),
     "nb_unit": lambda s: saturated_units(notebook(s, "random")),
     "nb_std_1": lambda s: notebook(s, "kaiming").std[:, 0],
     "nb_std_2": lambda s: notebook(s, "kaiming").std[:, 1],
@@ -200,6 +223,7 @@ VALUES: dict[str, Callable[[Seeds], Floats]] = {
     "nb_constant": lambda s: 1 / first_over_last(notebook(s, "kaiming").std),
     "nb_vanishing": lambda s: first_over_last(notebook(s, "random").weight_grad),
     "nb_healthy": lambda s: first_over_last(notebook(s, "kaiming").weight_grad[:, :3]),
+    "nb_half": lambda s: (outputs(s, "kaiming", "relu") == 0).mean((1, 2)),
     "nb_larger": lambda s: (notebook(s, "kaiming").std / notebook(s, "xavier").std).mean(1),
     "nb_deeper": lambda s: flow_gained(s, 20),
     "nb_deepest": lambda s: flow_gained(s, 100),

@@ -2,14 +2,17 @@
 
 python scripts/write_playground.py [--file docs/lesson/playground.html] [--processes 2]
 
-Trains all nets of `playground_nets.AXES`, which takes two cores some minutes, and packs what was
-seen of them into one page that needs no network.
+Trains all nets of `playground_nets.AXES`, a quarter of an hour on two cores, and packs what was
+seen of them into one page that needs no network. Each shape is kept in logs/playground as it is
+done, so that a run that was cut off goes on where it was; a change of the code trains all anew.
 """
 
 import argparse
 import gzip
+import hashlib
 import json
 import os
+import pickle
 import sys
 import time
 from base64 import b64encode
@@ -31,6 +34,7 @@ from layerscope.whole_file import write_whole  # noqa: E402
 from scripts.playground_nets import AXES, KEPT, STEPS, Shape, train_shape  # noqa: E402
 
 FILE = ROOT / "docs" / "lesson" / "playground.html"
+KEPT_SHAPES = ROOT / "logs" / "playground"
 SHAPES = list(product(AXES["activation"], AXES["depth"], AXES["width"]))
 LOSS_STEPS = [*range(0, STEPS, 4), STEPS - 1]
 
@@ -100,18 +104,36 @@ def page(shapes: Sequence[Shape]) -> str:
     )
 
 
-def trained(processes: int) -> list[Shape]:
-    """All shapes, in the order of SHAPES; says how far it is."""
-    began, done = time.monotonic(), {}
+def code() -> str:
+    """A digest of what a shape comes from: the package, and four scripts."""
+    scripts = ("playground_nets", "watched_nets", "stacked_rows", "many_nets")
+    files = sorted((ROOT / "src" / "layerscope").rglob("*.py"))
+    files += [ROOT / "scripts" / f"{name}.py" for name in scripts]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def trained(
+    processes: int, shapes: Sequence[tuple[Any, ...]] = SHAPES, keep: Path = KEPT_SHAPES
+) -> list[Shape]:
+    """All shapes, in their order; those that `keep` has of this very code are not trained again.
+
+    Says how far it is.
+    """
+    began, folder = time.monotonic(), keep / code()
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {shape: folder / "_".join(map(str, shape)) for shape in shapes}
+    # The slowest first, so that no process is left alone with one.
+    slowest_first = sorted(shapes, key=lambda shape: -shape[1] * (20 + shape[2]))
+    missing = [shape for shape in slowest_first if not files[shape].exists()]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        # The slowest first, so that no process is left alone with one.
-        slowest_first = sorted(SHAPES, key=lambda shape: -shape[1] * (20 + shape[2]))
-        jobs = {pool.submit(train_shape, *shape): shape for shape in slowest_first}
-        for job in as_completed(jobs):
-            done[jobs[job]] = job.result()
+        jobs = {pool.submit(train_shape, *shape): shape for shape in missing}
+        for count, job in enumerate(as_completed(jobs), len(shapes) - len(missing) + 1):
+            part = files[jobs[job]].with_suffix(".part")
+            part.write_bytes(pickle.dumps(job.result()))
+            part.replace(files[jobs[job]])
             seconds = time.monotonic() - began
-            print(f"{len(done)} of {len(SHAPES)} shapes, {seconds:.0f} s", flush=True)
-    return [done[shape] for shape in SHAPES]
+            print(f"{count} of {len(shapes)} shapes, {seconds:.0f} s", flush=True)
+    return [pickle.loads(files[shape].read_bytes()) for shape in shapes]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import pickle
 from base64 import b64decode
 from itertools import product
 
@@ -10,7 +11,7 @@ import pytest
 
 from scripts.playground_nets import AXES, KEPT, batches, network, sgd
 from scripts.watched_nets import watch_alone, watch_together
-from scripts.write_playground import FILE, LOSS_STEPS, half, loss_codes, main
+from scripts.write_playground import FILE, LOSS_STEPS, code, half, loss_codes, main, trained
 from tests.makefile import make
 
 
@@ -94,6 +95,16 @@ def test_what_cannot_be_used_is_told_in_one_sentence(arguments, sentence, capsys
         main(arguments)
     assert stop.value.code == 2
     assert capsys.readouterr().err == f"error: {sentence}\n"
+
+
+def test_a_shape_that_this_code_has_trained_is_not_trained_again(tmp_path, capsys):
+    shapes = [("tanh", 2, 10), ("relu", 2, 10)]
+    (tmp_path / code()).mkdir()
+    for shape in shapes:
+        kept = tmp_path / code() / "_".join(map(str, shape))
+        kept.write_bytes(pickle.dumps(f"kept {shape[0]}"))
+    assert trained(1, shapes, tmp_path) == ["kept tanh", "kept relu"]
+    assert capsys.readouterr().out == ""
 
 
 def test_make_playground_hands_its_arguments_on():

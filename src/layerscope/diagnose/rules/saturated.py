@@ -26,7 +26,7 @@ def _at_the_start(facts: LayerFacts) -> str:
 
 def _a_little_at_the_start(facts: LayerFacts) -> str:
     if facts.nonlinearity in ("tanh", "hardtanh"):
-        return "init=xavier saturates fewer outputs: weight variance 1 / fan_in"
+        return "weights of variance 1 / fan_in (init=xavier), or smaller inputs, saturate fewer"
     return _at_the_start(facts)
 
 
