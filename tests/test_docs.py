@@ -27,6 +27,25 @@ def test_what_a_page_points_to_is_there(page):
             assert (ROOT / path.removesuffix("NAME/")).exists(), path
 
 
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+
+
+def test_the_picture_of_the_rooms_has_all_that_lies_in_the_package():
+    picture = ARCHITECTURE.split("```")[1]
+    there = [path.name for path in (ROOT / "src/layerscope").glob("[a-z]*")]
+    assert [name for name in there if name.removesuffix("/") not in picture] == ["py.typed"]
+
+
+def test_the_way_of_a_step_names_functions_that_are_there_and_counts_them():
+    rows = re.findall(r"^\| \d+ \| `([\w.]+)` \| (\S+\.py) \|", ARCHITECTURE, re.MULTILINE)
+    for function, file in rows:
+        text = (ROOT / "src/layerscope" / file).read_text()
+        for name in function.split("."):
+            assert re.search(rf"^ *(?:def|class) {name}\b", text, re.MULTILINE), function
+    files = {file for _, file in rows}
+    assert f"{len(rows)} functions in {len(files)} files" in ARCHITECTURE
+
+
 COURSE = (ROOT / "docs/course.md").read_text()
 EXERCISES = re.findall(r"^    python train.py (?:-m )?(.*)$", COURSE, re.MULTILINE)
 
