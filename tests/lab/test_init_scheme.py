@@ -74,7 +74,7 @@ def test_a_bad_argument_is_refused_in_one_sentence(arguments, sentence):
 def test_a_module_that_no_rule_covers_is_refused_and_named():
     model = nn.Sequential(nn.Linear(3, 4), nn.PReLU(4))
     sentence = (
-        "InitScheme sets Embedding, Linear and norm layers, got a PReLU with parameters at '1'."
+        "InitScheme sets Embedding, Linear and norm layers, got a PReLU with parameters at '1'"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         InitScheme(kaiming)(model, torch.Generator())

@@ -29,14 +29,14 @@ def test_repeated_lines_are_kept_in_the_order_of_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"", "{path} is empty; it must hold one item a line."),
-        (b"a\n\nb\n", "{path}, line 2: the line is blank; every line is one item."),
-        (b"a\nb\n\n", "{path}, line 3: the line is blank; every line is one item."),
-        (b"a\nb\n \t\n", "{path}, line 3: the line is blank; every line is one item."),
-        (b"\n", "{path}, line 1: the line is blank; every line is one item."),
-        (b"\xef\xbb\xbf", "{path}, line 1: the line is blank; every line is one item."),
-        (b"a\nb\xff\nc\n", "{path}, line 2: byte 0xff is not valid UTF-8."),
-        (b"\xef\xbb\xbfa\nb\nc\xe9", "{path}, line 3: byte 0xe9 is not valid UTF-8."),
+        (b"", "{path} is empty; it must hold one item a line"),
+        (b"a\n\nb\n", "{path}, line 2: the line is blank; every line is one item"),
+        (b"a\nb\n\n", "{path}, line 3: the line is blank; every line is one item"),
+        (b"a\nb\n \t\n", "{path}, line 3: the line is blank; every line is one item"),
+        (b"\n", "{path}, line 1: the line is blank; every line is one item"),
+        (b"\xef\xbb\xbf", "{path}, line 1: the line is blank; every line is one item"),
+        (b"a\nb\xff\nc\n", "{path}, line 2: byte 0xff is not valid UTF-8"),
+        (b"\xef\xbb\xbfa\nb\nc\xe9", "{path}, line 3: byte 0xe9 is not valid UTF-8"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_said_with_the_line(tmp_path, data, sentence):

@@ -246,7 +246,7 @@ def test_what_theory_cannot_speak_of_has_a_reason(batch):
         assert cured.depth == 0
         assert cured.reason.endswith(why)
     unset = predict_network(MLP(27, 3, 27), schemes("tanh")["kaiming"], batch[0])
-    assert unset.reason == "inputs must be finite, got NaN or inf."
+    assert unset.reason == "inputs must be finite, got NaN or inf"
 
 
 @pytest.mark.parametrize("gain", [0.0, 1e30])

@@ -98,6 +98,6 @@ def test_a_bad_size_is_refused_in_one_sentence(count, limit, sentence):
 
 
 def test_a_network_that_has_diverged_is_said_to_have():
-    sentence = "the network's logits must be finite to sample from, got NaN or inf."
+    sentence = "the network's logits must be finite to sample from, got NaN or inf"
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         sample(Scripted(logits=[0.0, float("nan")]), 1, 2, 1, seeded(), 1)

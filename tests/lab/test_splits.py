@@ -28,6 +28,6 @@ def test_six_items_are_the_fewest_that_leave_no_split_empty():
     with pytest.raises(
         ValueError,
         match=r"^here must hold at least 6 different items, so that no split of 80/10/10 is empty, "
-        r"got 5\.$",
+        r"got 5$",
     ):
         split_80_10_10("abcdea", seed=0, source="here")

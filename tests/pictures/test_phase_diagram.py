@@ -65,5 +65,5 @@ def test_weights_of_variance_0_are_drawn():
 
 
 def test_an_unknown_activation_is_refused_in_one_sentence():
-    with pytest.raises(ValueError, match=r"^activation must be one of tanh, .*, got 'tan'\.$"):
+    with pytest.raises(ValueError, match=r"^activation must be one of tanh, .*, got 'tan'$"):
         phase_picture("tan")

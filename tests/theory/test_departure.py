@@ -49,7 +49,7 @@ def test_outputs_that_do_not_vary_are_far_and_what_is_not_finite_is_left_out():
 
 def test_a_figure_for_each_layer_is_asked_for():
     sentence = (
-        "there must be one figure for each of 10 layers, got 9 of std and 10 of activation_grad."
+        "there must be one figure for each of 10 layers, got 9 of std and 10 of activation_grad"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         departures(expected(), np.ones(9), np.ones(10))

@@ -126,12 +126,12 @@ def test_a_function_without_two_ends_does_not_saturate():
 
 @pytest.mark.parametrize("threshold", [0, 1, 1.5, "high"])
 def test_a_threshold_outside_0_to_1_is_refused(threshold):
-    sentence = f"saturation_threshold must be above 0 and below 1, got {threshold!r}."
+    sentence = f"saturation_threshold must be above 0 and below 1, got {threshold!r}"
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         saturated_share(activation_named("tanh"), 1.0, threshold)
 
 
 def test_an_unknown_activation_is_refused_with_the_names():
     sentence = f"activation must be one of {', '.join(ACTIVATIONS)}"
-    with pytest.raises(ValueError, match=f"^{sentence}, got 'tan'.$"):
+    with pytest.raises(ValueError, match=f"^{sentence}, got 'tan'$"):
         activation_named("tan")

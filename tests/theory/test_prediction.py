@@ -193,47 +193,47 @@ def test_measured_inputs_have_the_moments_of_their_examples():
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: mlp([10], "tanh", 1.0), "depth must be at least 1 hidden layer, got 0."),
-        (lambda: predict([]), "depth must be at least 1 hidden layer, got 0."),
-        (lambda: mlp([10, 0], "tanh", 1.0), "sizes must be at least 1, got 0."),
+        (lambda: mlp([10], "tanh", 1.0), "depth must be at least 1 hidden layer, got 0"),
+        (lambda: predict([]), "depth must be at least 1 hidden layer, got 0"),
+        (lambda: mlp([10, 0], "tanh", 1.0), "sizes must be at least 1, got 0"),
         (
             lambda: mlp([10, 10], "tanh", -1.0),
-            "sigma_w2 must be a finite number of at least 0, got -1.0.",
+            "sigma_w2 must be a finite number of at least 0, got -1.0",
         ),
         (
             lambda: mlp([10, 10], "tanh", 1.0, math.inf),
-            "bias_variance must be a finite number of at least 0, got inf.",
+            "bias_variance must be a finite number of at least 0, got inf",
         ),
         (
             lambda: mlp([10, 10], "tan", 1.0),
-            f"activation must be one of {', '.join(ACTIVATIONS)}, got 'tan'.",
+            f"activation must be one of {', '.join(ACTIVATIONS)}, got 'tan'",
         ),
-        (lambda: Layer(0, 5, 1.0, 0.0, "tanh"), "fan_in must be at least 1, got 0."),
+        (lambda: Layer(0, 5, 1.0, 0.0, "tanh"), "fan_in must be at least 1, got 0"),
         (
             lambda: Layer(5, 5, math.nan, 0.0, "tanh"),
-            "weight_variance must be a finite number of at least 0, got nan.",
+            "weight_variance must be a finite number of at least 0, got nan",
         ),
         (
             lambda: predict([*mlp([4, 5], "tanh", 1), *mlp([6, 5], "tanh", 1)]),
-            "layer 2 must have the fan_in 5 that the layer before puts out, got 6.",
+            "layer 2 must have the fan_in 5 that the layer before puts out, got 6",
         ),
         (
             lambda: Inputs(second_moment=-1),
-            "second_moment must be a finite number of at least 0, got -1.",
+            "second_moment must be a finite number of at least 0, got -1",
         ),
-        (lambda: Inputs(correlation=1.5), "correlation must be between -1 and 1, got 1.5."),
+        (lambda: Inputs(correlation=1.5), "correlation must be between -1 and 1, got 1.5"),
         (
             lambda: Inputs(gradient_correlation=-0.5),
-            "gradient_correlation must be between 0 and 1, got -0.5.",
+            "gradient_correlation must be between 0 and 1, got -0.5",
         ),
-        (lambda: Inputs(batch=0), "batch must be at least 1, got 0."),
+        (lambda: Inputs(batch=0), "batch must be at least 1, got 0"),
         (
             lambda: Inputs.measured(np.zeros(3)),
-            "inputs must be [examples, coordinates], got shape (3,).",
+            "inputs must be [examples, coordinates], got shape (3,)",
         ),
         (
             lambda: Inputs.measured(np.full((2, 2), np.nan)),
-            "inputs must be finite, got NaN or inf.",
+            "inputs must be finite, got NaN or inf",
         ),
     ],
 )

@@ -61,7 +61,7 @@ def predicted(overrides: list[str], mine: Path | None = None) -> tuple[Predictio
     with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
         cfg = compose("train", [*overrides, *searched(mine)])
     if cfg.model.get("_target_") != _MLP:
-        raise ValueError(f"model must be {_MLP} for a prediction, got {cfg.model.get('_target_')}.")
+        raise ValueError(f"model must be {_MLP} for a prediction, got {cfg.model.get('_target_')}")
     check_node(settings_of(cfg)["init"], "init")
     scheme = instantiate(cfg.init, _convert_="all")
     rows, context_length = _data_sizes(cfg, scheme)

@@ -12,10 +12,10 @@ def require_accelerator(accelerator: str) -> None:
         ValueError: an unknown or missing accelerator, in one sentence with the way out.
     """
     if accelerator not in _CHOICES:
-        raise ValueError(f"accelerator must be one of {', '.join(_CHOICES)}, got {accelerator!r}.")
+        raise ValueError(f"accelerator must be one of {', '.join(_CHOICES)}, got {accelerator!r}")
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(accelerator, True):
         raise ValueError(
             f"accelerator={accelerator} needs a device that torch {torch.__version__} does not "
-            "find on this machine: use accelerator=cpu."
+            "find on this machine: use accelerator=cpu"
         )

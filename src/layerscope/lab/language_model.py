@@ -88,7 +88,7 @@ class LanguageModel(LightningModule):
         if isinf(total_steps):
             raise ValueError(
                 "a scheduler needs trainer.max_epochs or trainer.max_steps to be at least 1, "
-                "got a run without an end."
+                "got a run without an end"
             )
         scheduler = self.make_scheduler(optimizer, int(total_steps))
         return {

@@ -35,7 +35,7 @@ def sample(
         # Device to host: [count, symbols] each character, outside of training.
         logits = network(context.to(device))[:, :symbols].to("cpu", torch.float32, copy=True)
         if not logits.isfinite().all():
-            raise ValueError("the network's logits must be finite to sample from, got NaN or inf.")
+            raise ValueError("the network's logits must be finite to sample from, got NaN or inf")
         if position == context_length:
             logits[:, BOUNDARY] = -torch.inf
         drawn = torch.multinomial(logits.softmax(dim=1), 1, generator=generator).squeeze(1)

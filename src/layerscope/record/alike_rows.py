@@ -12,7 +12,7 @@ from layerscope.record.shards import local_part
 
 
 class AlikeRows:
-    """Compares the rows of weights until they have been seen to differ: then they do for good.
+    """Compares the rows of a weight at each look, until they differ; it is not looked at again.
 
     Args:
         parameters: which; others than weights of two rows and more on this process are passed over.

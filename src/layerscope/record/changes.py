@@ -33,7 +33,7 @@ class Changes:
     """Finds out whether modules or parameters of a network were replaced, added or taken out.
 
     Attributes:
-        suspected: whether an optimizer has come that has not come before with what it has now.
+        suspected: whether an optimizer has come for the first time, or with other parameters.
     """
 
     def __init__(self, network: nn.Module, choice: Choice, layers: Sequence[Layer]) -> None:

@@ -11,8 +11,8 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.record.stand_aside import needs_gradients
 
 FAST = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention)
-"""Modules that take another path, whose last bits are others, in evaluation mode and without
-gradients, if no torch function mode is on."""
+"""Modules that take another path in evaluation mode without gradients, if no torch function mode
+is on; its results differ in the last bits."""
 
 
 class _Watches(Protocol):
@@ -24,7 +24,7 @@ class _Watches(Protocol):
 
 
 class FastPaths:
-    """Turns the mode off within calls that would compute otherwise for it.
+    """Turns the mode off within calls that would take another path because of it.
 
     These modules have no hooks for functions of their own: hooks would have the same effect. Hooks
     of all modules' calls stand in for them, in a network that has such a module: about a

@@ -18,7 +18,7 @@ from layerscope.record.place import Place
 from layerscope.record.recorder import Recorder
 
 MOST_OF_A_MODULE = 256
-"""Functions of one module that become layers: code that unrolls a recursion has no end of them."""
+"""Functions of one module that become layers, at most: an unrolled recursion has thousands."""
 
 
 class FunctionLayers:

@@ -9,6 +9,7 @@ from torch import nn
 from layerscope.record.shards import class_of
 
 _LISTS = (nn.Sequential, nn.ModuleList)
+# What torch.compile, FSDP and Lightning's strategies put between a module and its parent.
 _WRAPPER = re.compile(r"(^|\.)(_orig_mod|_fsdp_wrapped_module|_forward_module)(?=\.|$)")
 
 

@@ -14,8 +14,6 @@ from layerscope.record.layer_names import common_prefix, label_of, unwrapped
 from layerscope.record.nonlinearities import Nonlinearity, nonlinearity_of
 from layerscope.record.shards import class_of
 
-# What torch.compile, FSDP and Lightning's strategies put between a module and its parent.
-
 # Modules with children that compute as one: their children's forward is never called.
 _WHOLE = (nn.MultiheadAttention,)
 

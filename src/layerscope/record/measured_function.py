@@ -60,7 +60,8 @@ class MeasuredFunction:
 
 
 def measured_function(module: nn.Module) -> MeasuredFunction | None:
-    """The activation function that a module is; None if it is none, or cannot be tried unseen.
+    """The activation function that a module is; None if it is not one, or if trying it might
+    be noticed.
 
     A module without parameters, buffers and parts, whose code only computes (`is_pure`), is copied,
     and the copy is called with a few points on the CPU, twice: some 0.5 ms. It is a function if

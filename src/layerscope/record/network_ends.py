@@ -147,7 +147,7 @@ class NetworkEnds:
         self._running.append(module)
 
     def _forget_hookless(self) -> None:
-        """Who has lost its hooks since it was entered (see `StandAside`) tells of no end."""
+        """A module whose hooks were taken off since (see `StandAside`) is never left."""
         while self._running and not self._running[-1]._forward_hooks:
             self._running.pop()
 

@@ -41,7 +41,7 @@ def given_to(layer: Layer, inputs: tuple[tuple[Any, ...], Mapping[str, Any]]) ->
         inputs: positional and named arguments of its module.
 
     Returns:
-        Nothing where that would not tell: the module is the function of a pair.
+        Nothing if the module is the function of a pair: its inputs are not the layer's.
     """
     if layer.entry is not layer.module:
         return ()

@@ -1,4 +1,4 @@
-"""What all hooks on a network's modules have in common: how they go, be it for a moment."""
+"""What all hooks of ours have in common: how they are taken off, for good or for a moment."""
 
 from __future__ import annotations
 

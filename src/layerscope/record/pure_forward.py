@@ -28,8 +28,9 @@ def is_pure(module: nn.Module) -> bool:
     """Whether calling a module's forward does no more than compute, as far as its code shows.
 
     Its code sets no attribute and imports nothing; and what it calls is torch's, Python's
-    arithmetic, or a function of which the same is true. Of code that does more the answer is no,
-    harmless or not. It may change its input in place, and its own lists: call a copy, with a copy.
+    arithmetic, or a function of which the same is true. Code that does more is not
+    pure, even if it is harmless. It may change its input in place, and its own lists: call a copy,
+    with a copy.
     """
     forward = getattr(type(module), "forward", None)
     return isinstance(forward, types.FunctionType) and _only_computes(forward, module, _DEEPEST)

@@ -1,4 +1,4 @@
-"""Hooks that see something, or do not: a network never learns of it."""
+"""Hooks that never raise into a network: what they fail to see is left out."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ _log = logging.getLogger("layerscope")
 
 
 class QuietHook(OwnHook):
-    """A hook that sees an end.
+    """A hook that looks at something, and never raises: then this step is not seen there.
 
-    Whatever it runs into, the network goes on, and this step is not seen there: outputs of
-    somebody's own kind may raise when they are looked into.
+    Outputs of a class of the user's may raise when they are looked into.
     """
 
     def __init__(self, hook: Callable[..., None]) -> None:

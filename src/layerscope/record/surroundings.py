@@ -1,4 +1,4 @@
-"""What a network trains in: its data, its output and the loss, its optimizers, its modes.
+"""What is around a network in training: data, output and loss, optimizers, modes.
 
 Looked at in some steps only, since little of it changes from one to the next.
 """
@@ -129,7 +129,7 @@ class Surroundings:
         self._ends.reach(layer, output)
 
     def begin(self, looking: bool, searching: bool) -> None:
-        """A step begins, which is to be looked at or not, be it more closely, at gates too."""
+        """A step begins: `looking`, whether it is looked at, and `searching`, at gates too."""
         self._looking = looking
         self._stepped = False
         self.stream.begin(looking)

@@ -17,7 +17,7 @@ NEVER_FIRED = (
     "its hook has never fired in training: it was not called as a module, or compiled before the "
     "hook was on"
 )
-"""Why another is not."""
+"""Why a layer that was never called is not measured."""
 
 
 class Unreached:

@@ -14,8 +14,8 @@ _log = logging.getLogger("layerscope")
 
 
 _LOOK_OFTEN, _LOOK_SELDOM, _LOOK_SELDOM_FROM = 10, 100, 200
-"""Steps from one look at the surroundings to the next: what is wrong with them is wrong from the
-start, and a look takes as long as half a step of a small network."""
+"""Steps from one look at the surroundings to the next: a fault there shows from the start, and
+a look takes as long as half a step of a small network."""
 
 
 class Cadence:

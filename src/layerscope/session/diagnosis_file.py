@@ -47,8 +47,8 @@ def diagnosis_of(
             first activation functions.
         classes: that the loss chooses from, as the judge was told.
         switched_off: rules that did not judge.
-        last_look: the last step in which attention, a stream or the like was seen: the last step
-            has what was seen there, if it saw nothing itself.
+        last_look: the last step in which attention, a stream or the like was seen. If the last
+            step saw none, it is given what was seen there.
     """
     steps = [
         {

@@ -16,7 +16,7 @@ _GRADIENTS = frozenset({Quantity.ACTIVATION_GRAD})
 
 
 class FinishedSteps(Session):
-    """Watches a loop that says no more than that a step is over.
+    """Watches a loop that only says when a step is over.
 
     In the order of a training step: `begin`, `measure_weights` if the step is counted, forward and
     backward, `measure_gradients` where an optimizer comes to its parameters, `note_loss`, `finish`.

@@ -34,9 +34,9 @@ class LossScale:
         return self._scaler.get_scale() < float(self.factor)
 
     def out_of(self, loss: Tensor) -> Tensor:
-        """The loss, of what backward starts from."""
+        """The loss without the factor, given what backward starts from."""
         return loss if self.factor is None else loss / self.factor
 
     def of(self, loss: Tensor) -> Tensor:
-        """The loss that backward starts from."""
+        """What backward starts from: the loss times the factor."""
         return loss if self.factor is None else loss * self.factor

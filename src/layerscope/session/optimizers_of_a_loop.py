@@ -82,7 +82,7 @@ class OptimizersOfALoop:
             self._measure_weights(session)
 
     def end(self, session: FinishedSteps) -> None:
-        """Measure what no optimizer came to: one was not given it, or it is changed by hand."""
+        """Measure the parameters that no optimizer came to: perhaps they are changed by hand."""
         others = self._without_optimizer if self._stepped else set(self._own)
         if self._by_optimizer and not self._stepped:
             self._measure_weights(session)

@@ -37,8 +37,8 @@ class Pipeline:
 
     Observations wait until up to a hundred steps or some seconds have come together. A look of the
     judge takes a millisecond, for one step as for a hundred, and what is encoded side by side finds
-    code and tables in the processor's cache. None waits where a finding may stop the training, and
-    none that a sink awaits.
+    code and tables in the processor's cache. A step does not wait where a finding may stop the
+    training, or where a sink wants it at once.
 
     Args:
         cadence: says which steps have scalars.

@@ -157,7 +157,7 @@ class Ranks:
             raise
 
     def tell_failure(self) -> None:
-        """Answer the others when they merge next: it has failed on this rank. Waits for none."""
+        """Tell the other ranks, at their next merge, that this one has failed; does not wait."""
         group, self._group = self._group, None
         if group is not None:
             failed = torch.tensor(_Step(failed=True))

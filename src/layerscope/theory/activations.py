@@ -50,7 +50,7 @@ def activation_named(name: str) -> Activation:
         ValueError: there is none; the sentence lists the names.
     """
     if name not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {name!r}.")
+        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {name!r}")
     return ACTIVATIONS[name]
 
 

@@ -41,7 +41,7 @@ class Layer:
     def __post_init__(self) -> None:
         for name in ("fan_in", "fan_out"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)!r}.")
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)!r}")
         require_variances(weight_variance=self.weight_variance, bias_variance=self.bias_variance)
         activation_named(self.activation)
 
@@ -67,10 +67,10 @@ def mlp(
     """
     require_variances(sigma_w2=sigma_w2)
     if len(sizes) < 2:
-        raise ValueError(f"depth must be at least 1 hidden layer, got {max(len(sizes) - 1, 0)}.")
+        raise ValueError(f"depth must be at least 1 hidden layer, got {max(len(sizes) - 1, 0)}")
     for size in sizes:
         if size < 1:
-            raise ValueError(f"sizes must be at least 1, got {size!r}.")
+            raise ValueError(f"sizes must be at least 1, got {size!r}")
     return tuple(
         Layer(fan_in, fan_out, sigma_w2 / fan_in, bias_variance, activation)
         for fan_in, fan_out in pairwise(sizes)
@@ -106,9 +106,9 @@ class Inputs:
         for name, least in (("correlation", -1), ("gradient_correlation", 0)):
             value = getattr(self, name)
             if not least <= value <= 1:
-                raise ValueError(f"{name} must be between {least} and 1, got {value!r}.")
+                raise ValueError(f"{name} must be between {least} and 1, got {value!r}")
         if self.batch < 1:
-            raise ValueError(f"batch must be at least 1, got {self.batch!r}.")
+            raise ValueError(f"batch must be at least 1, got {self.batch!r}")
 
     @classmethod
     def measured(cls, examples: Array, gradient_correlation: float = 0.0) -> Inputs:
@@ -121,9 +121,9 @@ class Inputs:
             ValueError: the inputs have another shape, are empty or not finite.
         """
         if examples.ndim != 2 or examples.size == 0:
-            raise ValueError(f"inputs must be [examples, coordinates], got shape {examples.shape}.")
+            raise ValueError(f"inputs must be [examples, coordinates], got shape {examples.shape}")
         if not np.isfinite(examples).all():
-            raise ValueError("inputs must be finite, got NaN or inf.")
+            raise ValueError("inputs must be finite, got NaN or inf")
         count = len(examples)
         examples = examples.astype(np.float64)
         squares = float(np.mean(np.sum(examples**2, axis=1)))
@@ -140,18 +140,18 @@ def require_variances(**variances: float) -> None:
     """Raise ValueError unless each is a finite number of at least 0."""
     for name, value in variances.items():
         if not isfinite(value) or value < 0:
-            raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}.")
+            raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
 
 
 def require_chain(layers: Iterable[Layer]) -> tuple[Layer, ...]:
     """Return the layers; raise ValueError unless there is one and each fits on the last."""
     chain = tuple(layers)
     if not chain:
-        raise ValueError("depth must be at least 1 hidden layer, got 0.")
+        raise ValueError("depth must be at least 1 hidden layer, got 0")
     for number, (before, after) in enumerate(pairwise(chain), start=2):
         if after.fan_in != before.fan_out:
             raise ValueError(
                 f"layer {number} must have the fan_in {before.fan_out} that the layer before "
-                f"puts out, got {after.fan_in}."
+                f"puts out, got {after.fan_in}"
             )
     return chain

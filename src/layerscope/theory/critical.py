@@ -74,7 +74,7 @@ def critical(activation: str, bias_variance: float = 0.0) -> CriticalPoint:
     if below.size == len(RANGE):
         raise NoCriticalPoint(
             f"{activation} has no critical weight variance for a bias variance of "
-            f"{bias_variance:g}: its pre-activations would have a variance beyond {RANGE[-1]:g}.",
+            f"{bias_variance:g}: its pre-activations would have a variance beyond {RANGE[-1]:g}",
             float(critical_line(phi, RANGE[-1])[1]),
         )
     fixed = 0.0
@@ -89,7 +89,7 @@ def critical(activation: str, bias_variance: float = 0.0) -> CriticalPoint:
         raise NoCriticalPoint(
             f"{activation} has no critical weight variance for a bias variance of "
             f"{bias_variance:g}, where its variance would run away from the fixed point: use a "
-            f"bias variance of at least {least:.4f}.",
+            f"bias variance of at least {least:.4f}",
             least,
         )
     return CriticalPoint(activation, _sigma_w2(phi, fixed), bias_variance, fixed)

@@ -67,7 +67,7 @@ def departures(
     if len(std) != depth or len(activation_grad) != depth:
         raise ValueError(
             f"there must be one figure for each of {depth} layers, got {len(std)} of std and "
-            f"{len(activation_grad)} of activation_grad."
+            f"{len(activation_grad)} of activation_grad"
         )
     stds, gradients = np.asarray(std, float), np.asarray(activation_grad, float)
     with np.errstate(all="ignore"):  # what comes out NaN is left out

@@ -69,7 +69,7 @@ def phase_diagram(
     }
     for name, axis in axes.items():
         if axis.ndim != 1 or not axis.size:
-            raise ValueError(f"{name} must be a list of at least 1 number, got shape {axis.shape}.")
+            raise ValueError(f"{name} must be a list of at least 1 number, got shape {axis.shape}")
         require_variances(**{f"{name}[{i}]": float(value) for i, value in enumerate(axis)})
     weights, biases = axes["sigma_w2"], axes["bias_variance"]
     table = moments(phi, RANGE)

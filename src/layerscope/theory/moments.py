@@ -94,7 +94,7 @@ def saturated_share(activation: Activation, variance: Array | float, threshold: 
         ValueError: the threshold is not above 0 and below 1.
     """
     if not isinstance(threshold, int | float) or not 0 < threshold < 1:
-        raise ValueError(f"saturation_threshold must be above 0 and below 1, got {threshold!r}.")
+        raise ValueError(f"saturation_threshold must be above 0 and below 1, got {threshold!r}")
     q = np.maximum(np.asarray(variance, dtype=np.float64), SMALLEST)
     if activation.saturates_beyond is None:
         return np.full_like(q, np.nan)

@@ -14,19 +14,19 @@ def read_items(path: Path) -> list[str]:
     """
     data = _read(path)
     if not data:
-        raise ValueError(f"{path} is empty; it must hold one item a line.")
+        raise ValueError(f"{path} is empty; it must hold one item a line")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         # The codec counts from behind a byte order mark, which holds no line end.
         line = error.object.count(b"\n", 0, error.start) + 1
         byte = error.object[error.start]
-        raise ValueError(f"{path}, line {line}: byte 0x{byte:02x} is not valid UTF-8.") from None
+        raise ValueError(f"{path}, line {line}: byte 0x{byte:02x} is not valid UTF-8") from None
     # Not str.splitlines: it also cuts at characters that may stand inside an item, like U+2028.
     items = [line.strip() for line in text.removesuffix("\n").split("\n")]
     for number, item in enumerate(items, start=1):
         if not item:
-            raise ValueError(f"{path}, line {number}: the line is blank; every line is one item.")
+            raise ValueError(f"{path}, line {number}: the line is blank; every line is one item")
     return items
 
 

@@ -36,7 +36,7 @@ def split_80_10_10(items: Iterable[str], seed: int, source: object) -> Splits:
     if not 0 < first_cut < second_cut < count:
         raise ValueError(
             f"{source} must hold at least 6 different items, so that no split of 80/10/10 is "
-            f"empty, got {count}."
+            f"empty, got {count}"
         )
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist()
     shuffled = [different[index] for index in order]

@@ -41,7 +41,7 @@ class Vocabulary:
         try:
             return [self._index[character] for character in item]
         except KeyError as error:
-            raise ValueError(f"{error.args[0]!r} in {item!r} is not in the vocabulary.") from None
+            raise ValueError(f"{error.args[0]!r} in {item!r} is not in the vocabulary") from None
 
     def encode_all(self, items: Sequence[str]) -> NDArray[np.int64]:
         """Return the indices of all characters of all items, one after the other, in one pass."""

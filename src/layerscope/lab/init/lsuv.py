@@ -50,7 +50,7 @@ class LSUV:
         from torch import nn
 
         if batch is None:
-            raise ValueError("init=lsuv scales weights to a batch of data, got none.")
+            raise ValueError("init=lsuv scales weights to a batch of data, got none")
         self._start(model, generator)
         # A hook mends each layer while the batch passes: the next one sees what it puts out now.
         handles = [
@@ -91,7 +91,7 @@ def _to_unit_variance(name: str) -> Any:
         if not (std.isfinite() and std > 0):
             raise ValueError(
                 f"init=lsuv needs outputs that vary, got a standard deviation of {std.item():g} at "
-                f"layer {name!r} on the batch."
+                f"layer {name!r} on the batch"
             )
         module.weight.div_(std)
         return output / std

@@ -81,7 +81,7 @@ class InitScheme:
                     case _ if list(module.parameters(recurse=False)):
                         raise ValueError(
                             f"InitScheme sets Embedding, Linear and norm layers, got a "
-                            f"{type(module).__name__} with parameters at {name!r}."
+                            f"{type(module).__name__} with parameters at {name!r}"
                         )
             if last is not None:
                 last.weight.mul_(self.logits)

@@ -34,7 +34,7 @@ def criticality(folder: Path, _: RunStatus) -> float:
     rms = [layer["activation_grad"]["rms"] for layer in layers if "activation_grad" in layer]
     if len(rms) < 2:
         raise ValueError(
-            f"criticality needs at least two hidden layers with gradients, got {len(rms)}."
+            f"criticality needs at least two hidden layers with gradients, got {len(rms)}"
         )
     if any(not value for value in rms):
         return inf
