@@ -125,14 +125,43 @@ def test_gradients_that_were_cleared_are_not_kept(set_to_none):
     parameters = [LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))]
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     network(X).sum().backward()
-    ends.remember_gradients(parameters)
+    ends.kept_gradients.remember(parameters)
     optimizer.zero_grad(set_to_none=set_to_none)
     ends.take()
     network(X).sum().backward()
     assert ends.take().gradients_kept is False
-    ends.remember_gradients(parameters)
+    ends.kept_gradients.remember(parameters)
     network(X).sum().backward()
+    ends.kept_gradients.confirm()
     assert ends.take().gradients_kept is True
+
+
+def to_nobody(network, optimizer):
+    torch.autograd.grad(network(X).sum(), list(network.parameters()))
+    optimizer.zero_grad()
+    network(X).sum().backward()
+
+
+def in_their_place(network, optimizer):
+    parameters = list(network.parameters())
+    gradients = torch.autograd.grad(network(X).sum(), parameters)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+
+
+@pytest.mark.parametrize("backward", [to_nobody, in_their_place])
+def test_a_backward_pass_that_adds_to_no_gradient_keeps_none(backward):
+    network = mlp()
+    ends = watched(network)
+    weight = network[0].weight
+    parameters = [LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))]
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    network(X).sum().backward()
+    ends.kept_gradients.remember(parameters)
+    ends.take()
+    backward(network, optimizer)
+    ends.kept_gradients.confirm()
+    assert ends.take().gradients_kept is False
 
 
 def test_copies_of_a_watched_network_carry_hooks_that_do_nothing():

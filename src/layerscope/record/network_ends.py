@@ -19,7 +19,7 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.record.ends import Data, Ends, Output
 from layerscope.record.graph import Wiring, wiring
 from layerscope.record.hook_state import HookState
-from layerscope.record.layer_parameter import LayerParameter
+from layerscope.record.kept_gradients import KeptGradients
 from layerscope.record.layers import Layer
 from layerscope.record.output_function import output_function
 from layerscope.record.outputs import tensors_in
@@ -31,7 +31,7 @@ from layerscope.record.samples import (
     samples_of,
     sum_of_squares,
 )
-from layerscope.record.shards import gathers_parameters, local_part
+from layerscope.record.shards import gathers_parameters
 from layerscope.record.unregistered import Unregistered
 
 
@@ -46,6 +46,7 @@ class NetworkEnds:
         wiring: how layers hang together, once a step has been seen.
         unregistered: parameters of the first step that the network has not; not looked for under
             FSDP, which computes with others than the network has.
+        kept_gradients: whether gradients are cleared between steps.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class NetworkEnds:
         self._ask = ask
         self.wiring: dict[str, Wiring] = {}
         self.unregistered = Unregistered()
+        self.kept_gradients = KeptGradients()
         self._handles: list[RemovableHandle] = []
         self._discovering = True
         self._running: list[nn.Module] = []
@@ -70,8 +72,6 @@ class NetworkEnds:
         self._data: dict[str, Data] = {}
         self._output: Output | None = None
         self._given = self._together = 0  # outputs since backward, and of the last backward
-        self._kept: bool | None = None
-        self._witness: tuple[nn.Parameter, int, int] | None = None
 
     def replace(self, layers: Sequence[Layer]) -> None:
         """The network has changed: look for its ends and for how its layers hang together anew."""
@@ -195,7 +195,7 @@ class NetworkEnds:
         samples, shape = number_of_samples(tensor), tensor.shape
 
         def see_gradient(gradient: Tensor) -> None:
-            self._look_at_gradients()
+            self.kept_gradients.look()
             # Of outputs that go into one loss the gradients come with no call in between.
             self._together, self._given = self._given or self._together, 0
             if has_memory(gradient) and gradient.shape == shape:
@@ -206,30 +206,10 @@ class NetworkEnds:
         handle = tensor.register_hook(QuietHook(see_gradient))  # type: ignore[no-untyped-call]
         self._state.on_lasting_tensors.append(handle)  # it may be a parameter, or be kept
 
-    def _look_at_gradients(self) -> None:
-        if self._witness is None:
-            return
-        (parameter, identity, version), self._witness = self._witness, None
-        kept = parameter.grad
-        self._kept = (
-            kept is not None and id(kept) == identity and local_part(kept)._version == version
-        )
-
-    def remember_gradients(self, parameters: Sequence[LayerParameter]) -> None:
-        """After an optimizer's step: which gradient would be added to, if nobody clears it.
-
-        Nothing is read: whoever clears it replaces it, or changes it in place.
-        """
-        for each in parameters:
-            gradient = each.parameter.grad
-            if gradient is not None:
-                self._witness = (each.parameter, id(gradient), local_part(gradient)._version)
-                return
-
     def take(self) -> Ends:
         """What was seen since the last call; the first call ends the search for both ends."""
-        ends = Ends(tuple(self._data.values()), self._output, self._kept)
-        self._data, self._output, self._kept = {}, None, None
+        ends = Ends(tuple(self._data.values()), self._output, self.kept_gradients.take())
+        self._data, self._output = {}, None
         self._given = self._together = 0
         if self._discovering and (self._outermost or self._reached):
             self.wiring = wiring(list(self._reached.values()))

@@ -25,6 +25,7 @@ backward_pass: Callable[[], int] = torch._C._current_graph_task_id
 _is_compiling = torch.compiler.is_compiling
 # torch.compile knows what it is; torch 2.6 has none, and there an export sees the hooks.
 is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
+is_wrapped: Callable[[Tensor], bool] = torch._C._functorch.is_functorch_wrapped_tensor
 
 
 class OutputHook(OwnHook):
@@ -178,5 +179,4 @@ def _measure_uncompiled(hook: OutputHook, inputs: Any, named: Any, output: Any) 
 
 def _is_transformed(output: Any) -> bool:
     """Whether torch.func has put a wrapper without memory of its own in a tensor's place."""
-    is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
     return any(is_wrapped(tensor) for _, tensor in tensors_in(output))

@@ -149,6 +149,7 @@ class Surroundings:
     def note_gradients(self, parameters: Sequence[LayerParameter]) -> None:
         """An optimizer is about to get these parameters' gradients."""
         if self._looking:
+            self._ends.kept_gradients.confirm()
             self._gradients.update(
                 id(each.parameter) for each in parameters if each.parameter.grad is not None
             )
@@ -160,7 +161,7 @@ class Surroundings:
             groups = [group for each in self._optimizers for group in each.param_groups]
             owned = {parameter for group in groups for parameter in group["params"]}
             self._first_owned = [each for each in parameters if each.parameter in owned][:1]
-        self._ends.remember_gradients(self._first_owned)
+        self._ends.kept_gradients.remember(self._first_owned)
 
     def _owned(self) -> frozenset[int]:
         groups = [group for each in self._optimizers for group in each.param_groups]

@@ -57,6 +57,7 @@ class NetworkHooks:
         self._functions = Functions(network, seen)
         self._stand_aside = StandAside(network)
         self._told_evaluation = False
+        self._told_changed: set[str] = set()
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""
@@ -93,7 +94,9 @@ class NetworkHooks:
         return self._changes.look() if looks or self._changes.suspected else None
 
     def follow(self, change: Change, step: int) -> None:
-        """The network has changed before this step: go on with what it is made of now, and warn."""
+        """The network has changed before this step: go on with what it is made of now, and warn,
+        once of each layer.
+        """
         self.recorder.replace(change.layers)
         self.surroundings.replace(change.layers)
         self._functions.search_again()
@@ -104,7 +107,10 @@ class NetworkHooks:
             not_measured[name] = f"it was taken out of the network before step {step}"
         for path in change.came:
             not_measured[path] = f"it came into the network after the start, before step {step}"
-        tell_change(change, step, self._door)
+        changed = {*change.other, *change.gone, *change.came}
+        if not changed <= self._told_changed:  # a network may change at every step
+            self._told_changed |= changed
+            tell_change(change, step, self._door)
 
     def begin(self, counts: bool, looks: bool, searches: bool) -> None:
         """A micro-batch of a step begins.

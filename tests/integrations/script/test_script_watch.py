@@ -292,3 +292,48 @@ def test_a_step_that_waited_for_an_optimizer_is_whole_though_a_validation_comes_
     watch.close()
     assert layerscope.read(tmp_path / "run").figures.steps.tolist() == [0, 1, 2]
     assert never.state == {}
+
+
+class Adapted(nn.Module):
+    def __init__(self, frozen):
+        super().__init__()
+        self.frozen = frozen.requires_grad_(False)
+        self.change = nn.Linear(frozen.in_features, frozen.out_features)
+
+    def forward(self, inputs):
+        return self.frozen(inputs) + self.change(inputs)
+
+
+def adapt(net):
+    net.requires_grad_(False)
+    net.head = Adapted(net.head)
+
+
+def load_anew(net):
+    net.load_state_dict(
+        {name: each.clone() for name, each in net.state_dict().items()}, assign=True
+    )
+
+
+@pytest.mark.parametrize("change", [adapt, load_anew])
+def test_a_network_that_gets_other_parameters_and_an_optimizer_for_them_stays_one(
+    watch, tmp_path, change
+):
+    net, optimizer = classifier()
+    train(net, optimizer, 5)
+    change(net)
+    train(net, torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.1), 5)
+    watch.close()
+    assert [each.network for each in watch.networks] == [net]
+    assert list(layerscope.read(tmp_path / "run").figures.steps) == list(range(10))
+
+
+def test_what_the_script_computes_by_torch_func_is_its_own_affair(watch, tmp_path):
+    net, optimizer = classifier()
+    losses = train(net, optimizer, 2)
+    (x, _), *_ = batches(1)
+    torch.func.vmap(torch.func.grad(lambda inputs: net(inputs).sum()))(x)
+    losses += train(net, optimizer, 2)
+    watch.close()
+    recorded = layerscope.read(tmp_path / "run").scalars["train/loss"].values
+    np.testing.assert_allclose(recorded, losses, rtol=1e-6)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
 from torch import Tensor, nn
-from torch.utils.hooks import unserializable_hook
+
+from layerscope.record.output_hook import is_exporting, is_wrapped
+from layerscope.record.outputs import tensors_in
+from layerscope.record.quiet_hook import QuietHook
 
 _ENGINE = "_engine_run_backward"
 """The Python function out of which autograd's engine is started. Torch has no hook for the start of
@@ -36,11 +39,13 @@ class BackwardStart:
 
     def see_output(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """A forward hook: the gradient of the output will tell where it came from."""
-        for tensor in _tensors(output):
-            if tensor.requires_grad:
-                tensor.register_hook(self._see_gradient)  # type: ignore[no-untyped-call]
+        if is_exporting():
+            return
+        for _, tensor in tensors_in(output):
+            # torch.func's wrapper of a tensor, and of a loss, is not to be used after its call.
+            if tensor.requires_grad and not is_wrapped(tensor):
+                tensor.register_hook(QuietHook(self._see_gradient))  # type: ignore[no-untyped-call]
 
-    @unserializable_hook  # type: ignore[untyped-decorator]
     def _see_gradient(self, gradient: Tensor) -> None:
         loss = _started_from()
         if loss is None or loss is self._last:
@@ -74,14 +79,3 @@ def _outermost(frame: FrameType | None) -> FrameType | None:
             found = frame
         frame = frame.f_back
     return found
-
-
-def _tensors(output: Any) -> Iterable[Tensor]:
-    if isinstance(output, Tensor):
-        yield output
-    elif isinstance(output, Mapping):
-        for each in output.values():
-            yield from _tensors(each)
-    elif isinstance(output, list | tuple):
-        for each in output:
-            yield from _tensors(each)

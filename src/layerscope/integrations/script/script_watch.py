@@ -130,6 +130,8 @@ class ScriptWatch:
             return
         self._waiting.pop(id(module), None)
         self._seen.update(network.modules())
+        if any(each.network is network for each in self._networks):
+            return  # a module that came into it later
         own = parameters_of(network).keys()
         mine = [each for each in optimizers if given_to(each).keys() & own]
         hooks = set(module._forward_pre_hooks)

@@ -16,6 +16,7 @@ from layerscope.diagnose import Finding
 from layerscope.integrations.script.backward_start import BackwardStart
 from layerscope.integrations.watcher import Watcher
 from layerscope.record.ownership import given_to, parameters_of
+from layerscope.record.quiet_hook import QuietHook
 from layerscope.session.door import Door
 from layerscope.session.passing_hook import PassingHook
 from layerscope.session.settings import Settings
@@ -54,7 +55,6 @@ class WatchedNetwork:
         self._watcher = Watcher(
             network, folder, settings, 0, self._scaler, _DOOR, named=named
         ).start()
-        self._own = parameters_of(network)
         self._optimizers: WeakSet[Optimizer] = WeakSet(optimizers)
         self._is_mine: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()
         self._stepped: set[int] = set()
@@ -62,7 +62,7 @@ class WatchedNetwork:
         self._handles: list[RemovableHandle] = [
             # Before the watcher's own: a step ends before a call that is not training pauses it.
             called.register_forward_pre_hook(PassingHook(self._before_call), prepend=True),
-            called.register_forward_hook(PassingHook(self._loss.see_output)),
+            called.register_forward_hook(QuietHook(self._loss.see_output)),
         ]
 
     @property
@@ -78,7 +78,8 @@ class WatchedNetwork:
     def is_trained_by(self, optimizer: Optimizer) -> bool:
         """Whether an optimizer has some of its parameters."""
         if optimizer not in self._is_mine:
-            self._is_mine[optimizer] = bool(given_to(optimizer).keys() & self._own.keys())
+            own = parameters_of(self.network)  # which may be others than at the start
+            self._is_mine[optimizer] = bool(given_to(optimizer).keys() & own.keys())
         return self._is_mine[optimizer]
 
     def after_step(self, optimizer: Optimizer) -> None:
