@@ -147,3 +147,17 @@ def test_a_lightning_module_may_change_at_an_epoch_s_start(tmp_path, caplog):
     assert monitor.failure is None
     assert "02_net.4: made of other" in caplog.text or "02_linear: made of other" in caplog.text
     assert len(counts(tmp_path, "weight_grad/00_tanh")) == 18
+
+
+def test_a_network_that_changes_at_every_step_is_told_of_once(tmp_path, caplog):
+    net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    with layerscope.watch(net, tmp_path, summary=False, images=False) as watcher:
+        for _ in range(8):
+            net(torch.ones(6, 4)).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            watcher.step()
+            net[1] = nn.Tanh()
+    assert watcher.failure is None
+    assert sum("has changed before step" in each for each in caplog.messages) == 1
