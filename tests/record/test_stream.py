@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from layerscope import watch
 from layerscope.events.reader import read_run
-from layerscope.record.repeated_blocks import repeated_blocks
+from layerscope.record.stream import repeated_blocks
 from layerscope.sinks.figures_event import figures_of
 
 WIDTH = 12

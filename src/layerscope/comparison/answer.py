@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from layerscope.comparison.answer_of_one import answer_of_one
 from layerscope.comparison.group import Group
 from layerscope.comparison.loss_text import loss_text
+from layerscope.comparison.run import Run
+from layerscope.diagnose import SEVERITIES
+from layerscope.diagnose.finding_cells import counted
+from layerscope.diagnose.gradient_flow import flow_in_words
 
 
 def answer_of(groups: Sequence[Group], loss: str) -> tuple[str, str]:
@@ -18,7 +21,7 @@ def answer_of(groups: Sequence[Group], loss: str) -> tuple[str, str]:
         loss: the name of what they are ranked by.
     """
     if len(groups) == 1 and len(groups[0].runs) == 1:
-        return answer_of_one(groups[0].runs[0], loss)
+        return _answer_of_one(groups[0].runs[0], loss)
     return _best_loss(groups, loss), _best_signal(groups)
 
 
@@ -77,3 +80,38 @@ def _signal(group: Group) -> str:
 
 def _of(count: int) -> str:
     return f" (median of {count} seeds)" if count > 1 else " (one seed)"
+
+
+def _answer_of_one(run: Run, loss: str) -> tuple[str, str]:
+    """Say what was found wrong, the worst first, and what became of the loss and the gradient.
+
+    Args:
+        run: whatever it has.
+        loss: the name of its loss.
+    """
+    return _verdict(run), f"{_loss(run, loss)}{_gradient(run)}."
+
+
+def _verdict(run: Run) -> str:
+    if run.findings is None:
+        return "This run has not been judged: it has neither diagnosis.json nor figures of layers."
+    told = counted([str(each["severity"]) for each in run.findings])
+    if not run.findings:
+        return f"{told.capitalize()}: no rule has anything to say about this run."
+    # Causes come first in diagnosis.json: of equals, the first.
+    worst = max(run.findings, key=lambda each: SEVERITIES.index(each["severity"]))
+    return f"{told.capitalize()}: {str(worst['explanation']).removesuffix('.')}."
+
+
+def _loss(run: Run, loss: str) -> str:
+    last = run.measures["loss"]
+    if math.isnan(last):
+        return "No loss was logged"
+    if math.isinf(last):
+        return f"Training blew up: its {loss} is not finite"
+    return f"It ends with a {loss} of {loss_text(last)}"
+
+
+def _gradient(run: Run) -> str:
+    factor = run.measures["gradient_factor_start"]
+    return "" if math.isnan(factor) else f". At the start {flow_in_words(factor)}"

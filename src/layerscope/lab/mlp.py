@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from layerscope.lab.arguments import at_least, at_most, one_of
 from layerscope.lab.hidden_sizes import WIDEST, hidden_sizes
-from layerscope.lab.memory import require_memory
+from layerscope.lab.machine import require_memory
 from layerscope.theory.normalized import EPSILON
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -17,26 +17,22 @@ class Addition:
     """What was measured where a branch is added, in a step's last forward pass.
 
     Attributes:
-        stream: root mean square of the stream after it.
-        branch: root mean square of the branch / that of the stream before; NaN of a stream of 0.
+        stream_rms: root mean square of the stream after it.
+        branch_to_stream: root mean square of the branch / that of the stream before; NaN of a
+            stream of 0.
         outlier_share: share of the stream's elements, after it, that are above 10 times its RMS.
         outlier_channel: the channel that has most of them, along the last axis, of four axes or
             more along the second; NaN if none has one.
     """
 
-    stream: float
-    branch: float
+    stream_rms: float
+    branch_to_stream: float
     outlier_share: float
     outlier_channel: float
 
     def figures(self) -> dict[str, float]:
-        """By names of `LAYER_FIGURES`."""
-        return {
-            "stream_rms": self.stream,
-            "branch_to_stream": self.branch,
-            "outlier_share": self.outlier_share,
-            "outlier_channel": self.outlier_channel,
-        }
+        """By names of `LAYER_FIGURES`, which are its own."""
+        return asdict(self)
 
     def as_json(self) -> dict[str, float | None]:
         """The same with None for what is not known."""

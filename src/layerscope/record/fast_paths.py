@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.handles import remove_all
 from layerscope.record.stand_aside import needs_gradients
 
 FAST = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention)
@@ -52,9 +53,7 @@ class FastPaths:
 
     def detach(self) -> None:
         """Look out no more."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        remove_all(self._handles)
         self._running.clear()
 
     def _before(self, module: nn.Module, inputs: Any) -> None:

@@ -18,9 +18,9 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.compile_start import CompileStart
 from layerscope.record.fast_paths import FAST, FastPaths
-from layerscope.record.function_mode import AroundForward, FunctionMode
+from layerscope.record.function_mode import AroundForward, FunctionMode, put_on, take_off
 from layerscope.record.functions_seen import FunctionsSeen
-from layerscope.record.mode_stack import put_on, take_off
+from layerscope.record.handles import remove_all
 from layerscope.record.output_hook import is_exporting
 from layerscope.record.quiet_hook import is_compiled
 
@@ -83,9 +83,7 @@ class Functions:
     def detach(self) -> None:
         """Take the hooks off, and turn the mode off if a forward pass has broken off under it."""
         self._is_attached = False
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        remove_all(self._handles)
         self._fast.detach()
         self._compile_start.detach()
         self._end_pass()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
 from layerscope.record.output_hook import backward_pass
@@ -85,9 +86,7 @@ class Gates:
 
     def end(self) -> None:
         """Take the hooks off."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        remove_all(self._handles)
 
     def take(self) -> Mapping[str, Gate]:
         """By place, what was seen in this step; waits for the device."""

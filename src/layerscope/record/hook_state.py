@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.handles import remove_all
 from layerscope.record.layers import Layer
 
 
@@ -88,9 +89,7 @@ class HookState:
 
     def leave_lasting_tensors(self) -> None:
         """Take the gradient hooks off tensors that live on."""
-        for handle in self.on_lasting_tensors:
-            handle.remove()
-        self.on_lasting_tensors.clear()
+        remove_all(self.on_lasting_tensors)
 
     def look_at_data(self) -> None:
         """Find out whether the data of this step are finite; waits for the device."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layers import Layer
@@ -68,9 +69,7 @@ class HookedLayers:
 
     def detach(self) -> None:
         """Take the hooks off."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        remove_all(self._handles)
         self._state.leave_lasting_tensors()
 
     def found(self) -> list[tuple[str, str, int]]:

@@ -18,6 +18,7 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.ends import Data, Ends, Output
 from layerscope.record.graph import Wiring, wiring
+from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
 from layerscope.record.kept_gradients import KeptGradients
 from layerscope.record.layers import Layer
@@ -133,9 +134,7 @@ class NetworkEnds:
 
     def detach(self) -> None:
         """Take the hooks off."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        remove_all(self._handles)
         self._running.clear()
 
     # Hooks.

@@ -10,7 +10,7 @@ the same shape, is a branch.
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,14 +21,15 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.addition import Addition, figures_of, rms
+from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
-from layerscope.record.layer_names import common_prefix, place_of
+from layerscope.record.layer_names import common_prefix, place_of, unwrapped
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
 from layerscope.record.place import Place
 from layerscope.record.quiet_hook import QuietHook, is_compiled
-from layerscope.record.repeated_blocks import repeated_blocks
 from layerscope.record.samples import has_memory
+from layerscope.record.shards import class_of
 
 _log = logging.getLogger("layerscope")
 
@@ -97,9 +98,7 @@ class Stream:
 
     def end(self) -> None:
         """Take the hooks off, and let go of all tensors."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        remove_all(self._handles)
         self._calls = [_Call()]
         self._made.clear()
 
@@ -204,3 +203,25 @@ class Stream:
             depth = sum(place.stream == blocks for place in self.places.values())
             self.places[block, number] = Place(name, path, "add", blocks, depth)
         return self.places[block, number]
+
+
+FEWEST = 3
+"""Modules of one class that make repeated blocks of it."""
+
+
+def repeated_blocks(network: nn.Module) -> dict[nn.Module, str]:
+    """The path of each module whose class stands at least three times in the network's lists and
+    sequences (`nn.ModuleList`, `nn.Sequential`), in the order in which they were registered.
+
+    Whether a residual stream goes through them shows when they are called.
+    """
+    listed = list(_listed(network))
+    often = Counter(class_of(module) for _, module in listed)
+    return {module: path for path, module in listed if often[class_of(module)] >= FEWEST}
+
+
+def _listed(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for path, module in network.named_modules():
+        if isinstance(module, (nn.ModuleList, nn.Sequential)):
+            for name, part in module.named_children():
+                yield f"{unwrapped(path)}.{name}".lstrip("."), part

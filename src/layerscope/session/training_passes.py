@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
 from layerscope.session.passing_hook import PassingHook
 
@@ -41,9 +42,7 @@ class TrainingPasses:
 
     def remove(self) -> None:
         """Take the hooks off."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        remove_all(self._handles)
 
     def before(self, *told: Any) -> None:
         """A call of the network begins."""

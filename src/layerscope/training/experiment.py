@@ -18,10 +18,10 @@ from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
 from layerscope import LayerMonitor
-from layerscope.lab.accelerator import require_accelerator
 from layerscope.lab.arguments import at_least, finite_and_not_negative
 from layerscope.lab.data import CharacterData
 from layerscope.lab.language_model import LanguageModel
+from layerscope.lab.machine import require_accelerator
 from layerscope.lab.mlp import MLP
 from layerscope.lab.predict_network import predict_network
 from layerscope.lab.sentence import sentence, with_key, with_typed

@@ -10,6 +10,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch.optim import Optimizer
 
+from layerscope.record.handles import remove_all
 from layerscope.session.announced_steps import AnnouncedSteps
 
 _log = logging.getLogger("layerscope")
@@ -85,6 +86,4 @@ class WatchedFit:
 
     def release(self) -> None:
         """Take the optimizers' hooks off."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        remove_all(self._handles)

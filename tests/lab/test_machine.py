@@ -2,7 +2,7 @@
 
 import pytest
 
-from layerscope.lab.memory import require_memory
+from layerscope.lab.machine import require_memory
 
 
 def test_a_network_that_fits_is_let_through():

@@ -1,6 +1,8 @@
-"""Is there memory for a network of this size?"""
+"""Has this machine what a training asks for: the memory, and the accelerator?"""
 
 import os
+
+import torch
 
 _BYTES = 2 * 4  # of a parameter: itself and its gradient, float32
 
@@ -25,4 +27,23 @@ def require_memory(parameters: int, argument: str) -> None:
         raise ValueError(
             f"{argument} must make a network that fits into the {there / 1e9:.1f} GB of this "
             f"machine, got one of {parameters:,} parameters, which needs {needed / 1e9:.1f} GB"
+        )
+
+
+_CHOICES = ("auto", "cpu", "cuda", "mps")
+
+
+def require_accelerator(accelerator: str) -> None:
+    """Refuse an accelerator that this machine does not have, before any work is done.
+
+    Raises:
+        ValueError: an unknown or missing accelerator, in one sentence with the way out.
+    """
+    if accelerator not in _CHOICES:
+        raise ValueError(f"accelerator must be one of {', '.join(_CHOICES)}, got {accelerator!r}")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(accelerator, True):
+        raise ValueError(
+            f"accelerator={accelerator} needs a device that torch {torch.__version__} does not "
+            "find on this machine: use accelerator=cpu"
         )
