@@ -1,118 +1,108 @@
-"""How a long, a deep and a wide training is borne: memory, time of the processor and bytes.
+"""How a long, a deep and a wide training is borne, many runs, many tags, and a reader beside it.
 
-    python bench/soak.py long --steps 200000
-    python bench/soak.py deep --layers 1000
-    python bench/soak.py wide --elements 100000000
+    python bench/soak.py
+    python bench/soak.py long wide --share 0.25
 
-Each prints a line that docs/reliability.md quotes. `nice -n 19` leaves the machine to others.
+Each soak has a process of its own, and a row for each thing that it measured, with its bound; it
+ends with 1 if one does not hold. `--share` takes a part of the sizes: the whole takes half an hour
+on two quiet cores, and 3 GB of disk.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
+import json
+import subprocess
+import sys
 import tempfile
-import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import soaked_readers as readers
+import soaked_trainings as trainings
 import torch
-from torch import nn
+from command_line import OneSentenceParser
+from rich.console import Console
+from rich.table import Table
+from soaked_trainings import Row
 
-import layerscope
-
-TENTHS = 10
-
-
-def resident() -> float:
-    """The memory of this process, in MB."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize() / 1e6
-
-
-def chain(layers: int, width: int) -> nn.Sequential:
-    """Linear layers of equal width, with a tanh after each."""
-    torch.manual_seed(0)
-    return nn.Sequential(
-        *(each for _ in range(layers) for each in (nn.Linear(width, width), nn.Tanh()))
-    )
+ROOT = Path(__file__).parents[1]
+SOAKS: dict[str, tuple[Callable[[int, Path], list[Row]], int]] = {
+    "long": (trainings.long, 200_000),  # steps
+    "deep": (trainings.deep, 1_000),  # layers
+    "thinned": (trainings.thinned, 300),  # layers
+    "wide": (trainings.wide, 100_000_000),  # weights of a layer
+    "many": (readers.many, 500),  # runs
+    "tags": (readers.tags, 3_000),
+    "polled": (readers.polled, 4_000),  # steps of each of four runs
+}
+_LIMIT = 3_600  # seconds of a soak
 
 
-def trained(
-    net: nn.Module, steps: int, batch: torch.Tensor, folder: Path | None
-) -> list[tuple[float, float]]:
-    """Train, watched if there is a folder; the processor's seconds and the MB after each tenth."""
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
-    watcher = None if folder is None else layerscope.watch(net, folder, summary=False).start()
-    marks, begun = [], time.process_time()
-    for step in range(steps):
-        optimizer.zero_grad()
-        loss = net(batch).square().mean()
-        loss.backward()
-        optimizer.step()
-        if watcher is not None:
-            watcher.step(loss)
-        if (step + 1) % max(steps // TENTHS, 1) == 0:
-            marks.append((time.process_time() - begun, resident()))
-            begun = time.process_time()
-    if watcher is not None:
-        watcher.close()
-    return marks
+def arguments(typed: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; what is wrong is told in a sentence, with exit code 2."""
+    parser = OneSentenceParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("soaks", nargs="*", metavar="SOAK", help=", ".join(SOAKS))
+    parser.add_argument("--share", type=_share, default=1.0, help="of the sizes")
+    parser.add_argument("--rows", action="store_true", help="in this process, as JSON")
+    asked = parser.parse_args(typed)
+    for name in asked.soaks:
+        if name not in SOAKS:
+            parser.error(f"argument SOAK: must be one of {', '.join(SOAKS)}, got {name!r}")
+    return asked
 
 
-def megabytes(folder: Path) -> float:
-    """Of all that a run has written."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, got {text}")
+    return share
 
 
-def soak_long(steps: int, folder: Path) -> str:
-    """Whether memory and time per step are flat: the last tenth beside the second."""
-    marks = trained(chain(3, 32), steps, torch.randn(32, 32), folder)
-    (first, before), (last, after) = marks[1], marks[-1]
-    each = steps // TENTHS
-    return (
-        f"{steps} steps: {1e6 * first / each:.0f} us of the processor a step in the second tenth, "
-        f"{1e6 * last / each:.0f} in the last; {before:.0f} MB, then {after:.0f}; "
-        f"{megabytes(folder):.0f} MB of files"
-    )
+def rows_of(name: str, share: float) -> list[Row]:
+    """Soak in this process, with one thread.
 
-
-def soak_deep(layers: int, folder: Path) -> str:
-    """What a watched layer takes of memory, beside the same training alone."""
-    batch = torch.randn(32, 32)
-    alone = trained(chain(layers, 32), 20, batch, None)[-1][1]
-    watched = trained(chain(layers, 32), 20, batch, folder)[-1][1]
-    return (
-        f"{layers} layers: {watched - alone:.0f} MB more than {alone:.0f}, "
-        f"{(watched - alone) / layers:.2f} MB a layer"
-    )
-
-
-def soak_wide(elements: int, folder: Path) -> str:
-    """What a layer of very many weights takes."""
-    net = nn.Sequential(nn.Linear(1000, elements // 1000, bias=False), nn.Tanh())
-    before = resident()
-    seconds, after = trained(net, 3, torch.randn(4, 1000), folder)[-1]
-    return f"a layer of {elements} weights: {seconds:.1f} s a step, {after - before:.0f} MB more"
-
-
-def main() -> None:
-    """Soak as asked."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("long", "deep", "wide"))
-    parser.add_argument("--steps", type=int, default=200_000)
-    parser.add_argument("--layers", type=int, default=1_000)
-    parser.add_argument("--elements", type=int, default=100_000_000)
-    asked = parser.parse_args()
+    Raises:
+        subprocess.SubprocessError: a command that is measured fails, or does not end.
+    """
     torch.set_num_threads(1)
+    soak, size = SOAKS[name]
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
-        soak = {
-            "long": lambda: soak_long(asked.steps, run),
-            "deep": lambda: soak_deep(asked.layers, run),
-            "wide": lambda: soak_wide(asked.elements, run),
-        }
-        print(soak[asked.what](), flush=True)
+        return soak(max(round(size * share), 1), Path(folder))
+
+
+def _rows_of_another_process(name: str, share: float) -> list[Row]:
+    """The same in a process of its own: what it has in memory is the soak's."""
+    done = subprocess.run(
+        [sys.executable, __file__, name, "--share", str(share), "--rows"],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=_LIMIT,
+    )
+    return [Row(*row) for row in json.loads(done.stdout.splitlines()[-1])]
+
+
+def main() -> int:
+    """Soak as asked, and print a table; 1 if a bound does not hold."""
+    asked = arguments(None)
+    if asked.rows:
+        print(json.dumps([row for name in asked.soaks for row in rows_of(name, asked.share)]))
+        return 0
+    table = Table("soak", "what", "measured", "bound", "holds", title="Load", title_justify="left")
+    held = True
+    for name in asked.soaks or SOAKS:
+        for row in _rows_of_another_process(name, asked.share):
+            table.add_row(name, *row[:-1], "yes" if row.holds else "no")
+            held = held and row.holds
+        print(f"{name} is done", file=sys.stderr)
+    Console(width=120).print(table)
+    return 0 if held else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

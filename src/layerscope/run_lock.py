@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from layerscope.process_identity import ProcessIdentity
+from layerscope.whole_file import read_json
 
 if sys.platform != "win32":
     import fcntl
@@ -133,7 +134,7 @@ class _LockFile:
 def holder_of(folder: Path) -> ProcessIdentity | None:
     """Who holds a folder, or held it when it was killed; None if nobody, or nobody knows."""
     try:
-        return ProcessIdentity.of_json(json.loads((folder / NAME).read_text(encoding="utf-8")))
+        return ProcessIdentity.of_json(read_json(folder / NAME))
     except (OSError, ValueError):
         return None
 

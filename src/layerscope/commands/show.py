@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -13,6 +12,7 @@ from layerscope.console.summary import summary
 from layerscope.console.terminal import terminal
 from layerscope.exit_codes import ExitCode
 from layerscope.run import read
+from layerscope.whole_file import read_json
 
 
 def run(options: Namespace) -> int:
@@ -26,7 +26,7 @@ def run(options: Namespace) -> int:
     console = terminal()
     try:
         file = found.folder / "diagnosis.json"
-        diagnosis = json.loads(file.read_text(encoding="utf-8"))
+        diagnosis = read_json(file)
         if diagnosis["steps"]:
             console.print(health_table(diagnosis))
             for table in place_tables(diagnosis):

@@ -10,6 +10,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from layerscope.whole_file import read_whole
+
 SEED = "seed"
 
 
@@ -44,8 +46,8 @@ def seed_of(folder: Path, overrides: dict[str, str] | None) -> str | None:
 def loaded_yaml(path: Path) -> Any:
     """A YAML file's content; None where there is none, or it is torn."""
     try:
-        return OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, YAMLError, OmegaConfBaseException, ValueError):
+        return OmegaConf.to_container(OmegaConf.create(read_whole(path)))
+    except (OSError, YAMLError, OmegaConfBaseException, ValueError, RecursionError):
         return None
 
 

@@ -23,6 +23,7 @@ from layerscope.events.summaries import PLUGIN
 from layerscope.process_identity import ProcessIdentity
 from layerscope.sinks.figures_event import PREDICTION, figures_of
 from layerscope.theory import PredictionSummary
+from layerscope.whole_file import read_json
 
 
 def run_of(folder: Path, name: str) -> Run | None:
@@ -111,7 +112,7 @@ def _is_ours(events: RunEvents) -> bool:
 def _json(path: Path) -> dict[str, Any]:
     """The object in a file; an empty one where there is none, or it is torn."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
 from layerscope.diagnose.finding import Finding
 from layerscope.diagnose.thresholds import Thresholds
+from layerscope.whole_file import read_json
 
 _SCHEMA = 3  # a file of another version is passed over
 _KNOWN = {each.name for each in fields(Thresholds)}
@@ -38,7 +38,7 @@ class OwnDiagnosis:
         that of a run that goes on, which is not there yet.
         """
         try:
-            content = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))
+            content = read_json(folder / "diagnosis.json")
             if content["schema"] != _SCHEMA:
                 return cls()
             judged_by = content.get("judged_by") or {}

@@ -150,7 +150,7 @@ class Judge:
             source=symptoms.source,
             explanation=advice.explanation.format(
                 layer=name_of_layer, step=step, value=value, threshold=threshold
-            ),
+            ).replace("10^-inf", "zero"),
             remedy=remedy if facts.configured else in_torch(remedy),
             layer_names=tuple(self._roles.layers[place].name for place in in_order),
             layer_steps=tuple(int(onsets.step[row, place]) for place in in_order),

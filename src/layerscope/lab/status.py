@@ -10,7 +10,7 @@ from pathlib import Path
 from layerscope.lab.arguments import at_least, one_of
 from layerscope.lab.signature import check_arguments
 from layerscope.process_identity import ProcessIdentity
-from layerscope.whole_file import write_whole
+from layerscope.whole_file import read_json, write_whole
 
 STATES = ("running", "finished", "failed", "interrupted")
 NAME = "status.json"
@@ -63,7 +63,7 @@ class RunStatus:
         A loss that was not finite comes back as None; `reason` tells of it.
         """
         try:
-            contents = json.loads((folder / NAME).read_text(encoding="utf-8"))
+            contents = read_json(folder / NAME)
             contents["val_loss"] = contents.pop("val/loss")
             contents["seconds"] = contents.get("seconds") or 0.0
             contents["overrides"] = tuple(contents.get("overrides", ()))

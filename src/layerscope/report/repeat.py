@@ -11,6 +11,8 @@ from typing import Any
 from layerscope.comparison import Comparison, Run
 from layerscope.comparison.overrides import loaded_yaml
 
+_HYDRA = Path(".hydra", "hydra.yaml")
+
 
 def command(comparison: Comparison) -> str | None:
     """What was typed; None where no config says so.
@@ -18,8 +20,8 @@ def command(comparison: Comparison) -> str | None:
     Of a sweep, from its multirun.yaml; of a folder without one, as a sweep if the runs are all
     combinations of some settings, else a line for each run.
     """
-    sweep = _mapping(comparison.folder / "multirun.yaml").get("hydra") or {}
-    overrides = (sweep.get("overrides") or {}).get("task")
+    sweep = comparison.folder / "multirun.yaml"
+    overrides = _of_hydra(sweep, "overrides", "task")
     if isinstance(overrides, list):
         return _typed(sweep, ["-m", *map(str, overrides)])
     if (whole := _as_sweep(comparison.runs)) is not None:
@@ -52,31 +54,28 @@ def _as_sweep(runs: Sequence[Run]) -> str | None:
     if any("," in value for several in values.values() for value in several):
         return None
     arguments = [f"{key}={','.join(sorted(several))}" for key, several in values.items()]
-    return _typed(_hydra(runs[0]), ["-m", *arguments])
+    return _typed(runs[0].folder / _HYDRA, ["-m", *arguments])
 
 
 def _of_run(run: Run) -> str | None:
     if run.overrides is None or not (run.folder / ".hydra").is_dir():
         return None
-    hydra = _hydra(run)
-    written = (hydra.get("overrides") or {}).get("task")
+    written = _of_hydra(run.folder / _HYDRA, "overrides", "task")
     if not isinstance(written, list):
         written = [f"{key}={value}" for key, value in run.overrides.items()]
-    return _typed(hydra, [str(each) for each in written])
+    return _typed(run.folder / _HYDRA, [str(each) for each in written])
 
 
-def _hydra(run: Run) -> dict[str, Any]:
-    return _mapping(run.folder / ".hydra" / "hydra.yaml").get("hydra") or {}
-
-
-def _typed(hydra: Mapping[str, Any], arguments: Sequence[str]) -> str:
-    program = (hydra.get("job") or {}).get("name") or "train"
+def _typed(file: Path, arguments: Sequence[str]) -> str:
+    program = str(_of_hydra(file, "job", "name") or "train")
     *module, last = program.split()  # "train" is train.py, "layerscope train" the command
     words = [*module, last] if module else ["python", f"{last}.py"]
     return shlex.join([*(["python"] if words[0] == "-m" else []), *words, *arguments])
 
 
-def _mapping(path: Path) -> dict[str, Any]:
-    """A YAML file's mapping; empty where there is none, or it is torn."""
-    content = loaded_yaml(path)
-    return content if isinstance(content, dict) else {}
+def _of_hydra(file: Path, *keys: str) -> Any:
+    """A value below `hydra` in a YAML file; None where there is none."""
+    content = loaded_yaml(file)
+    for key in ("hydra", *keys):
+        content = content.get(key) if isinstance(content, dict) else None
+    return content

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from hashlib import sha256
 from pathlib import Path
 
 from layerscope.lab.status import RunStatus
+from layerscope.whole_file import read_json
 
 _LONGEST = 120  # characters; file systems take 255 bytes, and TensorBoard's list far fewer
 _DIGITS = 8
@@ -64,7 +64,7 @@ def _verdict(folder: Path, status: RunStatus) -> str:
     if status.state != "finished":
         return f"{status.state}: {status.reason}".splitlines()[0]
     try:
-        findings = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))["findings"]
+        findings = read_json(folder / "diagnosis.json")["findings"]
         if not findings:
             return "healthy"
         worst = max(findings, key=lambda each: _SEVERITIES.index(each["severity"]))

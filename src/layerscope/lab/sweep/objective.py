@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from math import inf, log10
 from pathlib import Path
 
 from layerscope.lab.status import RunStatus
+from layerscope.whole_file import read_json
 
 Objective = Callable[[Path, RunStatus], float | None]
 
@@ -29,7 +29,7 @@ def criticality(folder: Path, _: RunStatus) -> float:
         OSError: there is no diagnosis.json.
         ValueError: there are fewer than two hidden layers.
     """
-    diagnosis = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))
+    diagnosis = read_json(folder / "diagnosis.json")
     layers = diagnosis["steps"][0]["layers"][1:-1]  # between the embedding and the logits
     rms = [layer["activation_grad"]["rms"] for layer in layers if "activation_grad" in layer]
     if len(rms) < 2:
