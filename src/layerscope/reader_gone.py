@@ -1,7 +1,8 @@
-"""Whoever reads what a command prints may leave before its end, as `head` does."""
+"""What a command prints may have no reader, or one that leaves, as `head` does, or no room."""
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -10,20 +11,22 @@ from typing import Any
 
 from layerscope.exit_codes import ExitCode
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
 
 class _Unheard(io.FileIO):
-    """A file descriptor that takes all that is written, also where nobody reads it any more."""
+    """A file descriptor that takes all that is written, whatever becomes of it."""
 
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except OSError:  # nobody reads it any more, or its disk is full
             return len(memoryview(data).cast("B"))
 
 
 def train_on_unread() -> None:
-    """From now on stdout takes what is printed, though its reader may leave: a training has more to
-    do than to print.
+    """From now on stdout takes what is printed, though its reader may leave or its disk be full: a
+    training has more to do than to print.
     """
     stream = sys.stdout
     if not isinstance(stream, io.TextIOWrapper):  # somebody's own
@@ -39,17 +42,29 @@ def train_on_unread() -> None:
 
 
 def while_read(work: Callable[[], int]) -> int:
-    """Run work that prints; where nobody reads stdout any more, end without a traceback.
+    """Run work that prints; where that is read by nobody any more, end without a traceback.
+
+    A stdout or stderr that is closed from the start, as by `>&-`, takes what is printed.
 
     Returns:
-        Its exit code, or `ExitCode.UNREAD`.
+        Its exit code; `ExitCode.UNREAD`; or, with a sentence, `ExitCode.FAILED` where what it
+        writes has no room.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # and a file would get its number, with what others print
+            null = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(null, "w", encoding="utf-8", closefd=False))
     try:
         try:
             return work()
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError) and error.errno not in _NO_ROOM:
+            raise
         # Python flushes once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.UNREAD
+        if isinstance(error, BrokenPipeError):
+            return ExitCode.UNREAD
+        print(f"error: not all could be written: {error.strerror}", file=sys.stderr)
+        return ExitCode.FAILED

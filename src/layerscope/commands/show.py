@@ -23,18 +23,18 @@ def run(options: Namespace) -> int:
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return ExitCode.BAD_SETTING
-    console = terminal()
+    console, tables = terminal(), []
     try:
         file = found.folder / "diagnosis.json"
         diagnosis = read_json(file)
         if diagnosis["steps"]:
-            console.print(health_table(diagnosis))
-            for table in place_tables(diagnosis):
-                console.print(table)
+            tables = [health_table(diagnosis), *place_tables(diagnosis)]
     except FileNotFoundError:  # of a run that goes on
         pass
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         print(f"{file} is torn, or not what a run writes: no layer is shown", file=sys.stderr)
+    for table in tables:
+        console.print(table)
     console.print(summary(findings, found.folder))
     return ExitCode.FINISHED
 
@@ -45,7 +45,11 @@ def newest_run(folder: Path) -> Path:
     Raises:
         FileNotFoundError: there is none.
     """
-    files = [each for each in folder.rglob("*tfevents*") if each.parent.name != "keyframes"]
+    files = [
+        each
+        for each in folder.rglob("*tfevents*")
+        if each.is_file() and each.parent.name != "keyframes"
+    ]
     if not files:
         raise FileNotFoundError(f"there is no run in {folder.absolute()} or below it")
     return max(files, key=lambda file: (file.parent == folder, file.stat().st_mtime_ns)).parent
