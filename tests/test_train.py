@@ -14,7 +14,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from layerscope.lab.language_model import LanguageModel
-from layerscope.training.run import train
+from layerscope.training.run import _accounted, train
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
@@ -35,7 +35,7 @@ def threads():
     torch.set_num_threads(before)
 
 
-def run(folder, *overrides):
+def run(folder, *overrides, train=train):
     """Train in this process, in `folder`; the exit code."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", [f"folder={folder}", *QUICK, *overrides])
@@ -183,7 +183,7 @@ def test_the_vanishing_experiment_fades_toward_the_input(tmp_path):
 def test_a_bad_setting_is_one_sentence_and_leaves_only_the_status(
     tmp_path, capsys, overrides, sentence
 ):
-    assert run(tmp_path, *overrides) == 2
+    assert run(tmp_path, *overrides, train=_accounted) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
     assert status(tmp_path)["state"] == "failed"
     assert sentence in status(tmp_path)["reason"]

@@ -67,11 +67,15 @@ def run(cfg: DictConfig) -> float | None:
 
 
 def _accounted(cfg: DictConfig) -> int:
-    """Train, tell all who keep account of runs how it ended, and return the exit code."""
-    code = train(cfg)
-    from layerscope.training.hparams_row import close_row
+    """Train, tell all who keep account of runs how it ended, and return the exit code.
 
-    close_row(cfg)
+    A single run that a setting has kept from being leaves its status alone.
+    """
+    code = train(cfg)
+    if code != ExitCode.BAD_SETTING or in_sweep():
+        from layerscope.training.hparams_row import close_row
+
+        close_row(cfg)
     return code
 
 
