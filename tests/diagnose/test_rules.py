@@ -525,6 +525,8 @@ def test_a_layer_that_gets_a_gradient_and_does_not_move_is_stalled():
     figures = healthy(network())
     figures["update_to_weight"][12:, 2] = 0.0
     assert found(figures) == {"stalled": ("warning", "02_tanh", 12, 1)}
+    explanation = rules_and_words(figures)["stalled"].explanation
+    assert "does not move: zero of what the median layer does" in explanation
     figures["weight_grad_rms"][:, 2] = np.nan  # frozen
     assert found(figures) == {}
 

@@ -1,0 +1,55 @@
+"""What stands where a file of a run should."""
+
+import os
+import signal
+
+import pytest
+
+from layerscope.__main__ import main
+from layerscope.whole_file import read_json
+from tests.runs import Made
+
+
+@pytest.fixture
+def limit():
+    """Nothing here waits for longer than a minute."""
+
+    def stop(*_):
+        raise TimeoutError("something waits for a reader or a writer that never comes")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(
+    ("put", "sentence"),
+    [
+        (os.mkfifo, "it is a device or a pipe"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is a device or a pipe"),
+        (lambda path: path.symlink_to(path), "symbolic links"),
+        (lambda path: path.mkdir(), "Is a directory"),
+        (lambda path: path.write_text("[" * 100_000), "is nested too deeply"),
+        (lambda path: path.write_text("9" * 5_000), "digits"),
+        (lambda path: path.write_bytes(b"\xff\0"), "utf-8"),
+    ],
+)
+def test_what_is_no_file_with_an_end_is_refused(tmp_path, limit, put, sentence):
+    put(tmp_path / "status.json")
+    with pytest.raises((OSError, ValueError), match=sentence):
+        read_json(tmp_path / "status.json")
+
+
+@pytest.mark.parametrize("command", ["report", "diagnose", "digest", "show"])
+def test_a_run_with_pipes_among_its_files_is_read_without_them(tmp_path, limit, capsys, command):
+    run = Made(steps=12).write(tmp_path)
+    for name in ("status.json", "diagnosis.json", ".lock", "a.tfevents.b"):
+        (run / name).unlink(missing_ok=True)
+        os.mkfifo(run / name)
+    for file in (run / ".hydra").iterdir():
+        file.unlink()
+        os.mkfifo(file)
+    assert main([command, str(run)]) == 0
+    assert capsys.readouterr().out
