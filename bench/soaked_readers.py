@@ -14,7 +14,7 @@ from urllib.error import HTTPError
 import torch
 from hydra import compose, initialize_config_dir
 from soaked_board import Board
-from soaked_trainings import Row, chain, train
+from soaked_trainings import Row, chain, steps_in, train
 
 import layerscope
 from layerscope.lab.status import RunStatus
@@ -133,7 +133,7 @@ def polled(steps: int, folder: Path) -> list[Row]:
                 at[name] = shown[-1][1]
             time.sleep(0.2)
     codes = [writer.wait(timeout=60) for writer in writers]
-    whole = [len(layerscope.read(folder / name).figures.steps) for name in names]
+    whole = [steps_in(folder / name) for name in names]
     return [
         Row(
             f"TensorBoard polled while four runs of {steps} steps are written",
