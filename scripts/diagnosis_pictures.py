@@ -38,6 +38,7 @@ class Picture:
     percent: bool = False
     classes: int | None = None
     twin: str = "the same, nothing planted"
+    ring: str = ""  # what stands beside the ring
 
 
 def run(network: Callable[[], nn.Module], **options: object) -> Callable[[], Figures]:
@@ -68,6 +69,7 @@ PICTURES = {
         lambda: planted.dead(2, 17), run(RELU, steps=50),
         (("note 10 %", T.dead_share), ("warning 40 %", T.dead_bad),
          ("critical 90 %", T.dead_critical)), -0.03, 1.0, percent=True,
+        ring="never active\nfrom here on",
     ),
     "vanishing_gradient": Picture(
         "gradient, largest = 1", "weights of 03_relu times 0.02 at step 12",

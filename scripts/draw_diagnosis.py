@@ -84,7 +84,12 @@ def over_steps(
             )  # fmt: skip
     axes.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
     if found:
-        mark(axes, found, found.step, shown[found.step, names.index(layer)])
+        y = shown[found.step, names.index(layer)]
+        mark(axes, found, found.step, y)
+        axes.annotate(
+            picture.ring, (found.step, y), xytext=(-7, 22), textcoords="offset points", ha="right",
+            fontsize=8.5, color=VERMILION,
+        )  # fmt: skip
 
 
 def over_layers(

@@ -193,7 +193,7 @@ def test_the_page_of_one_run_begins_with_its_verdict_and_what_was_typed(tmp_path
     assert (
         answer < found < rest.index("It ends with a val/loss") + 200 < rest.index("Figures", found)
     )
-    assert "01_tanh 0.79 66.8% 0.0% 9.4e-04 6.3e-04 critical saturated, step 0" in page.text
+    assert "01_tanh 0.79 66.8% 0.0% 9.4e-4 6.3e-4 critical saturated, step 0" in page.text
     assert "00_embedding 0.79 – – 1.1e-03 6.3e-04 –" in page.text
 
 

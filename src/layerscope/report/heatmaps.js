@@ -82,8 +82,9 @@ function heatmapChart(side) {
       layout.annotations[i].font.color = colour("dim");
     });
     const more = of > 60 ? ` · 60 of ${of} layers` : "";
+    const name = REPORT.runs.length > 1 ? `<b>${plain(PICKED[side], width / 9)}</b>` : "";
     layout.annotations.push({
-      text: `<b>${plain(PICKED[side], width / 9)}</b>${more}`, showarrow: false, xref: "paper", yref: "paper", x: 0, y: 1,
+      text: name + more, showarrow: false, xref: "paper", yref: "paper", x: 0, y: 1,
       xanchor: "left", yanchor: "top", font: { color: colour(INK[side]), size: 13 },
     });
     return { traces, layout };

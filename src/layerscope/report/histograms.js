@@ -89,14 +89,15 @@ function histogramChart(side) {
       y: { range: [0, tallest * 1.06 || 1], tickformat: ".0%", nticks: 4 },
     });
     const height = layout.height;
-    // The run's name is above its row, in its colour.
-    const head = 30;
+    // The run's name is above its row, in its colour; a page of one run has it at its top.
+    const named = REPORT.runs.length > 1 || !layers.length;
+    const head = named ? 30 : 0;
     for (const key of Object.keys(layout)) {
       if (key.startsWith("yaxis")) layout[key].domain = layout[key].domain.map((end) => (end * height) / (height + head));
     }
     for (const each of layout.annotations) each.y = (each.y * height) / (height + head);
     layout.height = height + head;
-    layout.annotations.push({
+    if (named) layout.annotations.push({
       text: layers.length ? `<b>${plain(PICKED[side], width / 8)}</b>` : `${plain(PICKED[side])}: no such histograms`,
       showarrow: false, xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "top", font: { color: colour(INK[side]), size: 13 },
     });

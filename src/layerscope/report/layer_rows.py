@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from layerscope.comparison.run import Run
+from layerscope.console.health_table import short
 from layerscope.console.plain_table import NOTHING
 from layerscope.diagnose import Finding, worst_by_layer
 
@@ -44,11 +45,11 @@ def layer_rows(run: Run) -> list[LayerRow]:
         rows.append(
             LayerRow(
                 name,
-                _text(history.end["activation_std"][i], ".2g"),
+                short(float(history.end["activation_std"][i])),
                 _text(history.end["saturated"][i], ".1%"),
                 _text(history.end["dead"][i], ".1%"),
-                _text(history.start["activation_grad_rms"][i], ".1e"),
-                _text(history.end["activation_grad_rms"][i], ".1e"),
+                short(float(history.start["activation_grad_rms"][i])),
+                short(float(history.end["activation_grad_rms"][i])),
                 *told,
             )
         )

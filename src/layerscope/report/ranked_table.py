@@ -56,7 +56,7 @@ _SHOWN = (
     ("saturated", "saturated", _SHARE),
     ("dead", "dead units", _SHARE),
     ("update_ratio", "log10 update", "{:.2f}"),
-    ("first_finding", "first warning", "{:.0f}"),
+    ("first_finding", "first warning", "step {:.0f}"),
     ("signal_distance", "signal distance", "{:.3f}"),
 )
 
