@@ -194,7 +194,7 @@ def test_the_page_of_one_run_begins_with_its_verdict_and_what_was_typed(tmp_path
         answer < found < rest.index("It ends with a val/loss") + 200 < rest.index("Figures", found)
     )
     assert "01_tanh 0.79 66.8% 0.0% 9.4e-4 6.3e-4 critical saturated, step 0" in page.text
-    assert "00_embedding 0.79 – – 1.1e-03 6.3e-04 –" in page.text
+    assert "00_embedding 0.79 – – 0.0011 6.3e-4 –" in page.text
 
 
 def test_with_one_seed_each_no_column_is_empty_and_nothing_is_said_of_intervals(tmp_path):

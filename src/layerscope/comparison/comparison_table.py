@@ -91,7 +91,7 @@ def _loss(group: Group) -> Text:
 
 
 def _short(loss: float) -> str:
-    return f"{loss:.3f}" if abs(loss) < 100 else f"{loss:.4g}"
+    return f"{loss:.3f}" if abs(loss) < 100 else loss_text(loss)
 
 
 def _behind(group: Group) -> Text:
