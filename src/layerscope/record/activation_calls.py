@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,16 +16,14 @@ _NAMES = (
 )
 
 
-def _functions() -> Iterator[tuple[Any, str]]:
-    """All of torch's own that compute an activation function, with the name of the function."""
-    homes = (torch, nn.functional, Tensor, torch.special)
-    for name in _NAMES:
-        for home in homes:
+def calls_named(names: Iterable[str]) -> Iterator[tuple[Any, str]]:
+    """All of torch's own functions of these names, in place or not, each with its name."""
+    for name in names:
+        for home in (torch, nn.functional, Tensor, torch.special):
             for written in (name, f"{name}_"):
                 if (function := getattr(home, written, None)) is not None:
                     yield function, name
-    yield torch.special.expit, "sigmoid"
 
 
-ACTIVATION_CALLS: Mapping[Any, str] = dict(_functions())
+ACTIVATION_CALLS: Mapping[Any, str] = {**dict(calls_named(_NAMES)), torch.special.expit: "sigmoid"}
 """The function that is called, and its name."""

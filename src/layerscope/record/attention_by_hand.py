@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,13 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
-from layerscope.record.activation_calls import ACTIVATION_CALLS
+from layerscope.record.activation_calls import ACTIVATION_CALLS, calls_named
 from layerscope.record.heads import Heads
 from layerscope.record.logits import MASKED, heads_of_scores
 from layerscope.record.product_operands import operands_of_einsum, operands_of_matmul
 from layerscope.record.samples import has_memory
 
-_PRODUCTS = ("matmul", "bmm", "einsum")
 _KEEPS = (
     *("add", "sub", "mul", "div", "true_divide", "multiply", "divide", "subtract"),
     *("masked_fill", "where", "nan_to_num", "dropout", "clamp", "tanh"),
@@ -211,16 +210,10 @@ def _by_head(tensor: Tensor, axis: int | None, heads: int) -> Tensor:
     return tensor.movedim(axis, 0).reshape(1, tensor.shape[axis], -1, 1)
 
 
-def _calls() -> Iterator[tuple[Any, str]]:
-    homes = (torch, nn.functional, Tensor, torch.special)
-    for name in (*_PRODUCTS, *_KEEPS):
-        role = "keep" if name in _KEEPS else "einsum" if name == "einsum" else "product"
-        for home in homes:
-            for written in (name, f"{name}_"):
-                if (function := getattr(home, written, None)) is not None:
-                    yield function, role
-    yield from ((call, "softmax") for call, name in ACTIVATION_CALLS.items() if name == "softmax")
-
-
-CALLS_BY_HAND: Mapping[Any, str] = dict(_calls())
+CALLS_BY_HAND: Mapping[Any, str] = {
+    **dict.fromkeys((call for call, _ in calls_named(("matmul", "bmm"))), "product"),
+    **dict(calls_named(("einsum",))),
+    **dict.fromkeys((call for call, _ in calls_named(_KEEPS)), "keep"),
+    **{call: name for call, name in ACTIVATION_CALLS.items() if name == "softmax"},
+}
 """The function that is called, and what it may do in an attention."""

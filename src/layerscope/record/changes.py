@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import is_
 
 from torch import nn
 from torch.optim import Optimizer
@@ -90,15 +91,11 @@ class Changes:
         return Change(self._layers, tuple(other), tuple(gone), tuple(came))
 
     def _are_there(self, parts: Sequence[object]) -> bool:
-        return len(parts) == len(self._parts) and all(map(_is, parts, self._parts))
+        return len(parts) == len(self._parts) and all(map(is_, parts, self._parts))
 
     def _parts_now(self) -> list[object]:
         """Kept, so that no later object has an earlier one's identity."""
         return [*self._network.modules(), *self._network.parameters()]
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
 
 
 def _is_made_of_the_same(old: Layer, new: Layer) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from layerscope.record.layer_names import common_prefix, place_of, unwrapped
+from layerscope.record.layer_names import common_prefix, first_free, place_of, unwrapped
 from layerscope.record.layers import Choice, Layer
 from layerscope.record.nonlinearities import Nonlinearity, nonlinearity_named
 from layerscope.record.output_hook import OutputHook
@@ -122,8 +121,7 @@ class FunctionLayers:
         base = f"{number}_{place_of(path, module, self._prefix, self._network)}/{function}"
         taken = {layer.name for layer in self._recorder.hooked.layers} - set(self._unclaimed)
         taken |= self._places
-        names = (f"{base}_{order}" if order else base for order in itertools.count())
-        return next(name for name in names if name not in taken)
+        return first_free(base, taken)
 
 
 def _nonlinearity(function: str, args: Any, kwargs: Any) -> Nonlinearity:

@@ -127,7 +127,7 @@ def _linear_before(node: Any, bare: Mapping[int, nn.Module]) -> int | None:
     """The node of the bare linear output that the product behind `node` is made of; None if there
     is none.
     """
-    product = _back_to(node, _is_product)
+    product = _product_before(node)
     if product is None:
         return None
     for operand in _next(product):
@@ -142,19 +142,15 @@ def _linear_before(node: Any, bare: Mapping[int, nn.Module]) -> int | None:
     return None
 
 
-def _back_to(node: Any, wanted: Any) -> Any:
-    """The nearest node on a way back without forks that is wanted; None at a fork."""
+def _product_before(node: Any) -> Any:
+    """The nearest product on a way back without forks; None at a fork."""
     here = node
-    while not wanted(here):
+    while not _is_one_of(here, _PRODUCTS):
         following = _next(here)
         if len(following) != 1:
             return None
         here = following[0]
     return here
-
-
-def _is_product(node: Any) -> bool:
-    return _is_one_of(node, _PRODUCTS)
 
 
 def _is_one_of(node: Any, kinds: Iterable[str]) -> bool:

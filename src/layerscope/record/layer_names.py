@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from itertools import count
 
 from torch import nn
 
@@ -27,6 +29,12 @@ def common_prefix(paths: list[str]) -> str:
             break
         shared.append(part)
     return ".".join([*shared, ""]) if shared else ""
+
+
+def first_free(base: str, taken: Collection[str], start: int = 0) -> str:
+    """The first of base, base_1, base_2, ... that is not taken, from a number on."""
+    names = (f"{base}_{order}" if order else base for order in count(start))
+    return next(name for name in names if name not in taken)
 
 
 def label_of(path: str, module: nn.Module, prefix: str, network: nn.Module) -> str:

@@ -84,7 +84,9 @@ def _is_harmless(value: Any, owner: nn.Module, depth: int) -> bool:
         value = value.__self__
     if isinstance(value, (types.MethodType, staticmethod)):
         value = value.__func__
-    if isinstance(value, _CONSTANTS) or _is_builtin(value):
+    if isinstance(value, _CONSTANTS):
+        return True
+    if isinstance(value, (type, types.BuiltinFunctionType)) and value in _BUILTINS:
         return True
     if isinstance(value, types.ModuleType):
         return value is math or value.__name__.split(".")[0] == "torch"
@@ -97,10 +99,6 @@ def _is_harmless(value: Any, owner: nn.Module, depth: int) -> bool:
 
 def _is_autograd_function(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, torch.autograd.Function)
-
-
-def _is_builtin(value: Any) -> bool:
-    return isinstance(value, (type, types.BuiltinFunctionType)) and value in _BUILTINS
 
 
 def _is_of_torch(value: Any) -> bool:

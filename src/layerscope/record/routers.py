@@ -97,7 +97,10 @@ class Routers:
             came_before: whether one of some modules has computed already: experts come afterwards.
         """
         if (module, experts) not in self._are:
-            around = [module, *(each for each in self._network.modules() if _has(each, module))]
+            around = [
+                module,
+                *(each for each in self._network.modules() if module in [*each.children()]),
+            ]
             above = any(each in self._routers for each in module.modules() if each is not module)
             near = (each for owner in around for each in (owner, *owner.children()))
             self._are[module, experts] = not above and any(
@@ -117,10 +120,6 @@ class Routers:
         """By place, what was seen since the step began; waits for the device."""
         tokens, self._tokens = self._tokens, {}
         return {name: Experts(each.cpu().double().numpy()) for name, each in tokens.items()}
-
-
-def _has(owner: nn.Module, module: nn.Module) -> bool:
-    return any(child is module for child in owner.children())
 
 
 def _holds(module: nn.Module, experts: int) -> bool:

@@ -84,10 +84,7 @@ class _Scripted:
     def begin(self, module: nn.Module) -> None:
         self.hidden += hide([module])
         if self.hidden and self._handle is None:
-            self._handle = register_module_forward_pre_hook(self._first_call)
-
-    def _first_call(self, module: nn.Module, inputs: Any) -> None:
-        self.end()
+            self._handle = register_module_forward_pre_hook(lambda *_: self.end())
 
     def end(self) -> None:
         show(self.hidden)

@@ -13,7 +13,6 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 import torch
@@ -23,7 +22,7 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.record.addition import Addition, figures_of, rms
 from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
-from layerscope.record.layer_names import common_prefix, place_of, unwrapped
+from layerscope.record.layer_names import common_prefix, first_free, place_of, unwrapped
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
 from layerscope.record.place import Place
@@ -197,8 +196,7 @@ class Stream:
             number_before = latest.name.partition("_")[0] if latest else "00"
             base = f"{number_before}_{place_of(path, block, self._prefix, self._network)}"
             taken = {place.name for place in self.places.values()}
-            names = (f"{base}/add_{order}" if order else f"{base}/add" for order in count(number))
-            name = next(name for name in names if name not in taken)
+            name = first_free(f"{base}/add", taken, number)
             blocks = path.rpartition(".")[0]
             depth = sum(place.stream == blocks for place in self.places.values())
             self.places[block, number] = Place(name, path, "add", blocks, depth)

@@ -21,7 +21,7 @@ from layerscope.record.hook_state import HookState
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
 from layerscope.record.network_ends import NetworkEnds
-from layerscope.record.ownership import Ownership, ownership
+from layerscope.record.ownership import Ownership, given_to, ownership
 from layerscope.record.place import Place, Seen
 from layerscope.record.routers import Routers
 from layerscope.record.stream import Stream
@@ -143,8 +143,7 @@ class Surroundings:
     def note_other_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step that has none of this network's parameters."""
         if id(optimizer) not in self._others:
-            groups = optimizer.param_groups
-            self._others[id(optimizer)] = frozenset(id(p) for g in groups for p in g["params"])
+            self._others[id(optimizer)] = frozenset(given_to(optimizer))
 
     def note_gradients(self, parameters: Sequence[LayerParameter]) -> None:
         """An optimizer is about to get these parameters' gradients."""
@@ -158,15 +157,12 @@ class Surroundings:
         """An optimizer has taken its step; some nanoseconds."""
         if self._stepped_by != len(self._optimizers):
             self._stepped_by = len(self._optimizers)
-            groups = [group for each in self._optimizers for group in each.param_groups]
-            owned = {parameter for group in groups for parameter in group["params"]}
-            self._first_owned = [each for each in parameters if each.parameter in owned][:1]
+            owned = set().union(*map(given_to, self._optimizers))
+            self._first_owned = [each for each in parameters if id(each.parameter) in owned][:1]
         self._ends.kept_gradients.remember(self._first_owned)
 
     def _owned(self) -> frozenset[int]:
-        groups = [group for each in self._optimizers for group in each.param_groups]
-        mine = frozenset(id(parameter) for group in groups for parameter in group["params"])
-        return mine.union(*self._others.values())
+        return frozenset().union(*map(given_to, self._optimizers), *self._others.values())
 
     def take(self, parameters: Sequence[LayerParameter]) -> Look | None:
         """What was seen in this step; None if it was not to be looked at."""
