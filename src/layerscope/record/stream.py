@@ -81,8 +81,9 @@ class Stream:
     def begin(self, looking: bool) -> None:
         """A step begins, which is to be looked at or not."""
         self.end()
-        is_hidden = self._state.is_compiled or is_compiled(self._network)
-        if looking and self._blocks and not is_hidden:
+        if not (looking and self._blocks) or self._state.is_compiled:
+            return
+        if not is_compiled(self._network):  # asks each of its modules
             for block in self._blocks:
                 if not isinstance(block, torch.jit.ScriptModule):
                     self._handles += [
