@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.measure.moments import MOMENTS, MomentColumn, Moments
+from layerscope.measure.moments import MomentColumn, Moments
 
 BUCKETS = 30
 """What TensorBoard's histogram chart draws; more would be merged again by it."""
@@ -43,31 +42,6 @@ class Reading:
     linear: npt.NDArray[np.float32]
     logarithmic: npt.NDArray[np.float32]
     carried: tuple[float, ...] = NOTHING_CARRIED
-
-    @classmethod
-    def of_rows(cls, rows: int) -> Reading:
-        """One to be filled: what it holds is not set."""
-        buckets = rows, BUCKETS, 3
-        return cls(
-            np.empty((rows, MOMENTS)),
-            np.empty(buckets, np.float32),
-            np.empty(buckets, np.float32),
-        )
-
-    def copy(self) -> Reading:
-        """The same with arrays of its own."""
-        return Reading(
-            self.moments.copy(), self.linear.copy(), self.logarithmic.copy(), self.carried
-        )
-
-    @property
-    def arrays(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-        """What it holds of rows: `moments`, `linear` and `logarithmic`."""
-        return self.moments, self.linear, self.logarithmic
-
-    def first(self, rows: int, carried: tuple[float, ...]) -> Reading:
-        """Views of the first rows, with what travels along."""
-        return Reading(self.moments[:rows], self.linear[:rows], self.logarithmic[:rows], carried)
 
     @property
     def finite(self) -> npt.NDArray[np.float64]:

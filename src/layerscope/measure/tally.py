@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
@@ -15,6 +14,7 @@ from layerscope.measure.cpu.kinds import KINDS
 from layerscope.measure.cpu.merge import merge_row
 from layerscope.measure.cpu.parallel import add_in_parts
 from layerscope.measure.cpu.read import read_rows
+from layerscope.measure.cpu.reading_memory import ReadingMemory, ReadingToFill
 from layerscope.measure.cpu.state import load_state, state_of
 from layerscope.measure.cpu.table import Table
 from layerscope.measure.cpu.team import PART
@@ -78,13 +78,11 @@ class Tally:
         self.rows = rows
         self._table = Table(rows)
         self._table.sums[:, LOW : HIGH + 1] = options.intervals
-        self._axes = options.axes
-        self._logarithmic = options.logarithmic
         self._most = max_elements
         self._address = self._table.address
-        self._states = bytearray(rows)
-        self._states_view = np.frombuffer(self._states, np.uint8)  # for the kernels
-        self._next: Reading | None = None  # what rows of it are filled already
+        self._memory = ReadingMemory(options)
+        self._states = self._memory.states
+        self._next: ReadingToFill | None = None  # what rows of it are filled already
         self._carried = [0.0] * CARRIED
 
     def add(self, row: int, tensor: Tensor) -> int | None:
@@ -156,7 +154,7 @@ class Tally:
         if not jobs:
             return 0
         memory = array("q", jobs)
-        into = self._next = self._next or Reading.of_rows(self.rows)
+        into = self._next = self._next or self._memory.take()
         in_bins: int = measure_whole_rows(
             memory.buffer_info()[0],
             len(jobs) // JOB,
@@ -164,10 +162,9 @@ class Tally:
             self._address,
             unit_table,
             self._most,
-            self._axes,
-            self._logarithmic,
-            self._states_view,
-            *into.arrays,
+            self.rows,
+            self._memory.options,
+            *into[1],
         )
         return in_bins
 
@@ -199,8 +196,8 @@ class Tally:
             if self._states[row] != IN_TABLE or self._table.tallies[row, COUNT]:
                 self.lose(row)
                 return
-            into = self._next = self._next or Reading.of_rows(self.rows)
-            for mine, its in zip(into.arrays, other._next.arrays, strict=True):
+            into = self._next = self._next or self._memory.take()
+            for mine, its in zip(into[0], other._next[0], strict=True):
                 mine[row] = its[other_row]
             self._states[row] = FILLED
             return
@@ -217,9 +214,9 @@ class Tally:
 
     def state(self, rows: int) -> Tensor:
         """See `Mergeable`."""
-        into = Reading.of_rows(self.rows)
+        into = self._memory.take()
         self._read(rows, into, reset=False)
-        return torch.from_numpy(state_of(self._table, into.moments[:rows]))
+        return torch.from_numpy(state_of(self._table, into[0][0][:rows]))
 
     def load_state(self, state: Tensor) -> None:
         """See `Mergeable`."""
@@ -233,14 +230,15 @@ class Tally:
 
     def read(self, rows: int) -> Pending[Reading]:
         """What the first rows hold, as moments and buckets, at hand; leaves them empty."""
-        into, self._next = self._next or Reading.of_rows(self.rows), None
+        into, self._next = self._next or self._memory.take(), None
         self._read(rows, into, reset=True)
         if FILLED in self._states[rows:]:  # what is not read now stays
-            self._next = into.copy()
+            self._next = self._memory.take()
+            for new, old in zip(self._next[0], into[0], strict=True):
+                new[rows:] = old[rows:]
         carried, self._carried = tuple(self._carried), [0.0] * CARRIED
-        return Pending.at_hand(into.first(rows, carried))
+        moments, linear, logarithmic = into[0]
+        return Pending.at_hand(Reading(moments[:rows], linear[:rows], logarithmic[:rows], carried))
 
-    def _read(self, rows: int, into: Reading, reset: bool) -> None:
-        states = self._states_view
-        axes, logs = self._axes, self._logarithmic
-        read_rows(self._address, rows, axes, logs, states, *into.arrays, reset)
+    def _read(self, rows: int, into: ReadingToFill, reset: bool) -> None:
+        read_rows(self._address, rows, self.rows, self._memory.options, *into[1], reset)

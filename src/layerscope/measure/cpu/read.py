@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import load_i64
+from layerscope.measure.cpu.reading_memory import arrays_of
 from layerscope.measure.cpu.rebin import fill_linear, fill_logarithmic
 from layerscope.measure.cpu.row import empty_row, read_moments, shown_range
 from layerscope.measure.cpu.table import ROW
@@ -13,22 +14,24 @@ from layerscope.measure.row_layout import FAR, FIELDS, LEFT_OUT, NEAR, ZEROS
 
 
 @jit
-def read_rows(table, rows, axes, logs, states, moments, linear, logarithmic, reset):  # type: ignore[no-untyped-def]
+def read_rows(table, first, rows, options, moments, linear, logarithmic, reset):  # type: ignore[no-untyped-def]
     """Read the first rows of a table into moments and buckets, and empty them.
 
     Args:
         table: `Table.address`.
-        rows: how many.
-        axes: float64 [all rows, 2], the least range to show; NaN shows the measured one.
-        logs: bool [all rows], whether to fill `logarithmic`.
-        states: uint8 [all rows], of `together`: a row that is FILLED is passed over; of one that is
-            LOST nothing is left.
-        moments: float64 [all rows, MOMENTS], filled.
-        linear: float32 [all rows, buckets, 3], filled with left, right, count.
-        logarithmic: float32 [all rows, buckets, 3], filled with the same of log10 |x|, zeros first.
+        first: how many rows, from the first.
+        rows: of the table.
+        options: see `arrays_of`, and so are the next three. A row that is FILLED is passed over; of
+            one that is LOST nothing is left.
+        moments: see there.
+        linear: see there.
+        logarithmic: see there.
         reset: whether to leave the rows empty.
     """
-    for row in range(rows):
+    axes, logs, states, moments, linear, logarithmic = arrays_of(
+        rows, options, moments, linear, logarithmic
+    )
+    for row in range(first):
         if states[row] == FILLED:
             if reset:
                 states[row] = IN_TABLE

@@ -25,6 +25,7 @@ from layerscope.measure.cpu.places import (
     take_counts,
 )
 from layerscope.measure.cpu.raw_memory import load_i64, store_f64, store_i64
+from layerscope.measure.cpu.reading_memory import arrays_of
 from layerscope.measure.cpu.rebin import linear_edge, log10_of, logarithmic_range
 from layerscope.measure.cpu.row import empty_figures, read_moments, shown_range
 from layerscope.measure.cpu.table import BLOCK, LANES_BYTES
@@ -156,7 +157,7 @@ def _measure_row(  # type: ignore[no-untyped-def]
 
 @jit
 def measure_whole_rows(  # type: ignore[no-untyped-def]
-    jobs, count, whole, table, unit_table, most, axes, logs, states, moments, linear, logarithmic
+    jobs, count, whole, table, unit_table, most, rows, options, moments, linear, logarithmic
 ):
     """Measure tensors, each into its row, and their units.
 
@@ -168,10 +169,8 @@ def measure_whole_rows(  # type: ignore[no-untyped-def]
         table: `Table.address`.
         unit_table: `UnitTable.address`; 0 where no job has units.
         most: a row with a larger tensor goes into the bins, see `kernel.add_to_row`.
-        axes: float64 [rows, 2], see `read.read_rows`, and so are the next and the last three, which
-            are of all rows.
-        logs: see there.
-        states: uint8 [rows]: see IN_TABLE.
+        rows: of the table.
+        options: see `arrays_of`, and so are the last three, which are filled.
         moments: see there.
         linear: see there.
         logarithmic: see there.
@@ -179,6 +178,9 @@ def measure_whole_rows(  # type: ignore[no-untyped-def]
     Returns:
         How many rows went into the bins.
     """
+    axes, logs, states, moments, linear, logarithmic = arrays_of(
+        rows, options, moments, linear, logarithmic
+    )
     lanes = load_i64(table, 3)
     places = lanes + LANES_BYTES
     scratch = lanes, places, places + 4 * BLOCK, places + 8 * BLOCK
