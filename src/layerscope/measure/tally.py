@@ -132,10 +132,11 @@ class Tally:
         """
         jobs: list[int] = []
         for row, tensor in tensors:
-            if not is_measurable(tensor) or not tensor.is_cpu or tensor.nbytes > SMALL:
+            if tensor.nbytes > SMALL or not tensor.is_cpu or not is_measurable(tensor):
                 self.add(row, tensor)
             elif size := tensor.numel():
-                tensor = tensor if tensor.is_contiguous() else tensor.detach().contiguous()
+                if not tensor.is_contiguous():
+                    tensor = tensor.detach().contiguous()
                 kept.append(tensor)
                 jobs += (KINDS[tensor.dtype], tensor.data_ptr(), size, row, -1, 0, 0)
         return jobs

@@ -93,9 +93,11 @@ class UnitTally:
         """
         if not tensor.is_contiguous():
             tensor, axis = in_order(tensor.detach(), axis)
-        size = tensor.numel()
-        units, inner = units_and_inner(tensor.shape, size, axis)
-        if size and units != self._table.units[row]:
+        if axis == -1:  # by far the most common
+            units, inner = tensor.shape[-1], 1
+        else:
+            units, inner = units_and_inner(tensor.shape, tensor.numel(), axis)
+        if units != self._table.units[row] and tensor.numel():
             self._table.start(row, units)
         return tensor, units, inner
 

@@ -21,5 +21,7 @@ def hook_gradient(tensor: Tensor, hook: Callable[[Tensor], None]) -> None:
         tensor: with a `grad_fn`.
         hook: is given the gradient.
     """
-    tensor._backward_hooks = OrderedDict(((_OURS, hook),))
+    hooks: OrderedDict[int, Callable[[Tensor], None]] = OrderedDict()
+    hooks[_OURS] = hook  # of a sequence of one pair it would take three times as long
+    tensor._backward_hooks = hooks
     tensor.grad_fn._register_hook_dict(tensor)  # type: ignore[union-attr]

@@ -87,31 +87,32 @@ class LayerOutput:
         """
         if _is_tracing():  # torch.jit.trace calls the network, and nobody trains
             return
-        state = self._state
-        looked_at = type(tensor) is Tensor and self.order >= 0  # a subclass may have no memory
-        if not looked_at and not is_measurable(tensor):
+        is_plain = type(tensor) is Tensor  # a subclass may have no memory
+        if not (is_plain and self.order >= 0) and not is_measurable(tensor):
             kind = f"{type(tensor).__name__}, {tensor.dtype}, {tensor.layout}"
-            state.not_measured[self.layer.name] = f"its output is {kind}, {tensor.device}"
+            self._state.not_measured[self.layer.name] = f"its output is {kind}, {tensor.device}"
             return
         if not recomputed and self.activation >= 0:
-            self._measure_output(tensor, inputs)
+            self._measure_output(tensor, inputs, is_plain)
         if self.order < 0:  # not before: it may have failed
-            self.order = state.next_order()
+            self.order = self._state.next_order()
         if self.gradient >= 0 and tensor.requires_grad:
-            if tensor._backward_hooks or tensor.is_leaf:
+            if tensor._backward_hooks or tensor.grad_fn is None:
                 self._hook_what_lives_on(tensor)
             else:
                 hook_gradient(tensor, self.measure_gradient)
 
-    def _measure_output(self, tensor: Tensor, inputs: Inputs) -> None:
+    def _measure_output(self, tensor: Tensor, inputs: Inputs, is_plain: bool) -> None:
         """Let an output be held, where it may be; otherwise measure it where it lies."""
         unit_row, axis = -1, -1
-        if tensor.ndim > 1 and self.units is not None:
-            unit_row, axis = self.unit_row, self._axis(tensor)
-            if axis != -1:
-                tensor, axis = with_units_beside(tensor, axis)
+        if self.units is not None and tensor.ndim > 1:
+            unit_row, axis = self.unit_row, self._units_axis
+            if axis == -1:
+                self._state.units_last = True
+            else:
+                tensor, axis = with_units_beside(tensor, self._axis(tensor))
         held = self.held
-        if held is not None and tensor.nbytes <= SMALL and type(tensor) is Tensor:
+        if held is not None and is_plain and tensor.nbytes <= SMALL:
             given = given_to(self.layer, inputs)
             is_small = not given or sum(each.nbytes for each, _ in given) <= SMALL
             if is_small and held.hold(self.activation, tensor, unit_row, axis, given):

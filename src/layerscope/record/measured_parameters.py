@@ -34,6 +34,7 @@ class MeasuredParameters:
         self._here = [
             each for each, counts in zip(parameters, self._counted, strict=True) if counts
         ]
+        self._with_gradients = [(x.gradient, x.parameter) for x in self._here if x.gradient >= 0]
         self._updates = Updates([each.parameter for each in parameters])
 
     def gradients(self, of: Of | None) -> Rows:
@@ -41,11 +42,9 @@ class MeasuredParameters:
         of the rows that it touches.
         """
         return [
-            (each.gradient, values_of(gradient))
-            for each in self._here
-            if each.gradient >= 0
-            and (gradient := each.parameter.grad) is not None
-            and (of is None or of(each.parameter))
+            (row, values_of(gradient))
+            for row, parameter in self._with_gradients
+            if (gradient := parameter.grad) is not None and (of is None or of(parameter))
         ]
 
     def weights(self) -> Rows:

@@ -22,7 +22,7 @@ Meet = Callable[[Layer, str], LayerOutput]
 # activation checkpointing computes again what it has not kept. torch's own FSDP asks the same.
 backward_pass: Callable[[], int] = torch._C._current_graph_task_id
 
-_is_compiling = torch.compiler.is_compiling
+_is_compiling = torch.compiler.is_dynamo_compiling  # an export without dynamo is an export
 # torch.compile knows what it is; torch 2.6 has none, and there an export sees the hooks.
 is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 is_wrapped: Callable[[Tensor], bool] = torch._C._functorch.is_functorch_wrapped_tensor

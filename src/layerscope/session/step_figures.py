@@ -18,6 +18,12 @@ from layerscope.record.update_sums import UpdateReading
 
 _COLUMN = {name: column for column, name in enumerate(LAYER_FIGURES)}
 
+_STEP = (
+    *("loss", "learning_rate", "clip_factor", "skipped", "incomplete", "optimizer"),
+    *("monitor_ms", "step_ms", "input_nonfinite"),
+)
+_STEP_COLUMNS = [list(STEP_FIGURES).index(name) for name in _STEP]
+
 _UNIT_FIGURES = (
     (UnitColumn.UNITS, "units"),
     (UnitColumn.SILENT, "silent_units"),
@@ -77,8 +83,9 @@ class StepFigures:
             self.layers,
             np.array([observation.step for observation in observations], np.int64),
             np.full((steps, len(self.layers), len(LAYER_FIGURES)), np.nan, np.float32),
-            np.array([_of_step(observation) for observation in observations], np.float32),
+            np.full((steps, len(STEP_FIGURES)), np.nan, np.float32),
         )
+        made.of_steps[:, _STEP_COLUMNS] = [_of_step(observation) for observation in observations]
         with np.errstate(all="ignore"):
             self._fill_moments(observations, made.of_layers)
             self._fill_units(observations, made.of_layers)
@@ -153,24 +160,24 @@ class StepFigures:
 
 
 def _of_step(observation: Observation) -> list[float]:
-    figures = {
-        "loss": _loss(observation),
-        "learning_rate": observation.learning_rate,
-        "clip_factor": observation.clip_factor,
-        "skipped": float(observation.skipped),
-        "incomplete": float(observation.incomplete),
-        "optimizer": float(observation.optimizer),
-        "monitor_ms": observation.monitor_ms,
-        "step_ms": observation.step_ms,
-        "input_nonfinite": math.nan
-        if observation.data_finite is None
-        else float(not observation.data_finite),
-    }
-    return [figures.get(name, math.nan) for name in STEP_FIGURES]
+    """Those of `_STEP`, in their order."""
+    is_finite = observation.data_finite
+    return [
+        _loss(observation),
+        observation.learning_rate,
+        observation.clip_factor,
+        float(observation.skipped),
+        float(observation.incomplete),
+        float(observation.optimizer),
+        observation.monitor_ms,
+        observation.step_ms,
+        math.nan if is_finite is None else float(not is_finite),
+    ]
 
 
 def _loss(observation: Observation) -> float:
     """NaN where nobody noted a loss; one that is NaN itself is infinite, to be told from that."""
     if not observation.has_loss:
         return math.nan
-    return observation.loss if math.isfinite(observation.loss) else math.inf
+    loss = observation.loss
+    return loss if math.isfinite(loss) else math.inf

@@ -79,6 +79,10 @@ class LayerMonitor(pl.Callback):
             written by another process, or holds a run that is not resumed.
     """
 
+    # Lightning's name for its state in a checkpoint: several monitors go side by side. No property,
+    # since Lightning asks for it six times a step.
+    state_key: str = ""  # type: ignore[assignment]
+
     @with_setting_keywords
     def __init__(
         self, log_dir: str | PathLike[str] | None = None, **settings: Unpack[SettingKeywords]
@@ -86,7 +90,7 @@ class LayerMonitor(pl.Callback):
         self._log_dir = None if log_dir is None else str(local_folder(log_dir))
         self.settings = Settings.of(settings)
         layers = repr(self.settings.layers)
-        self._state_key = self._generate_state_key(log_dir=self._log_dir, layers=layers)
+        self.state_key = self._generate_state_key(log_dir=self._log_dir, layers=layers)
         self.diagnosis: dict[str, Any] | None = None
         self.failure: str | None = None
         self.prediction: PredictionSummary | None = None
@@ -97,11 +101,6 @@ class LayerMonitor(pl.Callback):
         self._restored: dict[str, Any] | None = None
         self._left: dict[str, Any] = {}  # the state at the end of fit, for a checkpoint after it
         self._leads = True
-
-    @property
-    def state_key(self) -> str:
-        """Lightning's name for its state in a checkpoint: several monitors go side by side."""
-        return self._state_key  # Lightning asks for it six times a step
 
     def layers_of(self, module: pl.LightningModule) -> tuple[Layer, ...]:
         """The layers of a module that it watches; ValueError if there are none."""
