@@ -110,7 +110,7 @@ class DeviceTally:
 
     def carry(self, slot: int, scalar: Tensor) -> None:
         """Add a scalar, such as the loss, to a slot of what the next reading brings along."""
-        self._parcel[-1, slot].add_(self._here(scalar))
+        self._parcel[-1, slot].add_(self._here(scalar.detach()))
         self._carries = True
 
     def merge_row(self, row: int, other: DeviceTally, other_row: int) -> None:

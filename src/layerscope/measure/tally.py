@@ -132,7 +132,7 @@ class Tally:
         """
         jobs: list[int] = []
         for row, tensor in tensors:
-            if tensor.nbytes > SMALL or not tensor.is_cpu or not is_measurable(tensor):
+            if not is_measurable(tensor) or not tensor.is_cpu or tensor.nbytes > SMALL:
                 self.add(row, tensor)
             elif size := tensor.numel():
                 if not tensor.is_contiguous():
@@ -186,7 +186,7 @@ class Tally:
 
     def carry(self, slot: int, scalar: Tensor) -> None:
         """Add a scalar, such as the loss, to a slot of what the next reading brings along."""
-        self._carried[slot] += float(scalar)  # device to host, where there is a device
+        self._carried[slot] += scalar.item()  # device to host, where there is a device
 
     def merge_row(self, row: int, other: Tally, other_row: int) -> None:
         """Merge what a row of another tally holds into a row of this one; the other keeps it.
@@ -242,4 +242,7 @@ class Tally:
         return Pending.at_hand(Reading(moments[:rows], linear[:rows], logarithmic[:rows], carried))
 
     def _read(self, rows: int, into: ReadingToFill, reset: bool) -> None:
+        if reset and self._states.count(FILLED, 0, rows) == rows:
+            self._states[:rows] = bytes(rows)  # IN_TABLE
+            return
         read_rows(self._address, rows, self.rows, self._memory.options, *into[1], reset)

@@ -77,7 +77,8 @@ class Gates:
 
     def begin(self, looking: bool) -> None:
         """A step begins, in which gates are to be looked at or not."""
-        self.end()
+        if self._handles:
+            self.end()
         if looking and self._layers and not is_compiled(self._network):
             self._handles = [
                 module.register_forward_hook(QuietHook(self._see), with_kwargs=True)

@@ -79,6 +79,5 @@ def why_not_measured(parameter: nn.Parameter) -> str | None:
 
 def values_of(gradient: Tensor) -> Tensor:
     """What this process has of a gradient; of a sparse one the values of the rows it touches."""
-    if type(gradient) is not Tensor:
-        gradient = local_part(gradient)
+    gradient = local_part(gradient)
     return gradient.coalesce().values() if gradient.is_sparse else gradient

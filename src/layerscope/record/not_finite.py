@@ -48,7 +48,9 @@ def given_to(layer: Layer, inputs: tuple[tuple[Any, ...], Mapping[str, Any]]) ->
     positional, named = inputs
     if len(positional) == 1 and not named and type(positional[0]) is Tensor:
         only = positional[0]  # by far the most common
-        return ((only.detach(), _version(only)),) if only.is_floating_point() else ()
+        if not only.is_floating_point():
+            return ()
+        return ((only.detach() if only.requires_grad else only, _version(only)),)
     try:
         return [(tensor.detach(), _version(tensor)) for _, tensor in tensors_in(inputs)]
     except Exception:  # somebody's own kind of input

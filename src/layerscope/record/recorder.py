@@ -162,7 +162,7 @@ class Recorder:
 
     def carry(self, slot: int, scalar: Tensor) -> None:
         """Add a scalar, such as a micro-batch's loss, to what travels with the figures."""
-        self.plan.tally.carry(slot, scalar.detach())
+        self.plan.tally.carry(slot, scalar)
 
     @property
     def has_newcomers(self) -> bool:

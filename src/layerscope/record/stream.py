@@ -80,7 +80,8 @@ class Stream:
 
     def begin(self, looking: bool) -> None:
         """A step begins, which is to be looked at or not."""
-        self.end()
+        if self._handles:
+            self.end()
         if not (looking and self._blocks) or self._state.is_compiled:
             return
         if not is_compiled(self._network):  # asks each of its modules

@@ -101,6 +101,12 @@ class Surroundings:
         return [place for each in seen for place in each.places.values()]
 
     @property
+    def number_of_places(self) -> int:
+        """How many there are: it is asked for at every step."""
+        seen = len(self.attention.places) + len(self.stream.places)
+        return seen + len(self.routers.places) + len(self.gates.places)
+
+    @property
     def configured(self) -> bool:
         """Whether conf/ builds the network: remedies then name its keys."""
         return type(self._network).__module__ == "layerscope.lab.language_model"

@@ -24,7 +24,7 @@ from layerscope.session.step_figures import StepFigures
 from layerscope.sinks.block_sink import BlockSink
 from layerscope.sinks.step_block import Step, StepBlock
 
-_AT_FIRST, _AT_MOST = 16, 128
+_AT_FIRST, _AT_MOST = 16, 256
 """Steps that wait for one another: so many at the start of a run, where findings are news; then as
 many as have been judged before, up to the latter."""
 
@@ -92,7 +92,8 @@ class Pipeline:
     def _take(self, observation: Observation) -> None:
         self._raise_failure()
         around = self._surroundings
-        measured = self._recorder.plan, self._recorder.state.reached, len(around.places)
+        recorder = self._recorder
+        measured = recorder.plan, recorder.state.reached, around.number_of_places
         if measured != self._measured:
             self._meet(measured)
         number = observation.step

@@ -183,7 +183,7 @@ class LayerMonitor(pl.Callback):
             resumes=self._resumes,
             prediction=self.prediction,
         )
-        self._fit = WatchedFit(trainer, pl_module, session, self._give_up)
+        self._fit = WatchedFit(trainer, pl_module, session, self, self._give_up)
         if self._restored is not None:
             session.load_state(self._restored)
             self._restored = None

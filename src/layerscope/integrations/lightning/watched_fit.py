@@ -15,11 +15,16 @@ from layerscope.session.announced_steps import AnnouncedSteps
 
 _log = logging.getLogger("layerscope")
 
+_DO_NOTHING = ("on_before_zero_grad", "on_after_backward")
+"""Of the six hooks that Lightning calls at every step, each within a profiler's context, those that
+the monitor has no use for."""
+
 
 class WatchedFit:
     """Tells a session which optimizer steps, with which scale, and when it has stepped.
 
     Args:
+        monitor: the trainer's callback that has its session watch.
         give_up: is told the step and what was raised, where an optimizer's own hook fails.
 
     Attributes:
@@ -31,11 +36,16 @@ class WatchedFit:
         trainer: pl.Trainer,
         module: pl.LightningModule,
         session: AnnouncedSteps,
+        monitor: pl.Callback,
         give_up: Callable[[int, Exception], None],
     ) -> None:
         self.session = session
         self._trainer = trainer
         self._give_up = give_up
+        self._monitor = monitor
+        self._leave_hooks_out()
+        self._module = module
+        self._precision = trainer.precision_plugin
         self._alone = len(trainer.optimizers) == 1
         self._clips = is_overridden("configure_gradient_clipping", module)
         self._handles = [
@@ -43,6 +53,13 @@ class WatchedFit:
             for optimizer in trainer.optimizers
             if isinstance(optimizer, Optimizer)  # others end their step with the batch
         ]
+
+    def _leave_hooks_out(self) -> None:
+        """Lightning passes over what cannot be called. Nobody else calls what is its callback."""
+        if any(each is self._monitor for each in self._trainer.callbacks):  # type: ignore[attr-defined]
+            for name in _DO_NOTHING:
+                if getattr(type(self._monitor), name) is getattr(pl.Callback, name):
+                    setattr(self._monitor, name, None)
 
     def before_step(self, optimizer: Optimizer) -> None:
         """Measure what the optimizer is about to receive, and the weights it starts from."""
@@ -54,7 +71,7 @@ class WatchedFit:
         if not self._alone:
             bare = [getattr(each, "optimizer", each) for each in trainer.optimizers]
             number = next((i for i, each in enumerate(bare) if each is optimizer), 0)
-        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        scaler = getattr(self._precision, "scaler", None)
         self.session.before_update(
             trainer.global_step,
             optimizer,
@@ -70,7 +87,7 @@ class WatchedFit:
         try:
             self.session.after_update(optimizer)
             # Without automatic optimization the batch may go on with another optimizer.
-            if not trainer.lightning_module.automatic_optimization:
+            if not self._module.automatic_optimization:
                 self.session.begin(trainer.global_step + 1)
         except Exception as error:
             self._give_up(trainer.global_step, error)
@@ -85,5 +102,7 @@ class WatchedFit:
                 _log.warning("LayerMonitor: training stops: %s", finding.explanation)
 
     def release(self) -> None:
-        """Take the optimizers' hooks off."""
+        """Take the optimizers' hooks off, and have the monitor's on again."""
+        for name in _DO_NOTHING:
+            vars(self._monitor).pop(name, None)
         remove_all(self._handles)
