@@ -35,7 +35,7 @@ _ROWS_WAITING = 8192
 class Pipeline:
     """Takes observations, step after step, and sees that they are judged and written.
 
-    Observations wait until up to a hundred steps or some seconds have come together. A look of the
+    Observations wait until some hundred steps or some seconds have come together. A look of the
     judge takes a millisecond, for one step as for a hundred, and what is encoded side by side finds
     code and tables in the processor's cache. A step does not wait where a finding may stop the
     training, or where a sink wants it at once.

@@ -397,3 +397,19 @@ def test_bad_arguments_are_refused_at_construction(arguments, sentence):
 def test_a_module_with_nothing_to_watch_is_refused_before_training(tmp_path):
     with pytest.raises(ValueError, match="has no module to watch that layers='nowhere' chooses"):
         fit(tmp_path, LayerMonitor(layers="nowhere"))
+
+
+def test_hooks_that_do_nothing_are_left_out_while_it_fits_but_not_a_subclass_s_own(tmp_path):
+    class WithItsOwn(LayerMonitor):
+        called = 0
+
+        def on_after_backward(self, trainer, pl_module):
+            super().on_after_backward(trainer, pl_module)
+            self.called += 1
+            self.left_out = self.on_before_zero_grad is None
+
+    monitor = WithItsOwn(log_dir=tmp_path)
+    fit(tmp_path / "logger", monitor, limit_train_batches=2, max_epochs=1, logger=False)
+    assert monitor.failure is None
+    assert (monitor.called, monitor.left_out) == (2, True)
+    assert callable(monitor.on_before_zero_grad)
