@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -21,7 +22,7 @@ def hook_gradient(tensor: Tensor, hook: Callable[[Tensor], None]) -> None:
         tensor: with a `grad_fn`.
         hook: is given the gradient.
     """
-    hooks: OrderedDict[int, Callable[[Tensor], None]] = OrderedDict()
+    hooks: OrderedDict[int, Callable[[Tensor], Any]] = OrderedDict()
     hooks[_OURS] = hook  # of a sequence of one pair it would take three times as long
     tensor._backward_hooks = hooks
     tensor.grad_fn._register_hook_dict(tensor)  # type: ignore[union-attr]

@@ -106,8 +106,8 @@ class LayerOutput:
         """Let an output be held, where it may be; otherwise measure it where it lies."""
         unit_row, axis = -1, -1
         if self.units is not None and tensor.ndim > 1:
-            unit_row, axis = self.unit_row, self._units_axis
-            if axis == -1:
+            unit_row = self.unit_row
+            if self._units_axis == -1:
                 self._state.units_last = True
             else:
                 tensor, axis = with_units_beside(tensor, self._axis(tensor))

@@ -81,7 +81,7 @@ class LayerMonitor(pl.Callback):
 
     # Lightning's name for its state in a checkpoint: several monitors go side by side. No property,
     # since Lightning asks for it six times a step.
-    state_key: str = ""  # type: ignore[assignment]
+    state_key: str = ""
 
     @with_setting_keywords
     def __init__(

@@ -74,14 +74,18 @@ f64_from_bits = _cast(types.int64, types.float64, _DOUBLE)
 bits_from_f64 = _cast(types.float64, types.int64, _INT64)
 
 
-@intrinsic
-def pointer(_typing: Any, _address: Any) -> Any:
-    """An address as what `numba.carray` makes an array of."""
+def _pointer() -> Any:
+    @intrinsic
+    def pointer(_typing: Any, _address: Any) -> Any:
+        def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            return builder.inttoptr(args[0], context.get_value_type(types.voidptr))
 
-    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.inttoptr(args[0], context.get_value_type(types.voidptr))
+        return types.voidptr(types.int64), codegen
 
-    return types.voidptr(types.int64), codegen
+    return pointer
+
+
+pointer = _pointer()  # an address as what `numba.carray` makes an array of
 
 
 def _increment(element: ir.Type) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
-from numba import carray
+from numba import carray  # type: ignore[attr-defined]
 
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import load_i64, pointer
@@ -13,7 +15,7 @@ from layerscope.measure.reading import BUCKETS
 from layerscope.measure.row_options import RowOptions
 
 ReadingToFill = tuple[
-    tuple[npt.NDArray[np.float64], npt.NDArray[np.float32], npt.NDArray[np.float32]],
+    tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]],
     tuple[int, int, int],
 ]
 """Moments, linear and logarithmic buckets of all rows, and the addresses of the three."""
