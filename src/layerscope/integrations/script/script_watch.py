@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -121,7 +122,11 @@ class ScriptWatch:
         self._seen.update(module.modules())
         if not any(each.requires_grad for each in module.parameters()):
             return
-        optimizers, modules, scalers = live_objects(Optimizer, nn.Module, GradScaler)
+        kinds = Optimizer, nn.Module, GradScaler
+        optimizers, modules, scalers = live_objects(*kinds)
+        if len(optimizers) > len(self._others) + 1:  # one may be garbage, of an earlier trial
+            gc.collect()
+            optimizers, modules, scalers = live_objects(*kinds)
         optimizers = [each for each in optimizers if each not in self._others]
         network = outermost_network(module, optimizers, modules)
         del modules
