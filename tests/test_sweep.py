@@ -266,6 +266,7 @@ def test_submitit_runs_every_job_though_one_fails(tmp_path):
     assert "1 finished, 1 failed" in out
 
 
+@pytest.mark.rare
 def test_a_search_learns_from_jobs_that_fail_too(tmp_path):
     pytest.importorskip("optuna")
     code, out, _ = end(
