@@ -97,10 +97,8 @@ class Routers:
             came_before: whether one of some modules has computed already: experts come afterwards.
         """
         if (module, experts) not in self._are:
-            around = [
-                module,
-                *(each for each in self._network.modules() if module in [*each.children()]),
-            ]
+            owners = (each for each in self._network.modules() if module in each.children())
+            around = [module, *owners]
             above = any(each in self._routers for each in module.modules() if each is not module)
             near = (each for owner in around for each in (owner, *owner.children()))
             self._are[module, experts] = not above and any(

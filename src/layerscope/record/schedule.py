@@ -65,9 +65,10 @@ def thinned_to(most: int, steps: float) -> tuple[int, Schedule]:
     if endless := math.isinf(steps):
         # w (1 + 1/4 + 1/8 + ...) steps, and at most one more in each octave that has any.
         first = max(2 * (most - first.bit_length()) // 3, 2)
-    while (
-        not endless and first > 2 and first * (1 + math.ceil(math.log2(steps / first)) / 2) > most
-    ):
+    while not endless and first > 2:
+        octaves = math.ceil(math.log2(steps / first))
+        if first * (1 + octaves / 2) <= most:
+            break
         first -= max(1, first // 64)
     bits = 2 if endless else 1
 
