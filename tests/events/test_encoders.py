@@ -109,17 +109,17 @@ def test_data_need_not_be_contiguous() -> None:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: HistogramEncoder(["a"], []), "1 tags but 0 descriptions"),
-        (lambda: ScalarEncoder(["a", "b", "a"], [""] * 3), "tags must differ, and 'a' is"),
-        (lambda: HistogramEncoder(["a"], [""], buckets=0), "buckets must be >= 1, not 0"),
+        (lambda: HistogramEncoder(["a"], []), "descriptions must be 1, one a tag, got 0"),
+        (lambda: ScalarEncoder(["a", "b", "a"], [""] * 3), "tags must differ, got 'a'"),
+        (lambda: HistogramEncoder(["a"], [""], buckets=0), "buckets must be at least 1, got 0"),
         (lambda: image("a", b"GIF89a" + bytes(30)), "the image of tag 'a' is not a PNG"),
         (
             lambda: HistogramEncoder(["a"], [""]).encode(np.zeros((1, 29, 3), np.float32)),
-            r"data must be float32 \(1, 30, 3\), not float32 \(1, 29, 3\)",
+            r"data must be float32 \(1, 30, 3\), got float32 \(1, 29, 3\)",
         ),
         (
             lambda: ScalarEncoder(["a", "b"], ["", ""]).encode(np.zeros(1), which=[1]),
-            r"data must be float32 \(1,\), not float64 \(1,\)",
+            r"data must be float32 \(1,\), got float64 \(1,\)",
         ),
     ],
 )
@@ -142,7 +142,7 @@ def test_steps_encoded_together_have_the_bytes_of_steps_encoded_one_by_one(data)
 def test_data_of_several_steps_must_have_the_encoders_shape() -> None:
     encoder = HistogramEncoder(["a"], [""], buckets=5)
     encoder.encode(np.zeros((1, 5, 3), np.float32))
-    with pytest.raises(ValueError, match=r"data must be float32 \(2, 1, 5, 3\), not"):
+    with pytest.raises(ValueError, match=r"data must be float32 \(2, 1, 5, 3\), got"):
         encoder.encode_steps(np.zeros((2, 2, 5, 3), np.float32))
 
 

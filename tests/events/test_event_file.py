@@ -57,13 +57,13 @@ def test_any_int64_step_is_kept(tmp_path: Path, step: int) -> None:
 
 @pytest.mark.parametrize("step", [-1, 2**63])
 def test_other_steps_are_refused(tmp_path: Path, step: int) -> None:
-    with EventFile(tmp_path) as file, pytest.raises(ValueError, match=r"step must be .*not -?\d"):
+    with EventFile(tmp_path) as file, pytest.raises(ValueError, match=r"step must be .*got -?\d"):
         file.add(step, [scalar("a", 1.0)])
 
 
 @pytest.mark.parametrize("seconds", [-1.0, float("nan")])
 def test_a_negative_flush_time_is_refused(tmp_path: Path, seconds: float) -> None:
-    with pytest.raises(ValueError, match=f"flush_seconds must be >= 0, not {seconds}"):
+    with pytest.raises(ValueError, match=f"flush_seconds must be at least 0, got {seconds}"):
         EventFile(tmp_path, flush_seconds=seconds)
 
 

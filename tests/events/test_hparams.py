@@ -101,7 +101,7 @@ def test_only_a_finished_run_is_a_success(state, status, ended):
 
 @pytest.mark.parametrize("state", ["running", "done"])
 def test_an_end_that_is_none_is_refused(state):
-    with pytest.raises(ValueError, match=f"finished, interrupted, failed, not '{state}'"):
+    with pytest.raises(ValueError, match=f"finished, interrupted, failed, got '{state}'"):
         session_end(state, 0.0)
 
 

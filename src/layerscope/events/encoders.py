@@ -32,10 +32,12 @@ class _FixedSizeEncoder:
     ) -> None:
         """`row` is the shape of one value's float32 content, `content_key` what precedes it."""
         if len(metadata_of_tags) != len(tags):
-            raise ValueError(f"{len(tags)} tags but {len(metadata_of_tags)} descriptions")
+            raise ValueError(
+                f"descriptions must be {len(tags)}, one a tag, got {len(metadata_of_tags)}"
+            )
         if len(set(tags)) != len(tags):
             twice = next(tag for tag in tags if list(tags).count(tag) > 1)
-            raise ValueError(f"tags must differ, and {twice!r} is there twice")
+            raise ValueError(f"tags must differ, got {twice!r} twice")
         self._row = row
         self._content_bytes = 4 * int(np.prod(row))
         self._plain = [self._prefix(tag, b"", content_key) for tag in tags]
@@ -58,9 +60,7 @@ class _FixedSizeEncoder:
             ValueError: another shape or type.
         """
         chosen = range(len(self._next)) if which is None else which
-        shape = (len(chosen), *self._row)
-        if data.shape != shape or data.dtype != np.float32:
-            raise ValueError(f"data must be float32 {shape}, not {data.dtype} {data.shape}")
+        self._check(data, (len(chosen), *self._row))
         prefixes = self._next if which is None else [self._next[i] for i in which]
         content, size = data.tobytes(), self._content_bytes
         values = [
@@ -72,6 +72,10 @@ class _FixedSizeEncoder:
                 self._next[i] = self._plain[i]
             self._undescribed.difference_update(chosen)
         return values
+
+    def _check(self, data: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+        if data.shape != shape or data.dtype != np.float32:
+            raise ValueError(f"data must be float32 {shape}, got {data.dtype} {data.shape}")
 
     def encode_steps(
         self, data: NDArray[np.float32], which: Sequence[int] | None = None
@@ -85,9 +89,7 @@ class _FixedSizeEncoder:
             first.append(b"".join(self.encode(data[0], which)))
             data = data[1:]
         steps, size = len(data), self._content_bytes
-        shape = (steps, len(chosen), *self._row)
-        if data.shape != shape or data.dtype != np.float32:
-            raise ValueError(f"data must be float32 {shape}, not {data.dtype} {data.shape}")
+        self._check(data, (steps, len(chosen), *self._row))
         prefixes = [self._next[i] for i in chosen]
         gap = bytes(size)
         pattern = b"".join([part for prefix in prefixes for part in (prefix, gap)])
@@ -137,7 +139,7 @@ class HistogramEncoder(TensorEncoder):
 
     def __init__(self, tags: Sequence[str], descriptions: Sequence[str], buckets: int = 30) -> None:
         if buckets < 1:
-            raise ValueError(f"buckets must be >= 1, not {buckets}")
+            raise ValueError(f"buckets must be at least 1, got {buckets}")
         super().__init__(tags, descriptions, "histograms", (buckets, 3))
 
 

@@ -69,7 +69,7 @@ class EventFile:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not flush_seconds >= 0:
-            raise ValueError(f"flush_seconds must be >= 0, not {flush_seconds}")
+            raise ValueError(f"flush_seconds must be at least 0, got {flush_seconds}")
         self._pid = os.getpid()
         # Zero-padded, because readers take the files of a run in the order of their names.
         name = f"{int(time.time()):010d}.{socket.gethostname()}.{self._pid}.{next(_opened):04d}"
@@ -109,7 +109,7 @@ class EventFile:
         """
         self._check()
         if not 0 <= step <= _MAX_STEP:
-            raise ValueError(f"step must be between 0 and 2**63 - 1, not {step}")
+            raise ValueError(f"step must be between 0 and 2**63 - 1, got {step}")
         if not values:
             return
         wall_time = time.time() if wall_time is None else wall_time

@@ -68,7 +68,7 @@ def session_end(state: str, seconds: float) -> list[bytes]:
         ValueError: another state.
     """
     if state not in _ENDS:
-        raise ValueError(f"state must be one of {', '.join(_ENDS)}, not {state!r}")
+        raise ValueError(f"state must be one of {', '.join(_ENDS)}, got {state!r}")
     status, ended = _ENDS[state]
     end = _enum(1, status) + _double(2, seconds)
     return [
