@@ -26,7 +26,7 @@ def test_right_answers_have_all_points_and_are_told_the_reasons(tmp_path, capsys
     assert told.count("3 of 3 points.") == 3
     assert "9 of 9 points, after 3 of 3 patients." in told
     assert all(each.found[:40] in told for each in nets)
-    assert "What to do:" in told
+    assert "To do:" in told
 
 
 def test_the_end_of_the_answers_ends_the_round_with_the_score_so_far(tmp_path, capsys):

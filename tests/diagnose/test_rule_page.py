@@ -29,8 +29,8 @@ def test_a_page_says_something_under_each_heading(name):
     assert page.remedy.startswith("- ")
     assert page.blind.startswith("- ")
     assert page.example.startswith("    ")
-    assert page.first_to_do
-    assert "\n" not in page.first_to_do
+    assert all(page.to_do)
+    assert not any("\n" in item for item in page.to_do)
 
 
 def test_every_threshold_stands_on_a_page():

@@ -55,10 +55,10 @@ class RulePage:
     remedy: str
 
     @property
-    def first_to_do(self) -> str:
-        """The first item of `remedy`, as one line."""
-        first = re.split(r"\n(?=- )", self.remedy)[0]
-        return " ".join(first.removeprefix("- ").split())
+    def to_do(self) -> list[str]:
+        """The items of `remedy`, a line each."""
+        items = re.split(r"\n(?=- )", self.remedy)
+        return [" ".join(item.removeprefix("- ").split()) for item in items]
 
     def markdown(self) -> str:
         """The whole page, from its title on."""

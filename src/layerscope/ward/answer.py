@@ -15,7 +15,7 @@ NEAR = 2
 POINTS = 3
 """Of a patient: the disease, the layer, the step."""
 
-HOW = "DISEASE LAYER STEP, such as `saturated 3 12`, or `healthy`"
+HOW = "DISEASE LAYER STEP, such as saturated 3 12, or healthy"
 
 
 @dataclass(frozen=True)
@@ -100,4 +100,5 @@ def reasons(patient: Patient) -> list[str]:
     told = [f"LayerScope: {patient.found}."] if patient.found else []
     if patient.also:
         told.append(f"It also finds: {', '.join(patient.also)}.")
-    return [*told, page.says, " ".join(page.why.split()), f"What to do: {page.first_to_do}"]
+    told += [page.says, " ".join(page.why.split()), *(f"To do: {item}" for item in page.to_do)]
+    return [each.replace("`", "") for each in told]
