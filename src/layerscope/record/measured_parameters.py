@@ -56,13 +56,15 @@ class MeasuredParameters:
         of_each = zip(self._parameters, self._counted, strict=True)
         self._updates.begin([counts and of(each.parameter) for each, counts in of_each])
 
-    def changes(self, of: Of | None) -> Rows:
-        """What the step has changed, of those that were copied: of these, all if None."""
+    def end_update(self, of: Of | None = None) -> UpdateSums:
+        """See `Updates.end`: of those that were copied, of these, all if None."""
         if of is not None:
             self._updates.leave_out([not of(each.parameter) for each in self._parameters])
-        changes = zip(self._parameters, self._updates.differences(), strict=True)
-        return [(each.update, x) for each, x in changes if each.update >= 0 and x is not None]
-
-    def end_update(self) -> UpdateSums:
-        """See `Updates.end`; after `changes`."""
         return self._updates.end()
+
+    def changes(self) -> Rows:
+        """What the step has changed, where that has rows; after `end_update`."""
+        if all(each.update < 0 for each in self._parameters):
+            return []
+        changes = self._updates.changes().items()
+        return [(row, x) for i, x in changes if (row := self._parameters[i].update) >= 0]

@@ -157,8 +157,8 @@ class Recorder:
         Args:
             of: of the parameters that were copied, those to tell of; all if None.
         """
-        self.plan.tally.add_all(self._parameters.changes(of), whole=not self.is_sharded)
-        self.update = self._parameters.end_update()
+        self.update = self._parameters.end_update(of)
+        self.plan.tally.add_all(self._parameters.changes(), whole=not self.is_sharded)
 
     def carry(self, slot: int, scalar: Tensor) -> None:
         """Add a scalar, such as a micro-batch's loss, to what travels with the figures."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,19 +14,24 @@ from layerscope.record.update_sums import ROWS, UpdateSums
 
 _SIXTEEN_BITS = (torch.bfloat16, torch.float16)
 
+_CACHE = 1 << 20
+"""Bytes of copies that are taken together: they and their weights stay in a core's share."""
+
 
 class Updates:
     """RMS(update) and RMS(weight before it), of each of a list of parameters.
 
     A copy of the weights is taken before the optimizer's step and kept until after it: the
     memory of the parameters once more, and two passes over them, in the steps that are measured.
-    It is right for any optimizer, its momentum, decay and clipping included.
+    It is right for any optimizer, its momentum, decay and clipping included. The copies then become
+    the changes, so that nothing is allocated.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
         self._parameters = list(parameters)
         self._before: list[Tensor | None] = [None] * len(self._parameters)
-        self._chosen: list[int] = []
+        self._chosen: list[int] = []  # between a step's beginning and its end
+        self._changed: list[int] = []
         self._ring: PinnedRing | None = None
 
     def begin(self, which: Sequence[bool]) -> None:
@@ -54,16 +59,12 @@ class Updates:
         """Forget the copies of some parameters: no step has come to them."""
         self._chosen = [i for i in self._chosen if not which[i]]
 
-    def differences(self) -> list[Tensor | None]:
-        """Weights now minus weights before, parameter by parameter; None of one that was not
-        copied.
-        """
-        changes: list[Tensor | None] = [None] * len(self._parameters)
-        for i in self._chosen:
-            before = self._before[i]
-            assert before is not None
-            changes[i] = self._now(i) - before
-        return changes
+    def changes(self) -> dict[int, Tensor]:
+        """After `end`, of each parameter that was copied, its weights now minus those before."""
+        return dict(zip(self._changed, map(torch.neg, self._kept(self._changed)), strict=True))
+
+    def _kept(self, which: Sequence[int]) -> list[Tensor]:
+        return [kept for i in which if (kept := self._before[i]) is not None]
 
     def _now(self, i: int) -> Tensor:
         return local_part(self._parameters[i]).detach()
@@ -74,13 +75,17 @@ class Updates:
         The share that is lost takes three more passes over parameters of 16 bits, and nothing for
         others.
         """
-        chosen = self._chosen
-        changes = [change for change in self.differences() if change is not None]
-        before = [old for i in chosen if (old := self._before[i]) is not None]
-        norms = _norms([*changes, *before]) if changes else []
-        first = next(iter((*norms, *self._parameters)), torch.empty(0))
+        chosen, self._chosen = self._chosen, []
+        self._changed = chosen
+        kept, of_weights, of_changes = self._kept(chosen), [], []
+        for few in _in_cache(kept):
+            part = slice(len(of_changes), len(of_changes) + few)
+            of_weights += _norms(kept[part], kept)
+            torch._foreach_sub_(kept[part], [self._now(i) for i in chosen[part]])
+            of_changes += _norms(kept[part], kept)
+        first = next(iter((*of_changes, *self._parameters)), torch.empty(0))
         where = first.device  # parameters may lie on several
-        packed = [each.to(where) for each in (*norms, *self._lost(changes))]
+        packed = [each.to(where) for each in (*of_changes, *of_weights, *self._lost(chosen))]
         return UpdateSums(
             torch.stack(packed).view(-1, len(chosen))
             if packed
@@ -96,23 +101,38 @@ class Updates:
             self._ring = PinnedRing(like, slots=4)
         return self._ring
 
-    def _lost(self, changes: Sequence[Tensor]) -> list[Tensor]:
-        """Of each copied parameter the elements that rounding has left as they were, and of each
+    def _lost(self, chosen: Sequence[int]) -> list[Tensor]:
+        """Of each of these parameters the elements that rounding has left as they were, and of each
         those that had a gradient, float32 []; an empty list if none has 16 bits.
         """
-        parameters = [self._parameters[i] for i in self._chosen]
+        parameters = [self._parameters[i] for i in chosen]
         if not any(parameter.dtype in _SIXTEEN_BITS for parameter in parameters):
             return []
         counts = [
             _lost_and_driven(parameter, change)
-            for parameter, change in zip(parameters, changes, strict=True)
+            for parameter, change in zip(parameters, self._kept(chosen), strict=True)
         ]
         return [*(lost for lost, _ in counts), *(driven for _, driven in counts)]
 
 
-def _norms(tensors: list[Tensor]) -> Sequence[Tensor]:
+def _in_cache(tensors: Sequence[Tensor]) -> Iterator[int]:
+    """How many of the next ones to take together, again and again: on a CPU no more than stay in
+    its cache.
+    """
+    few = size = 0
+    for each in tensors:
+        if few and each.is_cpu and size + each.nbytes > _CACHE:
+            yield few
+            few = size = 0
+        few, size = few + 1, size + each.nbytes
+    if few:
+        yield few
+
+
+def _norms(tensors: Sequence[Tensor], among: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Of some tensors, in a type that holds those of all."""
     # In float16 a norm would overflow at 65,504: a weight of RMS 30 with 5 million elements.
-    wide = max((each.dtype for each in tensors), key=lambda dtype: dtype.itemsize)
+    wide = max((each.dtype for each in among), key=lambda dtype: dtype.itemsize)
     return torch._foreach_norm(tensors, 2, torch.promote_types(wide, torch.float32))
 
 
