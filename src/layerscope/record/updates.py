@@ -77,7 +77,9 @@ class Updates:
         """
         chosen, self._chosen = self._chosen, []
         self._changed = chosen
-        kept, of_weights, of_changes = self._kept(chosen), [], []
+        kept = self._kept(chosen)
+        of_weights: list[Tensor] = []
+        of_changes: list[Tensor] = []
         for few in _in_cache(kept):
             part = slice(len(of_changes), len(of_changes) + few)
             of_weights += _norms(kept[part], kept)
@@ -115,7 +117,7 @@ class Updates:
         return [*(lost for lost, _ in counts), *(driven for _, driven in counts)]
 
 
-def _in_cache(tensors: Sequence[Tensor]) -> Iterator[int]:
+def _in_cache(tensors: list[Tensor]) -> Iterator[int]:
     """How many of the next ones to take together, again and again: on a CPU no more than stay in
     its cache.
     """
@@ -129,7 +131,7 @@ def _in_cache(tensors: Sequence[Tensor]) -> Iterator[int]:
         yield few
 
 
-def _norms(tensors: Sequence[Tensor], among: Sequence[Tensor]) -> Sequence[Tensor]:
+def _norms(tensors: list[Tensor], among: list[Tensor]) -> Sequence[Tensor]:
     """Of some tensors, in a type that holds those of all."""
     # In float16 a norm would overflow at 65,504: a weight of RMS 30 with 5 million elements.
     wide = max((each.dtype for each in among), key=lambda dtype: dtype.itemsize)
