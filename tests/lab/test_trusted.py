@@ -1,10 +1,12 @@
 """A config names only code that its reader trusts."""
 
+from pathlib import PurePath
+
 import pytest
 from torch import nn
 
 from layerscope.lab.signature import check_node
-from layerscope.lab.trusted import check_home, check_package
+from layerscope.lab.trusted import resolve_trusted
 
 
 @pytest.mark.parametrize(
@@ -19,7 +21,7 @@ def test_a_target_outside_the_trusted_packages_is_refused_before_it_is_imported(
     with pytest.raises(
         ValueError, match=r"^model\._target_ must be a class of layerscope, .*, got "
     ):
-        check_package(target, "model")
+        resolve_trusted(target, "model._target_")
 
 
 @pytest.mark.parametrize(
@@ -39,14 +41,14 @@ def test_what_a_trusted_package_only_passes_on_is_refused(target):
 
 
 def test_what_is_trusted_by_name_may_be_named():
-    check_package("pathlib.PurePath", "model", ["pathlib"])
+    assert resolve_trusted("pathlib.PurePath", "model._target_", ["pathlib"]) is PurePath
     check_node({"_target_": "pathlib.PurePath"}, "model", ["pathlib"])
     with pytest.raises(ValueError, match=r"trust=\[os\] allows it"):
-        check_package("os.system", "model", ["pathlib"])
+        resolve_trusted("os.system", "model._target_", ["pathlib"])
 
 
 def test_a_class_of_torch_is_trusted_wherever_in_the_package_it_was_defined():
-    check_home(nn.Linear, "torch.nn.Linear", "model")
+    assert resolve_trusted("torch.nn.Linear", "model._target_") is nn.Linear
     check_node({"_target_": "torch.optim.SGD", "lr": 0.1}, "optimizer")
 
 

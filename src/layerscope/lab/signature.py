@@ -6,11 +6,10 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from math import isfinite
-from pkgutil import resolve_name
 from typing import Any, Literal, Unpack, get_args, get_origin, get_type_hints
 
 from layerscope.lab.arguments import unknown_key
-from layerscope.lab.trusted import check_home, check_package
+from layerscope.lab.trusted import resolve_trusted
 from layerscope.lab.type_hints import fits, in_words
 
 _HYDRA: dict[str | None, Any] = {
@@ -41,10 +40,7 @@ def check_node(node: Mapping[str, Any], path: str, trust: Sequence[str] = ()) ->
             finite or of more than 64 bits.
     """
     if "_target_" in node:
-        target = node["_target_"]
-        check_package(target, path, trust)
-        called = imported(target, f"{path}._target_")
-        check_home(called, target, path, trust)
+        called = resolve_trusted(node["_target_"], f"{path}._target_", trust)
         _check_values(_HYDRA, {k: v for k, v in node.items() if k in _HYDRA}, path)
         check_arguments(called, {k: v for k, v in node.items() if k not in _HYDRA}, path)
     for key, value in node.items():
@@ -131,26 +127,6 @@ def _check_below(value: Any, path: str, trust: Sequence[str]) -> None:
     elif isinstance(value, list):
         for position, each in enumerate(value):
             _check_below(each, f"{path}[{position}]", trust)
-
-
-def imported(target: str, key: str) -> Any:
-    """What a name stands for; its package is imported.
-
-    Args:
-        key: of the config, that has it.
-
-    Raises:
-        ValueError: there is nothing of that name.
-    """
-    module, _, name = target.rpartition(".")
-    try:
-        try:  # first of all an attribute of a module: a submodule may have the same name
-            return resolve_name(f"{module}:{name}")
-        except (ImportError, ValueError):
-            return resolve_name(target)  # of a class, say
-    except Exception as error:  # whatever importing it raises
-        why = str(error).splitlines()[0]
-        raise ValueError(f"{key} must be what Python can import, got {target}: {why}") from error
 
 
 def _hints(owner: object) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from pkgutil import resolve_name
 from typing import Any
 
 TRUSTED = ("layerscope", "lightning", "torch.nn", "torch.optim")
@@ -13,50 +14,43 @@ NumPy is left out: numpy.f2py and numpy.testing run code that they are given, an
 names any of it."""
 
 
-def check_package(
-    target: object,
-    path: str,
-    trust: Sequence[str] = (),
-    packages: Sequence[str] = TRUSTED,
-    key: str = "_target_",
-) -> None:
-    """Refuse a `_target_` outside the trusted packages, before it is imported.
+def resolve_trusted(
+    target: object, key: str, trust: Sequence[str] = (), packages: Sequence[str] = TRUSTED
+) -> Any:
+    """What a config names, imported: a class of a trusted package, or a function of layerscope.
+
+    Refused before it is imported is what lies in no trusted package; afterwards, what a package
+    only imports, as `torch.nn.modules.module.os` is.
 
     Args:
-        trust: further packages, or modules, that the user trusts.
+        key: of the config, that names it.
+        trust: further packages, or modules, that the user trusts, and all that they have.
         packages: that are trusted anyway.
 
     Raises:
-        ValueError: it lies in none of them.
+        ValueError: it is not trusted, or there is nothing of that name.
     """
     if not isinstance(target, str) or not _within(target, (*packages, *trust)):
-        raise ValueError(_refusal(target, f"{path}.{key}", packages))
+        raise ValueError(_refusal(target, key, packages))
+    called = _imported(target, key)
+    if not _within(target, trust):
+        homes = packages if inspect.isclass(called) else ("layerscope",)
+        callable_by_name = inspect.isclass(called) or inspect.isfunction(called)
+        if not callable_by_name or not _within(called.__module__, homes):
+            raise ValueError(_refusal(target, key, packages))
+    return called
 
 
-def check_home(
-    called: Any,
-    target: str,
-    path: str,
-    trust: Sequence[str] = (),
-    packages: Sequence[str] = TRUSTED,
-    key: str = "_target_",
-) -> None:
-    """Refuse what a trusted package only imports, as `torch.nn.modules.module.os` is.
-
-    Args:
-        called: what the target names, imported.
-        trust: further packages, or modules, that the user trusts.
-        packages: that are trusted anyway.
-
-    Raises:
-        ValueError: it was defined elsewhere, or is neither a class nor a function of layerscope.
-    """
-    if _within(target, trust):
-        return
-    homes = packages if inspect.isclass(called) else ("layerscope",)
-    callable_by_name = inspect.isclass(called) or inspect.isfunction(called)
-    if not callable_by_name or not _within(called.__module__, homes):
-        raise ValueError(_refusal(target, f"{path}.{key}", packages))
+def _imported(target: str, key: str) -> Any:
+    module, _, name = target.rpartition(".")
+    try:
+        try:  # first of all an attribute of a module: a submodule may have the same name
+            return resolve_name(f"{module}:{name}")
+        except (ImportError, ValueError):
+            return resolve_name(target)  # of a class, say
+    except Exception as error:  # whatever importing it raises
+        why = str(error).splitlines()[0]
+        raise ValueError(f"{key} must be what Python can import, got {target}: {why}") from error
 
 
 def _within(name: str, packages: Sequence[str]) -> bool:

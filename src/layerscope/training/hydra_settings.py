@@ -14,8 +14,8 @@ from omegaconf import DictConfig, ListConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from layerscope.lab.conf_folder import searched
-from layerscope.lab.signature import as_typed, imported
-from layerscope.lab.trusted import check_home, check_package
+from layerscope.lab.signature import as_typed
+from layerscope.lab.trusted import resolve_trusted
 
 _PLUGINS = (
     *("layerscope", "hydra_plugins", "hydra._internal.core_plugins"),
@@ -100,9 +100,7 @@ def check_hydra(hydra: DictConfig, trust: Sequence[str] = ()) -> None:
             if isinstance(value, DictConfig | ListConfig):
                 waiting.append((place, value))
             elif key in _CALLED and value is not None:
-                packages = _CALLED[key]
-                check_package(value, path, trust, packages, key)
-                check_home(imported(value, place), value, path, trust, packages, key)
+                resolve_trusted(value, place, trust, _CALLED[key])
             elif isinstance(value, str) and value.startswith("ext://") and value not in _STREAMS:
                 raise ValueError(f"{place} must be {' or '.join(_STREAMS)}, got {value}")
 
