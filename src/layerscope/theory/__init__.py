@@ -6,28 +6,23 @@ sources, and the theory's limits, are in docs/theory.md.
 
 from layerscope.theory.activations import ACTIVATIONS, Activation, activation_named
 from layerscope.theory.architecture import Inputs, Layer, mlp
-from layerscope.theory.critical import CriticalPoint, NoCriticalPoint, critical
-from layerscope.theory.departure import Departure, departures
+from layerscope.theory.critical import NoCriticalPoint, critical
+from layerscope.theory.departure import departures
 from layerscope.theory.departures_in_words import departures_in_words
-from layerscope.theory.diagram import PhaseDiagram, phase_diagram
-from layerscope.theory.moments import Moments, moments, saturated_share
+from layerscope.theory.diagram import phase_diagram
+from layerscope.theory.moments import moments, saturated_share
 from layerscope.theory.pairs import pair_moments
 from layerscope.theory.phase import Phase, phase_of
 from layerscope.theory.prediction import Prediction, predict
-from layerscope.theory.prediction_summary import LAYER_PREDICTIONS, PhaseSummary, PredictionSummary
+from layerscope.theory.prediction_summary import PhaseSummary, PredictionSummary
 
 __all__ = [
     "ACTIVATIONS",
-    "LAYER_PREDICTIONS",
     "Activation",
-    "CriticalPoint",
-    "Departure",
     "Inputs",
     "Layer",
-    "Moments",
     "NoCriticalPoint",
     "Phase",
-    "PhaseDiagram",
     "PhaseSummary",
     "Prediction",
     "PredictionSummary",

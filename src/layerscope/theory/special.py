@@ -11,28 +11,18 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
-def expit(z: Array) -> Array:
-    """The logistic sigmoid."""
-    from scipy import special
+def _special(name: str) -> Callable[[Array], Array]:
+    def function(z: Array) -> Array:
+        from scipy import special
 
-    found: Array = special.expit(z)
-    return found
+        found: Array = getattr(special, name)(z)
+        return found
 
-
-def ndtr(z: Array) -> Array:
-    """The standard normal distribution function."""
-    from scipy import special
-
-    found: Array = special.ndtr(z)
-    return found
+    return function
 
 
-def erfc(z: Array) -> Array:
-    """1 - erf(z)."""
-    from scipy import special
-
-    found: Array = special.erfc(z)
-    return found
+expit, ndtr, erfc = map(_special, ("expit", "ndtr", "erfc"))
+"""The logistic sigmoid; the standard normal distribution function; 1 - erf."""
 
 
 def brentq(f: Callable[[float], float], low: float, high: float, **tolerances: Any) -> float:

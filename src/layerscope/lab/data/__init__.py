@@ -2,6 +2,5 @@
 
 from layerscope.lab.data.character_data import CharacterData
 from layerscope.lab.data.datasets import NamesData, NotebookData, TextFileData
-from layerscope.lab.data.vocabulary import Vocabulary
 
-__all__ = ["CharacterData", "NamesData", "NotebookData", "TextFileData", "Vocabulary"]
+__all__ = ["CharacterData", "NamesData", "NotebookData", "TextFileData"]
