@@ -15,6 +15,7 @@ from layerscope.diagnose import (
     rule,
     without,
 )
+from layerscope.diagnose.other_findings import not_measured_finding
 
 
 def tanh_layers(count=4):
@@ -149,13 +150,14 @@ def test_a_rule_registered_twice_is_refused():
 
 
 def test_layers_that_were_not_measured_are_a_note():
-    judge = Judge(tanh_layers(), not_measured={"01_tanh": "compiled", "02_tanh": "compiled"})
+    judge = Judge(tanh_layers())
+    judge.add(not_measured_finding({"01_tanh": "compiled", "02_tanh": "compiled"}))
     (finding,) = judge.findings
     assert (finding.severity, finding.layer, finding.layers) == ("note", "01_tanh", 2)
 
 
 def test_a_finding_survives_json_without_what_json_lacks():
-    (finding,) = Judge(tanh_layers(), not_measured={"01_tanh": "compiled"}).findings
+    finding = not_measured_finding({"01_tanh": "compiled"})
     plain = finding.as_json()
     assert plain["value"] is None
     assert plain["steps"] == 1

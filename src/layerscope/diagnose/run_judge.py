@@ -14,7 +14,6 @@ from layerscope.diagnose.in_torch import in_torch
 from layerscope.diagnose.loss_curve import LossCurve
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.onsets import Onsets
-from layerscope.diagnose.other_findings import not_measured_finding
 from layerscope.diagnose.registry import OF_RUN, RULES, Rule
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.story import story
@@ -33,7 +32,6 @@ class Judge:
         rules: by name; all that are registered if None. `without("biased")` leaves one out.
         classes: how many classes the loss, a mean cross-entropy in nats, chooses from. None for
             any other loss: the rule `overconfident_start` is then silent.
-        not_measured: layers whose outputs could not be measured, and why.
 
     Raises:
         ValueError: classes is below 2.
@@ -46,7 +44,6 @@ class Judge:
         rules: Mapping[str, Rule] | None = None,
         *,
         classes: int | None = None,
-        not_measured: Mapping[str, str] | None = None,
     ) -> None:
         if classes is not None and classes < 2:
             raise ValueError(f"classes must be at least 2, got {classes}")
@@ -62,7 +59,7 @@ class Judge:
         self._onsets = {name: Onsets(self._width(name)) for name in self._rules}
         self._levels = dict.fromkeys(self._rules, 0)
         self._found: dict[str, Finding] = {}
-        self._added = [not_measured_finding(not_measured)] if not_measured else []
+        self._added: list[Finding] = []
 
     @property
     def findings(self) -> Findings:

@@ -87,11 +87,6 @@ class EventFile:
         self._lock = threading.RLock()
 
     @property
-    def bytes_written(self) -> int:
-        """Bytes of all records added so far, those that wait for a flush included."""
-        return self._whole_bytes + self._pending_bytes
-
-    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from layerscope.comparison.group import Group
@@ -65,11 +65,8 @@ def _of_group(group: Group) -> list[Finding]:
 
 
 def _finding(group: str, finding: Mapping[str, Any], runs: str) -> Finding:
-    names = (
-        "severity", "rule", "layer", "layers", "step", "value", "threshold", "source",
-        "explanation", "remedy",
-    )  # fmt: skip
-    return Finding(group=group, runs=runs, **{name: _text(finding.get(name)) for name in names})
+    told = {field.name: _text(finding.get(field.name)) for field in fields(Finding)}
+    return Finding(**told | {"group": group, "runs": runs})
 
 
 def _gravity(severity: object) -> int:
