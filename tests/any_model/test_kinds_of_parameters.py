@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+import layerscope
 from tests.any_model.watching import counts, watch_loop
 
 
@@ -77,3 +78,39 @@ def test_lazy_modules_are_measured_from_the_first_step_on(tmp_path):
     assert counts(tmp_path, "activation/00_tanh") == dict.fromkeys(range(12), 48)
     assert counts(tmp_path, "weight_grad/00_tanh") == dict.fromkeys(range(12), 32)
     assert counts(tmp_path, "weight_grad/02_lazylinear") == dict.fromkeys(range(12), 8)
+
+
+class Bare(nn.Module):
+    """Weights in its own hand, and no module that computes."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Parameter(torch.full((4, 8), 0.1))
+        self.last = nn.ParameterList([nn.Parameter(torch.ones(8, 1))])
+
+    def forward(self, x):
+        return torch.tanh(x @ self.first) @ self.last[0]
+
+
+class WithNothing(nn.Module):
+    """A part of no width, as a search over widths makes it."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(4, 1)
+        self.nothing = nn.Parameter(torch.empty(3, 0))
+
+    def forward(self, x):
+        return self.body(x) + self.nothing.sum()
+
+
+@pytest.mark.parametrize(
+    ("make", "measured"), [(Bare, {"first": 32, "last.0": 8}), (WithNothing, {"body": 4})]
+)
+def test_a_network_of_bare_or_of_empty_parameters_is_watched(tmp_path, make, measured):
+    watcher = watch_loop(make(), tmp_path, 6)
+    assert watcher.failure is None
+    for place, elements in measured.items():
+        histograms = layerscope.read(tmp_path).histograms
+        (tag,) = (t for t in histograms if t.startswith("weight_grad/") and t.endswith(place))
+        assert counts(tmp_path, tag) == dict.fromkeys(range(6), elements)

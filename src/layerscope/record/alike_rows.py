@@ -25,7 +25,8 @@ class AlikeRows:
             if each.channel.quantity is Quantity.WEIGHT
             and each.parameter.ndim > 1
             and not isinstance(each.parameter, nn.UninitializedParameter)
-            and len(local_part(each.parameter)) > 1
+            and len(part := local_part(each.parameter)) > 1
+            and part.numel()
         ]
 
     def look(self) -> dict[str, float]:

@@ -21,8 +21,8 @@ def unwrapped(path: str) -> str:
 
 
 def common_prefix(paths: list[str]) -> str:
-    """What all paths begin with, up to and including a dot."""
-    first, *others = [path.split(".")[:-1] for path in paths]
+    """What all paths begin with, up to and including a dot; "" for no path."""
+    first, *others = [path.split(".")[:-1] for path in paths] or [[]]
     shared: list[str] = []
     for depth, part in enumerate(first):
         if any(len(other) <= depth or other[depth] != part for other in others):
