@@ -25,6 +25,7 @@ from layerscope.reader_gone import train_on_unread
 from layerscope.run_lock import FolderTakenError, RunLock
 from layerscope.training.check import check
 from layerscope.training.hydra_run import in_sweep, typed
+from layerscope.training.run_folder import is_first_process
 from layerscope.training.start import refused
 from layerscope.training.termination import Terminable, stopped_by
 
@@ -85,6 +86,8 @@ def train(cfg: DictConfig) -> int:
     Returns:
         The exit code.
     """
+    if not is_first_process():
+        return _train_along(cfg)
     folder, started = Path(str(cfg.folder)), time.monotonic()
     process = ProcessIdentity.own()
     status = RunStatus("running", overrides=typed(), versions=versions(), process=process)
@@ -116,6 +119,27 @@ def train(cfg: DictConfig) -> int:
             with suppress(OSError):
                 print(f"error: the end was not printed: {error}", file=sys.stderr)
     return code
+
+
+def _train_along(cfg: DictConfig) -> int:
+    """Train as one of several processes, of which the first keeps account; the exit code."""
+    from layerscope.training.experiment import build
+
+    with Terminable() as terminable:
+        try:
+            _fit(build(cfg, terminable))
+        except (KeyboardInterrupt, SystemExit) as stop:
+            return stopped_by(stop)[1]
+    return ExitCode.FINISHED
+
+
+def _fit(experiment: Experiment) -> None:
+    experiment.trainer.fit(
+        experiment.model,
+        datamodule=experiment.data,
+        ckpt_path=experiment.checkpoint,
+        weights_only=True,  # nothing in a checkpoint is run
+    )
 
 
 def _written(status: RunStatus, folder: Path, code: ExitCode) -> ExitCode:
@@ -165,12 +189,7 @@ def _trained(
     trainer, code = experiment.trainer, None
     try:
         open_row(cfg, experiment)
-        trainer.fit(
-            experiment.model,
-            datamodule=experiment.data,
-            ckpt_path=experiment.checkpoint,
-            weights_only=True,  # nothing in a checkpoint is run
-        )
+        _fit(experiment)
         status = replace(status, state="finished")
     except (KeyboardInterrupt, SystemExit) as stop:  # Lightning turns the first into the second
         cause, code = stopped_by(stop)

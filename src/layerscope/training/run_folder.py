@@ -33,7 +33,8 @@ def run_folder(config: DictConfig) -> Path:
 
     A folder that was typed, as `folder` or `hydra.run.dir`, is taken as it is, unless it holds a
     run that is not resumed. Otherwise the date is followed by what was typed, and if there is such
-    a folder already by _2, _3 and so on. The process holds the folder until it ends.
+    a folder already by _2, _3 and so on. The process holds the folder until it ends. Of processes
+    that train together the first one does so for all.
 
     Args:
         config: of Hydra, with its own settings.
@@ -43,6 +44,8 @@ def run_folder(config: DictConfig) -> Path:
             be resumed and there is none.
     """
     folder, key, is_typed = _asked(config)
+    if not is_first_process():
+        return folder
     resumed = checkpoint_to_resume(config, folder)
     if not is_typed and (name := typed_name(config.hydra.overrides.task)):
         folder = folder.with_name(f"{folder.name}_{name}")
@@ -66,6 +69,13 @@ def run_folder(config: DictConfig) -> Path:
         except OSError as error:
             raise ValueError(f"{key} cannot be made, got {folder}: {error.strerror}") from error
     raise AssertionError("count has no end")
+
+
+def is_first_process() -> bool:
+    """Whether this is the first of the processes that train a network together, as Lightning and
+    torchrun number them: it alone holds the folder, and keeps account of the run.
+    """
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
 def _asked(config: DictConfig) -> tuple[Path, str, bool]:
@@ -101,9 +111,9 @@ def checkpoint_to_resume(config: DictConfig, folder: Path) -> Path | None:
         return None
     there = sorted((folder / CHECKPOINTS).glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)
     if not there:
+        way_out = ": add folder=FOLDER" if OmegaConf.is_interpolation(config, "folder") else ""
         raise ValueError(
-            f"resume must find a checkpoint of the run, got {folder}, which has none: "
-            "add folder=FOLDER"
+            f"resume must find a checkpoint of the run, got {folder}, which has none{way_out}"
         )
     return there[-1]
 
