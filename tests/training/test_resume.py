@@ -156,12 +156,25 @@ def test_two_generators_that_others_draw_from_go_on_too():
     ("content", "sentence"),
     [
         (None, "ckpt_path must be a checkpoint, got {path}, which is not there"),
+        (os.mkfifo, "ckpt_path must be a whole checkpoint, got {path}: it is a device or a pipe"),
         (b"", "ckpt_path must be a whole checkpoint, got {path}: "),
         (b"PK\3\4 and so on", "ckpt_path must be a whole checkpoint, got {path}: "),
         ({"a": 1}, "ckpt_path must be a checkpoint of a training, got {path}, which holds"),
-        (RunStatus("finished"), "ckpt_path must be a whole checkpoint, got {path}: Weights only"),
+        (  # of weights alone
+            {"state_dict": {}, "global_step": 1},
+            "ckpt_path must be a checkpoint of a training, got {path}, which holds",
+        ),
         (
-            {"state_dict": {"network.embedding.weight": torch.zeros(2, 3)}, "global_step": 1},
+            RunStatus("finished"),
+            "ckpt_path must be a whole checkpoint, got {path}: it is damaged, or",
+        ),
+        (
+            {
+                "state_dict": {"network.embedding.weight": torch.zeros(2, 3)},
+                "global_step": 1,
+                "loops": {},
+                "optimizer_states": [],
+            },
             "ckpt_path must be a checkpoint of this network, got {path}: network.",
         ),
     ],
@@ -170,12 +183,44 @@ def test_a_checkpoint_that_is_of_no_use_is_one_sentence(tmp_path, words, capsys,
     path = tmp_path / "a.ckpt"
     if isinstance(content, bytes):
         path.write_bytes(content)
+    elif callable(content):
+        content(path)
     elif content is not None:
         torch.save(content, path)
     assert run(tmp_path / "run", words, f"ckpt_path={path}") == 2
     told = capsys.readouterr().err
     assert told.startswith(f"error: {sentence.format(path=path)}")
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("at", [0.2, 0.5, 0.8])  # of the file: weights, optimizer, index
+def test_a_flipped_bit_in_a_checkpoint_is_found(tmp_path, words, whole, capsys, at):
+    content = bytearray((whole / "checkpoints/last.ckpt").read_bytes())
+    content[int(at * len(content))] ^= 4
+    (tmp_path / "a.ckpt").write_bytes(content)
+    assert run(tmp_path / "run", words, f"ckpt_path={tmp_path / 'a.ckpt'}") == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: ckpt_path must be a whole checkpoint, got {tmp_path}/a.ckpt: ")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
+def test_a_monitors_state_that_is_malformed_is_one_sentence(tmp_path, words, whole, caplog):
+    content = checkpoint(whole)
+    (key,) = (each for each in content["callbacks"] if each.startswith("LayerMonitor"))
+    for number, state in enumerate(([1], {"a": 1}, content["callbacks"][key] | {"output": 3})):
+        caplog.clear()
+        content["callbacks"][key] = state
+        torch.save(content, tmp_path / "a.ckpt")
+        folder = tmp_path / str(number)
+        settings = (f"ckpt_path={tmp_path / 'a.ckpt'}", "trainer.max_epochs=4")
+        assert run(folder, words, *settings) == 0
+        assert "the checkpoint's state of it is malformed, or of another version" in caplog.text
+        assert "Traceback" not in caplog.text
+        status = json.loads((folder / "status.json").read_text())
+        assert (status["state"], status["reason"]) == ("finished", None)
+        assert figures_of(read_run(folder)).steps.tolist() == [15, 16, 17, 18, 19]
 
 
 def test_a_checkpoint_may_be_gone_on_from_in_another_folder(tmp_path, words, whole):

@@ -175,7 +175,22 @@ class WatchedRun:
         return state if self._output is None else state | {"output": self._output.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Go on from what `state` gave; from what is malformed, or of another version, nothing is
+        taken, and a warning says so.
+        """
+        fresh = self._state()
+        try:
+            self._load(state)
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            self._load(fresh)
+            _log.warning(
+                "%s: the checkpoint's state of it is malformed, or of another version (%s): "
+                "findings and what they remember begin anew",
+                self._door.name,
+                error,
+            )
+
+    def _load(self, state: Mapping[str, Any]) -> None:
         self.verdict.judge.load_state(state["judge"])
         self._recorder.plan.units.load_state(state["units"])
         if self._output is not None and "output" in state:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,15 +46,24 @@ def step_of(path: Path, model: nn.Module) -> int:
         ValueError: there is none, it is damaged, or it is of another network; one sentence.
     """
     try:
+        _refuse_damaged(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         weights = {name: tuple(tensor.shape) for name, tensor in content["state_dict"].items()}
         step = int(content["global_step"])
+        for part, kind in (("loops", Mapping), ("optimizer_states", Sequence)):
+            if not isinstance(content[part], kind):
+                raise TypeError(part)
     except FileNotFoundError:
         raise ValueError(
             f"ckpt_path must be a checkpoint, got {path}, which is not there"
         ) from None
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+    except (
+        *(OSError, RuntimeError, EOFError, ValueError, NotImplementedError),
+        *(pickle.UnpicklingError, zipfile.BadZipFile, zlib.error),
+    ) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if reason.startswith("Weights only load failed"):  # the rest is how to run it all the same
+            reason = "it is damaged, or holds what is neither a tensor nor a plain value"
         raise ValueError(f"ckpt_path must be a whole checkpoint, got {path}: {reason}") from error
     except (KeyError, TypeError, AttributeError, IndexError):
         raise ValueError(
@@ -66,6 +78,16 @@ def step_of(path: Path, model: nn.Module) -> int:
                 f"there and {here} here"
             )
     return step
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Raise OSError of what has no end, or is not what was written: torch compares no checksums."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError("it is a device or a pipe")
+    if path.is_file() and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if (part := archive.testzip()) is not None:
+                raise OSError(f"the checksum of {part} in it does not fit")
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:
