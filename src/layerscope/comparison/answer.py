@@ -83,12 +83,7 @@ def _of(count: int) -> str:
 
 
 def _answer_of_one(run: Run, loss: str) -> tuple[str, str]:
-    """Say what was found wrong, the worst first, and what became of the loss and the gradient.
-
-    Args:
-        run: whatever it has.
-        loss: the name of its loss.
-    """
+    """Say what was found wrong, the worst first, and what became of the loss and the gradient."""
     return _verdict(run), f"{_loss(run, loss)}{_gradient(run)}."
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from layerscope.console.plain_table import NOTHING, plain_table
 from layerscope.theory import Phase, Prediction
+from layerscope.theory.phase import depth_in_words
 
 
 def prediction_table(prediction: Prediction) -> Table:
@@ -57,11 +58,7 @@ def verdict_sentences(prediction: Prediction) -> list[str]:
     )
     depth = len(p.layers)
     survives = p.phase.survives
-    reach = (
-        "any depth"
-        if survives >= 100 * depth  # more digits than anyone needs
-        else f"about {max(round(survives), 1)} layers"
-    )
+    reach = depth_in_words(survives, depth)
     change = p.activation_grad[0]
     toward = (
         ""

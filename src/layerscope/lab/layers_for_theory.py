@@ -28,7 +28,6 @@ def layers_for_theory(
         scheme: tells the variances that it draws with, by its `layers`.
         sizes: of the input and of each hidden layer, in order.
         activation: after each hidden layer.
-        second_moment: of the inputs.
 
     Raises:
         ValueError: an unknown norm, or theory cannot follow such a network; the sentence says why.

@@ -22,6 +22,7 @@ from layerscope.pictures.picture import (
     say,
 )
 from layerscope.theory import PredictionSummary
+from layerscope.theory.phase import depth_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,11 +134,7 @@ def _title(prediction: PredictionSummary | None) -> str:
         why = "" if prediction is None else f": no prediction, as {prediction.reason}"
         return f"Every hidden layer as measured{why}"
     p = prediction.phase
-    reach = (
-        "any depth"
-        if p.survives >= 100 * prediction.depth
-        else f"about {max(p.survives, 1):.0f} layers"
-    )
+    reach = depth_in_words(p.survives, prediction.depth)
     return (
         f"Every hidden layer, measured and expected: {p.verdict}, χ = {p.chi:.3g}\nweights of "
         f"variance {p.sigma_w2:.3g} / fan_in, biases of {p.bias_variance:.3g}; the difference "

@@ -30,9 +30,6 @@ class FastPaths:
     These modules have no hooks for functions of their own: hooks would have the same effect. Hooks
     of all modules' calls stand in for them, in a network that has such a module: about a
     microsecond for each call of a module.
-
-    Args:
-        functions: whose mode it is.
     """
 
     def __init__(self, network: nn.Module, functions: _Watches) -> None:

@@ -122,7 +122,6 @@ class HookedLayers:
         """Watch a function from now on, which is none of the network's modules.
 
         Args:
-            layer: made of it.
             after: the name of the layer that it follows; "" if it comes before all.
 
         Returns:

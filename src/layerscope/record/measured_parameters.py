@@ -19,9 +19,6 @@ Rows = list[tuple[int, Tensor]]
 class MeasuredParameters:
     """Finds what is to be measured of parameters, and into which row.
 
-    Args:
-        parameters: all that have rows.
-
     Attributes:
         are_sharded: whether each process has a part of one of them. Then it measures its parts; of
             what several processes have, one measures it.

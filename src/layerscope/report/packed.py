@@ -15,7 +15,6 @@ def packed(values: npt.ArrayLike, levels: int = 65_535) -> dict[str, Any]:
     The error is at most half of (max - min) / (levels - 1). What is not finite becomes NaN.
 
     Args:
-        values: of any shape.
         levels: 65535, two bytes a number, or 255, one byte.
     """
     array = np.asarray(values, dtype=np.float64)

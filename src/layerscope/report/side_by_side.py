@@ -23,7 +23,6 @@ def selections(
     runs, the one there is, or none.
 
     Args:
-        looks: of the groups.
         detailed: names of the runs whose layers are in the page.
     """
     known = [group for group in groups if group.typical.name in detailed]

@@ -21,10 +21,6 @@ def normalized(layers: Iterable[Layer], second_moment: float) -> tuple[Layer, ..
     is 0, so that both norms divide weights and biases by it: q becomes 1 whatever the init. The
     gradient's way back through the norm differs from that by two directions of as many as there
     are units.
-
-    Args:
-        layers: as they were drawn.
-        second_moment: of the inputs.
     """
     changed = []
     for layer in layers:

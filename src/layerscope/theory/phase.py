@@ -75,6 +75,11 @@ class Phase:
         return TRAINABLE_SCALES * self.correlation_scale
 
 
+def depth_in_words(survives: float, depth: int) -> str:
+    """How many layers a difference survives, in no more digits than such a network needs."""
+    return "any depth" if survives >= 100 * depth else f"about {max(round(survives), 1)} layers"
+
+
 def phase_of(
     activation: Activation, sigma_w2: float, bias_variance: float, start: float = 1.0
 ) -> Phase:

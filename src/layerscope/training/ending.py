@@ -26,11 +26,7 @@ _STYLES = {"critical": "bold red", "warning": "yellow"}  # by the worst finding;
 
 
 def tell(experiment: Experiment, cfg: DictConfig, status: RunStatus) -> None:
-    """Print what a training came to, write report.html, and end with the answer in a line.
-
-    Args:
-        status: as its folder has it.
-    """
+    """Print what a training came to, write report.html, and end with the answer in a line."""
     console = terminal()
     folder = Path(str(cfg.folder))
     _print_tables(experiment, cfg, status, console)

@@ -25,7 +25,6 @@ def run_as_job(cfg: DictConfig, train: Callable[[DictConfig], int]) -> float | N
     earlier attempt left is removed first.
 
     Args:
-        cfg: the job's config.
         train: as in train.py: it catches its own failures, writes the status and returns the exit
             code.
 
