@@ -111,6 +111,11 @@ class HeldTensors:
         self._entries.append((row, measured, own, version, own.data_ptr(), unit_row, axis, given))
         return True
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether all that is held has been measured."""
+        return self._measured == len(self._entries)
+
     def measure(self, whole: bool, also: Sequence[tuple[int, Tensor]] = ()) -> Unusual:
         """Measure what has been held since the last time; it stays held.
 

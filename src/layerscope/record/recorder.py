@@ -122,10 +122,12 @@ class Recorder:
     def _measure(self, tensors: Sequence[tuple[int, Tensor]] = ()) -> None:
         """Measure what is held, and these tensors."""
         made = self.plan
-        whole = not (self.is_merged or self.has_newcomers)
         if made.held is None:
             made.tally.add_all(tensors)
             return
+        if not tensors and made.held.is_measured:
+            return
+        whole = not (self.is_merged or self.has_newcomers)
         unusual = made.held.measure(whole, tensors)
         for row in unusual.lost:
             self.lost[made.channels[row]] = None
