@@ -22,6 +22,8 @@ Meet = Callable[[Layer, str], LayerOutput]
 # activation checkpointing computes again what it has not kept. torch's own FSDP asks the same.
 backward_pass: Callable[[], int] = torch._C._current_graph_task_id
 
+_function_modes: Callable[[], int] = torch._C._len_torch_function_stack
+
 _is_compiling = torch.compiler.is_dynamo_compiling  # an export without dynamo is an export
 # torch.compile knows what it is; torch 2.6 has none, and there an export sees the hooks.
 is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
@@ -74,7 +76,13 @@ class OutputHook(OwnHook):
             state.note_evaluation(self.layer.name)
             return None
         if not _is_compiling():
-            self.measure(inputs, named, output)
+            if _function_modes() and type(output) is Tensor:
+                # Ours, or that of `torch.set_default_device`: what is asked of a tensor would go
+                # through it, some 25 us a layer.
+                with torch._C.DisableTorchFunction():
+                    self.measure(inputs, named, output)
+            else:
+                self.measure(inputs, named, output)
             return None
         is_bare = isinstance(output, Tensor) and output.is_floating_point()
         if is_bare and graph_is_whole():
