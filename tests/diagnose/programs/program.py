@@ -17,6 +17,9 @@ class Program:
         blind: why nothing that is seen can tell the fault, "" if something can.
         missed: of a held-out program, what was found instead; "" if the fault was.
         warned: of a held-out program, what its mended form was warned of.
+        also: other findings that lead to the fault as well, each "rule", or "rule: words of its
+            explanation or remedy" where the rule alone does not.
+        follows: rules that tell of a consequence.
     """
 
     rule: str
@@ -25,10 +28,14 @@ class Program:
     blind: str = ""
     missed: str = ""
     warned: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
 
 
 PROGRAMS: dict[str, Program] = {}
 HELD_OUT: dict[str, Program] = {}
+ASKED: dict[str, Program] = {}
+PRACTICE: dict[str, Program] = {}
 
 
 def program(rule, **about):
@@ -39,6 +46,16 @@ def program(rule, **about):
 def held_out(rule, **about):
     """Enters a function among HELD_OUT, on which no rule is mended."""
     return _entering(HELD_OUT, rule, about)
+
+
+def asked(rule, **about):
+    """Enters a function among ASKED: as people ask, written before anything was judged."""
+    return _entering(ASKED, rule, about)
+
+
+def practice(run):
+    """Enters a function among PRACTICE: healthy training that looks suspicious. Run it with `watch` alone."""
+    return _entering(PRACTICE, "", {})(run)
 
 
 def _entering(programs, rule, about):
