@@ -5,9 +5,9 @@ Written before any was judged, by a writer who had not read the rules.
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
-from programs.program import asked, batches, blobs, fit, phrases, pictures, waves
+from tests.diagnose.programs.program import asked, batches, blobs, fit, phrases, pictures, waves
 
 SCALE = ("loss_not_falling", "update_too_large", "update_too_small", "dead_units", "collapsed")
 LARGE = (*SCALE, "gradient_spike", "exploding_gradient", "overconfident_start", "saturated", "idle")

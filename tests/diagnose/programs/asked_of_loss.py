@@ -5,9 +5,9 @@ Written before any was judged, by a writer who had not read the rules.
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
-from programs.program import asked, batches, blobs, fit, pictures, ring, surface
+from tests.diagnose.programs.program import asked, batches, blobs, fit, pictures, ring, surface
 
 SLOW = (
     "loss_not_falling",

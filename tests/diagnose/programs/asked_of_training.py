@@ -5,9 +5,19 @@ Written before any was judged, by a writer who had not read the rules.
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
-from programs.program import asked, batches, blobs, fit, phrases, pictures, ring, surface, waves
+from tests.diagnose.programs.program import (
+    asked,
+    batches,
+    blobs,
+    fit,
+    phrases,
+    pictures,
+    ring,
+    surface,
+    waves,
+)
 
 TOO_LARGE = (
     "update_too_large",

@@ -7,9 +7,18 @@ import copy
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
-from programs.program import batches, blobs, fit, phrases, pictures, practice, ring, surface
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    phrases,
+    pictures,
+    practice,
+    ring,
+    surface,
+)
 
 
 @practice
