@@ -44,7 +44,7 @@ def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float, square: 
     view = _view(output, gradient, rows, loss, square)
     if loss < 0 and view.kind not in _NEGATIVE_BY_TARGETS:
         turned = _view(output, -gradient, rows, -loss, square)
-        if turned.kind in _NEVER_NEGATIVE:
+        if turned.kind in _NEVER_NEGATIVE and math.isfinite(turned.reduction):
             return replace(turned, negated=True)
     return view
 

@@ -42,7 +42,7 @@ class Look:
         row_spreads: by entry, how much the rows of its weight differ, where that is not settled.
         optimizers: how many have taken a step so far, those of other networks in the loop too.
         evaluation_share: of the modules that behave otherwise in training, those in evaluation
-            mode; 0 without any.
+            mode; 0 without any. Those in frozen parts are left out: evaluation is their place.
         stepped: whether an optimizer took a step that has parameters of the network.
         unregistered: parameters that the output is made of, and neither the network nor an
             optimizer has.
@@ -80,7 +80,7 @@ class Surroundings:
         self._state = state
         self._looking = False
         self._ends = NetworkEnds(network, layers, state, lambda: self._looking and state.counting)
-        self._two_modes = [m for m in network.modules() if isinstance(m, _TWO_MODES)]
+        self._two_modes = _in_trained_parts(network)
         self._optimizers: dict[Optimizer, None] = {}
         self._others: dict[int, frozenset[int]] = {}  # and what they have
         self._stepped = False
@@ -116,7 +116,7 @@ class Surroundings:
         self._ends.replace(layers)
         self.stream.follow()
         self.gates.follow(layers)
-        self._two_modes = [m for m in self._network.modules() if isinstance(m, _TWO_MODES)]
+        self._two_modes = _in_trained_parts(self._network)
         self._stepped_by = -1
         self._rows = None
 
@@ -205,3 +205,21 @@ class Surroundings:
         )
         self._gradients.clear()
         return look
+
+
+def _in_trained_parts(network: nn.Module) -> list[nn.Module]:
+    """Dropouts and batch normalisations, but for those whose nearest module with parameters, be it
+    themselves, has none that is trained.
+    """
+    found = []
+
+    def walk(module: nn.Module, is_trained: bool) -> None:
+        trained = [parameter.requires_grad for parameter in module.parameters()]
+        is_trained = any(trained) if trained else is_trained
+        if isinstance(module, _TWO_MODES) and is_trained:
+            found.append(module)
+        for child in module.children():
+            walk(child, is_trained)
+
+    walk(network, True)
+    return list(dict.fromkeys(found))

@@ -57,35 +57,41 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     On small data that takes many epochs. So units that have been silent for 512 samples count too,
     where they are as many as a warning needs, and the loss does not fall: a warning that says how
     sure it is, never more. What few samples show is no disease where the network learns.
+
+    Weights that are drawn evenly about zero, without biases, shut a unit on all samples as often as
+    they open it on all: where the inputs are much alike, as images are, up to half of the units are
+    born silent, and harm nothing. A warning asks for more than chance makes of that.
     """
     t = thresholds
     limits = (t.dead_share, t.dead_bad, t.dead_critical)
+    can_shut = memory.roles.only("can_shut") == 1
+    silent = figures["silent_units"] / figures["units"] * np.where(can_shut, 1, np.nan)
+    born = _born_silent(silent, figures["units"], memory)
+    bad = np.fmax(t.dead_bad, born).astype(np.float32)
     units = figures["units"]
     finite = ~(figures["activation_nonfinite"] > 0)  # NaN is not active, and no death
     alive = memory.roles.only("can_die") * np.where(finite, np.float32(1), np.float32(np.nan))
     values = figures["dead_units"] / units * alive
-    can_shut = memory.roles.only("can_shut") == 1
     shut = (figures["zeros"] == 1) & (figures["dead_units"] >= 0) & can_shut
     quiet = figures["quiet_units"] / units * alive
-    early = (quiet > t.dead_bad) & ~(values > t.dead_bad)
+    early = (quiet > bad) & ~(values > bad)
     values = np.where(early, quiet, values)
     values[_in_a_row(shut, memory.of_layers("shut")[0]) >= t.lasting] = 1.0
     early &= values < 1
     severity = note_if_solved(graded(values, limits), figures, memory)
     if severity is not None:
         severity[early] = np.minimum(severity[early], 2)
-    silent = figures["silent_units"] / units * np.where(can_shut, 1, np.nan)
-    begun = memory.of_layers("begun", 2)
+    begun = memory.of_layers("begun", 3)
     if severity is None and not (silent > t.dead_share).any() and np.isnan(begun).all():
         return Symptoms(values)
     since = None
     starts = [
-        _silent_since(silent, limit, figures.steps, begun[row])
-        for row, limit in enumerate((t.dead_share, t.dead_bad))
+        _silent_since(silent, limit, figures.steps, begun[row]) for row, limit in enumerate(limits)
     ]
     cause = None
     if severity is not None:
-        start = np.where(severity >= 2, starts[1], starts[0])
+        severity[(severity == 2) & (values <= bad)] = 1
+        start = np.choose(np.maximum(severity, 1) - 1, starts)
         dead_since = np.where(early, np.nan, figures["dead_since"])
         since = np.fmax(np.fmax(start, dead_since), 0).astype(np.int64)
         cause = (since > 0).astype(np.int8) + 2 * early.astype(np.int8)
@@ -94,6 +100,20 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         severity[(severity == 2) & harmless] = 1
         severity[early & is_learning(figures, memory)[:, np.newaxis]] = 1
     return Symptoms(values, severity, limits, _ADVICE, _SOURCE, 1, cause, since)
+
+
+def _born_silent(silent: Values, units: Values, memory: Memory) -> npt.NDArray[np.float64]:
+    """The share of units that chance may have made silent in the first step, [layers]: what was
+    silent then, half at most, and what one in twenty layers of its size has beyond that.
+    """
+    first = memory.of_layers("first")[0]
+    for row in silent if np.isnan(first).any() else ():
+        np.copyto(first, row, where=np.isnan(first))
+    return np.fmin(first, 0.5) + _ONE_IN_TWENTY * 0.5 / np.sqrt(np.fmax.reduce(units, axis=0))
+
+
+_ONE_IN_TWENTY = 1.645
+"""Standard deviations of a normal distribution; a share of n units has one of 0.5 / sqrt(n)."""
 
 
 def _in_a_row(shut: npt.NDArray[np.bool_], before: npt.NDArray[np.float64]) -> Values:

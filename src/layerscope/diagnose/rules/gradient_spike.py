@@ -50,7 +50,8 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     spikes of 15 times the median, and a network that has all but one sample right, where labels are
     smoothed, some of 100 times: they are none the worse. At once from 32 times the median on, where
     Adam's second moment (Kingma and Ba 2015, beta2 of 0.999) is mostly that one gradient, unless it
-    was clipped; and where no loss is known. A converged run's spike stays a note, whatever the loss
+    was clipped, or an earlier one was larger still, as at the start of a hinge loss, most of whose
+    later gradients are 0; and where no loss is known. A converged run's spike stays a note, whatever the loss
     of that one batch: if what had been learned is lost by it, `loss_diverged` says so.
     """
     t = thresholds
@@ -63,6 +64,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     whole = sizes * 2 >= sizes_before
     spikes = _spikes(weights, whole, "weights", memory, t)
     of_outputs = _spikes(outputs, whole, "outputs", memory, t)
+    is_record = _is_record(weights, memory)
     cause = np.zeros(weights.shape, np.int8)
     for row in of_outputs.keys() - spikes.keys():
         spikes[row], cause[row] = of_outputs[row], 1
@@ -97,7 +99,8 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         left = np.fmin(curve.loss[row], before[row]) - curve.floor[row]
         converged = left < _CONVERGED * (curve.start[row] - curve.floor[row])
         unclipped = not (cause[row].any() or figures["clip_factor"][row] < _CLIPPED)
-        large = np.fmax.reduce(spikes[row]) > _DOMINATES or np.isnan(curve.loss[row])
+        dominates = np.fmax.reduce(spikes[row]) > _DOMINATES and is_record[row]
+        large = dominates or np.isnan(curve.loss[row])
         at_once = 2 if large and unclipped and not converged else 1
         values[row], since[row] = np.where(np.isnan(values[row]), spikes[row], values[row]), step
         severity[row, far] = np.fmax(severity[row, far], at_once)
@@ -113,6 +116,16 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         cause=cause,
         since=since,
     )
+
+
+def _is_record(weights: Values, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the gradient is larger than all before it in the run, bool [steps]."""
+    norms = np.sqrt(np.square(np.fmax(weights, 0)).sum(axis=1))
+    largest = memory.of_run("largest_norm")
+    so_far = np.fmax.accumulate(np.append(largest, np.where(np.isfinite(norms), norms, 0)))
+    largest[0] = so_far[-1]
+    record: npt.NDArray[np.bool_] = ~(norms <= so_far[:-1])
+    return record
 
 
 def _spikes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.diagnose.enough_samples import present_and_start
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import WINDOW
@@ -51,7 +52,8 @@ _SMALL = -1.5  # log10 of update / weight: below, a step is no leap
 @rule_of_run("loss_diverged")
 def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Loss / the first one, in `lasting` of the last 20 steps: a warning; critical if they come in
-    a row, and beyond ten times the limit.
+    a row, and beyond ten times the limit. Of batches of less than 32 samples the first few losses
+    are the first one, and of less than 8 the last few are the present one.
 
     A spike that is gone at once is none, and of a loss that has been below 0, as an agent's, the
     first is no measure. Losses that are not finite count once a finite one was
@@ -65,11 +67,8 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     t = thresholds
     curve = memory.loss_curve.of(figures)
     beyond = memory.of_run("beyond", 1)
-    first = memory.of_run("first")
-    known = curve.loss[~np.isnan(curve.loss)]
-    if np.isnan(first[0]) and len(known):
-        first[0] = known[0]
-    values = curve.loss / (first[0] if first[0] > 0 else np.nan)
+    present, start = present_and_start(figures, memory)
+    values = present / np.where(start > 0, start, np.nan)
     negative = memory.of_run("negative")
     values[np.logical_or.accumulate(curve.loss < 0) | (negative[0] == 1)] = np.nan
     if (curve.loss < 0).any():

@@ -22,6 +22,7 @@ Series = npt.NDArray[np.float64]
 _SURE = 3.0  # standard errors: of hundreds of steps one in a thousand is that far out by chance
 _STEADY = 0.02  # standard error / level; what fluctuates more may be a game, or a reward
 _STEADY_IF_KNOWN = 0.2
+_GROWN = 1.5
 _FLAT, _SMALL_STEPS, _SLOW = range(3)
 
 
@@ -59,7 +60,8 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     less than `loss_slow`, steadily, with updates that are small beside the weights. Silent while
     it has lasted for fewer than 20 steps (an adapter that starts at zero begins late), while
     the learning rate rises, with several optimizers (a game of two networks has no falling loss),
-    where the loss is below 0 or fluctuates by more than 2 %, and once it has been low.
+    where the loss is below 0 or fluctuates by more than 2 %, and once it has been low. An error is
+    not judged where its targets have grown by half, as those of a value that is being learned.
 
     A task that is solved before it begins (fine-tuning) and one that no network could learn look
     the same from here; the first is left out where the loss is below a tenth of chance.
@@ -73,6 +75,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     told = (figures["loss_kind"] > 0) & ~np.isnan(figures["loss_reduction"])
     is_known = last_known(np.where(told, 1.0, np.nan), memory.of_run("kind"))
     low = is_solved(figures, memory)
+    low |= targets_have_grown(figures, memory)
     due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
     if not due.any():
         return Symptoms.of_run("loss", ratio)
@@ -95,6 +98,16 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         lasting=WINDOW,
         cause=cause.astype(np.int8),
     )
+
+
+def targets_have_grown(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether those of an error are half as large again as the first that were seen, [steps]."""
+    sizes = last_known(figures["target_rms"].astype(np.float64), memory.of_run("sizes"))
+    first = memory.of_run("first_size")
+    if np.isnan(first[0]) and not np.isnan(sizes).all():
+        first[0] = sizes[~np.isnan(sizes)][0]
+    grown: npt.NDArray[np.bool_] = sizes > _GROWN * first[0]
+    return grown
 
 
 def median_update(figures: Figures, last: Series) -> Series:

@@ -9,6 +9,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -44,7 +45,8 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     """A layer that forward passes reach, with trained weights and a gradient of exactly 0, or none
     at all, for `warm_up` steps in a row.
 
-    Silent where the loss itself is 0: a hinge loss that is satisfied has no gradient. A note where
+    Silent where the loss itself is 0: a hinge loss that is satisfied has no gradient; and where the
+    task is solved: probabilities that are clamped have none at their ends. A note where
     a gradient of zero does come from the layer's outputs: then its inputs are all zero, as of a
     branch that a user does not feed, or its units are all dead, and `dead_units` says so.
 
@@ -57,7 +59,8 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     judged = roles.only("trained") * np.where(reached, 1, np.nan)
     none = _none(figures, memory.of_layers("none")[0])
     values = np.where(none, 0.0, rms) * judged
-    ill = (values == 0) & (figures["loss"] != 0)[:, np.newaxis]
+    learns = (figures["loss"] != 0) & ~is_solved(figures, memory)
+    ill = (values == 0) & learns[:, np.newaxis]
     if not ill.any():
         return Symptoms(values)
     fed = figures["activation_grad_rms"] > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from layerscope.diagnose.figures import Figures, LayerFacts
@@ -9,6 +11,7 @@ from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -24,6 +27,10 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
 
     The function is the one that autograd knows the output to come from, or the last module's where
     autograd has no name for it (Hardtanh). Blind to one that is undone by what follows it.
+
+    A function right before a sigmoid leaves it a part of its range: after a ReLU nothing is below
+    0.5. And of a softmax the outputs of a sample add up to 1, so its targets have to: several
+    labels of one sample do not. Blind to those if they are one a sample on average.
     """
     if np.isnan(figures["loss_kind"]).all():  # nobody looked
         return Symptoms.of_run("output", figures["loss_kind"])
@@ -31,14 +38,22 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     low, high = _range(figures, memory)
     binary = (kind == Loss.BINARY) | (kind == Loss.BINARY_LOGITS)
     error = np.isin(kind, _ERRORS)
-    lows = np.where(binary, 0.0, np.where(error, low, -np.inf))
-    highs = np.where(binary, 1.0, np.where(error, high, np.inf))
+    least, most = _of_sigmoid(memory.roles)
+    of_shares = kind == Loss.BINARY
+    lows = np.where(of_shares, least, np.where(binary, 0.0, np.where(error, low, -np.inf)))
+    highs = np.where(of_shares, most, np.where(binary, 1.0, np.where(error, high, np.inf)))
     spread = np.fmax(figures["target_std"], 1e-6)
     below = (lows - figures["target_min"]) / spread
     above = (figures["target_max"] - highs) / spread
     values = np.fmax(np.fmax(below, above), 0.0).astype(np.float64)
     values[~(binary | error)] = np.nan
+    bits = ~((figures["target_min"] < 0) | (figures["target_max"] > 1))
+    each_sums = (figures["output_rows_one"] == 1) & (figures["outputs"] > 2)
+    several = np.abs(np.square(figures["target_rms"]) * figures["outputs"] - 1).astype(np.float64)
+    at_once = of_shares & bits & each_sums & (several > _BEYOND)
+    values = np.where(at_once, several, values)
     ill = values > _BEYOND
+    cause = np.select((at_once, binary & bits, binary), (3, 2, 1), 0)
     return Symptoms.of_run(
         "output",
         values,
@@ -53,11 +68,35 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
             "a binary cross-entropy gets targets that are not between 0 and 1",
             "for more than two classes, an output each and cross_entropy; for two, labels 0 and 1",
         ),
+        Advice(
+            "targets of 0 and 1 lie beyond what the output can be, by {value:.2g} of their "
+            "standard deviation: another function stands before its sigmoid",
+            "the sigmoid right after the last linear layer, and no other function before it",
+        ),
+        Advice(
+            "the outputs of a sample are made to add up to 1, and its targets do not: their sum is "
+            "off by {value:.2g} on average",
+            "where a sample may have several labels, no softmax: an output each, and "
+            "binary_cross_entropy_with_logits",
+        ),
         limits=(np.nan, _BEYOND, np.nan),
         source="the range of the function; torch.nn.BCELoss: targets between 0 and 1",
         lasting=3,
-        cause=np.where(binary, 1, 0).astype(np.int8),
+        cause=cause.astype(np.int8),
     )
+
+
+def _of_sigmoid(roles: Roles) -> tuple[float, float]:
+    """Between which values a sigmoid lies that comes last, by the function right before it."""
+    last = roles.layers[roles.last] if roles.last >= 0 else None
+    if last is None or last.nonlinearity != "sigmoid" or last.weights:
+        return 0.0, 1.0
+    before = next((each for each in roles.layers if each.order == last.order - 1), last)
+    name = (before.nonlinearity or "").upper()
+    if name not in LastFunction.__members__ or before is last:
+        return 0.0, 1.0
+    low, high = LastFunction[name].range
+    return 1 / (1 + math.exp(-low)), 1 / (1 + math.exp(-high))
 
 
 def _range(figures: Figures, memory: Memory) -> tuple[Values, Values]:
