@@ -74,6 +74,43 @@ def test_a_likelihood_without_its_logarithm_is_told():
     assert view.targets[:, 0].tolist() == LABELS.tolist()
 
 
+@pytest.mark.parametrize("scale", [0.3, 2.0])
+def test_a_loss_of_logits_that_gets_them_through_a_function_of_the_loop_is_told(scale):
+    bits = torch.arange(N * CLASSES).reshape(N, CLASSES) % 2
+    soft = torch.softmax(torch.randn(N, CLASSES, generator=torch.Generator().manual_seed(1)), 1)
+    for loss_of, kind in (
+        (lambda z: F.cross_entropy(z.softmax(1), LABELS), Loss.CROSS_ENTROPY),
+        (lambda z: F.nll_loss(z.softmax(1), LABELS), Loss.LOG_LIKELIHOOD),
+        (lambda z: F.kl_div(z.softmax(1), soft, reduction="batchmean"), Loss.LOG_LIKELIHOOD),
+        (
+            lambda z: F.binary_cross_entropy_with_logits(z.sigmoid(), bits.float()),
+            Loss.BINARY_LOGITS,
+        ),
+    ):
+        if scale > 1 and kind is Loss.LOG_LIKELIHOOD:
+            continue  # a share that is all but zero has no slope, and it takes all samples
+        view = seen(loss_of, scale=scale)
+        assert view.kind is kind
+        assert view.activated
+        if scale < 1 and kind is Loss.CROSS_ENTROPY:  # else samples that are sure are left out
+            assert view.targets[:, 0].tolist() == LABELS.tolist()
+
+
+def test_losses_as_they_should_be_and_returns_are_not_said_to_come_through_a_function():
+    returns = torch.randn(N, generator=torch.Generator().manual_seed(1))
+    soft = torch.softmax(torch.randn(N, CLASSES, generator=torch.Generator().manual_seed(1)), 1)
+    for loss_of in (
+        lambda z: F.cross_entropy(z, LABELS),
+        lambda z: F.kl_div(z.log_softmax(1), soft, reduction="batchmean"),
+        lambda z: -(returns * z.softmax(1)[torch.arange(N), LABELS]).mean(),
+        lambda z: -(returns * z.log_softmax(1)[torch.arange(N), LABELS]).mean(),
+        lambda z: F.mse_loss(z.softmax(1), soft),
+        lambda z: z.sigmoid().square().mean(),
+    ):
+        for scale in (0.3, 2.0):
+            assert not seen(loss_of, scale=scale).activated
+
+
 def test_the_return_of_one_state_with_two_actions_is_no_cross_entropy():
     for returned in (0.7, -0.7):
         kind = seen(lambda z, r=returned: -r * z.log_softmax(1)[0, 1], (1, 2)).kind

@@ -39,6 +39,7 @@ class LossView:
             then two with the mean and the spread of all, where these are known.
         smoothing: share of each target that is spread over all classes.
         negated: whether it is minus such a loss: its minimum is where that one has no end.
+        activated: whether the training loop has put the output through a softmax or sigmoid before.
     """
 
     kind: Loss
@@ -47,3 +48,4 @@ class LossView:
     broadcast: bool = False
     smoothing: float = 0.0
     negated: bool = False
+    activated: bool = False

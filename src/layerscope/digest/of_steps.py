@@ -14,8 +14,8 @@ from layerscope.digest.bounded import number
 
 AS_LAST_SEEN = {
     "inputs": (
-        *("input_rms", "input_largest", "input_mean", "input_feature_ratio", "input_nonfinite"),
-        "inputs_normalized",
+        *("input_rms", "input_largest", "input_mean", "input_feature_ratio"),
+        *("input_feature_spread", "input_nonfinite", "inputs_normalized"),
     ),
     "output": (
         *("samples", "outputs", "output_min", "output_max", "output_rms", "output_rows_one"),

@@ -29,6 +29,9 @@ _ONE = 2e-3
 _NORMAL = 1e-30
 """Smaller values are rounding, and their squares are 0."""
 
+_SAMPLES = 8
+"""Of fewer a feature may be the same by chance."""
+
 Matrix = npt.NDArray[np.float64]
 
 
@@ -139,6 +142,7 @@ class LookFigures:
             "loss_reduction": view.reduction if output.alone else math.nan,
             "targets_broadcast": float(view.broadcast),
             "loss_negated": float(view.negated),
+            "loss_activated": float(view.activated),
         }
         if view.kind is Loss.CROSS_ENTROPY:
             figures["logit_z"] = float(np.logaddexp.reduce(values, axis=1).mean())
@@ -192,6 +196,7 @@ def _of_data(data: tuple[Data, ...]) -> dict[str, float]:
         "input_largest": float(np.abs(values).max()),
         "input_mean": float(values.mean()) / size if size > 0 else math.nan,
         "input_feature_ratio": _feature_ratio(data[place].values.numpy()),
+        "input_feature_spread": _feature_spread(data[place].values.numpy()),
     }
 
 
@@ -202,6 +207,15 @@ def _feature_ratio(values: Matrix) -> float:
     sizes = np.sqrt(np.square(values).mean(0))
     sizes = sizes[sizes > _NORMAL]
     return float(sizes.max() / np.median(sizes)) if len(sizes) > 1 else math.nan
+
+
+def _feature_spread(values: Matrix) -> float:
+    """Standard deviation / RMS of the median feature that is not all zero, of enough samples."""
+    if len(values) < _SAMPLES or not np.isfinite(values).all():
+        return math.nan
+    sizes = np.sqrt(np.square(values).mean(0))
+    spreads = values.std(0)[sizes > _NORMAL] / sizes[sizes > _NORMAL]
+    return float(np.median(spreads)) if spreads.size else math.nan
 
 
 def _rms(values: Matrix) -> float:

@@ -223,7 +223,7 @@ def never_back_from_validation(mended, watch):
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
     model.train()
     with watch(model) as scope:
-        for epoch in range(10):
+        for _ in range(10):
             if mended:
                 model.train()
             for batch_x, batch_y in batches(x[:400], y[:400], steps=12):

@@ -54,7 +54,7 @@ def asked(rule, **about):
 
 
 def practice(run):
-    """Enters a function among PRACTICE: healthy training that looks suspicious. Run it with `watch` alone."""
+    """Enters a function of `watch` among PRACTICE: healthy training that looks suspicious."""
     return _entering(PRACTICE, "", {})(run)
 
 

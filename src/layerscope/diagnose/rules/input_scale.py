@@ -26,6 +26,9 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     that suit the other layers are a hundred times too large there. Silent where a normalisation is
     the first to get the data. Where one gets the first layer's outputs, any scale is divided out
     (Ioffe and Szegedy 2015, section 3.3: BN(Wu) = BN((aW)u)), and only uneven features are told.
+
+    Features that hardly vary are a note too, whatever their size: to the network most of each
+    sample is the same. One mean and one deviation for columns of different scales makes such.
     """
     if np.isnan(figures["input_rms"]).all():  # nobody looked
         return Symptoms.of_run("inputs", figures["input_rms"])
@@ -38,14 +41,17 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     if memory.roles.normalized_first:
         large = small = np.zeros(len(values), bool)
     uneven = ~(large | small) & (ratio > t.input_uneven) & ~np.isnan(values)
-    ill = large | small | uneven
+    alike = ~(large | small | uneven) & (figures["input_feature_spread"] < t.collapsed_spread)
+    alike &= ~np.isnan(values)
+    ill = large | small | uneven | alike
     if not ill.any():
         return Symptoms.of_run("inputs", values)
-    severity = np.where(large | small, 2, np.where(uneven, 1, 0)).astype(np.int8)
-    cause = np.select((large, small), (0, 1), 2).astype(np.int8)
+    severity = np.where(large | small, 2, np.where(uneven | alike, 1, 0)).astype(np.int8)
+    cause = np.select((large, small, uneven), (0, 1, 2), 3).astype(np.int8)
+    spread = figures["input_feature_spread"].astype(np.float64)
     return Symptoms.of_run(
         "inputs",
-        np.where(uneven, ratio, values),
+        np.where(uneven, ratio, np.where(alike, spread, values)),
         severity,
         Advice(
             "the inputs have a root mean square of {value:.3g} (limit {threshold:g}): the first "
@@ -64,6 +70,12 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
             "{threshold:g}), and drowns the others",
             _REMEDY,
             (t.input_uneven, np.nan, np.nan),
+        ),
+        Advice(
+            "most features of the inputs vary between samples by {value:.2g} of their size or less "
+            "(limit {threshold:g}): the samples look all the same",
+            _REMEDY + "; each feature by its own mean, not all by one",
+            (t.collapsed_spread, np.nan, np.nan),
         ),
         limits=(t.input_uneven, t.input_large, np.nan),
         source=_SOURCE,

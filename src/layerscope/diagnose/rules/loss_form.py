@@ -36,6 +36,12 @@ _ACTIVATED = (
         "training",
     ),
     Advice(
+        "the loss takes logits and applies a softmax or sigmoid itself, but the training loop has "
+        "put the output through one already",
+        "give the loss the network's output as it is; where probabilities are wanted, apply the "
+        "function beside it",
+    ),
+    Advice(
         "the loss takes logits and applies a sigmoid or softmax itself, but the output has been "
         "through a function that keeps it between 0 and 1",
         "take the last activation function off the network's end",
@@ -81,12 +87,13 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     bounded = (written == LastFunction.TANH) | (function in _BOUNDED)
     causes = (
         rows_one & (kind == Loss.CROSS_ENTROPY),
+        figures["loss_activated"] == 1,
         between | squashed,
         cut,
         bounded & (low >= -1) & (high <= 1),
     )
     ill = takes_logits & np.logical_or.reduce(causes)
-    cause = np.select(causes, range(4), 0).astype(np.int8)
+    cause = np.select(causes, range(5), 0).astype(np.int8)
     values = np.where(ill, 1.0, values)
     return Symptoms.of_run(
         "output",

@@ -24,7 +24,7 @@ _NEGATIVE = (
     Advice(
         "the loss is {value:.3g}, below 0: it is the output itself at the place of the target, "
         "which should be a log-probability",
-        "torch.nn.functional.cross_entropy on logits, or log_softmax before nll_loss",
+        "torch.nn.functional.cross_entropy on logits, or log_softmax before nll_loss or kl_div",
     ),
     Advice(
         "the loss is {value:.3g}; a loss of its kind is never below 0: its targets are none that "

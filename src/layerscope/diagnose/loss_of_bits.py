@@ -1,0 +1,54 @@
+"""A binary cross-entropy, told by its gradient on the output."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from layerscope.diagnose.loss_factors import CLOSE, factors
+from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
+
+
+def binary_logits(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    """One that takes logits."""
+    p = 1 / (1 + np.exp(-np.clip(output, -60, 60)))
+    return _binary_of(p, gradient, rows, Loss.BINARY_LOGITS)
+
+
+def binary(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    """One that takes probabilities."""
+    if not ((output >= 0) & (output <= 1)).all():
+        return None
+    return _binary_of(output, gradient * output * (1 - output), rows, Loss.BINARY)
+
+
+def _binary_of(p: Matrix, slope: Matrix, rows: int, kind: Loss) -> LossView | None:
+    """Binary cross-entropy: d loss / d logit = k (p - y), with y a whole number."""
+    # Elsewhere p is nearly a whole number itself, and a constant slope times p (1 - p) is, too.
+    told = (p > 0.1) & (p < 0.9)
+    if told.sum() < min(3, p.size):
+        return None
+    for factor in factors(p, rows):
+        y = p - slope / factor
+        if np.abs(y - np.round(y))[told].max() <= 5e-3 and np.abs(y).max() < 1000:
+            return LossView(kind, factor * rows * p.shape[1], np.round(y))
+    return None
+
+
+def binary_of_shares(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
+    """UNKNOWN for a binary cross-entropy with targets between 0 and 1, such as an image's pixels.
+
+    Any slope may be one: what tells is that the cross-entropy with the targets that it would have
+    makes most of the loss. A squared error is far below that.
+    """
+    if not (((output >= 0) & (output <= 1)).all() and loss > 0):
+        return None
+    p = np.clip(output, 1e-7, 1 - 1e-7)
+    for factor in factors(output, rows):
+        y = p - gradient * p * (1 - p) / factor
+        if y.min() < -CLOSE or y.max() > 1 + CLOSE:
+            continue
+        mean = -(y * np.log(p) + (1 - y) * np.log1p(-p)).mean()
+        part = mean * factor * rows * output.shape[1] / loss
+        if 0.5 < part < 1.2:  # beside a divergence, say; of a sample of the rows
+            return LossView(Loss.UNKNOWN)
+    return None

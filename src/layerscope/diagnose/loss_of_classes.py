@@ -1,0 +1,82 @@
+"""A loss whose targets are class numbers, told by its gradient on the output."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.loss_factors import CLOSE, alike, near
+from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
+
+
+def softmax(output: Matrix) -> Matrix:
+    """Of each row."""
+    shifted = np.exp(output - output.max(1, keepdims=True))
+    p: Matrix = shifted / shifted.sum(1, keepdims=True)
+    return p
+
+
+def of_classes(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    """A loss whose targets are class numbers."""
+    size = np.abs(gradient).sum(1)
+    target = gradient.argmin(1)
+    every = np.arange(len(output))
+    if not (gradient[every, target] < 0).all():
+        return None
+    if ((gradient != 0).sum(1) == 1).all():
+        at = -gradient[every, target]
+        targets = target[:, None].astype(np.float64)
+        # k at the target's place, or k / p there: equal parts, or in proportion to 1 / output.
+        if alike(at):
+            return LossView(Loss.LOG_LIKELIHOOD, float(np.median(at)) * rows, targets)
+        scaled = at * output[every, target]
+        if (scaled > 0).all() and alike(scaled):
+            return LossView(Loss.LOG_OF_OUTPUT, float(np.median(scaled)) * rows, targets)
+        return None
+    if not (np.abs(gradient.sum(1)) <= CLOSE * size).all():
+        return None
+    p = softmax(output)
+    sure = 1 - p[every, target]
+    told = sure > 1e-4  # a row that is certain tells nothing
+    if not told.any():  # a solved task: the targets are what the network says
+        return LossView(Loss.CROSS_ENTROPY, math.nan, target[:, None].astype(np.float64))
+    factor = np.where(told, -gradient[every, target] / np.where(told, sure, 1), np.nan)
+    expected = p * factor[:, None]
+    expected[every, target] -= factor
+    off = np.abs(expected - gradient)[told].max(1)
+    if not (off <= CLOSE * size[told]).all():
+        return _of_smoothed_classes(p, gradient, rows)
+    if output.shape[1] == 2 and not _have_factor(factor[told], target[told], rows):
+        return None
+    reduction = float(np.median(factor[told])) * rows
+    return LossView(Loss.CROSS_ENTROPY, reduction, target[:, None].astype(np.float64))
+
+
+def _have_factor(factors: Matrix, targets: npt.NDArray[np.intp], rows: int) -> bool:
+    """Whether samples of two classes share the factor of their class, or have a usual one.
+
+    Of two outputs any slopes that add up to 0 are k (p - y) with some k, as those of an agent's
+    return: only that k is no chance says that it is a cross-entropy.
+    """
+    classes = (factors[targets == each] for each in np.unique(targets))
+    return all(
+        alike(own) if len(own) > 1 else any(near(own[0], usual) for usual in (1.0, 1 / rows))
+        for own in classes
+    )
+
+
+def _of_smoothed_classes(p: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    """Each target is 1 - a for one class and a / classes more for all (Szegedy et al. 2016, 7)."""
+    every, classes = np.arange(len(p)), p.shape[1]
+    for factor in (1 / rows, 1.0):
+        targets = p - gradient / factor
+        target = targets.argmax(1)
+        smoothing = float(np.median(targets.min(1))) * classes
+        expected = np.full(p.shape, smoothing / classes)
+        expected[every, target] += 1 - smoothing
+        if 0 < smoothing < 1 and np.abs(expected - targets).max() <= CLOSE:
+            labels = target[:, None].astype(np.float64)
+            return LossView(Loss.CROSS_ENTROPY, factor * rows, labels, smoothing=smoothing)
+    return None

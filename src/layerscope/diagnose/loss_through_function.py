@@ -1,0 +1,80 @@
+"""A loss that gets the output through a softmax or sigmoid of the training loop.
+
+The chain rule, backwards: of p = softmax(z) the slope of z_j is p_j (r_j - sum of p r), with r the
+slopes of p. So r is known but for a constant of each sample; of a sigmoid it is known whole. From
+there on a loss is told as if p were the network's output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from layerscope.diagnose.loss_factors import CLOSE, factors
+from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
+from layerscope.diagnose.loss_of_bits import binary_logits
+from layerscope.diagnose.loss_of_classes import of_classes, softmax
+
+_SURE = 1e-3
+"""Of a smaller share, or of the rest of a larger one, the slope is rounding."""
+
+_ENOUGH = 8
+"""Samples: of fewer a slope may fit by chance."""
+
+
+def through_softmax(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
+    """A cross-entropy, or a likelihood without its logarithm, of a softmax of the output.
+
+    Args:
+        output: [n, classes], of samples that have a gradient.
+        gradient: on it.
+        rows: samples of the batch that have one.
+        loss: its value; NaN if unknown.
+    """
+    p = softmax(output)
+    told = p.min(1) > _SURE
+    if output.shape[1] < 2 or told.sum() < _ENOUGH:
+        return None
+    p, slopes = p[told], gradient[told] / p[told]
+    found = of_classes(p, slopes - slopes.mean(1, keepdims=True), rows)
+    if (
+        found is not None
+        and found.kind is Loss.CROSS_ENTROPY
+        and found.reduction == found.reduction
+    ):
+        return replace(found, activated=True)
+    return _likelihood(p, slopes, rows, loss) if loss < 0 else None
+
+
+def _likelihood(p: Matrix, slopes: Matrix, rows: int, loss: float) -> LossView | None:
+    """-sum of q p over classes, of targets q that add up to 1, or that and q's negative entropy."""
+    for factor in factors(p, rows):
+        q = -slopes / factor
+        q += (1 - q.sum(1, keepdims=True)) / p.shape[1]
+        if q.min() < -CLOSE or q.max() > 1 + CLOSE:
+            continue
+        targets = q.argmax(1)[:, None].astype(np.float64)
+        if np.abs(q - np.round(q)).max() <= CLOSE:
+            return LossView(Loss.LOG_LIKELIHOOD, factor * rows, targets, activated=True)
+        q = np.clip(q, 1e-12, 1)
+        likelihood = factor * (q * p).sum() * rows / len(p)
+        entropy = -factor * (q * np.log(q)).sum() * rows / len(p)
+        if len(p) == rows and any(
+            abs(loss + likelihood + extra) <= 5 * CLOSE * likelihood for extra in (0, entropy)
+        ):
+            return LossView(Loss.LOG_LIKELIHOOD, factor * rows, activated=True)
+    return None
+
+
+def through_sigmoid(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    """A binary cross-entropy that takes logits, of a sigmoid of the output; arguments as above."""
+    p = 1 / (1 + np.exp(-np.clip(output, -60, 60)))
+    told = (p > _SURE).all(1) & (p < 1 - _SURE).all(1)
+    if told.sum() < _ENOUGH:
+        return None
+    p = p[told]
+    found = binary_logits(p, gradient[told] / (p * (1 - p)), rows)
+    if found is None or found.targets is None or found.targets.min() < 0 or found.targets.max() > 1:
+        return None
+    return replace(found, activated=True)
