@@ -105,6 +105,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "output_rows_one": "1 if each row of the output is a distribution that sums to 1, else 0",
     "output_function": "the output's last function: a number of `last_function.LastFunction`",
     "softmax_over_samples": "1 if that is a softmax along the axis of the samples, else 0",
+    "along_batch": "1 if a recurrent layer or attention takes the batch for the sequence, else 0",
     "output_columns_one": "1 if each column is one instead, over the samples, else 0",
     "output_grad_sign": "|positive - negative| / all elements of the gradient on the output",
     "gradients_kept": "1 if the gradients of the step before were still there at backward, else 0",

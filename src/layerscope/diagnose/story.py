@@ -47,6 +47,7 @@ _OF_LOST_GRADIENTS = frozenset(
 CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_not_finite": frozenset({"not_finite", "idle", "dead_units", "no_gradient", "saturated"}),
     "softmax_over_batch": _SYMPTOMS | {"loss_after_activation", "target_scale"},
+    "sequence_over_batch": _SYMPTOMS,
     "softmax_of_one": _SYMPTOMS | {"target_out_of_range", "one_class"},
     "loss_broadcast": _SYMPTOMS,
     "one_class": _SYMPTOMS,
@@ -177,6 +178,7 @@ def _follows(finding: Finding, cause: Finding) -> bool:
 _FROM_THE_START = frozenset(
     {
         *("loss_not_finite", "softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
+        "sequence_over_batch",
         *("gradients_accumulate", "not_optimized", "not_registered", "in_evaluation_mode"),
         "constant_weights",
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),

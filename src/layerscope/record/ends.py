@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from layerscope.record.output_function import OutputFunction
 
@@ -54,8 +54,16 @@ class Ends:
         output: the last output that a gradient came to; None without any.
         gradients_kept: whether the gradients of the step before were still there when backward
             began; None if it is not known.
+        along_batch: whether a recurrent layer or attention takes the batch for the sequence.
     """
 
     data: tuple[Data, ...]
     output: Output | None
     gradients_kept: bool | None
+    along_batch: bool = False
+
+
+def normalizes(module: nn.Module) -> bool:
+    """Whether it is a normalisation."""
+    kinds = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+    return isinstance(module, kinds)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.record.ends import Data, Ends, Output
+from layerscope.record.ends import Data, Ends, Output, normalizes
 from layerscope.record.graph import Wiring, wiring
 from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
@@ -32,6 +32,7 @@ from layerscope.record.samples import (
     samples_of,
     sum_of_squares,
 )
+from layerscope.record.sequence_axis import SequenceAxis
 from layerscope.record.shards import gathers_parameters
 from layerscope.record.unregistered import Unregistered
 
@@ -64,6 +65,7 @@ class NetworkEnds:
         self.wiring: dict[str, Wiring] = {}
         self.unregistered = Unregistered()
         self.kept_gradients = KeptGradients()
+        self._sequence_axis = SequenceAxis()
         self._handles: list[RemovableHandle] = []
         self._discovering = True
         self._running: list[nn.Module] = []
@@ -154,6 +156,8 @@ class NetworkEnds:
         self._forget_hookless()
         if self._running:
             self._running.pop()
+        if self._ask():
+            self._sequence_axis.note(module, output)
         if not self._running and self._ask():
             self._outermost[module] = None
             self.unregistered.note_output(output)
@@ -164,7 +168,7 @@ class NetworkEnds:
         if self._discovering:
             self._first[layer] = None
         values = samples_of(tensor, evenly_spaced(tensor))
-        self._data[layer.name] = Data(values, _normalizes(layer.entry))
+        self._data[layer.name] = Data(values, normalizes(layer.entry))
 
     def _reach(self, layer: Layer, module: nn.Module, inputs: Any, output: Any) -> None:
         self.reach(layer, output)
@@ -188,6 +192,7 @@ class NetworkEnds:
         self._given += len(trained)
         if tensor is None or not has_memory(tensor):
             return
+        self._sequence_axis.compare(tensor)
         rows = evenly_spaced(tensor)
         values = samples_of(tensor, rows)  # now: the loss may change it in place
         function = output_function(tensor)
@@ -207,7 +212,8 @@ class NetworkEnds:
 
     def take(self) -> Ends:
         """What was seen since the last call; the first call ends the search for both ends."""
-        ends = Ends(tuple(self._data.values()), self._output, self.kept_gradients.take())
+        along_batch, kept = self._sequence_axis.is_batch, self.kept_gradients.take()
+        ends = Ends(tuple(self._data.values()), self._output, kept, along_batch)
         self._data, self._output = {}, None
         self._given = self._together = 0
         if self._discovering and (self._outermost or self._reached):
@@ -220,9 +226,3 @@ class NetworkEnds:
                 self.detach()
                 self.attach()
         return ends
-
-
-def _normalizes(module: nn.Module) -> bool:
-    return isinstance(
-        module, (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
-    )

@@ -107,6 +107,7 @@ class LookFigures:
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
         figures = _of_data(ends.data)
+        figures["along_batch"] = float(ends.along_batch)
         if ends.gradients_kept is not None:
             figures["gradients_kept"] = float(ends.gradients_kept)
         if ends.output is not None:

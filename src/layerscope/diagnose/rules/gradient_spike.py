@@ -51,8 +51,9 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     smoothed, some of 100 times: they are none the worse. At once from 32 times the median on, where
     Adam's second moment (Kingma and Ba 2015, beta2 of 0.999) is mostly that one gradient, unless it
     was clipped, or an earlier one was larger still, as at the start of a hinge loss, most of whose
-    later gradients are 0; and where no loss is known. A converged run's spike stays a note, whatever
-    the loss of that one batch: if what had been learned is lost by it, `loss_diverged` says so.
+    later gradients are 0; and where no loss is known. A converged run's spike stays a note,
+    whatever the loss of that one batch: if what had been learned is lost by it, `loss_diverged`
+    says so.
     """
     t = thresholds
     weights = figures["weight_grad_rms"].astype(np.float64)

@@ -1,4 +1,4 @@
-"""A softmax over nothing: over one unit, or over the samples of a batch."""
+"""What runs along the wrong axis: a softmax over one unit or over samples, or a sequence."""
 
 from __future__ import annotations
 
@@ -71,4 +71,28 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
         limits=(np.nan, np.nan, 0.0),
         source="torch.nn.Softmax, argument dim",
         lasting=2,
+    )
+
+
+@rule_of_run("sequence_over_batch")
+def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+    """A recurrent layer or attention with `batch_first=False` that gets the batch first: by shapes
+    alone. What it remembers is then of other samples.
+
+    Where the network gives a row for each place of its first axis, and there are not as many along
+    the second. Blind to batches that are as long as their sequences, to packed sequences, to
+    networks that give a row for each place of each sample, and to recurrences of one's own.
+    """
+    values = figures["along_batch"].astype(np.float64)
+    return Symptoms.of_run(
+        "network",
+        values,
+        np.where(values == 1, 3, 0).astype(np.int8),
+        Advice(
+            "a recurrent layer or attention takes the first axis of its inputs for the sequence, "
+            "and that is the batch: it runs from sample to sample",
+            "batch_first=True where the layer is made; or inputs of [time, samples, features]",
+        ),
+        limits=(np.nan, np.nan, 0.0),
+        source="torch.nn.LSTM, argument batch_first",
     )
