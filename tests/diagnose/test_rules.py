@@ -277,6 +277,24 @@ def test_on_small_data_dead_units_are_a_note_while_the_loss_falls():
     assert found(figures) == {"dead_units": ("note", "02_relu", 20, 1)}
 
 
+@pytest.mark.parametrize(
+    ("born", "dead", "warned"), [(50, 57, False), (50, 60, True), (20, 57, True)]
+)
+def test_units_that_chance_has_made_silent_are_not_warned_of(born, dead, warned):
+    figures = healthy(network("relu"))
+    figures["silent_units"][0, 2] = born
+    figures["silent_units"][1:, 2] = dead
+    figures["dead_units"][36:, 2], figures["dead_since"][36:, 2] = dead, 1
+    assert rules_and_words(figures)["dead_units"].severity == ("warning" if warned else "note")
+
+
+def test_a_layer_is_dead_since_most_of_its_units_are_and_not_since_some_were():
+    figures = healthy(network("relu"))
+    figures["silent_units"][:, 2] = np.where(np.arange(60) < 9, 45, 100)
+    figures["zeros"][9:, 2] = 1
+    assert found(figures)["dead_units"] == ("critical", "02_relu", 9, 1)
+
+
 def test_units_that_are_not_finite_are_not_dead():
     figures = healthy(network("relu"))
     figures["activation_nonfinite"][20:] = 6400
@@ -761,3 +779,76 @@ def test_targets_that_are_all_the_same_are_not_taken_for_broadcast_ones(moves):
         spread = spread - 0.01 * np.arange(11)
     figures["target_min"][::10], figures["target_max"][::10] = middle - spread, middle + spread
     assert ("loss_broadcast" in rules_and_words(figures)) == (moves != "told")
+
+
+def test_a_task_that_is_solved_needs_no_gradient():
+    for level, told in ((1e-6, False), (1.0, True)):
+        figures = healthy(network())
+        figures["loss"][:] = np.where(np.arange(60) < 10, 1.0, level)
+        figures["weight_grad_rms"][10:, 1] = figures["activation_grad_rms"][10:, 1] = 0
+        assert ("no_gradient" in rules_and_words(figures)) == told
+
+
+@pytest.mark.parametrize(("samples", "told"), [(2, False), (64, True)])
+def test_a_loss_of_few_samples_leaps_and_has_not_diverged(samples, told):
+    figures = healthy(network(), 120)
+    figures["loss"][:] = np.random.default_rng(0).chisquare(2, 120)
+    figures["loss"][0] = 0.3
+    figures["samples"][::10] = samples
+    assert ("loss_diverged" in rules_and_words(figures)) == told
+    figures["loss"][40:] = 1.3 ** np.arange(80)
+    assert "loss_diverged" in rules_and_words(figures)
+
+
+@pytest.mark.parametrize(("grown", "told"), [(1.2, True), (1.6, False)])
+def test_an_error_whose_targets_grow_is_not_said_not_to_fall(grown, told):
+    figures = healthy(network(), 120)
+    figures["loss"][:] = 1.0
+    figures["target_rms"][::10] = np.r_[1, np.full(11, grown)]
+    assert ("loss_not_falling" in rules_and_words(figures)) == told
+
+
+def test_features_that_hardly_vary_are_a_note():
+    for spread, told in ((0.001, "note"), (0.1, None)):
+        figures = healthy(network())
+        figures["input_rms"][::10] = figures["input_largest"][::10] = 1.0
+        figures["input_feature_spread"][::10] = spread
+        finding = rules_and_words(figures).get("input_scale")
+        assert (finding and finding.severity) == told
+
+
+def of_a_sigmoid(before, rows_one=0.0, ones=0.5, outputs=1):
+    """Figures of a binary cross-entropy on a sigmoid that stands by itself behind a function."""
+    layers = (layer(0, "relu"), layer(1, before), layer(2, "sigmoid", 3, weights=(), can_die=False))
+    figures = healthy(layers)
+    figures["loss_kind"][::10] = 5
+    figures["target_min"][::10], figures["target_max"][::10] = 0, 1
+    figures["target_std"][::10], figures["target_rms"][::10] = 0.5, math.sqrt(ones)
+    figures["output_rows_one"][::10], figures["outputs"][::10] = rows_one, outputs
+    return rules_and_words(figures).get("target_out_of_range")
+
+
+def test_a_function_before_the_last_sigmoid_leaves_it_a_part_of_its_range():
+    assert "another function stands before" in of_a_sigmoid("relu").explanation
+    assert of_a_sigmoid("relu").value == pytest.approx(1.0)  # 0.5 of a deviation of 0.5
+    assert of_a_sigmoid(None) is None
+
+
+def test_outputs_that_add_up_to_one_do_not_reach_several_labels():
+    assert "add up to 1" in of_a_sigmoid(None, 1.0, 0.5, 5).explanation
+    assert of_a_sigmoid(None, 1.0, 0.2, 5) is None  # one label a sample
+
+
+def test_a_sequence_over_the_batch_is_critical_at_once():
+    figures = healthy(network())
+    figures["along_batch"][0] = 1
+    assert found(figures)["sequence_over_batch"][0] == "critical"
+
+
+def test_a_gradient_that_was_larger_before_is_no_warning_at_once():
+    for start, severity in ((1e-2, "warning"), (1.0, "note")):
+        figures = healthy(network())
+        figures["loss"][:] = 1.0
+        figures["weight_grad_rms"][0] = start
+        figures["weight_grad_rms"][40] = 0.5
+        assert rules_and_words(figures)["gradient_spike"].severity == severity
