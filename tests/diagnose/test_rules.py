@@ -283,9 +283,18 @@ def test_on_small_data_dead_units_are_a_note_while_the_loss_falls():
 def test_units_that_chance_has_made_silent_are_not_warned_of(born, dead, warned):
     figures = healthy(network("relu"))
     figures["silent_units"][0, 2] = born
+    figures["zeros"][0, 2] = 0.5
     figures["silent_units"][1:, 2] = dead
     figures["dead_units"][36:, 2], figures["dead_since"][36:, 2] = dead, 1
     assert rules_and_words(figures)["dead_units"].severity == ("warning" if warned else "note")
+
+
+def test_units_that_a_bias_has_shut_are_warned_of():
+    figures = healthy(network("relu"))
+    figures["silent_units"][:, 2] = 57
+    figures["zeros"][0, 2] = 0.8  # of the others half, as of any
+    figures["dead_units"][36:, 2], figures["dead_since"][36:, 2] = 57, 0
+    assert rules_and_words(figures)["dead_units"].severity == "warning"
 
 
 def test_a_layer_is_dead_since_most_of_its_units_are_and_not_since_some_were():

@@ -2,8 +2,10 @@
 
 from tests.diagnose.programs import (
     of_attention,
+    of_axes,
     of_data,
     of_divergence,
+    of_experts,
     of_loss,
     of_network,
     of_optimizer,
@@ -15,8 +17,10 @@ from tests.diagnose.programs.program import PROGRAMS
 __all__ = [
     "PROGRAMS",
     "of_attention",
+    "of_axes",
     "of_data",
     "of_divergence",
+    "of_experts",
     "of_loss",
     "of_network",
     "of_optimizer",

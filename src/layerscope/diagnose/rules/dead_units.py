@@ -58,15 +58,16 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     where they are as many as a warning needs, and the loss does not fall: a warning that says how
     sure it is, never more. What few samples show is no disease where the network learns.
 
-    Weights that are drawn evenly about zero, without biases, shut a unit on all samples as often as
-    they open it on all: where the inputs are much alike, as images are, up to half of the units are
-    born silent, and harm nothing. A warning asks for more than chance makes of that.
+    Weights that are drawn evenly about zero shut a ReLU on all samples as often as they open it on
+    all: where the inputs are much alike, as images are, up to half of the units are born silent,
+    and harm nothing. A warning asks for more than chance makes of that; but where more than half of
+    the first step's outputs were zero, it was not chance that shut them.
     """
     t = thresholds
     limits = (t.dead_share, t.dead_bad, t.dead_critical)
     can_shut = memory.roles.only("can_shut") == 1
     silent = figures["silent_units"] / figures["units"] * np.where(can_shut, 1, np.nan)
-    born = _born_silent(silent, figures["units"], memory)
+    born = _born_silent(silent, figures, memory)
     bad = np.fmax(t.dead_bad, born).astype(np.float32)
     units = figures["units"]
     finite = ~(figures["activation_nonfinite"] > 0)  # NaN is not active, and no death
@@ -102,14 +103,16 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     return Symptoms(values, severity, limits, _ADVICE, _SOURCE, 1, cause, since)
 
 
-def _born_silent(silent: Values, units: Values, memory: Memory) -> npt.NDArray[np.float64]:
-    """The share of units that chance may have made silent in the first step, [layers]: what was
-    silent then, half at most, and what one in twenty layers of its size has beyond that.
+def _born_silent(silent: Values, figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+    """The share of units that chance may have made silent, [layers]: what was silent in the first
+    step, and what one in twenty layers of its size has beyond half. NaN where it was not chance.
     """
-    first = memory.of_layers("first")[0]
-    for row in silent if np.isnan(first).any() else ():
-        np.copyto(first, row, where=np.isnan(first))
-    return np.fmin(first, 0.5) + _ONE_IN_TWENTY * 0.5 / np.sqrt(np.fmax.reduce(units, axis=0))
+    first = memory.of_layers("first", 2)
+    for row in zip(silent, figures["zeros"], strict=True) if np.isnan(first).any() else ():
+        np.copyto(first, row, where=np.isnan(first).any(axis=0))
+    beyond = _ONE_IN_TWENTY * 0.5 / np.sqrt(np.fmax.reduce(figures["units"], axis=0))
+    by_chance = (first[0] <= first[1]) & (first[1] <= 0.5 + beyond)
+    return np.where(by_chance, np.fmin(first[0], 0.5) + beyond, np.nan)
 
 
 _ONE_IN_TWENTY = 1.645
