@@ -187,7 +187,7 @@ _FROM_THE_START = frozenset(
     }
 )
 
-_SEEN_LATE = frozenset({"labels_without_signal", "attention_uniform"})
+_SEEN_LATE = frozenset({"labels_without_signal", "attention_uniform", "experts_unused"})
 """No cause of a symptom that a layer has, but true from the start: it takes long to see."""
 
 

@@ -32,13 +32,13 @@ class Switch(nn.Module):
 @program("experts_unused", first=False)  # the router's softmax is saturated, too
 def a_router_on_features_that_are_all_positive(mended, watch):
     x, y = blobs(features=16)
-    x = x if mended else x + 8
+    x, balance = (x, 0.1) if mended else (x + 8, 0.0)
     mixture = Switch(16)
     model = nn.Sequential(mixture, nn.LayerNorm(16), nn.Linear(16, 4))
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
 
     def loss(model, x, y):
-        return F.cross_entropy(model(x), y) + 0.1 * mixture.balance
+        return F.cross_entropy(model(x), y) + balance * mixture.balance
 
     fit(watch, model, optimizer, batches(x, y, steps=200, size=256), loss)
 

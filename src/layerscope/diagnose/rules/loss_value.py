@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_kind import Loss
-from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _ROOT_OF_LARGEST = 1e18  # float32's largest number is 3e38, and errors are squared
+
+_LOOKS = 3
 
 _NOT_FINITE = Advice(
     "the loss is not finite in step {step}, though all outputs of the network are",
@@ -72,20 +75,21 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     A log-density, a reward or a contrastive bound may well be negative. Minus a cross-entropy, or
     minus an error, is told by its gradient: prediction minus target, with its sign turned (Bishop
     2006, section 4.3.6). Minus a loss that an adversary is to raise is one of several terms, or
-    its own optimizer's, and such a sum is of no kind that is known.
+    its own optimizer's, and such a sum is of no kind that is known. One look is none: where the
+    returns of a policy are all the same, a small term beside them may look like it.
     """
     loss = memory.loss_curve.of(figures).loss
     below = loss < 0
     # Kinds that were told stay: outputs that have grown certain tell nothing any more.
     told = np.where(figures["loss_kind"] > Loss.UNKNOWN, figures["loss_kind"], np.nan)
     kind = last_known(told.astype(np.float64), memory.of_run("kind"))
-    negated = last_known(figures["loss_negated"].astype(np.float64), memory.of_run("negated"))
+    negated = _in_each_look(figures["loss_negated"], memory.of_run("negated", 1 + _LOOKS))
     if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
     cause = np.full(len(loss), 2, np.int8)
     cause[kind == Loss.LOG_LIKELIHOOD] = 0
     cause[np.isin(kind, _OF_ITS_KIND)] = 1
-    cause[negated == 1] = 3
+    cause[negated] = 3
     severity = np.where(below, np.where(cause == 2, 1, 2), 0).astype(np.int8)
     return Symptoms.of_run(
         "loss",
@@ -98,3 +102,19 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         cause=cause,
         falling=True,
     )
+
+
+def _in_each_look(values: npt.NDArray[np.float32], last: Remembered) -> npt.NDArray[np.bool_]:
+    """Whether it was so in each of the last _LOOKS looks, [steps].
+
+    Args:
+        values: 1 if so, 0 if not, NaN in steps without a look.
+        last: whether it was so before, then the looks before; afterwards, of this block.
+    """
+    so = np.zeros(len(values), bool)
+    for row, value in enumerate(values.tolist()):
+        if value == value:
+            last[1:] = [*last[2:], value]
+            last[0] = float((last[1:] == 1).all())
+        so[row] = last[0] == 1
+    return so
