@@ -59,7 +59,7 @@ def with_table(text: str) -> str:
     rows = ["| rule | it says | what to do first |", "|---|---|---|"]
     for name in page_names():
         page = page_of(name)
-        rows.append(f"| [{name}](rules/{name}.md) | {page.says} | {page.first_to_do} |")
+        rows.append(f"| [{name}](rules/{name}.md) | {page.says} | {page.to_do[0]} |")
     return f"{before}{BEGIN}\n{chr(10).join(rows)}\n{END}{rest.split(END)[1]}"
 
 

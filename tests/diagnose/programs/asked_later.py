@@ -22,7 +22,7 @@ from tests.diagnose.programs.program import (
     waves,
 )
 
-FASTER = ("loss_not_falling: lr: ten times",)
+FASTER = ("loss_not_falling: ten times",)
 
 
 @asked("weights_decay_to_zero", follows=("collapsed", "idle", *STILL, "dead_units"))

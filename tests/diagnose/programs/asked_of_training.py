@@ -22,9 +22,9 @@ from tests.diagnose.programs.program import (
 TOO_LARGE = (
     "update_too_large",
     "loss_diverged: lr",
-    "dead_units: smaller lr",
-    "saturated: smaller lr",
-    "not_finite: smaller lr",
+    "dead_units: smaller optimizer.lr",
+    "saturated: smaller optimizer.lr",
+    "not_finite: smaller optimizer.lr",
 )
 AFTER_LARGE = (
     "gradient_spike",
@@ -50,7 +50,7 @@ STILL = (
 )
 
 
-@asked("update_too_small", also=("loss_not_falling: lr: ten times",), follows=("stalled",))
+@asked("update_too_small", also=("loss_not_falling: ten times",), follows=("stalled",))
 def adadelta_as_if_it_were_adam(mended, watch):
     x, y = blobs(classes=4, features=16)
     model = nn.Sequential(
@@ -279,7 +279,7 @@ def a_rate_divided_in_every_batch(mended, watch):
 
 @asked(
     "update_too_small",
-    also=("loss_not_falling: lr: ten times", "update_too_small: clip", "loss_not_falling: clip"),
+    also=("loss_not_falling: ten times", "update_too_small: clip", "loss_not_falling: clip"),
     follows=("stalled",),
 )
 def clipped_to_a_ten_thousandth(mended, watch):
