@@ -29,3 +29,13 @@ def judged(program, mended, seed=0):
     (scope,) = scopes
     assert scope.failure is None, scope.failure
     return [f for f in scope.findings if f.severity in SEVERE]
+
+
+def leads(program, finding):
+    """Whether a finding would lead a person to the program's fault."""
+    for known in (program.rule, *program.also):
+        rule, _, words = known.partition(": ")
+        text = f"{finding.explanation} {finding.remedy}"
+        if finding.rule == rule and words in text:
+            return True
+    return False

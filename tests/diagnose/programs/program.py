@@ -55,7 +55,8 @@ def asked(rule, **about):
 
 def practice(run):
     """Enters a function of `watch` among PRACTICE: healthy training that looks suspicious."""
-    return _entering(PRACTICE, "", {})(run)
+    PRACTICE[run.__name__] = Program("", lambda _, watch: run(watch))
+    return run
 
 
 def _entering(programs, rule, about):
