@@ -190,7 +190,7 @@ def passengers_of_an_airline(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=200), lambda m, x, y: F.mse_loss(m(x), y))
 
 
-@asked("labels_without_signal", follows=("loss_not_falling",))
+@asked("labels_without_signal", follows=("loss_not_falling",), missed="nothing")  # learned by heart
 def inputs_shuffled_without_their_labels(mended, watch):
     x, y = blobs(classes=5, features=12, count=800)
     order = torch.randperm(len(x))

@@ -311,7 +311,7 @@ def softmax_as_a_hidden_function(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: F.cross_entropy(m(x), y))
 
 
-@asked("", follows=("labels_without_signal", "loss_not_falling"))
+@asked("sequence_over_batch", follows=("labels_without_signal", "loss_not_falling"))  # made since
 def a_batch_taken_for_the_sequence(mended, watch):
     x, y = phrases()
 

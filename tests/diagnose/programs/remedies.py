@@ -110,6 +110,15 @@ def _softmax_over_classes(_):
     return Remedy(network=change)
 
 
+def _batch_first(_):
+    def change(network):
+        for module in network.modules():
+            if hasattr(module, "batch_first"):
+                module.batch_first = True
+
+    return Remedy(network=change)
+
+
 def _given_to_the_optimizer(_):
     def change(optimizer, network):
         for module in network.modules():
@@ -256,6 +265,7 @@ _BY_RULE = {
         ("no function in its place", lambda _: _last_function(nn.Identity())),
     ),
     "softmax_over_batch": _softmax_over_classes,
+    "sequence_over_batch": _batch_first,
     "not_optimized": _given_to_the_optimizer,
     "not_registered": _of_text(("ModuleList", _given_to_the_optimizer)),
     "gradients_accumulate": lambda _: Remedy(after_step=_cleared),
