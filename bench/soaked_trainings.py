@@ -159,6 +159,7 @@ def thinned(layers: int, folder: Path) -> list[Row]:
     left = steps_in(folder / "few")
     size_of_few = sum(f.stat().st_size for f in (folder / "few").rglob("*tfevents*")) / 1e6
     said_then = [each for each in told if "max_megabytes" in each]
+    logging.getLogger("layerscope").removeHandler(handler)
     return [
         Row(
             f"{layers} layers within max_megabytes=500",
