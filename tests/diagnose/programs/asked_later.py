@@ -121,6 +121,7 @@ def a_rate_read_off_a_fine_tuning_recipe(mended, watch):
     "exploding_gradient",
     also=("gradient_spike", "loss_diverged: lr", "update_too_large", "not_finite: lr"),
     follows=AFTER_LARGE,
+    missed="nothing",
 )
 def a_recurrence_of_relus_over_sixty_steps(mended, watch):
     x, y = waves(length=60)
@@ -154,7 +155,7 @@ def a_body_at_the_rate_of_a_trained_one(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: F.cross_entropy(m(x), y))
 
 
-@asked("negative_loss", follows=(*AFTER_LARGE, "loss_diverged"))
+@asked("negative_loss", follows=(*AFTER_LARGE, "loss_diverged"), missed="a note")
 def a_dice_loss_of_raw_scores(mended, watch):
     x, _ = pictures()
     y = (F.avg_pool2d(x, 3, 1, 1) > 0.4).float()
@@ -262,6 +263,7 @@ def one_probability_by_a_softmax(mended, watch):
     "vanishing_gradient",
     also=("collapsed: init", "idle: init"),
     follows=(*STILL, "collapsed", "idle", "dead_units"),
+    warned=("overconfident_start",),
 )
 def eight_layers_of_a_hundredth(mended, watch):
     x, y = blobs(classes=4, features=16)
