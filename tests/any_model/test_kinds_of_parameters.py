@@ -114,3 +114,23 @@ def test_a_network_of_bare_or_of_empty_parameters_is_watched(tmp_path, make, mea
         histograms = layerscope.read(tmp_path).histograms
         (tag,) = (t for t in histograms if t.startswith("weight_grad/") and t.endswith(place))
         assert counts(tmp_path, tag) == dict.fromkeys(range(6), elements)
+
+
+class Lending(nn.Module):
+    """T5's `shared`: an embedding that is never called, and whose weight others have."""
+
+    def __init__(self):
+        super().__init__()
+        self.shared, self.embed = nn.Embedding(9, 4), nn.Embedding(9, 4)
+        self.spare, self.head = nn.Linear(4, 4), nn.Linear(4, 9, bias=False)
+        self.embed.weight = self.head.weight = self.shared.weight
+
+    def forward(self, x):
+        return self.head(self.embed(x))
+
+
+def test_a_module_whose_weight_others_use_is_not_missed(tmp_path, caplog):
+    watch_loop(Lending(), tmp_path, 2, draw=lambda step: (torch.arange(9),))
+    (told,) = (each for each in caplog.messages if "did not fire" in each)
+    assert "1 of 4 hooks" in told
+    assert "spare" in told

@@ -383,12 +383,52 @@ def functions_of_parameters_and_an_unused_embedding():
     return network, step
 
 
+class LanguageModel(nn.Module):
+    """PyTorch's example `word_language_model`, made small."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.drop = nn.Embedding(48, 16), nn.Dropout(0.2)
+        self.rnn, self.decoder = nn.LSTM(16, 16, 2, dropout=0.2), nn.Linear(16, 48)
+        nn.init.uniform_(self.encoder.weight, -0.1, 0.1)
+        nn.init.uniform_(self.decoder.weight, -0.1, 0.1)
+
+    def forward(self, tokens):
+        hidden, _ = self.rnn(self.drop(self.encoder(tokens)))
+        return F.log_softmax(self.decoder(self.drop(hidden)).flatten(0, 1), 1)
+
+
+def two_layers_with_gates():
+    network = LanguageModel()
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+
+    def step():
+        start, pace = torch.randint(48, (1, 20)), torch.randint(1, 4, (1, 20))
+        tokens = (start + pace * torch.arange(13)[:, None]) % 48
+        return update(optimizer, F.nll_loss(network(tokens[:-1]), tokens[1:].flatten()))
+
+    return network, step
+
+
+def adapters_below_a_frozen_head_that_was_sure_of_another_task():
+    network = classifier()
+    network[-1].requires_grad_(False).weight.mul_(40)
+    optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], 3e-3)
+
+    def step():
+        x, y = samples()
+        return update(optimizer, F.cross_entropy(network(x), y))
+
+    return network, step
+
+
 NETS = (
     *(generator, discriminator, both_players, new_head_on_a_backbone_that_keeps_its_gradients),
     *(adapter_that_starts_at_zero, residual_branches_of_little_weight, actor_and_critic),
     *(side_branch_of_constant_input, task_that_is_solved_already, positive_and_negative_pairs),
     *(mixture_of_experts, graph_attention, raw_pixels_before_a_batch_normalisation),
     *(agent_of_one_state, agent_of_batches_of_one),
+    *(two_layers_with_gates, adapters_below_a_frozen_head_that_was_sure_of_another_task),
     *(solved_exclusive_or, functions_of_parameters_and_an_unused_embedding),
 )
 

@@ -42,6 +42,19 @@ def refuse_tensor_parallelism(network: nn.Module, layers: Sequence[Layer]) -> No
 def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> None:
     """Note, and warn of, layers whose hooks have not been called by now."""
     unfired = recorder.unreached.note_unfired()
+    used = {
+        parameter
+        for layer in layers
+        if layer.name not in unfired
+        for _, parameter in layer.parameters
+    }
+    # Of a module whose weights others use, such as T5's `shared`, no call is due.
+    lent = {
+        layer.name
+        for layer in layers
+        if layer.parameters and used.issuperset(parameter for _, parameter in layer.parameters)
+    }
+    unfired = [name for name in unfired if name not in lent]
     if not unfired:
         return
     _log.warning(

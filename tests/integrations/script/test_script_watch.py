@@ -15,6 +15,7 @@ import layerscope
 from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES
 from layerscope.integrations.script import ScriptWatch
 from layerscope.integrations.script.backward_start import BackwardStart
+from layerscope.session.pipeline import Pipeline
 from layerscope.session.settings import Settings
 
 
@@ -337,3 +338,14 @@ def test_what_the_script_computes_by_torch_func_is_its_own_affair(watch, tmp_pat
     watch.close()
     recorded = layerscope.read(tmp_path / "run").scalars["train/loss"].values
     np.testing.assert_allclose(recorded, losses, rtol=1e-6)
+
+
+def test_an_instrument_that_fails_leaves_no_hook_on_the_script_s_network(watch, monkeypatch):
+    net, optimizer = classifier()
+
+    def failing(self, observation):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(Pipeline, "take", failing)
+    train(net, optimizer, 4)
+    assert not any(each._forward_hooks or each._forward_pre_hooks for each in net.modules())

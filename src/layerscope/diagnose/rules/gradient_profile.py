@@ -25,6 +25,8 @@ def _against_fading(facts: LayerFacts) -> str:
     return "init=kaiming or init=orthogonal: weights of variance 1 / fan_in or more; or a residual"
 
 
+_GATED = ("LSTM", "GRU", "LSTMCell", "GRUCell")
+
 _FADED = Advice(
     "{value:.2g} of the gradient is left at the first layer (limit {threshold:g}); {layer} is the "
     "first that does not pass it on",
@@ -41,12 +43,17 @@ _GROWN = Advice(
 def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """From end to end, the gradient that is left at the first layer; see `Profile.faded`.
 
-    A note where the task is solved: what is left of the gradient there is chance.
+    A note where the task is solved: what is left of the gradient there is chance. A note, unless
+    critical, of a recurrent layer with gates: while its weights are small they let a quarter pass,
+    sigmoid(0) squared, in each of its layers, and training opens them.
     """
     t = thresholds
     limits = (t.vanishing_end_to_end, t.vanishing_bad, t.vanishing_critical)
     profile = profile_of(figures, memory.roles)
     symptoms = _symptoms(figures, profile, limits, _FADED, t.lasting, faded=True)
+    if symptoms.severity is not None:
+        gated = [facts.module in _GATED for facts in figures.layers]
+        symptoms.severity[(symptoms.severity == 2) & np.array(gated)] = 1
     note_if_solved(symptoms.severity, figures, memory)
     return symptoms
 

@@ -38,11 +38,15 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     outputs / that of the targets.
 
     The classes are those that the judge was told, or else those that the gradient on the output
-    shows; silent where neither is known.
+    shows; silent where neither is known. Silent, too, where the last layer is frozen: what was
+    trained on another task may be sure of that.
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan, np.float32)
     roles = memory.roles
     if figures.steps[0] != 0 or roles.last < 0:
+        return Symptoms(values)
+    last = roles.layers[roles.last]
+    if not last.trainable and last.nonlinearity is None:
         return Symptoms(values)
     limit = thresholds.overconfident_start
     kind, classes = figures["loss_kind"][0], roles.classes

@@ -94,8 +94,7 @@ class WatchedNetwork:
         """End the record; `interrupted` if an exception has ended the script."""
         if self._stepped:
             self._end_step()
-        for handle in self._handles:
-            handle.remove()
+        self._remove_hooks()
         self._watcher.close(interrupted)
 
     def _before_call(self, module: nn.Module, inputs: Any) -> None:
@@ -108,3 +107,10 @@ class WatchedNetwork:
         self._stepped.clear()
         self._watcher.note_scaled_loss(self._loss.take())
         self._watcher.step()
+        if self._watcher.failure is not None:
+            self._remove_hooks()
+
+    def _remove_hooks(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
