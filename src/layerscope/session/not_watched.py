@@ -48,11 +48,12 @@ def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> Non
         if layer.name not in unfired
         for _, parameter in layer.parameters
     }
-    # Of a module whose weights others use, such as T5's `shared`, no call is due.
+    # No call is due of a module whose weights others use, such as T5's `shared`, nor of a frozen
+    # one, such as what PEFT keeps of a head.
     lent = {
         layer.name
         for layer in layers
-        if layer.parameters and used.issuperset(parameter for _, parameter in layer.parameters)
+        if layer.parameters and used.issuperset(p for _, p in layer.parameters if p.requires_grad)
     }
     unfired = [name for name in unfired if name not in lent]
     if not unfired:
