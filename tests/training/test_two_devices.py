@@ -21,10 +21,11 @@ def test_another_process_than_the_first_trains_and_writes_no_status(tmp_path, wo
     assert not (tmp_path / "status.json").exists()
 
 
-def test_it_takes_the_folder_of_the_first_whoever_holds_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize("numbered", ["LOCAL_RANK", "SLURM_PROCID"])
+def test_it_takes_the_folder_of_the_first_whoever_holds_it(tmp_path, monkeypatch, numbered):
     (tmp_path / "events.out.tfevents.1").touch()
     assert holds_run(tmp_path)
-    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv(numbered, "1")
     assert run_folder(config(f"hydra.run.dir={tmp_path}")) == tmp_path
     assert not (tmp_path / ".lock").exists()
 

@@ -17,6 +17,8 @@ from layerscope.session.local_folder import local_folder, nearest
 CHECKPOINTS, LAST = "checkpoints", "last.ckpt"
 """In a run's folder; the last one stands beside the best."""
 
+_RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")  # as Lightning's loggers ask
+
 _IN_THE_PATH = ("experiment", "name")  # logs/vanishing/2026-11-25_20-40-20
 
 
@@ -72,10 +74,11 @@ def run_folder(config: DictConfig) -> Path:
 
 
 def is_first_process() -> bool:
-    """Whether this is the first of the processes that train a network together, as Lightning and
-    torchrun number them: it alone holds the folder, and keeps account of the run.
+    """Whether this is the first of the processes that train a network together, as Lightning,
+    torchrun and srun number them: it alone holds the folder, and keeps account of the run.
     """
-    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+    ranks = (os.environ.get(key) for key in _RANKS)
+    return next((rank for rank in ranks if rank is not None), "0") == "0"
 
 
 def _asked(config: DictConfig) -> tuple[Path, str, bool]:
