@@ -124,7 +124,8 @@ class ScriptWatch:
             return
         kinds = Optimizer, nn.Module, GradScaler
         optimizers, modules, scalers = live_objects(*kinds)
-        if len(optimizers) > len(self._others) + 1:  # one may be garbage, of an earlier trial
+        if scalers or len(optimizers) > len(self._others) + 1:  # some may be garbage, of a trial
+            del optimizers, modules, scalers  # which keep it alive
             gc.collect()
             optimizers, modules, scalers = live_objects(*kinds)
         optimizers = [each for each in optimizers if each not in self._others]
