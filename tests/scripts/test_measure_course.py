@@ -92,6 +92,7 @@ def test_a_figure_of_the_course_is_what_was_measured(told):
     assert told in re.sub(r"\s+", " ", PAGE)
 
 
+@pytest.mark.slow
 @pytest.mark.rare
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_was_measured_comes_out_again(command):
