@@ -87,12 +87,14 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "vanishing_gradient": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "collapsed", "labels_without_signal"}
     ),
+    # A tanh's unit that is saturated on every sample is dead, too.
+    "saturated": frozenset(
+        {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
+        | {"dead_units"}
+    ),
     "dead_units": frozenset(
         {"vanishing_gradient", "no_gradient", "collapsed", "idle", "loss_not_falling"}
         | {"labels_without_signal"}
-    ),
-    "saturated": frozenset(
-        {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
     ),
     "experts_unused": frozenset({"experts_uneven", "no_gradient", "stalled"}),
     "stream_grows": frozenset(
