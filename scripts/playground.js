@@ -1,4 +1,3 @@
-"use strict";
 // The nets, packed by write_playground.py, and the sliders that choose among them.
 
 const NAMES = { activation: "activation", depth: "depth", width: "width", lr: "learning rate", gain: "init gain", bias: "bias" };

@@ -30,6 +30,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process for each core serves small nets better
+from layerscope.page.template import scripts, styles  # noqa: E402
 from layerscope.whole_file import write_whole  # noqa: E402
 from scripts.playground_nets import AXES, KEPT, STEPS, Shape, train_shape  # noqa: E402
 
@@ -92,13 +93,13 @@ def packed(shapes: Sequence[Shape]) -> str:
 
 def page(shapes: Sequence[Shape]) -> str:
     """The whole page."""
-    here, ward = ROOT / "scripts", ROOT / "src" / "layerscope" / "ward"
+    here = ROOT / "scripts"
     environment = Environment(loader=FileSystemLoader(here), undefined=StrictUndefined)
     return environment.get_template("playground.html").render(
         nets=f"{sum(len(shape.findings) for shape in shapes):,}",
         steps=STEPS,
-        css=(ward / "page.css").read_text() + (here / "playground.css").read_text(),
-        charts=(ward / "charts.js").read_text(),
+        css=f"{styles('layerscope.ward', 'page.css')}{(here / 'playground.css').read_text()}",
+        charts=scripts("layerscope.ward", "charts.js"),
         script=(here / "playground.js").read_text(),
         data=packed(shapes),
     )

@@ -1,7 +1,6 @@
-"use strict";
 // The numbers of the page, which Python wrote into it: see packed.py and chart_data.py.
 
-const REPORT = JSON.parse(document.getElementById("report-data").textContent);
+const REPORT = JSON.parse(byId("report-data").textContent);
 const SINGLE = REPORT.runs.length === 1;
 
 // Packed numbers as a flat array; null for what was not finite.
@@ -32,16 +31,6 @@ function plain(name, most = 70) {
 
 function number(value, digits = 3) {
   return value === null || value === undefined ? "–" : String(Number(value.toPrecision(digits)));
-}
-
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
-
-function byId(id) {
-  return document.getElementById(id);
 }
 
 // Which of some radio buttons is chosen; `otherwise` where the page has none.

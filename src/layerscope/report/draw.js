@@ -91,6 +91,16 @@ function logAxis(values) {
   };
 }
 
+// A colour of the style sheet as Plotly can read it; an opacity makes it see-through.
+function colour(name, opacity = 1) {
+  const probe = element("i");
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const [red, green, blue] = getComputedStyle(probe).color.match(/[\d.]+/g);
+  probe.remove();
+  return `rgba(${red},${green},${blue},${opacity})`;
+}
+
 function title(text) {
   return { text, font: { size: 12, color: colour("dim") }, standoff: 6 };
 }

@@ -7,13 +7,9 @@ import hashlib
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
-from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
@@ -21,6 +17,7 @@ from plotly.offline import get_plotlyjs
 from layerscope.comparison import Comparison, compare
 from layerscope.comparison.group import Group
 from layerscope.comparison.loss_text import loss_text
+from layerscope.page.template import scripts, styles, template
 from layerscope.report.chart_data import chart_data
 from layerscope.report.findings import findings_of
 from layerscope.report.layer_rows import layer_rows
@@ -32,7 +29,7 @@ from layerscope.whole_file import write_whole
 NAME = "report.html"
 
 _SCRIPTS = (
-    "data", "theme", "draw", "curves", "layers", "histograms", "heatmaps", "phases", "page",
+    "data", "draw", "curves", "layers", "histograms", "heatmaps", "phases", "page",
 )  # fmt: skip
 
 
@@ -58,7 +55,7 @@ def page_of(comparison: Comparison) -> str:
     columns, rows = ranked_table(groups, looks, comparison.loss)
     findings, judged = findings_of(groups)
     data = chart_data(comparison, looks)
-    plotly, script = get_plotlyjs(), _package_text(*(f"{name}.js" for name in _SCRIPTS))
+    plotly, script = get_plotlyjs(), scripts(__package__, *(f"{name}.js" for name in _SCRIPTS))
     single = len(comparison.runs) == 1
     typed = comparison.runs[0].overrides if single else None
     name = comparison.folder.resolve().name
@@ -66,8 +63,7 @@ def page_of(comparison: Comparison) -> str:
         title = " ".join(f"{key}={value}" for key, value in typed.items()) or "default settings"
     else:
         title = " × ".join(key.split(".")[-1] for key in groups[0].choices) or name
-    # The template's variables are escaped, but for what is Markup.
-    page: str = _template().render(
+    return template(__package__, "report.html").render(
         title=title,
         name=name,
         folder=str(comparison.folder.resolve()),
@@ -89,12 +85,11 @@ def page_of(comparison: Comparison) -> str:
         program=f"layerscope {version('layerscope')}",
         sections=data["sections"],
         data=htmlsafe_json_dumps(data, separators=(",", ":"), allow_nan=False),
-        style=Markup(_package_text("report.css")),
+        style=styles(__package__, "report.css"),
         plotly=Markup(plotly),
-        script=Markup(script),
+        script=script,
         policy=_policy(plotly, script),
     )
-    return page
 
 
 def _uneven(groups: Sequence[Group]) -> bool:
@@ -110,20 +105,3 @@ def _policy(*scripts: str) -> str:
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
-
-
-def _package_text(*names: str) -> str:
-    files = resources.files(__package__)
-    return "\n".join(files.joinpath(name).read_text(encoding="utf-8") for name in names)
-
-
-@cache
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader(__package__, "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html")

@@ -1,17 +1,6 @@
-"use strict";
-// SVG charts without a library: lines, and a histogram as a tile. Colours are those of page.css.
+// SVG charts without a library: lines, and a histogram as a tile. Colours are those of theme.css.
 
 const SVG = "http://www.w3.org/2000/svg";
-
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
-
-function byId(id) {
-  return document.getElementById(id);
-}
 
 function shape(name, attributes, ...children) {
   const made = document.createElementNS(SVG, name);
@@ -126,15 +115,4 @@ function tile({ title, edges, counts, says }) {
   }
   drawn.append(shape("line", { x1: 0, x2: width, y1: height - foot, y2: height - foot, class: "grid" }));
   return element("figure", {}, element("figcaption", {}, element("b", { textContent: title })), drawn, element("small", { innerText: says.join("\n") }));
-}
-
-function setUpTheme(redraw) {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  byId("theme").addEventListener("click", () => {
-    const root = document.documentElement;
-    const isDark = root.dataset.theme ? root.dataset.theme === "dark" : dark.matches;
-    root.dataset.theme = isDark ? "light" : "dark";
-    redraw();
-  });
-  dark.addEventListener("change", redraw);
 }

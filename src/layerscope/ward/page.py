@@ -4,32 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
-from markupsafe import Markup
 
+from layerscope.page.template import scripts, styles, template
 from layerscope.ward.answer import NEAR, POINTS, reasons, truth
 from layerscope.ward.patients import CHARTS, Patient, chart_of, diseases
 
 
 def page(patients: Sequence[Patient]) -> str:
     """The page's HTML: these patients in their order, their truths and reasons among the data."""
-    loader = PackageLoader("layerscope", "ward")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     told = {
         "near": NEAR,
         "points": POINTS,
         "diseases": diseases(),
         "patients": [_of(patient) for patient in patients],
     }
-    return environment.get_template("ward.html").render(
+    return template(__package__, "ward.html").render(
         number=len(patients),
         near=NEAR,
-        css=_text("page.css") + _text("ward.css"),
-        script=_text("charts.js") + _text("ward.js"),
+        css=styles(__package__, "page.css", "ward.css"),
+        script=scripts(__package__, "charts.js", "ward.js"),
         data=htmlsafe_json_dumps(told, separators=(",", ":")),
     )
 
@@ -43,7 +39,3 @@ def _of(patient: Patient) -> dict[str, Any]:
         "truth": truth(patient),
         "reasons": reasons(patient),
     }
-
-
-def _text(name: str) -> Markup:
-    return Markup(files("layerscope.ward").joinpath(name).read_text(encoding="utf-8"))

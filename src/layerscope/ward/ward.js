@@ -1,4 +1,3 @@
-"use strict";
 // A round: the charts of one patient after the other, an answer, the truth and the reason.
 
 const WARD = JSON.parse(byId("ward").textContent);
