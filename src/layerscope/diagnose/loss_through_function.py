@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from layerscope.diagnose.binary_cross_entropy import binary_logits
+from layerscope.diagnose.classification_loss import classification_loss, softmax
 from layerscope.diagnose.loss_factors import CLOSE, factors
 from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
-from layerscope.diagnose.loss_of_bits import binary_logits
-from layerscope.diagnose.loss_of_classes import of_classes, softmax
 
 _SURE = 1e-3
 """Of a smaller share, or of the rest of a larger one, the slope is rounding."""
@@ -37,7 +37,7 @@ def through_softmax(output: Matrix, gradient: Matrix, rows: int, loss: float) ->
     if output.shape[1] < 2 or told.sum() < _ENOUGH:
         return None
     p, slopes = p[told], gradient[told] / p[told]
-    found = of_classes(p, slopes - slopes.mean(1, keepdims=True), rows)
+    found = classification_loss(p, slopes - slopes.mean(1, keepdims=True), rows)
     if (
         found is not None
         and found.kind is Loss.CROSS_ENTROPY

@@ -14,15 +14,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from layerscope.diagnose.binary_cross_entropy import binary, binary_logits, binary_of_soft_targets
+from layerscope.diagnose.classification_loss import classification_loss, softmax
 from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
-from layerscope.diagnose.loss_of_bits import binary, binary_logits, binary_of_shares
-from layerscope.diagnose.loss_of_classes import of_classes, softmax
-from layerscope.diagnose.loss_of_errors import (
+from layerscope.diagnose.loss_through_function import through_sigmoid, through_softmax
+from layerscope.diagnose.regression_loss import (
     absolute_error,
     absolute_error_of_pairs,
     squared_error,
 )
-from layerscope.diagnose.loss_through_function import through_sigmoid, through_softmax
 
 _NEVER_NEGATIVE = (Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS, Loss.BINARY, Loss.SQUARED_ERROR)
 """And are told by more than the sign of a slope: a critic's mean has one too."""
@@ -61,12 +61,12 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
         return LossView(Loss.UNKNOWN)
     if output.shape[1] > 1:
         if known.all():
-            found, certain = of_classes(output, gradient, rows), None
+            found, certain = classification_loss(output, gradient, rows), None
         else:
             # A row that is certain of its target has no gradient either, and is no padding.
             certain = finite & ~known & (softmax(output).max(1) > 1 - 1e-5)
             count = max(round(rows * (known | certain).mean()), 1)
-            found = of_classes(output[known], gradient[known], count)
+            found = classification_loss(output[known], gradient[known], count)
         if found is not None:
             if certain is None or found.targets is None or found.kind is not Loss.CROSS_ENTROPY:
                 return found
@@ -79,7 +79,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
     return (
         found
         or absolute_error(output, gradient, rows, loss)
-        or binary_of_shares(output, gradient, rows, loss)
+        or binary_of_soft_targets(output, gradient, rows, loss)
         or squared_error(output, gradient, rows, loss, square)
         or pairs
         or through_softmax(output, gradient, rows, loss)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partialmethod
 from typing import NamedTuple
 
 import numpy as np
@@ -115,31 +116,16 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
         remedy: str | Callable[[LayerFacts], str],
         source: str = "",
         lasting: int = 1,
+        falling: bool = False,
     ) -> Symptoms:
-        """Layers are ill where values exceed the limits that are given."""
+        """Layers are ill where values exceed the limits that are given, or fall short of them."""
         limits = (note, warning, critical)
-        severity = graded(values, limits)
+        severity = graded(values, limits, falling=falling)
         advice = (Advice(explanation, remedy),)
-        return cls(values, severity, limits, advice, source, lasting)
+        return cls(values, severity, limits, advice, source, lasting, falling=falling)
 
-    @classmethod
-    def below(
-        cls,
-        values: Values,
-        *,
-        note: float = math.nan,
-        warning: float = math.nan,
-        critical: float = math.nan,
-        explanation: str,
-        remedy: str | Callable[[LayerFacts], str],
-        source: str = "",
-        lasting: int = 1,
-    ) -> Symptoms:
-        """Layers are ill where values fall short of the limits that are given."""
-        limits = (note, warning, critical)
-        severity = graded(values, limits, falling=True)
-        advice = (Advice(explanation, remedy),)
-        return cls(values, severity, limits, advice, source, lasting, falling=True)
+    below = partialmethod(above, falling=True)
+    """The same for values that are too small."""
 
 
 def graded(values: Values, limits: Limits, *, falling: bool = False) -> Severities | None:

@@ -154,8 +154,8 @@ class LookFigures:
         if targets is None or not targets.size:
             return {}
         figures: dict[str, float] = {}
-        bits = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS) and targets.shape[1] == 1
-        if alone and (view.kind in _OF_CLASSES or bits):
+        is_binary = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS) and targets.shape[1] == 1
+        if alone and (view.kind in _OF_CLASSES or is_binary):
             labels = Counter(targets[:, 0].astype(np.int64).tolist())
             self._labels.update(labels)
             label, most = labels.most_common(1)[0]

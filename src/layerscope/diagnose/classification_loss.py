@@ -18,7 +18,7 @@ def softmax(output: Matrix) -> Matrix:
     return p
 
 
-def of_classes(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+def classification_loss(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     """A loss whose targets are class numbers."""
     size = np.abs(gradient).sum(1)
     target = gradient.argmin(1)

@@ -34,7 +34,9 @@ def _binary_of(p: Matrix, slope: Matrix, rows: int, kind: Loss) -> LossView | No
     return None
 
 
-def binary_of_shares(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
+def binary_of_soft_targets(
+    output: Matrix, gradient: Matrix, rows: int, loss: float
+) -> LossView | None:
     """UNKNOWN for a binary cross-entropy with targets between 0 and 1, such as an image's pixels.
 
     Any slope may be one: what tells is that the cross-entropy with the targets that it would have
