@@ -21,7 +21,7 @@ from layerscope.measure.cpu.team import PART
 from layerscope.measure.cpu.whole_rows import FILLED, IN_TABLE, JOB, LOST, measure_whole_rows
 from layerscope.measure.pending import Pending
 from layerscope.measure.reading import CARRIED, Reading
-from layerscope.measure.row_layout import COUNT, HIGH, LOW, NAN, NEGATIVE_INF
+from layerscope.measure.row_layout import Sums, Tallies
 from layerscope.measure.row_options import RowOptions
 
 _PLAIN = (Tensor, nn.Parameter)
@@ -77,7 +77,7 @@ class Tally:
             raise ValueError(f"max_elements must be at least 1, got {max_elements}")
         self.rows = rows
         self._table = Table(rows)
-        self._table.sums[:, LOW : HIGH + 1] = options.intervals
+        self._table.sums[:, Sums.LOW : Sums.HIGH + 1] = options.intervals
         self._most = max_elements
         self._address = self._table.address
         self._memory = ReadingMemory(options)
@@ -178,7 +178,7 @@ class Tally:
 
     def has_nonfinite(self, row: int) -> bool:
         """Whether the bins of a row have counted a NaN or an infinity since they were read."""
-        return bool(self._table.tallies[row, NAN : NEGATIVE_INF + 1].any())
+        return bool(self._table.tallies[row, Tallies.NAN : Tallies.NEGATIVE_INF + 1].any())
 
     def lose(self, row: int) -> None:
         """Make the next reading hold nothing of a row, whatever else comes to it."""
@@ -194,7 +194,7 @@ class Tally:
         What was measured as a whole comes to a row that holds nothing, or that is then lost.
         """
         if other._states[other_row] == FILLED and other._next is not None:
-            if self._states[row] != IN_TABLE or self._table.tallies[row, COUNT]:
+            if self._states[row] != IN_TABLE or self._table.tallies[row, Tallies.COUNT]:
                 self.lose(row)
                 return
             into = self._next = self._next or self._memory.take()

@@ -16,6 +16,8 @@ from layerscope.measure.bins import LOWEST_EXPONENT, MANTISSA_BITS
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.one_pass import one_pass
 from layerscope.measure.cpu.raw_memory import (
+    add_f64,
+    add_i64,
     f32_from_bits,
     f64_from_bits,
     load_f32,
@@ -26,20 +28,7 @@ from layerscope.measure.cpu.raw_memory import (
     store_f64,
     store_i64,
 )
-from layerscope.measure.row_layout import (
-    ABSOLUTE,
-    FAR,
-    HIGH,
-    LOW,
-    MAXIMUM,
-    MINIMUM,
-    NEAR,
-    OUTSIDE,
-    SHIFT,
-    SQUARES,
-    SUM,
-    ZEROS,
-)
+from layerscope.measure.row_layout import Sums, Tallies
 
 TOP = 23 - MANTISSA_BITS
 """What a shift of a float32's bits by this many leaves is exponent and leading mantissa."""
@@ -140,18 +129,18 @@ def _add(  # type: ignore[no-untyped-def]
     sums, tallies, totals, minimum, maximum, largest, smallest, zeros, outside
 ):
     total, squares, absolute = totals
-    store_f64(sums, SUM, load_f64(sums, SUM) + total)
-    store_f64(sums, SQUARES, load_f64(sums, SQUARES) + squares)
-    store_f64(sums, ABSOLUTE, load_f64(sums, ABSOLUTE) + absolute)
-    store_f64(sums, MINIMUM, min(load_f64(sums, MINIMUM), minimum))
-    store_f64(sums, MAXIMUM, max(load_f64(sums, MAXIMUM), maximum))
-    store_i64(tallies, ZEROS, load_i64(tallies, ZEROS) + zeros)
-    store_i64(tallies, OUTSIDE, load_i64(tallies, OUTSIDE) + outside)
+    add_f64(sums, Sums.SUM, total)
+    add_f64(sums, Sums.SQUARES, squares)
+    add_f64(sums, Sums.ABSOLUTE, absolute)
+    store_f64(sums, Sums.MINIMUM, min(load_f64(sums, Sums.MINIMUM), minimum))
+    store_f64(sums, Sums.MAXIMUM, max(load_f64(sums, Sums.MAXIMUM), maximum))
+    add_i64(tallies, Tallies.ZEROS, zeros)
+    add_i64(tallies, Tallies.OUTSIDE, outside)
     if largest > 0:
         near = np.int64((smallest >> TOP) + NORMAL + 1)
         far = np.int64((largest >> TOP) + NORMAL + 1)
-        store_i64(tallies, NEAR, min(load_i64(tallies, NEAR), near))
-        store_i64(tallies, FAR, max(load_i64(tallies, FAR), far))
+        store_i64(tallies, Tallies.NEAR, min(load_i64(tallies, Tallies.NEAR), near))
+        store_i64(tallies, Tallies.FAR, max(load_i64(tallies, Tallies.FAR), far))
 
 
 @jit
@@ -167,11 +156,14 @@ def add_figures(address, size, sums, tallies):  # type: ignore[no-untyped-def]
     Returns:
         False, and nothing is added, where an element is neither zero nor normal.
     """
-    low, high = np.float32(load_f64(sums, LOW)), np.float32(load_f64(sums, HIGH))
+    low, high = (
+        np.float32(load_f64(sums, Sums.LOW)),
+        np.float32(load_f64(sums, Sums.HIGH)),
+    )
     largest, smallest, lowest, highest, zeros, outside = _extremes(address, size, low, high)
     if largest >= _EXPONENT_ALL_ONES or smallest < _SMALLEST_NORMAL:
         return False
-    totals = _sums(address, size, load_f64(sums, SHIFT))
+    totals = _sums(address, size, load_f64(sums, Sums.SHIFT))
     minimum, maximum = _from_ordered(lowest), _from_ordered(highest)
     _add(sums, tallies, totals, minimum, maximum, largest, smallest, zeros, outside)
     return True
@@ -180,9 +172,12 @@ def add_figures(address, size, sums, tallies):  # type: ignore[no-untyped-def]
 @jit
 def add_counted(address, size, sums, tallies, lanes):  # type: ignore[no-untyped-def]
     """The same, and the elements, a multiple of WIDTH, are counted in the lanes."""
-    low, high = np.float32(load_f64(sums, LOW)), np.float32(load_f64(sums, HIGH))
+    low, high = (
+        np.float32(load_f64(sums, Sums.LOW)),
+        np.float32(load_f64(sums, Sums.HIGH)),
+    )
     largest, less, minimum, maximum, zeros, outside, total, squares, absolute = one_pass(
-        address, size, low, high, load_f64(sums, SHIFT), lanes
+        address, size, low, high, load_f64(sums, Sums.SHIFT), lanes
     )
     if largest >= _EXPONENT_ALL_ONES or less < np.uint32(_SMALLEST_NORMAL - 1):
         return False
@@ -196,14 +191,14 @@ def add_counted(address, size, sums, tallies, lanes):  # type: ignore[no-untyped
 @jit
 def add_figures_f64(address, size, narrowed, sums, tallies):  # type: ignore[no-untyped-def]
     """The same as `add_figures` of float64; cut to float32, they are left at `narrowed`."""
-    low, high = load_f64(sums, LOW), load_f64(sums, HIGH)
+    low, high = load_f64(sums, Sums.LOW), load_f64(sums, Sums.HIGH)
     lowest, highest, outside, zeros = _extremes_f64(address, size, low, high)
     narrow(address, size, narrowed)
     no = np.float32(np.inf)
     largest, smallest, _, _, narrow_zeros, _ = _extremes(narrowed, size, -no, no)
     if largest >= _EXPONENT_ALL_ONES or smallest < _SMALLEST_NORMAL or narrow_zeros != zeros:
         return False
-    totals = _sums_f64(address, size, load_f64(sums, SHIFT))
+    totals = _sums_f64(address, size, load_f64(sums, Sums.SHIFT))
     minimum, maximum = _from_ordered_f64(lowest), _from_ordered_f64(highest)
     _add(sums, tallies, totals, minimum, maximum, largest, smallest, zeros, outside)
     return True

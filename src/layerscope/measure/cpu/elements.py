@@ -7,28 +7,16 @@ import numpy as np
 from layerscope.measure.bins import ZERO
 from layerscope.measure.cpu.bins import magnitude_of
 from layerscope.measure.cpu.compiled import jit
-from layerscope.measure.cpu.raw_memory import load_f32, load_f64, load_i64, store_f64, store_i64
-from layerscope.measure.row_layout import (
-    ABSOLUTE,
-    FAR,
-    LEFT_OUT,
-    MAXIMUM,
-    MINIMUM,
-    NAN,
-    NEAR,
-    NEGATIVE_INF,
-    OUTSIDE,
-    POSITIVE_INF,
-    SHIFT,
-    SQUARES,
-    SUM,
-    ZEROS,
+from layerscope.measure.cpu.raw_memory import (
+    add_f64,
+    add_i64,
+    load_f32,
+    load_f64,
+    load_i64,
+    store_f64,
+    store_i64,
 )
-
-
-@jit
-def _increment(address, index):  # type: ignore[no-untyped-def]
-    store_i64(address, index, load_i64(address, index) + 1)
+from layerscope.measure.row_layout import Sums, Tallies
 
 
 @jit
@@ -52,29 +40,29 @@ def add_elements(  # type: ignore[no-untyped-def]
     for i in range(size):
         value = load_f64(address, i) if is_f64 else np.float64(load_f32(address, i))
         if value < low or value > high:
-            _increment(tallies, OUTSIDE)
+            add_i64(tallies, Tallies.OUTSIDE, 1)
         if value != value:
-            _increment(tallies, NAN)
+            add_i64(tallies, Tallies.NAN, 1)
             continue
         if abs(value) == np.inf:
-            _increment(tallies, POSITIVE_INF if value > 0 else NEGATIVE_INF)
+            add_i64(tallies, Tallies.POSITIVE_INF if value > 0 else Tallies.NEGATIVE_INF, 1)
             continue
         if value == 0.0:
-            _increment(tallies, ZEROS)  # from there they come to their bin
+            add_i64(tallies, Tallies.ZEROS, 1)  # from there they come to their bin
         else:
             magnitude = magnitude_of(value)
-            store_i64(tallies, NEAR, min(load_i64(tallies, NEAR), magnitude))
-            store_i64(tallies, FAR, max(load_i64(tallies, FAR), magnitude))
+            store_i64(tallies, Tallies.NEAR, min(load_i64(tallies, Tallies.NEAR), magnitude))
+            store_i64(tallies, Tallies.FAR, max(load_i64(tallies, Tallies.FAR), magnitude))
             if first <= i < last:
-                _increment(counts, ZERO + magnitude if value > 0 else ZERO - magnitude)
+                add_i64(counts, ZERO + magnitude if value > 0 else ZERO - magnitude, 1)
             else:
-                _increment(tallies, LEFT_OUT)
-        shifted = value - load_f64(sums, SHIFT)
-        store_f64(sums, SUM, load_f64(sums, SUM) + shifted)
-        store_f64(sums, SQUARES, load_f64(sums, SQUARES) + shifted * shifted)
-        store_f64(sums, ABSOLUTE, load_f64(sums, ABSOLUTE) + abs(value))
-        store_f64(sums, MINIMUM, min(load_f64(sums, MINIMUM), value))
-        store_f64(sums, MAXIMUM, max(load_f64(sums, MAXIMUM), value))
+                add_i64(tallies, Tallies.LEFT_OUT, 1)
+        shifted = value - load_f64(sums, Sums.SHIFT)
+        add_f64(sums, Sums.SUM, shifted)
+        add_f64(sums, Sums.SQUARES, shifted * shifted)
+        add_f64(sums, Sums.ABSOLUTE, abs(value))
+        store_f64(sums, Sums.MINIMUM, min(load_f64(sums, Sums.MINIMUM), value))
+        store_f64(sums, Sums.MAXIMUM, max(load_f64(sums, Sums.MAXIMUM), value))
 
 
 @jit

@@ -27,6 +27,7 @@ from layerscope.measure.cpu.kinds import FLOAT32, FLOAT64
 from layerscope.measure.cpu.lanes import count_in_lanes, merge_lanes
 from layerscope.measure.cpu.one_pass import WIDTH
 from layerscope.measure.cpu.raw_memory import (
+    add_i64,
     increment_i64,
     load_f64,
     load_i32,
@@ -35,20 +36,10 @@ from layerscope.measure.cpu.raw_memory import (
     store_i32,
     store_i64,
 )
-from layerscope.measure.cpu.table import BLOCK, LANES_BYTES, LANES_PAY_FROM, ROW, SPARE
+from layerscope.measure.cpu.row import addresses_of, finite_of
+from layerscope.measure.cpu.table import BLOCK, LANES_BYTES, LANES_PAY_FROM, SPARE
 from layerscope.measure.cpu.widen import widen
-from layerscope.measure.row_layout import (
-    COUNT,
-    FIELDS,
-    HIGH,
-    LEFT_OUT,
-    LOW,
-    NAN,
-    NEGATIVE_INF,
-    POSITIVE_INF,
-    SHIFT,
-    ZEROS,
-)
+from layerscope.measure.row_layout import Sums, Tallies
 
 _I = np.int32
 
@@ -113,15 +104,13 @@ def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untype
     Returns:
         How many NaN and infinities the row holds now.
     """
-    counts = load_i64(table, 0) + row * ROW * 8
-    sums = load_i64(table, 1) + row * FIELDS * 8
-    tallies = load_i64(table, 2) + row * FIELDS * 8
+    counts, sums, tallies = addresses_of(table, row)
     lanes = load_i64(table, 3)
     bins = lanes + LANES_BYTES
     wide = bins + 4 * BLOCK
 
-    fresh = load_i64(tallies, COUNT) == 0
-    store_i64(tallies, COUNT, load_i64(tallies, COUNT) + size)
+    fresh = load_i64(tallies, Tallies.COUNT) == 0
+    add_i64(tallies, Tallies.COUNT, size)
     used = lanes if min(size, most) >= LANES_PAY_FROM else 0
     # A lane is a uint32: it is emptied before it could overflow.
     for part in range(0, size, 1 << 32):
@@ -142,7 +131,7 @@ def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untype
             else:
                 widen(kind, address + 2 * start, length, wide)
             if fresh:
-                store_f64(sums, SHIFT, first_finite(kind == FLOAT64, source, length))
+                store_f64(sums, Sums.SHIFT, first_finite(kind == FLOAT64, source, length))
                 fresh = False
             if in_one_pass:
                 is_clean = add_counted(block, length, sums, tallies, lanes)
@@ -153,7 +142,7 @@ def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untype
             if not is_clean:
                 if in_one_pass:
                     count_in_lanes(block, length, lanes, -1)
-                low, high = load_f64(sums, LOW), load_f64(sums, HIGH)
+                low, high = load_f64(sums, Sums.LOW), load_f64(sums, Sums.HIGH)
                 if kind != FLOAT64:  # compared as torch does
                     low, high = np.float64(np.float32(low)), np.float64(np.float32(high))
                 add_elements(
@@ -172,10 +161,9 @@ def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untype
                 _count(block + 4 * first, last - first, counts, used, bins)
                 if last - first < length:
                     left_out = _not_zero(block, length) - _not_zero(block + 4 * first, last - first)
-                    store_i64(tallies, LEFT_OUT, load_i64(tallies, LEFT_OUT) + left_out)
+                    add_i64(tallies, Tallies.LEFT_OUT, left_out)
             start += length
         if used:
             merge_lanes(lanes, counts, tallies)
-    store_i64(counts, ZERO, load_i64(tallies, ZEROS))
-    infinities = load_i64(tallies, POSITIVE_INF) + load_i64(tallies, NEGATIVE_INF)
-    return load_i64(tallies, NAN) + infinities
+    store_i64(counts, ZERO, load_i64(tallies, Tallies.ZEROS))
+    return load_i64(tallies, Tallies.COUNT) - finite_of(tallies)

@@ -12,9 +12,16 @@ import numpy as np
 from layerscope.measure.bins import MANTISSA_BITS, ZERO
 from layerscope.measure.cpu.block_figures import NORMAL
 from layerscope.measure.cpu.compiled import jit
-from layerscope.measure.cpu.raw_memory import load_i16, load_i32, load_i64, store_i32, store_i64
+from layerscope.measure.cpu.raw_memory import (
+    add_i64,
+    load_i16,
+    load_i32,
+    load_i64,
+    store_i32,
+    store_i64,
+)
 from layerscope.measure.cpu.table import LANES
-from layerscope.measure.row_layout import FAR, NEAR
+from layerscope.measure.row_layout import Tallies
 
 _NEGATIVE = 1 << 15
 """Places of negative numbers, and of -0, start here; those of positive ones, and of 0, at 0."""
@@ -36,7 +43,7 @@ def _move(lanes, place, counts, index):  # type: ignore[no-untyped-def]
     two, two_more = load_i64(lanes, 2 * place), load_i64(lanes, 2 * place + 1)
     if two | two_more:
         low, high = (two & _LOW) + (two_more & _LOW), ((two >> 32) & _LOW) + (two_more >> 32 & _LOW)
-        store_i64(counts, index, load_i64(counts, index) + low + high)
+        add_i64(counts, index, low + high)
         store_i64(lanes, 2 * place, 0)
         store_i64(lanes, 2 * place + 1, 0)
 
@@ -47,7 +54,7 @@ def merge_lanes(lanes, counts, tallies):  # type: ignore[no-untyped-def]
 
     Only the bins between the row's extremes can hold any.
     """
-    near, far = load_i64(tallies, NEAR), load_i64(tallies, FAR)
+    near, far = load_i64(tallies, Tallies.NEAR), load_i64(tallies, Tallies.FAR)
     least = max(near - NORMAL - 1, 1 << MANTISSA_BITS)
     for place in range(least, far - NORMAL):
         _move(lanes, place, counts, ZERO + (NORMAL + 1 + place))

@@ -13,10 +13,10 @@ from layerscope.measure.cpu.kernel import add_to_row
 from layerscope.measure.cpu.kinds import FLOAT32, FLOAT64
 from layerscope.measure.cpu.merge import merge_row
 from layerscope.measure.cpu.raw_memory import load_f64, load_i64, store_f64
-from layerscope.measure.cpu.row import empty_row
+from layerscope.measure.cpu.row import addresses_of, empty_row
 from layerscope.measure.cpu.table import BLOCK, Table
 from layerscope.measure.cpu.team import MOST_THREADS, PART, claim, run_on_team
-from layerscope.measure.row_layout import FIELDS, HIGH, LOW, NAN, NEGATIVE_INF
+from layerscope.measure.row_layout import Sums, Tallies
 
 # A job, int64: what is to be measured, and behind OWN the addresses of the parts' own tables,
 # whose lanes are their own as well.
@@ -46,9 +46,9 @@ def _work(job):  # type: ignore[no-untyped-def]
         row, table = load_i64(job, _ROW), load_i64(job, _TABLE)
         if part > 0:
             own = load_i64(job, _OWN + part)
-            interval = load_i64(table, 1) + row * FIELDS * 8
-            store_f64(load_i64(own, 1), LOW, load_f64(interval, LOW))
-            store_f64(load_i64(own, 1), HIGH, load_f64(interval, HIGH))
+            _, interval, _ = addresses_of(table, row)
+            store_f64(load_i64(own, 1), Sums.LOW, load_f64(interval, Sums.LOW))
+            store_f64(load_i64(own, 1), Sums.HIGH, load_f64(interval, Sums.HIGH))
             row, table = 0, own
         most = np.int64(load_i64(job, _MOST) * ((stop - start) / size))
         address = load_i64(job, _ADDRESS) + start * width
@@ -89,4 +89,4 @@ def add_in_parts(
         at = job.ctypes.data
         run(_work.address, at, parts, 0)
         _merge_parts(at)
-    return int(table.tallies[row, NAN : NEGATIVE_INF + 1].sum())
+    return int(table.tallies[row, Tallies.NAN : Tallies.NEGATIVE_INF + 1].sum())

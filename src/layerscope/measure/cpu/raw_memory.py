@@ -14,6 +14,8 @@ import llvmlite.ir as ir
 from numba import types
 from numba.extending import intrinsic
 
+from layerscope.measure.cpu.compiled import jit
+
 _FLOAT, _DOUBLE = ir.FloatType(), ir.DoubleType()
 _INT16 = ir.IntType(16)
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
@@ -104,3 +106,15 @@ def _increment(element: ir.Type) -> Any:
 # The index is an int32 that is not negative.
 increment_u32 = _increment(_INT32)
 increment_i64 = _increment(_INT64)
+
+
+@jit
+def add_i64(address, index, number):  # type: ignore[no-untyped-def]
+    """Add a number to an int64."""
+    store_i64(address, index, load_i64(address, index) + number)
+
+
+@jit
+def add_f64(address, index, number):  # type: ignore[no-untyped-def]
+    """Add a number to a float64."""
+    store_f64(address, index, load_f64(address, index) + number)

@@ -6,11 +6,10 @@ from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import load_i64
 from layerscope.measure.cpu.reading_memory import arrays_of
 from layerscope.measure.cpu.rebin import fill_linear, fill_logarithmic
-from layerscope.measure.cpu.row import empty_row, read_moments, shown_range
-from layerscope.measure.cpu.table import ROW
+from layerscope.measure.cpu.row import addresses_of, empty_row, read_moments, shown_range
 from layerscope.measure.cpu.whole_rows import FILLED, IN_TABLE, LOST
 from layerscope.measure.moments import MomentColumn
-from layerscope.measure.row_layout import FAR, FIELDS, LEFT_OUT, NEAR, ZEROS
+from layerscope.measure.row_layout import Tallies
 
 
 @jit
@@ -36,20 +35,21 @@ def read_rows(table, first, rows, options, moments, linear, logarithmic, reset):
             if reset:
                 states[row] = IN_TABLE
             continue
-        counts = load_i64(table, 0) + row * ROW * 8
-        sums = load_i64(table, 1) + row * FIELDS * 8
-        tallies = load_i64(table, 2) + row * FIELDS * 8
+        counts, sums, tallies = addresses_of(table, row)
         if states[row] == LOST:
             empty_row(table, row)
         finite = read_moments(sums, tallies, moments[row])
         if finite > 0:
-            near, far = load_i64(tallies, NEAR), load_i64(tallies, FAR)
+            near, far = load_i64(tallies, Tallies.NEAR), load_i64(tallies, Tallies.FAR)
             minimum, maximum = (
                 moments[row, MomentColumn.MINIMUM],
                 moments[row, MomentColumn.MAXIMUM],
             )
             left, right = shown_range(axes[row], minimum, maximum)
-            zeros, left_out = load_i64(tallies, ZEROS), load_i64(tallies, LEFT_OUT)
+            zeros, left_out = (
+                load_i64(tallies, Tallies.ZEROS),
+                load_i64(tallies, Tallies.LEFT_OUT),
+            )
             counted = finite - zeros - left_out
             weight = (finite - zeros) / counted if counted > 0 else 1.0
             fill_linear(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from layerscope.measure.bins import BINS
 from layerscope.measure.reading import BUCKETS
-from layerscope.measure.row_layout import FIELDS, HIGH, LOW, MAXIMUM, MINIMUM, NEAR, UNBOUNDED
+from layerscope.measure.row_layout import FIELDS, UNBOUNDED, Sums, Tallies
 
 BLOCK = 2048
 """Elements that a kernel takes at a time: 8 kB, which all its passes find in the L1 cache."""
@@ -79,9 +79,9 @@ class Table:
             np.int64,
         )
         self.address = int(self._addresses.ctypes.data)
-        self.sums[:, LOW], self.sums[:, HIGH] = UNBOUNDED
-        self.tallies[:, NEAR] = BINS
-        self.sums[:, MINIMUM], self.sums[:, MAXIMUM] = math.inf, -math.inf
+        self.sums[:, Sums.LOW], self.sums[:, Sums.HIGH] = UNBOUNDED
+        self.tallies[:, Tallies.NEAR] = BINS
+        self.sums[:, Sums.MINIMUM], self.sums[:, Sums.MAXIMUM] = math.inf, -math.inf
 
 
 def _zeros(rows: int) -> npt.NDArray[np.int64]:

@@ -16,6 +16,7 @@ import numpy as np
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.kinds import FLOAT32, FLOAT64
 from layerscope.measure.cpu.raw_memory import (
+    add_i64,
     f32_from_bits,
     load_f32,
     load_f64,
@@ -263,6 +264,6 @@ def add_tensor(kind, address, size, units, inner, row, table):  # type: ignore[n
         table: `UnitTable.address`.
     """
     samples = load_i64(table, SAMPLES)
-    store_i64(samples, row, load_i64(samples, row) + size // units)
+    add_i64(samples, row, size // units)
     scratch = load_i64(table, SCRATCH)
     add_range(kind, address, size, units, inner, 0, units, row, table, scratch)

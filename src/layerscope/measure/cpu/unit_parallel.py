@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.measure.cpu.compiled import jit, jit_callback
-from layerscope.measure.cpu.raw_memory import load_i64, store_i64
+from layerscope.measure.cpu.raw_memory import add_i64, load_i64
 from layerscope.measure.cpu.team import MOST_THREADS, PART, claim, run_on_team
 from layerscope.measure.cpu.unit_kernel import add_range, add_tensor
 from layerscope.measure.cpu.unit_table import SAMPLES, SCRATCH_BYTES
@@ -61,7 +61,7 @@ def _work(job):  # type: ignore[no-untyped-def]
 def _count_samples(job):  # type: ignore[no-untyped-def]
     samples, row = load_i64(load_i64(job, _TABLE), SAMPLES), load_i64(job, _ROW)
     added = load_i64(job, _SIZE) // load_i64(job, _UNITS)
-    store_i64(samples, row, load_i64(samples, row) + added)
+    add_i64(samples, row, added)
 
 
 @cache

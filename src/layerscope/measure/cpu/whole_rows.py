@@ -24,16 +24,16 @@ from layerscope.measure.cpu.places import (
     logarithmic_places,
     take_counts,
 )
-from layerscope.measure.cpu.raw_memory import load_i64, store_f64, store_i64
+from layerscope.measure.cpu.raw_memory import add_i64, load_i64, store_f64
 from layerscope.measure.cpu.reading_memory import arrays_of
 from layerscope.measure.cpu.rebin import linear_edge, log10_of, logarithmic_range
-from layerscope.measure.cpu.row import empty_figures, read_moments, shown_range
+from layerscope.measure.cpu.row import addresses_of, empty_figures, read_moments, shown_range
 from layerscope.measure.cpu.table import BLOCK, LANES_BYTES
 from layerscope.measure.cpu.unit_kernel import add_tensor
 from layerscope.measure.cpu.widen import widen
 from layerscope.measure.moments import MomentColumn
 from layerscope.measure.reading import BUCKETS
-from layerscope.measure.row_layout import COUNT, FAR, FIELDS, NEAR, SHIFT
+from layerscope.measure.row_layout import Sums, Tallies
 
 # A job, int64: a contiguous tensor of at least one element, the row it goes into, and, where its
 # units are watched, their row (else -1), how many there are, and neighbours that belong to one.
@@ -62,13 +62,13 @@ def _block(kind, address, start, length, wide):  # type: ignore[no-untyped-def]
 def _first_pass(job, sums, tallies, wide):  # type: ignore[no-untyped-def]
     """Add a tensor's figures to its row; False if it has to go into the bins."""
     kind, address, size = load_i64(job, KIND), load_i64(job, ADDRESS), load_i64(job, SIZE)
-    is_fresh = load_i64(tallies, COUNT) == 0
-    store_i64(tallies, COUNT, load_i64(tallies, COUNT) + size)
+    is_fresh = load_i64(tallies, Tallies.COUNT) == 0
+    add_i64(tallies, Tallies.COUNT, size)
     for start in range(0, size, BLOCK):
         length = min(size - start, BLOCK)
         block = _block(kind, address, start, length, wide)
         if is_fresh:
-            store_f64(sums, SHIFT, first_finite(kind == FLOAT64, block, length))
+            store_f64(sums, Sums.SHIFT, first_finite(kind == FLOAT64, block, length))
             is_fresh = False
         if kind == FLOAT64:
             is_clean = add_figures_f64(block, length, wide, sums, tallies)
@@ -149,7 +149,7 @@ def _measure_row(  # type: ignore[no-untyped-def]
         if is_whole:
             _fill_linear(jobs, count, left, right, scratch, linear)
             if with_logarithm:
-                near, far = load_i64(tallies, NEAR), load_i64(tallies, FAR)
+                near, far = load_i64(tallies, Tallies.NEAR), load_i64(tallies, Tallies.FAR)
                 _fill_logarithmic(jobs, count, near, far, scratch, logarithmic)
     empty_figures(sums, tallies)
     return is_whole
@@ -206,9 +206,8 @@ def measure_whole_rows(  # type: ignore[no-untyped-def]
         if states[row] != IN_TABLE:
             states[row] = LOST
             continue
-        sums = load_i64(table, 1) + row * FIELDS * 8
-        tallies = load_i64(table, 2) + row * FIELDS * 8
-        is_whole = whole and load_i64(tallies, COUNT) == 0
+        _, sums, tallies = addresses_of(table, row)
+        is_whole = whole and load_i64(tallies, Tallies.COUNT) == 0
         if is_whole and _measure_row(
             at,
             number,

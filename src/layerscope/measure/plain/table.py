@@ -19,26 +19,7 @@ from layerscope.measure.log_axis import LOG2_PARTS
 from layerscope.measure.moments import MOMENTS, MomentColumn
 from layerscope.measure.plain.bins import magnitude_of
 from layerscope.measure.plain.transfer_rows import Shown, transfer_rows_of
-from layerscope.measure.row_layout import (
-    ABSOLUTE,
-    COUNT,
-    FAR,
-    FIELDS,
-    HIGH,
-    LEFT_OUT,
-    LOW,
-    MAXIMUM,
-    MINIMUM,
-    NAN,
-    NEAR,
-    NEGATIVE_INF,
-    OUTSIDE,
-    POSITIVE_INF,
-    SHIFT,
-    SQUARES,
-    SUM,
-    ZEROS,
-)
+from layerscope.measure.row_layout import FIELDS, Sums, Tallies
 from layerscope.measure.row_options import RowOptions
 
 
@@ -61,7 +42,7 @@ class PlainTable:
         self._axes = torch.from_numpy(options.axes).to(device)
         self._logarithmic = torch.from_numpy(options.logarithmic).to(device)
         self._parts = torch.from_numpy(LOG2_PARTS).to(device)
-        self.sums[:, LOW : HIGH + 1] = torch.from_numpy(options.intervals).to(device)
+        self.sums[:, Sums.LOW : Sums.HIGH + 1] = torch.from_numpy(options.intervals).to(device)
         self._reset(options.rows)
 
     def add(self, row: int, tensor: Tensor) -> None:
@@ -70,7 +51,7 @@ class PlainTable:
             return
         values = tensor.detach().reshape(-1).double()
         sums, tallies = self.sums[row], self.tallies[row]
-        low, high = sums[LOW], sums[HIGH]
+        low, high = sums[Sums.LOW], sums[Sums.HIGH]
         if tensor.dtype != torch.float64:  # compared as float32, as the kernels do
             low, high = low.float().double(), high.float().double()
         finite = values.isfinite()
@@ -81,22 +62,30 @@ class PlainTable:
 
         first = values.index_select(0, finite.to(torch.uint8).argmax().view(1))[0]
         first = torch.where(finite.any(), first, 0.0)
-        sums[SHIFT] = torch.where(tallies[COUNT] == 0, first, sums[SHIFT])
-        shifted = torch.where(finite, values - sums[SHIFT], 0.0)
-        sums[SUM] += shifted.sum()
-        sums[SQUARES] += shifted.square().sum()
-        sums[ABSOLUTE] += torch.where(finite, values.abs(), 0.0).sum()
-        sums[MINIMUM] = torch.minimum(sums[MINIMUM], torch.where(finite, values, torch.inf).min())
-        sums[MAXIMUM] = torch.maximum(sums[MAXIMUM], torch.where(finite, values, -torch.inf).max())
+        sums[Sums.SHIFT] = torch.where(tallies[Tallies.COUNT] == 0, first, sums[Sums.SHIFT])
+        shifted = torch.where(finite, values - sums[Sums.SHIFT], 0.0)
+        sums[Sums.SUM] += shifted.sum()
+        sums[Sums.SQUARES] += shifted.square().sum()
+        sums[Sums.ABSOLUTE] += torch.where(finite, values.abs(), 0.0).sum()
+        sums[Sums.MINIMUM] = torch.minimum(
+            sums[Sums.MINIMUM], torch.where(finite, values, torch.inf).min()
+        )
+        sums[Sums.MAXIMUM] = torch.maximum(
+            sums[Sums.MAXIMUM], torch.where(finite, values, -torch.inf).max()
+        )
 
-        tallies[COUNT] += values.numel()
-        tallies[ZEROS] += (values == 0).sum()
-        tallies[NAN] += values.isnan().sum()
-        tallies[POSITIVE_INF] += values.isposinf().sum()
-        tallies[NEGATIVE_INF] += values.isneginf().sum()
-        tallies[OUTSIDE] += ((values < low) | (values > high)).sum()
-        tallies[NEAR] = torch.minimum(tallies[NEAR], torch.where(present, magnitude, BINS).min())
-        tallies[FAR] = torch.maximum(tallies[FAR], torch.where(present, magnitude, 0).max())
+        tallies[Tallies.COUNT] += values.numel()
+        tallies[Tallies.ZEROS] += (values == 0).sum()
+        tallies[Tallies.NAN] += values.isnan().sum()
+        tallies[Tallies.POSITIVE_INF] += values.isposinf().sum()
+        tallies[Tallies.NEGATIVE_INF] += values.isneginf().sum()
+        tallies[Tallies.OUTSIDE] += ((values < low) | (values > high)).sum()
+        tallies[Tallies.NEAR] = torch.minimum(
+            tallies[Tallies.NEAR], torch.where(present, magnitude, BINS).min()
+        )
+        tallies[Tallies.FAR] = torch.maximum(
+            tallies[Tallies.FAR], torch.where(present, magnitude, 0).max()
+        )
 
     def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
         """Measure many tensors, each into its row."""
@@ -111,20 +100,20 @@ class PlainTable:
 
     def state(self, rows: int) -> Tensor:
         """See `Mergeable`."""
-        ends = self.tallies[:rows, [NEAR, FAR, LEFT_OUT]].double()
+        ends = self.tallies[:rows, [Tallies.NEAR, Tallies.FAR, Tallies.LEFT_OUT]].double()
         return torch.cat([self._transfer_rows(rows)[:, :MOMENTS], ends], 1)
 
     def load_state(self, state: Tensor) -> None:
         """See `Mergeable`."""
         sums, tallies = self.sums[: len(state)], self.tallies[: len(state)]
-        tallies[:, COUNT : OUTSIDE + 1] = state[:, : MomentColumn.MEAN].long()
-        tallies[:, [NEAR, FAR, LEFT_OUT]] = state[:, MOMENTS:].long()
-        sums[:, SHIFT] = state[:, MomentColumn.MEAN]
-        sums[:, SUM] = 0.0  # about the mean
-        sums[:, SQUARES] = state[:, MomentColumn.SQUARED_DEVIATIONS]
-        sums[:, ABSOLUTE] = state[:, MomentColumn.ABSOLUTE_SUM]
-        sums[:, MINIMUM] = state[:, MomentColumn.MINIMUM].nan_to_num(torch.inf)
-        sums[:, MAXIMUM] = state[:, MomentColumn.MAXIMUM].nan_to_num(-torch.inf)
+        tallies[:, Tallies.COUNT : Tallies.OUTSIDE + 1] = state[:, : MomentColumn.MEAN].long()
+        tallies[:, [Tallies.NEAR, Tallies.FAR, Tallies.LEFT_OUT]] = state[:, MOMENTS:].long()
+        sums[:, Sums.SHIFT] = state[:, MomentColumn.MEAN]
+        sums[:, Sums.SUM] = 0.0  # about the mean
+        sums[:, Sums.SQUARES] = state[:, MomentColumn.SQUARED_DEVIATIONS]
+        sums[:, Sums.ABSOLUTE] = state[:, MomentColumn.ABSOLUTE_SUM]
+        sums[:, Sums.MINIMUM] = state[:, MomentColumn.MINIMUM].nan_to_num(torch.inf)
+        sums[:, Sums.MAXIMUM] = state[:, MomentColumn.MAXIMUM].nan_to_num(-torch.inf)
 
     def _transfer_rows(self, rows: int) -> Tensor:
         shown = Shown(self._axes[:rows], self._logarithmic[:rows], self._parts)
@@ -133,7 +122,7 @@ class PlainTable:
     def _reset(self, rows: int) -> None:
         self.counts[:rows] = 0
         self.tallies[:rows] = 0
-        self.tallies[:rows, NEAR] = BINS
-        self.sums[:rows, SHIFT : ABSOLUTE + 1] = 0.0
-        self.sums[:rows, MINIMUM] = torch.inf
-        self.sums[:rows, MAXIMUM] = -torch.inf
+        self.tallies[:rows, Tallies.NEAR] = BINS
+        self.sums[:rows, Sums.SHIFT : Sums.ABSOLUTE + 1] = 0.0
+        self.sums[:rows, Sums.MINIMUM] = torch.inf
+        self.sums[:rows, Sums.MAXIMUM] = -torch.inf

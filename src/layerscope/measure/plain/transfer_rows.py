@@ -12,22 +12,7 @@ from layerscope.measure.bins import MAGNITUDES, MANTISSA_BITS, ZERO
 from layerscope.measure.moments import MomentColumn
 from layerscope.measure.plain.bins import lower_edge_of, magnitude_of
 from layerscope.measure.reading import BUCKETS
-from layerscope.measure.row_layout import (
-    ABSOLUTE,
-    COUNT,
-    FAR,
-    MAXIMUM,
-    MINIMUM,
-    NAN,
-    NEAR,
-    NEGATIVE_INF,
-    OUTSIDE,
-    POSITIVE_INF,
-    SHIFT,
-    SQUARES,
-    SUM,
-    ZEROS,
-)
+from layerscope.measure.row_layout import Sums, Tallies
 
 _FLOAT32_MAX = torch.finfo(torch.float32).max
 _PARTS = (1 << MANTISSA_BITS) - 1
@@ -49,30 +34,36 @@ class Shown(NamedTuple):
 
 def transfer_rows_of(counts: Tensor, sums: Tensor, tallies: Tensor, shown: Shown) -> Tensor:
     """float64 [k, TRANSFERRED], see `transfer_row`; for the arguments see `PlainTable`."""
-    nonfinite = tallies[:, NAN] + tallies[:, POSITIVE_INF] + tallies[:, NEGATIVE_INF]
-    finite = tallies[:, COUNT] - nonfinite
+    nonfinite = (
+        tallies[:, Tallies.NAN]
+        + tallies[:, Tallies.POSITIVE_INF]
+        + tallies[:, Tallies.NEGATIVE_INF]
+    )
+    finite = tallies[:, Tallies.COUNT] - nonfinite
     some = finite > 0
-    offset = torch.where(some, sums[:, SUM] / finite, 0.0)
-    minimum = torch.where(some, sums[:, MINIMUM], torch.nan)
-    maximum = torch.where(some, sums[:, MAXIMUM], torch.nan)
+    offset = torch.where(some, sums[:, Sums.SUM] / finite, 0.0)
+    minimum = torch.where(some, sums[:, Sums.MINIMUM], torch.nan)
+    maximum = torch.where(some, sums[:, Sums.MAXIMUM], torch.nan)
     left, right = _range(minimum, maximum, shown.axes)
-    linear = _linear(counts, minimum, maximum, left, right, tallies[:, ZEROS], finite)
+    linear = _linear(counts, minimum, maximum, left, right, tallies[:, Tallies.ZEROS], finite)
 
-    near = torch.where(tallies[:, FAR] > 0, tallies[:, NEAR], 1)
-    far = tallies[:, FAR].clamp(min=1)
-    logarithmic = _logarithmic(counts, near, far, tallies[:, ZEROS], finite, shown.parts)
+    near = torch.where(tallies[:, Tallies.FAR] > 0, tallies[:, Tallies.NEAR], 1)
+    far = tallies[:, Tallies.FAR].clamp(min=1)
+    logarithmic = _logarithmic(counts, near, far, tallies[:, Tallies.ZEROS], finite, shown.parts)
     logged = some & shown.logarithmic
 
     moments = {
-        MomentColumn.COUNT: tallies[:, COUNT],
-        MomentColumn.ZEROS: tallies[:, ZEROS],
-        MomentColumn.NAN: tallies[:, NAN],
-        MomentColumn.POSITIVE_INF: tallies[:, POSITIVE_INF],
-        MomentColumn.NEGATIVE_INF: tallies[:, NEGATIVE_INF],
-        MomentColumn.OUTSIDE: tallies[:, OUTSIDE],
-        MomentColumn.MEAN: torch.where(some, sums[:, SHIFT] + offset, 0.0),
-        MomentColumn.SQUARED_DEVIATIONS: (sums[:, SQUARES] - offset * sums[:, SUM]).clamp(min=0),
-        MomentColumn.ABSOLUTE_SUM: sums[:, ABSOLUTE],
+        MomentColumn.COUNT: tallies[:, Tallies.COUNT],
+        MomentColumn.ZEROS: tallies[:, Tallies.ZEROS],
+        MomentColumn.NAN: tallies[:, Tallies.NAN],
+        MomentColumn.POSITIVE_INF: tallies[:, Tallies.POSITIVE_INF],
+        MomentColumn.NEGATIVE_INF: tallies[:, Tallies.NEGATIVE_INF],
+        MomentColumn.OUTSIDE: tallies[:, Tallies.OUTSIDE],
+        MomentColumn.MEAN: torch.where(some, sums[:, Sums.SHIFT] + offset, 0.0),
+        MomentColumn.SQUARED_DEVIATIONS: (sums[:, Sums.SQUARES] - offset * sums[:, Sums.SUM]).clamp(
+            min=0
+        ),
+        MomentColumn.ABSOLUTE_SUM: sums[:, Sums.ABSOLUTE],
         MomentColumn.MINIMUM: minimum,
         MomentColumn.MAXIMUM: maximum,
     }
