@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partialmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -124,8 +123,10 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
         advice = (Advice(explanation, remedy),)
         return cls(values, severity, limits, advice, source, lasting, falling=falling)
 
-    below = partialmethod(above, falling=True)
-    """The same for values that are too small."""
+    @classmethod
+    def below(cls, values: Values, **told: Any) -> Symptoms:
+        """Layers are ill where values fall short of limits; the arguments are those of `above`."""
+        return cls.above(values, falling=True, **told)
 
 
 def graded(values: Values, limits: Limits, *, falling: bool = False) -> Severities | None:
