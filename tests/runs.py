@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import STEP_FIGURES, Figures, LayerFacts
+from layerscope.diagnose.figure_names import STEP_COLUMN
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.events.encoders import HistogramEncoder, ScalarEncoder
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import PLUGIN, document
@@ -113,7 +115,7 @@ class Made:
         died = 30 * progress * (self.activation == "relu") * (self.init == "random")
         f["dead_units"][:, inner] = np.floor(died)
         f["update_to_weight"][::10] = 10 ** rng.normal(-3, 0.1, f["update_to_weight"][::10].shape)
-        f.of_steps[:, list(STEP_FIGURES).index("loss")] = self.loss(np.arange(self.steps))
+        f.of_steps[:, STEP_COLUMN["loss"]] = self.loss(np.arange(self.steps))
         return f
 
     def findings(self) -> list[dict[str, Any]]:

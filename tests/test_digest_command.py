@@ -10,7 +10,8 @@ from torch import nn
 
 from layerscope import watch
 from layerscope.__main__ import main
-from layerscope.diagnose.figures import Figures, LayerFacts
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.events.event_file import EventFile
 from layerscope.lab.status import RunStatus
 from layerscope.sinks.figures_event import FiguresEncoder

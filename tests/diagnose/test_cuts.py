@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from layerscope.diagnose import RULES, Figures, Judge, LayerFacts, Thresholds
-from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
 
 FUNCTIONS = ("tanh", "sigmoid", "relu", "softmax", None, "relu6", None)
 LAYERS = tuple(

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures, LayerFacts
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_curve import FIRST, WINDOW, LossCurve
 
 LAYER = (LayerFacts("00", "0", "Linear"),)

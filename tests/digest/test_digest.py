@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose import Finding
-from layerscope.diagnose.figures import STEP_FIGURES, Figures, LayerFacts
+from layerscope.diagnose.figure_names import STEP_COLUMN
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.digest import MAX_BYTES, digest_of
 from layerscope.digest.bounded import Texts, as_text, number
 from layerscope.lab.status import RunStatus
 from tests.runs import HOSTILE
 
-STEP = {name: column for column, name in enumerate(STEP_FIGURES)}
 ASTRAL = "\N{PILE OF POO}"  # one character, twelve bytes as JSON
 
 
@@ -25,7 +26,7 @@ def made_figures(names, steps=30):
     figures["activation_grad_rms"][:] = 1e-3
     figures["update_to_weight"][::10] = 1e-3
     figures["saturated"][:] = np.linspace(0, 0.04, len(names))
-    figures.of_steps[:, STEP["loss"]] = np.arange(steps, 0, -1)
+    figures.of_steps[:, STEP_COLUMN["loss"]] = np.arange(steps, 0, -1)
     return figures
 
 
@@ -74,7 +75,7 @@ def test_it_tells_the_state_and_the_steps_of_the_run():
 
 def test_it_tells_loss_rate_and_what_was_last_seen_of_the_ends():
     figures = made_figures(["00_tanh"], steps=30)
-    of = {name: figures.of_steps[:, column] for name, column in STEP.items()}
+    of = {name: figures.of_steps[:, column] for name, column in STEP_COLUMN.items()}
     of["loss"][:] = np.arange(30, 0, -1)
     of["loss"][12] = np.inf
     of["loss"][20] = 0.5

@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Figures, LayerFacts
+from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_FIGURES
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.events.event_file import EventFile
 from layerscope.events.reader import read_run
 from layerscope.events.summaries import scalar
@@ -40,7 +42,7 @@ def test_figures_come_back_as_they_were_written(tmp_path):
     np.testing.assert_array_equal(read.of_layers, written.of_layers)
     np.testing.assert_array_equal(read.of_steps, written.of_steps)
     np.testing.assert_array_equal(read["loss"], written.of_steps[:, 0])
-    at = list(LAYER_FIGURES).index("zeros")
+    at = LAYER_COLUMN["zeros"]
     np.testing.assert_array_equal(read["zeros"], written.of_layers[:, :, at])
     assert next(iter(STEP_FIGURES)) == "loss"
 

@@ -31,7 +31,7 @@ from layerscope.diagnose.own_diagnosis import OwnDiagnosis
 from layerscope.events.reader import read_run
 from layerscope.exit_codes import ExitCode
 from layerscope.run_lock import holder_of
-from layerscope.sinks.figure_sets import figure_sets, steps_of
+from layerscope.sinks.figure_sets import figure_sets
 from layerscope.sinks.figures_event import figures_of
 
 _BLOCK = 256  # steps that are judged at once: few calls, and arrays that stay in the cache
@@ -144,7 +144,7 @@ def _figures(folder: Path) -> list[Figures]:
     if not sets:
         raise ValueError(f"the event files in {folder} hold no figures of layers to judge")
     return [
-        steps_of(figures, slice(start, start + _BLOCK))
+        figures.of_rows(slice(start, start + _BLOCK))
         for figures in sets
         for start in range(0, len(figures.steps), _BLOCK)
     ]

@@ -1,9 +1,10 @@
 """Figures become findings: which layer, since which step, why, and what to change. No torch."""
 
 from layerscope.diagnose import rules as _rules  # noqa: F401  registers them
-from layerscope.diagnose.figures import Figures, LayerFacts
+from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.finding import SEVERITIES, Finding
 from layerscope.diagnose.findings import Findings
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import RULES, Rule, rule, rule_with_memory, without
 from layerscope.diagnose.run_judge import Judge

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import LayerFacts
+from layerscope.diagnose.layer_facts import LayerFacts
 
 GATES = ("sigmoid", "hardsigmoid", "softmax")
 """Functions from 0 to 1, which learn to shut."""

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures, LayerFacts
+from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.finding import SEVERITIES, Finding
 from layerscope.diagnose.findings import Findings
 from layerscope.diagnose.in_torch import in_torch
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_curve import LossCurve
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.onsets import Onsets

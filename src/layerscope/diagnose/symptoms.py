@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import LayerFacts
+from layerscope.diagnose.layer_facts import LayerFacts
 
 Values = npt.NDArray[np.floating]
 Severities = npt.NDArray[np.int8]

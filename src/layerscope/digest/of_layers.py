@@ -12,7 +12,7 @@ from layerscope.diagnose import SEVERITIES
 from layerscope.diagnose.figures import Array, Figures
 from layerscope.digest.bounded import Texts, number
 
-LAYER_COLUMNS = (
+FIRST_AND_LAST = (
     *("activation_mean", "activation_std", "activation_nonfinite", "saturated", "zeros"),
     *("activation_grad_rms", "weight_grad_rms", "weight_grad_nonfinite", "weight_rms"),
     *("update_to_weight", "units", "dead_units", "unit_spread"),
@@ -20,7 +20,7 @@ LAYER_COLUMNS = (
     *("attention_logit", "attention_entropy", "attention_entropy_lowest", "attention_one_token"),
     *("expert_load", "experts_unused", "gate_shut", "gate_open"),
 )
-"""The layer figures of a digest; layerscope.diagnose.figures says what each is."""
+"""The layer figures of a digest; layerscope.diagnose.figure_names says what each is."""
 
 _FINDINGS = 8  # names of rules beside a layer
 _USUAL_UPDATE = -3.0  # log10 of update / weight
@@ -41,8 +41,8 @@ def of_layers(
         findings: in the order of telling, as diagnosis.json has them.
         texts: cuts names that are too long.
     """
-    first = {name: _known(figures[name]) for name in LAYER_COLUMNS}
-    last = {name: _known(figures[name][::-1]) for name in LAYER_COLUMNS}
+    first = {name: _known(figures[name]) for name in FIRST_AND_LAST}
+    last = {name: _known(figures[name][::-1]) for name in FIRST_AND_LAST}
     named: dict[str, list[str]] = {}
     severity: dict[str, int] = {}
     for finding in findings:

@@ -9,10 +9,11 @@ from typing import Any
 from numpy import isnan
 
 from layerscope.diagnose import Finding
-from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Figures
+from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.sureness import sureness_of
 from layerscope.digest.bounded import MAX_BYTES, Texts, number, with_as_many
-from layerscope.digest.of_layers import LAYER_COLUMNS, of_layers
+from layerscope.digest.of_layers import FIRST_AND_LAST, of_layers
 from layerscope.digest.of_steps import AS_LAST_SEEN, of_steps
 from layerscope.lab.status import RunStatus
 
@@ -94,5 +95,5 @@ def _meaning(figures: Figures) -> dict[str, str]:
         "sure": "of `found` findings of this rule in test programs, `right` led to the fault",
         "first, last": "of a layer: each figure as it was first and last measured",
         **{name: STEP_FIGURES[name] for name in names},
-        **{name: LAYER_FIGURES[name] for name in LAYER_COLUMNS if not isnan(figures[name]).all()},
+        **{name: LAYER_FIGURES[name] for name in FIRST_AND_LAST if not isnan(figures[name]).all()},
     }

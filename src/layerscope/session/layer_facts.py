@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from torch import nn
 
-from layerscope.diagnose.figures import LayerFacts
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.record import Layer
 from layerscope.record.graph import Wiring
 from layerscope.record.layer_output import LayerOutput

@@ -10,17 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, LayerFacts
+from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
+from layerscope.diagnose.figures import Array
 from layerscope.diagnose.last_function import LastFunction
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_kind import Loss, LossView
 from layerscope.diagnose.loss_view import view_loss
 from layerscope.record.ends import Data, Ends, Output
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.observation import Observation
 from layerscope.record.surroundings import Look
-
-_OF_LAYER = {name: column for column, name in enumerate(LAYER_FIGURES)}
-_OF_STEP = {name: column for column, name in enumerate(STEP_FIGURES)}
 
 _OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT)
 _ONE = 2e-3
@@ -81,13 +80,13 @@ class LookFigures:
                 "maximize": float(look.ownership.maximize),
             }
         for name, value in figures.items():
-            of_step[_OF_STEP[name]] = value
+            of_step[STEP_COLUMN[name]] = value
         for name, spread in look.row_spreads.items():
-            of_layers[self._at[name], _OF_LAYER["weight_row_spread"]] = spread
+            of_layers[self._at[name], LAYER_COLUMN["weight_row_spread"]] = spread
         for seen_at in look.inside.values():
             for name, seen in seen_at.items():
                 for figure, value in seen.figures().items():
-                    of_layers[self._at[name], _OF_LAYER[figure]] = value
+                    of_layers[self._at[name], LAYER_COLUMN[figure]] = value
         # A step was taken, or the loss's gradient came to the output: whether there are gradients
         # to take it with or not, they were due.
         came = look.ends.output is not None and look.ownership is not None
@@ -95,15 +94,15 @@ class LookFigures:
         if has_backward and not observation.skipped:
             none = [id(parameter) not in look.gradients for parameter in self._parameters]
             np.fmax.at(
-                of_layers[:, _OF_LAYER["no_gradient"]], self._entries, np.array(none, np.float32)
+                of_layers[:, LAYER_COLUMN["no_gradient"]], self._entries, np.array(none, np.float32)
             )
         if look.ownership is not None:
             owned = [id(parameter) in look.ownership.owned for parameter in self._parameters]
-            of_layers[self._entries, _OF_LAYER["owned"]] = owned
+            of_layers[self._entries, LAYER_COLUMN["owned"]] = owned
             if shares := look.ownership.rate_shares:
                 for entry, parameter in zip(self._entries, self._parameters, strict=True):
                     if id(parameter) in shares:
-                        of_layers[entry, _OF_LAYER["rate_share"]] = shares[id(parameter)]
+                        of_layers[entry, LAYER_COLUMN["rate_share"]] = shares[id(parameter)]
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
         figures = _of_data(ends.data)

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, Figures, LayerFacts
+from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
+from layerscope.diagnose.figures import Array, Figures
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.measure.moments import MOMENTS, MomentColumn
 from layerscope.measure.reading import finite_of
 from layerscope.measure.unit_reading import UnitColumn
@@ -16,13 +18,11 @@ from layerscope.quantity import Quantity
 from layerscope.record import Channel, Observation
 from layerscope.record.update_sums import UpdateReading
 
-_COLUMN = {name: column for column, name in enumerate(LAYER_FIGURES)}
-
 _STEP = (
     *("loss", "learning_rate", "clip_factor", "skipped", "incomplete", "optimizer"),
     *("monitor_ms", "step_ms", "input_nonfinite"),
 )
-_STEP_COLUMNS = [list(STEP_FIGURES).index(name) for name in _STEP]
+_STEP_COLUMNS = [STEP_COLUMN[name] for name in _STEP]
 
 _UNIT_FIGURES = (
     (UnitColumn.UNITS, "units"),
@@ -78,13 +78,7 @@ class StepFigures:
 
     def of(self, observations: Sequence[Observation]) -> Figures:
         """The figures of some steps; waits for those that are still on their way."""
-        steps = len(observations)
-        made = Figures(
-            self.layers,
-            np.array([observation.step for observation in observations], np.int64),
-            np.full((steps, len(self.layers), len(LAYER_FIGURES)), np.nan, np.float32),
-            np.full((steps, len(STEP_FIGURES)), np.nan, np.float32),
-        )
+        made = Figures.empty(self.layers, [observation.step for observation in observations])
         made.of_steps[:, _STEP_COLUMNS] = [_of_step(observation) for observation in observations]
         with np.errstate(all="ignore"):
             self._fill_moments(observations, made.of_layers)
@@ -94,8 +88,8 @@ class StepFigures:
                 self._fill_updates(observation.updates.get(), out)
             for each in observation.not_finite:
                 entry = next(i for i, f in enumerate(self.layers) if f.name == each.output)
-                out[entry, _COLUMN["inputs_finite"]] = each.inputs_finite
-                out[entry, _COLUMN["weight_nonfinite"]] = each.weights
+                out[entry, LAYER_COLUMN["inputs_finite"]] = each.inputs_finite
+                out[entry, LAYER_COLUMN["weight_nonfinite"]] = each.weights
         return made
 
     def _fill_moments(self, observations: Sequence[Observation], out: Array) -> None:
@@ -126,15 +120,16 @@ class StepFigures:
             ("saturated", np.where(self._bounded, outside, np.nan)),
             ("zeros", moments[:, rows, MomentColumn.ZEROS] / count[:, rows]),
         ):
-            out[:, at, _COLUMN[name]] = values
+            out[:, at, LAYER_COLUMN[name]] = values
         for quantity, (rows, at) in (
             (Quantity.ACTIVATION_GRAD, self._activation_gradients),
             (Quantity.WEIGHT_GRAD, self._weight_gradients),
         ):
-            out[:, at, _COLUMN[quantity.rms]] = rms[:, rows]
-            out[:, at, _COLUMN[f"{quantity}_nonfinite"]] = nonfinite[:, rows] * reached[:, rows]
+            out[:, at, LAYER_COLUMN[quantity.rms]] = rms[:, rows]
+            lost = nonfinite[:, rows] * reached[:, rows]
+            out[:, at, LAYER_COLUMN[f"{quantity}_nonfinite"]] = lost
         rows, at = self._weights
-        out[:, at, _COLUMN["weight_rms"]] = rms[:, rows]
+        out[:, at, LAYER_COLUMN["weight_rms"]] = rms[:, rows]
 
     def _fill_units(self, observations: Sequence[Observation], out: Array) -> None:
         if observations[0].units is None:
@@ -143,7 +138,7 @@ class StepFigures:
         units = np.array(read)
         units[units[:, :, UnitColumn.UNITS] == 0] = np.nan
         for column, figure in _UNIT_FIGURES:
-            out[:, self._outputs, _COLUMN[figure]] = units[:, :, column]
+            out[:, self._outputs, LAYER_COLUMN[figure]] = units[:, :, column]
 
     def _fill_updates(self, updates: UpdateReading, out: Array) -> None:
         change, weight = updates.update[self._updated], updates.weight[self._updated]
@@ -154,9 +149,9 @@ class StepFigures:
         ratio = np.full(len(at), np.nan)
         with np.errstate(invalid="ignore", over="ignore"):  # of weights that have overflown
             np.divide(change, weight, out=ratio, where=weight > 0)
-        out[at, _COLUMN["update_to_weight"]] = ratio
-        out[at, _COLUMN["weight_rms"]] = weight
-        out[at, _COLUMN["update_lost"]] = lost[known]
+        out[at, LAYER_COLUMN["update_to_weight"]] = ratio
+        out[at, LAYER_COLUMN["weight_rms"]] = weight
+        out[at, LAYER_COLUMN["update_lost"]] = lost[known]
 
 
 def _of_step(observation: Observation) -> list[float]:

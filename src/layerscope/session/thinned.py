@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
-from layerscope.sinks.figure_sets import steps_of
 
 
 class Thinned:
@@ -33,15 +32,15 @@ class Thinned:
             self._kinds = (_Spaced(self._kinds[0].most), _Spaced(self._kinds[1].most))
         updated = np.isfinite(figures["update_to_weight"]).any(1)
         self._kinds[0].add(figures)
-        self._kinds[1].add(steps_of(figures, np.flatnonzero(updated)))
-        self._last = steps_of(figures, np.array([len(figures.steps) - 1]))
+        self._kinds[1].add(figures.of_rows(np.flatnonzero(updated)))
+        self._last = figures.of_rows(slice(-1, None))
 
     def figures(self) -> Figures:
         """What is kept, in order of step."""
         if self._last is None:
             return Figures.empty((), [])
         whole = _joined([*self._kinds[0].kept, *self._kinds[1].kept, self._last])
-        return steps_of(whole, np.unique(whole.steps, return_index=True)[1])
+        return whole.of_rows(np.unique(whole.steps, return_index=True)[1])
 
 
 class _Spaced:
@@ -59,12 +58,12 @@ class _Spaced:
         chosen = np.flatnonzero(number % self._stride == 0)
         if not len(chosen):
             return
-        self.kept.append(steps_of(figures, chosen))
+        self.kept.append(figures.of_rows(chosen))
         self._count += len(chosen)
         while self._count > self.most:
             whole = _joined(self.kept)
             self._stride *= 2
-            self.kept = [steps_of(whole, np.arange(0, len(whole.steps), 2))]
+            self.kept = [whole.of_rows(slice(None, None, 2))]
             self._count = len(self.kept[0].steps)
 
 

@@ -24,8 +24,8 @@ _TABLES = {"layers": LAYER_COLUMNS, "steps": STEP_COLUMNS, "findings": FINDING_C
 
 class CsvSink(Sink):
     """Writes three tables into a folder: layers.csv has a row for each step and layer, steps.csv
-    one for each step, findings.csv one for each finding. `diagnose.figures` says what the columns
-    are; what is unknown is empty.
+    one for each step, findings.csv one for each finding. `diagnose.figure_names` says what the
+    columns are; what is unknown is empty.
 
     Args:
         folder: for the files; by default `csv` in the run's folder.

@@ -44,7 +44,7 @@ def figure_sets(run: RunEvents) -> list[Figures]:
     written = []
     # A resumed run begins with its first set again.
     for n, steps in itertools.groupby(sorted(owner), key=owner.__getitem__):
-        written.append(steps_of(sets[n], np.searchsorted(sets[n].steps, list(steps))))
+        written.append(sets[n].of_rows(np.searchsorted(sets[n].steps, list(steps))))
     return written
 
 
@@ -59,10 +59,3 @@ def _refuse_mixture(run: RunEvents) -> None:
                 "the event files must be of one run, got several that overlap: give each run a "
                 "folder of its own"
             )
-
-
-def steps_of(figures: Figures, rows: slice | np.ndarray[tuple[int], np.dtype[np.intp]]) -> Figures:
-    """The figures of some of the steps."""
-    return Figures(
-        figures.layers, figures.steps[rows], figures.of_layers[rows], figures.of_steps[rows]
-    )

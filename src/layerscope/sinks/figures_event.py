@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array, Figures, LayerFacts
+from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.figures import Array, Figures
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.events.encoders import TensorEncoder
 from layerscope.events.summaries import PLUGIN, document
 
@@ -136,6 +138,6 @@ def _joined(parts: list[Figures]) -> Figures:
         whole.of_steps[start:end] = part.of_steps
         start = end
     # The last record of each step, in order of step.
-    steps, last = np.unique(whole.steps[::-1], return_index=True)
+    _, last = np.unique(whole.steps[::-1], return_index=True)
     chosen = len(whole.steps) - 1 - last
-    return Figures(whole.layers, steps, whole.of_layers[chosen], whole.of_steps[chosen])
+    return whole.of_rows(chosen)

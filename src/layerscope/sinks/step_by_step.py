@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from layerscope.diagnose import Figures, Finding
 from layerscope.record.schedule import is_keyframe
-from layerscope.sinks.figure_sets import steps_of
 from layerscope.sinks.sink import Sink, StepRecord
 from layerscope.sinks.step_block import Step, StepBlock
 from layerscope.sinks.step_scalars import StepScalars
@@ -67,7 +66,7 @@ class StepByStep:
         self._guarded(lambda to: to.write_finding(finding))
 
     def _record(self, block: StepBlock, row: int, step: Step) -> StepRecord:
-        figures = steps_of(block.figures, slice(row, row + 1))
+        figures = block.figures.of_rows(slice(row, row + 1))
         if block.figures.layers is not self._layers:
             self._layers = block.figures.layers
             self._scalars = StepScalars(block.channels, block.figures.layers)

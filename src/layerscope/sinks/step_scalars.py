@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from layerscope.diagnose import LayerFacts
-from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES, Array
+from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
+from layerscope.diagnose.figures import Array
 from layerscope.events.encoders import ScalarEncoder
 from layerscope.measure.moments import MomentColumn
 from layerscope.measure.reading import Reading, finite_of
@@ -58,15 +59,12 @@ class StepScalars:
     _OF_STEPS = ("clip_factor", "logit_z", "monitor/ms_per_step", "monitor/share_of_step")
 
     def __init__(self, channels: Sequence[Channel], layers: Sequence[LayerFacts]) -> None:
-        figures = list(LAYER_FIGURES)
-        self._columns = [figures.index(figure) for figure in self._OF_LAYERS.values()]
+        self._columns = [LAYER_COLUMN[figure] for figure in self._OF_LAYERS.values()]
         self._dead = list(self._OF_LAYERS).index("dead_share")
         self._update = list(self._OF_LAYERS).index("update_to_weight_log10")
-        self._units = figures.index("units")
-        self._as_they_are = [list(STEP_FIGURES).index(name) for name in ("clip_factor", "logit_z")]
-        self._monitor, self._step = (
-            list(STEP_FIGURES).index(name) for name in ("monitor_ms", "step_ms")
-        )
+        self._units = LAYER_COLUMN["units"]
+        self._as_they_are = [STEP_COLUMN[name] for name in ("clip_factor", "logit_z")]
+        self._monitor, self._step = STEP_COLUMN["monitor_ms"], STEP_COLUMN["step_ms"]
         self._mortal = np.array([facts.can_die for facts in layers], np.bool_)
         rows = [i for i, channel in enumerate(channels) if channel.quantity.is_gradient]
         self._gradients = np.array(rows, np.intp)

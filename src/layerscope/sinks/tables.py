@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
 from layerscope.sinks.sink import StepRecord
 
 LAYER_COLUMNS = ("step", "layer", *LAYER_FIGURES)

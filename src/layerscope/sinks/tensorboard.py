@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from layerscope.diagnose import SEVERITIES, Finding, LayerFacts
-from layerscope.diagnose.figures import LAYER_FIGURES, STEP_FIGURES
+from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_COLUMN, STEP_FIGURES
 from layerscope.diagnose.findings_text import TAG as FINDINGS
 from layerscope.diagnose.findings_text import findings_markdown
 from layerscope.events.encoders import ScalarEncoder
@@ -28,7 +28,7 @@ from layerscope.sinks.step_scalars import StepScalars
 KEYFRAMES = "keyframes"
 """Folder of the sibling run that repeats the log-spaced steps, which TensorBoard shows whole."""
 
-_LOSS = list(STEP_FIGURES).index("loss")
+_LOSS = STEP_COLUMN["loss"]
 
 _EVENT_BYTES = 120  # around a step's values, and around its figures
 _HISTOGRAM_BYTES = 388  # without its tag

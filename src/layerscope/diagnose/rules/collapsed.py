@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures, LayerFacts
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms

@@ -7,7 +7,8 @@ from math import isnan, nan
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures, LayerFacts
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.solved import has_learned, is_learning, note_if_solved

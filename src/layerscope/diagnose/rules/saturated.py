@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures, LayerFacts
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import GATES
