@@ -26,6 +26,7 @@ from layerscope.session.settings import Settings
 from layerscope.sinks.block_sink import BlockSink
 from layerscope.sinks.finding_receiver import FindingReceiver
 from layerscope.sinks.named import made
+from layerscope.sinks.step_block import RunEnd
 from layerscope.sinks.step_by_step import StepByStep
 from layerscope.sinks.tensorboard import TensorBoardSink
 
@@ -158,8 +159,9 @@ class RunOutput:
             diagnosis["steps"][0] = self._first
         write_diagnosis(self._directory, diagnosis)
         pictures = verdict.pictures(last.wall_time - first.wall_time)
+        end = RunEnd(last, verdict.judge.findings, late, pictures)
         for sink in self._sinks:
-            sink.write_end(last, verdict.judge.findings, late, pictures)
+            sink.write_end(end)
         return diagnosis
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from layerscope.diagnose import Finding
-from layerscope.sinks.step_block import Step, StepBlock
+from layerscope.sinks.step_block import RunEnd, StepBlock
 
 
 class BlockSink(Protocol):
@@ -25,21 +23,8 @@ class BlockSink(Protocol):
     def flush(self) -> None:
         """See that what was written can be read by others."""
 
-    def write_end(
-        self,
-        last: Step,
-        findings: Sequence[Finding],
-        late: Sequence[Finding],
-        pictures: Mapping[str, bytes],
-    ) -> None:
-        """Write what is known at the end of a run in which a step was written.
-
-        Args:
-            last: the last step once more, with the weights that the run ends with.
-            findings: all, in the order in which to mend them.
-            late: those among them that no block had.
-            pictures: PNG of each, by its tag.
-        """
+    def write_end(self, end: RunEnd) -> None:
+        """Write what is known at the end of a run."""
 
     def close(self) -> None:
         """Write what waits, and close what is open; a second call does nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from layerscope.diagnose import Figures, Finding
@@ -45,3 +45,20 @@ class StepBlock:
     figures: Figures
     findings: Sequence[Finding] = ()
     prediction: PredictionSummary | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunEnd:
+    """What is known at the end of a run in which a step was written.
+
+    Attributes:
+        last: the last step once more, with the weights that the run ends with.
+        findings: all, in the order in which to mend them.
+        late: those among them that no block had.
+        pictures: PNG of each, by its tag.
+    """
+
+    last: Step
+    findings: Sequence[Finding]
+    late: Sequence[Finding]
+    pictures: Mapping[str, bytes]

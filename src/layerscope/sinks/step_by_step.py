@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerscope.diagnose import Figures, Finding
 from layerscope.record.schedule import is_keyframe
 from layerscope.sinks.sink import Sink, StepRecord
-from layerscope.sinks.step_block import Step, StepBlock
+from layerscope.sinks.step_block import RunEnd, Step, StepBlock
 from layerscope.sinks.step_scalars import StepScalars
 
 if TYPE_CHECKING:
@@ -91,18 +91,12 @@ class StepByStep:
         """Have the sink hand on what it keeps."""
         self._guarded(lambda to: to.flush())
 
-    def write_end(
-        self,
-        last: Step,
-        findings: Sequence[Finding],
-        late: Sequence[Finding],
-        pictures: Mapping[str, bytes],
-    ) -> None:
+    def write_end(self, end: RunEnd) -> None:
         """Write what was found at the end, and the last step unless it was due already."""
-        for finding in late:
+        for finding in end.late:
             self._write_finding(finding)
         if self._last is not None and self._sink is not None and self._sink.every_n_steps:
-            self._write(*self._last, last)
+            self._write(*self._last, end.last)
 
     def close(self) -> None:
         """Close the sink; a second call does nothing."""

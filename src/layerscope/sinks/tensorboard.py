@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from layerscope.diagnose import SEVERITIES, Finding, LayerFacts
+from layerscope.diagnose import SEVERITIES, LayerFacts
 from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_COLUMN, STEP_FIGURES
 from layerscope.diagnose.findings_text import TAG as FINDINGS
 from layerscope.diagnose.findings_text import findings_markdown
@@ -21,7 +21,7 @@ from layerscope.sinks import parts_event
 from layerscope.sinks.chart_descriptions import describe_scalar
 from layerscope.sinks.custom_scalars import layer_charts
 from layerscope.sinks.figures_event import PREDICTION, FiguresEncoder
-from layerscope.sinks.step_block import Step, StepBlock
+from layerscope.sinks.step_block import RunEnd, Step, StepBlock
 from layerscope.sinks.step_histograms import StepHistograms
 from layerscope.sinks.step_scalars import StepScalars
 
@@ -147,19 +147,13 @@ class TensorBoardSink:
         self._events.flush()
         self._keyframe_events.flush()
 
-    def write_end(
-        self,
-        last: Step,
-        findings: Sequence[Finding],
-        late: Sequence[Finding],
-        pictures: Mapping[str, bytes],
-    ) -> None:
+    def write_end(self, end: RunEnd) -> None:
         """Write the findings as a text, and pictures; the last step is a keyframe in any case."""
-        if self._layers is not None and not last.is_keyframe:
-            self._write_keyframe(last)
-        images = [image(tag, png) for tag, png in pictures.items()]
-        values = [text(FINDINGS, findings_markdown(findings)), *images]
-        self._events.add(last.observation.step, values)
+        if self._layers is not None and not end.last.is_keyframe:
+            self._write_keyframe(end.last)
+        images = [image(tag, png) for tag, png in end.pictures.items()]
+        values = [text(FINDINGS, findings_markdown(end.findings)), *images]
+        self._events.add(end.last.observation.step, values)
 
     def close(self) -> None:
         """Close the files that are its own; a second call does nothing."""

@@ -1,3 +1,4 @@
+import copy
 import json
 import math
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from layerscope import EventLogger, LayerMonitor
+from layerscope.integrations.lightning.watched_fit import HOOKS_LEFT_OUT
 from layerscope.quantity import SELECTABLE
 from layerscope.record import is_keyframe
 
@@ -413,3 +415,15 @@ def test_hooks_that_do_nothing_are_left_out_while_it_fits_but_not_a_subclass_s_o
     assert monitor.failure is None
     assert (monitor.called, monitor.left_out) == (2, True)
     assert callable(monitor.on_before_zero_grad)
+
+
+class Copies(pl.Callback):
+    def on_train_batch_end(self, trainer, module, *batch):
+        self.copied = copy.deepcopy(trainer.callbacks[0])
+
+
+def test_a_monitor_copied_in_the_middle_of_a_fit_is_a_whole_callback(tmp_path):
+    monitor, copies = LayerMonitor(tmp_path), Copies()
+    fit(tmp_path, monitor, copies, max_steps=2)
+    assert all(callable(getattr(copies.copied, name)) for name in HOOKS_LEFT_OUT)
+    assert copies.copied.settings == monitor.settings

@@ -8,19 +8,15 @@ from os import PathLike
 from typing import Any, Unpack
 
 import lightning.pytorch as pl
-from lightning.pytorch.strategies import (
-    DeepSpeedStrategy,
-    FSDPStrategy,
-    Strategy,
-)
-from torch import Tensor
-from torch.optim import Optimizer
+from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, Strategy
 
 from layerscope.diagnose import Finding
+from layerscope.integrations.lightning.checkpointed_state import CheckpointedState
 from layerscope.integrations.lightning.fit_folder import FitFolder
+from layerscope.integrations.lightning.fit_hooks import FitHooks
 from layerscope.integrations.lightning.logger_sinks import sinks_of
 from layerscope.integrations.lightning.never_stops_training import never_stops_training
-from layerscope.integrations.lightning.watched_fit import WatchedFit
+from layerscope.integrations.lightning.watched_fit import HOOKS_LEFT_OUT, WatchedFit
 from layerscope.record import Layer, choose_layers
 from layerscope.session.announced_steps import AnnouncedSteps
 from layerscope.session.door import Door
@@ -40,7 +36,7 @@ _DOOR = Door("LayerMonitor", "no optimizer that the trainer knows has taken a st
 _SHARDING: tuple[type[Strategy], ...] = (FSDPStrategy, DeepSpeedStrategy)
 
 
-class LayerMonitor(pl.Callback):
+class LayerMonitor(FitHooks):
     """Logs what every layer does at every step, for TensorBoard and for diagnosis.json, and judges
     it.
 
@@ -95,11 +91,8 @@ class LayerMonitor(pl.Callback):
         self.failure: str | None = None
         self.prediction: PredictionSummary | None = None
         self._folder: FitFolder | None = None  # from the start of fit on
-        self._resumes = False
-        self._fit: WatchedFit | None = None  # from the start of training on
         self._refused: Finding | None = None
-        self._restored: dict[str, Any] | None = None
-        self._left: dict[str, Any] = {}  # the state at the end of fit, for a checkpoint after it
+        self._state = CheckpointedState()
         self._leads = True
 
     def layers_of(self, module: pl.LightningModule) -> tuple[Layer, ...]:
@@ -130,13 +123,13 @@ class LayerMonitor(pl.Callback):
             self._claim_folder(trainer)
 
     def _claim_folder(self, trainer: pl.Trainer) -> None:
-        self._resumes |= trainer.global_step > 0
+        self._state.resumes |= trainer.global_step > 0
         monitors = (each for each in trainer.callbacks if isinstance(each, LayerMonitor))  # type: ignore[attr-defined]
         self._leads = next(monitors) is self
         self._folder = FitFolder(
             trainer,
             self._log_dir,
-            resumes=self._resumes,
+            resumes=self._state.resumes,
             leads=self._leads,
             door=_DOOR,
         )
@@ -148,13 +141,9 @@ class LayerMonitor(pl.Callback):
 
         The state of a monitor of the same layers that wrote to another folder is its own.
         """
-        self._resumes = True
-        states = checkpoint.get("callbacks", {})
-        if self.state_key not in states:
-            end = f"'layers': {repr(self.settings.layers)!r}}}"
-            alike = [key for key in states if key.startswith("LayerMonitor{") and key.endswith(end)]
-            if len(alike) == 1:
-                self.load_state_dict(states[alike[0]])
+        self._state.resumes = True
+        layers = repr(self.settings.layers)
+        self._state.give_of(checkpoint.get("callbacks", {}), self.state_key, layers)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Choose the layers, open the files and put the hooks on."""
@@ -165,7 +154,7 @@ class LayerMonitor(pl.Callback):
     @never_stops_training
     def _open(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert self._folder is not None
-        self._left = {}
+        self._state.begin()
         self.failure = self._refused = None
         session = AnnouncedSteps(
             pl_module,
@@ -180,62 +169,11 @@ class LayerMonitor(pl.Callback):
             events=self._folder.events_of(trainer),
             steps=trainer.estimated_stepping_batches,
             start=trainer.global_step,
-            resumes=self._resumes,
+            resumes=self._state.resumes,
             prediction=self.prediction,
         )
         self._fit = WatchedFit(trainer, pl_module, session, self, self._give_up)
-        if self._restored is not None:
-            session.load_state(self._restored)
-            self._restored = None
-
-    @never_stops_training
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Count in this batch, if its step is due."""
-        if self._fit is not None:
-            self._fit.session.begin(trainer.global_step)
-
-    @never_stops_training
-    def on_before_backward(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
-    ) -> None:
-        """Note the loss, divided by the number of micro-batches and scaled as it is."""
-        if self._fit is not None:
-            self._fit.session.note_loss(loss)
-
-    @never_stops_training
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
-    ) -> None:
-        """Measure what the optimizer is about to receive, and the weights it starts from."""
-        if self._fit is not None:
-            self._fit.before_step(optimizer)
-
-    @never_stops_training
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Look whether all went well, and whether training must stop."""
-        if self._fit is not None:
-            self._fit.end_batch()
-
-    @never_stops_training
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take the hooks off: validation is not what the optimizer learns from."""
-        if self._fit is not None:
-            self._fit.session.detach()
-
-    @never_stops_training
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Put the hooks on again."""
-        if self._fit is not None:
-            self._fit.session.attach()
+        self._state.restore(session)
 
     @never_stops_training
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -251,22 +189,16 @@ class LayerMonitor(pl.Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copied and pickled as a monitor with the same settings that watches nothing."""
-        return self.__dict__ | dict.fromkeys(("_fit", "_folder"))
+        kept = {name: each for name, each in vars(self).items() if name not in HOOKS_LEFT_OUT}
+        return kept | dict.fromkeys(("_fit", "_folder"))
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run goes on from: findings, running medians, how long units are silent."""
-        return self._left if self._fit is None else self._state_of(self._fit.session)
-
-    def _state_of(self, session: AnnouncedSteps) -> dict[str, Any]:
-        try:
-            return session.state()
-        except Exception as error:  # a checkpoint is worth more
-            _log.exception("LayerMonitor: a checkpoint goes without its state: %s", error)
-            return {}
+        return self._state.of(None if self._fit is None else self._fit.session)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep what `state_dict` gave until training starts."""
-        self._restored = state_dict or None
+        self._state.give(state_dict)
 
     def _finish(self, interrupted: bool = False) -> None:
         fit, self._fit = self._fit, None
@@ -280,13 +212,13 @@ class LayerMonitor(pl.Callback):
     def _end(self, session: AnnouncedSteps, interrupted: bool) -> None:
         try:
             session.settle()  # here a sink may fail, which is no matter of the checkpoint's
-            self._left = self._state_of(session)
+            self._state.leave(session)
         finally:
             session.close(interrupted)
             self.diagnosis, self._refused = session.diagnosis, session.verdict.refused
 
     def _forget_folder(self) -> None:
-        self._resumes = False
+        self._state.resumes = False
         if self._folder is not None:
             self._folder.release()
             self._folder = None

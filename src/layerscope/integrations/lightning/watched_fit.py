@@ -15,7 +15,7 @@ from layerscope.session.announced_steps import AnnouncedSteps
 
 _log = logging.getLogger("layerscope")
 
-_DO_NOTHING = ("on_before_zero_grad", "on_after_backward")
+HOOKS_LEFT_OUT = ("on_before_zero_grad", "on_after_backward")
 """Of the six hooks that Lightning calls at every step, each within a profiler's context, those that
 the monitor has no use for."""
 
@@ -57,7 +57,7 @@ class WatchedFit:
     def _leave_hooks_out(self) -> None:
         """Lightning passes over what cannot be called. Nobody else calls what is its callback."""
         if any(each is self._monitor for each in self._trainer.callbacks):  # type: ignore[attr-defined]
-            for name in _DO_NOTHING:
+            for name in HOOKS_LEFT_OUT:
                 if getattr(type(self._monitor), name) is getattr(pl.Callback, name):
                     setattr(self._monitor, name, None)
 
@@ -103,6 +103,6 @@ class WatchedFit:
 
     def release(self) -> None:
         """Take the optimizers' hooks off, and have the monitor's on again."""
-        for name in _DO_NOTHING:
+        for name in HOOKS_LEFT_OUT:
             vars(self._monitor).pop(name, None)
         remove_all(self._handles)

@@ -1,0 +1,72 @@
+"""What Lightning tells a callback while it trains, handed on to the fit that is watched."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import lightning.pytorch as pl
+from torch import Tensor
+from torch.optim import Optimizer
+
+from layerscope.integrations.lightning.never_stops_training import never_stops_training
+from layerscope.integrations.lightning.watched_fit import WatchedFit
+
+
+class FitHooks(pl.Callback):
+    """A callback that tells its `WatchedFit` of each batch, as long as there is one."""
+
+    _fit: WatchedFit | None = None  # from the start of training to its end
+
+    @abstractmethod
+    def _give_up(self, step: int, error: Exception) -> None:
+        """Watch no more, since the instrument has failed; training goes on."""
+
+    @never_stops_training
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Count in this batch, if its step is due."""
+        if self._fit is not None:
+            self._fit.session.begin(trainer.global_step)
+
+    @never_stops_training
+    def on_before_backward(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
+    ) -> None:
+        """Note the loss, divided by the number of micro-batches and scaled as it is."""
+        if self._fit is not None:
+            self._fit.session.note_loss(loss)
+
+    @never_stops_training
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Measure what the optimizer is about to receive, and the weights it starts from."""
+        if self._fit is not None:
+            self._fit.before_step(optimizer)
+
+    @never_stops_training
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Look whether all went well, and whether training must stop."""
+        if self._fit is not None:
+            self._fit.end_batch()
+
+    @never_stops_training
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the hooks off: validation is not what the optimizer learns from."""
+        if self._fit is not None:
+            self._fit.session.detach()
+
+    @never_stops_training
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put the hooks on again."""
+        if self._fit is not None:
+            self._fit.session.attach()
