@@ -1,11 +1,15 @@
 """Under torch.compile the figures are right, or the monitor says which hooks never fired."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from layerscope import LayerMonitor, read, watch
+from layerscope.integrations.script import ScriptWatch
+from layerscope.session.settings import Settings
 from tests.any_model.nets import Mlp, seeded
 from tests.any_model.reference import FIGURES, assert_figures_are_those_of, run_plainly
 from tests.any_model.training import figures, fit
@@ -136,6 +140,40 @@ def test_a_net_compiled_in_place_is_measured_as_one_that_is_not(tmp_path, make_c
     for name in FIGURES:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, err_msg=name)
     assert expected["activation_count"][:, 0].tolist() == [8 * 8, 5 * 8, 11 * 8, 7 * 8]
+
+
+@torch.compile(backend="eager")
+def compiled_call(net, x):
+    return net(x)
+
+
+@pytest.mark.parametrize("compiled", ["in place", "in a wrapper", "in a function"])
+def test_a_script_s_network_whose_calls_are_compiled_is_measured_from_its_first_step(
+    tmp_path, compiled
+):
+    script = ScriptWatch(tmp_path / "run", Settings(), named=True)
+    script.start()
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    call = net
+    if compiled == "in place":
+        net.compile(backend="eager")
+    elif compiled == "in a wrapper":
+        call = torch.compile(net, backend="eager")
+    else:
+        call = functools.partial(compiled_call, net)
+    losses = []
+    for _ in range(4):
+        optimizer.zero_grad()
+        loss = call(torch.randn(5, 6)).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    script.close()
+    run = read(tmp_path / "run")
+    np.testing.assert_allclose(run.scalars["train/loss"].values, losses, rtol=1e-6)
+    assert run.figures["activation_count"].tolist() == [[40.0, 15.0]] * 4
 
 
 class Attending(nn.Module):

@@ -1,5 +1,7 @@
 """The same instrument in a loop of one's own, without Lightning."""
 
+import threading
+
 import pytest
 import torch
 
@@ -84,6 +86,44 @@ def test_evaluation_between_two_steps_is_not_measured(tmp_path):
     net = seeded(Mlp)
     train(net, tmp_path, evaluate)
     assert set(figures(tmp_path)["activation_count"][:, 0]) == {48}
+
+
+class Meeting(torch.nn.Module):
+    """Lets the trainer take its steps while another thread is in the middle of the network."""
+
+    def __init__(self, thread):
+        super().__init__()
+        self.thread = thread
+        self.arrived, self.goes_on = threading.Event(), threading.Event()
+
+    def forward(self, inputs):
+        if threading.current_thread() is self.thread:
+            self.arrived.set()
+            assert self.goes_on.wait(30)
+        return inputs
+
+
+def test_a_validation_in_another_thread_takes_no_step_away_and_is_in_none(tmp_path):
+    def validate():
+        with torch.no_grad():
+            net(torch.ones(64, 3))
+
+    thread = threading.Thread(target=validate)
+    meeting = Meeting(thread)
+    net = torch.nn.Sequential(torch.nn.Linear(3, 2), meeting, torch.nn.Linear(2, 2))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with layerscope.watch(net, tmp_path) as watcher:
+        for step in range(4):
+            if step == 1:
+                thread.start()
+                assert meeting.arrived.wait(30)
+            net(torch.ones(5, 3)).sum().backward()
+            optimizer.step()
+            watcher.step()
+            if step == 2:
+                meeting.goes_on.set()
+                thread.join(30)
+    assert figures(tmp_path)["activation_count"].tolist() == [[10.0, 10.0]] * 4
 
 
 def test_it_writes_a_diagnosis_and_the_keyframes_too(tmp_path):

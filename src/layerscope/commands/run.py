@@ -41,8 +41,8 @@ def run(options: Namespace) -> int:
     if not watch.networks:
         print(
             "layerscope run: no network was seen to train: no module was called with gradients on "
-            "that an optimizer of torch's has (one that is compiled by net.compile() is not seen: "
-            "use torch.compile(net))",
+            "that an optimizer of torch's has (one that is called and compiled before its "
+            "optimizer is made is not seen: make the optimizer first)",
             file=sys.stderr,
         )
     refused = any(each.refused is not None for each in watch.networks)

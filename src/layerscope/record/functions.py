@@ -159,7 +159,7 @@ class Functions:
         """A module's forward begins."""
         state = self._state
         if self._depth == 0:
-            if self._gave_way or not state.counting or _is_tracing() or is_exporting():
+            if self._gave_way or not state.counts_here or _is_tracing() or is_exporting():
                 return
             if state.network is not None and not state.network.training:
                 return

@@ -100,7 +100,7 @@ class Gates:
         return seen
 
     def _see(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        if not self._state.counting or not module.training or backward_pass() != -1:
+        if not self._state.counts_here or not module.training or backward_pass() != -1:
             return
         values = [*args, *(kwargs[name] for name in ("input", "hx") if name in kwargs)]
         given, state = values[0], values[1] if len(values) > 1 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.record.handles import remove_all
 from layerscope.record.layers import Layer
 
+_LOCK = threading.Lock()  # a state may be copied with its network, and a lock may not
+
 
 @dataclass(slots=True, eq=False)
 class HookState:
@@ -20,6 +23,8 @@ class HookState:
     Attributes:
         network: nothing is measured while it is in evaluation mode; None: whatever the mode.
         counting: whether the hooks measure; False at first.
+        aside: threads whose call of the network is no training, and how deep they are in it; None
+            if there are none, which is cheap to ask, and for torch.compile to guard.
         clock: seconds, to time the hooks by; None does not time them.
         spent: seconds that timed hooks have taken, since `take_spent`.
         not_measured: layers whose output could not be measured, and why.
@@ -43,6 +48,7 @@ class HookState:
 
     network: nn.Module | None = None
     counting: bool = False
+    aside: dict[int, int] | None = None
     clock: Callable[[], float] | None = None
     spent: float = 0.0
     not_measured: dict[str, str] = field(default_factory=dict)
@@ -57,6 +63,22 @@ class HookState:
     is_compiled: bool = False
     backward_began: bool = False
     _round: int = 1
+
+    @property
+    def counts_here(self) -> bool:
+        """Whether the hooks measure in this thread, which may run a validation beside training."""
+        return self.counting and (self.aside is None or threading.get_ident() not in self.aside)
+
+    def call_aside(self, more: int) -> None:
+        """Go into a call of the network that is no training (1), or out of it (-1)."""
+        thread = threading.get_ident()
+        with _LOCK:
+            now = {**(self.aside or {}), thread: self.depth_aside() + more}
+            self.aside = {each: depth for each, depth in now.items() if depth} or None
+
+    def depth_aside(self) -> int:
+        """How deep this thread is in such calls."""
+        return 0 if self.aside is None else self.aside.get(threading.get_ident(), 0)
 
     def give_up(self, error: Exception) -> None:
         """Stop counting because of what a hook ran into."""

@@ -116,7 +116,7 @@ class NetworkEnds:
     def _hook_first(self, layer: Layer) -> None:
         def see(_: nn.Module, inputs: Any, named: Any) -> None:
             state = self._state
-            if not state.counting:
+            if not state.counts_here:
                 return
             tensor = inputs[0] if inputs else None
             if type(tensor) is not Tensor or not tensor.is_floating_point():

@@ -72,6 +72,8 @@ class OutputHook(OwnHook):
         state = self._state
         if not state.counting or is_exporting():
             return None
+        if state.aside is not None and (_is_compiling() or state.depth_aside()):
+            return None
         if not (state.network is None or state.network.training):
             state.note_evaluation(self.layer.name)
             return None
@@ -97,7 +99,7 @@ class OutputHook(OwnHook):
     def measure_in_graph(self, tensor: Tensor, is_gradient: bool) -> None:
         """See `MeasuredInGraph`."""
         self.note_compilation()
-        if not self._state.counting:
+        if not self._state.counts_here:
             return
         if tensor.nbytes <= SMALL:  # it may be held, but a graph writes its memory anew
             tensor = tensor.clone()

@@ -165,7 +165,7 @@ class Stream:
 
     def _meet(self, args: Any, kwargs: Any) -> tuple[_Call, Tensor] | None:
         """The call whose stream gets a branch, and the sizes of both before: float [2]."""
-        if kwargs or len(args) != 2 or not self._state.counting:
+        if kwargs or len(args) != 2 or not self._state.counts_here:
             return None
         if not all(isinstance(each, Tensor) and has_memory(each) for each in args):
             return None

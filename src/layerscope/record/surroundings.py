@@ -79,7 +79,9 @@ class Surroundings:
         self.stream, self.gates = Stream(network, layers, state), Gates(network, layers, state)
         self._state = state
         self._looking = False
-        self._ends = NetworkEnds(network, layers, state, lambda: self._looking and state.counting)
+        self._ends = NetworkEnds(
+            network, layers, state, lambda: self._looking and state.counts_here
+        )
         self._two_modes = _in_trained_parts(network)
         self._optimizers: dict[Optimizer, None] = {}
         self._others: dict[int, frozenset[int]] = {}  # and what they have

@@ -14,8 +14,8 @@ from layerscope.session.passing_hook import PassingHook
 
 
 class TrainingPasses:
-    """Measures nothing while the network is called without gradients: a validation whose loop
-    forgot `eval()`, or the steps of an agent in its world.
+    """Measures nothing in a thread while it calls the network without gradients: a validation whose
+    loop forgot `eval()`, or the steps of an agent in its world.
 
     What is called without gradients inside a pass with them, such as a frozen backbone, is part of
     training, and so is what reentrant checkpointing calls. It costs 1 us a pass. A network that is
@@ -27,7 +27,6 @@ class TrainingPasses:
 
     def __init__(self, network: nn.Module, state: HookState) -> None:
         self._state = state
-        self._depth = 0  # of calls, from the one that is left out
         self._handles: list[RemovableHandle] = []
         is_called_as_it_is = not (
             isinstance(network, torch.jit.ScriptModule)
@@ -46,17 +45,14 @@ class TrainingPasses:
 
     def before(self, *told: Any) -> None:
         """A call of the network begins."""
-        if self._depth:
-            self._depth += 1
-        elif self._state.counting and _is_without_gradients():
-            self._depth, self._state.counting = 1, False
+        # Also while nothing is counted: another thread may begin a step meanwhile.
+        if self._state.depth_aside() or _is_without_gradients():
+            self._state.call_aside(1)
 
     def after(self, *told: Any) -> None:
         """A call of the network ends, whatever happened in it."""
-        if self._depth:
-            self._depth -= 1
-            if not self._depth and self._state.failure is None:
-                self._state.counting = True
+        if self._state.depth_aside():
+            self._state.call_aside(-1)
 
 
 def _is_without_gradients() -> bool:

@@ -160,6 +160,40 @@ def test_a_network_whose_optimizer_comes_later_is_found(watch):
     assert [each.network for each in watch.networks] == [net]
 
 
+def test_networks_that_one_optimizer_trains_are_watched_each(watch, tmp_path):
+    body, actor, critic = nn.Linear(6, 4), nn.Linear(4, 2), nn.Linear(4, 1)
+    parts = [body, actor, critic]
+    optimizer = torch.optim.SGD([p for part in parts for p in part.parameters()], lr=0.1)
+    for x, _ in batches(3):
+        hidden = body(x)
+        (actor(hidden).sum() + critic(hidden).sum()).backward()
+        optimizer.step()
+    watch.close()
+    assert [each.network for each in watch.networks] == parts
+    for each in watch.networks:
+        assert list(layerscope.read(each.folder).figures.steps) == [0, 1, 2]
+
+
+def test_a_list_of_a_student_and_its_teacher_is_no_network(watch):
+    student, optimizer = classifier()
+    both = nn.ModuleDict({"student": student, "teacher": Classifier()})
+    for x, _ in batches(2):
+        with torch.no_grad():
+            wanted = both["teacher"](x)
+        mse_loss(both["student"](x), wanted).backward()
+        optimizer.step()
+    assert [each.network for each in watch.networks] == [student]
+
+
+def test_garbage_around_a_network_is_not_taken_for_it(watch):
+    net, optimizer = classifier()
+    garbage = nn.Sequential(net, nn.Linear(3, 3))
+    garbage.itself = [garbage]
+    del garbage
+    train(net, optimizer, 2)
+    assert [each.network for each in watch.networks] == [net]
+
+
 def test_what_is_not_trained_is_no_network(watch):
     net, optimizer = classifier()
     teacher = Classifier()
@@ -179,9 +213,11 @@ def test_torch_tells_of_no_call_any_more_once_each_optimizer_has_a_network(watch
     other = nn.Linear(6, 3)
     train(other, torch.optim.SGD(other.parameters(), lr=0.1), 3)
     assert [each.network for each in watch.networks] == [net, other]
+    assert list(layerscope.read(watch.networks[1].folder).figures.steps) == [0, 1, 2]
 
 
 def test_close_leaves_no_hook():
+    add_param_group = torch.optim.Optimizer.add_param_group
     hooks = (
         torch.nn.modules.module._global_forward_pre_hooks,
         optimizers_module._global_optimizer_pre_hooks,
@@ -195,6 +231,7 @@ def test_close_leaves_no_hook():
     watching.close()
     assert [len(each) for each in hooks] == before
     assert not net._forward_hooks
+    assert torch.optim.Optimizer.add_param_group is add_param_group
 
 
 class InAnotherThread(torch.autograd.Function):

@@ -8,6 +8,8 @@ from types import FrameType
 from typing import Any
 
 from torch import Tensor, nn
+from torch.autograd.graph import Node, get_gradient_edge
+from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.output_hook import is_exporting, is_wrapped
 from layerscope.record.outputs import tensors_in
@@ -21,16 +23,17 @@ above this function's frame; those of a GPU's tensors in a thread of its own, wh
 
 
 class BackwardStart:
-    """Adds up the losses of the backward passes that go through a network's output.
+    """Adds up the losses of the backward passes that go through a network.
 
-    Give `see_output` to `register_forward_hook` of the modules that the script calls. It costs some
-    microseconds a pass.
+    Give `see_output` to `register_forward_hook` of the modules that the script calls, or, where
+    these are compiled, call `see_parameters`. It costs some microseconds a pass.
     """
 
     def __init__(self, network: nn.Module) -> None:
         self._some = [each for each in network.parameters() if each.requires_grad][:8]
         self._total: Tensor | None = None
         self._last: Tensor | None = None  # started from: a pass may meet several outputs
+        self._nodes: list[Node] = []  # nobody else keeps them alive
 
     def take(self) -> Tensor | None:
         """The sum of the losses since the last call, or since the gradients were cleared."""
@@ -46,7 +49,12 @@ class BackwardStart:
             if tensor.requires_grad and not is_wrapped(tensor):
                 tensor.register_hook(QuietHook(self._see_gradient))  # type: ignore[no-untyped-call]
 
-    def _see_gradient(self, gradient: Tensor) -> None:
+    def see_parameters(self) -> list[RemovableHandle]:
+        """Have some parameters' nodes in the graph tell, which torch.compile does not see."""
+        self._nodes = [get_gradient_edge(each).node for each in self._some]
+        return [node.register_prehook(QuietHook(self._see_gradient)) for node in self._nodes]
+
+    def _see_gradient(self, gradient: object) -> None:
         loss = _started_from()
         if loss is None or loss is self._last:
             return

@@ -18,7 +18,9 @@ def outermost_network(
 
     It is the called module itself, unless a module around it has more parameters to train and no
     optimizer that the called one has not: a generator stays apart from its discriminator, and an
-    encoder that is called alone belongs to its autoencoder. Wrappers that only pass on a call
+    encoder that is called alone belongs to its autoencoder. A mere container, which cannot be
+    called, is a network if these optimizers have all that is trained in it: a list of a student
+    and its teacher is none. Wrappers that only pass on a call
     (DistributedDataParallel, what `torch.compile` gives) are taken off.
 
     Args:
@@ -34,9 +36,13 @@ def outermost_network(
     mine = _optimizers(called, own)
     if not mine:
         return None
+    trained = {each for number in mine for each in own[number]}
     found, most = called, _trainable(called)
     for each in modules:
         if len(candidate := _trainable(each)) <= len(most):
+            continue
+        is_container = getattr(type(each), "forward", None) is nn.Module.forward
+        if is_container and not candidate <= trained:
             continue
         if any(part is called for part in each.modules()) and _optimizers(each, own) == mine:
             found, most = each, candidate

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -21,9 +22,12 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.integrations.script.called_module import outermost_call, run_new_hooks
+from layerscope.integrations.script.given_parameters import GivenParameters
 from layerscope.integrations.script.live_objects import live_objects
 from layerscope.integrations.script.outermost_network import outermost_network
 from layerscope.integrations.script.watched_network import WatchedNetwork
+from layerscope.record.compile_start import CompileStart
 from layerscope.record.ownership import given_to, parameters_of
 from layerscope.record.shards import class_of
 from layerscope.session.settings import Settings
@@ -35,9 +39,11 @@ class ScriptWatch:
     """Finds the networks that are trained while it is open, and watches each as `watch` would.
 
     A network is found when one of its modules is called with gradients on, by no other module, and
-    an optimizer of torch's has its parameters; its first step is then seen whole. A step ends
+    an optimizer of torch's has its parameters; its first step is then seen whole. Where its calls
+    are compiled, it is found when torch.compile is about to read its code. A step ends
     when all of its optimizers have taken theirs. Torch tells of every call of a module until each
-    optimizer has a network, which costs a microsecond a call; of none afterwards.
+    optimizer has networks with all of its parameters, or has one and has taken a step, which costs
+    a microsecond a call; of none afterwards, until an optimizer is given other parameters.
 
     Args:
         folder: of the only network, or with a folder for each below it.
@@ -50,12 +56,13 @@ class ScriptWatch:
         self._named = named
         self._networks: list[WatchedNetwork] = []
         self._seen: WeakSet[nn.Module] = WeakSet()  # of a network, or of what no optimizer has
-        self._waiting: dict[
-            int, tuple[int, int]
-        ] = {}  # calls of such: so far, and of the next look
+        self._waiting: WeakSet[nn.Module] = WeakSet()  # called, but no optimizer has them
+        self._optimizers: WeakSet[Optimizer] = WeakSet()  # of the script, so far
         self._others: WeakSet[Optimizer] = WeakSet()  # of the process, before the script began
         self._call: RemovableHandle | None = None
         self._steps: list[RemovableHandle] = []
+        self._given = GivenParameters(self._hear_of)
+        self._compile_start = CompileStart(self._before_compile)
 
     @property
     def networks(self) -> list[WatchedNetwork]:
@@ -64,9 +71,13 @@ class ScriptWatch:
 
     def start(self) -> None:
         """Look out; call it before the script begins."""
+        # Torch's advice to the user, who has none.
+        warnings.filterwarnings("ignore", r"Using `torch\.compile\(module\)` when there are global")
         self._others = WeakSet(live_objects(Optimizer)[0])
         self._look_out()
         self._listen()
+        self._given.attach()
+        self._compile_start.attach()
 
     def close(self, interrupted: bool = False) -> None:
         """End the record of each network, and look out no more.
@@ -79,15 +90,21 @@ class ScriptWatch:
             each.close(interrupted)
 
     def _stop(self) -> None:
-        for handle in (self._call, *self._steps):
-            if handle is not None:
-                handle.remove()
-        self._call, self._steps = None, []
+        self._look_away()
+        for handle in self._steps:
+            handle.remove()
+        self._steps = []
+        self._given.detach()
+        self._compile_start.detach()
 
     def _look_out(self) -> None:
         if self._call is None:
-            self._waiting.clear()
             self._call = register_module_forward_pre_hook(self._before_call)
+
+    def _look_away(self) -> None:
+        if self._call is not None:
+            self._call.remove()
+            self._call = None
 
     def _listen(self) -> None:
         """Hear of steps after each network has: torch runs hooks in the order they came in."""
@@ -98,6 +115,7 @@ class ScriptWatch:
             register_optimizer_step_post_hook(self._after_step),
         ]
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _guarded(self, work: Callable[[], None]) -> None:
         """What fails here ends the search, and never the script."""
         try:
@@ -107,34 +125,49 @@ class ScriptWatch:
             self._stop()
 
     def _before_call(self, module: nn.Module, inputs: Any) -> None:
-        if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if not torch.is_grad_enabled() or torch.compiler.is_compiling() or module in self._seen:
             return
-        calls, look = self._waiting.get(id(module), (0, 0))
-        if module in self._seen and not look:
-            return
-        if look:
-            self._waiting[id(module)] = (calls + 1, look)
-            if calls + 1 < look:
-                return
-        self._guarded(lambda: self._find(module, inputs, calls + 1))
+        self._guarded(lambda: self._find(module, inputs))
 
-    def _find(self, module: nn.Module, inputs: Any, calls: int) -> None:
+    def _before_compile(self) -> None:
+        if self._call is None or not torch.is_grad_enabled():
+            return
+        called = outermost_call(sys._getframe())
+        if called is None:
+            self._guarded(self._find_all)
+        elif called not in self._seen:
+            self._guarded(lambda: self._find(called))
+
+    def _find_all(self) -> None:
+        """A function is compiled, in whose code networks may be called."""
+        optimizers, modules = live_objects(Optimizer, nn.Module)
+        for optimizer in optimizers:
+            if optimizer in self._others or self._has_network(optimizer):
+                continue
+            given = given_to(optimizer).keys()
+            for each in modules:
+                own = {id(parameter) for parameter in each.parameters(recurse=False)}
+                if own & given and each not in self._seen:
+                    self._find(each)
+                    break
+
+    def _find(self, module: nn.Module, inputs: Any = None) -> None:
+        """Watch the network that a module which is called is a part of, if there is one.
+
+        Args:
+            inputs: of the call; None where it is compiled.
+        """
         self._seen.update(module.modules())
         if not any(each.requires_grad for each in module.parameters()):
             return
-        kinds = Optimizer, nn.Module, GradScaler
-        optimizers, modules, scalers = live_objects(*kinds)
-        if scalers or len(optimizers) > len(self._others) + 1:  # some may be garbage, of a trial
-            del optimizers, modules, scalers  # which keep it alive
+        network, optimizers, scalers = self._around(module)
+        if scalers or len(optimizers) > 1 or network not in (None, module):
+            del network, optimizers, scalers  # some may be garbage, of a trial, kept alive by these
             gc.collect()
-            optimizers, modules, scalers = live_objects(*kinds)
-        optimizers = [each for each in optimizers if each not in self._others]
-        network = outermost_network(module, optimizers, modules)
-        del modules
-        if network is None:  # no optimizer yet: look again, less and less often
-            self._waiting[id(module)] = (calls, 2 * calls)
+            network, optimizers, scalers = self._around(module)
+        if network is None:
+            self._waiting.add(module)
             return
-        self._waiting.pop(id(module), None)
         self._seen.update(network.modules())
         if any(each.network is network for each in self._networks):
             return  # a module that came into it later
@@ -143,16 +176,28 @@ class ScriptWatch:
         hooks = set(module._forward_pre_hooks)
         used = [each for each in scalers if each.is_enabled()]
         scaler = used[0] if len(used) == 1 else None
-        self._watch(network, module, mine, scaler, alone=len(mine) == len(optimizers))
-        _run_new_hooks(module, hooks, inputs)
-        if all(self._has_network(each) for each in optimizers) and self._call is not None:
-            self._call.remove()
-            self._call = None
+        if inputs is None or module._compiled_call_impl is not None:
+            self._watch(network, None, mine, scaler, alone=len(mine) == len(optimizers))
+        else:
+            self._watch(network, module, mine, scaler, alone=len(mine) == len(optimizers))
+            run_new_hooks(module, hooks, inputs)
+        self._optimizers.update(optimizers)
+        watched = {number for each in self._networks for number in parameters_of(each.network)}
+        if all(given_to(each).keys() <= watched for each in optimizers):
+            self._look_away()
+
+    def _around(
+        self, module: nn.Module
+    ) -> tuple[nn.Module | None, list[Optimizer], list[GradScaler]]:
+        """The network around a module, and the optimizers and gradient scalers of the script."""
+        optimizers, modules, scalers = live_objects(Optimizer, nn.Module, GradScaler)
+        optimizers = [each for each in optimizers if each not in self._others]
+        return outermost_network(module, optimizers, modules), optimizers, scalers
 
     def _watch(
         self,
         network: nn.Module,
-        called: nn.Module,
+        called: nn.Module | None,
         optimizers: list[Optimizer],
         scaler: GradScaler | None,
         *,
@@ -179,25 +224,26 @@ class ScriptWatch:
     def _has_network(self, optimizer: Optimizer) -> bool:
         return any(each.is_trained_by(optimizer) for each in self._networks)
 
+    def _hear_of(self, optimizer: Optimizer) -> None:
+        """An optimizer has been given parameters: what they belong to may be called next."""
+        self._compile_start.attach()  # torch._dynamo.reset has it forgotten
+        self._optimizers.add(optimizer)
+        given = given_to(optimizer).keys()
+        for module in list(self._waiting):
+            if given & parameters_of(module).keys():
+                self._waiting.discard(module)
+                self._seen.difference_update(module.modules())
+        if not any(given <= parameters_of(each.network).keys() for each in self._networks):
+            self._look_out()
+
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if self._call is None and not self._has_network(optimizer):
-            self._look_out()  # one that was made later
+        if not self._has_network(optimizer):
+            self._hear_of(optimizer)  # it may be a copy, of which nothing has told
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         for each in self._networks:
             if each.is_trained_by(optimizer):
                 each.after_step(optimizer)
-
-
-def _run_new_hooks(module: nn.Module, before: set[int], inputs: Any) -> None:
-    """Run what was hooked to a module in whose call we are: torch has its list of hooks already."""
-    frame = sys._getframe(1)
-    while frame.f_code.co_filename != nn.modules.module.__file__ and frame.f_back is not None:
-        frame = frame.f_back
-    keywords = frame.f_locals.get("kwargs")
-    for number, hook in list(module._forward_pre_hooks.items()):
-        if number not in before:
-            if number in module._forward_pre_hooks_with_kwargs:
-                hook(module, inputs, keywords if isinstance(keywords, Mapping) else {})
-            else:
-                hook(module, inputs)
+        # What else they have was not called on the way to a step.
+        if self._call is not None and all(map(self._has_network, self._optimizers)):
+            self._look_away()

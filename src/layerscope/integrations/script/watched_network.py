@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ class WatchedNetwork:
     """Ends a step of the watch when each of the network's optimizers has taken its own.
 
     Args:
-        called: the module that the script calls: the network, or one within or around it.
+        called: the module that the script calls: the network, or one within or around it; None
+            where its calls are compiled, with its hooks. A step that a scaler leaves out is then
+            not told apart from the next.
         optimizers: that have some of its parameters.
         scaler: of its gradients, if there is one.
         named: whether the user has named the folder.
@@ -42,7 +45,7 @@ class WatchedNetwork:
     def __init__(
         self,
         network: nn.Module,
-        called: nn.Module,
+        called: nn.Module | None,
         optimizers: Iterable[Optimizer],
         folder: Path,
         settings: Settings,
@@ -58,12 +61,17 @@ class WatchedNetwork:
         self._optimizers: WeakSet[Optimizer] = WeakSet(optimizers)
         self._is_mine: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()
         self._stepped: set[int] = set()
+        self._thread = threading.get_ident()  # which trains
         self._loss = BackwardStart(network)
-        self._handles: list[RemovableHandle] = [
-            # Before the watcher's own: a step ends before a call that is not training pauses it.
-            called.register_forward_pre_hook(PassingHook(self._before_call), prepend=True),
-            called.register_forward_hook(QuietHook(self._loss.see_output)),
-        ]
+        self._handles: list[RemovableHandle] = []
+        if called is None:
+            self._handles += self._loss.see_parameters()
+        else:
+            self._handles += [
+                # Before the watcher's: a step ends before a call that is not training pauses it.
+                called.register_forward_pre_hook(PassingHook(self._before_call), prepend=True),
+                called.register_forward_hook(QuietHook(self._loss.see_output)),
+            ]
 
     @property
     def folder(self) -> Path:
@@ -84,6 +92,7 @@ class WatchedNetwork:
 
     def after_step(self, optimizer: Optimizer) -> None:
         """One of its optimizers has taken a step."""
+        self._thread = threading.get_ident()
         self._optimizers.add(optimizer)
         # By their groups: Lightning's and Accelerate's wrappers, optimizers too, have the same.
         self._stepped.add(id(optimizer.param_groups))
@@ -98,6 +107,8 @@ class WatchedNetwork:
         self._watcher.close(interrupted)
 
     def _before_call(self, module: nn.Module, inputs: Any) -> None:
+        if threading.get_ident() != self._thread:
+            return  # nothing that comes after the step: a validation beside training
         if self._stepped:  # an optimizer that takes no step is not waited for
             self._end_step()
         elif self._scaler is not None:  # the step may be one that the scaler has left out
