@@ -29,10 +29,10 @@ class GivenParameters:
             theirs(optimizer, param_group)
             self._tell(optimizer)
 
-        Optimizer.add_param_group = add_param_group  # type: ignore[method-assign]
+        Optimizer.add_param_group = add_param_group  # type: ignore[method-assign, assignment]
 
     def detach(self) -> None:
         """Tell no more."""
         if self._theirs is not None:
-            Optimizer.add_param_group = self._theirs  # type: ignore[method-assign]
+            Optimizer.add_param_group = self._theirs  # type: ignore[method-assign, assignment]
             self._theirs = None
