@@ -29,7 +29,9 @@ from layerscope.process_identity import ProcessIdentity
 from layerscope.run_lock import FolderTakenError, RunLock
 
 # Here, because each process that unpickles the callback imports this file before it names its job.
-OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+# OmegaConf 2.4, which Hydra 1.4 takes, has a shorter name for it, and warns of the longer one.
+_register = getattr(OmegaConf, "register_resolver", OmegaConf.register_new_resolver)
+_register("run_name", run_name, replace=True)
 
 
 class Sweep(Callback):
@@ -71,9 +73,10 @@ class Sweep(Callback):
         except BAD_SETTING as error:
             print(f"error: {sentence(error)}", file=sys.stderr)
             sys.exit(ExitCode.BAD_SETTING)
-        with read_write(config), open_dict(config):  # what the jobs' configs are composed with
-            config.hydra.sweep.dir = str(self.folder)
-            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{self.folder}'")
+        hydra = config.hydra  # which the jobs' configs are composed with
+        with read_write(hydra), open_dict(hydra):
+            hydra.sweep.dir = str(self.folder)
+            hydra.overrides.hydra.append(f"hydra.sweep.dir='{self.folder}'")
         self.objective = config.sweep.objective
         self.report = bool(config.report)
         Sweep.begun = self
@@ -116,8 +119,9 @@ class Sweep(Callback):
                 raise ValueError(f"the jobs of a sweep must differ, got {twice[0]} twice")
         fixed = [key for key, each in typed.items() if not each.is_sweep_override()]
         unnamed = "hydra.job.config.override_dirname.exclude_keys"
-        with read_write(config), open_dict(config):  # Hydra composes each job's config with these
-            config.hydra.overrides.hydra.append(f"{unnamed}=[{','.join(fixed)}]")
+        hydra = config.hydra  # which each job's config is composed with
+        with read_write(hydra), open_dict(hydra):
+            hydra.overrides.hydra.append(f"{unnamed}=[{','.join(fixed)}]")
 
 
 def hold_folder(config: DictConfig) -> Path:
