@@ -179,14 +179,13 @@ def test_every_threshold_can_be_set():
         assert isinstance(getattr(got, field.name), type(value))
 
 
-def test_the_findings_are_printed_as_a_table(sick, capsys):
+def test_the_findings_are_printed_the_cause_first_and_counted(sick, capsys):
     assert main(["diagnose", str(sick)]) == 0
-    first, heads, *rest = capsys.readouterr().out.splitlines()
-    assert first == "Findings: 1 critical, 1 warning"
-    assert heads.split()[0] == "rule"
-    assert rest[0].startswith("! overconfident_start")
-    of_rule = next(i for i, line in enumerate(rest) if line.startswith("✗ saturated"))
-    assert "nn.init.xavier_normal_" in "".join(rest[of_rule:])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("! overconfident_start (")
+    of_rule = next(i for i, line in enumerate(lines) if line.startswith("  ✗ saturated ("))
+    assert "nn.init.xavier_normal_" in "".join(lines[of_rule:])
+    assert any(line.startswith("1 critical, 1 warning · files: ") for line in lines)
 
 
 @pytest.mark.parametrize(

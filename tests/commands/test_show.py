@@ -35,7 +35,7 @@ def test_the_newest_run_of_a_folder_is_shown_with_its_layers_and_findings(tmp_pa
     assert main(["show", str(tmp_path / "new")]) == 0
     assert newest == capsys.readouterr().out
     assert "Health of every layer" in newest
-    assert "saturated: " in newest
+    assert "saturated (" in newest
     assert newest.splitlines()[-1].endswith(f"{tmp_path.name}/new")
 
 

@@ -16,12 +16,13 @@ def profile(*gradients, predicted=None):
     [
         (
             (4e-3, 2e-3, 1e-3),
-            "Step 0: the gradient grows toward the input by 2 a layer (03_tanh to 01_tanh); it "
-            "does not vanish.",
+            "Step 0: the gradient grows toward the input, by a factor of 2 a layer "
+            "(03_tanh to 01_tanh); it does not vanish.",
         ),
         (
             (1e-3, 2e-3, 4e-3),
-            "Step 0: the gradient fades toward the input to 0.50 a layer (03_tanh to 01_tanh).",
+            "Step 0: the gradient fades toward the input, by a factor of 0.50 a layer "
+            "(03_tanh to 01_tanh).",
         ),
         ((0.0, 1e-3), "Step 0: no gradient reaches the first layer (02_tanh to 01_tanh)."),
     ],
@@ -32,7 +33,7 @@ def test_it_says_which_way_the_gradient_goes(gradients, sentence):
 
 def test_theory_stands_beside_what_was_measured():
     told = gradient_sentence(profile(9e-3, 3e-3, 1e-3, predicted=(4.0, 2.0, 1.0)))
-    assert "by 3 a layer (03_tanh to 01_tanh; theory expects 2)" in told
+    assert "by a factor of 3 a layer (03_tanh to 01_tanh; theory expects 2)" in told
 
 
 @pytest.mark.parametrize("gradients", [(1e-3,), (None, 1e-3), (1e-3, None), (1e-3, 0.0)])

@@ -78,7 +78,7 @@ def test_a_layer_has_its_worst_finding_and_no_other_judgement():
 
 def test_what_becomes_of_the_gradient_is_said_below():
     words = " ".join(" ".join(printed(predicted_run())).split())
-    assert "Step 0: the gradient grows toward the input by 1.5 a layer (02_tanh to 01_tanh" in words
+    assert "Step 0: the gradient grows toward the input, by a factor of 1.5 a layer (02" in words
 
 
 def test_weight_gradients_stand_beside_those_of_the_outputs():

@@ -3,6 +3,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from layerscope.console.summary import summary
+from layerscope.diagnose import RULES
 from tests.made_findings import finding
 from tests.runs import HOSTILE
 
@@ -14,9 +15,10 @@ def printed(findings, files="logs/mine", width=200, **run):
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
-def test_a_finding_is_its_mark_its_sentence_and_what_to_type():
+def test_a_finding_is_its_mark_its_place_its_sentence_and_what_to_type():
     assert printed([finding()]) == [
-        "! saturated: 75 % of the outputs of 01_tanh are saturated",
+        "! saturated (01_tanh and 1 more layer, since step 3): 75 % of the outputs of",
+        "01_tanh are saturated",
         "  → init=kaiming",
         "1 warning · files: logs/mine",
     ]
@@ -29,8 +31,8 @@ def test_without_findings_there_is_the_last_line_alone():
 def test_a_run_that_is_too_short_to_judge_its_loss_says_so_where_nothing_else_is_wrong():
     lines = printed([], steps=35, patience=80)
     assert lines[:-1] == ["too short to judge whether the loss falls: 35 of 80 steps"]
-    assert len(printed([finding(severity="note")], steps=35, patience=80)) == 4
-    assert len(printed([finding()], steps=35, patience=80)) == 3
+    assert len(printed([finding(severity="note")], steps=35, patience=80)) == 5
+    assert len(printed([finding()], steps=35, patience=80)) == 4
     assert len(printed([], steps=80, patience=80)) == 1
 
 
@@ -49,13 +51,37 @@ def test_consequences_are_indented_under_their_cause_and_told_once():
     stalled = finding(rule="stalled", severity="critical")
     idle = finding(rule="idle", remedy="", because="stalled")
     found = [stalled, finding(rule="other"), idle]
-    heads = [line.partition(":")[0] for line in printed(found) if "→" not in line]
-    assert heads == ["✗ stalled", "  ! idle", "! other", "1 critical, 2 warnings · files"]
+    heads = [line.partition(" (")[0] for line in printed(found) if " (" in line]
+    assert heads == ["✗ stalled", "  ! idle", "! other"]
 
 
 def test_two_that_name_each_other_are_told_once_each():
     lines = printed([finding(rule="a", because="b"), finding(rule="b", because="a")])
-    assert [line.partition(":")[0] for line in lines if "! " in line] == ["! a", "  ! b"]
+    assert [line.partition(" (")[0] for line in lines if "! " in line] == ["! a", "  ! b"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "place"),
+    [(1, "01_tanh"), (2, "01_tanh and 1 more layer"), (9, "01_tanh and 8 more layers")],
+)
+def test_a_finding_says_where_it_is_and_since_when(layers, place):
+    assert printed([finding(layers=layers)])[0].startswith(f"! saturated ({place}, since step 3):")
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_finding_of_any_rule_is_told_in_two_paragraphs_and_counted(rule):
+    assert printed([finding(rule=rule)])[0].startswith(f"! {rule} (")
+
+
+def test_without_files_there_is_no_last_line():
+    assert printed([], None) == []
+
+
+def test_a_name_breaks_no_line_and_drives_no_terminal():
+    evil = "a\nb\x1b[2J\tc\x07"
+    lines = printed([finding(layer=evil, rule=evil, explanation=evil, remedy=evil)])
+    assert len(lines) == 3
+    assert lines[1] == "  → a b [2J c"
 
 
 @pytest.mark.parametrize("width", [80, 200])

@@ -2,7 +2,6 @@ import io
 
 import pytest
 
-from layerscope.console.findings_table import findings_table
 from layerscope.console.health_table import health_table
 from layerscope.console.summary import summary
 from layerscope.console.terminal import terminal
@@ -25,8 +24,8 @@ def printed(encoding, *renderables):
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "latin-1"])
 def test_a_console_without_utf_8_prints_ascii_marks(encoding):
     found = [finding(severity=each, layer="01_層") for each in SEVERITIES]
-    text = printed(encoding, summary(found, "logs/λ"), findings_table(found), predicted_run_table())
-    assert [line[0] for line in text.splitlines() if "saturated:" in line] == ["x", "!", "-"]
+    text = printed(encoding, summary(found, "logs/λ"), predicted_run_table())
+    assert [line[0] for line in text.splitlines() if "saturated (" in line] == ["x", "!", "-"]
     assert "files: logs/?" in text or encoding == "cp437"
 
 
@@ -41,7 +40,7 @@ def test_a_program_without_a_standard_output_prints_nothing(monkeypatch):
 
 def test_utf_8_stays_as_it_is():
     text = printed("utf-8", summary([finding(severity="critical", explanation="χ, 層")], "logs"))
-    assert text.splitlines()[0] == "✗ saturated: χ, 層"
+    assert text.splitlines()[0] == "✗ saturated (01_tanh and 1 more layer, since step 3): χ, 層"
 
 
 def test_it_prints_to_the_standard_output_of_the_moment(capsys):

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from layerscope.console.findings_table import findings_table
+from layerscope.console.summary import summary
 from layerscope.console.terminal import terminal
 from layerscope.diagnose import (
     RULES,
@@ -52,7 +52,7 @@ def run(options: Namespace) -> int:
         told = {"findings": [each.as_json() for each in findings], "judged_by": judged_by}
         print(json.dumps(told, indent=1, allow_nan=False))
     else:
-        terminal().print(findings_table(findings))
+        terminal().print(summary(findings, options.run))
     if options.fail_on is None:
         return ExitCode.FINISHED
     limit = SEVERITIES.index(options.fail_on)

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from layerscope.console.prediction_table import prediction_table, verdict_sentences
 from layerscope.console.terminal import terminal
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.arguments import at_least
-from layerscope.lab.built import built
 from layerscope.lab.conf_folder import conf_folder, searched
 from layerscope.lab.hidden_sizes import hidden_sizes
 from layerscope.lab.init.choice import Choice, choice
@@ -63,7 +63,7 @@ def predicted(overrides: list[str], mine: Path | None = None) -> tuple[Predictio
     if cfg.model.get("_target_") != _MLP:
         raise ValueError(f"model must be {_MLP} for a prediction, got {cfg.model.get('_target_')}")
     check_node(settings_of(cfg)["init"], "init")
-    scheme = built(cfg.init)
+    scheme = instantiate(cfg.init, _convert_="all")
     rows, context_length = _data_sizes(cfg, scheme)
     model = cfg.model
     at_least(1, context_length=context_length, embedding_dim=model.embedding_dim)
@@ -88,6 +88,6 @@ def _data_sizes(cfg: DictConfig, scheme: Any) -> tuple[int, int]:
     if scheme.embedding == "unit" and "context_length" in cfg.data:
         return 1, cfg.data.context_length  # a unit embedding has no fan-in
     check_node(settings_of(cfg)["data"], "data")
-    data = built(cfg.data)
+    data = instantiate(cfg.data, _convert_="all")
     data.setup()
     return data.embedding_rows, data.context_length

@@ -21,12 +21,12 @@ WIDTH = 80
 
 def summary(
     findings: Sequence[Finding | Mapping[str, Any]],
-    files: str | PathLike[str],
+    files: str | PathLike[str] | None = None,
     steps: int | None = None,
     patience: int = 0,
     lasting: int = 0,
 ) -> RenderableType:
-    """Each finding with its mark, its sentence and what to type; the last line counts them.
+    """Each finding with its mark, place, sentence and what to type; the last line counts them.
 
     What follows from another finding (its `because` names the rule of that one) is indented under
     it. The last line is like `1 critical, 1 warning · files: logs/mine`. At most 80
@@ -36,6 +36,7 @@ def summary(
     Args:
         findings: in the order of telling; as `Judge.findings` or diagnosis.json
             has them.
+        files: where the run's files are; None leaves the last line out.
         steps: how many the run has; None if that is not to be told.
         patience: how many it takes to judge whether the loss falls.
         lasting: how many it takes to judge a layer.
@@ -57,10 +58,12 @@ def summary(
         if steps >= lasting:
             what, least = "whether the loss falls", patience
         lines.append(Text(f"too short to judge {what}: {steps} of {least} steps", style="dim"))
-    last = Text(counted(severities), style="green" if worst is None else STYLES[worst])
-    last.append(f" · files: {fspath(files)}", style="default")
-    last.overflow = "fold"
-    return Constrain(Group(*lines, last), WIDTH)
+    if files is not None:
+        last = Text(counted(severities), style="green" if worst is None else STYLES[worst])
+        last.append(f" · files: {fspath(files)}", style="default")
+        last.overflow = "fold"
+        lines.append(last)
+    return Constrain(Group(*lines), WIDTH)
 
 
 def _story(
@@ -70,7 +73,7 @@ def _story(
     told.add(finding.rule)
     cells = FindingCells.of(finding)
     head = Text(f"{cells.mark} {cells.rule}", style=STYLES[finding.severity])
-    head.append(f": {cells.explanation}", style="default")
+    head.append(f" ({cells.place}): {cells.explanation}", style="default")
     lines: list[RenderableType] = [_indented(head, depth)]
     if cells.remedy:
         lines.append(_indented(Text(f"→ {cells.remedy}"), depth + 1))

@@ -53,6 +53,13 @@ class FindingCells:
             remedy=_one_line(f.remedy),
         )
 
+    @property
+    def place(self) -> str:
+        """Where it is, and since when: `01_tanh and 4 more layers, since step 0`."""
+        more = int(self.layers) - 1
+        others = f" and {more} more layer{'s' if more > 1 else ''}" if more > 0 else ""
+        return f"{self.layer}{others}, since step {self.step}"
+
 
 def counted(severities: Sequence[str]) -> str:
     """How many of each severity there are, the worst first.

@@ -25,10 +25,9 @@ def findings_html(findings: Iterable[Finding]) -> str:
     for each in known:
         cells = FindingCells.of(each)
         indent = ' style="margin-left:2em"' if each.because in rules else ""
-        place = f"{cells.layer}, since step {cells.step}"
         remedy = f"<br>→ {escape(cells.remedy)}" if cells.remedy else ""
         items.append(
-            f"<li{indent}>{cells.mark} <b>{escape(cells.rule)}</b> ({escape(place)}): "
+            f"<li{indent}>{cells.mark} <b>{escape(cells.rule)}</b> ({escape(cells.place)}): "
             f"{escape(cells.explanation)}{remedy}</li>"
         )
     told = f"<p>{counted([each.severity for each in known])}</p>"

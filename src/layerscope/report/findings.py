@@ -18,8 +18,8 @@ class Finding:
     Attributes:
         group: the group's label.
         severity: "critical", "warning", "note", or what the file has.
-        rule, layer, layers, step, value, threshold, source, explanation, remedy: as diagnosis.json
-            has them, as text; "" where it has none.
+        rule, layer, layers, step, value, threshold, source, explanation, remedy, because: as
+            diagnosis.json has them, as text; "" where it has none.
         runs: in how many of the group's runs, "2 of 3 runs".
     """
 
@@ -34,13 +34,19 @@ class Finding:
     source: str
     explanation: str
     remedy: str
+    because: str
     runs: str
 
 
 def findings_of(groups: Sequence[Group]) -> tuple[list[Finding], bool]:
-    """All findings, the gravest first and then in order of rank; and whether anybody looked."""
+    """All findings, and whether anybody looked.
+
+    Of one group in the order in which to mend them, causes first; of several the gravest first, and
+    then in order of rank.
+    """
     told = [each for group in groups for each in _of_group(group)]
-    told.sort(key=lambda finding: _gravity(finding.severity))
+    if len(groups) > 1:
+        told.sort(key=lambda finding: _gravity(finding.severity))
     judged = any(run.findings is not None for group in groups for run in group.runs)
     return told, judged
 

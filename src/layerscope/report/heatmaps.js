@@ -2,12 +2,12 @@
 
 const HEATMAPS = {
   saturated: { title: "saturated share", share: true, what: "output was saturated" },
-  activation_grad_rms: { title: "log10 RMS of d loss / d activation" },
+  activation_grad_rms: { title: "log10 RMS of d loss / d activation", span: 2 },
   dead: { title: "share of dead units", share: true, what: "unit was dead" },
   update_to_weight: { title: "log10 RMS(update) / RMS(weight)", middle: -3 },
   attention_entropy: { title: "entropy of attention, 1 is uniform", range: [0, 1] },
   attention_logit: { title: "log10 largest logit of attention" },
-  stream_rms: { title: "log10 RMS of the residual stream" },
+  stream_rms: { title: "log10 RMS of the residual stream", span: 2 },
   branch_to_stream: { title: "log10 RMS(branch) / RMS(stream)" },
   expert_load: { title: "log10 tokens of the busiest expert / mean" },
   experts_unused: { title: "share of experts without tokens", share: true, what: "expert was without tokens" },
@@ -41,7 +41,7 @@ function scale(quantity) {
     return { zmin: kind.middle - reach, zmax: kind.middle + reach, colorscale: [[0, colour("c0")], [0.5, colour("middle")], [1, colour("c1")]] };
   }
   if (kind.range) return { zmin: kind.range[0], zmax: kind.range[1], colorscale: "Cividis" };
-  return { zmin: low, zmax: Math.max(high, low + 0.5), colorscale: "Cividis" };
+  return { zmin: low, zmax: Math.max(high, low + (kind.span || 0.5)), colorscale: "Cividis" };
 }
 
 function heatmapChart(side) {

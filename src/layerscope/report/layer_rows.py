@@ -41,7 +41,7 @@ def layer_rows(run: Run) -> list[LayerRow]:
     for i in history.reached:
         name = history.layers[i].name
         found = worst.get(name)
-        told = (found.severity, found.rule, str(found.step)) if found else ()
+        told = (found.severity, found.rule, str(found.step_of(name))) if found else ()
         rows.append(
             LayerRow(
                 name,

@@ -12,9 +12,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
-from layerscope.console.findings_table import findings_table
 from layerscope.console.health_table import health_table
 from layerscope.console.place_tables import place_tables
+from layerscope.console.summary import summary
 from layerscope.console.terminal import terminal
 from layerscope.diagnose import SEVERITIES
 from layerscope.diagnose.finding_cells import counted
@@ -67,7 +67,7 @@ def _print_tables(
         console.print(f"{status.state}: {status.reason}", highlight=False, markup=False)
     console.print(f"logs: {cfg.folder}", highlight=False, markup=False, soft_wrap=True)
     if experiment.monitor is not None and experiment.monitor.diagnosis is not None:
-        console.print(findings_table(experiment.monitor.diagnosis["findings"]))
+        console.print(summary(experiment.monitor.diagnosis["findings"]))
         console.print(health_table(experiment.monitor.diagnosis))
         for table in place_tables(experiment.monitor.diagnosis):
             console.print(table)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.accelerators import CPUAccelerator
@@ -18,7 +19,6 @@ from omegaconf import DictConfig
 
 from layerscope import LayerMonitor
 from layerscope.lab.arguments import at_least, finite_and_not_negative
-from layerscope.lab.built import built
 from layerscope.lab.data import CharacterData
 from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.machine import require_accelerator
@@ -74,14 +74,14 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
     contexts, targets = next(iter(data.train_dataloader()))
     _require_more_than_one(network, data)
     with _naming("init"):
-        scheme = built(cfg.init)
+        scheme = instantiate(cfg.init, _convert_="all")
         scheme(network, torch.Generator().manual_seed(cfg.seed), contexts)
     with _naming("optimizer"):
-        optimizer = built(cfg.optimizer)
+        optimizer = instantiate(cfg.optimizer, _convert_="all")
         tried = optimizer(network.parameters())  # Lightning makes its own, when fit has begun
         finite_and_not_negative(lr=float(tried.param_groups[0]["lr"]))
     with _naming("scheduler"):
-        scheduler = built(cfg.scheduler)
+        scheduler = instantiate(cfg.scheduler, _convert_="all")
         if scheduler is not None:
             scheduler(tried, 1)
     model = LanguageModel(network, data.vocabulary, optimizer, scheduler)
@@ -92,7 +92,7 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
         threshold = monitor.settings.saturation_threshold
         monitor.prediction = predict_network(network, scheme, contexts, threshold, targets)
     with _naming("logger"):
-        logger = built(cfg.logger)
+        logger = instantiate(cfg.logger, _convert_="all")
     folder = Path(cfg.folder)
     callbacks: list[Callback] = [] if monitor is None else [monitor]
     callbacks += [RandomState(), StopAfterAStep(terminable, folder / CHECKPOINTS)]
@@ -100,7 +100,7 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
     checkpoint_file = CheckpointFile()
     with _naming("trainer"):
         bar = cfg.trainer.enable_progress_bar
-        trainer = built(cfg.trainer)(
+        trainer = instantiate(cfg.trainer, _convert_="all")(
             logger=logger,
             callbacks=callbacks,
             plugins=[checkpoint_file],
@@ -116,10 +116,10 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
 
 def _data_and_network(cfg: DictConfig) -> tuple[CharacterData, MLP]:
     with _naming("data"):
-        data: CharacterData = built(cfg.data)
+        data: CharacterData = instantiate(cfg.data, _convert_="all")
         data.setup()
     with _naming("model"):
-        network: MLP = built(cfg.model)(
+        network: MLP = instantiate(cfg.model, _convert_="all")(
             embedding_rows=data.embedding_rows,
             context_length=data.context_length,
             classes=data.embedding_rows,
@@ -128,7 +128,7 @@ def _data_and_network(cfg: DictConfig) -> tuple[CharacterData, MLP]:
 
 
 def _monitor(cfg: DictConfig, model: LanguageModel, data: CharacterData) -> LayerMonitor:
-    monitor: LayerMonitor = built(cfg.monitor)
+    monitor: LayerMonitor = instantiate(cfg.monitor, _convert_="all")
     monitor.layers_of(model)
     if monitor.settings.classes is None:
         monitor.settings = replace(monitor.settings, classes=data.embedding_rows)

@@ -29,9 +29,7 @@ from layerscope.process_identity import ProcessIdentity
 from layerscope.run_lock import FolderTakenError, RunLock
 
 # Here, because each process that unpickles the callback imports this file before it names its job.
-# OmegaConf 2.4, which Hydra 1.4 takes, has a shorter name for it, and warns of the longer one.
-_register = getattr(OmegaConf, "register_resolver", OmegaConf.register_new_resolver)
-_register("run_name", run_name, replace=True)
+OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 
 
 class Sweep(Callback):
