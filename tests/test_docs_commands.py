@@ -85,7 +85,7 @@ def test_a_training_can_be_run_as_it_is_typed(tmp_path, line):
     if "--config-dir" in words:
         mine = tmp_path
         (mine / "init").mkdir()
-        (mine / "init" / "mine.yaml").write_text((conf_folder() / "init/kaiming.yaml").read_text())
+        (mine / "init" / "mine.yaml").write_text(blocks_of("install.md", "yaml")[0])
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         parsed = OverridesParser.create().parse_overrides(overrides)
         assert "-m" in words or "search" in line or not any(o.is_sweep_override() for o in parsed)

@@ -56,6 +56,15 @@ def test_the_arguments_of_options_that_are_a_typed_dict_are_known():
     assert arguments_of(takes_options) == {"depth": int, "speed": float}
 
 
+def test_an_argument_without_a_default_must_be_given_unless_the_rest_comes_later():
+    node = {"_target_": "layerscope.lab.init.variance_scaling", "scale": 1.5}
+    told = r"^init\.weight\.mode must be given: it has no default$"
+    with pytest.raises(ValueError, match=told):
+        check_node({"weight": node}, "init")
+    check_node(node | {"_partial_": True}, "init")
+    check_node(node | {"mode": "fan_in", "distribution": "normal"}, "init")
+
+
 def test_a_node_in_a_node_is_checked_and_named_by_its_path():
     inner = {"_target_": "fractions.Fraction", "numerater": 3}
     node = {"_target_": "collections.Counter", "_partial_": True, "inner": inner}

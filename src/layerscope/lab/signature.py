@@ -43,6 +43,8 @@ def check_node(node: Mapping[str, Any], path: str, trust: Sequence[str] = ()) ->
         called = resolve_trusted(node["_target_"], f"{path}._target_", trust)
         _check_values(_HYDRA, {k: v for k, v in node.items() if k in _HYDRA}, path)
         check_arguments(called, {k: v for k, v in node.items() if k not in _HYDRA}, path)
+        if "_partial_" not in node:
+            _check_complete(called, node, path)
     for key, value in node.items():
         _check_below(value, f"{path}.{key}", trust)
 
@@ -58,6 +60,17 @@ def check_arguments(called: Callable[..., Any], values: Mapping[str, Any], path:
     hints = arguments_of(called)
     if hints is not None:
         _check_values(hints, values, path)
+
+
+def _check_complete(called: Callable[..., Any], node: Mapping[str, Any], path: str) -> None:
+    try:
+        parameters = list(inspect.signature(called).parameters.values())
+    except (TypeError, ValueError):  # of some built-in functions
+        return
+    for each in parameters[len(node.get("_args_") or ()) :]:
+        by_name = each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+        if by_name and each.default is each.empty and each.name not in node:
+            raise ValueError(f"{path}.{each.name} must be given: it has no default")
 
 
 def _check_values(hints: Mapping[str | None, Any], values: Mapping[str, Any], path: str) -> None:

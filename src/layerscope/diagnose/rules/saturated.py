@@ -27,7 +27,10 @@ def _at_the_start(facts: LayerFacts) -> str:
 
 def _a_little_at_the_start(facts: LayerFacts) -> str:
     if facts.nonlinearity in ("tanh", "hardtanh"):
-        return "weights of variance 1 / fan_in (init=xavier), or smaller inputs, saturate fewer"
+        return (
+            "init=xavier saturates fewer: weights of variance 1 / fan_in; still smaller weights, "
+            "or smaller inputs, fewer yet"
+        )
     return _at_the_start(facts)
 
 
