@@ -22,9 +22,6 @@ def read_rows(table, first, rows, options, moments, linear, logarithmic, reset):
         rows: of the table.
         options: see `arrays_of`, and so are the next three. A row that is FILLED is passed over; of
             one that is LOST nothing is left.
-        moments: see there.
-        linear: see there.
-        logarithmic: see there.
         reset: whether to leave the rows empty.
     """
     axes, logs, states, moments, linear, logarithmic = arrays_of(

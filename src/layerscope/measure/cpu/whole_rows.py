@@ -171,9 +171,6 @@ def measure_whole_rows(  # type: ignore[no-untyped-def]
         most: a row with a larger tensor goes into the bins, see `kernel.add_to_row`.
         rows: of the table.
         options: see `arrays_of`, and so are the last three, which are filled.
-        moments: see there.
-        linear: see there.
-        logarithmic: see there.
 
     Returns:
         How many rows went into the bins.
