@@ -60,8 +60,8 @@ class Watcher:
         self._settings = settings
         self._scale = LossScale(scaler)
         self._at = start
-        self._scope: FinishedSteps | None = None
-        self._seen: FinishedSteps | None = None
+        self._session: FinishedSteps | None = None
+        self._opened: FinishedSteps | None = None
         self._optimizers: OptimizersOfALoop | None = None
         self._door = door
         self._named = named
@@ -77,7 +77,7 @@ class Watcher:
             ValueError: no layer is left to watch, the network is sharded by FSDP1, or log_dir
                 cannot be written to or is another run's; on all ranks alike.
         """
-        if self._seen is not None:
+        if self._opened is not None:
             return self
         for earlier in list(_OPEN):
             if earlier._model is self._model:  # a notebook's cell that ran twice
@@ -101,11 +101,8 @@ class Watcher:
         self._folder = Path(told_by_rank_0(claimed))
         _OPEN.add(self)
         try:
-            self._scope = self._seen = FinishedSteps(
-                self._model,
-                self._folder,
-                self._settings,
-                self._door,
+            self._session = self._opened = FinishedSteps(
+                *(self._model, self._folder, self._settings, self._door),
                 start=self._at,
                 resumes=resumes,
             )
@@ -133,14 +130,14 @@ class Watcher:
         Raises:
             RuntimeError: `start` was not called, nor a `with` block entered.
         """
-        if self._seen is None:
+        if self._opened is None:
             raise RuntimeError(
                 f"{self._door.name}: step() needs start() before it, or a `with` block around it"
             )
         self.note_loss(loss)
         ended = False
 
-        def end(scope: FinishedSteps) -> None:
+        def end(session: FinishedSteps) -> None:
             nonlocal ended
             optimizers = self._optimizers
             assert optimizers is not None
@@ -149,15 +146,15 @@ class Watcher:
                 return  # a micro-batch
             ended = True
             if (mean := self._loss.take()) is not None:
-                scope.note_loss(self._scale.of(mean))
-            optimizers.end(scope)
-            scope.finish(self._at, optimizers.had_gradient, self._scale.factor, left_out)
+                session.note_loss(self._scale.of(mean))
+            optimizers.end(session)
+            session.finish(self._at, optimizers.had_gradient, self._scale.factor, left_out)
 
         self._guarded(end)
         if ended:
             self._at += 1
             self._begin()
-        return self._scope is None or self._scope.verdict.stop is None
+        return self._session is None or self._session.verdict.stop is None
 
     def note_loss(self, loss: Tensor | float | None) -> None:
         """Tell the loss of the step that goes on, where `step` is called by somebody who does not
@@ -178,7 +175,7 @@ class Watcher:
         Args:
             interrupted: whether an exception ends the loop: its step is recorded up to there.
         """
-        self._guarded(lambda scope: scope.close(interrupted))
+        self._guarded(lambda session: session.close(interrupted))
         self._end()
 
     def __enter__(self) -> Self:
@@ -191,12 +188,12 @@ class Watcher:
 
     def _repr_html_(self) -> str:
         """For notebooks: whether it watches, where the files land, and what has been found."""
-        if self._seen is None:
+        if self._opened is None:
             told = "not started"
         elif self.failure is not None:
             told = self.failure
         else:
-            told = f"{'closed' if self._scope is None else 'open'}, {self._at} steps"
+            told = f"{'closed' if self._session is None else 'open'}, {self._at} steps"
         folder = f"<code>{escape(str(self._folder))}</code>"
         return f"<p>{folder}: {escape(told)}</p>{self.findings._repr_html_()}"
 
@@ -208,42 +205,42 @@ class Watcher:
     @property
     def findings(self) -> Findings:
         """What has been found so far, causes first; some steps may still wait to be judged."""
-        return Findings() if self._seen is None else self._seen.verdict.judge.findings
+        return Findings() if self._opened is None else self._opened.verdict.judge.findings
 
     @property
     def diagnosis(self) -> dict[str, Any] | None:
         """The content of diagnosis.json, after `close`; None before."""
-        return None if self._seen is None else self._seen.diagnosis
+        return None if self._opened is None else self._opened.diagnosis
 
     @property
     def refused(self) -> Finding | None:
         """The worst finding, if it is at least as bad as the setting `fail_on`."""
-        return None if self._seen is None else self._seen.verdict.refused
+        return None if self._opened is None else self._opened.verdict.refused
 
     def _begin(self) -> None:
-        def begin(scope: FinishedSteps) -> None:
-            scope.begin(self._at)
+        def begin(session: FinishedSteps) -> None:
+            session.begin(self._at)
             self._scale.begin()
             assert self._optimizers is not None
-            self._optimizers.begin(scope, self._at)
+            self._optimizers.begin(session, self._at)
 
         self._guarded(begin)
 
     def _guarded(self, work: Callable[[FinishedSteps], None]) -> None:
         """The instrument's own failure ends the watching, loudly and once, and nothing else."""
-        scope = self._scope
-        if scope is None:
+        session = self._session
+        if session is None:
             return
         try:
-            work(scope)
+            work(session)
         except Exception as error:
             self.failure = f"watching stopped at step {self._at}: {type(error).__name__}: {error}"
             _log.error("%s: %s; the loop goes on", self._door.name, self.failure, exc_info=error)
-            scope.give_up()
+            session.give_up()
             self._end()
 
     def _end(self) -> None:
-        self._scope = None
+        self._session = None
         _OPEN.discard(self)
         if self._claimed is not None:
             self._claimed.release()
