@@ -39,7 +39,7 @@ def train(folder, *, std, steps=60, late=False, **settings):
         if parameter.ndim > 1:
             nn.init.normal_(parameter, std=std)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    with watch(net, folder, **settings) as scope:
+    with watch(net, folder, **settings) as watcher:
         for step in range(steps):
             optimizer.zero_grad()
             y = net["body"](torch.randn(64, 32))
@@ -48,7 +48,7 @@ def train(folder, *, std, steps=60, late=False, **settings):
             loss = nn.functional.cross_entropy(y, torch.randint(8, (64,)))
             loss.backward()
             optimizer.step()
-            scope.step(loss)
+            watcher.step(loss)
     return folder
 
 

@@ -24,13 +24,13 @@ def unscaled(tmp_path_factory):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 3))
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    with watch(net, folder) as scope:
+    with watch(net, folder) as watcher:
         for _ in range(40):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(net(torch.randn(32, 10) * 50), torch.arange(32) % 3)
             loss.backward()
             optimizer.step()
-            scope.step(loss)
+            watcher.step(loss)
     return folder
 
 

@@ -28,7 +28,7 @@ def sick_net():
 def loop(net, folder, steps=60, spoil=None, **settings):
     draw = torch.Generator().manual_seed(1)
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
-    with layerscope.watch(net, folder, **settings) as scope:
+    with layerscope.watch(net, folder, **settings) as watcher:
         for step in range(steps):
             if spoil is not None:
                 spoil(step, net)
@@ -38,10 +38,10 @@ def loop(net, folder, steps=60, spoil=None, **settings):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            if not scope.step(loss):
+            if not watcher.step(loss):
                 break
-    assert scope.failure is None
-    return scope
+    assert watcher.failure is None
+    return watcher
 
 
 def read(folder):
@@ -57,16 +57,16 @@ def sick(tmp_path_factory):
 
 
 def test_the_first_saturated_layer_is_named_from_step_0(sick):
-    scope, _ = sick
-    finding = next(f for f in scope.findings if f.rule == "saturated")
+    watcher, _ = sick
+    finding = next(f for f in watcher.findings if f.rule == "saturated")
     assert (finding.severity, finding.layer, finding.step) == ("critical", "03_tanh", 0)
     assert finding.layers == 5
 
 
 def test_diagnosis_json_has_the_findings_the_worst_first(sick):
-    scope, _ = sick
-    told = [Finding.of_json(each) for each in scope.diagnosis["findings"]]
-    assert told == scope.findings
+    watcher, _ = sick
+    told = [Finding.of_json(each) for each in watcher.diagnosis["findings"]]
+    assert told == watcher.findings
     assert told[0].severity == "critical"
 
 
@@ -77,11 +77,11 @@ def test_a_marker_scalar_stands_at_the_step_where_a_finding_began(sick):
 
 
 def test_the_text_panel_tells_the_findings_and_what_to_change(sick):
-    scope, folder = sick
+    watcher, folder = sick
     (event,) = read(folder).Tensors("findings")
     text = event.tensor_proto.string_val[0].decode()
     assert "03\\_tanh" in text
-    assert scope.findings[0].remedy.split(":")[0] in text
+    assert watcher.findings[0].remedy.split(":")[0] in text
 
 
 def test_the_images_are_pictures_of_the_run(sick):
@@ -113,18 +113,18 @@ def test_a_disease_that_begins_in_the_middle_is_named_with_its_step(tmp_path):
             with torch.no_grad():
                 net[4].weight.mul_(40.0)
 
-    scope = loop(net, tmp_path, spoil=spoil)
-    finding = next(f for f in scope.findings if f.rule == "saturated")
+    watcher = loop(net, tmp_path, spoil=spoil)
+    finding = next(f for f in watcher.findings if f.rule == "saturated")
     assert (finding.layer, finding.step) == ("02_tanh", 37)
 
 
 def test_a_switched_off_rule_is_silent(tmp_path):
-    scope = loop(sick_net(), tmp_path, steps=20, switched_off=["saturated"])
-    assert "saturated" not in {finding.rule for finding in scope.findings}
-    assert scope.diagnosis["judged_by"]["switched_off"] == ["saturated"]
+    watcher = loop(sick_net(), tmp_path, steps=20, switched_off=["saturated"])
+    assert "saturated" not in {finding.rule for finding in watcher.findings}
+    assert watcher.diagnosis["judged_by"]["switched_off"] == ["saturated"]
 
 
 def test_stop_on_ends_the_loop_and_refused_names_the_finding(tmp_path):
-    scope = loop(sick_net(), tmp_path, stop_on="critical", fail_on="warning")
-    assert scope.diagnosis["steps"][-1]["step"] == 4  # the symptom has lasted five steps
-    assert scope.refused.severity == "critical"
+    watcher = loop(sick_net(), tmp_path, stop_on="critical", fail_on="warning")
+    assert watcher.diagnosis["steps"][-1]["step"] == 4  # the symptom has lasted five steps
+    assert watcher.refused.severity == "critical"

@@ -195,14 +195,14 @@ def test_attention_that_is_compiled_is_not_seen_and_the_log_says_so(tmp_path, ca
     if compiles in ("in place", "a part"):
         (net if compiles == "in place" else inner).compile(backend="eager")
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    with watch(run, tmp_path, images=False, summary=False) as scope:
+    with watch(run, tmp_path, images=False, summary=False) as watcher:
         for _ in range(2):
             optimizer.zero_grad()
             loss = run(torch.randn(4, 6, 8)).square().mean()
             loss.backward()
             optimizer.step()
-            scope.step(loss)
-    assert scope.failure is None
+            watcher.step(loss)
+    assert watcher.failure is None
     seen = bool(read(tmp_path).attention)
     assert (seen, "attention" in caplog.text) == ((compiles == "nothing"), compiles != "nothing")
 

@@ -31,7 +31,7 @@ def loop(folder, dies, net=None, steps=20, **settings):
     """A plain loop; `dies` raises in the middle of step DIES_AT, given its name for the moment."""
     net = net or plain_net()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    with layerscope.watch(net, folder, **settings) as scope:
+    with layerscope.watch(net, folder, **settings) as watcher:
         for step in range(steps):
             moment = dies if step == DIES_AT else ""
             if moment == "before the forward":
@@ -52,8 +52,8 @@ def loop(folder, dies, net=None, steps=20, **settings):
             optimizer.step()
             if moment == "after the update":
                 raise PlantedError
-            scope.step(loss)
-    return scope
+            watcher.step(loss)
+    return watcher
 
 
 def raise_planted(*_):

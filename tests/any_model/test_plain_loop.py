@@ -13,7 +13,7 @@ from tests.any_model.training import EVERYTHING, figures, random_states, seed_al
 
 
 def train(net, folder=None, after=None, **options):
-    """As anybody's loop: zero_grad, forward, backward, step, and one line for the scope."""
+    """As anybody's loop: zero_grad, forward, backward, step, and one line for the watcher."""
     seed_all()
     net.train()
     optimizer = net.configure_optimizers()
@@ -23,14 +23,14 @@ def train(net, folder=None, after=None, **options):
             net.loss(batch).backward()
             optimizer.step()
         return
-    with layerscope.watch(net, folder, **options) as scope:
+    with layerscope.watch(net, folder, **options) as watcher:
         for at, batch in enumerate(net.batches()):
             optimizer.zero_grad()
             net.loss(batch).backward()
             optimizer.step()
-            scope.step()
+            watcher.step()
             if after is not None:
-                after(at, scope)
+                after(at, watcher)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_without_a_step_nothing_is_written_and_nothing_breaks(tmp_path):
 
 
 def test_hooks_are_gone_and_files_whole_after_an_exception_in_the_loop(tmp_path):
-    def stop(at, scope):
+    def stop(at, watcher):
         if at == 3:
             raise LookupError("the loop's own")
 
@@ -77,7 +77,7 @@ def test_hooks_are_gone_and_files_whole_after_an_exception_in_the_loop(tmp_path)
 
 
 def test_evaluation_between_two_steps_is_not_measured(tmp_path):
-    def evaluate(at, scope):
+    def evaluate(at, watcher):
         net.eval()
         with torch.no_grad():
             net.loss(net.batches(1)[0])

@@ -39,15 +39,15 @@ def figures(folder):
 def run(folder, net=None, loss_of=lambda loss: loss, **settings):
     net = net or make_net()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    with layerscope.watch(net, folder, **settings) as scope:
+    with layerscope.watch(net, folder, **settings) as watcher:
         for x, y in batches():
             optimizer.zero_grad()
             loss = cross_entropy(net(x), y)
             loss.backward()
             optimizer.step()
-            scope.step(loss_of(loss))
-    assert scope.failure is None
-    return scope
+            watcher.step(loss_of(loss))
+    assert watcher.failure is None
+    return watcher
 
 
 @pytest.mark.parametrize("loss_of", [lambda loss: loss, lambda loss: loss.item()])
@@ -58,15 +58,15 @@ def test_a_loss_may_be_a_tensor_or_a_number(tmp_path, loss_of):
 
 
 def test_without_a_loss_the_loss_is_unknown_and_nobody_calls_it_sick(tmp_path):
-    scope = run(tmp_path, loss_of=lambda loss: None)
+    watcher = run(tmp_path, loss_of=lambda loss: None)
     assert np.isnan(figures(tmp_path)["loss"]).all()
-    assert scope.findings == []
+    assert watcher.findings == []
 
 
 def test_a_loss_that_is_nan_is_a_finding(tmp_path):
-    scope = run(tmp_path, loss_of=lambda loss: loss * math.nan)
+    watcher = run(tmp_path, loss_of=lambda loss: loss * math.nan)
     assert np.isinf(figures(tmp_path)["loss"]).all()
-    assert scope.findings[0].rule == "loss_not_finite"
+    assert watcher.findings[0].rule == "loss_not_finite"
 
 
 def test_histograms_of_updates_are_written_in_the_steps_that_measure_them(tmp_path):
@@ -81,13 +81,13 @@ def test_updates_between_keyframes_are_not_there_and_disturb_nothing(tmp_path):
     net = make_net()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     quantities = ["activation", "update"]
-    with layerscope.watch(net, tmp_path, quantities=quantities, flush_seconds=0) as scope:
+    with layerscope.watch(net, tmp_path, quantities=quantities, flush_seconds=0) as watcher:
         for x, y in batches(30):
             optimizer.zero_grad()
             cross_entropy(net(x), y).backward()
             optimizer.step()
-            scope.step()
-    assert scope.failure is None
+            watcher.step()
+    assert watcher.failure is None
     steps = read_run(tmp_path).histograms["update/00_tanh"].steps.tolist()
     assert steps == [0, 1, 2, 3, 4, 6, 8, 10, 11, 16, 20, 23]
 
@@ -96,7 +96,7 @@ def test_a_gradient_scaler_s_factor_is_taken_out_and_what_it_skips_is_no_disease
     def train(folder, scaler, spoil_at=None):
         net = make_net()
         optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-        with layerscope.watch(net, folder, scaler=scaler) as scope:
+        with layerscope.watch(net, folder, scaler=scaler) as watcher:
             for i, (x, y) in enumerate(batches()):
                 optimizer.zero_grad()
                 loss = cross_entropy(net(x), y)
@@ -109,9 +109,9 @@ def test_a_gradient_scaler_s_factor_is_taken_out_and_what_it_skips_is_no_disease
                         net[0].weight.grad[0, 0] = math.inf
                     scaler.step(optimizer)
                     scaler.update()
-                scope.step(loss)
-        assert scope.failure is None
-        return scope
+                watcher.step(loss)
+        assert watcher.failure is None
+        return watcher
 
     train(tmp_path / "plain", None)
     train(tmp_path / "scaled", torch.amp.GradScaler("cpu", init_scale=1024.0))
@@ -125,13 +125,13 @@ def test_a_gradient_scaler_s_factor_is_taken_out_and_what_it_skips_is_no_disease
 
 def test_fake_tensors_in_the_middle_are_passed_over(tmp_path):
     net = make_net()
-    with layerscope.watch(net, tmp_path) as scope:
+    with layerscope.watch(net, tmp_path) as watcher:
         for x, y in batches():
             with FakeTensorMode(allow_non_fake_inputs=True) as mode:
                 net(mode.from_tensor(x))
             cross_entropy(net(x), y).backward()
-            scope.step()
-    assert scope.failure is None
+            watcher.step()
+    assert watcher.failure is None
     assert figures(tmp_path)["activation_count"][:, 0].tolist() == [40.0] * 6
 
 
@@ -149,14 +149,14 @@ def test_a_compiled_net_may_be_given_itself(tmp_path):
     net = make_net()
     compiled = torch.compile(net, backend="eager")
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    with layerscope.watch(compiled, tmp_path) as scope:
+    with layerscope.watch(compiled, tmp_path) as watcher:
         for x, y in batches():
             optimizer.zero_grad()
             cross_entropy(compiled(x), y).backward()
             optimizer.step()
-            scope.step()
-    assert scope.failure is None
-    listed = {entry["layer"] for entry in scope.diagnosis["not_measured"]}
+            watcher.step()
+    assert watcher.failure is None
+    listed = {entry["layer"] for entry in watcher.diagnosis["not_measured"]}
     measured = ~np.isnan(figures(tmp_path)["activation_mean"]).all(0)
     names = [facts.name for facts in figures(tmp_path).layers]
     assert {n for n, there in zip(names, measured, strict=True) if not there} == listed
@@ -164,15 +164,15 @@ def test_a_compiled_net_may_be_given_itself(tmp_path):
 
 def test_weights_changed_by_hand_are_measured_too(tmp_path):
     net = make_net()
-    with layerscope.watch(net, tmp_path) as scope:
+    with layerscope.watch(net, tmp_path) as watcher:
         for x, y in batches():
             net.zero_grad()
             cross_entropy(net(x), y).backward()
             with torch.no_grad():
                 for parameter in net.parameters():
                     parameter -= 0.1 * parameter.grad
-            scope.step()
-    assert scope.failure is None
+            watcher.step()
+    assert watcher.failure is None
     by_hand = figures(tmp_path)
     run(tmp_path / "sgd")
     with_sgd = figures(tmp_path / "sgd")
@@ -190,14 +190,14 @@ def test_diagnosis_json_is_written_though_the_loop_breaks(tmp_path):
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
 
     def interrupted():
-        with layerscope.watch(net, tmp_path) as scope:
+        with layerscope.watch(net, tmp_path) as watcher:
             for i, (x, y) in enumerate(batches()):
                 optimizer.zero_grad()
                 cross_entropy(net(x), y).backward()
                 if i == 3:
                     raise KeyboardInterrupt
                 optimizer.step()
-                scope.step()
+                watcher.step()
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()

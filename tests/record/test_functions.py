@@ -473,9 +473,9 @@ def test_weights_and_random_state_are_those_of_a_training_that_nobody_watches(tm
     for watched in (False, True):
         torch.manual_seed(0)
         net = make()
-        scope = train(net, watched, tmp_path)
+        watcher = train(net, watched, tmp_path)
         ends.append((net.state_dict(), torch.get_rng_state()))
-    assert scope.failure is None
+    assert watcher.failure is None
     for name, weight in ends[0][0].items():
         assert torch.equal(weight, ends[1][0][name]), name
     assert torch.equal(ends[0][1], ends[1][1])

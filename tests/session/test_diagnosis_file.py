@@ -49,27 +49,27 @@ def watched(folder, loss=lambda x: x.square().mean(), steps=8, net=None, **setti
     torch.manual_seed(0)
     net = net or nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 8), nn.Tanh())
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    with watch(net, folder, **settings) as scope:
+    with watch(net, folder, **settings) as watcher:
         for _ in range(steps):
             optimizer.zero_grad()
             value = loss(net(torch.randn(16, 4)))
             value.backward()
             optimizer.step()
-            scope.step(value)
+            watcher.step(value)
     return written(folder)
 
 
 def test_a_run_whose_last_step_was_not_looked_at_has_what_was_seen_before(tmp_path):
     net = GPT(11)
     tokens = torch.randint(11, (4, 8))
-    with watch(net, tmp_path, images=False, summary=False) as scope:
+    with watch(net, tmp_path, images=False, summary=False) as watcher:
         optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
         for _ in range(8):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(net(tokens).flatten(0, 1), tokens.flatten())
             loss.backward()
             optimizer.step()
-            scope.step(loss)
+            watcher.step(loss)
     first, last = written(tmp_path)["steps"]
     assert (last["step"], last["looked_at"]) == (7, 6)
     assert "looked_at" not in first

@@ -13,13 +13,13 @@ def train(folder, steps, start=0, **settings):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
     optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
-    with layerscope.watch(net, folder, start=start, **settings) as scope:
+    with layerscope.watch(net, folder, start=start, **settings) as watcher:
         for _ in range(steps):
             optimizer.zero_grad()
             loss = cross_entropy(net(torch.randn(5, 6)), torch.randint(3, (5,)))
             loss.backward()
             optimizer.step()
-            scope.step(loss)
+            watcher.step(loss)
     return net
 
 
