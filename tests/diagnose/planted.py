@@ -129,7 +129,7 @@ def fading(layer, step=0, activation=nn.ReLU):
     return run(network, optimizer=slow, tamper=at(step, lambda net: scaled(net, layer, 0.02)))
 
 
-def fading_everywhere(activation=nn.Tanh, gain=0.3, depth=8, optimizer=adam):
+def fading_everywhere(activation=nn.Tanh, gain=0.3, depth=8, optimizer=slow):
     return run(mlp(activation, depth=depth, gain=gain), optimizer=optimizer)
 
 

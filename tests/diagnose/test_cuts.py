@@ -96,6 +96,9 @@ def erratic(seed, steps):
         figures["loss"][20:] = np.inf
     if seed % 7 == 0:
         figures["loss"][:] *= -1
+    if seed % 3 == 0:
+        for name in ("attention_entropy", "attention_entropy_lowest"):
+            figures[name][:] = np.nan
     figures["learning_rate"][:] = 1e-3
     if seed % 4 == 1:
         figures["learning_rate"][30:] = 0.0

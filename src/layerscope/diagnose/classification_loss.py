@@ -10,6 +10,9 @@ import numpy.typing as npt
 from layerscope.diagnose.loss_factors import CLOSE, alike, near
 from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
 
+_MOST = 0.8
+"""Share of the rows: those with all targets of 1 do not tell."""
+
 
 def softmax(output: Matrix) -> Matrix:
     """Of each row."""
@@ -47,7 +50,7 @@ def classification_loss(output: Matrix, gradient: Matrix, rows: int) -> LossView
     expected[every, target] -= factor
     off = np.abs(expected - gradient)[told].max(1)
     if not (off <= CLOSE * size[told]).all():
-        return _of_smoothed_classes(p, gradient, rows)
+        return _of_smoothed_classes(p, gradient, rows) or _of_several(p, gradient, rows)
     if output.shape[1] == 2 and not _have_factor(factor[told], target[told], rows):
         return None
     reduction = float(np.median(factor[told])) * rows
@@ -80,3 +83,22 @@ def _of_smoothed_classes(p: Matrix, gradient: Matrix, rows: int) -> LossView | N
             labels = target[:, None].astype(np.float64)
             return LossView(Loss.CROSS_ENTROPY, factor * rows, labels, smoothing=smoothing)
     return None
+
+
+def _of_several(p: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    """Several targets of 1 in a row: d loss / d logit = k (sum(y) p - y).
+
+    Where y is 0 that is k sum(y) p, and so it is told in rows that have such a place.
+    """
+    slope = np.where(p > 1e-4, gradient / p, -np.inf).max(1, keepdims=True)  # k sum(y)
+    y = slope * p - gradient
+    factor = float(np.median(y.max(1)))
+    if not factor > 0:
+        return None
+    y /= factor
+    targets = np.round(y)
+    fits = (np.abs(y - targets) <= 2 * CLOSE).all(1) & (np.abs(targets - 0.5) == 0.5).all(1)
+    fits &= np.abs(slope[:, 0] / factor - targets.sum(1)) <= 2 * CLOSE * p.shape[1]
+    if fits.mean() < _MOST or not (targets[fits].sum(1) > 1).any():
+        return None
+    return LossView(Loss.SEVERAL_CLASSES, factor * rows, targets[fits])

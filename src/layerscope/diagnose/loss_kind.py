@@ -23,6 +23,7 @@ class Loss(IntEnum):
     BINARY = 5  # binary cross-entropy of probabilities
     SQUARED_ERROR = 6
     ABSOLUTE_ERROR = 7
+    SEVERAL_CLASSES = 8  # CROSS_ENTROPY, with more than one target of 1 in a sample
 
 
 @dataclass(frozen=True, slots=True)

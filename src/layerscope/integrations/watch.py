@@ -17,7 +17,7 @@ from layerscope.session.setting_keywords import (
 )
 from layerscope.session.settings import Settings
 
-_DOOR = Door("watch", "step() was never called", loss_tag="train/loss")
+_DOOR = Door("watch", "step() was never called, or no optimizer took a step", loss_tag="train/loss")
 
 
 @with_setting_keywords

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 
 from layerscope.diagnose import Finding, Findings
+from layerscope.diagnose.rules.wiring import NEVER_STEPPED, never_stepped
 from layerscope.record import choose_layers
 from layerscope.session.claimed_folder import ClaimedFolder, claim
 from layerscope.session.door import Door
@@ -66,6 +67,7 @@ class Watcher:
         self._door = door
         self._named = named
         self._loss = ToldLoss(door)
+        self._unanswered = 0  # calls of `step` before any optimizer took one
 
     def start(self) -> Self:
         """Put the hooks on and open the files; call it before the first forward pass.
@@ -143,8 +145,9 @@ class Watcher:
             assert optimizers is not None
             left_out = not optimizers.any_came and self._scale.has_backed_off
             if not (optimizers.any_came or left_out) and optimizers.is_awaited:
+                self._unanswered += self._unanswered >= 0
                 return  # a micro-batch
-            ended = True
+            ended, self._unanswered = True, -1
             if (mean := self._loss.take()) is not None:
                 session.note_loss(self._scale.of(mean))
             optimizers.end(session)
@@ -175,7 +178,13 @@ class Watcher:
         Args:
             interrupted: whether an exception ends the loop: its step is recorded up to there.
         """
-        self._guarded(lambda session: session.close(interrupted))
+
+        def end(session: FinishedSteps) -> None:
+            if self._unanswered >= NEVER_STEPPED:
+                session.verdict.judge.add(never_stepped(self._unanswered))
+            session.close(interrupted)
+
+        self._guarded(end)
         self._end()
 
     def __enter__(self) -> Self:

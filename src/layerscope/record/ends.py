@@ -47,11 +47,11 @@ class Output:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ends:
-    """What was seen in one step; of several micro-batches, in the last.
+    """What was seen in one step; of several micro-batches in the first or the last, look by look.
 
     Attributes:
         data: of each first layer.
-        output: the last output that a gradient came to; None without any.
+        output: the last output that a gradient came to, in that backward pass; None without any.
         gradients_kept: whether the gradients of the step before were still there when backward
             began; None if it is not known.
         along_batch: whether a recurrent layer or attention takes the batch for the sequence.

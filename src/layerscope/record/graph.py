@@ -24,6 +24,9 @@ _MOVES = (
     *("Mul", "Div", "Add", "Sub", "Neg", "T"),
     "RegisterPostBackwardFunction",  # of FSDP, before each of its modules
 )
+_SLOPE = "_saved_negative_slope"
+"""Of a LeakyReLU's node: with a slope of 1 it is a straight line."""
+
 _PRODUCTS = ("Addmm", "Mm", "Bmm", "Baddbmm", "Linear", "MkldnnLinear")
 
 
@@ -136,7 +139,8 @@ def _linear_before(node: Any, bare: Mapping[int, nn.Module]) -> int | None:
             if id(here) in bare:
                 return id(here)
             following = _next(here)
-            if not (_is_one_of(here, _MOVES) and len(following) == 1):
+            straight = _is_one_of(here, _MOVES) or getattr(here, _SLOPE, None) == 1
+            if not (straight and len(following) == 1):
                 break
             here = following[0]
     return None

@@ -125,6 +125,8 @@ def nonlinearity_of(module: nn.Module) -> Nonlinearity | None:
     if kind in _BOUNDED and isinstance(module, nn.Hardtanh) and not isinstance(module, nn.ReLU6):
         bounds = (float(module.min_val), float(module.max_val))
         return Nonlinearity("hardtanh", bounds, odd=bounds[0] == -bounds[1])
+    if isinstance(module, nn.LeakyReLU) and module.negative_slope == 1:
+        return None  # LeakyReLU(True), meant to be in place, is a straight line
     if kind in _BOUNDED or kind in _UNBOUNDED_TYPES:
         return _of_class(kind)
     if kind.__module__.startswith("torch.") or isinstance(module, torch.jit.ScriptModule):

@@ -31,10 +31,12 @@ class OutputFunction:
     Attributes:
         name: in lower case; "" for a function that is not known, such as a linear one.
         over_samples: whether it is a softmax along the first axis of several samples and classes.
+        over_middle: whether it is one along an axis that is neither the first nor the last.
     """
 
     name: str = ""
     over_samples: bool = False
+    over_middle: bool = False
 
 
 def output_function(tensor: Tensor) -> OutputFunction:
@@ -55,4 +57,5 @@ def output_function(tensor: Tensor) -> OutputFunction:
     axis = getattr(node, "_saved_dim", _LAST) if "softmax" in name else _LAST
     along_first = axis in (0, _LAST + 1 - tensor.ndim) and not moved
     matrix = tensor.ndim > 1 and len(tensor) > 1 and tensor.shape[-1] > 1
-    return OutputFunction(name, along_first and matrix)
+    place = axis if axis < tensor.ndim else axis - (_LAST + 1 - tensor.ndim)
+    return OutputFunction(name, along_first and matrix, not moved and 0 < place < tensor.ndim - 1)

@@ -132,6 +132,7 @@ class LookFigures:
         if output.gradient is None:
             return figures
         gradient = output.gradient.numpy() / scale
+        figures["output_dropped"] = _dropped(values, gradient)
         signs = np.sign(gradient)
         figures["output_grad_sign"] = abs(float(signs.sum())) / signs.size
         square = output.gradient_square / scale**2
@@ -144,6 +145,8 @@ class LookFigures:
             "loss_negated": float(view.negated),
             "loss_activated": float(view.activated),
         }
+        if view.kind in (Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT) and output.function.over_middle:
+            figures["softmax_beside_classes"] = 1.0  # the loss takes them along the last axis
         if view.kind is Loss.CROSS_ENTROPY:
             figures["logit_z"] = float(np.logaddexp.reduce(values, axis=1).mean())
         return figures | self._of_targets(view, output.alone, values.shape[1])
@@ -173,6 +176,18 @@ class LookFigures:
                 "target_std": float(targets.std()),
             }
         return figures
+
+
+def _dropped(values: Matrix, gradient: Matrix) -> float:
+    """Share of the outputs that are exactly 0 and that the loss would have otherwise, of outputs of
+    both signs: a dropout leaves such. What is 0 for all samples is left out, as a head that starts
+    at zero.
+    """
+    zero = (values == 0) & (gradient != 0)
+    varies = ~(values == 0).all(0)
+    if not (varies.any() and values.min() < 0 < values.max()):
+        return 0.0
+    return float(zero[:, varies].mean())
 
 
 def _of_data(data: tuple[Data, ...]) -> dict[str, float]:

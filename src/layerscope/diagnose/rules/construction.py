@@ -6,6 +6,7 @@ import numpy as np
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run, rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms
@@ -60,6 +61,10 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
     )
 
 
+_DROPPED = 0.02
+"""Of a batch of 32 with ten outputs that is six."""
+
+
 def _without_function(facts: LayerFacts) -> str:
     return (
         f"an activation function between {facts.follows} and {facts.name}, such as torch.nn.ReLU; "
@@ -100,12 +105,20 @@ def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
 
 @rule_of_run("dropout_high")
 def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """The largest probability of a dropout: 0.5 is what hidden units are usually dropped with."""
+    """The largest probability of a dropout: 0.5 is what hidden units are usually dropped with.
+
+    Or outputs that are exactly 0 among others of both signs, where the loss would have them
+    otherwise: a dropout stands after the last layer, and what it drops no layer can make good.
+    """
     if np.isnan(figures["dropout"]).all():  # nobody looked
         return Symptoms.of_run("network", figures["dropout"])
     t = thresholds
-    values = figures["dropout"].astype(np.float64)
-    severity = np.where(values > t.dropout_high, 2, np.where(values > t.dropout_usual, 1, 0))
+    dropped = figures["output_dropped"] > _DROPPED
+    dropped &= (figures["dropout"] > 0) & (figures["loss_kind"] > Loss.UNKNOWN)
+    values = figures["dropout"]
+    high, usual = np.float32(t.dropout_high), np.float32(t.dropout_usual)  # 0.8 is not above 0.8
+    severity = np.where((values > high) | dropped, 2, np.where(values > usual, 1, 0))
+    values = np.where(dropped, figures["output_dropped"], figures["dropout"])
     return Symptoms.of_run(
         "network",
         values,
@@ -115,8 +128,15 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
             "signal is left, and much of it is noise",
             "a probability of 0.1 to 0.5; in PyTorch p is the share that is dropped, not kept",
         ),
+        Advice(
+            "{value:.0%} of the network's outputs are dropped (limit {threshold:.0%}): a dropout "
+            "stands after its last layer",
+            "no dropout after the last layer: it belongs before it",
+            (np.nan, _DROPPED, np.nan),
+        ),
         limits=(t.dropout_usual, t.dropout_high, np.nan),
         source="Srivastava et al. 2014, section 7.3: best between 0.4 and 0.8 kept",
+        cause=dropped.astype(np.int8),
     )
 
 

@@ -9,13 +9,15 @@ embeddings are small before a normalisation.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.profile import Profile, culprits, profile_of
 from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.solved import note_if_solved
+from layerscope.diagnose.solved import is_learning, note_if_solved
 from layerscope.diagnose.symptoms import Advice, Limits, Symptoms, graded
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -25,6 +27,10 @@ def _against_fading(facts: LayerFacts) -> str:
         return "model.activation=tanh init=xavier: a sigmoid's slope is 0.25 at most"
     return "init=kaiming or init=orthogonal: weights of variance 1 / fan_in or more; or a residual"
 
+
+_ALIKE = 0.2
+"""Step of the first layer / that of the layer with the largest: Adam's are all about as large as
+the learning rate, and those of plain gradient descent fade as the gradient does."""
 
 _GATED = ("LSTM", "GRU", "LSTMCell", "GRUCell")
 
@@ -47,6 +53,10 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     A note where the task is solved: what is left of the gradient there is chance. A note, unless
     critical, of a recurrent layer with gates: while its weights are small they let a quarter pass,
     sigmoid(0) squared, in each of its layers, and training opens them.
+
+    Little gradient is a trouble where it makes little steps. Adam divides each by its usual size
+    (Kingma and Ba 2015, section 2.1): where the first layer moves as others do, by steps of a usual
+    size, it is a note, as long as the loss falls, and before `patience` steps.
     """
     t = thresholds
     limits = (t.vanishing_end_to_end, t.vanishing_bad, t.vanishing_critical)
@@ -56,7 +66,28 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
         gated = [facts.module in _GATED for facts in figures.layers]
         symptoms.severity[(symptoms.severity == 2) & np.array(gated)] = 1
     note_if_solved(symptoms.severity, figures, memory)
+    waits = (figures.steps < t.patience) | is_learning(figures, memory)
+    moves = waits & _first_moves(figures, memory, t.update_slow)
+    if symptoms.severity is not None and moves.any():
+        moved = symptoms.severity[moves]
+        symptoms.severity[moves] = np.where(moved == 2, 1, moved)
     return symptoms
+
+
+def _first_moves(figures: Figures, memory: Memory, slow: float) -> npt.NDArray[np.bool_]:
+    """Whether the first layer that is trained took steps of a usual size when last measured, and
+    not far smaller ones than the layer with the largest, [steps].
+    """
+    trained = np.flatnonzero(memory.roles.only("trained") == 1)
+    if not len(trained):
+        return np.zeros(len(figures.steps), bool)
+    ratios = figures["update_to_weight"][:, trained].astype(np.float64)
+    first = np.argmin(memory.roles.rank[trained])
+    sizes = ratios * figures["weight_rms"][:, trained]
+    share = sizes[:, first] / np.fmax.reduce(sizes, axis=1)
+    moves: npt.NDArray[np.bool_] = last_known(share, memory.of_run("share")) > _ALIKE
+    own = last_known(ratios[:, first], memory.of_run("own"))
+    return moves & (np.log10(own) > slow)
 
 
 @rule_with_memory("exploding_gradient")

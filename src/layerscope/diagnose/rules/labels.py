@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.rules.loss_not_falling import median_update
+from layerscope.diagnose.rules.loss_not_falling import (
+    median_update,
+    patience_of,
+    targets_have_grown,
+)
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _ENOUGH = 64
 """Labels, all of one class: by chance in 2^-63 of two even classes, in 0.04 of one of 95 %."""
+
+_LOOKS = 3
+"""In which they must be so: a discriminator's passes, true and false ones in turn, are looked at
+in turn, and a rare class is not in every batch."""
 
 
 @rule_of_run("one_class")
@@ -21,26 +31,32 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     """Share of the most frequent class among all targets seen so far, where it is 1.
 
     Targets are read off the gradient on the output, so whatever the loss does to labels on the way
-    is in them. Blind where the loss cannot be told, where it is made of several outputs, and with
-    several optimizers: a discriminator is told of true and false samples in turn.
+    is in them. Blind where the loss cannot be told, in any look: one that weights a class can be
+    told only while that class does not come. Blind, too, where it is made of several outputs, and
+    with several optimizers: a discriminator is told of true and false samples in turn.
     """
     if np.isnan(figures["labels_seen"]).all():  # nobody looked
         return Symptoms.of_run("loss", figures["labels_seen"])
-    seen, label = memory.of_run("seen", 2)
+    seen, label, looks = memory.of_run("one_class", 3)
     values = np.full(len(figures.steps), np.nan)
     many = memory.of_run("several")
     several = np.logical_or.accumulate((figures["optimizer"] > 0) | (figures["optimizers"] > 1)) | (
         many[0] == 1
     )
     many[0] = float(several[-1])
-    for row in np.flatnonzero(figures["labels_seen"] >= 1).tolist():
+    unknown = figures["loss_kind"] == Loss.UNKNOWN
+    for row in np.flatnonzero((figures["labels_seen"] >= 1) | unknown).tolist():
         here = float(figures["label"][row])
-        if np.isnan(label):
-            seen, label = 0.0, here
-        mixed = figures["labels_seen"][row] > 1 or here != label or several[row]
+        if np.isnan(seen):
+            seen, label, looks = 0.0, here, 0.0
+        is_one = seen >= _ENOUGH and looks >= _LOOKS  # what has grown certain tells nothing more
+        if unknown[row] and is_one:
+            continue
+        mixed = figures["labels_seen"][row] > 1 or here != label or several[row] or unknown[row]
         seen = -np.inf if mixed else seen + float(figures["samples"][row])
-        values[row] = 0.0 if seen < _ENOUGH else 1.0
-    memory.of_run("seen", 2)[:] = seen, label
+        looks += 1
+        values[row] = float(seen >= _ENOUGH and looks >= _LOOKS)
+    memory.of_run("one_class", 3)[:] = seen, label, looks
     return Symptoms.of_run(
         "loss",
         values,
@@ -58,19 +74,24 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
 @rule_of_run("labels_without_signal")
 def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Loss / entropy of the classes' frequencies, from `patience` steps on: 1 is what a network
-    reaches that has learned how often each class comes, and nothing from its inputs.
+    reaches that has learned how often each class comes, and nothing from its inputs. Likewise a
+    squared error / the variance of its targets, which is 1 where all outputs are their mean.
 
     Judged where steps are as large as usual, so that it is no slow learner. It does not see
     whether labels are wrong, or whether the network cannot tell the inputs apart.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
-    chance = last_known(figures["label_entropy"].astype(np.float64), memory.of_run("entropy"))
-    values = curve.level / np.where(chance > 0.1, chance, np.nan)
+    entropy = last_known(figures["label_entropy"].astype(np.float64), memory.of_run("entropy"))
+    variance = _variance(figures, memory)
     updates = median_update(figures, memory.of_run("update", 1))
-    due = (curve.known >= 2 * t.patience) & curve.judged & (updates > t.update_slow)
-    begun = curve.start > 1.02 * curve.level
-    ill = due & begun & (values > 1 - (1 - t.loss_stuck)) & (values < 1 + (1 - t.loss_stuck))
+    of_errors = np.isnan(entropy) & ~targets_have_grown(figures, memory)
+    due = curve.known >= 2 * patience_of(figures, t, memory)
+    due &= curve.judged & (updates > t.update_slow)
+    values = curve.level / np.where(entropy > 0.1, entropy, np.where(of_errors, variance, np.nan))
+    begun = (curve.start > 1.02 * curve.level) | of_errors
+    off = np.where(of_errors, _OF_VARIANCE, 1 - t.loss_stuck)
+    ill = due & begun & (np.abs(values - 1) < off)
     return Symptoms.of_run(
         "loss",
         values,
@@ -78,10 +99,40 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
         Advice(
             "after {step} steps the loss is {value:.3g} of the entropy of the labels: the network "
             "has learned how often each class comes, and nothing from its inputs",
-            "look whether each label belongs to its input: print some pairs; a shuffle of one and "
-            "not of the other parts them",
+            _PAIRS,
+        ),
+        Advice(
+            "after {step} steps the loss is {value:.3g} of the variance of the targets: the "
+            "network has learned their mean, and nothing from its inputs",
+            _PAIRS,
         ),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Shannon 1948: the entropy is the least loss without a look at the inputs",
         lasting=t.warm_up,
+        cause=of_errors.astype(np.int8),
     )
+
+
+_OF_VARIANCE = 0.05
+"""That of some hundred targets is known no better."""
+
+_PAIRS = (
+    "look whether each label belongs to its input: print some pairs; a shuffle, or a reshape, of "
+    "one and not of the other parts them"
+)
+
+
+def _variance(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+    """What a squared error would be if all outputs were the mean of the targets, as far as these
+    have been seen, [steps].
+    """
+    told = figures["loss_kind"] == Loss.SQUARED_ERROR
+    found = np.where(told, np.square(figures["target_std"]) * figures["loss_reduction"], np.nan)
+    known = ~np.isnan(found)
+    sums = memory.of_run("variances", 2)
+    before = np.nan_to_num(sums)
+    total = np.cumsum([before[0], *np.where(known, found, 0.0)])[1:]
+    count = before[1] + np.cumsum(known)
+    sums[:] = total[-1], count[-1]
+    mean: npt.NDArray[np.float64] = np.where(total > 0, total / np.fmax(count, 1), np.nan)
+    return mean

@@ -12,6 +12,7 @@ from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.rules.loss_not_falling import median_update
+from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -56,7 +57,8 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     are the first one, and of less than 8 the last few are the present one.
 
     A spike that is gone at once is none, and of a loss that has been below 0, as an agent's, the
-    first is no measure. Losses that are not finite count once a finite one was
+    first is no measure; nor is that of a task that was solved before, as in fine-tuning, while the
+    loss stays below a tenth of chance. Losses that are not finite count once a finite one was
     beyond the limit.
 
     Or the loss had fallen, and its mean over 20 steps is back at twice its lowest or more, and has
@@ -73,7 +75,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     values[np.logical_or.accumulate(curve.loss < 0) | (negative[0] == 1)] = np.nan
     if (curve.loss < 0).any():
         negative[0] = 1.0
-    large = values > t.loss_diverged
+    large = (values > t.loss_diverged) & ~is_solved(figures, memory)
     lost, lost_since = _lost(figures, memory)
     if np.isnan(beyond[0]) and not large.any() and not lost.any():
         return Symptoms.of_run("loss", values)

@@ -23,6 +23,10 @@ _SURE = 3.0  # standard errors: of hundreds of steps one in a thousand is that f
 _STEADY = 0.02  # standard error / level; what fluctuates more may be a game, or a reward
 _STEADY_IF_KNOWN = 0.2
 _GROWN = 1.5
+_LATE = 4
+"""Times `patience`, of a network with attention: it often stays on a plateau until a head has found
+what to look at, and then learns at once (Hoffmann et al. 2024, Eureka-Moments in Transformers; Chen
+et al. 2024, Sudden Drops in the Loss)."""
 _FLAT, _SMALL_STEPS, _SLOW = range(3)
 
 
@@ -61,7 +65,8 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     it has lasted for fewer than 20 steps (an adapter that starts at zero begins late), while
     the learning rate rises, with several optimizers (a game of two networks has no falling loss),
     where the loss is below 0 or fluctuates by more than 2 %, and once it has been low. An error is
-    not judged where its targets have grown by half, as those of a value that is being learned.
+    not judged where its targets have grown by half, as those of a value that is being learned. With
+    attention and steps of a usual size it waits for four times as long.
 
     A task that is solved before it begins (fine-tuning) and one that no network could learn look
     the same from here; the first is left out where the loss is below a tenth of chance.
@@ -76,6 +81,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     is_known = last_known(np.where(told, 1.0, np.nan), memory.of_run("kind"))
     low = is_solved(figures, memory)
     low |= targets_have_grown(figures, memory)
+    late = curve.known >= patience_of(figures, t, memory)
     due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
     if not due.any():
         return Symptoms.of_run("loss", ratio)
@@ -85,9 +91,10 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     by_chance = fallen < _SURE * curve.noise
     never = curve.lowest > t.loss_stuck * curve.start - _SURE * curve.noise
     flat = (ratio > t.loss_stuck) & (by_chance | (ratio > 0.995)) & never
-    slow = (ratio > t.loss_slow) & (updates < t.update_slow)
-    ill = due & steady & ~low & (flat | slow) & (ratio < t.loss_diverged)
-    cause = np.where(flat, np.where(updates < t.update_slow, _SMALL_STEPS, _FLAT), _SLOW)
+    small_steps = updates < t.update_slow
+    slow = (ratio > t.loss_slow) & small_steps
+    ill = due & steady & ~low & (flat & (late | small_steps) | slow) & (ratio < t.loss_diverged)
+    cause = np.where(flat, np.where(small_steps, _SMALL_STEPS, _FLAT), _SLOW)
     return Symptoms.of_run(
         "loss",
         ratio,
@@ -98,6 +105,15 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         lasting=WINDOW,
         cause=cause.astype(np.int8),
     )
+
+
+def patience_of(figures: Figures, t: Thresholds, memory: Memory) -> npt.NDArray[np.int64]:
+    """Losses to wait for before one that does not fall says anything, as of each step."""
+    known = memory.of_run("attends")
+    attends = np.logical_or.accumulate(~np.isnan(figures["attention_entropy"]).all(axis=1))
+    attends |= known[0] == 1
+    known[0] = float(attends[-1])
+    return np.where(attends, _LATE * t.patience, t.patience)
 
 
 def targets_have_grown(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:

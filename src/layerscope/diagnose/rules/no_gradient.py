@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,11 +11,12 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
-_ZERO, _NONE, _CLEARED, _CUT_OFF = range(4)
+_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP = range(5)
 
 _ADVICE = (
     Advice(
@@ -37,6 +40,13 @@ _ADVICE = (
         "call backward on the loss itself: torch.tensor(loss), loss.item(), loss.data and detach() "
         "cut it off the network; so does a forward pass under no_grad",
     ),
+    Advice(
+        "no gradient reaches {layer}, since step {step}, though inputs' weights get one: the "
+        "recurrence is not used, for its sequences are of one step, or the loss sees their first "
+        "step only",
+        "inputs of [samples, time, features] with batch_first=True, and the output of the last "
+        "step, out[:, -1], not out[:, 0] or out[0]",
+    ),
 )
 
 
@@ -50,6 +60,10 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     a gradient of zero does come from the layer's outputs: then its inputs are all zero, as of a
     branch that a user does not feed, or its units are all dead, and `dead_units` says so.
 
+    Of a recurrent layer the weights of the state are judged, where those of the inputs get a
+    gradient: a first state of 0 gives them none. Of the way back through a sequence only the first
+    step may be wanted, and it is left out.
+
     Where no layer has any gradient, and backward did come to the outputs, gradients were cleared
     before the step; where it did not, the loss is cut off the network.
     """
@@ -59,6 +73,8 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     judged = roles.only("trained") * np.where(reached, 1, np.nan)
     none = _none(figures, memory.of_layers("none")[0])
     values = np.where(none, 0.0, rms) * judged
+    of_state, of_inputs = _recurrences(roles)
+    values[:, of_state] = np.where(rms[:, of_inputs] > 0, rms[:, of_state], np.nan)
     learns = (figures["loss"] != 0) & ~is_solved(figures, memory)
     ill = (values == 0) & learns[:, np.newaxis]
     if not ill.any():
@@ -67,6 +83,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     everywhere = (none | np.isnan(judged)).all(axis=1, keepdims=True)
     came = (fed & ~np.isnan(judged)).any(axis=1, keepdims=True)
     cause = np.where(everywhere, np.where(came, _CLEARED, _CUT_OFF), np.where(none, _NONE, _ZERO))
+    cause[:, of_state] = _ONE_STEP
     return Symptoms(
         values,
         np.where(ill, np.where(fed & ~none, 1, 2), 0).astype(np.int8),
@@ -77,6 +94,19 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         cause.astype(np.int8),
         falling=True,
     )
+
+
+@lru_cache(maxsize=1)
+def _recurrences(roles: Roles) -> tuple[list[int], list[int]]:
+    """Indices of the weights of states, and of those of the inputs that belong to them."""
+    places = {facts.name: place for place, facts in enumerate(roles.layers)}
+    pairs = [
+        (places[name], places[name.replace(".weight_hh", ".weight_ih")])
+        for name in places
+        if ".weight_hh" in name and name.replace(".weight_hh", ".weight_ih") in places
+        if not name.endswith("_reverse") and roles.layers[places[name]].trainable
+    ]
+    return [state for state, _ in pairs], [inputs for _, inputs in pairs]
 
 
 def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

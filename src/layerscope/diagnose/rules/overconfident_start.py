@@ -8,6 +8,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -15,6 +16,9 @@ _FAR = 10.0  # times the targets: the loss then starts a hundred times as high a
 _NATS = 1.0
 """Above chance, in nats: logits of a standard deviation of 1.4, as Kaiming's init gives them, cost
 about so much. Of two classes it is a ratio of 2.4, of many the ratio decides."""
+
+_LARGEST_GAIN = 3.0
+"""Variance of usual weights times fan-in: Kaiming's 2, and what chance adds in a small layer."""
 
 _REMEDY = "smaller weights in the last layer, as in init=kaiming, and no bias there"
 _ADVICE = (
@@ -39,7 +43,9 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
 
     The classes are those that the judge was told, or else those that the gradient on the output
     shows; silent where neither is known. Silent, too, where the last layer is frozen: what was
-    trained on another task may be sure of that.
+    trained on another task may be sure of that. A note where all layers are linear and have weights
+    of a usual size: Kaiming's in the last layer, too, or large inputs make a loss that the first
+    few steps mend.
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan, np.float32)
     roles = memory.roles
@@ -61,12 +67,24 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         if figures["loss"][0] - np.log(classes) < _NATS:
             limit = np.inf
     ill = values > limit
+    severity = 1 if ill.any() and _are_usual(figures, roles) else 2
     limit = limit if ill.any() else thresholds.overconfident_start
     return Symptoms(
         values,
-        np.where(ill, 2, 0).astype(np.int8) if ill.any() else None,
-        (np.nan, limit, np.nan),
+        np.where(ill, severity, 0).astype(np.int8) if ill.any() else None,
+        (limit, limit, np.nan),
         _ADVICE,
         "Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
         cause=np.full(values.shape, int(of_targets), np.int8),
     )
+
+
+def _are_usual(figures: Figures, roles: Roles) -> bool:
+    """Whether no weights at step 0 are larger than Kaiming's, of variance 2 / fan_in; not where a
+    layer's fan-in or weights are unknown.
+    """
+    trained = np.flatnonzero(roles.only("trained") == 1)
+    judged = [place for place in trained if "Norm" not in roles.layers[place].module]
+    fan_in = [(roles.layers[place].width or (np.nan,))[0] for place in judged]
+    gain = np.square(figures["weight_rms"][0, judged]) * np.array(fan_in)
+    return bool(len(judged) and (gain < _LARGEST_GAIN).all())

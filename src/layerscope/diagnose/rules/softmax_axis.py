@@ -49,7 +49,8 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
 @rule_of_run("softmax_over_batch")
 def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Outputs between 0 and 1 that sum to 1 over the samples of the batch, not over the classes; or
-    the logarithms of such, by the axis that autograd has kept of the last function.
+    the logarithms of such, by the axis that autograd has kept of the last function. Likewise a
+    softmax along the words of a sentence, where the loss takes the classes from the last axis.
 
     Blind to a softmax further inside: in attention over sequences that come first, [T, B, C], the
     first axis is the right one.
@@ -58,19 +59,27 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
         return Symptoms.of_run("output", figures["outputs"])
     over = (figures["output_columns_one"] == 1) & (figures["output_rows_one"] != 1)
     over |= figures["softmax_over_samples"] == 1
+    beside = figures["softmax_beside_classes"] == 1
     values = np.where(np.isnan(figures["output_columns_one"]), np.nan, over.astype(np.float64))
+    values[beside] = 1.0
     return Symptoms.of_run(
         "output",
         values,
-        np.where(over, 3, 0).astype(np.int8),
+        np.where(over | beside, 3, 0).astype(np.int8),
         Advice(
             "the outputs sum to 1 over the samples of the batch, not over the classes: the softmax "
             "is taken along the wrong axis",
             "softmax(dim=-1), or dim=1 for [samples, classes]",
         ),
+        Advice(
+            "the softmax of the output is taken along another axis than the one that the loss "
+            "takes the classes from: the classes of a place do not sum to 1",
+            "softmax(dim=-1) for [samples, places, classes]",
+        ),
         limits=(np.nan, np.nan, 0.0),
         source="torch.nn.Softmax, argument dim",
         lasting=2,
+        cause=beside.astype(np.int8),
     )
 
 

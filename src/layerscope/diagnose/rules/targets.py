@@ -52,6 +52,7 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     each_sums = (figures["output_rows_one"] == 1) & (figures["outputs"] > 2)
     several = np.abs(np.square(figures["target_rms"]) * figures["outputs"] - 1).astype(np.float64)
     at_once = of_shares & bits & each_sums & (several > _BEYOND)
+    at_once |= kind == Loss.SEVERAL_CLASSES
     values = np.where(at_once, several, values)
     ill = values > _BEYOND
     cause = np.select((at_once, binary & bits, binary), (3, 2, 1), 0)

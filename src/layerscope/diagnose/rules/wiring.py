@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.finding import Finding
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run, rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms
@@ -162,4 +163,30 @@ def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memo
         source="Krogh and Hertz 1992: decay against the gradient's pull",
         lasting=3,
         falling=True,
+    )
+
+
+NEVER_STEPPED = 20
+"""Batches that no optimizer took a step with, from the first on: gradients of fewer may add up."""
+
+
+def never_stepped(batches: int) -> Finding:
+    """The finding of a loop that has given a loss for so many batches, and whose optimizer, made
+    of the network's parameters, has never taken a step: there are no figures to judge.
+    """
+    return Finding(
+        rule="not_optimized",
+        severity="critical",
+        layer="optimizer",
+        step=0,
+        layers=0,
+        last_step=0,
+        value=float(batches),
+        worst=float(batches),
+        threshold=float(NEVER_STEPPED),
+        source="torch.optim: an optimizer moves parameters when its step() is called",
+        explanation=f"after {batches} batches the optimizer has not taken a single step: nothing "
+        "is trained",
+        remedy="optimizer.step() after loss.backward(), with its parentheses; with a gradient "
+        "scaler scaler.step(optimizer)",
     )
