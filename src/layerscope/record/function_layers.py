@@ -124,7 +124,10 @@ class FunctionLayers:
         return first_free(base, taken)
 
 
-def _nonlinearity(function: str, args: Any, kwargs: Any) -> Nonlinearity:
+def _nonlinearity(function: str, args: Any, kwargs: Any) -> Nonlinearity | None:
+    slope = args[1] if len(args) > 1 else kwargs.get("negative_slope")
+    if function.startswith("leaky_relu") and slope == 1:
+        return None
     kind = nonlinearity_named(function.replace("_", ""))
     if function == "hardtanh":
         low = args[1] if len(args) > 1 else kwargs.get("min_val", -1)
