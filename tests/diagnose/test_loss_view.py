@@ -55,6 +55,23 @@ def test_a_cross_entropy_of_smoothed_labels_is_told_with_its_labels(scale, reduc
     assert seen(lambda z: F.cross_entropy(z, LABELS), scale=scale).smoothing == 0
 
 
+@pytest.mark.parametrize("scale", [0.1, 2.0])
+def test_a_cross_entropy_with_several_targets_in_a_sample_is_told(scale):
+    targets = (torch.rand(N, CLASSES, generator=torch.Generator().manual_seed(3)) < 0.4).float()
+    assert seen(lambda z: F.cross_entropy(z, targets), scale=scale).kind is Loss.SEVERAL_CLASSES
+    one = F.one_hot(LABELS, CLASSES).float()
+    assert seen(lambda z: F.cross_entropy(z, one), scale=scale).kind is Loss.CROSS_ENTROPY
+
+
+def test_rows_that_are_certain_of_their_target_leave_rounding_and_do_not_hide_the_kind():
+    output = torch.full((N, CLASSES), -20.0)
+    output[torch.arange(N), LABELS] = 20.0
+    output[:4] /= 20
+    view = seen(lambda z: F.cross_entropy(z, LABELS), activate=lambda _: output)
+    assert view.kind is Loss.CROSS_ENTROPY
+    assert sorted(view.targets[:, 0].tolist()) == sorted(LABELS.tolist())
+
+
 def test_a_cross_entropy_of_mixed_labels_is_none_of_smoothed_ones():
     mixed = 0.7 * F.one_hot(LABELS, CLASSES) + 0.3 * F.one_hot(LABELS.flip(0), CLASSES)
     assert seen(lambda z: F.cross_entropy(z, mixed)).kind is Loss.UNKNOWN

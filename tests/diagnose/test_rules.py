@@ -863,3 +863,92 @@ def test_a_gradient_that_was_larger_before_is_no_warning_at_once():
         figures["weight_grad_rms"][0] = start
         figures["weight_grad_rms"][40] = 0.5
         assert rules_and_words(figures)["gradient_spike"].severity == severity
+
+
+# mild signs
+
+
+def test_a_faded_gradient_is_a_note_while_the_first_layer_moves_as_others_do_and_the_loss_falls():
+    figures = healthy(network(), 120)
+    profile(figures, [0.02, 0.1, 0.3, 0.6, 1])
+    assert found(figures)["vanishing_gradient"][0] == "warning"  # the loss stays where it was
+    figures["loss"][:] = np.linspace(3, 2, 120)
+    assert found(figures)["vanishing_gradient"][0] == "note"
+    figures["update_to_weight"][:, 0] = 1e-4  # a tenth of what the others do
+    assert found(figures)["vanishing_gradient"][0] == "warning"
+
+
+def looks_at_labels(kinds, labels):
+    figures = healthy(network(), 60)
+    figures["loss_kind"][::10], figures["samples"][:] = kinds, 64
+    figures["labels_seen"][::10], figures["label"][::10] = 1, labels
+    return "one_class" in found(figures)
+
+
+def test_one_class_takes_three_looks_and_none_at_a_loss_that_cannot_be_told():
+    assert looks_at_labels(1, 0)
+    assert not looks_at_labels([1, 0, 1, 1, 1, 1], 0)  # its other class is weighted, say
+    assert looks_at_labels([1, 1, 1, 0, 0, 0], 0)  # by then it is certain
+    assert not looks_at_labels(1, [1, 0, 1, 0, 1, 0])  # a discriminator's passes
+
+
+@pytest.mark.parametrize(("rms", "severity"), [(0.2, "note"), (1.0, "warning")])
+def test_a_start_that_weights_of_a_usual_size_make_overconfident_is_a_note(rms, severity):
+    layers = tuple(replace(facts, width=(50, 50)) for facts in network())  # Kaiming's: 0.2
+    figures = healthy(layers)
+    figures["weight_rms"][:] = rms
+    figures["loss"][0] = 10
+    assert found(figures, classes=27)["overconfident_start"][0] == severity
+
+
+@pytest.mark.parametrize("attends", [False, True])
+def test_a_plateau_of_a_network_with_attention_is_waited_for(attends):
+    figures = healthy(network(), 400)
+    figures["loss"][:] = 3 + np.random.default_rng(0).normal(0, 0.01, 400)
+    figures["attention_entropy"][::10, 2] = 0.9 if attends else math.nan
+    assert found(part_until(figures, 300)).keys() == (set() if attends else {"loss_not_falling"})
+    assert found(figures).keys() == {"loss_not_falling"}
+
+
+def test_a_task_that_was_solved_before_has_a_loss_of_no_measure_for_divergence():
+    figures = healthy(network(), 60)
+    figures["loss"][:] = np.where(np.arange(60) % 3, 0.02, 0.001)
+    assert "loss_diverged" in found(figures)
+    figures["label_entropy"][::10] = 1.4
+    assert "loss_diverged" not in found(figures)
+
+
+@pytest.mark.parametrize(("level", "told"), [(4.0, True), (3.5, False)])
+def test_a_squared_error_as_large_as_its_targets_variance_says_nothing_of_the_inputs(level, told):
+    figures = healthy(network(), 240)
+    figures["loss"][:] = level + np.random.default_rng(0).normal(0, 0.01, 240)
+    figures["loss"][:40] += 1
+    figures["loss_kind"][::10], figures["loss_reduction"][::10] = 6, 1
+    figures["target_std"][::10] = 2
+    assert ("labels_without_signal" in found(figures)) == told
+
+
+@pytest.mark.parametrize(("of_inputs", "told"), [(1e-2, True), (0.0, False)])
+def test_a_recurrence_whose_own_weights_get_no_gradient_is_not_used(of_inputs, told):
+    parts = ("weight_hh_l0", "weight_ih_l0", "weight_hh_l0_reverse")
+    own = [LayerFacts(f"02_lstm.{part}", "lstm", "LSTM", weights=("weight",)) for part in parts]
+    figures = healthy((*network(), *own))
+    for place, rms in zip((6, 7, 8), (0.0, of_inputs, 0.0), strict=True):
+        figures["weight_grad_rms"][:, place] = rms
+    none = rules_and_words(figures).get("no_gradient")
+    assert (none is not None and none.layer == "02_lstm.weight_hh_l0") == told
+    assert none is None or "recurrence is not used" in none.explanation
+
+
+def test_a_dropout_of_eight_tenths_is_a_note_and_one_after_the_last_layer_a_warning():
+    figures = healthy(network())
+    figures["dropout"][::10], figures["loss_kind"][::10] = 0.8, 1
+    assert found(figures)["dropout_high"][0] == "note"
+    figures["output_dropped"][::10] = 0.5
+    assert found(figures)["dropout_high"][0] == "warning"
+
+
+def test_a_softmax_along_another_axis_than_the_classes_is_over_the_wrong_one():
+    figures = healthy(network())
+    figures["softmax_beside_classes"][::10], figures["outputs"][::10] = 1, 5
+    assert "another axis" in rules_and_words(figures)["softmax_over_batch"].explanation

@@ -528,3 +528,16 @@ def test_a_frozen_part_without_gradients_and_a_checkpointed_one_are_training(tmp
     assert watcher.failure is None
     counts = figures(tmp_path)["activation_count"]
     assert counts.tolist() == [[30.0, 30.0, 15.0]] * 3
+
+
+@pytest.mark.parametrize(("batches", "told"), [(19, False), (20, True)])
+def test_an_optimizer_that_never_takes_a_step_is_a_finding(tmp_path, batches, told):
+    net = make_net()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    with layerscope.watch(net, tmp_path) as watcher:
+        for _ in range(batches):
+            optimizer.zero_grad()
+            loss = net(torch.ones(2, 6)).sum()
+            loss.backward()
+            watcher.step(loss)
+    assert [finding.rule for finding in watcher.findings] == ["not_optimized"] * told

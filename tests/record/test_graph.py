@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from layerscope.record.graph import wiring
+from layerscope.record.nonlinearities import nonlinearity_of
 
 
 def wired(network, inputs, entries=None):
@@ -117,3 +118,10 @@ def test_a_linear_layer_whose_output_others_get_too_is_not_one_with_the_next():
 def test_a_batch_of_sequences_is_the_same():
     made = wired(nn.Sequential(linear(), linear()), torch.ones(2, 3, 8))
     assert made["1"].follows == "0"
+
+
+def test_a_leaky_relu_with_a_slope_of_1_is_no_function_between_two_linear_layers():
+    for slope, chained in ((0.01, ""), (True, "0")):
+        network = nn.Sequential(linear(), nn.LeakyReLU(slope), linear())
+        assert wired(network, X)["2"].follows == chained
+        assert (nonlinearity_of(network[1]) is None) == bool(chained)

@@ -201,3 +201,17 @@ def test_a_pass_without_gradients_is_no_output():
     with torch.no_grad():
         network(X)
     assert ends.take().output is None
+
+
+def test_of_several_backward_passes_in_a_step_the_last_and_the_first_are_kept_in_turn():
+    network = mlp()
+    ends = watched(network)
+    kept = []
+    for _ in range(4):
+        outputs = []
+        for shift in range(3):
+            outputs.append(network(X + shift))
+            F.cross_entropy(outputs[-1], Y).backward()
+        values = ends.take().output.values
+        kept += [n for n, each in enumerate(outputs) if torch.equal(values, each.double())]
+    assert kept == [2, 0, 2, 0]

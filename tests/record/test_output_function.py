@@ -42,3 +42,9 @@ def test_a_softmax_along_the_samples_is_told_by_its_axis(axis, over):
 def test_a_softmax_of_one_number_per_node_is_none_over_samples():
     assert not output_function(Z[:, :1].softmax(0)).over_samples
     assert not output_function(Z[0].softmax(0)).over_samples
+
+
+@pytest.mark.parametrize(("axis", "over"), [(0, False), (1, True), (-2, True), (2, False)])
+def test_a_softmax_along_an_axis_in_the_middle_is_told_by_its_axis(axis, over):
+    output = torch.ones(2, 3, 4, requires_grad=True).log_softmax(axis)
+    assert output_function(output).over_middle is over

@@ -11,6 +11,7 @@ from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.symptoms import Severities
 
 _HALF, _TENTH = 0.5, 0.1
+_BELOW = 0.98  # as where labels are said to have no signal
 _SURE = 3.0  # standard errors, as where a loss is said not to fall
 
 
@@ -37,6 +38,17 @@ def is_learning(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     curve = memory.loss_curve.of(figures)
     learning: npt.NDArray[np.bool_] = curve.start - curve.level > _SURE * curve.noise
     return learning
+
+
+def beats_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the loss is falling, and below what guessing by frequency costs where that is known,
+    bool [steps].
+    """
+    known = figures["label_entropy"].astype(np.float64)
+    chance = last_known(np.where(known > 0, known, np.nan), memory.of_run("guessing"))
+    level = memory.loss_curve.of(figures).level
+    beats: npt.NDArray[np.bool_] = is_learning(figures, memory) & ~(level > _BELOW * chance)
+    return beats
 
 
 def is_solved(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:

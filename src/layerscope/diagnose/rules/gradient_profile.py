@@ -17,7 +17,7 @@ from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.profile import Profile, culprits, profile_of
 from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.solved import is_learning, note_if_solved
+from layerscope.diagnose.solved import beats_chance, note_if_solved
 from layerscope.diagnose.symptoms import Advice, Limits, Symptoms, graded
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -56,7 +56,7 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
 
     Little gradient is a trouble where it makes little steps. Adam divides each by its usual size
     (Kingma and Ba 2015, section 2.1): where the first layer moves as others do, by steps of a usual
-    size, it is a note, as long as the loss falls, and before `patience` steps.
+    size, it is a note, as long as the loss falls below chance, and before `patience` steps.
     """
     t = thresholds
     limits = (t.vanishing_end_to_end, t.vanishing_bad, t.vanishing_critical)
@@ -66,7 +66,7 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
         gated = [facts.module in _GATED for facts in figures.layers]
         symptoms.severity[(symptoms.severity == 2) & np.array(gated)] = 1
     note_if_solved(symptoms.severity, figures, memory)
-    waits = (figures.steps < t.patience) | is_learning(figures, memory)
+    waits = (figures.steps < t.patience) | beats_chance(figures, memory)
     moves = waits & _first_moves(figures, memory, t.update_slow)
     if symptoms.severity is not None and moves.any():
         moved = symptoms.severity[moves]
