@@ -8,6 +8,10 @@ from tests.diagnose.programs import (  # noqa: F401  enter them
     asked_of_loss,
     asked_of_training,
     practice,
+    reported_data,
+    reported_later,
+    reported_loss,
+    reported_training,
 )
 from tests.diagnose.programs.judged import judged, leads
 from tests.diagnose.programs.program import ASKED, PRACTICE

@@ -58,7 +58,7 @@ def a_sigmoid_that_is_to_give_standardised_pixels(mended, watch):
     fit(watch, model, optimizer, batches(x, steps=250), lambda m, x: F.mse_loss(m(x), x))
 
 
-@asked("overconfident_start", follows=LARGE_STEPS)
+@asked("overconfident_start", follows=LARGE_STEPS, missed="nothing")
 def a_temperature_of_a_thousandth(mended, watch):
     x, _ = blobs(classes=10, features=20)
     model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 16))
@@ -71,7 +71,7 @@ def a_temperature_of_a_thousandth(mended, watch):
     fit(watch, model, optimizer, batches(x, steps=200), contrast)
 
 
-@asked("overconfident_start", follows=LARGE_STEPS)
+@asked("overconfident_start", follows=LARGE_STEPS, missed="nothing")
 def a_prior_with_the_wrong_sign(mended, watch):
     x = torch.randn(2000, 12)
     y = (x[:, :1] + x[:, 1:2] > 2.4).float()
@@ -101,7 +101,10 @@ def a_softplus_by_hand(mended, watch):
 
 
 @asked(
-    "loss_reduction", also=("update_too_large: mean", "loss_diverged: mean"), follows=LARGE_STEPS
+    "loss_reduction",
+    also=("update_too_large: mean", "loss_diverged: mean"),
+    follows=LARGE_STEPS,
+    missed="loss_diverged",
 )
 def backward_from_every_sample(mended, watch):
     x, y = surface()
@@ -148,6 +151,7 @@ def the_second_loss_is_not_added(mended, watch):
     "loss_not_falling: lr",
     also=("update_too_small", "learning_rate_gone"),
     follows=SLOW,
+    missed="nothing",
 )
 def a_warm_up_of_a_million_steps(mended, watch):
     x, y = blobs()

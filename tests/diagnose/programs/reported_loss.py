@@ -41,7 +41,11 @@ def likelihood_of_raw_scores(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: criterion(m(x), y))
 
 
-@asked("loss_broadcast", follows=("loss_not_falling", "collapsed", "labels_without_signal"))
+@asked(
+    "loss_broadcast",
+    follows=("loss_not_falling", "collapsed", "labels_without_signal"),
+    missed="nothing",
+)
 def a_huber_loss_of_a_column_and_a_row(mended, watch):
     x, y = surface()
     model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 1))
@@ -124,7 +128,12 @@ def log_softmax_over_the_words_of_a_sentence(mended, watch):
     )
 
 
-@asked("collapsed", also=("target_out_of_range", "one_class"), follows=(*SLOW, "no_gradient"))
+@asked(
+    "collapsed",
+    also=("target_out_of_range", "one_class"),
+    follows=(*SLOW, "no_gradient"),
+    missed="nothing",
+)
 def pairs_that_are_labelled_0_and_1(mended, watch):
     x, y = blobs(classes=6, features=12)
     model = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 8))
@@ -161,7 +170,7 @@ def a_generator_detached_in_its_own_step(mended, watch):
             scope.step(loss)
 
 
-@asked("collapsed", follows=SLOW)
+@asked("collapsed", follows=SLOW, missed="a note of dead units")
 def a_divergence_summed_beside_a_mean_error(mended, watch):
     x, _ = pictures()
     x = x.flatten(1)

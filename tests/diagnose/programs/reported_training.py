@@ -43,7 +43,7 @@ def step_without_its_parentheses(mended, watch):
             scope.step(loss)
 
 
-@asked("update_too_large", also=("loss_diverged",), follows=LARGE_STEPS)
+@asked("update_too_large", also=("loss_diverged",), follows=LARGE_STEPS, missed="dead_units")
 def adam_with_its_betas_exchanged(mended, watch):
     x, y = surface()
     model = nn.Sequential(
@@ -184,7 +184,7 @@ class Skip(nn.Module):
         return x + self.down(F.relu(self.up(self.norm(x))))
 
 
-@asked("collapsed", follows=(*SLOW, "idle", "no_gradient"))
+@asked("collapsed", follows=(*SLOW, "idle", "no_gradient"), missed="idle")
 def group_norm_of_single_numbers(mended, watch):
     x, y = pictures()
     model = nn.Sequential(
