@@ -23,8 +23,9 @@ NAMES = ("init=random", "init=xavier")
 
 def histograms(figure: SubFigure, run: Run, name: str, colour: str, tags: list[str]) -> None:
     """A row: each layer's outputs at the first step, under what was found of the run."""
-    worst = next((each for each in run.findings if each.severity == "critical"), None)
-    told = "no finding" if worst is None else f"{worst.severity}: {worst.explanation}"
+    graver = [each for each in run.findings if each.severity != "note"]
+    worst = max(graver, key=lambda each: each.severity == "critical", default=None)
+    told = "no warning" if worst is None else f"{worst.severity}: {worst.explanation}"
     figure.suptitle(f"{name}: {told}", color=colour, fontsize=11, weight="bold", x=0.02, ha="left")
     row = figure.subplots(1, len(tags), sharey=True)
     for axes, tag in zip(row, tags, strict=True):

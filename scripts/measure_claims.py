@@ -69,7 +69,7 @@ def page(data: dict[str, Any]) -> str:
         if told != "holds":
             reasons.setdefault(claim.why, []).append(f"{claim.says} ({claim.source})")
     told_why = [f"- **{'; '.join(says)}**: {why}" for why, says in reasons.items()]
-    count = len(data["seeds"])
+    count, hold, fail = len(data["seeds"]), counts["holds"], counts["does not hold"]
     return f"""# What the course claims, and what is measured
 
 The two documents are the page of the course's day 11, "Activations & Gradients", and its
@@ -79,10 +79,10 @@ between the bounds that it names or means, and does not hold where none of it do
 how far the median lies beyond the nearer bound. Networks are the experiment's, 100 units wide;
 where training is needed, AdamW takes 500 steps of 128 examples at a constant rate.
 
-{counts["holds"]} of {len(CLAIMS)} hold and {counts["does not hold"]} do not. In
-{counts["cannot tell"]} the interval crosses a bound, so that the seeds cannot tell.
+{hold} of {len(CLAIMS)} hold and {fail} do not. In {counts["cannot tell"]} the interval crosses
+a bound, so that the seeds cannot tell.
 
-| where | claim | experiment | measured | should be | is (95 %) | effect | |
+| where | claim | experiment | measured | should be | is (95 %) | effect | verdict |
 |---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 

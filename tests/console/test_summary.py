@@ -73,6 +73,11 @@ def test_a_finding_of_any_rule_is_told_in_two_paragraphs_and_counted(rule):
     assert printed([finding(rule=rule)])[0].startswith(f"! {rule} (")
 
 
+def test_what_lies_below_the_current_folder_is_told_without_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert printed([], tmp_path / "runs/mine") == ["no finding · files: runs/mine"]
+
+
 def test_without_files_there_is_no_last_line():
     assert printed([], None) == []
 

@@ -25,7 +25,9 @@ def test_the_last_line_counts_the_findings(tmp_path, monkeypatch, severities, to
     folder = tmp_path / "logs" / "a" / "run"
     findings = [finding(each) for each in severities]
     line = last_line(findings, folder / "report.html", folder).plain
-    assert line == f"{told} · report: logs/a/run/report.html · board: tensorboard --logdir {folder}"
+    assert line == (
+        f"{told} · report: logs/a/run/report.html · board: tensorboard --logdir logs/a/run"
+    )
     (tmp_path / "Makefile").touch()
     assert last_line(findings, None, folder).plain == f"{told} · board: make board"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from os import PathLike, fspath
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -60,10 +61,16 @@ def summary(
         lines.append(Text(f"too short to judge {what}: {steps} of {least} steps", style="dim"))
     if files is not None:
         last = Text(counted(severities), style="green" if worst is None else STYLES[worst])
-        last.append(f" · files: {fspath(files)}", style="default")
+        last.append(f" · files: {from_here(files)}", style="default")
         last.overflow = "fold"
         lines.append(last)
     return Constrain(Group(*lines), WIDTH)
+
+
+def from_here(path: str | PathLike[str]) -> Path:
+    """A path as one would type it: what lies below the current folder without that."""
+    path, here = Path(path), Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _story(

@@ -25,11 +25,8 @@ _ENDS = {"finished": (_SUCCESS, 1.0), "interrupted": (_FAILURE, 0.0), "failed": 
 _STRING, _BOOL, _NUMBER = 1, 2, 3  # DataType
 _TRAINING, _VALIDATION = 1, 2  # DatasetType
 
-_METRICS = (  # tag, what the table calls it, DatasetType; no other scalar becomes a column
-    ("val/loss", "val/loss", _VALIDATION),
-    (ENDED, f"{ENDED} (1 finished, 0 interrupted, -1 failed)", _TRAINING),
-    ("train/loss", "train/loss", _TRAINING),
-)
+_METRICS = (("val/loss", _VALIDATION), (ENDED, _TRAINING), ("train/loss", _TRAINING))
+"""Tag and DatasetType of each; no other scalar becomes a column."""
 
 _SHOWN = 5  # TensorBoard's: of the columns said to differ, the first in alphabetical order
 _DOUBLE = struct.Struct("<d")
@@ -84,8 +81,8 @@ def _columns(params: Mapping[str, HParam]) -> bytes:
         for i, (name, value) in enumerate(params.items())
     ]
     columns += [
-        field(5, field(1, _text(2, tag)) + _text(3, shown) + _enum(5, dataset))
-        for tag, shown, dataset in _METRICS
+        field(5, field(1, _text(2, tag)) + _text(3, tag) + _enum(5, dataset))
+        for tag, dataset in _METRICS
     ]
     return b"".join(columns)
 

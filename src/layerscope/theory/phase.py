@@ -77,7 +77,12 @@ class Phase:
 
 def depth_in_words(survives: float, depth: int) -> str:
     """How many layers a difference survives, in no more digits than such a network needs."""
-    return "any depth" if survives >= 100 * depth else f"about {max(round(survives), 1)} layers"
+    layers = max(round(survives), 1)
+    return (
+        "any depth"
+        if survives >= 100 * depth
+        else f"about {layers} layer{'' if layers == 1 else 's'}"
+    )
 
 
 def phase_of(

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from layerscope.console.health_table import health_table
 from layerscope.console.place_tables import place_tables
-from layerscope.console.summary import summary
+from layerscope.console.summary import from_here, summary
 from layerscope.console.terminal import terminal
 from layerscope.diagnose import SEVERITIES
 from layerscope.diagnose.finding_cells import counted
@@ -52,8 +52,10 @@ def last_line(
     )
     severities = [finding["severity"] for finding in findings or ()]
     parts = [] if findings is None else [counted(severities)]
-    parts += [] if page is None else [f"report: {_shown(page)}"]
-    parts.append(f"board: {'make board' if below_logs else f'tensorboard --logdir {folder}'}")
+    parts += [] if page is None else [f"report: {from_here(page)}"]
+    parts.append(
+        f"board: {'make board' if below_logs else f'tensorboard --logdir {from_here(folder)}'}"
+    )
     worst = max(severities, key=SEVERITIES.index, default="")
     return Text(" · ".join(parts), style=_STYLES.get(worst, "green"))
 
@@ -86,8 +88,3 @@ def _report(folder: Path) -> Path | None:
     except OSError as error:  # a full disk, say: the training has its result all the same
         print(f"report.html was not written: {error}", file=sys.stderr)
         return None
-
-
-def _shown(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -22,6 +22,7 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.console.summary import from_here
 from layerscope.integrations.script.called_module import outermost_call, run_new_hooks
 from layerscope.integrations.script.given_parameters import GivenParameters
 from layerscope.integrations.script.live_objects import live_objects
@@ -216,7 +217,8 @@ class ScriptWatch:
             print(f"layerscope run: {name} is not watched: {error}", file=sys.stderr)
             return
         print(
-            f"layerscope run: {name} is watched; the files land in {found.folder}", file=sys.stderr
+            f"layerscope run: {name} is watched; the files land in {from_here(found.folder)}",
+            file=sys.stderr,
         )
         self._networks.append(found)
         self._listen()
