@@ -25,6 +25,7 @@ class AlikeRows:
             if each.channel.quantity is Quantity.WEIGHT
             and each.parameter.ndim > 1
             and not isinstance(each.parameter, nn.UninitializedParameter)
+            and not each.parameter.is_complex()
             and len(part := local_part(each.parameter)) > 1
             and part.numel()
         ]

@@ -41,6 +41,7 @@ class HookState:
             not go with it.
         evaluated: layers that were called, with gradients, while the network was in evaluation
             mode: it may be trained so.
+        transformed: layers that were called inside a torch.func transform.
         is_compiled: whether torch.compile has traced one of the hooks: a hook that came to those
             modules, or went, would have it trace them again.
         backward_began: whether a gradient has come since the last call of a module.
@@ -60,6 +61,7 @@ class HookState:
     data_finite: bool | None = None
     on_lasting_tensors: list[RemovableHandle] = field(default_factory=list)
     evaluated: set[str] = field(default_factory=set)
+    transformed: set[str] = field(default_factory=set)
     is_compiled: bool = False
     backward_began: bool = False
     _round: int = 1

@@ -125,8 +125,7 @@ class OutputHook(OwnHook):
                 state.spent += clock() - began
         except Exception as error:  # whatever it is, the network goes on without us
             if _is_transformed(output):
-                why = "it was called inside a torch.func transform, such as vmap"
-                state.not_measured.setdefault(self.layer.name, why)
+                state.transformed.add(self.layer.name)
             else:
                 state.give_up(error)
 

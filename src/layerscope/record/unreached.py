@@ -19,6 +19,9 @@ NEVER_FIRED = (
 )
 """Why a layer that was never called is not measured."""
 
+IN_TRANSFORM = "it was called inside a torch.func transform, such as vmap"
+"""Why a layer that was called nowhere else is not measured."""
+
 
 class Unreached:
     """What is known of layers that are not measured because nothing was, or because of the mode.
@@ -66,14 +69,14 @@ class Unreached:
 
     def not_measured(self, outputs: Iterable[LayerOutput]) -> dict[str, str]:
         """Layers whose output could not be measured, and why: those that a hook has told of, and
-        those that `note_unfired` has told of or that were in evaluation mode, and that have not
-        been reached since.
+        those that `note_unfired` has told of or that were in evaluation mode or transformed, and
+        have not been reached otherwise.
 
         Args:
             outputs: all that may have been reached.
         """
         reached = {output.layer.name for output in outputs if output.order >= 0}
         evaluated = dict.fromkeys(self.in_evaluation_mode, IN_EVALUATION_MODE)
-        unfired = self._unfired | evaluated
+        unfired = self._unfired | evaluated | dict.fromkeys(self._state.transformed, IN_TRANSFORM)
         left = {name: why for name, why in unfired.items() if name not in reached}
         return left | self._state.not_measured

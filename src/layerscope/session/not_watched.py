@@ -55,7 +55,8 @@ def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> Non
         for layer in layers
         if layer.parameters and used.issuperset(p for _, p in layer.parameters if p.requires_grad)
     }
-    unfired = [name for name in unfired if name not in lent]
+    told = recorder.state.not_measured  # with a reason of their own
+    unfired = [name for name in unfired if name not in lent and name not in told]
     if not unfired:
         return
     _log.warning(

@@ -33,12 +33,18 @@ class BackwardStart:
         self._some = [each for each in network.parameters() if each.requires_grad][:8]
         self._total: Tensor | None = None
         self._last: Tensor | None = None  # started from: a pass may meet several outputs
+        self._evaluations: int | None = None  # that an optimizer's step has asked for; None outside
         self._nodes: list[Node] = []  # nobody else keeps them alive
 
     def take(self) -> Tensor | None:
         """The sum of the losses since the last call, or since the gradients were cleared."""
         total, self._total, self._last = self._total, None, None
+        self._evaluations = None
         return total
+
+    def begin_step(self) -> None:
+        """An optimizer's step begins; it may evaluate a closure several times: the first counts."""
+        self._evaluations = 0
 
     def see_output(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """A forward hook: the gradient of the output will tell where it came from."""
@@ -61,7 +67,12 @@ class BackwardStart:
         self._last = loss
         # A GAN's discriminator also gets gradients from the generator's loss, which are cleared
         # before its own: what was started before the gradients were cleared does not count.
-        if self._total is None or all(each.grad is None for each in self._some):
+        is_cleared = all(each.grad is None for each in self._some)
+        if self._evaluations is not None:
+            self._evaluations += is_cleared
+            if self._evaluations > 1:
+                return
+        if self._total is None or is_cleared:
             self._total = loss.detach()
         else:
             self._total = self._total + loss.detach()

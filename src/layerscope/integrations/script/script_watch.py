@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import warnings
@@ -13,7 +12,6 @@ from weakref import WeakSet
 
 import torch
 from torch import nn
-from torch.amp import GradScaler
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
@@ -23,10 +21,10 @@ from torch.optim.optimizer import (
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.console.summary import from_here
+from layerscope.integrations.script.around_call import AroundCall, look_around
 from layerscope.integrations.script.called_module import outermost_call, run_new_hooks
 from layerscope.integrations.script.given_parameters import GivenParameters
 from layerscope.integrations.script.live_objects import live_objects
-from layerscope.integrations.script.outermost_network import outermost_network
 from layerscope.integrations.script.watched_network import WatchedNetwork
 from layerscope.record.compile_start import CompileStart
 from layerscope.record.ownership import given_to, parameters_of
@@ -34,6 +32,11 @@ from layerscope.record.shards import class_of
 from layerscope.session.settings import Settings
 
 _log = logging.getLogger("layerscope")
+
+MOST = 8
+"""Networks that are watched: a loop may make a copy in each of its steps, and finding one takes
+half a second.
+"""
 
 
 class ScriptWatch:
@@ -60,6 +63,7 @@ class ScriptWatch:
         self._waiting: WeakSet[nn.Module] = WeakSet()  # called, but no optimizer has them
         self._optimizers: WeakSet[Optimizer] = WeakSet()  # of the script, so far
         self._others: WeakSet[Optimizer] = WeakSet()  # of the process, before the script began
+        self._is_stepping = False  # an optimizer, which may have a closure
         self._call: RemovableHandle | None = None
         self._steps: list[RemovableHandle] = []
         self._given = GivenParameters(self._hear_of)
@@ -99,7 +103,7 @@ class ScriptWatch:
         self._compile_start.detach()
 
     def _look_out(self) -> None:
-        if self._call is None:
+        if self._call is None and len(self._networks) < MOST:
             self._call = register_module_forward_pre_hook(self._before_call)
 
     def _look_away(self) -> None:
@@ -161,57 +165,38 @@ class ScriptWatch:
         self._seen.update(module.modules())
         if not any(each.requires_grad for each in module.parameters()):
             return
-        network, optimizers, scalers = self._around(module)
-        if scalers or len(optimizers) > 1 or network not in (None, module):
-            del network, optimizers, scalers  # some may be garbage, of a trial, kept alive by these
-            gc.collect()
-            network, optimizers, scalers = self._around(module)
+        around = look_around(module, self._others)
+        network = around.network
         if network is None:
             self._waiting.add(module)
             return
         self._seen.update(network.modules())
         if any(each.network is network for each in self._networks):
             return  # a module that came into it later
-        own = parameters_of(network).keys()
-        mine = [each for each in optimizers if given_to(each).keys() & own]
         hooks = set(module._forward_pre_hooks)
-        used = [each for each in scalers if each.is_enabled()]
-        scaler = used[0] if len(used) == 1 else None
-        if inputs is None or module._compiled_call_impl is not None:
-            self._watch(network, None, mine, scaler, alone=len(mine) == len(optimizers))
+        takes_hooks = not isinstance(module, torch.jit.ScriptModule)
+        if inputs is None or module._compiled_call_impl is not None or not takes_hooks:
+            self._watch(network, None, around)
         else:
-            self._watch(network, module, mine, scaler, alone=len(mine) == len(optimizers))
+            self._watch(network, module, around)
             run_new_hooks(module, hooks, inputs)
-        self._optimizers.update(optimizers)
+        self._optimizers.update(around.optimizers)
         watched = {number for each in self._networks for number in parameters_of(each.network)}
-        if all(given_to(each).keys() <= watched for each in optimizers):
+        if all(given_to(each).keys() <= watched for each in around.optimizers):
             self._look_away()
 
-    def _around(
-        self, module: nn.Module
-    ) -> tuple[nn.Module | None, list[Optimizer], list[GradScaler]]:
-        """The network around a module, and the optimizers and gradient scalers of the script."""
-        optimizers, modules, scalers = live_objects(Optimizer, nn.Module, GradScaler)
-        optimizers = [each for each in optimizers if each not in self._others]
-        return outermost_network(module, optimizers, modules), optimizers, scalers
-
-    def _watch(
-        self,
-        network: nn.Module,
-        called: nn.Module | None,
-        optimizers: list[Optimizer],
-        scaler: GradScaler | None,
-        *,
-        alone: bool,
-    ) -> None:
+    def _watch(self, network: nn.Module, called: nn.Module | None, around: AroundCall) -> None:
+        own = parameters_of(network).keys()
+        mine = [each for each in around.optimizers if given_to(each).keys() & own]
+        scaler = around.scalers[0] if len(around.scalers) == 1 else None
         name = class_of(network).__name__
         before = sum(class_of(each.network).__name__ == name for each in self._networks)
         folder = self._folder
-        if not alone or self._networks:
+        if len(mine) < len(around.optimizers) or self._networks:
             folder /= name if not before else f"{name}_{before + 1}"
         try:
             found = WatchedNetwork(
-                network, called, optimizers, folder, self._settings, scaler, named=self._named
+                network, called, mine, folder, self._settings, scaler, named=self._named
             )
         except ValueError as error:
             print(f"layerscope run: {name} is not watched: {error}", file=sys.stderr)
@@ -220,8 +205,14 @@ class ScriptWatch:
             f"layerscope run: {name} is watched; the files land in {from_here(found.folder)}",
             file=sys.stderr,
         )
+        if self._is_stepping:
+            found.before_step()
         self._networks.append(found)
         self._listen()
+        if len(self._networks) == MOST:
+            print(f"layerscope run: {MOST} networks are watched, and no more", file=sys.stderr)
+            self._look_away()
+            self._given.detach()
 
     def _has_network(self, optimizer: Optimizer) -> bool:
         return any(each.is_trained_by(optimizer) for each in self._networks)
@@ -239,10 +230,15 @@ class ScriptWatch:
             self._look_out()
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        self._is_stepping = True
+        for each in self._networks:
+            if each.is_trained_by(optimizer):
+                each.before_step()
         if not self._has_network(optimizer):
             self._hear_of(optimizer)  # it may be a copy, of which nothing has told
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        self._is_stepping = False
         for each in self._networks:
             if each.is_trained_by(optimizer):
                 each.after_step(optimizer)

@@ -32,8 +32,8 @@ class WatchedNetwork:
 
     Args:
         called: the module that the script calls: the network, or one within or around it; None
-            where its calls are compiled, with its hooks. A step that a scaler leaves out is then
-            not told apart from the next.
+            where its calls are compiled, with its hooks, or scripted. A step that a scaler leaves
+            out is then not told apart from the next.
         optimizers: that have some of its parameters.
         scaler: of its gradients, if there is one.
         named: whether the user has named the folder.
@@ -90,6 +90,10 @@ class WatchedNetwork:
             self._is_mine[optimizer] = bool(given_to(optimizer).keys() & own.keys())
         return self._is_mine[optimizer]
 
+    def before_step(self) -> None:
+        """One of its optimizers is about to take a step."""
+        self._loss.begin_step()
+
     def after_step(self, optimizer: Optimizer) -> None:
         """One of its optimizers has taken a step."""
         self._thread = threading.get_ident()
@@ -103,6 +107,8 @@ class WatchedNetwork:
         """End the record; `interrupted` if an exception has ended the script."""
         if self._stepped:
             self._end_step()
+        elif self._scaler is not None:
+            self._watcher.step()
         self._remove_hooks()
         self._watcher.close(interrupted)
 

@@ -1,0 +1,50 @@
+"""What a script has made around a module that it calls: the network, optimizers, a scaler."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Container
+from dataclasses import dataclass
+
+from torch import nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+
+from layerscope.integrations.script.live_objects import live_objects
+from layerscope.integrations.script.outermost_network import outermost_network
+
+
+@dataclass(frozen=True, slots=True)
+class AroundCall:
+    """What was found.
+
+    Attributes:
+        network: that the module is a part of; None if no optimizer has any of its parameters.
+        optimizers: all of the script.
+        scalers: those that are enabled.
+    """
+
+    network: nn.Module | None
+    optimizers: list[Optimizer]
+    scalers: list[GradScaler]
+
+
+def look_around(module: nn.Module, others: Container[Optimizer]) -> AroundCall:
+    """Look through all objects of the process, some 200 ms.
+
+    Args:
+        others: optimizers that are not the script's.
+    """
+    found = _look(module, others)
+    if found.scalers or len(found.optimizers) > 1 or found.network not in (None, module):
+        del found  # some may be garbage, of a trial, which it keeps alive
+        gc.collect()
+        found = _look(module, others)
+    return found
+
+
+def _look(module: nn.Module, others: Container[Optimizer]) -> AroundCall:
+    optimizers, modules, scalers = live_objects(Optimizer, nn.Module, GradScaler)
+    optimizers = [each for each in optimizers if each not in others]
+    network = outermost_network(module, optimizers, modules)
+    return AroundCall(network, optimizers, [each for each in scalers if each.is_enabled()])
