@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import layerscope
+from layerscope.record.unreached import USED_BY_OTHERS
 from tests.any_model.watching import counts, watch_loop
 
 
@@ -15,11 +16,11 @@ class Spectral(nn.Module):
 
     def __init__(self, bias=False):
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(5, dtype=torch.cfloat))
+        self.weight = nn.Parameter(torch.randn(2, 5, dtype=torch.cfloat))
         self.bias = nn.Parameter(torch.zeros(5, dtype=torch.cfloat)) if bias else 0
 
     def forward(self, x):
-        return torch.fft.irfft(torch.fft.rfft(x) * self.weight + self.bias, n=8)
+        return torch.fft.irfft(torch.fft.rfft(x) * self.weight.sum(0) + self.bias, n=8)
 
 
 class Quantized(nn.Module):
@@ -124,13 +125,15 @@ class Lending(nn.Module):
         self.shared, self.embed = nn.Embedding(9, 4), nn.Embedding(9, 4)
         self.spare, self.head = nn.Linear(4, 4), nn.Linear(4, 9, bias=False)
         self.embed.weight = self.head.weight = self.shared.weight
+        self.by_kernel, self.act = nn.Linear(4, 4), nn.SiLU()  # as Mamba's
 
     def forward(self, x):
-        return self.head(self.embed(x))
+        return self.head(nn.functional.linear(self.embed(x), self.by_kernel.weight))
 
 
 def test_a_module_whose_weight_others_use_is_not_missed(tmp_path, caplog):
-    watch_loop(Lending(), tmp_path, 2, draw=lambda step: (torch.arange(9),))
+    watcher = watch_loop(Lending(), tmp_path, 2, draw=lambda step: (torch.arange(9),))
     (told,) = (each for each in caplog.messages if "did not fire" in each)
-    assert "1 of 4 hooks" in told
-    assert "spare" in told
+    assert "1 of 6 hooks did not fire in the first step (02_spare)" in told
+    reasons = {each["layer"]: each["reason"] for each in watcher.diagnosis["not_measured"]}
+    assert reasons["04_by_kernel"] == USED_BY_OTHERS

@@ -19,6 +19,9 @@ NEVER_FIRED = (
 )
 """Why a layer that was never called is not measured."""
 
+USED_BY_OTHERS = "it is not called as a module: another one computes with its weights"
+"""Why a layer that was never called, but whose weights are trained, is not measured."""
+
 IN_TRANSFORM = "it was called inside a torch.func transform, such as vmap"
 """Why a layer that was called nowhere else is not measured."""
 
@@ -66,6 +69,10 @@ class Unreached:
         ]
         self._unfired = dict.fromkeys(unfired, NEVER_FIRED)
         return unfired
+
+    def note_used(self, layers: Iterable[str]) -> None:
+        """Other modules compute with the weights of these, whose hooks have never been called."""
+        self._unfired |= dict.fromkeys(layers, USED_BY_OTHERS)
 
     def not_measured(self, outputs: Iterable[LayerOutput]) -> dict[str, str]:
         """Layers whose output could not be measured, and why: those that a hook has told of, and

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from layerscope.measure.moments import MomentColumn
+from layerscope.quantity import Quantity
 from layerscope.record import Layer, Recorder
 from layerscope.record.changes import Change
+from layerscope.record.observation import Observation
+from layerscope.record.quiet_hook import is_compiled
 from layerscope.record.shards import cuts_of, gathers_parameters
 from layerscope.session.door import Door
 
@@ -39,8 +43,9 @@ def refuse_tensor_parallelism(network: nn.Module, layers: Sequence[Layer]) -> No
                 )
 
 
-def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> None:
+def tell_unfired(recorder: Recorder, first: Observation, door: Door) -> None:
     """Note, and warn of, layers whose hooks have not been called by now."""
+    layers = recorder.hooked.layers
     unfired = recorder.unreached.note_unfired()
     used = {
         parameter
@@ -57,6 +62,13 @@ def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> Non
     }
     told = recorder.state.not_measured  # with a reason of their own
     unfired = [name for name in unfired if name not in lent and name not in told]
+    network = recorder.state.network
+    if len(unfired) < len(layers) and not (network is not None and is_compiled(network)):
+        # Mamba's kernels take a convolution's weights, and the name of a function.
+        by_others = _with_gradient(first)
+        recorder.unreached.note_used(name for name in unfired if name in by_others)
+        bare = {layer.name for layer in layers if not layer.parameters}
+        unfired = [name for name in unfired if name not in by_others and name not in bare]
     if not unfired:
         return
     _log.warning(
@@ -69,6 +81,18 @@ def tell_unfired(recorder: Recorder, layers: Sequence[Layer], door: Door) -> Non
         len(layers),
         ", ".join(unfired[:5]) + (", ..." if len(unfired) > 5 else ""),
     )
+
+
+def _with_gradient(observation: Observation) -> set[str]:
+    """The layers whose weights have a gradient."""
+    if observation.left_out:
+        return set()
+    counts = observation.reading.get().moments[:, MomentColumn.COUNT]
+    return {
+        channel.layer
+        for channel, count in zip(observation.channels, counts, strict=True)
+        if channel.quantity is Quantity.WEIGHT_GRAD and count
+    }
 
 
 def tell_change(change: Change, step: int, door: Door) -> None:

@@ -181,7 +181,7 @@ class Pipeline:
         is_first = self._written == 0
         self._written += len(steps)
         if is_first:
-            tell_unfired(self._recorder, self._recorder.hooked.layers, self._door)
+            tell_unfired(self._recorder, steps[0].observation, self._door)
         figures = self._figures.of([step.observation for step in steps])
         for row, step in enumerate(steps):
             if step.observation.look is not None:

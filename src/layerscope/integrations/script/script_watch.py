@@ -63,7 +63,7 @@ class ScriptWatch:
         self._waiting: WeakSet[nn.Module] = WeakSet()  # called, but no optimizer has them
         self._optimizers: WeakSet[Optimizer] = WeakSet()  # of the script, so far
         self._others: WeakSet[Optimizer] = WeakSet()  # of the process, before the script began
-        self._is_stepping = False  # an optimizer, which may have a closure
+        self._stepping: Optimizer | None = None  # it may have a closure
         self._call: RemovableHandle | None = None
         self._steps: list[RemovableHandle] = []
         self._given = GivenParameters(self._hear_of)
@@ -205,8 +205,8 @@ class ScriptWatch:
             f"layerscope run: {name} is watched; the files land in {from_here(found.folder)}",
             file=sys.stderr,
         )
-        if self._is_stepping:
-            found.before_step()
+        if self._stepping is not None and found.is_trained_by(self._stepping):
+            found.before_step(self._stepping)
         self._networks.append(found)
         self._listen()
         if len(self._networks) == MOST:
@@ -230,15 +230,15 @@ class ScriptWatch:
             self._look_out()
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._is_stepping = True
+        self._stepping = optimizer
         for each in self._networks:
             if each.is_trained_by(optimizer):
-                each.before_step()
+                each.before_step(optimizer)
         if not self._has_network(optimizer):
             self._hear_of(optimizer)  # it may be a copy, of which nothing has told
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._is_stepping = False
+        self._stepping = None
         for each in self._networks:
             if each.is_trained_by(optimizer):
                 each.after_step(optimizer)

@@ -90,8 +90,13 @@ class WatchedNetwork:
             self._is_mine[optimizer] = bool(given_to(optimizer).keys() & own.keys())
         return self._is_mine[optimizer]
 
-    def before_step(self) -> None:
+    def before_step(self, optimizer: Optimizer) -> None:
         """One of its optimizers is about to take a step."""
+        if id(optimizer.param_groups) in self._stepped:  # no call of the network has told of it
+            self._optimizers = WeakSet(
+                each for each in self._optimizers if id(each.param_groups) in self._stepped
+            )
+            self._end_step()
         self._loss.begin_step()
 
     def after_step(self, optimizer: Optimizer) -> None:
