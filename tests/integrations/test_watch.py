@@ -245,6 +245,31 @@ def test_a_step_before_the_start_is_refused(tmp_path):
         layerscope.watch(make_net(), tmp_path).step()
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"model": [nn.Linear(1, 1)]}, "model must be a torch.nn.Module, got a list"),
+        ({"start": -1}, "start must be a whole number from 0 to 9223372036854775807, got -1"),
+        ({"start": math.nan}, "start must be a whole number from 0 to .*, got nan"),
+        ({"start": True}, "start must be a whole number from 0 to .*, got True"),
+        ({"scaler": "s"}, "scaler must be a torch.amp.GradScaler, got 's'"),
+        ({"log_dir": "a\0b"}, r"log_dir must be the path of a folder, got 'a\\x00b'"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence_before_the_first_step(tmp_path, given, sentence):
+    arguments = {"model": make_net(), "log_dir": tmp_path / "run"} | given
+    with pytest.raises(ValueError, match=f"^{sentence}$"):
+        layerscope.watch(**arguments)
+
+
+def test_a_watcher_that_was_closed_does_not_pretend_to_watch_again(tmp_path):
+    watcher = layerscope.watch(make_net(), tmp_path, summary=False, start=np.int64(2))
+    with watcher:
+        assert watcher.start() is watcher
+    with pytest.raises(RuntimeError, match="^watch: it was closed; a new one is needed"), watcher:
+        pass
+
+
 def test_a_cell_that_runs_twice_closes_what_it_opened_first(tmp_path, caplog):
     net = make_net()
     first = layerscope.watch(net, tmp_path).start()

@@ -42,6 +42,12 @@ from layerscope.session.settings import Settings
         ({"layers": "("}, r"layers must be a regular expression, got '\('"),
         ({"fail_on": "note"}, "fail_on must be one of warning, critical, never, got 'note'"),
         ({"stop_on": "x"}, "stop_on must be one of warning, critical, never, got 'x'"),
+        ({"fail_on": np.array(["a", "b"])}, "fail_on must be one of warning, critical, never, got"),
+        ({"quantities": b"x"}, "quantities must be a list of names, got b'x'"),
+        ({"switched_off": [1]}, r"switched_off must be a list of names, got \[1\]"),
+        ({"max_elements": 10**30}, "max_elements must be at most 9223372036854775807, got 1000"),
+        ({"max_megabytes": 10**400}, "max_megabytes must be at most 9223372036854775807, got 10"),
+        ({"schedule": lambda step, more: True}, "schedule must be a function of the step, got <fu"),
     ],
 )
 def test_a_bad_setting_is_refused_in_one_sentence_at_construction(tmp_path, setting, sentence):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from os import PathLike
 from typing import Unpack
 
@@ -57,10 +58,17 @@ def watch(
 
     Raises:
         TypeError: an unknown setting.
-        ValueError: a setting is out of its bounds, no layer matches, or log_dir is not on this
-            machine.
+        ValueError: an argument is of another type or out of its bounds, no layer matches, or
+            log_dir is not on this machine.
     """
-    return Watcher(model, log_dir, Settings.of(settings), start, scaler, _DOOR)
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a torch.nn.Module, got a {type(model).__name__}")
+    if not isinstance(start, Integral) or isinstance(start, bool) or not 0 <= start < 2**63:
+        raise ValueError(f"start must be a whole number from 0 to {2**63 - 1}, got {start!r}")
+    scales = callable(getattr(scaler, "get_scale", None)) and not isinstance(scaler, type)
+    if scaler is not None and not scales:
+        raise ValueError(f"scaler must be a torch.amp.GradScaler, got {scaler!r}")
+    return Watcher(model, log_dir, Settings.of(settings), int(start), scaler, _DOOR)
 
 
 watch.__doc__ = with_settings_described(watch.__doc__)

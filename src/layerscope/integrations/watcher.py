@@ -76,11 +76,14 @@ class Watcher:
             Itself. A second call does nothing.
 
         Raises:
+            RuntimeError: it was closed.
             ValueError: no layer is left to watch, the network is sharded by FSDP1, or log_dir
                 cannot be written to or is another run's; on all ranks alike.
         """
-        if self._opened is not None:
+        if self._session is not None:
             return self
+        if self._opened is not None:
+            raise RuntimeError(f"{self._door.name}: it was closed; a new one is needed to go on")
         for earlier in list(_OPEN):
             if earlier._model is self._model:  # a notebook's cell that ran twice
                 _log.warning(
@@ -244,7 +247,9 @@ class Watcher:
             work(session)
         except Exception as error:
             self.failure = f"watching stopped at step {self._at}: {type(error).__name__}: {error}"
-            _log.error("%s: %s; the loop goes on", self._door.name, self.failure, exc_info=error)
+            # What the machine refuses is no riddle that a traceback would solve.
+            trace = None if isinstance(error, OSError) else error
+            _log.error("%s: %s; the loop goes on", self._door.name, self.failure, exc_info=trace)
             session.give_up()
             self._end()
 

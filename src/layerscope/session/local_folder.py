@@ -22,6 +22,8 @@ def local_folder(folder: str | os.PathLike[str], argument: str = "log_dir") -> P
     if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
         raise ValueError(f"{argument} must be the path of a folder, got {folder!r}")
     path = os.fsdecode(folder)
+    if "\0" in path:
+        raise ValueError(f"{argument} must be the path of a folder, got {path!r}")
     if _ADDRESS.match(path):
         raise ValueError(f"{argument} must be a folder on this machine, got {path!r}")
     local = Path(os.path.abspath(os.path.expanduser(path)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
@@ -27,6 +28,8 @@ _WHOLE_NUMBERS = {  # and the least of each
     "dead_window": 1,
     "classes": 2,
 }
+_LARGEST = 2**63 - 1
+"""What the kernels take for a whole number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,12 +126,16 @@ class Settings:
                 raise ValueError(f"{name} must be a whole number, got {number!r}")
             if number < least:
                 raise ValueError(f"{name} must be at least {least}, got {number}")
+            if number > _LARGEST:
+                raise ValueError(f"{name} must be at most {_LARGEST}, got {number}")
         for name in ("max_megabytes", "flush_seconds", "saturation_threshold", "budget"):
             number = getattr(self, name)
             if number is None and name == "budget":
                 continue
             if isinstance(number, bool) or not isinstance(number, Real):
                 raise ValueError(f"{name} must be a number, got {number!r}")
+            if isinstance(number, Integral) and number > _LARGEST:
+                raise ValueError(f"{name} must be at most {_LARGEST}, got {number}")
         if self.images is not None and not isinstance(self.images, bool):
             raise ValueError(f"images must be True, False or None, got {self.images!r}")
         for name in ("biases", "per_call", "summary"):
@@ -136,7 +143,8 @@ class Settings:
                 raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
         for name in ("quantities", "switched_off"):
             names = getattr(self, name)
-            if isinstance(names, str) or not isinstance(names, Sequence):
+            is_list = isinstance(names, Sequence) and not isinstance(names, str)
+            if not is_list or not all(isinstance(each, str) for each in names):
                 raise ValueError(f"{name} must be a list of names, got {names!r}")
         if not self.max_megabytes >= 1:
             raise ValueError(f"max_megabytes must be at least 1, got {self.max_megabytes}")
@@ -148,7 +156,7 @@ class Settings:
             raise ValueError(
                 "updates_every_n_steps must be at least 1 where quantities has update, got 0"
             )
-        if self.schedule is not None and not callable(self.schedule):
+        if self.schedule is not None and not _takes_a_step(self.schedule):
             raise ValueError(f"schedule must be a function of the step, got {self.schedule!r}")
         if self.schedule is not None and self.every_n_steps != 1:
             raise ValueError(f"every_n_steps must be 1 beside a schedule, got {self.every_n_steps}")
@@ -163,10 +171,9 @@ class Settings:
         without(*self.switched_off)
         for name in ("fail_on", "stop_on"):
             allowed = (*SEVERITIES[1:], NEVER)
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
-                )
+            given = getattr(self, name)
+            if not isinstance(given, str) or given not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {given!r}")
         _ = self.options, self.wanted  # these refuse what is wrong with their part
 
     @classmethod
@@ -194,3 +201,16 @@ class Settings:
     def wanted(self) -> Schedule:
         """Which steps are to be measured, keyframes apart."""
         return self.schedule or every(self.every_n_steps)
+
+
+def _takes_a_step(schedule: object) -> bool:
+    """Whether it can be called with one argument, as far as Python can tell without doing it."""
+    if not callable(schedule):
+        return False
+    try:
+        inspect.signature(schedule).bind(0)
+    except TypeError:
+        return False
+    except ValueError:  # of some built-in functions
+        pass
+    return True

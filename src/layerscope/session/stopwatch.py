@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import sys
 import time
 from collections import deque
 
@@ -70,7 +71,7 @@ class Stopwatch:
         if self._budget is not None and len(self._costs) > 2:
             share = self._budget / (1 - self._budget) if self._budget < 1 else math.inf
             ratio = statistics.median(self._costs) / statistics.median(self._others)
-            self.interval = max(1, math.ceil(ratio / share))
+            self.interval = max(1, math.ceil(min(ratio / share, sys.maxsize)))
 
     def news(self) -> tuple[float, float]:
         """Milliseconds that measuring took of the step timed last, and of that step as a whole;

@@ -225,7 +225,9 @@ class LayerMonitor(FitHooks):
 
     def _give_up(self, step: int, error: Exception) -> None:
         self.failure = f"monitoring stopped at step {step}: {type(error).__name__}: {error}"
-        _log.error("LayerMonitor: %s; training goes on", self.failure, exc_info=error)
+        # What the machine refuses is no riddle that a traceback would solve.
+        trace = None if isinstance(error, OSError) else error
+        _log.error("LayerMonitor: %s; training goes on", self.failure, exc_info=trace)
         fit, self._fit = self._fit, None
         if fit is not None:
             fit.release()
