@@ -64,6 +64,19 @@ def test_a_run_that_would_outgrow_max_megabytes_is_thinned_and_says_so(caplog, s
     ]
 
 
+@pytest.mark.parametrize(("every", "most"), [(1, 80), (1, 300), (3, 80)])
+def test_steps_and_both_records_of_keyframes_fill_what_max_megabytes_has_room_for(every, most):
+    steps, size = 2 * most * every, 1_000_000 // most
+    made = cadence(bytes_per_step=size, steps=steps, max_megabytes=1, every_n_steps=every)
+    kept = due(made, steps)
+    records = len(kept) + sum(map(is_keyframe, kept)) + 1
+    assert 0.7 * most <= records <= most
+
+
+def test_nothing_is_thinned_where_max_megabytes_is_no_bound():
+    assert due(cadence(max_megabytes=float("inf")), 5000) == list(range(5000))
+
+
 def test_a_run_of_unknown_length_that_ends_in_time_hears_nothing_of_max_megabytes(caplog):
     made = cadence(bytes_per_step=1000, max_megabytes=1)
     assert due(made, 600) == list(range(600))

@@ -86,3 +86,8 @@ _KEYFRAMES = frozenset(
 def is_keyframe(step: int) -> bool:
     """The first 50 steps of `log_spaced(2)`: the last is step 23,726,566."""
     return step in _KEYFRAMES
+
+
+def keyframes_before(steps: float) -> list[int]:
+    """Those of the first so many steps."""
+    return sorted(step for step in _KEYFRAMES if step < steps)

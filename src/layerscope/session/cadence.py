@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 
 from layerscope.quantity import Quantity
-from layerscope.record.schedule import KEYFRAMES, is_keyframe, thinned_to
+from layerscope.record.schedule import Schedule, is_keyframe, keyframes_before, thinned_to
 from layerscope.session.door import Door
 from layerscope.session.settings import Settings
 
@@ -42,9 +43,8 @@ class Cadence:
         self.interval = 1
         self.note = ""
         self._told = False
-        most = int(settings.max_megabytes * 1e6 / bytes_per_step)
         every = settings.every_n_steps if settings.schedule is None else 1
-        first, thinned = thinned_to(max(most - KEYFRAMES, 1), steps / every)
+        first, thinned = _fitting(settings.max_megabytes * 1e6 / bytes_per_step, every, steps)
         if first * every < steps:
             wanted = settings.wanted
             self.note = (
@@ -116,3 +116,16 @@ class Cadence:
                 step + 1,
             )
         self.interval = interval
+
+
+def _fitting(records: float, every: int, steps: float) -> tuple[int, Schedule]:
+    """As `thinned_to`, of every `every`-th step, for so many records in the files: a keyframe takes
+    one in its sibling run, as the last step does, and one more where it is not otherwise due.
+    """
+    keyframes = keyframes_before(steps)
+    first, thinned = 0, is_keyframe
+    for _ in range(2):  # the more steps come first, the fewer keyframes come on top of them
+        alone = sum(step >= first * every or step % every > 0 for step in keyframes)
+        most = max(records - len(keyframes) - 1 - alone, 1)
+        first, thinned = thinned_to(int(min(most, sys.maxsize)), steps / every)
+    return first, thinned
