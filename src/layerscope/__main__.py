@@ -10,9 +10,9 @@ from importlib import import_module
 from pathlib import Path
 
 from layerscope.commands.command_line import parser_of
-from layerscope.exit_codes import ExitCode
 from layerscope.extras import needs
 from layerscope.reader_gone import while_read
+from layerscope.refusal import refuse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,8 +62,7 @@ def _called(command: str, run: Callable[[], int]) -> int:
     except ModuleNotFoundError as error:
         if (sentence := needs(command, error)) is None:
             raise
-        print(f"error: {sentence}", file=sys.stderr)
-        return ExitCode.BAD_SETTING
+        return refuse(sentence)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,15 @@ def read_whole(path: Path) -> str:
         OSError: there is none, or it is something else.
         ValueError: it is not UTF-8.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise OSError(errno.EINVAL, "it is a device or a pipe", str(path))
+    _refuse_what_is_no_file(path)
     return path.read_text(encoding="utf-8")
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is a device or a pipe", str(path))
 
 
 def read_json(path: Path) -> Any:
@@ -37,15 +43,19 @@ def write_whole(path: Path, content: str | bytes) -> Path:
     """Replace a file at once: a reader, or a crash, sees the old or the new.
 
     Raises:
-        OSError: the folder cannot be written; nothing is left behind.
+        OSError: of this path: the folder cannot be written, or something else than a file is
+            there; nothing is left behind.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    _refuse_what_is_no_file(path)
+    draft = Path(path.parent, f".{path.name}.{os.getpid()}")
     try:
         with draft.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())  # else a crash can leave the new name on an empty file
         os.replace(draft, path)  # atomic, because it is in the same folder
+    except OSError as error:  # of the draft, which nobody has heard of
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         draft.unlink(missing_ok=True)
     return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import layerscope
@@ -68,20 +68,20 @@ def parser_of(program: str) -> ArgumentParser:
         )
 
     def run_folder(of: ArgumentParser) -> None:
-        of.add_argument("run", type=Path, metavar="RUN_DIR", help="folder of one run")
+        of.add_argument("run", type=_path, metavar="RUN_DIR", help="folder of one run")
 
     train = command("train", "train a network on names, or the networks of a sweep with -m")
     train.add_argument("-m", "--multirun", action="store_true", help="each combination")
-    train.add_argument("--config-dir", type=Path, help="with configs of your own")
+    train.add_argument("--config-dir", type=_path, help="with configs of your own")
     _overrides(train, "settings: init=kaiming model.depth=50")
     add_run_options(command("run", "watch a training script as it is"))
     show = command("show", "what a run was found to have, and its layers, in the terminal")
     show.add_argument(
-        "folder", type=Path, nargs="?", default=Path(), metavar="FOLDER",
+        "folder", type=_path, nargs="?", default=Path(), metavar="FOLDER",
         help="of a run, or with runs below it, of which the newest is shown; without it, this one",
     )  # fmt: skip
     predict = command("predict", "what theory expects of every layer before its first step")
-    predict.add_argument("--config-dir", type=Path, help="with configs of your own")
+    predict.add_argument("--config-dir", type=_path, help="with configs of your own")
     _overrides(predict, "settings as for training: init=kaiming model.depth=50")
     diagnose = command("diagnose", "judge a run again from its event files")
     diagnose.add_argument("--classes", type=int, help="that the loss chooses from")
@@ -94,10 +94,12 @@ def parser_of(program: str) -> ArgumentParser:
     )
     run_folder(diagnose)
     diagnose.add_argument(
-        "overrides", nargs="*", help="other thresholds: thresholds.saturated_bad=0.3"
+        "overrides", nargs="*", default=[], help="other thresholds: thresholds.saturated_bad=0.3"
     )
     report = command("report", "compare the runs in a folder, and write report.html")
-    report.add_argument("folder", type=Path, help="of one run, or with runs below it")
+    report.add_argument(
+        "folder", type=_path, metavar="FOLDER", help="of one run, or with runs below it"
+    )
     explain = command("explain", "what a finding means, how it is judged, and what to do")
     rule = explain.add_argument("rule", nargs="?", metavar="RULE", help="all rules without it")
     rule.completer = _rule_names  # type: ignore[attr-defined] # argcomplete looks for it
@@ -105,9 +107,9 @@ def parser_of(program: str) -> ArgumentParser:
     ward = command("ward", "say what charts of sick nets show, and hear whether it is so")
     ward.add_argument("--seed", type=int, default=0, help="another one is another ward")
     ward.add_argument("--patients", type=int, default=24, help="how many; of six, five are sick")
-    ward.add_argument("--page", type=Path, metavar="FILE", help="write it as a page, offline")
+    ward.add_argument("--page", type=_path, metavar="FILE", help="write it as a page, offline")
     ward.add_argument(
-        "--answers", type=Path, metavar="FILE", help="with a line for each patient; asks nothing"
+        "--answers", type=_path, metavar="FILE", help="with a line for each patient; asks nothing"
     )
     run_folder(command("digest", "what a program needs to know of a run, as 32 kB of JSON"))
     return parser
@@ -115,7 +117,7 @@ def parser_of(program: str) -> ArgumentParser:
 
 def add_run_options(parser: ArgumentParser) -> None:
     """Those of `layerscope run`; what follows the script is the script's own."""
-    parser.add_argument("--logdir", type=Path, help="for the files; by default runs/SCRIPT_TIME")
+    parser.add_argument("--logdir", type=_path, help="for the files; by default runs/SCRIPT_TIME")
     parser.add_argument(
         "--fail-on",
         choices=("warning", "critical"),
@@ -125,6 +127,12 @@ def add_run_options(parser: ArgumentParser) -> None:
         "-m", dest="module", metavar="MODULE", help="run a module, as python -m does"
     )
     parser.add_argument("script", nargs="?", metavar="SCRIPT", help="and its own arguments")
+
+
+def _path(text: str) -> Path:
+    if not text or "\0" in text:  # Path("") is the working folder
+        raise ArgumentTypeError(f"must be a path, got {text!r}")
+    return Path(text)
 
 
 def _overrides(parser: ArgumentParser, says: str) -> None:

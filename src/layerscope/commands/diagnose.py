@@ -30,6 +30,7 @@ from layerscope.diagnose import (
 from layerscope.diagnose.own_diagnosis import OwnDiagnosis
 from layerscope.events.reader import read_run
 from layerscope.exit_codes import ExitCode
+from layerscope.refusal import refuse
 from layerscope.run_lock import holder_of
 from layerscope.sinks.figure_sets import figure_sets
 from layerscope.sinks.figures_event import figures_of
@@ -44,8 +45,7 @@ def run(options: Namespace) -> int:
             options.run, options.overrides, options.classes, options.without
         )
     except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return ExitCode.BAD_SETTING
+        return refuse(error)
     if (last := died_at(options.run)) is not None:
         print(f"the run died at step {last}: its process has ended without a word", file=sys.stderr)
     if options.json:

@@ -6,7 +6,6 @@ that the run's own judge comes to.
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
 from layerscope.commands.diagnose import judged_again
@@ -15,6 +14,7 @@ from layerscope.digest.bounded import as_text
 from layerscope.events.reader import read_run
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.status import RunStatus
+from layerscope.refusal import refuse
 from layerscope.sinks.figures_event import figures_of
 
 
@@ -24,8 +24,7 @@ def run(options: Namespace) -> int:
         findings, _ = judged_again(options.run)
         figures = figures_of(read_run(options.run))
     except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return ExitCode.BAD_SETTING
+        return refuse(error)
     assert figures is not None  # else there was nothing to judge
     print(
         as_text(

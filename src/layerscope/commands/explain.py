@@ -6,7 +6,6 @@ Without PyTorch, from the pages in the package: it answers at once.
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
 from dataclasses import asdict
 from difflib import get_close_matches
@@ -18,6 +17,7 @@ from rich.markdown import Markdown
 from layerscope.diagnose.rule_page import RulePage, page_names, page_of
 from layerscope.diagnose.sureness import sure_sentence, sureness_of
 from layerscope.exit_codes import ExitCode
+from layerscope.refusal import refuse
 
 
 def run(options: Namespace) -> int:
@@ -29,8 +29,7 @@ def run(options: Namespace) -> int:
         _print_list(as_json=options.json)
         return ExitCode.FINISHED
     if options.rule not in page_names():
-        print(f"error: {_unknown(options.rule)}", file=sys.stderr)
-        return ExitCode.BAD_SETTING
+        return refuse(_unknown(options.rule))
     page = page_of(options.rule)
     if options.json:
         print(json.dumps(explained(page), indent=1))

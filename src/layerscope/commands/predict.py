@@ -7,7 +7,6 @@ and asked for its variances, the network is not.
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from layerscope.lab.layers_for_theory import layers_for_theory
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.signature import check_node
 from layerscope.lab.sweep.fingerprint import settings_of
+from layerscope.refusal import refuse
 from layerscope.theory import Inputs, Prediction, predict
 
 _MLP = "layerscope.lab.mlp.MLP"
@@ -37,8 +37,7 @@ def run(options: Namespace) -> int:
     try:
         prediction, chosen = predicted(options.overrides, options.config_dir)
     except (*BAD_SETTING, TypeError) as error:  # a word where a number belongs
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        return ExitCode.BAD_SETTING
+        return refuse(sentence(error))
     console = terminal()
     console.print(prediction_table(prediction))
     for line in (*verdict_sentences(prediction), chosen.sentence):

@@ -13,6 +13,7 @@ from pathlib import Path
 from layerscope.comparison import compare, comparison_table, write_comparison
 from layerscope.console.terminal import terminal
 from layerscope.exit_codes import ExitCode
+from layerscope.refusal import refuse
 from layerscope.report import write_report
 
 
@@ -21,8 +22,7 @@ def run(options: Namespace) -> int:
     try:
         report_on(options.folder)
     except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return ExitCode.BAD_SETTING
+        return refuse(error)
     return ExitCode.FINISHED
 
 

@@ -12,6 +12,8 @@ from types import TracebackType
 
 from layerscope.commands.command_line import EXAMPLES, add_run_options
 from layerscope.exit_codes import ExitCode
+from layerscope.refusal import refuse
+from layerscope.session.local_folder import local_folder
 
 _USAGE = "layerscope run [--logdir DIR] [--fail-on SEVERITY] (SCRIPT | -m MODULE) [ARGUMENTS ...]"
 
@@ -20,16 +22,19 @@ def run(options: Namespace) -> int:
     """Run the script as Python would, watched; its own exit code, or 4 if --fail-on says so."""
     chosen, script, arguments = _split(options.arguments)
     if chosen.module is None and not Path(script).is_file():
-        print(f"error: the script must be a file, got {script}", file=sys.stderr)
-        return ExitCode.BAD_SETTING
+        return refuse(f"the script must be a file, got {script}")
     # Not above: they import torch, which a wrong command line need not wait for.
     from layerscope.integrations.script import ScriptWatch
     from layerscope.session.settings import Settings
 
     name = Path(script).stem if chosen.module is None else script.replace("/", ".")
     folder = chosen.logdir or Path("runs", f"{name}_{datetime.now():%Y-%m-%d_%H-%M-%S}")
+    try:
+        folder = local_folder(folder, "--logdir")
+    except ValueError as error:
+        return refuse(error)
     settings = Settings(summary=True, fail_on=chosen.fail_on or "never")
-    watch = ScriptWatch(folder.absolute(), settings, named=chosen.logdir is not None)
+    watch = ScriptWatch(folder, settings, named=chosen.logdir is not None)
     watch.start()
     code: int = ExitCode.INTERRUPTED
     try:
@@ -38,7 +43,7 @@ def run(options: Namespace) -> int:
         return code
     finally:
         watch.close(interrupted=code != ExitCode.FINISHED)
-    if not watch.networks:
+    if not watch.networks and code == ExitCode.FINISHED:
         print(
             "layerscope run: no network was seen to train: no module was called with gradients on "
             "that an optimizer of torch's has (one that is called and compiled before its "
@@ -90,7 +95,10 @@ def _code_of(script: str, arguments: list[str], *, is_module: bool) -> int:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        traceback.print_exception(type(error), error, _below_runpy(error.__traceback__))
+        its_own = _below_runpy(error.__traceback__)
+        if its_own is None and isinstance(error, ImportError):
+            return refuse(f"the module must be one that Python finds, got {script}: {error}")
+        traceback.print_exception(type(error), error, its_own)
         return ExitCode.FAILED
     finally:
         sys.argv, sys.path[:] = before, path

@@ -11,6 +11,7 @@ from layerscope.console.place_tables import place_tables
 from layerscope.console.summary import summary
 from layerscope.console.terminal import terminal
 from layerscope.exit_codes import ExitCode
+from layerscope.refusal import refuse
 from layerscope.run import read
 from layerscope.whole_file import read_json
 
@@ -21,8 +22,7 @@ def run(options: Namespace) -> int:
         found = read(newest_run(options.folder))
         findings = found.findings
     except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return ExitCode.BAD_SETTING
+        return refuse(error)
     console, tables = terminal(), []
     try:
         file = found.folder / "diagnosis.json"

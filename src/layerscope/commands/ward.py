@@ -9,11 +9,12 @@ from pathlib import Path
 
 from layerscope.console.terminal import terminal
 from layerscope.exit_codes import ExitCode
+from layerscope.refusal import refuse
 from layerscope.ward.page import page
 from layerscope.ward.patients import ward
 from layerscope.ward.text_charts import levels_for
 from layerscope.ward.ward_round import Ask, ward_round
-from layerscope.whole_file import write_whole
+from layerscope.whole_file import read_whole, write_whole
 
 
 def run(options: Namespace) -> int:
@@ -29,8 +30,7 @@ def run(options: Namespace) -> int:
         levels = levels_for(getattr(sys.stdout, "encoding", None))
         ward_round(patients, ask, terminal(), levels, options.answers is None)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return ExitCode.BAD_SETTING
+        return refuse(error)
     return ExitCode.FINISHED
 
 
@@ -47,7 +47,7 @@ def _written(path: Path, text: str) -> Path:
 
 def _from_file(path: Path) -> Ask:
     try:
-        lines: Iterator[str] = iter(path.read_text(encoding="utf-8").splitlines())
+        lines: Iterator[str] = iter(read_whole(path).splitlines())
     except OSError as error:
         raise ValueError(f"answers must be a file, got {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped]
+import yaml  # type: ignore[import-untyped]
 
 from layerscope.whole_file import read_whole
 
 SEED = "seed"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEEPEST = 100
+"""What is nested deeper is no config, and would end the process in libyaml."""
 
 
 def overrides_of(folder: Path, told: object = None) -> dict[str, str] | None:
@@ -44,10 +45,19 @@ def seed_of(folder: Path, overrides: dict[str, str] | None) -> str | None:
 
 
 def loaded_yaml(path: Path) -> Any:
-    """A YAML file's content; None where there is none, or it is torn."""
+    """A YAML file's content; None where there is none, it is torn, or nested too deeply.
+
+    By libyaml, 10 times as fast as in Python: 100 kB take 0.5 s. It has no bound of its own.
+    """
     try:
-        return OmegaConf.to_container(OmegaConf.create(read_whole(path)))
-    except (OSError, YAMLError, OmegaConfBaseException, ValueError, RecursionError):
+        text, depth = read_whole(path), 0
+        for event in yaml.parse(text, Loader=_LOADER):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                return None
+        return yaml.load(text, Loader=_LOADER)
+    except (OSError, yaml.YAMLError, ValueError):
         return None
 
 

@@ -21,6 +21,7 @@ from layerscope.lab.sentence import BAD_SETTING, sentence, unknown_choice
 from layerscope.lab.signature import as_typed
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep.fingerprint import versions
+from layerscope.refusal import refuse
 from layerscope.training.check import check
 from layerscope.training.hydra_settings import check_somebodys
 from layerscope.training.run_folder import check_folder, run_folder
@@ -99,8 +100,7 @@ def refused(told: str, *, debug: bool) -> int:
     """Answer a bad setting with a sentence, below its traceback if debug; the exit code."""
     if debug:
         traceback.print_exc()
-    print(f"error: {told}", file=sys.stderr)
-    return ExitCode.BAD_SETTING
+    return refuse(told)
 
 
 def added_folder(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:

@@ -19,13 +19,13 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from layerscope.exit_codes import ExitCode
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import NAME, RunStatus
 from layerscope.lab.sweep.job_line import outcome, run_name
 from layerscope.lab.sweep.orphan import end_with
 from layerscope.lab.sweep.sweep_settings import check_sweep
 from layerscope.process_identity import ProcessIdentity
+from layerscope.refusal import refuse
 from layerscope.run_lock import FolderTakenError, RunLock
 
 # Here, because each process that unpickles the callback imports this file before it names its job.
@@ -69,8 +69,7 @@ class Sweep(Callback):
             self._name_jobs(config)
             self.folder = hold_folder(config).absolute()
         except BAD_SETTING as error:
-            print(f"error: {sentence(error)}", file=sys.stderr)
-            sys.exit(ExitCode.BAD_SETTING)
+            sys.exit(refuse(sentence(error)))
         hydra = config.hydra  # which the jobs' configs are composed with
         with read_write(hydra), open_dict(hydra):
             hydra.sweep.dir = str(self.folder)
