@@ -91,6 +91,16 @@ def test_a_script_that_trains_nothing_is_told_so(script, capsys):
     assert err.startswith("layerscope run: no network was seen to train: ")
 
 
+def test_a_script_does_not_begin_where_its_named_folder_holds_a_run(script, tmp_path, capsys):
+    made = script()
+    assert main(["run", "--logdir=here", made]) == 0
+    capsys.readouterr()
+    assert main(["run", "--logdir=here", made]) == 2
+    told = capsys.readouterr()
+    assert told.err == "error: --logdir must be a folder without a run, got here\n"
+    assert told.out == ""
+
+
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
@@ -99,6 +109,9 @@ def test_a_script_that_trains_nothing_is_told_so(script, capsys):
         (["--fail-on", "never", "x.py"], "invalid choice: 'never'"),
         (["--logdri", "x", "train.py"], "unrecognized arguments: --logdri"),
         (["-m"], "expected one argument"),
+        (["-m", "no.such"], "error: the module must be one that Python finds, got no.such: "),
+        (["--logdir=", "x.py"], "argument --logdir: must be a path, got ''"),
+        (["--logdir", "s3://a/b", __file__], "--logdir must be a folder on this machine, got 's3:"),
     ],
 )
 def test_bad_usage_is_told_in_a_sentence_with_exit_code_2(typed, told, capsys):

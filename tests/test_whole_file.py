@@ -2,11 +2,12 @@
 
 import os
 import signal
+import stat
 
 import pytest
 
 from layerscope.__main__ import main
-from layerscope.whole_file import read_json
+from layerscope.whole_file import read_json, write_whole
 from tests.runs import Made
 
 
@@ -40,6 +41,24 @@ def test_what_is_no_file_with_an_end_is_refused(tmp_path, limit, put, sentence):
     put(tmp_path / "status.json")
     with pytest.raises((OSError, ValueError), match=sentence):
         read_json(tmp_path / "status.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("pipe", "it is a device or a pipe"),
+        ("folder", "Is a directory"),
+        ("there/is/none", "No such file or directory"),
+    ],
+)
+def test_nothing_but_a_file_is_replaced_and_the_users_path_is_told(tmp_path, name, sentence):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match=sentence) as refused:
+        write_whole(tmp_path / name, "text")
+    assert refused.value.filename == str(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "pipe"]
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
 @pytest.mark.parametrize("command", ["report", "diagnose", "digest", "show"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 _PROC = Path("/proc")
+_RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")  # as Lightning's loggers ask
 
 
 @dataclass(frozen=True)
@@ -93,3 +94,11 @@ def _boot() -> str:
         return f"{boot} {os.readlink(_PROC / 'self/ns/pid')}"
     except OSError:
         return ""
+
+
+def is_first_process() -> bool:
+    """Whether this is the first of the processes that train a network together, as Lightning,
+    torchrun and srun number them: it alone holds the folder, and keeps account of the run.
+    """
+    ranks = (os.environ.get(key) for key in _RANKS)
+    return next((rank for rank in ranks if rank is not None), "0") == "0"

@@ -12,6 +12,7 @@ from types import TracebackType
 
 from layerscope.commands.command_line import EXAMPLES, add_run_options
 from layerscope.exit_codes import ExitCode
+from layerscope.process_identity import is_first_process
 from layerscope.refusal import refuse
 from layerscope.session.local_folder import local_folder
 
@@ -25,6 +26,7 @@ def run(options: Namespace) -> int:
         return refuse(f"the script must be a file, got {script}")
     # Not above: they import torch, which a wrong command line need not wait for.
     from layerscope.integrations.script import ScriptWatch
+    from layerscope.session.claimed_folder import holds_run
     from layerscope.session.settings import Settings
 
     name = Path(script).stem if chosen.module is None else script.replace("/", ".")
@@ -33,6 +35,8 @@ def run(options: Namespace) -> int:
         folder = local_folder(folder, "--logdir")
     except ValueError as error:
         return refuse(error)
+    if chosen.logdir is not None and is_first_process() and holds_run(folder):
+        return refuse(f"--logdir must be a folder without a run, got {chosen.logdir}")
     settings = Settings(summary=True, fail_on=chosen.fail_on or "never")
     watch = ScriptWatch(folder, settings, named=chosen.logdir is not None)
     watch.start()
@@ -43,7 +47,7 @@ def run(options: Namespace) -> int:
         return code
     finally:
         watch.close(interrupted=code != ExitCode.FINISHED)
-    if not watch.networks and code == ExitCode.FINISHED:
+    if not watch.found and code == ExitCode.FINISHED:
         print(
             "layerscope run: no network was seen to train: no module was called with gradients on "
             "that an optimizer of torch's has (one that is called and compiled before its "

@@ -20,12 +20,11 @@ from layerscope.exit_codes import ExitCode
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import REFUSED, RunStatus
 from layerscope.lab.sweep import fingerprint, run_as_job, versions
-from layerscope.process_identity import ProcessIdentity
+from layerscope.process_identity import ProcessIdentity, is_first_process
 from layerscope.reader_gone import train_on_unread
 from layerscope.run_lock import FolderTakenError, RunLock
 from layerscope.training.check import check
 from layerscope.training.hydra_run import in_sweep, typed
-from layerscope.training.run_folder import is_first_process
 from layerscope.training.start import refused
 from layerscope.training.termination import Terminable, stopped_by
 

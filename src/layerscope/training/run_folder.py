@@ -11,13 +11,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from layerscope.lab.signature import as_typed
 from layerscope.lab.sweep.job_line import run_name
+from layerscope.process_identity import is_first_process
 from layerscope.run_lock import FolderTakenError, RunLock
 from layerscope.session.local_folder import local_folder, nearest
 
 CHECKPOINTS, LAST = "checkpoints", "last.ckpt"
 """In a run's folder; the last one stands beside the best."""
-
-_RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")  # as Lightning's loggers ask
 
 _IN_THE_PATH = ("experiment", "name")  # logs/vanishing/2026-11-25_20-40-20
 
@@ -71,14 +70,6 @@ def run_folder(config: DictConfig) -> Path:
         except OSError as error:
             raise ValueError(f"{key} cannot be made, got {folder}: {error.strerror}") from error
     raise AssertionError("count has no end")
-
-
-def is_first_process() -> bool:
-    """Whether this is the first of the processes that train a network together, as Lightning,
-    torchrun and srun number them: it alone holds the folder, and keeps account of the run.
-    """
-    ranks = (os.environ.get(key) for key in _RANKS)
-    return next((rank for rank in ranks if rank is not None), "0") == "0"
 
 
 def _asked(config: DictConfig) -> tuple[Path, str, bool]:

@@ -52,12 +52,16 @@ class ScriptWatch:
     Args:
         folder: of the only network, or with a folder for each below it.
         named: whether the user has named it; otherwise the next free name is taken.
+
+    Attributes:
+        found: how many networks were; of one that is not watched it was told why.
     """
 
     def __init__(self, folder: Path, settings: Settings, *, named: bool) -> None:
         self._folder = folder
         self._settings = settings
         self._named = named
+        self.found = 0
         self._networks: list[WatchedNetwork] = []
         self._seen: WeakSet[nn.Module] = WeakSet()  # of a network, or of what no optimizer has
         self._waiting: WeakSet[nn.Module] = WeakSet()  # called, but no optimizer has them
@@ -191,6 +195,7 @@ class ScriptWatch:
         scaler = around.scalers[0] if len(around.scalers) == 1 else None
         name = class_of(network).__name__
         before = sum(class_of(each.network).__name__ == name for each in self._networks)
+        self.found += 1
         folder = self._folder
         if len(mine) < len(around.optimizers) or self._networks:
             folder /= name if not before else f"{name}_{before + 1}"
