@@ -208,6 +208,25 @@ def test_criticality_is_the_mean_change_of_the_gradient_per_layer(tmp_path):
         OBJECTIVES["criticality"](tmp_path, status)
 
 
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("seed=range(0)", "seed must name values to try, got seed=range(0)"),
+        ("seed=interval(0,1)", "seed must name values to try, got seed=interval(0,1)"),
+        ("seed=range(1000000000000)", "a sweep must have at most 10000 jobs, got more"),
+        ("+hydra.sweeper.n_trials=0", "n_trials must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_a_sweep_of_no_job_or_of_too_many_is_one_sentence(tmp_path, capsys, override, told):
+    overrides = [override, f"sweep.folder={tmp_path / 'sweep'}"]
+    config = composed(*overrides, return_hydra_config=True)
+    with pytest.raises(SystemExit) as stopped:
+        Sweep().on_multirun_start(config)
+    assert stopped.value.code == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "sweep").exists()
+
+
 def test_sweeps_that_begin_in_the_same_second_have_a_folder_each_and_a_typed_one_is_refused(
     tmp_path, monkeypatch
 ):

@@ -266,7 +266,7 @@ def test_a_watcher_that_was_closed_does_not_pretend_to_watch_again(tmp_path):
     watcher = layerscope.watch(make_net(), tmp_path, summary=False, start=np.int64(2))
     with watcher:
         assert watcher.start() is watcher
-    with pytest.raises(RuntimeError, match="^watch: it was closed; a new one is needed"), watcher:
+    with pytest.raises(RuntimeError, match=r"^watch: it was closed; a new one is needed"), watcher:
         pass
 
 

@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 
-from layerscope.lab.sentence import BAD_SETTING, sentence
+from layerscope.lab.sentence import BAD_SETTING, NO_CONFIG, sentence
 from layerscope.lab.signature import arguments_of
 from layerscope.lab.sweep.fingerprint import settings_of
 from layerscope.training.check import check
@@ -89,6 +89,10 @@ def composed(*overrides):
         ("model.depth=null", "model.depth must be a whole number, got null"),
         ("model.depth=???", "model.depth must be given: it has no default"),
         ("model.depth=${foo}", "model.depth: Interpolation key 'foo' not found"),
+        ("model.width='7'", "model.width must be a whole number, got '7'"),
+        ("search=optuna", "search has no choice yet: write +search=CHOICE"),
+        ("seed=" + "[" * 300 + "]" * 300, "no config and no value may be nested without end"),
+        ("~init._target_", "init._target_ must be given, got a mapping without it"),
         ("data.split_seed=abc", "data.split_seed must be a whole number, got abc"),
         ("optimizer.lr=banana", "optimizer.lr must be a number, got banana"),
         ("+optimizer.betas=[0.9]", "optimizer.betas must be a list of 2, got [0.9]"),
@@ -96,7 +100,7 @@ def composed(*overrides):
     ],
 )
 def test_what_is_mistyped_is_one_sentence_with_key_bound_and_value(overrides, told):
-    with pytest.raises(BAD_SETTING) as caught:
+    with pytest.raises((*BAD_SETTING, *NO_CONFIG)) as caught:
         check(composed(overrides), [overrides])
     said = sentence(caught.value, groups_in(CONF))
     assert "\n" not in said

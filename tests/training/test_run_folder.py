@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from layerscope.lab.typed_overrides import typed_overrides
 from layerscope.training.run_folder import (
     check_folder,
     checkpoint_to_resume,
@@ -53,6 +54,22 @@ def test_runs_that_start_in_the_same_second_have_a_folder_each():
     first, second, third = run_folder(same), run_folder(same), run_folder(same)
     assert second.name == f"{first.name}_2"
     assert third.name == f"{first.name}_3"
+
+
+def test_what_comes_out_of_the_environment_is_in_no_folders_name(monkeypatch):
+    monkeypatch.setenv("TOKEN", "secret")
+    asked = config("data.path=${oc.env:TOKEN}", "data=text_file")
+    assert typed_overrides(asked.hydra) == ["data.path=${oc.env:TOKEN}", "data=text_file"]
+    assert "secret" not in run_folder(asked).name
+
+
+def test_a_folder_that_refers_to_something_is_typed_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNS", str(tmp_path))
+    asked = config("folder=${oc.env:RUNS}/mine")
+    assert run_folder(asked) == tmp_path / "mine"
+    (tmp_path / "mine" / "a.tfevents.b").touch()
+    with pytest.raises(ValueError, match=r"^folder must be a folder without a run, got "):
+        run_folder(asked)
 
 
 @pytest.mark.parametrize("key", ["folder", "hydra.run.dir"])

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from layerscope.lab.status import RunStatus
 from layerscope.training.start import start
@@ -48,6 +49,8 @@ def answered(tmp_path, *arguments):
         (["folder=/dev/null/x"], "folder must be a folder, got /dev/null/x: /dev/null is none"),
         (["-m", "init.gian=1"], "there is no key init.gian; did you mean init.gain?"),
         (["--cfg", "job", "init=kaimin"], "did you mean kaiming?"),
+        (["seed=${oc.env:NO_SUCH}"], "seed: KeyError raised while resolving interpolation"),
+        (["--experimental-rerun", "x"], "--experimental-rerun must be left out, got x"),
     ],
 )
 def test_a_typo_is_one_sentence_without_torch_and_nothing_is_written(tmp_path, arguments, sentence):
@@ -57,6 +60,33 @@ def test_a_typo_is_one_sentence_without_torch_and_nothing_is_written(tmp_path, a
     assert done.stderr.startswith("error: ")
     assert sentence in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "a:\n\tb: 1",
+            "mine.yaml must be YAML: found character '\\\\t' that cannot start any token",
+        ),
+        ("a: 1\na: 2", "mine.yaml must be YAML: found duplicate key a (line 2)"),
+        ("a: &a [*a]", "no config and no value may be nested without end, or lead to itself"),
+        ("a: !!python/object/apply:os.mkdir [x]", "could not determine a constructor for the tag"),
+    ],
+)
+def test_a_file_that_is_no_config_is_one_sentence(tmp_path, monkeypatch, capsys, text, told):
+    (tmp_path / "init").mkdir()
+    (tmp_path / "init" / "mine.yaml").write_text(text)
+
+    def composes():
+        with initialize_config_dir(str(TRAIN.parent / "conf"), version_base="1.3"):
+            compose("train", [f"hydra.searchpath=[file://{tmp_path}]", "init=mine"])
+
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    assert start(composes, TRAIN.parent / "conf", "python train.py") == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
 
 
 def test_a_name_that_the_console_cannot_spell_is_one_sentence(monkeypatch, capsys):

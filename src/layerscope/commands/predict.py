@@ -23,7 +23,7 @@ from layerscope.lab.conf_folder import conf_folder, searched
 from layerscope.lab.hidden_sizes import hidden_sizes
 from layerscope.lab.init.choice import Choice, choice
 from layerscope.lab.layers_for_theory import layers_for_theory
-from layerscope.lab.sentence import BAD_SETTING, sentence
+from layerscope.lab.sentence import BAD_SETTING, NO_CONFIG, sentence
 from layerscope.lab.signature import check_node
 from layerscope.lab.sweep.fingerprint import settings_of
 from layerscope.refusal import refuse
@@ -36,7 +36,7 @@ def run(options: Namespace) -> int:
     """Print the table, the verdict and theory's choice; 2 if a setting cannot be used."""
     try:
         prediction, chosen = predicted(options.overrides, options.config_dir)
-    except (*BAD_SETTING, TypeError) as error:  # a word where a number belongs
+    except (*BAD_SETTING, *NO_CONFIG, TypeError) as error:  # a word where a number belongs
         return refuse(sentence(error))
     console = terminal()
     console.print(prediction_table(prediction))

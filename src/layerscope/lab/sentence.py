@@ -15,12 +15,16 @@ from hydra.errors import (
 )
 from omegaconf import Container, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from layerscope.extras import plugin_needs
 from layerscope.lab.arguments import did_you_mean, unknown_key
 
 BAD_SETTING = (ValueError, HydraException, OmegaConfBaseException)
 """What composing a config, and calling what it names, raises for a setting that cannot be used."""
+
+NO_CONFIG = (YAMLError, RecursionError)
+"""What composing raises of a file that is no config, or of a value that leads to itself."""
 
 
 def sentence(error: Exception, groups: Mapping[str, Sequence[str]] | None = None) -> str:
@@ -30,11 +34,15 @@ def sentence(error: Exception, groups: Mapping[str, Sequence[str]] | None = None
     choice with the nearest one.
 
     Args:
-        error: of `BAD_SETTING`.
+        error: of `BAD_SETTING` or `NO_CONFIG`.
         groups: that a config is composed of, with the choices in each. Some, such as
             `experiment`, leave no key in it.
     """
     groups, cause = groups or {}, error.__cause__
+    if isinstance(error, YAMLError):
+        return _no_yaml(error)
+    if isinstance(error, RecursionError):
+        return "no config and no value may be nested without end, or lead to itself"
     if isinstance(error, InstantiationException) and cause is not None:
         return with_key(str(error).rpartition("full_key: ")[2], _one_line(cause))
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -63,10 +71,7 @@ def with_key(path: str, told: str) -> str:
 
     >>> with_key("model", "depth must be a whole number of at least 1, got 0")
     'model.depth must be a whole number of at least 1, got 0'
-    >>> with_key("trainer", "No such strategy.")
-    'trainer: No such strategy'
     """
-    told = told.removesuffix(".")
     argument = re.match(r"[a-z]\w*(\[\d+\])? must ", told)
     return f"{path}.{told}" if argument and path else f"{path}: {told}" if path else told
 
@@ -76,11 +81,21 @@ def with_typed(path: str, told: str, typed: Sequence[str]) -> str:
 
     >>> with_typed("trainer", "trainer: it should be an int > 0", ["seed=3", "trainer.devices=-1"])
     'trainer: it should be an int > 0, got trainer.devices=-1'
+    >>> typed = ["trainer.devices=abc", "trainer.max_steps=1"]
+    >>> with_typed("trainer", "trainer: `devices` should be an int > 0", typed)
+    'trainer: `devices` should be an int > 0, got trainer.devices=abc'
     """
     if told.startswith(f"{path}."):
         return told
     mine = [each for each in typed if each.lstrip("+").startswith(f"{path}.")]
+    named = [each for each in mine if re.search(rf"\b{_argument(each)}\b", told)]
+    mine = named or mine
     return f"{told}, got {' '.join(mine)}" if mine else told
+
+
+def _argument(override: str) -> str:
+    """The last part of an override's key, for a regular expression."""
+    return re.escape(override.partition("=")[0].rpartition(".")[2])
 
 
 def unknown_choice(group: str, choice: str, options: Sequence[str]) -> str:
@@ -124,6 +139,9 @@ def _composition(line: str) -> str:
     """Hydra's line on overrides that do not go together, in plainer words where there are any."""
     if twice := re.match(r"Multiple values for ([^.]+)\.", line):
         return f"{twice[1]} has a choice already: write {twice[1]}=CHOICE, without the +"
+    if nowhere := re.match(r"Could not override '(.*)'\. No match in the defaults list", line):
+        key = nowhere[1]
+        return f"{key} has no choice yet: write +{key}=CHOICE" if key else "there is no key ''"
     if several := re.match(r"Ambiguous value for argument '(.+)'$", line):
         return f"{several[1]} names several values: -m trains with each; [A,B] is one list"
     return line
@@ -141,11 +159,20 @@ def _keys(root: Any) -> Iterator[str]:
             waiting += [(f"{path}.{key}" if path else str(key), node[key]) for key in node]
 
 
+def _no_yaml(error: Any) -> str:
+    """What PyYAML says of a file, which it tells on several lines."""
+    mark = getattr(error, "problem_mark", None)
+    file = getattr(mark or error, "name", None) or "a config"
+    line = "" if mark is None else f" (line {mark.line + 1})"
+    why = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    return f"{file} must be YAML: {why}{line}"
+
+
 def _one_line(error: BaseException) -> str:
     """The first line, or what Hydra refuses to call and why, which it tells on several."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
     if isinstance(error, InstantiationException):
-        return " ".join(lines)
-    return lines[0]
+        return " ".join(lines).removesuffix(".")
+    return lines[0].removesuffix(".")

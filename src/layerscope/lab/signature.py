@@ -124,11 +124,15 @@ def as_typed(value: object) -> str:
 
     >>> as_typed([200, None, True, "tanh"])
     '[200,null,true,tanh]'
+    >>> as_typed("200")  # which the environment has, say
+    "'200'"
     """
     if isinstance(value, list):
         return f"[{','.join(map(as_typed, value))}]"
     if isinstance(value, Mapping):
         return f"{{{','.join(f'{key}:{as_typed(each)}' for key, each in value.items())}}}"
+    if isinstance(value, str) and value[-1:].isdigit() and value.lstrip("+-.")[:1].isdigit():
+        return f"'{value}'"
     return (
         str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
     )

@@ -60,6 +60,8 @@ def check_settings(settings: Mapping[str, Any], typed: Sequence[str] = ()) -> No
     changed = {override.lstrip("+~").partition("=")[0].partition(".")[0] for override in typed}
     for key in sorted(settings, key=lambda key: key not in changed):
         if isinstance(settings[key], Mapping):
+            if "_target_" not in settings[key]:
+                raise ValueError(f"{key}._target_ must be given, got a mapping without it")
             check_node(settings[key], key, trust)
             if settings[key].get("_partial_", False) is not (key in _LATER):
                 there = as_typed(settings[key].get("_partial_"))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from layerscope.lab.typed_overrides import typed_overrides
 
 
 def in_sweep() -> bool:
@@ -15,7 +20,7 @@ def typed() -> tuple[str, ...]:
     """The overrides of this run, as on the command line; none outside of Hydra's main."""
     if not HydraConfig.initialized():
         return ()
-    return tuple(str(override) for override in HydraConfig.get().overrides.task)
+    return tuple(typed_overrides(cast(DictConfig, HydraConfig.get())))
 
 
 def choices() -> dict[str, str]:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from layerscope.lab.signature import as_typed
 from layerscope.lab.sweep.job_line import run_name
+from layerscope.lab.typed_overrides import typed_overrides
 from layerscope.process_identity import is_first_process
 from layerscope.run_lock import FolderTakenError, RunLock
 from layerscope.session.local_folder import local_folder, nearest
@@ -48,7 +49,7 @@ def run_folder(config: DictConfig) -> Path:
     if not is_first_process():
         return folder
     resumed = checkpoint_to_resume(config, folder)
-    if not is_typed and (name := typed_name(config.hydra.overrides.task)):
+    if not is_typed and (name := typed_name(typed_overrides(config.hydra))):
         folder = folder.with_name(f"{folder.name}_{name}")
     for number in count(1):
         candidate = folder if number == 1 else folder.with_name(f"{folder.name}_{number}")
@@ -72,9 +73,14 @@ def run_folder(config: DictConfig) -> Path:
     raise AssertionError("count has no end")
 
 
+def has_default_folder(config: DictConfig) -> bool:
+    """Whether nobody has said where the run writes, and so Hydra does."""
+    return str(config._get_node("folder")) == "${hydra:runtime.output_dir}"
+
+
 def _asked(config: DictConfig) -> tuple[Path, str, bool]:
     """The folder that the config names, the key that names it, and whether that was typed."""
-    if not OmegaConf.is_interpolation(config, "folder"):
+    if not has_default_folder(config):
         folder = config.folder
         if isinstance(folder, bool) or not isinstance(folder, str | int) or folder == "":
             raise ValueError(f"folder must be the path of a folder, got {as_typed(folder)}")
@@ -105,7 +111,7 @@ def checkpoint_to_resume(config: DictConfig, folder: Path) -> Path | None:
         return None
     there = sorted((folder / CHECKPOINTS).glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)
     if not there:
-        way_out = ": add folder=FOLDER" if OmegaConf.is_interpolation(config, "folder") else ""
+        way_out = ": add folder=FOLDER" if has_default_folder(config) else ""
         raise ValueError(
             f"resume must find a checkpoint of the run, got {folder}, which has none{way_out}"
         )

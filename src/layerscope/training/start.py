@@ -13,18 +13,19 @@ from typing import Any
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.conf_folder import searched
-from layerscope.lab.sentence import BAD_SETTING, sentence, unknown_choice
+from layerscope.lab.sentence import BAD_SETTING, NO_CONFIG, sentence, unknown_choice
 from layerscope.lab.signature import as_typed
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep.fingerprint import versions
+from layerscope.lab.typed_overrides import typed_overrides
 from layerscope.refusal import refuse
 from layerscope.training.check import check
 from layerscope.training.hydra_settings import check_somebodys
-from layerscope.training.run_folder import check_folder, run_folder
+from layerscope.training.run_folder import check_folder, has_default_folder, run_folder
 from layerscope.training.termination import Terminable, Terminated, stopped_by
 from layerscope.training.usage import usage
 
@@ -72,7 +73,7 @@ def start(main: Callable[[], object], conf: Path, typed: str) -> int:
                 main()
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except (*BAD_SETTING, TypeError) as error:
+    except (*BAD_SETTING, *NO_CONFIG, TypeError) as error:
         told = wrong_choice(arguments, groups)
         if isinstance(error, TypeError) and told is None:
             raise
@@ -112,6 +113,7 @@ def added_folder(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
     parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--config-dir", "-cd", type=Path)
     parser.add_argument("--config-path", "-cp")
+    parser.add_argument("--experimental-rerun")
     try:
         known, others = parser.parse_known_args(list(arguments))
     except ArgumentError as error:
@@ -119,6 +121,11 @@ def added_folder(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
     if known.config_path is not None:
         raise ValueError(
             f"--config-path must be left out, got {known.config_path}: --config-dir adds configs"
+        )
+    if known.experimental_rerun is not None:
+        raise ValueError(
+            f"--experimental-rerun must be left out, got {known.experimental_rerun}: a pickle can "
+            "run anything"
         )
     searched(known.config_dir)
     return known.config_dir, others
@@ -167,7 +174,7 @@ class Start(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the config and choose the folder; exits with 2 if either cannot be used."""
-        typed = tuple(str(override) for override in config.hydra.overrides.task)
+        typed = tuple(typed_overrides(config.hydra))
         try:
             check_folder(config)
             check(config, typed)
@@ -180,5 +187,5 @@ class Start(Callback):
             status.write(run_folder(config))
             raise
         config.hydra.run.dir = str(folder)
-        if not OmegaConf.is_interpolation(config, "folder"):  # ~/runs, say
+        if not has_default_folder(config):  # but ~/runs, say
             config.folder = str(folder)

@@ -9,26 +9,34 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
-from itertools import count, product
+from itertools import count, islice, product
+from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from layerscope.lab.arguments import at_least
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import NAME, RunStatus
 from layerscope.lab.sweep.job_line import outcome, run_name
 from layerscope.lab.sweep.orphan import end_with
 from layerscope.lab.sweep.sweep_settings import check_sweep
+from layerscope.lab.typed_overrides import typed_overrides
 from layerscope.process_identity import ProcessIdentity
 from layerscope.refusal import refuse
 from layerscope.run_lock import FolderTakenError, RunLock
 
 # Here, because each process that unpickles the callback imports this file before it names its job.
+_MOST_JOBS = 10_000
+"""Hydra composes the configs of all jobs before the first one begins: 0.05 s each."""
+
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 
 
@@ -100,17 +108,18 @@ class Sweep(Callback):
         sweeper = config.hydra.sweeper
         parameters = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())
-        parsed = parser.parse_overrides([*parameters, *config.hydra.overrides.task])
+        parsed = parser.parse_overrides([*parameters, *typed_overrides(config.hydra)])
         typed = {each.key_or_group: each for each in parsed}  # the last one holds
         swept = [each for each in typed.values() if each.is_sweep_override()]
-        self.total = sweeper.get("n_trials") or 0
-        if not self.total:
-            values = [
-                [f"{each.get_key_element()}={value}" for value in each.sweep_string_iterator()]
-                for each in swept
-            ]
+        if "n_trials" in sweeper:
+            at_least(1, **{"hydra.sweeper.n_trials": sweeper.n_trials})
+            self.total = sweeper.n_trials
+        else:
+            values = [_values(each) for each in swept]
+            self.total = prod(map(len, values))
+            if self.total > _MOST_JOBS:
+                raise ValueError(f"a sweep must have at most {_MOST_JOBS} jobs, got more")
             self.names = [run_name(",".join(sorted(job))) for job in product(*values)]
-            self.total = len(self.names)
             twice = [name for name, count in Counter(self.names).items() if count > 1]
             if twice:
                 raise ValueError(f"the jobs of a sweep must differ, got {twice[0]} twice")
@@ -119,6 +128,21 @@ class Sweep(Callback):
         hydra = config.hydra  # which each job's config is composed with
         with read_write(hydra), open_dict(hydra):
             hydra.overrides.hydra.append(f"{unnamed}=[{','.join(fixed)}]")
+
+
+def _values(swept: Override) -> list[str]:
+    """What each job sets of a key that a sweep changes; one more than there may be at most.
+
+    Raises:
+        ValueError: there is nothing, or no end of it.
+    """
+    try:
+        several = list(islice(swept.sweep_string_iterator(), _MOST_JOBS + 1))
+    except HydraException:  # of an interval
+        several = []
+    if not several:
+        raise ValueError(f"{swept.key_or_group} must name values to try, got {swept.input_line}")
+    return [f"{swept.get_key_element()}={value}" for value in several]
 
 
 def hold_folder(config: DictConfig) -> Path:
@@ -132,7 +156,7 @@ def hold_folder(config: DictConfig) -> Path:
             nothing; or the folder cannot be made.
     """
     refuse_to_mix(config)
-    overrides = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
+    overrides = [*typed_overrides(config.hydra), *config.hydra.overrides.hydra]
     is_typed = any(each.startswith(("sweep.folder=", "hydra.sweep.dir=")) for each in overrides)
     folder = Path(config.hydra.sweep.dir).expanduser()
     for number in count(1):
