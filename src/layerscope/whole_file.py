@@ -54,8 +54,10 @@ def write_whole(path: Path, content: str | bytes) -> Path:
             file.flush()
             os.fsync(file.fileno())  # else a crash can leave the new name on an empty file
         os.replace(draft, path)  # atomic, because it is in the same folder
-    except OSError as error:  # of the draft, which nobody has heard of
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise type(error)(error.errno, error.strerror, str(path)) from error  # not of the draft
     finally:
         draft.unlink(missing_ok=True)
     return path

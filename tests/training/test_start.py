@@ -67,7 +67,7 @@ def test_a_typo_is_one_sentence_without_torch_and_nothing_is_written(tmp_path, a
     [
         (
             "a:\n\tb: 1",
-            "mine.yaml must be YAML: found character '\\\\t' that cannot start any token",
+            "mine.yaml must be YAML: found character '\\t' that cannot start any token",
         ),
         ("a: 1\na: 2", "mine.yaml must be YAML: found duplicate key a (line 2)"),
         ("a: &a [*a]", "no config and no value may be nested without end, or lead to itself"),
