@@ -61,14 +61,20 @@ def watch(
         ValueError: an argument is of another type or out of its bounds, no layer matches, or
             log_dir is not on this machine.
     """
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"model must be a torch.nn.Module, got a {type(model).__name__}")
-    if not isinstance(start, Integral) or isinstance(start, bool) or not 0 <= start < 2**63:
-        raise ValueError(f"start must be a whole number from 0 to {2**63 - 1}, got {start!r}")
-    scales = callable(getattr(scaler, "get_scale", None)) and not isinstance(scaler, type)
-    if scaler is not None and not scales:
-        raise ValueError(f"scaler must be a torch.amp.GradScaler, got {scaler!r}")
+    _check(model, start, scaler)
     return Watcher(model, log_dir, Settings.of(settings), int(start), scaler, _DOOR)
 
 
 watch.__doc__ = with_settings_described(watch.__doc__)
+
+
+def _check(model: object, start: object, scaler: object) -> None:
+    """Refuse what is not what its type says."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a torch.nn.Module, got a {type(model).__name__}")
+    whole = int(start) if isinstance(start, Integral) and not isinstance(start, bool) else -1
+    if not 0 <= whole < 2**63:
+        raise ValueError(f"start must be a whole number from 0 to {2**63 - 1}, got {start!r}")
+    scales = callable(getattr(scaler, "get_scale", None)) and not isinstance(scaler, type)
+    if scaler is not None and not scales:
+        raise ValueError(f"scaler must be a torch.amp.GradScaler, got {scaler!r}")

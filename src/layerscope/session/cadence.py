@@ -7,7 +7,13 @@ import math
 import sys
 
 from layerscope.quantity import Quantity
-from layerscope.record.schedule import Schedule, is_keyframe, keyframes_before, thinned_to
+from layerscope.record.schedule import (
+    Schedule,
+    every_n_steps,
+    is_keyframe,
+    keyframes_before,
+    thinned_to,
+)
 from layerscope.session.door import Door
 from layerscope.session.settings import Settings
 
@@ -123,7 +129,7 @@ def _fitting(records: float, every: int, steps: float) -> tuple[int, Schedule]:
     one in its sibling run, as the last step does, and one more where it is not otherwise due.
     """
     keyframes = keyframes_before(steps)
-    first, thinned = 0, is_keyframe
+    first, thinned = 0, every_n_steps(1)
     for _ in range(2):  # the more steps come first, the fewer keyframes come on top of them
         alone = sum(step >= first * every or step % every > 0 for step in keyframes)
         most = max(records - len(keyframes) - 1 - alone, 1)

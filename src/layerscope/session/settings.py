@@ -126,7 +126,7 @@ class Settings:
                 raise ValueError(f"{name} must be a whole number, got {number!r}")
             if number < least:
                 raise ValueError(f"{name} must be at least {least}, got {number}")
-            if number > _LARGEST:
+            if int(number) > _LARGEST:
                 raise ValueError(f"{name} must be at most {_LARGEST}, got {number}")
         for name in ("max_megabytes", "flush_seconds", "saturation_threshold", "budget"):
             number = getattr(self, name)
@@ -134,7 +134,7 @@ class Settings:
                 continue
             if isinstance(number, bool) or not isinstance(number, Real):
                 raise ValueError(f"{name} must be a number, got {number!r}")
-            if isinstance(number, Integral) and number > _LARGEST:
+            if isinstance(number, Integral) and int(number) > _LARGEST:
                 raise ValueError(f"{name} must be at most {_LARGEST}, got {number}")
         if self.images is not None and not isinstance(self.images, bool):
             raise ValueError(f"images must be True, False or None, got {self.images!r}")
