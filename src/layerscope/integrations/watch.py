@@ -72,8 +72,7 @@ def _check(model: object, start: object, scaler: object) -> None:
     """Refuse what is not what its type says."""
     if not isinstance(model, nn.Module):
         raise ValueError(f"model must be a torch.nn.Module, got a {type(model).__name__}")
-    whole = int(start) if isinstance(start, Integral) and type(start) is not bool else -1
-    if not 0 <= whole < 2**63:
+    if isinstance(start, bool) or not isinstance(start, Integral) or not 0 <= int(start) < 2**63:
         raise ValueError(f"start must be a whole number from 0 to {2**63 - 1}, got {start!r}")
     scales = callable(getattr(scaler, "get_scale", None)) and not isinstance(scaler, type)
     if scaler is not None and not scales:
