@@ -46,7 +46,7 @@ def test_a_script_runs_as_it_is_with_its_own_options_and_output(script, tmp_path
     assert "typed ['--logdir', 'of the script', '-m']\n" in out
     assert "no finding · files: " in out.replace("\n", " ")
     (folder,) = (tmp_path / "runs").iterdir()
-    assert f"Sequential is watched; the files land in {folder}\n" in err
+    assert f"Sequential is watched; the files land in {folder.relative_to(tmp_path)}\n" in err
     assert json.loads((folder / "diagnosis.json").read_text())["steps"][-1]["step"] == 2
     assert (sys.argv, sys.path) == before
 
