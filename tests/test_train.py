@@ -141,7 +141,7 @@ def test_the_vanishing_experiment_fades_toward_the_input(tmp_path):
     ("overrides", "sentence"),
     [
         (["init.gain=-1"], "init.gain must be a finite number of at least 0, got -1"),
-        (["model.depth=0"], "model.depth must be a whole number of at least 1, got 0"),
+        (["model.depth=0"], "model.depth must be at least 1, got 0"),
         (["model.depth=100000"], "model.depth must be at most 10000, got 100000"),
         (["model.width=100000"], "model.width must make a network that fits into"),
         (["model.widths=100"], "model.widths must be a list of whole numbers or null, got 100"),
@@ -158,7 +158,7 @@ def test_the_vanishing_experiment_fades_toward_the_input(tmp_path):
             "model.norm=batch needs at least 2 examples in every batch, got a batch of 1 with",
         ),
         (["model.residual=maybe"], "model.residual must be true or false, got maybe"),
-        (["data.batch_size=0"], "batch_size must be a whole number of at least 1"),
+        (["data.batch_size=0"], "batch_size must be at least 1"),
         (["trainer.strategy=nothing"], "strategy"),
         (["trainer.max_epochs=-2"], "max_epochs"),
         (["trainer.max_epochs=abc"], "trainer.max_epochs must be a whole number or null, got abc"),
@@ -172,10 +172,10 @@ def test_the_vanishing_experiment_fades_toward_the_input(tmp_path):
         (["trainer.accumulate_grad_batches=0"], "trainer.accumulate_grad_batches must be a whole"),
         (["trainer.gradient_clip_val=nan"], "trainer.gradient_clip_val must be a finite number"),
         (["data.context_length=1000000"], "data.context_length must be at most 1024, got 1000000"),
-        (["data.split_seed=-1"], "data.split_seed must be a whole number of at least 0, got -1"),
+        (["data.split_seed=-1"], "data.split_seed must be at least 0, got -1"),
         (["optimizer.lr=-1"], "optimizer.lr must be a finite number of at least 0, got -1"),
         (["+optimizer.speed=3"], "speed"),
-        (["threads=0"], "threads must be a whole number of at least 1, got 0"),
+        (["threads=0"], "threads must be at least 1, got 0"),
         (["seed=-1"], "seed must be"),
         (["names=-1"], "names must be"),
     ],
@@ -195,7 +195,7 @@ def test_a_traceback_of_a_bad_setting_is_there_for_those_who_ask(tmp_path, capsy
     assert run(tmp_path, "model.depth=0", "debug=true") == 2
     told = capsys.readouterr().err
     assert told.startswith("Traceback")
-    assert told.endswith("\nerror: model.depth must be a whole number of at least 1, got 0\n")
+    assert told.endswith("\nerror: model.depth must be at least 1, got 0\n")
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(capsys):

@@ -103,11 +103,11 @@ def test_the_trainer_says_which_rank_and_epoch_it_is(text_file):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"context_length": 0}, "context_length must be a whole number of at least 1, got 0"),
-        ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
-        ({"batch_size": 1.5}, "batch_size must be a whole number of at least 1, got 1.5"),
-        ({"batch_size": True}, "batch_size must be a whole number of at least 1, got True"),
-        ({"shuffle_seed": -1}, "shuffle_seed must be a whole number of at least 0, got -1"),
+        ({"context_length": 0}, "context_length must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"batch_size": 1.5}, "batch_size must be a whole number, got 1.5"),
+        ({"batch_size": True}, "batch_size must be a whole number, got True"),
+        ({"shuffle_seed": -1}, "shuffle_seed must be at least 0, got -1"),
     ],
 )
 def test_a_bad_size_is_refused_at_construction(arguments, sentence):

@@ -130,14 +130,14 @@ def test_building_draws_nothing_and_leaves_every_parameter_to_the_scheme():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"embedding_rows": 0}, "embedding_rows must be a whole number of at least 1, got 0"),
-        ({"context_length": 0}, "context_length must be a whole number of at least 1, got 0"),
-        ({"classes": 0}, "classes must be a whole number of at least 1, got 0"),
-        ({"embedding_dim": 0}, "embedding_dim must be a whole number of at least 1, got 0"),
-        ({"depth": 0}, "depth must be a whole number of at least 1, got 0"),
-        ({"width": 0}, "width must be a whole number of at least 1, got 0"),
+        ({"embedding_rows": 0}, "embedding_rows must be at least 1, got 0"),
+        ({"context_length": 0}, "context_length must be at least 1, got 0"),
+        ({"classes": 0}, "classes must be at least 1, got 0"),
+        ({"embedding_dim": 0}, "embedding_dim must be at least 1, got 0"),
+        ({"depth": 0}, "depth must be at least 1, got 0"),
+        ({"width": 0}, "width must be at least 1, got 0"),
         ({"widths": []}, "widths must name at least 1 hidden layer, got none"),
-        ({"widths": [9, 0]}, "widths[1] must be a whole number of at least 1, got 0"),
+        ({"widths": [9, 0]}, "widths[1] must be at least 1, got 0"),
         (
             {"activation": "softmax"},
             f"activation must be one of {', '.join(ACTIVATIONS)}, got 'softmax'",

@@ -91,7 +91,7 @@ def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path, 
         ),
         (
             {"state": "failed", "steps": -1},
-            "steps must be a whole number of at least 0, got -1",
+            "steps must be at least 0, got -1",
         ),
     ],
 )

@@ -57,4 +57,4 @@ def test_the_page_has_the_figures_of_its_runs_and_what_did_not_run(tmp_path, cap
     assert cells[1] == f"{std[0]:.3g} to {std[-1]:.3g}"
     assert json.loads((folder / "status.json").read_text())["steps"] == 3
     assert page.count("data:image/png;base64,") == 1
-    assert "not did not run: model.depth must be a whole number of at least 1, got 0" in page
+    assert "not did not run: model.depth must be at least 1, got 0" in page

@@ -37,7 +37,7 @@ def composed(*overrides):
         ("init=[kaiming,b]", "init must be one of .*, got b"),
         ("report=abc", "report must be true or false, got abc"),
         ("threads=100000", "threads must be at most 1024, got 100000"),
-        ("threads=0", "threads must be a whole number of at least 1, got 0"),
+        ("threads=0", "threads must be at least 1, got 0"),
         ("seed=null", "seed must be a whole number, got null"),
         ("seed=4294967296", "seed must be at most 4294967295, got 4294967296"),
         ("names=1000000000", "names must be at most 10000, got 1000000000"),

@@ -15,10 +15,10 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from layerscope.arguments import at_least
 from layerscope.console.prediction_table import prediction_table, verdict_sentences
 from layerscope.console.terminal import terminal
 from layerscope.exit_codes import ExitCode
-from layerscope.lab.arguments import at_least
 from layerscope.lab.conf_folder import conf_folder, searched
 from layerscope.lab.hidden_sizes import hidden_sizes
 from layerscope.lab.init.choice import Choice, choice

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
+from layerscope.arguments import at_least
 from layerscope.console.terminal import terminal
 from layerscope.exit_codes import ExitCode
 from layerscope.refusal import refuse
@@ -20,8 +21,7 @@ from layerscope.whole_file import read_whole, write_whole
 def run(options: Namespace) -> int:
     """Go round, or write the page; 2 for a number, a file or an answer that cannot be used."""
     try:
-        if options.seed < 0:
-            raise ValueError(f"seed must be at least 0, got {options.seed}")
+        at_least(0, seed=options.seed)
         patients = ward(options.seed, options.patients)
         if options.page is not None:
             print(_written(options.page, page(patients)))

@@ -12,6 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from layerscope.arguments import at_least
+
 
 @dataclass(frozen=True, slots=True)
 class Sureness:
@@ -29,8 +31,7 @@ class Sureness:
     found: int
 
     def __post_init__(self) -> None:
-        if self.found < 1:
-            raise ValueError(f"found must be at least 1, got {self.found}")
+        at_least(1, found=self.found)
         if not 0 <= self.right <= self.found:
             raise ValueError(f"right must be between 0 and {self.found}, got {self.right}")
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from layerscope.arguments import at_least
 from layerscope.events.summaries import (
     CLASS_SCALAR,
     CLASS_TENSOR,
@@ -138,8 +139,7 @@ class HistogramEncoder(TensorEncoder):
     """
 
     def __init__(self, tags: Sequence[str], descriptions: Sequence[str], buckets: int = 30) -> None:
-        if buckets < 1:
-            raise ValueError(f"buckets must be at least 1, got {buckets}")
+        at_least(1, buckets=buckets)
         super().__init__(tags, descriptions, "histograms", (buckets, 3))
 
 

@@ -5,7 +5,7 @@ Not in mlp.py, because `layerscope predict` needs the sizes and does without PyT
 
 from collections.abc import Sequence
 
-from layerscope.lab.arguments import at_least, at_most
+from layerscope.arguments import at_least, at_most
 
 DEEPEST = 10_000
 """Hidden layers. Xiao et al. (2018), "Dynamical isometry and a mean field theory of CNNs", trained

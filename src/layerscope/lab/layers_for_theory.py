@@ -6,7 +6,7 @@ Not in mlp.py, because `layerscope predict` needs them and does without PyTorch.
 from collections.abc import Sequence
 from typing import Any
 
-from layerscope.lab.arguments import one_of
+from layerscope.arguments import one_of
 from layerscope.theory import Layer
 from layerscope.theory.normalized import normalized
 

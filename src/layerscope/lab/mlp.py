@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from layerscope.lab.arguments import at_least, at_most, one_of
+from layerscope.arguments import at_least, at_most, one_of
 from layerscope.lab.hidden_sizes import WIDEST, hidden_sizes
 from layerscope.lab.machine import require_memory
 from layerscope.theory.normalized import EPSILON

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from layerscope.lab.arguments import at_least
+from layerscope.arguments import at_least
 from layerscope.lab.data.vocabulary import BOUNDARY
 
 

@@ -17,8 +17,8 @@ from omegaconf import Container, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from layerscope.arguments import did_you_mean, unknown_key
 from layerscope.extras import plugin_needs
-from layerscope.lab.arguments import did_you_mean, unknown_key
 
 BAD_SETTING = (ValueError, HydraException, OmegaConfBaseException)
 """What composing a config, and calling what it names, raises for a setting that cannot be used."""
@@ -69,8 +69,8 @@ def sentence(error: Exception, groups: Mapping[str, Sequence[str]] | None = None
 def with_key(path: str, told: str) -> str:
     """What a constructor says of its argument, with the place of the argument in the config.
 
-    >>> with_key("model", "depth must be a whole number of at least 1, got 0")
-    'model.depth must be a whole number of at least 1, got 0'
+    >>> with_key("model", "depth must be at least 1, got 0")
+    'model.depth must be at least 1, got 0'
     """
     argument = re.match(r"[a-z]\w*(\[\d+\])? must ", told)
     return f"{path}.{told}" if argument and path else f"{path}: {told}" if path else told

@@ -8,7 +8,7 @@ from functools import cache
 from math import isfinite
 from typing import Any, Literal, Unpack, get_args, get_origin, get_type_hints
 
-from layerscope.lab.arguments import unknown_key
+from layerscope.arguments import unknown_key
 from layerscope.lab.trusted import resolve_trusted
 from layerscope.lab.type_hints import fits, in_words
 

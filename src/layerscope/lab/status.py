@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 
-from layerscope.lab.arguments import at_least, one_of
+from layerscope.arguments import at_least, one_of
 from layerscope.lab.signature import check_arguments
 from layerscope.process_identity import ProcessIdentity
 from layerscope.whole_file import read_json, write_whole

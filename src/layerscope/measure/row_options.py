@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from layerscope.arguments import at_least
 from layerscope.measure.row_layout import UNBOUNDED
 
 
@@ -34,8 +35,7 @@ class RowOptions:
         axes: Sequence[tuple[float, float] | None] | None = None,
         logarithmic: Sequence[bool] | None = None,
     ) -> None:
-        if rows < 0:
-            raise ValueError(f"rows must be at least 0, got {rows}")
+        at_least(0, rows=rows)
         lengths = {"intervals": intervals, "axes": axes, "logarithmic": logarithmic}
         for name, given in lengths.items():
             if given is not None and len(given) != rows:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from layerscope.arguments import at_least
 from layerscope.measure.cpu.kernel import add_to_row
 from layerscope.measure.cpu.kinds import KINDS
 from layerscope.measure.cpu.merge import merge_row
@@ -73,8 +74,7 @@ class Tally:
         max_elements: int = EXACT,
     ) -> None:
         options = RowOptions(rows, intervals, axes, logarithmic)
-        if max_elements < 1:
-            raise ValueError(f"max_elements must be at least 1, got {max_elements}")
+        at_least(1, max_elements=max_elements)
         self.rows = rows
         self._table = Table(rows)
         self._table.sums[:, Sums.LOW : Sums.HIGH + 1] = options.intervals

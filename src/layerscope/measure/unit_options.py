@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from layerscope.arguments import at_least
+
 UNBOUNDED = (-math.inf, math.inf)
 """As a row's `active`: its units cannot die, whatever they give."""
 
@@ -28,15 +30,13 @@ class UnitOptions:
     """
 
     def __init__(self, rows: int, active: Sequence[tuple[float, float]], window: int) -> None:
-        if rows < 0:
-            raise ValueError(f"rows must be at least 0, got {rows}")
+        at_least(0, rows=rows)
         if len(active) != rows:
             raise ValueError(f"active must have one entry per row, {rows}, got {len(active)}")
         for interval in active:
             if not interval[0] < interval[1]:
                 raise ValueError(f"active must be (low, high) with low < high, got {interval}")
-        if window < 1:
-            raise ValueError(f"window must be at least 1, got {window}")
+        at_least(1, window=window)
         self.rows = rows
         self.active = np.array(active, np.float64).reshape(-1, 2)
         self.window = window

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from layerscope.arguments import at_least
 from layerscope.measure.tally import EXACT
 from layerscope.quantity import SELECTABLE, Quantity
 
@@ -51,6 +51,4 @@ class RecorderOptions:
             raise ValueError(
                 f"saturation_threshold must be above 0 and below 1, got {self.saturation_threshold}"
             )
-        for name in ("dead_window", "max_elements"):
-            if not 1 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        at_least(1, dead_window=self.dead_window, max_elements=self.max_elements)

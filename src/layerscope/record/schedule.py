@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from layerscope.arguments import at_least
+
 Schedule = Callable[[int], bool]
 
 KEYFRAMES = 50
@@ -17,8 +19,7 @@ def every_n_steps(n: int) -> Schedule:
     Raises:
         ValueError: n is below 1.
     """
-    if n < 1:
-        raise ValueError(f"every_n_steps must be at least 1, got {n}")
+    at_least(1, every_n_steps=n)
     return lambda step: step % n == 0
 
 
@@ -30,8 +31,7 @@ def log_spaced(per_octave: int = 2) -> Schedule:
     Raises:
         ValueError: per_octave is below 1.
     """
-    if per_octave < 1:
-        raise ValueError(f"per_octave must be at least 1, got {per_octave}")
+    at_least(1, per_octave=per_octave)
 
     def due(step: int) -> bool:
         if step < 2:
@@ -57,8 +57,7 @@ def thinned_to(most: int, steps: float) -> tuple[int, Schedule]:
     Returns:
         w, and the schedule.
     """
-    if most < 1:
-        raise ValueError(f"most must be at least 1, got {most}")
+    at_least(1, most=most)
     if steps <= most:
         return math.ceil(steps), every_n_steps(1)
     first = max(most, 2)

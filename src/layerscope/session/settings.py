@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
+from layerscope.arguments import at_least, at_most, one_of
 from layerscope.diagnose import SEVERITIES, Thresholds, without
 from layerscope.measure.tally import EXACT
 from layerscope.record import RecorderOptions
@@ -120,14 +121,9 @@ class Settings:
     def __post_init__(self) -> None:
         for name, least in _WHOLE_NUMBERS.items():
             number = getattr(self, name)
-            if number is None and name in ("max_elements", "classes"):
-                continue
-            if isinstance(number, bool) or not isinstance(number, Integral):
-                raise ValueError(f"{name} must be a whole number, got {number!r}")
-            if number < least:
-                raise ValueError(f"{name} must be at least {least}, got {number}")
-            if int(number) > _LARGEST:
-                raise ValueError(f"{name} must be at most {_LARGEST}, got {number}")
+            if not (number is None and name in ("max_elements", "classes")):
+                at_least(least, **{name: number})
+                at_most(_LARGEST, **{name: int(number)})
         for name in ("max_megabytes", "flush_seconds", "saturation_threshold", "budget"):
             number = getattr(self, name)
             if number is None and name == "budget":
@@ -170,10 +166,7 @@ class Settings:
         check_choice(self.layers)
         without(*self.switched_off)
         for name in ("fail_on", "stop_on"):
-            allowed = (*SEVERITIES[1:], NEVER)
-            given = getattr(self, name)
-            if not isinstance(given, str) or given not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {given!r}")
+            one_of((*SEVERITIES[1:], NEVER), **{name: getattr(self, name)})
         _ = self.options, self.wanted  # these refuse what is wrong with their part
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from layerscope.arguments import at_least
 from layerscope.diagnose.figures import Figures
 
 
@@ -19,8 +20,7 @@ class Thinned:
     """
 
     def __init__(self, most: int = 400) -> None:
-        if most < 2:
-            raise ValueError(f"most must be at least 2, got {most}")
+        at_least(2, most=most)
         self._kinds = (_Spaced(most), _Spaced(most))
         self._last: Figures | None = None
 

@@ -8,8 +8,9 @@ from os import PathLike
 from pathlib import Path
 from typing import IO, Any
 
+from layerscope.arguments import at_least
 from layerscope.diagnose.finding import Finding
-from layerscope.sinks.sink import Sink, StepRecord, interval_of
+from layerscope.sinks.sink import Sink, StepRecord
 from layerscope.sinks.tables import (
     FINDING_COLUMNS,
     LAYER_COLUMNS,
@@ -39,7 +40,8 @@ class CsvSink(Sink):
     def __init__(
         self, folder: str | PathLike[str] | None = None, *, every_n_steps: int = 10
     ) -> None:
-        self.every_n_steps = interval_of(every_n_steps)
+        at_least(1, every_n_steps=every_n_steps)
+        self.every_n_steps = every_n_steps
         self._folder = None if folder is None else Path(folder).expanduser().absolute()
         self._files: list[IO[str]] = []
         self._writers: dict[str, Any] = {}

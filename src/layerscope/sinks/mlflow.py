@@ -8,9 +8,10 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from layerscope.arguments import at_least
 from layerscope.diagnose.finding import Finding
 from layerscope.extras import require
-from layerscope.sinks.sink import Sink, StepRecord, interval_of
+from layerscope.sinks.sink import Sink, StepRecord
 from layerscope.sinks.tracked import tracked
 
 _MOST = 1000
@@ -52,7 +53,8 @@ class MlflowSink(Sink):
         every_n_steps: int = 100,
     ) -> None:
         require("mlflow", "MlflowSink")
-        self.every_n_steps = interval_of(every_n_steps)
+        at_least(1, every_n_steps=every_n_steps)
+        self.every_n_steps = every_n_steps
         self._given, self._uri, self._experiment = run_id, tracking_uri, experiment
         self._client: Any = None
         self._is_own = False

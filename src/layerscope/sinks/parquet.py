@@ -7,8 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from layerscope.arguments import at_least
 from layerscope.extras import require
-from layerscope.sinks.sink import Sink, StepRecord, interval_of
+from layerscope.sinks.sink import Sink, StepRecord
 from layerscope.sinks.tables import LAYER_COLUMNS, STEP_COLUMNS, layer_rows, step_row
 
 _HISTOGRAM_COLUMNS = ("step", "tag", "low", "high", "counts")
@@ -40,7 +41,8 @@ class ParquetSink(Sink):
         self, folder: str | PathLike[str] | None = None, *, every_n_steps: int = 10
     ) -> None:
         require("pyarrow", "ParquetSink")
-        self.every_n_steps = interval_of(every_n_steps)
+        at_least(1, every_n_steps=every_n_steps)
+        self.every_n_steps = every_n_steps
         self._folder = None if folder is None else Path(folder).expanduser().absolute()
         self._directory = Path()
         self._rows: dict[str, list[Sequence[object]]] = {name: [] for name in _TABLES}

@@ -105,16 +105,3 @@ class Sink:
 
     def close(self) -> None:
         """The run is over, or has been stopped."""
-
-
-def interval_of(every_n_steps: int) -> int:
-    """Check an interval.
-
-    Raises:
-        ValueError: it is no whole number of at least 1.
-    """
-    if isinstance(every_n_steps, bool) or not isinstance(every_n_steps, int):
-        raise ValueError(f"every_n_steps must be a whole number, got {every_n_steps!r}")
-    if every_n_steps < 1:
-        raise ValueError(f"every_n_steps must be at least 1, got {every_n_steps}")
-    return every_n_steps

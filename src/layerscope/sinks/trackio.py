@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from layerscope.arguments import at_least
 from layerscope.diagnose.finding import Finding
 from layerscope.extras import require
-from layerscope.sinks.sink import Sink, StepRecord, interval_of
+from layerscope.sinks.sink import Sink, StepRecord
 from layerscope.sinks.tracked import ALERTS, tracked
 
 
@@ -29,7 +30,8 @@ class TrackioSink(Sink):
 
     def __init__(self, run: Any = None, *, every_n_steps: int = 100, **init: Any) -> None:
         require("trackio", "TrackioSink")
-        self.every_n_steps = interval_of(every_n_steps)
+        at_least(1, every_n_steps=every_n_steps)
+        self.every_n_steps = every_n_steps
         if run is not None and init:
             raise ValueError(f"run must be None beside {next(iter(init))}, got {run!r}")
         self._given, self._init = run, init

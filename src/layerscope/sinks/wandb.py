@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from layerscope.arguments import at_least
 from layerscope.diagnose.finding import Finding
 from layerscope.extras import require
-from layerscope.sinks.sink import Sink, StepRecord, interval_of
+from layerscope.sinks.sink import Sink, StepRecord
 from layerscope.sinks.tracked import ALERTS, tracked
 
 _ID_FILE = "wandb_run_id"
@@ -50,7 +51,8 @@ class WandbSink(Sink):
         **init: Any,
     ) -> None:
         require("wandb", "WandbSink")
-        self.every_n_steps = interval_of(every_n_steps)
+        at_least(1, every_n_steps=every_n_steps)
+        self.every_n_steps = every_n_steps
         if run is not None and init:
             raise ValueError(f"run must be None beside {next(iter(init))}, got {run!r}")
         self._given, self._own_rows, self._axis, self._init = run, own_rows, axis, init

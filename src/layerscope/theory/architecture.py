@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isfinite
 
 import numpy as np
 
+from layerscope.arguments import at_least, finite_and_not_negative
 from layerscope.theory.activations import Array, activation_named
 
 
@@ -39,10 +39,10 @@ class Layer:
     orthonormal: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("fan_in", "fan_out"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)!r}")
-        require_variances(weight_variance=self.weight_variance, bias_variance=self.bias_variance)
+        at_least(1, fan_in=self.fan_in, fan_out=self.fan_out)
+        finite_and_not_negative(
+            weight_variance=self.weight_variance, bias_variance=self.bias_variance
+        )
         activation_named(self.activation)
 
     @property
@@ -65,12 +65,11 @@ def mlp(
     Raises:
         ValueError: there is no hidden layer; otherwise as `Layer` does.
     """
-    require_variances(sigma_w2=sigma_w2)
+    finite_and_not_negative(sigma_w2=sigma_w2)
     if len(sizes) < 2:
         raise ValueError(f"depth must be at least 1 hidden layer, got {max(len(sizes) - 1, 0)}")
     for size in sizes:
-        if size < 1:
-            raise ValueError(f"sizes must be at least 1, got {size!r}")
+        at_least(1, sizes=size)
     return tuple(
         Layer(fan_in, fan_out, sigma_w2 / fan_in, bias_variance, activation)
         for fan_in, fan_out in pairwise(sizes)
@@ -102,13 +101,12 @@ class Inputs:
     source: str = "assumed"
 
     def __post_init__(self) -> None:
-        require_variances(second_moment=self.second_moment)
+        finite_and_not_negative(second_moment=self.second_moment)
         for name, least in (("correlation", -1), ("gradient_correlation", 0)):
             value = getattr(self, name)
             if not least <= value <= 1:
                 raise ValueError(f"{name} must be between {least} and 1, got {value!r}")
-        if self.batch < 1:
-            raise ValueError(f"batch must be at least 1, got {self.batch!r}")
+        at_least(1, batch=self.batch)
 
     @classmethod
     def measured(cls, examples: Array, gradient_correlation: float = 0.0) -> Inputs:
@@ -134,13 +132,6 @@ class Inputs:
             correlation = min((total / count - squares) / (count - 1) / squares, 1.0)
         second_moment = squares / examples.shape[1]
         return cls(second_moment, correlation, count, gradient_correlation, "measured")
-
-
-def require_variances(**variances: float) -> None:
-    """Raise ValueError unless each is a finite number of at least 0."""
-    for name, value in variances.items():
-        if not isfinite(value) or value < 0:
-            raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
 
 
 def require_chain(layers: Iterable[Layer]) -> tuple[Layer, ...]:

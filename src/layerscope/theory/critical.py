@@ -13,8 +13,8 @@ from math import ceil, inf
 
 import numpy as np
 
+from layerscope.arguments import finite_and_not_negative
 from layerscope.theory.activations import Activation, Array, activation_named
-from layerscope.theory.architecture import require_variances
 from layerscope.theory.moments import SMALLEST, moments
 from layerscope.theory.root import RANGE, root
 
@@ -65,7 +65,7 @@ def critical(activation: str, bias_variance: float = 0.0) -> CriticalPoint:
         ValueError: an unknown activation, or a bias variance that is negative or not finite.
     """
     phi = activation_named(activation)
-    require_variances(bias_variance=bias_variance)
+    finite_and_not_negative(bias_variance=bias_variance)
     if phi.scale_free:
         fixed = inf if bias_variance > 0 else 1.0
         return CriticalPoint(activation, _sigma_w2(phi, 1.0), bias_variance, fixed)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from layerscope.arguments import finite_and_not_negative
 from layerscope.theory.activations import Activation, Array, activation_named
-from layerscope.theory.architecture import require_variances
 from layerscope.theory.critical import NoCriticalPoint, critical, critical_line
 from layerscope.theory.moments import moments
 from layerscope.theory.root import RANGE
@@ -70,7 +70,7 @@ def phase_diagram(
     for name, axis in axes.items():
         if axis.ndim != 1 or not axis.size:
             raise ValueError(f"{name} must be a list of at least 1 number, got shape {axis.shape}")
-        require_variances(**{f"{name}[{i}]": float(value) for i, value in enumerate(axis)})
+        finite_and_not_negative(**{f"{name}[{i}]": float(value) for i, value in enumerate(axis)})
     weights, biases = axes["sigma_w2"], axes["bias_variance"]
     table = moments(phi, RANGE)
     variance = np.array(

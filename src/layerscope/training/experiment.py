@@ -18,7 +18,7 @@ from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig
 
 from layerscope import LayerMonitor
-from layerscope.lab.arguments import at_least, finite_and_not_negative
+from layerscope.arguments import at_least, finite_and_not_negative
 from layerscope.lab.data import CharacterData
 from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.machine import require_accelerator

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from layerscope.lab.arguments import at_least, at_most
+from layerscope.arguments import at_least, at_most
 
 _LARGEST_SEED = 2**32 - 1  # NumPy's, which Lightning seeds too
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.arguments import at_least
+
 HEALTHY = "healthy"
 SICK, WELL = 20, 4
 """Patients of a round, unless another number is asked for."""
@@ -118,8 +120,7 @@ def ward(seed: int, number: int = SICK + WELL) -> list[Patient]:
     Raises:
         ValueError: number is below 1, or there are not so many.
     """
-    if number < 1:
-        raise ValueError(f"patients must be at least 1, got {number}")
+    at_least(1, patients=number)
     sick = [each for each in all_patients() if each.disease != HEALTHY]
     well = [each for each in all_patients() if each.disease == HEALTHY]
     most = min(len(sick) * (SICK + WELL) // SICK, len(well) * (SICK + WELL) // WELL)

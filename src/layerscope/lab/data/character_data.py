@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from layerscope.lab.arguments import at_least, at_most
+from layerscope.arguments import at_least, at_most
 from layerscope.lab.data.batches import Batches, Order
 from layerscope.lab.data.examples import contexts_and_targets
 from layerscope.lab.data.splits import Splits

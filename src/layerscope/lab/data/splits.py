@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from layerscope.lab.arguments import at_least, at_most
+from layerscope.arguments import at_least, at_most
 
 
 @dataclass(frozen=True)

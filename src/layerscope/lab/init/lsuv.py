@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from layerscope.lab.arguments import one_of
+from layerscope.arguments import one_of
 from layerscope.lab.init.orthogonal import orthogonal
 from layerscope.lab.init.scheme import EMBEDDING_RULES, InitScheme
 from layerscope.theory import Layer, activation_named, moments

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from layerscope.lab.arguments import finite_and_not_negative, one_of
+from layerscope.arguments import finite_and_not_negative, one_of
 from layerscope.lab.init.initializer import Initializer
 from layerscope.theory import Layer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING
 
-from layerscope.lab.arguments import finite_and_not_negative, one_of
+from layerscope.arguments import finite_and_not_negative, one_of
 from layerscope.lab.init.initializer import Initializer
 from layerscope.theory import critical
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig, OmegaConf
 
-from layerscope.lab.arguments import one_of
+from layerscope.arguments import one_of
 from layerscope.lab.signature import as_typed, check_arguments
 from layerscope.lab.sweep.objective import OBJECTIVES
 

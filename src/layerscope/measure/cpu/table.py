@@ -14,6 +14,7 @@ from contextlib import suppress
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.arguments import at_least
 from layerscope.measure.bins import BINS
 from layerscope.measure.reading import BUCKETS
 from layerscope.measure.row_layout import FIELDS, UNBOUNDED, Sums, Tallies
@@ -61,8 +62,7 @@ class Table:
     """
 
     def __init__(self, rows: int) -> None:
-        if rows < 0:
-            raise ValueError(f"rows must be at least 0, got {rows}")
+        at_least(0, rows=rows)
         self.counts = _zeros(rows)
         self.sums = np.zeros((rows, FIELDS), np.float64)
         self.tallies = np.zeros((rows, FIELDS), np.int64)

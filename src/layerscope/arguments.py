@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 from math import isfinite
+from numbers import Integral
 
 
 def at_least(bound: int, **arguments: object) -> None:
@@ -10,11 +11,13 @@ def at_least(bound: int, **arguments: object) -> None:
 
     >>> at_least(1, depth=0)
     Traceback (most recent call last):
-    ValueError: depth must be a whole number of at least 1, got 0
+    ValueError: depth must be at least 1, got 0
     """
     for name, value in arguments.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < bound:
-            raise ValueError(f"{name} must be a whole number of at least {bound}, got {value!r}")
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise ValueError(f"{name} must be a whole number, got {value!r}")
+        if value < bound:
+            raise ValueError(f"{name} must be at least {bound}, got {value}")
 
 
 def at_most(bound: int, **arguments: int) -> None:
