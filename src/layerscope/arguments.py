@@ -50,7 +50,7 @@ def one_of(choices: Iterable[str], **arguments: object) -> None:
     """
     listed = list(choices)
     for name, value in arguments.items():
-        if value not in listed:
+        if not isinstance(value, str) or value not in listed:
             raise ValueError(
                 f"{name} must be one of {', '.join(listed)}, got {value!r}"
                 f"{did_you_mean(str(value), listed)}"

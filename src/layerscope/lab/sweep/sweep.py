@@ -22,7 +22,7 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from layerscope.lab.arguments import at_least
+from layerscope.arguments import at_least
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import NAME, RunStatus
 from layerscope.lab.sweep.job_line import outcome, run_name
