@@ -110,6 +110,11 @@ def test_a_command_of_ours_takes_what_is_typed_and_answers_at_once(tmp_path, mon
         assert main(words) == 0
 
 
+def test_the_command_alone_shows_what_there_is(capsys):
+    assert main([]) == 2
+    assert "layerscope COMMAND --help" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("line", named(each for each in COMMANDS if each.startswith("make ")))
 def test_a_make_target_is_there(line):
     target = shlex.split(line, comments=True)[1]

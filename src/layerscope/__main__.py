@@ -28,6 +28,9 @@ def _run(arguments: Sequence[str] | None) -> int:
 
         argcomplete.autocomplete(parser)
     typed = list(sys.argv[1:] if arguments is None else arguments)
+    if not typed:
+        parser.print_help()
+        return ExitCode.BAD_SETTING
     if typed[:1] == ["train"]:
         return _called("train", lambda: _train(typed[1:], parser.prog))
     if typed[:1] == ["run"]:  # what follows the script is the script's

@@ -39,6 +39,11 @@ def test_tensorboard_shows_an_item_per_finding():
     ]
 
 
+def test_a_consequence_names_its_cause():
+    head = shown([finding(because="stalled")])[0][0]
+    assert head.endswith("in 10 steps: 0.752 > 0.2, because of stalled.")
+
+
 def test_what_a_finding_lacks_is_left_out():
     bare = finding(layer="", remedy="", value=math.nan, threshold=math.nan)
     assert shown([bare])[0] == [

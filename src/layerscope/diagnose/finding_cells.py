@@ -19,7 +19,7 @@ class FindingCells:
 
     Attributes:
         mark: of `MARKS`.
-        severity, rule, layer, explanation, remedy: as the finding has them.
+        severity, rule, layer, explanation, remedy, because: as the finding has them.
         step: the first.
         layers, steps: how many.
         comparison: value and threshold, such as `0.75 > 0.2`; empty where there is neither.
@@ -35,6 +35,7 @@ class FindingCells:
     comparison: str
     explanation: str
     remedy: str
+    because: str
 
     @classmethod
     def of(cls, finding: Finding | Mapping[str, Any]) -> FindingCells:
@@ -51,6 +52,7 @@ class FindingCells:
             comparison=_comparison(f.value, f.threshold),
             explanation=_one_line(f.explanation),
             remedy=_one_line(f.remedy),
+            because=_one_line(f.because),
         )
 
     @property

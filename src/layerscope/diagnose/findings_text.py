@@ -37,10 +37,11 @@ def _item(cells: FindingCells) -> str:
     where = f" in {_code(cells.layer)}" if cells.layer.strip() else ""
     layers = f", {cells.layers} layers" if cells.layers != "1" else ""
     compared = f": {cells.comparison}" if cells.comparison else ""
+    because = f", because of {cells.because}" if cells.because else ""
     head = (
         f"- {_escaped(cells.mark)} **{cells.severity}: {_escaped(cells.rule)}**"
         f"{where}{layers}, from step {cells.step}, in {_of_steps(cells.steps)}"
-        f"{_escaped(compared)}."
+        f"{_escaped(compared + because)}."
     )
     remedy = [f"    To change: {_code(cells.remedy)}", ""] if cells.remedy.strip() else []
     return "\n".join(
