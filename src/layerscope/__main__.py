@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from layerscope.commands.command_line import parser_of
+from layerscope.exit_codes import ExitCode
 from layerscope.extras import needs
 from layerscope.reader_gone import while_read
 from layerscope.refusal import refuse
