@@ -51,8 +51,8 @@ class Column:
 _SHARE, _FACTOR = "{:.1%}", "{:.3g}"
 
 _SHOWN = (
-    ("gradient_factor_start", "gradient factor, start", _FACTOR),
-    ("gradient_factor_end", "gradient factor, end", _FACTOR),
+    ("gradient_factor_start", "gradient ×, start", _FACTOR),
+    ("gradient_factor_end", "gradient ×, end", _FACTOR),
     ("saturated", "saturated", _SHARE),
     ("dead", "dead units", _SHARE),
     ("update_ratio", "log10 update", "{:.2f}"),
