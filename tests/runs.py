@@ -151,7 +151,7 @@ class Made:
         valid = ScalarEncoder(["val/loss"], [""])
         noise = np.random.default_rng(self.seed).normal(0, 0.05, self.steps)
         for i, step in enumerate(figures.steps.tolist()):
-            values = encoder.encode(figures.of_layers[i], figures.of_steps[i])
+            values = encoder.encode_steps(figures.of_layers[[i]], figures.of_steps[[i]])[0]
             if i == 0 and self.predicted:
                 content = json.dumps(self.prediction().as_json())
                 values.append(document(f"{PLUGIN}/prediction", content, PLUGIN))

@@ -340,7 +340,7 @@ def test_5000_steps_of_ten_layers_take_less_than_three_seconds_of_the_processor(
     of_steps = np.ones((5000, len(STEP_FIGURES)), np.float32)
     with EventFile(tmp_path) as events:
         for step in range(5000):
-            events.add(step, encoder.encode(figures[step], of_steps[step]), 1.0)
+            events.add(step, encoder.encode_steps(figures[[step]], of_steps[[step]])[0], 1.0)
     started = time.process_time()
     findings, _ = judged_again(tmp_path)
     assert findings

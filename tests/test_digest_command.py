@@ -73,7 +73,9 @@ def test_a_run_of_two_thousand_layers_fits(capsys, tmp_path):
     encoder = FiguresEncoder(layers)
     with EventFile(tmp_path) as events:
         for i in range(5):
-            events.add(i, encoder.encode(figures.of_layers[i], figures.of_steps[i]), 1.0)
+            events.add(
+                i, encoder.encode_steps(figures.of_layers[[i]], figures.of_steps[[i]])[0], 1.0
+            )
     digest = told(capsys, tmp_path)
     assert digest["left_out"]["layers"] == 2000 - len(digest["layers"]) > 1000
 

@@ -112,7 +112,7 @@ def of_scalars(folder, losses, seen=False):
     figures["loss"][:] = 1.5 if seen else np.nan
     with EventFile(run) as events:
         for i, step in enumerate(figures.steps.tolist()):
-            values = encoder.encode(figures.of_layers[i], figures.of_steps[i])
+            values = encoder.encode_steps(figures.of_layers[[i]], figures.of_steps[[i]])[0]
             values += [scalar(tag, value) for tag, value in losses.items()]
             events.add(step, values)
     return run

@@ -47,7 +47,7 @@ def assert_same(series, expected: list[tuple[int, np.ndarray]]) -> None:
 def write_two_files_alternately(directory: Path) -> None:
     rng = np.random.default_rng(0)
     tags = ["activation/01_tanh", "activation/02_größe"]
-    with EventFile(directory) as first, EventFile(directory, suffix=".layers") as second:
+    with EventFile(directory) as first, EventFile(directory) as second:
         histograms = HistogramEncoder(tags, ["**healthy**: 0", ""])
         scalars = ScalarEncoder(["std/01 [1]"], ["a *spread*"])
         for step in [0, 1, 2, 130, 131, 2**40]:

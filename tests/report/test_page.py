@@ -222,7 +222,7 @@ def one_point(folder):
     figures, encoder = Made().figures(), FiguresEncoder(Made().layers())
     with EventFile(run) as events:
         for i, step in enumerate(figures.steps.tolist()):
-            values = encoder.encode(figures.of_layers[i], figures.of_steps[i])
+            values = encoder.encode_steps(figures.of_layers[[i]], figures.of_steps[[i]])[0]
             values.append(scalar("train/loss", 2.0))
             values += [scalar("val/loss", 2.1)] if step == 59 else []
             events.add(step, values)

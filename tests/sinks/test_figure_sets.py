@@ -17,7 +17,9 @@ def write(folder, *parts):
         for number, layers, steps in parts:
             encoder = FiguresEncoder(FIGURES.layers[:layers], number)
             for step in steps:
-                values = encoder.encode(FIGURES.of_layers[step, :layers], FIGURES.of_steps[step])
+                values = encoder.encode_steps(
+                    FIGURES.of_layers[[step], :layers], FIGURES.of_steps[[step]]
+                )[0]
                 events.add(step, values, 1.0)
 
 

@@ -29,7 +29,9 @@ def write(directory, parts):
     for number, figures in enumerate(parts, 1):
         encoder = FiguresEncoder(figures.layers, number)
         for i, step in enumerate(figures.steps.tolist()):
-            events.add(step, encoder.encode(figures.of_layers[i], figures.of_steps[i]), 1.0)
+            events.add(
+                step, encoder.encode_steps(figures.of_layers[[i]], figures.of_steps[[i]])[0], 1.0
+            )
     events.close()
 
 

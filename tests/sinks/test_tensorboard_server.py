@@ -42,7 +42,7 @@ PNG = (
 
 def write_run(directory: Path) -> None:
     """One run in two files, written alternately, as a logger and a monitor may do."""
-    with EventFile(directory) as logger, EventFile(directory, suffix=".layers") as monitor:
+    with EventFile(directory) as logger, EventFile(directory) as monitor:
         histograms = HistogramEncoder(HISTOGRAMS, ["**healthy**: not at the ends", ""])
         scalars = ScalarEncoder(["std/01_tanh [1]"], ["the *spread*"])
         for step, buckets, std in zip(STEPS, BUCKETS, STD, strict=True):

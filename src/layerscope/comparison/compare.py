@@ -60,7 +60,7 @@ def compare(folder: Path) -> Comparison:
     return Comparison(folder, loss, groups, answer_of(groups, loss), passed_over)
 
 
-# keyframes: step_log.KEYFRAMES, whose import would take PyTorch along.
+# keyframes: tensorboard.KEYFRAMES, whose import would take PyTorch along.
 _NO_RUNS_IN = {"keyframes", "checkpoints", ".hydra", ".git"}
 
 

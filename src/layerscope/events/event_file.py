@@ -33,7 +33,7 @@ _opened = itertools.count()  # tells apart the files that one process opens with
 class EventFile:
     """An event file of its own name in `directory`, for one process to append to.
 
-    The directory is made at once; the file, `events.out.tfevents.<time>.<host>.<pid>.<n><suffix>`,
+    The directory is made at once; the file, `events.out.tfevents.<time>.<host>.<pid>.<n>`,
     at the first `add`, so that nothing is left behind where nothing was logged.
 
     A record is never torn by our own buffering: whole records are collected and handed to the
@@ -55,7 +55,6 @@ class EventFile:
 
     Args:
         directory: the run's folder, which TensorBoard shows as one run.
-        suffix: end of the file's name.
         flush_seconds: the longest that an event waits, >= 0.
         clock: seconds, monotonic; for tests.
     """
@@ -64,7 +63,6 @@ class EventFile:
         self,
         directory: str | os.PathLike[str],
         *,
-        suffix: str = "",
         flush_seconds: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -73,7 +71,7 @@ class EventFile:
         self._pid = os.getpid()
         # Zero-padded, because readers take the files of a run in the order of their names.
         name = f"{int(time.time()):010d}.{socket.gethostname()}.{self._pid}.{next(_opened):04d}"
-        self.path = Path(directory) / f"events.out.tfevents.{name}{suffix}"
+        self.path = Path(directory) / f"events.out.tfevents.{name}"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._flush_seconds = flush_seconds
         self._clock = clock

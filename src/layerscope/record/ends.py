@@ -65,5 +65,6 @@ class Ends:
 
 def normalizes(module: nn.Module) -> bool:
     """Whether it is a normalisation."""
-    kinds = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
-    return isinstance(module, kinds)
+    batch_or_instance = nn.modules.batchnorm._NormBase
+    others = (nn.GroupNorm, nn.LayerNorm, nn.LocalResponseNorm, nn.RMSNorm)
+    return isinstance(module, (batch_or_instance, *others))

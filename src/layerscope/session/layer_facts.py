@@ -8,19 +8,12 @@ from torch import nn
 
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.record import Layer
+from layerscope.record.ends import normalizes
 from layerscope.record.graph import Wiring
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.place import Place
 from layerscope.record.shards import class_of
-
-_NORMALIZES = (
-    nn.modules.batchnorm._NormBase,
-    nn.GroupNorm,
-    nn.LayerNorm,
-    nn.LocalResponseNorm,
-    nn.RMSNorm,
-)
 
 
 def layer_facts(
@@ -57,7 +50,7 @@ def layer_facts(
                 bounds=None if function is None else function.bounds,
                 odd=function is not None and function.odd,
                 can_die=function is not None and function.can_die,
-                normalizes=not layer.function and isinstance(layer.entry, _NORMALIZES),
+                normalizes=not layer.function and normalizes(layer.entry),
                 weights=tuple(kinds.get(output.name, ())),
                 trainable=trainable.get(
                     output.name, any(p.requires_grad for _, p in layer.parameters)

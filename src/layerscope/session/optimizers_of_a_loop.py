@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.ownership import given_to, parameters_of
 from layerscope.session.finished_steps import FinishedSteps
+from layerscope.session.live_objects import live_objects
 
 Guarded = Callable[[Callable[[FinishedSteps], None]], None]
 
@@ -55,11 +55,11 @@ class OptimizersOfALoop:
     @property
     def is_awaited(self) -> bool:
         """Whether the network is trained by an optimizer: one has come, or one that is alive has
-        some of its parameters. The first question, before any has come, looks through all objects
-        of the process, some 100 ms.
+        some of its parameters. The first question, before any has come, takes what `live_objects`
+        does.
         """
         if self._is_awaited is None:
-            living = (x for x in gc.get_objects() if issubclass(type(x), Optimizer))
+            (living,) = live_objects(Optimizer)
             self._is_awaited = any(given_to(each).keys() & self._own.keys() for each in living)
         return self._is_awaited
 

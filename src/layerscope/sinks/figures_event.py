@@ -55,15 +55,6 @@ class FiguresEncoder:
         self._layers = TensorEncoder([of_layers], [""], PLUGIN, (len(layers), len(LAYER_FIGURES)))
         self._steps = TensorEncoder([of_steps], [""], PLUGIN, (len(STEP_FIGURES),))
 
-    def encode(self, of_layers: Array, of_steps: Array) -> list[bytes | memoryview]:
-        """Encode one step's figures as values for `EventFile.add`.
-
-        Args:
-            of_layers: float32 [layers, len(LAYER_FIGURES)].
-            of_steps: float32 [len(STEP_FIGURES)].
-        """
-        return self.encode_steps(of_layers[np.newaxis], of_steps[np.newaxis])[0]
-
     def encode_steps(self, of_layers: Array, of_steps: Array) -> list[list[bytes | memoryview]]:
         """Encode the figures of several steps: of each its values for `EventFile.add`.
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from layerscope.console.health_table import health_table
 from layerscope.console.place_tables import place_tables
+from layerscope.console.plain_table import STYLES
 from layerscope.console.summary import from_here, summary
 from layerscope.console.terminal import terminal
 from layerscope.diagnose import SEVERITIES
@@ -21,8 +22,6 @@ from layerscope.diagnose.finding_cells import counted
 from layerscope.lab.status import RunStatus
 from layerscope.report import write_report
 from layerscope.training.experiment import Experiment
-
-_STYLES = {"critical": "bold red", "warning": "yellow"}  # by the worst finding; else green
 
 
 def tell(experiment: Experiment, cfg: DictConfig, status: RunStatus) -> None:
@@ -57,7 +56,7 @@ def last_line(
         f"board: {'make board' if below_logs else f'tensorboard --logdir {from_here(folder)}'}"
     )
     worst = max(severities, key=SEVERITIES.index, default="")
-    return Text(" · ".join(parts), style=_STYLES.get(worst, "green"))
+    return Text(" · ".join(parts), style=STYLES.get(worst, "green"))
 
 
 def _print_tables(

@@ -10,8 +10,8 @@ from torch import nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from layerscope.integrations.script.live_objects import live_objects
 from layerscope.integrations.script.outermost_network import outermost_network
+from layerscope.session.live_objects import live_objects
 
 
 @dataclass(frozen=True, slots=True)

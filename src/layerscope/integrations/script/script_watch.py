@@ -24,11 +24,11 @@ from layerscope.console.summary import from_here
 from layerscope.integrations.script.around_call import AroundCall, look_around
 from layerscope.integrations.script.called_module import outermost_call, run_new_hooks
 from layerscope.integrations.script.given_parameters import GivenParameters
-from layerscope.integrations.script.live_objects import live_objects
 from layerscope.integrations.script.watched_network import WatchedNetwork
 from layerscope.record.compile_start import CompileStart
 from layerscope.record.ownership import given_to, parameters_of
 from layerscope.record.shards import class_of
+from layerscope.session.live_objects import live_objects
 from layerscope.session.settings import Settings
 
 _log = logging.getLogger("layerscope")

@@ -1,4 +1,4 @@
-"""What a script has made so far, found among the objects that Python keeps."""
+"""What a program has made so far, found among the objects that Python keeps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 def live_objects(*kinds: type[Any]) -> list[list[Any]]:
     """All objects of some classes, a list for each; garbage that waits for its collection too.
 
-    It goes through every object of the process: some 50 ms in one that trains.
+    It goes through every object of the process: 0.17 s of the processor for half a million of them,
+    as many as torch and Lightning make.
     """
     found: list[list[Any]] = [[] for _ in kinds]
     lists: dict[type[Any], list[list[Any]]] = {}  # of each type: where its objects go
