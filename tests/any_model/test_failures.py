@@ -115,6 +115,7 @@ class Cyclic(list):
 ODD = {
     "sparse": lambda x: x.detach().to_sparse(),
     "sparse_csr": lambda x: x.detach().to_sparse_csr(),
+    "nested": lambda x: torch.nested.nested_tensor([x.detach()[0], x.detach()[1, :2]]),
     "meta": lambda x: x.detach().to("meta"),
     "quantized": lambda x: torch.quantize_per_tensor(x.detach(), 0.1, 0, torch.qint8),
     "complex": lambda x: torch.complex(x, x),
@@ -132,6 +133,7 @@ ODD = {
 MEASURED = {"empty": 0, "scalar": 1, "expanded": 4000, "transposed": 24}
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
 @pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*quantize:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*quantize:DeprecationWarning")

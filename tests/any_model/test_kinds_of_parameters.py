@@ -137,3 +137,28 @@ def test_a_module_whose_weight_others_use_is_not_missed(tmp_path, caplog):
     assert "1 of 6 hooks did not fire in the first step (02_spare)" in told
     reasons = {each["layer"]: each["reason"] for each in watcher.diagnosis["not_measured"]}
     assert reasons["04_by_kernel"] == USED_BY_OTHERS
+
+
+class Graph(nn.Module):
+    """A graph's convolution, given sparse features."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4, 3))
+
+    def forward(self, features, edges):
+        return edges @ (features @ self.weight)
+
+
+def test_a_layer_that_is_given_sparse_tensors_is_measured(tmp_path):
+    features, edges = torch.eye(5, 4).to_sparse(), torch.eye(5).to_sparse()
+    watcher = watch_loop(Graph(), tmp_path, 3, draw=lambda step: (features, edges))
+    assert watcher.failure is None
+    assert counts(tmp_path, "activation/00_graph") == dict.fromkeys(range(3), 15)
+
+
+def test_a_layer_that_is_given_one_sparse_tensor_is_measured(tmp_path):
+    net = nn.Sequential(nn.Linear(4, 3, bias=False), nn.Tanh())
+    watcher = watch_loop(net, tmp_path, 3, draw=lambda step: (torch.eye(5, 4).to_sparse(),))
+    assert watcher.failure is None
+    assert counts(tmp_path, "activation/00_tanh") == dict.fromkeys(range(3), 15)

@@ -1,5 +1,7 @@
 """Gates that are shut and open, against a recurrence that is written out."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -131,3 +133,20 @@ def test_gates_of_a_cell_add_up_over_its_calls(tmp_path):
 def test_of_a_stack_with_dropout_the_first_layer_is_looked_at(tmp_path):
     net = Net(nn.LSTM(4, 12, 2, batch_first=True, dropout=0.5))
     assert set(figures_of(net, torch.randn(5, 6, 4), tmp_path)) == {"input", "forget", "output"}
+
+
+class Warns(nn.Module):
+    def forward(self, x):
+        warnings.warn("the script's own", UserWarning, stacklevel=1)
+        return x
+
+
+def test_a_warning_of_the_script_s_is_shown_as_often_as_without(tmp_path):
+    net = nn.ModuleList([Warns(), nn.LSTM(2, 3)])
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")  # once for each place
+        with layerscope.watch(net, tmp_path, summary=False, images=False) as watcher:
+            for _ in range(3):
+                net[1](net[0](torch.ones(4, 1, 2)))[0].sum().backward()
+                watcher.step()
+    assert [str(each.message) for each in shown] == ["the script's own"]

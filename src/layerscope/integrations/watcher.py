@@ -251,13 +251,13 @@ class Watcher:
             trace = None if isinstance(error, OSError) else error
             _log.error("%s: %s; the loop goes on", self._door.name, self.failure, exc_info=trace)
             session.give_up()
-            self._end()
+            self._end(failed=True)
 
-    def _end(self) -> None:
+    def _end(self, *, failed: bool = False) -> None:
         self._session = None
         _OPEN.discard(self)
         if self._claimed is not None:
             self._claimed.release()
         atexit.unregister(self.close)
         if self._optimizers is not None:
-            self._optimizers.remove()
+            self._optimizers.remove(failed=failed)

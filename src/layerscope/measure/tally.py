@@ -37,13 +37,16 @@ EXACT = 1 << 62
 
 def is_measurable(tensor: Tensor) -> bool:
     """Whether a tensor has elements to count: dense, of a known kind, and in memory of its own,
-    which a DTensor, a FakeTensor, a lazy parameter and a tensor on the meta device have not.
+    which a DTensor, a FakeTensor, a lazy parameter and a tensor on the meta device have not. A
+    nested one has no shape.
     """
     if type(tensor) not in _PLAIN and (
         is_lazy(tensor) or type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__
     ):
         return False
-    return tensor.dtype in KINDS and tensor.layout is torch.strided and not tensor.is_meta
+    if tensor.dtype not in KINDS or tensor.layout is not torch.strided:
+        return False
+    return not (tensor.is_meta or tensor.is_nested)
 
 
 class Tally:

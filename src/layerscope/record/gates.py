@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,13 @@ class Gate:
     def as_json(self) -> dict[str, float]:
         """The same, by its own names."""
         return {"shut": self.shut, "open": self.open}
+
+
+def _quiet(given: Tensor) -> AbstractContextManager[object]:
+    """Without CUDA's warning that the weights of one layer are no chunk of their own. Elsewhere
+    filters are left alone: python shows a script's warnings again once they have changed.
+    """
+    return warnings.catch_warnings(action="ignore") if given.is_cuda else nullcontext()
 
 
 class Gates:
@@ -108,14 +116,13 @@ class Gates:
             return
         kind = "LSTM" if isinstance(module, (nn.LSTM, nn.LSTMCell)) else "GRU"
         # Neither for the mode that sees functions, nor for a gradient.
-        with torch._C.DisableTorchFunction(), torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # weights of one layer are no chunk of their own
-            with torch.autocast(given.device.type, enabled=False):
-                for suffix, parts in _sums_of_inputs(module, kind, given, state):
-                    for gate, place in _GATES[kind].items():
-                        width = parts.shape[-1] // (4 if kind == "LSTM" else 3)
-                        value = parts[..., place * width : (place + 1) * width].sigmoid()
-                        self._note(module, gate + suffix, value)
+        uncast = torch.autocast(given.device.type, enabled=False)
+        with torch._C.DisableTorchFunction(), torch.no_grad(), _quiet(given), uncast:
+            for suffix, parts in _sums_of_inputs(module, kind, given, state):
+                for gate, place in _GATES[kind].items():
+                    width = parts.shape[-1] // (4 if kind == "LSTM" else 3)
+                    value = parts[..., place * width : (place + 1) * width].sigmoid()
+                    self._note(module, gate + suffix, value)
 
     def _note(self, module: nn.Module, gate: str, value: Tensor) -> None:
         layer = self._layers[module]

@@ -89,7 +89,8 @@ class LayerOutput:
             return
         is_plain = type(tensor) is Tensor  # a subclass may have no memory
         if not (is_plain and self.order >= 0) and not is_measurable(tensor):
-            kind = f"{type(tensor).__name__}, {tensor.dtype}, {tensor.layout}"
+            nested = "nested " if tensor.is_nested else ""
+            kind = f"{nested}{type(tensor).__name__}, {tensor.dtype}, {tensor.layout}"
             self._state.not_measured[self.layer.name] = f"its output is {kind}, {tensor.device}"
             return
         if not recomputed and self.activation >= 0:

@@ -125,7 +125,7 @@ class NetworkEnds:
             tensor = inputs[0] if inputs else None
             if type(tensor) is not Tensor or not tensor.is_floating_point():
                 tensor = next((each for _, each in tensors_in((inputs, named))), None)
-            if tensor is None or tensor.requires_grad:
+            if tensor is None or tensor.requires_grad or tensor.layout is not torch.strided:
                 return
             if type(tensor) is not Tensor and not has_memory(tensor):
                 return

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from layerscope.measure.held import Given
@@ -48,11 +49,12 @@ def given_to(layer: Layer, inputs: tuple[tuple[Any, ...], Mapping[str, Any]]) ->
     positional, named = inputs
     if len(positional) == 1 and not named and type(positional[0]) is Tensor:
         only = positional[0]  # by far the most common
-        if not only.is_floating_point():
-            return ()
+        if not only.is_floating_point() or only.layout is not torch.strided:
+            return ()  # a graph's edges, as sparse features, have no bytes to hold
         return ((only.detach() if only.requires_grad else only, _version(only)),)
     try:
-        return [(tensor.detach(), _version(tensor)) for _, tensor in tensors_in(inputs)]
+        given = (tensor for _, tensor in tensors_in(inputs) if tensor.layout is torch.strided)
+        return [(tensor.detach(), _version(tensor)) for tensor in given]
     except Exception:  # somebody's own kind of input
         return ()
 

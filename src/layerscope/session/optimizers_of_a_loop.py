@@ -13,6 +13,7 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.handles import remove_all, silence
 from layerscope.record.ownership import given_to, parameters_of
 from layerscope.session.finished_steps import FinishedSteps
 from layerscope.session.live_objects import live_objects
@@ -89,10 +90,12 @@ class OptimizersOfALoop:
         if others:
             self._measure(session, others)
 
-    def remove(self) -> None:
-        """Take the hooks off torch's optimizers."""
-        for handle in self._handles:
-            handle.remove()
+    def remove(self, *, failed: bool = False) -> None:
+        """Take the hooks off torch's optimizers, or silence them if one of them has failed."""
+        if failed:
+            silence(self._handles)
+        else:
+            remove_all(self._handles)
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         def before(session: FinishedSteps) -> None:

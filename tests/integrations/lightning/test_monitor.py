@@ -379,6 +379,18 @@ def test_a_failure_inside_never_stops_training(tmp_path, monkeypatch, caplog, pl
     assert len(told) == 1
 
 
+def test_a_failure_in_an_optimizer_s_hook_does_not_stop_torch_in_those_of_others(
+    tmp_path, monkeypatch
+):
+    def fail(*arguments):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("layerscope.session.announced_steps.AnnouncedSteps.after_update", fail)
+    monitors = LayerMonitor(tmp_path / "one"), LayerMonitor(tmp_path / "two")
+    fit(tmp_path, *monitors)
+    assert all(each.failure.startswith("monitoring stopped at step 0") for each in monitors)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -15,6 +15,7 @@ import layerscope
 from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
 from layerscope.integrations.script import ScriptWatch, script_watch
 from layerscope.integrations.script.backward_start import BackwardStart
+from layerscope.record.recorder import Recorder
 from layerscope.session.pipeline import Pipeline
 from layerscope.session.settings import Settings
 
@@ -420,12 +421,37 @@ def test_a_loop_that_makes_a_copy_in_each_step_is_told_that_no_more_are_watched(
     assert capsys.readouterr().err.endswith("layerscope run: 2 networks are watched, and no more\n")
 
 
-def test_an_instrument_that_fails_leaves_no_hook_on_the_script_s_network(watch, monkeypatch):
+@pytest.mark.parametrize("place", [(Pipeline, "take"), (Recorder, "measure_gradients")])
+def test_an_instrument_that_fails_leaves_no_hook_on_the_script_s_network(watch, monkeypatch, place):
     net, optimizer = classifier()
 
-    def failing(self, observation):
+    def failing(self, *given):
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(Pipeline, "take", failing)
+    monkeypatch.setattr(*place, failing)
     train(net, optimizer, 4)
     assert not any(each._forward_hooks or each._forward_pre_hooks for each in net.modules())
+
+
+def test_a_network_that_is_frozen_at_its_first_call_is_found_when_it_trains(watch):
+    generator, discriminator = nn.Linear(2, 6), nn.Linear(6, 1)  # as a CycleGAN's
+    of_g, of_d = (torch.optim.SGD(each.parameters(), lr=0.1) for each in (generator, discriminator))
+    for _ in range(3):
+        discriminator.requires_grad_(False)
+        fake = generator(torch.randn(5, 2))
+        discriminator(fake).sum().backward()
+        of_g.step()
+        discriminator.requires_grad_(True)
+        discriminator(fake.detach()).sum().backward()
+        of_d.step()
+    assert [each.network for each in watch.networks] == [generator, discriminator]
+
+
+def test_a_copy_that_trains_with_a_copy_of_the_optimizer_is_seen_from_its_first_step(watch):
+    train(*classifier(), 1)
+    net, optimizer = copy.deepcopy(classifier())
+    train(net, optimizer, 3)
+    found = watch.networks[-1]
+    assert found.network is net
+    watch.close()
+    assert list(layerscope.read(found.folder).figures.steps) == [0, 1, 2]

@@ -230,7 +230,7 @@ class LayerMonitor(FitHooks):
         _log.error("LayerMonitor: %s; training goes on", self.failure, exc_info=trace)
         fit, self._fit = self._fit, None
         if fit is not None:
-            fit.release()
+            fit.release(failed=True)
             fit.session.give_up()
             self._forget_folder()
 

@@ -10,7 +10,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch.optim import Optimizer
 
-from layerscope.record.handles import remove_all
+from layerscope.record.handles import remove_all, silence
 from layerscope.session.announced_steps import AnnouncedSteps
 
 _log = logging.getLogger("layerscope")
@@ -101,8 +101,13 @@ class WatchedFit:
             if (finding := session.verdict.stop) is not None:
                 _log.warning("LayerMonitor: training stops: %s", finding.explanation)
 
-    def release(self) -> None:
-        """Take the optimizers' hooks off, and have the monitor's on again."""
+    def release(self, *, failed: bool = False) -> None:
+        """Take the optimizers' hooks off, and have the monitor's on again; `failed`: if one of the
+        optimizers' has failed, they are silenced.
+        """
         for name in HOOKS_LEFT_OUT:
             vars(self._monitor).pop(name, None)
-        remove_all(self._handles)
+        if failed:
+            silence(self._handles)
+        else:
+            remove_all(self._handles)

@@ -1,4 +1,4 @@
-"""Tells of parameters that an optimizer is given: when it is made, or later."""
+"""Tells of parameters that an optimizer is given: when it is made or copied, or later."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 
 class GivenParameters:
-    """Stands before `Optimizer.add_param_group`: torch has no hook for an optimizer that is made.
+    """Stands before two methods of `Optimizer`: torch has no hook for an optimizer that is made.
 
     Args:
         tell: is given the optimizer, which has the parameters by then.
@@ -18,21 +18,23 @@ class GivenParameters:
 
     def __init__(self, tell: Callable[[Optimizer], None]) -> None:
         self._tell = tell
-        self._theirs: Callable[[Optimizer, dict[str, Any]], None] | None = None
+        self._theirs: dict[str, Any] = {}
 
     def attach(self) -> None:
         """Tell from now on."""
-        theirs = self._theirs = Optimizer.add_param_group
-
-        @functools.wraps(theirs)
-        def add_param_group(optimizer: Optimizer, param_group: dict[str, Any]) -> None:
-            theirs(optimizer, param_group)
-            self._tell(optimizer)
-
-        Optimizer.add_param_group = add_param_group  # type: ignore[method-assign, assignment]
+        for name in ("add_param_group", "__setstate__"):
+            self._theirs[name] = theirs = getattr(Optimizer, name)
+            setattr(Optimizer, name, self._telling(theirs))
 
     def detach(self) -> None:
         """Tell no more."""
-        if self._theirs is not None:
-            Optimizer.add_param_group = self._theirs  # type: ignore[method-assign, assignment]
-            self._theirs = None
+        while self._theirs:
+            setattr(Optimizer, *self._theirs.popitem())
+
+    def _telling(self, theirs: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(theirs)
+        def told(optimizer: Optimizer, /, *given: Any, **named: Any) -> None:
+            theirs(optimizer, *given, **named)
+            self._tell(optimizer)
+
+        return told

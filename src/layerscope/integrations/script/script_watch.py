@@ -26,6 +26,7 @@ from layerscope.integrations.script.called_module import outermost_call, run_new
 from layerscope.integrations.script.given_parameters import GivenParameters
 from layerscope.integrations.script.watched_network import WatchedNetwork
 from layerscope.record.compile_start import CompileStart
+from layerscope.record.handles import remove_all, silence
 from layerscope.record.ownership import given_to, parameters_of
 from layerscope.record.shards import class_of
 from layerscope.session.live_objects import live_objects
@@ -70,7 +71,7 @@ class ScriptWatch:
         self._stepping: Optimizer | None = None  # it may have a closure
         self._call: RemovableHandle | None = None
         self._steps: list[RemovableHandle] = []
-        self._given = GivenParameters(self._hear_of)
+        self._given = GivenParameters(lambda each: self._guarded(lambda: self._hear_of(each)))
         self._compile_start = CompileStart(self._before_compile)
 
     @property
@@ -95,14 +96,13 @@ class ScriptWatch:
             interrupted: whether an exception has ended the script.
         """
         self._stop()
+        remove_all(self._steps)
         for each in self._networks:
             each.close(interrupted)
 
     def _stop(self) -> None:
         self._look_away()
-        for handle in self._steps:
-            handle.remove()
-        self._steps = []
+        silence(self._steps)  # torch may be going through them
         self._given.detach()
         self._compile_start.detach()
 
@@ -117,9 +117,8 @@ class ScriptWatch:
 
     def _listen(self) -> None:
         """Hear of steps after each network has: torch runs hooks in the order they came in."""
-        for handle in self._steps:
-            handle.remove()
-        self._steps = [
+        remove_all(self._steps)
+        self._steps += [
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
         ]
@@ -166,9 +165,12 @@ class ScriptWatch:
         Args:
             inputs: of the call; None where it is compiled.
         """
-        self._seen.update(module.modules())
-        if not any(each.requires_grad for each in module.parameters()):
+        own = parameters_of(module)
+        if not any(each.requires_grad for each in own.values()):
+            if not any(given_to(each).keys() & own.keys() for each in self._optimizers):
+                self._seen.update(module.modules())  # not frozen for a while, as a CycleGAN's
             return
+        self._seen.update(module.modules())
         around = look_around(module, self._others)
         network = around.network
         if network is None:
@@ -239,8 +241,6 @@ class ScriptWatch:
         for each in self._networks:
             if each.is_trained_by(optimizer):
                 each.before_step(optimizer)
-        if not self._has_network(optimizer):
-            self._hear_of(optimizer)  # it may be a copy, of which nothing has told
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self._stepping = None
