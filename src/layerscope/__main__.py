@@ -1,7 +1,5 @@
 """The command line: `layerscope`, or `python -m layerscope`."""
 
-from __future__ import annotations
-
 import os
 import sys
 from argparse import Namespace

@@ -1,7 +1,5 @@
 """What is not installed with LayerScope itself, and how to come by it."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 
 _INSTALLED_BY = {  # a module: what to type after `pip install`

@@ -1,7 +1,5 @@
 """Which process: told so that another one can see whether it has ended."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Mapping

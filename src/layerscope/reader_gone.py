@@ -1,7 +1,5 @@
 """What a command prints may have no reader, or one that leaves, as `head` does, or no room."""
 
-from __future__ import annotations
-
 import errno
 import io
 import os

@@ -1,7 +1,5 @@
 """The one sentence that answers what cannot be used, and its exit code."""
 
-from __future__ import annotations
-
 import sys
 
 from layerscope.exit_codes import ExitCode

@@ -1,7 +1,5 @@
 """`layerscope.read`: what a run has written, as arrays. Needs no PyTorch."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

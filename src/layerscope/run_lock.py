@@ -1,7 +1,5 @@
 """A run's folder belongs to one process at a time: an exclusive lock that dies with it."""
 
-from __future__ import annotations
-
 import atexit
 import errno
 import json

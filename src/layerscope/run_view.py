@@ -1,7 +1,5 @@
 """`layerscope.show`: a run in a notebook, or in the terminal."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from html import escape
 from io import StringIO

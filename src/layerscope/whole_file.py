@@ -1,7 +1,5 @@
 """A file of a run: written whole or not at all, and read only if it has an end."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -1,7 +1,5 @@
 """What may be typed after `layerscope`: the commands, their options, and an example of each."""
 
-from __future__ import annotations
-
 from argparse import Action, ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from pathlib import Path
 

@@ -4,8 +4,6 @@ From its event files alone, and without PyTorch. What diagnosis.json says the ru
 holds where the command line says nothing else.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import sys

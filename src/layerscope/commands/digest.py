@@ -4,8 +4,6 @@ From its event files, without PyTorch, of a run that is still going on too. The 
 that the run's own judge comes to.
 """
 
-from __future__ import annotations
-
 from argparse import Namespace
 
 from layerscope.commands.diagnose import judged_again

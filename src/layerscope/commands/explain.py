@@ -3,8 +3,6 @@
 Without PyTorch, from the pages in the package: it answers at once.
 """
 
-from __future__ import annotations
-
 import json
 from argparse import Namespace
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Settings, completed by Hydra's own completion: what comes after `layerscope train init=`."""
 
-from __future__ import annotations
-
 import os
 import sys
 from argparse import Namespace

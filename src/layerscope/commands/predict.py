@@ -5,8 +5,6 @@ PyTorch, which takes longer to import than this takes to answer: the config's in
 and asked for its variances, the network is not.
 """
 
-from __future__ import annotations
-
 from argparse import Namespace
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ From the event files alone, if need be: without diagnosis.json and status.json t
 by the rules as they stand, and nothing is known of how they ended.
 """
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from pathlib import Path

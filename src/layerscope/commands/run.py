@@ -1,7 +1,5 @@
 """`layerscope run train.py --its-args`: watch a training script, without a line of it changed."""
 
-from __future__ import annotations
-
 import runpy
 import sys
 import traceback

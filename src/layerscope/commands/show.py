@@ -1,7 +1,5 @@
 """`layerscope show [FOLDER]`: a run's layers and findings in the terminal, without PyTorch."""
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`layerscope ward`: say what charts of sick nets show, in the terminal or on a page."""
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from collections.abc import Iterator

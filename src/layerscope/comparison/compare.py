@@ -1,7 +1,5 @@
 """Compare all runs of a folder."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """comparison.json and comparison.csv: the comparison for programs and spreadsheets."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

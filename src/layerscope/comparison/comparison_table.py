@@ -1,7 +1,5 @@
 """The ranked table of a comparison, in the console."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """A median with its interval, and a difference with its: what some seeds can tell."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

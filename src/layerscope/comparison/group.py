@@ -1,7 +1,5 @@
 """Runs that differ in nothing but their seed."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

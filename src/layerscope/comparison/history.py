@@ -1,7 +1,5 @@
 """A run's figures over its steps, in few enough bins to be drawn."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A loss as text."""
 
-from __future__ import annotations
-
 import math
 import re
 

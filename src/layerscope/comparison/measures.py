@@ -1,7 +1,5 @@
 """What one run comes to: the numbers by which runs are compared."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Which settings a run was started with: what tells it from its siblings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any

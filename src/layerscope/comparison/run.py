@@ -1,7 +1,5 @@
 """One run, reduced to what a comparison and a report need of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

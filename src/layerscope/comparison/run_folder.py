@@ -1,7 +1,5 @@
 """A run's folder, read: its event files, and the JSON and YAML beside them, as far as they go."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """A run's histograms at a few steps, for a slider."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What becomes of the gradient between the last and the first hidden layer, in a sentence."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The per-layer health table in the console."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

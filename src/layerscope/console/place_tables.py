@@ -1,7 +1,5 @@
 """What was seen at places that are no layers, in the console: a short table for each kind."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

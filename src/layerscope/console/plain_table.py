@@ -1,7 +1,5 @@
 """The look of every table in the terminal: a rule under its heads, and nothing else."""
 
-from __future__ import annotations
-
 from rich import box
 from rich.table import Table
 from rich.text import Text

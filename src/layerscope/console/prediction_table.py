@@ -1,7 +1,5 @@
 """What theory expects of every layer, in the console."""
 
-from __future__ import annotations
-
 import math
 import re
 

@@ -1,7 +1,5 @@
 """What a run is found to have, told at its end: the findings with their causes, and the files."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A console that prints on any terminal: what its encoding lacks is shown by what it has."""
 
-from __future__ import annotations
-
 import io
 import sys
 from typing import IO, Any, cast

@@ -1,7 +1,5 @@
 """A binary cross-entropy, told by its gradient on the output."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.loss_factors import CLOSE, factors

@@ -1,7 +1,5 @@
 """A loss whose targets are class numbers, told by its gradient on the output."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

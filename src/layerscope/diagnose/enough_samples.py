@@ -1,7 +1,5 @@
 """A loss of few samples is noise: as many losses together as make enough of them."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """The names of all figures, what each is, and the column that an array has it in."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 LAYER_FIGURES: Mapping[str, str] = {

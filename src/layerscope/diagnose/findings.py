@@ -1,7 +1,5 @@
 """The findings of a run: a list that a notebook shows as text with marks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from html import escape
 

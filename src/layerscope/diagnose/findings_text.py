@@ -1,7 +1,5 @@
 """The findings of a run as Markdown, for TensorBoard's Text tab."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from html import escape

@@ -1,7 +1,5 @@
 """Where the gradient goes on its way back, in words: told of healthy networks as well."""
 
-from __future__ import annotations
-
 LEVEL = 1.25
 """A factor a layer within which the gradient counts as level."""
 

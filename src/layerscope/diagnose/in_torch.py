@@ -2,8 +2,6 @@
 them, and whoever watches a network of their own has none of these keys.
 """
 
-from __future__ import annotations
-
 import re
 
 _WORDS = tuple(

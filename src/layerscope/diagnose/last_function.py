@@ -1,7 +1,5 @@
 """The function that a network's output has been through last, and the range that it leaves."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from enum import IntEnum

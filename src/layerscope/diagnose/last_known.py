@@ -1,7 +1,5 @@
 """A figure that is measured in some steps only, as last known in each."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """The loss curve of a run as the rules see it: where it began, where it is, how noisy it is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The usual factors before a loss, and how closely a gradient has to fit one."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.loss_kind import Matrix

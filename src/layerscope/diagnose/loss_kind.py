@@ -1,7 +1,5 @@
 """The kinds of loss that can be told, and what is told of one."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from enum import IntEnum

@@ -5,8 +5,6 @@ slopes of p. So r is known but for a constant of each sample; of a sigmoid it is
 there on a loss is told as if p were the network's output.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -7,8 +7,6 @@ squared errors 2 k (z - y) (Bishop 2006, Pattern Recognition and Machine Learnin
 whatever the code of the loss looks like, and wherever it stands.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The median of what is known."""
 
-from __future__ import annotations
-
 from typing import TypeVar
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a rule remembers from one block of steps to the next, in plain arrays."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Since when each layer shows a rule's symptom: streaks that last become onsets."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

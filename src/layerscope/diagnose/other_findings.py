@@ -1,7 +1,5 @@
 """The findings that no rule makes of figures: `not_measured` and `unexpected`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What a run's own diagnosis.json says of its findings, and by what they were judged."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Self

@@ -1,7 +1,5 @@
 """Whether what was read out of a file has the types that its dataclass promises."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache

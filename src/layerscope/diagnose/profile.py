@@ -1,7 +1,5 @@
 """The gradient's profile over depth: how much of it reaches each layer, and where it is lost."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """The rules by name, and how one's own becomes one of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from layerscope.diagnose.figures import Figures

@@ -1,7 +1,5 @@
 """A squared or absolute error, told by its gradient on the output."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

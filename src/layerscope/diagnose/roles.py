@@ -1,7 +1,5 @@
 """What part each layer plays, as arrays: formed once for a set of layers, not once a step."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 

@@ -5,8 +5,6 @@ table of docs/diagnosis.md are made of it. Thresholds stand in it as format fiel
 `{input_large:g}`, so that a page cannot say another number than the rule compares with.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import asdict, dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """The judge of one run: figures in, block by block, findings out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

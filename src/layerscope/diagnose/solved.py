@@ -1,7 +1,5 @@
 """Whether a task is solved: what layers then look like is how they solve it, and no disease."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

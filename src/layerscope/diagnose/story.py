@@ -7,8 +7,6 @@ them, what the optimizer does, how the network is put together and started; then
 and symptoms last.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 

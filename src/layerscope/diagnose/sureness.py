@@ -4,8 +4,6 @@ The figures stand in sureness.json, which the script that trains those programs 
 `{"rules": {"input_scale": {"right": 5, "found": 6}}}`. A rule that is not in it was not measured.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """What separates healthy from sick, in numbers: each with its source."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 

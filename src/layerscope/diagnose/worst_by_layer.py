@@ -1,7 +1,5 @@
 """How a layer is: its worst finding, and nothing else says so."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """JSON that stays within a size: long texts are cut, lists end early, and both are counted."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

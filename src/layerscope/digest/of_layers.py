@@ -1,7 +1,5 @@
 """The layers of a run, those most worth a look first, each by its first and last figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a digest says beside layers: loss, learning rate, optimizer, inputs, output, network."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The digest of a run: its state, its story, its figures, and the layers most worth a look."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """Which files of a folder are a run's event files, whatever else lies beside them."""
 
-from __future__ import annotations
-
 import logging
 import struct
 from pathlib import Path

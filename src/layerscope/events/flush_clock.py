@@ -1,7 +1,5 @@
 """What waits reaches the disk on time, though nothing follows: one thread watches the clock."""
 
-from __future__ import annotations
-
 import os
 import threading
 from typing import Protocol

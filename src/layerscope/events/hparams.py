@@ -4,8 +4,6 @@ TensorBoard keeps the first event of a tag and passes over later ones: what is w
 Field numbers are those of tensorboard/plugins/hparams/{api,plugin_data}.proto.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Mapping
 from math import isfinite

@@ -1,7 +1,5 @@
 """`LayerScopeCallback`: the instrument in a Hugging Face Trainer."""
 
-from __future__ import annotations
-
 from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack

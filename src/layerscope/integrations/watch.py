@@ -1,7 +1,5 @@
 """`layerscope.watch`: the instrument in a plain PyTorch loop."""
 
-from __future__ import annotations
-
 from numbers import Integral
 from os import PathLike
 from typing import Unpack

@@ -1,7 +1,5 @@
 """Where the configs lie: `conf/` of the checkout, which a wheel carries inside the package."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]

@@ -1,7 +1,5 @@
 """What theory expects of the network that a run has just initialised, on its first batch."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

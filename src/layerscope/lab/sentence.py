@@ -1,7 +1,5 @@
 """What is wrong with a config, in one sentence out of what Hydra and OmegaConf wrap around it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

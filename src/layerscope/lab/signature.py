@@ -1,7 +1,5 @@
 """Settings against the signature of what they are passed to, so that a new one needs no rule."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache

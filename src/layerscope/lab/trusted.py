@@ -1,7 +1,5 @@
 """What a config may name in a `_target_`: what it names is imported and called."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Sequence
 from pkgutil import resolve_name

@@ -1,7 +1,5 @@
 """Whether a value out of a config fits a type hint, and a hint in the words of a sentence."""
 
-from __future__ import annotations
-
 import inspect
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence

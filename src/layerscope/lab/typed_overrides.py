@@ -1,7 +1,5 @@
 """What was typed after the command, as Hydra's config keeps it."""
 
-from __future__ import annotations
-
 from omegaconf import DictConfig, OmegaConf
 
 

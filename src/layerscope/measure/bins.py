@@ -16,8 +16,6 @@ float64 values beyond that range are counted in the outermost bin, or the innerm
 NaN and infinities have no bin: they are counted beside the bins.
 """
 
-from __future__ import annotations
-
 MANTISSA_BITS = 7
 """Seven bits: a bin is at most 1/128 of its value wide, and a bfloat16 value is its own bin."""
 

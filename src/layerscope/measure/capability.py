@@ -1,7 +1,5 @@
 """What a device can do for measuring."""
 
-from __future__ import annotations
-
 import importlib.util
 import warnings
 from collections.abc import Callable

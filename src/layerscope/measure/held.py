@@ -5,8 +5,6 @@ of them for finding code and tables in memory again. What is small is therefore 
 measured when the step ends.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter

@@ -6,8 +6,6 @@ division only, which every device rounds alike; so the CPU and the GPU put the s
 elements into every bucket.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """Exact figures of one tensor, or of many as if they were one."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from enum import IntEnum

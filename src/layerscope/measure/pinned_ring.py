@@ -1,7 +1,5 @@
 """From the device to the host without waiting: page-locked buffers that are used in turn."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """What a row has beside its bins, on the CPU and in plain torch."""
 
-from __future__ import annotations
-
 import math
 from enum import IntEnum
 

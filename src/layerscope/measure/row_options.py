@@ -1,7 +1,5 @@
 """What each row of a tally is asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

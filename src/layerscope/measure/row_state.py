@@ -4,8 +4,6 @@ float64 [rows, STATE]: the moments, by `MomentColumn`; then the bins between zer
 value nearest to it, and farthest from it, and the elements that a sample left out of the bins.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol
 

@@ -6,8 +6,6 @@ shown; then the elements below the right edge of each linear bucket; and the sam
 logarithmic ones, the zeros first. Counts are whole and exact up to 2**53.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

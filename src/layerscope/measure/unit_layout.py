@@ -1,7 +1,5 @@
 """Where the units of a tensor lie in its memory."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import Tensor

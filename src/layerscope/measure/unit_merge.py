@@ -1,7 +1,5 @@
 """A step's units as all ranks saw them, and the silences as a checkpoint keeps them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

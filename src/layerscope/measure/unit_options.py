@@ -1,7 +1,5 @@
 """What each row of a unit tally is asked for."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """What a unit tally says of one step."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import IntEnum
 

@@ -1,7 +1,5 @@
 """The template of a page, and the styles and scripts that go into it."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib.resources import files
 

@@ -1,7 +1,5 @@
 """All pictures of a run as PNGs, for TensorBoard's Images tab."""
 
-from __future__ import annotations
-
 from layerscope.diagnose.figures import Figures
 from layerscope.pictures.heatmap import heatmap_picture
 from layerscope.pictures.phase_diagram import phase_picture

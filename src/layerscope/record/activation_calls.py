@@ -1,7 +1,5 @@
 """Which calls of torch compute an activation function."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What is measured where a branch is added to a residual stream."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 

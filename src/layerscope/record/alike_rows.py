@@ -1,7 +1,5 @@
 """Whether the units of a layer have the same weights."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """Attention in a network's forward passes: what the heads of each look at, in some of the steps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

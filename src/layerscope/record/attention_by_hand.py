@@ -1,7 +1,5 @@
 """Attention written out: a product of queries and keys, a softmax, and a product with values."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A network that is made of something else than when it was first looked at."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import is_

@@ -1,7 +1,5 @@
 """What one row of a tally holds: a quantity of a layer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from layerscope.quantity import Quantity

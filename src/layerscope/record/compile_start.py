@@ -1,7 +1,5 @@
 """Tells when torch.compile is about to read code, so that nothing of ours is compiled into it."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """What was seen of a network's data and output in one step."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

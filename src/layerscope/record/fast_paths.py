@@ -1,7 +1,5 @@
 """Calls of torch's attention that compute in one fused kernel, unless functions are watched."""
 
-from __future__ import annotations
-
 from typing import Any, Protocol
 
 from torch import nn

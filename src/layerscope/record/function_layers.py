@@ -1,7 +1,5 @@
 """Layers that turn up while a network runs: the activation functions that its modules call."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable

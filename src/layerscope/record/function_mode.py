@@ -1,7 +1,5 @@
 """What torch calls while functions are looked at: a mode, and hooks around a forward pass."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

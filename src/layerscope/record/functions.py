@@ -5,8 +5,6 @@ training steps only, and from the second measured step on only in modules whose 
 functions.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What the mode sees: activation functions and attention that code of the network calls."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import types

@@ -1,7 +1,5 @@
 """Attention in one call of torch: which queries, keys and mask it was given."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Callable, Mapping

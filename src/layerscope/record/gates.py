@@ -1,7 +1,5 @@
 """The gates of recurrent layers: how many are shut, and how many open, at the keyframes."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext

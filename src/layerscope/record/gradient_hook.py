@@ -1,7 +1,5 @@
 """A hook on the gradient of a tensor that is new."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any

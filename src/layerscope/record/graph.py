@@ -5,8 +5,6 @@ a head last. The graph that backward walks knows: from each layer's output back 
 it was made of.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

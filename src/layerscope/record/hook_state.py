@@ -1,7 +1,5 @@
 """What the hooks of one recorder share: whether to measure, by which clock, and what went wrong."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field

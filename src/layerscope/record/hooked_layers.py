@@ -1,7 +1,5 @@
 """Watched layers with their hooks, and the plan of what is measured of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import torch

@@ -6,8 +6,6 @@ into the graphs: one for the output in the forward pass, one for its gradient in
 The operator has an effect, so that nothing takes it out or changes the order.
 """
 
-from __future__ import annotations
-
 from itertools import count
 from typing import Any, Protocol
 from weakref import WeakValueDictionary

@@ -1,7 +1,5 @@
 """Whether the gradients of a step are still there when the next step adds to them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import nn

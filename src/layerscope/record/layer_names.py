@@ -1,7 +1,5 @@
 """What layers are called: the paths of their modules, as far as these say something."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from itertools import count

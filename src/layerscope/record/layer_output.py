@@ -1,7 +1,5 @@
 """One output tensor of one layer, and the rows that measure it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

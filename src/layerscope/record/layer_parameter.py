@@ -1,7 +1,5 @@
 """A parameter that is measured, and what it is called."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

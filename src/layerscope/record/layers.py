@@ -1,7 +1,5 @@
 """Which modules of a network are watched, and what they are called."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence

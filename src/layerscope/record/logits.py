@@ -1,7 +1,5 @@
 """Attention's logits, of queries and keys or as they are, and what each row of them looks at."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

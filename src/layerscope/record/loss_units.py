@@ -1,7 +1,5 @@
 """Gradients in units of the mean loss: without a gradient scaler's factor, over all ranks."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What activation function a module of somebody's own is: told by what it computes."""
 
-from __future__ import annotations
-
 import copy
 import random
 from collections.abc import Callable, Sequence

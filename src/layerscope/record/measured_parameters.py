@@ -1,7 +1,5 @@
 """The parameters of a plan: their gradients, their values, and what a step changes about them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn

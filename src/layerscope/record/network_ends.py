@@ -6,8 +6,6 @@ what the first layers get that has no gradient: whatever a network does to a bat
 layer is done by then.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any

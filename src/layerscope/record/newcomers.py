@@ -1,7 +1,5 @@
 """Outputs that were not planned for, such as the second tensor of a layer's tuple."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """What is known of an activation function before it runs: its range, and where it saturates."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary

@@ -1,7 +1,5 @@
 """Where values that are not finite come from, looked at in the moment they turn up: it is rare."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

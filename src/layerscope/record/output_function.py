@@ -1,7 +1,5 @@
 """Which function made a tensor, be it a module's or written in a forward: autograd knows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor

@@ -1,7 +1,5 @@
 """What sits on a layer and measures its output, and the output's gradient on the way back."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

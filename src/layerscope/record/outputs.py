@@ -1,7 +1,5 @@
 """The tensors in what a module returns, each by its path."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any

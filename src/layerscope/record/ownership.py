@@ -1,7 +1,5 @@
 """Which parameters the optimizers have."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 

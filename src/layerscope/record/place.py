@@ -1,7 +1,5 @@
 """Where something is looked at that is no layer: an attention, an addition, a router."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """What is measured of each layer, and into which row of the tally."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The operands of a product of two tensors, with a name for each of their axes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Whether a module's forward can be called without anybody noticing: told from its code."""
 
-from __future__ import annotations
-
 import dis
 import functools
 import math

@@ -1,7 +1,5 @@
 """Hooks that never raise into a network: what they fail to see is left out."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Hooks on a network's layers, and what they measured in a step."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 

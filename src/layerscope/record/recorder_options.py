@@ -1,7 +1,5 @@
 """What a recorder is asked to measure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from layerscope.arguments import at_least

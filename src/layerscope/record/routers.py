@@ -1,7 +1,5 @@
 """Mixtures of experts: how many tokens each expert gets, told from what a router chooses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

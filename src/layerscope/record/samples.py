@@ -1,7 +1,5 @@
 """Some samples of a tensor, as a matrix that the host can read."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

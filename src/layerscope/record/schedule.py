@@ -1,7 +1,5 @@
 """Which steps are measured: functions step -> bool."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

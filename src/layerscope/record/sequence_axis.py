@@ -1,7 +1,5 @@
 """Whether recurrent layers and attention run along the samples of the batch, by their shapes."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from layerscope.record.outputs import tensors_in

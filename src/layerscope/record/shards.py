@@ -4,8 +4,6 @@ Nothing here talks to another process. `torch.distributed.tensor` takes seconds 
 nobody has imported it, there are no such tensors.
 """
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

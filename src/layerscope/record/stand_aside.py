@@ -1,7 +1,5 @@
 """Where torch does something else because a module has hooks, ours are off for that moment."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

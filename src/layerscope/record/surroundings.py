@@ -3,8 +3,6 @@
 Looked at in some steps only, since little of it changes from one to the next.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

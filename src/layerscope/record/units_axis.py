@@ -1,7 +1,5 @@
 """Along which axis of a layer's output its units lie: features are last, channels come second."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

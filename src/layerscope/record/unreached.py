@@ -1,7 +1,5 @@
 """Layers that no call has reached while hooks were counting, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from layerscope.record.hook_state import HookState

@@ -4,8 +4,6 @@ A module in a Python list or dict is no part of the module that holds the list: 
 not give its weights, and an optimizer never gets them. Autograd's graph has them all the same.
 """
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable, Collection
 from typing import Any

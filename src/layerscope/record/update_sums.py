@@ -1,7 +1,5 @@
 """How much a step has changed each parameter: sums over the processes, then figures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What an optimizer really did to the weights: measured from the weights themselves."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import torch

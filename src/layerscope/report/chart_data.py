@@ -1,7 +1,5 @@
 """The numbers behind the charts: one object for the page, shared by all charts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

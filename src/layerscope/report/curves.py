@@ -1,7 +1,5 @@
 """Loss curves, thin enough for a page: each seed's line, and a band of each group."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The findings of all runs, told once for each group."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any

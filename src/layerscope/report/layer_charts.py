@@ -1,7 +1,5 @@
 """What a run's layers look like, for the page: gradient profiles, heat-maps and histograms."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """The layers of a single run as rows: what they measure, and the worst finding of each."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """How groups are told apart: one setting by colour, the others by a chart of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

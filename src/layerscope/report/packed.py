@@ -1,7 +1,5 @@
 """Numbers for a page in few bytes: a third of what they take as JSON."""
 
-from __future__ import annotations
-
 import base64
 from typing import Any
 

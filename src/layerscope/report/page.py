@@ -1,7 +1,5 @@
 """The page itself: everything a report shows, put into one file."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import math

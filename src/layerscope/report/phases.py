@@ -1,7 +1,5 @@
 """Phase diagrams, one for each activation, with the groups as dots."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The ranked table of the page: numbers as text, and as what the columns are sorted by."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

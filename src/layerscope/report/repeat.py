@@ -1,7 +1,5 @@
 """How to run it again: the command, and the versions it ran with."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping, Sequence
 from math import prod

@@ -1,7 +1,5 @@
 """Which runs are shown beside each other, layer by layer."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """A session that is told of each update, before it and after it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Which steps are due for what: the only place that decides it."""
 
-from __future__ import annotations
-
 import logging
 import math
 import sys

@@ -1,7 +1,5 @@
 """The folder that a session writes to: its own as long as it is open, and of one run only."""
 
-from __future__ import annotations
-
 import logging
 import os
 from dataclasses import dataclass

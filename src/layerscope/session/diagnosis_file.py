@@ -3,8 +3,6 @@
 docs/diagnosis.schema.json is its JSON Schema, docs/diagnosis.md says what the fields mean.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Through which door a user came in: its name stands in front of every message."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """A session that is told of each step once, when it is over."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """What does not change about the layers of a network, for the rules and for whoever reads a run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 from torch import nn

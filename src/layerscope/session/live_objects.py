@@ -1,7 +1,5 @@
 """What a program has made so far, found among the objects that Python keeps."""
 
-from __future__ import annotations
-
 import gc
 from typing import Any
 

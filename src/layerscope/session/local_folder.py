@@ -1,7 +1,5 @@
 """The folder that a run is written to: one spelling, whatever the working folder becomes."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What was seen beside the layers, as figures of data, output, loss and optimizers."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence

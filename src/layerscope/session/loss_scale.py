@@ -1,7 +1,5 @@
 """By what a gradient scaler multiplies the loss, in a loop that is not Lightning's."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.amp import GradScaler

@@ -1,7 +1,5 @@
 """All that watches a network from inside: hooks of layers, functions, and what is around them."""
 
-from __future__ import annotations
-
 from torch import nn
 from torch.optim import Optimizer
 

@@ -1,7 +1,5 @@
 """What of a network is not watched, and why."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The runs that this process is writing: whoever reads one sees all of its steps so far."""
 
-from __future__ import annotations
-
 from os import PathLike
 from typing import Protocol
 from weakref import WeakSet

@@ -1,7 +1,5 @@
 """Which optimizers come to which parameters in a step of a loop, as torch's own hooks tell."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

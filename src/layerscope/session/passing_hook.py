@@ -1,7 +1,5 @@
 """A hook that only passes on what torch tells it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

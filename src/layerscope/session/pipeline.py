@@ -1,7 +1,5 @@
 """An observation's way: it waits, becomes figures, is judged, and is written."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence

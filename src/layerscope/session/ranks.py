@@ -1,7 +1,5 @@
 """The processes of a distributed training, as the instrument sees them."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

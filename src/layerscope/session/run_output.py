@@ -1,7 +1,5 @@
 """What a run leaves behind: its event files while it goes on, its diagnosis at the end."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """What a run is found to have, while it goes on and at its end: judged and drawn, not written."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The steps of one network that is watched, whoever trains it: measured, observed, passed on."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

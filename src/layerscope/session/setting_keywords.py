@@ -1,7 +1,5 @@
 """The settings as keyword arguments of a function: typed, listed by its signature and `help`."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields

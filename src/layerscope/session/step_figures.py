@@ -1,7 +1,5 @@
 """Observations become Figures: one number per step, layer and figure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """What measuring costs, and how seldom it must be done to stay within a share of the time."""
 
-from __future__ import annotations
-
 import math
 import statistics
 import sys

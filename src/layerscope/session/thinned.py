@@ -1,7 +1,5 @@
 """The figures of a whole run, however long, in bounded memory."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.arguments import at_least

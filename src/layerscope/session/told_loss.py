@@ -1,7 +1,5 @@
 """The loss as a loop tells it, as a scalar."""
 
-from __future__ import annotations
-
 import logging
 
 import numpy as np

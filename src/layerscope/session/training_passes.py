@@ -1,7 +1,5 @@
 """Which forward passes of a network are training: those that a backward pass can follow."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """The run of one network that is watched: opened, resumed, ended or given up."""
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Mapping

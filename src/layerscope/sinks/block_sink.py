@@ -1,7 +1,5 @@
 """What the pipeline hands its steps to: blocks of them, as they were judged."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from layerscope.sinks.step_block import RunEnd, StepBlock

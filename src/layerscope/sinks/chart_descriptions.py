@@ -3,8 +3,6 @@
 Those of histograms are the quantities' own: `Quantity.reading_aid`.
 """
 
-from __future__ import annotations
-
 from layerscope.quantity import Quantity
 
 _ABOUT_LOG = (

@@ -1,7 +1,5 @@
 """Figures as CSV, for a spreadsheet or for pandas."""
 
-from __future__ import annotations
-
 import csv
 from io import StringIO
 from os import PathLike

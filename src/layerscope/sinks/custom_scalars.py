@@ -1,7 +1,5 @@
 """The layout of TensorBoard's Custom Scalars tab: all layers of a quantity in one chart."""
 
-from __future__ import annotations
-
 from layerscope.events.summaries import document
 from layerscope.events.wire import VARINT, field, key, varint
 from layerscope.quantity import Quantity

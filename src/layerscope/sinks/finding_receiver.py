@@ -1,7 +1,5 @@
 """A user's function, or address, that gets each finding when it is made."""
 
-from __future__ import annotations
-
 import json
 import logging
 import queue

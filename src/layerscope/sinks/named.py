@@ -1,7 +1,5 @@
 """The sinks that a name stands for: `sinks=["csv", "wandb"]`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 from layerscope.sinks.csv import CsvSink

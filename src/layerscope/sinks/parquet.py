@@ -1,7 +1,5 @@
 """Figures and histograms as Parquet, for pandas, Polars or DuckDB."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`Sink`: a place that a run's steps go to beside TensorBoard's files, one's own among them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property

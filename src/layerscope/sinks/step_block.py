@@ -1,7 +1,5 @@
 """Steps that were observed and judged, on their way to where they are written."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A step's histograms as values of an event record."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter

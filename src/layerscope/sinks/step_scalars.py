@@ -1,7 +1,5 @@
 """A step's scalars as values of an event record."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 

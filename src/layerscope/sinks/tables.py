@@ -1,7 +1,5 @@
 """A step's figures as rows of tables: one a layer, and one of the step."""
 
-from __future__ import annotations
-
 from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
 from layerscope.sinks.sink import StepRecord
 

@@ -1,7 +1,5 @@
 """Steps as TensorBoard shows them: one event record each, and the keyframes once more."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from os import PathLike

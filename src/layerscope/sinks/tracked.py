@@ -1,7 +1,5 @@
 """A record as trackers take it: values by name, for one call."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

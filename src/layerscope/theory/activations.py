@@ -4,8 +4,6 @@ Names and parameters are those of `layerscope.lab.mlp`, PyTorch's defaults. Each
 keeps its relative precision near zero and raises no warning at any finite argument.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import atanh, pi, sqrt

@@ -5,8 +5,6 @@ weights count as independent, which is exact as widths grow for gradients that e
 (Yang 2019, "Scaling limits of wide neural networks").
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.theory.activations import Array

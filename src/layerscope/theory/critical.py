@@ -6,8 +6,6 @@ Roberts, Yaida and Hanin (2022), "The principles of deep learning theory", secti
 and silu.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import ceil, inf
 

@@ -4,8 +4,6 @@ Far from the prediction at step 0, the code does not do what its author thinks: 
 weights are shared or scaled twice, inputs are not what they should be.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp

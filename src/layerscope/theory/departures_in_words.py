@@ -1,7 +1,5 @@
 """A measured network that is far from theory, in words: its code does not do what was meant."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import nan
 from typing import Any

@@ -3,8 +3,6 @@
 Poole et al. (2016) and Schoenholz et al. (2017) draw it for tanh.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ too large is lost in it. But from one layer to the next there is little to stray
 judged by what its neighbour was measured to hand it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

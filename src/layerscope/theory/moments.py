@@ -1,7 +1,5 @@
 """What one Gaussian pre-activation becomes: the expectations that a layer's prediction needs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a norm between a layer's weights and its activation function makes of theory's numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 

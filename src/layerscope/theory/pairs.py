@@ -5,8 +5,6 @@ mean c z1 and variance q (1 - c^2). Both are cut into panels, at 0, where phi va
 and about the mean, at the Gaussian's scale: a rule that knows only one of the two loses the other.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from math import ceil, log2, sqrt
 

@@ -3,8 +3,6 @@
 Poole et al. (2016), for the fixed points; Schoenholz et al. (2017), for the depth scales.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import inf, log
 

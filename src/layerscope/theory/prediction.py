@@ -7,8 +7,6 @@ networks through transient chaos", for the way forward; Schoenholz et al. (2017)
 propagation", for the way back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 

@@ -6,8 +6,6 @@ into panels that start at the finer of the two scales and double outwards, with 
 rule on each (Davis and Rabinowitz 1984, "Methods of Numerical Integration", on compound rules).
 """
 
-from __future__ import annotations
-
 from math import ceil, log2, pi, sqrt
 
 import numpy as np

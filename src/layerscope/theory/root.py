@@ -1,7 +1,5 @@
 """A root between two neighbours of a grid."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from math import exp, log
 

@@ -1,7 +1,5 @@
 """SciPy's functions, imported when first called: a run that no theory is told of needs no SciPy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -15,8 +15,6 @@ into fewer units. What Gaussian weights lose by lengths that vary is taken out f
 on a sphere, where a mean of f(z) varies by the part of f that is not z^2's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

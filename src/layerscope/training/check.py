@@ -1,7 +1,5 @@
 """Is a composed config one that can be run? Asked before anything is started or written."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any

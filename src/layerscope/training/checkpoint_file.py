@@ -1,7 +1,5 @@
 """A checkpoint is written whole or not at all, and a full disk ends no training."""
 
-from __future__ import annotations
-
 import io
 import logging
 import os

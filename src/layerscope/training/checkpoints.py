@@ -1,7 +1,5 @@
 """The checkpoints of a run: which are kept, and whether a training can go on from one."""
 
-from __future__ import annotations
-
 import pickle
 import zipfile
 import zlib

@@ -1,7 +1,5 @@
 """What a run tells at its end: tables, and the answer in its last line."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path

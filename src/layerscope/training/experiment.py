@@ -1,7 +1,5 @@
 """The parts of a training, as a config names them: where the lab meets the instrument."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A run's row in TensorBoard's HParams tab: what it was asked, and how it ended."""
 
-from __future__ import annotations
-
 import time
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What Hydra knows of the run at hand."""
 
-from __future__ import annotations
-
 from typing import cast
 
 from hydra.core.hydra_config import HydraConfig

@@ -1,7 +1,5 @@
 """What Hydra itself would run of its settings, `hydra.*`, asked before it does."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

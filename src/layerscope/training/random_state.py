@@ -1,7 +1,5 @@
 """A resumed run draws the random numbers that it would have drawn."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The folder of a single run: dated, named after what was typed, and nobody else's."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from itertools import count

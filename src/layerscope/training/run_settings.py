@@ -1,7 +1,5 @@
 """The keys at the top of conf/train.yaml, with their types and bounds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

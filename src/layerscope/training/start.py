@@ -1,7 +1,5 @@
 """A command line that cannot be run is answered in one sentence, before anything is written."""
 
-from __future__ import annotations
-
 import os
 import sys
 import traceback

@@ -1,7 +1,5 @@
 """A training that is asked to stop does so between two steps, and leaves a checkpoint."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What `layerscope train --help` and `python train.py --help` print."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

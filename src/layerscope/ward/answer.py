@@ -1,7 +1,5 @@
 """What a learner answers, and what it is worth."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches

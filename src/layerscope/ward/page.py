@@ -1,7 +1,5 @@
 """The ward as a page: one file that needs no network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any

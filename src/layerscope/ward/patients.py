@@ -1,7 +1,5 @@
 """The patients: nets in which a disease was planted, and healthy ones; what their charts show."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import random

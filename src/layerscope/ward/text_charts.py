@@ -1,7 +1,5 @@
 """A patient's charts as text: a character for each step, a row for each layer."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 

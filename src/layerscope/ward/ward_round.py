@@ -1,7 +1,5 @@
 """A round in the terminal: charts, an answer, the truth and the reason; patient by patient."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from textwrap import wrap
 

@@ -3,8 +3,6 @@
 Judged in the steps that are looked at: keyframes, every tenth step at first, then every hundredth.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

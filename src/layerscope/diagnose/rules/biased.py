@@ -1,7 +1,5 @@
 """Biased: outputs of an odd function that are not centred, and push the next layer to one side."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures

@@ -1,7 +1,5 @@
 """Collapsed: outputs that are the same for every sample: nothing after can tell them apart."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures

@@ -1,7 +1,5 @@
 """How the network is put together: constant weights, linear layers in a row, too much dropout."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures

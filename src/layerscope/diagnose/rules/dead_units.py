@@ -1,7 +1,5 @@
 """Dead units: never active on enough samples, and with no gradient that would bring them back."""
 
-from __future__ import annotations
-
 from math import isnan, nan
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Mixtures of experts whose router sends tokens to few of them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures

@@ -6,8 +6,6 @@ what the last does. Growth is judged by larger factors: a healthy GPT has 120, b
 embeddings are small before a normalisation.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

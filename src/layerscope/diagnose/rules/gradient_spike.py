@@ -1,7 +1,5 @@
 """Gradient spike: one step whose gradient is far from all that this run has had."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

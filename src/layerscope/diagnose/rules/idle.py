@@ -1,7 +1,5 @@
 """Idle: outputs of an activation function that are all but the same, and pass nothing on."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures

@@ -1,7 +1,5 @@
 """Inputs that are far larger or smaller than 1, or of which one feature drowns the others."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures

@@ -1,7 +1,5 @@
 """What the targets of a classification say: one class alone, or nothing that inputs could tell."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """A learning rate of nothing: a schedule has ended, or has never begun."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures

@@ -1,7 +1,5 @@
 """A loss that goes up: step by step, or out of all bounds."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """What the loss is made of: an activation that it applies itself, broadcast targets, a sum."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures

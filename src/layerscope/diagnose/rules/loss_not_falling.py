@@ -1,7 +1,5 @@
 """A loss that does not fall, though the network has had time."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A loss that is no number, and one below zero where its kind has no values there."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """A layer that is to be trained and gets no gradient: because of what, and where it was lost."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Not finite: the layer that made the first NaN or infinity, not those that passed it on."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures

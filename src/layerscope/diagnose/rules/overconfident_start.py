@@ -1,7 +1,5 @@
 """Overconfident start: before it has learned anything, a network should not be sure of anything."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures

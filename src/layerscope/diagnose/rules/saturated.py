@@ -1,7 +1,5 @@
 """Saturated: outputs at the flat ends of their function, where hardly any gradient gets through."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What runs along the wrong axis: a softmax over one unit or over samples, or a sequence."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures

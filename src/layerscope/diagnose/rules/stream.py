@@ -1,7 +1,5 @@
 """The residual stream: it grows, over depth or over steps, or a branch adds nothing to it."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Targets that the output cannot reach, or that are far larger than what a network gives."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

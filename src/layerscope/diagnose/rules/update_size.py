@@ -4,8 +4,6 @@ The rule of thumb is log10 RMS(update) / RMS(weight) = -3: Karpathy, nn-zero-to-
 CS231n, Neural Networks Part 3, "ratio of weights:updates".
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What connects network and optimizer: whose parameters it has, and what becomes of gradients."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.figures import Figures

@@ -1,7 +1,5 @@
 """A monitor's part of a checkpoint: what it leaves to one, and what one has given it."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from typing import Any

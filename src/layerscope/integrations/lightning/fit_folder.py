@@ -1,7 +1,5 @@
 """The folder that a fit writes to: chosen and claimed by rank 0, known to all ranks."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -1,7 +1,5 @@
 """What Lightning tells a callback while it trains, handed on to the fit that is watched."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Where a fit's steps go: the sinks that were asked for, in the runs of the trainer's loggers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import lightning.pytorch as pl

@@ -1,7 +1,5 @@
 """LayerMonitor: the one place where Lightning meets the instrument."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 from os import PathLike

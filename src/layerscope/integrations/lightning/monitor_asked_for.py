@@ -1,7 +1,5 @@
 """The LayerMonitor that nobody has put into the Trainer by hand."""
 
-from __future__ import annotations
-
 import lightning.pytorch as pl
 
 from layerscope.integrations.lightning.monitor import LayerMonitor

@@ -1,7 +1,5 @@
 """A callback's hook whose failure ends the monitoring, and not the training."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar

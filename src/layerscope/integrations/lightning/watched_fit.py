@@ -1,7 +1,5 @@
 """One fit of a trainer, as its session has to be told of it."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """What a script has made around a module that it calls: the network, optimizers, a scaler."""
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Container
 from dataclasses import dataclass

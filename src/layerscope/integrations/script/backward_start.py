@@ -1,7 +1,5 @@
 """The loss of a script that tells it to nobody: the tensor that its backward pass starts from."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from types import FrameType

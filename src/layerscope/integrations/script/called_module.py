@@ -1,7 +1,5 @@
 """The call of a module that goes on, as Python's frames tell of it."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from types import FrameType

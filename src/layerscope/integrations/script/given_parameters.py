@@ -1,7 +1,5 @@
 """Tells of parameters that an optimizer is given: when it is made or copied, or later."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Which network a module that a script calls is a part of."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from torch import nn

@@ -1,7 +1,5 @@
 """Watches whatever networks a script trains, by the hooks that torch has for every module."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import warnings

@@ -1,7 +1,5 @@
 """One network of a script, with the optimizers that train it."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterable
 from pathlib import Path

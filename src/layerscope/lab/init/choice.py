@@ -1,7 +1,5 @@
 """The init that theory would choose for a network, in place of the one it has."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import ceil, sqrt
 

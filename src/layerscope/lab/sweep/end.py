@@ -1,7 +1,5 @@
 """What comes after the last job of a sweep: what has become of the jobs, and the exit code."""
 
-from __future__ import annotations
-
 import traceback
 from collections import Counter
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Whether two runs were asked the same, and with which versions they answered."""
 
-from __future__ import annotations
-
 import copy
 import json
 import platform

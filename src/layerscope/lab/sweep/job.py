@@ -1,7 +1,5 @@
 """One job of a sweep, in whatever process a launcher has put it."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What a job of a sweep is called, and how it ended: its line."""
 
-from __future__ import annotations
-
 import re
 from hashlib import sha256
 from pathlib import Path

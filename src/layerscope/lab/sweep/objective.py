@@ -1,7 +1,5 @@
 """What a search makes small: the validation loss, or the distance from criticality."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from math import inf, log10

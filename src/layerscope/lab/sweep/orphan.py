@@ -1,7 +1,5 @@
 """A worker ends with the sweep that it works for."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

@@ -1,7 +1,5 @@
 """The keys below `sweep` in conf/train.yaml, with their types and bounds."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from omegaconf import DictConfig, OmegaConf

@@ -1,7 +1,5 @@
 """The bins' numbering for the CPU kernels, from the bits of float64."""
 
-from __future__ import annotations
-
 from layerscope.measure.bins import LOWEST_EXPONENT, MAGNITUDES, MANTISSA_BITS, ZERO
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import bits_from_f64, f64_from_bits

@@ -6,8 +6,6 @@ NaN, an infinity, a subnormal float32, or a float64 beyond float32, adds nothing
 element by element.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

@@ -5,8 +5,6 @@ NUMBA_CACHE_DIR says. A package that is installed read-only and run by a user wi
 many containers, has none of these: then each process compiles anew, which takes it half a minute.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from functools import cache

@@ -1,7 +1,5 @@
 """Elements of any value counted one by one: NaN, infinities, subnormal numbers, and float64."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.measure.bins import ZERO

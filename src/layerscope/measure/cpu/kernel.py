@@ -9,8 +9,6 @@ counts. A block with a NaN, an infinity or a subnormal float32 goes element by e
 Nothing is allocated. The caller hands over addresses: see `raw_memory` and `table`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.measure.bins import BINS, ZERO

@@ -1,7 +1,5 @@
 """The kinds of elements that the CPU kernels read."""
 
-from __future__ import annotations
-
 import torch
 
 FLOAT32, BFLOAT16, FLOAT16, FLOAT64 = range(4)

@@ -5,8 +5,6 @@ be computed. Each place has four counts, side by side, which elements take in tu
 neighbours, such as a ReLU's zeros, so don't wait for each other's store.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.measure.bins import MANTISSA_BITS, ZERO

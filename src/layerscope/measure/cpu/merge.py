@@ -1,7 +1,5 @@
 """One row of a table merged into a row of another: parts come to the whole."""
 
-from __future__ import annotations
-
 from layerscope.measure.bins import ZERO
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import (

@@ -5,8 +5,6 @@ between their counts, for nothing. LLVM makes no vectors of a loop that also sto
 from memory; so this one is built of them by hand.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import llvmlite.ir as ir

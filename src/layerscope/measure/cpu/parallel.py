@@ -1,7 +1,5 @@
 """A large tensor measured by torch's own threads, each part into a table of its own."""
 
-from __future__ import annotations
-
 from functools import cache
 from threading import Lock
 from typing import Any

@@ -3,8 +3,6 @@
 Places are int32. One that rounding has put a bucket beyond the last is folded into the last.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

@@ -6,8 +6,6 @@ turns into vector instructions. The caller keeps the memory alive and the indice
 need be aligned, which costs nothing where it is.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import llvmlite.ir as ir

@@ -1,7 +1,5 @@
 """Rows of a table become what is shown of them: moments and buckets."""
 
-from __future__ import annotations
-
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import load_i64
 from layerscope.measure.cpu.reading_memory import arrays_of

@@ -1,7 +1,5 @@
 """Where the kernels find the options of a tally's rows, and write its readings."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -6,8 +6,6 @@ minimum and the maximum. Rounded at every edge, the differences are whole number
 number of finite elements: no comb of empty and full buckets, no element lost.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.measure.bins import LOWEST_EXPONENT, MANTISSA_BITS, ZERO

@@ -1,7 +1,5 @@
 """What a row of a table has come to: its moments; and how it is emptied."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.measure.bins import BINS, ZERO

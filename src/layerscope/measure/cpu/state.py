@@ -1,7 +1,5 @@
 """Rows of a table in the form of `row_state`, in which ranks merge."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -4,8 +4,6 @@ A table is plain memory with three parts per row, and a scratch that every call 
 zeroed.
 """
 
-from __future__ import annotations
-
 import math
 import mmap
 import sys

@@ -7,8 +7,6 @@ emits for `#pragma omp parallel`, in the OpenMP library that torch's Linux packa
 there is none (macOS, Windows), one thread measures.
 """
 
-from __future__ import annotations
-
 import ctypes
 from collections.abc import Callable
 from functools import cache

@@ -5,8 +5,6 @@ minds NaN into lanes. An infinity, or a NaN, shows in the extremes that come out
 elements are looked at one by one. float64 always goes so.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.measure.cpu.compiled import jit

@@ -1,7 +1,5 @@
 """Elements of any value merged into units one by one: NaN, infinities, and float64."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.measure.cpu.compiled import jit

@@ -4,8 +4,6 @@ Four samples at a time go side by side in vector lanes. An infinity, or a NaN, s
 that come out, and only then elements are looked at one by one. float64 always goes so.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.measure.cpu.compiled import jit

@@ -4,8 +4,6 @@ A tensor is [outer, units, inner]: features, where inner is 1, or channels. Noth
 The caller hands over addresses: see `raw_memory` and `unit_table`.
 """
 
-from __future__ import annotations
-
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.kinds import FLOAT32, FLOAT64
 from layerscope.measure.cpu.raw_memory import add_i64, load_f64, load_i64

@@ -3,8 +3,6 @@
 Each thread takes units that no other has, so nothing need be merged.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from threading import Lock
 

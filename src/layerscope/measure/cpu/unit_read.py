@@ -1,7 +1,5 @@
 """What a step's extremes and activity say, and how long each unit has been silent by now."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

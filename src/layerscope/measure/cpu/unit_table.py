@@ -3,8 +3,6 @@
 The numbers below are offsets, in elements, into a row's head and into the table.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -7,8 +7,6 @@ filled, read and cleared but what is shown. A row that holds something already, 
 are not all zero or normal float32 numbers, goes into the table's bins as by `kernel.add_to_row`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.measure.bins import LOWEST_EXPONENT

@@ -1,7 +1,5 @@
 """16-bit floats become float32 of the same value, some at a time, where the L1 cache holds them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.measure.cpu.compiled import jit

@@ -1,7 +1,5 @@
 """The bins' numbering in plain torch, from the bits of float64."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -7,8 +7,6 @@ nothing in it waits for the device (no item(), no boolean index, no bincount) or
 (ATen, TensorAdvancedIndexing.cpp, `_scatter_via_index_put`), and reductions are deterministic.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import torch

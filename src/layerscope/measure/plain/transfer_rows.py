@@ -1,7 +1,5 @@
 """Counts become transfer rows in plain torch, all at once: as `rebin`, and as the CUDA kernel."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -4,8 +4,6 @@ It is what the kernels are compared with in tests, and what measures on a device
 of its own. Nothing in it waits for the device.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch
