@@ -264,3 +264,14 @@ def test_other_losses_are_not_taken_for_one_of_these():
     assert seen(lambda z: torch.relu(1 - z).mean()).kind in (Loss.UNKNOWN, Loss.ABSOLUTE_ERROR)
     assert seen(lambda z: (z.sin() * z).sum()).kind is Loss.UNKNOWN
     assert seen(lambda z: z.mean()).kind is not Loss.SQUARED_ERROR
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.01])
+def test_a_hinge_loss_of_labels_0_and_1_is_told_and_one_of_minus_1_and_1_is_another(penalty):
+    def hinge(targets):
+        return lambda z: torch.clamp(1 - targets * z, min=0).mean() + penalty
+
+    assert seen(hinge(BITS), (N, 1), scale=0.5).kind is Loss.HINGE_OF_BITS
+    assert seen(hinge(2 * BITS - 1), (N, 1), scale=0.5).kind is not Loss.HINGE_OF_BITS
+    masked = seen(lambda z: (BITS * (z - 5).abs()).mean(), (N, 1), scale=0.5)
+    assert masked.kind is not Loss.HINGE_OF_BITS

@@ -22,6 +22,7 @@ class Loss(IntEnum):
     SQUARED_ERROR = 6
     ABSOLUTE_ERROR = 7
     SEVERAL_CLASSES = 8  # CROSS_ENTROPY, with more than one target of 1 in a sample
+    HINGE_OF_BITS = 9  # a hinge loss of labels 0 and 1, where it takes -1 and 1
 
 
 @dataclass(frozen=True, slots=True)

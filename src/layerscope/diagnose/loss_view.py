@@ -14,6 +14,7 @@ import numpy as np
 
 from layerscope.diagnose.binary_cross_entropy import binary, binary_logits, binary_of_soft_targets
 from layerscope.diagnose.classification_loss import classification_loss, softmax
+from layerscope.diagnose.hinge_loss import hinge_of_bits
 from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
 from layerscope.diagnose.loss_through_function import through_sigmoid, through_softmax
 from layerscope.diagnose.regression_loss import (
@@ -73,6 +74,8 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
                 return found
             sure = output[certain].argmax(1)[:, None].astype(np.float64)
             return replace(found, targets=np.concatenate([found.targets, sure]))
+    if (hinge := hinge_of_bits(output, gradient, rows, loss)) is not None:
+        return hinge
     pairs = absolute_error_of_pairs(output, gradient, rows)
     output, gradient = output[known], gradient[known]
     rows = max(round(rows * known.mean()), 1)  # of those that count

@@ -214,7 +214,6 @@ def softmax_for_many_labels(mended, watch):
 @asked(
     "target_out_of_range",
     also=("one_class", "labels_without_signal"),
-    missed="nothing",
     follows=(*SLOW, "no_gradient", "dead_units"),
 )
 def hinge_of_zeros_and_ones(mended, watch):

@@ -29,7 +29,8 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
 
     A function right before a sigmoid leaves it a part of its range: after a ReLU nothing is below
     0.5. And of a softmax the outputs of a sample add up to 1, so its targets have to: several
-    labels of one sample do not. Blind to those if they are one a sample on average.
+    labels of one sample do not. Blind to those if they are one a sample on average. A hinge loss
+    takes targets of -1 and 1, and is told with 0 and 1 by what it is where it has no slope.
     """
     if np.isnan(figures["loss_kind"]).all():  # nobody looked
         return Symptoms.of_run("output", figures["loss_kind"])
@@ -52,8 +53,10 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     at_once = of_shares & bits & each_sums & (several > _BEYOND)
     at_once |= kind == Loss.SEVERAL_CLASSES
     values = np.where(at_once, several, values)
+    hinge = kind == Loss.HINGE_OF_BITS
+    values[hinge] = 1.0
     ill = values > _BEYOND
-    cause = np.select((at_once, binary & bits, binary), (3, 2, 1), 0)
+    cause = np.select((hinge, at_once, binary & bits, binary), (4, 3, 2, 1), 0)
     return Symptoms.of_run(
         "output",
         values,
@@ -78,6 +81,11 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
             "off by {value:.2g} on average",
             "where a sample may have several labels, no softmax: an output each, and "
             "binary_cross_entropy_with_logits",
+        ),
+        Advice(
+            "a hinge loss gets targets of 0 and 1: where the target is 0 it has no slope, and "
+            "nothing is learned of such samples",
+            "targets of -1 and 1 for a hinge loss: 2 * y - 1",
         ),
         limits=(np.nan, _BEYOND, np.nan),
         source="the range of the function; torch.nn.BCELoss: targets between 0 and 1",
