@@ -263,7 +263,6 @@ def one_probability_by_a_softmax(mended, watch):
     "vanishing_gradient",
     also=("collapsed: init", "idle: init"),
     follows=(*STILL, "collapsed", "idle", "dead_units"),
-    warned=("overconfident_start",),
 )
 def eight_layers_of_a_hundredth(mended, watch):
     x, y = blobs(classes=4, features=16)

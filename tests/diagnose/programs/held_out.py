@@ -152,7 +152,7 @@ def biases_of_minus_five(mended, watch):
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
 
 
-@held_out("vanishing_gradient", warned=("overconfident_start",))
+@held_out("vanishing_gradient")
 def a_dozen_sigmoids(mended, watch):
     x, y = blobs()
     function = nn.ReLU if mended else nn.Sigmoid
