@@ -26,6 +26,9 @@ def _against_fading(facts: LayerFacts) -> str:
     return "init=kaiming or init=orthogonal: weights of variance 1 / fan_in or more; or a residual"
 
 
+_USUAL = -3.0
+"""log10 of update / weight: Karpathy, nn-zero-to-hero, lecture 3, and CS231n want about that."""
+
 _ALIKE = 0.2
 """Step of the first layer / that of the layer with the largest: Adam's are all about as large as
 the learning rate, and those of plain gradient descent fade as the gradient does."""
@@ -53,8 +56,8 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     sigmoid(0) squared, in each of its layers, and training opens them.
 
     Little gradient is a trouble where it makes little steps. Adam divides each by its usual size
-    (Kingma and Ba 2015, section 2.1): where the first layer moves as others do, by steps of a usual
-    size, it is a note, as long as the loss falls below chance, and before `patience` steps.
+    (Kingma and Ba 2015, section 2.1): where the first layer moves by steps of the usual size, or as
+    others do, it is a note, as long as the loss falls below chance, and before `patience` steps.
     """
     t = thresholds
     limits = (t.vanishing_end_to_end, t.vanishing_bad, t.vanishing_critical)
@@ -73,8 +76,8 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
 
 
 def _first_moves(figures: Figures, memory: Memory, slow: float) -> npt.NDArray[np.bool_]:
-    """Whether the first layer that is trained took steps of a usual size when last measured, and
-    not far smaller ones than the layer with the largest, [steps].
+    """Whether the first layer that is trained took steps of the usual size when last measured; or,
+    above `slow`, not far smaller ones than the layer with the largest, [steps].
     """
     trained = np.flatnonzero(memory.roles.only("trained") == 1)
     if not len(trained):
@@ -82,10 +85,10 @@ def _first_moves(figures: Figures, memory: Memory, slow: float) -> npt.NDArray[n
     ratios = figures["update_to_weight"][:, trained].astype(np.float64)
     first = np.argmin(memory.roles.rank[trained])
     sizes = ratios * figures["weight_rms"][:, trained]
-    share = sizes[:, first] / np.fmax.reduce(sizes, axis=1)
-    moves: npt.NDArray[np.bool_] = last_known(share, memory.of_run("share")) > _ALIKE
-    own = last_known(ratios[:, first], memory.of_run("own"))
-    return moves & (np.log10(own) > slow)
+    share = last_known(sizes[:, first] / np.fmax.reduce(sizes, axis=1), memory.of_run("share"))
+    own = np.log10(last_known(ratios[:, first], memory.of_run("own")))
+    moves: npt.NDArray[np.bool_] = (own > _USUAL) | ((own > slow) & (share > _ALIKE))
+    return moves
 
 
 @rule_with_memory("exploding_gradient")
