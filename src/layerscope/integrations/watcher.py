@@ -5,16 +5,15 @@ from __future__ import annotations
 import atexit
 import logging
 from collections.abc import Callable
-from html import escape
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from torch import Tensor, nn
 from torch.amp import GradScaler
 
-from layerscope.diagnose import Finding, Findings
 from layerscope.diagnose.rules.wiring import NEVER_STEPPED, never_stepped
+from layerscope.integrations.outcome import Outcome
 from layerscope.record import choose_layers
 from layerscope.session.claimed_folder import ClaimedFolder, claim
 from layerscope.session.door import Door
@@ -31,15 +30,11 @@ _log = logging.getLogger("layerscope")
 _OPEN: set[Watcher] = set()
 
 
-class Watcher:
+class Watcher(Outcome):
     """What `watch` gives: call `step` at the end of every training step.
 
     A context manager; opened by hand, `start` and `close` do the same. What is still open when
     the interpreter exits is closed then.
-
-    Attributes:
-        failure: if the instrument itself failed, at which step and why; the loop goes on. None
-            otherwise.
     """
 
     def __init__(
@@ -54,15 +49,12 @@ class Watcher:
         named: bool = True,
     ) -> None:
         choose_layers(model, settings.layers)  # refuses now what cannot be watched
-        self.failure: str | None = None
         self._model = model
         self._folder = local_folder(log_dir)
         self._claimed: ClaimedFolder | None = None
         self._settings = settings
         self._scale = LossScale(scaler)
         self._at = start
-        self._session: FinishedSteps | None = None
-        self._opened: FinishedSteps | None = None
         self._optimizers: OptimizersOfALoop | None = None
         self._door = door
         self._named = named
@@ -197,37 +189,6 @@ class Watcher:
     def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
         """Close, whatever happened."""
         self.close(interrupted=kind is not None)
-
-    def _repr_html_(self) -> str:
-        """For notebooks: whether it watches, where the files land, and what has been found."""
-        if self._opened is None:
-            told = "not started"
-        elif self.failure is not None:
-            told = self.failure
-        else:
-            told = f"{'closed' if self._session is None else 'open'}, {self._at} steps"
-        folder = f"<code>{escape(str(self._folder))}</code>"
-        return f"<p>{folder}: {escape(told)}</p>{self.findings._repr_html_()}"
-
-    @property
-    def folder(self) -> Path:
-        """Where the files land; after `start` it has the name that was free."""
-        return self._folder
-
-    @property
-    def findings(self) -> Findings:
-        """What has been found so far, causes first; some steps may still wait to be judged."""
-        return Findings() if self._opened is None else self._opened.verdict.judge.findings
-
-    @property
-    def diagnosis(self) -> dict[str, Any] | None:
-        """The content of diagnosis.json, after `close`; None before."""
-        return None if self._opened is None else self._opened.diagnosis
-
-    @property
-    def refused(self) -> Finding | None:
-        """The worst finding, if it is at least as bad as the setting `fail_on`."""
-        return None if self._opened is None else self._opened.verdict.refused
 
     def _begin(self) -> None:
         def begin(session: FinishedSteps) -> None:

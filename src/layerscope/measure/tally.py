@@ -111,8 +111,7 @@ class Tally:
             return add_in_parts(
                 kind, tensor.data_ptr(), size, row, self._table, self._most, threads
             )
-        nonfinite: int = add_to_row(kind, tensor.data_ptr(), size, row, self._address, self._most)
-        return nonfinite
+        return int(add_to_row(kind, tensor.data_ptr(), size, row, self._address, self._most))
 
     def add_all(self, tensors: Iterable[tuple[int, Tensor]], whole: bool = False) -> None:
         """Measure many tensors, each into its row; small ones by one call.

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
 from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
@@ -14,22 +13,15 @@ from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_kind import Loss, LossView
 from layerscope.diagnose.loss_view import view_loss
-from layerscope.record.ends import Data, Ends, Output
+from layerscope.record.ends import Ends, Output
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.observation import Observation
 from layerscope.record.surroundings import Look
+from layerscope.session.input_figures import Matrix, input_figures, rms
 
 _OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT)
 _ONE = 2e-3
 """How far from 1 a sum of probabilities may be: bfloat16 rounds to three digits."""
-
-_NORMAL = 1e-30
-"""Smaller values are rounding, and their squares are 0."""
-
-_SAMPLES = 8
-"""Of fewer a feature may be the same by chance."""
-
-Matrix = npt.NDArray[np.float64]
 
 
 class LookFigures:
@@ -103,7 +95,7 @@ class LookFigures:
                         of_layers[entry, LAYER_COLUMN["rate_share"]] = shares[id(parameter)]
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
-        figures = _of_data(ends.data)
+        figures = input_figures(ends.data)
         figures["along_batch"] = float(ends.along_batch)
         if ends.gradients_kept is not None:
             figures["gradients_kept"] = float(ends.gradients_kept)
@@ -118,7 +110,7 @@ class LookFigures:
             "outputs": float(values.shape[1]),
             "output_min": float(values.min()),
             "output_max": float(values.max()),
-            "output_rms": _rms(values),
+            "output_rms": rms(values),
             "output_function": float(LastFunction[(output.function.name or "none").upper()]),
             "softmax_over_samples": float(output.function.over_samples),
             "output_rows_one": float(_sums_to_one(values, axis=1)),
@@ -170,7 +162,7 @@ class LookFigures:
             figures |= {
                 "target_min": float(targets.min()),
                 "target_max": float(targets.max()),
-                "target_rms": _rms(targets),
+                "target_rms": rms(targets),
                 "target_std": float(targets.std()),
             }
         return figures
@@ -186,53 +178,6 @@ def _dropped(values: Matrix, gradient: Matrix) -> float:
     if not (varies.any() and values.min() < 0 < values.max()):
         return 0.0
     return float(zero[:, varies].mean())
-
-
-def _of_data(data: tuple[Data, ...]) -> dict[str, float]:
-    """Of all first layers together; the largest scale, where there are several."""
-    if not data:
-        return {}
-    finite = [values[np.isfinite(values)] for values in (each.values.numpy() for each in data)]
-    lost = sum(each.values.numel() for each in data) - sum(values.size for values in finite)
-    figures = {
-        "input_nonfinite": float(lost),
-        "inputs_normalized": float(all(each.normalized for each in data)),
-    }
-    scales = [_rms(values[values != 0]) for values in finite]
-    if not any(scale >= 0 for scale in scales):
-        return figures
-    place = int(np.nanargmax(scales))
-    values = finite[place]
-    size = _rms(values)
-    return figures | {
-        "input_rms": scales[place],
-        "input_largest": float(np.abs(values).max()),
-        "input_mean": float(values.mean()) / size if size > 0 else math.nan,
-        "input_feature_ratio": _feature_ratio(data[place].values.numpy()),
-        "input_feature_spread": _feature_spread(data[place].values.numpy()),
-    }
-
-
-def _feature_ratio(values: Matrix) -> float:
-    """RMS of the largest feature / that of the median one that is not all zero."""
-    if values.shape[1] < 2 or not np.isfinite(values).all():
-        return math.nan
-    sizes = np.sqrt(np.square(values).mean(0))
-    sizes = sizes[sizes > _NORMAL]
-    return float(sizes.max() / np.median(sizes)) if len(sizes) > 1 else math.nan
-
-
-def _feature_spread(values: Matrix) -> float:
-    """Standard deviation / RMS of the median feature that is not all zero, of enough samples."""
-    if len(values) < _SAMPLES or not np.isfinite(values).all():
-        return math.nan
-    sizes = np.sqrt(np.square(values).mean(0))
-    spreads = values.std(0)[sizes > _NORMAL] / sizes[sizes > _NORMAL]
-    return float(np.median(spreads)) if spreads.size else math.nan
-
-
-def _rms(values: Matrix) -> float:
-    return float(np.sqrt(np.square(values).mean())) if values.size else math.nan
 
 
 def _sums_to_one(values: Matrix, axis: int) -> bool:

@@ -1,0 +1,64 @@
+"""What the data looked like that a network was given, as figures."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.record.ends import Data
+
+_NORMAL = 1e-30
+"""Smaller values are rounding, and their squares are 0."""
+
+_SAMPLES = 8
+"""Of fewer a feature may be the same by chance."""
+
+Matrix = npt.NDArray[np.float64]
+
+
+def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
+    """Of all first layers together; the largest scale, where there are several."""
+    if not data:
+        return {}
+    finite = [values[np.isfinite(values)] for values in (each.values.numpy() for each in data)]
+    lost = sum(each.values.numel() for each in data) - sum(values.size for values in finite)
+    figures = {
+        "input_nonfinite": float(lost),
+        "inputs_normalized": float(all(each.normalized for each in data)),
+    }
+    scales = [rms(values[values != 0]) for values in finite]
+    if not any(scale >= 0 for scale in scales):
+        return figures
+    place = int(np.nanargmax(scales))
+    values = finite[place]
+    size = rms(values)
+    return figures | {
+        "input_rms": scales[place],
+        "input_largest": float(np.abs(values).max()),
+        "input_mean": float(values.mean()) / size if size > 0 else math.nan,
+        "input_feature_ratio": _feature_ratio(data[place].values.numpy()),
+        "input_feature_spread": _feature_spread(data[place].values.numpy()),
+    }
+
+
+def _feature_ratio(values: Matrix) -> float:
+    """RMS of the largest feature / that of the median one that is not all zero."""
+    if values.shape[1] < 2 or not np.isfinite(values).all():
+        return math.nan
+    sizes = np.sqrt(np.square(values).mean(0))
+    sizes = sizes[sizes > _NORMAL]
+    return float(sizes.max() / np.median(sizes)) if len(sizes) > 1 else math.nan
+
+
+def _feature_spread(values: Matrix) -> float:
+    """Standard deviation / RMS of the median feature that is not all zero, of enough samples."""
+    if len(values) < _SAMPLES or not np.isfinite(values).all():
+        return math.nan
+    sizes = np.sqrt(np.square(values).mean(0))
+    spreads = values.std(0)[sizes > _NORMAL] / sizes[sizes > _NORMAL]
+    return float(np.median(spreads)) if spreads.size else math.nan
+
+
+def rms(values: Matrix) -> float:
+    """Root mean square; NaN of no values."""
+    return float(np.sqrt(np.square(values).mean())) if values.size else math.nan
