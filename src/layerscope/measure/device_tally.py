@@ -66,6 +66,10 @@ class DeviceTally:
         axes: see `Tally`.
         logarithmic: see `Tally`.
 
+    Attributes:
+        device: as given, with its number.
+        rows: as given.
+
     Raises:
         ValueError: rows is negative, or another argument has another length.
     """
@@ -78,11 +82,15 @@ class DeviceTally:
         axes: Sequence[tuple[float, float] | None] | None = None,
         logarithmic: Sequence[bool] | None = None,
     ) -> None:
-        self._device = torch.empty(0, device=device).device  # with its number, as tensors have it
-        self._table = table_on(self._device, RowOptions(rows, intervals, axes, logarithmic))
+        self.device = torch.empty(0, device=device).device  # with its number, as tensors have it
+        self.rows = rows
+        self._table = table_on(self.device, RowOptions(rows, intervals, axes, logarithmic))
         # The transfer rows, and in a row of its own what is carried along: one copy takes both.
         self._parcel = torch.zeros((rows + 1, TRANSFERRED), dtype=torch.float64, device=device)
         self._carries = False
+        self._table.read(rows, reset=True, out=self._parcel)
+        self._empty = self._parcel[:rows].clone()
+        self._lost: set[int] = set()
         self._ring = PinnedRing(self._parcel) if device.type == "cuda" else None
 
     def add(self, row: int, tensor: Tensor) -> int | None:
@@ -107,6 +115,10 @@ class DeviceTally:
         self._table.add_all(
             (r, self._here(tensor)) for r, tensor in tensors if is_measurable(tensor)
         )
+
+    def lose(self, row: int) -> None:
+        """Make the next reading hold nothing of a row, whatever else comes to it."""
+        self._lost.add(row)
 
     def carry(self, slot: int, scalar: Tensor) -> None:
         """Add a scalar, such as the loss, to a slot of what the next reading brings along."""
@@ -148,6 +160,9 @@ class DeviceTally:
     def read(self, rows: int) -> Pending[Reading]:
         """What the first rows hold, as moments and buckets; leaves them empty."""
         self._table.read(rows, reset=True, out=self._parcel)
+        for row in self._lost:
+            self._parcel[row] = self._empty[row]
+        self._lost.clear()
 
         def decode(parcel: Tensor) -> Reading:
             return reading_of(parcel[:rows].numpy(), tuple(parcel[-1, :CARRIED].tolist()))
@@ -155,7 +170,7 @@ class DeviceTally:
         if self._ring is None:
             reading = Pending.at_hand(decode(self._parcel.cpu()))  # device to host: waits
         else:
-            with torch.cuda.device(self._device):
+            with torch.cuda.device(self.device):
                 reading = self._ring.send(self._parcel, decode)
         if self._carries:
             self._parcel[-1].zero_()
@@ -164,9 +179,9 @@ class DeviceTally:
 
     def _here(self, tensor: Tensor) -> Tensor:
         tensor = tensor.detach()
-        if tensor.device == self._device:
+        if tensor.device == self.device:
             return tensor
-        return tensor.to(self._device, non_blocking=True)  # from another device, or the host
+        return tensor.to(self.device, non_blocking=True)  # from another device, or the host
 
 
 def tally_for(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -57,19 +57,31 @@ class DeviceUnitTally:
         """Watch a layer's output where it lies; see `UnitTally.add`."""
         if not is_measurable(tensor) or tensor.ndim < 2:
             return False
-        tensor = tensor.detach()
-        if tensor.device != self._device:
-            tensor = tensor.to(self._device, non_blocking=True)  # from another device, or the host
-        if not tensor.is_contiguous():
-            tensor, axis = in_order(tensor, axis)
-        size = tensor.numel()
-        if not size:
-            return True
-        units, inner = units_and_inner(tensor.shape, size, axis)
-        if units != self._units.units[row]:
-            self._units.start(row, units)
-        self._units.add(row, tensor, units, inner)
+        self.add_all([(row, tensor, axis)])
         return True
+
+    def add_all(self, outputs: Iterable[tuple[int, Tensor, int]]) -> None:
+        """Watch many in few launches, as `add` would one by one.
+
+        Args:
+            outputs: (row, tensor, axis) of floating-point tensors of 2 axes or more.
+        """
+        prepared: list[tuple[int, Tensor, int, int]] = []
+        for row, tensor, axis in outputs:
+            tensor = tensor.detach()
+            if tensor.device != self._device:
+                tensor = tensor.to(self._device, non_blocking=True)  # from elsewhere, or the host
+            if not tensor.is_contiguous():
+                tensor, axis = in_order(tensor, axis)
+            if not (size := tensor.numel()):
+                continue
+            units, inner = units_and_inner(tensor.shape, size, axis)
+            if units != self._units.units[row]:
+                self._units.add_all(prepared)  # what came to the row before
+                prepared = []
+                self._units.start(row, units)
+            prepared.append((row, tensor, units, inner))
+        self._units.add_all(prepared)
 
     def read(self, step: int) -> Pending[UnitReading]:
         """What all rows say of this step; leaves them empty but for how long units are silent."""

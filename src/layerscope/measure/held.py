@@ -6,44 +6,24 @@ measured when the step ends.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 
 from torch import Tensor
 
+from layerscope.measure.changed_in_place import (
+    COPIED,
+    REFERRED,
+    Entry,
+    Given,
+    Unusual,
+    rows_changed,
+)
 from layerscope.measure.cpu.kinds import KINDS
 from layerscope.measure.tally import SMALL, Tally
 from layerscope.measure.units import UnitTally
 
 MOST_HELD = 1 << 24
 """Bytes that are held at most; what comes beyond is measured at once."""
-
-Given = Sequence[tuple[Tensor, int]]
-"""Tensors that a layer was given, and their versions when it was called."""
-
-# How a row's tensors are held: copied, while it is not known whether somebody changes them in
-# place; as they are; copied, since somebody does.
-_WATCHED, _REFERRED, _COPIED = range(3)
-
-# Row, what is measured, what the network has, its version and address, row and axis of its units,
-# what its layer was given.
-_Entry = tuple[int, Tensor, Tensor, int, int, int, int, Given | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Unusual:
-    """What was found when held tensors were measured.
-
-    Attributes:
-        lost: rows of which a tensor was changed in place after it had been held, though none had
-            been before: the next reading holds nothing of them.
-        not_finite: (row, what the layer was given) of the first tensor of each row that is not
-            finite; of those that were held with what their layer was given.
-    """
-
-    lost: Sequence[int] = ()
-    not_finite: Sequence[tuple[int, Given]] = ()
-
 
 _NOTHING = Unusual()
 
@@ -60,15 +40,23 @@ class HeldTensors:
     Args:
         tally: whose rows they go into.
         units: and of which their units are watched.
+
+    Attributes:
+        largest: bytes that a tensor may have.
+        looks_for_causes: whether it tells of tensors that are not finite, with what their layers
+            were given.
     """
 
     __slots__ = ("_bytes", "_entries", "_how", "_measured", "_tally", "_units")
+
+    largest = SMALL
+    looks_for_causes = True
 
     def __init__(self, tally: Tally, units: UnitTally) -> None:
         self._tally = tally
         self._units = units
         self._how = bytearray(tally.rows)
-        self._entries: list[_Entry] = []
+        self._entries: list[Entry] = []
         self._measured = 0  # of the entries, from the first
         self._bytes = 0
 
@@ -101,9 +89,9 @@ class HeldTensors:
             return False
         measured = own = tensor.detach() if tensor.requires_grad else tensor
         how = self._how[row]
-        if how != _REFERRED:
+        if how != REFERRED:
             measured = own.clone()
-            if how == _COPIED:
+            if how == COPIED:
                 own, version = measured, 0
         self._bytes += size
         self._entries.append((row, measured, own, version, own.data_ptr(), unit_row, axis, given))
@@ -145,7 +133,7 @@ class HeldTensors:
         self._entries.clear()
         self._measured = self._bytes = 0
 
-    def _again(self, rows: set[int]) -> list[_Entry]:
+    def _again(self, rows: set[int]) -> list[Entry]:
         """What was measured before of some rows, as if it had not been; its units were watched."""
         filled = {row for row in rows if self._tally.reopen(row)}
         return [
@@ -155,9 +143,9 @@ class HeldTensors:
         ]
 
     def _measure(
-        self, entries: list[_Entry], whole: bool, also: Sequence[tuple[int, Tensor]]
+        self, entries: list[Entry], whole: bool, also: Sequence[tuple[int, Tensor]]
     ) -> Unusual:
-        lost = self._changed(entries)
+        lost = rows_changed(entries, self._how)
         if lost:
             entries = [entry for entry in entries if entry[0] not in lost]
         if len({entry[0] for entry in entries}) < len(entries):
@@ -182,24 +170,7 @@ class HeldTensors:
             return _NOTHING
         return Unusual(lost, self._not_finite(entries) if in_bins else ())
 
-    def _changed(self, entries: Sequence[_Entry]) -> list[int]:
-        """Learn which rows are changed in place; those that are lost, since nobody knew."""
-        how = self._how
-        lost: list[int] = []
-        watched: list[int] = []
-        for row, measured, own, version, address, _, _, _ in entries:
-            if own._version != version or own.data_ptr() != address:
-                if measured is own:
-                    lost.append(row)
-                how[row] = _COPIED
-            elif measured is not own:
-                watched.append(row)
-        for row in watched:
-            if how[row] == _WATCHED:
-                how[row] = _REFERRED
-        return lost
-
-    def _not_finite(self, entries: Sequence[_Entry]) -> list[tuple[int, Given]]:
+    def _not_finite(self, entries: Sequence[Entry]) -> list[tuple[int, Given]]:
         """The first tensor of each row that is not finite."""
         found: dict[int, Given] = {}
         for row, tensor, _, _, _, _, _, given in entries:

@@ -8,10 +8,12 @@ from torch import Tensor
 from torch.utils.hooks import unserializable_hook
 
 from layerscope.measure import Tally
+from layerscope.measure.changed_in_place import Given
+from layerscope.measure.device_held import HeldOnDevice
 from layerscope.measure.device_tally import DeviceTally
 from layerscope.measure.device_units import DeviceUnitTally
-from layerscope.measure.held import Given, HeldTensors
-from layerscope.measure.tally import SMALL, is_measurable
+from layerscope.measure.held import HeldTensors
+from layerscope.measure.tally import is_measurable
 from layerscope.measure.units import UnitTally
 from layerscope.record.gradient_hook import hook_gradient
 from layerscope.record.hook_state import HookState
@@ -61,7 +63,7 @@ class LayerOutput:
         self.name = name
         self._state = state
         self.tally: Tally | DeviceTally | None = None
-        self.held: HeldTensors | None = None
+        self.held: HeldTensors | HeldOnDevice | None = None
         self.units: UnitTally | DeviceUnitTally | None = None
         self.activation = self.gradient = self.unit_row = -1
         self.order = -1
@@ -111,9 +113,9 @@ class LayerOutput:
             else:
                 tensor, axis = with_units_beside(tensor, self._axis(tensor))
         held = self.held
-        if held is not None and is_plain and tensor.nbytes <= SMALL:
-            given = given_to(self.layer, inputs)
-            is_small = not given or sum(each.nbytes for each, _ in given) <= SMALL
+        if held is not None and is_plain and tensor.nbytes <= held.largest:
+            given = given_to(self.layer, inputs) if held.looks_for_causes else None
+            is_small = not given or sum(each.nbytes for each, _ in given) <= held.largest
             if is_small and held.hold(self.activation, tensor, unit_row, axis, given):
                 return
         assert self.tally is not None

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from layerscope.measure.held import Given
+from layerscope.measure.changed_in_place import Given
 from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
 from layerscope.record.shards import local_part

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from layerscope.measure import Tally
+from layerscope.measure.device_held import HeldOnDevice
 from layerscope.measure.device_tally import DeviceTally, tally_for
 from layerscope.measure.device_units import DeviceUnitTally, units_for
 from layerscope.measure.held import HeldTensors
@@ -36,7 +37,7 @@ class Plan:
         parameters: what is measured of the parameters; one under two names is there once.
         tally: the rows.
         units: of each output a row of its units.
-        held: where small outputs, and their gradients, wait to be measured; None on another device.
+        held: where outputs that are not large, and their gradients, wait to be measured.
     """
 
     channels: tuple[Channel, ...]
@@ -46,7 +47,7 @@ class Plan:
     parameters: tuple[LayerParameter, ...]
     tally: Tally | DeviceTally
     units: UnitTally | DeviceUnitTally
-    held: HeldTensors | None
+    held: HeldTensors | HeldOnDevice
 
     def take_not_finite(self) -> tuple[NotFinite, ...]:
         """Of the outputs that were not finite, what their layers were given; and forget it."""
@@ -85,9 +86,7 @@ def plan(layers: Sequence[Layer], outputs: Sequence[LayerOutput], options: Recor
         updates = [rows.add(c.quantity.update, c.layer) for _, _, c in parameters]
     device = device_of(layers)
     tally, units = rows.tally(device, options.max_elements), units_of(outputs, device, options)
-    held = None
-    if isinstance(tally, Tally) and isinstance(units, UnitTally):
-        held = HeldTensors(tally, units)
+    held = held_by(tally, units)
     for unit_row, output in enumerate(outputs):
         output.tally, output.held, output.unit_row = tally, held, unit_row
         output.units = units if Quantity.ACTIVATION in wanted else None
@@ -106,6 +105,17 @@ def plan(layers: Sequence[Layer], outputs: Sequence[LayerOutput], options: Recor
         units,
         held,
     )
+
+
+def held_by(
+    tally: Tally | DeviceTally, units: UnitTally | DeviceUnitTally
+) -> HeldTensors | HeldOnDevice:
+    """Where tensors wait until these measure them."""
+    if isinstance(tally, Tally):
+        assert isinstance(units, UnitTally)
+        return HeldTensors(tally, units)
+    assert isinstance(units, DeviceUnitTally)
+    return HeldOnDevice(tally, units)
 
 
 def device_of(layers: Iterable[Layer]) -> torch.device:

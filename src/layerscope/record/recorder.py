@@ -104,8 +104,7 @@ class Recorder:
 
     def release(self) -> None:
         """Let go of the step's tensors; of what was not measured yet nothing will be known."""
-        if self.plan.held is not None:
-            self.plan.held.release()
+        self.plan.held.release()
 
     def measure_gradients(self, of: Callable[[nn.Parameter], bool] | None = None) -> None:
         """Measure what the optimizer is about to receive: call it before clipping, unscaled.
@@ -120,9 +119,6 @@ class Recorder:
     def _measure(self, tensors: Sequence[tuple[int, Tensor]] = ()) -> None:
         """Measure what is held, and these tensors."""
         made = self.plan
-        if made.held is None:
-            made.tally.add_all(tensors)
-            return
         if not tensors and made.held.is_measured:
             return
         whole = not (self.is_merged or self.has_newcomers)
@@ -135,9 +131,8 @@ class Recorder:
     def _put_into_bins(self) -> None:
         """Measure what is held, so that the rows of another plan can take it."""
         self._measure()
-        if self.plan.held is not None:
-            self.plan.held.put_into_bins()
-            self.plan.held.release()
+        self.plan.held.put_into_bins()
+        self.plan.held.release()
 
     def measure_weights(self) -> None:
         """Measure the weights as they are now."""

@@ -41,7 +41,8 @@ def test_an_outlier_in_a_later_block_is_counted():
 
 def test_more_blocks_than_programs_are_shared(monkeypatch):
     monkeypatch.setattr("layerscope.measure.cuda.table.PROGRAMS", 4)
-    assert_as_the_cpu(on_cpu, CASES["saturated tanh"][: 10 * BLOCK], **OPTIONS)
+    monkeypatch.setattr("layerscope.measure.cuda.table.SHARE", BLOCK)
+    assert_as_the_cpu(on_cpu, CASES["saturated tanh"][: 9 * BLOCK + 77], **OPTIONS)
 
 
 def test_a_row_adds_up_until_it_is_read_and_takes_its_shift_anew():
@@ -82,9 +83,10 @@ def test_a_list_takes_one_launch_for_each_kind_and_no_row_twice(monkeypatch):
     monkeypatch.setattr(TritonTable, "_add_group", lambda self, *group: launched.append(group))
     on_cpu(RowOptions(7)).add_all([*LISTED, LISTED[0]])
     kinds = [(torch.float32, True), (torch.float32, False), (torch.bfloat16, True)]
-    expected = [*kinds, (torch.float64, True)]
-    assert sorted((group[:2] for group in launched), key=str) == sorted(expected, key=str)
-    assert sorted(row for *_, group in launched for row, _ in group) == [0, 2, 3, 5, 6]
+    expected = [*kinds, (torch.float64, True), (torch.float32, True)]  # the last is row 3 again
+    found = [(dtype, aligned) for dtype, aligned, _ in launched]
+    assert sorted(found, key=str) == sorted(expected, key=str)
+    assert sorted(row for *_, group in launched for row, _ in group) == [0, 1, 2, 3, 3, 5, 6]
 
 
 def test_two_tensors_of_a_list_for_one_row_both_count():

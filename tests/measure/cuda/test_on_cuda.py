@@ -1,15 +1,20 @@
 """On a real device: what the interpreter cannot show, and that nothing ever waits for it."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from layerscope.measure import Tally
+from layerscope.measure.device_held import HeldOnDevice
 from layerscope.measure.device_tally import DeviceTally, tally_for
+from layerscope.measure.device_units import units_for
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.plain.table import PlainTable
 from layerscope.measure.row_options import RowOptions
+from layerscope.measure.unit_reading import UnitColumn
 from tests.measure.device_cases import (
     CASES,
     OPTIONS,
@@ -88,13 +93,13 @@ def test_a_list_of_tensors_is_measured_as_one_by_one():
         assert np.allclose(read(together).moments, expected.moments, rtol=1e-12, equal_nan=True)
 
 
-def training_step(model, optimizer, tally, batch):
-    """What the recorder does: outputs and their gradients at once, the weights' in one go."""
+def training_step(model, optimizer, held, tally, batch):
+    """What the recorder does: all is held, and measured together before the optimizer's step."""
 
     def hook(row):
         def measure(_module, _inputs, output):
-            tally.add(row, output)
-            output.register_hook(lambda grad: (tally.add(row + 1, grad), None)[1])
+            assert held.hold(row, output, row // 2, -1)
+            output.register_hook(lambda grad: (held.hold(row + 1, grad), None)[1])
 
         return measure
 
@@ -103,7 +108,8 @@ def training_step(model, optimizer, tally, batch):
     tally.carry(0, loss)
     optimizer.zero_grad()
     loss.backward()
-    tally.add_all((2 * len(model) + i, p.grad) for i, p in enumerate(model.parameters()))
+    weights = [(2 * len(model) + i, p.grad) for i, p in enumerate(model.parameters())]
+    assert held.measure(whole=True, also=weights).lost == []
     optimizer.step()
     for handle in handles:
         handle.remove()
@@ -115,20 +121,41 @@ def test_a_training_step_never_waits_for_the_device():
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
     tally = tally_for(CUDA, 10, logarithmic=[True] * 10)
     assert isinstance(tally, DeviceTally)
+    units = units_for(CUDA, 3, [(-math.inf, math.inf)] * 3, 100)
+    held = HeldOnDevice(tally, units)
     batches = torch.randn(40, 128, 64, device="cuda")
-    training_step(model, optimizer, tally, batches[0])  # compiles
-    tally.read(10)
+    for batch in batches[:2]:  # the first compiles, and compares what was held with its copy
+        training_step(model, optimizer, held, tally, batch)
+        tally.read(10)
+        units.read(0)
     torch.cuda.synchronize()
     readings, losses = [], []
     with refusing_to_wait():
-        for batch in batches:  # more readings than the ring holds
-            losses.append(training_step(model, optimizer, tally, batch))
-            readings.append(tally.read(10))
-    for reading, loss in zip(readings, losses, strict=True):
-        assert reading.get().carried[0] == float(loss)
+        for step, batch in enumerate(batches):  # more readings than the ring holds
+            losses.append(training_step(model, optimizer, held, tally, batch))
+            readings.append((tally.read(10), units.read(step)))
+    for (reading, of_units), loss in zip(readings, losses, strict=True):
+        assert reading.get().carried[0] == loss.item()
         assert reading.get().moments[:, 0].tolist() == [
             *(128 * 256,) * 4, *(128 * 64,) * 2, 256 * 64, 256, 256 * 64, 64
         ]  # fmt: skip
+        assert of_units.get().values[:, UnitColumn.UNITS].tolist() == [256, 256, 64]
+
+
+def test_what_is_held_is_measured_on_the_stream_where_it_was_made():
+    tally, units = DeviceTally(CUDA, 1), units_for(CUDA, 1, [(-math.inf, math.inf)], 100)
+    held, side = HeldOnDevice(tally, units), torch.cuda.Stream()
+    x = torch.zeros(1_000_000, device="cuda")
+    held.hold(0, x[:1])
+    held.measure(whole=True)
+    tally.read(1)
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        torch.cuda._sleep(100_000_000)
+        x.fill_(2.0)
+        held.hold(0, x)
+    held.measure(whole=True)  # on the stream that has not waited for x
+    assert tally.read(1).get().moments_of(0).mean == 2
 
 
 def test_a_reading_returns_while_the_device_is_still_busy():

@@ -69,14 +69,32 @@ def test_triton_compares_float32_with_the_edges_as_float32():
 
 
 @interpreted
-@pytest.mark.parametrize("programs", [1, 4, 512])
-def test_programs_share_the_samples_of_a_large_tensor(programs, monkeypatch):
-    monkeypatch.setattr("layerscope.measure.cuda.units.PROGRAMS", programs)
+@pytest.mark.parametrize("share", [1, 1000, 100_000])
+def test_programs_share_the_samples_of_a_large_tensor(share, monkeypatch):
+    monkeypatch.setattr("layerscope.measure.cuda.units.SHARE", share)
     for shape, axis in (((300, 70), -1), ((3, 2, 40, 41), 1)):
         tensor = torch.tanh(normal(*shape) * 5)
         tensor.index_fill_(axis, torch.tensor([1]), -1.0)
         tensor.select(axis, 0)[-1] = 7.0
         assert_as_simulated(in_triton, [(tensor, axis)], TANH)
+
+
+@interpreted
+def test_a_list_of_tensors_is_merged_as_one_by_one():
+    shapes = [((30, 70), -1), ((30, 64), -1), ((3, 2, 40, 41), 1), ((3, 16, 4, 4), 1), ((5, 3), -1)]
+    outputs = [(row, normal(*shape, seed=row), axis) for row, (shape, axis) in enumerate(shapes)]
+    outputs += [
+        (0, 3 * normal(4, 70), -1),
+        (1, normal(7, 64).bfloat16(), -1),
+        (3, normal(0, 5), -1),
+    ]
+    one_by_one, together = (in_triton(5, [TANH] * 5, 9) for _ in range(2))
+    for step in range(2):
+        for output in outputs:
+            one_by_one.add(*output)
+        together.add_all(outputs)
+        got, expected = (tally.read(step).get().values for tally in (together, one_by_one))
+        assert np.array_equal(got, expected, equal_nan=True)
 
 
 @interpreted
@@ -123,16 +141,15 @@ def test_the_interpreted_kernels_pass_their_tests():
 
 
 _COMPILE = """
-import sys
+import triton.language as tl
 from tests.measure.cuda.compile_for_gpu import compiled
 from layerscope.measure.cuda import unit_kernel as t
 from layerscope.measure.cuda.units import READ_BLOCK
-for kind in ("fp32", "bf16", "fp16", "fp64"):
-    for inner in ("i32", "constexpr"):
-        add = {"x": "*" + kind, "samples": "i32", "units": "i32", "row": "i32",
-               "capacity": "i32", "extremes": "*fp64", "counters": "*i64", "intervals": "*fp64",
-               "counts": "*i64", "inner": inner}
-        sizes = {"SAMPLES": 16, "UNITS": 64} | ({"inner": 1} if inner == "constexpr" else {})
+add = {"jobs": "*i64", "tensors": "i32", "intervals": "*fp64", "counts": "*i64"}
+for kind in (tl.float32, tl.bfloat16, tl.float16, tl.float64):
+    for features in (True, False):
+        sizes = {"KIND": kind, "COMPARED_AS": tl.float64 if kind is tl.float64 else tl.float32}
+        sizes |= {"ALIGNED": True, "ROWS": 16, "COLUMNS": 64, "FEATURES": features}
         ptx = compiled(t.add_units, add, sizes, 4, fused=True)
         assert ".ftz" not in ptx  # a subnormal output is an output
         assert "atom" in ptx or "red." in ptx

@@ -6,8 +6,19 @@
 
 from __future__ import annotations
 
+import torch
 import triton
 import triton.language as tl
+
+KINDS = {
+    torch.float32: tl.float32,
+    torch.bfloat16: tl.bfloat16,
+    torch.float16: tl.float16,
+    torch.float64: tl.float64,
+}
+
+ALIGNMENT = 16
+"""Of addresses, in bytes, and of sizes: Triton then loads several elements at once."""
 
 
 @triton.jit

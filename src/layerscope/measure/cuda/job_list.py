@@ -1,21 +1,20 @@
 """What one launch has to do for each of many tensors, as a table on the device."""
 
+# Kernels have no Python types. Triton writes compile-time arguments in capitals.
+# ruff: noqa: N803
+# mypy: disable-error-code="no-untyped-def, untyped-decorator"
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
+import triton
 import triton.language as tl
 from torch import Tensor
 
-# A tensor of a list: int64 [JOB_FIELDS].
-POINTER = tl.constexpr(0)
-SIZE = tl.constexpr(1)
-ROW = tl.constexpr(2)
-FRESH = tl.constexpr(3)
-FIRST = tl.constexpr(4)  # of its programs
-SHARERS = tl.constexpr(5)  # how many programs it has
-JOB_FIELDS = tl.constexpr(6)
+_AT_A_TIME = tl.constexpr(256)
+"""Jobs that a program looks at to find its own."""
 
 
 class JobList:
@@ -39,3 +38,18 @@ class JobList:
             self._sent = on_host.to(self._device, non_blocking=True)  # host to device
             self._jobs = jobs
         return self._sent
+
+
+@triton.jit
+def job_of(program, jobs, number, FIELDS: tl.constexpr, FIRST: tl.constexpr):
+    """Which job a program has a share of.
+
+    Args:
+        jobs: int64 [number, FIELDS]; FIRST is a job's first program, ascending from 0.
+    """
+    found = tl.zeros([_AT_A_TIME], tl.int32)
+    for start in range(0, number, _AT_A_TIME):
+        lane = start + tl.arange(0, _AT_A_TIME)
+        first = tl.load(jobs + lane * FIELDS + FIRST, mask=lane < number, other=1 << 40)
+        found += (first <= program).to(tl.int32)
+    return tl.sum(found) - 1

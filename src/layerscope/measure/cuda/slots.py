@@ -67,11 +67,11 @@ def slot_of(value, below):
         slot = tl.where(value < 0, _HALF + offset, offset)
         return tl.where(value == 0, 0, tl.where(within, slot, ELSEWHERE))
     else:
-        bits = value.to(tl.int32, bitcast=True)
+        bits = value.to(tl.uint32, bitcast=True)
         magnitude = bits & 0x7FFFFFFF
-        offset = (magnitude >> 16) + (NORMAL - below)
-        within = (offset > 0) & (offset < NOWHERE)
-        slot = offset + ((bits >> 19) & _HALF)  # the sign
+        offset = (magnitude >> 16).to(tl.int32) + (NORMAL - below)
+        within = (offset - 1).to(tl.uint32, bitcast=True) < NOWHERE - 1
+        slot = offset + ((bits >> 19) & _HALF).to(tl.int32)  # the sign
         return tl.where(within, slot, tl.where(magnitude == 0, 0, ELSEWHERE))
 
 

@@ -7,14 +7,13 @@ import math
 from collections.abc import Iterable, Sequence
 
 import torch
-import triton
-import triton.language as tl
 from torch import Tensor
 
 from layerscope.measure.bins import BINS, ZERO
 from layerscope.measure.cuda.current import current
+from layerscope.measure.cuda.elements import ALIGNMENT, KINDS
 from layerscope.measure.cuda.job_list import JobList
-from layerscope.measure.cuda.kernel import BLOCK, SHARE, WARPS, add_tensor, add_tensors
+from layerscope.measure.cuda.kernel import BLOCK, REGISTERS, SHARE, WARPS, add_tensors
 from layerscope.measure.cuda.partials import (
     ABSOLUTE,
     MAXIMUM,
@@ -36,15 +35,6 @@ from layerscope.measure.moments import MOMENTS, MomentColumn
 from layerscope.measure.row_options import RowOptions
 from layerscope.measure.row_state import NEAREST
 from layerscope.measure.transfer_row import TRANSFERRED
-
-_KINDS = {
-    torch.float32: tl.float32,
-    torch.bfloat16: tl.bfloat16,
-    torch.float16: tl.float16,
-    torch.float64: tl.float64,
-}
-
-_ALIGNMENT = 16  # of addresses, in bytes, and of sizes: Triton then loads several elements at once
 
 
 class TritonTable:
@@ -74,83 +64,74 @@ class TritonTable:
         # Shared memory needs PTX: else the slots lie in global memory, and grow with the launches.
         self._shared = device.type == "cuda" and torch.version.hip is None
         self._slots = torch.empty(0, dtype=torch.int32, device=device)
-        self._lists: dict[tuple[torch.dtype, bool], JobList] = {}
+        self._limits = {"maxnreg": REGISTERS} if self._shared else {}
+        # By kind and first row: the next step's tensors of these rows lie where this step's did,
+        # most of the time.
+        self._lists: dict[tuple[torch.dtype, bool, int], JobList] = {}
+        self._at_a_time = _programs_at_a_time(device)
 
     def compile(self) -> None:
         """Compile the kernels now, for every kind; raises what Triton raises where it cannot."""
         if len(self.counts):
-            for kind in _KINDS:
-                self.add(0, torch.zeros(_ALIGNMENT, device=self._device, dtype=kind))
+            for kind in KINDS:
+                self.add(0, torch.zeros(ALIGNMENT, device=self._device, dtype=kind))
             self.read(1, True, self._transfer_rows(1))
 
     def add(self, row: int, tensor: Tensor) -> None:
         """Measure a floating-point tensor on the table's device into a row."""
-        tensor = tensor.detach().contiguous()
-        size = tensor.numel()
-        if not size:
-            return
-        fresh = int(row not in self._filled)
-        self._filled.add(row)
-        with current(self._device):
-            add_tensor[(_programs(size),)](
-                tensor,
-                size,
-                row,
-                fresh,
-                self.counts,
-                self._partials,
-                self._intervals,
-                self._shifts,
-                self._slots_of(_programs(size)),
-                BLOCK=BLOCK,
-                PROGRAMS=PROGRAMS,
-                SHARED=self._shared,
-                num_warps=WARPS,
-                enable_fp_fusion=True,
-            )
+        self.add_all([(row, tensor)])
 
     def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
         """Measure many tensors: one launch for each kind of them that has rows of its own."""
         groups: dict[tuple[torch.dtype, bool], list[tuple[int, Tensor]]] = {}
-        taken = set()
+        taken, again = set(), []
         for row, tensor in tensors:
-            if row in taken or not tensor.is_contiguous():  # two in one launch would collide
-                self.add(row, tensor)
-            elif tensor.numel():
-                aligned = tensor.data_ptr() % _ALIGNMENT == 0 == tensor.numel() % _ALIGNMENT
-                groups.setdefault((tensor.dtype, aligned), []).append((row, tensor))
-                taken.add(row)
-        for kind, group in groups.items():
-            self._add_group(*kind, group)
+            if not tensor.numel():
+                continue
+            if row in taken:  # two in one launch would collide
+                again.append((row, tensor))
+                continue
+            taken.add(row)
+            tensor = tensor.detach().contiguous()
+            aligned = tensor.data_ptr() % ALIGNMENT == 0 == tensor.numel() % ALIGNMENT
+            groups.setdefault((tensor.dtype, aligned), []).append((row, tensor))
+        for (dtype, aligned), group in groups.items():
+            self._add_group(dtype, aligned, group)
+        if again:
+            self.add_all(again)
 
     def _add_group(
         self, dtype: torch.dtype, aligned: bool, group: Sequence[tuple[int, Tensor]]
     ) -> None:
+        sizes = [tensor.numel() for _, tensor in group]
+        # Twice as many programs as run at a time even out what they have to do; one tensor's have
+        # all the same to do.
+        share = max(SHARE, sum(sizes) // (self._at_a_time * min(len(sizes), 2)))
         jobs, first = [], 0
-        for row, tensor in group:
-            sharers = _programs(tensor.numel())
+        for (row, tensor), size in zip(group, sizes, strict=True):
+            sharers = min(PROGRAMS, max(1, size // share))
             fresh = int(row not in self._filled)
             self._filled.add(row)
-            jobs.append((tensor.data_ptr(), tensor.numel(), row, fresh, first, sharers))
+            jobs.append((tensor.data_ptr(), size, row, fresh, first, sharers))
             first += sharers
-        sent = self._lists.setdefault((dtype, aligned), JobList(self._device)).send(jobs)
+        sent = self._lists.setdefault((dtype, aligned, group[0][0]), JobList(self._device))
         with current(self._device):
             add_tensors[(first,)](
-                sent,
+                sent.send(jobs),
                 len(jobs),
                 self.counts,
                 self._partials,
                 self._intervals,
                 self._shifts,
                 self._slots_of(first),
-                KIND=_KINDS[dtype],
+                KIND=KINDS[dtype],
                 ALIGNED=aligned,
-                JOBS=triton.next_power_of_2(len(jobs)),
                 BLOCK=BLOCK,
                 PROGRAMS=PROGRAMS,
                 SHARED=self._shared,
                 num_warps=WARPS,
                 enable_fp_fusion=True,
+                **self._limits,
             )
 
     def read(self, rows: int, reset: bool, out: Tensor) -> None:
@@ -221,5 +202,8 @@ class TritonTable:
         return (torch.arange(BINS, device=self._device) - ZERO).abs()
 
 
-def _programs(size: int) -> int:
-    return min(PROGRAMS, -(-size // SHARE))
+def _programs_at_a_time(device: torch.device) -> int:
+    """Programs that run at once: two on each multiprocessor."""
+    if device.type != "cuda":
+        return PROGRAMS
+    return 2 * int(torch.cuda.get_device_properties(device).multi_processor_count)

@@ -1,4 +1,4 @@
-"""The CUDA kernels for units: one launch merges a tensor, one reads all rows.
+"""The CUDA kernels for units: one launch merges all tensors of a list, one reads all rows.
 
 Extremes are merged by atomic minima and maxima, activity by storing 1, and neither depends on an
 order: the same tensors give the same figures, bit for bit.
@@ -15,6 +15,7 @@ import triton.language as tl
 
 from layerscope.measure import unit_blocks
 from layerscope.measure.cuda.elements import load
+from layerscope.measure.cuda.job_list import job_of
 from layerscope.measure.unit_reading import QUIET_SAMPLES, UNIT_COLUMNS, UnitColumn
 
 _MINIMUM = tl.constexpr(unit_blocks.MINIMUM)
@@ -36,65 +37,104 @@ _INF = tl.constexpr(float("inf"))
 _NEVER = tl.constexpr(1 << 62)
 
 
-@triton.jit(do_not_specialize=["row", "samples"])
+# A tensor of a list: int64 [JOB_FIELDS]; it is contiguous, [outer, units, inner].
+POINTER = tl.constexpr(0)
+OUTER = tl.constexpr(1)
+UNITS = tl.constexpr(2)
+INNER = tl.constexpr(3)
+ROW = tl.constexpr(4)
+ADDRESS = tl.constexpr(5)  # of the row's block
+CAPACITY = tl.constexpr(6)  # of the row's block
+FIRST = tl.constexpr(7)  # of its programs
+TILES = tl.constexpr(8)  # of units
+SHARERS = tl.constexpr(9)  # of a tile, programs
+JOB_FIELDS = tl.constexpr(10)
+
+
+@triton.jit(do_not_specialize=["tensors"])
 def add_units(
-    x,
-    samples,
-    units,
-    inner,
-    row,
-    extremes,
-    counters,
-    capacity,
+    jobs,
+    tensors,
     intervals,
     counts,
-    SAMPLES: tl.constexpr,
-    UNITS: tl.constexpr,
+    KIND: tl.constexpr,
+    COMPARED_AS: tl.constexpr,
+    ALIGNED: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+    FEATURES: tl.constexpr,
 ):
-    """Merge contiguous [outer, units, inner] into a row's block.
+    """Merge many contiguous tensors of one kind, each into the block of its own row.
 
     Args:
-        x: float32, bfloat16, float16 or float64 [outer, units, inner].
-        samples: outer * inner, at least 1.
-        units: at least 1.
-        inner: at least 1.
-        extremes: the block, as float64.
-        counters: the block, as int64.
-        capacity: of the block.
+        jobs: int64 [tensors, JOB_FIELDS]; FIRST ascends from 0; a tensor has at least one element.
+            Of features a tile is COLUMNS units, of channels it is one.
         intervals: float64 [rows, 2], where a unit is active.
         counts: int64 [rows], samples in this step.
-        SAMPLES: that a program takes at a time.
-        UNITS: that a program takes, SAMPLES at a time.
+        KIND: the tensors' dtype: float32, bfloat16, float16 or float64.
+        COMPARED_AS: float64 of that kind, else float32.
+        ALIGNED: whether every address, and every number of neighbours, is a multiple of 16.
+        ROWS: of the outer axis, that a program takes at a time.
+        COLUMNS: neighbours that it takes of each: units of features, elements of one channel.
+        FEATURES: whether inner is 1.
     """
-    row = tl.cast(row, tl.int64)
-    if (tl.program_id(0) == 0) & (tl.program_id(1) == 0):
-        tl.store(counts + row, tl.load(counts + row) + samples)
-    unit = tl.program_id(0) * UNITS + tl.arange(0, UNITS)
-    sample = tl.cast(tl.program_id(1), tl.int64) * SAMPLES + tl.arange(0, SAMPLES)
-    kind = load(x, unit, unit < 0).dtype
-    low = tl.load(intervals + 2 * row).to(kind)
-    high = tl.load(intervals + 2 * row + 1).to(kind)
-    least = tl.full([SAMPLES, UNITS], _INF, kind)
-    most = tl.full([SAMPLES, UNITS], -_INF, kind)
-    active = tl.zeros([SAMPLES, UNITS], tl.int32)
-    for _ in range(tl.program_id(1), tl.cdiv(samples, SAMPLES), tl.num_programs(1)):
-        at = (sample // inner * units)[:, None] + unit[None, :]
-        at = at * inner + (sample % inner)[:, None]
-        inside = (sample < samples)[:, None] & (unit < units)[None, :]
-        value = load(x, at, inside)
-        finite = inside & (tl.abs(value) < _INF)
-        least = tl.minimum(least, tl.where(finite, value, _INF))
-        most = tl.maximum(most, tl.where(finite, value, -_INF))
-        active |= (finite & (value > low) & (value < high)).to(tl.int32)
-        sample += SAMPLES * tl.num_programs(1)
-    lowest, highest = tl.min(least, 0).to(tl.float64), tl.max(most, 0).to(tl.float64)
+    program = tl.program_id(0)
+    job = jobs + job_of(program, jobs, tensors, JOB_FIELDS, FIRST) * JOB_FIELDS
+    x = tl.load(job + POINTER).to(tl.pointer_type(KIND))
+    outer, units, inner = tl.load(job + OUTER), tl.load(job + UNITS), tl.load(job + INNER)
+    if ALIGNED:
+        x = tl.multiple_of(x, 16)
+    row, capacity = tl.load(job + ROW), tl.load(job + CAPACITY)
+    block = tl.load(job + ADDRESS)
+    extremes = block.to(tl.pointer_type(tl.float64))
+    counters = block.to(tl.pointer_type(tl.int64))
+    share = program - tl.load(job + FIRST)
+    tiles, sharers = tl.load(job + TILES), tl.load(job + SHARERS)
+    tile, share = share % tiles, share // tiles
+    if (tile == 0) & (share == 0):
+        tl.store(counts + row, tl.load(counts + row) + outer * inner)
+    low = tl.load(intervals + 2 * row).to(COMPARED_AS)
+    high = tl.load(intervals + 2 * row + 1).to(COMPARED_AS)
+    least = tl.full([ROWS, COLUMNS], _INF, COMPARED_AS)
+    most = tl.full([ROWS, COLUMNS], -_INF, COMPARED_AS)
+    active = tl.zeros([ROWS, COLUMNS], tl.int32)
+    column = tl.arange(0, COLUMNS)[None, :]
+    line = tl.arange(0, ROWS)[:, None]
+    if FEATURES:
+        x += tile * COLUMNS
+        width = units - tile * COLUMNS
+        stride = units
+    else:
+        x += tile * inner
+        width = inner
+        stride = units * inner
+    if ALIGNED:
+        stride = tl.multiple_of(stride, 16)
+    for first in range(share * ROWS, outer, sharers * ROWS):
+        lines = x + (first + line) * stride
+        for start in range(0, COLUMNS if FEATURES else width, COLUMNS):
+            inside = (line < outer - first) & (column < width - start)
+            value = load(lines, start + column, inside)
+            finite = inside & (tl.abs(value) < _INF)
+            least = tl.minimum(least, tl.where(finite, value, _INF))
+            most = tl.maximum(most, tl.where(finite, value, -_INF))
+            active |= (finite & (value > low) & (value < high)).to(tl.int32)
+    lowest, highest = tl.min(least, 0), tl.max(most, 0)
+    active = tl.max(active, 0)
+    if FEATURES:
+        unit = tile * COLUMNS + tl.arange(0, COLUMNS)
+    else:
+        unit = tile + tl.arange(0, 1)
+        lowest, highest = tl.min(lowest, 0, keep_dims=True), tl.max(highest, 0, keep_dims=True)
+        active = tl.max(active, 0, keep_dims=True)
     some = (unit < units) & (lowest < _INF)
     # -0 becomes 0: Triton before 3.4 takes its bits, as an integer, for less than any.
-    lowest, highest = tl.where(lowest == 0, 0.0, lowest), tl.where(highest == 0, 0.0, highest)
+    lowest = tl.where(lowest == 0, 0.0, lowest).to(tl.float64)
+    highest = tl.where(highest == 0, 0.0, highest).to(tl.float64)
     tl.atomic_min(extremes + _MINIMUM * capacity + unit, lowest, mask=some, sem="relaxed")
     tl.atomic_max(extremes + _MAXIMUM * capacity + unit, highest, mask=some, sem="relaxed")
-    one = tl.full([UNITS], 1, tl.int64)
-    tl.store(counters + _ACTIVE * capacity + unit, one, mask=some & (tl.max(active, 0) > 0))
+    one = tl.full(unit.shape, 1, tl.int64)
+    tl.store(counters + _ACTIVE * capacity + unit, one, mask=some & (active > 0))
 
 
 @triton.jit(do_not_specialize=["step", "window"])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import torch
 import triton
+import triton.language as tl
 from torch import Tensor
 
 from layerscope.measure.cuda.current import current
+from layerscope.measure.cuda.elements import ALIGNMENT, KINDS
 from layerscope.measure.cuda.job_list import JobList
 from layerscope.measure.cuda.unit_kernel import add_units, read_units
 from layerscope.measure.unit_blocks import UnitBlocks
@@ -19,11 +23,17 @@ ELEMENTS = 1024
 WIDEST = 64
 """Features that a program takes side by side: two cache lines of float32."""
 
-PROGRAMS = 512
-"""Programs that share a tensor, unless it has more tiles of units than that."""
+SHARE = 16_384
+"""Elements that a program has at least, where there are so many."""
+
+PROGRAMS = 2048
+"""Programs of a launch, some; a tensor has one for each tile of units at least."""
 
 READ_BLOCK = 512
 """Units that a program reads at a time."""
+
+_Kind = tuple[torch.dtype, bool, int, bool]
+"""Of tensors that one launch takes: see the last arguments of `add_units`."""
 
 
 class TritonUnits(UnitBlocks):
@@ -38,7 +48,7 @@ class TritonUnits(UnitBlocks):
         self._device = device
         self._intervals = torch.from_numpy(options.active).to(device)
         self._heads = JobList(device)
-        self._views = [(block.view(torch.float64), block) for block in self.blocks]
+        self._lists: dict[tuple[_Kind, int], JobList] = {}  # by kind and first row
 
     def compile(self) -> None:
         """Compile the kernels for float32 now; raises what Triton raises where it cannot."""
@@ -49,33 +59,57 @@ class TritonUnits(UnitBlocks):
             self.read(0, 1, torch.empty(shape, dtype=torch.float64, device=self._device))
             self.start(0, 0)
 
-    def start(self, row: int, units: int) -> None:
-        """Make a row know nothing but how many units it has."""
-        super().start(row, units)
-        self._views[row] = self.blocks[row].view(torch.float64), self.blocks[row]
-
     def add(self, row: int, tensor: Tensor, units: int, inner: int) -> None:
         """Merge a contiguous tensor, [outer, units, inner], into a row that has been started."""
-        side_by_side = min(WIDEST, triton.next_power_of_2(units)) if inner == 1 else 1
-        at_a_time = ELEMENTS // side_by_side
-        samples = tensor.numel() // units
-        tiles = triton.cdiv(units, side_by_side)
-        sharers = min(triton.cdiv(samples, at_a_time), max(1, PROGRAMS // tiles))
-        extremes, counters = self._views[row]
+        self.add_all([(row, tensor, units, inner)])
+
+    def add_all(self, tensors: Iterable[tuple[int, Tensor, int, int]]) -> None:
+        """Merge many, as `add` would one by one: one launch for each kind of them."""
+        groups: dict[_Kind, list[tuple[int, Tensor, int, int]]] = {}
+        taken, again = set(), []
+        for row, tensor, units, inner in tensors:
+            if row in taken:  # two in one launch would collide
+                again.append((row, tensor, units, inner))
+                continue
+            taken.add(row)
+            neighbours = units if inner == 1 else inner
+            widest = WIDEST if inner == 1 else ELEMENTS
+            columns = min(widest, triton.next_power_of_2(neighbours))
+            aligned = tensor.data_ptr() % ALIGNMENT == 0 == neighbours % ALIGNMENT
+            kind = (tensor.dtype, aligned, columns, inner == 1)
+            groups.setdefault(kind, []).append((row, tensor, units, inner))
+        for kind, group in groups.items():
+            self._add_group(kind, group)
+        if again:
+            self.add_all(again)
+
+    def _add_group(self, kind: _Kind, group: Sequence[tuple[int, Tensor, int, int]]) -> None:
+        dtype, aligned, columns, is_features = kind
+        rows = ELEMENTS // columns
+        share = max(SHARE, sum(tensor.numel() for _, tensor, _, _ in group) // PROGRAMS)
+        jobs, first = [], 0
+        for row, tensor, units, inner in group:
+            outer = tensor.numel() // (units * inner)
+            tiles = triton.cdiv(units, columns) if is_features else units
+            of_tile = outer * (columns if is_features else inner)
+            sharers = max(1, min(of_tile // share, triton.cdiv(outer, rows)))
+            address, capacity = self.blocks[row].data_ptr(), self.blocks[row].shape[1]
+            job = (tensor.data_ptr(), outer, units, inner, row, address, capacity)
+            jobs.append((*job, first, tiles, sharers))
+            first += tiles * sharers
+        sent = self._lists.setdefault((kind, group[0][0]), JobList(self._device))
         with current(self._device):
-            add_units[(tiles, sharers)](
-                tensor,
-                samples,
-                units,
-                inner,
-                row,
-                extremes,
-                counters,
-                counters.shape[1],
+            add_units[(first,)](
+                sent.send(jobs),
+                len(jobs),
                 self._intervals,
                 self.samples,
-                SAMPLES=at_a_time,
-                UNITS=side_by_side,
+                KIND=KINDS[dtype],
+                COMPARED_AS=tl.float64 if dtype == torch.float64 else tl.float32,
+                ALIGNED=aligned,
+                ROWS=rows,
+                COLUMNS=columns,
+                FEATURES=is_features,
             )
 
     def read(self, step: int, window: int, out: Tensor) -> None:

@@ -5,6 +5,7 @@ of its own. Nothing in it waits for the device.
 """
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -42,6 +43,11 @@ class PlainUnits(UnitBlocks):
         extremes[MAXIMUM] = torch.maximum(extremes[MAXIMUM], most)
         self.counters(row)[0] |= active.long()
         self.samples[row] += values.shape[0] * inner
+
+    def add_all(self, tensors: Iterable[tuple[int, Tensor, int, int]]) -> None:
+        """Merge many, each into its row."""
+        for each in tensors:
+            self.add(*each)
 
     def read(self, step: int, window: int, out: Tensor) -> None:
         """Fill out, the `UnitReading.values` of all rows; empty what belongs to the step."""

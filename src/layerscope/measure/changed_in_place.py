@@ -1,0 +1,55 @@
+"""Which of the tensors that were held have been changed in place since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+Given = Sequence[tuple[Tensor, int]]
+"""Tensors that a layer was given, and their versions when it was called."""
+
+# How a row's tensors are held: copied, while it is not known whether somebody changes them in
+# place; as they are; copied, since somebody does.
+WATCHED, REFERRED, COPIED = range(3)
+
+# Row, what is measured, what the network has, its version and address, row and axis of its units,
+# what its layer was given.
+Entry = tuple[int, Tensor, Tensor, int, int, int, int, Given | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Unusual:
+    """What was found when held tensors were measured.
+
+    Attributes:
+        lost: rows of which a tensor was changed in place after it had been held, though none had
+            been before: the next reading holds nothing of them.
+        not_finite: (row, what the layer was given) of the first tensor of each row that is not
+            finite; of those that were held with what their layer was given.
+    """
+
+    lost: Sequence[int] = ()
+    not_finite: Sequence[tuple[int, Given]] = ()
+
+
+def rows_changed(entries: Sequence[Entry], how: bytearray) -> list[int]:
+    """Learn which rows are changed in place; return those that are lost, since nobody knew.
+
+    Args:
+        how: of each row, how its tensors are held: what was learnt is noted there.
+    """
+    lost: list[int] = []
+    watched: list[int] = []
+    for row, measured, own, version, address, _, _, _ in entries:
+        if own._version != version or own.data_ptr() != address:
+            if measured is own:
+                lost.append(row)
+            how[row] = COPIED
+        elif measured is not own:
+            watched.append(row)
+    for row in watched:
+        if how[row] == WATCHED:
+            how[row] = REFERRED
+    return lost
