@@ -19,9 +19,38 @@ from layerscope.measure.cuda.figures import (
     with_values,
 )
 from layerscope.measure.cuda.partials import NAN, NEGATIVE_INF, OUTSIDE, POSITIVE_INF
-from layerscope.measure.cuda.slots import ELSEWHERE, slot_of
+from layerscope.measure.cuda.slots import ELSEWHERE, counted, slot_of
 
 _INF = tl.constexpr(float("inf"))
+
+_MARKS = tl.constexpr(64)
+
+
+@triton.jit
+def no_marks(rounds, THREADS: tl.constexpr):
+    """Of a program's rounds, one a block, so far: which a bit stands for, int64 [THREADS], that had
+    values in no slot; how many such values each thread has seen; rounds that were looked at; and
+    the base-2 logarithm of how many rounds share a bit.
+    """
+    shared = 0
+    while (rounds - 1) >> shared >= _MARKS:
+        shared += 1
+    return tl.zeros([THREADS], tl.int64), tl.zeros([THREADS], tl.int32), 0, shared
+
+
+@triton.jit
+def marked(marks, slots, SHARED: tl.constexpr):
+    """The marks after another round, of which all has been counted."""
+    found, before, looked, shared = marks
+    # A thread sees at least what it has counted itself.
+    now = counted(slots, tl.full(before.shape, ELSEWHERE, tl.int32), SHARED)
+    bit = tl.cast(1, tl.int64) << (looked >> shared)
+    return found | tl.where(now != before, bit, 0), now, looked + 1, shared
+
+
+@triton.jit
+def _or(one, other):
+    return one | other
 
 
 @triton.jit
@@ -30,6 +59,7 @@ def count_elsewhere(
     size,
     program,
     sharers,
+    marks,
     counts,
     place,
     below,
@@ -40,7 +70,7 @@ def count_elsewhere(
     EACH: tl.constexpr,
     PROGRAMS: tl.constexpr,
 ):
-    """Go through a program's share once more, for what is in no slot: it goes to the bins."""
+    """Go through marked rounds once more, for what is in no slot: it goes to the bins."""
     # Half a block at a time: their places in the bins go through shared memory.
     ROWS: tl.constexpr = BLOCK // EACH // 2  # noqa: N806
     lane = tl.arange(0, ROWS)[:, None] * EACH + tl.arange(0, EACH)[None, :]
@@ -50,21 +80,23 @@ def count_elsewhere(
     positives = tl.zeros([ROWS], tl.int32)
     negatives = tl.zeros([ROWS], tl.int32)
     figures = no_figures(low.dtype, ROWS)
-    blocks = tl.cdiv(size, BLOCK)
-    for half in range(2 * tl.cdiv(tl.maximum(blocks - program, 0), sharers)):
-        block = program + tl.cast(half // 2, tl.int64) * sharers
-        at = block * BLOCK + (half % 2) * (BLOCK // 2) + lane
-        value = load(x, at, at < size)
-        left = (at < size) & (slot_of(value, below) == ELSEWHERE)
-        finite = left & (tl.abs(value) < _INF)
-        magnitude = magnitude_of(value)
-        bins = tl.where(value > 0, ZERO + magnitude, ZERO - magnitude)
-        tl.atomic_add(counts + bins, one, mask=finite, sem="relaxed")
-        nans += number_of(left & (value != value))
-        positives += number_of(left & (value == _INF))
-        negatives += number_of(left & (value == -_INF))
-        near = tl.minimum(near, tl.min(tl.where(finite, magnitude, BINS), 1))
-        figures = with_values(figures, value, finite, shift, low, high)
+    found, _, looked, shared = marks
+    found = tl.reduce(found, 0, _or)
+    for half in range(2 * looked):
+        if (found >> (half // 2 >> shared)) & 1 != 0:
+            block = program + tl.cast(half // 2, tl.int64) * sharers
+            at = block * BLOCK + (half % 2) * (BLOCK // 2) + lane
+            value = load(x, at, at < size)
+            left = (at < size) & (slot_of(value, below) == ELSEWHERE)
+            finite = left & (tl.abs(value) < _INF)
+            magnitude = magnitude_of(value)
+            bins = tl.where(value > 0, ZERO + magnitude, ZERO - magnitude)
+            tl.atomic_add(counts + bins, one, mask=finite, sem="relaxed")
+            nans += number_of(left & (value != value))
+            positives += number_of(left & (value == _INF))
+            negatives += number_of(left & (value == -_INF))
+            near = tl.minimum(near, tl.min(tl.where(finite, magnitude, BINS), 1))
+            figures = with_values(figures, value, finite, shift, low, high)
     above, under = tl.sum(positives), tl.sum(negatives)
     add_to(place + NAN * PROGRAMS, tl.sum(nans))
     add_to(place + POSITIVE_INF * PROGRAMS, above)

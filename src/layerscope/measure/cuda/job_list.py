@@ -6,15 +6,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-_AT_A_TIME = tl.constexpr(256)
-"""Jobs that a program looks at to find its own."""
+MOST_JOBS = tl.constexpr(512)
+"""That a launch has. A program looks at all of them at once to find its own: with a loop for that,
+Triton 3.9 no longer sees what lies side by side in the loops after it, and loads one by one."""
+
+T = TypeVar("T")
+
+
+def launches(jobs: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Jobs in as many parts as they need launches."""
+    for first in range(0, len(jobs), MOST_JOBS.value):
+        yield jobs[first : first + MOST_JOBS.value]
 
 
 class JobList:
@@ -45,11 +55,9 @@ def job_of(program, jobs, number, FIELDS: tl.constexpr, FIRST: tl.constexpr):
     """Which job a program has a share of.
 
     Args:
-        jobs: int64 [number, FIELDS]; FIRST is a job's first program, ascending from 0.
+        jobs: int64 [number, FIELDS], at most MOST_JOBS; FIRST is a job's first program, ascending
+            from 0.
     """
-    found = tl.zeros([_AT_A_TIME], tl.int32)
-    for start in range(0, number, _AT_A_TIME):
-        lane = start + tl.arange(0, _AT_A_TIME)
-        first = tl.load(jobs + lane * FIELDS + FIRST, mask=lane < number, other=1 << 40)
-        found += (first <= program).to(tl.int32)
-    return tl.sum(found) - 1
+    lane = tl.arange(0, MOST_JOBS)
+    first = tl.load(jobs + lane * FIELDS + FIRST, mask=lane < number, other=1 << 40)
+    return tl.sum((first <= program).to(tl.int32)) - 1

@@ -17,7 +17,7 @@ import triton.language as tl
 
 from layerscope.measure.cuda.bins import BINS
 from layerscope.measure.cuda.elements import load
-from layerscope.measure.cuda.elsewhere import count_elsewhere
+from layerscope.measure.cuda.elsewhere import count_elsewhere, marked, no_marks
 from layerscope.measure.cuda.figures import add_figures, no_figures, with_values
 from layerscope.measure.cuda.flush import flush
 from layerscope.measure.cuda.job_list import job_of
@@ -48,6 +48,8 @@ SHARE = 32_768
 """Elements that a program has at least, where there are so many: emptying its slots takes time."""
 
 WARPS = 16
+
+_THREADS = tl.constexpr(32 * WARPS)
 
 REGISTERS = 64
 """Of a thread: then two programs run on a multiprocessor at a time, and what is kept in memory for
@@ -83,9 +85,13 @@ def _measure(
     place = partials + row * PARTIALS * PROGRAMS + program
     empty_slots(slots, BLOCK, SHARED)
 
-    head = load(x, lane, lane < size)
-    finite = (lane < size) & (tl.abs(head) < _INF)
-    if fresh != 0:  # the same in every program, which all read the same block
+    # Values from all over the tensor, the same in every program: its first row may be that of a
+    # dead unit, and tell nothing of the others.
+    apart = (tl.maximum(size // BLOCK - 1, 0) | 1) * EACH  # odd: not down one column of a matrix
+    at = tl.arange(0, BLOCK // EACH)[:, None] * apart + tl.arange(0, EACH)[None, :]
+    head = load(x, at, at < size)
+    finite = (at < size) & (tl.abs(head) < _INF)
+    if fresh != 0:
         first = tl.min(tl.where(finite, lane, BLOCK))
         shift = tl.sum(tl.where(lane == first, head, 0.0).to(tl.float64))
         if program == 0:
@@ -101,6 +107,8 @@ def _measure(
     # the elements of the next round are fetched ahead.
     whole = tl.cast(size // BLOCK, tl.int32)
     program, sharers = tl.cast(program, tl.int32), tl.cast(sharers, tl.int32)
+    rounds = tl.cdiv(tl.cdiv(size, BLOCK) - program, sharers)
+    marks = no_marks(rounds, _THREADS)
     block = x + tl.cast(program, tl.int64) * BLOCK
     stride = tl.cast(sharers, tl.int64) * BLOCK
     value = load(block, lane, lane < tl.minimum(whole - program, 1) * BLOCK)  # all, or none
@@ -109,6 +117,7 @@ def _measure(
         ahead = load(block, lane, lane < tl.minimum(whole - number - sharers, 1) * BLOCK)
         slot = slot_of(value, below)
         count_slot(slots, slot, SHARED)
+        marks = marked(marks, slots, SHARED)
         if not OF_BFLOAT16:  # of which a slot knows the value
             figures = with_values(figures, value, slot != ELSEWHERE, shift, low, high)
         value = ahead
@@ -117,6 +126,7 @@ def _measure(
         value = load(x, at, at < size)
         slot = tl.where(at < size, slot_of(value, below), NOWHERE)
         count_slot(slots, slot, SHARED)
+        marks = marked(marks, slots, SHARED)
         if not OF_BFLOAT16:
             counts_here = (at < size) & (slot != ELSEWHERE)
             figures = with_values(figures, value, counts_here, shift, low, high)
@@ -126,7 +136,7 @@ def _measure(
         add_figures(place, figures, tl.full([BLOCK // EACH], BINS, tl.int32), PROGRAMS)
     if counted(slots, ELSEWHERE, SHARED) > 0:  # seldom
         count_elsewhere(
-            x, size, program, sharers, counts, place, below, shift, low, high,
+            x, size, program, sharers, marks, counts, place, below, shift, low, high,
             BLOCK, EACH, PROGRAMS,
         )  # fmt: skip
     flush(slots, counts, place, below, shift, low, high, OF_BFLOAT16, PROGRAMS, SHARED)

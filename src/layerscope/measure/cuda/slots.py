@@ -2,8 +2,8 @@
 
 Many additions to one address of global memory queue: counted there directly, a tensor takes 50
 times as long as reading it does. So every program counts in shared memory, and adds what it has
-counted to the table once. Shared memory holds few bins: those of the 31 octaves below the largest
-value of the tensor's first block, and one octave above it, of either sign, and zero.
+counted to the table once. Shared memory holds few bins: those of the 29 octaves below the largest
+of some of the tensor's values, and the three above it, of either sign, and zero.
 
 Triton has no atomic addition in shared memory; PTX has. Where there is no PTX (the interpreter, a
 GPU that is not NVIDIA's), a piece of global memory that no other program touches does the same.
@@ -47,15 +47,15 @@ _READ = tl.constexpr(f"{{ {_ADDRESS} ld.shared.u32 $0, [at]; }}")
 
 @triton.jit
 def window_below(head, present):
-    """The bin below a window for values as those of a tensor's first block.
+    """The bin below a window for values such as these.
 
     Args:
-        head: the block.
-        present: which of it are finite and not zero.
+        head: some values of a tensor.
+        present: which of them are finite and not zero.
     """
     top = tl.max(tl.where(present, magnitude_of(head), 0))
     top = tl.where(top == 0, _ONE, top)
-    return tl.minimum(tl.maximum(top + OCTAVE - (NOWHERE - 1), _LOWEST), _HIGHEST)
+    return tl.minimum(tl.maximum(top + 3 * OCTAVE - (NOWHERE - 1), _LOWEST), _HIGHEST)
 
 
 @triton.jit

@@ -12,7 +12,7 @@ from torch import Tensor
 from layerscope.measure.bins import BINS, ZERO
 from layerscope.measure.cuda.current import current
 from layerscope.measure.cuda.elements import ALIGNMENT, KINDS
-from layerscope.measure.cuda.job_list import JobList
+from layerscope.measure.cuda.job_list import JobList, launches
 from layerscope.measure.cuda.kernel import BLOCK, REGISTERS, SHARE, WARPS, add_tensors
 from layerscope.measure.cuda.partials import (
     ABSOLUTE,
@@ -96,7 +96,8 @@ class TritonTable:
             aligned = tensor.data_ptr() % ALIGNMENT == 0 == tensor.numel() % ALIGNMENT
             groups.setdefault((tensor.dtype, aligned), []).append((row, tensor))
         for (dtype, aligned), group in groups.items():
-            self._add_group(dtype, aligned, group)
+            for part in launches(group):
+                self._add_group(dtype, aligned, part)
         if again:
             self.add_all(again)
 

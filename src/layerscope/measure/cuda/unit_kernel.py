@@ -109,7 +109,7 @@ def add_units(
         width = inner
         stride = units * inner
     if ALIGNED:
-        stride = tl.multiple_of(stride, 16)
+        width, stride = tl.multiple_of(width, 16), tl.multiple_of(stride, 16)
     for first in range(share * ROWS, outer, sharers * ROWS):
         lines = x + (first + line) * stride
         for start in range(0, COLUMNS if FEATURES else width, COLUMNS):

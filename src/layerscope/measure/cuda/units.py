@@ -11,7 +11,7 @@ from torch import Tensor
 
 from layerscope.measure.cuda.current import current
 from layerscope.measure.cuda.elements import ALIGNMENT, KINDS
-from layerscope.measure.cuda.job_list import JobList
+from layerscope.measure.cuda.job_list import JobList, launches
 from layerscope.measure.cuda.unit_kernel import add_units, read_units
 from layerscope.measure.unit_blocks import UnitBlocks
 from layerscope.measure.unit_options import UnitOptions
@@ -79,7 +79,8 @@ class TritonUnits(UnitBlocks):
             kind = (tensor.dtype, aligned, columns, inner == 1)
             groups.setdefault(kind, []).append((row, tensor, units, inner))
         for kind, group in groups.items():
-            self._add_group(kind, group)
+            for part in launches(group):
+                self._add_group(kind, part)
         if again:
             self.add_all(again)
 
