@@ -56,3 +56,20 @@ class PinnedRing:
         sent = Pending(arrive)
         self._sent[slot] = sent
         return sent
+
+
+def on_host(source: Tensor) -> Pending[Tensor]:
+    """A tensor on the host: at hand if it is there or its device is not CUDA, where this waits;
+    else on its way, in page-locked memory of its own.
+    """
+    if source.device.type != "cuda":
+        return Pending.at_hand(source.cpu())
+    host = source.to("cpu", non_blocking=True)  # device to host, page-locked
+    copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    copied.record(torch.cuda.current_stream(source.device))
+
+    def arrive() -> Tensor:
+        copied.synchronize()
+        return host
+
+    return Pending(arrive)

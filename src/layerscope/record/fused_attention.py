@@ -120,9 +120,7 @@ def _multi_head(*args: Any, exact: bool, **kwargs: Any) -> Heads | None:
     b_q, b_k = (None, None) if bias is None else bias.chunk(3)[:2]
 
     def queries(samples: slice, part: slice) -> Tensor:
-        q = F.linear(
-            query[part, samples].float(), w_q.float(), None if b_q is None else b_q.float()
-        )
+        q = _projected(query[part, samples], w_q, b_q)
         return q.reshape(*q.shape[:2], heads, -1).permute(1, 2, 0, 3)
 
     def keys(samples: slice) -> Tensor:
@@ -130,10 +128,9 @@ def _multi_head(*args: Any, exact: bool, **kwargs: Any) -> Heads | None:
         if static is not None:
             k = static.reshape(batch, heads, *static.shape[1:])[samples].float()
         else:
-            x = key[:, samples].float()
-            x = F.linear(x, w_k.float(), None if b_k is None else b_k.float())
+            x = _projected(key[:, samples], w_k, b_k)
             if given["bias_k"] is not None:
-                x = torch.cat([x, given["bias_k"].float().expand(1, x.shape[1], -1)])
+                x = torch.cat([x, given["bias_k"].expand(1, x.shape[1], -1)])
             k = x.reshape(*x.shape[:2], heads, -1).permute(1, 2, 0, 3)
         return F.pad(k, (0, 0, 0, 1)) if given["add_zero_attn"] else k
 
@@ -168,6 +165,15 @@ def _multi_head(*args: Any, exact: bool, **kwargs: Any) -> Heads | None:
     return heads_of_products(
         queries, keys, sizes, (width // heads) ** -0.5, apply, exact, query.device
     )
+
+
+def _projected(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """As the network does it where they are of one kind, else in float32: float32 takes a GPU ten
+    times as long as bfloat16.
+    """
+    if x.dtype != weight.dtype:
+        x, weight = x.float(), weight.float()
+    return F.linear(x, weight, None if bias is None else bias.to(x.dtype))
 
 
 FUSED_CALLS: Mapping[Any, Callable[..., Heads | None]] = {

@@ -9,6 +9,8 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.measure.pending import Pending
+
 PER_HEAD = ("logit", "entropy", "one_token", "query_rms", "key_rms")
 """The figures of a head, by their names in `Heads` and in files."""
 
@@ -27,11 +29,16 @@ class Heads:
 
     A row counts for entropy and one_token if it sees two keys or more, and its logits are finite.
 
-    Attributes:
-        table: float64 [10, heads]: the largest logit; then sums.
+    Args:
+        pending: the table; from a CUDA device it arrives while training goes on.
     """
 
-    table: Figures
+    pending: Pending[Figures]
+
+    @property
+    def table(self) -> Figures:
+        """float64 [10, heads], by `HeadSum`: the largest logit, then sums; may wait for them."""
+        return self.pending.get()
 
     @property
     def logit(self) -> Figures:
@@ -68,9 +75,13 @@ class Heads:
 
     def with_scale(self, scale: float) -> Heads:
         """The same with a scale that is known."""
-        table = self.table.copy()
-        table[HeadSum.SCALE], table[HeadSum.SCALES] = scale, 1
-        return Heads(table)
+
+        def scaled(table: Figures) -> Figures:
+            table = table.copy()
+            table[HeadSum.SCALE], table[HeadSum.SCALES] = scale, 1
+            return table
+
+        return Heads(self.pending.then(scaled))
 
     def figures(self) -> dict[str, float]:
         """Of all heads together, by names of `LAYER_FIGURES`."""
@@ -102,11 +113,15 @@ class Heads:
         """With what was seen elsewhere, in another micro-batch, say; of as many heads, else the
         other's.
         """
-        if other.table.shape != self.table.shape:
-            return other
-        table = self.table + other.table
-        table[HeadSum.LARGEST] = np.fmax(self.table[HeadSum.LARGEST], other.table[HeadSum.LARGEST])
-        return Heads(table)
+
+        def merge(table: Figures) -> Figures:
+            if other.table.shape != table.shape:
+                return other.table
+            both = table + other.table
+            both[HeadSum.LARGEST] = np.fmax(table[HeadSum.LARGEST], other.table[HeadSum.LARGEST])
+            return both
+
+        return Heads(self.pending.then(merge))
 
 
 def _mean_of_known(values: Figures) -> float:

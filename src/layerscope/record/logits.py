@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from layerscope.measure.pending import Pending
+from layerscope.measure.pinned_ring import on_host
 from layerscope.record.heads import Figures, Heads, HeadSum
 
 SAMPLE = 64
@@ -62,8 +64,7 @@ def heads_of_products(
                 table[HeadSum.QUERIES] += q[:, 0].numel()
                 logits = mask(q * scale @ shared.transpose(-1, -2), samples, part)
                 found.append((HeadSum.LARGEST, _looks(logits)))
-    _add(table, found)
-    return Heads(table).with_scale(scale * q.shape[-1] ** 0.5)
+    return Heads(_added(table, found)).with_scale(scale * q.shape[-1] ** 0.5)
 
 
 def heads_of_scores(scores: Tensor, query: Tensor | None, key: Tensor | None, exact: bool) -> Heads:
@@ -87,8 +88,7 @@ def heads_of_scores(scores: Tensor, query: Tensor | None, key: Tensor | None, ex
             for part in parts:
                 z = scores[samples, :, part].float()
                 found.append((HeadSum.LARGEST, _looks(z.masked_fill(z <= MASKED, -math.inf))))
-    _add(table, found)
-    return Heads(table)
+    return Heads(_added(table, found))
 
 
 @contextmanager
@@ -152,13 +152,20 @@ def _looks(z: Tensor) -> Tensor:
     )
 
 
-def _add(table: Figures, found: Sequence[tuple[int, Tensor]]) -> None:
-    """Take in what was found, each with its first place in the table."""
-    host = torch.cat([each for _, each in found]).cpu().double().numpy()  # device to host, once
-    for place, each in found:
-        figures, host = host[: len(each)], host[len(each) :]
-        if place == HeadSum.LARGEST:
-            table[HeadSum.LARGEST] = np.fmax(table[HeadSum.LARGEST], figures[0])
-            table[HeadSum.ROWS : HeadSum.ONE + 1] += figures[1:]
-        else:
-            table[place] += figures[0] ** 2
+def _added(table: Figures, found: Sequence[tuple[int, Tensor]]) -> Pending[Figures]:
+    """The table with what was found, each with its first place in it."""
+    sent = torch.cat([each for _, each in found])
+    lengths = [(place, len(each)) for place, each in found]
+
+    def add(host: Tensor) -> Figures:
+        rows = host.double().numpy()
+        for place, length in lengths:
+            figures, rows = rows[:length], rows[length:]
+            if place == HeadSum.LARGEST:
+                table[HeadSum.LARGEST] = np.fmax(table[HeadSum.LARGEST], figures[0])
+                table[HeadSum.ROWS : HeadSum.ONE + 1] += figures[1:]
+            else:
+                table[place] += figures[0] ** 2
+        return table
+
+    return on_host(sent).then(add)

@@ -16,7 +16,8 @@ from layerscope.measure.cuda.partials import PROGRAMS
 from layerscope.measure.cuda.slots import SLOTS
 
 TABLE = {
-    "counts": "*i64", "partials": "*fp64", "intervals": "*fp64", "shifts": "*fp64", "slots": "*i32"
+    "counts": "*i64", "partials": "*fp64", "intervals": "*fp64", "shifts": "*fp64", "tops": "*i32",
+    "slots": "*i32",
 }  # fmt: skip
 SIZES = {"BLOCK": BLOCK, "PROGRAMS": PROGRAMS, "SHARED": True}
 
@@ -55,8 +56,8 @@ def main():
         assert ".ftz" not in ptx
         print(kind)
 
-    rows = {"counts": "*i64", "partials": "*fp64", "shifts": "*fp64", "axes": "*fp64"}
-    rows |= {"logarithmic": "*i8", "parts": "*fp64", "out": "*fp64"}
+    rows = {"counts": "*i64", "partials": "*fp64", "shifts": "*fp64", "tops": "*i32"}
+    rows |= {"axes": "*fp64", "logarithmic": "*i8", "parts": "*fp64", "out": "*fp64"}
     constants = {"RESET": True, "PROGRAMS": PROGRAMS}
     ptx = compiled(
         transfer_rows.write_transfer_rows, rows, constants, transfer_rows.WARPS, fused=False

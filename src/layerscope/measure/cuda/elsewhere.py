@@ -23,35 +23,6 @@ from layerscope.measure.cuda.slots import ELSEWHERE, counted, slot_of
 
 _INF = tl.constexpr(float("inf"))
 
-_MARKS = tl.constexpr(64)
-
-
-@triton.jit
-def no_marks(rounds, THREADS: tl.constexpr):
-    """Of a program's rounds, one a block, so far: which a bit stands for, int64 [THREADS], that had
-    values in no slot; how many such values each thread has seen; rounds that were looked at; and
-    the base-2 logarithm of how many rounds share a bit.
-    """
-    shared = 0
-    while (rounds - 1) >> shared >= _MARKS:
-        shared += 1
-    return tl.zeros([THREADS], tl.int64), tl.zeros([THREADS], tl.int32), 0, shared
-
-
-@triton.jit
-def marked(marks, slots, SHARED: tl.constexpr):
-    """The marks after another round, of which all has been counted."""
-    found, before, looked, shared = marks
-    # A thread sees at least what it has counted itself.
-    now = counted(slots, tl.full(before.shape, ELSEWHERE, tl.int32), SHARED)
-    bit = tl.cast(1, tl.int64) << (looked >> shared)
-    return found | tl.where(now != before, bit, 0), now, looked + 1, shared
-
-
-@triton.jit
-def _or(one, other):
-    return one | other
-
 
 @triton.jit
 def count_elsewhere(
@@ -59,7 +30,9 @@ def count_elsewhere(
     size,
     program,
     sharers,
-    marks,
+    rounds,
+    grouped,
+    slots,
     counts,
     place,
     below,
@@ -69,10 +42,16 @@ def count_elsewhere(
     BLOCK: tl.constexpr,
     EACH: tl.constexpr,
     PROGRAMS: tl.constexpr,
+    SHARED: tl.constexpr,
 ):
-    """Go through marked rounds once more, for what is in no slot: it goes to the bins."""
-    # Half a block at a time: their places in the bins go through shared memory.
-    ROWS: tl.constexpr = BLOCK // EACH // 2  # noqa: N806
+    """Go through the rounds once more that met a value without a slot: it goes to the bins.
+
+    Args:
+        rounds: blocks of the program's share.
+        grouped: the base-2 logarithm of how many rounds count what has no slot together.
+    """
+    # A quarter of a block at a time: their places in the bins go through shared memory.
+    ROWS: tl.constexpr = BLOCK // EACH // 4  # noqa: N806
     lane = tl.arange(0, ROWS)[:, None] * EACH + tl.arange(0, EACH)[None, :]
     one = tl.full([ROWS, EACH], 1, tl.int64)
     near = tl.full([ROWS], BINS, tl.int32)
@@ -80,14 +59,12 @@ def count_elsewhere(
     positives = tl.zeros([ROWS], tl.int32)
     negatives = tl.zeros([ROWS], tl.int32)
     figures = no_figures(low.dtype, ROWS)
-    found, _, looked, shared = marks
-    found = tl.reduce(found, 0, _or)
-    for half in range(2 * looked):
-        if (found >> (half // 2 >> shared)) & 1 != 0:
-            block = program + tl.cast(half // 2, tl.int64) * sharers
-            at = block * BLOCK + (half % 2) * (BLOCK // 2) + lane
+    for quarter in range(4 * rounds):
+        if counted(slots, ELSEWHERE + (quarter // 4 >> grouped), SHARED) > 0:
+            block = program + tl.cast(quarter // 4, tl.int64) * sharers
+            at = block * BLOCK + (quarter % 4) * (BLOCK // 4) + lane
             value = load(x, at, at < size)
-            left = (at < size) & (slot_of(value, below) == ELSEWHERE)
+            left = (at < size) & (slot_of(value, below, ELSEWHERE) == ELSEWHERE)
             finite = left & (tl.abs(value) < _INF)
             magnitude = magnitude_of(value)
             bins = tl.where(value > 0, ZERO + magnitude, ZERO - magnitude)

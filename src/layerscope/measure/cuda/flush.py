@@ -12,6 +12,7 @@ import triton.language as tl
 from layerscope.measure.cuda.bins import BINS
 from layerscope.measure.cuda.figures import add_figures, no_figures
 from layerscope.measure.cuda.slots import (
+    AT_A_TIME,
     ELSEWHERE,
     NOWHERE,
     SLOTS,
@@ -20,9 +21,6 @@ from layerscope.measure.cuda.slots import (
     counted,
     magnitude_at,
 )
-
-_FLUSHED = tl.constexpr(1024)
-"""Slots that go to the bins at a time; where all of them are empty, the program skips them."""
 
 _INF = tl.constexpr(float("inf"))
 
@@ -33,13 +31,13 @@ def flush(
     OF_BFLOAT16: tl.constexpr, PROGRAMS: tl.constexpr, SHARED: tl.constexpr,
 ):  # fmt: skip
     """Add what a program has counted in its slots to the bins."""
-    near = tl.full([_FLUSHED], BINS, tl.int32)
-    minimum, maximum, offsets, squares, absolute, outside = no_figures(low.dtype, _FLUSHED)
-    for start in range(0, SLOTS, _FLUSHED):
-        slot = start + tl.arange(0, _FLUSHED)
+    near = tl.full([AT_A_TIME], BINS, tl.int32)
+    minimum, maximum, offsets, squares, absolute, outside = no_figures(low.dtype, AT_A_TIME)
+    for start in range(0, SLOTS, AT_A_TIME):
+        slot = start + tl.arange(0, AT_A_TIME)
         count = counted(slots, slot, SHARED)
-        if tl.max(count, 0) > 0:
-            some = (count > 0) & (slot != ELSEWHERE) & (slot != NOWHERE)
+        if tl.max(count, 0) > 0:  # most octaves of a window are empty
+            some = (count > 0) & (slot < ELSEWHERE) & (slot != NOWHERE)
             at = counts + bin_at(slot, below)
             tl.atomic_add(at, count.to(tl.int64), mask=some, sem="relaxed")
             magnitude = tl.where(some & (slot > 0), magnitude_at(slot, below), BINS)

@@ -17,13 +17,14 @@ import triton.language as tl
 
 from layerscope.measure.cuda.bins import BINS
 from layerscope.measure.cuda.elements import load
-from layerscope.measure.cuda.elsewhere import count_elsewhere, marked, no_marks
+from layerscope.measure.cuda.elsewhere import count_elsewhere
 from layerscope.measure.cuda.figures import add_figures, no_figures, with_values
 from layerscope.measure.cuda.flush import flush
 from layerscope.measure.cuda.job_list import job_of
 from layerscope.measure.cuda.partials import PARTIALS
 from layerscope.measure.cuda.slots import (
     ELSEWHERE,
+    GROUPS,
     NOWHERE,
     count_slot,
     counted,
@@ -49,8 +50,6 @@ SHARE = 32_768
 
 WARPS = 16
 
-_THREADS = tl.constexpr(32 * WARPS)
-
 REGISTERS = 64
 """Of a thread: then two programs run on a multiprocessor at a time, and what is kept in memory for
 it is not of the loop that counts."""
@@ -70,6 +69,7 @@ def _measure(
     partials,
     intervals,
     shifts,
+    tops,
     slots,
     BLOCK: tl.constexpr,
     PROGRAMS: tl.constexpr,
@@ -83,7 +83,7 @@ def _measure(
     lane = tl.arange(0, BLOCK // EACH)[:, None] * EACH + tl.arange(0, EACH)[None, :]
     counts += row * BINS
     place = partials + row * PARTIALS * PROGRAMS + program
-    empty_slots(slots, BLOCK, SHARED)
+    empty_slots(slots, SHARED)
 
     # Values from all over the tensor, the same in every program: its first row may be that of a
     # dead unit, and tell nothing of the others.
@@ -98,7 +98,7 @@ def _measure(
             tl.store(shifts + row, shift)
     else:
         shift = tl.load(shifts + row)
-    below = window_below(head, finite & (head != 0))
+    below = window_below(head, finite & (head != 0), tl.load(tops + row))
     low = tl.load(intervals + 2 * row).to(head.dtype)
     high = tl.load(intervals + 2 * row + 1).to(head.dtype)
     figures = no_figures(head.dtype, BLOCK // EACH)
@@ -107,37 +107,40 @@ def _measure(
     # the elements of the next round are fetched ahead.
     whole = tl.cast(size // BLOCK, tl.int32)
     program, sharers = tl.cast(program, tl.int32), tl.cast(sharers, tl.int32)
-    rounds = tl.cdiv(tl.cdiv(size, BLOCK) - program, sharers)
-    marks = no_marks(rounds, _THREADS)
+    rounds = tl.cast(tl.cdiv(tl.cdiv(size, BLOCK) - program, sharers), tl.int32)
+    grouped = 0
+    while (rounds - 1) >> grouped >= GROUPS:
+        grouped += 1
+    round_ = 0
     block = x + tl.cast(program, tl.int64) * BLOCK
     stride = tl.cast(sharers, tl.int64) * BLOCK
     value = load(block, lane, lane < tl.minimum(whole - program, 1) * BLOCK)  # all, or none
     for number in range(program, whole, sharers):
         block += stride
         ahead = load(block, lane, lane < tl.minimum(whole - number - sharers, 1) * BLOCK)
-        slot = slot_of(value, below)
+        slot = slot_of(value, below, ELSEWHERE + (round_ >> grouped))
         count_slot(slots, slot, SHARED)
-        marks = marked(marks, slots, SHARED)
         if not OF_BFLOAT16:  # of which a slot knows the value
-            figures = with_values(figures, value, slot != ELSEWHERE, shift, low, high)
+            figures = with_values(figures, value, slot < ELSEWHERE, shift, low, high)
         value = ahead
+        round_ += 1
     if (whole % sharers == program) & (size % BLOCK != 0):
         at = tl.cast(whole, tl.int64) * BLOCK + lane
         value = load(x, at, at < size)
-        slot = tl.where(at < size, slot_of(value, below), NOWHERE)
+        slot = slot_of(value, below, ELSEWHERE + (round_ >> grouped))
+        slot = tl.where(at < size, slot, NOWHERE)
         count_slot(slots, slot, SHARED)
-        marks = marked(marks, slots, SHARED)
         if not OF_BFLOAT16:
-            counts_here = (at < size) & (slot != ELSEWHERE)
+            counts_here = (at < size) & (slot < ELSEWHERE)
             figures = with_values(figures, value, counts_here, shift, low, high)
 
     tl.debug_barrier()  # all has been counted
     if not OF_BFLOAT16:
         add_figures(place, figures, tl.full([BLOCK // EACH], BINS, tl.int32), PROGRAMS)
-    if counted(slots, ELSEWHERE, SHARED) > 0:  # seldom
+    if tl.max(counted(slots, ELSEWHERE + tl.arange(0, GROUPS), SHARED), 0) > 0:  # seldom
         count_elsewhere(
-            x, size, program, sharers, marks, counts, place, below, shift, low, high,
-            BLOCK, EACH, PROGRAMS,
+            x, size, program, sharers, rounds, grouped, slots, counts, place, below, shift, low,
+            high, BLOCK, EACH, PROGRAMS, SHARED,
         )  # fmt: skip
     flush(slots, counts, place, below, shift, low, high, OF_BFLOAT16, PROGRAMS, SHARED)
 
@@ -150,6 +153,7 @@ def add_tensors(
     partials,
     intervals,
     shifts,
+    tops,
     slots,
     KIND: tl.constexpr,
     ALIGNED: tl.constexpr,
@@ -167,6 +171,7 @@ def add_tensors(
         partials: float64 [rows, PARTIALS, PROGRAMS].
         intervals: float64 [rows, 2]; values outside are counted.
         shifts: float64 [rows].
+        tops: int32 [rows], magnitudes of the largest values that the rows held in the step before.
         slots: see `slots.empty_slots`, and SHARED.
         KIND: their dtype: float32, bfloat16, float16 or float64.
         ALIGNED: whether every address and size is a multiple of 16.
@@ -182,6 +187,6 @@ def add_tensors(
     row, fresh = tl.load(job + ROW), tl.load(job + FRESH)
     share, sharers = program - tl.load(job + FIRST), tl.load(job + SHARERS)
     _measure(
-        x, size, row, fresh, share, sharers, counts, partials, intervals, shifts, slots,
+        x, size, row, fresh, share, sharers, counts, partials, intervals, shifts, tops, slots,
         BLOCK, PROGRAMS, SHARED,
     )  # fmt: skip

@@ -56,6 +56,7 @@ class TritonTable:
         self._device = device
         self._partials = partials.to(device)
         self._shifts = torch.zeros(options.rows, dtype=torch.float64, device=device)
+        self._tops = torch.zeros(options.rows, dtype=torch.int32, device=device)
         self._intervals = torch.from_numpy(options.intervals).to(device)
         self._axes = torch.from_numpy(options.axes).to(device)
         self._logarithmic = torch.from_numpy(options.logarithmic).to(device, torch.int8)
@@ -124,6 +125,7 @@ class TritonTable:
                 self._partials,
                 self._intervals,
                 self._shifts,
+                self._tops,
                 self._slots_of(first),
                 KIND=KINDS[dtype],
                 ALIGNED=aligned,
@@ -143,6 +145,7 @@ class TritonTable:
                     self.counts,
                     self._partials,
                     self._shifts,
+                    self._tops,
                     self._axes,
                     self._logarithmic,
                     self._parts,

@@ -100,6 +100,7 @@ def write_transfer_rows(
     counts,
     partials,
     shifts,
+    tops,
     axes,
     logarithmic,
     parts,
@@ -110,7 +111,7 @@ def write_transfer_rows(
     """Fill the transfer row of the row that is the program's number, and empty the row.
 
     Args:
-        counts: see `kernel.add_tensor`.
+        counts: see `kernel.add_tensors`, and so are the next three; tops are set where RESET.
         axes: float64 [rows, 2], the least range to show; NaN shows the measured one.
         logarithmic: int8 [rows], whether log10 |x| is shown too.
         parts: float64 [129], `log_axis.LOG2_PARTS`.
@@ -221,6 +222,7 @@ def write_transfer_rows(
     if RESET:
         tl.debug_barrier()  # all counts have been read
         _empty(counts, place, near, far, PROGRAMS)
+        tl.store(tops + row, far.to(tl.int32))
 
 
 @triton.jit

@@ -20,6 +20,8 @@ from layerscope.measure.unit_reading import UNIT_COLUMNS
 ELEMENTS = 1024
 """Elements that a program takes at a time."""
 
+WARPS = 4
+
 WIDEST = 64
 """Features that a program takes side by side: two cache lines of float32."""
 
@@ -111,6 +113,7 @@ class TritonUnits(UnitBlocks):
                 ROWS=rows,
                 COLUMNS=columns,
                 FEATURES=is_features,
+                num_warps=WARPS,
             )
 
     def read(self, step: int, window: int, out: Tensor) -> None:
