@@ -53,6 +53,25 @@ def test_it_takes_little_of_the_processor_and_no_pytorch():
     assert float(seconds) < 4
 
 
+def test_an_init_of_ones_own_package_is_predicted_where_it_is_trusted(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "init").mkdir()
+    (tmp_path / "init" / "own.yaml").write_text(
+        "_target_: layerscope.lab.init.InitScheme\nweight:\n  _target_: own_inits.tenth\n"
+    )
+    (tmp_path / "own_inits.py").write_text(
+        "from layerscope.lab.init import Initializer\n"
+        "def tenth(): return Initializer(draw=None, variance=lambda fan_in, fan_out: 0.01)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    words = ["predict", "--config-dir", str(tmp_path), "init=own", "model.depth=2"]
+    assert main(words) == 2
+    assert "trust=[own_inits] allows it" in capsys.readouterr().err
+    assert main([*words, "trust=[own_inits]"]) == 0
+    assert "02_tanh" in capsys.readouterr().out
+
+
 INITS = [path.stem for path in (ROOT / "conf" / "init").glob("*.yaml")]
 
 

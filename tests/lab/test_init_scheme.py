@@ -63,12 +63,13 @@ def test_the_last_layers_weights_alone_are_scaled_by_logits():
         ({"gain": -1.0}, "gain must be a finite number of at least 0, got -1.0"),
         ({"gain": nan}, "gain must be a finite number of at least 0, got nan"),
         ({"bias_std": inf}, "bias_std must be a finite number of at least 0, got inf"),
+        ({"weight": print}, "weight must be an Initializer, got a builtin_function_or_method"),
         ({"embedding": "zero"}, "embedding must be one of unit, scheme, got 'zero'"),
     ],
 )
 def test_a_bad_argument_is_refused_in_one_sentence(arguments, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        InitScheme(kaiming, **arguments)
+        InitScheme(**{"weight": kaiming} | arguments)
 
 
 def test_a_module_that_no_rule_covers_is_refused_and_named():

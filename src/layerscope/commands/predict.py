@@ -6,6 +6,7 @@ and asked for its variances, the network is not.
 """
 
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from layerscope.lab.layers_for_theory import layers_for_theory
 from layerscope.lab.sentence import BAD_SETTING, NO_CONFIG, sentence
 from layerscope.lab.signature import check_node
 from layerscope.lab.sweep.fingerprint import settings_of
+from layerscope.lab.trusted import trust_is_typed
 from layerscope.refusal import refuse
 from layerscope.theory import Inputs, Prediction, predict
 
@@ -59,9 +61,10 @@ def predicted(overrides: list[str], mine: Path | None = None) -> tuple[Predictio
         cfg = compose("train", [*overrides, *searched(mine)])
     if cfg.model.get("_target_") != _MLP:
         raise ValueError(f"model must be {_MLP} for a prediction, got {cfg.model.get('_target_')}")
-    check_node(settings_of(cfg)["init"], "init")
+    trust = list(cfg.trust) if trust_is_typed(overrides) else ()
+    check_node(settings_of(cfg)["init"], "init", trust)
     scheme = instantiate(cfg.init, _convert_="all")
-    rows, context_length = _data_sizes(cfg, scheme)
+    rows, context_length = _data_sizes(cfg, scheme, trust)
     model = cfg.model
     at_least(1, context_length=context_length, embedding_dim=model.embedding_dim)
     sizes = [
@@ -77,14 +80,14 @@ def predicted(overrides: list[str], mine: Path | None = None) -> tuple[Predictio
     return prediction, choice(prediction, model.norm)
 
 
-def _data_sizes(cfg: DictConfig, scheme: Any) -> tuple[int, int]:
+def _data_sizes(cfg: DictConfig, scheme: Any, trust: Sequence[str]) -> tuple[int, int]:
     """Rows of the embedding and characters of a context.
 
     Where the config says what is needed, the data are not read: their modules import Lightning.
     """
     if scheme.embedding == "unit" and "context_length" in cfg.data:
         return 1, cfg.data.context_length  # a unit embedding has no fan-in
-    check_node(settings_of(cfg)["data"], "data")
+    check_node(settings_of(cfg)["data"], "data", trust)
     data = instantiate(cfg.data, _convert_="all")
     data.setup()
     return data.embedding_rows, data.context_length

@@ -41,7 +41,7 @@ def check_node(node: Mapping[str, Any], path: str, trust: Sequence[str] = ()) ->
         called = resolve_trusted(node["_target_"], f"{path}._target_", trust)
         _check_values(_HYDRA, {k: v for k, v in node.items() if k in _HYDRA}, path)
         check_arguments(called, {k: v for k, v in node.items() if k not in _HYDRA}, path)
-        if "_partial_" not in node:
+        if "." in path and not node.get("_partial_"):  # at the top, `_partial_` itself is judged
             _check_complete(called, node, path)
     for key, value in node.items():
         _check_below(value, f"{path}.{key}", trust)

@@ -1,7 +1,7 @@
 """What a config may name in a `_target_`: what it names is imported and called."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pkgutil import resolve_name
 from typing import Any
 
@@ -37,6 +37,11 @@ def resolve_trusted(
         if not callable_by_name or not _within(called.__module__, homes):
             raise ValueError(_refusal(target, key, packages))
     return called
+
+
+def trust_is_typed(overrides: Iterable[str]) -> bool:
+    """Whether `trust` stands on the command line: a config cannot vouch for itself."""
+    return any(each.lstrip("+").startswith("trust=") for each in overrides)
 
 
 def _imported(target: str, key: str) -> Any:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from layerscope.lab.signature import arguments_of, as_typed, check_arguments, check_node
 from layerscope.lab.sweep.fingerprint import settings_of
 from layerscope.lab.sweep.sweep_settings import check_sweep
+from layerscope.lab.trusted import trust_is_typed
 from layerscope.training.run_settings import RunSettings
 
 _MINUS_ONE = {
@@ -48,7 +49,7 @@ def check_settings(settings: Mapping[str, Any], typed: Sequence[str] = ()) -> No
             raise ValueError(f"{key} must be given, got a config without it")
     check_arguments(RunSettings, settings)
     trust = RunSettings(**settings).trust
-    if trust and not any(override.lstrip("+").startswith("trust=") for override in typed):
+    if trust and not trust_is_typed(typed):
         raise ValueError(
             f"trust must be typed on the command line, got {as_typed(list(trust))} in a config: "
             "no config vouches for itself"

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from layerscope.lab.conf_folder import searched
 from layerscope.lab.signature import as_typed
-from layerscope.lab.trusted import resolve_trusted
+from layerscope.lab.trusted import resolve_trusted, trust_is_typed
 
 _PLUGINS = (
     *("layerscope", "hydra_plugins", "hydra._internal.core_plugins"),
@@ -48,8 +48,8 @@ def check_somebodys(
             config = hydra.compose_config(
                 name, [*overrides, *extra, *searched(mine)], mode, from_shell=False
             )
-            typed = any(each.lstrip("+").startswith("trust=") for each in overrides)
-            check_hydra(config.hydra, list(config.trust) if typed else ())
+            trust = list(config.trust) if trust_is_typed(overrides) else ()
+            check_hydra(config.hydra, trust)
             return config
 
         config = checked((), RunMode.MULTIRUN)

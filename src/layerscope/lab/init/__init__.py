@@ -4,6 +4,7 @@ PyTorch is imported where weights are drawn, not here: a scheme can be asked for
 without it.
 """
 
+from layerscope.lab.init.initializer import Initializer
 from layerscope.lab.init.lsuv import LSUV
 from layerscope.lab.init.orthogonal import orthogonal
 from layerscope.lab.init.scheme import InitScheme
@@ -16,6 +17,7 @@ from layerscope.lab.init.variance_scaling import (
 __all__ = [
     "LSUV",
     "InitScheme",
+    "Initializer",
     "critical_gain",
     "critical_scaling",
     "orthogonal",

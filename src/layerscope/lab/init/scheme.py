@@ -39,8 +39,8 @@ class InitScheme:
             starts nearer to that of a guess: Karpathy's makemore lecture 3 takes 0.1.
 
     Raises:
-        ValueError: gain, bias_std or logits is negative or not finite, or the embedding rule is
-            unknown; when called, a module with parameters is covered by no rule.
+        ValueError: weight is no Initializer; gain, bias_std or logits is negative or not finite;
+            the embedding rule is unknown; when called, no rule covers a module with parameters.
     """
 
     weight: Initializer
@@ -50,6 +50,8 @@ class InitScheme:
     logits: float = 1.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.weight, Initializer):
+            raise ValueError(f"weight must be an Initializer, got a {type(self.weight).__name__}")
         finite_and_not_negative(gain=self.gain, bias_std=self.bias_std, logits=self.logits)
         one_of(EMBEDDING_RULES, embedding=self.embedding)
 
