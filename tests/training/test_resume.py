@@ -12,6 +12,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
+from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
 from layerscope.events.reader import read_run
 from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.status import RunStatus
@@ -128,7 +129,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
     (figures, histograms, losses), (expected, *others) = written(tmp_path), written(whole)
     assert figures.steps.tolist() == list(range(15))
     assert [histograms, losses] == others
-    for name in ("activation_mean", "dead_units", "update_to_weight", "weight_grad_rms", "loss"):
+    assert np.isnan(figures["gradients_kept"][steps])  # there was no step before to keep them
+    for name in {*LAYER_FIGURES, *STEP_FIGURES} - {"monitor_ms", "step_ms", "gradients_kept"}:
         np.testing.assert_array_equal(figures[name], expected[name], err_msg=name)
     told = [json.loads((folder / "diagnosis.json").read_text()) for folder in (tmp_path, whole)]
     assert_equal(*told)

@@ -1,6 +1,6 @@
 """Whether the units of a layer have the same weights."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torch import Tensor, nn
 
@@ -14,19 +14,28 @@ class AlikeRows:
 
     Args:
         parameters: which; others than weights of two rows and more on this process are passed over.
+        left: by entry, what `left` was in the run that goes on; None of a new one: all.
     """
 
-    def __init__(self, parameters: Sequence[LayerParameter]) -> None:
+    def __init__(
+        self, parameters: Sequence[LayerParameter], left: Collection[str] | None = None
+    ) -> None:
         self._left = [
             each
             for each in parameters
             if each.channel.quantity is Quantity.WEIGHT
+            and (left is None or each.channel.layer in left)
             and each.parameter.ndim > 1
             and not isinstance(each.parameter, nn.UninitializedParameter)
             and not each.parameter.is_complex()
             and len(part := local_part(each.parameter)) > 1
             and part.numel()
         ]
+
+    @property
+    def left(self) -> list[str]:
+        """The entries whose rows have not differed so far."""
+        return [each.channel.layer for each in self._left]
 
     def look(self) -> dict[str, float]:
         """By entry, largest difference between rows / largest |weight|; 0 if all are alike.

@@ -47,6 +47,8 @@ class NetworkEnds:
         unregistered: parameters of the first step that the network has not; not looked for under
             FSDP, which computes with others than the network has.
         kept_gradients: whether gradients are cleared between steps.
+        keeps_first: of several backward passes in a step, the first is looked at in every second
+            look, else the last: those of a discriminator have one class of targets each.
     """
 
     def __init__(
@@ -74,9 +76,7 @@ class NetworkEnds:
         self._output: Output | None = None
         self._given = self._together = 0  # outputs since backward, and of the last backward
         self._backward_passes = 0
-        # Of several backward passes in a step, the first in every second look, else the last: those
-        # of a discriminator have one class of targets each.
-        self._keeps_first = False
+        self.keeps_first = False
 
     def replace(self, layers: Sequence[Layer]) -> None:
         """The network has changed: look for its ends and for how its layers hang together anew."""
@@ -205,7 +205,7 @@ class NetworkEnds:
             # Of outputs that go into one loss the gradients come with no call in between.
             self._backward_passes += self._given > 0
             self._together, self._given = self._given or self._together, 0
-            if self._keeps_first and self._backward_passes > 1:
+            if self.keeps_first and self._backward_passes > 1:
                 return
             if has_memory(gradient) and gradient.shape == shape:
                 alone = self._together <= 1
@@ -221,7 +221,7 @@ class NetworkEnds:
         ends = Ends(tuple(self._data.values()), self._output, kept, along_batch)
         self._data, self._output = {}, None
         self._given = self._together = self._backward_passes = 0
-        self._keeps_first = not self._keeps_first
+        self.keeps_first = not self.keeps_first
         if self._discovering and (self._outermost or self._reached):
             self.wiring = wiring(list(self._reached.values()))
             if not gathers_parameters(self._network):

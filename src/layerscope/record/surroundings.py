@@ -88,6 +88,17 @@ class Surroundings:
         self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[int] = set()
         self._rows: AlikeRows | None = None
+        self._alike: list[str] | None = None  # in the run that goes on
+
+    def state(self) -> dict[str, Any]:
+        """What the next look depends on, as plain types: for a checkpoint."""
+        alike = self._alike if self._rows is None else self._rows.left
+        return {"alike": alike, "keeps_first": self._ends.keeps_first}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._rows, self._alike = None, state["alike"]
+        self._ends.keeps_first = state["keeps_first"]
 
     @property
     def wiring(self) -> dict[str, Wiring]:
@@ -175,7 +186,7 @@ class Surroundings:
         if not self._looking:
             return None
         if self._rows is None:
-            self._rows = AlikeRows(parameters)
+            self._rows = AlikeRows(parameters, self._alike)
         known = ownership(self._network, self._optimizers) if self._optimizers else None
         ends = self._ends.take()
         unregistered, made_anew = self._ends.unregistered.count(self._owned)

@@ -169,7 +169,11 @@ class WatchedRun:
             return self._state()
 
     def _state(self) -> dict[str, Any]:
-        state = {"judge": self.verdict.judge.state(), "units": self._recorder.plan.units.state()}
+        state = {
+            "judge": self.verdict.judge.state(),
+            "units": self._recorder.plan.units.state(),
+            "surroundings": self._surroundings.state(),
+        }
         return state if self._output is None else state | {"output": self._output.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -191,5 +195,6 @@ class WatchedRun:
     def _load(self, state: Mapping[str, Any]) -> None:
         self.verdict.judge.load_state(state["judge"])
         self._recorder.plan.units.load_state(state["units"])
+        self._surroundings.load_state(state["surroundings"])
         if self._output is not None and "output" in state:
             self._output.load_state(state["output"])

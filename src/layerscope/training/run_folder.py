@@ -56,9 +56,10 @@ def run_folder(config: DictConfig) -> Path:
             RunLock(candidate)
             its_own = resumed is not None and resumed.resolve().is_relative_to(folder.resolve())
             if is_typed and not its_own and holds_run(candidate):
+                goes_on = any((candidate / CHECKPOINTS).glob("*.ckpt"))
+                way_out = "add resume=true to go on with it, or name" if goes_on else "name"
                 raise ValueError(
-                    f"{key} must be a folder without a run, got {folder}: add resume=true to go on "
-                    "with it, or name another one"
+                    f"{key} must be a folder without a run, got {folder}: {way_out} another one"
                 )
             return candidate
         except FolderTakenError as taken:
