@@ -49,7 +49,7 @@ def test_what_is_trusted_by_name_may_be_named():
 
 def test_a_class_of_torch_is_trusted_wherever_in_the_package_it_was_defined():
     assert resolve_trusted("torch.nn.Linear", "model._target_") is nn.Linear
-    check_node({"_target_": "torch.optim.SGD", "lr": 0.1}, "optimizer")
+    check_node({"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1}, "optimizer")
 
 
 def test_a_target_in_a_list_is_checked_too():
