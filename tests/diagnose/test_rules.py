@@ -923,6 +923,7 @@ def test_a_task_that_was_solved_before_has_a_loss_of_no_measure_for_divergence()
 @pytest.mark.parametrize(("level", "told"), [(4.0, True), (3.5, False)])
 def test_a_squared_error_as_large_as_its_targets_variance_says_nothing_of_the_inputs(level, told):
     figures = healthy(network(), 240)
+    figures["update_to_weight"][:] *= 2
     figures["loss"][:] = level + np.random.default_rng(0).normal(0, 0.01, 240)
     figures["loss"][:40] += 1
     figures["loss_kind"][::10], figures["loss_reduction"][::10] = 6, 1
@@ -954,3 +955,12 @@ def test_a_softmax_along_another_axis_than_the_classes_is_over_the_wrong_one():
     figures = healthy(network())
     figures["softmax_beside_classes"][::10], figures["outputs"][::10] = 1, 5
     assert "another axis" in rules_and_words(figures)["softmax_over_batch"].explanation
+
+
+@pytest.mark.parametrize(("share", "told"), [(1.0, True), (0.1, False), (1e-5, True)])
+def test_steps_that_a_schedule_makes_small_are_no_rate_that_is_too_low(share, told):
+    figures = healthy(network(), 160)
+    figures["loss"][:] = np.linspace(3, 2.7, 160)
+    figures["update_to_weight"][:] = 1e-4
+    figures["learning_rate"][40:] = 1e-3 * share
+    assert ("loss_not_falling" in found(figures)) == told

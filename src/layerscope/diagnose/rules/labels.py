@@ -85,7 +85,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     updates = median_update(figures, memory.of_run("update", 1))
     of_errors = np.isnan(entropy) & ~targets_have_grown(figures, memory)
     due = curve.known >= 2 * patience_of(figures, t, memory)
-    due &= curve.judged & (updates > t.update_slow)
+    due &= curve.judged & (updates > np.where(of_errors, _USUAL, t.update_slow))
     values = curve.level / np.where(entropy > 0.1, entropy, np.where(of_errors, variance, np.nan))
     begun = (curve.start > 1.02 * curve.level) | of_errors
     off = np.where(of_errors, _OF_VARIANCE, 1 - t.loss_stuck)
@@ -110,6 +110,10 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
         cause=of_errors.astype(np.int8),
     )
 
+
+_USUAL = -3.0
+"""log10 of update / weight (Karpathy, nn-zero-to-hero, lecture 3): with smaller ones an error that
+stays may be a rate that is too low."""
 
 _OF_VARIANCE = 0.05
 """That of some hundred targets is known no better."""

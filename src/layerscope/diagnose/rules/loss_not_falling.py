@@ -25,6 +25,7 @@ _LATE = 4
 """Times `patience`, of a network with attention: it often stays on a plateau until a head has found
 what to look at, and then learns at once (Hoffmann et al. 2024, Eureka-Moments in Transformers; Chen
 et al. 2024, Sudden Drops in the Loss)."""
+_HALF, _GONE = 0.5, 1e-3  # of the largest learning rate so far
 _FLAT, _SMALL_STEPS, _SLOW = range(3)
 
 
@@ -59,7 +60,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     """Mean of the last 20 losses / that of the first 5, from `patience` steps on.
 
     Falls by less than 2 %, and by no more than chance would, or by less than 0.5 %. Or falls by
-    less than `loss_slow`, steadily, with updates that are small beside the weights. Silent while
+    less than `loss_slow`, steadily, with updates that are small beside the weights, unless a schedule has brought the rate below half. Silent while
     it has lasted for fewer than 20 steps (an adapter that starts at zero begins late), while
     the learning rate rises, with several optimizers (a game of two networks has no falling loss),
     where the loss is below 0 or fluctuates by more than 2 %, and once it has been low. An error is
@@ -74,6 +75,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     ratio = curve.level / curve.start
     small = memory.of_run("update", 1)
     updates = median_update(figures, small)
+    ending = _is_ending(figures, memory)
     # An error or a likelihood: its noise is that of the batches.
     told = (figures["loss_kind"] > 0) & ~np.isnan(figures["loss_reduction"])
     is_known = last_known(np.where(told, 1.0, np.nan), memory.of_run("kind"))
@@ -89,7 +91,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     by_chance = fallen < _SURE * curve.noise
     never = curve.lowest > t.loss_stuck * curve.start - _SURE * curve.noise
     flat = (ratio > t.loss_stuck) & (by_chance | (ratio > 0.995)) & never
-    small_steps = updates < t.update_slow
+    small_steps = (updates < t.update_slow) & ~ending
     slow = (ratio > t.loss_slow) & small_steps
     ill = due & steady & ~low & (flat & (late | small_steps) | slow) & (ratio < t.loss_diverged)
     cause = np.where(flat, np.where(small_steps, _SMALL_STEPS, _FLAT), _SLOW)
@@ -103,6 +105,17 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         lasting=WINDOW,
         cause=cause.astype(np.int8),
     )
+
+
+def _is_ending(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the learning rate is on its way down, as a schedule's is in its second half, [steps]:
+    its steps are small on purpose. One that is all but gone is not.
+    """
+    rates, highest = figures["learning_rate"].astype(np.float64), memory.of_run("highest")
+    largest = np.fmax(np.fmax.accumulate(rates), highest[0])
+    highest[0] = largest[-1]
+    ending: npt.NDArray[np.bool_] = (rates < _HALF * largest) & (rates > _GONE * largest)
+    return ending
 
 
 def patience_of(figures: Figures, t: Thresholds, memory: Memory) -> npt.NDArray[np.int64]:
