@@ -60,12 +60,13 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     """Mean of the last 20 losses / that of the first 5, from `patience` steps on.
 
     Falls by less than 2 %, and by no more than chance would, or by less than 0.5 %. Or falls by
-    less than `loss_slow`, steadily, with updates that are small beside the weights, unless a schedule has brought the rate below half. Silent while
-    it has lasted for fewer than 20 steps (an adapter that starts at zero begins late), while
-    the learning rate rises, with several optimizers (a game of two networks has no falling loss),
-    where the loss is below 0 or fluctuates by more than 2 %, and once it has been low. An error is
-    not judged where its targets have grown by half, as those of a value that is being learned. With
-    attention and steps of a usual size it waits for four times as long.
+    less than `loss_slow`, steadily, with updates that are small beside the weights, unless a
+    schedule has brought the rate below half. Silent while it has lasted for fewer than 20 steps
+    (an adapter that starts at zero begins late), while the learning rate rises, with several
+    optimizers (a game of two networks has no falling loss), where the loss is below 0 or
+    fluctuates by more than 2 %, and once it has been low. An error is not judged where its
+    targets have grown by half, as those of a value that is being learned. With attention and
+    steps of a usual size it waits for four times as long.
 
     A task that is solved before it begins (fine-tuning) and one that no network could learn look
     the same from here; the first is left out where the loss is below a tenth of chance.
