@@ -1,7 +1,5 @@
 """A hinge loss that gets labels of 0 and 1, told by its gradient on the output and its value."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from layerscope.diagnose.loss_factors import alike

@@ -1,7 +1,5 @@
 """Which of the tensors that were held have been changed in place since."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
