@@ -42,9 +42,17 @@ def refuse_tensor_parallelism(network: nn.Module, layers: Sequence[Layer]) -> No
 
 
 def tell_unfired(recorder: Recorder, first: Observation, door: Door) -> None:
-    """Note, and warn of, layers whose hooks have not been called by now."""
+    """Note the layers whose hooks have not been called by now, and warn of them where torch.compile
+    may be why. Others may be called yet, as one head of several; those that never are, the end
+    lists.
+    """
     layers = recorder.hooked.layers
     unfired = recorder.unreached.note_unfired()
+    network = recorder.state.network
+    if len(unfired) < len(layers) and not (network is not None and is_compiled(network)):
+        with_gradient = _with_gradient(first)
+        recorder.unreached.note_used(name for name in unfired if name in with_gradient)
+        return
     used = {
         parameter
         for layer in layers
@@ -60,13 +68,6 @@ def tell_unfired(recorder: Recorder, first: Observation, door: Door) -> None:
     }
     told = recorder.state.not_measured  # with a reason of their own
     unfired = [name for name in unfired if name not in lent and name not in told]
-    network = recorder.state.network
-    if len(unfired) < len(layers) and not (network is not None and is_compiled(network)):
-        # Mamba's kernels take a convolution's weights, and the name of a function.
-        by_others = _with_gradient(first)
-        recorder.unreached.note_used(name for name in unfired if name in by_others)
-        bare = {layer.name for layer in layers if not layer.parameters}
-        unfired = [name for name in unfired if name not in by_others and name not in bare]
     if not unfired:
         return
     _log.warning(

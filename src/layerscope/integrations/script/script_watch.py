@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -32,10 +33,7 @@ from layerscope.session.settings import Settings
 
 _log = logging.getLogger("layerscope")
 
-MOST = 8
-"""Networks that are watched: a loop may make a copy in each of its steps, and finding one takes
-half a second.
-"""
+MOST = 8  # networks: a loop may make a copy in each of its steps; to find one takes half a second
 
 
 class ScriptWatch:
@@ -43,10 +41,10 @@ class ScriptWatch:
 
     A network is found when one of its modules is called with gradients on, by no other module, and
     an optimizer of torch's has its parameters; its first step is then seen whole. Where its calls
-    are compiled, it is found when torch.compile is about to read its code. A step ends
-    when all of its optimizers have taken theirs. Torch tells of every call of a module until each
-    optimizer has networks with all of its parameters, or has one and has taken a step, which costs
-    a microsecond a call; of none afterwards, until an optimizer is given other parameters.
+    are compiled, it is found when torch.compile is about to read its code. A step ends when all of
+    its optimizers have taken theirs. Torch tells of every call of a module, which costs a
+    microsecond, until each optimizer has networks with all of its parameters, or has one and has
+    taken a step; and again once an optimizer is given other parameters.
 
     Args:
         folder: of the only network, or with a folder for each below it.
@@ -69,6 +67,7 @@ class ScriptWatch:
         self._stepping: Optimizer | None = None  # it may have a closure
         self._call: RemovableHandle | None = None
         self._steps: list[RemovableHandle] = []
+        self._lock = threading.RLock()
         self._given = GivenParameters(lambda each: self._guarded(lambda: self._hear_of(each)))
         self._compile_start = CompileStart(self._before_compile)
 
@@ -125,7 +124,8 @@ class ScriptWatch:
     def _guarded(self, work: Callable[[], None]) -> None:
         """What fails here ends the search, and never the script."""
         try:
-            work()
+            with self._lock:  # threads may train networks beside each other
+                work()
         except Exception as error:
             _log.error("layerscope run: it looks for no more networks: %s", error, exc_info=error)
             self._stop()
@@ -206,10 +206,8 @@ class ScriptWatch:
         except ValueError as error:
             print(f"layerscope run: {name} is not watched: {error}", file=sys.stderr)
             return
-        print(
-            f"layerscope run: {name} is watched; the files land in {from_here(found.folder)}",
-            file=sys.stderr,
-        )
+        place = from_here(found.folder)
+        print(f"layerscope run: {name} is watched; the files land in {place}", file=sys.stderr)
         if self._stepping is not None and found.is_trained_by(self._stepping):
             found.before_step(self._stepping)
         self._networks.append(found)
