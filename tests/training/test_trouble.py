@@ -5,8 +5,8 @@ import resource
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 
-import pytest
 import torch
 
 from layerscope.lab.language_model import LanguageModel
@@ -14,9 +14,9 @@ from layerscope.training.checkpoint_file import CheckpointFile
 from tests.training.test_resume import run
 
 
-@pytest.fixture
+@contextmanager
 def full_disk(monkeypatch):
-    """From the third step on no file may grow beyond 2,000 bytes; pytest's own are not touched."""
+    """From the third step on no file may grow beyond 2,000 bytes; afterwards pytest's own may."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     original = LanguageModel.training_step
 
@@ -26,12 +26,15 @@ def full_disk(monkeypatch):
         return original(self, batch)
 
     monkeypatch.setattr(LanguageModel, "training_step", training_step)
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_ends_no_training_and_leaves_nothing_half(tmp_path, words, full_disk, caplog):
-    assert run(tmp_path, words) == 0
+def test_a_full_disk_ends_no_training_and_leaves_nothing_half(tmp_path, words, monkeypatch, caplog):
+    with full_disk(monkeypatch):
+        assert run(tmp_path, words) == 0
     status = json.loads((tmp_path / "status.json").read_text())
     assert (status["state"], status["steps"]) == ("finished", 15)
     for told in ("monitoring stopped at step ", "the checkpoint of step 15 was not written: File "):
