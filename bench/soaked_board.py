@@ -13,7 +13,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-_SECONDS = 60  # for an answer
+_SECONDS = 300  # for an answer, and for its end, on a machine with other work too
 
 
 class Board:
@@ -48,7 +48,7 @@ class Board:
         at: TracebackType | None,
     ) -> None:
         self._server.terminate()
-        self._server.wait(timeout=30)
+        self._server.wait(timeout=_SECONDS)
 
     def get(self, route: str, **query: str) -> Any:
         """What it answers.

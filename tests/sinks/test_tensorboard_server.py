@@ -70,14 +70,14 @@ def address(request, tmp_path_factory) -> Iterator[str]:
         yield next(m[1] for m in (re.search(r"at (http://\S+/)", x) for x in lines) if m)
     finally:
         server.terminate()
-        server.communicate(timeout=10)
+        server.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")
 def get(address) -> Get:
     def fetch(route: str, **query: str) -> Any:
         url = f"{address}data/{route}?{urlencode(query)}"
-        with urlopen(url, timeout=10) as response:
+        with urlopen(url, timeout=60) as response:
             return json.load(response)
 
     deadline = time.monotonic() + 30
