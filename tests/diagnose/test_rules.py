@@ -880,6 +880,15 @@ def test_a_faded_gradient_is_a_note_while_the_first_layer_moves_as_others_do_and
     assert found(figures)["vanishing_gradient"][0] == "note"
 
 
+def test_a_gradient_that_fades_once_the_loss_is_down_to_half_is_a_note():
+    figures = healthy(network(), 60)
+    profile(figures, [0.02, 0.1, 0.3, 0.6, 1], slice(20, None))
+    figures["update_to_weight"][:, 0] = 1e-5
+    assert found(figures)["vanishing_gradient"][0] == "warning"
+    figures["loss"][15:] = 1.0
+    assert found(figures)["vanishing_gradient"][0] == "note"
+
+
 def looks_at_labels(kinds, labels):
     figures = healthy(network(), 60)
     figures["loss_kind"][::10], figures["samples"][:] = kinds, 64

@@ -15,7 +15,7 @@ from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.profile import Profile, culprits, profile_of
 from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.solved import beats_chance, note_if_solved
+from layerscope.diagnose.solved import beats_chance, has_learned, note_if_solved
 from layerscope.diagnose.symptoms import Advice, Limits, Symptoms, graded
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -51,9 +51,10 @@ _GROWN = Advice(
 def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """From end to end, the gradient that is left at the first layer; see `Profile.faded`.
 
-    A note where the task is solved: what is left of the gradient there is chance. A note, unless
-    critical, of a recurrent layer with gates: while its weights are small they let a quarter pass,
-    sigmoid(0) squared, in each of its layers, and training opens them.
+    A note where the task is solved: what is left of the gradient there is chance. A note,
+    unless critical, where the loss is down to half: it has not kept the network from learning.
+    A note, unless critical, of a recurrent layer with gates: while its weights are small they
+    let a quarter pass, sigmoid(0) squared, in each of its layers, and training opens them.
 
     Little gradient is a trouble where it makes little steps. Adam divides each by its usual size
     (Kingma and Ba 2015, section 2.1): where the first layer moves by steps of the usual size, or as
@@ -68,10 +69,11 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
         symptoms.severity[(symptoms.severity == 2) & np.array(gated)] = 1
     note_if_solved(symptoms.severity, figures, memory)
     waits = (figures.steps < t.patience) | beats_chance(figures, memory)
-    moves = waits & _first_moves(figures, memory, t.update_slow)
-    if symptoms.severity is not None and moves.any():
-        moved = symptoms.severity[moves]
-        symptoms.severity[moves] = np.where(moved == 2, 1, moved)
+    harmless = waits & _first_moves(figures, memory, t.update_slow)
+    harmless |= has_learned(figures, memory)
+    if symptoms.severity is not None and harmless.any():
+        so_far = symptoms.severity[harmless]
+        symptoms.severity[harmless] = np.where(so_far == 2, 1, so_far)
     return symptoms
 
 
