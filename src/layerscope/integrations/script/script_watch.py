@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import nn
@@ -22,7 +22,6 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.console.summary import from_here
 from layerscope.integrations.script.around_call import AroundCall, look_around
 from layerscope.integrations.script.called_module import outermost_call, run_new_hooks
-from layerscope.integrations.script.given_parameters import GivenParameters
 from layerscope.integrations.script.watched_network import WatchedNetwork
 from layerscope.record.compile_start import CompileStart
 from layerscope.record.handles import remove_all, silence
@@ -44,7 +43,8 @@ class ScriptWatch:
     are compiled, it is found when torch.compile is about to read its code. A step ends when all of
     its optimizers have taken theirs. Torch tells of every call of a module, which costs a
     microsecond, until each optimizer has networks with all of its parameters, or has one and has
-    taken a step; and again once an optimizer is given other parameters.
+    taken a step; and again once an unknown optimizer takes a step, whose network is then found at
+    its next.
 
     Args:
         folder: of the only network, or with a folder for each below it.
@@ -61,14 +61,14 @@ class ScriptWatch:
         self.found = 0
         self._networks: list[WatchedNetwork] = []
         self._seen: WeakSet[nn.Module] = WeakSet()  # of a network, or of what no optimizer has
-        self._waiting: WeakSet[nn.Module] = WeakSet()  # called, but no optimizer has them
+        # Called, but no optimizer has them: how often, and at which call to look again.
+        self._waiting: WeakKeyDictionary[nn.Module, tuple[int, int]] = WeakKeyDictionary()
         self._optimizers: WeakSet[Optimizer] = WeakSet()  # of the script, so far
         self._others: WeakSet[Optimizer] = WeakSet()  # of the process, before the script began
         self._stepping: Optimizer | None = None  # it may have a closure
         self._call: RemovableHandle | None = None
         self._steps: list[RemovableHandle] = []
         self._lock = threading.RLock()
-        self._given = GivenParameters(lambda each: self._guarded(lambda: self._hear_of(each)))
         self._compile_start = CompileStart(self._before_compile)
 
     @property
@@ -83,7 +83,6 @@ class ScriptWatch:
         self._others = WeakSet(live_objects(Optimizer)[0])
         self._look_out()
         self._listen()
-        self._given.attach()
         self._compile_start.attach()
 
     def close(self, interrupted: bool = False) -> None:
@@ -100,7 +99,6 @@ class ScriptWatch:
     def _stop(self) -> None:
         self._look_away()
         silence(self._steps)  # torch may be going through them
-        self._given.detach()
         self._compile_start.detach()
 
     def _look_out(self) -> None:
@@ -133,7 +131,11 @@ class ScriptWatch:
     def _before_call(self, module: nn.Module, inputs: Any) -> None:
         if not torch.is_grad_enabled() or torch.compiler.is_compiling() or module in self._seen:
             return
-        self._guarded(lambda: self._find(module, inputs))
+        calls, look = self._waiting.get(module, (0, 1))
+        if calls + 1 < look:
+            self._waiting[module] = calls + 1, look
+        else:
+            self._guarded(lambda: self._find(module, inputs))
 
     def _before_compile(self) -> None:
         if self._call is None or not torch.is_grad_enabled():
@@ -171,9 +173,12 @@ class ScriptWatch:
         self._seen.update(module.modules())
         around = look_around(module, self._others)
         network = around.network
-        if network is None:
-            self._waiting.add(module)
+        if network is None:  # no optimizer yet: look again, less and less often
+            calls = self._waiting.get(module, (0, 1))[0] + 1
+            self._waiting[module] = calls, 2 * calls
+            self._seen.discard(module)
             return
+        self._waiting.pop(module, None)
         self._seen.update(network.modules())
         if any(each.network is network for each in self._networks):
             return  # a module that came into it later
@@ -215,24 +220,25 @@ class ScriptWatch:
         if len(self._networks) == MOST:
             print(f"layerscope run: {MOST} networks are watched, and no more", file=sys.stderr)
             self._look_away()
-            self._given.detach()
 
     def _has_network(self, optimizer: Optimizer) -> bool:
         return any(each.is_trained_by(optimizer) for each in self._networks)
 
-    def _hear_of(self, optimizer: Optimizer) -> None:
-        """An optimizer has been given parameters: what they belong to may be called next."""
+    def _meet(self, optimizer: Optimizer) -> None:
+        """An optimizer that was made later takes a step: torch has no hook for one that is made."""
         self._compile_start.attach()  # torch._dynamo.reset has it forgotten
         self._optimizers.add(optimizer)
         given = given_to(optimizer).keys()
         for module in list(self._waiting):
             if given & parameters_of(module).keys():
-                self._waiting.discard(module)
+                del self._waiting[module]
                 self._seen.difference_update(module.modules())
         if not any(given <= parameters_of(each.network).keys() for each in self._networks):
             self._look_out()
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if optimizer not in self._optimizers and optimizer not in self._others:
+            self._guarded(lambda: self._meet(optimizer))
         self._stepping = optimizer
         for each in self._networks:
             if each.is_trained_by(optimizer):
