@@ -82,7 +82,7 @@ def test_the_summary_is_printed_at_the_end_unless_it_is_not_wanted(
     diagnosis = through(program_of(make, monkeypatch), folder, images=False)
     told = capsys.readouterr().out
     assert {"saturated"} <= {finding["rule"] for finding in diagnosis["findings"]}
-    assert all(f" {finding['rule']}: " in told for finding in diagnosis["findings"])
+    assert all(f" {finding['rule']} (" in told for finding in diagnosis["findings"])
     assert "".join(told.split()).endswith(f"files:{folder}")
     through(program_of(make, monkeypatch), tmp_path / "off", images=False, summary=False)
     assert "files:" not in capsys.readouterr().out
