@@ -63,11 +63,14 @@ def test_the_first_saturated_layer_is_named_from_step_0(sick):
     assert finding.layers == 5
 
 
-def test_diagnosis_json_has_the_findings_the_worst_first(sick):
+def test_diagnosis_json_has_the_findings_causes_first(sick):
     watcher, _ = sick
     told = [Finding.of_json(each) for each in watcher.diagnosis["findings"]]
     assert told == watcher.findings
-    assert told[0].severity == "critical"
+    assert [(f.rule, f.because) for f in told] == [
+        ("overconfident_start", ""),
+        ("saturated", "overconfident_start"),
+    ]
 
 
 def test_a_marker_scalar_stands_at_the_step_where_a_finding_began(sick):

@@ -85,7 +85,7 @@ def test_show_adds_pictures_and_prints_the_summary_in_a_terminal(sick):
     assert page.images
     assert all(image.startswith("data:image/png;base64,iVBOR") for image in page.images)
     told = "".join(repr(shown).split())
-    assert all(f"{each.rule}:" in told for each in shown.run.findings)
+    assert all(f"{each.rule}(" in told for each in shown.run.findings)
     assert re.search(r"files:.*<b>run$", told)
     assert callable(layerscope.show)  # not the module of that name
 

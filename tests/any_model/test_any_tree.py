@@ -76,7 +76,7 @@ def test_a_functional_call_is_measured_as_a_call(tmp_path):
     np.testing.assert_allclose(written["activation_mean"][:, 0], expected, rtol=1e-4)
 
 
-def test_layers_under_vmap_and_grad_are_listed_and_the_others_measured(tmp_path):
+def test_layers_are_measured_where_they_are_called_plainly_and_not_under_vmap_and_grad(tmp_path):
     class PerSample(TwoLayers):
         """Adds the mean norm of the samples' own gradients to the loss."""
 
@@ -96,7 +96,8 @@ def test_layers_under_vmap_and_grad_are_listed_and_the_others_measured(tmp_path)
     for key, weight in watched.state_dict().items():
         assert torch.equal(weight, alone.state_dict()[key]), key
     assert histograms["activation/01_head"].steps.tolist() == list(range(6))
-    assert "00_first" in listed(monitor)
+    assert not listed(monitor)
+    assert histograms["activation/00_first"].steps.tolist() == list(range(6))
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")

@@ -123,7 +123,7 @@ def with_overrides(thresholds: Thresholds, overrides: Sequence[str]) -> Threshol
             else:
                 told = f"they are thresholds.NAME=NUMBER, NAME one of {', '.join(_NAMES)}"
             raise ValueError(f"{override!r} names no threshold; {told}")
-        kind, words = (int, "whole") if _NAMES[name] == "int" else (float, "finite")
+        kind, words = (int, "whole") if _NAMES[name] is int else (float, "finite")
         try:
             changed[name] = kind(value)
         except ValueError:

@@ -150,7 +150,7 @@ class Thresholds:
     def __post_init__(self) -> None:
         for field in fields(self):
             number: object = getattr(self, field.name)
-            kind, words = (Integral, "whole number") if field.type == "int" else (Real, "number")
+            kind, words = (Integral, "whole number") if field.type is int else (Real, "number")
             if isinstance(number, bool) or not isinstance(number, kind) or number != number:
                 raise ValueError(f"{field.name} must be a {words}, got {number!r}")
         for name, bound in (("lasting", 1), ("warm_up", 2), ("patience", 20)):
