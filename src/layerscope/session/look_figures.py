@@ -171,13 +171,14 @@ class LookFigures:
 def _dropped(values: Matrix, gradient: Matrix) -> float:
     """Share of the outputs that are exactly 0 and that the loss would have otherwise, of outputs of
     both signs: a dropout leaves such. What is 0 for all samples is left out, as a head that starts
-    at zero.
+    at zero, and so is a sample whose outputs are all 0, as a graph's node that is cut off.
     """
-    zero = (values == 0) & (gradient != 0)
-    varies = ~(values == 0).all(0)
+    zero = values == 0
+    varies = ~zero.all(0)
+    reached = ~zero.all(1) if values.shape[1] > 1 else np.full(len(values), True)
     if not (varies.any() and values.min() < 0 < values.max()):
         return 0.0
-    return float(zero[:, varies].mean())
+    return float((zero & (gradient != 0))[np.ix_(reached, varies)].mean())
 
 
 def _sums_to_one(values: Matrix, axis: int) -> bool:
