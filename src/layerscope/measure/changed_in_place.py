@@ -32,24 +32,6 @@ class Unusual:
     not_finite: Sequence[tuple[int, Given]] = ()
 
 
-def as_held(tensor: Tensor, how: int) -> tuple[Tensor, Tensor, int] | None:
-    """What is measured of a tensor, what the network has, and the version of that; None where torch
-    counts none.
-
-    Args:
-        how: its row's tensors are held.
-    """
-    try:
-        version = tensor._version
-    except RuntimeError:  # of inference mode
-        return None
-    own = tensor.detach() if tensor.requires_grad else tensor
-    if how == REFERRED:
-        return own, own, version
-    copy = own.clone()
-    return (copy, copy, 0) if how == COPIED else (copy, own, version)
-
-
 def rows_changed(entries: Sequence[Entry], how: bytearray) -> list[int]:
     """Learn which rows are changed in place; return those that are lost, since nobody knew.
 

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from layerscope.measure.changed_in_place import (
     COPIED,
+    REFERRED,
     Entry,
     Given,
     Unusual,
-    as_held,
     rows_changed,
 )
 from layerscope.measure.device_tally import DeviceTally
@@ -86,9 +86,16 @@ class HeldOnDevice:
             return False
         if self._bytes + size > self._most or not self._is_on_its_stream():
             self._measure(())
-        if (as_is := as_held(tensor, self._how[row])) is None:
+        try:
+            version = tensor._version
+        except RuntimeError:  # of inference mode
             return False
-        measured, own, version = as_is
+        measured = own = tensor.detach() if tensor.requires_grad else tensor
+        how = self._how[row]
+        if how != REFERRED:
+            measured = own.clone()
+            if how == COPIED:
+                own, version = measured, 0
         if self._stream is None and self._device.type == "cuda":
             self._stream = torch.cuda.current_stream(self._device)
         self._bytes += size

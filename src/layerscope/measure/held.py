@@ -11,10 +11,11 @@ from operator import itemgetter
 from torch import Tensor
 
 from layerscope.measure.changed_in_place import (
+    COPIED,
+    REFERRED,
     Entry,
     Given,
     Unusual,
-    as_held,
     rows_changed,
 )
 from layerscope.measure.cpu.kinds import KINDS
@@ -82,9 +83,16 @@ class HeldTensors:
         size = tensor.nbytes
         if size > SMALL or self._bytes + size > MOST_HELD or not tensor.is_cpu:
             return False
-        if (as_is := as_held(tensor, self._how[row])) is None:
+        try:
+            version = tensor._version
+        except RuntimeError:  # of inference mode
             return False
-        measured, own, version = as_is
+        measured = own = tensor.detach() if tensor.requires_grad else tensor
+        how = self._how[row]
+        if how != REFERRED:
+            measured = own.clone()
+            if how == COPIED:
+                own, version = measured, 0
         self._bytes += size
         self._entries.append((row, measured, own, version, own.data_ptr(), unit_row, axis, given))
         return True
