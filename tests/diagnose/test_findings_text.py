@@ -65,10 +65,6 @@ def test_without_findings_a_sentence_says_so():
     assert findings_markdown([]) == "**no finding**: no rule has anything to say about this run."
 
 
-def test_findings_of_diagnosis_json_read_as_those_of_the_judge():
-    assert findings_markdown([finding().as_json()]) == findings_markdown([finding()])
-
-
 @pytest.mark.parametrize(
     "name",
     [

@@ -54,7 +54,7 @@ def run(options: Namespace) -> int:
     if options.fail_on is None:
         return ExitCode.FINISHED
     limit = SEVERITIES.index(options.fail_on)
-    sick = any(SEVERITIES.index(each.severity) >= limit for each in findings)
+    sick = any(each.level >= limit for each in findings)
     return ExitCode.REFUSED if sick else ExitCode.FINISHED
 
 

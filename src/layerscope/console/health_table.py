@@ -12,7 +12,6 @@ from rich.text import Text
 from layerscope.console.gradient_sentence import gradient_sentence
 from layerscope.console.plain_table import NOTHING, STYLES, plain_table
 from layerscope.diagnose import Finding, worst_by_layer
-from layerscope.diagnose.finding_cells import FindingCells
 
 _CAPTION = (
     "sat.: share of outputs near the ends of the activation's range; "
@@ -125,10 +124,11 @@ def finding_cell(finding: Finding | None, layer: str, step: int) -> Text:
     """The mark and the rule of a layer's worst finding, and in which steps, by this one."""
     if finding is None:
         return Text(NOTHING, style="dim")
-    cells = FindingCells.of(finding)
     first = finding.step_of(layer)
     if first == finding.last_step:
         steps = f"at {first}"
     else:
         steps = f"{first}–{finding.last_step}" if finding.last_step < step else f"from {first}"
-    return Text(f"{cells.mark} {cells.rule} {steps}", style=STYLES[finding.severity])
+    return Text(
+        f"{finding.mark} {finding.printable().rule} {steps}", style=STYLES[finding.severity]
+    )

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from layerscope.console.plain_table import STYLES
 from layerscope.diagnose import SEVERITIES, Finding
-from layerscope.diagnose.finding_cells import FindingCells, counted
+from layerscope.diagnose.severity import counted
 
 WIDTH = 80
 """Columns at most."""
@@ -76,12 +76,12 @@ def _story(
 ) -> list[RenderableType]:
     """A finding, and below it what follows from it; `told` are the rules that have been told."""
     told.add(finding.rule)
-    cells = FindingCells.of(finding)
-    head = Text(f"{cells.mark} {cells.rule}", style=STYLES[finding.severity])
-    head.append(f" ({cells.place}): {cells.explanation}", style="default")
+    shown = finding.printable()
+    head = Text(f"{shown.mark} {shown.rule}", style=STYLES[finding.severity])
+    head.append(f" ({shown.place}): {shown.explanation}", style="default")
     lines: list[RenderableType] = [_indented(head, depth)]
-    if cells.remedy:
-        lines.append(_indented(Text(f"→ {cells.remedy}"), depth + 1))
+    if shown.remedy:
+        lines.append(_indented(Text(f"→ {shown.remedy}"), depth + 1))
     for each in findings:
         if each.because == finding.rule and each.rule not in told:
             lines += _story(each, findings, depth + 1, told)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from html import escape
 from typing import Any
 
 from layerscope.diagnose.plain_types import check_types
-
-SEVERITIES = ("note", "warning", "critical")
-"""A note is worth a look, a warning is a disease; with a critical one training cannot succeed."""
+from layerscope.diagnose.severity import MARKS, SEVERITIES, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +69,41 @@ class Finding:
         """When a layer fell ill; the first step if it is not known of each."""
         return dict(zip(self.layer_names, self.layer_steps, strict=False)).get(layer, self.step)
 
+    @property
+    def level(self) -> int:
+        """The place of its severity in SEVERITIES."""
+        return SEVERITIES.index(self.severity)
+
+    @property
+    def mark(self) -> str:
+        """Of MARKS."""
+        return MARKS[self.severity]
+
+    @property
+    def place(self) -> str:
+        """Where it is, and since when: `01_tanh and 4 more layers, since step 0`."""
+        more = self.layers - 1
+        others = f" and {more} more layer{'s' if more > 1 else ''}" if more > 0 else ""
+        return f"{self.layer}{others}, since step {self.step}"
+
+    @property
+    def comparison(self) -> str:
+        """Value and threshold, such as `0.75 > 0.2`; empty where there is neither."""
+        value, threshold = self.value, self.threshold
+        if math.isnan(threshold):
+            return "" if math.isnan(value) else f"{value:.3g}"
+        sign = ">" if value > threshold else "<" if value < threshold else "≠"  # NaN, if not equal
+        return f"{value:.3g} {sign if value != threshold else '='} {threshold:.3g}"
+
+    def printable(self) -> Finding:
+        """The same, to be shown: no text of it breaks a line or drives a terminal, whatever the
+        names in it hold.
+        """
+        texts: dict[str, Any] = {name: _printable(getattr(self, name)) for name in _TEXTS}
+        return replace(self, **texts)
+
     def _repr_html_(self) -> str:
         """For notebooks."""
-        from layerscope.diagnose.findings import findings_html  # which knows this class
-
         return findings_html([self])
 
     def as_json(self) -> dict[str, Any]:
@@ -106,3 +136,32 @@ class Finding:
 
 _SEQUENCES = ("layer_names", "layer_steps")
 _NUMBERS = ("value", "worst", "threshold")
+_TEXTS = ("rule", "layer", "explanation", "remedy", "because")
+
+
+def _printable(words: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in words)
+
+
+def findings_html(findings: Sequence[Finding]) -> str:
+    """Findings as HTML, with everything in them escaped; what follows from another is indented."""
+    rules = {each.rule for each in findings}
+    items = []
+    for each in findings:
+        told = each.printable()
+        indent = ' style="margin-left:2em"' if each.because in rules else ""
+        remedy = f"<br>→ {escape(told.remedy)}" if told.remedy else ""
+        items.append(
+            f"<li{indent}>{told.mark} <b>{escape(told.rule)}</b> ({escape(told.place)}): "
+            f"{escape(told.explanation)}{remedy}</li>"
+        )
+    head = f"<p>{counted([each.severity for each in findings])}</p>"
+    return head + (f'<ul style="list-style:none">{"".join(items)}</ul>' if items else "")
+
+
+class Findings(list[Finding]):
+    """Findings in the order in which to mend them: causes first."""
+
+    def _repr_html_(self) -> str:
+        """For notebooks: how many of each severity, and each with its sentence and remedy."""
+        return findings_html(self)

@@ -1,18 +1,17 @@
 """The findings of a run as Markdown, for TensorBoard's Text tab."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
-from layerscope.diagnose import Finding
-from layerscope.diagnose.finding_cells import FindingCells, counted
+from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.severity import counted
 
 TAG = "findings"
 """Of the text in TensorBoard."""
 
 
-def findings_markdown(findings: Sequence[Finding | Mapping[str, Any]]) -> str:
+def findings_markdown(findings: Sequence[Finding]) -> str:
     """A list with an item per finding, the remedy as code; without any, a sentence.
 
     A list, since TensorBoard's narrow pane breaks the words of a table with ten columns. It renders
@@ -20,35 +19,29 @@ def findings_markdown(findings: Sequence[Finding | Mapping[str, Any]]) -> str:
     read.
 
     Args:
-        findings: in the order of telling; as `Judge.findings` or diagnosis.json
-            has them.
+        findings: in the order of telling.
     """
-    cells = [FindingCells.of(finding) for finding in findings]
-    told = f"**{counted([each.severity for each in cells])}**"
-    if not cells:
+    told = f"**{counted([each.severity for each in findings])}**"
+    if not findings:
         return f"{told}: no rule has anything to say about this run."
-    return "\n".join([told, "", *map(_item, cells)])
+    return "\n".join([told, "", *(_item(each.printable()) for each in findings)])
 
 
-def _item(cells: FindingCells) -> str:
+def _item(told: Finding) -> str:
     """Two paragraphs: what was found where, and what to change."""
-    where = f" in {_code(cells.layer)}" if cells.layer.strip() else ""
-    layers = f", {cells.layers} layers" if cells.layers != "1" else ""
-    compared = f": {cells.comparison}" if cells.comparison else ""
-    because = f", because of {cells.because}" if cells.because else ""
+    where = f" in {_code(told.layer)}" if told.layer.strip() else ""
+    layers = f", {told.layers} layers" if told.layers != 1 else ""
+    compared = f": {told.comparison}" if told.comparison else ""
+    because = f", because of {told.because}" if told.because else ""
     head = (
-        f"- {_escaped(cells.mark)} **{cells.severity}: {_escaped(cells.rule)}**"
-        f"{where}{layers}, from step {cells.step}, in {_of_steps(cells.steps)}"
+        f"- {_escaped(told.mark)} **{told.severity}: {_escaped(told.rule)}**"
+        f"{where}{layers}, from step {told.step}, in {told.steps} step{'s' * (told.steps != 1)}"
         f"{_escaped(compared + because)}."
     )
-    remedy = [f"    To change: {_code(cells.remedy)}", ""] if cells.remedy.strip() else []
+    remedy = [f"    To change: {_code(told.remedy)}", ""] if told.remedy.strip() else []
     return "\n".join(
-        [head, "", f"    {_escaped(cells.explanation.removesuffix('.'))}.", "", *remedy]
+        [head, "", f"    {_escaped(told.explanation.removesuffix('.'))}.", "", *remedy]
     )
-
-
-def _of_steps(steps: str) -> str:
-    return "1 step" if steps == "1" else f"{steps} steps"
 
 
 def _escaped(words: str) -> str:

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.finding import SEVERITIES, Finding
-from layerscope.diagnose.findings import Findings
+from layerscope.diagnose.finding import Finding, Findings
 from layerscope.diagnose.in_torch import in_torch
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_curve import LossCurve
@@ -15,6 +14,7 @@ from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.onsets import Onsets
 from layerscope.diagnose.registry import OF_RUN, RULES, Rule
 from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.severity import SEVERITIES
 from layerscope.diagnose.story import story
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -90,7 +90,7 @@ class Judge:
                 if symptoms.severity is not None and onsets.level > self._levels[name]:
                     self._levels[name] = onsets.level
                     news.append(self._finding(name))
-        return _in_order(news)
+        return sorted(news, key=lambda f: (-f.level, f.step))
 
     def _meet(self, layers: tuple[LayerFacts, ...]) -> None:
         """Know these layers from now on, beside those that came before."""
@@ -179,7 +179,3 @@ class Judge:
                 self._levels[name] = int(state["levels"][name])
         self._found = {name: Finding.of_json(found) for name, found in state["found"].items()}
         self._added = [Finding.of_json(finding) for finding in state["added"]]
-
-
-def _in_order(findings: list[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda f: (-SEVERITIES.index(f.severity), f.step))

@@ -10,7 +10,8 @@ and symptoms last.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from layerscope.diagnose.finding import SEVERITIES, Finding
+from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.severity import SEVERITIES
 
 _SYMPTOMS = frozenset(
     {
@@ -23,7 +24,6 @@ _SYMPTOMS = frozenset(
         *("stream_grows", "silent_branch", "experts_unused", "experts_uneven"),
     }
 )
-_OF_THE_START = frozenset({"overconfident_start"})
 _OF_LARGE_STEPS = frozenset(
     {
         *("not_finite", "loss_not_finite", "loss_diverged", "loss_not_falling", "loss_rising"),
@@ -129,14 +129,14 @@ def story(findings: Iterable[Finding]) -> list[Finding]:
     A cause, then what follows from it, the worst first; then the next. Notes come last. A note that
     is a risk becomes a warning if a warning follows from it.
     """
-    left = sorted(findings, key=lambda f: (-SEVERITIES.index(f.severity), f.step))
+    left = sorted(findings, key=lambda f: (-f.level, f.step))
     told: list[Finding] = []
     for cause in sorted((f for f in left if _is_cause(f)), key=lambda f: _RANK[f.rule]):
         if cause not in left:  # it follows from another
             continue
         following = [f for f in left if f is not cause and _follows(f, cause)]
         if cause.severity == "note":
-            brought = [f for f in following if _is_warning(f) and f.rule in RISKS[cause.rule]]
+            brought = [f for f in following if f.level >= _WARNING and f.rule in RISKS[cause.rule]]
             if not brought:
                 continue
             cause_told = replace(cause, severity="warning")
@@ -154,11 +154,7 @@ def story(findings: Iterable[Finding]) -> list[Finding]:
 def _is_cause(finding: Finding) -> bool:
     if finding.rule not in CONSEQUENCES:
         return False
-    return _is_warning(finding) or finding.rule in RISKS
-
-
-def _is_warning(finding: Finding) -> bool:
-    return SEVERITIES.index(finding.severity) >= _WARNING
+    return finding.level >= _WARNING or finding.rule in RISKS
 
 
 def _follows(finding: Finding, cause: Finding) -> bool:
@@ -196,8 +192,8 @@ def _weight(head: list[Finding]) -> tuple[int, int, int, int]:
     severity.
     """
     first = head[0]
-    worst = max(SEVERITIES.index(f.severity) for f in head)
-    at_the_root = first.rule in _FROM_THE_START and _is_warning(first)
+    worst = max(f.level for f in head)
+    at_the_root = first.rule in _FROM_THE_START and first.level >= _WARNING
     return (
         -(worst >= _WARNING),
         0 if at_the_root else 1,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from layerscope.diagnose.finding import SEVERITIES, Finding
+from layerscope.diagnose.finding import Finding
 
 
 def worst_by_layer(findings: Iterable[Finding], until: float = math.inf) -> dict[str, Finding]:
@@ -19,10 +19,6 @@ def worst_by_layer(findings: Iterable[Finding], until: float = math.inf) -> dict
             if finding.step_of(name) > until:
                 continue
             known = worst.get(name)
-            if known is None or _gravity(finding) > _gravity(known):
+            if known is None or finding.level > known.level:
                 worst[name] = finding
     return worst
-
-
-def _gravity(finding: Finding) -> int:
-    return SEVERITIES.index(finding.severity)

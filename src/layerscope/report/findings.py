@@ -5,8 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from layerscope.comparison.group import Group
-
-_SEVERITIES = ("critical", "warning", "note")  # the gravest first
+from layerscope.diagnose import SEVERITIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,8 @@ def _finding(group: str, finding: Mapping[str, Any], runs: str) -> Finding:
 
 
 def _gravity(severity: object) -> int:
-    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
+    """The gravest first; what is none of ours last."""
+    return -SEVERITIES.index(str(severity)) if severity in SEVERITIES else 1
 
 
 def _step(finding: Mapping[str, Any]) -> float:

@@ -55,7 +55,6 @@ class RunVerdict:
         self._thinned.add(figures)
         found = [*self._compare_with_theory(figures), *self.judge.look(figures)]
         for finding in found:
-            level = SEVERITIES.index(finding.severity)
             if finding.severity == SEVERITIES[-1]:
                 _log.warning(
                     "%s: critical since step %d: %s",
@@ -63,12 +62,9 @@ class RunVerdict:
                     finding.step,
                     finding.explanation,
                 )
-            if self.stop is None and self._reaches(level, self._settings.stop_on):
+            if self.stop is None and _reaches(finding, self._settings.stop_on):
                 self.stop = finding
         return found
-
-    def _reaches(self, level: int, severity: str) -> bool:
-        return severity != NEVER and level >= SEVERITIES.index(severity)
 
     def _compare_with_theory(self, figures: Figures) -> list[Finding]:
         """What of step 0 is far from what theory expects: the first such place."""
@@ -96,13 +92,8 @@ class RunVerdict:
     def refused(self) -> Finding | None:
         """The worst finding, if it is at least as bad as the setting `fail_on`."""
         # Findings come in the order in which to mend them: of equals, the first.
-        worst = max(
-            self.judge.findings, key=lambda each: SEVERITIES.index(each.severity), default=None
-        )
-        if worst is None:
-            return None
-        level = SEVERITIES.index(worst.severity)
-        return worst if self._reaches(level, self._settings.fail_on) else None
+        worst = max(self.judge.findings, key=lambda each: each.level, default=None)
+        return worst if worst and _reaches(worst, self._settings.fail_on) else None
 
     def pictures(self, seconds: float) -> dict[str, bytes]:
         """PNG of pictures of the run, by tag, if they are wanted and there is enough to see."""
@@ -119,3 +110,7 @@ class RunVerdict:
                 raise
             _log.warning("%s: %s; images=False draws none", self._door.name, sentence)
             return {}
+
+
+def _reaches(finding: Finding, severity: str) -> bool:
+    return severity != NEVER and finding.level >= SEVERITIES.index(severity)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from layerscope.diagnose import SEVERITIES, LayerFacts
+from layerscope.diagnose import LayerFacts
 from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_COLUMN, STEP_FIGURES
 from layerscope.diagnose.findings_text import TAG as FINDINGS
 from layerscope.diagnose.findings_text import findings_markdown
@@ -96,8 +96,8 @@ class TensorBoardSink:
             prediction = json.dumps(block.prediction.as_json())
             self._events.add(0, [document(PREDICTION, prediction, PLUGIN)])
         for finding in block.findings:
-            level = SEVERITIES.index(finding.severity) + 1
-            self._events.add(finding.step, [scalar(f"finding/{finding.rule}", level)])
+            mark = scalar(f"finding/{finding.rule}", finding.level + 1)
+            self._events.add(finding.step, [mark])
         of_layers, of_steps = block.figures.of_layers, block.figures.of_steps
         readings = [step.observation.reading.get() for step in block.steps]
         encoded = zip(

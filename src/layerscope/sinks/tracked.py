@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from layerscope.diagnose.finding import SEVERITIES
+from layerscope.diagnose.severity import SEVERITIES
 from layerscope.sinks.sink import StepRecord
 
 ALERTS = dict(zip(SEVERITIES, ("INFO", "WARN", "ERROR"), strict=True))
