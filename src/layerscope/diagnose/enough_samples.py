@@ -22,20 +22,28 @@ def present_and_start(figures: Figures, memory: Memory) -> tuple[Series, Series]
     first step on stays beyond it.
     """
     loss = memory.loss_curve.of(figures).loss
-    known = last_known(figures["samples"].astype(np.float64), memory.of_run("samples"))
-    total, count, *last = memory.of_run("losses", 2 + _NOW)
-    total, count = np.nan_to_num([total, count])
-    recent = [each for each in last if not np.isnan(each)]
-    present, start = loss.copy(), np.full(len(loss), np.nan)
-    for row, (value, samples) in enumerate(zip(loss.tolist(), known.tolist(), strict=True)):
-        if np.isnan(value):
-            start[row] = total / count if count else np.nan
-            continue
-        of_batch = max(samples, 1.0) if samples == samples else _START
-        recent = [*recent, value][-int(np.ceil(_NOW / min(of_batch, _NOW))) :]
-        present[row] = np.mean(recent)
-        start[row] = total / count if count else value
-        if count < np.ceil(_START / min(of_batch, _START)):
-            total, count = total + value, count + 1
-    memory.of_run("losses", 2 + _NOW)[:] = [total, count, *recent, *[np.nan] * (_NOW - len(recent))]
+    batches = last_known(figures["samples"].astype(np.float64), memory.of_run("samples"))
+    batches = np.where(np.isnan(batches), _START, np.fmax(batches, 1.0))
+    before = memory.of_run("losses", 2 + _NOW)
+    total, count = np.nan_to_num(before[:2])
+    is_known = ~np.isnan(loss)
+
+    joined = np.concatenate([before[2:], loss[is_known]])
+    windows = np.lib.stride_tricks.sliding_window_view(joined, _NOW)[1:]
+    together = np.ceil(_NOW / np.fmin(batches[is_known], _NOW)).astype(np.int64)
+    recent = joined[_NOW:].copy()
+    for number in np.unique(together[together > 1]).tolist():
+        rows = together == number
+        recent[rows] = np.nanmean(windows[rows, -number:], axis=1)
+    present = loss.copy()
+    present[is_known] = recent
+
+    enough = np.ceil(_START / np.fmin(batches, _START))
+    added = np.zeros(len(loss), bool)
+    for row in np.flatnonzero(is_known & (enough > count)).tolist():
+        added[row] = count + added[:row].sum() < enough[row]
+    totals = np.cumsum(np.append(total, np.where(added, loss, 0.0)))
+    counts = count + np.append(0, np.cumsum(added))
+    start = np.where(counts[:-1] > 0, totals[:-1] / np.fmax(counts[:-1], 1), loss)
+    before[:] = [totals[-1], counts[-1], *joined[-_NOW:]]
     return present, start

@@ -1,4 +1,6 @@
-"""A figure that is measured in some steps only, as last known in each."""
+"""A figure that is measured in some steps only: as first known, and as last known in each."""
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,3 +21,16 @@ def last_known(values: Series, last: Series) -> Series:
     seen: Series = np.take_along_axis(joined, place, axis=0)[1:]
     last[:] = seen[-1]
     return seen
+
+
+def note_first(values: npt.NDArray[Any], first: Series) -> None:
+    """Keep what each layer's figure was when it was first known.
+
+    Args:
+        values: of the steps, [steps, layers]; NaN where it is not known.
+        first: [layers], NaN where it has not been known yet; written in place.
+    """
+    unknown = np.isnan(first)
+    if unknown.any():
+        at = (~np.isnan(values)).argmax(axis=0)  # 0 where it is never known: NaN as well
+        np.copyto(first, values[at, np.arange(len(first))], where=unknown)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
@@ -107,8 +108,8 @@ def _born_silent(silent: Values, figures: Figures, memory: Memory) -> npt.NDArra
     step, and what one in twenty layers of its size has beyond half. NaN where it was not chance.
     """
     first = memory.of_layers("first", 2)
-    for row in zip(silent, figures["zeros"], strict=True) if np.isnan(first).any() else ():
-        np.copyto(first, row, where=np.isnan(first).any(axis=0))
+    for values, known in zip((silent, figures["zeros"]), first, strict=True):
+        note_first(values, known)
     beyond = _ONE_IN_TWENTY * 0.5 / np.sqrt(np.fmax.reduce(figures["units"], axis=0))
     by_chance = (first[0] <= first[1]) & (first[1] <= 0.5 + beyond)
     return np.where(by_chance, np.fmin(first[0], 0.5) + beyond, np.nan)

@@ -4,6 +4,7 @@ import numpy as np
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run, rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms
@@ -141,13 +142,11 @@ def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memo
     t = thresholds
     sizes = figures["weight_rms"] * memory.roles.only("trained")
     first = memory.of_layers("first")[0]
-    values = np.full(len(sizes), np.nan)
-    for row in np.flatnonzero(~np.isnan(sizes).all(axis=1)).tolist():
-        first[:] = np.where(np.isnan(first), sizes[row], first)
-        ratios = sizes[row] / np.where(first > 0, first, np.nan)
-        known = ratios[~np.isnan(ratios)]
-        if len(known):
-            values[row] = np.median(known)
+    note_first(sizes, first)
+    ratios = np.sort(sizes / np.where(first > 0, first, np.nan), axis=1)  # NaN comes last
+    ratios = np.pad(ratios, ((0, 0), (0, 1)), constant_values=np.nan)
+    rows, known = np.arange(len(ratios)), (~np.isnan(ratios)).sum(axis=1)
+    values = (ratios[rows, (known - 1) // 2] + ratios[rows, known // 2]) / 2  # the median
     return Symptoms.of_run(
         "optimizer",
         values,
