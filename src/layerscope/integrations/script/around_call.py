@@ -9,6 +9,7 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from layerscope.integrations.script.outermost_network import outermost_network
+from layerscope.record.ownership import given_to, parameters_of
 from layerscope.session.live_objects import live_objects
 
 
@@ -25,6 +26,17 @@ class AroundCall:
     network: nn.Module | None
     optimizers: list[Optimizer]
     scalers: list[GradScaler]
+
+    @property
+    def own_optimizers(self) -> list[Optimizer]:
+        """Those that have some of the network's parameters."""
+        own = {} if self.network is None else parameters_of(self.network)
+        return [each for each in self.optimizers if given_to(each).keys() & own.keys()]
+
+    @property
+    def scaler(self) -> GradScaler | None:
+        """The only one that is enabled; of several nobody knows whose they are."""
+        return self.scalers[0] if len(self.scalers) == 1 else None
 
 
 def look_around(module: nn.Module, others: Container[Optimizer]) -> AroundCall:

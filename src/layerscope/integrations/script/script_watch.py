@@ -22,6 +22,7 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.console.summary import from_here
 from layerscope.integrations.script.around_call import AroundCall, look_around
 from layerscope.integrations.script.called_module import outermost_call, run_new_hooks
+from layerscope.integrations.script.network_folder import network_folder
 from layerscope.integrations.script.watched_network import WatchedNetwork
 from layerscope.record.compile_start import CompileStart
 from layerscope.record.handles import remove_all, silence
@@ -195,18 +196,13 @@ class ScriptWatch:
             self._look_away()
 
     def _watch(self, network: nn.Module, called: nn.Module | None, around: AroundCall) -> None:
-        own = parameters_of(network).keys()
-        mine = [each for each in around.optimizers if given_to(each).keys() & own]
-        scaler = around.scalers[0] if len(around.scalers) == 1 else None
-        name = class_of(network).__name__
-        before = sum(class_of(each.network).__name__ == name for each in self._networks)
+        mine, name, folder = around.own_optimizers, class_of(network).__name__, self._folder
         self.found += 1
-        folder = self._folder
         if len(mine) < len(around.optimizers) or self._networks:
-            folder /= name if not before else f"{name}_{before + 1}"
+            folder = network_folder(folder, network, (each.network for each in self._networks))
         try:
             found = WatchedNetwork(
-                network, called, mine, folder, self._settings, scaler, named=self._named
+                *(network, called, mine, folder, self._settings, around.scaler), named=self._named
             )
         except ValueError as error:
             print(f"layerscope run: {name} is not watched: {error}", file=sys.stderr)
