@@ -69,11 +69,12 @@ frameworks-test: .venv/can-test  ## install transformers, skorch, W&B, MLflow an
 	$(pip-install) -e '.[huggingface,skorch,wandb,mlflow,trackio,parquet]'
 	$(BIN)/python -m pytest $$(grep -rl 'make frameworks-test installs it' tests) $(ARGS)
 
-static-check: .venv/can-test  ## format, lint, types, arrows between rooms
+static-check: .venv/can-test  ## format, lint, types, arrows between rooms, pages of rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/write_rule_pages.py --check
 
 check: static-check test slow-test  ## all that CI runs
 

@@ -1,10 +1,12 @@
 """Write docs/rules/, and the table of docs/diagnosis.md, from the rules' pages in the package.
 
-python scripts/write_rule_pages.py
+python scripts/write_rule_pages.py           after a change of a rule, its page or sureness.json
+python scripts/write_rule_pages.py --check   only says whether that is needed; `make check` does it
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from layerscope.diagnose.rule_page import RulePage, page_names, page_of
@@ -76,19 +78,35 @@ def _page(page: RulePage) -> str:
     return "\n".join(parts)
 
 
-def main() -> None:
-    """Write all of them; a page whose rule is gone is deleted."""
-    folder = DOCS / "rules"
-    folder.mkdir(exist_ok=True)
-    content = pages()
-    for file in folder.glob("*.md"):
-        if file.name not in content:
-            file.unlink()
-    for name, text in content.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    diagnosis = DOCS / "diagnosis.md"
-    diagnosis.write_text(with_table(diagnosis.read_text(encoding="utf-8")), encoding="utf-8")
+def stale(docs: Path = DOCS) -> dict[Path, str | None]:
+    """The files that are not what they should be, with what they should say; None: be gone."""
+    diagnosis = docs / "diagnosis.md"
+    wanted: dict[Path, str | None] = dict.fromkeys((docs / "rules").glob("*.md"))
+    wanted |= {docs / "rules" / name: text for name, text in pages().items()}
+    wanted[diagnosis] = with_table(diagnosis.read_text(encoding="utf-8"))
+    there = (path for path in wanted if path.exists())
+    now = {path: path.read_text(encoding="utf-8") for path in there}
+    return {path: text for path, text in wanted.items() if now.get(path) != text}
+
+
+def main() -> int:
+    """Write what is not current, and delete the page of a rule that is gone; 1 from a check that
+    finds such.
+    """
+    found = stale()
+    if "--check" in sys.argv[1:]:
+        if found:
+            names = ", ".join(sorted(path.name for path in found))
+            print(f"docs/ is not what the rules say: {names}", file=sys.stderr)
+            print("to mend it, type: python scripts/write_rule_pages.py", file=sys.stderr)
+        return bool(found)
+    for path, text in found.items():
+        if text is None:
+            path.unlink()
+        else:
+            path.write_text(text, encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

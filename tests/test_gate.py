@@ -84,6 +84,7 @@ STATIC = [
     ".venv/bin/ruff check .",
     ".venv/bin/mypy",
     ".venv/bin/lint-imports",
+    ".venv/bin/python scripts/write_rule_pages.py --check",
 ]
 FAST = ".venv/bin/python -m pytest -m 'not slow'"
 SLOW = ".venv/bin/python -m pytest -m 'slow and not programs and not rare' --dist loadfile tests"

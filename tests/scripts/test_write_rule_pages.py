@@ -1,25 +1,39 @@
 """docs/rules and the table of docs/diagnosis.md are what scripts/write_rule_pages.py writes."""
 
 import re
-
-import pytest
+import shutil
 
 from layerscope.diagnose.rule_page import page_names
-from scripts.write_rule_pages import DOCS, PICTURES, pages, with_table
+from scripts import write_rule_pages
+from scripts.write_rule_pages import DOCS, PICTURES, main, pages, stale
 
 
-@pytest.mark.parametrize("name", [f"{name}.md" for name in page_names()])
-def test_a_page_in_the_docs_is_the_one_in_the_package(name):
-    assert (DOCS / "rules" / name).read_text(encoding="utf-8") == pages()[name]
+def test_the_docs_say_what_the_rules_say_today():
+    assert not stale(), "type: python scripts/write_rule_pages.py"
 
 
-def test_no_page_is_left_of_a_rule_that_is_gone():
-    assert {file.name for file in (DOCS / "rules").iterdir()} == set(pages())
-
-
-def test_the_table_of_rules_is_current():
+def test_what_is_not_current_is_named_with_the_command_that_mends_it(tmp_path, monkeypatch, capsys):
+    docs = tmp_path / "docs"
+    shutil.copytree(DOCS / "rules", docs / "rules")
     text = (DOCS / "diagnosis.md").read_text(encoding="utf-8")
-    assert with_table(text) == text
+    (docs / "diagnosis.md").write_text(text.replace("[idle](rules/idle.md)", "idle"))
+    (docs / "rules" / "saturated.md").write_text("of yesterday")
+    (docs / "rules" / "gone.md").write_text("of a rule that is gone")
+    (docs / "rules" / "biased.md").unlink()
+    monkeypatch.setattr(write_rule_pages, "stale", lambda: stale(docs))
+    monkeypatch.setattr("sys.argv", ["write_rule_pages.py", "--check"])
+    assert main() == 1
+    told = capsys.readouterr().err
+    assert "biased.md, diagnosis.md, gone.md, saturated.md" in told
+    assert "type: python scripts/write_rule_pages.py" in told
+    monkeypatch.setattr("sys.argv", ["write_rule_pages.py"])
+    assert main() == 0
+    assert not stale(docs)
+    assert (docs / "diagnosis.md").read_text(encoding="utf-8") == text
+
+
+def test_the_table_has_every_rule():
+    text = (DOCS / "diagnosis.md").read_text(encoding="utf-8")
     for name in page_names():
         assert f"[{name}](rules/{name}.md)" in text
 
