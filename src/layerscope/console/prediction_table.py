@@ -58,14 +58,13 @@ def verdict_sentences(prediction: Prediction) -> list[str]:
     survives = p.phase.survives
     reach = depth_in_words(survives, depth)
     change = p.activation_grad[0]
-    toward = (
-        ""
-        if math.isnan(change)
-        else f"; the first layer's gradient is {change:.2g} times the last's"
-    )
+    toward = f". With {depth} the first layer's gradient is {change:.2g} times the last's"
+    if math.isnan(change):
+        toward = ""
+    verdict = p.phase.verdict
     return [
         given,
-        f"Verdict: {p.phase.verdict}{_MEANING[p.phase.verdict]}{toward}.",
+        f"Verdict on endless layers like these: {verdict}{_MEANING[verdict]}{toward}.",
         f"The difference between two inputs survives {reach}; this network has {depth}.",
         _scales(p.phase),
     ]

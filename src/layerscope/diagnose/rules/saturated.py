@@ -25,10 +25,7 @@ def _at_the_start(facts: LayerFacts) -> str:
 
 def _a_little_at_the_start(facts: LayerFacts) -> str:
     if facts.nonlinearity in ("tanh", "hardtanh"):
-        return (
-            "init=xavier saturates fewer: weights of variance 1 / fan_in; still smaller weights, "
-            "or smaller inputs, fewer yet"
-        )
+        return "smaller weights, or smaller inputs; init=xavier has weights of variance 1 / fan_in"
     return _at_the_start(facts)
 
 

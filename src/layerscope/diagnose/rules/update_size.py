@@ -21,8 +21,7 @@ from layerscope.diagnose.thresholds import Thresholds
 _LOSS_GREW = 2.0
 _SLOW = -1.0  # log10: a layer at a far lower rate, whose weights are not small in proportion
 _TOO_LARGE = Advice(
-    "a step changes {layer} by 10^{value:.1f} of its weights, ever since step {step} (limit "
-    "10^{threshold:g}, usual 10^-3)",
+    "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual 10^-3)",
     "optimizer.lr=... a tenth of what it is, or a warm-up of it",
 )
 _SOURCE = "Karpathy, nn-zero-to-hero, lecture 3; CS231n, Neural Networks Part 3: about -3"
