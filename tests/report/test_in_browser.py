@@ -207,6 +207,12 @@ def test_a_heading_sorts_the_table(sweep, show):
     assert page.evaluate(ranks) == "4321"
 
 
+def test_charts_stand_in_the_order_of_their_numbers_and_not_of_rank(sweep, show):
+    page = show(sweep)
+    page.evaluate("REPORT.groups = [10, 5, 20].map(depth => ({ facet: `model.depth=${depth}` }))")
+    assert page.evaluate("facets()") == ["model.depth=5", "model.depth=10", "model.depth=20"]
+
+
 def test_charts_below_the_screen_wait(sweep, show):
     page = show(sweep, height=300)
     drawn = "document.querySelectorAll('.js-plotly-plot').length"

@@ -141,8 +141,10 @@ function resolve(part, i) {
   return typeof part === "function" ? part(i) : part;
 }
 
+// In the order of what they are titled by, 5 before 20; groups are in the order of rank.
 function facets() {
-  return [...new Set(REPORT.groups.map((group) => group.facet))];
+  const titles = new Set(REPORT.groups.map((group) => group.facet));
+  return [...titles].sort(new Intl.Collator("en", { numeric: true }).compare);
 }
 
 function axesOf(i) {

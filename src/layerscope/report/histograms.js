@@ -98,7 +98,7 @@ function histogramChart(side) {
     for (const each of layout.annotations) each.y = (each.y * height) / (height + head);
     layout.height = height + head;
     if (named) layout.annotations.push({
-      text: layers.length ? `<b>${plain(PICKED[side], width / 8)}</b>` : `${plain(PICKED[side])}: no such histograms`,
+      text: layers.length ? `<b>${plain(PICKED[side], width / 9)}</b>` : `${plain(PICKED[side])}: no such histograms`,
       showarrow: false, xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "top", font: { color: colour(INK[side]), size: 13 },
     });
     layout.bargap = 0;
