@@ -7,12 +7,13 @@ from layerscope.__main__ import main
 from layerscope.reader_gone import while_read
 
 
-def test_a_command_whose_reader_has_left_ends_without_a_traceback(monkeypatch, capfd):
+@pytest.mark.parametrize("command", [["explain"], ["predict"]], ids=["print", "rich"])
+def test_a_command_whose_reader_has_left_ends_without_a_traceback(monkeypatch, capfd, command):
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        assert main(["explain"]) == 141
+        assert main(command) == 141
         print("what is flushed at exit goes nowhere")
     monkeypatch.undo()
     assert capfd.readouterr() == ("", "")

@@ -102,7 +102,7 @@ def parser_of(program: str) -> ArgumentParser:
     rule = explain.add_argument("rule", nargs="?", metavar="RULE", help="all rules without it")
     rule.completer = _rule_names  # type: ignore[attr-defined] # argcomplete looks for it
     explain.add_argument("--json", action="store_true", help="print it as JSON")
-    ward = command("ward", "say what charts of sick nets show, and hear whether it is so")
+    ward = command("ward", "a quiz: which disease do these charts show? With a score")
     ward.add_argument("--seed", type=int, default=0, help="another one is another ward")
     ward.add_argument("--patients", type=int, default=24, help="how many; of six, five are sick")
     ward.add_argument("--page", type=_path, metavar="FILE", help="write it as a page, offline")

@@ -1,4 +1,4 @@
-"""`layerscope ward`: say what charts of sick nets show, in the terminal or on a page."""
+"""`layerscope ward`: a quiz on charts of sick nets, in the terminal or on a page."""
 
 import sys
 from argparse import Namespace

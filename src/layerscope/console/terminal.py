@@ -22,7 +22,7 @@ def terminal(stream: IO[str] | None = None) -> Console:
     UnicodeEncodeError. A program without a standard output prints nothing.
     """
     out = stream or sys.stdout or io.StringIO()
-    return Console(file=cast(IO[str], _Shown(out)))
+    return _Terminal(file=cast(IO[str], _Shown(out)))
 
 
 def shown(text: str, encoding: str) -> str:
@@ -36,6 +36,13 @@ def shown(text: str, encoding: str) -> str:
     except UnicodeEncodeError:
         return text.translate(_SIMPLER).encode(encoding, "replace").decode(encoding)
     return text
+
+
+class _Terminal(Console):
+    """A console whose reader may leave: the caller hears of it, where rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 class _Shown:
