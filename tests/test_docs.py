@@ -46,6 +46,14 @@ def test_the_way_of_a_step_names_functions_that_are_there_and_counts_them():
     assert f"{len(rows)} functions in {len(files)} files" in ARCHITECTURE
 
 
+def test_each_name_of_the_python_reference_stands_in_the_file_that_it_names():
+    names = re.findall(r"^::: (\S+)$", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
+    assert len(names) > 20
+    for module, _, name in (each.rpartition(".") for each in names):
+        text = (ROOT / "src" / f"{module.replace('.', '/')}.py").read_text()
+        assert re.search(rf"^(?:def|class) {name}\b", text, re.MULTILINE), f"{module}.{name}"
+
+
 COURSE = (ROOT / "docs/course.md").read_text()
 EXERCISES = re.findall(r"^    python train.py (?:-m )?(.*)$", COURSE, re.MULTILINE)
 
