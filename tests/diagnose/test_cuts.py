@@ -152,4 +152,4 @@ def test_the_erratic_run_shows_every_rule():
         judge = Judge(LAYERS, EAGER, classes=27)
         judge.look(erratic(seed, 70))
         rules |= {finding.rule for finding in judge.findings}
-    assert rules == set(RULES)
+    assert rules == set(RULES), f"`erratic` has no figures that show {set(RULES) - rules}"

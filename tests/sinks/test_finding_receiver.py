@@ -87,7 +87,7 @@ def test_what_can_get_no_finding_is_refused(wrong):
     [
         ("csv", "sinks must be a list of sinks, got 'csv'"),
         ([3], "sinks must hold instances of layerscope.sinks.Sink or names among csv, .*, got 3"),
-        (["tsv"], "sinks must hold .* names among csv, mlflow, parquet, trackio, wandb, got 'tsv'"),
+        (["tsv"], "sinks must hold .* names among csv, .*, wandb, got 'tsv'"),
     ],
 )
 def test_what_is_no_sink_is_refused(sinks, told):

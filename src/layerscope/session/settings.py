@@ -80,9 +80,9 @@ class Settings:
             seconds, a run of less than a minute is drawn only where this is True. Default None.
         summary: print the findings, their causes first, at the end of the run. Default True.
         sinks: where steps and findings go besides TensorBoard's files: a list of
-            `layerscope.sinks.WandbSink(...)`, `CsvSink(...)` and so on, of your own, or of names:
-            "csv", "parquet", "wandb", "mlflow", "trackio". Default None: nowhere; in Lightning,
-            to W&B and MLflow where the trainer has a logger for them.
+            `layerscope.sinks.WandbSink(...)`, `CsvSink(...)` and so on, of your own, or of names
+            such as "csv" (docs/sinks.md). Default None: nowhere; in Lightning, to W&B and MLflow
+            where the trainer has a logger for them.
         on_finding: a function that is called with each `Finding` when it is made, and again when
             it becomes more severe; or a web address to which it is posted as JSON. What fails
             there is told once, and stops nothing. Default None.
