@@ -4,7 +4,6 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.memory import Memory
 
 Series = npt.NDArray[np.float64]
@@ -22,7 +21,7 @@ def present_and_start(figures: Figures, memory: Memory) -> tuple[Series, Series]
     first step on stays beyond it.
     """
     loss = memory.loss_curve.of(figures).loss
-    batches = last_known(figures["samples"].astype(np.float64), memory.of_run("samples"))
+    batches = memory.known("samples", figures["samples"])
     batches = np.where(np.isnan(batches), _START, np.fmax(batches, 1.0))
     before = memory.of_run("losses", 2 + _NOW)
     total, count = np.nan_to_num(before[:2])

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import LossCurve
 from layerscope.diagnose.roles import Roles
 
@@ -40,6 +41,24 @@ class Memory:
         if name not in self._of_run:
             self._of_run[name] = np.full(width, np.nan)
         return self._of_run[name]
+
+    def known(self, name: str, values: npt.NDArray[np.floating]) -> Remembered:
+        """A figure that is measured in some steps only, as last known in each, [steps]."""
+        return last_known(values.astype(np.float64), self.of_run(name))
+
+    def ever(self, name: str, so: npt.NDArray[np.bool_] | np.bool_) -> npt.NDArray[np.bool_]:
+        """Whether it has been so in a step up to each, [steps]."""
+        before = self.of_run(name)
+        ever: npt.NDArray[np.bool_] = np.logical_or.accumulate(so) | (before[0] == 1)
+        before[0] = float(ever[-1])
+        return ever
+
+    def highest(self, name: str, values: npt.NDArray[np.floating]) -> Remembered:
+        """The largest value up to each step, [steps]; NaN is none."""
+        before = self.of_run(name)
+        highest: Remembered = np.fmax.accumulate(np.append(before, values))[1:]
+        before[0] = highest[-1]
+        return highest
 
     def grow(self, roles: Roles) -> None:
         """Make room for layers that have come in at the end."""

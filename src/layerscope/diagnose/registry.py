@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.symptoms import Symptoms
@@ -59,12 +61,22 @@ def rule_with_memory(name: str) -> Callable[[Rule], Rule]:
     return register
 
 
-def rule_of_run(name: str) -> Callable[[Rule], Rule]:
-    """Register a rule whose symptoms are `Symptoms.of_run`; ValueError if the name is taken."""
+def rule_of_run(name: str, looks_at: str = "") -> Callable[[Rule], Rule]:
+    """Register a rule whose symptoms are `Symptoms.of_run`; ValueError if the name is taken.
+
+    Args:
+        looks_at: a figure that is known in steps with a look alone: without any, the rule is not
+            asked.
+    """
 
     def register(function: Rule) -> Rule:
+        def judged(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+            if np.isnan(seen := figures[looks_at]).all():
+                return Symptoms(seen[:, np.newaxis])
+            return function(figures, thresholds, memory)
+
         OF_RUN.add(name)
-        return rule_with_memory(name)(function)
+        return rule_with_memory(name)(judged if looks_at else function)
 
     return register
 

@@ -4,7 +4,6 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.symptoms import Severities
 
@@ -43,7 +42,7 @@ def beats_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     bool [steps].
     """
     known = figures["label_entropy"].astype(np.float64)
-    chance = last_known(np.where(known > 0, known, np.nan), memory.of_run("guessing"))
+    chance = memory.known("guessing", np.where(known > 0, known, np.nan))
     level = memory.loss_curve.of(figures).level
     beats: npt.NDArray[np.bool_] = is_learning(figures, memory) & ~(level > _BELOW * chance)
     return beats
@@ -60,7 +59,7 @@ def is_solved(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     curve = memory.loss_curve.of(figures)
     of_labels = figures["label_entropy"].astype(np.float64)
     chance = np.where(of_labels > 0, of_labels, np.square(figures["target_std"]))
-    chance = last_known(np.where(chance > 0, chance, np.nan), memory.of_run("chance"))
+    chance = memory.known("chance", np.where(chance > 0, chance, np.nan))
     now = np.where(np.isnan(curve.level), curve.loss, curve.level)  # before there is a mean
     known = np.where(np.isnan(chance), curve.start, chance)
     solved: npt.NDArray[np.bool_] = (now > 0) & (now - curve.floor < _TENTH * (known - curve.floor))

@@ -101,15 +101,13 @@ def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     )
 
 
-@rule_of_run("dropout_high")
+@rule_of_run("dropout_high", looks_at="dropout")
 def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """The largest probability of a dropout: 0.5 is what hidden units are usually dropped with.
 
     Or outputs that are exactly 0 among others of both signs, where the loss would have them
     otherwise: a dropout stands after the last layer, and what it drops no layer can make good.
     """
-    if np.isnan(figures["dropout"]).all():  # nobody looked
-        return Symptoms.of_run("network", figures["dropout"])
     t = thresholds
     dropped = figures["output_dropped"] > _DROPPED
     dropped &= (figures["dropout"] > 0) & (figures["loss_kind"] > Loss.UNKNOWN)
@@ -138,7 +136,7 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     )
 
 
-@rule_of_run("in_evaluation_mode")
+@rule_of_run("in_evaluation_mode", looks_at="evaluation_share")
 def in_evaluation_mode(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the modules that behave otherwise in training (dropout, batch normalisation) which
     are in evaluation mode while an optimizer steps.
@@ -146,8 +144,6 @@ def in_evaluation_mode(figures: Figures, thresholds: Thresholds, memory: Memory)
     All of them: a warning, `model.train()` was forgotten. Some: a note, as frozen batch
     normalisations are set so on purpose.
     """
-    if np.isnan(figures["evaluation_share"]).all():  # nobody looked
-        return Symptoms.of_run("network", figures["evaluation_share"])
     values = figures["evaluation_share"].astype(np.float64)
     severity = np.where(values == 1, 2, np.where(values > 0, 1, 0))
     return Symptoms.of_run(

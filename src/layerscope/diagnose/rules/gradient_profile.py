@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.profile import Profile, culprits, profile_of
@@ -87,8 +86,8 @@ def _first_moves(figures: Figures, memory: Memory, slow: float) -> npt.NDArray[n
     ratios = figures["update_to_weight"][:, trained].astype(np.float64)
     first = np.argmin(memory.roles.rank[trained])
     sizes = ratios * figures["weight_rms"][:, trained]
-    share = last_known(sizes[:, first] / np.fmax.reduce(sizes, axis=1), memory.of_run("share"))
-    own = np.log10(last_known(ratios[:, first], memory.of_run("own")))
+    share = memory.known("share", sizes[:, first] / np.fmax.reduce(sizes, axis=1))
+    own = np.log10(memory.known("own", ratios[:, first]))
     moves: npt.NDArray[np.bool_] = (own > _USUAL) | ((own > slow) & (share > _ALIKE))
     return moves
 

@@ -57,10 +57,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     weights = figures["weight_grad_rms"].astype(np.float64)
     outputs = figures["activation_grad_rms"].astype(np.float64)
     sizes = np.fmax.reduce(figures["activation_count"], axis=1, initial=0)
-    largest = memory.of_run("largest_batch")
-    sizes_before = np.fmax(np.fmax.accumulate(sizes), largest[0])
-    largest[0] = sizes_before[-1]
-    whole = sizes * 2 >= sizes_before
+    whole = sizes * 2 >= memory.highest("largest_batch", sizes)
     spikes = _spikes(weights, whole, "weights", memory, t)
     of_outputs = _spikes(outputs, whole, "outputs", memory, t)
     is_record = _is_record(weights, memory)
@@ -68,9 +65,8 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     for row in of_outputs.keys() - spikes.keys():
         spikes[row], cause[row] = of_outputs[row], 1
     values = np.full(weights.shape, np.nan)
-    pending = memory.of_run(
-        "pending", 5
-    )  # the spike's step, its loss and noise before; losses since
+    # The spike's step, its loss and noise before; losses since.
+    pending = memory.of_run("pending", 5)
     curve = memory.loss_curve.of(figures)
     before = np.append(memory.of_run("level")[0], curve.level)
     noise = np.append(memory.of_run("noise")[0], curve.noise)
@@ -120,10 +116,9 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
 def _is_record(weights: Values, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the gradient is larger than all before it in the run, bool [steps]."""
     norms = np.sqrt(np.square(np.fmax(weights, 0)).sum(axis=1))
-    largest = memory.of_run("largest_norm")
-    so_far = np.fmax.accumulate(np.append(largest, np.where(np.isfinite(norms), norms, 0)))
-    largest[0] = so_far[-1]
-    record: npt.NDArray[np.bool_] = ~(norms <= so_far[:-1])
+    before = memory.of_run("largest_norm")[0]
+    so_far = memory.highest("largest_norm", np.where(np.isfinite(norms), norms, 0))
+    record: npt.NDArray[np.bool_] = ~(norms <= np.append(before, so_far[:-1]))
     return record
 
 

@@ -15,7 +15,7 @@ _REMEDY = (
 )
 
 
-@rule_of_run("input_scale")
+@rule_of_run("input_scale", looks_at="input_rms")
 def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Root mean square of the data that the first layers get; exact zeros are left out, as in
     one-hot vectors.
@@ -28,8 +28,6 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     Features that hardly vary are a note too, whatever their size: to the network most of each
     sample is the same. One mean and one deviation for columns of different scales makes such.
     """
-    if np.isnan(figures["input_rms"]).all():  # nobody looked
-        return Symptoms.of_run("inputs", figures["input_rms"])
     t = thresholds
     values = figures["input_rms"].astype(np.float64)
     values[figures["inputs_normalized"] == 1] = np.nan

@@ -4,7 +4,6 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -24,7 +23,7 @@ _LOOKS = 3
 in turn, and a rare class is not in every batch."""
 
 
-@rule_of_run("one_class")
+@rule_of_run("one_class", looks_at="labels_seen")
 def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the most frequent class among all targets seen so far, where it is 1.
 
@@ -33,15 +32,9 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     told only while that class does not come. Blind, too, where it is made of several outputs, and
     with several optimizers: a discriminator is told of true and false samples in turn.
     """
-    if np.isnan(figures["labels_seen"]).all():  # nobody looked
-        return Symptoms.of_run("loss", figures["labels_seen"])
     seen, label, looks = memory.of_run("one_class", 3)
     values = np.full(len(figures.steps), np.nan)
-    many = memory.of_run("several")
-    several = np.logical_or.accumulate((figures["optimizer"] > 0) | (figures["optimizers"] > 1)) | (
-        many[0] == 1
-    )
-    many[0] = float(several[-1])
+    several = ~memory.loss_curve.of(figures).alone
     unknown = figures["loss_kind"] == Loss.UNKNOWN
     for row in np.flatnonzero((figures["labels_seen"] >= 1) | unknown).tolist():
         here = float(figures["label"][row])
@@ -80,7 +73,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
-    entropy = last_known(figures["label_entropy"].astype(np.float64), memory.of_run("entropy"))
+    entropy = memory.known("entropy", figures["label_entropy"])
     variance = _variance(figures, memory)
     updates = median_update(figures, memory.of_run("update", 1))
     of_errors = np.isnan(entropy) & ~targets_have_grown(figures, memory)

@@ -22,16 +22,11 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     With several optimizers the steps tell of different rates, and the rule is silent.
     """
     rates = figures["learning_rate"].astype(np.float64)
-    largest = memory.of_run("largest")
-    highest = np.fmax(np.fmax.accumulate(rates), largest[0])
-    largest[0] = highest[-1]
+    highest = memory.highest("largest", rates)
     curve = memory.loss_curve.of(figures)
     learned = curve.level < _LEARNED * curve.start
-    several = (figures["optimizer"] > 0) | (figures["optimizers"] > 1)
-    many = np.logical_or.accumulate(several) | (memory.of_run("several")[0] == 1)
-    memory.of_run("several")[0] = float(many[-1])
     values = np.where(highest > 0, rates / np.where(highest > 0, highest, 1), 0.0)
-    values[np.isnan(rates) | many] = np.nan
+    values[np.isnan(rates) | ~curve.alone] = np.nan
     ill = values <= _GONE
     return Symptoms.of_run(
         "optimizer",

@@ -5,7 +5,6 @@ import numpy.typing as npt
 
 from layerscope.diagnose.enough_samples import present_and_start
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -69,10 +68,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     beyond = memory.of_run("beyond", 1)
     present, start = present_and_start(figures, memory)
     values = present / np.where(start > 0, start, np.nan)
-    negative = memory.of_run("negative")
-    values[np.logical_or.accumulate(curve.loss < 0) | (negative[0] == 1)] = np.nan
-    if (curve.loss < 0).any():
-        negative[0] = 1.0
+    values[memory.ever("negative", curve.loss < 0)] = np.nan
     large = (values > t.loss_diverged) & ~is_solved(figures, memory)
     lost, lost_since = _lost(figures, memory)
     if np.isnan(beyond[0]) and not large.any() and not lost.any():
@@ -115,8 +111,8 @@ def _lost(figures: Figures, memory: Memory) -> tuple[npt.NDArray[np.bool_], Valu
     # Of an error whose targets have grown, as those of a value that is learned, it says nothing.
     # Where the targets are not known, they may have: then all that had been learned must be lost.
     told = np.isfinite(figures["target_rms"]) | np.isfinite(figures["label_entropy"])
-    known = last_known(np.where(told, 1.0, np.nan), memory.of_run("told")) == 1
-    sizes = last_known(figures["target_rms"].astype(np.float64), memory.of_run("sizes"))
+    known = memory.known("told", np.where(told, 1.0, np.nan)) == 1
+    sizes = memory.known("sizes", figures["target_rms"])
     learned = curve.start - curve.level > _SURE * curve.noise
     best, size, number, first = memory.of_run("best", 4)  # the lowest level; the streak, its step
     lost, since = np.zeros(len(learned), bool), np.zeros(len(learned))
@@ -157,7 +153,7 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     ill = above & never_below & rising & curve.judged & ~(updates > _SMALL)
     upward = np.where(figures["loss_negated"] == 1, 0.0, figures["maximize"])
     upward[np.isnan(figures["loss_kind"]) | (figures["loss_kind"] == 0)] = np.nan
-    is_upward = last_known(upward.astype(np.float64), memory.of_run("upward")) == 1
+    is_upward = memory.known("upward", upward) == 1
     ill |= is_upward & (values > 1)
     return Symptoms.of_run(
         "loss",

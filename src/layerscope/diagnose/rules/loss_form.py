@@ -56,15 +56,13 @@ _ACTIVATED = (
 )
 
 
-@rule_of_run("loss_after_activation")
+@rule_of_run("loss_after_activation", looks_at="loss_kind")
 def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """A loss that takes logits, on outputs that are none: from the gradient on the output.
 
     Blind where the output and the loss's gradient on it are not seen, and to an activation that
     the last function of the network's forward undoes.
     """
-    if np.isnan(figures["loss_kind"]).all():  # nobody looked
-        return Symptoms.of_run("output", figures["loss_kind"])
     kind = figures["loss_kind"]
     takes_logits = (kind == Loss.CROSS_ENTROPY) | (kind == Loss.BINARY_LOGITS)
     values = np.where(np.isnan(kind), np.nan, 0.0)
@@ -105,7 +103,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     )
 
 
-@rule_of_run("loss_broadcast")
+@rule_of_run("loss_broadcast", looks_at="targets_broadcast")
 def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Outputs [n, 1] minus targets [n] make n x n differences: each output is drawn to the mean of
     all targets. The gradient shows it: it is 2 / n (output - one number), and the loss is larger,
@@ -115,8 +113,6 @@ def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     added is larger: then the number is the same in every batch, and what the loss is larger by
     is not.
     """
-    if np.isnan(figures["targets_broadcast"]).all():  # nobody looked
-        return Symptoms.of_run("loss", figures["targets_broadcast"])
     values = figures["targets_broadcast"].astype(np.float64)
     told = values == 1
     if told.any():
@@ -142,15 +138,13 @@ def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     )
 
 
-@rule_of_run("loss_reduction")
+@rule_of_run("loss_reduction", looks_at="loss_reduction")
 def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """The loss / the mean over its samples: as many as there are samples, where it is a sum.
 
     A note: a sum is right where the learning rate is made for it, and Adam does not see it. It is
     a cause where steps are too large.
     """
-    if np.isnan(figures["loss_reduction"]).all():  # nobody looked
-        return Symptoms.of_run("loss", figures["loss_reduction"])
     times = figures["loss_reduction"].astype(np.float64)
     of_samples = times / figures["samples"]
     summed = (times > _TIMES) & (of_samples > 0.9)

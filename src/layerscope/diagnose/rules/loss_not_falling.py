@@ -79,7 +79,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     ending = _is_ending(figures, memory)
     # An error or a likelihood: its noise is that of the batches.
     told = (figures["loss_kind"] > 0) & ~np.isnan(figures["loss_reduction"])
-    is_known = last_known(np.where(told, 1.0, np.nan), memory.of_run("kind"))
+    is_known = memory.known("kind", np.where(told, 1.0, np.nan))
     low = is_solved(figures, memory)
     low |= targets_have_grown(figures, memory)
     late = curve.known >= patience_of(figures, t, memory)
@@ -112,25 +112,21 @@ def _is_ending(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the learning rate is on its way down, as a schedule's is in its second half, [steps]:
     its steps are small on purpose. One that is all but gone is not.
     """
-    rates, highest = figures["learning_rate"].astype(np.float64), memory.of_run("highest")
-    largest = np.fmax(np.fmax.accumulate(rates), highest[0])
-    highest[0] = largest[-1]
+    rates = figures["learning_rate"].astype(np.float64)
+    largest = memory.highest("highest", rates)
     ending: npt.NDArray[np.bool_] = (rates < _HALF * largest) & (rates > _GONE * largest)
     return ending
 
 
 def patience_of(figures: Figures, t: Thresholds, memory: Memory) -> npt.NDArray[np.int64]:
     """Losses to wait for before one that does not fall says anything, as of each step."""
-    known = memory.of_run("attends")
-    attends = np.logical_or.accumulate(~np.isnan(figures["attention_entropy"]).all(axis=1))
-    attends |= known[0] == 1
-    known[0] = float(attends[-1])
+    attends = memory.ever("attends", ~np.isnan(figures["attention_entropy"]).all(axis=1))
     return np.where(attends, _LATE * t.patience, t.patience)
 
 
 def targets_have_grown(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether those of an error are half as large again as the first that were seen, [steps]."""
-    sizes = last_known(figures["target_rms"].astype(np.float64), memory.of_run("sizes"))
+    sizes = memory.known("sizes", figures["target_rms"])
     first = memory.of_run("first_size")
     if np.isnan(first[0]) and not np.isnan(sizes).all():
         first[0] = sizes[~np.isnan(sizes)][0]

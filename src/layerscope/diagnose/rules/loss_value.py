@@ -4,7 +4,6 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_of_run
@@ -57,9 +56,7 @@ def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     largest = np.fmax(-figures["activation_min"], figures["activation_max"])
     overflow = (largest > _ROOT_OF_LARGEST).any(1)  # an honest loss of a network that has diverged
     made_before = (figures["activation_nonfinite"] > 0).any(1) | overflow
-    began = memory.of_run("began")  # whether outputs that are not finite came first
-    passed_on = np.logical_or.accumulate(made_before) | (began[0] == 1)
-    began[0] = float(passed_on[-1])
+    passed_on = memory.ever("began", made_before)
     severity = np.where(wrong & ~passed_on, 3, 0).astype(np.int8)
     return Symptoms.of_run(
         "loss", values, severity, _NOT_FINITE, limits=(np.nan, np.nan, 0.0), source="any at all"
@@ -80,7 +77,7 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     below = loss < 0
     # Kinds that were told stay: outputs that have grown certain tell nothing any more.
     told = np.where(figures["loss_kind"] > Loss.UNKNOWN, figures["loss_kind"], np.nan)
-    kind = last_known(told.astype(np.float64), memory.of_run("kind"))
+    kind = memory.known("kind", told)
     negated = _in_each_look(figures["loss_negated"], memory.of_run("negated", 1 + _LOOKS))
     if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)

@@ -12,14 +12,12 @@ from layerscope.diagnose.thresholds import Thresholds
 _ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
 
 
-@rule_of_run("softmax_of_one")
+@rule_of_run("softmax_of_one", looks_at="outputs")
 def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """An output of one unit that is exactly 1 for every sample: a softmax of one number is 1.
 
     What to put in its place goes by the loss: for an error nothing, else a sigmoid.
     """
-    if np.isnan(figures["outputs"]).all():  # nobody looked
-        return Symptoms.of_run("output", figures["outputs"])
     one = (figures["output_min"] == 1) & (figures["output_max"] == 1) & (figures["outputs"] == 1)
     values = np.where(np.isnan(figures["outputs"]), np.nan, one.astype(np.float64))
     return Symptoms.of_run(
@@ -44,7 +42,7 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     )
 
 
-@rule_of_run("softmax_over_batch")
+@rule_of_run("softmax_over_batch", looks_at="outputs")
 def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Outputs between 0 and 1 that sum to 1 over the samples of the batch, not over the classes; or
     the logarithms of such, by the axis that autograd has kept of the last function. Likewise a
@@ -53,8 +51,6 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
     Blind to a softmax further inside: in attention over sequences that come first, [T, B, C], the
     first axis is the right one.
     """
-    if np.isnan(figures["outputs"]).all():  # nobody looked
-        return Symptoms.of_run("output", figures["outputs"])
     over = (figures["output_columns_one"] == 1) & (figures["output_rows_one"] != 1)
     over |= figures["softmax_over_samples"] == 1
     beside = figures["softmax_beside_classes"] == 1

@@ -19,7 +19,7 @@ _BEYOND = 0.05
 """Of the targets' spread: labels smoothed to 0 and 1 are within."""
 
 
-@rule_of_run("target_out_of_range")
+@rule_of_run("target_out_of_range", looks_at="loss_kind")
 def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """How far targets lie beyond the range of the last layer's function, in their own spread; for
     a binary cross-entropy beyond 0 to 1.
@@ -32,8 +32,6 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     labels of one sample do not. Blind to those if they are one a sample on average. A hinge loss
     takes targets of -1 and 1, and is told with 0 and 1 by what it is where it has no slope.
     """
-    if np.isnan(figures["loss_kind"]).all():  # nobody looked
-        return Symptoms.of_run("output", figures["loss_kind"])
     kind = figures["loss_kind"]
     low, high = _range(figures, memory)
     binary = (kind == Loss.BINARY) | (kind == Loss.BINARY_LOGITS)
@@ -120,15 +118,13 @@ def _range(figures: Figures, memory: Memory) -> tuple[Values, Values]:
     return np.fmax(low, facts.bounds[0]), np.fmin(high, facts.bounds[1])
 
 
-@rule_of_run("target_scale")
+@rule_of_run("target_scale", looks_at="target_rms")
 def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Root mean square of the targets of a squared or absolute error.
 
     A network begins with outputs of about 1. The gradient of a squared error goes with the error,
     and an absolute error is walked down at the pace of the learning rate.
     """
-    if np.isnan(figures["target_rms"]).all():  # nobody looked
-        return Symptoms.of_run("output", figures["target_rms"])
     t = thresholds
     values = figures["target_rms"].astype(np.float64)
     values[~np.isin(figures["loss_kind"], _ERRORS)] = np.nan

@@ -87,12 +87,8 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
     optimizers: the backward of one network's loss leaves gradients in the other, whose own
     zero_grad comes later.
     """
-    several = memory.of_run("several")
-    many = np.logical_or.accumulate((figures["optimizer"] > 0) | (figures["optimizers"] > 1)) | (
-        several[0] == 1
-    )
-    several[0] = float(many[-1])
-    values = np.where(many, np.nan, figures["gradients_kept"].astype(np.float64))
+    alone = memory.loss_curve.of(figures).alone
+    values = np.where(alone, figures["gradients_kept"].astype(np.float64), np.nan)
     return Symptoms.of_run(
         "optimizer",
         values,
