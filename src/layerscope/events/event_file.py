@@ -4,6 +4,7 @@ import atexit
 import errno
 import itertools
 import logging
+import math
 import os
 import socket
 import struct
@@ -117,7 +118,7 @@ class EventFile:
                 self._pending_bytes >= _BUFFER_BYTES
                 or self._clock() - self._flushed_at >= self._flush_seconds
             ):
-                self.flush()
+                self._flush()
 
     def restart(self, step: int) -> None:
         """Say that a run goes on at `step`: what its earlier files say of this step and later ones
@@ -134,10 +135,13 @@ class EventFile:
         self._append(b"".join((head, varint(step), field(7, SESSION_START))))
 
     def flush(self) -> None:
-        """Hand all whole records to the operating system, in one write."""
+        """Hand all whole records to the operating system, in one write; the next one follows at
+        once: the loss of a checkpoint's step is logged after the checkpoint.
+        """
         self._check()
         with self._lock:
             self._flush()
+            self._flushed_at = -math.inf
 
     def flush_on_time(self) -> None:
         """The same, for `flush_clock`: what goes wrong is raised by the next call."""
@@ -207,7 +211,7 @@ class EventFile:
         self._append_start(_MAX_STEP)  # nothing comes later: this makes nothing void
         if self._flush_seconds:
             flush_clock.keep_on_time(self, self._flush_seconds)
-        self.flush()  # TensorBoard finds the run, however long the first step takes
+        self._flush()  # TensorBoard finds the run, however long the first step takes
 
     def _append(self, payload: bytes) -> None:
         self._pending += frame(payload)

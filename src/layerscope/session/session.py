@@ -118,7 +118,8 @@ class Session(WatchedRun):
                 self.verdict.stop is not None,
                 self._with_weights,
             )
-        monitor_ms, step_ms = stopwatch.news()
+        scalars_are_due = self._cadence.scalars_are_due(step)  # in others nobody would see it
+        monitor_ms, step_ms = stopwatch.news() if scalars_are_due else (math.nan, math.nan)
         observation = recorder.observe(
             step,
             self._with_weights,

@@ -88,8 +88,11 @@ def train(cfg: DictConfig) -> int:
     if not is_first_process():
         return _train_along(cfg)
     folder, started = Path(str(cfg.folder)), time.monotonic()
-    process = ProcessIdentity.own()
-    status = RunStatus("running", overrides=typed(), versions=versions(), process=process)
+    status = RunStatus(
+        "running", overrides=typed(), versions=versions(), process=ProcessIdentity.own()
+    )
+    if cfg.resume and (before := RunStatus.read(folder)) is not None:
+        status = replace(status, steps=before.steps, val_loss=before.val_loss)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = RunLock(folder)
@@ -194,7 +197,7 @@ def _trained(
         cause, code = stopped_by(stop)
         if trainer.received_sigterm:
             cause, code = "SIGTERM", ExitCode.TERMINATED
-        reason = f"{cause} at step {trainer.global_step}"
+        reason = f"{cause} at step {max(trainer.global_step, experiment.start)}"
         status = replace(status, state="interrupted", reason=reason)
     except Exception as error:
         keep_traceback(Path(str(cfg.folder)))
@@ -202,8 +205,8 @@ def _trained(
     val_loss = trainer.callback_metrics.get("val/loss")
     status = replace(
         status,
-        val_loss=None if val_loss is None else float(val_loss),
-        steps=trainer.global_step,
+        val_loss=status.val_loss if val_loss is None else float(val_loss),
+        steps=max(trainer.global_step, experiment.start),
     )
     if status.state != "finished":
         return status, _CODES[status.state] if code is None else code

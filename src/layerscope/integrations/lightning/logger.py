@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from typing_extensions import override
@@ -142,6 +143,14 @@ class EventLogger(Logger):
             table = "\n".join(["| parameter | value |", "|---|---|", *rows])
             with self._unless_the_disk_is_full():
                 self.events.add(0, [text("hparams", table)])
+
+    @override
+    @rank_zero_only
+    def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
+        """Flush: a run that is killed goes on from the checkpoint, which knows none of its losses."""
+        if self._events is not None:
+            with self._unless_the_disk_is_full():
+                self._events.flush()
 
     @override
     @rank_zero_only
