@@ -111,6 +111,15 @@ def test_what_waits_reaches_the_disk_though_nothing_follows(tmp_path: Path) -> N
             wait_until(lambda step=step: steps_in(file.path) == list(range(step + 1)))
 
 
+def test_the_first_record_after_a_flush_reaches_the_disk_at_once(tmp_path: Path) -> None:
+    with EventFile(tmp_path, flush_seconds=100) as file:
+        file.add(0, [scalar("a", 1.0)])
+        file.flush()  # for a checkpoint of step 0, whose loss comes now
+        file.add(0, [scalar("loss", 1.0)])
+        file.add(1, [scalar("a", 1.0)])
+        assert steps_in(file.path) == [0, 0]
+
+
 def test_what_the_clock_could_not_write_is_raised_by_the_next_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

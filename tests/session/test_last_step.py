@@ -56,3 +56,8 @@ def test_a_run_that_goes_on_keeps_the_step_that_was_its_last(tmp_path):
     train(tmp_path, 10)
     train(tmp_path, 5, start=10)
     assert keyframes(tmp_path).steps.tolist() == [0, 1, 2, 3, 4, 6, 8, 9, 11, 14]
+
+
+def test_a_run_that_goes_on_at_any_step_tells_what_measuring_costs(tmp_path):
+    train(tmp_path, 40, start=3)
+    assert read_run(tmp_path).scalars["monitor/ms_per_step"].steps.tolist() == [10, 20, 30, 40]

@@ -17,6 +17,7 @@ from layerscope.events.reader import read_run
 from layerscope.lab.language_model import LanguageModel
 from layerscope.lab.status import RunStatus
 from layerscope.sinks.figures_event import figures_of
+from layerscope.training import last_checkpoint
 from layerscope.training.random_state import RandomState
 from layerscope.training.run import train
 from tests.training.test_run_folder import CONF
@@ -26,11 +27,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory:UserWarning
 
 SETTINGS = [
     "data=text_file", "data.batch_size=36", "trainer.accumulate_grad_batches=2",
-    "trainer.max_epochs=3", "trainer.enable_progress_bar=false", "names=0", "report=false",
-    "model.width=16", "model.depth=3", "init=random", "monitor.dead_window=64",
+    "+trainer.val_check_interval=3", "trainer.max_epochs=3",
+    "trainer.enable_progress_bar=false", "names=0", "report=false", "model.width=16",
+    "model.depth=3", "init=random", "monitor.dead_window=64",
     "model.activation=relu", "accelerator=cpu",
 ]  # fmt: skip
 BATCHES = 9  # of an epoch, and 5 steps: the last one has a single batch
+# It is validated in the middle of an epoch's second step, at the end of the third and of the last.
 
 
 def run(folder, words, *overrides):
@@ -55,17 +58,17 @@ def signals():
         signal.signal(number, handler)
 
 
-def stop_in(monkeypatch, batch, number):
-    """A signal comes in the forward pass of a training's n-th batch."""
-    original, seen = LanguageModel.training_step, []
+def happens_in(monkeypatch, call, what, method="training_step"):
+    """Something happens in the n-th batch of a training, or of its validations."""
+    original, seen = getattr(LanguageModel, method), []
 
-    def training_step(self, data):
+    def step(self, data):
         seen.append(data)
-        if len(seen) == batch + 1:
-            os.kill(os.getpid(), number)
+        if len(seen) == call + 1:
+            what()
         return original(self, data)
 
-    monkeypatch.setattr(LanguageModel, "training_step", training_step)
+    monkeypatch.setattr(LanguageModel, method, step)
 
 
 def checkpoint(folder):
@@ -104,6 +107,7 @@ def written(folder):
 STOPPED = [
     (0, signal.SIGTERM, 1),  # in the first batch of a step of two
     (3, signal.SIGINT, 2),
+    (5, signal.SIGINT, 3),  # before a validation
     (BATCHES - 1, signal.SIGTERM, 5),  # in the last batch of an epoch
     (BATCHES + 2, signal.SIGTERM, 7),
     (2 * BATCHES, signal.SIGINT, 11),
@@ -114,14 +118,33 @@ STOPPED = [
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
     tmp_path, monkeypatch, words, whole, signals, batch, number, steps
 ):
-    stop_in(monkeypatch, batch, number)
+    happens_in(monkeypatch, batch, lambda: os.kill(os.getpid(), number))
     assert run(tmp_path, words) == 128 + number
     status = json.loads((tmp_path / "status.json").read_text())
     name = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}[number]
     assert (status["state"], status["reason"]) == ("interrupted", f"{name} at step {steps}")
-    assert checkpoint(tmp_path)["global_step"] == steps
     assert figures_of(read_run(tmp_path)).steps.tolist() == list(range(steps))
+    assert_goes_on_to_the_same_bits(tmp_path, words, whole, steps)
 
+
+@pytest.mark.parametrize(
+    ("batch", "method", "steps"),
+    [
+        (BATCHES + 3, "training_step", 6),  # a validation has left a checkpoint of half a step
+        (2, "validation_step", 2),  # the second validation, which follows the third step
+    ],
+)
+def test_a_run_that_died_goes_on_from_the_last_whole_step(
+    tmp_path, monkeypatch, words, whole, signals, batch, method, steps
+):
+    monkeypatch.setattr(last_checkpoint, "_EVERY", 0.0)
+    happens_in(monkeypatch, batch, lambda: 1 / 0, method)
+    assert run(tmp_path, words) == 1
+    assert_goes_on_to_the_same_bits(tmp_path, words, whole, steps)
+
+
+def assert_goes_on_to_the_same_bits(tmp_path, words, whole, steps):
+    assert checkpoint(tmp_path)["global_step"] == steps
     assert run(tmp_path, words, "resume=true") == 0
     resumed, never_stopped = checkpoint(tmp_path), checkpoint(whole)
     for part in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch"):

@@ -87,7 +87,7 @@ def test_a_folder_that_was_typed_and_holds_a_run_is_refused(tmp_path, file):
         run_folder(config(f"folder={tmp_path / 'mine'}"))
 
 
-def test_a_run_is_resumed_in_its_own_folder_from_its_newest_checkpoint(tmp_path):
+def test_a_run_is_resumed_in_its_own_folder_from_its_last_checkpoint_or_else_the_newest(tmp_path):
     mine = tmp_path / "mine"
     with pytest.raises(ValueError, match=r"resume must find a checkpoint of the run, got .*mine"):
         run_folder(config(f"folder={mine}", "resume=true"))
@@ -98,6 +98,10 @@ def test_a_run_is_resumed_in_its_own_folder_from_its_newest_checkpoint(tmp_path)
     asked = config(f"folder={mine}", "resume=true")
     assert run_folder(asked) == mine
     assert checkpoint_to_resume(asked, mine) == mine / "checkpoints/last.ckpt"
+    os.utime(mine / "checkpoints/best-step=9.ckpt")  # newer: a validation in the middle of a step
+    assert checkpoint_to_resume(asked, mine) == mine / "checkpoints/last.ckpt"
+    (mine / "checkpoints/last.ckpt").unlink()
+    assert checkpoint_to_resume(asked, mine) == mine / "checkpoints/best-step=9.ckpt"
     asked = config(f"folder={mine}", f"ckpt_path='{mine}/checkpoints/best-step=9.ckpt'")
     assert run_folder(asked) == mine
 

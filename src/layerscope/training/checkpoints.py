@@ -1,44 +1,36 @@
-"""The checkpoints of a run: which are kept, and whether a training can go on from one."""
+"""The best checkpoint of a run, and whether a training can go on from one."""
 
+import logging
 import pickle
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 
-from layerscope.training.run_folder import CHECKPOINTS, LAST
-
-_EVERY = timedelta(minutes=5)
-"""What a run that is killed loses at most: a checkpoint takes milliseconds."""
+_log = logging.getLogger("layerscope")
 
 
-def checkpoint_callbacks(folder: Path) -> list[Callback]:
-    """Keep the best by val/loss, and the last one: of each epoch's end, and every five minutes."""
-    directory = folder / CHECKPOINTS
-    last = Path(LAST).stem
-    return [
-        ModelCheckpoint(
-            directory, filename="best-{step}", monitor="val/loss", save_on_train_epoch_end=False
-        ),
-        ModelCheckpoint(
-            directory, filename=last, save_on_train_epoch_end=True, enable_version_counter=False
-        ),
-        ModelCheckpoint(
-            directory, filename=last, train_time_interval=_EVERY, enable_version_counter=False
-        ),
-    ]
+def best_checkpoint(folder: Path) -> Callback:
+    """Keep the best by val/loss, in the folder of checkpoints."""
+    return ModelCheckpoint(
+        folder, filename="best-{step}", monitor="val/loss", save_on_train_epoch_end=False
+    )
 
 
-def step_of(path: Path, model: nn.Module) -> int:
-    """The step with which a training goes on from a checkpoint; refuses one that is of no use.
+def step_of(path: Path, model: nn.Module, accumulate: int = 1) -> int:
+    """The step with which a training goes on from a checkpoint; refuses one that is of no use, and
+    warns of one that a validation in the middle of a step has left.
 
     It is read with `weights_only=True`: nothing in it is run.
+
+    Args:
+        accumulate: batches of a step.
 
     Raises:
         ValueError: there is none, it is damaged, or it is of another network; one sentence.
@@ -75,7 +67,33 @@ def step_of(path: Path, model: nn.Module) -> int:
                 f"ckpt_path must be a checkpoint of this network, got {path}: {name} has {there} "
                 f"there and {here} here"
             )
+    if given := _given_of_its_step(content["loops"], accumulate):
+        _log.warning(
+            "%s is of the middle of step %d: %d of its batches will be missing in it",
+            *(path, step, given),
+        )
     return step
+
+
+def _given_of_its_step(loops: Mapping[str, Any], accumulate: int) -> int:
+    """The batches that a step had been given of `accumulate` when a checkpoint was written; 0 of a
+    step that was over.
+
+    >>> progress = {"current": {"ready": 7}, "is_last_batch": False}
+    >>> _given_of_its_step({"fit_loop": {"epoch_loop.batch_progress": progress}}, 2)
+    1
+    """
+    match loops:
+        case {
+            "fit_loop": {
+                "epoch_loop.batch_progress": {
+                    "current": {"ready": int(given)},
+                    "is_last_batch": False,
+                }
+            }
+        }:
+            return given % accumulate
+    return 0
 
 
 def _refuse_damaged(path: Path) -> None:

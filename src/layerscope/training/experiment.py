@@ -24,11 +24,11 @@ from layerscope.lab.mlp import MLP
 from layerscope.lab.predict_network import predict_network
 from layerscope.lab.sentence import sentence, with_key, with_typed
 from layerscope.training.checkpoint_file import CheckpointFile
-from layerscope.training.checkpoints import checkpoint_callbacks, step_of
+from layerscope.training.checkpoints import best_checkpoint, step_of
 from layerscope.training.hydra_run import in_sweep, typed
+from layerscope.training.last_checkpoint import LastCheckpoint
 from layerscope.training.random_state import RandomState
 from layerscope.training.run_folder import CHECKPOINTS, checkpoint_to_resume
-from layerscope.training.stop_after_a_step import StopAfterAStep
 from layerscope.training.termination import Terminable
 
 
@@ -91,10 +91,10 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
         monitor.prediction = predict_network(network, scheme, contexts, threshold, targets)
     with _naming("logger"):
         logger = instantiate(cfg.logger, _convert_="all")
-    folder = Path(cfg.folder)
+    checkpoints = Path(cfg.folder) / CHECKPOINTS
     callbacks: list[Callback] = [] if monitor is None else [monitor]
-    callbacks += [RandomState(), StopAfterAStep(terminable, folder / CHECKPOINTS)]
-    callbacks += checkpoint_callbacks(folder)
+    callbacks += [RandomState(), best_checkpoint(checkpoints)]
+    callbacks.append(LastCheckpoint(terminable, checkpoints))
     checkpoint_file = CheckpointFile()
     with _naming("trainer"):
         bar = cfg.trainer.enable_progress_bar
@@ -107,8 +107,8 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
         _require_bounds(trainer)
         _require_an_end(trainer, scheduled=scheduler is not None)
         _require_processors(trainer)
-    resumed = checkpoint_to_resume(cfg, folder)
-    start = 0 if resumed is None else step_of(resumed, model)
+    resumed = checkpoint_to_resume(cfg, Path(cfg.folder))
+    start = 0 if resumed is None else step_of(resumed, model, trainer.accumulate_grad_batches)
     return Experiment(data, model, monitor, trainer, checkpoint_file, resumed, start)
 
 

@@ -96,8 +96,8 @@ def holds_run(folder: Path) -> bool:
 
 
 def checkpoint_to_resume(config: DictConfig, folder: Path) -> Path | None:
-    """The checkpoint that a run goes on from: `ckpt_path`, or with `resume` the newest one of its
-    folder; None of a new run.
+    """The checkpoint that a run goes on from: `ckpt_path`, or with `resume` its folder's last.ckpt,
+    which no validation in the middle of a step has left, or else the newest; None of a new run.
 
     Raises:
         ValueError: both are asked for, or the folder has none.
@@ -108,7 +108,10 @@ def checkpoint_to_resume(config: DictConfig, folder: Path) -> Path | None:
         return Path(str(config.ckpt_path)).expanduser()
     if not config.resume:
         return None
-    there = sorted((folder / CHECKPOINTS).glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns)
+    there = sorted(
+        (folder / CHECKPOINTS).glob("*.ckpt"),
+        key=lambda path: (path.name == LAST, path.stat().st_mtime_ns),
+    )
     if not there:
         way_out = ": add folder=FOLDER" if has_default_folder(config) else ""
         raise ValueError(

@@ -19,7 +19,7 @@ class RunSettings:
         name: of the experiment, and of its folder below logs/.
         seed: of the weights, the order of the batches and the names that are made up.
         threads: of torch on the CPU, 1 to 1,024; None leaves it to torch.
-        resume: whether the run in `folder` goes on, from its newest checkpoint.
+        resume: whether the run in `folder` goes on, from its last.ckpt.
         ckpt_path: a checkpoint to go on from; None begins anew.
         names: how many the trained network makes up at the end, at most 10,000.
         report: whether report.html is written.

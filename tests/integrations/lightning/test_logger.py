@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import DataLoader
@@ -89,6 +89,20 @@ def test_paths_are_the_runs_own_and_checkpoints_lie_beside_the_events(tmp_path: 
     assert {path.name for path in run.iterdir() if "tfevents" not in path.name} == {"checkpoints"}
     assert (run / "checkpoints" / "last.ckpt").is_file()
     assert list(tmp_path.iterdir()) == [run]
+
+
+def test_a_checkpoint_is_not_ahead_of_the_losses(tmp_path: Path) -> None:
+    written = {}
+
+    class Look(Callback):
+        def on_train_batch_start(self, trainer: Trainer, *others: object) -> None:
+            loss = read_run(tmp_path).scalars.get("train/loss")
+            written[trainer.global_step] = [] if loss is None else loss.steps.tolist()
+
+    saved = ModelCheckpoint(every_n_train_steps=3)
+    fit = trainer(EventLogger(tmp_path, flush_seconds=100), max_steps=5, callbacks=[Look(), saved])
+    fit.fit(Line(), batches(), batches())
+    assert written[3] == [0, 1, 2]
 
 
 def test_hyperparameters_are_a_table_in_the_text_tab(tmp_path: Path) -> None:

@@ -147,7 +147,12 @@ class EventLogger(Logger):
     @override
     @rank_zero_only
     def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
-        """Flush: a run that is killed goes on from the checkpoint, which knows none of its losses."""
+        """Flush: a run that is killed goes on from the checkpoint, which has none of its losses."""
+        self.flush()
+
+    @rank_zero_only
+    def flush(self) -> None:
+        """Hand all that was logged to the operating system, and at once what is logged next."""
         if self._events is not None:
             with self._unless_the_disk_is_full():
                 self._events.flush()
