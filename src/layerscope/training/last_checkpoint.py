@@ -114,4 +114,5 @@ def _validation_follows(trainer: pl.Trainer, batch: int) -> bool:
     if trainer.should_stop:
         return True
     at = trainer.fit_loop.epoch_loop.total_batch_idx if every_epochs is None else batch
-    return (at + 1) % trainer.val_check_batch == 0
+    every = trainer.val_check_batch  # None: of an interval of time
+    return every is not None and (at + 1) % every == 0
