@@ -1,9 +1,8 @@
 """A loss as text."""
 
 import math
-import re
 
-from layerscope.console.plain_table import NOTHING
+from layerscope.console.plain_table import NOTHING, short_exponent
 
 
 def loss_text(loss: float, sign: bool = False) -> str:
@@ -20,7 +19,7 @@ def loss_text(loss: float, sign: bool = False) -> str:
         return "not finite"
     plus = "+" if sign else ""
     if abs(loss) >= 10_000:
-        return re.sub(r"e\+0?", "e", f"{loss:{plus}.3g}")
+        return short_exponent(f"{loss:{plus}.3g}")
     if abs(loss) >= 100:
         return f"{loss:{plus}.4g}"
     return f"{round(loss, 4) + 0.0:{plus}.4f}"  # without a minus zero

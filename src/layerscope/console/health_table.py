@@ -1,7 +1,6 @@
 """The per-layer health table in the console."""
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from layerscope.console.gradient_sentence import gradient_sentence
-from layerscope.console.plain_table import NOTHING, STYLES, plain_table
+from layerscope.console.plain_table import NOTHING, STYLES, plain_table, short_exponent
 from layerscope.diagnose import Finding, worst_by_layer
 
 _CAPTION = (
@@ -105,8 +104,7 @@ def short(value: float | None, unknown: str = NOTHING) -> str:
         return unknown
     size = abs(value)
     form = ".1e" if 0 < size < 1e-3 else ".0f" if 100 <= size < 1e5 else ".2g"
-    written = format(value, form)
-    return re.sub(r"(\.0)?e\+?(-?)0?(\d)", r"e\2\3", written)
+    return short_exponent(format(value, form)).replace(".0e", "e")
 
 
 def _mean(value: float | None, unknown: str) -> str:

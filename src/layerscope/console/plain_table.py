@@ -1,5 +1,7 @@
 """The look of every table in the terminal: a rule under its heads, and nothing else."""
 
+import re
+
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -28,3 +30,12 @@ def plain_table(title: str, caption: str | Text | None = None, padding: int = 0)
         pad_edge=False,
         padding=(0, padding, 0, 0),
     )
+
+
+def short_exponent(written: str) -> str:
+    """A number in as few characters as it needs.
+
+    >>> short_exponent("1.5e+03"), short_exponent("2e-05"), short_exponent("0.25")
+    ('1.5e3', '2e-5', '0.25')
+    """
+    return re.sub(r"e\+?(-?)0?(\d)", r"e\1\2", written)

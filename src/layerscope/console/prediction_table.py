@@ -1,11 +1,10 @@
 """What theory expects of every layer, in the console."""
 
 import math
-import re
 
 from rich.table import Table
 
-from layerscope.console.plain_table import NOTHING, plain_table
+from layerscope.console.plain_table import NOTHING, plain_table, short_exponent
 from layerscope.theory import Phase, Prediction
 from layerscope.theory.phase import depth_in_words
 
@@ -100,8 +99,7 @@ def _number(value: float, digits: int, missing: bool = False) -> str:
     if missing or math.isnan(value):
         return NOTHING
     small = 0 < abs(value) < 0.01
-    written = f"{value:.{digits - 1}e}" if small else f"{value:.{digits}g}"
-    return re.sub(r"e\+?(-?)0?(\d)", r"e\1\2", written)
+    return short_exponent(f"{value:.{digits - 1}e}" if small else f"{value:.{digits}g}")
 
 
 def _share(value: float, digits: int = 0) -> str:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from layerscope.comparison.history import OF_PLACES, History
 from layerscope.comparison.run import Run
 from layerscope.comparison.snapshots import SHOWN
+from layerscope.diagnose.last_known import last_known
 from layerscope.report.packed import packed
 
 HEATMAPS = ("saturated", "activation_grad_rms", "dead", "update_to_weight", *OF_PLACES)
@@ -99,8 +100,5 @@ def evenly(items: Sequence[T], most: int) -> list[T]:
 
 def _carried(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Fill what was measured at some steps only with the last value before."""
-    for row in rows:
-        known = np.isfinite(row)
-        last = np.maximum.accumulate(np.where(known, np.arange(len(row)), -1))
-        row[:] = np.where(last >= 0, row[last], np.nan)
-    return rows
+    known = np.where(np.isfinite(rows), rows, np.nan)
+    return last_known(known.T, np.full(len(rows), np.nan)).T

@@ -1,13 +1,40 @@
-"""A record as trackers take it: values by name, for one call."""
+"""What trackers have in common: a run, whose it is, and a record as values by name."""
 
 from collections.abc import Callable
 from typing import Any
 
+from layerscope.arguments import at_least
 from layerscope.diagnose.severity import SEVERITIES
-from layerscope.sinks.sink import StepRecord
+from layerscope.extras import require
+from layerscope.sinks.sink import Sink, StepRecord
 
 ALERTS = dict(zip(SEVERITIES, ("INFO", "WARN", "ERROR"), strict=True))
 """The level of an alert for each severity."""
+
+
+class TrackerSink(Sink):
+    """Logs to a run that is given, to the active one, or to one that it makes with `init`.
+
+    Raises:
+        ModuleNotFoundError: the library is not installed.
+        ValueError: every_n_steps is below 1, or both a run and arguments of `init` are given.
+    """
+
+    def __init__(self, library: str, run: Any, every_n_steps: int, init: dict[str, Any]) -> None:
+        require(library, type(self).__name__)
+        at_least(1, every_n_steps=every_n_steps)
+        self.every_n_steps = every_n_steps
+        if run is not None and init:
+            raise ValueError(f"run must be None beside {next(iter(init))}, got {run!r}")
+        self._given, self._init = run, init
+        self._run: Any = None
+        self._is_own = False
+
+    def close(self) -> None:
+        """Finish the run, if it is its own."""
+        run, self._run = self._run, None
+        if run is not None and self._is_own:
+            run.finish()
 
 
 def tracked(

@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from layerscope.arguments import at_least
 from layerscope.diagnose.finding import Finding
-from layerscope.extras import require
-from layerscope.sinks.sink import Sink, StepRecord
-from layerscope.sinks.tracked import ALERTS, tracked
+from layerscope.sinks.sink import StepRecord
+from layerscope.sinks.tracked import ALERTS, TrackerSink, tracked
 
 
-class TrackioSink(Sink):
+class TrackioSink(TrackerSink):
     """Logs to a run of Trackio: histograms as `trackio.Histogram`, scalars, and findings as alerts.
 
     Args:
@@ -27,14 +25,7 @@ class TrackioSink(Sink):
     """
 
     def __init__(self, run: Any = None, *, every_n_steps: int = 100, **init: Any) -> None:
-        require("trackio", "TrackioSink")
-        at_least(1, every_n_steps=every_n_steps)
-        self.every_n_steps = every_n_steps
-        if run is not None and init:
-            raise ValueError(f"run must be None beside {next(iter(init))}, got {run!r}")
-        self._given, self._init = run, init
-        self._run: Any = None
-        self._is_own = False
+        super().__init__("trackio", run, every_n_steps, init)
 
     def open(self, folder: Path, resumed_at: int | None) -> None:
         """Find the run, or make one."""
@@ -65,9 +56,3 @@ class TrackioSink(Sink):
             level=trackio.AlertLevel[ALERTS[finding.severity]],
             step=finding.step,
         )
-
-    def close(self) -> None:
-        """Finish the run, if it is its own."""
-        run, self._run = self._run, None
-        if run is not None and self._is_own:
-            run.finish()

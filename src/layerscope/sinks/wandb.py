@@ -6,17 +6,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from layerscope.arguments import at_least
 from layerscope.diagnose.finding import Finding
-from layerscope.extras import require
-from layerscope.sinks.sink import Sink, StepRecord
-from layerscope.sinks.tracked import ALERTS, tracked
+from layerscope.sinks.sink import StepRecord
+from layerscope.sinks.tracked import ALERTS, TrackerSink, tracked
 
 _ID_FILE = "wandb_run_id"
 """In the run's folder: by it a training that resumes finds its W&B run."""
 
 
-class WandbSink(Sink):
+class WandbSink(TrackerSink):
     """Logs to a run of W&B: histograms as `wandb.Histogram`, scalars, and findings as alerts, with
     `finding/RULE` in the run's summary.
 
@@ -50,14 +48,8 @@ class WandbSink(Sink):
         axis: str = "layerscope/step",
         **init: Any,
     ) -> None:
-        require("wandb", "WandbSink")
-        at_least(1, every_n_steps=every_n_steps)
-        self.every_n_steps = every_n_steps
-        if run is not None and init:
-            raise ValueError(f"run must be None beside {next(iter(init))}, got {run!r}")
-        self._given, self._own_rows, self._axis, self._init = run, own_rows, axis, init
-        self._run: Any = None
-        self._is_own = False
+        super().__init__("wandb", run, every_n_steps, init)
+        self._own_rows, self._axis = own_rows, axis
 
     @property
     def is_bound(self) -> bool:
@@ -115,9 +107,3 @@ class WandbSink(Sink):
             level=ALERTS[finding.severity],
         )
         self._run.summary[f"finding/{finding.rule}"] = finding.severity
-
-    def close(self) -> None:
-        """Finish the run, if it is its own."""
-        run, self._run = self._run, None
-        if run is not None and self._is_own:
-            run.finish()
