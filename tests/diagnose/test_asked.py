@@ -8,6 +8,7 @@ from tests.diagnose.programs import (  # noqa: F401  enter them
     asked_of_loss,
     asked_of_training,
     practice,
+    practice_later,
     reported_data,
     reported_later,
     reported_loss,

@@ -974,3 +974,60 @@ def test_steps_that_a_schedule_makes_small_are_no_rate_that_is_too_low(share, to
     figures["update_to_weight"][:] = 1e-4
     figures["learning_rate"][40:] = 1e-3 * share
     assert ("loss_not_falling" in found(figures)) == told
+
+
+@pytest.mark.parametrize(("units", "told"), [(7, False), (8, True)])
+def test_of_few_units_neither_mean_nor_spread_says_anything_but_no_spread_does(units, told):
+    figures = healthy(network())
+    figures["units"][:, 1:3] = units
+    figures["activation_mean"][:, 1] = 1.3
+    figures["activation_std"][:, 2] = 0.005
+    assert found(figures).keys() == ({"biased", "idle"} if told else set())
+    figures["activation_std"][:, 2] = 0
+    assert "idle" in found(figures)
+
+
+def test_a_function_behind_all_weights_belongs_to_the_loss_and_may_have_any_outputs():
+    weighted = layer(1, "tanh")
+    for weights, told in ((("weight",), True), ((), False)):
+        layers = (weighted, *(replace(layer(i, "tanh"), weights=weights) for i in (2, 3)))
+        figures = healthy(layers)
+        figures["activation_std"][:, 1] = 0.001
+        assert ("idle" in found(figures)) == told
+
+
+@pytest.mark.parametrize("kind", [0, 6])
+def test_a_loss_of_several_terms_may_grow_ten_times_and_an_error_may_not(kind):
+    figures = healthy(network(), 120)
+    figures["update_to_weight"][:] = 0.02
+    figures["loss"][:] = np.r_[np.linspace(3, 27, 60), np.full(60, 27.0)]
+    figures["loss_kind"][::10] = kind
+    assert ("loss_rising" in found(figures)) == ("loss_diverged" in found(figures)) == (kind == 6)
+    figures["loss"][60:] = 60  # the mean of 20 counts
+    assert found(figures).keys() >= {"loss_rising", "loss_diverged"}
+
+
+def test_what_a_loss_does_before_its_weights_have_moved_is_no_divergence():
+    for moves, told in ((1e-3, False), (0.2, True)):
+        figures = healthy(network(), 60)
+        figures["loss"][:], figures["loss"][:3] = 1.0, 0.01
+        figures["loss_kind"][::10] = 0
+        figures["update_to_weight"][:] = moves
+        assert ("loss_diverged" in found(figures)) == told
+
+
+@pytest.mark.parametrize(("entropy", "told"), [(1.1, True), (1.4, False)])
+def test_what_was_learned_of_some_classes_is_not_lost_where_others_come(entropy, told):
+    figures = healthy(network(), 120)
+    figures["loss"][:] = np.r_[np.linspace(2, 0.5, 60), np.linspace(0.5, 1.8, 20), np.full(40, 1.8)]
+    figures["label_entropy"][::10] = 1.1
+    figures["label_entropy"][70::10] = entropy
+    assert ("loss_diverged" in found(figures)) == told
+
+
+@pytest.mark.parametrize(("largest", "severity"), [(1.0, "note"), (3.0, "warning")])
+def test_a_binary_cross_entropy_below_zero_is_wrong_where_its_targets_are(largest, severity):
+    figures = healthy(network())
+    figures["loss"][:], figures["loss_kind"][::10] = -0.5, 4
+    figures["target_min"][::10], figures["target_max"][::10] = 0, largest
+    assert found(figures)["negative_loss"][0] == severity

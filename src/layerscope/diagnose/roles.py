@@ -58,6 +58,9 @@ class Roles:
             [i for i in self.chain if layers[i].on_trunk and i not in feeds], np.int64
         )
         self.last = reached[-1] if reached else -1
+        weighted = [layers[i].order for i in reached if layers[i].weights]
+        # Behind all weights stands the loss: there are none whose learning it could spoil.
+        self._behind = [i for i in reached if weighted and layers[i].order > max(weighted)]
         streams: dict[str, list[int]] = {}
         for index in sorted(range(len(layers)), key=lambda index: layers[index].stream_depth):
             if layers[index].stream_depth >= 0:
@@ -71,14 +74,18 @@ class Roles:
 
         Args:
             role: "function", an activation function before the last layer; "spreads", one of them
-                whose outputs are not shares of a whole; "odd", one that is odd; "can_die", one
-                whose units can die, and that is neither a gate nor frozen; "can_shut", the same,
-                and the last layer too; "trained", a layer with weights that are trained, and that
-                is no embedding; "varies", any layer that a forward pass reaches but an embedding.
+                whose outputs are not shares of a whole, and not behind all weights; "odd", one that
+                is odd, and not there either; "can_die", one whose units can die, and that is
+                neither a gate nor frozen; "can_shut", the same, and the last layer too; "trained",
+                a layer with weights that are trained, and that is no embedding; "varies", any layer
+                that a forward pass reaches but an embedding.
         """
         if role not in self._masks:
             chosen = [_ROLES[role](facts) for facts in self.layers]
-            self._masks[role] = np.where(chosen, 1, np.nan).astype(np.float32)
+            mask = np.where(chosen, 1, np.nan).astype(np.float32)
+            if role in ("spreads", "odd"):
+                mask[self._behind] = np.nan
+            self._masks[role] = mask
         return self._masks[role]
 
     def named(self, *nonlinearities: str) -> list[int]:

@@ -8,15 +8,22 @@ from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.symptoms import Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
+FEW_UNITS = 8
+"""Fewer are biased by chance: the mean of eight draws is two of their standard deviations away from
+0 once in a thousand times (Student's t, 7 degrees of freedom), that of four in 26."""
+
 
 @rule_with_memory("biased")
 def biased(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """|mean| / standard deviation of the outputs of an odd activation function."""
+    """|mean| / standard deviation of the outputs of an odd activation function, of eight units or
+    more.
+    """
     mean = np.abs(figures["activation_mean"] * memory.roles.only("odd"))
     values = mean / figures["activation_std"]
     if not (values > thresholds.biased_mean).any():
         return Symptoms(values)
     values[values == np.inf] = np.nan  # no spread: idle
+    values[figures["units"] < FEW_UNITS] = np.nan
     return Symptoms.above(
         values,
         note=thresholds.biased_mean,

@@ -5,6 +5,7 @@ import numpy as np
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.rules.biased import FEW_UNITS
 from layerscope.diagnose.symptoms import Advice, Symptoms, graded
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -22,13 +23,15 @@ def idle(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Standard deviation of an activation function's outputs: too small, or (critical) none at all.
 
     Silent about unbounded functions where a normalisation further on restores any scale, about
-    softmax, whose outputs share 1, and where all units are dead: `dead_units` says so.
+    softmax, whose outputs share 1, and where all units are dead: `dead_units` says so. Of a layer
+    of few units, whose spread is that of a few weights, only no spread at all counts.
     """
     roles = memory.roles
     limits = (np.nan, thresholds.idle_std, 0.0)
     values = figures["activation_std"] * roles.only("spreads")
     severity = graded(values, (np.nan, thresholds.idle_std, np.nan), falling=True)
     if severity is not None:
+        severity[figures["units"] < FEW_UNITS] = 0
         severity[values == 0] = 3
         dead = (figures["dead_units"] >= 0) & (figures["zeros"] == 1) & (roles.only("can_die") == 1)
         severity[dead] = 0

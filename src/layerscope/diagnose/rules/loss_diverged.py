@@ -1,5 +1,7 @@
 """A loss that goes up: step by step, or out of all bounds."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -44,6 +46,15 @@ _MAXIMIZES = Advice(
 _SURE = 3.0
 _OF_LEVELS = 0.63  # standard error between two levels / between a level and the start
 _GROWN = 1.5
+_NEW_LABELS = 1.03  # entropy of the labels so far / that of before: batches alone change it by less
+_TERMS = 10.0
+"""Of a loss of no known kind: its terms may grow, as the weight of one is turned up, or as an
+encoder moves away from what it is drawn to (van den Oord et al. 2017, VQ-VAE, whose targets are
+network outputs without a gradient)."""
+_AS_IT_WAS = 0.1
+"""Sum of update / weight so far, of the median layer: what is too much for one step is hardly a
+change for all. What the loss does until then, its targets do: a queue of random keys (He et al.
+2020, MoCo) makes it nearly 0 at first."""
 _SMALL = -1.5  # log10 of update / weight: below, a step is no leap
 
 
@@ -61,16 +72,22 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     Or the loss had fallen, and its mean over 20 steps is back at twice its lowest or more, and has
     lost half of its way, for 20 steps: far beyond the run's noise, and with one optimizer. Not so
     where the targets have grown by half, as those of a value that is being learned; where they are
-    not known, all of the way must be lost.
+    not known, all of the way must be lost. Nor where labels of new classes have come.
+
+    Of a loss whose kind is not known the start is the largest that it had while the weights were
+    as good as they were, and the limit is ten, of its lowest level too.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
     beyond = memory.of_run("beyond", 1)
     present, start = present_and_start(figures, memory)
+    unknown = _is_of_no_known_kind(figures, memory)
+    limit = np.where(unknown, _TERMS, t.loss_diverged)
+    start = np.where(unknown, np.fmax(start, _largest_at_first(figures, present, memory)), start)
     values = present / np.where(start > 0, start, np.nan)
     values[memory.ever("negative", curve.loss < 0)] = np.nan
-    large = (values > t.loss_diverged) & ~is_solved(figures, memory)
-    lost, lost_since = _lost(figures, memory)
+    large = (values > limit) & ~is_solved(figures, memory)
+    lost, lost_since = _lost(figures, unknown, memory)
     if np.isnan(beyond[0]) and not large.any() and not lost.any():
         return Symptoms.of_run("loss", values)
     ever = np.logical_or.accumulate(large) | (beyond[0] == 1)
@@ -84,10 +101,10 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     windows = np.lib.stride_tricks.sliding_window_view(was_beyond, WINDOW)[1:]
     in_a_row = windows[:, -t.lasting :].sum(1) >= min(t.lasting, WINDOW)
     often = windows.sum(1) >= t.lasting
-    gone = blown | (in_a_row & (values > 10 * t.loss_diverged))
+    gone = blown | (in_a_row & (values > 10 * limit))
     severity = np.where(gone, 3, np.where(large & often, 2, 0)).astype(np.int8)
     lost &= severity == 0
-    values = np.where(lost, curve.level / memory.of_run("best", 4)[0], values)
+    values = np.where(lost, curve.level / memory.of_run("best", 5)[0], values)
     severity[lost] = 2
     begun = np.arange(1, len(values) + 1) + windows.argmax(1)  # that was beyond, in each window
     since = np.nan_to_num(steps[begun]).astype(np.int64)
@@ -98,14 +115,38 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         _DIVERGED,
         _LEAPS,
         _LOST,
+        *(replace(advice, limits=(np.nan, _TERMS, 10 * _TERMS)) for advice in (_DIVERGED, _LEAPS)),
         limits=(np.nan, t.loss_diverged, 10 * t.loss_diverged),
         source="a network that has learned nothing has the loss of the start",
-        cause=np.where(lost, 2, np.where(in_a_row | blown, 0, 1)).astype(np.int8),
+        cause=np.where(lost, 2, np.where(in_a_row | blown, 0, 1) + np.where(unknown, 3, 0)).astype(
+            np.int8
+        ),
         since=np.where(lost, lost_since, since).astype(np.int64),
     )
 
 
-def _lost(figures: Figures, memory: Memory) -> tuple[npt.NDArray[np.bool_], Values]:
+def _is_of_no_known_kind(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether most looks at the gradient on the output have shown no known loss, [steps]."""
+    before = memory.of_run("kinds", 2)
+    kinds = np.stack([figures["loss_kind"] == 0, figures["loss_kind"] > 0], axis=1)
+    looks = np.nan_to_num(before) + np.cumsum(kinds, axis=0)
+    before[:] = looks[-1]
+    unknown: npt.NDArray[np.bool_] = looks[:, 0] > looks[:, 1]
+    return unknown
+
+
+def _largest_at_first(figures: Figures, present: Values, memory: Memory) -> Values:
+    """The largest loss while the weights were as good as they were at the start, [steps]."""
+    updates = 10 ** median_update(figures, memory.of_run("update", 1))
+    moved = memory.of_run("moved")
+    way = np.nan_to_num(moved) + np.append(0.0, np.cumsum(np.nan_to_num(updates, nan=np.inf)))
+    moved[0] = way[-1]
+    return memory.highest("at_first", np.where(way[:-1] < _AS_IT_WAS, present, np.nan))
+
+
+def _lost(
+    figures: Figures, unknown: npt.NDArray[np.bool_], memory: Memory
+) -> tuple[npt.NDArray[np.bool_], Values]:
     """Whether what had been learned is lost again, as of each step, and since when."""
     curve = memory.loss_curve.of(figures)
     # Of an error whose targets have grown, as those of a value that is learned, it says nothing.
@@ -114,21 +155,25 @@ def _lost(figures: Figures, memory: Memory) -> tuple[npt.NDArray[np.bool_], Valu
     known = memory.known("told", np.where(told, 1.0, np.nan)) == 1
     sizes = memory.known("sizes", figures["target_rms"])
     learned = curve.start - curve.level > _SURE * curve.noise
-    best, size, number, first = memory.of_run("best", 4)  # the lowest level; the streak, its step
+    labels = memory.known("labels", figures["label_entropy"])
+    # The lowest level, the targets' size and labels then; the streak, and its step.
+    best, size, classes, number, first = memory.of_run("best", 5)
     lost, since = np.zeros(len(learned), bool), np.zeros(len(learned))
     for row, level in enumerate(curve.level.tolist()):
         if learned[row] and not level >= best:
-            best, size = level, sizes[row]
+            best, size, classes = level, sizes[row], labels[row]
         back = level - best
         share = 0.5 if known[row] else 1.0
         far = back > best and back > share * (curve.start[row] - best)
+        far &= level > _TERMS * best or not unknown[row]
         far &= back > _SURE * _OF_LEVELS * curve.noise[row] and bool(curve.alone[row])
-        if not far or best <= 0 or sizes[row] > _GROWN * size:
+        new = sizes[row] > _GROWN * size or labels[row] > _NEW_LABELS * classes
+        if not far or best <= 0 or new:
             number = 0.0
             continue
         number, first = (number + 1, first) if number > 0 else (1.0, float(figures.steps[row]))
         lost[row], since[row] = number >= WINDOW, first
-    memory.of_run("best", 4)[:] = best, size, number, first
+    memory.of_run("best", 5)[:] = best, size, classes, number, first
     return lost, since
 
 
@@ -139,6 +184,7 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
 
     Also where an optimizer is told to maximize, and the loss is a cross-entropy or an error, whose
     best value is the smallest (torch.optim.SGD, argument maximize): then whatever the steps' size.
+    A loss of no known kind must be beyond ten times the start, as one that diverges.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
@@ -148,7 +194,9 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     levels = np.append(before, curve.level)
     before[0] = levels[-1]
     rising = levels[1:] > levels[:-1]
-    above = (values > t.loss_rising) & (curve.level - curve.start > _SURE * curve.noise)
+    unknown = _is_of_no_known_kind(figures, memory)
+    limit = np.where(unknown, _TERMS, t.loss_rising)
+    above = (values > limit) & (curve.level - curve.start > _SURE * curve.noise)
     never_below = curve.lowest >= curve.start - curve.noise
     ill = above & never_below & rising & curve.judged & ~(updates > _SMALL)
     upward = np.where(figures["loss_negated"] == 1, 0.0, figures["maximize"])
@@ -161,8 +209,9 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         np.where(ill, 2, 0).astype(np.int8),
         _RISING,
         _MAXIMIZES,
+        replace(_RISING, limits=(np.nan, _TERMS, np.nan)),
         limits=(np.nan, t.loss_rising, np.nan),
         source="gradient descent goes down for a step that is small enough",
         lasting=2 * t.lasting,
-        cause=is_upward.astype(np.int8),
+        cause=np.where(is_upward, 1, np.where(unknown, 2, 0)).astype(np.int8),
     )

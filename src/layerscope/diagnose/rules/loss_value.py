@@ -19,7 +19,7 @@ _NOT_FINITE = Advice(
     "in your own loss, log and division of what may be 0; torch.nn.functional.cross_entropy "
     "takes logits",
 )
-_OF_ITS_KIND = (Loss.BINARY, Loss.BINARY_LOGITS, Loss.CROSS_ENTROPY)
+_BINARY = (Loss.BINARY, Loss.BINARY_LOGITS)
 _NEGATIVE = (
     Advice(
         "the loss is {value:.3g}, below 0: it is the output itself at the place of the target, "
@@ -65,7 +65,10 @@ def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
 
 @rule_of_run("negative_loss")
 def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Below 0, of a kind that is not: a warning. Of a loss that cannot be told it is a note.
+    """Below 0, of a log-likelihood, or of a binary cross-entropy with targets that are not between
+    0 and 1: a warning. Of a loss that cannot be told it is a note, and so it is of one with targets
+    that it takes: then something else is added, such as a weight of its own that is learned
+    (Kendall et al. 2018).
 
     A log-density, a reward or a contrastive bound may well be negative. Minus a cross-entropy, or
     minus an error, is told by its gradient: prediction minus target, with its sign turned (Bishop
@@ -79,11 +82,14 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     told = np.where(figures["loss_kind"] > Loss.UNKNOWN, figures["loss_kind"], np.nan)
     kind = memory.known("kind", told)
     negated = _in_each_look(figures["loss_negated"], memory.of_run("negated", 1 + _LOOKS))
+    outside = (figures["target_min"] < 0) | (figures["target_max"] > 1)
+    outside = np.where(np.isnan(figures["target_min"]), np.nan, outside)
+    beyond = memory.known("outside", outside) == 1
     if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
     cause = np.full(len(loss), 2, np.int8)
     cause[kind == Loss.LOG_LIKELIHOOD] = 0
-    cause[np.isin(kind, _OF_ITS_KIND)] = 1
+    cause[np.isin(kind, _BINARY) & beyond] = 1
     cause[negated] = 3
     severity = np.where(below, np.where(cause == 2, 1, 2), 0).astype(np.int8)
     return Symptoms.of_run(
