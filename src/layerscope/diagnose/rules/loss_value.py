@@ -82,9 +82,8 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     told = np.where(figures["loss_kind"] > Loss.UNKNOWN, figures["loss_kind"], np.nan)
     kind = memory.known("kind", told)
     negated = _in_each_look(figures["loss_negated"], memory.of_run("negated", 1 + _LOOKS))
-    outside = (figures["target_min"] < 0) | (figures["target_max"] > 1)
-    outside = np.where(np.isnan(figures["target_min"]), np.nan, outside)
-    beyond = memory.known("outside", outside) == 1
+    largest = np.fmax(-figures["target_min"], figures["target_max"] - 1)  # beyond 0 to 1
+    beyond = memory.known("beyond", largest) > 0
     if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
     cause = np.full(len(loss), 2, np.int8)
