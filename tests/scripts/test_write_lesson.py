@@ -52,7 +52,7 @@ def test_the_page_has_the_figures_of_its_runs_and_what_did_not_run(tmp_path, cap
     folder = next((tmp_path / "runs").glob("*/01"))
     diagnosis = json.loads((folder / "diagnosis.json").read_text())
     std = [layer["activation"]["std"] for layer in diagnosis["steps"][0]["layers"][1:-1]]
-    cells = re.findall("<td>(.*?)</td>", page)
+    cells = re.findall("<td[^>]*>(.*?)</td>", page)
     assert cells[0] == "it"
     assert cells[1] == f"{std[0]:.3g} to {std[-1]:.3g}"
     assert json.loads((folder / "status.json").read_text())["steps"] == 3
