@@ -19,6 +19,8 @@ def run(options: Namespace) -> int:
     """Print the table and the answer, write the files; 2 if the folder cannot be used."""
     try:
         report_on(options.folder)
+    except BrokenPipeError:
+        raise  # nobody reads any more
     except OSError as error:
         return refuse(error)
     return ExitCode.FINISHED

@@ -28,10 +28,12 @@ def comparison_table(comparison: Comparison) -> Table:
     """One row per group, the best first; columns that nobody has a number for are left out."""
     groups = comparison.groups
     table = plain_table("Best first", padding=1)
+    two_lines = any(not math.isnan(group.estimates["loss"].low) for group in groups)
+    between = "\n" if two_lines else " → "  # an interval takes the second line anyway
     columns = [
         (comparison.loss, [_loss(group) for group in groups]),
         ("behind", [_behind(group) for group in groups]),
-        ("gradient", [_factors(group) for group in groups]),
+        ("gradient", [_factors(group, between) for group in groups]),
         ("sat.", [_cell(group, "saturated", "{:.1%}") for group in groups]),
         ("dead", [_cell(group, "dead", "{:.1%}") for group in groups]),
         ("warning", [_finding(group) for group in groups]),
@@ -105,11 +107,11 @@ def _cell(group: Group, measure: str, form: str) -> Text:
     return Text(NOTHING if math.isnan(median) else form.format(median))
 
 
-def _factors(group: Group) -> Text:
+def _factors(group: Group, between: str) -> Text:
     start, end = group.median("gradient_factor_start"), group.median("gradient_factor_end")
     if math.isnan(start) and math.isnan(end):
         return Text(NOTHING)
-    return Text(f"{start:.2f}\n{end:.2f}")
+    return Text(f"{start:.2f}{between}{end:.2f}")
 
 
 def _finding(group: Group) -> Text:

@@ -1,6 +1,8 @@
 """A console that prints on any terminal: what its encoding lacks is shown by what it has."""
 
+import errno
 import io
+import os
 import sys
 from typing import IO, Any, cast
 
@@ -42,7 +44,7 @@ class _Terminal(Console):
     """A console whose reader may leave: the caller hears of it, where rich would exit with 1."""
 
     def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 class _Shown:
