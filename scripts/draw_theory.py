@@ -22,7 +22,7 @@ from layerscope.lab.mlp import MLP
 from layerscope.lab.predict_network import predict_network
 from layerscope.pictures.phase_diagram import phase_picture
 from layerscope.pictures.picture import to_png
-from layerscope.pictures.profile import Profile, profile_picture
+from layerscope.pictures.profile import DepthProfile, profile_picture
 
 BIAS_STD = 0.004483  # conf/init/critical.yaml's
 SCHEMES = {
@@ -38,7 +38,7 @@ PROFILES = {
 }
 
 
-def profile(network: MLP, contexts: Tensor, targets: Tensor) -> Profile:
+def profile(network: MLP, contexts: Tensor, targets: Tensor) -> DepthProfile:
     """Measure one forward and backward pass."""
     outputs: list[Tensor] = []
 
@@ -51,7 +51,7 @@ def profile(network: MLP, contexts: Tensor, targets: Tensor) -> Profile:
             module.register_forward_hook(keep)
     cross_entropy(network(contexts), targets).backward()
     gradients = [output.grad for output in outputs]
-    return Profile(
+    return DepthProfile(
         0,
         [output.std().item() for output in outputs],
         [gradient.square().mean().sqrt().item() for gradient in gradients if gradient is not None],

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from layerscope.pictures.picture import to_png
-from layerscope.pictures.profile import Profile, profile_picture
+from layerscope.pictures.profile import DepthProfile, profile_picture
 from layerscope.theory import PredictionSummary, mlp, predict
 
 PREDICTION = PredictionSummary.of(predict(mlp([100] * 6, "tanh", 2.0)))
-MEASURED = Profile(0, [0.6, 0.61, 0.62, None, 0.64], [4e-3, 2e-3, 1e-3, 2e-3, 1e-3])
+MEASURED = DepthProfile(0, [0.6, 0.61, 0.62, None, 0.64], [4e-3, 2e-3, 1e-3, 2e-3, 1e-3])
 
 
 def line(axes, label):
@@ -40,7 +40,7 @@ def test_the_line_is_theory_and_its_band_two_spreads_wide():
 
 
 def test_a_later_step_and_what_is_far_from_theory_are_marked():
-    later = Profile(100, [0.7] * 5, [1.0] * 5)
+    later = DepthProfile(100, [0.7] * 5, [1.0] * 5)
     off = [{"layer": 2, "quantity": "std"}]
     figure = profile_picture(PREDICTION, MEASURED, later, off)
     spread, gradient = figure.axes
@@ -56,7 +56,7 @@ def test_a_later_step_and_what_is_far_from_theory_are_marked():
 
 
 def test_a_fading_std_gets_a_logarithmic_axis_and_the_title_the_verdict():
-    figure = profile_picture(PREDICTION, Profile(0, [1, 0.1, 1e-2, 1e-3, 1e-4], [1.0] * 5))
+    figure = profile_picture(PREDICTION, DepthProfile(0, [1, 0.1, 1e-2, 1e-3, 1e-4], [1.0] * 5))
     assert figure.axes[0].get_yscale() == "log"
     assert "chaotic, χ = 1.11" in figure.get_suptitle()
 
@@ -70,7 +70,7 @@ def test_without_a_prediction_the_measured_is_drawn_and_the_title_says_why():
 
 
 def test_gradients_that_are_zero_are_said_not_drawn():
-    figure = profile_picture(None, Profile(0, [0.5] * 5, [0.0] * 5))
+    figure = profile_picture(None, DepthProfile(0, [0.5] * 5, [0.0] * 5))
     assert [text.get_text() for text in figure.axes[1].texts] == [
         "nothing measured is finite and above 0"
     ]

@@ -13,7 +13,7 @@ from layerscope.comparison import compare
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import scalar
 from layerscope.report import write_report
-from layerscope.report.findings import Finding
+from layerscope.report.findings import GroupFinding
 from layerscope.report.packed import packed
 from layerscope.sinks.figures_event import FiguresEncoder
 from tests.runs import HOSTILE, Made, write_sweep
@@ -94,7 +94,7 @@ def test_everything_from_a_config_or_a_file_is_escaped(tmp_path):
     (run / "status.json").write_text(
         f'{{"state": {hostile}, "reason": {hostile}, "versions": {{{hostile}: {hostile}}}}}'
     )
-    finding = dict.fromkeys(asdict(Finding(*[""] * 13)), HOSTILE)
+    finding = dict.fromkeys(asdict(GroupFinding(*[""] * 13)), HOSTILE)
     (run / "diagnosis.json").write_text(json.dumps({"findings": [finding, 3, None]}))
     run.rename(tmp_path / HOSTILE.replace("/", "|"))
     (tmp_path / "<b>theirs").mkdir()

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Run = tuple[str, float, float]
+Placed = tuple[str, float, float]
+"""A label, sigma_w^2 and the variance of the biases."""
 
 _COARSE, _FINE, _HIGH = 50, 70, 48  # weight variances in all, near the line; bias variances
 _LINEAR_BELOW = 1e-4  # of the bias variance's axis, which has to hold 0 as well
@@ -22,7 +23,7 @@ _DEEPEST = 1000.0  # layers; critical, where the scale is infinite, has the last
 _LISTED = 12  # runs that are named; more would leave no room
 
 
-def phase_picture(activation: str, runs: Sequence[Run] = ()) -> Figure:
+def phase_picture(activation: str, runs: Sequence[Placed] = ()) -> Figure:
     """Draw over how many layers a signal lasts, for each weight and bias variance.
 
     The colour is the depth scale 1 / |ln chi|, layers over which the gradient's mean square changes
@@ -95,7 +96,7 @@ def phase_picture(activation: str, runs: Sequence[Run] = ()) -> Figure:
     return figure
 
 
-def _places(runs: Sequence[Run]) -> dict[tuple[float, float], list[str]]:
+def _places(runs: Sequence[Placed]) -> dict[tuple[float, float], list[str]]:
     places: dict[tuple[float, float], list[str]] = {}
     for label, sigma_w2, bias_variance in runs:
         # Six digits: what is equal but for rounding is one place.

@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class DepthProfile:
     """What was measured of the hidden layers in one step; None or NaN where unknown.
 
     Args:
@@ -50,8 +50,8 @@ class Profile:
 
 def profile_picture(
     prediction: PredictionSummary | None,
-    first: Profile,
-    last: Profile | None = None,
+    first: DepthProfile,
+    last: DepthProfile | None = None,
     off: Sequence[Mapping[str, Any]] = (),
 ) -> Figure:
     """Draw the std and the gradient of each hidden layer, measured (dots) and expected (dashed).

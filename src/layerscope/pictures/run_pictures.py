@@ -4,7 +4,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.pictures.heatmap import heatmap_picture
 from layerscope.pictures.phase_diagram import phase_picture
 from layerscope.pictures.picture import to_png
-from layerscope.pictures.profile import Profile, profile_picture
+from layerscope.pictures.profile import DepthProfile, profile_picture
 from layerscope.theory import PredictionSummary, departures_in_words
 
 HEATMAPS, PROFILE, PHASE = "layers/heatmaps", "layers/profile", "theory/phase"
@@ -51,8 +51,8 @@ def _profile(figures: Figures, hidden: list[int], prediction: PredictionSummary 
     return to_png(profile_picture(prediction, first, last, off))
 
 
-def _at(figures: Figures, row: int, hidden: list[int]) -> Profile:
-    return Profile(
+def _at(figures: Figures, row: int, hidden: list[int]) -> DepthProfile:
+    return DepthProfile(
         int(figures.steps[row]),
         figures["activation_std"][row, hidden].tolist(),
         figures["activation_grad_rms"][row, hidden].tolist(),

@@ -14,7 +14,7 @@ from layerscope.measure.pending import Pending
 PER_HEAD = ("logit", "entropy", "one_token", "query_rms", "key_rms")
 """The figures of a head, by their names in `Heads` and in files."""
 
-Figures = npt.NDArray[np.float64]
+Array = npt.NDArray[np.float64]
 
 
 class HeadSum(IntEnum):
@@ -33,41 +33,41 @@ class Heads:
         pending: the table; from a CUDA device it arrives while training goes on.
     """
 
-    pending: Pending[Figures]
+    pending: Pending[Array]
 
     @property
-    def table(self) -> Figures:
+    def table(self) -> Array:
         """float64 [10, heads], by `HeadSum`: the largest logit, then sums; may wait for them."""
         return self.pending.get()
 
     @property
-    def logit(self) -> Figures:
+    def logit(self) -> Array:
         """[heads], the largest logit that a softmax got, masked ones left out."""
         largest = self.table[HeadSum.LARGEST]
         return np.where(np.isfinite(largest), largest, np.nan)
 
     @property
-    def entropy(self) -> Figures:
+    def entropy(self) -> Array:
         """[heads], mean over rows of entropy / ln(keys that the row may see): 1 is uniform."""
         return self._mean(HeadSum.ENTROPY, HeadSum.ROWS)
 
     @property
-    def one_token(self) -> Figures:
+    def one_token(self) -> Array:
         """[heads], share of rows whose largest weight is above 0.99."""
         return self._mean(HeadSum.ONE, HeadSum.ROWS)
 
     @property
-    def query_rms(self) -> Figures:
+    def query_rms(self) -> Array:
         """[heads], root mean square of the queries; NaN where nobody knows them."""
         return np.sqrt(self._mean(HeadSum.QUERY, HeadSum.QUERIES))
 
     @property
-    def key_rms(self) -> Figures:
+    def key_rms(self) -> Array:
         """[heads], root mean square of the keys; NaN where nobody knows them."""
         return np.sqrt(self._mean(HeadSum.KEY, HeadSum.KEYS))
 
     @property
-    def scale(self) -> Figures:
+    def scale(self) -> Array:
         """[heads], what products of queries and keys are multiplied by, times the square root of
         their width: 1 is usual; NaN where nobody knows it.
         """
@@ -76,7 +76,7 @@ class Heads:
     def with_scale(self, scale: float) -> Heads:
         """The same with a scale that is known."""
 
-        def scaled(table: Figures) -> Figures:
+        def scaled(table: Array) -> Array:
             table = table.copy()
             table[HeadSum.SCALE], table[HeadSum.SCALES] = scale, 1
             return table
@@ -102,9 +102,9 @@ class Heads:
             for name in PER_HEAD
         }
 
-    def _mean(self, total: int, count: int) -> Figures:
+    def _mean(self, total: int, count: int) -> Array:
         with np.errstate(all="ignore"):
-            mean: Figures = self.table[total] / np.where(
+            mean: Array = self.table[total] / np.where(
                 self.table[count] > 0, self.table[count], np.nan
             )
         return mean
@@ -114,7 +114,7 @@ class Heads:
         other's.
         """
 
-        def merge(table: Figures) -> Figures:
+        def merge(table: Array) -> Array:
             if other.table.shape != table.shape:
                 return other.table
             both = table + other.table
@@ -124,6 +124,6 @@ class Heads:
         return Heads(self.pending.then(merge))
 
 
-def _mean_of_known(values: Figures) -> float:
+def _mean_of_known(values: Array) -> float:
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else math.nan

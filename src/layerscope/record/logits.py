@@ -10,7 +10,7 @@ from torch import Tensor
 
 from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import on_host
-from layerscope.record.heads import Figures, Heads, HeadSum
+from layerscope.record.heads import Array, Heads, HeadSum
 
 SAMPLE = 64
 """Rows of queries that are looked at in each head, over a batch: of up to 8 of its samples."""
@@ -98,7 +98,7 @@ def _by_ourselves(device: torch.device) -> Iterator[None]:
         yield
 
 
-def _empty(heads: int) -> Figures:
+def _empty(heads: int) -> Array:
     table = np.zeros((10, heads))
     table[HeadSum.LARGEST] = -math.inf
     return table
@@ -152,12 +152,12 @@ def _looks(z: Tensor) -> Tensor:
     )
 
 
-def _added(table: Figures, found: Sequence[tuple[int, Tensor]]) -> Pending[Figures]:
+def _added(table: Array, found: Sequence[tuple[int, Tensor]]) -> Pending[Array]:
     """The table with what was found, each with its first place in it."""
     sent = torch.cat([each for _, each in found])
     lengths = [(place, len(each)) for place, each in found]
 
-    def add(host: Tensor) -> Figures:
+    def add(host: Tensor) -> Array:
         rows = host.double().numpy()
         for place, length in lengths:
             figures, rows = rows[:length], rows[length:]

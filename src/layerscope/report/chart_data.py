@@ -6,8 +6,8 @@ from typing import Any
 from layerscope.comparison import Comparison
 from layerscope.comparison.run import LOSSES, Run
 from layerscope.report.curves import band, line
+from layerscope.report.group_styles import Style
 from layerscope.report.layer_charts import gradient_profile, heatmaps, histograms
-from layerscope.report.looks import Look
 from layerscope.report.phases import phase_charts
 from layerscope.report.side_by_side import SIDES, selections
 
@@ -22,23 +22,23 @@ _QUANTITIES = {
 }
 
 
-def chart_data(comparison: Comparison, looks: Sequence[Look]) -> dict[str, Any]:
+def chart_data(comparison: Comparison, group_styles: Sequence[Style]) -> dict[str, Any]:
     """Everything that report.js draws, as plain types; `sections` says which charts there are."""
     groups = comparison.groups
     detailed = _detailed(comparison)
-    chosen = selections(groups, looks, detailed)
+    chosen = selections(groups, group_styles, detailed)
     tags = _tags(comparison)
     data: dict[str, Any] = {
         "loss": tags[0],
         "groups": [
             {
                 "label": group.label,
-                "colour": look.colour,
-                "name": look.name,
-                "facet": look.facet,
+                "colour": style.colour,
+                "name": style.name,
+                "facet": style.facet,
                 "bands": {tag: found for tag in tags if (found := band(group, tag)) is not None},
             }
-            for group, look in zip(groups, looks, strict=True)
+            for group, style in zip(groups, group_styles, strict=True)
         ],
         "runs": [
             {

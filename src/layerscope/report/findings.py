@@ -9,7 +9,7 @@ from layerscope.diagnose import SEVERITIES
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class GroupFinding:
     """A rule's finding in a group: that of the run where it began first.
 
     Attributes:
@@ -35,7 +35,7 @@ class Finding:
     runs: str
 
 
-def findings_of(groups: Sequence[Group]) -> tuple[list[Finding], bool]:
+def findings_of(groups: Sequence[Group]) -> tuple[list[GroupFinding], bool]:
     """All findings, and whether anybody looked.
 
     Of one group in the order in which to mend them, causes first; of several the gravest first, and
@@ -48,7 +48,7 @@ def findings_of(groups: Sequence[Group]) -> tuple[list[Finding], bool]:
     return told, judged
 
 
-def _of_group(group: Group) -> list[Finding]:
+def _of_group(group: Group) -> list[GroupFinding]:
     by_rule: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     runs_with: dict[tuple[str, str], set[str]] = {}
     for run in group.runs:
@@ -67,9 +67,9 @@ def _of_group(group: Group) -> list[Finding]:
     ]
 
 
-def _finding(group: str, finding: Mapping[str, Any], runs: str) -> Finding:
-    told = {field.name: _text(finding.get(field.name)) for field in fields(Finding)}
-    return Finding(**told | {"group": group, "runs": runs})
+def _finding(group: str, finding: Mapping[str, Any], runs: str) -> GroupFinding:
+    told = {field.name: _text(finding.get(field.name)) for field in fields(GroupFinding)}
+    return GroupFinding(**told | {"group": group, "runs": runs})
 
 
 def _gravity(severity: object) -> int:

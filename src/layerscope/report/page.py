@@ -18,8 +18,8 @@ from layerscope.comparison.loss_text import loss_text
 from layerscope.page.template import scripts, styles, template
 from layerscope.report.chart_data import chart_data
 from layerscope.report.findings import findings_of
+from layerscope.report.group_styles import styles_of
 from layerscope.report.layer_rows import layer_rows
-from layerscope.report.looks import looks_of
 from layerscope.report.ranked_table import ranked_table
 from layerscope.report.repeat import command, versions
 from layerscope.whole_file import write_whole
@@ -49,10 +49,10 @@ def write_report(folder: Path, comparison: Comparison | None = None) -> Path:
 def page_of(comparison: Comparison) -> str:
     """The page's HTML. Everything that comes from a config or a data file is escaped."""
     groups = comparison.groups
-    looks = looks_of(groups)
-    columns, rows = ranked_table(groups, looks, comparison.loss)
+    group_styles = styles_of(groups)
+    columns, rows = ranked_table(groups, group_styles, comparison.loss)
     findings, judged = findings_of(groups)
-    data = chart_data(comparison, looks)
+    data = chart_data(comparison, group_styles)
     plotly, script = get_plotlyjs(), scripts(__package__, *(f"{name}.js" for name in _SCRIPTS))
     single = len(comparison.runs) == 1
     typed = comparison.runs[0].overrides if single else None

@@ -9,7 +9,7 @@ from layerscope.comparison.group import Group
 from layerscope.comparison.loss_text import loss_text
 from layerscope.comparison.measures import MEASURES
 from layerscope.console.plain_table import NOTHING
-from layerscope.report.looks import Look
+from layerscope.report.group_styles import Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A group: its look, its settings and its cells, one for each column."""
+    """A group: its style, its settings and its cells, one for each column."""
 
     group: Group
-    look: Look
+    style: Style
     cells: list[Cell]
 
 
@@ -60,7 +60,7 @@ _SHOWN = (
 
 
 def ranked_table(
-    groups: Sequence[Group], looks: Sequence[Look], loss: str
+    groups: Sequence[Group], group_styles: Sequence[Style], loss: str
 ) -> tuple[list[Column], list[Row]]:
     """Columns in which somebody has a number, and a row for each group, the best first."""
     shown = [each for each in _SHOWN if any(g.estimates[each[0]].count for g in groups)]
@@ -73,14 +73,14 @@ def ranked_table(
     if several:
         columns.append(Column("runs", "seeds, and how many of them failed"))
     rows = []
-    for group, look in zip(groups, looks, strict=True):
+    for group, style in zip(groups, group_styles, strict=True):
         cells = [_loss(group.estimates["loss"])]
         if ranked:
             cells.append(_behind(group))
         cells += [_cell(group.estimates[name], form) for name, _, form in shown]
         if several:
             cells.append(_runs(group))
-        rows.append(Row(group, look, cells))
+        rows.append(Row(group, style, cells))
     return columns, rows
 
 

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerscope.comparison.group import Group
-from layerscope.report.looks import Look
+from layerscope.report.group_styles import Style
 
 SIDES = ("a", "b", "c", "d")
 """Places for runs beside each other."""
 
 
 def selections(
-    groups: Sequence[Group], looks: Sequence[Look], detailed: set[str]
+    groups: Sequence[Group], group_styles: Sequence[Style], detailed: set[str]
 ) -> list[dict[str, Any]]:
     """What a reader may want to see together: a label and the names of up to four runs.
 
@@ -24,7 +24,7 @@ def selections(
         detailed: names of the runs whose layers are in the page.
     """
     known = [group for group in groups if group.typical.name in detailed]
-    healthy, sick = _extremes(known, groups, looks)
+    healthy, sick = _extremes(known, groups, group_styles)
     told = [_selection("healthy beside sick", [each for each in (healthy, sick) if each])]
     best = known[0] if known else None
     for key in groups[0].choices:
@@ -44,7 +44,7 @@ def _differ(group: Group, other: Group) -> set[str]:
 
 
 def _extremes(
-    known: Sequence[Group], groups: Sequence[Group], looks: Sequence[Look]
+    known: Sequence[Group], groups: Sequence[Group], group_styles: Sequence[Style]
 ) -> tuple[Group | None, Group | None]:
     """A healthy group and the sickest; the second is None if there is only one to show.
 
@@ -52,7 +52,7 @@ def _extremes(
     """
     if not known:
         return None, None
-    facets = {group.label: look.facet for group, look in zip(groups, looks, strict=True)}
+    facets = {group.label: style.facet for group, style in zip(groups, group_styles, strict=True)}
     by_health = sorted(known, key=_distance)  # of equals, the order of rank
     sick = by_health[-1]
     healthy = next(each for each in by_health if facets[each.label] == facets[sick.label])

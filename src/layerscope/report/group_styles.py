@@ -13,7 +13,7 @@ _FIRST_CHOICE = "init"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Style:
     """Attributes:
     colour: position in the palette.
     name: what the colour stands for.
@@ -25,8 +25,8 @@ class Look:
     facet: str
 
 
-def looks_of(groups: Sequence[Group]) -> list[Look]:
-    """Give each group a look, so that groups of one colour share a setting wherever possible.
+def styles_of(groups: Sequence[Group]) -> list[Style]:
+    """Give each group a style, so that groups of one colour share a setting wherever possible.
 
     Where no setting has few enough values, colours go round by rank, in one chart.
     """
@@ -40,11 +40,11 @@ def looks_of(groups: Sequence[Group]) -> list[Look]:
     )
     facets = [_told(group, [key for key in keys if key != coloured]) for group in groups]
     if len(groups) <= COLOURS and (not coloured or len(groups) == len(set(facets))):
-        return [Look(i, group.label, "") for i, group in enumerate(groups)]
+        return [Style(i, group.label, "") for i, group in enumerate(groups)]
     if not coloured or len(set(facets)) > _FACETS:
-        return [Look(i % COLOURS, group.label, "") for i, group in enumerate(groups)]
+        return [Style(i % COLOURS, group.label, "") for i, group in enumerate(groups)]
     return [
-        Look(
+        Style(
             values[coloured].index(group.choices[coloured]),
             f"{coloured}={group.choices[coloured]}",
             facet,
