@@ -7,6 +7,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.loss_view import view_loss
+from layerscope.diagnose.regression_loss import within_range
 
 N, CLASSES = 32, 7
 
@@ -144,6 +145,70 @@ def test_the_logarithm_of_a_probability_is_told():
     )
     assert view.kind is Loss.LOG_OF_OUTPUT
     assert view.reduction == pytest.approx(1.0, rel=1e-3)
+
+
+def by_shares(z):
+    return -(z / z.sum(1, keepdim=True)).log().gather(1, LABELS[:, None]).mean()
+
+
+@pytest.mark.parametrize("activate", [torch.sigmoid, torch.exp, lambda z: z.softmax(1)])
+def test_the_logarithm_of_an_outputs_share_of_its_sample_is_told(activate):
+    view = seen(by_shares, activate=activate)
+    assert view.kind is Loss.LOG_OF_SHARE
+    assert view.reduction == pytest.approx(1.0, rel=1e-3)
+    assert view.targets[:, 0].tolist() == LABELS.tolist()
+
+
+def test_a_cross_entropy_on_what_is_above_zero_is_no_logarithm_of_shares():
+    view = seen(lambda z: F.cross_entropy(z, LABELS), activate=torch.relu)
+    assert view.kind is Loss.CROSS_ENTROPY
+
+
+def test_a_binary_loss_of_sure_outputs_shows_targets_far_beyond_them():
+    labels = torch.arange(11.0, 11 + N)[:, None]
+    view = seen(
+        lambda p: -(labels * p.log() + (1 - labels) * (1 - p).log()).mean(),
+        (N, 1),
+        activate=lambda z: torch.sigmoid(4 + z.abs() / 4),
+    )
+    assert view.kind is Loss.BINARY
+    assert view.targets.tolist() == labels.tolist()
+
+
+def test_targets_of_an_absolute_error_are_within_the_range_where_they_may_be():
+    for targets, within in ((BITS, True), (BITS + 1, False), (50 + BITS, False)):
+        told = seen(lambda p, y=targets: F.l1_loss(p, y), (N, 1), activate=torch.sigmoid)
+        output = np.asarray(outputs_of(torch.sigmoid))
+        view = within_range(told, output, 0.0, 1.0)
+        assert (view.targets.min() >= 0 and view.targets.max() <= 1) == within
+
+
+@pytest.mark.parametrize("loss", [F.smooth_l1_loss, F.huber_loss])
+def test_a_huber_loss_of_a_column_and_a_row_is_told_as_broadcast(loss):
+    targets = VALUES / 4
+    row = seen(lambda z: loss(*torch.broadcast_tensors(z, targets[:, 0])), (N, 1))
+    assert row.broadcast
+    for own in (targets, targets.flip(0), torch.zeros(N, 1), torch.full((N, 1), 1.3)):
+        assert not seen(lambda z, y=own: loss(z, y), (N, 1)).broadcast
+        assert not seen(lambda z, y=own: F.binary_cross_entropy_with_logits(z, y), (N, 1)).broadcast
+
+
+def test_a_binary_loss_of_logits_that_are_all_sure_is_told_by_its_value():
+    for offset in (30.0, -30.0):
+
+        def far(z, offset=offset):
+            return z + offset
+
+        view = seen(lambda z: F.binary_cross_entropy_with_logits(z, BITS), (N, 1), activate=far)
+        assert view.kind is Loss.BINARY_LOGITS
+        assert view.targets.tolist() == BITS.tolist()
+        error = seen(lambda z: F.l1_loss(z, BITS), (N, 1), activate=far)
+        assert error.kind is Loss.ABSOLUTE_ERROR
+
+
+def outputs_of(activate):
+    torch.manual_seed(0)
+    return activate(torch.randn(N, 1) * 2.0).double().numpy()
 
 
 def test_binary_losses_are_told_on_logits_and_on_probabilities():

@@ -12,6 +12,26 @@ def binary_logits(output: Matrix, gradient: Matrix, rows: int) -> LossView | Non
     return _binary_of(p, gradient, rows, Loss.BINARY_LOGITS)
 
 
+def binary_of_sure(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
+    """One that takes logits that are all sure, right or wrong, and is a mean over them: told by its
+    value.
+
+    Args:
+        output, gradient: of all samples, those without a gradient too.
+        rows: how many the batch has.
+        loss: its value.
+    """
+    p = 1 / (1 + np.exp(-np.clip(output, -60, 60)))
+    y = p - gradient * rows * output.shape[1]
+    if np.abs(p - 0.5).min() < 0.4 or np.abs(y - np.round(y)).max() > 5e-3:
+        return None
+    y = np.round(y)
+    expected = (np.logaddexp(0, output) - y * output).mean()
+    if y.min() < 0 or y.max() > 1 or not abs(loss - expected) <= CLOSE * max(expected, 1):
+        return None
+    return LossView(Loss.BINARY_LOGITS, 1.0, y)
+
+
 def binary(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     """One that takes probabilities."""
     if not ((output >= 0) & (output <= 1)).all():
@@ -23,11 +43,12 @@ def _binary_of(p: Matrix, slope: Matrix, rows: int, kind: Loss) -> LossView | No
     """Binary cross-entropy: d loss / d logit = k (p - y), with y a whole number."""
     # Elsewhere p is nearly a whole number itself, and a constant slope times p (1 - p) is, too.
     told = (p > 0.1) & (p < 0.9)
-    if told.sum() < min(3, p.size):
-        return None
     for factor in factors(p, rows):
         y = p - slope / factor
-        if np.abs(y - np.round(y))[told].max() <= 5e-3 and np.abs(y).max() < 1000:
+        here = told | (kind is Loss.BINARY) & (np.abs(y - 0.5) > 1)  # and p is not near to it
+        if here.sum() < min(3, p.size):
+            continue
+        if np.abs(y - np.round(y))[here].max() <= 5e-3 and np.abs(y).max() < 1000:
             return LossView(kind, factor * rows * p.shape[1], np.round(y))
     return None
 

@@ -36,6 +36,8 @@ def classification_loss(output: Matrix, gradient: Matrix, rows: int) -> LossView
         if (scaled > 0).all() and alike(scaled):
             return LossView(Loss.LOG_OF_OUTPUT, float(np.median(scaled)) * rows, targets)
         return None
+    if (shares := _of_shares(output, gradient, target, rows)) is not None:
+        return shares
     p = softmax(output)
     sure = 1 - p[every, target]
     told = sure > 1e-4  # a row that is certain tells nothing: its gradient is rounding
@@ -53,6 +55,27 @@ def classification_loss(output: Matrix, gradient: Matrix, rows: int) -> LossView
         return None
     reduction = float(np.median(factor[told])) * rows
     return LossView(Loss.CROSS_ENTROPY, reduction, target[:, None].astype(np.float64))
+
+
+def _of_shares(
+    output: Matrix, gradient: Matrix, target: npt.NDArray[np.intp], rows: int
+) -> LossView | None:
+    """-log(z_y / sum z): its slope is k / sum z, and k / z_y less at the target's place."""
+    every, total = np.arange(len(output)), output.sum(1)
+    at = output[every, target]
+    if output.shape[1] < 2 or output.min() < 0 or not (at > 0).all():
+        return None
+    down = gradient[every, target]
+    rest = (gradient.sum(1) - down) / (output.shape[1] - 1)
+    expected = np.repeat(rest[:, None], output.shape[1], axis=1)
+    expected[every, target] = down
+    factors = np.concatenate([rest * total, (rest - down) * at])
+    if not (rest > 0).all() or not alike(factors):
+        return None
+    if not (np.abs(expected - gradient).max(1) <= CLOSE * rest).all():
+        return None
+    targets = target[:, None].astype(np.float64)
+    return LossView(Loss.LOG_OF_SHARE, float(np.median(factors)) * rows, targets)
 
 
 def _have_factor(factors: Matrix, targets: npt.NDArray[np.intp], rows: int) -> bool:

@@ -23,6 +23,7 @@ class Loss(IntEnum):
     ABSOLUTE_ERROR = 7
     SEVERAL_CLASSES = 8  # CROSS_ENTROPY, with more than one target of 1 in a sample
     HINGE_OF_BITS = 9  # a hinge loss of labels 0 and 1, where it takes -1 and 1
+    LOG_OF_SHARE = 10  # the logarithm of that output over the sum of all of its sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class LossView:
         kind: of the loss.
         reduction: 1 where the loss is a mean over the samples (for errors: over the elements), n
             where it is a sum over n of them; NaN if unknown.
-        targets: what the loss compares with: class numbers for CROSS_ENTROPY, LOG_LIKELIHOOD and
-            LOG_OF_OUTPUT, else values [samples, outputs]; None if unknown.
+        targets: what the loss compares with: class numbers for CROSS_ENTROPY, LOG_LIKELIHOOD,
+            LOG_OF_OUTPUT and LOG_OF_SHARE, else values [samples, outputs]; None if unknown.
         broadcast: whether each output was compared with the targets of all samples; `targets` are
             then two with the mean and the spread of all, where these are known.
         smoothing: share of each target that is spread over all classes.

@@ -12,7 +12,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from layerscope.diagnose.binary_cross_entropy import binary, binary_logits, binary_of_soft_targets
+from layerscope.diagnose.binary_cross_entropy import (
+    binary,
+    binary_logits,
+    binary_of_soft_targets,
+    binary_of_sure,
+)
 from layerscope.diagnose.classification_loss import classification_loss, softmax
 from layerscope.diagnose.hinge_loss import hinge_of_bits
 from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
@@ -20,6 +25,7 @@ from layerscope.diagnose.loss_through_function import through_sigmoid, through_s
 from layerscope.diagnose.regression_loss import (
     absolute_error,
     absolute_error_of_pairs,
+    smooth_error_of_pairs,
     squared_error,
 )
 
@@ -28,6 +34,7 @@ _NEVER_NEGATIVE = (Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS, Loss.BINARY, Loss.SQU
 
 _NEGATIVE_BY_TARGETS = (
     *(Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.BINARY_LOGITS, Loss.BINARY),
+    Loss.LOG_OF_SHARE,
 )
 """Losses that targets of the wrong kind bring below 0."""
 
@@ -76,16 +83,20 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
             return replace(found, targets=np.concatenate([found.targets, sure]))
     if (hinge := hinge_of_bits(output, gradient, rows, loss)) is not None:
         return hinge
+    sure = binary_of_sure(output[finite], gradient[finite], rows, loss)
     pairs = absolute_error_of_pairs(output, gradient, rows)
+    smooth = smooth_error_of_pairs(output, gradient, rows)
     output, gradient = output[known], gradient[known]
     rows = max(round(rows * known.mean()), 1)  # of those that count
     found = binary_logits(output, gradient, rows) or binary(output, gradient, rows)
     return (
         found
+        or sure
         or absolute_error(output, gradient, rows, loss)
         or binary_of_soft_targets(output, gradient, rows, loss)
         or squared_error(output, gradient, rows, loss, square)
         or pairs
+        or smooth
         or through_softmax(output, gradient, rows, loss)
         or through_sigmoid(output, gradient, rows)
         or LossView(Loss.UNKNOWN)

@@ -1,11 +1,15 @@
 """A squared or absolute error, told by its gradient on the output."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from layerscope.diagnose.loss_factors import CLOSE, alike, factors, near
 from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
+
+_PAIRS = 16
+"""Samples: of so many the outputs are in the order of their slopes by chance in 1 of 10^13."""
 
 
 def absolute_error(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
@@ -19,7 +23,30 @@ def absolute_error(output: Matrix, gradient: Matrix, rows: int, loss: float) -> 
         return None
     mean_error = loss / (factor * elements)
     targets = output - np.sign(gradient) * mean_error if math.isfinite(loss) else None
+    bits = (gradient < 0).astype(np.float64)
+    if output.min() >= 0 and output.max() <= 1 and near(np.abs(output - bits).mean(), mean_error):
+        targets = bits  # labels of 0 and 1, each as far off as it says
     return LossView(Loss.ABSOLUTE_ERROR, factor * elements, targets)
+
+
+def within_range(view: LossView, output: Matrix, low: float, high: float) -> LossView:
+    """The same, its targets within the output's range where they may all lie there.
+
+    Of an absolute error they are known on average only: those above the output lie one mean error
+    above it. They may be within if that error is no larger than what is left of the range.
+
+    Args:
+        view: what is told of the loss.
+        output: [n, outputs], that it was told by.
+        low, high: between which the output's last function leaves it.
+    """
+    targets = view.targets
+    if view.kind is not Loss.ABSOLUTE_ERROR or targets is None or targets.shape != output.shape:
+        return view
+    beyond = np.where(targets > output, targets - high, low - targets).mean()
+    if beyond > CLOSE * np.abs(targets - output).mean():
+        return view
+    return replace(view, targets=np.clip(targets, low, high))
 
 
 def absolute_error_of_pairs(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
@@ -35,6 +62,26 @@ def absolute_error_of_pairs(output: Matrix, gradient: Matrix, rows: int) -> Loss
         return None
     ranked = whole[np.argsort(output[:, 0], kind="stable")]
     if ((whole - rows) % 2).any() or (np.diff(ranked) < 0).any() or len(set(ranked)) < 3:
+        return None
+    return LossView(Loss.ABSOLUTE_ERROR, 1.0, broadcast=True)
+
+
+def smooth_error_of_pairs(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    """A Huber loss (Huber 1964) of z_i - y_j over all i and j: a slope is the mean of n differences
+    that are cut off at d, so it grows with the output, by less than that does, and whatever the own
+    target of a sample is. Elsewhere each target pulls at its own output, and no order is left.
+    """
+    if output.shape[1] > 1 or len(output) < rows or rows < _PAIRS:
+        return None
+    order = np.argsort(output[:, 0], kind="stable")
+    z, slope = output[order, 0], gradient[order, 0] * rows
+    apart = np.diff(z) > 1e-3 * np.ptp(z)
+    steep = np.diff(slope)[apart] / np.diff(z)[apart]
+    if len(steep) < _PAIRS / 2 or not (steep > -CLOSE).all() or not (steep < 1 + CLOSE).all():
+        return None
+    partly = (steep > 0.05) & (steep < 0.95)
+    of_one_target = np.ptp(1 / (1 + np.exp(-z)) - slope) < CLOSE  # as a critic's smoothed label
+    if partly.mean() < 0.5 or np.ptp(steep[partly]) < 0.02 or of_one_target:
         return None
     return LossView(Loss.ABSOLUTE_ERROR, 1.0, broadcast=True)
 

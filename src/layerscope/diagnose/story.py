@@ -57,10 +57,10 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     ),
     "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
     "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
-    "loss_after_activation": _SYMPTOMS - {"not_finite", "loss_not_finite"},
     "negative_loss": _SYMPTOMS,
     "target_out_of_range": _SYMPTOMS | {"negative_loss"},
     "input_scale": _SYMPTOMS,
+    "loss_after_activation": _SYMPTOMS - {"not_finite", "loss_not_finite"},
     "target_scale": _SYMPTOMS,
     "loss_reduction": _OF_LARGE_STEPS,
     "dropout_high": _SYMPTOMS - {"not_finite", "loss_not_finite", "loss_diverged"},
@@ -183,7 +183,9 @@ _FROM_THE_START = frozenset(
     }
 )
 
-_SEEN_LATE = frozenset({"labels_without_signal", "attention_uniform", "experts_unused"})
+_SEEN_LATE = frozenset(
+    {"labels_without_signal", "attention_uniform", "experts_unused", "loss_rising"}
+)
 """No cause of a symptom that a layer has, but true from the start: it takes long to see."""
 
 

@@ -13,13 +13,14 @@ from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_kind import Loss, LossView
 from layerscope.diagnose.loss_view import view_loss
+from layerscope.diagnose.regression_loss import within_range
 from layerscope.record.ends import Ends, Output
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.observation import Observation
 from layerscope.record.surroundings import Look
 from layerscope.session.input_figures import Matrix, input_figures, rms
 
-_OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT)
+_OF_CLASSES = (*(Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE),)
 _ONE = 2e-3
 """How far from 1 a sum of probabilities may be: bfloat16 rounds to three digits."""
 
@@ -105,13 +106,14 @@ class LookFigures:
 
     def _of_output(self, output: Output, loss: float, scale: float) -> dict[str, float]:
         values = output.values.numpy()
+        function = LastFunction[(output.function.name or "none").upper()]
         figures = {
             "samples": float(output.samples),
             "outputs": float(values.shape[1]),
             "output_min": float(values.min()),
             "output_max": float(values.max()),
             "output_rms": rms(values),
-            "output_function": float(LastFunction[(output.function.name or "none").upper()]),
+            "output_function": float(function),
             "softmax_over_samples": float(output.function.over_samples),
             "output_rows_one": float(_sums_to_one(values, axis=1)),
         }
@@ -127,6 +129,7 @@ class LookFigures:
         figures["output_grad_sign"] = abs(float(signs.sum())) / signs.size
         square = output.gradient_square / scale**2
         view = view_loss(values, gradient, output.samples, loss, square)
+        view = within_range(view, values, *function.range)
         figures |= {
             "loss_kind": float(view.kind),
             # Of a loss that is made of several outputs one does not know this one's part.

@@ -87,7 +87,8 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         return Symptoms(values)
     since = None
     starts = [
-        _silent_since(silent, limit, figures.steps, begun[row]) for row, limit in enumerate(limits)
+        _silent_since(silent, limit, figures.steps, begun[row])
+        for row, limit in enumerate((t.dead_share, bad, t.dead_critical))
     ]
     cause = None
     if severity is not None:
@@ -138,24 +139,28 @@ def _in_a_row(shut: npt.NDArray[np.bool_], before: npt.NDArray[np.float64]) -> V
 
 
 def _silent_since(
-    silent: Values, limit: float, steps: npt.NDArray[np.int64], begun: npt.NDArray[np.float64]
+    silent: Values,
+    limit: float | Values,
+    steps: npt.NDArray[np.int64],
+    begun: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
     """Since which step more than `limit` of the units have been silent, as of each step.
 
     Args:
         silent: share of units, [steps, layers]; NaN neither begins nor ends anything.
-        limit: above which it counts.
+        limit: above which it counts, or of each layer.
         steps: of the rows.
         begun: of each layer, the first such step before this block, NaN if none; then that of the
             next block.
     """
     since = np.full(silent.shape, np.nan)
-    for layer in np.flatnonzero((silent > limit).any(axis=0) | ~np.isnan(begun)).tolist():
-        first = float(begun[layer])
+    limits = np.broadcast_to(np.float32(limit), silent.shape[1:])
+    for layer in np.flatnonzero((silent > limits).any(axis=0) | ~np.isnan(begun)).tolist():
+        first, most = float(begun[layer]), float(limits[layer])
         for row, share in enumerate(silent[:, layer].tolist()):
-            if share > limit:
+            if share > most:
                 first = float(steps[row]) if isnan(first) else first
-            elif share <= limit:
+            elif share <= most:
                 first = nan
             since[row, layer] = first
         begun[layer] = first

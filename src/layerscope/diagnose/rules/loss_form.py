@@ -4,6 +4,7 @@ import numpy as np
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_function import LastFunction
+from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -53,12 +54,29 @@ _ACTIVATED = (
         "the loss takes logits, but the output has been through a function with bounds",
         "take the last activation function off the network's end",
     ),
+    Advice(
+        "the loss divides the outputs of a sample by their sum to have probabilities: no softmax "
+        "stands at the network's end, but another function, or none",
+        "take the last activation function off the network's end, and use cross_entropy; or put a "
+        "softmax in its place",
+    ),
+    Advice(
+        "the loss is the logarithm of the output at the place of the target, and the outputs of a "
+        "sample do not add up to 1: no softmax has made them probabilities",
+        "cross_entropy on the outputs of the last linear layer, with no function after it and no "
+        "logarithm of your own",
+    ),
 )
 
 
 @rule_of_run("loss_after_activation", looks_at="loss_kind")
 def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """A loss that takes logits, on outputs that are none: from the gradient on the output.
+    """A loss that takes logits, on outputs that are none: from the gradient on the output. Or one
+    that takes probabilities, on outputs that no softmax has made such.
+
+    The second is told by k / z at the target's place alone, which falls as long as outputs grow,
+    all of them; or by that and a push on all others, where the loss divides the outputs by their
+    sum, as Keras does: behind a ReLU a class that is 0 gets no gradient that brings it back.
 
     Blind where the output and the loss's gradient on it are not seen, and to an activation that
     the last function of the network's forward undoes.
@@ -66,7 +84,14 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     kind = figures["loss_kind"]
     takes_logits = (kind == Loss.CROSS_ENTROPY) | (kind == Loss.BINARY_LOGITS)
     values = np.where(np.isnan(kind), np.nan, 0.0)
-    if not takes_logits.any():
+    of_shares = kind == Loss.LOG_OF_SHARE
+    along = (figures["output_columns_one"] == 1) | (figures["softmax_beside_classes"] == 1)
+    unmade = (figures["outputs"] > 1) & (figures["output_rows_one"] == 0) & ~along
+    unmade &= of_shares | (kind == Loss.LOG_OF_OUTPUT)
+    # What the loss has cut off has no gradient, and tells nothing any more.
+    told = np.where(kind > Loss.UNKNOWN, np.where(of_shares, 2.0, 1.0) * unmade, np.nan)
+    told = last_known(told, memory.of_run("unmade")) * ~np.isnan(kind)
+    if not (takes_logits | (told > 0)).any():
         return Symptoms.of_run("output", values)
     low, high = figures["output_min"], figures["output_max"]
     enough = figures["outputs"] * figures["samples"] >= _ENOUGH
@@ -89,7 +114,9 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
         bounded & (low >= -1) & (high <= 1),
     )
     ill = takes_logits & np.logical_or.reduce(causes)
-    cause = np.select(causes, range(5), 0).astype(np.int8)
+    ill |= told > 0
+    causes = (told == 2, told == 1, *causes)
+    cause = np.select(causes, (5, 6, *range(5)), 0).astype(np.int8)
     values = np.where(ill, 1.0, values)
     return Symptoms.of_run(
         "output",
@@ -97,7 +124,8 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
         np.where(ill, 2, 0).astype(np.int8),
         *_ACTIVATED,
         limits=(np.nan, 0.0, np.nan),
-        source="torch.nn.CrossEntropyLoss: the input is expected to contain unnormalized logits",
+        source="torch.nn.CrossEntropyLoss: the input is expected to contain unnormalized logits; "
+        "Bishop 2006, section 4.3.4, on softmax and cross-entropy",
         lasting=_LOOKS,
         cause=cause,
     )

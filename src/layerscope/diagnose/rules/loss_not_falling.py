@@ -6,13 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import WINDOW
+from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.target_bits import targets_are_bits
 from layerscope.diagnose.thresholds import Thresholds
 
 Series = npt.NDArray[np.float64]
@@ -26,7 +29,7 @@ _LATE = 4
 what to look at, and then learns at once (Hoffmann et al. 2024, Eureka-Moments in Transformers; Chen
 et al. 2024, Sudden Drops in the Loss)."""
 _HALF, _GONE = 0.5, 1e-3  # of the largest learning rate so far
-_FLAT, _SMALL_STEPS, _SLOW = range(3)
+_FLAT, _SMALL_STEPS, _SLOW, _OF_SHARES = range(4)
 
 
 @lru_cache(maxsize=1)
@@ -52,6 +55,13 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
             "optimizer.lr=... ten times what it is",
             (np.nan, t.loss_slow, np.nan),
         ),
+        Advice(
+            "after {step} steps the loss is still {value:.1%} of what it was at the start: it is "
+            "an error between labels and a sigmoid or softmax, and passes hardly anything on where "
+            "that is flat",
+            "cross_entropy, or binary_cross_entropy_with_logits, on outputs without that function; "
+            "else optimizer.lr=... ten times what it is",
+        ),
     )
 
 
@@ -66,7 +76,10 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     optimizers (a game of two networks has no falling loss), where the loss is below 0 or
     fluctuates by more than 2 %, and once it has been low. An error is not judged where its
     targets have grown by half, as those of a value that is being learned. With attention and
-    steps of a usual size it waits for four times as long.
+    steps of a usual size it waits for four times as long. Of a squared or absolute error between
+    labels of 0 and 1 and a sigmoid or softmax it says that a cross-entropy learns faster (Golik et
+    al. 2013, Cross-Entropy vs. Squared Error Training, section 3): the error's gradient is the
+    difference times the function's slope.
 
     A task that is solved before it begins (fine-tuning) and one that no network could learn look
     the same from here; the first is left out where the loss is below a tenth of chance.
@@ -96,6 +109,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     slow = (ratio > t.loss_slow) & small_steps
     ill = due & steady & ~low & (flat & (late | small_steps) | slow) & (ratio < t.loss_diverged)
     cause = np.where(flat, np.where(small_steps, _SMALL_STEPS, _FLAT), _SLOW)
+    cause = np.where(_of_shares(figures, memory), _OF_SHARES, cause)
     return Symptoms.of_run(
         "loss",
         ratio,
@@ -106,6 +120,17 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         lasting=WINDOW,
         cause=cause.astype(np.int8),
     )
+
+
+def _of_shares(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the loss is an error between labels and a sigmoid or softmax, as last looked at."""
+    ends = np.isin(figures["output_function"], (LastFunction.SIGMOID, LastFunction.SOFTMAX))
+    ends |= figures["output_rows_one"] == 1
+    of_labels = np.isin(figures["loss_kind"], (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR))
+    of_labels &= ends & targets_are_bits(figures)
+    looked = np.where(np.isnan(figures["loss_kind"]), np.nan, of_labels.astype(np.float64))
+    are: npt.NDArray[np.bool_] = last_known(looked, memory.of_run("of_shares")) == 1
+    return are
 
 
 def _is_ending(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:

@@ -40,10 +40,10 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     outputs / that of the targets.
 
     The classes are those that the judge was told, or else those that the gradient on the output
-    shows; silent where neither is known. Silent, too, where the last layer is frozen: what was
-    trained on another task may be sure of that. A note where all layers are linear and have weights
-    of a usual size: Kaiming's in the last layer, too, or large inputs make a loss that the first
-    few steps mend.
+    shows, two of a binary cross-entropy; silent where neither is known. Of a sum the loss is its
+    mean. Silent, too, where the last layer is frozen: what was trained on another task may be sure
+    of that. A note where all layers are linear and have weights of a usual size: Kaiming's in the
+    last layer, too, or large inputs make a loss that the first few steps mend.
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan, np.float32)
     roles = memory.roles
@@ -54,15 +54,21 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         return Symptoms(values)
     limit = thresholds.overconfident_start
     kind, classes = figures["loss_kind"][0], roles.classes
-    if classes is None and kind == Loss.CROSS_ENTROPY and figures["loss_reduction"][0] < 1.5:
+    times = figures["loss_reduction"][0]
+    if classes is None and kind in (Loss.CROSS_ENTROPY, Loss.LOG_OF_OUTPUT) and times > 0:
         classes = int(figures["outputs"][0])
+    elif classes is None and kind == Loss.BINARY_LOGITS and times > 0:
+        classes = 2
+    else:
+        times = 1.0
     of_targets = classes is None and kind in (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
     if of_targets:
         size = max(float(figures["target_rms"][0]), 1.0)
         values[0, roles.last], limit = figures["output_rms"][0] / size, _FAR
     elif classes is not None:
-        values[0, roles.last] = figures["loss"][0] / np.log(classes)
-        if figures["loss"][0] - np.log(classes) < _NATS:
+        level = figures["loss"][0] / times
+        values[0, roles.last] = level / np.log(classes)
+        if level - np.log(classes) < _NATS:
             limit = np.inf
     ill = values > limit
     severity = 1 if ill.any() and _are_usual(figures, roles) else 2

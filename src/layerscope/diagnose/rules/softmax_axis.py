@@ -3,6 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -16,9 +17,19 @@ _ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
 def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """An output of one unit that is exactly 1 for every sample: a softmax of one number is 1.
 
-    What to put in its place goes by the loss: for an error nothing, else a sigmoid.
+    What to put in its place goes by the loss: for an error nothing, else a sigmoid. Likewise a
+    cross-entropy of logits that gets one of them: it is 0 for every sample, from the start on.
     """
-    one = (figures["output_min"] == 1) & (figures["output_max"] == 1) & (figures["outputs"] == 1)
+    single = figures["outputs"] == 1
+    written = np.isin(figures["output_function"], (LastFunction.NONE, LastFunction.SOFTMAX))
+    one = (figures["output_min"] == 1) & (figures["output_max"] == 1) & single & written
+    # A loss that takes the softmax itself has nothing left to learn from the first step on.
+    learned = memory.of_run("learned")
+    nothing = ~(np.logical_or.accumulate(figures["loss"] != 0) | (learned[0] == 1))
+    learned[0] = float(not nothing[-1])
+    by_loss = single & nothing & (figures["output_min"] < figures["output_max"])
+    by_loss &= figures["loss_kind"] == Loss.UNKNOWN
+    one |= by_loss
     values = np.where(np.isnan(figures["outputs"]), np.nan, one.astype(np.float64))
     return Symptoms.of_run(
         "output",
@@ -35,10 +46,15 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "gradient on",
             "no function in its place: the loss is an error, as of a regression",
         ),
+        Advice(
+            "the loss is exactly 0 from the start on, whatever the one output is: a cross-entropy "
+            "takes a softmax over it, and that is always 1",
+            "binary_cross_entropy_with_logits for two classes, or as many outputs as classes",
+        ),
         limits=(np.nan, np.nan, 0.0),
         source="softmax(z) = exp(z) / exp(z)",
         lasting=2,
-        cause=np.isin(figures["loss_kind"], _ERRORS).astype(np.int8),
+        cause=np.where(by_loss, 2, np.isin(figures["loss_kind"], _ERRORS)).astype(np.int8),
     )
 
 

@@ -12,6 +12,7 @@ from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values
+from layerscope.diagnose.target_bits import targets_are_bits
 from layerscope.diagnose.thresholds import Thresholds
 
 _ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
@@ -48,7 +49,9 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     bits = ~((figures["target_min"] < 0) | (figures["target_max"] > 1))
     each_sums = (figures["output_rows_one"] == 1) & (figures["outputs"] > 2)
     several = np.abs(np.square(figures["target_rms"]) * figures["outputs"] - 1).astype(np.float64)
-    at_once = of_shares & bits & each_sums & (several > _BEYOND)
+    at_once = (
+        (of_shares & bits | error & targets_are_bits(figures)) & each_sums & (several > _BEYOND)
+    )
     at_once |= kind == Loss.SEVERAL_CLASSES
     values = np.where(at_once, several, values)
     hinge = kind == Loss.HINGE_OF_BITS
