@@ -340,3 +340,27 @@ def test_a_hinge_loss_of_labels_0_and_1_is_told_and_one_of_minus_1_and_1_is_anot
     assert seen(hinge(2 * BITS - 1), (N, 1), scale=0.5).kind is not Loss.HINGE_OF_BITS
     masked = seen(lambda z: (BITS * (z - 5).abs()).mean(), (N, 1), scale=0.5)
     assert masked.kind is not Loss.HINGE_OF_BITS
+
+
+@pytest.mark.parametrize("shape", [(N, 1), (N, CLASSES)])
+def test_a_binary_loss_that_cuts_its_probabilities_off_is_told_by_those_within(shape):
+    bits = (torch.arange(shape[0] * shape[1]) % 2).float().reshape(shape)
+
+    def cut(z):
+        p = z.clamp(1e-7, 1 - 1e-7)
+        return -(bits * p.log() + (1 - bits) * (1 - p).log()).mean()
+
+    assert seen(cut, shape, scale=0.7).kind is Loss.BINARY
+    assert seen(lambda z: F.mse_loss(z.clamp(0, 1), bits), shape, scale=0.7).kind is not Loss.BINARY
+
+
+def test_a_binary_loss_that_weights_a_class_does_not_show_targets_beyond_its_own():
+    weight = torch.tensor([500.0])
+    for scale in (0.5, 2.0, 6.0):
+        view = seen(
+            lambda z: F.binary_cross_entropy_with_logits(z, BITS, pos_weight=weight),
+            (N, 1),
+            scale=scale,
+            activate=lambda z: z + 4,
+        )
+        assert view.kind is Loss.UNKNOWN

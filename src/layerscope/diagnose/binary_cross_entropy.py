@@ -39,16 +39,28 @@ def binary(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     return _binary_of(output, gradient * output * (1 - output), rows, Loss.BINARY)
 
 
+def binary_of_clipped(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    """One that takes probabilities, and cuts off (`clamp`) those that are none: these have no
+    gradient at all.
+    """
+    beyond = (output < 0) | (output > 1)
+    if not beyond.any() or gradient[beyond].any() or beyond.all():
+        return None
+    inside = ~beyond & (gradient != 0)
+    p, slope = output[inside][:, None], gradient[inside][:, None]
+    return binary(p, slope, rows * output.shape[1]) or binary(p, slope, rows)
+
+
 def _binary_of(p: Matrix, slope: Matrix, rows: int, kind: Loss) -> LossView | None:
     """Binary cross-entropy: d loss / d logit = k (p - y), with y a whole number."""
     # Elsewhere p is nearly a whole number itself, and a constant slope times p (1 - p) is, too.
     told = (p > 0.1) & (p < 0.9)
     for factor in factors(p, rows):
         y = p - slope / factor
-        here = told | (kind is Loss.BINARY) & (np.abs(y - 0.5) > 1)  # and p is not near to it
-        if here.sum() < min(3, p.size):
+        far = np.abs(y - 0.5) > 1  # from what p is nearly
+        if (told | far if kind is Loss.BINARY else told).sum() < min(3, p.size):
             continue
-        if np.abs(y - np.round(y))[here].max() <= 5e-3 and np.abs(y).max() < 1000:
+        if np.abs(y - np.round(y))[told | far].max() <= 5e-3 and np.abs(y).max() < 1000:
             return LossView(kind, factor * rows * p.shape[1], np.round(y))
     return None
 

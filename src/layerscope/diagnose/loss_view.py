@@ -15,6 +15,7 @@ import numpy as np
 from layerscope.diagnose.binary_cross_entropy import (
     binary,
     binary_logits,
+    binary_of_clipped,
     binary_of_soft_targets,
     binary_of_sure,
 )
@@ -83,6 +84,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
             return replace(found, targets=np.concatenate([found.targets, sure]))
     if (hinge := hinge_of_bits(output, gradient, rows, loss)) is not None:
         return hinge
+    clipped = binary_of_clipped(output[finite], gradient[finite], rows)
     sure = binary_of_sure(output[finite], gradient[finite], rows, loss)
     pairs = absolute_error_of_pairs(output, gradient, rows)
     smooth = smooth_error_of_pairs(output, gradient, rows)
@@ -91,6 +93,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
     found = binary_logits(output, gradient, rows) or binary(output, gradient, rows)
     return (
         found
+        or clipped
         or sure
         or absolute_error(output, gradient, rows, loss)
         or binary_of_soft_targets(output, gradient, rows, loss)

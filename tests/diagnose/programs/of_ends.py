@@ -1,5 +1,7 @@
 """Programs whose last function does not go with their loss, or their targets with either."""
 
+import itertools
+
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
@@ -9,7 +11,7 @@ from tests.diagnose.programs.program import batches, blobs, fit, phrases, pictur
 
 def layers(*sizes):
     """Linear layers and ReLUs in between."""
-    pairs = zip(sizes, sizes[1:], strict=False)
+    pairs = itertools.pairwise(sizes)
     return [each for a, b in pairs for each in (nn.Linear(a, b), nn.ReLU())][:-1]
 
 

@@ -66,6 +66,12 @@ _ACTIVATED = (
         "cross_entropy on the outputs of the last linear layer, with no function after it and no "
         "logarithm of your own",
     ),
+    Advice(
+        "a binary cross-entropy takes the outputs for probabilities, and they are none: those "
+        "below 0 or above 1 are cut off, and get no gradient",
+        "binary_cross_entropy_with_logits on the outputs of the last linear layer; or a sigmoid as "
+        "the last function",
+    ),
 )
 
 
@@ -76,7 +82,8 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
 
     The second is told by k / z at the target's place alone, which falls as long as outputs grow,
     all of them; or by that and a push on all others, where the loss divides the outputs by their
-    sum, as Keras does: behind a ReLU a class that is 0 gets no gradient that brings it back.
+    sum, as Keras does: behind a ReLU a class that is 0 gets no gradient that brings it back. Of a
+    binary cross-entropy that cuts its probabilities off, outputs below 0 or above 1 have none.
 
     Blind where the output and the loss's gradient on it are not seen, and to an activation that
     the last function of the network's forward undoes.
@@ -91,6 +98,8 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     # What the loss has cut off has no gradient, and tells nothing any more.
     told = np.where(kind > Loss.UNKNOWN, np.where(of_shares, 2.0, 1.0) * unmade, np.nan)
     told = last_known(told, memory.of_run("unmade")) * ~np.isnan(kind)
+    clipped = (kind == Loss.BINARY) & ((figures["output_min"] < 0) | (figures["output_max"] > 1))
+    told = np.where(clipped, 3, told)
     if not (takes_logits | (told > 0)).any():
         return Symptoms.of_run("output", values)
     low, high = figures["output_min"], figures["output_max"]
@@ -115,8 +124,8 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     )
     ill = takes_logits & np.logical_or.reduce(causes)
     ill |= told > 0
-    causes = (told == 2, told == 1, *causes)
-    cause = np.select(causes, (5, 6, *range(5)), 0).astype(np.int8)
+    causes = (told == 3, told == 2, told == 1, *causes)
+    cause = np.select(causes, (7, 5, 6, *range(5)), 0).astype(np.int8)
     values = np.where(ill, 1.0, values)
     return Symptoms.of_run(
         "output",

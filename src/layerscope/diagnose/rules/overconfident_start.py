@@ -31,6 +31,12 @@ _ADVICE = (
         _REMEDY,
         (np.nan, _FAR, np.nan),
     ),
+    Advice(
+        "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}), "
+        "and no weights are large: the biases of {layer} are, or what its outputs are multiplied "
+        "with",
+        "biases of 0 in the last layer; no factor, and no temperature far below 1, on its outputs",
+    ),
 )
 
 
@@ -42,8 +48,9 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     The classes are those that the judge was told, or else those that the gradient on the output
     shows, two of a binary cross-entropy; silent where neither is known. Of a sum the loss is its
     mean. Silent, too, where the last layer is frozen: what was trained on another task may be sure
-    of that. A note where all layers are linear and have weights of a usual size: Kaiming's in the
-    last layer, too, or large inputs make a loss that the first few steps mend.
+    of that. A note where all layers are linear and have weights of a usual size, and outputs no
+    larger than such make of what comes in: Kaiming's in the last layer, too, or large inputs make a
+    loss that the first few steps mend.
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan, np.float32)
     roles = memory.roles
@@ -71,7 +78,9 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         if level - np.log(classes) < _NATS:
             limit = np.inf
     ill = values > limit
-    severity = 1 if ill.any() and _are_usual(figures, roles) else 2
+    usual = ill.any() and _are_usual(figures, roles)
+    beyond = usual and not of_targets and _is_beyond(figures, roles)
+    severity = 1 if usual and not beyond else 2
     limit = limit if ill.any() else thresholds.overconfident_start
     return Symptoms(
         values,
@@ -79,7 +88,7 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         (limit, limit, np.nan),
         _ADVICE,
         "Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
-        cause=np.full(values.shape, int(of_targets), np.int8),
+        cause=np.full(values.shape, 2 if beyond else int(of_targets), np.int8),
     )
 
 
@@ -92,3 +101,11 @@ def _are_usual(figures: Figures, roles: Roles) -> bool:
     fan_in = [(roles.layers[place].width or (np.nan,))[0] for place in judged]
     gain = np.square(figures["weight_rms"][0, judged]) * np.array(fan_in)
     return bool(len(judged) and (gain < _LARGEST_GAIN).all())
+
+
+def _is_beyond(figures: Figures, roles: Roles) -> bool:
+    """Whether the output at step 0 is larger than usual weights make any of what comes before."""
+    mean, std = figures["activation_mean"][0], figures["activation_std"][0]
+    before = np.sqrt(np.square(mean) + np.square(std))[roles.rank < roles.rank[roles.last]]
+    largest = np.fmax.reduce(before, initial=np.fmax(figures["input_rms"][0], 1.0))
+    return bool(figures["output_rms"][0] > _LARGEST_GAIN * largest)
