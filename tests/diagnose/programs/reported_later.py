@@ -71,7 +71,7 @@ def a_temperature_of_a_thousandth(mended, watch):
     fit(watch, model, optimizer, batches(x, steps=200), contrast)
 
 
-@asked("overconfident_start", follows=LARGE_STEPS, missed="nothing")
+@asked("overconfident_start", follows=LARGE_STEPS)
 def a_prior_with_the_wrong_sign(mended, watch):
     x = torch.randn(2000, 12)
     y = (x[:, :1] + x[:, 1:2] > 2.4).float()

@@ -44,7 +44,6 @@ def likelihood_of_raw_scores(mended, watch):
 @asked(
     "loss_broadcast",
     follows=("loss_not_falling", "collapsed", "labels_without_signal"),
-    missed="nothing",
 )
 def a_huber_loss_of_a_column_and_a_row(mended, watch):
     x, y = surface()
