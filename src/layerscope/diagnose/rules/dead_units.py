@@ -86,9 +86,10 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     if severity is None and not (silent > t.dead_share).any() and np.isnan(begun).all():
         return Symptoms(values)
     since = None
+    of_layers: tuple[float | Values, ...] = (t.dead_share, bad, t.dead_critical)
     starts = [
         _silent_since(silent, limit, figures.steps, begun[row])
-        for row, limit in enumerate((t.dead_share, bad, t.dead_critical))
+        for row, limit in enumerate(of_layers)
     ]
     cause = None
     if severity is not None:

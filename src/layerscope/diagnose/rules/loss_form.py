@@ -124,8 +124,8 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     )
     ill = takes_logits & np.logical_or.reduce(causes)
     ill |= told > 0
-    causes = (told == 3, told == 2, told == 1, *causes)
-    cause = np.select(causes, (7, 5, 6, *range(5)), 0).astype(np.int8)
+    told_first = (told == 3, told == 2, told == 1, *causes)
+    cause = np.select(told_first, (7, 5, 6, *range(5)), 0).astype(np.int8)
     values = np.where(ill, 1.0, values)
     return Symptoms.of_run(
         "output",
