@@ -6,7 +6,7 @@ const PRESETS = {
   "Bad init": { activation: "tanh", depth: 5, width: 100, gain: 10, bias: 1, lr: 0.1 },
   "Exhibit A: vanishing": { activation: "tanh", depth: 10, width: 100, gain: 0.8, bias: 0, lr: 0.1 },
   "Kaiming and ReLU": { activation: "relu", depth: 10, width: 100, gain: 1.414, bias: 0, lr: 0.1 },
-  "Dead ReLUs": { activation: "relu", depth: 20, width: 10, gain: 1.414, bias: 0, lr: 1 },
+  "Dead ReLUs": { activation: "relu", depth: 5, width: 30, gain: 1.414, bias: 1, lr: 1 },
   "Sigmoids": { activation: "sigmoid", depth: 5, width: 100, gain: 1.414, bias: 0, lr: 1 },
 };
 const DEEPEST = 20;
