@@ -67,7 +67,7 @@ def erratic(seed, steps):
     figures["weight_row_spread"][:] = rng.integers(0, 3, figures["weight_row_spread"].shape)
     for name, highest in (
         *(("loss_kind", 8), ("output_function", 9)),
-        *(("labels_seen", 3), ("optimizer", 1), ("optimizers", 2)),
+        *(("labels_seen", 3), ("optimizer", 1), ("optimizers", 2), ("beta_ratio", 3)),
     ):
         figures[name][:] = rng.integers(0, highest, steps)
     figures["label"][:] = 3

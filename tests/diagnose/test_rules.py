@@ -1031,3 +1031,40 @@ def test_a_binary_cross_entropy_below_zero_is_wrong_where_its_targets_are(larges
     figures["loss"][:], figures["loss_kind"][::10] = -0.5, 4
     figures["target_min"][::10], figures["target_max"][::10] = 0, largest
     assert found(figures)["negative_loss"][0] == severity
+
+
+@pytest.mark.parametrize(("every", "told"), [(1, True), (10, False)])
+def test_an_optimizer_that_is_made_anew_in_each_step_has_no_averages(every, told):
+    figures = healthy(network())
+    figures["optimizers_replaced"][::10] = figures.steps[::10] // every
+    assert ("optimizer_averages" in found(figures)) == told
+
+
+@pytest.mark.parametrize(("ratio", "told"), [(0.9 / 0.999**0.5, False), (0.999 / 0.9**0.5, True)])
+def test_betas_that_are_exchanged_are_told(ratio, told):
+    figures = healthy(network())
+    figures["optimizers_replaced"][::10], figures["beta_ratio"][::10] = 0, ratio
+    assert ("optimizer_averages" in found(figures)) == told
+
+
+@pytest.mark.parametrize(("momentum", "told"), [(0.1, False), (0.99, True), (0.0, True)])
+def test_a_batch_normalisation_that_keeps_one_batch_or_none_is_told(momentum, told):
+    figures = healthy(network())
+    figures["norm_momentum"][::10] = momentum
+    assert ("running_statistics" in found(figures)) == told
+
+
+@pytest.mark.parametrize(("times", "told"), [(256.0, True), (65536.0, False), (65000.0, True)])
+def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(times, told):
+    figures = healthy(network())
+    figures["samples"][::10], figures["loss_reduction"][::10] = 32, times
+    assert ("loss_reduction" in found(figures)) == told
+
+
+@pytest.mark.parametrize(("stair", "told"), [(1, False), (30, True)])
+def test_a_warm_up_by_epochs_that_does_not_end_is_judged_between_its_stairs(stair, told):
+    figures = healthy(network(), 240)
+    figures["loss"][:] = np.linspace(3, 2.9, 240)
+    figures["update_to_weight"][:] = 1e-4
+    figures["learning_rate"][:] = 1e-6 * (1 + figures.steps // stair)
+    assert ("loss_not_falling" in found(figures)) == told

@@ -1,11 +1,13 @@
 """What a plain loop may do that Lightning would not."""
 
 import copy
+import gc
 import json
 import logging
 import math
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -566,3 +568,18 @@ def test_an_optimizer_that_never_takes_a_step_is_a_finding(tmp_path, batches, to
             loss.backward()
             watcher.step(loss)
     assert [finding.rule for finding in watcher.findings] == ["not_optimized"] * told
+
+
+def test_an_optimizer_that_is_made_anew_in_each_step_is_not_kept(tmp_path):
+    net, made = make_net(), []
+    with layerscope.watch(net, tmp_path, images=False, summary=False) as scope:
+        for x, y in batches():
+            optimizer = torch.optim.Adam(net.parameters())
+            made.append(weakref.ref(optimizer))
+            loss = cross_entropy(net(x), y)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+        gc.collect()
+        assert [reference() is None for reference in made] == [True] * 5 + [False]
+    assert figures(tmp_path)["optimizers_replaced"][4] == 4

@@ -1,5 +1,6 @@
 """What optimizers have of a network, and at which learning rates."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -25,3 +26,10 @@ def test_what_no_optimizer_has_and_what_is_not_the_networks_is_counted():
     given = [network.weight, *other.parameters()]
     known = ownership(network, [torch.optim.SGD(given, lr=0.1)])
     assert (known.unowned_share, known.foreign) == (0.25, 2)
+
+
+def test_the_ratio_of_betas_is_the_largest_of_any_group():
+    network = nn.Linear(2, 2)
+    groups = [{"params": [network.weight]}, {"params": [network.bias], "betas": (0.999, 0.81)}]
+    assert ownership(network, [torch.optim.Adam(groups)]).beta_ratio == pytest.approx(0.999 / 0.9)
+    assert ownership(network, [torch.optim.SGD(network.parameters())]).beta_ratio == 0

@@ -102,8 +102,11 @@ STEP_FIGURES: Mapping[str, str] = {
     "unregistered": "parameters that the output is made of, and that nobody has",
     "made_anew": "parameters that the forward pass makes anew in every step",
     "weight_decay": "largest weight decay of a parameter group",
+    "optimizers_replaced": "how many were made anew so far, of the parameters of one before",
+    "beta_ratio": "of Adam and its kind, beta1 / sqrt(beta2); 0 without betas",
     "maximize": "1 if an optimizer is told to make the loss large, else 0",
     "dropout": "largest probability of a dropout that is on",
+    "norm_momentum": "largest momentum of a batch normalisation; 0 of one that has kept nothing",
     "evaluation_share": "of the dropouts and batch normalisations, those in evaluation mode",
 }
 """Of each step, and what it is; NaN where it is not known."""

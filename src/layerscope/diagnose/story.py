@@ -55,6 +55,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "learning_rate_gone": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
     ),
+    "optimizer_averages": _OF_LARGE_STEPS,
     "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
     "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
     "negative_loss": _SYMPTOMS,
@@ -175,7 +176,13 @@ _FROM_THE_START = frozenset(
     {
         *("loss_not_finite", "softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
         "sequence_over_batch",
-        *("gradients_accumulate", "not_optimized", "not_registered", "in_evaluation_mode"),
+        *(
+            "gradients_accumulate",
+            "optimizer_averages",
+            "not_optimized",
+            "not_registered",
+            "in_evaluation_mode",
+        ),
         "constant_weights",
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
         *("target_scale", "loss_reduction", "dropout_high"),

@@ -1,7 +1,9 @@
 """Which parameters the optimizers have."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
@@ -18,6 +20,7 @@ class Ownership:
         twice: parameters that stand there more than once.
         weight_decay: the largest of any group.
         maximize: whether any group goes up the gradient.
+        beta_ratio: of Adam and its kind, beta1 / sqrt(beta2), the largest of any group; 0 without.
         rate_shares: of the parameters of an optimizer whose groups have several learning rates,
             that of its group / the largest.
     """
@@ -28,6 +31,7 @@ class Ownership:
     twice: int
     weight_decay: float
     maximize: bool
+    beta_ratio: float
     rate_shares: Mapping[int, float]
 
 
@@ -48,6 +52,7 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
         len(listed) - len(owned),
         max((float(group.get("weight_decay", 0) or 0) for group in groups), default=0.0),
         any(group.get("maximize") is True for group in groups),
+        max(map(_beta_ratio, groups), default=0.0),
         _rate_shares(optimizers),
     )
 
@@ -74,6 +79,13 @@ def parameters_of(network: nn.Module) -> dict[int, nn.Parameter]:
                 seen.add(id(child))
                 modules.append(child)
     return found
+
+
+def _beta_ratio(group: Mapping[str, Any]) -> float:
+    betas = group.get("betas")
+    if not isinstance(betas, tuple) or len(betas) != 2 or not float(betas[1]) > 0:
+        return 0.0
+    return float(betas[0]) / math.sqrt(betas[1])
 
 
 def _rate_shares(optimizers: Iterable[Optimizer]) -> dict[int, float]:

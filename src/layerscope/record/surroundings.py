@@ -6,6 +6,7 @@ Looked at in some steps only, since little of it changes from one to the next.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 from torch import nn
 from torch.optim import Optimizer
@@ -23,9 +24,7 @@ from layerscope.record.ownership import Ownership, given_to, ownership
 from layerscope.record.place import Place, Seen
 from layerscope.record.routers import Routers
 from layerscope.record.stream import Stream
-
-_DROPOUTS = nn.modules.dropout._DropoutNd
-_TWO_MODES = (_DROPOUTS, nn.modules.batchnorm._NormBase)
+from layerscope.record.two_modes import TwoModes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,14 +35,13 @@ class Look:
         ends: data, output, and the loss's gradient on it.
         ownership: what the optimizers have; None while none is known.
         gradients: the `id` of each parameter that got one.
-        dropout: largest probability of a dropout that is on; 0 without any.
+        dropout, norm_momentum, evaluation_share: see `TwoModes`.
         row_spreads: by entry, how much the rows of its weight differ, where that is not settled.
         optimizers: how many have taken a step so far, those of other networks in the loop too.
-        evaluation_share: of the modules that behave otherwise in training, those in evaluation
-            mode; 0 without any. Those in frozen parts are left out: evaluation is their place.
         stepped: whether an optimizer took a step that has parameters of the network.
         unregistered: parameters that the output is made of, and neither the network nor an
             optimizer has.
+        optimizers_replaced: how many had the parameters of one before, and took its place.
         made_anew: such parameters that the forward pass makes anew in every step.
         inside: what was seen at places that are no layers, by kind, of those that are there, and
             by the place's name: "attention", heads; "stream", additions;
@@ -55,11 +53,13 @@ class Look:
     gradients: frozenset[int]
     row_spreads: Mapping[str, float]
     dropout: float
+    norm_momentum: float
     optimizers: int
     evaluation_share: float
     stepped: bool
     unregistered: int
     made_anew: int
+    optimizers_replaced: int
     inside: Mapping[str, Mapping[str, Seen]]
 
 
@@ -80,9 +80,12 @@ class Surroundings:
         self._ends = NetworkEnds(
             network, layers, state, lambda: self._looking and state.counts_here
         )
-        self._two_modes = _in_trained_parts(network)
-        self._optimizers: dict[Optimizer, None] = {}
-        self._others: dict[int, frozenset[int]] = {}  # and what they have
+        self._two_modes = TwoModes(network)
+        self._optimizers: dict[Optimizer, frozenset[int]] = {}  # and what they have
+        self._others: dict[int, frozenset[int]] = {}  # likewise, of other networks
+        self._known: WeakSet[Optimizer] = WeakSet()
+        self._replaced = 0
+        self._in_vain: list[Optimizer] = []  # in this step
         self._stepped = False
         self._stepped_by = -1
         self._first_owned: Sequence[LayerParameter] = ()
@@ -127,7 +130,7 @@ class Surroundings:
         self._ends.replace(layers)
         self.stream.follow()
         self.gates.follow(layers)
-        self._two_modes = _in_trained_parts(self._network)
+        self._two_modes = TwoModes(self._network)
         self._stepped_by = -1
         self._rows = None
 
@@ -153,14 +156,24 @@ class Surroundings:
         self.gates.begin(looking and searching)
 
     def note_optimizer(self, optimizer: Optimizer) -> None:
-        """An optimizer takes a step."""
-        self._optimizers[optimizer] = None
+        """An optimizer takes a step. One that is made anew in each, of the same parameters, takes
+        the place of the one before: nobody else may keep that.
+        """
+        if optimizer not in self._optimizers:
+            has = frozenset(given_to(optimizer))
+            for other in [each for each, had in self._optimizers.items() if had == has]:
+                del self._optimizers[other]
+                self._replaced += optimizer not in self._known
+            self._known.add(optimizer)
+            self._optimizers[optimizer] = has
         self._stepped = True
 
     def note_other_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step that has none of this network's parameters."""
         if id(optimizer) not in self._others:
             self._others[id(optimizer)] = frozenset(given_to(optimizer))
+        if self._looking and all(each.grad is None for each in given_to(optimizer).values()):
+            self._in_vain.append(optimizer)
 
     def note_gradients(self, parameters: Sequence[LayerParameter]) -> None:
         """An optimizer is about to get these parameters' gradients."""
@@ -187,22 +200,25 @@ class Surroundings:
             return None
         if self._rows is None:
             self._rows = AlikeRows(parameters, self._alike)
-        known = ownership(self._network, self._optimizers) if self._optimizers else None
+        # One of no use, which steps without any gradient, was meant to have this network's.
+        optimizers = self._optimizers or self._in_vain
+        known = ownership(self._network, optimizers) if optimizers else None
+        self._in_vain = []
         ends = self._ends.take()
         unregistered, made_anew = self._ends.unregistered.count(self._owned)
-        modes = self._two_modes
-        drops = [m.p for m in modes if isinstance(m, _DROPOUTS) and m.training]
         look = Look(
             ends,
             known,
             frozenset(self._gradients),
             self._rows.look(),
-            max(drops, default=0.0),
+            self._two_modes.dropout,
+            self._two_modes.norm_momentum,
             len(self._optimizers) + len(self._others),
-            sum(not m.training for m in modes) / max(len(modes), 1),
+            self._two_modes.evaluation_share,
             self._stepped,
             unregistered,
             made_anew,
+            self._replaced,
             {
                 kind: seen
                 for kind, seen in (
@@ -216,21 +232,3 @@ class Surroundings:
         )
         self._gradients.clear()
         return look
-
-
-def _in_trained_parts(network: nn.Module) -> list[nn.Module]:
-    """Dropouts and batch normalisations, but for those whose nearest module with parameters, be it
-    themselves, has none that is trained.
-    """
-    found = []
-
-    def walk(module: nn.Module, is_trained: bool) -> None:
-        trained = [parameter.requires_grad for parameter in module.parameters()]
-        is_trained = any(trained) if trained else is_trained
-        if isinstance(module, _TWO_MODES) and is_trained:
-            found.append(module)
-        for child in module.children():
-            walk(child, is_trained)
-
-    walk(network, True)
-    return list(dict.fromkeys(found))

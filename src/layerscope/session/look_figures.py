@@ -60,7 +60,9 @@ class LookFigures:
         with np.errstate(all="ignore"):
             figures = self._of_ends(look.ends, loss, observation.scale)
         figures |= {"dropout": look.dropout, "evaluation_share": look.evaluation_share}
+        figures["norm_momentum"] = look.norm_momentum
         figures["optimizers"] = float(look.optimizers)
+        figures["optimizers_replaced"] = float(look.optimizers_replaced)
         figures |= {"unregistered": float(look.unregistered), "made_anew": float(look.made_anew)}
         if look.ownership is not None:
             figures |= {
@@ -69,6 +71,7 @@ class LookFigures:
                 "owned_twice": float(look.ownership.twice),
                 "weight_decay": look.ownership.weight_decay,
                 "maximize": float(look.ownership.maximize),
+                "beta_ratio": look.ownership.beta_ratio,
             }
         for name, value in figures.items():
             of_step[STEP_COLUMN[name]] = value

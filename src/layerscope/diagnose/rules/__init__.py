@@ -5,8 +5,10 @@ from layerscope.diagnose.rules import not_finite as not_finite
 from layerscope.diagnose.rules import loss_value as loss_value
 from layerscope.diagnose.rules import wiring as wiring
 from layerscope.diagnose.rules import learning_rate as learning_rate
+from layerscope.diagnose.rules import optimizer_averages as optimizer_averages
 from layerscope.diagnose.rules import no_gradient as no_gradient
 from layerscope.diagnose.rules import construction as construction
+from layerscope.diagnose.rules import running_statistics as running_statistics
 from layerscope.diagnose.rules import softmax_axis as softmax_axis
 from layerscope.diagnose.rules import loss_form as loss_form
 from layerscope.diagnose.rules import labels as labels

@@ -180,11 +180,14 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     """The loss / the mean over its samples: as many as there are samples, where it is a sum.
 
     A note: a sum is right where the learning rate is made for it, and Adam does not see it. It is
-    a cause where steps are too large.
+    a cause where steps are too large. A power of two far above the samples is a gradient scaler's
+    factor, of which `watch` was not told.
     """
     times = figures["loss_reduction"].astype(np.float64)
     of_samples = times / figures["samples"]
     summed = (times > _TIMES) & (of_samples > 0.9)
+    power = np.log2(np.where(times > 0, times, np.nan))
+    summed &= ~((np.abs(power - np.round(power)) < 1e-3) & (times > 1000 * figures["samples"]))
     return Symptoms.of_run(
         "loss",
         times,

@@ -46,13 +46,13 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
             "after {step} steps the loss is still {value:.1%} of what it was at the start (limit "
             "{threshold:.0%}), and a step changes the weights by less than 10^"
             f"{t.update_slow:g} of their size, where 10^-3 is usual",
-            "optimizer.lr=... ten times what it is",
+            "optimizer.lr=... ten times what it is; and a warm-up that ends, in steps",
         ),
         Advice(
             "the loss falls steadily and too slowly: after {step} steps it is {value:.1%} of what "
             f"it was, and a step changes the weights by less than 10^{t.update_slow:g} of their "
             f"size, where 10^-3 is usual (a fall of {fallen:.0%} alone would be no trouble)",
-            "optimizer.lr=... ten times what it is",
+            "optimizer.lr=... ten times what it is; and a warm-up that ends, in steps",
             (np.nan, t.loss_slow, np.nan),
         ),
         Advice(
@@ -72,14 +72,15 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     Falls by less than 2 %, and by no more than chance would, or by less than 0.5 %. Or falls by
     less than `loss_slow`, steadily, with updates that are small beside the weights, unless a
     schedule has brought the rate below half. Silent while it has lasted for fewer than 20 steps
-    (an adapter that starts at zero begins late), while the learning rate rises, with several
-    optimizers (a game of two networks has no falling loss), where the loss is below 0 or
-    fluctuates by more than 2 %, and once it has been low. An error is not judged where its
-    targets have grown by half, as those of a value that is being learned. With attention and
-    steps of a usual size it waits for four times as long. Of a squared or absolute error between
-    labels of 0 and 1 and a sigmoid or softmax it says that a cross-entropy learns faster (Golik et
-    al. 2013, Cross-Entropy vs. Squared Error Training, section 3): the error's gradient is the
-    difference times the function's slope.
+    (an adapter that starts at zero begins late), with several optimizers (a game of two networks
+    has no falling loss), where the loss is below 0 or fluctuates by more than 2 %, and once it has
+    been low. Steps within 20 of a rise of the learning rate are passed over: all of a warm-up by
+    steps, and the first after each rise of one by epochs. An error is not judged where its targets
+    have grown by half, as those of a value that is being learned. With attention and steps of a
+    usual size it waits for four times as long. Of a squared or absolute error between labels of 0
+    and 1 and a sigmoid or softmax it says that a cross-entropy learns faster (Golik et al. 2013,
+    Cross-Entropy vs. Squared Error Training, section 3): the error's gradient is the difference
+    times the function's slope.
 
     A task that is solved before it begins (fine-tuning) and one that no network could learn look
     the same from here; the first is left out where the loss is below a tenth of chance.
@@ -108,6 +109,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     small_steps = (updates < t.update_slow) & ~ending
     slow = (ratio > t.loss_slow) & small_steps
     ill = due & steady & ~low & (flat & (late | small_steps) | slow) & (ratio < t.loss_diverged)
+    ratio[curve.alone & ~curve.judged] = np.nan
     cause = np.where(flat, np.where(small_steps, _SMALL_STEPS, _FLAT), _SLOW)
     cause = np.where(_of_shares(figures, memory), _OF_SHARES, cause)
     return Symptoms.of_run(

@@ -1,0 +1,61 @@
+"""Modules that behave otherwise in training than in evaluation: dropouts, batch normalisations."""
+
+import math
+
+from torch import nn
+
+_DROPOUTS = nn.modules.dropout._DropoutNd
+_NORMS = nn.modules.batchnorm._NormBase
+
+
+class TwoModes:
+    """Those of a network's trained parts: evaluation is the place of frozen ones."""
+
+    def __init__(self, network: nn.Module) -> None:
+        found = _in_trained_parts(network)
+        self._dropouts = [module for module in found if isinstance(module, _DROPOUTS)]
+        self._norms = [module for module in found if isinstance(module, _NORMS)]
+
+    @property
+    def dropout(self) -> float:
+        """Largest probability of a dropout that is on; 0 without any."""
+        return max((each.p for each in self._dropouts if each.training), default=0.0)
+
+    @property
+    def evaluation_share(self) -> float:
+        """Of all, the share that is in evaluation mode; 0 without any."""
+        both = (*self._dropouts, *self._norms)
+        return sum(not each.training for each in both) / max(len(both), 1)
+
+    @property
+    def norm_momentum(self) -> float:
+        """Of those in training mode that keep running statistics, the largest momentum; 0 of one
+        that has never kept any, NaN without such. Waits for the device if one is 0.
+        """
+        largest = math.nan
+        for norm in self._norms:
+            if not norm.training or norm.running_mean is None or norm.momentum is None:
+                continue
+            if norm.momentum > 0:
+                largest = max(norm.momentum, largest)
+            elif not norm.running_mean.any():  # a loop may set it to 0 for one of several passes
+                return 0.0
+        return largest
+
+
+def _in_trained_parts(network: nn.Module) -> list[nn.Module]:
+    """Dropouts and batch normalisations, but for those whose nearest module with parameters, be it
+    themselves, has none that is trained.
+    """
+    found = []
+
+    def walk(module: nn.Module, is_trained: bool) -> None:
+        trained = [parameter.requires_grad for parameter in module.parameters()]
+        is_trained = any(trained) if trained else is_trained
+        if isinstance(module, (_DROPOUTS, _NORMS)) and is_trained:
+            found.append(module)
+        for child in module.children():
+            walk(child, is_trained)
+
+    walk(network, True)
+    return list(dict.fromkeys(found))

@@ -1,0 +1,132 @@
+"""Faults of the training loop: optimizers, schedules and statistics that cannot do their work."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    phrases,
+    pictures,
+    program,
+    surface,
+    waves,
+)
+
+
+@program("optimizer_averages")
+def momentum_that_is_lost_in_each_step(mended, watch):
+    x, y = surface()
+    model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
+
+    def new():
+        return torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+
+    optimizer = new()
+    with watch(model) as scope:
+        for batch_x, batch_y in batches(x, y, steps=150):
+            optimizer = optimizer if mended else new()
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(batch_x), batch_y)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("optimizer_averages")
+def betas_exchanged(mended, watch):
+    x, y = phrases()
+    model = nn.Sequential(nn.EmbeddingBag(60, 32), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3))
+    betas = (0.9, 0.98) if mended else (0.98, 0.9)
+    optimizer = torch.optim.NAdam(model.parameters(), lr=3e-3, betas=betas)
+    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: F.cross_entropy(m(x), y))
+
+
+@program("running_statistics")
+def the_momentum_of_another_framework(mended, watch):
+    x, y = pictures()
+    layers = []
+    for channels in (1, 8):
+        layers += [
+            nn.Conv2d(channels, 8, 3),
+            nn.BatchNorm2d(8, momentum=0.01 if mended else 0.99, eps=1e-3),
+            nn.ReLU(),
+        ]
+    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(128, 4))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=120), lambda m, x, y: F.cross_entropy(m(x), y))
+
+
+@program("running_statistics")
+def a_momentum_of_nothing(mended, watch):
+    x, y = blobs(classes=4, features=10)
+    norm = nn.BatchNorm1d(32, momentum=0.1 if mended else 0.0)
+    model = nn.Sequential(nn.Linear(10, 32), norm, nn.ELU(), nn.Linear(32, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y, steps=120), lambda m, x, y: F.cross_entropy(m(x), y))
+
+
+@program("not_optimized")
+def weights_drawn_anew_after_the_optimizer(mended, watch):
+    x, y = surface()
+    model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1))
+
+    def draw():
+        for layer in model:
+            for name, old in list(layer.named_parameters()):
+                setattr(layer, name, nn.Parameter(0.3 * torch.randn_like(old)))
+
+    if mended:
+        draw()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    if not mended:
+        draw()
+    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: F.mse_loss(m(x), y))
+
+
+@program("not_optimized")
+def the_optimizer_of_the_model_before_last(mended, watch):
+    x, y = blobs(classes=4, features=10)
+    models = [nn.Sequential(nn.Linear(10, 32), nn.GELU(), nn.Linear(32, 4)) for _ in range(2)]
+    optimizer = torch.optim.AdamW(models[1 if mended else 0].parameters(), lr=3e-3)
+    loss = F.cross_entropy
+    fit(watch, models[1], optimizer, batches(x, y, steps=120), lambda m, x, y: loss(m(x), y))
+
+
+@program("loss_not_falling", also=("update_too_small",))
+def a_warm_up_of_a_thousand_epochs(mended, watch):
+    x, y = blobs(classes=5, features=12)
+    model = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 5))
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    length = 3 if mended else 1000
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / length, total_iters=length)
+    with watch(model) as scope:
+        for _ in range(6):
+            for batch_x, batch_y in batches(x, y, steps=40):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(batch_x), batch_y)
+                loss.backward()
+                optimizer.step()
+                scope.step(loss)
+            schedule.step()
+
+
+@program("loss_not_falling", also=("update_too_small",))
+def a_rate_that_grows_by_a_hundredth_an_epoch(mended, watch):
+    x, y = waves()
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 32), nn.Tanh(), nn.Linear(32, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-5, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda epoch: min(5000, 5000 ** (epoch + 1)) if mended else 1 + 0.01 * epoch
+    )
+    with watch(model) as scope:
+        for _ in range(7):
+            for batch_x, batch_y in batches(x, y, steps=30):
+                optimizer.zero_grad()
+                loss = F.mse_loss(model(batch_x), batch_y)
+                loss.backward()
+                optimizer.step()
+                scope.step(loss)
+            schedule.step()
