@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import hydra
 import pytest
 from hydra import compose, initialize_config_dir
 
@@ -62,6 +63,11 @@ def test_a_typo_is_one_sentence_without_torch_and_nothing_is_written(tmp_path, a
     assert done.stdout == ""
 
 
+BOMB = "a0: &a0 x\n" + "".join(
+    f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 7)
+)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -71,6 +77,8 @@ def test_a_typo_is_one_sentence_without_torch_and_nothing_is_written(tmp_path, a
         ),
         ("a: 1\na: 2", "mine.yaml must be YAML: found duplicate key a (line 2)"),
         ("a: &a [*a]", "no config and no value may be nested without end, or lead to itself"),
+        ("3", "mine.yaml must be YAML of keys and values: Invalid loaded object type: int"),
+        (BOMB, "mine.yaml must have at most 10000 values, got 672612"),
         ("a: !!python/object/apply:os.mkdir [x]", "could not determine a constructor for the tag"),
     ],
 )
@@ -82,7 +90,7 @@ def test_a_file_that_is_no_config_is_one_sentence(tmp_path, monkeypatch, capsys,
         with initialize_config_dir(str(TRAIN.parent / "conf"), version_base="1.3"):
             compose("train", [f"hydra.searchpath=[file://{tmp_path}]", "init=mine"])
 
-    monkeypatch.setattr(sys, "argv", ["train.py"])
+    monkeypatch.setattr(sys, "argv", ["train.py", "--config-dir", str(tmp_path)])
     assert start(composes, TRAIN.parent / "conf", "python train.py") == 2
     error = capsys.readouterr().err
     assert told in error
@@ -137,3 +145,32 @@ def test_a_run_that_is_stopped_before_training_says_so(tmp_path, number, code, c
     status = RunStatus.read(tmp_path / "run")
     assert status is not None
     assert (status.state, status.reason) == ("interrupted", f"{cause} before the first step")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--nosuch"], "unrecognized arguments: --nosuch"),
+        (["--cfg", "nosuch"], "argument --cfg/-c: invalid choice: 'nosuch' (choose from"),
+        (["--package", "model"], "--package must stand beside --cfg"),
+        (["--cfg", "job", "--package", "nosuch"], "package 'nosuch' not found in config"),
+        (["seed=1", "-m", "init=random"], "settings must stand side by side"),
+        ([""], "'' must be KEY=VALUE"),
+        (["init=${oc.env:NO_SUCH}"], "${oc.env:NO_SUCH} must be known when the config is composed"),
+        (["init=/etc/passwd"], "init must be one of critical, glorot"),
+        (
+            ["--config-name", "model/mlp"],
+            "hydra.callbacks must have start, which checks the config",
+        ),
+        (["hydra.callbacks.start=null"], "hydra.callbacks must have start"),
+    ],
+)
+def test_what_hydra_is_told_wrongly_is_one_sentence(monkeypatch, capsys, arguments, told):
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    task = hydra.main(
+        version_base="1.3", config_path=str(TRAIN.parent / "conf"), config_name="train"
+    )
+    assert start(task(lambda cfg: None), TRAIN.parent / "conf", "python train.py") == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1

@@ -45,6 +45,8 @@ def sentence(error: Exception, groups: Mapping[str, Sequence[str]] | None = None
         return with_key(str(error).rpartition("full_key: ")[2], _one_line(cause))
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
+        if first := next((each for each in groups if group.startswith(f"{each}/")), None):
+            group, choice = first, error.missing_cfg_file.removeprefix(f"{first}/")  # init=/root
         if needed := plugin_needs(group, choice):
             return needed
         if options := error.options or groups.get(group):
@@ -142,6 +144,11 @@ def _composition(line: str) -> str:
         return f"{key} has no choice yet: write +{key}=CHOICE" if key else "there is no key ''"
     if several := re.match(r"Ambiguous value for argument '(.+)'$", line):
         return f"{several[1]} names several values: -m trains with each; [A,B] is one list"
+    if unknown := re.match(r"Error resolving interpolation '(.+)', possible", line):
+        return (
+            f"{unknown[1]} must be known when the config is composed, as another group's choice or "
+            "a variable of the environment that is set"
+        )
     return line
 
 

@@ -61,8 +61,8 @@ def _within(name: str, packages: Sequence[str]) -> bool:
 
 
 def _refusal(target: object, key: str, packages: Sequence[str]) -> str:
-    package = str(target).partition(".")[0]
-    return (
-        f"{key} must be a class of {', '.join(packages[:-1])} or {packages[-1]}, got "
-        f"{target}: what a config names is run; trust=[{package}] allows it"
-    )
+    told = f"{key} must be a class of {', '.join(packages[:-1])} or {packages[-1]}, got {target}"
+    if not isinstance(target, str):
+        return told
+    package = target.partition(".")[0]
+    return f"{told}: what a config names is run; trust=[{package}] allows it"

@@ -3,18 +3,20 @@
 import os
 import sys
 import traceback
-from argparse import ArgumentError, ArgumentParser
+from argparse import ArgumentError, ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.conf_folder import searched
+from layerscope.lab.own_configs import refuse_multiplied, refused_file
 from layerscope.lab.sentence import BAD_SETTING, NO_CONFIG, sentence, unknown_choice
 from layerscope.lab.signature import as_typed
 from layerscope.lab.status import RunStatus
@@ -57,6 +59,7 @@ def start(main: Callable[[], object], conf: Path, typed: str) -> int:
                 )
         mine, others = added_folder(arguments)
         if mine is not None:
+            refuse_multiplied(mine)
             for group, choices in groups_in(mine).items():
                 groups[group] = sorted({*groups.get(group, ()), *choices})
         overrides = [each for each in others if each not in ("--help", "-h")]
@@ -64,11 +67,20 @@ def start(main: Callable[[], object], conf: Path, typed: str) -> int:
             if overrides != others and not any(each.startswith("-") for each in overrides):
                 print(usage(conf, groups, overrides, typed, mine))
             else:
-                flags = get_args_parser().parse_args(arguments)
-                if mine is not None or flags.config_name or any(map(_is_of_hydra, flags.overrides)):
-                    name = flags.config_name or "train"
-                    check_somebodys(conf, mine, name, flags.overrides, sweeps=flags.multirun)
-                main()
+                flags = _flags(arguments)
+                try:
+                    if mine or flags.config_name or any(map(_is_of_hydra, flags.overrides)):
+                        name = flags.config_name or "train"
+                        check_somebodys(conf, mine, name, flags.overrides, sweeps=flags.multirun)
+                    main()
+                except SystemExit as ended:
+                    if flags.cfg is None or ended.code != 1:
+                        raise
+                    return ExitCode.BAD_SETTING  # Hydra has told that there is no such --package
+                except (ValueError, OSError, OmegaConfBaseException) as error:
+                    if told := refused_file(mine, error):
+                        raise ValueError(told) from error
+                    raise
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except (*BAD_SETTING, *NO_CONFIG, TypeError) as error:
@@ -89,6 +101,26 @@ def quoted(argument: str) -> str:
     key, _, value = argument.partition("=")
     plain = not value.isascii() and value.isprintable() and not set(value) & set("'\"\\[]{}(),$")
     return f"{key}='{value}'" if plain and key.isascii() else argument
+
+
+def _flags(arguments: Sequence[str]) -> Namespace:
+    """Hydra's flags; ValueError, without the list of all flags, if there is no such flag."""
+    parser = get_args_parser()
+    parser.error = _refuse_flags  # type: ignore[method-assign]
+    flags: Namespace = parser.parse_args(arguments)
+    for flag in ("package", "resolve"):
+        if getattr(flags, flag) and flags.cfg is None:
+            raise ValueError(f"--{flag} must stand beside --cfg, which prints the config")
+    return flags
+
+
+def _refuse_flags(message: str) -> NoReturn:
+    if message.startswith("unrecognized arguments") and "=" in message:
+        settings = message.partition(": ")[2]
+        raise ValueError(
+            f"settings must stand side by side, without a flag between, got {settings}"
+        )
+    raise ValueError(message)
 
 
 def _is_of_hydra(override: str) -> bool:
@@ -150,7 +182,7 @@ def wrong_choice(arguments: Sequence[str], groups: Mapping[str, Sequence[str]]) 
     for argument in arguments:
         key, _, value = argument.partition("=")
         if not key:
-            return f"{argument} must be KEY=VALUE"
+            return f"{argument or repr('')} must be KEY=VALUE"
         if key not in {*groups, *parents} or not value:
             continue
         try:

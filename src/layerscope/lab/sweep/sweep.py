@@ -37,6 +37,9 @@ from layerscope.run_lock import FolderTakenError, RunLock
 _MOST_JOBS = 10_000
 """Hydra composes the configs of all jobs before the first one begins: 0.05 s each."""
 
+_SILENT_JOBS = 200
+"""Of fewer jobs nobody asks why nothing happens."""
+
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 
 
@@ -85,6 +88,8 @@ class Sweep(Callback):
         self.objective = config.sweep.objective
         self.report = bool(config.report)
         Sweep.begun = self
+        if self.names and self.total >= _SILENT_JOBS:
+            print(f"composing the configs of {self.total:,} jobs", flush=True)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Print how the job ended, and how many jobs of the sweep have."""
