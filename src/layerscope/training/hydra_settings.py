@@ -48,13 +48,13 @@ def check_somebodys(
             config = hydra.compose_config(
                 name, [*overrides, *extra, *searched(mine)], mode, from_shell=False
             )
+            trust = list(config.get("trust") or ()) if trust_is_typed(overrides) else ()
+            check_hydra(config.hydra, trust)
             if not (config.hydra.get("callbacks") or {}).get("start"):
                 raise ValueError(
                     "hydra.callbacks must have start, which checks the config, as conf/train.yaml "
                     f"does, got {name} without it"
                 )
-            trust = list(config.trust) if trust_is_typed(overrides) else ()
-            check_hydra(config.hydra, trust)
             return config
 
         config = checked((), RunMode.MULTIRUN)
