@@ -170,3 +170,11 @@ def test_no_markup_is_read_in_names(name):
     lines = printed(diagnosis((0, [layer(name)])))
     # Where a line is folded a space may go.
     assert name.replace(" ", "") in "".join(line[:20] for line in lines).replace(" ", "")
+
+
+def test_saturation_has_a_column_where_a_layer_can_saturate():
+    linear, tanh = layer("01_linear", saturated=None), layer("02_tanh")
+    assert "sat." in " ".join(printed(diagnosis((0, [linear, tanh]))))
+    alone = printed(diagnosis((0, [linear])))
+    assert "sat." not in " ".join(alone)
+    assert alone[1].split() == ["layer", "mean", "std", "gradient", "weight", "finding"]

@@ -13,10 +13,10 @@ from layerscope.console.plain_table import NOTHING, STYLES, plain_table, short_e
 from layerscope.diagnose import Finding, worst_by_layer
 
 _CAPTION = (
-    "sat.: share of outputs near the ends of the activation's range; "
-    "gradient: RMS of d loss / d activation{unit}; weight: RMS of d loss / d weight; "
+    "{saturated}gradient: RMS of d loss / d activation{unit}; weight: RMS of d loss / d weight; "
     "finding: the layer's worst, and in which steps{brackets}."
 )
+_SATURATED = "sat.: share of outputs near the ends of the activation's range; "
 _UNIT = ", as a multiple of the last hidden layer's"
 _BRACKETS = "; (in brackets): what theory expects of step 0"
 _LONGEST_NAME = 20  # columns; a longer one goes on in the next line
@@ -40,7 +40,12 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
     hidden = [entry["layer"] for entry in steps[0]["layers"] if "predicted" in entry]
     names = [entry["layer"] for step in steps for entry in step["layers"]]
     known = bool(hidden)
-    caption = _CAPTION.format(unit=_UNIT * known, brackets=_BRACKETS * known)
+    shown = steps if steps[0]["step"] != steps[-1]["step"] else steps[:1]
+    activations = [entry.get("activation", {}) for step in shown for entry in step["layers"]]
+    saturable = any(each.get("saturated") is not None for each in activations)
+    caption = _CAPTION.format(
+        saturated=_SATURATED * saturable, unit=_UNIT * known, brackets=_BRACKETS * known
+    )
     table = plain_table(
         "Health of every layer",
         Text("\n".join(filter(None, [gradient_sentence(diagnosis), caption]))),
@@ -48,10 +53,11 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
     longest = min(max(map(cell_len, names), default=0), _LONGEST_NAME)
     table.add_column("layer", min_width=min(longest, 9), max_width=_LONGEST_NAME, overflow="fold")
     for name in ("mean", "std", "sat.", "gradient", "weight"):
-        table.add_column(name, justify="right", no_wrap=True)
+        if name != "sat." or saturable:
+            table.add_column(name, justify="right", no_wrap=True)
     table.add_column("finding", overflow="fold", min_width=7)
     findings = [Finding.of_json(each) for each in diagnosis.get("findings") or ()]
-    for step in steps if steps[0]["step"] != steps[-1]["step"] else steps[:1]:
+    for step in shown:
         table.add_section()
         table.add_row(Text(f"step {step['step']}", style="bold"))
         worst = worst_by_layer(findings, step["step"])
@@ -64,12 +70,12 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
                 # A Text, since a name with brackets would be read as markup.
                 layer = Text(entry["layer"])
                 found = finding_cell(worst.get(entry["layer"]), entry["layer"], step["step"])
-                table.add_row(layer, *_figures(entry, unit), found)
+                table.add_row(layer, *_figures(entry, unit, saturable), found)
     return table
 
 
-def _figures(entry: Mapping[str, Any], unit: float | None) -> tuple[str, ...]:
-    """The cells of a layer; its gradient in a unit, if there is one."""
+def _figures(entry: Mapping[str, Any], unit: float | None, saturable: bool) -> tuple[str, ...]:
+    """The cells of a layer; its gradient in a unit, if there is one; saturation, if any layer's."""
     activation, gradient = entry["activation"], _gradient(entry)
     weight = entry.get("weight_grad", {}).get("rms")
     unknown = "NaN" if activation["nonfinite"] else NOTHING
@@ -81,7 +87,7 @@ def _figures(entry: Mapping[str, Any], unit: float | None) -> tuple[str, ...]:
     return (
         _mean(activation["mean"], unknown),
         _beside(activation["std"], predicted.get("std"), unknown),
-        _number(activation["saturated"], "{:.1%}"),
+        *([_number(activation["saturated"], "{:.1%}")] if saturable else []),
         told,
         short(weight),
     )
