@@ -178,3 +178,13 @@ def test_saturation_has_a_column_where_a_layer_can_saturate():
     alone = printed(diagnosis((0, [linear])))
     assert "sat." not in " ".join(alone)
     assert alone[1].split() == ["layer", "mean", "std", "gradient", "weight", "finding"]
+
+
+def test_of_many_layers_some_have_a_row_those_that_fell_ill_first_among_them():
+    layers = [layer(f"{n:03d}_tanh") for n in range(200)]
+    found = finding(layer="011_tanh", layer_names=("011_tanh", "012_tanh"), step=0, last_step=9)
+    lines = printed(diagnosis((0, layers), (9, layers), findings=[found]))
+    assert lines[0] == "Health of 26 of 200 layers"
+    assert sum(line[:3].isdigit() for line in lines) == 52
+    for name in ("000_tanh", "011_tanh", "199_tanh"):
+        assert sum(line.startswith(name) for line in lines) == 2

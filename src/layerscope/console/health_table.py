@@ -1,7 +1,7 @@
 """The per-layer health table in the console."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -20,10 +20,12 @@ _SATURATED = "sat.: share of outputs near the ends of the activation's range; "
 _UNIT = ", as a multiple of the last hidden layer's"
 _BRACKETS = "; (in brackets): what theory expects of step 0"
 _LONGEST_NAME = 20  # columns; a longer one goes on in the next line
+_MOST = 25  # rows a step, and those that findings name: what stands above stays on a screen
 
 
 def health_table(diagnosis: Mapping[str, Any]) -> Table:
-    """One line per layer, for the first and the last step; at most 80 columns wide.
+    """One line per layer, for the first and the last step; at most 80 columns wide. Of many
+    layers the first, the last, some evenly between, and those that a finding begins in.
 
     The worst finding that names a layer stands beside it, in a step by which it had begun; a layer
     that no finding names has a dash. There is no other judgement. Below the table a sentence says
@@ -46,8 +48,12 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
     caption = _CAPTION.format(
         saturated=_SATURATED * saturable, unit=_UNIT * known, brackets=_BRACKETS * known
     )
+    findings = [Finding.of_json(each) for each in diagnosis.get("findings") or ()]
+    reached = [entry["layer"] for entry in steps[0]["layers"] if "activation" in entry]
+    rows = _rows(reached, findings)
+    every = len(rows) == len(reached)
     table = plain_table(
-        "Health of every layer",
+        "Health of every layer" if every else f"Health of {len(rows)} of {len(reached)} layers",
         Text("\n".join(filter(None, [gradient_sentence(diagnosis), caption]))),
     )
     longest = min(max(map(cell_len, names), default=0), _LONGEST_NAME)
@@ -56,7 +62,6 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
         if name != "sat." or saturable:
             table.add_column(name, justify="right", no_wrap=True)
     table.add_column("finding", overflow="fold", min_width=7)
-    findings = [Finding.of_json(each) for each in diagnosis.get("findings") or ()]
     for step in shown:
         table.add_section()
         table.add_row(Text(f"step {step['step']}", style="bold"))
@@ -66,12 +71,19 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
             gradients = {entry["layer"]: _gradient(entry) for entry in step["layers"]}
             unit = gradients.get(hidden[-1]) or math.nan
         for entry in step["layers"]:
-            if "activation" in entry:
+            if "activation" in entry and (every or entry["layer"] in rows):
                 # A Text, since a name with brackets would be read as markup.
                 layer = Text(entry["layer"])
                 found = finding_cell(worst.get(entry["layer"]), entry["layer"], step["step"])
                 table.add_row(layer, *_figures(entry, unit, saturable), found)
     return table
+
+
+def _rows(names: Sequence[str], findings: Sequence[Finding]) -> set[str]:
+    if len(names) <= _MOST:
+        return set(names)
+    evenly = {names[i * (len(names) - 1) // (_MOST - 1)] for i in range(_MOST)}
+    return evenly | {each.layer for each in findings}.intersection(names)
 
 
 def _figures(entry: Mapping[str, Any], unit: float | None, saturable: bool) -> tuple[str, ...]:
