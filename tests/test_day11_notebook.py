@@ -40,6 +40,6 @@ def test_the_notebook_runs_and_its_figures_are_the_courses(tmp_path, monkeypatch
     shown = [each.data for each in outputs if "text/html" in each.get("data", {})]
     assert len(shown) == 2  # the run, and its view
     for each in shown:
-        assert "<b>saturated</b> (01_tanh and 2 more layers, since step 0)" in each["text/html"]
+        assert "<b>saturated</b> (3 layers, since step 0)" in each["text/html"]
     assert "data:image/png" in shown[-1]["text/html"]
     assert "saturated (" in shown[-1]["text/plain"]

@@ -68,8 +68,8 @@ def test_diagnosis_json_has_the_findings_causes_first(sick):
     told = [Finding.of_json(each) for each in watcher.diagnosis["findings"]]
     assert told == watcher.findings
     assert [(f.rule, f.because) for f in told] == [
-        ("overconfident_start", ""),
-        ("saturated", "overconfident_start"),
+        ("saturated", ""),
+        ("overconfident_start", "saturated"),
     ]
 
 

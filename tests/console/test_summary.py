@@ -17,8 +17,8 @@ def printed(findings, files="logs/mine", width=200, **run):
 
 def test_a_finding_is_its_mark_its_place_its_sentence_and_what_to_type():
     assert printed([finding()]) == [
-        "! saturated (01_tanh and 1 more layer, since step 3): 75 % of the outputs of",
-        "01_tanh are saturated",
+        "! saturated (2 layers, since step 3): 75 % of the outputs of 01_tanh are",
+        "saturated",
         "  → init=kaiming",
         "1 warning · files: logs/mine",
     ]
@@ -65,7 +65,12 @@ def test_two_that_name_each_other_are_told_once_each():
     [(1, "01_tanh"), (2, "01_tanh and 1 more layer"), (9, "01_tanh and 8 more layers")],
 )
 def test_a_finding_says_where_it_is_and_since_when(layers, place):
-    assert printed([finding(layers=layers)])[0].startswith(f"! saturated ({place}, since step 3):")
+    told = finding(layers=layers, explanation="")
+    assert printed([told])[0] == f"! saturated ({place}, since step 3):"
+
+
+def test_a_layer_that_the_sentence_names_is_not_named_twice():
+    assert printed([finding(layers=1)])[0].startswith("! saturated (since step 3): 75 %")
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -65,7 +65,8 @@ def test_a_finding_names_the_first_layer_and_the_step_when_it_began():
         worst=pytest.approx(0.4),
         threshold=0.30,
         source="the course, day 11, part II: saturated < 5% is healthy, > 20% bad",
-        explanation="35.0% of the outputs of 02_tanh are saturated since step 7 (limit 30%)",
+        explanation="35.0% of the outputs of 02_tanh are saturated, and were not before "
+        "(limit 30%)",
         remedy="a smaller optimizer.lr, or a larger optimizer.weight_decay, which keeps weights "
         "small",
         layer_names=("00_tanh", "02_tanh"),

@@ -60,6 +60,31 @@ def test_what_came_before_does_not_follow():
     ]
 
 
+def test_of_two_that_may_follow_from_each_other_the_earlier_one_explains():
+    for first, later in (
+        ("update_too_large", "loss_diverged"),
+        ("loss_diverged", "update_too_large"),
+    ):
+        assert told(found(later, step=4), found(first, step=3))[0] == (first, "warning", "")
+    for step, first in ((0, "saturated"), (5, "overconfident_start")):  # nearer to the data
+        (_, _, because), (_, _, of_second) = told(
+            found("saturated", step=step), found("overconfident_start")
+        )
+        assert (because, of_second) == ("", first)
+
+
+def test_what_follows_from_a_consequence_is_told_under_the_first_cause():
+    assert told(
+        found("dead_units", step=4),
+        found("vanishing_gradient", "critical", step=12),
+        found("update_too_small", step=20),
+    ) == [
+        ("dead_units", "warning", ""),
+        ("vanishing_gradient", "critical", "dead_units"),
+        ("update_too_small", "warning", "dead_units"),
+    ]
+
+
 def test_what_explains_nothing_goes_by_severity_and_notes_come_last():
     assert [
         rule

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from html import escape
@@ -81,10 +82,14 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """Where it is, and since when: `01_tanh and 4 more layers, since step 0`."""
-        more = self.layers - 1
+        """Where it is, and since when: `01_tanh and 4 more layers, since step 0`, or `5 layers,
+        since step 0` where the explanation names the layer.
+        """
+        more, since = self.layers - 1, f"since step {self.step}"
+        if re.search(rf"(?<![\w.]){re.escape(self.layer)}(?![\w.])", self.explanation):
+            return f"{self.layers} layers, {since}" if more > 0 else since
         others = f" and {more} more layer{'s' if more > 1 else ''}" if more > 0 else ""
-        return f"{self.layer}{others}, since step {self.step}"
+        return f"{self.layer}{others}, {since}"
 
     @property
     def comparison(self) -> str:

@@ -78,23 +78,23 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     ),
     # What grows with depth is large at the output, and so are the gradients on the way back.
     "stream_grows_by_depth": _OF_LARGE_STEPS | {"stalled", "update_too_small"},
-    "overconfident_start": frozenset({"saturated", "exploding_gradient", "biased", "dead_units"}),
     "loss_rising": _OF_LARGE_STEPS - {"loss_rising", "overconfident_start"},
     "loss_diverged": _OF_LARGE_STEPS - {"overconfident_start", "loss_diverged"},
-    "update_too_large": _OF_LARGE_STEPS
-    - {"loss_diverged", "overconfident_start", "update_too_large"},
+    "update_too_large": _OF_LARGE_STEPS - {"overconfident_start", "update_too_large"},
     "vanishing_gradient": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "collapsed", "labels_without_signal"}
     ),
     # A tanh's unit that is saturated on every sample is dead, too.
     "saturated": frozenset(
         {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
-        | {"dead_units"}
+        | {"dead_units", "overconfident_start"}
     ),
     "dead_units": frozenset(
         {"vanishing_gradient", "no_gradient", "collapsed", "idle", "loss_not_falling"}
         | {"labels_without_signal"}
     ),
+    # Large weights make both at the start: what is saturated is nearer to the data.
+    "overconfident_start": frozenset({"saturated", "exploding_gradient", "biased", "dead_units"}),
     "experts_unused": frozenset({"experts_uneven", "no_gradient", "stalled"}),
     "stream_grows": frozenset(
         {"silent_branch", "loss_diverged", "gradient_spike", "not_finite", "loss_not_finite"}
@@ -127,49 +127,68 @@ _WARNING = SEVERITIES.index("warning")
 def story(findings: Iterable[Finding]) -> list[Finding]:
     """The findings in the order in which to mend them, each with its `because`.
 
-    A cause, then what follows from it, the worst first; then the next. Notes come last. A note that
-    is a risk becomes a warning if a warning follows from it.
+    A cause that follows from no other, then what follows from it, also by way of another, the worst
+    first; then the next. Notes come last. A note that is a risk becomes a warning if a warning
+    follows from it.
     """
     left = sorted(findings, key=lambda f: (-f.level, f.step))
-    told: list[Finding] = []
-    for cause in sorted((f for f in left if _is_cause(f)), key=lambda f: _RANK[f.rule]):
-        if cause not in left:  # it follows from another
-            continue
-        following = [f for f in left if f is not cause and _follows(f, cause)]
-        if cause.severity == "note":
-            brought = [f for f in following if f.level >= _WARNING and f.rule in RISKS[cause.rule]]
-            if not brought:
-                continue
-            cause_told = replace(cause, severity="warning")
-        else:
-            cause_told = cause
-        told += [cause_told, *(replace(f, because=cause.rule) for f in following)]
+    heads: list[list[Finding]] = []
+    while causes := sorted((f for f in left if _is_cause(f, left)), key=lambda f: _RANK[f.rule]):
+        roots = (f for f in causes if not any(_follows(f, other) for other in causes))
+        cause = next(roots, causes[0])
+        following = _all_that_follows(cause, left)
+        told = replace(cause, severity="warning") if cause.severity == "note" else cause
+        heads.append([told, *(replace(f, because=cause.rule) for f in following)])
         left = [f for f in left if f is not cause and f not in following]
-    heads = [[f, *(g for g in told if g.because == f.rule)] for f in told if not f.because]
     heads += [[f] for f in left]
     # Among causes the order of CONSEQUENCES holds; what explains nothing goes by its severity.
     heads.sort(key=_weight)
     return [finding for head in heads for finding in head]
 
 
-def _is_cause(finding: Finding) -> bool:
-    if finding.rule not in CONSEQUENCES:
-        return False
-    return finding.level >= _WARNING or finding.rule in RISKS
+def _is_cause(finding: Finding, others: Iterable[Finding]) -> bool:
+    if finding.level >= _WARNING:
+        return finding.rule in CONSEQUENCES
+    risks = RISKS.get(finding.rule, ())
+    return any(f.level >= _WARNING and f.rule in risks and _follows(f, finding) for f in others)
+
+
+def _all_that_follows(cause: Finding, others: list[Finding]) -> list[Finding]:
+    """What follows from a cause, and from warnings that do, in the order that it has."""
+    found = {cause.rule: cause}
+    explaining = [cause]
+    for explains in explaining:  # which grows
+        for finding in others:
+            if finding.rule not in found and _follows(finding, explains):
+                found[finding.rule] = finding
+                if finding.level >= _WARNING and finding.rule in CONSEQUENCES:
+                    explaining.append(finding)
+    return [f for f in others if f is not cause and f.rule in found]
 
 
 def _follows(finding: Finding, cause: Finding) -> bool:
-    """Whether a finding may be a consequence: of the right kind, and not before its cause."""
+    """Whether a finding may be a consequence: of the right kind, and not before its cause. Of two
+    that may follow from each other the one that begins first explains, and of two that begin in
+    the same step the one that CONSEQUENCES has first: it is nearer to the data.
+    """
     if finding.rule not in CONSEQUENCES[cause.rule]:
         return False
     if (cause.rule, finding.rule) == ("attention_logit_growth", "attention_collapse"):
         return True  # logits grow before that is a warning
     if cause.rule == "stalled":  # of other layers it says nothing
         return set(finding.layer_names) <= set(cause.layer_names)
+    if cause.rule in CONSEQUENCES.get(finding.rule, ()):
+        return _begun(cause) < _begun(finding)
     # What is there from the start has no step; the steps of a run's own rules say when it was seen.
     if cause.rule == "loss_not_finite":
         return finding.step >= cause.step
     return finding.step >= cause.step or cause.rule in _FROM_THE_START | _SEEN_LATE
+
+
+def _begun(finding: Finding) -> tuple[int, int]:
+    """When a finding began, and its place among those of the same step."""
+    always = finding.rule in _FROM_THE_START | _SEEN_LATE
+    return (-1 if always else finding.step), _RANK[finding.rule]
 
 
 _FROM_THE_START = frozenset(

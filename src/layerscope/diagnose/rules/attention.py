@@ -31,7 +31,7 @@ _COLLAPSED = (
         "head's width",
     ),
     Advice(
-        "the rows of {layer} look at one token each since step {step}: the entropy of their "
+        "the rows of {layer} look at one token each: the entropy of their "
         "weights is {value:.2g} of a uniform row's (limit {threshold:g})",
         "normalise queries and keys (QK-norm), or a smaller optimizer.lr with a longer warm-up",
     ),

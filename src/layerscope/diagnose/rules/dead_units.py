@@ -32,12 +32,12 @@ def _later(facts: LayerFacts) -> str:
 _ADVICE = (
     Advice("{value:.0%} of the units of {layer} were dead from the start (limit {threshold:.0%})",
            _at_the_start),
-    Advice("{value:.0%} of the units of {layer} are dead since step {step} (limit {threshold:.0%})",
+    Advice("{value:.0%} of the units of {layer} are dead (limit {threshold:.0%})",
            _later),
     Advice("{value:.0%} of the units of {layer} have been silent from the start on (limit "
            "{threshold:.0%}); so far on few samples: with 95 % certainty none is active on more "
            "than 0.6 % of all", _at_the_start),
-    Advice("{value:.0%} of the units of {layer} are silent since step {step} (limit "
+    Advice("{value:.0%} of the units of {layer} are silent (limit "
            "{threshold:.0%}); so far on few samples: with 95 % certainty none is active on more "
            "than 0.6 % of all", _later),
 )  # fmt: skip

@@ -88,12 +88,12 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
         values,
         np.where(ill, 2, 0).astype(np.int8),
         Advice(
-            "after {step} steps the loss is {value:.3g} times the entropy of the labels: the "
+            "the loss is {value:.3g} times the entropy of the labels: the "
             "network has learned how often each class comes, and nothing from its inputs",
             _PAIRS,
         ),
         Advice(
-            "after {step} steps the loss is {value:.3g} times the variance of the targets: the "
+            "the loss is {value:.3g} times the variance of the targets: the "
             "network has learned their mean, and nothing from its inputs",
             _PAIRS,
         ),

@@ -33,13 +33,12 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
         values,
         np.where(ill, np.where(learned, 1, 2), 0).astype(np.int8),
         Advice(
-            "the learning rate is down to {value:.0e} of what it was, since step {step}: nothing "
-            "moves any more",
+            "the learning rate is down to {value:.0e} of what it was: nothing moves any more",
             "scheduler.step() once an epoch if its numbers are epochs; else give it the number of "
             "steps that the training really has",
         ),
         Advice(
-            "the learning rate is 0 since step {step}, and has never been more: nothing moves",
+            "the learning rate is 0, and has never been more: nothing moves",
             "scheduler.step() after each optimizer.step(): a warm-up that begins at 0 never leaves "
             "it otherwise; else see what optimizer.lr is",
         ),

@@ -16,18 +16,17 @@ from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
 _DIVERGED = Advice(
-    "the loss is {value:.3g} times what it was at the start (limit {threshold:g}), from step "
-    "{step} on",
+    "the loss is {value:.3g} times what it was at the start (limit {threshold:g})",
     "optimizer.lr=... a tenth of what it is, or a warm-up of it; and see that the loss is to be "
     "made small: its sign, and the optimizer's maximize",
 )
 _LEAPS = Advice(
-    "the loss leaps again and again to more than {threshold:g} times what it was at the start, "
-    "since step {step} (here {value:.3g} times)",
+    "the loss leaps again and again to more than {threshold:g} times what it was at the start "
+    "(here {value:.3g} times)",
     "optimizer.lr=... a tenth of what it is, or a warm-up of it",
 )
 _LOST = Advice(
-    "the loss is {value:.3g} times the lowest level that it had reached, since step {step}: more "
+    "the loss is {value:.3g} times the lowest level that it had reached: more "
     "than half of what had been learned is lost again",
     "a smaller optimizer.lr from there on, or a schedule that rises less; and clip the gradients "
     "(torch.nn.utils.clip_grad_norm_) if single steps did it",

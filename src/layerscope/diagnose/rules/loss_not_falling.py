@@ -37,26 +37,26 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
     fallen = 1 - t.loss_stuck
     return (
         Advice(
-            "after {step} steps the loss is still {value:.1%} of what it was at the start (limit "
+            "the loss is still {value:.1%} of what it was at the start (limit "
             "{threshold:.0%}): the network has not begun to learn",
             "look at what stands above this finding first; else see that the network fits one "
             "batch: train on it alone, with optimizer.lr ten times smaller and ten times larger",
         ),
         Advice(
-            "after {step} steps the loss is still {value:.1%} of what it was at the start (limit "
+            "the loss is still {value:.1%} of what it was at the start (limit "
             "{threshold:.0%}), and a step changes the weights by less than 10^"
             f"{t.update_slow:g} of their size, where 10^-3 is usual",
             "optimizer.lr=... ten times what it is; and a warm-up that ends, in steps",
         ),
         Advice(
-            "the loss falls steadily and too slowly: after {step} steps it is {value:.1%} of what "
+            "the loss falls steadily and too slowly: it is {value:.1%} of what "
             f"it was, and a step changes the weights by less than 10^{t.update_slow:g} of their "
             f"size, where 10^-3 is usual (a fall of {fallen:.0%} alone would be no trouble)",
             "optimizer.lr=... ten times what it is; and a warm-up that ends, in steps",
             (np.nan, t.loss_slow, np.nan),
         ),
         Advice(
-            "after {step} steps the loss is still {value:.1%} of what it was at the start: it is "
+            "the loss is still {value:.1%} of what it was at the start: it is "
             "an error between labels and a sigmoid or softmax, and passes hardly anything on where "
             "that is flat",
             "cross_entropy, or binary_cross_entropy_with_logits, on outputs without that function; "

@@ -15,7 +15,7 @@ _ROOT_OF_LARGEST = 1e18  # float32's largest number is 3e38, and errors are squa
 _LOOKS = 3
 
 _NOT_FINITE = Advice(
-    "the loss is not finite in step {step}, though all outputs of the network are",
+    "the loss is not finite, though all outputs of the network are",
     "in your own loss, log and division of what may be 0; torch.nn.functional.cross_entropy "
     "takes logits",
 )

@@ -18,28 +18,28 @@ _ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP = range(5)
 
 _ADVICE = (
     Advice(
-        "no gradient reaches {layer}, since step {step}: not one element of its weights has moved",
+        "no gradient reaches {layer}: not one element of its weights has moved",
         "look for a detach(), .data, no_grad, round or argmax between it and the loss, for "
         "gradients cleared between backward and step, and for units that are all dead",
     ),
     Advice(
-        "backward leaves no gradient at {layer}, since step {step}",
+        "backward leaves no gradient at {layer}",
         "look for a detach(), .data or no_grad between it and the loss; see that the parameters "
         "are the ones that the forward pass uses",
     ),
     Advice(
         "backward reaches {layer}, but its gradient is gone when the optimizer takes its step, and "
-        "so are all others, since step {step}",
+        "so are all others",
         "optimizer.zero_grad() before loss.backward(), not between it and optimizer.step()",
     ),
     Advice(
-        "backward reaches no layer at all, {layer} included, since step {step}: what it starts "
+        "backward reaches no layer at all, {layer} included: what it starts "
         "from is not made of the network's output",
         "call backward on the loss itself: torch.tensor(loss), loss.item(), loss.data and detach() "
         "cut it off the network; so does a forward pass under no_grad",
     ),
     Advice(
-        "no gradient reaches {layer}, since step {step}, though inputs' weights get one: the "
+        "no gradient reaches {layer}, though inputs' weights get one: the "
         "recurrence is not used, for its sequences are of one step, or the loss sees their first "
         "step only",
         "inputs of [samples, time, features] with batch_first=True, and the output of the last "

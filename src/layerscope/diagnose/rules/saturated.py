@@ -44,7 +44,7 @@ def _advice(t: Thresholds) -> tuple[Advice, Advice, Advice]:
     return (
         Advice(from_the_start, _at_the_start),
         Advice(
-            "{value:.1%} of the outputs of {layer} are saturated since step {step} "
+            "{value:.1%} of the outputs of {layer} are saturated, and were not before "
             "(limit {threshold:.0%})",
             "a smaller optimizer.lr, or a larger optimizer.weight_decay, which keeps weights small",
             (t.saturated_healthy, t.saturated_trained, t.saturated_critical),

@@ -81,7 +81,7 @@ def stream_grows(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
         (math.nan, t.stream_over_steps, math.nan),
         (
             Advice(
-                "the residual stream at {layer} grows exponentially since step {step}: it is "
+                "the residual stream at {layer} grows exponentially: it is "
                 "{value:.3g} times as large as it was half of the way before (limit {threshold:g})",
                 "look for a term of the loss, or a weight decay of your own, that makes weights "
                 "or activations large: its sign; a smaller optimizer.lr; or weight decay on the "
