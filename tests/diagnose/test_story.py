@@ -73,6 +73,13 @@ def test_of_two_that_may_follow_from_each_other_the_earlier_one_explains():
         assert (because, of_second) == ("", first)
 
 
+def test_of_causes_of_the_start_the_table_says_which_comes_first():
+    whole = found("negative_loss", step=37), found("target_out_of_range")
+    assert [rule for rule, *_ in told(*whole)] == ["negative_loss", "target_out_of_range"]
+    note = found("negative_loss", "note", step=37)
+    assert told(note, whole[1])[1] == ("negative_loss", "note", "target_out_of_range")
+
+
 def test_what_follows_from_a_consequence_is_told_under_the_first_cause():
     assert told(
         found("dead_units", step=4),

@@ -177,7 +177,8 @@ def _follows(finding: Finding, cause: Finding) -> bool:
         return True  # logits grow before that is a warning
     if cause.rule == "stalled":  # of other layers it says nothing
         return set(finding.layer_names) <= set(cause.layer_names)
-    if cause.rule in CONSEQUENCES.get(finding.rule, ()):
+    both_always = {cause.rule, finding.rule} <= _FROM_THE_START and finding.level >= _WARNING
+    if both_always or cause.rule in CONSEQUENCES.get(finding.rule, ()):
         return _begun(cause) < _begun(finding)
     # What is there from the start has no step; the steps of a run's own rules say when it was seen.
     if cause.rule == "loss_not_finite":
