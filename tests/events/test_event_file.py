@@ -66,6 +66,32 @@ def test_a_negative_flush_time_is_refused(tmp_path: Path, seconds: float) -> Non
         EventFile(tmp_path, flush_seconds=seconds)
 
 
+def test_a_run_goes_on_behind_what_it_wrote_before_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for now, at, value in ((2e9, 0, 1.0), (1e9, 3, 2.0)):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        with EventFile(tmp_path) as file:
+            if at:
+                file.restart(at)
+            for step in range(at, 5):
+                file.add(step, [scalar("a", value)])
+    assert read_run(tmp_path).scalars["a"].values.tolist() == [1, 1, 1, 2, 2]
+
+
+def test_where_no_thread_can_be_started_steps_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    with EventFile(tmp_path) as file:
+        file.add(0, [scalar("a", 1.0)])
+    assert steps_in(file.path) == [0]
+    assert "with the next step only: can't start new thread" in caplog.text
+
+
 def test_nothing_logged_leaves_no_file(tmp_path: Path) -> None:
     with EventFile(tmp_path) as file:
         file.add(0, [])

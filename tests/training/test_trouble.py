@@ -42,7 +42,9 @@ def test_a_full_disk_ends_no_training_and_leaves_nothing_half(tmp_path, words, m
     assert caplog.text.count("was not written") == 1  # of several
     files = {path.name.split(".")[0] for path in tmp_path.iterdir() if path.is_file()}
     assert files == {"events", "status"}
-    assert list((tmp_path / "checkpoints").iterdir()) == []
+    kept = {path.name: path for path in (tmp_path / "checkpoints").iterdir()}
+    assert set(kept) == {"best-step=3.ckpt", "last.ckpt"}  # those of the validation before
+    assert {torch.load(path, weights_only=True)["global_step"] for path in kept.values()} == {3}
 
 
 def test_a_folder_that_is_removed_is_told_and_what_comes_later_is_kept(

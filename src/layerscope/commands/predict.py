@@ -22,6 +22,7 @@ from layerscope.lab.conf_folder import conf_folder, searched
 from layerscope.lab.hidden_sizes import hidden_sizes
 from layerscope.lab.init.choice import Choice, choice
 from layerscope.lab.layers_for_theory import layers_for_theory
+from layerscope.lab.own_configs import own_configs
 from layerscope.lab.sentence import BAD_SETTING, NO_CONFIG, sentence
 from layerscope.lab.signature import check_node
 from layerscope.lab.sweep.fingerprint import settings_of
@@ -57,7 +58,8 @@ def predicted(overrides: list[str], mine: Path | None = None) -> tuple[Predictio
             follow, or a setting cannot be used;
             so do the other errors of `BAD_SETTING`.
     """
-    with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+    here = str(conf_folder().resolve())
+    with own_configs(mine), initialize_config_dir(here, version_base="1.3"):
         cfg = compose("train", [*overrides, *searched(mine)])
     if cfg.model.get("_target_") != _MLP:
         raise ValueError(f"model must be {_MLP} for a prediction, got {cfg.model.get('_target_')}")

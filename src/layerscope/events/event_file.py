@@ -6,6 +6,7 @@ import itertools
 import logging
 import math
 import os
+import re
 import socket
 import struct
 import threading
@@ -29,6 +30,15 @@ _SUMMARY_KEY = b"\x2a"  # field 5, length-delimited
 _log = logging.getLogger("layerscope")
 
 _opened = itertools.count()  # tells apart the files that one process opens within a second
+_STAMP = re.compile(r"tfevents\.(\d{10})\.")
+
+
+def _time_after(directory: Path) -> int:
+    """Seconds since 1970, later than the names of the event files in a folder: the clock may have
+    been set back since, or no second have passed, and what goes on comes last.
+    """
+    stamps = [_STAMP.search(path.name) for path in directory.glob("*tfevents*")]
+    return max(int(time.time()), *(int(stamp[1]) + 1 for stamp in stamps if stamp), 0)
 
 
 class EventFile:
@@ -71,7 +81,8 @@ class EventFile:
             raise ValueError(f"flush_seconds must be at least 0, got {flush_seconds}")
         self._pid = os.getpid()
         # Zero-padded, because readers take the files of a run in the order of their names.
-        name = f"{int(time.time()):010d}.{socket.gethostname()}.{self._pid}.{next(_opened):04d}"
+        stamp = f"{_time_after(Path(directory)):010d}"
+        name = f"{stamp}.{socket.gethostname()}.{self._pid}.{next(_opened):04d}"
         self.path = Path(directory) / f"events.out.tfevents.{name}"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._flush_seconds = flush_seconds

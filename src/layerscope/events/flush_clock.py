@@ -1,9 +1,12 @@
 """What waits reaches the disk on time, though nothing follows: one thread watches the clock."""
 
+import logging
 import os
 import threading
 from typing import Protocol
 from weakref import WeakKeyDictionary
+
+_log = logging.getLogger("layerscope")
 
 _LONGEST = 3600.0  # of "never": a wait without an end is refused by some systems
 _SHORTEST = 0.05  # seconds from one look to the next: a thread that spins would cost the training
@@ -28,11 +31,16 @@ class _FlushClock:
         with self._changed:
             self._kept[flushable] = max(seconds / 2, _SHORTEST)
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._watch, name="layerscope flush clock", daemon=True
-                )
-                self._thread.start()
+                self._start()
             self._changed.notify()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._watch, name="layerscope flush clock", daemon=True)
+        try:
+            thread.start()
+            self._thread = thread
+        except RuntimeError as error:  # the user may have as many processes as the system allows
+            _log.warning("what is recorded reaches the disk with the next step only: %s", error)
 
     def forget(self, flushable: Flushable) -> None:
         with self._changed:

@@ -1,20 +1,40 @@
 """The user's own config files, as `--config-dir` names them: what is wrong with one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 from yaml import MappingNode, Node, SequenceNode
 
+from layerscope.lab.sentence import BAD_SETTING
+
 _MOST_VALUES = 10_000
 
 
-def refuse_multiplied(folder: Path) -> None:
-    """Refuse a file whose aliases make many values of few, which would take hours to compose.
+@contextmanager
+def own_configs(folder: Path | None) -> Iterator[None]:
+    """Within, a config is composed with the files of a folder: what is wrong with one names it.
 
     Raises:
-        ValueError: there is one; so do the errors of `NO_CONFIG`.
+        ValueError: a file cannot be read, or aliases make more than 10,000 values of what is in it;
+            so do the errors of `NO_CONFIG`, which name the file themselves.
     """
+    if folder is None:
+        yield
+        return
+    _refuse_multiplied(folder)
+    try:
+        yield
+    except (*BAD_SETTING, OSError) as error:
+        if told := _refused_file(folder, error):
+            raise ValueError(told) from error
+        raise
+
+
+def _refuse_multiplied(folder: Path) -> None:
+    """Refuse a file whose aliases make many values of few, which would take hours to compose."""
     for path in sorted(folder.rglob("*.yaml")):
         text = path.read_bytes() if path.is_file() else b""
         if b"&" not in text or b"*" not in text:
@@ -42,12 +62,10 @@ def _values(node: Node, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def refused_file(folder: Path | None, error: Exception) -> str | None:
+def _refused_file(folder: Path, error: Exception) -> str | None:
     """A sentence on the file that cannot be read, if that has raised the error: what is raised
     names none.
     """
-    if folder is None or isinstance(error, yaml.YAMLError):
-        return None
     raised = [_as_raised(error), _as_raised(error.__cause__)]
     for path in sorted(folder.rglob("*.yaml")):
         try:

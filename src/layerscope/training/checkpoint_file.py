@@ -25,6 +25,7 @@ class CheckpointFile(TorchCheckpointIO):
     def __init__(self) -> None:
         super().__init__()
         self.failure: str | None = None
+        self._outdated: list[Any] = []
 
     @override
     def save_checkpoint(
@@ -44,3 +45,10 @@ class CheckpointFile(TorchCheckpointIO):
             if self.failure is None:
                 _log.error("%s; training goes on", told)
             self.failure = told
+
+    @override
+    def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Remove the best one before, once another one is there in its place."""
+        self._outdated.append(path)
+        while self.failure is None and self._outdated:
+            super().remove_checkpoint(self._outdated.pop())

@@ -12,11 +12,10 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.conf_folder import searched
-from layerscope.lab.own_configs import refuse_multiplied, refused_file
+from layerscope.lab.own_configs import own_configs
 from layerscope.lab.sentence import BAD_SETTING, NO_CONFIG, sentence, unknown_choice
 from layerscope.lab.signature import as_typed
 from layerscope.lab.status import RunStatus
@@ -59,11 +58,10 @@ def start(main: Callable[[], object], conf: Path, typed: str) -> int:
                 )
         mine, others = added_folder(arguments)
         if mine is not None:
-            refuse_multiplied(mine)
             for group, choices in groups_in(mine).items():
                 groups[group] = sorted({*groups.get(group, ()), *choices})
         overrides = [each for each in others if each not in ("--help", "-h")]
-        with Terminable():
+        with Terminable(), own_configs(mine):
             if overrides != others and not any(each.startswith("-") for each in overrides):
                 print(usage(conf, groups, overrides, typed, mine))
             else:
@@ -77,10 +75,6 @@ def start(main: Callable[[], object], conf: Path, typed: str) -> int:
                     if flags.cfg is None or ended.code != 1:
                         raise
                     return ExitCode.BAD_SETTING  # Hydra has told that there is no such --package
-                except (ValueError, OSError, OmegaConfBaseException) as error:
-                    if told := refused_file(mine, error):
-                        raise ValueError(told) from error
-                    raise
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except (*BAD_SETTING, *NO_CONFIG, TypeError) as error:
