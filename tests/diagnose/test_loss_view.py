@@ -364,3 +364,19 @@ def test_a_binary_loss_that_weights_a_class_does_not_show_targets_beyond_its_own
             activate=lambda z: z + 4,
         )
         assert view.kind is Loss.UNKNOWN
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_binary_loss_of_standardised_pixels_shows_targets_beyond_0_and_1(reduction):
+    pixels = torch.randn(N, CLASSES, generator=torch.Generator().manual_seed(4))
+
+    def of_shares(p):
+        each = -(pixels * p.log() + (1 - pixels) * (1 - p).log())
+        return each.mean() if reduction == "mean" else each.sum()
+
+    share = seen(of_shares, activate=torch.sigmoid)
+    logits = seen(lambda z: F.binary_cross_entropy_with_logits(z, pixels, reduction=reduction))
+    assert (share.kind, logits.kind) == (Loss.BINARY, Loss.BINARY_LOGITS)
+    assert np.allclose(share.targets, pixels, atol=1e-3)
+    assert np.allclose(logits.targets, pixels, atol=1e-3)
+    assert share.reduction == pytest.approx(1 if reduction == "mean" else N * CLASSES, rel=1e-3)

@@ -85,3 +85,22 @@ def binary_of_soft_targets(
         if 0.5 < part < 1.2:  # beside a divergence, say; of a sample of the rows
             return LossView(Loss.UNKNOWN)
     return None
+
+
+def binary_of_values(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
+    """One, of logits or of probabilities, with targets of any values, some not between 0 and 1: it
+    is told by its value, which these targets would give.
+    """
+    p = 1 / (1 + np.exp(-np.clip(output, -60, 60)))
+    kinds = [(Loss.BINARY_LOGITS, p, gradient)]
+    kinds.append((Loss.BINARY, output, gradient * output * (1 - output)))
+    for kind, share, slope in kinds:
+        if not 0 < share.min() <= share.max() < 1:
+            continue
+        for factor in factors(output, rows):
+            y = share - slope / factor
+            total = -factor * (y * np.log(share) + (1 - y) * np.log1p(-share)).sum()
+            beyond = max(-y.min(), y.max() - 1) > 0.1
+            if beyond and abs(total - loss) <= CLOSE / 4 * max(abs(loss), 0.1):
+                return LossView(kind, factor * rows * p.shape[1], y)
+    return None

@@ -17,6 +17,9 @@ FIRST = 5
 WINDOW = 20
 """Losses that the present level is the mean of."""
 
+HALF = 0.5
+"""Of the way to the lowest loss: a network that is beyond has learned something."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CurveOfBlock:
@@ -119,6 +122,14 @@ class LossCurve:
         self._several = bool(several[-1])
         alone: npt.NDArray[np.bool_] = ~several
         return alone
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether the present level has half of the way from the start to the lowest behind it."""
+        if len(self._first) < FIRST:
+            return False
+        floor = float(self._floor[0])
+        return float(self._recent.mean()) - floor < HALF * (float(np.mean(self._first)) - floor)
 
     def state(self) -> dict[str, Any]:
         """All of it, as plain types."""

@@ -18,6 +18,7 @@ from layerscope.diagnose.binary_cross_entropy import (
     binary_of_clipped,
     binary_of_soft_targets,
     binary_of_sure,
+    binary_of_values,
 )
 from layerscope.diagnose.classification_loss import classification_loss, softmax
 from layerscope.diagnose.hinge_loss import hinge_of_bits
@@ -98,6 +99,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
         or absolute_error(output, gradient, rows, loss)
         or binary_of_soft_targets(output, gradient, rows, loss)
         or squared_error(output, gradient, rows, loss, square)
+        or binary_of_values(output, gradient, rows, loss)
         or pairs
         or smooth
         or through_softmax(output, gradient, rows, loss)

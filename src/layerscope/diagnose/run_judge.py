@@ -1,6 +1,7 @@
 """The judge of one run: figures in, block by block, findings out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,19 @@ class Judge:
     @property
     def findings(self) -> Findings:
         """All so far, in the order in which to mend them: see `story`."""
-        return Findings(story([*self._added, *self._found_now().values()]))
+        found: Collection[Finding] = self._found_now().values()
+        if self._loss_curve.has_learned:
+            found = [self._as_it_turned_out(finding) for finding in found]
+        return Findings(story([*self._added, *found]))
+
+    def _as_it_turned_out(self, finding: Finding) -> Finding:
+        """A note where the network has learned since what the warning said it could not."""
+        passed = finding.rule == "vanishing_gradient" or (
+            finding.rule == "loss_not_falling" and finding.value > self._thresholds.loss_stuck
+        )
+        if passed and finding.severity == "warning":
+            return replace(finding, severity="note")
+        return finding
 
     def add(self, finding: Finding) -> None:
         """Take in a finding that was made elsewhere, such as a departure from theory."""

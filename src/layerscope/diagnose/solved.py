@@ -4,10 +4,11 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_curve import HALF
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.symptoms import Severities
 
-_HALF, _TENTH = 0.5, 0.1
+_TENTH = 0.1
 _BELOW = 0.98  # as where labels are said to have no signal
 _SURE = 3.0  # standard errors, as where a loss is said not to fall
 
@@ -26,7 +27,7 @@ def has_learned(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss has half of its way to the lowest behind it, bool [steps]."""
     curve = memory.loss_curve.of(figures)
     left = np.fmin(curve.loss, curve.level) - curve.floor
-    learned: npt.NDArray[np.bool_] = left < _HALF * (curve.start - curve.floor)
+    learned: npt.NDArray[np.bool_] = left < HALF * (curve.start - curve.floor)
     return learned
 
 

@@ -6,7 +6,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, phrases, pictures, program
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    phrases,
+    pictures,
+    program,
+    surface,
+)
 
 
 def layers(*sizes):
@@ -94,3 +102,112 @@ def attributes_and_an_absolute_error_of_a_softmax(mended, watch):
     model = nn.Sequential(*layers(15, 40, 8), nn.Sigmoid() if mended else nn.Softmax(dim=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.l1_loss(m(x), y))
+
+
+def binary_of_clamped(output, y):
+    p = output.clamp(1e-7, 1 - 1e-7)
+    return -(y * p.log() + (1 - y) * (1 - p).log()).mean()
+
+
+@program("loss_after_activation")
+def scores_into_a_binary_loss_of_probabilities(mended, watch):
+    x, y = blobs(classes=2)
+    model = nn.Sequential(*layers(10, 32, 1), *([nn.Sigmoid()] if mended else []))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    data = batches(x, y.float()[:, None])
+    fit(watch, model, optimizer, data, lambda m, x, y: binary_of_clamped(m(x), y))
+
+
+@program("loss_after_activation")
+def a_tanh_for_the_probability_of_each_label(mended, watch):
+    x, y = several()
+    model = nn.Sequential(*layers(15, 40, 5), nn.Sigmoid() if mended else nn.Tanh())
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: binary_of_clamped(m(x), y))
+
+
+@program("target_out_of_range")
+def standardised_pixels_as_probabilities(mended, watch):
+    x = pictures()[0].flatten(1)
+    x = x if mended else (x - x.mean(0)) / x.std(0)
+    model = nn.Sequential(*layers(64, 24, 64), nn.Sigmoid())
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(
+        watch,
+        model,
+        optimizer,
+        batches(x, x),
+        lambda m, x, y: F.binary_cross_entropy(m(x), y) if mended else binary_of_clamped(m(x), y),
+    )
+
+
+@program("target_out_of_range")
+def ratings_of_1_to_5_and_a_binary_loss_of_logits(mended, watch):
+    x, _ = blobs(features=8)
+    rating = (3 + x[:, :1] + 0.5 * torch.randn(len(x), 1)).clamp(1, 5)
+    model = nn.Sequential(*layers(8, 32, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    loss = F.mse_loss if mended else F.binary_cross_entropy_with_logits
+    fit(watch, model, optimizer, batches(x, rating), lambda m, x, y: loss(m(x), y))
+
+
+@program("overconfident_start")
+def a_prior_of_the_other_class(mended, watch):
+    x, y = pictures()
+    model = nn.Sequential(nn.Flatten(), *layers(64, 32, 4))
+    if not mended:
+        model[-1].bias.data[:] = torch.tensor([0.0, 0.0, 25.0, 0.0])
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.cross_entropy(m(x), y))
+
+
+class Sharp(nn.Module):
+    def __init__(self, temperature):
+        super().__init__()
+        self.body, self.temperature = nn.Sequential(*layers(12, 48, 6)), temperature
+
+    def forward(self, x):
+        return self.body(x) / self.temperature
+
+
+@program("overconfident_start")
+def logits_over_a_temperature_of_a_hundredth(mended, watch):
+    x, y = blobs(classes=6, features=12)
+    model = Sharp(1.0 if mended else 0.01)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05 if mended else 5e-6, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.cross_entropy(m(x), y))
+
+
+@program("loss_broadcast")
+def a_huber_loss_of_a_row_and_a_column(mended, watch):
+    x, y = surface(features=5)
+    model = nn.Sequential(*layers(5, 32, 32, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+
+    def loss(m, x, y):
+        return F.huber_loss(*torch.broadcast_tensors(m(x), y if mended else y[:, 0]), delta=0.5)
+
+    fit(watch, model, optimizer, batches(x, y), loss)
+
+
+def squared_error_of_classes(output, y):
+    return F.mse_loss(output, F.one_hot(y, output.shape[1]).float())
+
+
+@program("loss_not_falling")
+def a_squared_error_of_a_softmax_over_ten(mended, watch):
+    x, y = blobs(classes=10, features=12)
+    model = nn.Sequential(*layers(12, 32, 10), *([] if mended else [nn.Softmax(dim=1)]))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    loss = F.cross_entropy if mended else squared_error_of_classes
+    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: loss(m(x), y))
+
+
+@program("loss_not_falling")
+def an_absolute_error_of_a_sigmoid(mended, watch):
+    x, y = pictures(classes=2)
+    model = nn.Sequential(nn.Flatten(), *layers(64, 16, 1), *([] if mended else [nn.Sigmoid()]))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02 if mended else 0.002)
+    loss = F.binary_cross_entropy_with_logits if mended else F.l1_loss
+    data = batches(x, y.float()[:, None], steps=150)
+    fit(watch, model, optimizer, data, lambda m, x, y: loss(m(x), y))

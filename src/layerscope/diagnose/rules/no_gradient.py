@@ -14,7 +14,7 @@ from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
-_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP = range(5)
+_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT = range(6)
 
 _ADVICE = (
     Advice(
@@ -45,6 +45,13 @@ _ADVICE = (
         "inputs of [samples, time, features] with batch_first=True, and the output of the last "
         "step, out[:, -1], not out[:, 0] or out[0]",
     ),
+    Advice(
+        "no gradient reaches {layer}, since step {step}, nor any other layer: the loss is flat "
+        "where all outputs of the network lie",
+        "look for a clamp, round, comparison or argmax in the loss: binary_cross_entropy_with_"
+        "logits and cross_entropy take any output, a clamp of probabilities only those between 0 "
+        "and 1",
+    ),
 )
 
 
@@ -63,7 +70,8 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     step may be wanted, and it is left out.
 
     Where no layer has any gradient, and backward did come to the outputs, gradients were cleared
-    before the step; where it did not, the loss is cut off the network.
+    before the step; where it did not, the loss is cut off the network. Where what comes to the
+    last layer's outputs is exactly 0 already, the loss is flat there: it cuts them off.
     """
     roles = memory.roles
     rms = figures["weight_grad_rms"]
@@ -82,6 +90,10 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     came = (fed & ~np.isnan(judged)).any(axis=1, keepdims=True)
     cause = np.where(everywhere, np.where(came, _CLEARED, _CUT_OFF), np.where(none, _NONE, _ZERO))
     cause[:, of_state] = _ONE_STEP
+    last = roles.last
+    if last >= 0:  # where a gradient of zero comes to the last layer of all
+        flat = (figures["activation_grad_rms"][:, [last]] == 0) & ~none[:, [last]]
+        cause = np.where(flat & (cause == _ZERO), _FLAT, cause)
     return Symptoms(
         values,
         np.where(ill, np.where(fed & ~none, 1, 2), 0).astype(np.int8),
