@@ -130,6 +130,7 @@ def the_step_of_a_diffusion_as_a_number(mended, watch):
 @asked(
     "target_out_of_range",
     follows=("negative_loss", *LARGE_STEPS),
+    missed="negative_loss, whose words lead there too",
 )
 def masks_of_0_and_255(mended, watch):
     x, _ = pictures()
