@@ -380,3 +380,18 @@ def test_a_binary_loss_of_standardised_pixels_shows_targets_beyond_0_and_1(reduc
     assert np.allclose(share.targets, pixels, atol=1e-3)
     assert np.allclose(logits.targets, pixels, atol=1e-3)
     assert share.reduction == pytest.approx(1 if reduction == "mean" else N * CLASSES, rel=1e-3)
+
+
+def test_a_divergence_from_smooth_targets_does_not_come_through_a_softmax():
+    smooth = 0.9 * F.one_hot(LABELS, CLASSES) + 0.1 / CLASSES
+    view = seen(
+        lambda p: F.kl_div(p, smooth, reduction="batchmean"),
+        scale=0.05,  # nearly even shares, as at the start
+        activate=lambda z: z.log_softmax(1),
+    )
+    assert not view.activated
+
+
+def test_a_loss_that_is_infinite_tells_nothing():
+    view = seen(lambda z: F.mse_loss(z, VALUES), (N, 1), activate=lambda z: -1e23 * z.abs())
+    assert view.kind is not Loss.BINARY_LOGITS

@@ -1,5 +1,7 @@
 """A binary cross-entropy, told by its gradient on the output."""
 
+import math
+
 import numpy as np
 
 from layerscope.diagnose.loss_factors import CLOSE, factors
@@ -91,6 +93,8 @@ def binary_of_values(output: Matrix, gradient: Matrix, rows: int, loss: float) -
     """One, of logits or of probabilities, with targets of any values, some not between 0 and 1: it
     is told by its value, which these targets would give.
     """
+    if not math.isfinite(loss):
+        return None
     p = 1 / (1 + np.exp(-np.clip(output, -60, 60)))
     kinds = [(Loss.BINARY_LOGITS, p, gradient)]
     kinds.append((Loss.BINARY, output, gradient * output * (1 - output)))
