@@ -395,3 +395,12 @@ def test_a_divergence_from_smooth_targets_does_not_come_through_a_softmax():
 def test_a_loss_that_is_infinite_tells_nothing():
     view = seen(lambda z: F.mse_loss(z, VALUES), (N, 1), activate=lambda z: -1e23 * z.abs())
     assert view.kind is not Loss.BINARY_LOGITS
+
+
+@pytest.mark.parametrize("reduction", ["batchmean", "sum"])
+def test_a_divergence_from_smooth_targets_is_told_whatever_its_output_is(reduction):
+    smooth = 0.9 * F.one_hot(LABELS, CLASSES) + 0.1 / CLASSES
+    for activate in (lambda z: z.softmax(1), lambda z: z.log_softmax(1), None):
+        view = seen(lambda p: F.kl_div(p, smooth, reduction=reduction), activate=activate)
+        assert view.kind is Loss.LOG_LIKELIHOOD
+        assert not view.activated

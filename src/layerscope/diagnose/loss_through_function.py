@@ -65,6 +65,23 @@ def _likelihood(p: Matrix, slopes: Matrix, rows: int, loss: float) -> LossView |
     return None
 
 
+def likelihood_of_any(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
+    """-sum of q z over classes, of targets q that are above 0 and add up to 1, and that with q's
+    negative entropy, as `kl_div`: its slopes are -q whatever the output is, which should be the
+    logarithm of a probability.
+    """
+    if output.shape[1] < 2 or len(output) != rows or not (gradient < 0).all():
+        return None
+    for factor in factors(output, rows):
+        q = -gradient / factor
+        if np.abs(q.sum(1) - 1).max() > CLOSE:
+            continue
+        likelihood, entropy = factor * (q * output).sum(), -factor * (q * np.log(q)).sum()
+        if any(abs(loss + likelihood + extra) <= CLOSE * entropy for extra in (0, entropy)):
+            return LossView(Loss.LOG_LIKELIHOOD, factor * rows)
+    return None
+
+
 def through_sigmoid(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     """A binary cross-entropy that takes logits, of a sigmoid of the output; arguments as above."""
     p = 1 / (1 + np.exp(-np.clip(output, -60, 60)))

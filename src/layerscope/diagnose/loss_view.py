@@ -23,7 +23,11 @@ from layerscope.diagnose.binary_cross_entropy import (
 from layerscope.diagnose.classification_loss import classification_loss, softmax
 from layerscope.diagnose.hinge_loss import hinge_of_bits
 from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
-from layerscope.diagnose.loss_through_function import through_sigmoid, through_softmax
+from layerscope.diagnose.loss_through_function import (
+    likelihood_of_any,
+    through_sigmoid,
+    through_softmax,
+)
 from layerscope.diagnose.regression_loss import (
     absolute_error,
     absolute_error_of_pairs,
@@ -102,6 +106,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
         or binary_of_values(output, gradient, rows, loss)
         or pairs
         or smooth
+        or likelihood_of_any(output, gradient, rows, loss)
         or through_softmax(output, gradient, rows, loss)
         or through_sigmoid(output, gradient, rows)
         or LossView(Loss.UNKNOWN)

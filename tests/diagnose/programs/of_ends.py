@@ -211,3 +211,36 @@ def an_absolute_error_of_a_sigmoid(mended, watch):
     loss = F.binary_cross_entropy_with_logits if mended else F.l1_loss
     data = batches(x, y.float()[:, None], steps=150)
     fit(watch, model, optimizer, data, lambda m, x, y: loss(m(x), y))
+
+
+@program("negative_loss")
+def a_divergence_of_shares_from_smooth_ones(mended, watch):
+    x, y = blobs(classes=5, features=12)
+    smooth = 0.9 * F.one_hot(y, 5) + 0.02
+    last = nn.LogSoftmax(dim=1) if mended else nn.Softmax(dim=1)
+    model = nn.Sequential(*layers(12, 32, 5), last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    criterion = nn.KLDivLoss(reduction="batchmean")
+    data = batches(x, smooth)
+    fit(watch, model, optimizer, data, lambda m, x, q: criterion(m(x), q))
+
+
+@program("target_scale")
+def temperatures_and_an_output_that_is_normalised(mended, watch):
+    x, y = surface(features=7)
+    y = y if mended else 21 + 4 * y
+    model = nn.Sequential(*layers(7, 48, 1), *([] if mended else [nn.BatchNorm1d(1)]))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    data = batches(x, y, steps=150)
+    fit(watch, model, optimizer, data, lambda m, x, y: F.mse_loss(m(x), y))
+
+
+@program("target_scale")
+def ages_and_an_absolute_error(mended, watch):
+    x, _ = pictures()
+    age = 40 + 60 * (x[:, 0].mean((1, 2)) - 0.3)[:, None]
+    age = (age - age.mean()) / age.std() if mended else age
+    model = nn.Sequential(nn.Flatten(), *layers(64, 16, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    data = batches(x, age, steps=150)
+    fit(watch, model, optimizer, data, lambda m, x, y: F.l1_loss(m(x), y))

@@ -40,7 +40,8 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
             "the loss is still {value:.1%} of what it was at the start (limit "
             "{threshold:.0%}): the network has not begun to learn",
             "look at what stands above this finding first; else see that the network fits one "
-            "batch: train on it alone, with optimizer.lr ten times smaller and ten times larger",
+            "batch: train on it alone, with optimizer.lr ten times smaller and ten times larger; "
+            "and that each label belongs to its input",
         ),
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit "

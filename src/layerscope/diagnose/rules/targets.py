@@ -126,12 +126,19 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     """Root mean square of the targets of a squared or absolute error.
 
     A network begins with outputs of about 1. The gradient of a squared error goes with the error,
-    and an absolute error is walked down at the pace of the learning rate.
+    and an absolute error is walked down at the pace of the learning rate. Large ones are a note,
+    and a warning while the loss, after `patience` steps, is above that of the targets' mean.
     """
     t = thresholds
     values = figures["target_rms"].astype(np.float64)
     values[~np.isin(figures["loss_kind"], _ERRORS)] = np.nan
     severity = np.where(values > t.target_huge, 2, np.where(values > t.target_large, 1, 0))
+    # By then it should be better than one that says the targets' mean, whatever it is given.
+    curve = memory.loss_curve.of(figures)
+    of_squares = figures["loss_kind"] == Loss.SQUARED_ERROR
+    of_mean = figures["target_std"].astype(np.float64) ** np.where(of_squares, 2, 1)
+    worse = (curve.level > of_mean * figures["loss_reduction"]) & (curve.known >= t.patience)
+    severity[(severity == 1) & worse & curve.judged] = 2
     return Symptoms.of_run(
         "output",
         values,
