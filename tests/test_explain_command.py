@@ -29,6 +29,16 @@ def test_without_a_rule_it_lists_all_with_a_line_each(capsys):
     assert lines[page_names().index("idle")].endswith(page_of("idle").says)
 
 
+def test_on_a_terminal_what_a_rule_says_goes_on_below_itself(capsys, monkeypatch):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > len(page_names())
+    assert all(len(line) <= 80 for line in lines)
+    assert {line.split()[0] for line in lines if line[0] != " "} == set(page_names())
+
+
 def test_the_list_comes_as_json_too(capsys):
     assert main(["explain", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markdown import Markdown
+from rich.table import Table
 
 from layerscope.diagnose.rule_page import RulePage, page_names, page_of
 from layerscope.diagnose.sureness import sure_sentence, sureness_of
@@ -53,7 +54,13 @@ def _print_list(*, as_json: bool) -> None:
         told = [{"rule": page.rule, "says": page.says} for page in pages]
         print(json.dumps(told, indent=1))
         return
-    width = max(len(page.rule) for page in pages)
+    console, width = Console(), max(len(page.rule) for page in pages)
+    if console.is_terminal:  # a sentence goes on below itself, not below the rule
+        table = Table.grid(padding=(0, 2))
+        for page in pages:
+            table.add_row(page.rule, page.says)
+        console.print(table)
+        return
     for page in pages:
         print(f"{page.rule:{width}}  {page.says}")
 
