@@ -30,7 +30,7 @@ def test_without_a_rule_it_lists_all_with_a_line_each(capsys):
 
 
 def test_on_a_terminal_what_a_rule_says_goes_on_below_itself(capsys, monkeypatch):
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # and so it is a terminal to rich
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["explain"]) == 0
     lines = capsys.readouterr().out.splitlines()
