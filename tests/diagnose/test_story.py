@@ -1,5 +1,7 @@
 """Causes come before what follows from them."""
 
+from dataclasses import replace
+
 from layerscope.diagnose.finding import Finding
 from layerscope.diagnose.story import CONSEQUENCES, story
 
@@ -78,6 +80,13 @@ def test_of_causes_of_the_start_the_table_says_which_comes_first():
     assert [rule for rule, *_ in told(*whole)] == ["negative_loss", "target_out_of_range"]
     note = found("negative_loss", "note", step=37)
     assert told(note, whole[1])[1] == ("negative_loss", "note", "target_out_of_range")
+
+
+def test_dead_units_explain_a_gradient_that_is_lost_in_their_own_layers():
+    vanishing = replace(found("vanishing_gradient", "critical"), layer_names=("01", "02"))
+    for layers, because in ((("01", "02", "03"), "dead_units"), (("02", "03"), "")):
+        dead = replace(found("dead_units"), layer_names=layers)
+        assert ("vanishing_gradient", "critical", because) in told(dead, vanishing)
 
 
 def test_what_follows_from_a_consequence_is_told_under_the_first_cause():

@@ -175,8 +175,11 @@ def _follows(finding: Finding, cause: Finding) -> bool:
         return False
     if (cause.rule, finding.rule) == ("attention_logit_growth", "attention_collapse"):
         return True  # logits grow before that is a warning
+    same_layers = set(finding.layer_names) <= set(cause.layer_names)
     if cause.rule == "stalled":  # of other layers it says nothing
-        return set(finding.layer_names) <= set(cause.layer_names)
+        return same_layers
+    if finding.rule == "vanishing_gradient" and cause.rule in _OF_LAYERS and not same_layers:
+        return False  # others lose it, too
     both_always = {cause.rule, finding.rule} <= _FROM_THE_START and finding.level >= _WARNING
     if both_always or cause.rule in CONSEQUENCES.get(finding.rule, ()):
         return _begun(cause) < _begun(finding)
@@ -209,6 +212,9 @@ _FROM_THE_START = frozenset(
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
     }
 )
+
+_OF_LAYERS = frozenset({"saturated", "dead_units", "idle"})
+"""A layer with it passes little of the gradient on, and takes nothing from how others do."""
 
 _SEEN_LATE = frozenset(
     {"labels_without_signal", "attention_uniform", "experts_unused", "loss_rising"}
