@@ -35,7 +35,7 @@ EAGER = Thresholds(lasting=3, warm_up=4, patience=25)
 _FLAGS = (
     *("owned", "no_gradient", "targets_broadcast", "output_rows_one", "output_columns_one"),
     *("inputs_normalized", "gradients_kept", "loss_negated", "softmax_over_samples", "maximize"),
-    *("unregistered", "made_anew", "loss_activated", "along_batch"),
+    *("unregistered", "made_anew", "loss_activated", "along_batch", "output_alone"),
 )
 
 

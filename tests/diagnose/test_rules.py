@@ -1001,8 +1001,11 @@ def test_a_loss_of_several_terms_may_grow_ten_times_and_an_error_may_not(kind):
     figures = healthy(network(), 120)
     figures["update_to_weight"][:] = 0.02
     figures["loss"][:] = np.r_[np.linspace(3, 27, 60), np.full(60, 27.0)]
-    figures["loss_kind"][::10] = kind
+    figures["loss_kind"][::10], figures["output_alone"][::10] = kind, 0
     assert ("loss_rising" in found(figures)) == ("loss_diverged" in found(figures)) == (kind == 6)
+    figures["output_alone"][::10] = 1
+    assert "loss_rising" in found(figures)
+    figures["output_alone"][::10] = 0
     figures["loss"][60:] = 60  # the mean of 20 counts
     assert found(figures).keys() >= {"loss_rising", "loss_diverged"}
 

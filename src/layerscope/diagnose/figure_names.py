@@ -83,6 +83,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "loss_negated": "1 if the loss is minus one of its kind, else 0",
     "loss_activated": "1 if the loop puts the output through a softmax or sigmoid first, else 0",
     "targets_broadcast": "1 if each output was compared with the targets of all samples, else 0",
+    "output_alone": "1 if the loss looks at this output alone, 0 if at several",
     "output_min": "smallest value of the output",
     "output_max": "largest value of the output",
     "output_rms": "root mean square of the output",

@@ -180,8 +180,9 @@ def _follows(finding: Finding, cause: Finding) -> bool:
         return same_layers
     if finding.rule == "vanishing_gradient" and cause.rule in _OF_LAYERS and not same_layers:
         return False  # others lose it, too
-    both_always = {cause.rule, finding.rule} <= _FROM_THE_START and finding.level >= _WARNING
-    if both_always or cause.rule in CONSEQUENCES.get(finding.rule, ()):
+    if finding.rule in _FROM_THE_START and finding.level >= _WARNING:
+        return cause.rule in _FROM_THE_START and _RANK[cause.rule] < _RANK[finding.rule]
+    if cause.rule in CONSEQUENCES.get(finding.rule, ()):
         return _begun(cause) < _begun(finding)
     # What is there from the start has no step; the steps of a run's own rules say when it was seen.
     if cause.rule == "loss_not_finite":

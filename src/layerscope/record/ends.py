@@ -33,6 +33,7 @@ class Output:
         alone: whether the network gave no other tensor that the loss may be made of, in this call
             or in another before the same backward pass.
         gradient_square: sum of the squares of the gradient of all samples; NaN if none came.
+        has_terms: whether the network gave scalars beside it that the loss may be made of.
     """
 
     values: Tensor
@@ -41,6 +42,7 @@ class Output:
     function: OutputFunction
     alone: bool = True
     gradient_square: float = math.nan
+    has_terms: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -189,7 +189,9 @@ class NetworkEnds:
     def _see_output(self, module: nn.Module, inputs: Any, output: Any) -> None:
         if not self._ask():
             return
-        trained = [each for _, each in tensors_in(output) if each.ndim and each.requires_grad]
+        with_gradient = [each for _, each in tensors_in(output) if each.requires_grad]
+        trained = [each for each in with_gradient if each.ndim]
+        has_terms = len(with_gradient) > len(trained)
         tensor = next(iter(trained), None)
         self._given += len(trained)
         if tensor is None or not has_memory(tensor):
@@ -210,7 +212,7 @@ class NetworkEnds:
             if has_memory(gradient) and gradient.shape == shape:
                 alone = self._together <= 1
                 slope, square = samples_of(gradient, rows), sum_of_squares(gradient)
-                self._output = Output(values, slope, samples, function, alone, square)
+                self._output = Output(values, slope, samples, function, alone, square, has_terms)
 
         handle = tensor.register_hook(QuietHook(see_gradient))  # type: ignore[no-untyped-call]
         self._state.on_lasting_tensors.append(handle)  # it may be a parameter, or be kept

@@ -128,6 +128,7 @@ class LookFigures:
             return figures
         gradient = output.gradient.numpy() / scale
         figures["output_dropped"] = _dropped(values, gradient)
+        figures["output_alone"] = float(output.alone and not output.has_terms)
         signs = np.sign(gradient)
         figures["output_grad_sign"] = abs(float(signs.sum())) / signs.size
         square = output.gradient_square / scale**2

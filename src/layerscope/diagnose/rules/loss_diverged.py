@@ -183,7 +183,8 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
 
     Also where an optimizer is told to maximize, and the loss is a cross-entropy or an error, whose
     best value is the smallest (torch.optim.SGD, argument maximize): then whatever the steps' size.
-    A loss of no known kind must be beyond ten times the start, as one that diverges.
+    A loss of no known kind that looks at several outputs must be beyond ten times the start, as one
+    that diverges: one of them may be a term.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
@@ -194,6 +195,7 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     before[0] = levels[-1]
     rising = levels[1:] > levels[:-1]
     unknown = _is_of_no_known_kind(figures, memory)
+    unknown &= memory.known("alone", figures["output_alone"]) == 0
     limit = np.where(unknown, _TERMS, t.loss_rising)
     above = (values > limit) & (curve.level - curve.start > _SURE * curve.noise)
     never_below = curve.lowest >= curve.start - curve.noise
