@@ -7,6 +7,9 @@ import numpy as np
 from layerscope.diagnose.loss_factors import CLOSE, factors
 from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
 
+_SURE = 2.2
+"""A logit: its sigmoid is 0.9."""
+
 
 def binary_logits(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     """One that takes logits."""
@@ -23,9 +26,11 @@ def binary_of_sure(output: Matrix, gradient: Matrix, rows: int, loss: float) -> 
         rows: how many the batch has.
         loss: its value.
     """
+    if np.abs(output).min() < _SURE:
+        return None
     p = 1 / (1 + np.exp(-np.clip(output, -60, 60)))
     y = p - gradient * rows * output.shape[1]
-    if np.abs(p - 0.5).min() < 0.4 or np.abs(y - np.round(y)).max() > 5e-3:
+    if np.abs(y - np.round(y)).max() > 5e-3:
         return None
     y = np.round(y)
     expected = (np.logaddexp(0, output) - y * output).mean()
@@ -96,15 +101,19 @@ def binary_of_values(output: Matrix, gradient: Matrix, rows: int, loss: float) -
     if not math.isfinite(loss):
         return None
     p = 1 / (1 + np.exp(-np.clip(output, -60, 60)))
-    kinds = [(Loss.BINARY_LOGITS, p, gradient)]
-    kinds.append((Loss.BINARY, output, gradient * output * (1 - output)))
-    for kind, share, slope in kinds:
+    of_shares = (Loss.BINARY, output, gradient * output * (1 - output))
+    for kind, share, slope in ((Loss.BINARY_LOGITS, p, gradient), of_shares):
         if not 0 < share.min() <= share.max() < 1:
             continue
+        # -k sum of y log p + (1 - y) log(1 - p), with y = p - slope / k
+        rest = np.log1p(-share)
+        logit = np.log(share) - rest
+        from_shares, from_slopes = (rest + share * logit).sum(), (slope * logit).sum()
         for factor in factors(output, rows):
+            off = abs(from_slopes - factor * from_shares - loss)
+            if not off <= CLOSE / 4 * max(abs(loss), 0.1):
+                continue
             y = share - slope / factor
-            total = -factor * (y * np.log(share) + (1 - y) * np.log1p(-share)).sum()
-            beyond = max(-y.min(), y.max() - 1) > 0.1
-            if beyond and abs(total - loss) <= CLOSE / 4 * max(abs(loss), 0.1):
+            if max(-y.min(), y.max() - 1) > 0.1:
                 return LossView(kind, factor * rows * p.shape[1], y)
     return None

@@ -89,23 +89,20 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
             return replace(found, targets=np.concatenate([found.targets, sure]))
     if (hinge := hinge_of_bits(output, gradient, rows, loss)) is not None:
         return hinge
-    clipped = binary_of_clipped(output[finite], gradient[finite], rows)
-    sure = binary_of_sure(output[finite], gradient[finite], rows, loss)
-    pairs = absolute_error_of_pairs(output, gradient, rows)
-    smooth = smooth_error_of_pairs(output, gradient, rows)
+    whole, all_rows = (output[finite], gradient[finite]), rows
     output, gradient = output[known], gradient[known]
     rows = max(round(rows * known.mean()), 1)  # of those that count
-    found = binary_logits(output, gradient, rows) or binary(output, gradient, rows)
     return (
-        found
-        or clipped
-        or sure
+        binary_logits(output, gradient, rows)
+        or binary(output, gradient, rows)
+        or binary_of_clipped(*whole, all_rows)
+        or binary_of_sure(*whole, all_rows, loss)
         or absolute_error(output, gradient, rows, loss)
         or binary_of_soft_targets(output, gradient, rows, loss)
         or squared_error(output, gradient, rows, loss, square)
         or binary_of_values(output, gradient, rows, loss)
-        or pairs
-        or smooth
+        or absolute_error_of_pairs(*whole, all_rows)
+        or smooth_error_of_pairs(*whole, all_rows)
         or likelihood_of_any(output, gradient, rows, loss)
         or through_softmax(output, gradient, rows, loss)
         or through_sigmoid(output, gradient, rows)
