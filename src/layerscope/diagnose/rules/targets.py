@@ -138,7 +138,8 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     of_squares = figures["loss_kind"] == Loss.SQUARED_ERROR
     of_mean = figures["target_std"].astype(np.float64) ** np.where(of_squares, 2, 1)
     worse = (curve.level > of_mean * figures["loss_reduction"]) & (curve.known >= t.patience)
-    severity[(severity == 1) & worse & curve.judged] = 2
+    on_its_way = curve.judged & (curve.level < curve.start)  # and has not diverged
+    severity[(severity == 1) & worse & on_its_way] = 2
     return Symptoms.of_run(
         "output",
         values,
