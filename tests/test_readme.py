@@ -38,6 +38,7 @@ def test_a_training_of_the_readme_runs(tmp_path, line):
     for heading in ("logs: ", "Health of every layer", "names that it made up: ", "board: "):
         assert done.stdout.count(heading) == (where == "run")
     if where == "sweep":
+        assert done.stdout.startswith(f"{jobs} jobs; each prints a line when it ends\n")
         assert all(f"[{number} of {jobs}]\n" in done.stdout for number in range(1, jobs + 1))
 
 

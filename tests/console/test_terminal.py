@@ -4,7 +4,7 @@ import pytest
 
 from layerscope.console.health_table import health_table
 from layerscope.console.summary import summary
-from layerscope.console.terminal import terminal
+from layerscope.console.terminal import terminal, waiting
 from tests.console.test_health_table import predicted_run
 from tests.made_findings import finding
 
@@ -46,3 +46,15 @@ def test_utf_8_stays_as_it_is():
 def test_it_prints_to_the_standard_output_of_the_moment(capsys):
     terminal().print("here")
     assert capsys.readouterr().out == "here\n"
+
+
+def test_what_takes_its_time_says_so_on_a_terminal_alone(monkeypatch, capsys):
+    with waiting("loading"):
+        pass
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # and so it is a terminal to rich
+    with waiting("loading"):
+        pass
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "loading" in err

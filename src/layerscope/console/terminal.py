@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any, cast
 
 from rich.console import Console
@@ -25,6 +26,12 @@ def terminal(stream: IO[str] | None = None) -> Console:
     """
     out = stream or sys.stdout or io.StringIO()
     return _Terminal(file=cast(IO[str], _Shown(out)))
+
+
+def waiting(told: str) -> AbstractContextManager[object]:
+    """While it is open, a mark on stderr that something takes time, if stderr is a terminal."""
+    console = Console(stderr=True)
+    return console.status(told) if console.is_terminal else nullcontext()
 
 
 def shown(text: str, encoding: str) -> str:

@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 import warnings
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from omegaconf import DictConfig
 
+from layerscope.console.terminal import waiting
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import REFUSED, RunStatus
@@ -162,7 +163,8 @@ def _prepared(
     try:
         check(cfg, status.overrides)
         status = replace(status, fingerprint=fingerprint(cfg))
-        from layerscope.training.experiment import build  # torch and Lightning: seconds
+        with nullcontext() if in_sweep() else waiting("loading PyTorch and Lightning"):
+            from layerscope.training.experiment import build  # seconds
 
         experiment = build(cfg, terminable)
         status.write(folder)

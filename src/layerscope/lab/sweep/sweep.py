@@ -88,6 +88,8 @@ class Sweep(Callback):
         self.objective = config.sweep.objective
         self.report = bool(config.report)
         Sweep.begun = self
+        if self.names:
+            print(f"{self.total:,} jobs; each prints a line when it ends", flush=True)
         if self.names and self.total >= _SILENT_JOBS:
             print(f"composing the configs of {self.total:,} jobs", flush=True)
 
