@@ -38,6 +38,7 @@ class Experiment:
 
     Attributes:
         checkpoint_file: which writes checkpoints.
+        last_checkpoint: which knows whether training has begun.
         checkpoint: that it goes on from; None of a new one.
         start: its first step.
     """
@@ -47,6 +48,7 @@ class Experiment:
     monitor: LayerMonitor | None
     trainer: Trainer
     checkpoint_file: CheckpointFile
+    last_checkpoint: LastCheckpoint
     checkpoint: Path | None = None
     start: int = 0
 
@@ -93,8 +95,8 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
         logger = instantiate(cfg.logger, _convert_="all")
     checkpoints = Path(cfg.folder) / CHECKPOINTS
     callbacks: list[Callback] = [] if monitor is None else [monitor]
-    callbacks += [RandomState(), best_checkpoint(checkpoints)]
-    callbacks.append(LastCheckpoint(terminable, checkpoints))
+    last_checkpoint = LastCheckpoint(terminable, checkpoints)
+    callbacks += [RandomState(), best_checkpoint(checkpoints), last_checkpoint]
     checkpoint_file = CheckpointFile()
     with _naming("trainer"):
         bar = cfg.trainer.enable_progress_bar
@@ -104,12 +106,14 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
             plugins=[checkpoint_file],
             enable_progress_bar=not in_sweep() if bar is None else bar,
         )
-        _require_bounds(trainer)
+        _require_bounds(trainer, len(data.train_dataloader()))
         _require_an_end(trainer, scheduled=scheduler is not None)
         _require_processors(trainer)
     resumed = checkpoint_to_resume(cfg, Path(cfg.folder))
     start = 0 if resumed is None else step_of(resumed, model, trainer.accumulate_grad_batches)
-    return Experiment(data, model, monitor, trainer, checkpoint_file, resumed, start)
+    return Experiment(
+        *(data, model, monitor, trainer, checkpoint_file, last_checkpoint, resumed, start)
+    )
 
 
 def _data_and_network(cfg: DictConfig) -> tuple[CharacterData, MLP]:
@@ -142,9 +146,16 @@ def _require_more_than_one(network: MLP, data: CharacterData) -> None:
         )
 
 
-def _require_bounds(trainer: Trainer) -> None:
-    """Bounds that Lightning leaves to the first step, or to nobody."""
+def _require_bounds(trainer: Trainer, batches: int) -> None:
+    """Bounds that Lightning leaves to the first step, or to nobody; `batches` are an epoch's."""
     at_least(1, accumulate_grad_batches=trainer.accumulate_grad_batches)
+    if trainer.limit_train_batches == 0:
+        raise ValueError("limit_train_batches must be above 0, got 0")
+    every = trainer.val_check_interval
+    if isinstance(every, int) and trainer.check_val_every_n_epoch is not None and every > batches:
+        raise ValueError(
+            f"val_check_interval must be at most {batches}, the batches of an epoch, got {every}"
+        )
 
 
 def _require_an_end(trainer: Trainer, *, scheduled: bool) -> None:

@@ -29,9 +29,13 @@ class LastCheckpoint(Checkpoint):
     Args:
         terminable: which hears the signals.
         folder: of checkpoints.
+
+    Attributes:
+        has_started: whether the training has begun; before that Lightning refuses settings.
     """
 
     def __init__(self, terminable: Terminable, folder: Path) -> None:
+        self.has_started = False
         self._terminable = terminable
         self._path = folder / LAST
         self._step = 0  # of the trainer, at the end of the batch before
@@ -40,6 +44,7 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """From now on a stop waits for the end of a step."""
+        self.has_started = True
         self._step, self._saved_at = trainer.global_step, time.monotonic()
         if trainer.world_size == 1:
             self._terminable.take_over()

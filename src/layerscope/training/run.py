@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from layerscope.console.terminal import waiting
 from layerscope.exit_codes import ExitCode
-from layerscope.lab.sentence import BAD_SETTING, sentence
+from layerscope.lab.sentence import BAD_SETTING, sentence, with_typed
 from layerscope.lab.status import REFUSED, RunStatus
 from layerscope.lab.sweep import fingerprint, run_as_job, versions
 from layerscope.process_identity import ProcessIdentity, is_first_process
@@ -112,6 +112,8 @@ def train(cfg: DictConfig) -> int:
         status, code = _trained(experiment, cfg, status)
         status = replace(status, seconds=time.monotonic() - started)
         code = _written(status, folder, code)
+        if code == ExitCode.BAD_SETTING:
+            return code
         if in_sweep():  # of a job, a line is printed
             return code
         from layerscope.training.ending import tell
@@ -188,6 +190,8 @@ def _trained(
     experiment: Experiment, cfg: DictConfig, status: RunStatus
 ) -> tuple[RunStatus, ExitCode]:
     """Train; how that ended."""
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
     from layerscope.training.hparams_row import open_row
 
     trainer, code = experiment.trainer, None
@@ -202,6 +206,12 @@ def _trained(
         reason = f"{cause} at step {max(trainer.global_step, experiment.start)}"
         status = replace(status, state="interrupted", reason=reason)
     except Exception as error:
+        if not experiment.last_checkpoint.has_started and isinstance(
+            error, ValueError | MisconfigurationException
+        ):  # of Lightning, which knows some bounds only now
+            told = with_typed("trainer", sentence(error), typed())
+            refused(told, debug=cfg.get("debug") is True)
+            return replace(status, state="failed", reason=told), ExitCode.BAD_SETTING
         keep_traceback(Path(str(cfg.folder)))
         status = replace(status, state="failed", reason=_named(error))
     val_loss = trainer.callback_metrics.get("val/loss")
