@@ -180,6 +180,8 @@ def test_the_vanishing_experiment_fades_toward_the_input(tmp_path):
         (["threads=0"], "threads must be at least 1, got 0"),
         (["seed=-1"], "seed must be"),
         (["names=-1"], "names must be"),
+        (["name=../a"], "name must be that of a folder below logs/, got '../a'"),
+        (["name=''"], "name must be that of a folder below logs/, got ''"),
     ],
 )  # fmt: skip
 def test_a_bad_setting_is_one_sentence_and_leaves_only_the_status(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from layerscope.arguments import at_least, at_most
@@ -54,6 +55,9 @@ class RunSettings:
     monitor: Mapping[str, Any] | None
 
     def __post_init__(self) -> None:
+        name = PurePath(str(self.name))
+        if not name.parts or name.is_absolute() or ".." in name.parts:
+            raise ValueError(f"name must be that of a folder below logs/, got {str(self.name)!r}")
         at_least(0, seed=self.seed, names=self.names)
         at_most(_LARGEST_SEED, seed=self.seed)
         at_most(10_000, names=self.names)
