@@ -15,6 +15,7 @@ from tests.diagnose.programs.program import (
     batches,
     blobs,
     fit,
+    of_output,
     phrases,
     pictures,
     ring,
@@ -54,7 +55,7 @@ def a_momentum_of_99_hundredths(mended, watch):
         nn.Linear(64, 4),
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5 if mended else 0.99)
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))
 
 
 @asked("update_too_large", also=TOO_LARGE, follows=AFTER_LARGE)
@@ -64,7 +65,7 @@ def a_rate_of_two_for_a_classifier(mended, watch):
         nn.Linear(20, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 5)
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1 if mended else 2.0)
-    fit(watch, model, optimizer, batches(x, y, steps=200), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))
 
 
 @asked("update_too_large", also=TOO_LARGE, follows=AFTER_LARGE)
@@ -75,13 +76,7 @@ def one_sample_at_a_time(mended, watch):
         model.parameters(), lr=0.02 if mended else 0.1, momentum=0.0 if mended else 0.9
     )
     size = 32 if mended else 1
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=250, size=size),
-        lambda m, x, y: F.mse_loss(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=250, size=size), of_output(F.mse_loss))
 
 
 @asked("update_too_small", also=FASTER, follows=("stalled",))
@@ -114,7 +109,7 @@ def a_rate_read_off_a_fine_tuning_recipe(mended, watch):
 
     model = Topic()
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3 if mended else 2e-5)
-    fit(watch, model, optimizer, batches(x, y, steps=200), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))
 
 
 @asked(
@@ -139,7 +134,7 @@ def a_recurrence_of_relus_over_sixty_steps(mended, watch):
 
     model = Recurrent()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.mse_loss))
 
 
 @asked("stalled", also=("update_too_small",), follows=("loss_not_falling",))
@@ -152,7 +147,7 @@ def a_body_at_the_rate_of_a_trained_one(mended, watch):
         {"params": model[1].parameters()},
     ]
     optimizer = torch.optim.Adam(groups, lr=1e-2)
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(F.cross_entropy))
 
 
 @asked("negative_loss", follows=(*AFTER_LARGE, "loss_diverged"), missed="a note")
@@ -198,7 +193,7 @@ def names_by_a_net_of_randn(mended, watch):
 
     model = Names()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(F.cross_entropy))
 
 
 @asked(
@@ -227,7 +222,7 @@ def all_weights_in_bfloat16(mended, watch):
     x, y = (x, y) if mended else (x.bfloat16(), y.bfloat16())
     model = model if mended else model.bfloat16()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-4)
-    fit(watch, model, optimizer, batches(x, y, steps=300), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=300), of_output(F.mse_loss))
 
 
 @asked(
@@ -250,13 +245,7 @@ def one_probability_by_a_softmax(mended, watch):
     model = Disease()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     criterion = nn.MSELoss()
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y[:, None].float(), steps=200),
-        lambda m, x, y: criterion(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y[:, None].float(), steps=200), of_output(criterion))
 
 
 @asked(
@@ -273,7 +262,7 @@ def eight_layers_of_a_hundredth(mended, watch):
             nn.init.normal_(module.weight, std=(2 / module.in_features) ** 0.5 if mended else 0.01)
             nn.init.zeros_(module.bias)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))
 
 
 @asked("no_gradient", follows=STILL)

@@ -7,14 +7,20 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import asked, batches, blobs, fit, phrases, pictures, waves
+from tests.diagnose.programs.program import (
+    asked,
+    batches,
+    blobs,
+    fit,
+    of_output,
+    phrases,
+    pictures,
+    standard,
+    waves,
+)
 
 SCALE = ("loss_not_falling", "update_too_large", "update_too_small", "dead_units", "collapsed")
 LARGE = (*SCALE, "gradient_spike", "exploding_gradient", "overconfident_start", "saturated", "idle")
-
-
-def standard(x):
-    return (x - x.mean(0)) / x.std(0)
 
 
 @asked("target_scale", also=("input_scale",), follows=(*LARGE, "loss_diverged", "biased"))
@@ -30,7 +36,7 @@ def house_prices_in_dollars(mended, watch):
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     loss = nn.MSELoss()
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(loss))
 
 
 @asked("input_scale", follows=(*LARGE, "loss_diverged", "labels_without_signal", "no_gradient"))
@@ -51,13 +57,7 @@ def wine_as_it_comes(mended, watch):
 
     model = Wine()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=250, size=16),
-        lambda m, x, y: F.cross_entropy(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=250, size=16), of_output(F.cross_entropy))
 
 
 @asked("input_scale", follows=(*LARGE, "loss_diverged", "labels_without_signal"))
@@ -76,7 +76,7 @@ def photos_of_bytes(mended, watch):
         nn.Linear(64, 4),
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))
 
 
 @asked("input_scale", follows=(*LARGE, "loss_diverged", "not_finite"))
@@ -89,13 +89,7 @@ def a_unix_time_among_the_features(mended, watch):
         x[:, 0] = torch.sin(6.28 * hour / 24)
     model = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=200, size=64),
-        lambda m, x, y: F.mse_loss(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=200, size=64), of_output(F.mse_loss))
 
 
 @asked(
@@ -112,7 +106,7 @@ def one_mean_for_all_columns(mended, watch):
         nn.Linear(5, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 2)
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    fit(watch, model, optimizer, batches(x, y, steps=300), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=300), of_output(F.cross_entropy))
 
 
 @asked(
@@ -146,7 +140,7 @@ def an_age_through_a_tanh(mended, watch):
     model = Age()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     y = standard(age) if mended else age
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: F.l1_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(F.l1_loss))
 
 
 @asked(
@@ -168,7 +162,7 @@ def returns_through_a_relu(mended, watch):
     model = nn.Sequential(*layers, *([] if mended else [nn.ReLU()]))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     criterion = nn.SmoothL1Loss()
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(criterion))
 
 
 @asked("target_scale", follows=(*LARGE, "vanishing_gradient", "biased", "loss_reduction"))
@@ -187,7 +181,7 @@ def passengers_of_an_airline(mended, watch):
 
     model = Forecast()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    fit(watch, model, optimizer, batches(x, y, steps=200), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.mse_loss))
 
 
 @asked("labels_without_signal", follows=("loss_not_falling",), missed="nothing")  # learned by heart
@@ -198,7 +192,7 @@ def inputs_shuffled_without_their_labels(mended, watch):
     y = y[order] if mended else y
     model = nn.Sequential(nn.Linear(12, 48), nn.ReLU(), nn.Dropout(0.2), nn.Linear(48, 5))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(F.cross_entropy))
 
 
 @asked(
@@ -227,7 +221,7 @@ def ratings_divided_before_the_cast(mended, watch):
 
     model = Reviews()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))
 
 
 @asked(
@@ -250,4 +244,4 @@ def folders_of_pictures_read_in_order(mended, watch):
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     chunks = [(x[part], y[part]) for _ in range(8) for part in order.split(32)]
-    fit(watch, model, optimizer, chunks, lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, chunks, of_output(F.cross_entropy))

@@ -7,7 +7,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import asked, batches, blobs, fit, pictures, ring, surface
+from tests.diagnose.programs.program import (
+    asked,
+    batches,
+    blobs,
+    fit,
+    of_output,
+    pictures,
+    ring,
+    surface,
+)
 
 SLOW = (
     "loss_not_falling",
@@ -46,13 +55,7 @@ def softmax_before_the_criterion(mended, watch):
     model = Iris()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     criterion = nn.CrossEntropyLoss()
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=200, size=16),
-        lambda m, x, y: criterion(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=200, size=16), of_output(criterion))
 
 
 @asked("loss_after_activation", follows=SLOW)
@@ -84,7 +87,7 @@ def likelihood_of_a_softmax(mended, watch):
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
     criterion = nn.NLLLoss()
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(criterion))
 
 
 @asked("negative_loss", follows=SLOW)
@@ -117,7 +120,7 @@ def log_softmax_over_the_rows(mended, watch):
 
     model = Net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    fit(watch, model, optimizer, batches(x, y, steps=200), lambda m, x, y: F.nll_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.nll_loss))
 
 
 @asked(
@@ -132,7 +135,7 @@ def absolute_error_of_a_column_and_a_row(mended, watch):
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
     criterion = nn.L1Loss()
     y = y if mended else y.squeeze(1)
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(criterion))
 
 
 @asked(
@@ -156,13 +159,7 @@ def a_relu_before_the_sigmoid(mended, watch):
     model = Churn()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
     criterion = nn.BCELoss()
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y.float(), steps=250),
-        lambda m, x, y: criterion(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y.float(), steps=250), of_output(criterion))
 
 
 @asked(
@@ -208,7 +205,7 @@ def softmax_for_many_labels(mended, watch):
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
     criterion = nn.BCELoss()
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(criterion))
 
 
 @asked(

@@ -12,6 +12,7 @@ from tests.diagnose.programs.program import (
     batches,
     blobs,
     fit,
+    of_output,
     phrases,
     pictures,
     ring,
@@ -57,7 +58,7 @@ def adadelta_as_if_it_were_adam(mended, watch):
         nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4)
     )
     optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0 if mended else 1e-3)
-    fit(watch, model, optimizer, batches(x, y, steps=300), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=300), of_output(F.cross_entropy))
 
 
 @asked("update_too_large", also=TOO_LARGE, follows=AFTER_LARGE)
@@ -67,7 +68,7 @@ def rate_and_momentum_exchanged(mended, watch):
         nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 1)
     )
     optimizer = torch.optim.SGD(model.parameters(), *((0.01, 0.9) if mended else (0.9, 0.01)))
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(F.mse_loss))
 
 
 class Sentiment(nn.Module):
@@ -87,7 +88,7 @@ def rmsprop_of_a_tenth(mended, watch):
     x, y = phrases()
     model = Sentiment()
     optimizer = torch.optim.RMSprop(model.parameters(), lr=0.003 if mended else 0.3)
-    fit(watch, model, optimizer, batches(x, y, steps=200), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))
 
 
 @asked("update_too_large", also=TOO_LARGE, follows=AFTER_LARGE)
@@ -106,7 +107,7 @@ def adam_of_a_tenth_on_convolutions(mended, watch):
         nn.Linear(64, 4),
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3 if mended else 0.1)
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))
 
 
 @asked("weights_decay_to_zero", follows=("collapsed", "idle", *STILL, "dead_units"))
@@ -116,7 +117,7 @@ def weight_decay_of_a_half(mended, watch):
         nn.Linear(10, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4)
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003, weight_decay=1e-4 if mended else 0.5)
-    fit(watch, model, optimizer, batches(x, y, steps=300), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=300), of_output(F.cross_entropy))
 
 
 class Dense(nn.Module):
@@ -153,7 +154,7 @@ def weights_of_rand_instead_of_randn(mended, watch):
         Dense(64, 100, mended), nn.Tanh(), Dense(100, 100, mended), nn.Tanh(), Dense(100, 4, mended)
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    fit(watch, model, optimizer, batches(x, y, steps=200), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))
 
 
 @asked("not_registered", also=("not_optimized",), follows=STILL)
@@ -174,7 +175,7 @@ def hidden_layers_in_a_list(mended, watch):
 
     model = Net()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    fit(watch, model, optimizer, batches(x, y, steps=200), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))
 
 
 @asked("not_optimized", follows=STILL)
@@ -188,7 +189,7 @@ def a_new_head_after_the_optimizer(mended, watch):
     model[1] = nn.Linear(288, 4)
     if mended:
         optimizer = torch.optim.Adam(model[1].parameters(), lr=1e-3)
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))
 
 
 @asked("no_gradient", follows=STILL)
@@ -256,7 +257,7 @@ def a_share_to_keep_given_as_one_to_drop(mended, watch):
 
     model = Net()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(F.cross_entropy))
 
 
 @asked("learning_rate_gone", follows=STILL)
@@ -267,14 +268,7 @@ def a_rate_divided_in_every_batch(mended, watch):
     scheduler = torch.optim.lr_scheduler.StepLR(
         optimizer, step_size=100 if mended else 1, gamma=0.1
     )
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=200),
-        lambda m, x, y: F.cross_entropy(m(x), y),
-        scheduler,
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy), scheduler)
 
 
 @asked(
@@ -308,7 +302,7 @@ def softmax_as_a_hidden_function(mended, watch):
         layers += [nn.Linear(inputs, 64), nn.ReLU() if mended else nn.Softmax(dim=1)]
     model = nn.Sequential(*layers, nn.Linear(64, 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(F.cross_entropy))
 
 
 @asked("sequence_over_batch", follows=("labels_without_signal", "loss_not_falling"))  # made since
@@ -328,7 +322,7 @@ def a_batch_taken_for_the_sequence(mended, watch):
 
     model = Topic()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    fit(watch, model, optimizer, batches(x, y, steps=200), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))
 
 
 @asked("not_registered", follows=(*STILL, "collapsed"))
@@ -347,4 +341,4 @@ def an_embedding_made_in_the_forward(mended, watch):
 
     model = Topic()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    fit(watch, model, optimizer, batches(x, y, steps=200), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))

@@ -15,6 +15,7 @@ from tests.diagnose.programs.program import (
     blobs,
     fit,
     held_out,
+    of_output,
     phrases,
     pictures,
     surface,
@@ -50,7 +51,7 @@ def populations_of_cities(mended, watch):
     model = perceptron(6, 1, width=64)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     target = (people - people.mean()) / people.std() if mended else people
-    fit(watch, model, optimizer, batches(x, target), lambda m, x, y: F.smooth_l1_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, target), of_output(F.smooth_l1_loss))
 
 
 class Squashed(nn.Module):
@@ -208,7 +209,7 @@ def a_constant_in_every_hidden_layer(mended, watch):
             nn.init.constant_(layer.weight, 0.2)
             nn.init.zeros_(layer.bias)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
 
 
 class Pyramid(nn.Module):

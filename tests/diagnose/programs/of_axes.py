@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, fit, phrases, program, waves
+from tests.diagnose.programs.program import batches, fit, of_output, phrases, program, waves
 
 
 class Forecast(nn.Module):
@@ -22,7 +22,7 @@ def a_gru_without_batch_first(mended, watch):
     series, following = waves()
     model = Forecast(mended)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    fit(watch, model, optimizer, batches(series, following), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(series, following), of_output(F.mse_loss))
 
 
 class Encoded(nn.Module):

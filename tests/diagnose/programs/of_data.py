@@ -8,6 +8,7 @@ from tests.diagnose.programs.program import (
     batches,
     blobs,
     fit,
+    of_output,
     phrases,
     pictures,
     program,
@@ -80,7 +81,7 @@ def houses_in_square_metres_and_years(mended, watch):
     model = perceptron(4, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     criterion = nn.MSELoss()
-    fit(watch, model, optimizer, batches(table, price), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(table, price), of_output(criterion))
 
 
 @program("target_scale")
@@ -90,7 +91,7 @@ def prices_in_dollars(mended, watch):
     model = perceptron(6, 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     criterion = nn.MSELoss()
-    fit(watch, model, optimizer, batches(x, price), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(x, price), of_output(criterion))
 
 
 @program("target_scale")
@@ -112,7 +113,7 @@ def standardised_targets_under_a_sigmoid(mended, watch):
     last = [] if mended else [nn.Sigmoid()]
     model = nn.Sequential(nn.Linear(6, 40), nn.Tanh(), nn.Linear(40, 1), *last)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
 
 
 class Anomaly(nn.Module):

@@ -6,13 +6,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.of_data import perceptron
 from tests.diagnose.programs.of_network import Encoder
-from tests.diagnose.programs.program import (
-    batches,
-    fit,
-    phrases,
-    program,
-    surface,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, phrases, program, surface
 
 
 def fit_without_telling_the_loss(watch, model, optimizer, data, loss_of):
@@ -32,7 +26,7 @@ def zero_weights_and_a_rate_beyond_stability(mended, watch):
     nn.init.zeros_(model.weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01 if mended else 0.3)
     data = batches(x, y, steps=120)
-    fit_without_telling_the_loss(watch, model, optimizer, data, lambda m, x, y: F.mse_loss(m(x), y))
+    fit_without_telling_the_loss(watch, model, optimizer, data, of_output(F.mse_loss))
 
 
 @program("update_too_large")
@@ -42,7 +36,7 @@ def a_head_of_zeros_in_a_net_that_diverges(mended, watch):
     nn.init.zeros_(model[2].weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05 if mended else 0.6, momentum=0.9)
     data = batches(x, y, steps=150)
-    fit_without_telling_the_loss(watch, model, optimizer, data, lambda m, x, y: F.mse_loss(m(x), y))
+    fit_without_telling_the_loss(watch, model, optimizer, data, of_output(F.mse_loss))
 
 
 @program("loss_diverged", first=False)
@@ -54,7 +48,7 @@ def a_warm_up_to_a_rate_that_is_too_high(mended, watch):
     optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: min(1.0, (k + 1) / 200))
     data = batches(x, y, steps=250)
-    fit(watch, model, optimizer, data, lambda m, x, y: F.mse_loss(m(x), y), scheduler)
+    fit(watch, model, optimizer, data, of_output(F.mse_loss), scheduler)
 
 
 @program("attention_logit_growth")
@@ -96,4 +90,4 @@ def a_relu_on_a_price_that_starts_below_zero(mended, watch):
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1), nn.ReLU())
     nn.init.constant_(model[2].bias, 0.5 if mended else -4.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    fit(watch, model, optimizer, batches(x, price, steps=150), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, price, steps=150), of_output(F.mse_loss))

@@ -10,6 +10,7 @@ from tests.diagnose.programs.program import (
     batches,
     blobs,
     fit,
+    of_output,
     phrases,
     pictures,
     program,
@@ -38,7 +39,7 @@ def probabilities_by_the_sum_of_relus(mended, watch):
     x, y = blobs(classes=6, features=12)
     model = nn.Sequential(*layers(12, 48, 6), nn.Softmax(dim=1) if mended else nn.ReLU())
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: log_of_share(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(log_of_share))
 
 
 @program("loss_after_activation")
@@ -47,7 +48,7 @@ def the_logarithm_of_scores(mended, watch):
     body = [nn.Conv2d(1, 12, 3), nn.Tanh(), nn.Flatten(), nn.Linear(432, 4)]
     model = nn.Sequential(*body, *([nn.Softmax(dim=1)] if mended else []))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: log_of_output(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(log_of_output))
 
 
 @program("softmax_of_one")
@@ -57,7 +58,7 @@ def one_score_into_a_loss_of_classes(mended, watch):
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     loss = F.binary_cross_entropy_with_logits if mended else F.cross_entropy
     data = batches(x, y.float()[:, None])
-    fit(watch, model, optimizer, data, lambda m, x, y: loss(m(x), y))
+    fit(watch, model, optimizer, data, of_output(loss))
 
 
 class Sentiment(nn.Module):
@@ -93,7 +94,7 @@ def several_labels_and_a_squared_error_of_a_softmax(mended, watch):
     x, y = several()
     model = nn.Sequential(*layers(15, 40, 5), nn.Sigmoid() if mended else nn.Softmax(dim=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
 
 
 @program("target_out_of_range")
@@ -101,7 +102,7 @@ def attributes_and_an_absolute_error_of_a_softmax(mended, watch):
     x, y = several(labels=8)
     model = nn.Sequential(*layers(15, 40, 8), nn.Sigmoid() if mended else nn.Softmax(dim=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.l1_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(F.l1_loss))
 
 
 def binary_of_clamped(output, y):
@@ -115,7 +116,7 @@ def scores_into_a_binary_loss_of_probabilities(mended, watch):
     model = nn.Sequential(*layers(10, 32, 1), *([nn.Sigmoid()] if mended else []))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     data = batches(x, y.float()[:, None])
-    fit(watch, model, optimizer, data, lambda m, x, y: binary_of_clamped(m(x), y))
+    fit(watch, model, optimizer, data, of_output(binary_of_clamped))
 
 
 @program("loss_after_activation")
@@ -123,7 +124,7 @@ def a_tanh_for_the_probability_of_each_label(mended, watch):
     x, y = several()
     model = nn.Sequential(*layers(15, 40, 5), nn.Sigmoid() if mended else nn.Tanh())
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: binary_of_clamped(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(binary_of_clamped))
 
 
 @program("target_out_of_range", first=False)  # after negative_loss, which leads there too
@@ -148,7 +149,7 @@ def ratings_of_1_to_5_and_a_binary_loss_of_logits(mended, watch):
     model = nn.Sequential(*layers(8, 32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     loss = F.mse_loss if mended else F.binary_cross_entropy_with_logits
-    fit(watch, model, optimizer, batches(x, rating), lambda m, x, y: loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, rating), of_output(loss))
 
 
 @program("overconfident_start")
@@ -158,7 +159,7 @@ def a_prior_of_the_other_class(mended, watch):
     if not mended:
         model[-1].bias.data[:] = torch.tensor([0.0, 0.0, 25.0, 0.0])
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(F.cross_entropy))
 
 
 class Sharp(nn.Module):
@@ -175,7 +176,7 @@ def logits_over_a_temperature_of_a_hundredth(mended, watch):
     x, y = blobs(classes=6, features=12)
     model = Sharp(1.0 if mended else 0.01)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05 if mended else 5e-6, momentum=0.9)
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(F.cross_entropy))
 
 
 @program("loss_broadcast")
@@ -200,7 +201,7 @@ def a_squared_error_of_a_softmax_over_ten(mended, watch):
     model = nn.Sequential(*layers(12, 32, 10), *([] if mended else [nn.Softmax(dim=1)]))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     loss = F.cross_entropy if mended else squared_error_of_classes
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(loss))
 
 
 @program("loss_not_falling")
@@ -210,7 +211,7 @@ def an_absolute_error_of_a_sigmoid(mended, watch):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02 if mended else 0.002)
     loss = F.binary_cross_entropy_with_logits if mended else F.l1_loss
     data = batches(x, y.float()[:, None], steps=150)
-    fit(watch, model, optimizer, data, lambda m, x, y: loss(m(x), y))
+    fit(watch, model, optimizer, data, of_output(loss))
 
 
 @program("negative_loss")
@@ -222,7 +223,7 @@ def a_divergence_of_shares_from_smooth_ones(mended, watch):
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     criterion = nn.KLDivLoss(reduction="batchmean")
     data = batches(x, smooth)
-    fit(watch, model, optimizer, data, lambda m, x, q: criterion(m(x), q))
+    fit(watch, model, optimizer, data, of_output(criterion))
 
 
 @program("target_scale")
@@ -232,7 +233,7 @@ def temperatures_and_an_output_that_is_normalised(mended, watch):
     model = nn.Sequential(*layers(7, 48, 1), *([] if mended else [nn.BatchNorm1d(1)]))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     data = batches(x, y, steps=150)
-    fit(watch, model, optimizer, data, lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, data, of_output(F.mse_loss))
 
 
 @program("target_scale")
@@ -243,4 +244,4 @@ def ages_and_an_absolute_error(mended, watch):
     model = nn.Sequential(nn.Flatten(), *layers(64, 16, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     data = batches(x, age, steps=150)
-    fit(watch, model, optimizer, data, lambda m, x, y: F.l1_loss(m(x), y))
+    fit(watch, model, optimizer, data, of_output(F.l1_loss))

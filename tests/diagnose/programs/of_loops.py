@@ -8,6 +8,7 @@ from tests.diagnose.programs.program import (
     batches,
     blobs,
     fit,
+    of_output,
     phrases,
     pictures,
     program,
@@ -41,7 +42,7 @@ def betas_exchanged(mended, watch):
     model = nn.Sequential(nn.EmbeddingBag(60, 32), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3))
     betas = (0.9, 0.98) if mended else (0.98, 0.9)
     optimizer = torch.optim.NAdam(model.parameters(), lr=3e-3, betas=betas)
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))
 
 
 @program("running_statistics")
@@ -56,7 +57,7 @@ def the_momentum_of_another_framework(mended, watch):
         ]
     model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(128, 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(watch, model, optimizer, batches(x, y, steps=120), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=120), of_output(F.cross_entropy))
 
 
 @program("running_statistics")
@@ -65,7 +66,7 @@ def a_momentum_of_nothing(mended, watch):
     norm = nn.BatchNorm1d(32, momentum=0.1 if mended else 0.0)
     model = nn.Sequential(nn.Linear(10, 32), norm, nn.ELU(), nn.Linear(32, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    fit(watch, model, optimizer, batches(x, y, steps=120), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=120), of_output(F.cross_entropy))
 
 
 @program("not_optimized")
@@ -83,7 +84,7 @@ def weights_drawn_anew_after_the_optimizer(mended, watch):
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     if not mended:
         draw()
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.mse_loss))
 
 
 @program("not_optimized")
@@ -92,7 +93,7 @@ def the_optimizer_of_the_model_before_last(mended, watch):
     models = [nn.Sequential(nn.Linear(10, 32), nn.GELU(), nn.Linear(32, 4)) for _ in range(2)]
     optimizer = torch.optim.AdamW(models[1 if mended else 0].parameters(), lr=3e-3)
     loss = F.cross_entropy
-    fit(watch, models[1], optimizer, batches(x, y, steps=120), lambda m, x, y: loss(m(x), y))
+    fit(watch, models[1], optimizer, batches(x, y, steps=120), of_output(loss))
 
 
 @program("loss_not_falling", also=("update_too_small",))

@@ -15,6 +15,7 @@ from tests.diagnose.programs.program import (
     batches,
     blobs,
     fit,
+    of_output,
     phrases,
     pictures,
     program,
@@ -86,7 +87,7 @@ def softmax_and_cross_entropy(mended, watch):
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 5), *last)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     criterion = nn.CrossEntropyLoss()
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(criterion))
 
 
 class Detector(nn.Module):
@@ -109,7 +110,7 @@ def sigmoid_and_bce_with_logits(mended, watch):
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     criterion = nn.BCEWithLogitsLoss()
     rises = (following > series[:, -1]).float()
-    fit(watch, model, optimizer, batches(series, rises), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(series, rises), of_output(criterion))
 
 
 @program("loss_broadcast")
@@ -143,7 +144,7 @@ def squared_errors_summed(mended, watch):
     model = perceptron(6, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
     criterion = nn.MSELoss(reduction="mean" if mended else "sum")
-    fit(watch, model, optimizer, batches(x, y, size=64), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, size=64), of_output(criterion))
 
 
 @program("loss_reduction")
@@ -168,7 +169,7 @@ def softmax_module_over_one_unit(mended, watch):
     model = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 1), last)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     criterion = nn.BCELoss()
-    fit(watch, model, optimizer, batches(x, y.float()[:, None]), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(x, y.float()[:, None]), of_output(criterion))
 
 
 class Switch(nn.Module):
@@ -204,7 +205,7 @@ def softmax_module_along_the_batch(mended, watch):
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     criterion = nn.NLLLoss()
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(criterion))
 
 
 class Classifier(nn.Module):

@@ -9,6 +9,7 @@ from tests.diagnose.programs.program import (
     batches,
     blobs,
     fit,
+    of_output,
     phrases,
     pictures,
     program,
@@ -79,7 +80,7 @@ def forward_without_activations(mended, watch):
     y = x**2 - 4 / 3
     model = Regressor(torch.relu if mended else lambda x: x)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
 
 
 @program("dropout_high")
@@ -151,7 +152,7 @@ def loaded_for_inference_and_trained_on(mended, watch):
     if mended:
         model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
 
 
 @program("not_finite")
@@ -182,7 +183,7 @@ def logarithm_of_a_signed_layer(mended, watch):
     series, following = waves()
     model = Spectrum(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    fit(watch, model, optimizer, batches(series, following), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(series, following), of_output(F.mse_loss))
 
 
 @program("not_finite")

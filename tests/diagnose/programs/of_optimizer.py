@@ -10,6 +10,7 @@ from tests.diagnose.programs.program import (
     batches,
     blobs,
     fit,
+    of_output,
     phrases,
     pictures,
     program,
@@ -48,7 +49,7 @@ def momentum_and_a_rate_of_one(mended, watch):
     x, y = surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02 if mended else 1.0, momentum=0.9)
-    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
 
 
 @program("loss_diverged", first=False)  # update_too_large is, and says the same
@@ -57,7 +58,7 @@ def adam_with_the_rate_of_sgd(mended, watch):
     model = Forecaster()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3 if mended else 0.5)
     criterion = nn.L1Loss()
-    fit(watch, model, optimizer, batches(series, following), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(series, following), of_output(criterion))
 
 
 @program("loss_rising")

@@ -10,6 +10,7 @@ from tests.diagnose.programs.program import (
     batches,
     blobs,
     fit,
+    of_output,
     phrases,
     pictures,
     program,
@@ -51,7 +52,7 @@ def a_linear_decay_over_epochs_stepped_in_every_batch(mended, watch):
     total = 400 if mended else 10
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: max(0.0, 1 - k / total))
     data = batches(x, y, steps=120)
-    fit(watch, model, optimizer, data, lambda m, x, y: F.mse_loss(m(x), y), scheduler)
+    fit(watch, model, optimizer, data, of_output(F.mse_loss), scheduler)
 
 
 @program("learning_rate_gone")
@@ -140,7 +141,7 @@ def heads_in_a_dict(mended, watch):
     model = Tasks(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     both = torch.cat([y, -y], 1)
-    fit(watch, model, optimizer, batches(x, both), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, both), of_output(F.mse_loss))
 
 
 class Scaled(nn.Module):

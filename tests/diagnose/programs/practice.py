@@ -13,6 +13,7 @@ from tests.diagnose.programs.program import (
     batches,
     blobs,
     fit,
+    of_output,
     phrases,
     pictures,
     practice,
@@ -46,14 +47,7 @@ def a_transformer_with_a_warm_up(watch):
     model = Topic()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     warm = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 100))
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=200),
-        lambda m, x, y: F.cross_entropy(m(x), y),
-        warm,
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy), warm)
 
 
 @practice
@@ -72,13 +66,7 @@ def a_rate_of_a_half_with_batch_norm(watch):
         nn.Linear(32, 4),
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9, weight_decay=5e-4)
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=200, size=64),
-        lambda m, x, y: F.cross_entropy(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=200, size=64), of_output(F.cross_entropy))
 
 
 @practice
@@ -253,7 +241,7 @@ def trained_on_long_after_it_is_solved(watch):
     x, y = blobs(classes=3, features=8, count=300, apart=4.0)
     model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 3))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    fit(watch, model, optimizer, batches(x, y, steps=400), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=400), of_output(F.cross_entropy))
 
 
 @practice
@@ -261,13 +249,7 @@ def batches_of_two(watch):
     x, y = surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.GELU(), nn.Linear(32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=300, size=2),
-        lambda m, x, y: F.mse_loss(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=300, size=2), of_output(F.mse_loss))
 
 
 @practice
@@ -294,7 +276,7 @@ def a_frozen_backbone_and_a_new_head(watch):
     model = Transfer()
     model.backbone.requires_grad_(False).eval()
     optimizer = torch.optim.Adam(model.head.parameters(), lr=1e-3)
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))
 
 
 @practice
@@ -315,4 +297,4 @@ def blocks_whose_branches_start_small(watch):
         nn.Linear(16, 32), *(Block() for _ in range(6)), nn.LayerNorm(32), nn.Linear(32, 4)
     )
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
-    fit(watch, model, optimizer, batches(x, y, steps=200), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, practice
+from tests.diagnose.programs.program import batches, blobs, fit, of_output, practice
 
 
 def perceptron(*widths):
@@ -28,7 +28,7 @@ def classes_that_come_one_after_another(watch):
             yield from batches(x[chosen], y[chosen], steps=steps)
 
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    fit(watch, model, optimizer, lessons(), lambda m, x, y: F.cross_entropy(m(x), y))
+    fit(watch, model, optimizer, lessons(), of_output(F.cross_entropy))
 
 
 @practice

@@ -88,6 +88,16 @@ def fit(watch, model, optimizer, data, loss_of, scheduler=None):
             scope.step(loss)
 
 
+def of_output(criterion):
+    """The usual loss_of of `fit`: criterion(output, targets)."""
+    return lambda model, x, y: criterion(model(x), y)
+
+
+def standard(x):
+    """Each feature with a mean of 0 and a standard deviation of 1."""
+    return (x - x.mean(0)) / x.std(0)
+
+
 def blobs(classes=4, features=10, count=1024, apart=1.5):
     """Inputs [count, features] around a centre per class, and the classes."""
     y = torch.randint(classes, (count,))

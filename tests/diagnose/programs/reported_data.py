@@ -9,7 +9,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import asked, batches, blobs, fit, pictures, surface
+from tests.diagnose.programs.program import (
+    asked,
+    batches,
+    blobs,
+    fit,
+    of_output,
+    pictures,
+    standard,
+    surface,
+)
 
 SLOW = (
     "loss_not_falling",
@@ -30,10 +39,6 @@ LARGE_STEPS = (
 )
 
 
-def standard(x):
-    return (x - x.mean(0)) / x.std(0)
-
-
 @asked("input_scale", follows=SLOW)
 def statistics_of_bytes_for_pictures_of_0_to_1(mended, watch):
     x, y = pictures()
@@ -46,13 +51,7 @@ def statistics_of_bytes_for_pictures_of_0_to_1(mended, watch):
         nn.Linear(128, 4),
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=200),
-        lambda m, x, y: F.cross_entropy(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))
 
 
 @asked("input_scale", follows=LARGE_STEPS)
@@ -62,13 +61,7 @@ def gaps_filled_with_minus_9999(mended, watch):
     x = torch.where(gaps, 0.0 if mended else -9999.0, x)
     model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 3))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=200),
-        lambda m, x, y: F.cross_entropy(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))
 
 
 @asked("input_scale", follows=LARGE_STEPS)
@@ -138,13 +131,7 @@ def masks_of_0_and_255(mended, watch):
     model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
     criterion = nn.BCEWithLogitsLoss()
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, mask, steps=150, size=16),
-        lambda m, x, y: criterion(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, mask, steps=150, size=16), of_output(criterion))
 
 
 @asked("target_out_of_range", follows=SLOW)
@@ -154,7 +141,7 @@ def several_labels_into_cross_entropy(mended, watch):
     model = nn.Sequential(nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 6))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
     loss = F.binary_cross_entropy_with_logits if mended else F.cross_entropy
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(loss))
 
 
 @asked("labels_without_signal", follows=SLOW)
@@ -165,7 +152,7 @@ def targets_reshaped_that_should_be_transposed(mended, watch):
     y = both.T if mended else both.reshape(-1, 2)
     model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 2))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    fit(watch, model, optimizer, batches(x, y, steps=300), lambda m, x, y: F.mse_loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=300), of_output(F.mse_loss))
 
 
 @asked("target_scale", follows=LARGE_STEPS)
@@ -182,7 +169,7 @@ def returns_of_thousands(mended, watch):
         value,
         optimizer,
         batches(state, reward, steps=250, size=64),
-        lambda m, s, r: F.smooth_l1_loss(m(s), r),
+        of_output(F.smooth_l1_loss),
     )
 
 
@@ -193,10 +180,4 @@ def the_logarithm_of_counts_that_may_be_zero(mended, watch):
     x = torch.log1p(counts) if mended else torch.log(counts)
     model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 2))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=120),
-        lambda m, x, y: F.cross_entropy(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=120), of_output(F.cross_entropy))

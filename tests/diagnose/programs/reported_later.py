@@ -7,8 +7,18 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import asked, batches, blobs, fit, phrases, pictures, surface
-from tests.diagnose.programs.reported_data import LARGE_STEPS, SLOW, standard
+from tests.diagnose.programs.program import (
+    asked,
+    batches,
+    blobs,
+    fit,
+    of_output,
+    phrases,
+    pictures,
+    standard,
+    surface,
+)
+from tests.diagnose.programs.reported_data import LARGE_STEPS, SLOW
 from tests.diagnose.programs.reported_training import classify, error
 
 
@@ -79,7 +89,7 @@ def a_prior_with_the_wrong_sign(mended, watch):
     nn.init.constant_(model[2].bias, -3.0 if mended else 30.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
     loss = F.binary_cross_entropy_with_logits
-    fit(watch, model, optimizer, batches(x, y, steps=250), lambda m, x, y: loss(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(loss))
 
 
 class ByHand(nn.Module):

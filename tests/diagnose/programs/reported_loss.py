@@ -7,7 +7,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import asked, batches, blobs, fit, phrases, pictures, surface
+from tests.diagnose.programs.program import (
+    asked,
+    batches,
+    blobs,
+    fit,
+    of_output,
+    phrases,
+    pictures,
+    surface,
+)
 from tests.diagnose.programs.reported_data import LARGE_STEPS, SLOW
 
 
@@ -17,13 +26,7 @@ def a_tanh_before_the_criterion(mended, watch):
     layers = [nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 6)]
     model = nn.Sequential(*layers, *([] if mended else [nn.Tanh()]))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=200),
-        lambda m, x, y: F.cross_entropy(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))
 
 
 @asked("negative_loss", follows=LARGE_STEPS)
@@ -38,7 +41,7 @@ def likelihood_of_raw_scores(mended, watch):
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     criterion = nn.NLLLoss()
-    fit(watch, model, optimizer, batches(x, y, steps=150), lambda m, x, y: criterion(m(x), y))
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(criterion))
 
 
 @asked(
@@ -50,13 +53,7 @@ def a_huber_loss_of_a_column_and_a_row(mended, watch):
     model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
     y = y if mended else y.squeeze(1)
-    fit(
-        watch,
-        model,
-        optimizer,
-        batches(x, y, steps=250),
-        lambda m, x, y: F.smooth_l1_loss(m(x), y),
-    )
+    fit(watch, model, optimizer, batches(x, y, steps=250), of_output(F.smooth_l1_loss))
 
 
 @asked("not_finite", also=("loss_not_finite",), follows=("no_gradient",))
