@@ -54,9 +54,8 @@ def run(cfg: DictConfig) -> float | None:
         from layerscope.training import experiment  # noqa: F401  imports Lightning
 
         hydra = HydraConfig.get()
-        configure_log(
-            cast(DictConfig, hydra.job_logging), hydra.verbose
-        )  # again: Lightning's import makes it talk
+        # Again: Lightning's import makes it talk.
+        configure_log(cast(DictConfig, hydra.job_logging), hydra.verbose)
         return run_as_job(cfg, _accounted)
     train_on_unread()
     try:
@@ -99,8 +98,7 @@ def train(cfg: DictConfig) -> int:
         lock = RunLock(folder)
         status.write(folder)
     except FolderTakenError as taken:
-        told = f"folder must be one that is free: {taken}"
-        return refused(told, debug=cfg.get("debug") is True)
+        return refused(f"folder must be one that is free: {taken}", debug=cfg.get("debug") is True)
     except OSError as error:
         told = f"folder must be one that can be written to, got {folder}: {error.strerror}"
         return refused(told, debug=cfg.get("debug") is True)
@@ -112,9 +110,7 @@ def train(cfg: DictConfig) -> int:
         status, code = _trained(experiment, cfg, status)
         status = replace(status, seconds=time.monotonic() - started)
         code = _written(status, folder, code)
-        if code == ExitCode.BAD_SETTING:
-            return code
-        if in_sweep():  # of a job, a line is printed
+        if code == ExitCode.BAD_SETTING or in_sweep():  # of a job, a line is printed
             return code
         from layerscope.training.ending import tell
 
