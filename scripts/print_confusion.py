@@ -1,10 +1,12 @@
-"""Print what the rules find in the tests' programs into docs/diagnosis.md, between two markers, and
-how sure that makes each rule into sureness.json. Some ten minutes a seed.
+"""Print what the rules find in the tests' programs into docs/diagnosis.md, between two markers,
+how sure that makes each rule into sureness.json, and that into the rules' pages. Some ten minutes a
+seed.
 
 python scripts/print_confusion.py [SEED ...]
 """
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -21,14 +23,15 @@ BEGIN, END = "<!-- programs: begin -->", "<!-- programs: end -->"
 
 
 def main() -> int:
-    """Writes both files; exit code 2 if the page has no markers."""
+    """Writes the files; exit code 2 if the page has no markers."""
     if BEGIN not in PAGE.read_text() or END not in PAGE.read_text():
         print(f"{PAGE.name} must have the markers {BEGIN} and {END}", file=sys.stderr)
         return 2
     torch.set_num_threads(1)
     seeds = [int(seed) for seed in sys.argv[1:]] or [0]
     write(of_programs(seeds), seeds)
-    return 0
+    pages = Path(__file__).with_name("write_rule_pages.py")
+    return subprocess.run([sys.executable, str(pages)], check=False).returncode
 
 
 def write(counts: dict[str, dict[str, int]], seeds: list[int]) -> None:
