@@ -1050,11 +1050,11 @@ def test_betas_that_are_exchanged_are_told(ratio, told):
     assert ("optimizer_averages" in found(figures)) == told
 
 
-@pytest.mark.parametrize(("momentum", "told"), [(0.1, False), (0.99, True), (0.0, True)])
-def test_a_batch_normalisation_that_keeps_one_batch_or_none_is_told(momentum, told):
+@pytest.mark.parametrize(("momentum", "told"), [(0.1, None), (0.99, "note"), (0.0, "warning")])
+def test_a_batch_normalisation_that_keeps_one_batch_is_a_note_and_none_a_warning(momentum, told):
     figures = healthy(network())
     figures["norm_momentum"][::10] = momentum
-    assert ("running_statistics" in found(figures)) == told
+    assert found(figures).get("running_statistics", [None])[0] == told
 
 
 @pytest.mark.parametrize(("times", "told"), [(256.0, True), (65536.0, False), (65000.0, True)])
@@ -1070,4 +1070,12 @@ def test_a_warm_up_by_epochs_that_does_not_end_is_judged_between_its_stairs(stai
     figures["loss"][:] = np.linspace(3, 2.9, 240)
     figures["update_to_weight"][:] = 1e-4
     figures["learning_rate"][:] = 1e-6 * (1 + figures.steps // stair)
+    assert ("loss_not_falling" in found(figures)) == told
+
+
+@pytest.mark.parametrize(("kind", "told"), [(0, False), (1, True)])
+def test_a_loss_that_rises_and_may_have_a_term_that_grows_is_not_said_not_to_fall(kind, told):
+    figures = healthy(network(), 160)
+    figures["loss"][:] = np.linspace(1, 2, 160)
+    figures["loss_kind"][::10], figures["output_alone"][::10] = kind, 0
     assert ("loss_not_falling" in found(figures)) == told

@@ -46,13 +46,13 @@ def betas_exchanged(mended, watch):
 
 
 @program("running_statistics")
-def the_momentum_of_another_framework(mended, watch):
+def a_momentum_of_zero_to_keep_what_is_pretrained(mended, watch):
     x, y = pictures()
     layers = []
     for channels in (1, 8):
         layers += [
             nn.Conv2d(channels, 8, 3),
-            nn.BatchNorm2d(8, momentum=0.01 if mended else 0.99, eps=1e-3),
+            nn.BatchNorm2d(8, momentum=0.01 if mended else 0.0, eps=1e-3),
             nn.ReLU(),
         ]
     model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(128, 4))

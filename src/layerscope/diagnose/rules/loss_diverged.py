@@ -8,6 +8,7 @@ import numpy.typing as npt
 from layerscope.diagnose.enough_samples import present_and_start
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_curve import WINDOW
+from layerscope.diagnose.loss_terms import is_of_no_known_kind, may_be_of_terms
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.rules.loss_not_falling import median_update
@@ -80,7 +81,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     curve = memory.loss_curve.of(figures)
     beyond = memory.of_run("beyond", 1)
     present, start = present_and_start(figures, memory)
-    unknown = _is_of_no_known_kind(figures, memory)
+    unknown = is_of_no_known_kind(figures, memory)
     limit = np.where(unknown, _TERMS, t.loss_diverged)
     start = np.where(unknown, np.fmax(start, _largest_at_first(figures, present, memory)), start)
     values = present / np.where(start > 0, start, np.nan)
@@ -122,16 +123,6 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         ),
         since=np.where(lost, lost_since, since).astype(np.int64),
     )
-
-
-def _is_of_no_known_kind(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Whether most looks at the gradient on the output have shown no known loss, [steps]."""
-    before = memory.of_run("kinds", 2)
-    kinds = np.stack([figures["loss_kind"] == 0, figures["loss_kind"] > 0], axis=1)
-    looks = np.nan_to_num(before) + np.cumsum(kinds, axis=0)
-    before[:] = looks[-1]
-    unknown: npt.NDArray[np.bool_] = looks[:, 0] > looks[:, 1]
-    return unknown
 
 
 def _largest_at_first(figures: Figures, present: Values, memory: Memory) -> Values:
@@ -194,9 +185,8 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     levels = np.append(before, curve.level)
     before[0] = levels[-1]
     rising = levels[1:] > levels[:-1]
-    unknown = _is_of_no_known_kind(figures, memory)
-    unknown &= memory.known("alone", figures["output_alone"]) == 0
-    limit = np.where(unknown, _TERMS, t.loss_rising)
+    of_terms = may_be_of_terms(figures, memory)
+    limit = np.where(of_terms, _TERMS, t.loss_rising)
     above = (values > limit) & (curve.level - curve.start > _SURE * curve.noise)
     never_below = curve.lowest >= curve.start - curve.noise
     ill = above & never_below & rising & curve.judged & ~(updates > _SMALL)
@@ -214,5 +204,5 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         limits=(np.nan, t.loss_rising, np.nan),
         source="gradient descent goes down for a step that is small enough",
         lasting=2 * t.lasting,
-        cause=np.where(is_upward, 1, np.where(unknown, 2, 0)).astype(np.int8),
+        cause=np.where(is_upward, 1, np.where(of_terms, 2, 0)).astype(np.int8),
     )

@@ -10,6 +10,7 @@ from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.loss_kind import Loss
+from layerscope.diagnose.loss_terms import may_be_of_terms
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -77,11 +78,12 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     has no falling loss), where the loss is below 0 or fluctuates by more than 2 %, and once it has
     been low. Steps within 20 of a rise of the learning rate are passed over: all of a warm-up by
     steps, and the first after each rise of one by epochs. An error is not judged where its targets
-    have grown by half, as those of a value that is being learned. With attention and steps of a
-    usual size it waits for four times as long. Of a squared or absolute error between labels of 0
-    and 1 and a sigmoid or softmax it says that a cross-entropy learns faster (Golik et al. 2013,
-    Cross-Entropy vs. Squared Error Training, section 3): the error's gradient is the difference
-    times the function's slope.
+    have grown by half, as those of a value that is being learned, nor a loss that has risen and may
+    have a term that grows: one of no known kind that looks at several outputs. With attention and
+    steps of a usual size it waits for four times as long. Of a squared or absolute error between
+    labels of 0 and 1 and a sigmoid or softmax it says that a cross-entropy learns faster (Golik et
+    al. 2013, Cross-Entropy vs. Squared Error Training, section 3): the error's gradient is the
+    difference times the function's slope.
 
     A task that is solved before it begins (fine-tuning) and one that no network could learn look
     the same from here; the first is left out where the loss is below a tenth of chance.
@@ -97,6 +99,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     is_known = memory.known("kind", np.where(told, 1.0, np.nan))
     low = is_solved(figures, memory)
     low |= targets_have_grown(figures, memory)
+    low |= may_be_of_terms(figures, memory) & (ratio > t.loss_rising)
     late = curve.known >= patience_of(figures, t, memory)
     due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
     if not due.any():

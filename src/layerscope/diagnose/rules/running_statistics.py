@@ -14,15 +14,16 @@ _OF_ONE_BATCH = 0.5
 @rule_of_run("running_statistics", looks_at="norm_momentum")
 def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Momentum of a batch normalisation in training: 0 keeps nothing of any batch, and above a half
-    the running statistics are those of the last batch or two. PyTorch's momentum is the share of
-    the new batch, 1 minus that of other frameworks (torch.nn.BatchNorm2d, note).
+    the running statistics are those of the last batch or two: a note, since published networks
+    train so, and of large batches it does no harm. PyTorch's momentum is the share of the new
+    batch, 1 minus that of other frameworks (torch.nn.BatchNorm2d, note).
     """
     values = figures["norm_momentum"].astype(np.float64)
     none = values == 0
     return Symptoms.of_run(
         "network",
         values,
-        np.where(none | (values > _OF_ONE_BATCH), 2, 0).astype(np.int8),
+        np.where(none, 2, np.where(values > _OF_ONE_BATCH, 1, 0)).astype(np.int8),
         Advice(
             "a batch normalisation has a momentum of {value:.3g} (limit {threshold:g}): in "
             "evaluation it normalises by what little the last batch tells",
@@ -33,7 +34,7 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
             "evaluation it normalises by a mean of 0 and a variance of 1",
             "momentum=0.1, PyTorch's own; or momentum=None for the mean of all batches",
         ),
-        limits=(np.nan, _OF_ONE_BATCH, np.nan),
+        limits=(_OF_ONE_BATCH, _OF_ONE_BATCH, np.nan),
         source="torch.nn.BatchNorm2d: momentum is the share of the new batch",
         lasting=thresholds.lasting,
         cause=none.astype(np.int8),

@@ -1,0 +1,25 @@
+"""Losses that may be sums of terms: of such a sum nobody knows which way it should go."""
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+
+
+def is_of_no_known_kind(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether most looks at the gradient on the output have shown no known loss, [steps]."""
+    before = memory.of_run("kinds", 2)
+    kinds = np.stack([figures["loss_kind"] == 0, figures["loss_kind"] > 0], axis=1)
+    looks = np.nan_to_num(before) + np.cumsum(kinds, axis=0)
+    before[:] = looks[-1]
+    unknown: npt.NDArray[np.bool_] = looks[:, 0] > looks[:, 1]
+    return unknown
+
+
+def may_be_of_terms(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the loss is of no known kind and looks at several outputs, one of which may be a term
+    of it, such as a penalty that grows while the network learns, [steps].
+    """
+    several: npt.NDArray[np.bool_] = memory.known("alone", figures["output_alone"]) == 0
+    return is_of_no_known_kind(figures, memory) & several
