@@ -89,9 +89,8 @@ class Sweep(Callback):
         self.report = bool(config.report)
         Sweep.begun = self
         if self.names:
-            print(f"{self.total:,} jobs; each prints a line when it ends", flush=True)
-        if self.names and self.total >= _SILENT_JOBS:
-            print(f"composing the configs of {self.total:,} jobs", flush=True)
+            first = "their configs are composed first; " if self.total >= _SILENT_JOBS else ""
+            print(f"{self.total:,} jobs; {first}each prints a line when it ends", flush=True)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Print how the job ended, and how many jobs of the sweep have."""
