@@ -34,7 +34,7 @@ class Pipeline:
     """Takes observations, step after step, and sees that they are judged and written.
 
     Observations wait until some hundred steps or some seconds have come together. A look of the
-    judge takes a millisecond, for one step as for a hundred, and what is encoded side by side finds
+    judge takes milliseconds, for one step as for a hundred, and what is encoded side by side finds
     code and tables in the processor's cache. A step does not wait where a finding may stop the
     training, or where a sink wants it at once.
 
