@@ -38,9 +38,12 @@ def present_and_start(figures: Figures, memory: Memory) -> tuple[Series, Series]
     present[is_known] = recent
 
     enough = np.ceil(_START / np.fmin(batches, _START))
-    added = np.zeros(len(loss), bool)
+    added, number = np.zeros(len(loss), bool), count
     for row in np.flatnonzero(is_known & (enough > count)).tolist():
-        added[row] = count + added[:row].sum() < enough[row]
+        added[row] = number < enough[row]
+        number += added[row]
+        if number >= _START:  # as many as batches of one need
+            break
     totals = np.cumsum(np.append(total, np.where(added, loss, 0.0)))
     counts = count + np.append(0, np.cumsum(added))
     start = np.where(counts[:-1] > 0, totals[:-1] / np.fmax(counts[:-1], 1), loss)

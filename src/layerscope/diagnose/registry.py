@@ -1,6 +1,7 @@
 """The rules by name, and how one's own becomes one of them."""
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 
 import numpy as np
 
@@ -70,6 +71,7 @@ def rule_of_run(name: str, looks_at: str = "") -> Callable[[Rule], Rule]:
     """
 
     def register(function: Rule) -> Rule:
+        @wraps(function)
         def judged(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
             if np.isnan(seen := figures[looks_at]).all():
                 return Symptoms(seen[:, np.newaxis])

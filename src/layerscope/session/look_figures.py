@@ -20,7 +20,7 @@ from layerscope.record.observation import Observation
 from layerscope.record.surroundings import Look
 from layerscope.session.input_figures import Matrix, input_figures, rms
 
-_OF_CLASSES = (*(Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE),)
+_OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
 _ONE = 2e-3
 """How far from 1 a sum of probabilities may be: bfloat16 rounds to three digits."""
 

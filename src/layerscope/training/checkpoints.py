@@ -70,7 +70,9 @@ def step_of(path: Path, model: nn.Module, accumulate: int = 1) -> int:
     if given := _given_of_its_step(content["loops"], accumulate):
         _log.warning(
             "%s is of the middle of step %d: %d of its batches will be missing in it",
-            *(path, step, given),
+            path,
+            step,
+            given,
         )
     return step
 

@@ -112,7 +112,7 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
     resumed = checkpoint_to_resume(cfg, Path(cfg.folder))
     start = 0 if resumed is None else step_of(resumed, model, trainer.accumulate_grad_batches)
     return Experiment(
-        *(data, model, monitor, trainer, checkpoint_file, last_checkpoint, resumed, start)
+        data, model, monitor, trainer, checkpoint_file, last_checkpoint, resumed, start
     )
 
 

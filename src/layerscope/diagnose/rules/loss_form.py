@@ -4,7 +4,6 @@ import numpy as np
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_function import LastFunction
-from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -97,7 +96,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     unmade &= of_shares | (kind == Loss.LOG_OF_OUTPUT)
     # What the loss has cut off has no gradient, and tells nothing any more.
     told = np.where(kind > Loss.UNKNOWN, np.where(of_shares, 2.0, 1.0) * unmade, np.nan)
-    told = last_known(told, memory.of_run("unmade")) * ~np.isnan(kind)
+    told = memory.known("unmade", told) * ~np.isnan(kind)
     clipped = (kind == Loss.BINARY) & ((figures["output_min"] < 0) | (figures["output_max"] > 1))
     told = np.where(clipped, 3, told)
     if not (takes_logits | (told > 0)).any():

@@ -134,8 +134,8 @@ def _of_shares(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     ends |= figures["output_rows_one"] == 1
     of_labels = np.isin(figures["loss_kind"], (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR))
     of_labels &= ends & targets_are_bits(figures)
-    looked = np.where(np.isnan(figures["loss_kind"]), np.nan, of_labels.astype(np.float64))
-    are: npt.NDArray[np.bool_] = last_known(looked, memory.of_run("of_shares")) == 1
+    looked = np.where(np.isnan(figures["loss_kind"]), np.nan, of_labels)
+    are: npt.NDArray[np.bool_] = memory.known("of_shares", looked) == 1
     return are
 
 

@@ -24,9 +24,7 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     written = np.isin(figures["output_function"], (LastFunction.NONE, LastFunction.SOFTMAX))
     one = (figures["output_min"] == 1) & (figures["output_max"] == 1) & single & written
     # A loss that takes the softmax itself has nothing left to learn from the first step on.
-    learned = memory.of_run("learned")
-    nothing = ~(np.logical_or.accumulate(figures["loss"] != 0) | (learned[0] == 1))
-    learned[0] = float(not nothing[-1])
+    nothing = ~memory.ever("learned", figures["loss"] != 0)
     by_loss = single & nothing & (figures["output_min"] < figures["output_max"])
     by_loss &= figures["loss_kind"] == Loss.UNKNOWN
     one |= by_loss

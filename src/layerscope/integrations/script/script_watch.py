@@ -202,7 +202,7 @@ class ScriptWatch:
             folder = network_folder(folder, network, (each.network for each in self._networks))
         try:
             found = WatchedNetwork(
-                *(network, called, mine, folder, self._settings, around.scaler), named=self._named
+                network, called, mine, folder, self._settings, around.scaler, named=self._named
             )
         except ValueError as error:
             print(f"layerscope run: {name} is not watched: {error}", file=sys.stderr)
