@@ -1079,3 +1079,36 @@ def test_a_loss_that_rises_and_may_have_a_term_that_grows_is_not_said_not_to_fal
     figures["loss"][:] = np.linspace(1, 2, 160)
     figures["loss_kind"][::10], figures["output_alone"][::10] = kind, 0
     assert ("loss_not_falling" in found(figures)) == told
+
+
+@pytest.mark.parametrize(
+    ("size", "level", "told"),
+    [(1e-5, 1e-6, "lost in what the steps change"), (1e-5, 1e-11, ""), (0.1, 1.0, "")],
+)
+def test_small_targets_are_told_while_the_loss_is_above_that_of_their_mean(size, level, told):
+    figures = healthy(network(), 120)
+    figures["loss"][:] = level * (1 + 1 / (1 + np.arange(120)))
+    figures["loss_kind"][::10], figures["loss_reduction"][::10] = 6, 1
+    figures["target_rms"][::10] = figures["target_std"][::10] = size
+    finding = rules_and_words(figures).get("target_scale")
+    assert told in finding.explanation if told else finding is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "level", "told"),
+    [
+        ({"weight_decay": 30.0}, 1.3, True),
+        ({"loss_beside": 0.7}, 1.3, True),
+        ({"weight_decay": 30.0}, 0.3, False),  # learned all the same
+        ({"weight_decay": 0.1, "loss_beside": 0.1}, 1.3, False),  # nothing draws
+    ],
+)
+def test_weights_that_are_drawn_to_half_are_told_where_the_loss_stays_high(seen, level, told):
+    figures = healthy(network(), 120)
+    figures["loss"][:], figures["label_entropy"][::10] = level, 1.4
+    figures["weight_rms"][40:] *= 0.4
+    for name, value in seen.items():
+        figures[name][::10] = value
+    finding = rules_and_words(figures).get("weights_decay_to_zero")
+    assert (finding is not None) == told
+    assert not told or (finding.step, finding.threshold) == (40, 0.5)

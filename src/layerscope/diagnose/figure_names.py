@@ -74,6 +74,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "labels_seen": "different class numbers among the targets of this step",
     "label": "the most frequent of them",
     "label_share": "its share of the targets",
+    "loss_beside": "share of a mean cross-entropy that the output does not make: a penalty's",
     "loss_floor": "the lowest that the loss can get where labels are smoothed: a label's entropy",
     "label_entropy": "entropy of all class numbers seen so far, in nats",
     "target_min": "smallest target, of errors and binary losses",

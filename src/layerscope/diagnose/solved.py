@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.loss_curve import HALF
+from layerscope.diagnose.loss_curve import HALF, CurveOfBlock
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.symptoms import Severities
 
@@ -52,16 +52,28 @@ def beats_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
 def is_solved(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is a tenth of chance, bool [steps]; of its start where chance is not known.
 
-    Both count from the lowest that the loss can get.
+    A loss that starts far above chance, as an overconfident network's, has solved nothing when it
+    is down to a tenth of the start.
+    """
+    left: npt.NDArray[np.bool_] = left_of_chance(figures, memory) < _TENTH
+    return left & (_now(memory.loss_curve.of(figures)) > 0)
 
-    Chance is guessing by frequency, or the targets' variance. A loss that starts far above it, as
-    an overconfident network's, has solved nothing when it is down to a tenth of the start.
+
+def left_of_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+    """The loss / chance, [steps]; / its start where chance is not known. Both count from the lowest
+    that the loss can get.
+
+    Chance is guessing by frequency, or the targets' variance.
     """
     curve = memory.loss_curve.of(figures)
     of_labels = figures["label_entropy"].astype(np.float64)
     chance = np.where(of_labels > 0, of_labels, np.square(figures["target_std"]))
     chance = memory.known("chance", np.where(chance > 0, chance, np.nan))
-    now = np.where(np.isnan(curve.level), curve.loss, curve.level)  # before there is a mean
     known = np.where(np.isnan(chance), curve.start, chance)
-    solved: npt.NDArray[np.bool_] = (now > 0) & (now - curve.floor < _TENTH * (known - curve.floor))
-    return solved
+    left: npt.NDArray[np.float64] = (_now(curve) - curve.floor) / (known - curve.floor)
+    return left
+
+
+def _now(curve: CurveOfBlock) -> npt.NDArray[np.float64]:
+    """Of each step the level, or the loss before there is a mean."""
+    return np.where(np.isnan(curve.level), curve.loss, curve.level)

@@ -12,6 +12,7 @@ from layerscope.diagnose.figures import Array
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_kind import Loss, LossView
+from layerscope.diagnose.loss_level import loss_of
 from layerscope.diagnose.loss_view import view_loss
 from layerscope.diagnose.regression_loss import within_range
 from layerscope.record.ends import Ends, Output
@@ -146,6 +147,8 @@ class LookFigures:
             figures["softmax_beside_classes"] = 1.0  # the loss takes them along the last axis
         if view.kind is Loss.CROSS_ENTROPY:
             figures["logit_z"] = float(np.logaddexp.reduce(values, axis=1).mean())
+        if output.alone and loss > 0 and len(values) == output.samples:
+            figures["loss_beside"] = 1 - loss_of(view, values) / loss
         return figures | self._of_targets(view, output.alone, values.shape[1])
 
     def _of_targets(self, view: LossView, alone: bool, outputs: int) -> dict[str, float]:

@@ -107,6 +107,15 @@ def passengers_not_divided(mended, watch):
     fit(watch, model, optimizer, batches(series, count), squared)
 
 
+@program("target_scale")
+def concentrations_in_moles(mended, watch):
+    x, y = surface()
+    moles = y if mended else 2e-5 * y
+    model = perceptron(6, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, moles, steps=130), of_output(nn.MSELoss()))
+
+
 @program("target_out_of_range")
 def standardised_targets_under_a_sigmoid(mended, watch):
     x, y = surface()

@@ -214,3 +214,26 @@ def a_penalty_of_its_own_that_is_too_strong(mended, watch):
         return F.cross_entropy(m(x), y) + factor * sum(p.pow(2).sum() for p in m.parameters())
 
     fit(watch, model, optimizer, batches(x, y, steps=250), loss)
+
+
+@program("weights_decay_to_zero")
+def a_decay_that_outweighs_the_rate(mended, watch):
+    x, y = blobs(classes=6)
+    model = perceptron(10, 6)
+    decay = 0.01 if mended else 40.0
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=decay)
+    fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
+
+
+@program("weights_decay_to_zero")
+def an_l2_of_a_tenth_on_each_layer(mended, watch):
+    x, y = blobs(classes=6)
+    model = perceptron(10, 6)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    factor = 1e-4 if mended else 0.1
+
+    def loss(m, x, y):
+        weights = [p for name, p in m.named_parameters() if name.endswith("weight")]
+        return F.cross_entropy(m(x), y) + factor * sum(w.pow(2).sum() for w in weights)
+
+    fit(watch, model, optimizer, batches(x, y, steps=250), loss)

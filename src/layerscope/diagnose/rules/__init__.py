@@ -4,6 +4,7 @@
 from layerscope.diagnose.rules import not_finite as not_finite
 from layerscope.diagnose.rules import loss_value as loss_value
 from layerscope.diagnose.rules import wiring as wiring
+from layerscope.diagnose.rules import weight_decay as weight_decay
 from layerscope.diagnose.rules import learning_rate as learning_rate
 from layerscope.diagnose.rules import optimizer_averages as optimizer_averages
 from layerscope.diagnose.rules import no_gradient as no_gradient

@@ -73,7 +73,8 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         size = max(float(figures["target_rms"][0]), 1.0)
         values[0, roles.last], limit = figures["output_rms"][0] / size, _FAR
     elif classes is not None:
-        level = figures["loss"][0] / times
+        beside = figures["loss_beside"][0]  # a penalty's share is no confidence
+        level = figures["loss"][0] / times * (1 - (beside if beside > 0 else 0))
         values[0, roles.last] = level / np.log(classes)
         if level - np.log(classes) < _NATS:
             limit = np.inf

@@ -19,6 +19,9 @@ _ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
 _BEYOND = 0.05
 """Of the targets' spread: labels smoothed to 0 and 1 are within."""
 
+_SMALL = 0.01
+"""Of the outputs that a network begins with: steps of a usual size move these by so much."""
+
 
 @rule_of_run("target_out_of_range", looks_at="loss_kind")
 def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
@@ -70,7 +73,8 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
         ),
         Advice(
             "a binary cross-entropy gets targets that are not between 0 and 1",
-            "for more than two classes, an output each and cross_entropy; for two, labels 0 and 1",
+            "for a regression, mse_loss and no function after the last layer; for more than two "
+            "classes, an output each and cross_entropy; for two, labels 0 and 1",
         ),
         Advice(
             "targets of 0 and 1 lie beyond what the output can be, by {value:.2g} of their "
@@ -127,7 +131,9 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
 
     A network begins with outputs of about 1. The gradient of a squared error goes with the error,
     and an absolute error is walked down at the pace of the learning rate. Large ones are a note,
-    and a warning while the loss, after `patience` steps, is above that of the targets' mean.
+    and a warning while the loss, after `patience` steps, is above that of the targets' mean. Those
+    below a hundredth, too: all that has been learned is then to give nothing, and that in the noise
+    of the steps; the loss itself looks small from the start.
     """
     t = thresholds
     values = figures["target_rms"].astype(np.float64)
@@ -139,7 +145,8 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     of_mean = figures["target_std"].astype(np.float64) ** np.where(of_squares, 2, 1)
     worse = (curve.level > of_mean * figures["loss_reduction"]) & (curve.known >= t.patience)
     on_its_way = curve.judged & (curve.level < curve.start)  # and has not diverged
-    severity[(severity == 1) & worse & on_its_way] = 2
+    small = (values < _SMALL) & (figures["target_std"] > 0)
+    severity[((severity == 1) | small) & worse & on_its_way] = 2
     return Symptoms.of_run(
         "output",
         values,
@@ -147,10 +154,23 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
         Advice(
             "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
             "network begins with outputs of about 1",
-            "scale the targets: subtract their mean and divide by their standard deviation over "
-            "the training data, and scale the outputs back",
+            _SCALED,
+        ),
+        Advice(
+            "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
+            "network begins with outputs of about 1; and the loss is still above that of their "
+            "mean: the targets are lost in what the steps change",
+            _SCALED,
+            (np.nan, _SMALL, np.nan),
         ),
         limits=(t.target_large, t.target_huge, np.nan),
         source="LeCun et al. 1998, Efficient BackProp, section 4.5, on the targets' scale",
         lasting=3,
+        cause=small.astype(np.int8),
     )
+
+
+_SCALED = (
+    "scale the targets: subtract their mean and divide by their standard deviation over the "
+    "training data, and scale the outputs back"
+)

@@ -4,7 +4,6 @@ import numpy as np
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.finding import Finding
-from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run, rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms
@@ -129,33 +128,6 @@ def updates_rounded_away(figures: Figures, thresholds: Thresholds, memory: Memor
         ),
         "Zamirai et al. 2021, Revisiting BFloat16 Training: updates that nearest rounding cancels",
         3,
-    )
-
-
-@rule_of_run("weights_decay_to_zero")
-def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Size of the median layer's weights / their size when first measured."""
-    t = thresholds
-    sizes = figures["weight_rms"] * memory.roles.only("trained")
-    first = memory.of_layers("first")[0]
-    note_first(sizes, first)
-    ratios = np.sort(sizes / np.where(first > 0, first, np.nan), axis=1)  # NaN comes last
-    ratios = np.pad(ratios, ((0, 0), (0, 1)), constant_values=np.nan)
-    rows, known = np.arange(len(ratios)), (~np.isnan(ratios)).sum(axis=1)
-    values = (ratios[rows, (known - 1) // 2] + ratios[rows, known // 2]) / 2  # the median
-    return Symptoms.of_run(
-        "optimizer",
-        values,
-        np.where(values < t.weights_gone, 2, 0).astype(np.int8),
-        Advice(
-            "the weights have shrunk to {value:.2g} of their size at the start (limit "
-            "{threshold:g}): they are drawn to zero faster than the loss holds them",
-            "a smaller optimizer.weight_decay, or a smaller factor before your own penalty",
-        ),
-        limits=(np.nan, t.weights_gone, np.nan),
-        source="Krogh and Hertz 1992: decay against the gradient's pull",
-        lasting=3,
-        falling=True,
     )
 
 

@@ -1,0 +1,76 @@
+"""Weights that decay, or a penalty, draws to zero faster than the loss holds them."""
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import note_first
+from layerscope.diagnose.loss_curve import HALF
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.solved import left_of_chance
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_SHRUNK = 0.5
+_FAST = 1e-3
+"""Learning rate times weight decay, the share of a weight that a step takes: what a network has
+learned fades over the inverse of it, in steps (Wang and Aitchison 2024, How to set AdamW's weight
+decay). Published trainings have 1e-3 at most: 3e-3 times 0.3, of a vision transformer."""
+_MOST = 0.5
+"""Share of the loss that is none of the output's: then the penalty says where the steps go."""
+
+_SOURCE = "Krogh and Hertz 1992: decay against the gradient's pull"
+_REMEDY = "a smaller optimizer.weight_decay, or a smaller factor before your own penalty"
+
+
+@rule_of_run("weights_decay_to_zero")
+def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Size of the median layer's weights / their size when first measured.
+
+    Or below half of it, while the loss has not come down to half of chance, and something that
+    draws is seen: a learning rate times a weight decay above 1e-3, or a cross-entropy of which most
+    is none of the output's. Gradients alone do not shrink a network that has yet to learn: those of
+    all layers change their weights' squares by the same amount, as outputs grow or fall (Du et al.
+    2018, Algorithmic Regularization in Learning Deep Homogeneous Models).
+    """
+    t = thresholds
+    sizes = figures["weight_rms"] * memory.roles.only("trained")
+    first = memory.of_layers("first")[0]
+    note_first(sizes, first)
+    ratios = np.sort(sizes / np.where(first > 0, first, np.nan), axis=1)  # NaN comes last
+    ratios = np.pad(ratios, ((0, 0), (0, 1)), constant_values=np.nan)
+    rows, known = np.arange(len(ratios)), (~np.isnan(ratios)).sum(axis=1)
+    values = (ratios[rows, (known - 1) // 2] + ratios[rows, known // 2]) / 2  # the median
+    gone = values < t.weights_gone
+    drawn = (values < _SHRUNK) & _is_drawn(figures, memory) & ~gone
+    drawn &= left_of_chance(figures, memory) > HALF
+    return Symptoms.of_run(
+        "optimizer",
+        values,
+        np.where(gone | drawn, 2, 0).astype(np.int8),
+        Advice(
+            "the weights have shrunk to {value:.2g} of their size at the start (limit "
+            "{threshold:g}): they are drawn to zero faster than the loss holds them",
+            _REMEDY,
+        ),
+        Advice(
+            "the weights have shrunk to {value:.2g} of their size at the start (limit "
+            "{threshold:g}), and the loss is still above half of chance: weight decay, or a "
+            "penalty, pulls as strongly as the loss does",
+            _REMEDY,
+            (np.nan, _SHRUNK, np.nan),
+        ),
+        limits=(np.nan, t.weights_gone, np.nan),
+        source=_SOURCE,
+        lasting=3,
+        cause=drawn.astype(np.int8),
+        falling=True,
+    )
+
+
+def _is_drawn(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether a decay or a penalty is seen that is strong enough, as of each step."""
+    pace = memory.known("decay", figures["weight_decay"]) * figures["learning_rate"]
+    is_drawn: npt.NDArray[np.bool_] = pace > _FAST
+    return is_drawn | (memory.known("beside", figures["loss_beside"]) > _MOST)
