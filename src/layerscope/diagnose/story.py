@@ -50,6 +50,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_broadcast": _SYMPTOMS,
     "one_class": _SYMPTOMS,
     "gradients_accumulate": _OF_LARGE_STEPS,
+    "gradients_lost": _OF_LARGE_STEPS,
     "not_registered": _OF_LOST_GRADIENTS,
     "not_optimized": _OF_LOST_GRADIENTS,
     "learning_rate_gone": frozenset(
@@ -203,6 +204,7 @@ _FROM_THE_START = frozenset(
         "sequence_over_batch",
         *(
             "gradients_accumulate",
+            "gradients_lost",
             "optimizer_averages",
             "not_optimized",
             "not_registered",

@@ -55,16 +55,27 @@ class Ends:
         gradients_kept: whether the gradients of the step before were still there when backward
             began; None if it is not known.
         along_batch: whether a recurrent layer or attention takes the batch for the sequence.
+        gradients_cleared: whether those of a backward pass were cleared before an optimizer came;
+            None if it is not known.
+        gradients_late: whether something has changed them between the optimizer's step and the end
+            of the loop's step, and not to zero; likewise.
     """
 
     data: tuple[Data, ...]
     output: Output | None
     gradients_kept: bool | None
     along_batch: bool = False
+    gradients_cleared: bool | None = None
+    gradients_late: bool | None = None
+
+
+_NORMS = ("RMSNorm", "LayerNorm", "GroupNorm", "BatchNorm", "InstanceNorm")
+"""Ends of class names, with a 2d after them or not: libraries write their own."""
 
 
 def normalizes(module: nn.Module) -> bool:
-    """Whether it is a normalisation."""
+    """Whether it is a normalisation: one of torch's, or by its class's name."""
     batch_or_instance = nn.modules.batchnorm._NormBase
     others = (nn.GroupNorm, nn.LayerNorm, nn.LocalResponseNorm, nn.RMSNorm)
-    return isinstance(module, (batch_or_instance, *others))
+    name = type(module).__name__.removesuffix("d").rstrip("123")
+    return isinstance(module, (batch_or_instance, *others)) or name.endswith(_NORMS)

@@ -1,8 +1,9 @@
-"""Whether the gradients of a step are still there when the next step adds to them."""
+"""What becomes of gradients: are they there when the next step adds to them, did all come to a step?"""
 
 from collections.abc import Sequence
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.shards import local_part
@@ -11,16 +12,22 @@ from layerscope.record.shards import local_part
 class KeptGradients:
     """Follows the gradient of one parameter from a step to the next.
 
-    Nothing is read of it: whoever clears a gradient replaces it, or changes it in place.
+    Whoever clears a gradient replaces it, or changes it in place: its identity and its version tell
+    of that, and it is read only where it may have been set to zero.
     """
 
     def __init__(self) -> None:
         self._parameter: nn.Parameter | None = None
         self._identity = self._version = 0  # of its gradient, after the step before
         self._kept: bool | None = None
+        self._left: tuple[int, int] | None = None  # by the last pass, and no optimizer came since
+        self._cleared: bool | None = None
+        self._stepped: tuple[int, int] | None = None  # gradient and version after an optimizer
+        self._changed_late: bool | None = None
 
     def remember(self, parameters: Sequence[LayerParameter]) -> None:
         """A step was taken: which gradient will be added to, if nobody clears it."""
+        self._see_late_change()
         for each in parameters:
             gradient = each.parameter.grad
             if gradient is not None:
@@ -28,12 +35,34 @@ class KeptGradients:
                 self._version = local_part(gradient)._version
                 return
 
-    def look(self) -> None:
-        """A backward pass begins."""
-        if self._kept is None and self._parameter is not None:
-            kept = self._parameter.grad
+    def look(self, *, begins: bool = True, counts: bool = True) -> None:
+        """A gradient comes to an output.
+
+        Args:
+            begins: whether a backward pass begins with it, after a forward pass of its own.
+            counts: whether the parameters' gradients are what that pass is for.
+        """
+        parameter = self._parameter
+        if self._kept is None and parameter is not None:
+            kept = parameter.grad
             self._kept = kept is not None and local_part(kept)._version == self._version
-        self.confirm()
+        self._check_kept()
+        if parameter is None or not begins:
+            return
+        gradient = parameter.grad
+        if counts and self._left is not None and self._left[1] == local_part(parameter)._version:
+            self._cleared = bool(self._cleared) or not _is_any(gradient)
+        self._left = None
+        if counts:
+            before = _state_of(gradient)
+            torch.autograd.Variable._execution_engine.queue_callback(lambda: self._passed(before))
+
+    def _passed(self, before: tuple[int, int] | None) -> None:
+        """A backward pass has ended; nobody has cleared what it left yet."""
+        parameter = self._parameter
+        if parameter is not None and (now := _state_of(parameter.grad)) not in (None, before):
+            assert now is not None
+            self._left = now[0], local_part(parameter)._version
 
     def confirm(self) -> None:
         """An optimizer comes, after the step's backward passes: are the gradients still the same?
@@ -41,11 +70,45 @@ class KeptGradients:
         `autograd.grad` adds to none, and what it gives may be put in their place; a later backward
         pass may come after they were cleared.
         """
+        self._check_kept()
+        gradient = None if self._parameter is None else self._parameter.grad
+        if self._left is not None and gradient is not None:
+            # What was put in the place of what backward left may be made of all that was cleared.
+            self._cleared = bool(self._cleared) and id(gradient) == self._left[0]
+        self._left = None
+
+    def note_step(self) -> None:
+        """An optimizer has taken its step."""
+        if self._parameter is not None:
+            self._stepped = _state_of(self._parameter.grad)
+
+    def _check_kept(self) -> None:
         if self._kept and self._parameter is not None:
             kept = self._parameter.grad
             self._kept = kept is not None and id(kept) == self._identity
 
-    def take(self) -> bool | None:
-        """Whether they were kept in the step that ends; None where that is not known."""
-        kept, self._kept = self._kept, None
-        return kept
+    def _see_late_change(self) -> None:
+        stepped, self._stepped = self._stepped, None
+        if stepped is not None and self._parameter is not None:
+            gradient = self._parameter.grad
+            now = _state_of(gradient)
+            is_changed = now is not None and now[0] == stepped[0] and now != stepped
+            self._changed_late = is_changed and _is_any(gradient)
+
+    def take(self) -> tuple[bool | None, bool | None, bool | None]:
+        """Of the step that ends, None where it is not known: whether the gradients of the step
+        before were kept, whether those of a backward pass were cleared before an optimizer came,
+        and whether they were changed after its step.
+        """
+        found = self._kept, self._cleared, self._changed_late
+        self._kept = self._cleared = self._changed_late = None
+        return found
+
+
+def _state_of(gradient: Tensor | None) -> tuple[int, int] | None:
+    return None if gradient is None else (id(gradient), local_part(gradient)._version)
+
+
+def _is_any(gradient: Tensor | None) -> bool:
+    """Whether there is one, and it is not all zero."""
+    return gradient is not None and bool(local_part(gradient).any())

@@ -46,7 +46,7 @@ class NetworkEnds:
         wiring: how layers hang together, once a step has been seen.
         unregistered: parameters of the first step that the network has not; not looked for under
             FSDP, which computes with others than the network has.
-        kept_gradients: whether gradients are cleared between steps.
+        kept_gradients: whether gradients are cleared between steps, and only there.
         keeps_first: of several backward passes in a step, the first is looked at in every second
             look, else the last: those of a discriminator have one class of targets each.
     """
@@ -201,9 +201,11 @@ class NetworkEnds:
         values = samples_of(tensor, rows)  # now: the loss may change it in place
         function = output_function(tensor)
         samples, shape = number_of_samples(tensor), tensor.shape
+        # An attack on the inputs, say: the parameters' gradients are in its way.
+        for_inputs = any(each.requires_grad for _, each in tensors_in(inputs))
 
         def see_gradient(gradient: Tensor) -> None:
-            self.kept_gradients.look()
+            self.kept_gradients.look(begins=self._given > 0, counts=not for_inputs)
             # Of outputs that go into one loss the gradients come with no call in between.
             self._backward_passes += self._given > 0
             self._together, self._given = self._given or self._together, 0
@@ -219,8 +221,9 @@ class NetworkEnds:
 
     def take(self) -> Ends:
         """What was seen since the last call; the first call ends the search for both ends."""
-        along_batch, kept = self._sequence_axis.is_batch, self.kept_gradients.take()
-        ends = Ends(tuple(self._data.values()), self._output, kept, along_batch)
+        kept, cleared, late = self.kept_gradients.take()
+        along_batch, data = self._sequence_axis.is_batch, tuple(self._data.values())
+        ends = Ends(data, self._output, kept, along_batch, cleared, late)
         self._data, self._output = {}, None
         self._given = self._together = self._backward_passes = 0
         self.keeps_first = not self.keeps_first

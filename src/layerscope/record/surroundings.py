@@ -170,6 +170,8 @@ class Surroundings:
 
     def note_other_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step that has none of this network's parameters."""
+        if self._looking:
+            self._ends.kept_gradients.confirm()
         if id(optimizer) not in self._others:
             self._others[id(optimizer)] = frozenset(given_to(optimizer))
         if self._looking and all(each.grad is None for each in given_to(optimizer).values()):
@@ -183,8 +185,13 @@ class Surroundings:
                 id(each.parameter) for each in parameters if each.parameter.grad is not None
             )
 
+    def note_step(self) -> None:
+        """An optimizer has taken its step, and the loop's has not ended."""
+        if self._looking:
+            self._ends.kept_gradients.note_step()
+
     def end_update(self, parameters: Sequence[LayerParameter]) -> None:
-        """An optimizer has taken its step; some nanoseconds."""
+        """The step that an optimizer has taken is over; some nanoseconds."""
         if self._stepped_by != len(self._optimizers):
             self._stepped_by = len(self._optimizers)
             owned = set().union(*map(given_to, self._optimizers))

@@ -52,6 +52,10 @@ class FinishedSteps(Session):
             self._recorder.measure_gradients(of)
             self._surroundings.note_gradients(self._recorder.plan.parameters)
 
+    def note_step(self) -> None:
+        """An optimizer of this network has taken its step."""
+        self._surroundings.note_step()
+
     def finish(
         self,
         step: int,

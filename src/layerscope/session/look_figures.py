@@ -104,6 +104,10 @@ class LookFigures:
         figures["along_batch"] = float(ends.along_batch)
         if ends.gradients_kept is not None:
             figures["gradients_kept"] = float(ends.gradients_kept)
+        if ends.gradients_cleared is not None:
+            figures["gradients_cleared"] = float(ends.gradients_cleared)
+        if ends.gradients_late is not None:
+            figures["gradients_late"] = float(ends.gradients_late)
         if ends.output is not None:
             figures |= self._of_output(ends.output, loss, scale)
         return figures

@@ -111,6 +111,7 @@ class OptimizersOfALoop:
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if _gets_closure(args, kwargs):
             self._guarded(lambda session: self._take(session, optimizer, self._new_of(optimizer)))
+        self._guarded(FinishedSteps.note_step)
 
     def _new_of(self, optimizer: Optimizer) -> set[int]:
         """What an optimizer has of the network that none has come to in this step."""

@@ -103,6 +103,43 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
     )
 
 
+@rule_of_run("gradients_lost")
+def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Whether the gradients of a backward pass were cleared before an optimizer came, though the
+    loop takes several passes a step; or whether gradients were changed after the step that they
+    were for, and cleared then.
+
+    Not where the weights were changed in between, as in SAM (Foret et al. 2021), where the inputs
+    had a gradient, as in adversarial training, or where something else was put in the gradients'
+    place, as by gradient surgery (Yu et al. 2020). Silent with several optimizers.
+    """
+    alone = memory.loss_curve.of(figures).alone
+    late = (figures["gradients_late"] == 1) & (figures["gradients_kept"] == 0)
+    values = np.where(late, 1.0, figures["gradients_cleared"].astype(np.float64))
+    known = ~np.isnan(figures["gradients_late"]) | ~np.isnan(values)
+    values = np.where(alone & known, np.nan_to_num(values), np.nan)
+    return Symptoms.of_run(
+        "optimizer",
+        values,
+        np.where(values == 1, 2, 0).astype(np.int8),
+        Advice(
+            "each step has several backward passes, and the gradients of all but the last are "
+            "cleared between them: the step is that of the last part of the batch",
+            "optimizer.zero_grad() once a step, before its first backward pass, or after "
+            "optimizer.step()",
+        ),
+        Advice(
+            "the gradients are changed after the optimizer's step, and cleared before the next: "
+            "whatever does so, such as clip_grad_norm_, changes nothing",
+            "clip gradients between loss.backward() and optimizer.step()",
+        ),
+        limits=(np.nan, 0.0, np.nan),
+        source="torch.optim: a step is taken with what .grad is at that moment",
+        lasting=thresholds.lasting,
+        cause=late.astype(np.int8),
+    )
+
+
 @rule_with_memory("updates_rounded_away")
 def updates_rounded_away(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Of a layer's elements with a gradient, the share whose stored value the update left as it
