@@ -49,6 +49,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "softmax_of_one": _SYMPTOMS | {"target_out_of_range", "one_class"},
     "loss_broadcast": _SYMPTOMS,
     "one_class": _SYMPTOMS,
+    "next_token": _SYMPTOMS - {"not_finite", "loss_diverged", "loss_rising"},
     "gradients_accumulate": _OF_LARGE_STEPS,
     "gradients_lost": _OF_LARGE_STEPS,
     "not_registered": _OF_LOST_GRADIENTS,
@@ -201,7 +202,7 @@ def _begun(finding: Finding) -> tuple[int, int]:
 _FROM_THE_START = frozenset(
     {
         *("loss_not_finite", "softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
-        "sequence_over_batch",
+        *("sequence_over_batch", "next_token"),
         *(
             "gradients_accumulate",
             "gradients_lost",

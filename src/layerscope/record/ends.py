@@ -34,6 +34,7 @@ class Output:
             or in another before the same backward pass.
         gradient_square: sum of the squares of the gradient of all samples; NaN if none came.
         has_terms: whether the network gave scalars beside it that the loss may be made of.
+        every: how far apart the samples are that were kept.
     """
 
     values: Tensor
@@ -43,6 +44,7 @@ class Output:
     alone: bool = True
     gradient_square: float = math.nan
     has_terms: bool = False
+    every: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +57,7 @@ class Ends:
         gradients_kept: whether the gradients of the step before were still there when backward
             began; None if it is not known.
         along_batch: whether a recurrent layer or attention takes the batch for the sequence.
+        tokens: what embeddings got, as matrices of whole numbers.
         gradients_cleared: whether those of a backward pass were cleared before an optimizer came;
             None if it is not known.
         gradients_late: whether something has changed them between the optimizer's step and the end
@@ -65,6 +68,7 @@ class Ends:
     output: Output | None
     gradients_kept: bool | None
     along_batch: bool = False
+    tokens: tuple[Tensor, ...] = ()
     gradients_cleared: bool | None = None
     gradients_late: bool | None = None
 

@@ -20,7 +20,7 @@ Array = npt.NDArray[np.float64]
 class HeadSum(IntEnum):
     """The rows of `Heads.table`."""
 
-    LARGEST, ROWS, ENTROPY, ONE, QUERY, QUERIES, KEY, KEYS, SCALE, SCALES = range(10)
+    LARGEST, ROWS, ENTROPY, ONE, QUERY, QUERIES, KEY, KEYS, SCALE, SCALES, AHEAD, PAIRS = range(12)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +37,7 @@ class Heads:
 
     @property
     def table(self) -> Array:
-        """float64 [10, heads], by `HeadSum`: the largest logit, then sums; may wait for them."""
+        """float64 [12, heads], by `HeadSum`: the largest logit, then sums; may wait for them."""
         return self.pending.get()
 
     @property
@@ -73,6 +73,13 @@ class Heads:
         """
         return self._mean(HeadSum.SCALE, HeadSum.SCALES)
 
+    @property
+    def ahead(self) -> Array:
+        """[heads], of the keys that stand behind a query in a sequence that looks at itself, the
+        share that it may see: 0 under a causal mask; NaN of as many keys as there are no rows.
+        """
+        return self._mean(HeadSum.AHEAD, HeadSum.PAIRS)
+
     def with_scale(self, scale: float) -> Heads:
         """The same with a scale that is known."""
 
@@ -91,6 +98,7 @@ class Heads:
             "attention_entropy_lowest": float(np.fmin.reduce(self.entropy)),
             "attention_one_token": _mean_of_known(self.one_token),
             "attention_scale": _mean_of_known(self.scale),
+            "attention_ahead": _mean_of_known(self.ahead),
             "query_rms": float(np.fmax.reduce(self.query_rms)),
             "key_rms": float(np.fmax.reduce(self.key_rms)),
         }

@@ -64,6 +64,7 @@ def heads_of_products(
                 table[HeadSum.QUERIES] += q[:, 0].numel()
                 logits = mask(q * scale @ shared.transpose(-1, -2), samples, part)
                 found.append((HeadSum.LARGEST, _looks(logits)))
+                _look_ahead(table, found, logits, samples, part, sizes[2])
     return Heads(_added(table, found)).with_scale(scale * q.shape[-1] ** 0.5)
 
 
@@ -87,7 +88,9 @@ def heads_of_scores(scores: Tensor, query: Tensor | None, key: Tensor | None, ex
         for samples, parts in _parts(sizes, exact, scores.device):
             for part in parts:
                 z = scores[samples, :, part].float()
-                found.append((HeadSum.LARGEST, _looks(z.masked_fill(z <= MASKED, -math.inf))))
+                z = z.masked_fill(z <= MASKED, -math.inf)
+                found.append((HeadSum.LARGEST, _looks(z)))
+                _look_ahead(table, found, z, samples, part, sizes[2])
     return Heads(_added(table, found))
 
 
@@ -99,7 +102,7 @@ def _by_ourselves(device: torch.device) -> Iterator[None]:
 
 
 def _empty(heads: int) -> Array:
-    table = np.zeros((10, heads))
+    table = np.zeros((len(HeadSum), heads))
     table[HeadSum.LARGEST] = -math.inf
     return table
 
@@ -152,6 +155,28 @@ def _looks(z: Tensor) -> Tensor:
     )
 
 
+def _look_ahead(
+    table: Array,
+    found: list[tuple[HeadSum, Tensor]],
+    z: Tensor,
+    samples: slice,
+    part: slice,
+    rows: int,
+) -> None:
+    """Count, in the first sample's first head, the keys behind a query that it may see; of as many
+    keys as queries, since they are the same tokens then.
+    """
+    keys = z.shape[-1]
+    if samples.start != 0 or keys != rows or keys < 2:
+        return
+    row = part.start + (part.step or 1) * torch.arange(z.shape[2], device=z.device)
+    behind = torch.arange(keys, device=z.device) > row.unsqueeze(-1)
+    seen = ((z[0, 0] > -math.inf) & behind).sum().float()
+    found.append((HeadSum.AHEAD, seen.expand(1, table.shape[1])))
+    first, step = part.start, part.step or 1
+    table[HeadSum.PAIRS] += sum(keys - 1 - first - step * each for each in range(z.shape[2]))
+
+
 def _added(table: Array, found: Sequence[tuple[int, Tensor]]) -> Pending[Array]:
     """The table with what was found, each with its first place in it."""
     sent = torch.cat([each for _, each in found])
@@ -164,6 +189,8 @@ def _added(table: Array, found: Sequence[tuple[int, Tensor]]) -> Pending[Array]:
             if place == HeadSum.LARGEST:
                 table[HeadSum.LARGEST] = np.fmax(table[HeadSum.LARGEST], figures[0])
                 table[HeadSum.ROWS : HeadSum.ONE + 1] += figures[1:]
+            elif place == HeadSum.AHEAD:
+                table[HeadSum.AHEAD] += figures[0]
             else:
                 table[place] += figures[0] ** 2
         return table

@@ -32,6 +32,7 @@ from layerscope.record.samples import (
 )
 from layerscope.record.sequence_axis import SequenceAxis
 from layerscope.record.shards import gathers_parameters
+from layerscope.record.token_inputs import TokenInputs
 from layerscope.record.unregistered import Unregistered
 
 
@@ -65,6 +66,7 @@ class NetworkEnds:
         self.wiring: dict[str, Wiring] = {}
         self.unregistered = Unregistered()
         self.kept_gradients = KeptGradients()
+        self._tokens = TokenInputs(ask)
         self._sequence_axis = SequenceAxis()
         self._handles: list[RemovableHandle] = []
         self._discovering = True
@@ -95,6 +97,8 @@ class NetworkEnds:
         if self._handles or is_compiled(self._network):
             return
         outside = [self._network] if self._state.is_compiled else list(self._network.modules())
+        if not self._state.is_compiled:
+            self._handles += self._tokens.attach(outside)
         if self._discovering:
             for module in outside:
                 if not isinstance(module, torch.jit.ScriptModule):
@@ -214,7 +218,8 @@ class NetworkEnds:
             if has_memory(gradient) and gradient.shape == shape:
                 alone = self._together <= 1
                 slope, square = samples_of(gradient, rows), sum_of_squares(gradient)
-                self._output = Output(values, slope, samples, function, alone, square, has_terms)
+                told = values, slope, samples, function, alone, square, has_terms
+                self._output = Output(*told, rows.step)
 
         handle = tensor.register_hook(QuietHook(see_gradient))  # type: ignore[no-untyped-call]
         self._state.on_lasting_tensors.append(handle)  # it may be a parameter, or be kept
@@ -223,7 +228,8 @@ class NetworkEnds:
         """What was seen since the last call; the first call ends the search for both ends."""
         kept, cleared, late = self.kept_gradients.take()
         along_batch, data = self._sequence_axis.is_batch, tuple(self._data.values())
-        ends = Ends(data, self._output, kept, along_batch, cleared, late)
+        tokens = self._tokens.take()
+        ends = Ends(data, self._output, kept, along_batch, tokens, cleared, late)
         self._data, self._output = {}, None
         self._given = self._together = self._backward_passes = 0
         self.keeps_first = not self.keeps_first

@@ -20,6 +20,7 @@ from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.observation import Observation
 from layerscope.record.surroundings import Look
 from layerscope.session.input_figures import Matrix, input_figures, rms
+from layerscope.session.token_figures import Tokens, token_figures
 
 _OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
 _ONE = 2e-3
@@ -110,6 +111,9 @@ class LookFigures:
             figures["gradients_late"] = float(ends.gradients_late)
         if ends.output is not None:
             figures |= self._of_output(ends.output, loss, scale)
+            if ends.tokens and figures.get("loss_kind") == Loss.CROSS_ENTROPY:
+                tokens = [each.numpy() for each in ends.tokens]
+                figures |= _of_tokens(tokens, ends.output)
         return figures
 
     def _of_output(self, output: Output, loss: float, scale: float) -> dict[str, float]:
@@ -180,6 +184,11 @@ class LookFigures:
                 "target_std": float(targets.std()),
             }
         return figures
+
+
+def _of_tokens(tokens: Sequence[Tokens], output: Output) -> dict[str, float]:
+    assert output.gradient is not None
+    return token_figures(tokens, output.gradient.numpy(), output.samples, output.every)
 
 
 def _dropped(values: Matrix, gradient: Matrix) -> float:

@@ -1,0 +1,104 @@
+"""A language model's targets: where they stand in what it reads, and whether it sees them there."""
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_LOOKS = 3
+"""In a row: where targets stand is exact, one odd batch apart."""
+
+_SEES = 0.25
+"""Of the tokens behind a query: under a causal mask it is none, and padding hides some of all."""
+
+_MOSTLY = 0.5
+
+_SAME, _SEEN, _TWICE, _PADDED = range(4)
+_ADVICE = (
+    Advice(
+        "the targets are the very tokens that stand at the same places of the input: the network "
+        "has only to copy them",
+        "shift the targets by one token: logits[:, :-1] against tokens[:, 1:]",
+    ),
+    Advice(
+        "the targets are the next tokens of the input, and the network sees them: an attention, or "
+        "a recurrent layer, looks ahead of each token",
+        "a causal mask: is_causal=True, or torch.nn.Transformer.generate_square_subsequent_mask; "
+        "and no bidirectional recurrence",
+    ),
+    Advice(
+        "the targets are not the next tokens of the input but those after: they are shifted twice",
+        "shift the targets once: a loss or a model that shifts them itself, as those of "
+        "transformers do, takes labels=input_ids",
+    ),
+    Advice(
+        "{value:.0%} of the targets are the padding at the end of sequences: the loss is mostly "
+        "about where these end",
+        "ignore_index=... of the padding's token in the cross-entropy, or -100 as its label",
+    ),
+)
+
+
+@rule_of_run("next_token", looks_at="token_inputs")
+def next_token(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Where all targets of a cross-entropy stand in the tokens that an embedding gets: 0, 1 or 2
+    ahead; or the share of them that is padding.
+
+    One ahead is what a language model learns; there it is told if the network can see them. Where
+    they stand at the same place nothing is said of a network some layer of which has fewer rows
+    than there are tokens: an autoencoder is to copy. With two inputs, as of an encoder and a
+    decoder, only attention that always looks ahead is told of, and no recurrence.
+    """
+    shift, inputs = figures["target_shift"], figures["token_inputs"]
+    padding = figures["target_padding"].astype(np.float64)
+    single = inputs == 1
+    same = (shift == 0) & single & ~_is_narrowed(figures, memory)
+    seen = (shift == 1) & _sees(figures, memory, single)
+    twice = (shift == 2) & ~np.isnan(figures["loss_reduction"])  # of one output
+    padded = padding > _MOSTLY
+    causes = (same, seen, twice, padded)
+    ill = np.logical_or.reduce(causes)
+    values = np.where(padded & ~(same | seen | twice), padding, np.where(ill, 1.0, 0.0))
+    values[np.isnan(inputs) | (np.isnan(shift) & np.isnan(padding))] = np.nan
+    return Symptoms.of_run(
+        "loss",
+        values,
+        np.where(ill, 2, 0).astype(np.int8),
+        *_ADVICE,
+        limits=(np.nan, _MOSTLY, np.nan),
+        source="Bengio et al. 2003, A Neural Probabilistic Language Model: each token from those "
+        "before it",
+        lasting=_LOOKS,
+        cause=np.select(causes, range(4), 0).astype(np.int8),
+    )
+
+
+def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether a layer on the way gives fewer rows than there are targets, [steps]."""
+    layers = memory.roles.layers
+    chain = [i for i in memory.roles.chain if not layers[i].module.startswith("Embedding")]
+    rows = (figures["activation_count"] / figures["units"])[:, chain]
+    narrow: npt.NDArray[np.bool_] = (rows < figures["samples"][:, np.newaxis]).any(axis=1)
+    return narrow
+
+
+def _sees(
+    figures: Figures, memory: Memory, single: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Whether a layer looks ahead of each token, [steps]."""
+    ahead = figures["attention_ahead"]
+    names = [facts.name for facts in memory.roles.layers if ".weight_hh" in facts.name]
+    both_ways = any("_reverse" in name for name in names)
+    if ahead.shape[1]:
+        any_ahead = np.fmax.reduce(ahead, axis=1) > _SEES
+        all_ahead = np.fmin.reduce(ahead, axis=1) > _SEES
+    else:
+        any_ahead = all_ahead = np.zeros(len(ahead), bool)
+    sees: npt.NDArray[np.bool_] = np.where(
+        single, any_ahead | both_ways, all_ahead & (not names)
+    )
+    return sees

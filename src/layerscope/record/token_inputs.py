@@ -1,0 +1,47 @@
+"""The tokens that a network gets, as its embeddings get them: what a language model reads."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.record.quiet_hook import QuietHook
+
+_ELEMENTS = 2**18
+"""Of longer inputs nothing is kept: 2 MB."""
+
+
+class TokenInputs:
+    """Keeps the tokens of a step that is looked at.
+
+    Args:
+        ask: whether to look now.
+    """
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._ask = ask
+        self._seen: list[Tensor] = []
+
+    def attach(self, modules: Sequence[nn.Module]) -> list[RemovableHandle]:
+        """Put a hook on each embedding among these modules."""
+        embeddings = (each for each in modules if isinstance(each, nn.Embedding))
+        hook = QuietHook(self._see)
+        return [each.register_forward_pre_hook(hook) for each in embeddings]
+
+    def _see(self, module: nn.Module, inputs: Any) -> None:
+        if not self._ask() or not inputs:
+            return
+        tokens = inputs[0]
+        if type(tokens) is not Tensor or tokens.ndim != 2 or tokens.numel() > _ELEMENTS:
+            return
+        if tokens.is_floating_point() or min(tokens.shape) < 2 or tokens.is_meta:
+            return
+        kept = tokens.detach().to("cpu", copy=True)  # device to host, where there is one
+        if not any(kept.equal(each) for each in self._seen) and kept.min() < kept.max():
+            self._seen.append(kept)
+
+    def take(self) -> tuple[Tensor, ...]:
+        """[rows, columns] each, all different, in the order in which they came."""
+        seen, self._seen = tuple(self._seen), []
+        return seen
