@@ -88,6 +88,7 @@ def erratic(seed, steps):
         figures["update_to_weight"][:] = rng.choice([1e-3, 1e-2])
         figures["label_entropy"][:] = 1.0
         figures["loss"][:3] += rng.choice([0.0, 0.2])
+        figures["gradients_late"][:] = figures["gradients_cleared"][:] = seed % 2
     if seed % 5 == 0:
         figures["output_min"][:] = figures["output_max"][:] = figures["outputs"][:] = 1
     if seed % 11 == 0:
@@ -148,7 +149,7 @@ def test_cuts_and_checkpoints_change_no_finding(seed, steps, cuts, saved_at):
 def test_the_erratic_run_shows_every_rule():
     """Or the property above would say nothing about it."""
     rules = set()
-    for seed in range(60):
+    for seed in range(75):
         judge = Judge(LAYERS, EAGER, classes=27)
         judge.look(erratic(seed, 70))
         rules |= {finding.rule for finding in judge.findings}

@@ -17,6 +17,9 @@ _SEES = 0.25
 
 _MOSTLY = 0.5
 
+_RECURRENT = ("LSTM", "GRU", "RNN")
+"""Their last states have a row for each sequence."""
+
 _SAME, _SEEN, _TWICE, _PADDED = range(4)
 _ADVICE = (
     Advice(
@@ -78,9 +81,18 @@ def next_token(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
 
 
 def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Whether a layer on the way gives fewer rows than there are targets, [steps]."""
+    """Whether a layer on the way gives fewer rows than there are targets, [steps]; or may do so, as
+    the first of two recurrent ones gives its last state to the other.
+    """
     layers = memory.roles.layers
-    chain = [i for i in memory.roles.chain if not layers[i].module.startswith("Embedding")]
+    recurrent = {facts.path for facts in layers if ".weight_hh" in facts.name}
+    if len(recurrent) > 1:
+        return np.ones(len(figures.steps), bool)
+    chain = [
+        i
+        for i in memory.roles.chain
+        if not layers[i].module.startswith(("Embedding", *_RECURRENT))
+    ]
     rows = (figures["activation_count"] / figures["units"])[:, chain]
     narrow: npt.NDArray[np.bool_] = (rows < figures["samples"][:, np.newaxis]).any(axis=1)
     return narrow

@@ -1,0 +1,113 @@
+"""Gradients that never come to a step are told of; those that other methods put aside are not."""
+
+import pytest
+import torch
+from torch import nn
+
+from tests.diagnose.programs.judged import judged
+from tests.diagnose.programs.program import Program
+
+X, Y = torch.randn(64, 4), torch.randn(64, 1)
+
+
+def of_loop(step):
+    """A program whose loop does `step(network, optimizer, backward)`, eight times."""
+
+    def run(_, watch):
+        network = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+
+        def backward(x=X, part=0):
+            loss = (network(x[32 * part : 32 * part + 32]) - Y[32 * part : 32 * part + 32]).square()
+            loss.mean().backward()
+            return loss.mean()
+
+        with watch(network) as scope:
+            for _ in range(8):
+                scope.step(step(network, optimizer, backward))
+
+    return [finding.rule for finding in judged(Program("", run), mended=False)]
+
+
+def cleared_between(network, optimizer, backward):
+    for part in range(2):
+        optimizer.zero_grad(set_to_none=bool(part))
+        loss = backward(part=part)
+    optimizer.step()
+    return loss
+
+
+def set_to_zero_between(network, optimizer, backward):
+    for part in range(2):
+        optimizer.zero_grad(set_to_none=False)
+        loss = backward(part=part)
+    optimizer.step()
+    return loss
+
+
+def clipped_late(network, optimizer, backward):
+    optimizer.zero_grad()
+    loss = backward()
+    optimizer.step()
+    nn.utils.clip_grad_norm_(network.parameters(), 0.01)
+    return loss
+
+
+def added_up(network, optimizer, backward):
+    optimizer.zero_grad()
+    loss = backward(part=0) + backward(part=1)
+    nn.utils.clip_grad_norm_(network.parameters(), 0.01)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=False)
+    return loss
+
+
+def sharpness_aware(network, optimizer, backward):
+    """Foret et al. 2021: a step up, the gradient there, and back."""
+    backward()
+    away = [(p, 0.05 * p.grad.sign()) for p in network.parameters()]
+    with torch.no_grad():
+        for parameter, up in away:
+            parameter.add_(up)
+    optimizer.zero_grad()
+    loss = backward()
+    with torch.no_grad():
+        for parameter, up in away:
+            parameter.sub_(up)
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss
+
+
+def adversarial(network, optimizer, backward):
+    """Goodfellow et al. 2015: the gradient on the inputs makes them harder."""
+    inputs = X.clone().requires_grad_()
+    backward(inputs)
+    optimizer.zero_grad()
+    loss = backward(X + 0.1 * inputs.grad.sign())
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss
+
+
+def surgery(network, optimizer, backward):
+    """Yu et al. 2020: of the gradients of several tasks one is made."""
+    of_tasks = []
+    for part in range(2):
+        optimizer.zero_grad()
+        loss = backward(part=part)
+        of_tasks.append([p.grad.clone() for p in network.parameters()])
+    for parameter, *gradients in zip(network.parameters(), *of_tasks, strict=True):
+        parameter.grad = torch.stack(gradients).mean(0)
+    optimizer.step()
+    return loss
+
+
+@pytest.mark.parametrize("step", [cleared_between, set_to_zero_between, clipped_late])
+def test_what_does_not_come_to_a_step_is_told_of(step):
+    assert of_loop(step) == ["gradients_lost"]
+
+
+@pytest.mark.parametrize("step", [added_up, sharpness_aware, adversarial, surgery])
+def test_gradients_that_are_put_aside_on_purpose_are_not(step):
+    assert of_loop(step) == []
