@@ -52,9 +52,12 @@ def _shift(tokens: Tokens, places: Tokens, targets: Tokens) -> int | None:
     flat, (rows, columns) = tokens.ravel(), tokens.shape
     shares = {}
     for ahead in range(3):
-        along = (places % columns + ahead < columns, ahead), (
-            places // columns + ahead < rows,
-            ahead * columns,
+        along = (
+            (places % columns + ahead < columns, ahead),
+            (
+                places // columns + ahead < rows,
+                ahead * columns,
+            ),
         )
         for axis, (inside, distance) in enumerate(along):
             if inside.sum() < _ENOUGH or len(np.unique(targets[inside])) < _DIFFERENT:

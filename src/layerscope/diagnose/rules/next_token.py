@@ -89,18 +89,14 @@ def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     if len(recurrent) > 1:
         return np.ones(len(figures.steps), bool)
     chain = [
-        i
-        for i in memory.roles.chain
-        if not layers[i].module.startswith(("Embedding", *_RECURRENT))
+        i for i in memory.roles.chain if not layers[i].module.startswith(("Embedding", *_RECURRENT))
     ]
     rows = (figures["activation_count"] / figures["units"])[:, chain]
     narrow: npt.NDArray[np.bool_] = (rows < figures["samples"][:, np.newaxis]).any(axis=1)
     return narrow
 
 
-def _sees(
-    figures: Figures, memory: Memory, single: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.bool_]:
+def _sees(figures: Figures, memory: Memory, single: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Whether a layer looks ahead of each token, [steps]."""
     ahead = figures["attention_ahead"]
     names = [facts.name for facts in memory.roles.layers if ".weight_hh" in facts.name]
@@ -110,7 +106,5 @@ def _sees(
         all_ahead = np.fmin.reduce(ahead, axis=1) > _SEES
     else:
         any_ahead = all_ahead = np.zeros(len(ahead), bool)
-    sees: npt.NDArray[np.bool_] = np.where(
-        single, any_ahead | both_ways, all_ahead & (not names)
-    )
+    sees: npt.NDArray[np.bool_] = np.where(single, any_ahead | both_ways, all_ahead & (not names))
     return sees
