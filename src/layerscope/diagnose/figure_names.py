@@ -102,7 +102,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "output_columns_one": "1 if each column is one instead, over the samples, else 0",
     "output_grad_sign": "|positive - negative| / all elements of the gradient on the output",
     "gradients_kept": "1 if the gradients of the step before were still there at backward, else 0",
-    "gradients_cleared": "1 if those of a backward pass were cleared before an optimizer came, else 0",
+    "gradients_cleared": "1 if a backward pass left some that were cleared before the step, else 0",
     "gradients_late": "1 if something changed them after the optimizer's step, else 0",
     "unowned_share": "share of the trained elements that no optimizer has",
     "foreign": "parameters that the optimizers have, and the network has not",

@@ -1,4 +1,4 @@
-"""What becomes of gradients: are they there when the next step adds to them, did all come to a step?"""
+"""What becomes of gradients: does the next step add to them, and did they all come to a step?"""
 
 from collections.abc import Sequence
 

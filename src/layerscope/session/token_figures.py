@@ -50,20 +50,15 @@ def token_figures(
 def _shift(tokens: Tokens, places: Tokens, targets: Tokens) -> int | None:
     """How many tokens ahead all targets stand, along either axis; None if it is not so."""
     flat, (rows, columns) = tokens.ravel(), tokens.shape
+    along = ((places % columns, columns, 1), (places // columns, rows, columns))
     shares = {}
     for ahead in range(3):
-        along = (
-            (places % columns + ahead < columns, ahead),
-            (
-                places // columns + ahead < rows,
-                ahead * columns,
-            ),
-        )
-        for axis, (inside, distance) in enumerate(along):
+        for axis, (place, length, distance) in enumerate(along[: 1 + (ahead > 0)]):
+            inside = place + ahead < length
             if inside.sum() < _ENOUGH or len(np.unique(targets[inside])) < _DIFFERENT:
                 continue
-            same = flat[places[inside] + distance] == targets[inside]
-            shares[ahead, axis * (ahead > 0)] = float(same.mean())
+            same = flat[places[inside] + ahead * distance] == targets[inside]
+            shares[ahead, axis] = float(same.mean())
     whole = [which for which, share in shares.items() if share >= _ALL]
     others = [share for which, share in shares.items() if which not in whole]
     return whole[0][0] if len(whole) == 1 and max(others, default=0) < _OTHERS else None

@@ -92,8 +92,7 @@ def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
         i for i in memory.roles.chain if not layers[i].module.startswith(("Embedding", *_RECURRENT))
     ]
     rows = (figures["activation_count"] / figures["units"])[:, chain]
-    narrow: npt.NDArray[np.bool_] = (rows < figures["samples"][:, np.newaxis]).any(axis=1)
-    return narrow
+    return np.logical_or.reduce(rows < figures["samples"][:, np.newaxis], axis=1)
 
 
 def _sees(figures: Figures, memory: Memory, single: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
