@@ -92,7 +92,8 @@ def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
         i for i in memory.roles.chain if not layers[i].module.startswith(("Embedding", *_RECURRENT))
     ]
     rows = (figures["activation_count"] / figures["units"])[:, chain]
-    return np.logical_or.reduce(rows < figures["samples"][:, np.newaxis], axis=1)
+    narrow: npt.NDArray[np.bool_] = np.any(rows < figures["samples"][:, np.newaxis], axis=1)
+    return narrow
 
 
 def _sees(figures: Figures, memory: Memory, single: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
