@@ -1112,3 +1112,52 @@ def test_weights_that_are_drawn_to_half_are_told_where_the_loss_stays_high(seen,
     finding = rules_and_words(figures).get("weights_decay_to_zero")
     assert (finding is not None) == told
     assert not told or (finding.step, finding.threshold) == (40, 0.5)
+
+
+@pytest.mark.parametrize(("learns", "severity"), [(True, "note"), (False, "warning")])
+def test_units_said_to_be_dead_on_few_samples_are_a_note_if_the_network_has_learned_since(
+    learns, severity
+):
+    figures = healthy(network("relu"), 80)
+    figures["silent_units"][:, 1] = 60
+    figures["quiet_units"][10:, 1] = 60
+    figures["zeros"][:, 1] = 0.7
+    figures["loss"][:] = 3 + 0.01 * np.cos(np.arange(80))
+    if learns:
+        figures["loss"][40:] = 0.1
+    assert found(figures)["dead_units"][0] == severity
+
+
+@pytest.mark.parametrize(
+    ("alike", "size", "severity"),
+    [(6, 1.0, "warning"), (6, 0.0, "critical"), (1, 1.0, None)],
+)
+def test_weights_that_are_one_constant_in_all_layers_at_the_start_are_told_at_once(
+    alike, size, severity
+):
+    figures = healthy(network(), 2)
+    figures["weight_row_spread"][0] = np.r_[np.zeros(alike), np.ones(6 - alike)]
+    figures["weight_row_spread"][1] = 1e-3
+    figures["weight_rms"][:] = size
+    finding = rules_and_words(figures).get("constant_weights")
+    assert (finding and finding.severity) == severity
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"), [(10**-3.8, "ten times"), (10**-4.8, "a hundred times")]
+)
+def test_how_much_a_rate_is_to_be_raised_goes_by_how_small_the_steps_are(ratio, words):
+    figures = healthy(network(), 120)
+    figures["update_to_weight"][:] = ratio
+    figures["loss"][:] = 3 + 1e-3 * np.cos(np.arange(120))
+    assert words in rules_and_words(figures)["loss_not_falling"].remedy
+
+
+@pytest.mark.parametrize(
+    ("decay", "level", "told"), [(1.0, 1.3, True), (1.0, 0.3, False), (0.05, 1.3, False)]
+)
+def test_a_rate_that_fades_before_anything_is_learned_is_told(decay, level, told):
+    figures = healthy(network(), 400)
+    figures["learning_rate"][:] = 0.01 / (1 + decay * np.arange(400))
+    figures["loss"][:], figures["label_entropy"][::10] = level, 1.4
+    assert ("learning_rate_gone" in rules_and_words(figures)) == told

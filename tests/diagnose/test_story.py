@@ -113,3 +113,13 @@ def test_what_explains_nothing_goes_by_severity_and_notes_come_last():
 def test_no_rule_follows_from_itself():
     for cause, consequences in CONSEQUENCES.items():
         assert cause not in consequences
+
+
+def test_a_logarithm_of_what_no_softmax_has_made_explains_a_loss_that_is_not_finite_later():
+    unmade, lost = found("loss_after_activation", step=0), found("loss_not_finite", "critical", 8)
+    assert [(rule, because) for rule, _, because in told(lost, unmade)] == [
+        ("loss_after_activation", ""),
+        ("loss_not_finite", "loss_after_activation"),
+    ]
+    at_once = replace(lost, step=0)
+    assert told(at_once, unmade)[0][0] == "loss_not_finite"

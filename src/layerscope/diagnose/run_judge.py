@@ -71,7 +71,7 @@ class Judge:
 
     def _as_it_turned_out(self, finding: Finding) -> Finding:
         """A note where the network has learned since what the warning said it could not."""
-        passed = finding.rule == "vanishing_gradient" or (
+        passed = finding.rule in ("vanishing_gradient", "dead_units") or (
             finding.rule == "loss_not_falling" and finding.value > self._thresholds.loss_stuck
         )
         if passed and finding.severity == "warning":

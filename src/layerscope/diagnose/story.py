@@ -64,7 +64,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "target_out_of_range": _SYMPTOMS | {"negative_loss"},
     "negative_loss": _SYMPTOMS,
     "input_scale": _SYMPTOMS,
-    "loss_after_activation": _SYMPTOMS - {"not_finite", "loss_not_finite"},
+    "loss_after_activation": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},
     "target_scale": _SYMPTOMS,
     "loss_reduction": _OF_LARGE_STEPS,
     "dropout_high": _SYMPTOMS - {"not_finite", "loss_not_finite", "loss_diverged"},
@@ -178,6 +178,8 @@ def _follows(finding: Finding, cause: Finding) -> bool:
         return False
     if (cause.rule, finding.rule) == ("attention_logit_growth", "attention_collapse"):
         return True  # logits grow before that is a warning
+    if (cause.rule, finding.rule) == ("loss_after_activation", "loss_not_finite"):
+        return cause.step < finding.step  # the logarithm of what no softmax keeps above 0
     same_layers = set(finding.layer_names) <= set(cause.layer_names)
     if cause.rule == "stalled":  # of other layers it says nothing
         return same_layers

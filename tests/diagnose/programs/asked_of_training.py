@@ -51,7 +51,7 @@ STILL = (
 )
 
 
-@asked("update_too_small", also=("loss_not_falling: ten times",), follows=("stalled",))
+@asked("update_too_small", also=("loss_not_falling: times what it is",), follows=("stalled",))
 def adadelta_as_if_it_were_adam(mended, watch):
     x, y = blobs(classes=4, features=16)
     model = nn.Sequential(
@@ -273,7 +273,7 @@ def a_rate_divided_in_every_batch(mended, watch):
 
 @asked(
     "update_too_small",
-    also=("loss_not_falling: ten times", "update_too_small: clip", "loss_not_falling: clip"),
+    also=("loss_not_falling: times what it is", "update_too_small: clip", "loss_not_falling: clip"),
     follows=("stalled",),
 )
 def clipped_to_a_ten_thousandth(mended, watch):

@@ -32,6 +32,18 @@ def every_weight_zero(mended, watch):
 
 
 @program("constant_weights")
+def every_weight_one_and_biases_at_random(mended, watch):
+    x, y = blobs()
+    model = perceptron(10, 4)
+    if not mended:
+        for layer in model.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.ones_(layer.weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    fit(watch, model, optimizer, batches(x, y, steps=60), cross_entropy)
+
+
+@program("constant_weights")
 def every_weight_one_tenth(mended, watch):
     x, y = pictures()
     model = Convolutional()

@@ -180,3 +180,14 @@ def half_precision_and_the_usual_epsilon(mended, watch):
         batches(x.half(), y, steps=60),
         lambda m, x, y: F.cross_entropy(m(x).float(), y),
     )
+
+
+@program("learning_rate_gone")
+def a_decay_of_one_in_each_step(mended, watch):
+    x, y = blobs(classes=6, apart=0.7)
+    model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 6))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.9)
+    decay = 1e-3 if mended else 1.0
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + decay * step))
+    data = batches(x, y, steps=320)
+    fit(watch, model, optimizer, data, cross_entropy, scheduler)

@@ -256,7 +256,10 @@ def _clipped(optimizer, network):
 
 _BY_RULE = {
     "input_scale": _standardised_inputs,
-    "loss_after_activation": lambda _: _last_function(nn.Identity()),
+    "loss_after_activation": _of_text(
+        ("Softmax(1) as the last", lambda _: _last_function(nn.Softmax(1))),
+        ("", lambda _: _last_function(nn.Identity())),
+    ),
     "target_out_of_range": _of_text(
         ("no function after", lambda _: _last_function(nn.Identity())),
     ),
@@ -279,7 +282,9 @@ _BY_RULE = {
     "loss_reduction": lambda finding: rate_times(1 / finding.value),
     "loss_diverged": _SLOWER,
     "loss_rising": _of_text(("maximize=False", lambda _: _group(maximize=False))),
-    "loss_not_falling": _of_text(("ten times what it is", _FASTER)),
+    "loss_not_falling": _of_text(
+        ("ten times what it is", _FASTER), ("hundred times what it is", lambda _: rate_times(100))
+    ),
     "update_too_large": _SLOWER,
     "update_too_small": lambda finding: rate_times(10.0 ** (-3 - round(finding.value))),
     "stalled": _of_text(("the same optimizer.lr", _every_step(_same_rates))),

@@ -21,7 +21,8 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
 
     And all weights of zero from the start, in two layers or more: the gradient of each is a product
     with the others', so none of them moves at first, and biases alone tell the units apart. One
-    layer of zeros is meant (a head, a branch's last layer: Zhang et al. 2019, Fixup, section 3).
+    layer of zeros is meant (a head, a branch's last layer: Zhang et al. 2019, Fixup, section 3). Of
+    any other constant, too: random biases part the units later, by next to nothing.
     """
     values = figures["weight_row_spread"] * memory.roles.only("trained")
     seen = memory.of_layers("seen")[0]
@@ -32,13 +33,16 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
     seen[:] = count[-1]
     alike = known & (values == 0) & (count >= 3)
     first = known & (count == 1)
-    zero = first & (figures["weight_rms"] == 0)
-    number = zero.sum(1, keepdims=True)
-    all_zero = zero & (number >= 2) & (number == first.sum(1, keepdims=True))
-    alike |= all_zero
+    begun = first & (values == 0)
+    zero = begun & (figures["weight_rms"] == 0)
+    all_alike, all_zero = (
+        each & ((number := each.sum(1, keepdims=True)) >= 2) & (number == first.sum(1)[:, None])
+        for each in (begun, zero)
+    )
+    severity = np.where(alike | all_zero, 3, np.where(all_alike, 2, 0)).astype(np.int8)
     return Symptoms(
         values,
-        np.where(alike, 3, 0).astype(np.int8) if alike.any() else None,
+        severity if severity.any() else None,
         (np.nan, np.nan, 0.0),
         (
             Advice(
@@ -51,10 +55,15 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
                 "gets through them",
                 "init=kaiming or init=xavier: random weights; only biases may start at zero",
             ),
+            Advice(
+                "all layers begin with one weight for all of their units, {layer} too: no unit has "
+                "anything of its own to learn",
+                "init=kaiming or init=xavier: random weights; only biases may start at a constant",
+            ),
         ),
         "Goodfellow et al. 2016, Deep Learning, section 8.4: break symmetry between units",
         1,
-        all_zero.astype(np.int8),
+        np.where(all_zero, 1, 2 * (all_alike & ~alike)).astype(np.int8),
         np.zeros(values.shape, np.int64),
     )
 

@@ -3,15 +3,23 @@
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_curve import HALF
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.solved import left_of_chance
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _GONE = 1e-9
 """Of the largest rate. A cosine that ends at 0 is below for 20 steps only if it took a million."""
 
-_LEARNED = 0.5
+_FADED = 0.01
+"""Of the largest rate. What Keras calls decay, lr / (1 + decay * step), is meant to be 1e-6 or so;
+of 1 it makes steps of a hundredth within a hundred."""
+
+_MOSTLY = 2 / 3
+"""Of the steps so far: a cosine spends the last 6 % of its steps below a hundredth, and a rate that
+is divided by ten at each third of a training none."""
 
 
 @rule_of_run("learning_rate_gone")
@@ -19,19 +27,30 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     """Learning rate / the largest so far, where it is all but 0 for `warm_up` steps.
 
     A schedule may well end at 0, with the training: it is a note where the loss is down to half.
-    With several optimizers the steps tell of different rates, and the rule is silent.
+    Or below a hundredth in two thirds of all steps so far, from twice `patience` on, while the loss
+    is above half of chance: the schedule was over before anything was learned. With several
+    optimizers the steps tell of different rates, and the rule is silent.
     """
     rates = figures["learning_rate"].astype(np.float64)
     highest = memory.highest("largest", rates)
     curve = memory.loss_curve.of(figures)
-    learned = curve.level < _LEARNED * curve.start
+    learned = curve.level < HALF * curve.start
     values = np.where(highest > 0, rates / np.where(highest > 0, highest, 1), 0.0)
     values[np.isnan(rates) | ~curve.alone] = np.nan
     ill = values <= _GONE
+    faded = values < _FADED * (1 - 1e-6)  # twice a tenth is none
+    known = memory.of_run("faded")
+    count = np.nan_to_num(known[0]) + np.cumsum(faded)
+    known[0] = count[-1]
+    early = (
+        faded & ~ill & (count > _MOSTLY * curve.known) & (curve.known >= 2 * thresholds.patience)
+    )
+    early &= left_of_chance(figures, memory) > HALF
+    severity = np.where(ill, np.where(learned, 1, 2), np.where(early, 2, 0))
     return Symptoms.of_run(
         "optimizer",
         values,
-        np.where(ill, np.where(learned, 1, 2), 0).astype(np.int8),
+        severity.astype(np.int8),
         Advice(
             "the learning rate is down to {value:.0e} of what it was: nothing moves any more",
             "scheduler.step() once an epoch if its numbers are epochs; else give it the number of "
@@ -42,9 +61,16 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
             "scheduler.step() after each optimizer.step(): a warm-up that begins at 0 never leaves "
             "it otherwise; else see what optimizer.lr is",
         ),
+        Advice(
+            "the learning rate has been below {threshold:.0%} of what it was for most of the run, "
+            "and the loss is still above half of chance: the schedule ended before it had learned",
+            "a schedule that falls more slowly: scheduler.step() once an epoch if its numbers are "
+            "epochs; else give it the number of steps that the training really has",
+            (_FADED, _FADED, np.nan),
+        ),
         limits=(_GONE, _GONE, np.nan),
         source="torch.optim.lr_scheduler: a scheduler counts its own steps",
         lasting=thresholds.warm_up,
-        cause=(~(highest > 0)).astype(np.int8),
+        cause=np.where(early, 2, ~(highest > 0)).astype(np.int8),
         falling=True,
     )

@@ -56,8 +56,8 @@ _ACTIVATED = (
     Advice(
         "the loss divides the outputs of a sample by their sum to have probabilities: no softmax "
         "stands at the network's end, but another function, or none",
-        "take the last activation function off the network's end, and use cross_entropy; or put a "
-        "softmax in its place",
+        "torch.nn.Softmax(1) as the last function, in place of the one that stands there; or none "
+        "there, and cross_entropy",
     ),
     Advice(
         "the loss is the logarithm of the output at the place of the target, and the outputs of a "

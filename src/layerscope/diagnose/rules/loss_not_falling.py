@@ -30,7 +30,8 @@ _LATE = 4
 what to look at, and then learns at once (Hoffmann et al. 2024, Eureka-Moments in Transformers; Chen
 et al. 2024, Sudden Drops in the Loss)."""
 _HALF, _GONE = 0.5, 1e-3  # of the largest learning rate so far
-_FLAT, _SMALL_STEPS, _SLOW, _OF_SHARES = range(4)
+_TINY = -1.0  # log10, below what is slow already
+_FLAT, _SMALL_STEPS, _SLOW, _OF_SHARES, _TINY_STEPS = range(5)
 
 
 @lru_cache(maxsize=1)
@@ -63,6 +64,12 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
             "that is flat",
             "cross_entropy, or binary_cross_entropy_with_logits, on outputs without that function; "
             "else optimizer.lr=... ten times what it is",
+        ),
+        Advice(
+            "the loss is still {value:.1%} of what it was at the start (limit "
+            f"{{threshold:.0%}}), and a step changes the weights by less than "
+            f"10^{t.update_slow + _TINY:g} of their size, where 10^-3 is usual",
+            "optimizer.lr=... a hundred times what it is; and a warm-up that ends, in steps",
         ),
     )
 
@@ -114,7 +121,10 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     slow = (ratio > t.loss_slow) & small_steps
     ill = due & steady & ~low & (flat & (late | small_steps) | slow) & (ratio < t.loss_diverged)
     ratio[curve.alone & ~curve.judged] = np.nan
-    cause = np.where(flat, np.where(small_steps, _SMALL_STEPS, _FLAT), _SLOW)
+    tiny = updates < t.update_slow + _TINY
+    cause = np.where(
+        flat, np.where(small_steps, np.where(tiny, _TINY_STEPS, _SMALL_STEPS), _FLAT), _SLOW
+    )
     cause = np.where(_of_shares(figures, memory), _OF_SHARES, cause)
     return Symptoms.of_run(
         "loss",
