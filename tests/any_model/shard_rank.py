@@ -5,17 +5,22 @@ each in a folder of its own, watched and alone; every rank leaves in `<case>/ran
 of the weights of both, and what its watcher says of a failure.
 """
 
+import functools
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import distributed as dist
 from torch import nn
-from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
 
 import layerscope
+from tests.any_model import tensor_rank
 
 QUANTITIES = ("activation", "activation_grad", "weight_grad", "weight", "update")
 SAMPLES, STEPS = 8, 6
@@ -92,29 +97,56 @@ def breaks_on_rank_1(step):
     return True
 
 
+class Case(NamedTuple):
+    """How a network is divided, and trained; of `data` groups of processes, each has its own part
+    of each batch.
+    """
+
+    divide: Callable[[nn.Module, DeviceMesh], nn.Module]
+    names: tuple[str, ...]
+    data: int
+    network: Callable[[], nn.Module] = network
+    settings: dict[str, Any] = {}
+
+
+TENSOR, SEQUENCE = tensor_rank.Network, functools.partial(tensor_rank.Network, normalizes=True)
+FAILING = {"schedule": breaks_on_rank_1}
 BROKEN_OFF = "broken_off"
 CASES = {
     2: {
-        "fsdp": ((2,), {}),
-        "fsdp_two_optimizers": ((2,), {"optimizers": 2}),
-        "fsdp_failing": ((2,), {"schedule": breaks_on_rank_1}),
+        "fsdp": Case(shard, ("shard",), 2),
+        "fsdp_two_optimizers": Case(shard, ("shard",), 2, settings={"optimizers": 2}),
+        "fsdp_failing": Case(shard, ("shard",), 2, settings=FAILING),
+        "tensor": Case(tensor_rank.tensor, ("tensor",), 1, TENSOR),
+        "sequence": Case(tensor_rank.sequence, ("tensor",), 1, SEQUENCE),
+        "tensor_failing": Case(tensor_rank.tensor, ("tensor",), 1, TENSOR, FAILING),
     },
-    4: {"hsdp": ((2, 2), {})},
+    4: {
+        "hsdp": Case(shard, ("replicate", "shard"), 4),
+        "fsdp_and_tensor": Case(tensor_rank.both, ("data", "tensor"), 2, TENSOR),
+    },
 }
+
+
+def local(parameter):
+    return (parameter.to_local() if isinstance(parameter, DTensor) else parameter).detach()
 
 
 def main(folder):
     rank, ranks = dist.get_rank(), dist.get_world_size()
-    mine = [x[SAMPLES * rank : SAMPLES * (rank + 1)] for x in batches(ranks)]
-    for name, (sizes, settings) in CASES[ranks].items():
-        mesh = init_device_mesh("cpu", sizes, mesh_dim_names=("replicate", "shard")[-len(sizes) :])
+    for name, case in CASES[ranks].items():
+        sizes = (2,) * len(case.names)
+        part = rank * case.data // ranks
+        mine = [x[SAMPLES * part : SAMPLES * (part + 1)] for x in batches(case.data)]
+        mesh = init_device_mesh("cpu", sizes, mesh_dim_names=case.names)
         left = {}
         for watched in (False, True):
-            net = shard(network(), mesh)
-            watcher = train(net, mine, folder / name if watched else None, **settings)
-            left[watched] = [parameter.to_local().detach() for parameter in net.parameters()]
+            net = case.divide(case.network(), mesh)
+            watcher = train(net, mine, folder / name if watched else None, **case.settings)
+            left[watched] = [local(parameter) for parameter in net.parameters()]
         torch.save((left, watcher.failure), folder / name / f"rank_{rank}.pt")
     if ranks == 2:
+        mine = [x[SAMPLES * rank : SAMPLES * (rank + 1)] for x in batches(2)]
         break_off(shard(network(), init_device_mesh("cpu", (2,))), mine, folder / BROKEN_OFF)
 
 

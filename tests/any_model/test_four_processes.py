@@ -20,9 +20,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("case", shard_rank.CASES[4])
-def test_shards_are_measured_as_the_whole(folder, case, tmp_path, monkeypatch):
-    left = left_by(folder, case, 4)
+@pytest.mark.parametrize("name", shard_rank.CASES[4])
+def test_parts_are_measured_as_the_whole(folder, name, tmp_path, monkeypatch):
+    left = left_by(folder, name, 4)
     assert [failure for _, failure in left] == [None] * 4
     assert_weights_are_those_without_the_watcher(left)
-    assert_record_is_that_of_one_process(folder / case, 4, tmp_path, monkeypatch)
+    assert_record_is_that_of_one_process(
+        folder / name, shard_rank.CASES[4][name], tmp_path, monkeypatch
+    )

@@ -98,15 +98,15 @@ def test_without_a_failure_no_rank_tells_of_one(folder, case):
 
 
 @pytest.mark.parametrize("case", shard_rank.CASES[2])
-def test_shards_are_trained_to_the_weights_that_they_have_without_the_watcher(folder, case):
+def test_parts_are_trained_to_the_weights_that_they_have_without_the_watcher(folder, case):
     assert_weights_are_those_without_the_watcher(left_by(folder, case, 2))
 
 
-@pytest.mark.parametrize("case", ["fsdp", "fsdp_two_optimizers"])
-def test_shards_of_two_processes_are_measured_as_the_whole(folder, tmp_path, monkeypatch, case):
-    assert [failure for _, failure in left_by(folder, case, 2)] == [None, None]
-    settings = shard_rank.CASES[2][case][1]
-    assert_record_is_that_of_one_process(folder / case, 2, tmp_path, monkeypatch, **settings)
+@pytest.mark.parametrize("name", ["fsdp", "fsdp_two_optimizers", "tensor", "sequence"])
+def test_parts_of_two_processes_are_measured_as_the_whole(folder, tmp_path, monkeypatch, name):
+    assert [failure for _, failure in left_by(folder, name, 2)] == [None, None]
+    case = shard_rank.CASES[2][name]
+    assert_record_is_that_of_one_process(folder / name, case, tmp_path, monkeypatch)
 
 
 def test_a_rank_whose_training_breaks_off_leaves_no_other_waiting(folder):
@@ -122,8 +122,9 @@ def test_a_sharded_training_that_goes_on_continues_its_record(folder):
     assert_figures_are_those_of(steps, figures(folder / "resumed" / "watched"))
 
 
-def test_a_watcher_that_fails_on_one_rank_ends_those_of_all(folder):
-    failures = [failure for _, failure in left_by(folder, "fsdp_failing", 2)]
+@pytest.mark.parametrize("case", ["fsdp_failing", "tensor_failing"])
+def test_a_watcher_that_fails_on_one_rank_ends_those_of_all(folder, case):
+    failures = [failure for _, failure in left_by(folder, case, 2)]
     assert failures[0].endswith("the monitor has failed on a rank of this training")
     assert failures[1].endswith("PlantedError: planted")
-    assert figures(folder / "fsdp_failing").steps.tolist() == [0, 1, 2, 3, 4]
+    assert figures(folder / case).steps.tolist() == [0, 1, 2, 3, 4]

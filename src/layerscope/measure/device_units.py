@@ -16,6 +16,7 @@ from layerscope.measure.tally import is_measurable
 from layerscope.measure.unit_layout import in_order, units_and_inner
 from layerscope.measure.unit_merge import load_state, merge_ranks, state_of
 from layerscope.measure.unit_options import UnitOptions
+from layerscope.measure.unit_parts import join
 from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitReading
 from layerscope.measure.units import UnitTally
 
@@ -98,6 +99,17 @@ class DeviceUnitTally:
     def merge_ranks(self, all_reduce: Callable[[Tensor, str], None]) -> None:
         """Make this step's measures those of all ranks: see `unit_merge`. Waits for the device."""
         merge_ranks(self._units, all_reduce)
+
+    def join(
+        self,
+        parts: DeviceUnitTally,
+        which: Sequence[tuple[int, int]],
+        all_reduce: Callable[[Tensor, str], None],
+    ) -> None:
+        """Make this step's measures those of all ranks, of which each has parts of the units: see
+        `unit_parts`. Waits for the device.
+        """
+        join(self._units, parts._units, which, all_reduce)
 
     def state(self) -> dict[str, Any]:
         """How long units have been silent, for a checkpoint; waits for the device."""

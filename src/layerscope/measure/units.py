@@ -19,6 +19,7 @@ from layerscope.measure.pending import Pending
 from layerscope.measure.unit_layout import in_order, units_and_inner
 from layerscope.measure.unit_merge import load_state, merge_ranks, state_of
 from layerscope.measure.unit_options import UnitOptions
+from layerscope.measure.unit_parts import join
 from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitReading
 
 
@@ -117,6 +118,17 @@ class UnitTally:
     def merge_ranks(self, all_reduce: Callable[[Tensor, str], None]) -> None:
         """Make this step's measures those of all ranks, before it is read: see `unit_merge`."""
         merge_ranks(self._table, all_reduce)
+
+    def join(
+        self,
+        parts: UnitTally,
+        which: Sequence[tuple[int, int]],
+        all_reduce: Callable[[Tensor, str], None],
+    ) -> None:
+        """Make this step's measures those of all ranks, of which each has parts of the units: see
+        `unit_parts`.
+        """
+        join(self._table, parts._table, which, all_reduce)
 
     def state(self) -> dict[str, Any]:
         """How long units have been silent, for a checkpoint; a step under way is left out."""

@@ -10,6 +10,7 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.handles import remove_all
 from layerscope.record.layers import Layer
+from layerscope.record.layouts import Layouts
 
 _LOCK = threading.Lock()  # a state may be copied with its network, and a lock may not
 
@@ -42,6 +43,7 @@ class HookState:
         transformed: layers that were called inside a torch.func transform.
         is_compiled: whether torch.compile has traced one of the hooks: a hook that came to those
             modules, or went, would have it trace them again.
+        layouts: which parts processes have of what layers give; None without tensor parallelism.
         backward_began: whether a gradient has come since the last call of a module.
     """
 
@@ -61,6 +63,7 @@ class HookState:
     evaluated: set[str] = field(default_factory=set)
     transformed: set[str] = field(default_factory=set)
     is_compiled: bool = False
+    layouts: Layouts | None = None
     backward_began: bool = False
     _round: int = 1
 
@@ -107,6 +110,8 @@ class HookState:
         self._round += 1
         self.data.clear()
         self.data_finite = None
+        if self.layouts is not None:
+            self.layouts.end_step()
         self.leave_lasting_tensors()
 
     def leave_lasting_tensors(self) -> None:

@@ -7,7 +7,6 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
-from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layers import Layer
 from layerscope.record.newcomers import (
     Newcomers,
@@ -17,6 +16,7 @@ from layerscope.record.newcomers import (
     rows_of_units,
 )
 from layerscope.record.output_hook import OutputHook
+from layerscope.record.parted_output import output_of
 from layerscope.record.plan import plan
 from layerscope.record.recorder_options import RecorderOptions
 
@@ -34,6 +34,7 @@ class HookedLayers:
         self._layers = list(layers)
         self._options = options
         self._state = state
+        self._in_parts = state.layouts is not None
         self._handles: list[RemovableHandle] = []
         self.newcomers = Newcomers(self._layers, options, state)
         meet, per_call = self.newcomers.meet, options.per_call
@@ -41,9 +42,9 @@ class HookedLayers:
         expected = []
         for hook in self.hooks:
             if hook.layer.has_output and not per_call:
-                expected.append(LayerOutput(hook.layer, hook.layer.name, state))
+                expected.append(output_of(hook.layer, hook.layer.name, state))
                 hook.expect(expected[-1])
-        self.plan = plan(self._layers, expected, options)
+        self.plan = plan(self._layers, expected, options, self._in_parts)
 
     @property
     def is_on(self) -> bool:
@@ -90,9 +91,9 @@ class HookedLayers:
         kept, forgotten = in_network_order(self._layers, outputs)
         for layer, output in forgotten:
             self.hooks[layer].forget(output)
-        self.plan = plan(self._layers, kept, self._options)
+        self.plan = plan(self._layers, kept, self._options, self._in_parts)
         absorb(self.plan, before, measured)
-        absorb_units(self.plan.outputs, units)
+        absorb_units(self.plan, before, units)
 
     def replace(self, layers: Sequence[Layer]) -> None:
         """Make another plan of other modules and parameters in the places of those before, with
@@ -107,9 +108,9 @@ class HookedLayers:
         for hook, layer in zip(self.hooks, self._layers, strict=True):
             hook.follow(layer)
         before, units = self.plan, rows_of_units(self.plan.outputs)
-        self.plan = plan(self._layers, before.outputs, self._options)
+        self.plan = plan(self._layers, before.outputs, self._options, self._in_parts)
         absorb(self.plan, before, ())
-        absorb_units(self.plan.outputs, units)
+        absorb_units(self.plan, before, units)
 
     @property
     def layers(self) -> tuple[Layer, ...]:

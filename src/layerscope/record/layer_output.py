@@ -98,10 +98,7 @@ class LayerOutput:
         if self.order < 0:  # not before: it may have failed
             self.order = self._state.next_order()
         if self.gradient >= 0 and tensor.requires_grad:
-            if tensor._backward_hooks or tensor.grad_fn is None:
-                self._hook_what_lives_on(tensor)
-            else:
-                hook_gradient(tensor, self.measure_gradient)
+            self._hook(tensor)
 
     def _measure_output(self, tensor: Tensor, inputs: Inputs, is_plain: bool) -> None:
         """Let an output be held, where it may be; otherwise measure it where it lies."""
@@ -130,6 +127,13 @@ class LayerOutput:
         if self.not_finite is None:
             self.not_finite = look_for_cause(self.layer, self.name, given)
             self._state.look_at_data()
+
+    def _hook(self, tensor: Tensor) -> None:
+        """Put a hook on an output that measures its gradient."""
+        if tensor._backward_hooks or tensor.grad_fn is None:
+            self._hook_what_lives_on(tensor)
+        else:
+            hook_gradient(tensor, self.measure_gradient)
 
     def _hook_what_lives_on(self, tensor: Tensor) -> None:
         """Put the hook on a tensor that is not new, such as a parameter that a module gives: once,

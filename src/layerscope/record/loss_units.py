@@ -16,6 +16,7 @@ def in_units_of_the_loss(
     channels: Sequence[Channel],
     scaled: Collection[Quantity],
     ranks: int,
+    losses: int,
 ) -> Pending[Reading]:
     """Divide what carries a loss scale, and the activation gradients of ranks, when it arrives.
 
@@ -23,16 +24,17 @@ def in_units_of_the_loss(
         reading: of these channels, perhaps still on its way: nothing waits for it here.
         channels: what its rows hold.
         scaled: quantities that carry the factor, the SCALE that travels along.
-        ranks: how many processes' measurements it holds: their activation gradients become those
-            of the mean of their losses.
+        ranks: how many processes' measurements it holds, which have all added to what it carries.
+        losses: how many of them have a loss of their own: activation gradients become those of the
+            mean of these losses.
     """
-    if not scaled and ranks == 1:
+    if not scaled and losses == 1:
         return reading
-    of_ranks = np.array([c.quantity is Quantity.ACTIVATION_GRAD for c in channels], np.bool_)
+    of_losses = np.array([c.quantity is Quantity.ACTIVATION_GRAD for c in channels], np.bool_)
     with_scale = np.array([c.quantity in scaled for c in channels], np.bool_)
 
     def divided(arrived: Reading) -> Reading:
         scale = arrived.carried[SCALE] / ranks or 1.0
-        return arrived.scaled(with_scale, 1 / scale).scaled(of_ranks, 1 / ranks)
+        return arrived.scaled(with_scale, 1 / scale).scaled(of_losses, 1 / losses)
 
     return reading.then(divided)

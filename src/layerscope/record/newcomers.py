@@ -12,6 +12,7 @@ from layerscope.record.channel import Channel
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layers import Layer
+from layerscope.record.parted_output import output_of
 from layerscope.record.plan import Plan, device_of, units_of
 from layerscope.record.recorder_options import RecorderOptions
 
@@ -41,7 +42,7 @@ class Newcomers:
 
     def meet(self, layer: Layer, name: str) -> LayerOutput:
         """An output of this name, which from now on is measured apart."""
-        output = LayerOutput(layer, name, self._state)
+        output = output_of(layer, name, self._state)
         intervals = [(-math.inf, math.inf)] * 2
         if (kind := layer.nonlinearity) is not None:
             intervals[_ACTIVATION] = kind.saturated_beyond(self._options.saturation_threshold)
@@ -114,13 +115,21 @@ def rows_of_units(
 
 
 def absorb_units(
-    outputs: Iterable[LayerOutput],
-    before: Mapping[str, tuple[UnitTally | DeviceUnitTally, int]],
+    after: Plan, before: Plan, of_outputs: Mapping[str, tuple[UnitTally | DeviceUnitTally, int]]
 ) -> None:
-    """Put into the rows that outputs have now what `rows_of_units` told of before."""
-    for output in outputs:
-        if output.units is not None and output.name in before:
-            output.units.take_row(output.unit_row, *before[output.name])  # type: ignore[arg-type]
+    """Put into a new plan's rows of units what an old one's hold, and newcomers'.
+
+    Args:
+        of_outputs: what `rows_of_units` told of before.
+    """
+    for output in after.outputs:
+        if output.units is not None and output.name in of_outputs:
+            output.units.take_row(output.unit_row, *of_outputs[output.name])  # type: ignore[arg-type]
+    if after.units_here is not after.units:
+        rows = {output.name: row for row, output in enumerate(before.outputs)}
+        for row, output in enumerate(after.outputs):
+            if output.name in rows:
+                after.units.take_row(row, before.units, rows[output.name])  # type: ignore[arg-type]
 
 
 def in_network_order(

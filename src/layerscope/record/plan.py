@@ -1,10 +1,11 @@
 """What is measured of each layer, and into which row of the tally."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from layerscope.measure import Tally
 from layerscope.measure.device_held import HeldOnDevice
@@ -19,6 +20,7 @@ from layerscope.record.layer_parameter import LayerParameter, parameters_of
 from layerscope.record.layers import Layer
 from layerscope.record.nonlinearities import Nonlinearity
 from layerscope.record.not_finite import NotFinite
+from layerscope.record.parted_output import PartedOutput
 from layerscope.record.recorder_options import RecorderOptions
 
 
@@ -37,6 +39,8 @@ class Plan:
         parameters: what is measured of the parameters; one under two names is there once.
         tally: the rows.
         units: of each output a row of its units.
+        units_here: likewise, of those that this process has; where processes have parts of
+            outputs, something else than `units`.
         held: where outputs that are not large, and their gradients, wait to be measured.
     """
 
@@ -47,6 +51,7 @@ class Plan:
     parameters: tuple[LayerParameter, ...]
     tally: Tally | DeviceTally
     units: UnitTally | DeviceUnitTally
+    units_here: UnitTally | DeviceUnitTally
     held: HeldTensors | HeldOnDevice
 
     def take_not_finite(self) -> tuple[NotFinite, ...]:
@@ -58,9 +63,29 @@ class Plan:
                 output.not_finite = None
         return tuple(found)
 
+    def merge_units(self, all_reduce: Callable[[Tensor, str], None]) -> None:
+        """Make what is known of the units in this step that of all ranks."""
+        if self.units_here is self.units:
+            self.units.merge_ranks(all_reduce)
+            return
+        parts = [
+            output.unit_part() if isinstance(output, PartedOutput) else (0, 1)
+            for output in self.outputs
+        ]
+        self.units.join(self.units_here, parts, all_reduce)  # type: ignore[arg-type]
 
-def plan(layers: Sequence[Layer], outputs: Sequence[LayerOutput], options: RecorderOptions) -> Plan:
-    """Give rows to outputs, which then know theirs, and to the layers' parameters."""
+
+def plan(
+    layers: Sequence[Layer],
+    outputs: Sequence[LayerOutput],
+    options: RecorderOptions,
+    in_parts: bool,
+) -> Plan:
+    """Give rows to outputs, which then know theirs, and to the layers' parameters.
+
+    Args:
+        in_parts: whether processes may have parts of outputs.
+    """
     wanted = options.quantities
     rows = _Rows(options.saturation_threshold)
     for output in outputs:
@@ -86,10 +111,11 @@ def plan(layers: Sequence[Layer], outputs: Sequence[LayerOutput], options: Recor
         updates = [rows.add(c.quantity.update, c.layer) for _, _, c in parameters]
     device = device_of(layers)
     tally, units = rows.tally(device, options.max_elements), units_of(outputs, device, options)
-    held = held_by(tally, units)
+    here = units_of(outputs, device, options) if in_parts else units
+    held = held_by(tally, here)
     for unit_row, output in enumerate(outputs):
         output.tally, output.held, output.unit_row = tally, held, unit_row
-        output.units = units if Quantity.ACTIVATION in wanted else None
+        output.units = here if Quantity.ACTIVATION in wanted else None
     return Plan(
         tuple(rows.channels),
         output_rows,
@@ -103,6 +129,7 @@ def plan(layers: Sequence[Layer], outputs: Sequence[LayerOutput], options: Recor
         ),
         tally,
         units,
+        here,
         held,
     )
 

@@ -8,10 +8,12 @@ from torch import Tensor, nn
 from layerscope.measure.row_state import merge_ranks
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
+from layerscope.record.gradient_sums import GradientSums
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooked_layers import HookedLayers
 from layerscope.record.layer_parameter import why_not_measured
 from layerscope.record.layers import Layer
+from layerscope.record.layouts import Layouts
 from layerscope.record.loss_units import in_units_of_the_loss
 from layerscope.record.measured_parameters import MeasuredParameters
 from layerscope.record.observation import Observation
@@ -32,6 +34,7 @@ class Recorder:
     Args:
         layers: which to watch, from `choose_layers`.
         network: nothing is measured while it is in evaluation mode; None: whatever the mode.
+        layouts: of a network that tensor parallelism divides.
 
     Attributes:
         state: what the hooks share: whether they measure, their clock, what went wrong in them.
@@ -43,6 +46,7 @@ class Recorder:
             its layer's call and the step's end, which had not been seen before; taken by whoever
             tells of it.
         update: what this step has changed, once it is known.
+        gradient_sums: gradients of which each process has a summand.
         scaled: quantities that carry a gradient scaler's factor, which `carry` is told.
     """
 
@@ -51,24 +55,27 @@ class Recorder:
         layers: Sequence[Layer],
         options: RecorderOptions | None = None,
         network: nn.Module | None = None,
+        layouts: Layouts | None = None,
     ) -> None:
         # Under torch.compile a hook that touches the wrapper would be traced into it.
-        self.state = state = HookState(getattr(network, "_orig_mod", network))
+        self.state = state = HookState(getattr(network, "_orig_mod", network), layouts=layouts)
         self.hooked = HookedLayers(layers, options or RecorderOptions(), state)
         self.unreached = Unreached(self.hooked.hooks, state)
         self.scaled: frozenset[Quantity] = frozenset()
         self.is_merged = False
         self.lost: dict[Channel, None] = {}
         self.update: UpdateSums | None = None
+        self.gradient_sums = GradientSums()
         self._follow()
 
     def _follow(self) -> None:
         """Go on with the plan that there is now."""
         self.plan = self.hooked.plan
-        self._parameters = MeasuredParameters(self.plan.parameters)
+        sums, not_measured = self.gradient_sums, self.state.not_measured
+        self._parameters = MeasuredParameters(self.plan.parameters, sums, not_measured)
         for each in self.plan.parameters:
             if (why := why_not_measured(each.parameter)) is not None:
-                self.state.not_measured[f"{each.channel.layer}.{each.channel.quantity}"] = why
+                not_measured[f"{each.channel.layer}.{each.channel.quantity}"] = why
 
     def replace(self, layers: Sequence[Layer]) -> None:
         """Go on with other modules and parameters in the places of those before: the network has
@@ -201,12 +208,13 @@ class Recorder:
         made, rows = self.plan, self.plan.output_rows
         if self.is_sharded:
             rows = len(made.channels) if weights else made.without_weights
+            self.gradient_sums.measure(made, add_up, counts=rank == 0)
             if update:
                 self.update = self.update or self._parameters.end_update()
                 self.update.add_up(add_up)
         merge_ranks(made.tally, rows, rank, ranks, add_up)
         made.tally.merge_carried_of_ranks(add_up)
-        made.units.merge_ranks(all_reduce)
+        made.merge_units(all_reduce)
 
     def observe(self, step: int, weights: bool = True, **known: Any) -> Observation:
         """What was measured since the last call, as the observation of a step; empties the rows.
@@ -224,12 +232,14 @@ class Recorder:
         made = self.plan
         channels = made.channels if weights else made.channels[: made.without_weights]
         reading = made.tally.read(len(channels))
+        ranks = known.get("ranks", 1)
+        losses = ranks // (self.state.layouts.copies if self.state.layouts else 1)
         update, self.update = self.update, None
         self.release()
         return Observation(
             step,
             channels,
-            in_units_of_the_loss(reading, channels, self.scaled, known.get("ranks", 1)),
+            in_units_of_the_loss(reading, channels, self.scaled, ranks, losses),
             made.units.read(step) if made.outputs else None,
             None if update is None else update.reading(),
             not_finite=made.take_not_finite(),

@@ -38,9 +38,9 @@ def local_part(tensor: Any) -> Tensor:
 
 
 def counts_here(tensor: Any) -> bool:
-    """Whether this process, of all that hold the same part, is the one that counts it: the first
-    along each dimension of the mesh that replicates, in the mesh that has rank 0; of a tensor that
-    is no DTensor, rank 0.
+    """Whether this process, of all that hold the same part or summand, is the one that counts it:
+    the first along each dimension of the mesh that replicates, in the mesh that has rank 0; of a
+    tensor that is no DTensor, rank 0.
     """
     if not is_sharded(tensor):
         return not dist.is_initialized() or dist.get_rank() == 0
@@ -51,11 +51,23 @@ def counts_here(tensor: Any) -> bool:
     )
 
 
+def is_partial_sum(tensor: Any) -> bool:
+    """Whether each process has a summand of it, and none the tensor itself."""
+    return any(placement.is_partial() for placement in tensor.placements)
+
+
 def cuts_of(tensor: Any) -> int:
     """Along how many dimensions of the mesh of processes a tensor is in parts."""
     if not is_sharded(tensor):
         return 0
     return sum(not placement.is_replicate() for placement in tensor.placements)
+
+
+def mesh_class() -> Any:
+    """That of a mesh of processes; the empty tuple, of which nothing is an instance, if nobody has
+    imported it.
+    """
+    return _class_of("torch.distributed.device_mesh", "DeviceMesh")
 
 
 def class_of(module: nn.Module) -> type[nn.Module]:

@@ -8,13 +8,13 @@ from layerscope.record.changes import Change, Changes
 from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.functions import Functions
 from layerscope.record.functions_seen import FunctionsSeen
+from layerscope.record.layouts import layouts_of
 from layerscope.record.shards import put_shards_back
 from layerscope.record.stand_aside import StandAside
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.door import Door
 from layerscope.session.not_watched import (
     refuse_flat_parameters,
-    refuse_tensor_parallelism,
     tell_change,
     tell_evaluation,
     tell_lost,
@@ -35,15 +35,16 @@ class NetworkHooks:
         changes: how often the network was found to be made of something else than before.
 
     Raises:
-        ValueError: no layer matches, or the network is one of FSDP1's.
+        ValueError: no layer matches, the network is one of FSDP1's, or it is divided in a way that
+            it does not tell of, see `layouts_of`.
     """
 
     def __init__(self, network: nn.Module, settings: Settings, door: Door) -> None:
         refuse_flat_parameters(network)
         put_shards_back(network)
         layers = choose_layers(network, settings.layers)
-        refuse_tensor_parallelism(network, layers)
-        self.recorder = recorder = Recorder(layers, settings.options, network)
+        layouts = layouts_of(network)
+        self.recorder = recorder = Recorder(layers, settings.options, network, layouts)
         self.surroundings = around = Surroundings(network, layers, recorder.state)
         self.function_layers = FunctionLayers(network, recorder, settings.layers)
         self.changes = 0

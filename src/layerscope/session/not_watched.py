@@ -1,17 +1,15 @@
 """What of a network is not watched, and why."""
 
 import logging
-from collections.abc import Sequence
 
 from torch import nn
 
 from layerscope.measure.moments import MomentColumn
 from layerscope.quantity import Quantity
-from layerscope.record import Layer, Recorder
+from layerscope.record import Recorder
 from layerscope.record.changes import Change
 from layerscope.record.observation import Observation
 from layerscope.record.quiet_hook import is_compiled
-from layerscope.record.shards import cuts_of, gathers_parameters
 from layerscope.session.door import Door
 
 _log = logging.getLogger("layerscope")
@@ -26,19 +24,6 @@ def refuse_flat_parameters(network: nn.Module) -> None:
                 "the network must be sharded by torch.distributed.fsdp.fully_shard, got "
                 "FullyShardedDataParallel, which joins the weights of layers"
             )
-
-
-def refuse_tensor_parallelism(network: nn.Module, layers: Sequence[Layer]) -> None:
-    """Raise ValueError if a parameter is in parts that are not FSDP's, or not FSDP's alone."""
-    by_fsdp = gathers_parameters(network)
-    for layer in layers:
-        for name, parameter in layer.parameters:
-            cuts = cuts_of(parameter)
-            if cuts and not (by_fsdp and cuts == 1):
-                raise ValueError(
-                    "the network must be sharded by fully_shard alone, got "
-                    f"{name} of {layer.name}, which tensor parallelism has cut"
-                )
 
 
 def tell_unfired(recorder: Recorder, first: Observation, door: Door) -> None:

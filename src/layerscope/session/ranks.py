@@ -30,6 +30,7 @@ class _Step(NamedTuple):
         weights: whether it has measured the weights.
         update: whether it has measured what the step changed.
         ends: whether its training has ended.
+        sums: whether it has found gradients of which each process has a summand.
     """
 
     failed: int = False
@@ -39,6 +40,7 @@ class _Step(NamedTuple):
     weights: int = False
     update: int = False
     ends: int = False
+    sums: int = False
 
 
 class Ranks:
@@ -98,6 +100,7 @@ class Ranks:
                 stop=stop,
                 weights=weights,
                 update=recorder.update is not None,
+                sums=recorder.gradient_sums.has_news,
             )
         )
         with self._together():
@@ -105,6 +108,8 @@ class Ranks:
                 found = self.gathered((recorder.hooked.functions(), recorder.hooked.found()))
                 function_layers.meet_others([each for functions, _ in found for each in functions])
                 recorder.settle([each for _, outputs in found for each in outputs])
+            if agreed.sums:
+                recorder.gradient_sums.meet(self.gathered(recorder.gradient_sums.found))
             recorder.combine(
                 self.rank, self.number, self.all_reduce, bool(agreed.weights), bool(agreed.update)
             )
