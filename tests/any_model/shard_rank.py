@@ -8,8 +8,9 @@ of the weights of both, and what its watcher says of a failure.
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -106,7 +107,7 @@ class Case(NamedTuple):
     names: tuple[str, ...]
     data: int
     network: Callable[[], nn.Module] = network
-    settings: dict[str, Any] = {}
+    settings: Mapping[str, Any] = MappingProxyType({})
 
 
 TENSOR, SEQUENCE = tensor_rank.Network, functools.partial(tensor_rank.Network, normalizes=True)

@@ -197,7 +197,8 @@ def layouts_of(network: nn.Module) -> Layouts | None:
         if len(line) > 1
     }
     by_fsdp = gathers_parameters(network)
-    for name, parameter in network.named_parameters():
+    parameters: Iterator[tuple[str, Any]] = network.named_parameters()
+    for name, parameter in parameters:
         if not cuts_of(parameter) or lines:
             continue
         if by_fsdp and cuts_of(parameter) > 1:
