@@ -7,6 +7,7 @@ from torch import distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import Replicate
 from torch.distributed.tensor.parallel import ColwiseParallel, parallelize_module
 
 from layerscope import LayerMonitor, watch
@@ -47,23 +48,29 @@ def mesh():
 
 
 @pytest.mark.parametrize("with_fsdp", [False, True])
-def test_tensor_parallelism_is_refused_by_watch(tmp_path, mesh, with_fsdp):
+def test_tensor_parallelism_of_one_process_is_measured_as_the_whole(tmp_path, mesh, with_fsdp):
     net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
-    parallelize_module(net, mesh["tensor"], {"0": ColwiseParallel()})
+    plan = {"0": ColwiseParallel(output_layouts=Replicate())}
+    parallelize_module(net, mesh["tensor"], plan)
     if with_fsdp:
         fully_shard(net, mesh=mesh["data"])
-    with pytest.raises(ValueError, match="got weight of 00_relu, which tensor parallelism has cut"):
-        watch(net, tmp_path).start()
+    assert_first_weight_is_measured(net, tmp_path, last=1)
 
 
 def test_a_shard_of_one_process_is_the_whole(tmp_path, mesh):
     net = fully_shard(nn.Sequential(nn.Linear(4, 4), nn.ReLU()), mesh=mesh["data"])
+    assert_first_weight_is_measured(net, tmp_path, last=0)
+
+
+def assert_first_weight_is_measured(net, folder, last):
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    with watch(net, tmp_path, summary=False) as watcher:
+    with watch(net, folder, summary=False) as watcher:
         net(torch.ones(3, 4)).sum().backward()
         optimizer.step()
         watcher.step()
-    (layer,) = watcher.diagnosis["steps"][-1]["layers"]
-    assert layer["layer"] == "00_relu"
+    assert watcher.diagnosis["not_measured"] == []
+    layers = watcher.diagnosis["steps"][-1]["layers"]
+    assert len(layers) == last + 1
+    assert layers[0]["layer"] == "00_relu"
     rms = float(net[0].weight.full_tensor().detach().square().mean().sqrt())
-    assert layer["weight"]["rms"] == pytest.approx(rms, rel=1e-6)
+    assert layers[0]["weight"]["rms"] == pytest.approx(rms, rel=1e-6)

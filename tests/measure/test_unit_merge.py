@@ -25,12 +25,12 @@ class Ranks:
         self._given = [None] * len(tallies)
         self._barrier = threading.Barrier(len(tallies), timeout=30)
 
-    def merge(self):
+    def merge(self, merge=lambda tally, all_reduce: tally.merge_ranks(all_reduce)):
         failed = []
 
         def run(rank):
             try:
-                self.tallies[rank].merge_ranks(lambda *given: self._all_reduce(rank, *given))
+                merge(self.tallies[rank], lambda *given: self._all_reduce(rank, *given))
             except Exception as error:
                 failed.append(error)
                 self._barrier.abort()
@@ -147,3 +147,35 @@ def test_windows_go_on_from_a_checkpoint(make, after):
 def test_a_state_of_other_rows_is_refused(make):
     with pytest.raises(ValueError, match="state must have one entry per row, 2, got 1"):
         make(2, [RELU, RELU], 1).load_state(make(1, [RELU], 1).state())
+
+
+def join(tallies, all_reduce):
+    whole, parts, which = tallies
+    whole.join(parts, which, all_reduce)
+
+
+@both
+def test_ranks_that_have_parts_of_the_units_read_what_one_with_all_would(make):
+    active, window = [RELU, TANH], 30
+    one = make(2, active, window)
+    # Two groups of ranks with data of their own; in each, the first has 3 units and the other 2.
+    which = [[(rank % 2, 2), (0, 1)] for rank in range(4)]
+    ranks = Ranks(
+        *((make(2, active, window), make(2, active, window), of) for of in which),
+    )
+    for step in range(6):
+        for group in range(2):
+            x, y = (normal(4 + group, units, seed=step * 7 + group) for units in (5, 4))
+            x[:, 1] = -1.0
+            x[:, 4] = -1.0 if step < 4 else 1.0
+            one.add(0, x, -1)
+            one.add(1, y, -1)
+            (_, first, _), (_, second, _) = ranks.tallies[2 * group : 2 * group + 2]
+            first.add(0, x[:, :3], -1)
+            second.add(0, x[:, 3:], -1)
+            first.add(1, y, -1)  # of what both have, one counts
+        ranks.merge(join)
+        expected = one.read(step).get().values
+        for whole, _, _ in ranks.tallies:
+            for found, row in zip(whole.read(step).get().values, expected, strict=True):
+                assert_same(found, row)

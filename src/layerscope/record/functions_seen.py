@@ -16,6 +16,7 @@ from layerscope.record.nonlinearities import nonlinearity_of
 from layerscope.record.output_hook import OutputHook, backward_pass
 from layerscope.record.place import Place
 from layerscope.record.routers import EXPERTS, ROUTER_CALLS, Routers
+from layerscope.record.shards import is_sharded
 
 _log = logging.getLogger("layerscope")
 
@@ -93,6 +94,8 @@ class FunctionsSeen:
         if backward_pass() != -1:  # a checkpoint computes again
             return
         state = self.state
+        if state.layouts is not None and any(map(is_sharded, (*args, *kwargs.values()))):
+            return  # to compute with it is to wait for other processes
         clock = state.clock
         began = clock() if clock else 0.0
         try:

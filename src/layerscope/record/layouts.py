@@ -189,27 +189,21 @@ def layouts_of(network: nn.Module) -> Layouts | None:
     Raises:
         ValueError: FSDP divides it too, and no module says along which dimensions which does.
     """
-    lines = {
-        line
-        for module in network.modules()
-        for mesh in _meshes_of(module)
-        for line in lines_of(mesh)
-        if len(line) > 1
-    }
+    meshes = [mesh for module in network.modules() for mesh in _meshes_of(module)]
+    lines = {line for mesh in meshes for line in lines_of(mesh)}
     by_fsdp = gathers_parameters(network)
     parameters: Iterator[tuple[str, Any]] = network.named_parameters()
-    for name, parameter in parameters:
-        if not cuts_of(parameter) or lines:
-            continue
+    for name, parameter in parameters if not meshes else ():
         if by_fsdp and cuts_of(parameter) > 1:
             raise ValueError(
                 "a network that fully_shard and tensor parallelism divide must be parallelized by "
                 "torch.distributed.tensor.parallel.parallelize_module, or by distribute_module "
                 f"with an input_fn, got {name}, of which nothing says which has divided it how"
             )
-        if not by_fsdp:
+        if cuts_of(parameter) and not by_fsdp:
             of_mesh = zip(lines_of(parameter.device_mesh), parameter.placements, strict=True)
-            lines |= {line for line, each in of_mesh if not each.is_replicate() and len(line) > 1}
+            lines |= {line for line, each in of_mesh if not each.is_replicate()}
+    lines = {line for line in lines if len(line) > 1}
     return Layouts(lines) if lines else None
 
 

@@ -200,6 +200,9 @@ class NetworkEnds:
         self._given += len(trained)
         if tensor is None or not has_memory(tensor):
             return
+        layouts = self._state.layouts
+        if layouts is not None and layouts.of(tensor).parts:  # of classes, perhaps
+            return
         self._sequence_axis.compare(tensor)
         rows = evenly_spaced(tensor)
         values = samples_of(tensor, rows)  # now: the loss may change it in place

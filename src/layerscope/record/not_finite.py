@@ -51,7 +51,8 @@ def given_to(layer: Layer, inputs: tuple[tuple[Any, ...], Mapping[str, Any]]) ->
             return ()  # a graph's edges, as sparse features, have no bytes to hold
         return ((only.detach() if only.requires_grad else only, _version(only)),)
     try:
-        given = (tensor for _, tensor in tensors_in(inputs) if tensor.layout is torch.strided)
+        tensors = (tensor for _, tensor in tensors_in(inputs) if tensor.layout is torch.strided)
+        given = map(local_part, tensors)
         return [(tensor.detach(), _version(tensor)) for tensor in given]
     except Exception:  # somebody's own kind of input
         return ()

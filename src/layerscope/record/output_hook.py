@@ -84,6 +84,8 @@ class OutputHook(OwnHook):
             else:
                 self.measure(inputs, named, output)
             return None
+        if state.layouts is not None:  # in compiled code nothing tells parts from copies
+            return None
         is_bare = isinstance(output, Tensor) and output.is_floating_point()
         if is_bare and graph_is_whole():
             return measured_in_graph(output, self._number)

@@ -28,7 +28,7 @@ from layerscope.record.outputs import tensors_in
 from layerscope.record.place import Place
 from layerscope.record.quiet_hook import QuietHook, is_compiled
 from layerscope.record.samples import has_memory
-from layerscope.record.shards import class_of
+from layerscope.record.shards import class_of, is_sharded, local_part
 
 _log = logging.getLogger("layerscope")
 
@@ -167,7 +167,10 @@ class Stream:
         """The call whose stream gets a branch, and the sizes of both before: float [2]."""
         if kwargs or len(args) != 2 or not self._state.counts_here:
             return None
-        if not all(isinstance(each, Tensor) and has_memory(each) for each in args):
+        if not all(isinstance(each, Tensor) for each in args):
+            return None
+        own = [each if is_sharded(each) else local_part(each) for each in args]
+        if not all(has_memory(each) for each in own):
             return None
         if args[0].shape != args[1].shape or args[0].ndim < 2:
             return None
@@ -176,9 +179,10 @@ class Stream:
             if any(known):
                 if all(known) or call.block is None:
                     return None
-                stream, branch = args if known[0] else reversed(args)
-                if stream.requires_grad and not branch.requires_grad:  # a table of positions
-                    return None
+                at = 0 if known[0] else 1  # which of both is the stream
+                if args[at].requires_grad and not args[1 - at].requires_grad:
+                    return None  # a table of positions
+                stream, branch = own[at], own[1 - at]
                 return call, torch.stack([rms(stream), rms(branch)])
         return None
 

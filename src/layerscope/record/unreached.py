@@ -17,6 +17,12 @@ NEVER_FIRED = (
 )
 """Why a layer that was never called is not measured."""
 
+NEVER_FIRED_DIVIDED = (
+    "its hook has never fired in training: it was not called as a module, or it was compiled, and "
+    "tensor parallelism is not measured in compiled code"
+)
+"""Why a layer of a network that tensor parallelism divides was never called."""
+
 USED_BY_OTHERS = "it is not called as a module: another one computes with its weights"
 """Why a layer that was never called, but whose weights are trained, is not measured."""
 
@@ -65,7 +71,8 @@ class Unreached:
             and hook.layer.name not in self._fired_before
             and hook.layer.name not in self.in_evaluation_mode
         ]
-        self._unfired = dict.fromkeys(unfired, NEVER_FIRED)
+        divided = self._state.layouts is not None
+        self._unfired = dict.fromkeys(unfired, NEVER_FIRED_DIVIDED if divided else NEVER_FIRED)
         return unfired
 
     def note_used(self, layers: Iterable[str]) -> None:
