@@ -94,6 +94,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "token_inputs": "how many different matrices of tokens the embeddings got",
     "target_shift": "how many tokens ahead in the input the targets stand; NaN if it is not so",
     "target_padding": "share of the targets that are the padding at the end of sequences",
+    "output_cosines": "1 if the output is a product of two normalised tensors, else 0",
+    "output_cosine": "where the gradient only turns outputs: the mean cosine between two of them",
     "output_rows_one": "1 if each row of the output is a distribution that sums to 1, else 0",
     "output_function": "the output's last function: a number of `last_function.LastFunction`",
     "softmax_over_samples": "1 if that is a softmax along the axis of the samples, else 0",

@@ -28,6 +28,7 @@ from layerscope.diagnose.loss_through_function import (
     through_sigmoid,
     through_softmax,
 )
+from layerscope.diagnose.overlap_loss import overlap
 from layerscope.diagnose.regression_loss import (
     absolute_error,
     absolute_error_of_pairs,
@@ -40,7 +41,7 @@ _NEVER_NEGATIVE = (Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS, Loss.BINARY, Loss.SQU
 
 _NEGATIVE_BY_TARGETS = (
     *(Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.BINARY_LOGITS, Loss.BINARY),
-    Loss.LOG_OF_SHARE,
+    *(Loss.LOG_OF_SHARE, Loss.OVERLAP_OF_SCORES),
 )
 """Losses that targets of the wrong kind bring below 0."""
 
@@ -89,6 +90,8 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
             return replace(found, targets=np.concatenate([found.targets, sure]))
     if (hinge := hinge_of_bits(output, gradient, rows, loss)) is not None:
         return hinge
+    if (found := overlap(output[finite], gradient[finite], rows, loss)) is not None:
+        return found
     whole, all_rows = (output[finite], gradient[finite]), rows
     output, gradient = output[known], gradient[known]
     rows = max(round(rows * known.mean()), 1)  # of those that count

@@ -107,6 +107,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "stalled": frozenset({"update_too_small"}),
     "collapsed": frozenset({"loss_not_falling", "labels_without_signal"}),
     "labels_without_signal": frozenset({"loss_not_falling"}),
+    "outputs_alike": frozenset({"collapsed", "idle", "no_gradient", "loss_not_falling"}),
     "attention_uniform": frozenset({"collapsed", "loss_not_falling", "labels_without_signal"}),
     "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),
 }
@@ -224,7 +225,10 @@ _OF_LAYERS = frozenset({"saturated", "dead_units", "idle"})
 """A layer with it passes little of the gradient on, and takes nothing from how others do."""
 
 _SEEN_LATE = frozenset(
-    {"labels_without_signal", "attention_uniform", "experts_unused", "loss_rising"}
+    {
+        *("labels_without_signal", "attention_uniform", "experts_unused", "loss_rising"),
+        "outputs_alike",
+    }
 )
 """No cause of a symptom that a layer has, but true from the start: it takes long to see."""
 

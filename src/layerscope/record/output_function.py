@@ -1,6 +1,7 @@
 """Which function made a tensor, be it a module's or written in a forward: autograd knows."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -18,6 +19,12 @@ _MOVES = (
     *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Transpose", "Permute", "T"),
     *("Select", "Slice", "Expand", "Clone", "Alias", "AsStrided", "ToCopy"),
 )
+_PRODUCTS = ("Addmm", "Mm", "Bmm", "Linear", "MkldnnLinear")
+_DIVIDES = ("Div", "Mul", "ClampMin", "Clamp", "Reciprocal", "Pow", "Add")
+_NORMS = ("LinalgVectorNorm", "Norm", "WeightNormInterface")
+_NODES, _STEPS = 64, 8
+"""Behind the output, where a margin of angles takes some forty; and behind an operand."""
+
 _LAST = 2**64 - 1
 """What autograd gives for the axis -1."""
 
@@ -30,11 +37,13 @@ class OutputFunction:
         name: in lower case; "" for a function that is not known, such as a linear one.
         over_samples: whether it is a softmax along the first axis of several samples and classes.
         over_middle: whether it is one along an axis that is neither the first nor the last.
+        of_cosines: whether the output is made of a product of two normalised tensors.
     """
 
     name: str = ""
     over_samples: bool = False
     over_middle: bool = False
+    of_cosines: bool = False
 
 
 def output_function(tensor: Tensor) -> OutputFunction:
@@ -56,4 +65,35 @@ def output_function(tensor: Tensor) -> OutputFunction:
     along_first = axis in (0, _LAST + 1 - tensor.ndim) and not moved
     matrix = tensor.ndim > 1 and len(tensor) > 1 and tensor.shape[-1] > 1
     place = axis if axis < tensor.ndim else axis - (_LAST + 1 - tensor.ndim)
-    return OutputFunction(name, along_first and matrix, not moved and 0 < place < tensor.ndim - 1)
+    over_middle = not moved and 0 < place < tensor.ndim - 1
+    return OutputFunction(name, along_first and matrix, over_middle, _is_of_cosines(node))
+
+
+def _is_of_cosines(node: Any) -> bool:
+    """Whether the nearest product on the way back is one of two tensors that have been divided by
+    their norms, such as a class's direction and a sample's.
+    """
+    waiting, seen = [node], 0
+    while waiting and seen < _NODES:
+        here = waiting.pop(0)
+        seen += 1
+        kind = type(here).__name__.rstrip("0123456789").removesuffix("Backward")
+        before = [each for each, _ in here.next_functions if each is not None]
+        if kind in _PRODUCTS:
+            operands = before[-2:]
+            return len(operands) == 2 and all(map(_is_normalized, operands))
+        waiting += before
+    return False
+
+
+def _is_normalized(node: Any) -> bool:
+    waiting, steps = [node], 0
+    while waiting and steps < _STEPS:
+        here = waiting.pop(0)
+        steps += 1
+        kind = type(here).__name__.rstrip("0123456789").removesuffix("Backward")
+        if kind in _NORMS:
+            return True
+        if kind in (*_MOVES, *_DIVIDES):
+            waiting += [each for each, _ in here.next_functions if each is not None]
+    return False

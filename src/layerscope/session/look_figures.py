@@ -19,6 +19,7 @@ from layerscope.record.ends import Ends, Output
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.observation import Observation
 from layerscope.record.surroundings import Look
+from layerscope.session.direction_figures import direction_figures
 from layerscope.session.input_figures import Matrix, input_figures, rms
 from layerscope.session.token_figures import Tokens, token_figures
 
@@ -127,6 +128,7 @@ class LookFigures:
             "output_rms": rms(values),
             "output_function": float(function),
             "softmax_over_samples": float(output.function.over_samples),
+            "output_cosines": float(output.function.of_cosines),
             "output_rows_one": float(_sums_to_one(values, axis=1)),
         }
         if (
@@ -140,6 +142,7 @@ class LookFigures:
         figures["output_alone"] = float(output.alone and not output.has_terms)
         signs = np.sign(gradient)
         figures["output_grad_sign"] = abs(float(signs.sum())) / signs.size
+        figures |= direction_figures(values, gradient)
         square = output.gradient_square / scale**2
         view = view_loss(values, gradient, output.samples, loss, square)
         view = within_range(view, values, *function.range)

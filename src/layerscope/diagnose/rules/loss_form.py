@@ -71,6 +71,12 @@ _ACTIVATED = (
         "binary_cross_entropy_with_logits on the outputs of the last linear layer; or a sigmoid as "
         "the last function",
     ),
+    Advice(
+        "a loss of overlap (Dice, IoU) takes the outputs for probabilities, and they are none: "
+        "scores without bounds make it as small as one likes",
+        "a sigmoid of the outputs before a loss of overlap, or a softmax where classes exclude "
+        "each other",
+    ),
 )
 
 
@@ -98,7 +104,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     told = np.where(kind > Loss.UNKNOWN, np.where(of_shares, 2.0, 1.0) * unmade, np.nan)
     told = memory.known("unmade", told) * ~np.isnan(kind)
     clipped = (kind == Loss.BINARY) & ((figures["output_min"] < 0) | (figures["output_max"] > 1))
-    told = np.where(clipped, 3, told)
+    told = np.where(clipped, 3, np.where(kind == Loss.OVERLAP_OF_SCORES, 4, told))
     if not (takes_logits | (told > 0)).any():
         return Symptoms.of_run("output", values)
     low, high = figures["output_min"], figures["output_max"]
@@ -123,8 +129,8 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     )
     ill = takes_logits & np.logical_or.reduce(causes)
     ill |= told > 0
-    told_first = (told == 3, told == 2, told == 1, *causes)
-    cause = np.select(told_first, (7, 5, 6, *range(5)), 0).astype(np.int8)
+    told_first = (told == 4, told == 3, told == 2, told == 1, *causes)
+    cause = np.select(told_first, (8, 7, 5, 6, *range(5)), 0).astype(np.int8)
     values = np.where(ill, 1.0, values)
     return Symptoms.of_run(
         "output",

@@ -18,6 +18,9 @@ about so much. Of two classes it is a ratio of 2.4, of many the ratio decides.""
 _LARGEST_GAIN = 3.0
 """Variance of usual weights times fan-in: Kaiming's 2, and what chance adds in a small layer."""
 
+_LARGEST_SCALE = 100.0
+"""Of cosines as logits: 64 in ArcFace (Deng et al. 2019), 100 in CLIP (Radford et al. 2021)."""
+
 _REMEDY = "smaller weights in the last layer, as in init=kaiming, and no bias there"
 _ADVICE = (
     Advice(
@@ -48,7 +51,8 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     The classes are those that the judge was told, or else those that the gradient on the output
     shows, two of a binary cross-entropy; silent where neither is known. Of a sum the loss is its
     mean. Silent, too, where the last layer is frozen: what was trained on another task may be sure
-    of that. A note where all layers are linear and have weights of a usual size, and outputs no
+    of that; and where outputs are cosines times no more than 100, as they are meant to be. A note
+    where all layers are linear and have weights of a usual size, and outputs no
     larger than such make of what comes in: Kaiming's in the last layer, too, or large inputs make a
     loss that the first few steps mend.
     """
@@ -59,9 +63,12 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     last = roles.layers[roles.last]
     if not last.trainable and last.nonlinearity is None:
         return Symptoms(values)
+    if figures["output_cosines"][0] == 1 and _largest(figures) <= _LARGEST_SCALE:
+        return Symptoms(values)
     limit = thresholds.overconfident_start
     kind, classes = figures["loss_kind"][0], roles.classes
-    times = figures["loss_reduction"][0]
+    # Where parts of a batch count for their share, the loss that is told is a part's, or all's.
+    times = max(figures["loss_reduction"][0], 1.0)
     if classes is None and kind in (Loss.CROSS_ENTROPY, Loss.LOG_OF_OUTPUT) and times > 0:
         classes = int(figures["outputs"][0])
     elif classes is None and kind == Loss.BINARY_LOGITS and times > 0:
@@ -91,6 +98,10 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         "Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
         cause=np.full(values.shape, 2 if beyond else int(of_targets), np.int8),
     )
+
+
+def _largest(figures: Figures) -> float:
+    return float(max(figures["output_max"][0], -figures["output_min"][0]))
 
 
 def _are_usual(figures: Figures, roles: Roles) -> bool:

@@ -1,0 +1,90 @@
+"""Losses of cosines: outputs that all point one way, and logits that are cosines times a scale."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from layerscope.session.direction_figures import direction_figures
+from tests.diagnose.programs.judged import judged
+from tests.diagnose.programs.program import Program, batches, blobs, fit
+
+
+def rules(network, loss_of, steps=1, rate=1e-3):
+    def run(_, watch):
+        torch.manual_seed(1)
+        x, y = blobs(classes=8, features=16)
+        model = network()
+        optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+        fit(watch, model, optimizer, batches(x, y, steps=steps), loss_of)
+
+    return [finding.rule for finding in judged(Program("", run), mended=False)]
+
+
+def perceptron():
+    return nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 16))
+
+
+def drawn_together(model, x, _):
+    return 1 - F.cosine_similarity(model(x), model(x + 0.3 * torch.randn_like(x))).mean()
+
+
+def told_apart(model, x, _):
+    one, other = (F.normalize(model(x + 0.3 * torch.randn_like(x)), dim=1) for _ in range(2))
+    return F.cross_entropy(one @ other.T / 0.2, torch.arange(len(x)))
+
+
+def test_outputs_that_are_only_drawn_together_are_told_of():
+    assert rules(perceptron, drawn_together, steps=96, rate=1e-2) == ["outputs_alike"]
+    assert rules(perceptron, told_apart, steps=96, rate=1e-2) == []
+
+
+def test_the_cosine_between_outputs_is_told_where_they_are_only_turned():
+    output = np.random.default_rng(0).normal(size=(20, 5))
+    slope = np.random.default_rng(1).normal(size=(20, 5))
+    assert direction_figures(output, slope) == {}
+    unit = output / np.linalg.norm(output, axis=1, keepdims=True)
+    across = slope - (slope * unit).sum(1, keepdims=True) * unit
+    cosines = unit @ unit.T
+    expected = (cosines.sum() - 20) / (20 * 19)
+    assert direction_figures(output, across)["output_cosine"] == pytest.approx(expected)
+
+
+class Cosines(nn.Module):
+    """Logits that are cosines times a scale."""
+
+    def __init__(self, scale, normalizes=True):
+        super().__init__()
+        self.body, self.weight = perceptron(), nn.Parameter(torch.randn(8, 16))
+        self.scale, self.normalizes = scale, normalizes
+
+    def forward(self, x):
+        x, weight = self.body(x), self.weight
+        if self.normalizes:
+            x, weight = F.normalize(x), F.normalize(weight)
+        return self.scale * F.linear(x, weight)
+
+
+def cross_entropy(model, x, y):
+    return F.cross_entropy(model(x), y)
+
+
+def test_cosines_times_a_usual_scale_are_no_overconfident_start():
+    assert rules(lambda: Cosines(64.0), cross_entropy) == []
+    assert rules(lambda: Cosines(2000.0), cross_entropy) == ["overconfident_start"]
+    assert rules(lambda: Cosines(64.0, normalizes=False), cross_entropy) == ["overconfident_start"]
+
+
+def test_a_part_of_an_accumulated_batch_is_no_overconfident_start():
+    def run(_, watch):
+        model = perceptron()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        with watch(model) as scope:
+            x, y = blobs(classes=16, features=16, apart=0.0)
+            loss = F.cross_entropy(model(x), y)
+            (loss / 16).backward()
+            optimizer.step()
+            scope.step(loss.detach())
+
+    assert judged(Program("", run), mended=False) == []
