@@ -3,8 +3,8 @@
 With I the sum of p y, S that of p and y (both smoothed alike), the Dice overlap D is 2 I / S, and
 its slope 2 y / S - D / S: two values, one where y is 0 and one where it is 1 (Milletari et al.
 2016, V-Net, section 3). That of the Jaccard overlap J, I / (S - I), is 1 / (S - I) where y is 1,
-and -J / (S - I) elsewhere. So each overlap follows from the two slopes, and the loss has to be 1 less
-their mean.
+and -J / (S - I) elsewhere. So each overlap follows from the two slopes, and the loss has to
+be 1 less their mean.
 """
 
 from collections.abc import Iterator
