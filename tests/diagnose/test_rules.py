@@ -1130,7 +1130,7 @@ def test_units_said_to_be_dead_on_few_samples_are_a_note_if_the_network_has_lear
 
 @pytest.mark.parametrize(
     ("alike", "size", "severity"),
-    [(6, 1.0, "warning"), (6, 0.0, "critical"), (1, 1.0, None)],
+    [(6, 1.0, "warning"), (5, 1.0, "warning"), (6, 0.0, "critical"), (4, 1.0, None)],
 )
 def test_weights_that_are_one_constant_in_all_layers_at_the_start_are_told_at_once(
     alike, size, severity

@@ -22,7 +22,8 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
     And all weights of zero from the start, in two layers or more: the gradient of each is a product
     with the others', so none of them moves at first, and biases alone tell the units apart. One
     layer of zeros is meant (a head, a branch's last layer: Zhang et al. 2019, Fixup, section 3). Of
-    any other constant, too: random biases part the units later, by next to nothing.
+    any other constant, too, in all layers but the last: random biases part the units later, by next
+    to nothing.
     """
     values = figures["weight_row_spread"] * memory.roles.only("trained")
     seen = memory.of_layers("seen")[0]
@@ -33,12 +34,14 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
     seen[:] = count[-1]
     alike = known & (values == 0) & (count >= 3)
     first = known & (count == 1)
-    begun = first & (values == 0)
-    zero = begun & (figures["weight_rms"] == 0)
-    all_alike, all_zero = (
-        each & ((number := each.sum(1, keepdims=True)) >= 2) & (number == first.sum(1)[:, None])
-        for each in (begun, zero)
-    )
+    begun = first & (values == 0)  # after the first step
+    zero = first & (figures["weight_rms"] == 0)  # before it
+    number = zero.sum(1, keepdims=True)
+    all_zero = zero & (number >= 2) & (number == first.sum(1, keepdims=True))
+    hidden = np.array([not facts.last for facts in memory.roles.layers])
+    number = (begun & hidden).sum(1, keepdims=True)
+    all_alike = begun & (figures["weight_rms"] > 0) & (number > 0)
+    all_alike &= number == (first & hidden).sum(1, keepdims=True)
     severity = np.where(alike | all_zero, 3, np.where(all_alike, 2, 0)).astype(np.int8)
     return Symptoms(
         values,
@@ -56,8 +59,8 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
                 "init=kaiming or init=xavier: random weights; only biases may start at zero",
             ),
             Advice(
-                "all layers begin with one weight for all of their units, {layer} too: no unit has "
-                "anything of its own to learn",
+                "all units of {layer} begin with the same weights, as those of all layers do: no unit "
+                "has anything of its own to learn",
                 "init=kaiming or init=xavier: random weights; only biases may start at a constant",
             ),
         ),
