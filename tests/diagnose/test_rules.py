@@ -1161,3 +1161,12 @@ def test_a_rate_that_fades_before_anything_is_learned_is_told(decay, level, told
     figures["learning_rate"][:] = 0.01 / (1 + decay * np.arange(400))
     figures["loss"][:], figures["label_entropy"][::10] = level, 1.4
     assert ("learning_rate_gone" in rules_and_words(figures)) == told
+
+
+def test_a_loss_that_is_back_above_its_start_is_not_said_to_fall():
+    figures = healthy(network(), 140)
+    figures["update_to_weight"][:] = 10**-3.8
+    figures["loss"][:20], figures["loss"][20:50], figures["loss"][50:] = 3, 2, 3.1
+    told = rules_and_words(figures)["loss_not_falling"]
+    assert told.value > 1
+    assert "still 10" in told.explanation

@@ -60,9 +60,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "optimizer_averages": _OF_LARGE_STEPS,
     "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
     "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
-    # Targets that a loss cannot take are what brings it below 0.
-    "target_out_of_range": _SYMPTOMS | {"negative_loss"},
     "negative_loss": _SYMPTOMS,
+    "target_out_of_range": _SYMPTOMS | {"negative_loss"},
     "input_scale": _SYMPTOMS,
     "loss_after_activation": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},
     "target_scale": _SYMPTOMS,

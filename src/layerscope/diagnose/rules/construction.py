@@ -59,8 +59,8 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
                 "init=kaiming or init=xavier: random weights; only biases may start at zero",
             ),
             Advice(
-                "all units of {layer} begin with the same weights, as those of all layers do: no unit "
-                "has anything of its own to learn",
+                "all units of {layer} begin with the same weights, as those of all layers do: no "
+                "unit has anything of its own to learn",
                 "init=kaiming or init=xavier: random weights; only biases may start at a constant",
             ),
         ),

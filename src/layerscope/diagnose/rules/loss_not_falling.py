@@ -122,9 +122,8 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     ill = due & steady & ~low & (flat & (late | small_steps) | slow) & (ratio < t.loss_diverged)
     ratio[curve.alone & ~curve.judged] = np.nan
     tiny = updates < t.update_slow + _TINY
-    cause = np.where(
-        flat, np.where(small_steps, np.where(tiny, _TINY_STEPS, _SMALL_STEPS), _FLAT), _SLOW
-    )
+    small = np.where(tiny, _TINY_STEPS, _SMALL_STEPS)
+    cause = np.where(flat & ~small_steps, _FLAT, np.where(flat | (ratio >= 1), small, _SLOW))
     cause = np.where(_of_shares(figures, memory), _OF_SHARES, cause)
     return Symptoms.of_run(
         "loss",
