@@ -1,10 +1,12 @@
 """What an optimizer really did to the weights: measured from the weights themselves."""
 
+from array import array
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from layerscope.measure.cpu.change_norms import change_norms
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.tally import is_measurable
 from layerscope.record.shards import local_part
@@ -21,8 +23,8 @@ class Updates:
 
     A copy of the weights is taken before the optimizer's step and kept until after it: the
     memory of the parameters once more, and two passes over them, in the steps that are measured.
-    It is right for any optimizer, its momentum, decay and clipping included. The copies then become
-    the changes, so that nothing is allocated.
+    It is right for any optimizer, its momentum, decay and clipping included. Of float32 on a CPU
+    one pass over both tells; elsewhere the copies then become the changes.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
@@ -30,6 +32,7 @@ class Updates:
         self._before: list[Tensor | None] = [None] * len(self._parameters)
         self._chosen: list[int] = []  # between a step's beginning and its end
         self._changed: list[int] = []
+        self._copies_changed = False  # into the changes
         self._ring: PinnedRing | None = None
 
     def begin(self, which: Sequence[bool]) -> None:
@@ -59,7 +62,11 @@ class Updates:
 
     def changes(self) -> dict[int, Tensor]:
         """After `end`, of each parameter that was copied, its weights now minus those before."""
-        return dict(zip(self._changed, map(torch.neg, self._kept(self._changed)), strict=True))
+        kept = self._kept(self._changed)
+        if self._copies_changed:
+            return dict(zip(self._changed, map(torch.neg, kept), strict=True))
+        now = map(self._now, self._changed)
+        return dict(zip(self._changed, map(torch.sub, now, kept), strict=True))
 
     def _kept(self, which: Sequence[int]) -> list[Tensor]:
         return [kept for i in which if (kept := self._before[i]) is not None]
@@ -75,25 +82,36 @@ class Updates:
         """
         chosen, self._chosen = self._chosen, []
         self._changed = chosen
-        kept = self._kept(chosen)
+        kept, now = self._kept(chosen), [self._now(i) for i in chosen]
+        self._copies_changed = not (chosen and all(map(_is_plain, now, kept)))
+        if self._copies_changed:
+            packed = self._norms_of_changes(chosen, kept, now)
+        else:
+            packed = _norms_by_one_pass(kept, now)
+        return UpdateSums(
+            packed,
+            chosen,
+            [parameter.numel() for parameter in self._parameters],
+            self._ring_on(packed.device),
+        )
+
+    def _norms_of_changes(
+        self, chosen: Sequence[int], kept: list[Tensor], now: list[Tensor]
+    ) -> Tensor:
+        """What `UpdateSums` packs; the copies become what was before, minus what is now."""
         of_weights: list[Tensor] = []
         of_changes: list[Tensor] = []
         for few in _in_cache(kept):
             part = slice(len(of_changes), len(of_changes) + few)
             of_weights += _norms(kept[part], kept)
-            torch._foreach_sub_(kept[part], [self._now(i) for i in chosen[part]])
+            torch._foreach_sub_(kept[part], now[part])
             of_changes += _norms(kept[part], kept)
         first = next(iter((*of_changes, *self._parameters)), torch.empty(0))
         where = first.device  # parameters may lie on several
         packed = [each.to(where) for each in (*of_changes, *of_weights, *self._lost(chosen))]
-        return UpdateSums(
-            torch.stack(packed).view(-1, len(chosen))
-            if packed
-            else torch.zeros(2, 0, device=where),
-            chosen,
-            [parameter.numel() for parameter in self._parameters],
-            self._ring_on(where),
-        )
+        if not packed:
+            return torch.zeros(2, 0, device=where)
+        return torch.stack(packed).view(-1, len(chosen))
 
     def _ring_on(self, device: torch.device) -> PinnedRing | None:
         if self._ring is None and device.type == "cuda":
@@ -113,6 +131,24 @@ class Updates:
             for parameter, change in zip(parameters, self._kept(chosen), strict=True)
         ]
         return [*(lost for lost, _ in counts), *(driven for _, driven in counts)]
+
+
+def _is_plain(now: Tensor, before: Tensor) -> bool:
+    """Whether both are rows of float32 in this machine's memory."""
+    return (
+        now.dtype is torch.float32 and now.is_cpu and now.is_contiguous() and before.is_contiguous()
+    )
+
+
+def _norms_by_one_pass(kept: list[Tensor], now: list[Tensor]) -> Tensor:
+    """The same of plain tensors: float64 [2, tensors]."""
+    norms = torch.empty(2, len(kept), dtype=torch.float64)
+    numbers: list[int] = []
+    for new, old in zip(now, kept, strict=True):
+        numbers += (new.data_ptr(), old.data_ptr(), new.numel())
+    jobs = array("q", numbers)
+    change_norms(jobs.buffer_info()[0], len(kept), norms.data_ptr())
+    return norms
 
 
 def _in_cache(tensors: list[Tensor]) -> Iterator[int]:

@@ -22,9 +22,9 @@ from layerscope.session.step_figures import StepFigures
 from layerscope.sinks.block_sink import BlockSink
 from layerscope.sinks.step_block import Step, StepBlock
 
-_AT_FIRST, _AT_MOST = 16, 256
-"""Steps that wait for one another: so many at the start of a run, where findings are news; then as
-many as have been judged before, up to the latter."""
+_AT_FIRST, _AT_MOST = 16, 512
+"""Steps that wait for one another: so many at the start of a run, where findings are news; then
+twice as many as have been judged before, up to the latter."""
 
 _ROWS_WAITING = 8192
 """Measured tensors of all the steps that wait: 7 MB."""
@@ -101,7 +101,7 @@ class Pipeline:
         self._waiting.append(step)
         if step.wall_time - self._waiting[0].wall_time >= self._flush_seconds:
             self.flush()
-        elif len(self._waiting) >= min(self._most_waiting, max(self._written, _AT_FIRST)) or any(
+        elif len(self._waiting) >= min(self._most_waiting, max(2 * self._written, _AT_FIRST)) or any(
             sink.awaits(number) for sink in self._sinks
         ):
             self.drain()
