@@ -152,16 +152,17 @@ class HeldTensors:
             entries.sort(key=itemgetter(0))
         kept: list[Tensor] = []
         jobs: list[int] = []
-        for row, tensor, _, _, _, unit_row, axis, _ in entries:
+        for row, tensor, own, _, address, unit_row, axis, _ in entries:
             units, inner = 0, 0
             if unit_row >= 0:
-                tensor, units, inner = self._units.prepare(unit_row, tensor, axis)
-                kept.append(tensor)
-            elif not tensor.is_contiguous():
-                tensor = tensor.contiguous()
-                kept.append(tensor)
-            if size := tensor.numel():
-                jobs += (KINDS[tensor.dtype], tensor.data_ptr(), size, row, unit_row, units, inner)
+                prepared, units, inner = self._units.prepare(unit_row, tensor, axis)
+            else:
+                prepared = tensor if tensor.is_contiguous() else tensor.contiguous()
+            if prepared is not own:
+                kept.append(prepared)
+                address = prepared.data_ptr()
+            if size := prepared.numel():
+                jobs += (KINDS[prepared.dtype], address, size, row, unit_row, units, inner)
         jobs += self._tally.jobs_of(also, kept)
         in_bins = self._tally.measure(jobs, self._units.address, whole)
         for row in lost:

@@ -21,19 +21,21 @@ class Pending(Generic[T]):
     Args:
         arrive: gives the value, and waits for it if it must; called once, at the first look, by the
             thread that looks.
+        arguments: for it. (A closure would be four objects more for Python's garbage collector.)
     """
 
-    __slots__ = ("_arrive", "_value")
+    __slots__ = ("_arguments", "_arrive", "_value")
 
-    def __init__(self, arrive: Callable[[], T]) -> None:
-        self._arrive: Callable[[], T] | None = arrive
+    def __init__(self, arrive: Callable[..., T], *arguments: Any) -> None:
+        self._arrive: Callable[..., T] | None = arrive
+        self._arguments = arguments
         self._value: Any = None
 
     @classmethod
     def at_hand(cls, value: T) -> Pending[T]:
         """A value that nobody need wait for."""
         pending = cls.__new__(cls)
-        pending._arrive, pending._value = None, value
+        pending._arrive, pending._arguments, pending._value = None, (), value
         return pending
 
     def get(self) -> T:
@@ -41,8 +43,8 @@ class Pending(Generic[T]):
         if self._arrive is not None:
             with _arriving:
                 if self._arrive is not None:  # no other thread has fetched it meanwhile
-                    self._value = self._arrive()
-                    self._arrive = None
+                    self._value = self._arrive(*self._arguments)
+                    self._arrive, self._arguments = None, ()
         value: T = self._value
         return value
 

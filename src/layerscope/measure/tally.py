@@ -167,7 +167,7 @@ class Tally:
             self._most,
             self.rows,
             self._memory.options,
-            *into[1],
+            *into.addresses,
         )
         return in_bins
 
@@ -200,7 +200,7 @@ class Tally:
                 self.lose(row)
                 return
             into = self._next = self._next or self._memory.take()
-            for mine, its in zip(into[0], other._next[0], strict=True):
+            for mine, its in zip(into.arrays, other._next.arrays, strict=True):
                 mine[row] = its[other_row]
             self._states[row] = FILLED
             return
@@ -219,7 +219,7 @@ class Tally:
         """See `Mergeable`."""
         into = self._memory.take()
         self._read(rows, into, reset=False)
-        return torch.from_numpy(state_of(self._table, into[0][0][:rows]))
+        return torch.from_numpy(state_of(self._table, into.arrays[0][:rows]))
 
     def load_state(self, state: Tensor) -> None:
         """See `Mergeable`."""
@@ -232,19 +232,24 @@ class Tally:
         self._carried = carried.tolist()
 
     def read(self, rows: int) -> Pending[Reading]:
-        """What the first rows hold, as moments and buckets, at hand; leaves them empty."""
+        """What the first rows hold, as moments and buckets; leaves them empty. It is at hand, and
+        made a `Reading` when it is looked at: that is cheap where many are, side by side.
+        """
         into, self._next = self._next or self._memory.take(), None
         self._read(rows, into, reset=True)
-        if FILLED in self._states[rows:]:  # what is not read now stays
+        if self._states.find(FILLED, rows) >= 0:  # what is not read now stays
             self._next = self._memory.take()
-            for new, old in zip(self._next[0], into[0], strict=True):
+            for new, old in zip(self._next.arrays, into.arrays, strict=True):
                 new[rows:] = old[rows:]
         carried, self._carried = tuple(self._carried), [0.0] * CARRIED
-        moments, linear, logarithmic = into[0]
-        return Pending.at_hand(Reading(moments[:rows], linear[:rows], logarithmic[:rows], carried))
+        return Pending(_first_rows, into, rows, carried)
 
     def _read(self, rows: int, into: ReadingToFill, reset: bool) -> None:
         if reset and self._states.count(FILLED, 0, rows) == rows:
             self._states[:rows] = bytes(rows)  # IN_TABLE
             return
-        read_rows(self._address, rows, self.rows, self._memory.options, *into[1], reset)
+        read_rows(self._address, rows, self.rows, self._memory.options, *into.addresses, reset)
+
+
+def _first_rows(filled: ReadingToFill, rows: int, carried: tuple[float, ...]) -> Reading:
+    return Reading(*(each[:rows] for each in filled.arrays), carried)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -21,6 +22,10 @@ from layerscope.measure.unit_merge import load_state, merge_ranks, state_of
 from layerscope.measure.unit_options import UnitOptions
 from layerscope.measure.unit_parts import join
 from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitReading
+
+
+_READINGS = 16
+"""Readings whose memory is taken at once."""
 
 
 class UnitTally:
@@ -49,6 +54,7 @@ class UnitTally:
     def __init__(self, rows: int, active: Sequence[tuple[float, float]], window: int) -> None:
         self._table = UnitTable(UnitOptions(rows, active, window))
         self._window = window
+        self._left = 0  # readings for which there is memory
         self.address = self._table.address
 
     def add(self, row: int, tensor: Tensor, axis: int) -> bool:
@@ -103,13 +109,19 @@ class UnitTally:
         return tensor, units, inner
 
     def read(self, step: int) -> Pending[UnitReading]:
-        """What all rows say of this step, at hand; leaves them empty but for how long units are
-        silent.
+        """What all rows say of this step; leaves them empty but for how long units are silent. It
+        is at hand, and made a `UnitReading` when it is looked at.
         """
         rows = len(self._table.units)
-        values = np.empty((rows, UNIT_COLUMNS))
-        read_units(self.address, rows, self._window, step, values)
-        return Pending.at_hand(UnitReading(values))
+        if not self._left:
+            self._left = _READINGS
+            self._values = np.empty((_READINGS, rows, UNIT_COLUMNS))
+            self._end = self._values.ctypes.data + self._values.nbytes
+        left, values = self._left, self._values
+        self._left -= 1
+        size = 8 * rows * UNIT_COLUMNS
+        read_units(self.address, rows, self._window, step, self._end - left * size)
+        return Pending(_one_of, values, -left)
 
     def take_row(self, row: int, other: UnitTally, of: int) -> None:
         """Make a row what row `of` of another tally is, a step under way included."""
@@ -141,3 +153,7 @@ class UnitTally:
             ValueError: the state is of another number of rows.
         """
         load_state(self._table, state)
+
+
+def _one_of(several: npt.NDArray[np.float64], place: int) -> UnitReading:
+    return UnitReading(several[place])

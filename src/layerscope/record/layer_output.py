@@ -43,6 +43,7 @@ class LayerOutput:
     """
 
     __slots__ = (
+        "_is_given",
         "_state",
         "_units_axes",
         "_units_axis",
@@ -70,12 +71,14 @@ class LayerOutput:
         self.not_finite: NotFinite | None = None
         self._units_axis = axis_of_module(layer.entry)
         self._units_axes: dict[int, int] = {}
+        self._is_given = layer.entry is layer.module
 
     def follow(self, layer: Layer) -> None:
         """Be an output of another layer, which stands in the place of the one before."""
         self.layer = layer
         self._units_axis = axis_of_module(layer.entry)
         self._units_axes.clear()
+        self._is_given = layer.entry is layer.module
 
     def measure(self, tensor: Tensor, inputs: Inputs, recomputed: bool) -> None:
         """Measure an output, and put a hook on it that measures its gradient.
@@ -111,8 +114,12 @@ class LayerOutput:
                 tensor, axis = with_units_beside(tensor, self._axis(tensor))
         held = self.held
         if held is not None and is_plain and tensor.nbytes <= held.largest:
-            given = given_to(self.layer, inputs) if held.looks_for_causes else None
-            is_small = not given or sum(each.nbytes for each, _ in given) <= held.largest
+            given: Given | None = None
+            is_small = True
+            if held.looks_for_causes:
+                given = given_to(self.layer, inputs) if self._is_given else ()
+                if given:
+                    is_small = sum([each.nbytes for each, _ in given]) <= held.largest
             if is_small and held.hold(self.activation, tensor, unit_row, axis, given):
                 return
         assert self.tally is not None

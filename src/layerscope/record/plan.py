@@ -35,6 +35,7 @@ class Plan:
         channels: what each row holds.
         output_rows: how many rows, from the first, measure outputs and their gradients.
         without_weights: how many rows come before the weights.
+        channels_without_weights: what those hold.
         outputs: what is measured of the layers' outputs, with their rows.
         parameters: what is measured of the parameters; one under two names is there once.
         tally: the rows.
@@ -47,6 +48,7 @@ class Plan:
     channels: tuple[Channel, ...]
     output_rows: int
     without_weights: int
+    channels_without_weights: tuple[Channel, ...]
     outputs: tuple[LayerOutput, ...]
     parameters: tuple[LayerParameter, ...]
     tally: Tally | DeviceTally
@@ -120,6 +122,7 @@ def plan(
         tuple(rows.channels),
         output_rows,
         without_weights,
+        tuple(rows.channels[:without_weights]),
         tuple(outputs),
         tuple(
             LayerParameter(parameter, layer, channel, *of_parameter)

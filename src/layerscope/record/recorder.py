@@ -230,7 +230,7 @@ class Recorder:
         data_finite = self.state.data_finite
         self.state.end_round()
         made = self.plan
-        channels = made.channels if weights else made.channels[: made.without_weights]
+        channels = made.channels if weights else made.channels_without_weights
         reading = made.tally.read(len(channels))
         ranks = known.get("ranks", 1)
         losses = ranks // (self.state.layouts.copies if self.state.layouts else 1)

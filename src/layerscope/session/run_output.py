@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +140,7 @@ class RunOutput:
         if trained is not None:
             plan = self._recorder.plan
             now = last.observation.with_rows_from(plan.without_weights, plan.channels, trained)
-            last = replace(last, observation=now)
+            last = last._replace(observation=now)
         diagnosis = diagnosis_of(
             [first.observation, last.observation],
             self._recorder.hooked.layers,

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from layerscope.diagnose import Figures, Finding
 from layerscope.record import Channel, Observation
 from layerscope.theory import PredictionSummary
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class Step(NamedTuple):
     """One observed step.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Where the kernels find the options of a tally's rows, and write its readings."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,26 @@ from layerscope.measure.moments import MOMENTS
 from layerscope.measure.reading import BUCKETS
 from layerscope.measure.row_options import RowOptions
 
-ReadingToFill = tuple[
-    tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]],
-    tuple[int, int, int],
-]
-"""Moments, linear and logarithmic buckets of all rows, and the addresses of the three."""
+
+class ReadingToFill(NamedTuple):
+    """Where a reading of all rows is to be written.
+
+    Attributes:
+        several: moments, linear and logarithmic buckets of several readings.
+        place: of this one among them.
+        addresses: of the three.
+    """
+
+    several: tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+    place: int
+    addresses: tuple[int, int, int]
+
+    @property
+    def arrays(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+        """Moments, linear and logarithmic buckets of all rows."""
+        moments, linear, logarithmic = self.several
+        return moments[self.place], linear[self.place], logarithmic[self.place]
+
 
 _AT_MOST, _BYTES = 16, 1 << 18
 """Readings whose memory is taken at once: so many, and so many bytes, unless one takes more."""
@@ -72,13 +87,14 @@ class ReadingMemory:
             moments = np.empty((self._left, rows, MOMENTS))
             self._arrays = moments, np.empty(buckets, np.float32), np.empty(buckets, np.float32)
             self._ends = tuple(each.ctypes.data + each.nbytes for each in self._arrays)
+            self._sizes = moments.strides[0], self._arrays[1].strides[0]
         left = self._left
         self._left -= 1
-        moments, linear, logarithmic = self._arrays
         of_moments, of_linear, of_logarithmic = self._ends
-        size, of_buckets = moments.strides[0], linear.strides[0]
-        return (
-            (moments[-left], linear[-left], logarithmic[-left]),
+        size, of_buckets = self._sizes
+        return ReadingToFill(
+            self._arrays,
+            -left,
             (
                 of_moments - left * size,
                 of_linear - left * of_buckets,

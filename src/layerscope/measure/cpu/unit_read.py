@@ -76,13 +76,12 @@ def read_units(table, rows, window, step, values):  # type: ignore[no-untyped-de
         rows: of the table.
         window: samples in a row on which a dead unit has not been active.
         step: that is read.
-        values: float64 [rows, UNIT_COLUMNS], filled; see `UnitReading`.
+        values: address of float64 [rows, UNIT_COLUMNS], filled; see `UnitReading`.
     """
-    address = values.ctypes.data  # of which Python's own way takes microseconds
     for row in range(rows):
         head = load_i64(table, HEADS) + row * HEAD * 8
         samples = load_i64(load_i64(table, SAMPLES), row)
-        at = address + row * UNIT_COLUMNS * 8
+        at = values + row * UNIT_COLUMNS * 8
         if samples == 0:
             store_f64(at, UnitColumn.UNITS, 0.0)
             for column in range(UnitColumn.UNITS + 1, UNIT_COLUMNS):
