@@ -14,9 +14,7 @@ from layerscope.measure.cpu.raw_memory import (
     load_f32,
     load_f64,
     load_i32,
-    load_i64,
     store_i32,
-    store_i64,
 )
 from layerscope.measure.reading import BUCKETS
 
@@ -31,7 +29,12 @@ _C0, _C1, _C2, _C3, _C4, _C5 = (
 )
 
 _LANES = 4
-_LANE = 32  # places of a lane: the buckets and two more
+
+PLACES = 32
+"""Of an axis: the buckets and two more."""
+
+# Bytes of a lane: places of one axis, or of both.
+LINEAR, BOTH = 4 * PLACES, 4 * PLACES * PLACES
 
 
 @jit
@@ -49,9 +52,9 @@ def linear_places_f64(address, size, left, scale, places):  # type: ignore[no-un
         store_i32(places, i, _I((load_f64(address, i) - left) * scale))
 
 
-def _logarithmic_places(address, size, exponent, part, scale, places):  # type: ignore[no-untyped-def]
+def _with_logarithmic_places(address, size, exponent, part, scale, places):  # type: ignore[no-untyped-def]
     """Of normal float32, in buckets of equal width in log2, 1 / scale, from `exponent + part` on,
-    after the first one, which holds the zeros.
+    after the first one, which holds the zeros; each joins the linear place that is there already.
     """
     exponent, scale = _I(_I(exponent) + _I(127)), _F(scale)
     constant = _F(_C0 - _F(part))
@@ -62,34 +65,70 @@ def _logarithmic_places(address, size, exponent, part, scale, places):  # type: 
         v = u * u
         above = (constant + _C1 * u) + v * ((_C2 + _C3 * u) + v * (_C4 + _C5 * u))
         place = _I(_I((whole + above) * scale) + _I(1))
-        store_i32(places, i, _I(0) if absolute == _I(0) else place)
+        place = _I(0) if absolute == _I(0) else place
+        store_i32(places, i, _I(_I(load_i32(places, i) << _I(5)) | place))
 
 
-logarithmic_places = partial(jit, reassociate=True)(_logarithmic_places)
+with_logarithmic_places = partial(jit, reassociate=True)(_with_logarithmic_places)
 
 
 @jit
-def count_places(places, size, lanes):  # type: ignore[no-untyped-def]
-    """Count a block's places in four interleaved rows, which hold nothing but zeros at first."""
+def count_places(places, size, lanes, lane):  # type: ignore[no-untyped-def]
+    """Count a block's places in four interleaved rows, which hold nothing but zeros at first.
+
+    Args:
+        places: of the block.
+        size: of the block.
+        lanes: where the rows are.
+        lane: bytes from one to the next: LINEAR, or BOTH where a place is one of each axis.
+    """
     whole = size & ~3
     for i in range(0, whole, 4):
         increment_u32(lanes, load_i32(places, i))
-        increment_u32(lanes + 4 * _LANE, load_i32(places, i + 1))
-        increment_u32(lanes + 8 * _LANE, load_i32(places, i + 2))
-        increment_u32(lanes + 12 * _LANE, load_i32(places, i + 3))
+        increment_u32(lanes + lane, load_i32(places, i + 1))
+        increment_u32(lanes + 2 * lane, load_i32(places, i + 2))
+        increment_u32(lanes + 3 * lane, load_i32(places, i + 3))
     for i in range(whole, size):
         increment_u32(lanes, load_i32(places, i))
 
 
 @jit
-def take_counts(lanes, counts):  # type: ignore[no-untyped-def]
-    """Move the lanes' counts to int64 [BUCKETS] at an address."""
-    for bucket in range(BUCKETS):
-        store_i64(counts, bucket, 0)
-    for place in range(_LANE):
-        bucket = min(place, BUCKETS - 1)
-        found = load_i64(counts, bucket)
-        for lane in range(_LANES):
-            found += np.int64(np.uint32(load_i32(lanes + 4 * _LANE * lane, place)))
-            store_i32(lanes + 4 * _LANE * lane, place, _I(0))
-        store_i64(counts, bucket, found)
+def _move(lanes, lane, at):  # type: ignore[no-untyped-def]
+    """How often a place was counted, which the lanes then forget."""
+    found = _I(0)
+    for k in range(_LANES):
+        found = _I(found + load_i32(lanes + k * lane, at))
+        store_i32(lanes + k * lane, at, _I(0))
+    return found
+
+
+@jit
+def _fold(counts):  # type: ignore[no-untyped-def]
+    """Put what lies beyond the last bucket into it."""
+    for place in range(BUCKETS, PLACES):
+        beyond = _I(load_i32(counts, BUCKETS - 1) + load_i32(counts, place))
+        store_i32(counts, BUCKETS - 1, beyond)
+
+
+@jit
+def take_linear(lanes, counts):  # type: ignore[no-untyped-def]
+    """Move the lanes' counts to int32 [PLACES] at an address, of which the first are BUCKETS."""
+    for place in range(PLACES):
+        store_i32(counts, place, _move(lanes, LINEAR, place))
+    _fold(counts)
+
+
+@jit
+def take_both(lanes, linear, logarithmic):  # type: ignore[no-untyped-def]
+    """The same of places that are one of each axis: each gets the sums over the other."""
+    for place in range(PLACES):
+        store_i32(logarithmic, place, _I(0))
+    for place in range(PLACES):
+        total = _I(0)
+        for other in range(PLACES):
+            found = _move(lanes, BOTH, PLACES * place + other)
+            total = _I(total + found)
+            store_i32(logarithmic, other, _I(load_i32(logarithmic, other) + found))
+        store_i32(linear, place, total)
+    _fold(linear)
+    _fold(logarithmic)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from layerscope.arguments import at_least
 from layerscope.measure.bins import BINS
-from layerscope.measure.reading import BUCKETS
+from layerscope.measure.cpu.places import PLACES
 from layerscope.measure.row_layout import FIELDS, UNBOUNDED, Sums, Tallies
 
 BLOCK = 2048
@@ -64,7 +64,7 @@ class Table:
         self.counts = _zeros(rows)
         self.sums = np.zeros((rows, FIELDS), np.float64)
         self.tallies = np.zeros((rows, FIELDS), np.int64)
-        self._scratch = np.zeros(LANES_BYTES + 4 * BLOCK * 2 + 8 * BUCKETS + 64, np.uint8)
+        self._scratch = np.zeros(LANES_BYTES + 4 * BLOCK * 2 + 8 * PLACES + 64, np.uint8)
         scratch = self._scratch.ctypes.data
         self._addresses = np.array(
             [

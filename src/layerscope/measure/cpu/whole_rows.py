@@ -16,13 +16,17 @@ from layerscope.measure.cpu.elements import first_finite
 from layerscope.measure.cpu.kernel import add_to_row
 from layerscope.measure.cpu.kinds import FLOAT32, FLOAT64
 from layerscope.measure.cpu.places import (
+    BOTH,
+    LINEAR,
+    PLACES,
     count_places,
     linear_places,
     linear_places_f64,
-    logarithmic_places,
-    take_counts,
+    take_both,
+    take_linear,
+    with_logarithmic_places,
 )
-from layerscope.measure.cpu.raw_memory import add_i64, load_i64, store_f64
+from layerscope.measure.cpu.raw_memory import add_i64, load_i32, load_i64, store_f64
 from layerscope.measure.cpu.reading_memory import arrays_of
 from layerscope.measure.cpu.rebin import linear_edge, log10_of, logarithmic_range
 from layerscope.measure.cpu.row import addresses_of, empty_figures, read_moments, shown_range
@@ -78,55 +82,61 @@ def _first_pass(job, sums, tallies, wide):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _count_linear(job, left, scale, lanes, places, wide):  # type: ignore[no-untyped-def]
-    kind, address, size = load_i64(job, KIND), load_i64(job, ADDRESS), load_i64(job, SIZE)
-    for start in range(0, size, BLOCK):
-        length = min(size - start, BLOCK)
-        block = _block(kind, address, start, length, wide)
-        if kind == FLOAT64:
-            linear_places_f64(block, length, left, scale, places)
-        else:
-            linear_places(block, length, left, scale, places)
-        count_places(places, length, lanes)
+def _linear_places(kind, block, length, left, scale, places):  # type: ignore[no-untyped-def]
+    if kind == FLOAT64:
+        linear_places_f64(block, length, left, scale, places)
+    else:
+        linear_places(block, length, left, scale, places)
 
 
 @jit
-def _count_logarithmic(job, exponent, part, scale, lanes, places, wide):  # type: ignore[no-untyped-def]
-    kind, address, size = load_i64(job, KIND), load_i64(job, ADDRESS), load_i64(job, SIZE)
-    for start in range(0, size, BLOCK):
-        length = min(size - start, BLOCK)
-        block = _block(kind, address, start, length, wide)
-        if kind == FLOAT64:
-            narrow(block, length, wide)
-            block = wide
-        logarithmic_places(block, length, exponent, part, scale, places)
-        count_places(places, length, lanes)
-
-
-@jit
-def _fill_linear(jobs, count, left, right, scratch, out):  # type: ignore[no-untyped-def]
+def _count_linear(jobs, count, left, right, scratch):  # type: ignore[no-untyped-def]
     lanes, places, wide, taken = scratch
+    scale = BUCKETS / (right - left)
     for i in range(count):
-        scale = BUCKETS / (right - left)
-        _count_linear(jobs + 8 * JOB * i, left, scale, lanes, places, wide)
-    take_counts(lanes, taken)
-    for k in range(BUCKETS):
-        out[k, 0], out[k, 1] = linear_edge(left, right, k), linear_edge(left, right, k + 1)
-        out[k, 2] = load_i64(taken, k)
+        job = jobs + 8 * JOB * i
+        kind, address, size = load_i64(job, KIND), load_i64(job, ADDRESS), load_i64(job, SIZE)
+        for start in range(0, size, BLOCK):
+            length = min(size - start, BLOCK)
+            block = _block(kind, address, start, length, wide)
+            _linear_places(kind, block, length, left, scale, places)
+            count_places(places, length, lanes, LINEAR)
+    take_linear(lanes, taken)
 
 
 @jit
-def _fill_logarithmic(jobs, count, near, far, scratch, out):  # type: ignore[no-untyped-def]
+def _count_both(jobs, count, left, right, start, width, scratch):  # type: ignore[no-untyped-def]
+    """Linear places, and logarithmic ones of `width` octaves from `start` on, in one go."""
     lanes, places, wide, taken = scratch
-    start, width = logarithmic_range(near, far)
-    octave = np.int64(np.floor(start))
+    scale, octave = BUCKETS / (right - left), np.int64(np.floor(start))
     exponent, part = octave + LOWEST_EXPONENT, start - octave
     for i in range(count):
-        _count_logarithmic(jobs + 8 * JOB * i, exponent, part, 1 / width, lanes, places, wide)
-    take_counts(lanes, taken)
+        job = jobs + 8 * JOB * i
+        kind, address, size = load_i64(job, KIND), load_i64(job, ADDRESS), load_i64(job, SIZE)
+        for first in range(0, size, BLOCK):
+            length = min(size - first, BLOCK)
+            block = _block(kind, address, first, length, wide)
+            _linear_places(kind, block, length, left, scale, places)
+            if kind == FLOAT64:
+                narrow(block, length, wide)
+                block = wide
+            with_logarithmic_places(block, length, exponent, part, 1 / width, places)
+            count_places(places, length, lanes, BOTH)
+    take_both(lanes, taken, taken + 4 * PLACES)
+
+
+@jit
+def _fill_linear(left, right, taken, out):  # type: ignore[no-untyped-def]
+    for k in range(BUCKETS):
+        out[k, 0], out[k, 1] = linear_edge(left, right, k), linear_edge(left, right, k + 1)
+        out[k, 2] = load_i32(taken, k)
+
+
+@jit
+def _fill_logarithmic(start, width, taken, out):  # type: ignore[no-untyped-def]
     for k in range(BUCKETS):
         out[k, 0], out[k, 1] = log10_of(start + (k - 1) * width), log10_of(start + k * width)
-        out[k, 2] = load_i64(taken, k)
+        out[k, 2] = load_i32(taken, k)
 
 
 @jit
@@ -145,10 +155,15 @@ def _measure_row(  # type: ignore[no-untyped-def]
         left, right = shown_range(axis, minimum, maximum)
         is_whole = _LEAST < right - left < _MOST
         if is_whole:
-            _fill_linear(jobs, count, left, right, scratch, linear)
+            taken = scratch[3]
             if with_logarithm:
                 near, far = load_i64(tallies, Tallies.NEAR), load_i64(tallies, Tallies.FAR)
-                _fill_logarithmic(jobs, count, near, far, scratch, logarithmic)
+                start, width = logarithmic_range(near, far)
+                _count_both(jobs, count, left, right, start, width, scratch)
+                _fill_logarithmic(start, width, taken + 4 * PLACES, logarithmic)
+            else:
+                _count_linear(jobs, count, left, right, scratch)
+            _fill_linear(left, right, taken, linear)
     empty_figures(sums, tallies)
     return is_whole
 
