@@ -1,6 +1,6 @@
 """Which of the tensors that were held have been changed in place since."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -32,7 +32,7 @@ class Unusual:
     not_finite: Sequence[tuple[int, Given]] = ()
 
 
-def rows_changed(entries: Sequence[Entry], how: bytearray) -> list[int]:
+def rows_changed(entries: Iterable[Entry], how: bytearray) -> list[int]:
     """Learn which rows are changed in place; return those that are lost, since nobody knew.
 
     Args:

@@ -5,8 +5,9 @@ of them for finding code and tables in memory again. What is small is therefore 
 measured when the step ends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
+from typing import Any
 
 from torch import Tensor
 
@@ -26,6 +27,8 @@ MOST_HELD = 1 << 24
 """Bytes that are held at most; what comes beyond is measured at once."""
 
 _NOTHING = Unusual()
+
+_WIDTH = 8  # of an `Entry`
 
 
 class HeldTensors:
@@ -47,7 +50,7 @@ class HeldTensors:
             were given.
     """
 
-    __slots__ = ("_bytes", "_entries", "_how", "_measured", "_tally", "_units")
+    __slots__ = ("_bytes", "_how", "_measured", "_tally", "_units", "_waiting")
 
     largest = SMALL
     looks_for_causes = True
@@ -56,7 +59,9 @@ class HeldTensors:
         self._tally = tally
         self._units = units
         self._how = bytearray(tally.rows)
-        self._entries: list[Entry] = []
+        # Entries, one behind the other: of a hundred layers a tuple each would have Python's garbage
+        # collector come at every step.
+        self._waiting: list[Any] = []
         self._measured = 0  # of the entries, from the first
         self._bytes = 0
 
@@ -94,13 +99,13 @@ class HeldTensors:
             if how == COPIED:
                 own, version = measured, 0
         self._bytes += size
-        self._entries.append((row, measured, own, version, own.data_ptr(), unit_row, axis, given))
+        self._waiting += (row, measured, own, version, own.data_ptr(), unit_row, axis, given)
         return True
 
     @property
     def is_measured(self) -> bool:
         """Whether all that is held has been measured."""
-        return self._measured == len(self._entries)
+        return self._measured * _WIDTH == len(self._waiting)
 
     def measure(self, whole: bool, also: Sequence[tuple[int, Tensor]] = ()) -> Unusual:
         """Measure what has been held since the last time; it stays held.
@@ -115,44 +120,46 @@ class HeldTensors:
         Returns:
             What was unusual among those that were held.
         """
-        entries = self._entries[self._measured :]
-        if not entries and not also:
+        new = self._waiting[self._measured * _WIDTH :]
+        if not new and not also:
             return _NOTHING
-        if self._measured and entries:
-            rows = {entry[0] for entry in entries}
-            entries = self._again(rows) + entries
-        self._measured = len(self._entries)
-        return self._measure(entries, whole, also)
+        if self._measured and new:
+            new = self._again(set(new[::_WIDTH])) + new
+        self._measured = len(self._waiting) // _WIDTH
+        return self._measure(new, whole, also)
 
     def put_into_bins(self) -> None:
         """Measure anew, so that it can be merged, what was measured as a whole before."""
-        self._measure(self._again({entry[0] for entry in self._entries}), False, ())
+        self._measure(self._again(set(self._waiting[::_WIDTH])), False, ())
 
     def release(self) -> None:
         """Let go of all; what was not measured will not be."""
-        self._entries.clear()
+        self._waiting.clear()
         self._measured = self._bytes = 0
 
-    def _again(self, rows: set[int]) -> list[Entry]:
+    def _again(self, rows: set[int]) -> list[Any]:
         """What was measured before of some rows, as if it had not been; its units were watched."""
         filled = {row for row in rows if self._tally.reopen(row)}
-        return [
+        before = self._waiting[: self._measured * _WIDTH]
+        return _one_behind_the_other(
             (row, measured, own, version, address, -1, axis, None)
-            for row, measured, own, version, address, _, axis, _ in self._entries[: self._measured]
+            for row, measured, own, version, address, _, axis, _ in _entries(before)
             if row in filled
-        ]
+        )
 
     def _measure(
-        self, entries: list[Entry], whole: bool, also: Sequence[tuple[int, Tensor]]
+        self, waiting: list[Any], whole: bool, also: Sequence[tuple[int, Tensor]]
     ) -> Unusual:
-        lost = rows_changed(entries, self._how)
+        lost = rows_changed(_entries(waiting), self._how)
         if lost:
-            entries = [entry for entry in entries if entry[0] not in lost]
-        if len({entry[0] for entry in entries}) < len(entries):
-            entries.sort(key=itemgetter(0))
+            left = (entry for entry in _entries(waiting) if entry[0] not in lost)
+            waiting = _one_behind_the_other(left)
+        rows = waiting[::_WIDTH]
+        if len(set(rows)) < len(rows):
+            waiting = _one_behind_the_other(sorted(_entries(waiting), key=itemgetter(0)))
         kept: list[Tensor] = []
         jobs: list[int] = []
-        for row, tensor, own, _, address, unit_row, axis, _ in entries:
+        for row, tensor, own, _, address, unit_row, axis, _ in _entries(waiting):
             units, inner = 0, 0
             if unit_row >= 0:
                 prepared, units, inner = self._units.prepare(unit_row, tensor, axis)
@@ -169,9 +176,9 @@ class HeldTensors:
             self._tally.lose(row)
         if not in_bins and not lost:
             return _NOTHING
-        return Unusual(lost, self._not_finite(entries) if in_bins else ())
+        return Unusual(lost, self._not_finite(_entries(waiting)) if in_bins else ())
 
-    def _not_finite(self, entries: Sequence[Entry]) -> list[tuple[int, Given]]:
+    def _not_finite(self, entries: Iterable[Entry]) -> list[tuple[int, Given]]:
         """The first tensor of each row that is not finite."""
         found: dict[int, Given] = {}
         for row, tensor, _, _, _, _, _, given in entries:
@@ -183,3 +190,12 @@ class HeldTensors:
             ):
                 found[row] = given
         return list(found.items())
+
+
+def _entries(waiting: list[Any]) -> Iterator[Entry]:
+    numbers = iter(waiting)
+    return zip(*[numbers] * _WIDTH, strict=True)  # type: ignore[return-value]
+
+
+def _one_behind_the_other(entries: Iterable[Entry]) -> list[Any]:
+    return [each for entry in entries for each in entry]

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.hooks import unserializable_hook
 
 from layerscope.measure import Tally
 from layerscope.measure.changed_in_place import Given
@@ -41,6 +40,8 @@ class LayerOutput:
         order: in which forward passes first reached it, from 0; -1 before.
         not_finite: of the step's first output that was not finite, what the layer was given.
     """
+
+    __torch_unserializable__ = True  # torch.save and copy.deepcopy of its tensor leave it out
 
     __slots__ = (
         "_is_given",
@@ -140,15 +141,15 @@ class LayerOutput:
         if tensor._backward_hooks or tensor.grad_fn is None:
             self._hook_what_lives_on(tensor)
         else:
-            hook_gradient(tensor, self.measure_gradient)
+            hook_gradient(tensor, self)
 
     def _hook_what_lives_on(self, tensor: Tensor) -> None:
         """Put the hook on a tensor that is not new, such as a parameter that a module gives: once,
         until the step ends, since the tensor lives on when the step is over.
         """
         present = tensor._backward_hooks or {}
-        if not any(hook == self.measure_gradient for hook in present.values()):
-            handle = tensor.register_hook(self.measure_gradient)  # type: ignore[no-untyped-call]
+        if not any(hook is self for hook in present.values()):
+            handle = tensor.register_hook(self)  # type: ignore[no-untyped-call]
             self._state.on_lasting_tensors.append(handle)
 
     def _axis(self, tensor: Tensor) -> int:
@@ -171,9 +172,10 @@ class LayerOutput:
             self._units_axes[tensor.ndim] = known
         return known
 
-    @unserializable_hook  # type: ignore[untyped-decorator]
-    def measure_gradient(self, gradient: Tensor) -> None:
-        """Measure the gradient of an output: what its tensor's hook calls."""
+    def __call__(self, gradient: Tensor) -> None:
+        """Measure the gradient of an output, as its tensor's hook. (A bound method would be one
+        object more in each step.)
+        """
         state = self._state
         try:
             if not state.counting:  # the step was paused between forward and backward

@@ -106,7 +106,7 @@ class OutputHook(OwnHook):
         if not is_gradient:
             self.measure((), {}, tensor)
         elif self._bare is not None and self._bare.gradient >= 0:
-            self._bare.measure_gradient(tensor)
+            self._bare(tensor)
 
     def measure(self, inputs: Any, named: Any, output: Any) -> None:
         """Measure what the module has made of its arguments."""

@@ -26,8 +26,8 @@ _AT_FIRST, _AT_MOST = 16, 512
 """Steps that wait for one another: so many at the start of a run, where findings are news; then
 twice as many as have been judged before, up to the latter."""
 
-_ROWS_WAITING = 8192
-"""Measured tensors of all the steps that wait: 7 MB."""
+_ROWS_WAITING = 1 << 15
+"""Measured tensors of all the steps that wait: 27 MB."""
 
 
 class Pipeline:
