@@ -59,8 +59,8 @@ class HeldTensors:
         self._tally = tally
         self._units = units
         self._how = bytearray(tally.rows)
-        # Entries, one behind the other: of a hundred layers a tuple each would have Python's garbage
-        # collector come at every step.
+        # Entries, one behind the other: a tuple for each, of a hundred layers, would have Python's
+        # garbage collector come at every step.
         self._waiting: list[Any] = []
         self._measured = 0  # of the entries, from the first
         self._bytes = 0
@@ -194,7 +194,7 @@ class HeldTensors:
 
 def _entries(waiting: list[Any]) -> Iterator[Entry]:
     numbers = iter(waiting)
-    return zip(*[numbers] * _WIDTH, strict=True)  # type: ignore[return-value]
+    return zip(*[numbers] * _WIDTH, strict=True)
 
 
 def _one_behind_the_other(entries: Iterable[Entry]) -> list[Any]:

@@ -15,7 +15,7 @@ from layerscope.measure.cpu.kinds import KINDS
 from layerscope.measure.cpu.merge import merge_row
 from layerscope.measure.cpu.parallel import add_in_parts
 from layerscope.measure.cpu.read import read_rows
-from layerscope.measure.cpu.reading_memory import ReadingMemory, ReadingToFill
+from layerscope.measure.cpu.reading_memory import ReadingMemory, ReadingToFill, first_rows
 from layerscope.measure.cpu.state import load_state, state_of
 from layerscope.measure.cpu.table import Table
 from layerscope.measure.cpu.team import PART
@@ -242,14 +242,10 @@ class Tally:
             for new, old in zip(self._next.arrays, into.arrays, strict=True):
                 new[rows:] = old[rows:]
         carried, self._carried = tuple(self._carried), [0.0] * CARRIED
-        return Pending(_first_rows, into, rows, carried)
+        return Pending(first_rows, into, rows, carried)
 
     def _read(self, rows: int, into: ReadingToFill, reset: bool) -> None:
         if reset and self._states.count(FILLED, 0, rows) == rows:
             self._states[:rows] = bytes(rows)  # IN_TABLE
             return
         read_rows(self._address, rows, self.rows, self._memory.options, *into.addresses, reset)
-
-
-def _first_rows(filled: ReadingToFill, rows: int, carried: tuple[float, ...]) -> Reading:
-    return Reading(*(each[:rows] for each in filled.arrays), carried)

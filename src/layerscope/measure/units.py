@@ -23,7 +23,6 @@ from layerscope.measure.unit_options import UnitOptions
 from layerscope.measure.unit_parts import join
 from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitReading
 
-
 _READINGS = 16
 """Readings whose memory is taken at once."""
 

@@ -46,12 +46,21 @@ def figures_of(before: Tensor, branch: Tensor, values: Tensor) -> Tensor:
         values: the stream after it.
     """
     after = rms(values)
+    if values.is_cpu and not _largest(values) > _FAR * after:  # of a device it would be a wait
+        none = torch.zeros(()), torch.full((), torch.nan)
+        return torch.stack([each.double() for each in (after, branch / before, *none)])
     far = values.abs() > _FAR * after
     channels = values.ndim - 1 if values.ndim < _CHANNELS_SECOND else 1
     of_channels = far.transpose(0, channels).flatten(1).sum(1)
     most = torch.where(of_channels.any(), of_channels.argmax().double(), torch.nan)
     measured = (after, branch / before, far.double().mean(), most)
     return torch.stack([each.double() for each in measured])
+
+
+def _largest(values: Tensor) -> Tensor:
+    """The largest magnitude; NaN if any is."""
+    largest: Tensor = torch.linalg.vector_norm(values, torch.inf)
+    return largest
 
 
 def rms(tensor: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from layerscope.record.layers import Choice, Layer, choose_layers
+from layerscope.record.parts import parts_of
 from layerscope.record.shards import put_shards_back
 
 
@@ -93,7 +94,8 @@ class Changes:
 
     def _parts_now(self) -> list[object]:
         """Kept, so that no later object has an earlier one's identity."""
-        return [*self._network.modules(), *self._network.parameters()]
+        modules, parameters = parts_of(self._network)
+        return [*modules, *parameters.values()]
 
 
 def _is_made_of_the_same(old: Layer, new: Layer) -> bool:

@@ -18,8 +18,8 @@ class _Watches(Protocol):
     def looks_into(self, module: nn.Module) -> bool: ...
     def pause(self) -> bool: ...
     def resume(self) -> None: ...
-    def enter(self) -> None: ...
-    def leave(self) -> None: ...
+    def enter(self, module: nn.Module) -> None: ...
+    def leave(self, module: nn.Module) -> None: ...
 
 
 class FastPaths:
@@ -59,7 +59,7 @@ class FastPaths:
             action = "pause" if self._functions.pause() else ""
         elif self._functions.looks_into(module):
             action = "enter"
-            self._functions.enter()
+            self._functions.enter(module)
         self._running.append((module, action))
 
     def _after(self, module: nn.Module, inputs: Any, output: Any) -> None:
@@ -69,4 +69,4 @@ class FastPaths:
         if action == "pause":
             self._functions.resume()
         elif action == "enter":
-            self._functions.leave()
+            self._functions.leave(module)

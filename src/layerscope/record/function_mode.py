@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from layerscope.record.activation_calls import ACTIVATION_CALLS
@@ -49,18 +50,18 @@ class AroundForward(OwnHook):
     """A hook before or after a module's forward, which torch.compile leaves out of its code.
 
     Args:
-        pass_by: is called when the forward begins, or has ended.
+        pass_by: is called with the module when its forward begins, or has ended.
     """
 
     __slots__ = ("_pass_by",)
 
-    def __init__(self, pass_by: Callable[[], None]) -> None:
+    def __init__(self, pass_by: Callable[[nn.Module], None]) -> None:
         self._pass_by = pass_by
 
-    def __call__(self, *of_the_call: Any) -> None:
+    def __call__(self, module: nn.Module, *of_the_call: Any) -> None:
         """Called by torch with the module, its inputs and, after the forward, its output."""
         if not torch.compiler.is_compiling():
-            self._pass_by()
+            self._pass_by(module)
 
 
 _length: Callable[[], int] = torch._C._len_torch_function_stack

@@ -7,7 +7,7 @@ functions.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -36,7 +36,9 @@ class Functions:
     """Sees the activation functions that modules of a network call, and has them measured.
 
     Some steps are searched: there the modules that call functions are found. A call from another
-    module is passed over until the next such step.
+    module is passed over until the next such step. In others that look at attention or the stream
+    the mode is on from one end of the forward pass to the other: the modules that are called from
+    outside have hooks besides.
 
     About 0.7 us for each call of torch while the mode is on, 4 us for each function beside what
     measuring its output takes, and 3 us for each call of a module that calls some.
@@ -52,6 +54,9 @@ class Functions:
         self._mode = FunctionMode(seen.see)
         self._has_searched = self._is_attached = False
         self._handles: list[RemovableHandle] = []
+        self._outermost: dict[nn.Module, None] = {}
+        self._around: list[RemovableHandle] = []  # hooks of these
+        self._looks_through = False
         self._fast = FastPaths(network, self)
         self._compile_start = CompileStart(self._give_way)
         self._gave_way = False
@@ -71,17 +76,31 @@ class Functions:
         self._is_attached = True
         self._fast.attach()
         modules = self._network.modules() if self._seen.searching else self._seen.callers
-        for module in modules:
-            if not isinstance(module, (torch.jit.ScriptModule, *FAST)):
-                self._handles += [
-                    module.register_forward_pre_hook(AroundForward(self.enter)),
-                    module.register_forward_hook(AroundForward(self.leave), always_call=True),
-                ]
+        self._handles = self._hooks_of(modules)
+        self._look_through()
+
+    def _look_through(self) -> None:
+        """Put hooks on the modules that are called from outside, or take them off."""
+        remove_all(self._around)
+        if self._is_attached and self._looks_through and not self._seen.searching:
+            self._around = self._hooks_of(self._outermost)
+
+    def _hooks_of(self, modules: Iterable[nn.Module]) -> list[RemovableHandle]:
+        return [
+            handle
+            for module in modules
+            if not isinstance(module, (torch.jit.ScriptModule, *FAST))
+            for handle in (
+                module.register_forward_pre_hook(AroundForward(self.enter)),
+                module.register_forward_hook(AroundForward(self.leave), always_call=True),
+            )
+        ]
 
     def detach(self) -> None:
         """Take the hooks off, and turn the mode off if a forward pass has broken off under it."""
         self._is_attached = False
         remove_all(self._handles)
+        remove_all(self._around)
         self._fast.detach()
         self._compile_start.detach()
         self._end_pass()
@@ -98,16 +117,16 @@ class Functions:
             looks: whether to look at attention, a sample of its rows, where some is known.
             search: whether to look for functions and attention in all modules, and at all rows; the
                 modules are searched in the first measured step in any case.
-            call: what calls every function of torch in this step, to see them all: the modules are
-                searched then.
+            call: what calls every function of torch in this step, to see them all.
         """
         self._end_pass()
         exact = search
-        search = search or call is not None or not self._has_searched
-        search = search or (looks and bool(self._attention.places or self._routers.places))
+        search = search or not self._has_searched
+        places = self._attention.places or self._routers.places
+        through = search or call is not None or (looks and bool(places))
         self._mode.call = call
-        self._mode.attend = self._seen.attend if search else None
-        if search:
+        self._mode.attend = self._seen.attend if through else None
+        if through:
             self._attention.begin(exact)
             self._routers.begin()
         self._state.latest = None
@@ -117,18 +136,23 @@ class Functions:
             was_attached = self._is_attached
             self.detach()
             self._seen.searching = search
+            self._looks_through = through
             if was_attached:
                 self.attach()
+        elif through != self._looks_through:
+            self._looks_through = through
+            self._look_through()
 
     def search_again(self) -> None:
         """The network has changed: the next measured step is searched."""
         self._has_searched = False
+        self._outermost.clear()
 
     # Hooks.
 
     def looks_into(self, module: nn.Module) -> bool:
         """Whether functions are looked for in a module's own code."""
-        return self._seen.searching or module in self._seen.callers
+        return self._seen.searching or self._looks_through or module in self._seen.callers
 
     def pause(self) -> bool:
         """Turn the mode off within a forward pass; whether it was on."""
@@ -153,7 +177,7 @@ class Functions:
             self._gave_way = True
             self._seen.give_up()
 
-    def enter(self) -> None:
+    def enter(self, module: nn.Module) -> None:
         """A module's forward begins."""
         state = self._state
         if self._depth == 0:
@@ -162,6 +186,7 @@ class Functions:
             if state.network is not None and not state.network.training:
                 return
             self._has_searched = True
+            self._outermost[module] = None
             self._compile_start.attach()
             self._thread = threading.get_ident()
             put_on(self._mode)
@@ -169,7 +194,7 @@ class Functions:
             return
         self._depth += 1
 
-    def leave(self) -> None:
+    def leave(self, module: nn.Module) -> None:
         """A module's forward has ended, be it by an exception."""
         if self._depth and threading.get_ident() == self._thread:
             self._depth -= 1

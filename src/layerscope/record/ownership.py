@@ -8,6 +8,8 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
+from layerscope.record.parts import parameters_of
+
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
@@ -61,24 +63,6 @@ def given_to(optimizer: Optimizer) -> dict[int, nn.Parameter]:
     """The parameters that an optimizer has, by `id`; none where it has no groups, as a stand-in."""
     # By `id`, since a tensor's own hash is a call of Python.
     return {id(p): p for group in getattr(optimizer, "param_groups", ()) for p in group["params"]}
-
-
-def parameters_of(network: nn.Module) -> dict[int, nn.Parameter]:
-    """A network's parameters by `id`; its own `parameters()` makes their names too, and takes ten
-    times as long.
-    """
-    found: dict[int, nn.Parameter] = {}
-    seen = {id(network)}
-    modules = [network]
-    for module in modules:
-        for parameter in module._parameters.values():
-            if parameter is not None:
-                found[id(parameter)] = parameter
-        for child in module._modules.values():
-            if child is not None and id(child) not in seen:
-                seen.add(id(child))
-                modules.append(child)
-    return found
 
 
 def _beta_ratio(group: Mapping[str, Any]) -> float:

@@ -57,7 +57,7 @@ class _Call:
 
 class Stream:
     """Looks at the additions of branches in a network's repeated blocks, in a step that is looked
-    at; others cost nothing.
+    at; others cost nothing. Where none was seen it looks at the keyframes alone.
 
     Attributes:
         places: where a branch was seen to be added so far, in the order of the first time.
@@ -78,11 +78,13 @@ class Stream:
         """The network has changed."""
         self._blocks = repeated_blocks(self._network)
 
-    def begin(self, looking: bool) -> None:
-        """A step begins, which is to be looked at or not."""
+    def begin(self, looking: bool, searching: bool) -> None:
+        """A step begins, which is to be looked at or not; `searching`: also where no branch has
+        been seen to be added yet.
+        """
         if self._handles:
             self.end()
-        if not (looking and self._blocks) or self._state.is_compiled:
+        if not (looking and self._blocks and (self.places or searching)) or self._state.is_compiled:
             return
         if not is_compiled(self._network):  # asks each of its modules
             for block in self._blocks:

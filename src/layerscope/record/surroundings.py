@@ -152,7 +152,7 @@ class Surroundings:
         """A step begins: `looking`, whether it is looked at, and `searching`, at gates too."""
         self._looking = looking
         self._stepped = False
-        self.stream.begin(looking)
+        self.stream.begin(looking, searching)
         self.gates.begin(looking and searching)
 
     def note_optimizer(self, optimizer: Optimizer) -> None:

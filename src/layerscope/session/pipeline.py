@@ -101,13 +101,16 @@ class Pipeline:
         self._waiting.append(step)
         if step.wall_time - self._waiting[0].wall_time >= self._flush_seconds:
             self.flush()
-        elif len(self._waiting) >= min(self._most_waiting, max(2 * self._written, _AT_FIRST)) or any(
-            sink.awaits(number) for sink in self._sinks
-        ):
+        elif len(self._waiting) >= self._enough or any(sink.awaits(number) for sink in self._sinks):
             self.drain()
         self.first, self.last = self.first or step, step
         if observation.look is not None and observation.look.inside:
             self.last_look = observation
+
+    @property
+    def _enough(self) -> int:
+        """How many steps wait for one another."""
+        return min(self._most_waiting, max(2 * self._written, _AT_FIRST))
 
     def _meet(self, measured: tuple[Plan, int, int]) -> None:
         """From now on this is measured; what waits is of what was measured before."""

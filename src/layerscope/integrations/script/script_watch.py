@@ -26,7 +26,8 @@ from layerscope.integrations.script.network_folder import network_folder
 from layerscope.integrations.script.watched_network import WatchedNetwork
 from layerscope.record.compile_start import CompileStart
 from layerscope.record.handles import remove_all, silence
-from layerscope.record.ownership import given_to, parameters_of
+from layerscope.record.ownership import given_to
+from layerscope.record.parts import parameters_of
 from layerscope.record.shards import class_of
 from layerscope.session.live_objects import live_objects
 from layerscope.session.settings import Settings
@@ -44,8 +45,7 @@ class ScriptWatch:
     are compiled, it is found when torch.compile is about to read its code. A step ends when all of
     its optimizers have taken theirs. Torch tells of every call of a module, which costs a
     microsecond, until each optimizer has networks with all of its parameters, or has one and has
-    taken a step; and again once an unknown optimizer takes a step, whose network is then found at
-    its next.
+    taken a step; and again once an unknown optimizer takes one, whose network is found at its next.
 
     Args:
         folder: of the only network, or with a folder for each below it.

@@ -9,7 +9,7 @@ from numba import carray  # type: ignore[attr-defined]
 from layerscope.measure.cpu.compiled import jit
 from layerscope.measure.cpu.raw_memory import load_i64, pointer
 from layerscope.measure.moments import MOMENTS
-from layerscope.measure.reading import BUCKETS
+from layerscope.measure.reading import BUCKETS, Reading
 from layerscope.measure.row_options import RowOptions
 
 
@@ -31,6 +31,12 @@ class ReadingToFill(NamedTuple):
         """Moments, linear and logarithmic buckets of all rows."""
         moments, linear, logarithmic = self.several
         return moments[self.place], linear[self.place], logarithmic[self.place]
+
+
+def first_rows(filled: ReadingToFill, rows: int, carried: tuple[float, ...]) -> Reading:
+    """What was written of the first rows, with what travels along."""
+    moments, linear, logarithmic = filled.arrays
+    return Reading(moments[:rows], linear[:rows], logarithmic[:rows], carried)
 
 
 _AT_MOST, _BYTES = 16, 1 << 18
