@@ -232,9 +232,7 @@ class Tally:
         self._carried = carried.tolist()
 
     def read(self, rows: int) -> Pending[Reading]:
-        """What the first rows hold, as moments and buckets; leaves them empty. It is at hand, and
-        made a `Reading` when it is looked at: that is cheap where many are, side by side.
-        """
+        """Empty the first rows; what they held is made a `Reading` when somebody looks at it."""
         into, self._next = self._next or self._memory.take(), None
         self._read(rows, into, reset=True)
         if self._states.find(FILLED, rows) >= 0:  # what is not read now stays
