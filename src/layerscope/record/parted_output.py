@@ -1,7 +1,6 @@
 """One output tensor of a layer of which processes have parts or copies: tensor parallelism."""
 
 from torch import Tensor
-from torch.utils.hooks import unserializable_hook
 
 from layerscope.measure.tally import is_measurable
 from layerscope.quantity import Quantity
@@ -90,8 +89,7 @@ class PartedOutput(LayerOutput):
         super()._measure_output(tensor, inputs, is_plain)
         self.units = units
 
-    @unserializable_hook  # type: ignore[untyped-decorator]
-    def measure_gradient(self, gradient: Tensor) -> None:
+    def __call__(self, gradient: Tensor) -> None:
         """Measure what this process has of the gradient of an output."""
         state = self._state
         try:
@@ -108,7 +106,7 @@ class PartedOutput(LayerOutput):
         except Exception as error:  # whatever it is, the network goes on without us
             state.give_up(error)
             return
-        super().measure_gradient(own)
+        super().__call__(own)
 
     def _note_gradient(self, why: str) -> None:
         self._state.not_measured[f"{self.name}.{Quantity.ACTIVATION_GRAD}"] = f"it {why}"
