@@ -170,6 +170,8 @@ def test_the_vanishing_experiment_fades_toward_the_input(tmp_path):
         (["optimizer.lr=inf"], "optimizer.lr must be a finite number of at least 0, got inf"),
         (["+scheduler.T_max=3"], "scheduler: "),
         (["trainer.accumulate_grad_batches=0"], "accumulate_grad_batches must be at least 1"),
+        (["+trainer.check_val_every_n_epoch=0"], "check_val_every_n_epoch must be at least 1, got"),
+        (["+trainer.val_check_interval=0"], "trainer.val_check_interval must be above 0, got 0"),
         (["+trainer.val_check_interval=999"], "trainer.val_check_interval must be at most "),
         (["+trainer.limit_train_batches=0"], "trainer.limit_train_batches must be above 0, got 0"),
         (["trainer.gradient_clip_val=nan"], "trainer.gradient_clip_val must be a finite number"),

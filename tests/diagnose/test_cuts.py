@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_equal
 
 from layerscope.diagnose import RULES, Figures, Judge, LayerFacts, Thresholds
 from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
@@ -144,6 +145,17 @@ def test_cuts_and_checkpoints_change_no_finding(seed, steps, cuts, saved_at):
             in_parts.load_state(state)
         in_parts.look(part(figures, start, end))
     assert in_parts.findings == whole.findings
+
+
+def test_cuts_change_no_bit_of_how_far_the_weights_have_moved():
+    """It is in a checkpoint, and looks are taken by the clock."""
+    figures = erratic(9, 60)
+    whole, cut = Judge(LAYERS), Judge(LAYERS)
+    whole.look(figures)
+    for start, end in pairwise([0, 9, 10, 41, 60]):
+        cut.look(part(figures, start, end))
+    moved, expected = (each.state()["memories"]["loss_diverged"] for each in (cut, whole))
+    assert_equal(moved["of_run"]["moved"], expected["of_run"]["moved"])
 
 
 def test_the_erratic_run_shows_every_rule():

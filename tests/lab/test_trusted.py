@@ -14,7 +14,7 @@ from layerscope.lab.trusted import resolve_trusted
     [
         "os.system", "builtins.open", "sympy.sympify", "torch.load", "torch.hub.load",
         "torchvision.x", "torch.nnx.Linear", "numpy.f2py.compile", "lightning_fake.Trainer",
-        "pathlib.Path.unlink", 3, None,
+        "pathlib.Path.unlink", "", 3, None,
     ],
 )  # fmt: skip
 def test_a_target_outside_the_trusted_packages_is_refused_before_it_is_imported(target):

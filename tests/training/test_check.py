@@ -25,7 +25,9 @@ def composed(*overrides):
     ("overrides", "told"),
     [
         ("init=kaimin", "init must be one of critical, glorot, .*, got kaimin; did you mean kaim"),
+        ("accelerator=", "accelerator must be one of auto, cpu, cuda, mps, got ''"),
         ("model.deph=3", "there is no key model.deph; did you mean model.depth?"),
+        ("data.max_batch_size=3", "did you mean data.batch_size?"),  # and not a key of Hydra's
         ("modle.depth=3", "there is no key modle.depth; did you mean model.depth?"),
         ("depth=3", "there is no key depth; did you mean model.depth?"),
         ("experimnt=vanishing", "there is no key experimnt; did you mean experiment?"),

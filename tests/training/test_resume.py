@@ -143,6 +143,14 @@ def test_a_run_that_died_goes_on_from_the_last_whole_step(
     assert_goes_on_to_the_same_bits(tmp_path, words, whole, steps)
 
 
+def test_a_validation_within_a_step_has_its_last_checkpoint_when_the_step_is_over(
+    tmp_path, monkeypatch, words, whole, signals
+):
+    happens_in(monkeypatch, 4, lambda: 1 / 0)  # in the third step; the second was validated within
+    assert run(tmp_path, words) == 1
+    assert_goes_on_to_the_same_bits(tmp_path, words, whole, 2)
+
+
 def assert_goes_on_to_the_same_bits(tmp_path, words, whole, steps):
     assert checkpoint(tmp_path)["global_step"] == steps
     assert run(tmp_path, words, "resume=true") == 0
@@ -227,6 +235,36 @@ def test_a_flipped_bit_in_a_checkpoint_is_found(tmp_path, words, whole, capsys, 
     told = capsys.readouterr().err
     assert told.startswith(f"error: ckpt_path must be a whole checkpoint, got {tmp_path}/a.ckpt: ")
     assert told.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [
+        (
+            "optimizer_states",
+            "ckpt_path must be a checkpoint of this optimizer, AdamW, got {path}: ",
+        ),
+        ("loops", "ckpt_path must be a checkpoint that this training can go on from, got {path}: "),
+    ],
+)
+def test_a_checkpoint_with_a_part_of_another_training_is_one_sentence(
+    tmp_path, words, whole, capsys, part, sentence
+):
+    content, path = checkpoint(whole), tmp_path / "a.ckpt"
+    if part == "loops":
+        content["loops"] = {}
+    else:  # as SGD leaves it
+        (state,) = content["optimizer_states"]
+        del state["param_groups"][0]["betas"]
+    torch.save(content, path)
+    assert run(tmp_path / "run", words, f"ckpt_path={path}") == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {sentence.format(path=path)}")
+    assert told.count("\n") == 1
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert (status["state"], f"error: {status['reason']}\n") == ("failed", told)
 
 
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")

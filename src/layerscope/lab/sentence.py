@@ -100,9 +100,8 @@ def _argument(override: str) -> str:
 
 def unknown_choice(group: str, choice: str, options: Sequence[str]) -> str:
     """The sentence that refuses what was chosen for a group, with the nearest of its choices."""
-    return (
-        f"{group} must be one of {', '.join(options)}, got {choice}{did_you_mean(choice, options)}"
-    )
+    near = did_you_mean(choice, options)
+    return f"{group} must be one of {', '.join(options)}, got {choice or repr('')}{near}"
 
 
 def _unknown_key(message: str, cause: Any, groups: Mapping[str, Sequence[str]]) -> str:
@@ -111,7 +110,10 @@ def _unknown_key(message: str, cause: Any, groups: Mapping[str, Sequence[str]]) 
     key = full_key if full_key.startswith(f"{key}.") or not key else key  # of init={colour:red}
     node = cause.parent_node
     keys = list(_keys(node._get_root())) if isinstance(node, Container) else []
-    return unknown_key(key, [*groups, *keys])
+    near = [each for each in (*groups, *keys) if not key.startswith(f"{each}.")]
+    if not key.startswith("hydra"):  # whose keys are three times as many as all others
+        near = [each for each in near if not each.startswith("hydra")]
+    return unknown_key(key, near)
 
 
 def _other_kind(message: str, cause: OmegaConfBaseException) -> str:

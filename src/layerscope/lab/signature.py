@@ -129,7 +129,9 @@ def as_typed(value: object) -> str:
         return f"[{','.join(map(as_typed, value))}]"
     if isinstance(value, Mapping):
         return f"{{{','.join(f'{key}:{as_typed(each)}' for key, each in value.items())}}}"
-    if isinstance(value, str) and value[-1:].isdigit() and value.lstrip("+-.")[:1].isdigit():
+    if value == "" or (
+        isinstance(value, str) and value[-1:].isdigit() and value.lstrip("+-.")[:1].isdigit()
+    ):
         return f"'{value}'"
     return (
         str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)

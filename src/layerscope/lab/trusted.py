@@ -61,8 +61,9 @@ def _within(name: str, packages: Sequence[str]) -> bool:
 
 
 def _refusal(target: object, key: str, packages: Sequence[str]) -> str:
-    told = f"{key} must be a class of {', '.join(packages[:-1])} or {packages[-1]}, got {target}"
-    if not isinstance(target, str):
+    got = "''" if target == "" else target
+    told = f"{key} must be a class of {', '.join(packages[:-1])} or {packages[-1]}, got {got}"
+    if not isinstance(target, str) or not target:
         return told
     package = target.partition(".")[0]
     return f"{told}: what a config names is run; trust=[{package}] allows it"

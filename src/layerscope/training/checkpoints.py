@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
+from torch.optim import Optimizer
 
 _log = logging.getLogger("layerscope")
 
@@ -23,17 +24,19 @@ def best_checkpoint(folder: Path) -> Callback:
     )
 
 
-def step_of(path: Path, model: nn.Module, accumulate: int = 1) -> int:
+def step_of(path: Path, model: nn.Module, optimizer: Optimizer, accumulate: int = 1) -> int:
     """The step with which a training goes on from a checkpoint; refuses one that is of no use, and
     warns of one that a validation in the middle of a step has left.
 
     It is read with `weights_only=True`: nothing in it is run.
 
     Args:
+        optimizer: like the one that goes on; it takes over the state.
         accumulate: batches of a step.
 
     Raises:
-        ValueError: there is none, it is damaged, or it is of another network; one sentence.
+        ValueError: there is none, it is damaged, or it is of another network or optimizer; one
+            sentence.
     """
     try:
         _refuse_damaged(path)
@@ -67,6 +70,11 @@ def step_of(path: Path, model: nn.Module, accumulate: int = 1) -> int:
                 f"ckpt_path must be a checkpoint of this network, got {path}: {name} has {there} "
                 f"there and {here} here"
             )
+    if reason := _no_state_of(optimizer, content["optimizer_states"]):
+        raise ValueError(
+            f"ckpt_path must be a checkpoint of this optimizer, "
+            f"{type(optimizer).__name__}, got {path}: {reason}"
+        )
     if given := _given_of_its_step(content["loops"], accumulate):
         _log.warning(
             "%s is of the middle of step %d: %d of its batches will be missing in it",
@@ -75,6 +83,16 @@ def step_of(path: Path, model: nn.Module, accumulate: int = 1) -> int:
             given,
         )
     return step
+
+
+def _no_state_of(optimizer: Optimizer, states: Sequence[Any]) -> str | None:
+    """Why an optimizer cannot go on from what is saved; torch looks for few of the reasons."""
+    try:
+        optimizer.load_state_dict(states[0])
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    lacking = sorted({*optimizer.defaults} - {*optimizer.param_groups[0]})
+    return f"{lacking[0]} is not in it" if lacking else None
 
 
 def _given_of_its_step(loops: Mapping[str, Any], accumulate: int) -> int:

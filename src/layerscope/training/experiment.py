@@ -110,7 +110,8 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
         _require_an_end(trainer, scheduled=scheduler is not None)
         _require_processors(trainer)
     resumed = checkpoint_to_resume(cfg, Path(cfg.folder))
-    start = 0 if resumed is None else step_of(resumed, model, trainer.accumulate_grad_batches)
+    accumulated = trainer.accumulate_grad_batches
+    start = 0 if resumed is None else step_of(resumed, model, tried, accumulated)
     return Experiment(
         data, model, monitor, trainer, checkpoint_file, last_checkpoint, resumed, start
     )
@@ -148,11 +149,17 @@ def _require_more_than_one(network: MLP, data: CharacterData) -> None:
 
 def _require_bounds(trainer: Trainer, batches: int) -> None:
     """Bounds that Lightning leaves to the first step, or to nobody; `batches` are an epoch's."""
+    every, every_n_epoch = trainer.val_check_interval, trainer.check_val_every_n_epoch
     at_least(1, accumulate_grad_batches=trainer.accumulate_grad_batches)
-    if trainer.limit_train_batches == 0:
-        raise ValueError("limit_train_batches must be above 0, got 0")
-    every = trainer.val_check_interval
-    if isinstance(every, int) and trainer.check_val_every_n_epoch is not None and every > batches:
+    if every_n_epoch is not None:
+        at_least(1, check_val_every_n_epoch=every_n_epoch)
+    for name, share in (
+        ("limit_train_batches", trainer.limit_train_batches),
+        ("val_check_interval", every),
+    ):
+        if share == 0:
+            raise ValueError(f"{name} must be above 0, got 0")
+    if isinstance(every, int) and every_n_epoch is not None and every > batches:
         raise ValueError(
             f"val_check_interval must be at most {batches}, the batches of an epoch, got {every}"
         )

@@ -19,8 +19,9 @@ class LastCheckpoint(Checkpoint):
     """Writes last.ckpt: at each epoch's end, after each validation, every five minutes, and where
     Ctrl-C or SIGTERM ask the training to stop; then it stops.
 
-    Never in the middle of a step, whose first micro-batches would be lost, nor between a step and
-    the validation that follows it, which Lightning would leave out when it goes on. Where several
+    Never in the middle of a step, whose first micro-batches would be lost: after a validation that
+    comes there it is the end of that step. Nor between a step and the validation that follows it,
+    which Lightning would leave out when it goes on. Where several
     processes train together, Lightning's own handling of SIGTERM stays: all must stop in the same
     step.
 
@@ -40,6 +41,7 @@ class LastCheckpoint(Checkpoint):
         self._path = folder / LAST
         self._step = 0  # of the trainer, at the end of the batch before
         self._step_has_ended = self._saved = False  # with the batch before; after it
+        self._is_due = False  # since a validation in the middle of a step
         self._saved_at = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -64,14 +66,16 @@ class LastCheckpoint(Checkpoint):
         self._step_has_ended = trainer.global_step != before and not trainer.is_last_batch
         self._saved = False
         is_time = trainer.strategy.broadcast(time.monotonic() - self._saved_at >= _EVERY)
-        is_time |= self._terminable.asked is not None
+        is_time |= self._is_due or self._terminable.asked is not None
         if is_time and self._step_has_ended and not _validation_follows(trainer, batch_idx):
             self._save(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save, if the batch before has ended a step."""
+        """Save, if the batch before has ended a step; else when the step ends."""
         if self._step_has_ended:
             self._save(trainer)
+        else:
+            self._is_due = True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save."""
@@ -81,7 +85,7 @@ class LastCheckpoint(Checkpoint):
         if isinstance(trainer.logger, EventLogger):  # a checkpoint is never ahead of the events
             trainer.logger.flush()
         trainer.save_checkpoint(self._path)
-        self._saved, self._saved_at = True, time.monotonic()
+        self._saved, self._is_due, self._saved_at = True, False, time.monotonic()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int

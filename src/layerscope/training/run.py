@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from layerscope.console.terminal import waiting
 from layerscope.exit_codes import ExitCode
-from layerscope.lab.sentence import BAD_SETTING, sentence, with_typed
+from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import REFUSED, RunStatus
 from layerscope.lab.sweep import fingerprint, run_as_job, versions
 from layerscope.process_identity import ProcessIdentity, is_first_process
@@ -186,9 +186,8 @@ def _trained(
     experiment: Experiment, cfg: DictConfig, status: RunStatus
 ) -> tuple[RunStatus, ExitCode]:
     """Train; how that ended."""
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
-
     from layerscope.training.hparams_row import open_row
+    from layerscope.training.late_refusal import late_refusal
 
     trainer, code = experiment.trainer, None
     try:
@@ -202,10 +201,7 @@ def _trained(
         reason = f"{cause} at step {max(trainer.global_step, experiment.start)}"
         status = replace(status, state="interrupted", reason=reason)
     except Exception as error:
-        if not experiment.last_checkpoint.has_started and isinstance(
-            error, ValueError | MisconfigurationException
-        ):  # of Lightning, which knows some bounds only now
-            told = with_typed("trainer", sentence(error), typed())
+        if (told := late_refusal(error, experiment)) is not None:
             refused(told, debug=cfg.get("debug") is True)
             return replace(status, state="failed", reason=told), ExitCode.BAD_SETTING
         keep_traceback(Path(str(cfg.folder)))

@@ -77,6 +77,7 @@ def test_tensorboard_reads_every_step_at_the_step_that_lightning_logged(tmp_path
     assert list(logged) == list(range(20))
     assert [event.step for event in theirs.Scalars("val/loss")] == [9, 19]
     assert set(theirs.Tags()["scalars"]) == {"train/loss", "val/loss", "epoch"}
+    assert [event.step for event in theirs.Scalars("epoch")] == list(range(20))  # each once
 
 
 def test_paths_are_the_runs_own_and_checkpoints_lie_beside_the_events(tmp_path: Path) -> None:

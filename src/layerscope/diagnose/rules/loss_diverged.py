@@ -129,7 +129,9 @@ def _largest_at_first(figures: Figures, present: Values, memory: Memory) -> Valu
     """The largest loss while the weights were as good as they were at the start, [steps]."""
     updates = 10 ** median_update(figures, memory.of_run("update", 1))
     moved = memory.of_run("moved")
-    way = np.nan_to_num(moved) + np.append(0.0, np.cumsum(np.nan_to_num(updates, nan=np.inf)))
+    # Added up one by one from the start on, which is the same for any blocks.
+    before = np.nan_to_num(moved, posinf=np.inf)
+    way = np.cumsum(np.append(before, np.nan_to_num(updates, nan=np.inf)))
     moved[0] = way[-1]
     return memory.highest("at_first", np.where(way[:-1] < _AS_IT_WAS, present, np.nan))
 

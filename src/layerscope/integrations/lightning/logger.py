@@ -57,6 +57,7 @@ class EventLogger(Logger):
         self._flush_seconds = flush_seconds
         self._events: EventFile | None = None
         self._hparams_rows: list[str] = []
+        self._epoch_at: int | None = None
 
     @property
     def events(self) -> EventFile:
@@ -121,10 +122,20 @@ class EventLogger(Logger):
     @override
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Write all metrics as one event at `step`, 0 if None."""
-        values = [scalar(name, float(metric)) for name, metric in _flat(metrics)]
+        """Write all metrics as one event at `step`, 0 if None.
+
+        Lightning adds the epoch to each call, and calls twice at a step that is validated: it is
+        written once.
+        """
+        step = step or 0
+        flat = dict(_flat(metrics))
+        if "epoch" in flat:
+            if step == self._epoch_at:
+                del flat["epoch"]
+            self._epoch_at = step
+        values = [scalar(name, float(metric)) for name, metric in flat.items()]
         with self._unless_the_disk_is_full():
-            self.events.add(step or 0, values)
+            self.events.add(step, values)
 
     @override
     @rank_zero_only
