@@ -99,6 +99,17 @@ def test_a_folder_that_was_removed_and_made_again_is_locked_again(tmp_path):
     assert holder_of(folder) is None
 
 
+def test_a_process_that_goes_to_another_folder_holds_its_own_all_the_same(tmp_path, monkeypatch):
+    """As `hydra.job.chdir=true` and `os.chdir` in a script do."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    with RunLock(Path("run")):
+        monkeypatch.chdir("run")
+        with RunLock(tmp_path / "run"):
+            assert (tmp_path / "run" / run_lock.NAME).exists()
+    assert not (tmp_path / "run" / run_lock.NAME).exists()
+
+
 def test_where_a_file_system_knows_no_locks_that_is_told(tmp_path, monkeypatch, caplog):
     def no_locks(*_):
         raise OSError(errno.ENOLCK, "No locks available")

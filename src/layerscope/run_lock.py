@@ -79,7 +79,8 @@ class _LockFile:
 
     def __init__(self, folder: Path) -> None:
         self.holders = 0
-        self._path = folder / NAME
+        self._folder = folder  # as the user has spelled it
+        self._path = Path(os.path.abspath(folder)) / NAME  # wherever the process goes
         while True:
             self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
@@ -99,7 +100,7 @@ class _LockFile:
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            folder = self._path.parent
+            folder = self._folder
             if error.errno in _TAKEN:
                 holder = holder_of(folder)
                 who = "" if holder is None else f", {holder.pid} on {holder.host}"

@@ -70,10 +70,10 @@ def step_of(path: Path, model: nn.Module, optimizer: Optimizer, accumulate: int 
                 f"ckpt_path must be a checkpoint of this network, got {path}: {name} has {there} "
                 f"there and {here} here"
             )
-    if reason := _no_state_of(optimizer, content["optimizer_states"]):
+    if missing := _no_state_of(optimizer, content["optimizer_states"]):
         raise ValueError(
-            f"ckpt_path must be a checkpoint of this optimizer, "
-            f"{type(optimizer).__name__}, got {path}: {reason}"
+            "ckpt_path must be a checkpoint of this optimizer, "
+            f"{type(optimizer).__name__}, got {path}: {missing}"
         )
     if given := _given_of_its_step(content["loops"], accumulate):
         _log.warning(
