@@ -106,7 +106,7 @@ def test_a_script_does_not_begin_where_its_named_folder_holds_a_run(script, tmp_
     [
         (["nowhere.py"], "error: the script must be a file, got nowhere.py\n"),
         ([], "the following arguments are required: SCRIPT, or -m MODULE\n"),
-        (["--fail-on", "never", "x.py"], "invalid choice: 'never'"),
+        (["--fail-on", "criticl", "x.py"], "'critical'); did you mean critical?"),
         (["--logdri", "x", "train.py"], "unrecognized arguments: --logdri"),
         (["-m"], "expected one argument"),
         (["-m", "no.such"], "error: the module must be one that Python finds, got no.such: "),
@@ -120,4 +120,7 @@ def test_bad_usage_is_told_in_a_sentence_with_exit_code_2(typed, told, capsys):
     except SystemExit as stop:
         code = stop.code
     assert code == 2
-    assert told in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1

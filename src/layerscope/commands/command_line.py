@@ -4,6 +4,7 @@ from argparse import Action, ArgumentParser, ArgumentTypeError, RawDescriptionHe
 from pathlib import Path
 
 import layerscope
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.commands.override_completion import complete_overrides
 
 EXAMPLES = {
@@ -46,7 +47,7 @@ def parser_of(program: str) -> ArgumentParser:
     Args:
         program: what was typed: "layerscope" or "python -m layerscope".
     """
-    parser = ArgumentParser(
+    parser = OneSentenceParser(
         prog=program,
         description="See what every layer of a network does while it trains.",
         epilog="layerscope COMMAND --help shows the options of a command, and examples.",

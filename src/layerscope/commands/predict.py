@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 from layerscope.arguments import at_least
 from layerscope.console.prediction_table import prediction_table, verdict_sentences
@@ -23,12 +23,12 @@ from layerscope.lab.hidden_sizes import hidden_sizes
 from layerscope.lab.init.choice import Choice, choice
 from layerscope.lab.layers_for_theory import layers_for_theory
 from layerscope.lab.own_configs import own_configs
-from layerscope.lab.sentence import BAD_SETTING, NO_CONFIG, sentence
+from layerscope.lab.sentence import BAD_SETTING, NO_CONFIG, sentence, with_key
 from layerscope.lab.signature import check_node
 from layerscope.lab.sweep.fingerprint import settings_of
 from layerscope.lab.trusted import trust_is_typed
 from layerscope.refusal import refuse
-from layerscope.theory import Inputs, Prediction, predict
+from layerscope.theory import Inputs, Layer, Prediction, predict
 
 _MLP = "layerscope.lab.mlp.MLP"
 
@@ -67,19 +67,33 @@ def predicted(overrides: list[str], mine: Path | None = None) -> tuple[Predictio
     check_node(settings_of(cfg)["init"], "init", trust)
     scheme = instantiate(cfg.init, _convert_="all")
     rows, context_length = _data_sizes(cfg, scheme, trust)
-    model = cfg.model
-    at_least(1, context_length=context_length, embedding_dim=model.embedding_dim)
+    at_least(1, **{"data.context_length": context_length})
+    threshold = 0.97 if cfg.monitor is None else cfg.monitor.saturation_threshold
+    try:
+        layers, inputs = _layers_and_inputs(cfg.model, scheme, rows, context_length)
+    except ValueError as error:  # of the model's keys, or of what the init makes of them
+        word = str(error).split()[0].partition("[")[0]
+        raise ValueError(with_key("model" if word in cfg.model else "", str(error))) from error
+    prediction = predict(layers, inputs, threshold)
+    return prediction, choice(prediction, cfg.model.norm)
+
+
+def _layers_and_inputs(
+    model: DictConfig, scheme: Any, rows: int, context_length: int
+) -> tuple[tuple[Layer, ...], Inputs]:
+    """What theory follows of a network; ValueError of a key of the model without "model."."""
+    at_least(1, embedding_dim=model.embedding_dim)
+    if not isinstance(model.widths, ListConfig | None):
+        raise ValueError(f"widths must be a list of whole numbers or null, got {model.widths}")
     sizes = [
         context_length * model.embedding_dim,
         *hidden_sizes(model.depth, model.width, model.widths and list(model.widths)),
     ]
     inputs = Inputs(second_moment=scheme.embedding_second_moment(rows, model.embedding_dim))
-    threshold = 0.97 if cfg.monitor is None else cfg.monitor.saturation_threshold
     layers = layers_for_theory(
         scheme, sizes, model.activation, inputs.second_moment, model.norm, model.residual
     )
-    prediction = predict(layers, inputs, threshold)
-    return prediction, choice(prediction, model.norm)
+    return layers, inputs
 
 
 def _data_sizes(cfg: DictConfig, scheme: Any, trust: Sequence[str]) -> tuple[int, int]:

@@ -3,12 +3,13 @@
 import runpy
 import sys
 import traceback
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace, RawDescriptionHelpFormatter
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
 from layerscope.commands.command_line import EXAMPLES, add_run_options
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.exit_codes import ExitCode
 from layerscope.process_identity import is_first_process
 from layerscope.refusal import refuse
@@ -58,7 +59,7 @@ def run(options: Namespace) -> int:
 
 def _split(typed: list[str]) -> tuple[Namespace, str, list[str]]:
     """Our options, the script or module, and its arguments, which may look like ours."""
-    parser = ArgumentParser(
+    parser = OneSentenceParser(
         prog="layerscope run",
         usage=_USAGE,
         description="Run a training script, and see what every layer of its networks does.",

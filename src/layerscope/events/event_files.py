@@ -1,7 +1,9 @@
 """Which files of a folder are a run's event files, whatever else lies beside them."""
 
 import logging
+import os
 import struct
+from itertools import islice
 from pathlib import Path
 
 from layerscope.events.framing import masked_crc
@@ -12,6 +14,7 @@ _HEAD = 64
 """Bytes at a file's start: its first record says the version and the time of opening."""
 
 _NAMED = 5  # runs, where a folder is none
+_LOOKED_AT = 10_000  # folders below it, at most: `/` has hundreds of thousands
 
 
 def event_files(path: Path) -> list[Path]:
@@ -51,7 +54,11 @@ def event_files(path: Path) -> list[Path]:
 
 def _runs_below(folder: Path) -> str:
     """The end of a sentence: the last runs below a folder, by name; "" without any."""
-    homes = {each.parent for each in folder.rglob("*tfevents*")}
+    homes = {
+        Path(home)
+        for home, _, files in islice(os.walk(folder), _LOOKED_AT)
+        if any("tfevents" in each for each in files)
+    }
     runs = sorted(str(each.relative_to(folder)) for each in homes if each.parent not in homes)
     if not runs:
         return ""
