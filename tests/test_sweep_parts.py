@@ -156,6 +156,19 @@ def test_what_was_no_sweep_ends_with_its_own_exit_code(raised, code):
     assert run_to_its_end(lambda: leave(raised), lambda folder, page: None) == code
 
 
+def test_a_launcher_that_starts_no_job_is_one_sentence(sweep, monkeypatch, capsys):
+    monkeypatch.setattr(Sweep, "begun", sweep)
+    (sweep.folder / "multirun.yaml").touch()  # Hydra has written it by now
+    no_slurm = RuntimeError('Could not detect "srun"')
+    assert run_to_its_end(lambda: leave(no_slurm), lambda folder, page: None) == 2
+    told = 'error: no job could be started: RuntimeError: Could not detect "srun"\n'
+    assert capsys.readouterr().err == told
+    assert not (sweep.folder / "multirun.yaml").exists()
+    write(sweep, "finished")  # one has run: whoever is to mend it needs all
+    assert run_to_its_end(lambda: leave(no_slurm), lambda folder, page: None) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_a_jobs_line_has_its_loss_its_seconds_its_verdict_and_the_progress(sweep, capsys):
     write(sweep, "finished", "running", val_loss=2.125, seconds=3.25)
     finding = {"severity": "critical", "rule": "saturated", "layer": "01_tanh", "step": 0}
@@ -214,6 +227,8 @@ def test_criticality_is_the_mean_change_of_the_gradient_per_layer(tmp_path):
         ("seed=range(0)", "seed must name values to try, got seed=range(0)"),
         ("seed=interval(0,1)", "seed must name values to try, got seed=interval(0,1)"),
         ("seed=range(1000000000000)", "a sweep must have at most 10000 jobs, got more"),
+        ("folder=x,y", "folder must be left out with -m, got folder=x,y: each job has one of its"),
+        ("resume=true", "resume must be left out with -m, got resume=true: sweep.resume=true goes"),
     ],
 )
 def test_a_sweep_of_no_job_or_of_too_many_is_one_sentence(tmp_path, capsys, override, told):

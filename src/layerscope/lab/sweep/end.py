@@ -10,8 +10,10 @@ from omegaconf import OmegaConf
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.status import RunStatus
 from layerscope.lab.sweep.sweep import Sweep
+from layerscope.refusal import refuse
 
 _ORDER = ("finished", "failed", "died", "interrupted", "not started")
+_OF_HYDRA = "multirun.yaml"  # the config of a sweep
 _FOUND = "optimization_results.yaml"  # as Hydra's plugin for Optuna calls it
 
 
@@ -29,12 +31,21 @@ def run_to_its_end(start: Callable[[], int | None], compare: Callable[[Path, boo
         code = ExitCode.INTERRUPTED
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-    except Exception:  # a launcher whose worker has died, say: the jobs' own failures are caught
+    except Exception as error:  # of a launcher: the jobs' own failures are caught
         if Sweep.begun is None:
             raise
-        traceback.print_exc()
-        code = ExitCode.FAILED
+        if _began(Sweep.begun) or Sweep.begun.debug:  # a worker has died, say
+            traceback.print_exc()
+            code = ExitCode.FAILED
+        else:
+            first = (str(error).splitlines() or [""])[0]
+            code = refuse(f"no job could be started: {type(error).__name__}: {first}")
     return code if Sweep.begun is None else end(Sweep.begun, code, compare)
+
+
+def _began(sweep: Sweep) -> dict[Path, RunStatus]:
+    """The jobs that have begun, with how they stand."""
+    return {job: status for job in sweep.jobs() if (status := RunStatus.read(job))}
 
 
 def end(sweep: Sweep, code: int, compare: Callable[[Path, bool], object]) -> int:
@@ -53,9 +64,10 @@ def end(sweep: Sweep, code: int, compare: Callable[[Path, bool], object]) -> int
         of a job; 0 if none of this is so.
     """
     assert sweep.folder is not None
-    begun = {job: status for job in sweep.jobs() if (status := RunStatus.read(job))}
+    begun = _began(sweep)
     stopped = code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
     if not begun:
+        (sweep.folder / _OF_HYDRA).unlink(missing_ok=True)
         return code if stopped else ExitCode.BAD_SETTING
     # A search that has run to its end may have proposed some of its jobs more than once.
     expected = sweep.total if sweep.names or code else len(begun)

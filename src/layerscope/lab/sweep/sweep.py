@@ -40,6 +40,11 @@ _MOST_JOBS = 10_000
 _SILENT_JOBS = 200
 """Of fewer jobs nobody asks why nothing happens."""
 
+_OF_ONE_RUN = {
+    "folder": "each job has one of its own below sweep.folder",
+    "resume": "sweep.resume=true goes on with a sweep",
+}
+
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 
 
@@ -53,6 +58,7 @@ class Sweep(Callback):
         objective: what a search makes small.
         process: that the sweep runs in.
         report: whether the sweep's page is wanted.
+        debug: whether what is refused comes with its traceback.
     """
 
     begun: ClassVar[Sweep | None] = None
@@ -64,6 +70,7 @@ class Sweep(Callback):
         self.total = 0
         self.objective = ""
         self.report = True
+        self.debug = False
         self.process = ProcessIdentity.own()
 
     def on_job_start(
@@ -86,7 +93,7 @@ class Sweep(Callback):
             hydra.sweep.dir = str(self.folder)
             hydra.overrides.hydra.append(f"hydra.sweep.dir='{self.folder}'")
         self.objective = config.sweep.objective
-        self.report = bool(config.report)
+        self.report, self.debug = bool(config.report), bool(config.debug)
         Sweep.begun = self
         if self.names:
             first = "their configs are composed first; " if self.total >= _SILENT_JOBS else ""
@@ -116,6 +123,10 @@ class Sweep(Callback):
         parser = OverridesParser.create(GlobalHydra.instance().config_loader())
         parsed = parser.parse_overrides([*parameters, *typed_overrides(config.hydra)])
         typed = {each.key_or_group: each for each in parsed}  # the last one holds
+        for key, instead in _OF_ONE_RUN.items():
+            if key in typed and typed[key].value() is not False:
+                told = f"{key} must be left out with -m, got {typed[key].input_line}: {instead}"
+                raise ValueError(told)
         swept = [each for each in typed.values() if each.is_sweep_override()]
         if "n_trials" in sweeper:
             at_least(1, **{"hydra.sweeper.n_trials": sweeper.n_trials})
