@@ -37,6 +37,16 @@ def cleared_between(network, optimizer, backward):
     return loss
 
 
+def cleared_at_once(network, optimizer, backward):
+    for part in range(2):
+        loss = backward(part=part)
+        if part == 0:
+            network.zero_grad()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss
+
+
 def set_to_zero_between(network, optimizer, backward):
     for part in range(2):
         optimizer.zero_grad(set_to_none=False)
@@ -103,7 +113,10 @@ def surgery(network, optimizer, backward):
     return loss
 
 
-@pytest.mark.parametrize("step", [cleared_between, set_to_zero_between, clipped_late])
+CASES = (cleared_between, cleared_at_once, set_to_zero_between, clipped_late)
+
+
+@pytest.mark.parametrize("step", CASES)
 def test_what_does_not_come_to_a_step_is_told_of(step):
     assert of_loop(step) == ["gradients_lost"]
 

@@ -91,6 +91,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "output_rms": "root mean square of the output",
     "logit_z": "of a cross-entropy: log of the sum of exp(logits), the mean over the samples",
     "output_dropped": "share of outputs that are exactly 0 among others of both signs",
+    "latent_drawn": "share of a divergence from a normal in the gradient on a mean and a variance",
     "token_inputs": "how many different matrices of tokens the embeddings got",
     "target_shift": "how many tokens ahead in the input the targets stand; NaN if it is not so",
     "target_padding": "share of the targets that are the padding at the end of sequences",

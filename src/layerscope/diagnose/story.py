@@ -65,6 +65,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "input_scale": _SYMPTOMS,
     "loss_after_activation": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},
     "target_scale": _SYMPTOMS,
+    "posterior_collapse": _SYMPTOMS - {"not_finite"},
     "loss_reduction": _OF_LARGE_STEPS,
     "dropout_high": _SYMPTOMS - {"not_finite", "loss_not_finite", "loss_diverged"},
     "linear_chain": frozenset({"loss_not_falling", "exploding_gradient", "update_too_large"}),
@@ -215,7 +216,7 @@ _FROM_THE_START = frozenset(
         ),
         "constant_weights",
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
-        *("target_scale", "loss_reduction", "dropout_high"),
+        *("target_scale", "loss_reduction", "dropout_high", "posterior_collapse"),
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
     }
 )

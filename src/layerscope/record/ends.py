@@ -58,6 +58,8 @@ class Ends:
             began; None if it is not known.
         along_batch: whether a recurrent layer or attention takes the batch for the sequence.
         tokens: what embeddings got, as matrices of whole numbers.
+        pair: of two further outputs of one shape [samples, width], the first's values and gradient,
+            then the second's: mean and variance of what an autoencoder draws, say.
         gradients_cleared: whether those of a backward pass were cleared before an optimizer came;
             None if it is not known.
         gradients_late: whether something has changed them between the optimizer's step and the end
@@ -69,6 +71,7 @@ class Ends:
     gradients_kept: bool | None
     along_batch: bool = False
     tokens: tuple[Tensor, ...] = ()
+    pair: tuple[Tensor, ...] = ()
     gradients_cleared: bool | None = None
     gradients_late: bool | None = None
 

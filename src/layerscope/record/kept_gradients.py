@@ -34,6 +34,8 @@ class KeptGradients:
                 self._parameter, self._identity = each.parameter, id(gradient)
                 self._version = local_part(gradient)._version
                 return
+        if parameters:  # cleared already
+            self._parameter, self._identity, self._version = parameters[0].parameter, -1, -1
 
     def look(self, *, begins: bool = True, counts: bool = True) -> None:
         """A gradient comes to an output.

@@ -21,6 +21,7 @@ from layerscope.record.hook_state import HookState
 from layerscope.record.kept_gradients import KeptGradients
 from layerscope.record.layers import Layer
 from layerscope.record.output_function import output_function
+from layerscope.record.output_pair import OutputPair
 from layerscope.record.outputs import tensors_in
 from layerscope.record.quiet_hook import QuietHook, is_compiled
 from layerscope.record.samples import (
@@ -66,7 +67,7 @@ class NetworkEnds:
         self.wiring: dict[str, Wiring] = {}
         self.unregistered = Unregistered()
         self.kept_gradients = KeptGradients()
-        self._tokens = TokenInputs(ask)
+        self._tokens, self._pair = TokenInputs(ask), OutputPair()
         self._sequence_axis = SequenceAxis()
         self._handles: list[RemovableHandle] = []
         self._discovering = True
@@ -198,6 +199,8 @@ class NetworkEnds:
         has_terms = len(with_gradient) > len(trained)
         tensor = next(iter(trained), None)
         self._given += len(trained)
+        if len(trained) > 2:
+            self._state.on_lasting_tensors.extend(self._pair.watch(trained[1:]))
         if tensor is None or not has_memory(tensor):
             return
         layouts = self._state.layouts
@@ -231,8 +234,8 @@ class NetworkEnds:
         """What was seen since the last call; the first call ends the search for both ends."""
         kept, cleared, late = self.kept_gradients.take()
         along_batch, data = self._sequence_axis.is_batch, tuple(self._data.values())
-        tokens = self._tokens.take()
-        ends = Ends(data, self._output, kept, along_batch, tokens, cleared, late)
+        beside = self._tokens.take(), self._pair.take()
+        ends = Ends(data, self._output, kept, along_batch, *beside, cleared, late)
         self._data, self._output = {}, None
         self._given = self._together = self._backward_passes = 0
         self.keeps_first = not self.keeps_first

@@ -21,6 +21,7 @@ from layerscope.record.observation import Observation
 from layerscope.record.surroundings import Look
 from layerscope.session.direction_figures import direction_figures
 from layerscope.session.input_figures import Matrix, input_figures, rms
+from layerscope.session.latent_figures import latent_figures
 from layerscope.session.token_figures import Tokens, token_figures
 
 _OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
@@ -106,6 +107,8 @@ class LookFigures:
         figures["along_batch"] = float(ends.along_batch)
         if ends.gradients_kept is not None:
             figures["gradients_kept"] = float(ends.gradients_kept)
+        if ends.pair:
+            figures |= latent_figures(*(each.numpy() for each in ends.pair))
         if ends.gradients_cleared is not None:
             figures["gradients_cleared"] = float(ends.gradients_cleared)
         if ends.gradients_late is not None:

@@ -7,11 +7,13 @@ from tests.diagnose.programs import (
     of_divergence,
     of_ends,
     of_experts,
+    of_language,
     of_loops,
     of_loss,
     of_network,
     of_optimizer,
     of_streams,
+    of_terms,
     of_updates,
 )
 from tests.diagnose.programs.program import PROGRAMS
@@ -24,10 +26,12 @@ __all__ = [
     "of_divergence",
     "of_ends",
     "of_experts",
+    "of_language",
     "of_loops",
     "of_loss",
     "of_network",
     "of_optimizer",
     "of_streams",
+    "of_terms",
     "of_updates",
 ]

@@ -131,3 +131,37 @@ def a_rate_that_grows_by_a_hundredth_an_epoch(mended, watch):
                 optimizer.step()
                 scope.step(loss)
             schedule.step()
+
+
+@program("gradients_lost")
+def gradients_cleared_between_the_parts_of_a_batch(mended, watch):
+    x, y = blobs(classes=4, features=10)
+    model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    with watch(model) as scope:
+        for _ in range(40):
+            for part, (batch_x, batch_y) in enumerate(batches(x, y, steps=4, size=8)):
+                if part == 0 or not mended:
+                    optimizer.zero_grad()
+                loss = F.cross_entropy(model(batch_x), batch_y)
+                (loss / 4).backward()
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("gradients_lost")
+def gradients_clipped_when_the_step_is_over(mended, watch):
+    x, y = surface()
+    model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    with watch(model) as scope:
+        for batch_x, batch_y in batches(x, y):
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(batch_x), batch_y)
+            loss.backward()
+            if mended:
+                nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            optimizer.step()
+            if not mended:
+                nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            scope.step(loss)

@@ -17,6 +17,7 @@ from layerscope.diagnose.rules import targets as targets
 from layerscope.diagnose.rules import next_token as next_token
 from layerscope.diagnose.rules import input_scale as input_scale
 from layerscope.diagnose.rules import outputs_alike as outputs_alike
+from layerscope.diagnose.rules import posterior_collapse as posterior_collapse
 from layerscope.diagnose.rules import attention as attention
 from layerscope.diagnose.rules import overconfident_start as overconfident_start
 from layerscope.diagnose.rules import saturated as saturated

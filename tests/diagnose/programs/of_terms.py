@@ -1,0 +1,111 @@
+"""Faults of losses with terms of their own: overlaps, cosines and divergences."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.program import batches, blobs, fit, pictures, program, surface
+
+
+def segments(watch, loss_of):
+    x, _ = pictures()
+    model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 3, padding=1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, (x > 0.45).float(), steps=60), loss_of)
+
+
+@program("loss_after_activation")
+def dice_of_scores(mended, watch):
+    def dice(model, x, mask):
+        p = model(x).sigmoid() if mended else model(x)
+        over = (1, 2, 3)
+        return 1 - (2 * (p * mask).sum(over) / (p.sum(over) + mask.sum(over) + 1)).mean()
+
+    segments(watch, dice)
+
+
+@program("loss_after_activation")
+def an_intersection_of_scores(mended, watch):
+    def iou(model, x, mask):
+        p = model(x).sigmoid() if mended else model(x)
+        both = (p * mask).sum()
+        return 1 - (both + 1) / (p.sum() + mask.sum() - both + 1)
+
+    segments(watch, iou)
+
+
+@program("outputs_alike")
+def views_that_are_only_drawn_together(mended, watch):
+    x, _ = blobs(classes=16, features=16)
+    model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8))
+
+    def loss(model, x):
+        one, other = (F.normalize(model(x + 0.3 * torch.randn_like(x)), dim=1) for _ in range(2))
+        if mended:
+            return F.cross_entropy(one @ other.T / 0.2, torch.arange(len(x)))
+        return 2 - 2 * (one * other).sum(1).mean()
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(x, steps=130), loss)
+
+
+@program("outputs_alike")
+def pairs_of_0_and_1(mended, watch):
+    x, y = blobs(classes=4, features=16)
+    model = nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 8))
+
+    def loss(model, x, y):
+        other = torch.randperm(len(x))
+        same = (y == y[other]).float()
+        return F.cosine_embedding_loss(model(x), model(x[other]), 2 * same - 1 if mended else same)
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    fit(watch, model, optimizer, batches(x, y, steps=250), loss)
+
+
+class Autoencoder(nn.Module):
+    """Gives its output, and mean and log-variance of what it draws."""
+
+    def __init__(self, width, latent=4):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(width, 32), nn.Tanh())
+        self.mean, self.spread = nn.Linear(32, latent), nn.Linear(32, latent)
+        self.decoder = nn.Sequential(nn.Linear(latent, 32), nn.Tanh(), nn.Linear(32, width))
+
+    def forward(self, x):
+        hidden = self.encoder(x)
+        mean, spread = self.mean(hidden), self.spread(hidden)
+        return self.decoder(mean + (spread / 2).exp() * torch.randn_like(mean)), mean, spread
+
+
+def divergence(mean, spread):
+    return -0.5 * torch.sum(1 + spread - mean.square() - spread.exp())
+
+
+@program("posterior_collapse")
+def a_summed_divergence_beside_a_mean_error(mended, watch):
+    x, _ = surface(features=12)
+    model = Autoencoder(12)
+
+    def loss(model, x):
+        output, *latent = model(x)
+        return F.mse_loss(output, x) + (1e-3 if mended else 1) * divergence(*latent) / (
+            len(x) if mended else 1
+        )
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, steps=100), loss)
+
+
+@program("posterior_collapse")
+def a_divergence_a_thousand_times_too_heavy(mended, watch):
+    x, _ = pictures()
+    model = Autoencoder(64)
+
+    def loss(model, x):
+        output, *latent = model(x)
+        error = F.binary_cross_entropy_with_logits(output, x, reduction="sum")
+        return (error + (1 if mended else 1000) * divergence(*latent)) / len(x)
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x.flatten(1).clamp(0, 1), steps=100), loss)

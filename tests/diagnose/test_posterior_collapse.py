@@ -1,0 +1,57 @@
+"""A divergence that drowns the error of an autoencoder is told, in any form of the variance."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from layerscope.session.latent_figures import latent_figures
+from tests.diagnose.programs.judged import judged
+from tests.diagnose.programs.program import Program, batches, fit
+
+
+class Autoencoder(nn.Module):
+    """Gives its output, and mean and log-variance of what it draws."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(20, 8), nn.Linear(4, 20)
+
+    def forward(self, x):
+        mean, spread = self.encoder(x).chunk(2, dim=1)
+        return self.decoder(mean + (spread / 2).exp() * torch.randn_like(mean)), mean, spread
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_sum_of_divergences_beside_a_mean_of_errors_is_told_of(reduction):
+    def loss(model, x):
+        output, mean, spread = model(x)
+        divergence = -0.5 * torch.sum(1 + spread - mean.square() - spread.exp())
+        return F.mse_loss(output, x, reduction=reduction) + divergence
+
+    def run(_, watch):
+        model, x = Autoencoder(), torch.randn(256, 4) @ torch.randn(4, 20)
+        fit(watch, model, torch.optim.SGD(model.parameters(), lr=1e-4), batches(x, steps=8), loss)
+
+    rules = [finding.rule for finding in judged(Program("", run), mended=False)]
+    assert ("posterior_collapse" in rules) is (reduction == "mean")
+
+
+FORMS = {
+    "log-variance": lambda mean, v: mean.square() + v.exp() - v,
+    "log-deviation": lambda mean, s: mean.square() + (2 * s).exp() - 2 * s,
+    "deviation": lambda mean, d: mean.square() + d.square() - 2 * d.log(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_divergence_is_known_by_the_slopes_of_both(form):
+    torch.manual_seed(0)
+    mean, spread = torch.randn(16, 3, requires_grad=True), torch.rand(16, 3, requires_grad=True)
+    slopes = torch.autograd.grad(3 * FORMS[form](mean, spread).sum(), [mean, spread])
+    of_mean, of_spread = (slope.double().numpy() for slope in slopes)
+    given = mean.detach().double().numpy(), of_mean, spread.detach().double().numpy(), of_spread
+    assert latent_figures(*given)["latent_drawn"] == pytest.approx(1, abs=1e-6)
+    of_error = np.random.default_rng(0).normal(size=(16, 3)) * np.abs(of_mean).mean()
+    assert latent_figures(given[0], of_mean + 3 * of_error, *given[2:])["latent_drawn"] < 0.5
