@@ -159,7 +159,9 @@ class Judge:
             source=symptoms.source,
             explanation=advice.explanation.format(
                 layer=name_of_layer, step=step, value=value, threshold=threshold
-            ).replace("10^-inf", "zero"),
+            )
+            .replace("10^-inf", "zero")
+            .replace("3.4e+38 times", "infinitely many times"),
             remedy=remedy if facts.configured else in_torch(remedy),
             layer_names=tuple(self._roles.layers[place].name for place in in_order),
             layer_steps=tuple(int(onsets.step[row, place]) for place in in_order),

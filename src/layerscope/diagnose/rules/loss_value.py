@@ -29,7 +29,8 @@ _NEGATIVE = (
     Advice(
         "the loss is {value:.3g}; a loss of its kind is never below 0: its targets are none that "
         "it takes",
-        "targets between 0 and 1 for a binary cross-entropy, or another loss",
+        "labels of 0 and 1 for a binary cross-entropy; for class numbers an output each and "
+        "cross_entropy; for a regression mse_loss and no function after the last layer",
     ),
     Advice(
         "the loss is {value:.3g}, below 0",
