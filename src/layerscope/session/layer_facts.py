@@ -92,4 +92,8 @@ def place_facts(places: Iterable[Place], configured: bool) -> tuple[LayerFacts, 
 
 
 def _width(module: nn.Module) -> tuple[int, int] | None:
-    return (module.in_features, module.out_features) if isinstance(module, nn.Linear) else None
+    if not isinstance(module, nn.Linear):
+        return None
+    return int(module.in_features), int(
+        module.out_features
+    )  # numpy's, of np.prod(shape), is no JSON

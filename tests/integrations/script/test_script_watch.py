@@ -153,6 +153,13 @@ def test_accumulated_losses_add_up(watch, tmp_path):
     np.testing.assert_allclose(run.scalars["train/loss"].values, [total], rtol=1e-6)
 
 
+def test_sizes_that_numpy_has_computed_are_written(watch, tmp_path):
+    net = nn.Sequential(nn.Linear(np.prod((2, 3)), np.int64(4)), nn.Tanh(), nn.Linear(4, 3))
+    train(net, torch.optim.SGD(net.parameters(), lr=0.1), count=3)
+    watch.close()
+    assert [len(s.steps) for s in layerscope.read(tmp_path / "run").histograms.values()][:1] == [3]
+
+
 def test_a_network_whose_optimizer_comes_later_is_found(watch):
     net, _ = classifier()
     for x, _ in batches(3):
