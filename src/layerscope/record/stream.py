@@ -28,7 +28,7 @@ from layerscope.record.outputs import tensors_in
 from layerscope.record.place import Place
 from layerscope.record.quiet_hook import QuietHook, is_compiled
 from layerscope.record.samples import has_memory
-from layerscope.record.shards import class_of, is_sharded, local_part
+from layerscope.record.shards import class_of, is_partial_sum, is_sharded, local_part
 
 _log = logging.getLogger("layerscope")
 
@@ -171,7 +171,9 @@ class Stream:
             return None
         if not all(isinstance(each, Tensor) for each in args):
             return None
-        own = [each if is_sharded(each) else local_part(each) for each in args]
+        if any(is_sharded(each) and is_partial_sum(each) for each in args):
+            return None
+        own = [local_part(each) for each in args]
         if not all(has_memory(each) for each in own):
             return None
         if args[0].shape != args[1].shape or args[0].ndim < 2:
@@ -196,7 +198,7 @@ class Stream:
         assert call.block is not None
         place = self._place(call.block, call.additions)
         call.additions += 1
-        self._measured[place.name] = figures_of(before, branch, output.detach())
+        self._measured[place.name] = figures_of(before, branch, local_part(output).detach())
 
     def _place(self, block: nn.Module, number: int) -> Place:
         if (block, number) not in self.places:

@@ -14,6 +14,15 @@ from layerscope.session.door import Door
 
 _log = logging.getLogger("layerscope")
 
+_COMPILED_BEFORE = (
+    "were called before under torch.compile, which then never sees the hooks. Call the compiled "
+    "network first while it is watched, or call torch._dynamo.reset() before; call modules, not "
+    "functions on their weights"
+)
+_COMPILED_IN_PARTS = (
+    "are compiled: tensor parallelism is not measured in compiled code, but for the weights"
+)
+
 
 def refuse_flat_parameters(network: nn.Module) -> None:
     """Raise ValueError if a network is sharded by FSDP1, in which no layer has its own weights."""
@@ -55,11 +64,10 @@ def tell_unfired(recorder: Recorder, first: Observation, door: Door) -> None:
     unfired = [name for name in unfired if name not in lent and name not in told]
     if not unfired:
         return
+    divided = recorder.state.layouts is not None
     _log.warning(
         "%s: %d of %d hooks did not fire in the first step (%s): those modules were not called, or "
-        "were called before under torch.compile, which then never sees the hooks. Call the "
-        "compiled network first while it is watched, or call torch._dynamo.reset() before; call "
-        "modules, not functions on their weights",
+        + (_COMPILED_IN_PARTS if divided else _COMPILED_BEFORE),
         door.name,
         len(unfired),
         len(layers),
