@@ -16,6 +16,7 @@ from torch.distributed.tensor.parallel import (
 from torch.nn.functional import gelu
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
+from layerscope.record.copies import Copies
 from layerscope.record.layouts import Layout, layouts_of
 
 TENSOR = (2, 3)
@@ -121,6 +122,24 @@ def test_what_cannot_be_told_is_not(net, layouts, mesh):
     assert "has no graph" in layouts.of(up.detach()).why
     summand = DTensor.from_local(X, mesh["tensor"], [Partial()]).to_local()
     assert "partial sum" in layouts.of(summand * 2).why
+
+
+def test_copies_are_compared_once_with_those_of_the_first_process(net, layouts, mesh):
+    copies = Copies()
+    copies.note("up", layouts, layouts.of(net["up"](X)), X)
+    assert not copies.has_news
+    for _ in range(2):
+        copies.note("down", layouts, layouts.of(net["down"](gelu(net["up"](X)))), X)
+    taken = copies.take()
+    assert taken == {"down": ([TENSOR], 2.0 * X.numel(), 2.0 * X.numel())}
+    assert not copies.has_news
+    other = {"down": ([TENSOR], 2.0 * X.numel() + 1e-4, 0.0)}
+    copies.compare([{}, {}, other, taken])
+    assert copies.differing == []
+    for other in ({"down": ([TENSOR], 1.9 * X.numel(), 0.0)}, {}):
+        copies.compare([{}, {}, other, taken])
+        assert copies.differing == ["down"]
+        copies.differing = []
 
 
 def test_a_gradient_may_be_a_summand_where_the_output_is_a_copy(layouts, mesh):

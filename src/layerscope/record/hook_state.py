@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.copies import Copies
 from layerscope.record.handles import remove_all
 from layerscope.record.layers import Layer
 from layerscope.record.layouts import Layouts
@@ -44,6 +45,7 @@ class HookState:
         is_compiled: whether torch.compile has traced one of the hooks: a hook that came to those
             modules, or went, would have it trace them again.
         layouts: which parts processes have of what layers give; None without tensor parallelism.
+        copies: compares what processes have copies of.
         backward_began: whether a gradient has come since the last call of a module.
     """
 
@@ -64,6 +66,7 @@ class HookState:
     transformed: set[str] = field(default_factory=set)
     is_compiled: bool = False
     layouts: Layouts | None = None
+    copies: Copies = field(default_factory=Copies)
     backward_began: bool = False
     _round: int = 1
 

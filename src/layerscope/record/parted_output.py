@@ -53,6 +53,8 @@ class PartedOutput(LayerOutput):
         if not is_measurable(own):
             super().measure(own, inputs, recomputed)  # which tells why it is not measured
             return
+        if not (is_kept or recomputed):
+            self._state.copies.note(self.name, self._layouts, layout, own)
         here = self._layouts.counts_here(layout)
         if here and not recomputed and self.activation >= 0:
             self._measure_output(own, inputs, type(own) is Tensor)
@@ -65,7 +67,7 @@ class PartedOutput(LayerOutput):
         """Find out how processes divide an output, and its gradient."""
         layout = self._layouts.of(tensor)
         if self._layout not in (None, layout) and not layout.why:
-            layout = Layout(why=_DIFFERS)
+            layout = self._gradient_layout = Layout(why=_DIFFERS)
             if self.tally is not None and self.activation >= 0:
                 self.tally.lose(self.activation)
         if self._layout is None:

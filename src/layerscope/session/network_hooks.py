@@ -16,6 +16,7 @@ from layerscope.session.door import Door
 from layerscope.session.not_watched import (
     refuse_flat_parameters,
     tell_change,
+    tell_differing,
     tell_evaluation,
     tell_lost,
 )
@@ -125,6 +126,8 @@ class NetworkHooks:
 
     def tell_unmeasured(self, step: int) -> None:
         """Warn of what a step that was observed says nothing of."""
+        if self.recorder.state.copies.differing:
+            tell_differing(self.recorder, step, self._door)
         if self.recorder.lost:
             tell_lost(self.recorder, step, self._door)
         if self.recorder.unreached.in_evaluation_mode and not self._told_evaluation:

@@ -102,6 +102,23 @@ def tell_change(change: Change, step: int, door: Door) -> None:
     )
 
 
+def tell_differing(recorder: Recorder, step: int, door: Door) -> None:
+    """Warn of outputs that processes should have copies of, and have not the same, and forget
+    them.
+    """
+    copies = recorder.state.copies
+    names, copies.differing = copies.differing, []
+    _log.warning(
+        "%s: at step %d processes that compute together have different outputs of %s%s, where "
+        "each should have a copy: the first one's are shown. They may have been given different "
+        "data or weights, or have drawn different numbers for dropout",
+        door.name,
+        step,
+        ", ".join(names[:5]),
+        ", ..." if len(names) > 5 else "",
+    )
+
+
 def tell_lost(recorder: Recorder, step: int, door: Door) -> None:
     """Warn of outputs and gradients that a step says nothing of, and forget them."""
     lost, recorder.lost = recorder.lost, {}

@@ -31,6 +31,7 @@ class _Step(NamedTuple):
         update: whether it has measured what the step changed.
         ends: whether its training has ended.
         sums: whether it has found gradients of which each process has a summand.
+        copies: whether it has outputs of which processes should have copies, to be compared.
     """
 
     failed: int = False
@@ -41,6 +42,7 @@ class _Step(NamedTuple):
     update: int = False
     ends: int = False
     sums: int = False
+    copies: int = False
 
 
 class Ranks:
@@ -101,6 +103,7 @@ class Ranks:
                 weights=weights,
                 update=recorder.update is not None,
                 sums=recorder.gradient_sums.has_news,
+                copies=recorder.state.copies.has_news,
             )
         )
         with self._together():
@@ -110,6 +113,9 @@ class Ranks:
                 recorder.settle([each for _, outputs in found for each in outputs])
             if agreed.sums:
                 recorder.gradient_sums.meet(self.gathered(recorder.gradient_sums.found))
+            if agreed.copies:
+                copies = recorder.state.copies
+                copies.compare(self.gathered(copies.take()))
             recorder.combine(
                 self.rank, self.number, self.all_reduce, bool(agreed.weights), bool(agreed.update)
             )
