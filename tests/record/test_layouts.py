@@ -133,10 +133,11 @@ def test_copies_are_compared_once_with_those_of_the_first_process(net, layouts, 
     taken = copies.take()
     assert taken == {"down": ([TENSOR], 2.0 * X.numel(), 2.0 * X.numel())}
     assert not copies.has_news
-    other = {"down": ([TENSOR], 2.0 * X.numel() + 1e-4, 0.0)}
+    other = {"down": ([TENSOR], 2.0 * X.numel() + 1e-4, 2.0 * X.numel() - 1e-4)}
     copies.compare([{}, {}, other, taken])
     assert copies.differing == []
-    for other in ({"down": ([TENSOR], 1.9 * X.numel(), 0.0)}, {}):
+    others = [(1.9, 2.0), (2.0, 1.9)]
+    for other in [{}, *({"down": ([TENSOR], *(X.numel() * x for x in each))} for each in others)]:
         copies.compare([{}, {}, other, taken])
         assert copies.differing == ["down"]
         copies.differing = []

@@ -56,6 +56,7 @@ class Copies:
             for name, (lines, own, size) in of_rank.items():
                 for line in lines:
                     first = of_ranks[line[0]].get(name)
-                    if first is None or abs(first[1] - own) > _APART * size:
-                        found[name] = None  # NaN is left to those who tell of NaN
+                    most = _APART * size  # NaN is left to those who tell of NaN
+                    if first is None or abs(first[1] - own) > most or abs(first[2] - size) > most:
+                        found[name] = None
         self.differing += found
