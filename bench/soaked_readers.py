@@ -44,9 +44,11 @@ def many(runs: int, folder: Path) -> list[Row]:
             "finished", val_loss=made.val_loss, steps=2, fingerprint=fingerprint(cfg),
             overrides=(f"seed={seed}",), versions=made.versions, process=ProcessIdentity.own(),
         ).write(job)  # fmt: skip
+    print(f"many: {runs} finished jobs are resumed, 0.4 s each", file=sys.stderr)
     begun = time.time()
     resumed = _used([*command, "sweep.resume=true", f"seed=range({runs})"])
     left = sum(file.stat().st_mtime < begun for file in jobs.glob("*/status.json"))
+    print(f"many: a report on {runs} runs", file=sys.stderr)
     reported = _used([sys.executable, "-m", "layerscope", "report", str(jobs)])
     compared = len(json.loads((jobs / "comparison.json").read_text(encoding="utf-8"))["runs"])
     return [

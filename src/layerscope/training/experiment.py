@@ -98,7 +98,7 @@ def build(cfg: DictConfig, terminable: Terminable) -> Experiment:
     last_checkpoint = LastCheckpoint(terminable, checkpoints)
     callbacks += [RandomState(), best_checkpoint(checkpoints), last_checkpoint]
     checkpoint_file = CheckpointFile()
-    with _naming("trainer"):
+    with _naming("trainer", RuntimeError):  # of the variables of a SLURM job, say
         bar = cfg.trainer.enable_progress_bar
         trainer = instantiate(cfg.trainer, _convert_="all")(
             logger=logger,
@@ -188,15 +188,19 @@ def _require_processors(trainer: Trainer) -> None:
 
 
 @contextmanager
-def _naming(group: str) -> Iterator[None]:
-    """Within, whatever refuses a setting of `group` is a ValueError that begins with the key."""
+def _naming(group: str, *also: type[Exception]) -> Iterator[None]:
+    """Within, whatever refuses a setting of `group` is a ValueError that begins with the key.
+
+    Args:
+        also: what else the group raises of settings.
+    """
     try:
         yield
     except InstantiationException as error:  # Hydra knows the place in the group
         raise ValueError(with_typed(group, sentence(error), typed())) from error
     except (
         *(ValueError, TypeError, AttributeError, LookupError, OverflowError),
-        MisconfigurationException,
+        *(MisconfigurationException, *also),
     ) as error:
         told = with_key(group, sentence(error))
         raise ValueError(with_typed(group, told, typed())) from error
