@@ -31,6 +31,12 @@ from layerscope.training.random_state import RandomState
 from layerscope.training.run_folder import CHECKPOINTS, checkpoint_to_resume
 from layerscope.training.termination import Terminable
 
+_OF_SETTINGS = (
+    *(ValueError, TypeError, AttributeError, LookupError, OverflowError),
+    MisconfigurationException,
+)
+"""What a constructor raises of a setting that it refuses."""
+
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
@@ -198,9 +204,8 @@ def _naming(group: str, *also: type[Exception]) -> Iterator[None]:
         yield
     except InstantiationException as error:  # Hydra knows the place in the group
         raise ValueError(with_typed(group, sentence(error), typed())) from error
-    except (
-        *(ValueError, TypeError, AttributeError, LookupError, OverflowError),
-        *(MisconfigurationException, *also),
-    ) as error:
+    except Exception as error:
+        if not isinstance(error, (*_OF_SETTINGS, *also)):
+            raise
         told = with_key(group, sentence(error))
         raise ValueError(with_typed(group, told, typed())) from error
