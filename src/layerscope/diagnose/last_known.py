@@ -15,11 +15,24 @@ def last_known(values: Series, last: Series) -> Series:
         values: of the steps, [steps] or [steps, layers]; NaN where it is not known.
         last: [1] or [layers], what was last known before them; afterwards, of this block.
     """
-    joined = np.concatenate([last.reshape(1, *values.shape[1:]), values])
-    steps = np.arange(len(joined)).reshape(-1, *[1] * (values.ndim - 1))
+    if values.ndim == 1:  # by far the most common
+        return _of_run(values, last)
+    joined = np.concatenate([last[np.newaxis], values])
+    steps = np.arange(len(joined))[:, np.newaxis]
     place = np.maximum.accumulate(np.where(np.isnan(joined), 0, steps))
-    seen: Series = np.take_along_axis(joined, place, axis=0)[1:]
+    seen: Series = joined[place, np.arange(joined.shape[1])][1:]
     last[:] = seen[-1]
+    return seen
+
+
+def _of_run(values: Series, last: Series) -> Series:
+    known = np.flatnonzero(~np.isnan(values))
+    if not len(known):
+        return np.full(len(values), last[0])
+    seen: Series = np.full(len(values), last[0])
+    lengths = np.append(known[1:], len(values)) - known
+    seen[known[0] :] = np.repeat(values[known], lengths)
+    last[0] = seen[-1]
     return seen
 
 

@@ -140,12 +140,14 @@ def _spikes(
     all_layers = np.concatenate([recent_layers, of_layers[usual]])
     found: dict[int, Values] = {}
     # A spike exceeds a median, so it exceeds the smallest: in nearly all blocks nothing does.
-    if norms[usual].max(initial=0) > t.spike_factor * np.fmin.reduce(all_norms, initial=np.inf):
-        for place, row in enumerate(np.flatnonzero(usual).tolist()):
-            before = all_norms[place : place + _RECENT]
-            if _is_spike(norms[row], before[~np.isnan(before)], t):
-                medians = known_median(all_layers[place : place + _RECENT], axis=0)
-                found[row] = of_layers[row] / medians
+    windows = np.lib.stride_tricks.sliding_window_view(all_norms, _RECENT)[:-1]
+    may_be = norms[usual] > t.spike_factor * np.fmin.reduce(windows, axis=1)
+    rows = np.flatnonzero(usual)
+    for place in np.flatnonzero(may_be).tolist():
+        row, before = int(rows[place]), all_norms[place : place + _RECENT]
+        if _is_spike(norms[row], before[~np.isnan(before)], t):
+            medians = known_median(all_layers[place : place + _RECENT], axis=0)
+            found[row] = of_layers[row] / medians
     recent[:] = all_norms[-_RECENT:]
     recent_layers[:] = all_layers[-_RECENT:]
     return found
