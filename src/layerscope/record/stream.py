@@ -14,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor, nn
@@ -47,12 +48,24 @@ _REMEMBERED = 16  # calls before a block's that its input may come from
 
 @dataclass(slots=True, eq=False)
 class _Call:
-    """A call of a block: tensors that are its stream, and the last call within it."""
+    """A call of a block: tensors that are its stream, and the last call within it.
+
+    They are not kept alive: to train with all of them in memory would take longer.
+    """
 
     block: nn.Module | None = None
-    stream: dict[int, Tensor] = field(default_factory=dict)
     last: _Call | None = None
     additions: int = 0
+    _stream: dict[int, ref[Tensor]] = field(default_factory=dict)
+
+    def has(self, tensor: Tensor) -> bool:
+        """Whether a tensor is its stream."""
+        known = self._stream.get(id(tensor))
+        return known is not None and known() is tensor
+
+    def add(self, tensor: Tensor) -> None:
+        """A tensor is its stream."""
+        self._stream[id(tensor)] = ref(tensor)
 
 
 class Stream:
@@ -71,7 +84,7 @@ class Stream:
         self.places: dict[tuple[nn.Module, int], Place] = {}
         self._handles: list[RemovableHandle] = []
         self._calls = [_Call()]
-        self._made: deque[tuple[Tensor, Tensor]] = deque(maxlen=_REMEMBERED)
+        self._made: deque[tuple[ref[Tensor], ref[Tensor]]] = deque(maxlen=_REMEMBERED)
         self._measured: dict[str, Tensor] = {}
 
     def follow(self) -> None:
@@ -120,9 +133,9 @@ class Stream:
         call = _Call(block)
         self._calls.append(call)
         given = next((tensor for _, tensor in tensors_in((inputs, named))), None)
-        while given is not None and id(given) not in call.stream:  # in place, it is made of itself
-            call.stream[id(given)] = given
-            given = next((source for made, source in self._made if made is given), None)
+        while given is not None and not call.has(given):  # in place, it is made of itself
+            call.add(given)
+            given = next((source() for made, source in self._made if made() is given), None)
 
     def _leave(self, block: nn.Module, inputs: Any, output: Any) -> None:
         if self._calls[-1].block is block:
@@ -160,10 +173,10 @@ class Stream:
         """What is made of a stream is the stream."""
         for given in args[:2]:
             if isinstance(given, Tensor) and isinstance(output, Tensor):
-                self._made.append((output, given))
+                self._made.append((ref(output), ref(given)))
                 for call in self._open():
-                    if id(given) in call.stream:
-                        call.stream[id(output)] = output
+                    if call.has(given):
+                        call.add(output)
 
     def _meet(self, args: Any, kwargs: Any) -> tuple[_Call, Tensor] | None:
         """The call whose stream gets a branch, and the sizes of both before: float [2]."""
@@ -179,7 +192,7 @@ class Stream:
         if args[0].shape != args[1].shape or args[0].ndim < 2:
             return None
         for call in self._open():
-            known = [id(each) in call.stream for each in args]
+            known = [call.has(each) for each in args]
             if any(known):
                 if all(known) or call.block is None:
                     return None
