@@ -583,3 +583,23 @@ def test_an_optimizer_that_is_made_anew_in_each_step_is_not_kept(tmp_path):
         gc.collect()
         assert [reference() is None for reference in made] == [True] * 5 + [False]
     assert figures(tmp_path)["optimizers_replaced"][4] == 4
+
+
+def test_a_validation_before_the_step_ends_does_not_say_how_it_was_trained(tmp_path):
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.25), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    with layerscope.watch(net, tmp_path / "run") as watcher:
+        for _ in range(3):
+            net.train()
+            optimizer.zero_grad()
+            loss = net(torch.randn(8, 3)).square().mean()
+            loss.backward()
+            optimizer.step()
+            net.eval()
+            with torch.no_grad():
+                net(torch.randn(8, 3))
+            watcher.step(loss)
+    figures = layerscope.read(tmp_path / "run").figures
+    np.testing.assert_array_equal(figures["evaluation_share"], 0)
+    np.testing.assert_array_equal(figures["dropout"], 0.25)
+    assert not [each for each in watcher.findings if each.rule == "in_evaluation_mode"]

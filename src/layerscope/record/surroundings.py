@@ -90,6 +90,7 @@ class Surroundings:
         self._stepped_by = -1
         self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[int] = set()
+        self._modes: tuple[float, float, float] | None = None  # of this step's update
         self._rows: AlikeRows | None = None
         self._alike: list[str] | None = None  # in the run that goes on
 
@@ -181,6 +182,7 @@ class Surroundings:
         """An optimizer is about to get these parameters' gradients."""
         if self._looking:
             self._ends.kept_gradients.confirm()
+            self._modes = self._two_modes.seen  # now: a validation may come before the step's end
             self._gradients.update(
                 id(each.parameter) for each in parameters if each.parameter.grad is not None
             )
@@ -212,16 +214,18 @@ class Surroundings:
         known = ownership(self._network, optimizers) if optimizers else None
         self._in_vain = []
         ends = self._ends.take()
+        modes, self._modes = self._modes or self._two_modes.seen, None
+        dropout, norm_momentum, evaluation_share = modes
         unregistered, made_anew = self._ends.unregistered.count(self._owned)
         look = Look(
             ends,
             known,
             frozenset(self._gradients),
             self._rows.look(),
-            self._two_modes.dropout,
-            self._two_modes.norm_momentum,
+            dropout,
+            norm_momentum,
             len(self._optimizers) + len(self._others),
-            self._two_modes.evaluation_share,
+            evaluation_share,
             self._stepped,
             unregistered,
             made_anew,

@@ -17,6 +17,11 @@ class TwoModes:
         self._norms = [module for module in found if isinstance(module, _NORMS)]
 
     @property
+    def seen(self) -> tuple[float, float, float]:
+        """`dropout`, `norm_momentum` and `evaluation_share` of this moment."""
+        return self.dropout, self.norm_momentum, self.evaluation_share
+
+    @property
     def dropout(self) -> float:
         """Largest probability of a dropout that is on; 0 without any."""
         return max((each.p for each in self._dropouts if each.training), default=0.0)
