@@ -166,6 +166,8 @@ def assert_goes_on_to_the_same_bits(tmp_path, words, whole, steps):
         np.testing.assert_array_equal(figures[name], expected[name], err_msg=name)
     told = [json.loads((folder / "diagnosis.json").read_text()) for folder in (tmp_path, whole)]
     assert_equal(*told)
+    rows = [b"_hparams_/session_start_info" in f.read_bytes() for f in tmp_path.glob("*tfevents*")]
+    assert sum(rows) == 1
 
 
 def test_two_generators_that_others_draw_from_go_on_too():

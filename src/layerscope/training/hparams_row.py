@@ -58,10 +58,11 @@ def _at(settings: Any, key: str) -> Any:
 
 
 def open_row(cfg: DictConfig, experiment: Experiment) -> None:
-    """Begin the row, where the trainer's logger has an event file for it."""
+    """Begin the row, where the trainer's logger has an event file for it; a resumed run has one."""
     logger = experiment.trainer.logger
     if isinstance(logger, EventLogger):
-        logger.experiment.add(0, session_start(asked(cfg), time.time()))
+        if not cfg.resume:
+            logger.experiment.add(0, session_start(asked(cfg), time.time()))
         if experiment.checkpoint is not None and experiment.monitor is None:
             logger.experiment.restart(experiment.start)  # a monitor does it itself
 
