@@ -13,7 +13,8 @@ class AlikeRows:
     """Compares the rows of a weight at each look, until they differ; it is not looked at again.
 
     Args:
-        parameters: which; others than weights of two rows and more on this process are passed over.
+        parameters: which; others than weights of two rows and more on this process are passed over,
+            and a scale for each head, [heads, 1, 1], which may start at 1 and move alike.
         left: by entry, what `left` was in the run that goes on; None of a new one: all.
     """
 
@@ -29,7 +30,7 @@ class AlikeRows:
             and not isinstance(each.parameter, nn.UninitializedParameter)
             and not each.parameter.is_complex()
             and len(part := local_part(each.parameter)) > 1
-            and part.numel()
+            and part.numel() > (len(part) if part.ndim > 2 else 0)
         ]
 
     @property
