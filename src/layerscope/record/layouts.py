@@ -148,11 +148,12 @@ def _made_of(node: Any, before: Mapping[Any, Layout]) -> Layout:
     """The layout of a node's output, which is made of others on this process alone."""
     why = next((layout.why for layout in before.values() if layout.why), "")
     parts: dict[Line, int | None] = {}
-    name = type(node).__name__.rstrip("0123456789").removesuffix("Backward")
+    name = str(node.name()).rstrip("0123456789").removesuffix("Backward")
+    shape = _shape_of(node)
     for each, layout in before.items():
         if not layout.parts:
             continue
-        moves = name in _MOVES or _shape_of(each) != _shape_of(node)
+        moves = name in _MOVES or shape is None or _shape_of(each) != shape
         for line, axis in layout.parts.items():
             now = None if moves else axis
             parts[line] = now if parts.get(line, now) == now else None
