@@ -215,3 +215,16 @@ def test_of_several_backward_passes_in_a_step_the_last_and_the_first_are_kept_in
         values = ends.take().output.values
         kept += [n for n, each in enumerate(outputs) if torch.equal(values, each.double())]
     assert kept == [2, 0, 2, 0]
+
+
+def test_the_pass_of_a_gradient_penalty_is_not_that_of_the_loss():
+    network = mlp()
+    ends = watched(network)
+    for _ in range(2):
+        inputs = X.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(network(inputs).sum(), inputs, create_graph=True)
+        output = network(X)
+        (F.cross_entropy(output, Y) + slope.square().mean()).backward()
+        seen = ends.take().output
+        assert torch.equal(seen.values, output.double())
+        assert not (seen.gradient == 1).any()

@@ -217,9 +217,11 @@ class NetworkEnds:
         def see_gradient(gradient: Tensor) -> None:
             self.kept_gradients.look(begins=self._given > 0, counts=not for_inputs)
             # Of outputs that go into one loss the gradients come with no call in between.
-            self._backward_passes += self._given > 0
+            makes_graph = torch.is_grad_enabled()  # a penalty's, if another pass comes: no loss's
+            self._backward_passes += self._given > 0 and not makes_graph
             self._together, self._given = self._given or self._together, 0
-            if self.keeps_first and self._backward_passes > 1:
+            has_first = self.keeps_first and self._backward_passes > 1
+            if has_first or (makes_graph and self._output is not None):
                 return
             if has_memory(gradient) and gradient.shape == shape:
                 alone = self._together <= 1
