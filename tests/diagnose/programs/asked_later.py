@@ -150,7 +150,7 @@ def a_body_at_the_rate_of_a_trained_one(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=250), of_output(F.cross_entropy))
 
 
-@asked("negative_loss", follows=(*AFTER_LARGE, "loss_diverged"), missed="a note")
+@asked("loss_after_activation", follows=(*AFTER_LARGE, "loss_diverged", "negative_loss"))
 def a_dice_loss_of_raw_scores(mended, watch):
     x, _ = pictures()
     y = (F.avg_pool2d(x, 3, 1, 1) > 0.4).float()

@@ -166,7 +166,7 @@ def a_generator_detached_in_its_own_step(mended, watch):
             scope.step(loss)
 
 
-@asked("collapsed", follows=SLOW, missed="a note of dead units")
+@asked("posterior_collapse", follows=SLOW)
 def a_divergence_summed_beside_a_mean_error(mended, watch):
     x, _ = pictures()
     x = x.flatten(1)
