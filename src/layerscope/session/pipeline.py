@@ -22,7 +22,7 @@ from layerscope.session.step_figures import StepFigures
 from layerscope.sinks.block_sink import BlockSink
 from layerscope.sinks.step_block import Step, StepBlock
 
-_AT_FIRST, _AT_MOST = 16, 512
+_AT_FIRST, _AT_MOST = 16, 256
 """Steps that wait for one another: so many at the start of a run, where findings are news; then
 twice as many as have been judged before, up to the latter."""
 
