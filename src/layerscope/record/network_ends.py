@@ -1,9 +1,8 @@
 """What goes into a network and what comes out: its data, its output, and the loss's gradient on it.
 
-The modules that are called from outside, by the training loop, are found in the first step: none of
-the network's other modules is running then. Their output is what the loss is made of. The data are
-what the first layers get that has no gradient: whatever a network does to a batch before its first
-layer is done by then.
+The modules that the training loop calls are found in the first step: none of the network's others
+is running then. Their output is what the loss is made of. The data are what the first layers get
+that has no gradient: whatever a network does to a batch before its first layer is done by then.
 """
 
 import functools
@@ -47,10 +46,10 @@ class NetworkEnds:
     Attributes:
         wiring: how layers hang together, once a step has been seen.
         unregistered: parameters of the first step that the network has not; not looked for under
-            FSDP, which computes with others than the network has.
+            FSDP, which computes with others.
         kept_gradients: whether gradients are cleared between steps, and only there.
-        keeps_first: of several backward passes in a step, the first is looked at in every second
-            look, else the last: those of a discriminator have one class of targets each.
+        keeps_first: in every second look the first of several backward passes in a step is looked
+            at, else the last: those of a discriminator have one class of targets each.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class NetworkEnds:
         self._tokens, self._pair = TokenInputs(ask), OutputPair()
         self._sequence_axis = SequenceAxis()
         self._handles: list[RemovableHandle] = []
-        self._discovering = True
+        self._discovering, self._backward_passes = True, 0
         self._running: list[nn.Module] = []
         self._outermost: dict[nn.Module, None] = {}
         self._first: dict[Layer, None] = {}
@@ -78,7 +77,6 @@ class NetworkEnds:
         self._data: dict[str, Data] = {}
         self._output: Output | None = None
         self._given = self._together = 0  # outputs since backward, and of the last backward
-        self._backward_passes = 0
         self.keeps_first = False
 
     def replace(self, layers: Sequence[Layer]) -> None:
@@ -211,8 +209,7 @@ class NetworkEnds:
         values = samples_of(tensor, rows)  # now: the loss may change it in place
         function = output_function(tensor)
         samples, shape = number_of_samples(tensor), tensor.shape
-        # An attack on the inputs, say: the parameters' gradients are in its way.
-        for_inputs = any(each.requires_grad for _, each in tensors_in(inputs))
+        for_inputs = any(each.requires_grad for _, each in tensors_in(inputs))  # as an attack's
 
         def see_gradient(gradient: Tensor) -> None:
             self.kept_gradients.look(begins=self._given > 0, counts=not for_inputs)
@@ -236,8 +233,8 @@ class NetworkEnds:
         """What was seen since the last call; the first call ends the search for both ends."""
         kept, cleared, late = self.kept_gradients.take()
         along_batch, data = self._sequence_axis.is_batch, tuple(self._data.values())
-        beside = self._tokens.take(), self._pair.take()
-        ends = Ends(data, self._output, kept, along_batch, *beside, cleared, late)
+        beside = self._tokens.take(), self._pair.take(), cleared, late
+        ends = Ends(data, self._output, kept, along_batch, *beside)
         self._data, self._output = {}, None
         self._given = self._together = self._backward_passes = 0
         self.keeps_first = not self.keeps_first

@@ -26,10 +26,9 @@ class Recorder:
     """Measures a network's layers while it trains.
 
     A forward hook takes each layer's output where it lies, and puts a hook on that tensor which
-    takes its gradient on the way back. What is large is measured at once; what is small is held,
-    without its graph, until `measure_gradients` or `observe` (see `HeldTensors`) and let go by the
-    latter. No tensor is changed, and the network's random state is not touched. While its state
-    is not `counting` the hooks return at once. Micro-batches add up until `observe`.
+    takes its gradient on the way back. What is large is measured at once; what is small is held
+    until `measure_gradients` or `observe` (see `HeldTensors`), and let go by the latter. While its
+    state is not `counting` the hooks return at once. Micro-batches add up until `observe`.
 
     Args:
         layers: which to watch, from `choose_layers`.
@@ -42,9 +41,8 @@ class Recorder:
         unreached: layers that no call has reached.
         plan: what is measured into which row; another one once a layer has given several tensors.
         is_merged: whether `combine` is called before each `observe`; False at first.
-        lost: channels that were not measured in a step, since a tensor was changed in place between
-            its layer's call and the step's end, which had not been seen before; taken by whoever
-            tells of it.
+        lost: channels that were not measured in a step, since a tensor was changed in place after
+            its layer's call, which had not been seen before; taken by whoever tells of it.
         update: what this step has changed, once it is known.
         gradient_sums: gradients of which each process has a summand.
         scaled: quantities that carry a gradient scaler's factor, which `carry` is told.
