@@ -11,7 +11,7 @@ X, Y = torch.randn(64, 4), torch.randn(64, 1)
 
 
 def of_loop(step):
-    """A program whose loop does `step(network, optimizer, backward)`, eight times."""
+    """A program whose loop does `step(network, optimizer, backward)`, twelve times."""
 
     def run(_, watch):
         network = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
@@ -23,7 +23,7 @@ def of_loop(step):
             return loss.mean()
 
         with watch(network) as scope:
-            for _ in range(8):
+            for _ in range(12):
                 scope.step(step(network, optimizer, backward))
 
     return [finding.rule for finding in judged(Program("", run), mended=False)]

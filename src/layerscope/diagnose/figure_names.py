@@ -106,7 +106,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "output_grad_sign": "|positive - negative| / all elements of the gradient on the output",
     "gradients_kept": "1 if the gradients of the step before were still there at backward, else 0",
     "gradients_cleared": "1 if a backward pass left some that were cleared before the step, else 0",
-    "gradients_late": "1 if something changed them after the optimizer's step, else 0",
+    "gradients_late": "1 if something changed those of the step before after it, else 0",
     "unowned_share": "share of the trained elements that no optimizer has",
     "foreign": "parameters that the optimizers have, and the network has not",
     "owned_twice": "parameters that stand in the optimizers more than once",

@@ -62,8 +62,8 @@ class Ends:
             then the second's: mean and variance of what an autoencoder draws, say.
         gradients_cleared: whether those of a backward pass were cleared before an optimizer came;
             None if it is not known.
-        gradients_late: whether something has changed them between the optimizer's step and the end
-            of the loop's step, and not to zero; likewise.
+        gradients_late: whether something has changed those of the step before between the
+            optimizer's step and the next one's beginning, and not to zero; likewise.
     """
 
     data: tuple[Data, ...]

@@ -27,12 +27,13 @@ class KeptGradients:
 
     def remember(self, parameters: Sequence[LayerParameter]) -> None:
         """A step was taken: which gradient will be added to, if nobody clears it."""
-        self._see_late_change()
         for each in parameters:
             gradient = each.parameter.grad
             if gradient is not None:
                 self._parameter, self._identity = each.parameter, id(gradient)
                 self._version = local_part(gradient)._version
+                if self._stepped is None:  # the first time, nobody knew which parameter to follow
+                    self._stepped = _state_of(gradient)
                 return
         if parameters:  # cleared already
             self._parameter, self._identity, self._version = parameters[0].parameter, -1, -1
@@ -89,7 +90,8 @@ class KeptGradients:
             kept = self._parameter.grad
             self._kept = kept is not None and id(kept) == self._identity
 
-    def _see_late_change(self) -> None:
+    def begin(self) -> None:
+        """A step begins: was the gradient changed after the step before, and not to zero?"""
         stepped, self._stepped = self._stepped, None
         if stepped is not None and self._parameter is not None:
             gradient = self._parameter.grad
@@ -100,7 +102,7 @@ class KeptGradients:
     def take(self) -> tuple[bool | None, bool | None, bool | None]:
         """Of the step that ends, None where it is not known: whether the gradients of the step
         before were kept, whether those of a backward pass were cleared before an optimizer came,
-        and whether they were changed after its step.
+        and whether those of the step before were changed after it.
         """
         found = self._kept, self._cleared, self._changed_late
         self._kept = self._cleared = self._changed_late = None

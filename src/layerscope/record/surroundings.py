@@ -153,6 +153,7 @@ class Surroundings:
         """A step begins: `looking`, whether it is looked at, and `searching`, at gates too."""
         self._looking = looking
         self._stepped = False
+        self._ends.kept_gradients.begin()
         self.stream.begin(looking, searching)
         self.gates.begin(looking and searching)
 
@@ -187,11 +188,6 @@ class Surroundings:
                 id(each.parameter) for each in parameters if each.parameter.grad is not None
             )
 
-    def note_step(self) -> None:
-        """An optimizer has taken its step, and the loop's has not ended."""
-        if self._looking:
-            self._ends.kept_gradients.note_step()
-
     def end_update(self, parameters: Sequence[LayerParameter]) -> None:
         """The step that an optimizer has taken is over; some nanoseconds."""
         if self._stepped_by != len(self._optimizers):
@@ -199,6 +195,10 @@ class Surroundings:
             owned = set().union(*map(given_to, self._optimizers))
             self._first_owned = [each for each in parameters if id(each.parameter) in owned][:1]
         self._ends.kept_gradients.remember(self._first_owned)
+
+    def note_step(self) -> None:
+        """An optimizer has taken its step; some nanoseconds."""
+        self._ends.kept_gradients.note_step()
 
     def _owned(self) -> frozenset[int]:
         return frozenset().union(*map(given_to, self._optimizers), *self._others.values())

@@ -76,6 +76,7 @@ class AnnouncedSteps(Session):
 
     def after_update(self, optimizer: Optimizer) -> None:
         """Measure what the optimizer's step has changed, and record the step."""
+        self._surroundings.note_step()
         self._surroundings.end_update(self._recorder.plan.parameters)
         step, self._pending = self._pending, None
         if step is None:
