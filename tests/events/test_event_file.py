@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from tensorboard.compat.proto.event_pb2 import Event
 
 from layerscope.events import event_file, flush_clock
+from layerscope.events import flush_clock
 from layerscope.events.event_file import EventFile
 from layerscope.events.reader import read_run
 from layerscope.events.summaries import scalar
@@ -85,6 +86,8 @@ def test_where_no_thread_can_be_started_steps_are_written_all_the_same(
     def no_thread(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
+    # The clock of tests before this one may have its thread still.
+    monkeypatch.setattr(flush_clock, "_clock", type(flush_clock._clock)())
     monkeypatch.setattr(threading.Thread, "start", no_thread)
     with EventFile(tmp_path) as file:
         file.add(0, [scalar("a", 1.0)])
