@@ -23,8 +23,8 @@ class Loss(IntEnum):
     ABSOLUTE_ERROR = 7
     SEVERAL_CLASSES = 8  # CROSS_ENTROPY, with more than one target of 1 in a sample
     HINGE_OF_BITS = 9  # a hinge loss of labels 0 and 1, where it takes -1 and 1
-    OVERLAP_OF_SCORES = 11  # a Dice or Jaccard overlap, of outputs that are no probabilities
     LOG_OF_SHARE = 10  # the logarithm of that output over the sum of all of its sample
+    OVERLAP_OF_SCORES = 11  # a Dice or Jaccard overlap, of outputs that are no probabilities
 
 
 @dataclass(frozen=True, slots=True)

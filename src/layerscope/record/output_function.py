@@ -6,14 +6,14 @@ from typing import Any
 from torch import Tensor
 
 _NAMES = {
-    "SigmoidBackward": "sigmoid",
-    "SoftmaxBackward": "softmax",
-    "TanhBackward": "tanh",
-    "ReluBackward": "relu",
-    "SoftplusBackward": "softplus",
-    "EluBackward": "elu",
-    "LogSigmoidBackward": "logsigmoid",
-    "LogSoftmaxBackward": "log_softmax",
+    "Sigmoid": "sigmoid",
+    "Softmax": "softmax",
+    "Tanh": "tanh",
+    "Relu": "relu",
+    "Softplus": "softplus",
+    "Elu": "elu",
+    "LogSigmoid": "logsigmoid",
+    "LogSoftmax": "log_softmax",
 }
 _MOVES = (
     *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Transpose", "Permute", "T"),
@@ -54,8 +54,8 @@ def output_function(tensor: Tensor) -> OutputFunction:
     node = tensor.grad_fn
     moved = False
     while node is not None:
-        kind = type(node).__name__.rstrip("0123456789")
-        if kind.removesuffix("Backward") not in _MOVES or len(node.next_functions) != 1:
+        kind = _kind_of(node)
+        if kind not in _MOVES or len(node.next_functions) != 1:
             break
         node, moved = node.next_functions[0][0], True
     if node is None:
@@ -69,6 +69,11 @@ def output_function(tensor: Tensor) -> OutputFunction:
     return OutputFunction(name, along_first and matrix, over_middle, _is_of_cosines(node))
 
 
+def _kind_of(node: Any) -> str:
+    """A node's operation, as in `Addmm` of AddmmBackward0."""
+    return type(node).__name__.rstrip("0123456789").removesuffix("Backward")
+
+
 def _is_of_cosines(node: Any) -> bool:
     """Whether the nearest product on the way back is one of two tensors that have been divided by
     their norms, such as a class's direction and a sample's.
@@ -77,7 +82,7 @@ def _is_of_cosines(node: Any) -> bool:
     while waiting and seen < _NODES:
         here = waiting.pop(0)
         seen += 1
-        kind = type(here).__name__.rstrip("0123456789").removesuffix("Backward")
+        kind = _kind_of(here)
         before = [each for each, _ in here.next_functions if each is not None]
         if kind in _PRODUCTS:
             operands = before[-2:]
@@ -91,7 +96,7 @@ def _is_normalized(node: Any) -> bool:
     while waiting and steps < _STEPS:
         here = waiting.pop(0)
         steps += 1
-        kind = type(here).__name__.rstrip("0123456789").removesuffix("Backward")
+        kind = _kind_of(here)
         if kind in _NORMS:
             return True
         if kind in (*_MOVES, *_DIVIDES):

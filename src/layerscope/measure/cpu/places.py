@@ -30,7 +30,8 @@ _C0, _C1, _C2, _C3, _C4, _C5 = (
 
 _LANES = 4
 
-PLACES = 32
+_BITS = 5
+PLACES = 1 << _BITS
 """Of an axis: the buckets and two more."""
 
 # Bytes of a lane: places of one axis, or of both.
@@ -66,7 +67,7 @@ def _with_logarithmic_places(address, size, exponent, part, scale, places):  # t
         above = (constant + _C1 * u) + v * ((_C2 + _C3 * u) + v * (_C4 + _C5 * u))
         place = _I(_I((whole + above) * scale) + _I(1))
         place = _I(0) if absolute == _I(0) else place
-        store_i32(places, i, _I(_I(load_i32(places, i) << _I(5)) | place))
+        store_i32(places, i, _I(_I(load_i32(places, i) << _I(_BITS)) | place))
 
 
 with_logarithmic_places = partial(jit, reassociate=True)(_with_logarithmic_places)

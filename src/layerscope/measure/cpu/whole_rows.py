@@ -90,26 +90,14 @@ def _linear_places(kind, block, length, left, scale, places):  # type: ignore[no
 
 
 @jit
-def _count_linear(jobs, count, left, right, scratch):  # type: ignore[no-untyped-def]
-    lanes, places, wide, taken = scratch
-    scale = BUCKETS / (right - left)
-    for i in range(count):
-        job = jobs + 8 * JOB * i
-        kind, address, size = load_i64(job, KIND), load_i64(job, ADDRESS), load_i64(job, SIZE)
-        for start in range(0, size, BLOCK):
-            length = min(size - start, BLOCK)
-            block = _block(kind, address, start, length, wide)
-            _linear_places(kind, block, length, left, scale, places)
-            count_places(places, length, lanes, LINEAR)
-    take_linear(lanes, taken)
-
-
-@jit
-def _count_both(jobs, count, left, right, start, width, scratch):  # type: ignore[no-untyped-def]
-    """Linear places, and logarithmic ones of `width` octaves from `start` on, in one go."""
+def _count(jobs, count, left, right, start, width, both, scratch):  # type: ignore[no-untyped-def]
+    """Count linear places; of both axes, together with logarithmic ones of `width` octaves from
+    `start` on.
+    """
     lanes, places, wide, taken = scratch
     scale, octave = BUCKETS / (right - left), np.int64(np.floor(start))
     exponent, part = octave + LOWEST_EXPONENT, start - octave
+    lane = BOTH if both else LINEAR
     for i in range(count):
         job = jobs + 8 * JOB * i
         kind, address, size = load_i64(job, KIND), load_i64(job, ADDRESS), load_i64(job, SIZE)
@@ -117,12 +105,16 @@ def _count_both(jobs, count, left, right, start, width, scratch):  # type: ignor
             length = min(size - first, BLOCK)
             block = _block(kind, address, first, length, wide)
             _linear_places(kind, block, length, left, scale, places)
-            if kind == FLOAT64:
-                narrow(block, length, wide)
-                block = wide
-            with_logarithmic_places(block, length, exponent, part, 1 / width, places)
-            count_places(places, length, lanes, BOTH)
-    take_both(lanes, taken, taken + 4 * PLACES)
+            if both:
+                if kind == FLOAT64:
+                    narrow(block, length, wide)
+                    block = wide
+                with_logarithmic_places(block, length, exponent, part, 1 / width, places)
+            count_places(places, length, lanes, lane)
+    if both:
+        take_both(lanes, taken, taken + 4 * PLACES)
+    else:
+        take_linear(lanes, taken)
 
 
 @jit
@@ -156,13 +148,12 @@ def _measure_row(  # type: ignore[no-untyped-def]
         is_whole = _LEAST < right - left < _MOST
         if is_whole:
             taken = scratch[3]
+            start, width = logarithmic_range(
+                load_i64(tallies, Tallies.NEAR), load_i64(tallies, Tallies.FAR)
+            )
+            _count(jobs, count, left, right, start, width, with_logarithm, scratch)
             if with_logarithm:
-                near, far = load_i64(tallies, Tallies.NEAR), load_i64(tallies, Tallies.FAR)
-                start, width = logarithmic_range(near, far)
-                _count_both(jobs, count, left, right, start, width, scratch)
                 _fill_logarithmic(start, width, taken + 4 * PLACES, logarithmic)
-            else:
-                _count_linear(jobs, count, left, right, scratch)
             _fill_linear(left, right, taken, linear)
     empty_figures(sums, tallies)
     return is_whole
