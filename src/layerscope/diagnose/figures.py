@@ -27,6 +27,9 @@ Array = npt.NDArray[np.float32]
 class Figures:
     """The figures of some steps of a run, in order of step.
 
+    Rules look at one figure at a time: those that `empty` and `joined` make have each figure's
+    numbers side by side in memory, which numpy reads several times as fast.
+
     Attributes:
         layers: whose figures; in network order.
         steps: int64 [steps].
@@ -48,11 +51,23 @@ class Figures:
     @classmethod
     def empty(cls, layers: Sequence[LayerFacts], steps: Sequence[int]) -> Figures:
         """Figures that are all NaN, to be filled in."""
+        of_layers = np.full((len(LAYER_FIGURES), len(steps), len(layers)), np.nan, np.float32)
+        of_steps = np.full((len(STEP_FIGURES), len(steps)), np.nan, np.float32)
         return cls(
-            tuple(layers),
-            np.asarray(steps, np.int64),
-            np.full((len(steps), len(layers), len(LAYER_FIGURES)), np.nan, np.float32),
-            np.full((len(steps), len(STEP_FIGURES)), np.nan, np.float32),
+            tuple(layers), np.asarray(steps, np.int64), of_layers.transpose(1, 2, 0), of_steps.T
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Figures]) -> Figures:
+        """The figures of several blocks of steps, at least one, of the same layers, as one."""
+        if len(parts) == 1:
+            return parts[0]
+        of_layers = np.concatenate([part.of_layers.transpose(2, 0, 1) for part in parts], axis=1)
+        return cls(
+            parts[0].layers,
+            np.concatenate([part.steps for part in parts]),
+            of_layers.transpose(1, 2, 0),
+            np.concatenate([part.of_steps.T for part in parts], axis=1).T,
         )
 
     def of_rows(self, rows: slice | npt.NDArray[np.intp]) -> Figures:
@@ -65,10 +80,9 @@ class Figures:
         Args:
             columns: of each of `self.layers`, its place among all.
         """
-        shape = (len(self.steps), len(layers), len(LAYER_FIGURES))
-        of_layers = np.full(shape, np.nan, np.float32)
-        of_layers[:, columns] = self.of_layers
-        return Figures(layers, self.steps, of_layers, self.of_steps)
+        more = Figures.empty(layers, self.steps.tolist())
+        more.of_layers[:, columns] = self.of_layers
+        return Figures(layers, self.steps, more.of_layers, self.of_steps)
 
     def without_skipped(self) -> Figures:
         """The same figures, but for the gradients of steps that a gradient scaler skipped.
@@ -79,7 +93,7 @@ class Figures:
         skipped = np.flatnonzero(self["skipped"] > 0)
         if not len(skipped):
             return self
-        of_layers = self.of_layers.copy()
+        of_layers = self.of_layers.copy(order="K")
         layers = np.arange(of_layers.shape[1])
         of_layers[np.ix_(skipped, layers, _GRADIENT_COLUMNS)] = np.nan
         return Figures(self.layers, self.steps, of_layers, self.of_steps)

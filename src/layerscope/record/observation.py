@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,28 @@ from layerscope.record.update_sums import UpdateReading
 
 # Slots of what travels along with a reading; see `Tally.carry`.
 LOSS, SCALE, SQUARED_NORM, CLIPPED_SQUARED_NORM, FOUND_INF, LOSS_OF_RANK_0 = range(6)
+
+
+def scale_of(carried: Any, ranks: Any) -> Any:
+    """The gradient scaler's factor, 1 without one: of what one step carried, or of many at once.
+
+    Args:
+        carried: by slot, of one step, a number each; of many, an array [slots, steps].
+        ranks: how many processes it was summed over; of many steps [steps].
+    """
+    scale = carried[SCALE] / ranks
+    return scale + (scale == 0)
+
+
+def loss_of(carried: Any, ranks: Any) -> Any:
+    """The micro-batches' losses, added up; the mean over the ranks. Arguments as of `scale_of`."""
+    return carried[LOSS] / ranks / scale_of(carried, ranks)
+
+
+def clip_factor_of(carried: Any) -> Any:
+    """Norm of the gradients after clipping / before; NaN if nobody clips."""
+    before, after = carried[SQUARED_NORM], carried[CLIPPED_SQUARED_NORM]
+    return np.sqrt(after / np.where(before > 0, before, np.nan))
 
 
 class Observation(NamedTuple):  # one is made of each step: a tuple takes a third of the time
@@ -67,8 +89,7 @@ class Observation(NamedTuple):  # one is made of each step: a tuple takes a thir
     @property
     def loss(self) -> float:
         """The micro-batches' losses, added up; the mean over the ranks; 0 if none was noted."""
-        carried = self.reading.get().carried
-        return carried[LOSS] / self.ranks / self.scale
+        return float(loss_of(self.reading.get().carried, self.ranks))
 
     @property
     def loss_of_output(self) -> float:
@@ -79,7 +100,7 @@ class Observation(NamedTuple):  # one is made of each step: a tuple takes a thir
     @property
     def scale(self) -> float:
         """The gradient scaler's factor; a scaled loss is what backward starts from."""
-        return self.reading.get().carried[SCALE] / self.ranks or 1.0
+        return float(scale_of(self.reading.get().carried, self.ranks))
 
     @property
     def skipped(self) -> bool:
@@ -99,9 +120,7 @@ class Observation(NamedTuple):  # one is made of each step: a tuple takes a thir
     @property
     def clip_factor(self) -> float:
         """Norm of the gradients after clipping / before; NaN if nobody clips."""
-        carried = self.reading.get().carried
-        before, after = carried[SQUARED_NORM], carried[CLIPPED_SQUARED_NORM]
-        return math.sqrt(after / before) if before > 0 else math.nan
+        return float(clip_factor_of(self.reading.get().carried))
 
     def moments(self) -> dict[Channel, Moments]:
         """The exact figures of every channel that something reached."""

@@ -1,6 +1,5 @@
 """Observations become Figures: one number per step, layer and figure."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,17 +9,12 @@ from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
 from layerscope.diagnose.figures import Array, Figures
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.measure.moments import MOMENTS, MomentColumn
-from layerscope.measure.reading import finite_of
+from layerscope.measure.reading import Reading, finite_of
 from layerscope.measure.unit_reading import UnitColumn
 from layerscope.quantity import Quantity
 from layerscope.record import Channel, Observation
+from layerscope.record.observation import FOUND_INF, clip_factor_of, loss_of
 from layerscope.record.update_sums import UpdateReading
-
-_STEP = (
-    *("loss", "learning_rate", "clip_factor", "skipped", "incomplete", "optimizer"),
-    *("monitor_ms", "step_ms", "input_nonfinite"),
-)
-_STEP_COLUMNS = [STEP_COLUMN[name] for name in _STEP]
 
 _UNIT_FIGURES = (
     (UnitColumn.UNITS, "units"),
@@ -56,7 +50,7 @@ class StepFigures:
     ) -> None:
         self.layers = layers
         self._width = len(channels)
-        at = {facts.name: position for position, facts in enumerate(layers)}
+        self._at = at = {facts.name: position for position, facts in enumerate(layers)}
 
         def entries(quantity: Quantity) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
             found = [(i, at[c.layer]) for i, c in enumerate(channels) if c.quantity is quantity]
@@ -77,25 +71,26 @@ class StepFigures:
     def of(self, observations: Sequence[Observation]) -> Figures:
         """The figures of some steps; waits for those that are still on their way."""
         made = Figures.empty(self.layers, [observation.step for observation in observations])
-        made.of_steps[:, _STEP_COLUMNS] = [_of_step(observation) for observation in observations]
+        readings = [observation.reading.get() for observation in observations]
         with np.errstate(all="ignore"):
-            self._fill_moments(observations, made.of_layers)
+            _fill_steps(observations, readings, made)
+            self._fill_moments(readings, made.of_layers)
             self._fill_units(observations, made.of_layers)
-        for observation, out in zip(observations, made.of_layers, strict=True):
-            if observation.updates is not None and not observation.skipped:
-                self._fill_updates(observation.updates.get(), out)
+        skipped = made["skipped"]
+        for row, observation in enumerate(observations):
+            if observation.updates is not None and not skipped[row]:
+                self._fill_updates(observation.updates.get(), made.of_layers[row])
             for each in observation.not_finite:
-                entry = next(i for i, f in enumerate(self.layers) if f.name == each.output)
-                out[entry, LAYER_COLUMN["inputs_finite"]] = each.inputs_finite
-                out[entry, LAYER_COLUMN["weight_nonfinite"]] = each.weights
+                out = made.of_layers[row, self._at[each.output]]
+                out[LAYER_COLUMN["inputs_finite"]] = each.inputs_finite
+                out[LAYER_COLUMN["weight_nonfinite"]] = each.weights
         return made
 
-    def _fill_moments(self, observations: Sequence[Observation], out: Array) -> None:
+    def _fill_moments(self, readings: Sequence[Reading], out: Array) -> None:
         """All steps at once: numpy's calls would cost more than what they do to one."""
-        moments = np.zeros((len(observations), self._width, MOMENTS))
-        for observation, of_step in zip(observations, moments, strict=True):
-            measured = observation.reading.get().moments
-            of_step[: len(measured)] = measured
+        moments = np.zeros((len(readings), self._width, MOMENTS))
+        for reading, of_step in zip(readings, moments, strict=True):
+            of_step[: len(reading.moments)] = reading.moments
         count, finite = moments[:, :, MomentColumn.COUNT], finite_of(moments)
         nonfinite = count - finite
         # Of what was not reached, the count is 0 and all that is divided by it NaN.
@@ -152,25 +147,27 @@ class StepFigures:
         out[at, LAYER_COLUMN["update_lost"]] = lost[known]
 
 
-def _of_step(observation: Observation) -> list[float]:
-    """Those of `_STEP`, in their order."""
-    is_finite = observation.data_finite
-    return [
-        _loss(observation),
-        observation.learning_rate,
-        observation.clip_factor,
-        float(observation.skipped),
-        float(observation.incomplete),
-        float(observation.optimizer),
-        observation.monitor_ms,
-        observation.step_ms,
-        math.nan if is_finite is None else float(not is_finite),
-    ]
-
-
-def _loss(observation: Observation) -> float:
-    """NaN where nobody noted a loss; one that is NaN itself is infinite, to be told from that."""
-    if not observation.has_loss:
-        return math.nan
-    loss = observation.loss
-    return loss if math.isfinite(loss) else math.inf
+def _fill_steps(
+    observations: Sequence[Observation], readings: Sequence[Reading], made: Figures
+) -> None:
+    """What each step says of itself."""
+    ranks = np.array([each.ranks for each in observations])
+    carried = np.array([reading.carried for reading in readings]).T
+    loss = loss_of(carried, ranks)
+    # One that is not a number is infinite, to be told from that of which nobody noted one.
+    loss[~np.isfinite(loss)] = np.inf
+    loss[[not each.has_loss for each in observations]] = np.nan
+    left_out = [each.left_out for each in observations]
+    is_finite = [each.data_finite for each in observations]
+    for name, values in (
+        ("loss", loss),
+        ("learning_rate", [each.learning_rate for each in observations]),
+        ("clip_factor", clip_factor_of(carried)),
+        ("skipped", (carried[FOUND_INF] > 0) | left_out),
+        ("incomplete", [each.incomplete for each in observations]),
+        ("optimizer", [each.optimizer for each in observations]),
+        ("monitor_ms", [each.monitor_ms for each in observations]),
+        ("step_ms", [each.step_ms for each in observations]),
+        ("input_nonfinite", [np.nan if finite is None else not finite for finite in is_finite]),
+    ):
+        made.of_steps[:, STEP_COLUMN[name]] = values

@@ -37,7 +37,7 @@ class Thinned:
         """What is kept, in order of step."""
         if self._last is None:
             return Figures.empty((), [])
-        whole = _joined([*self._kinds[0].kept, *self._kinds[1].kept, self._last])
+        whole = Figures.joined([*self._kinds[0].kept, *self._kinds[1].kept, self._last])
         return whole.of_rows(np.unique(whole.steps, return_index=True)[1])
 
 
@@ -59,16 +59,8 @@ class _Spaced:
         self.kept.append(figures.of_rows(chosen))
         self._count += len(chosen)
         while self._count > self.most:
-            whole = _joined(self.kept)
+            whole = Figures.joined(self.kept)
             self._stride *= 2
             self.kept = [whole.of_rows(slice(None, None, 2))]
             self._count = len(self.kept[0].steps)
 
-
-def _joined(parts: list[Figures]) -> Figures:
-    return Figures(
-        parts[0].layers,
-        np.concatenate([part.steps for part in parts]),
-        np.concatenate([part.of_layers for part in parts]),
-        np.concatenate([part.of_steps for part in parts]),
-    )
