@@ -172,3 +172,37 @@ class Pair(nn.Module):
     def forward(self, x):
         x = x * self.scale
         return (x,) if self.apart else x
+
+
+def test_what_is_written_already_is_judged_later_and_at_the_latest_when_drained(tmp_path, net):
+    run = Run(net, tmp_path, clock=lambda: 1000.0)
+    looks = []
+    look = run.verdict.look
+    run.verdict.look = lambda figures: looks.append(figures.steps.tolist()) or look(figures)
+    for step in range(520):
+        run.step(step)
+    run.sink.flush()
+    assert steps_in(tmp_path) == list(range(512))
+    assert [(steps[0], steps[-1]) for steps in looks] == [(0, 15), (16, 63), (64, 255)]
+    net[0].weight.data.fill_(torch.nan)
+    for step in range(520, 540):
+        run.step(step)
+    run.close()
+    assert [steps[-1] for steps in looks[3:]] == [539]
+    assert [f.step for f in run.verdict.judge.findings if f.rule == "not_finite"] == [520]
+    assert read_run(tmp_path).scalars["finding/not_finite"].steps.tolist() == [520]
+
+
+def test_written_steps_do_not_wait_for_the_judge_longer_than_flush_seconds(tmp_path, net):
+    now = [1000.0]
+    run = Run(net, tmp_path, clock=lambda: now[0], flush_seconds=10_000.0)
+    for step in range(256):
+        run.step(step)
+    net[0].weight.data.fill_(torch.nan)
+    for step in range(256, 512):
+        run.step(step)
+    assert not run.verdict.judge.findings
+    now[0] += 10_001
+    run.step(512)
+    assert [f.step for f in run.verdict.judge.findings if f.rule == "not_finite"] == [256]
+    run.close()

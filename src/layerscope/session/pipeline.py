@@ -7,6 +7,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from layerscope.diagnose.figure_names import LAYER_FIGURES
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.finding import Finding
 from layerscope.events import flush_clock
 from layerscope.record import Observation, Recorder, is_keyframe
 from layerscope.record.plan import Plan
@@ -22,21 +25,29 @@ from layerscope.session.step_figures import StepFigures
 from layerscope.sinks.block_sink import BlockSink
 from layerscope.sinks.step_block import Step, StepBlock
 
-_AT_FIRST, _AT_MOST = 16, 256
-"""Steps that wait for one another: so many at the start of a run, where findings are news; then
-twice as many as have been judged before, up to the latter."""
+_AT_FIRST, _GROWTH = 16, 3
+"""Steps that wait for one another: so many at the start of a run, where findings are news; then so
+many times as many as came before, up to the following."""
+
+_MOST_WRITTEN, _MOST_JUDGED = 256, 1024
+"""Steps that are written together, and steps that are judged together: a look of the judge takes as
+long for a thousand as for ten."""
 
 _ROWS_WAITING = 1 << 15
-"""Measured tensors of all the steps that wait: 27 MB."""
+"""Measured tensors of all the steps that wait to be written: 27 MB."""
+
+_FIGURES_WAITING = 1 << 21
+"""Figures of all the steps that wait to be judged: 8 MB."""
 
 
 class Pipeline:
     """Takes observations, step after step, and sees that they are judged and written.
 
-    Observations wait until some hundred steps or some seconds have come together. A look of the
-    judge takes milliseconds, for one step as for a hundred, and what is encoded side by side finds
-    code and tables in the processor's cache. A step does not wait where a finding may stop the
-    training, or where a sink wants it at once.
+    Observations wait until some hundred steps or some seconds have come together: what is encoded
+    side by side finds code and tables in the processor's cache. A look of the judge takes
+    milliseconds, for one step as for a thousand, so figures wait for it longer still, but no more
+    seconds. A step does not wait where a finding may stop the training, or where a sink wants it at
+    once.
 
     Args:
         cadence: says which steps have scalars.
@@ -70,8 +81,10 @@ class Pipeline:
         self._may_wait = settings.stop_on == NEVER
         self._clock = clock
         self._waiting: list[Step] = []
+        self._unjudged: list[Figures] = []  # of steps that are written
+        self._since = 0.0  # wall time of the first that waits for either
         self._measured: tuple[Plan, int, int] | None = None
-        self._written = 0
+        self._written = self._judged = 0  # steps so far
         self.first: Step | None = None
         self.last: Step | None = None
         self.last_look: Observation | None = None
@@ -98,19 +111,23 @@ class Pipeline:
         step = Step(
             observation, self._clock(), self._cadence.scalars_are_due(number), is_keyframe(number)
         )
+        if not self._waiting and not self._unjudged:
+            self._since = step.wall_time
         self._waiting.append(step)
-        if step.wall_time - self._waiting[0].wall_time >= self._flush_seconds:
+        if step.wall_time - self._since >= self._flush_seconds:
             self.flush()
-        elif len(self._waiting) >= self._enough or any(sink.awaits(number) for sink in self._sinks):
+        elif any(sink.awaits(number) for sink in self._sinks):
             self.drain()
+        elif len(self._waiting) >= _enough(self._written, self._most_waiting):
+            self._drain(judges=self._must_judge(len(self._waiting)))
         self.first, self.last = self.first or step, step
         if observation.look is not None and observation.look.inside:
             self.last_look = observation
 
-    @property
-    def _enough(self) -> int:
-        """How many steps wait for one another."""
-        return min(self._most_waiting, max(2 * self._written, _AT_FIRST))
+    def _must_judge(self, new: int) -> bool:
+        """Whether these steps and those that are written already are enough for the judge."""
+        unjudged = self._written + new - self._judged
+        return unjudged >= _enough(self._judged, self._most_unjudged)
 
     def _meet(self, measured: tuple[Plan, int, int]) -> None:
         """From now on this is measured; what waits is of what was measured before."""
@@ -132,8 +149,11 @@ class Pipeline:
             [each.channel for each in plan.parameters],
         )
         self.look_figures.meet(self._figures.layers, plan.parameters)
-        most = 1 + _ROWS_WAITING // max(len(plan.channels), 1)
-        self._most_waiting = min(most, _AT_MOST) if self._may_wait else 1
+        rows, figures = len(plan.channels), len(self._figures.layers) * len(LAYER_FIGURES)
+        self._most_waiting = min(1 + _ROWS_WAITING // max(rows, 1), _MOST_WRITTEN)
+        self._most_unjudged = min(1 + _FIGURES_WAITING // max(figures, 1), _MOST_JUDGED)
+        if not self._may_wait:
+            self._most_waiting = self._most_unjudged = 1
 
     def flush(self) -> None:
         """Judge and write what waits, so that others can read it."""
@@ -146,7 +166,7 @@ class Pipeline:
         """The same, for `flush_clock`: what goes wrong is raised by the next call."""
         with self._lock:
             try:
-                if self._waiting:
+                if self._waiting or self._unjudged:
                     self.flush()
             except Exception as error:
                 self._failed = error
@@ -168,21 +188,36 @@ class Pipeline:
             self.flush()
             yield
 
-    @np.errstate(all="ignore")  # as in a session: this may run in the clock's thread
     def drain(self) -> None:
         """Judge and write what waits."""
         with self._lock:
             self._raise_failure()
             self._drain()
 
-    def _drain(self) -> None:
+    @np.errstate(all="ignore")  # as in a session: this may run in the clock's thread
+    def _drain(self, judges: bool = True) -> None:
         steps, self._waiting = self._waiting, []
-        if not steps:
-            return
         is_first = self._written == 0
-        self._written += len(steps)
-        if is_first:
-            tell_unfired(self._recorder, steps[0].observation, self._door)
+        if steps:
+            if is_first:
+                tell_unfired(self._recorder, steps[0].observation, self._door)
+            self._unjudged.append(self._figures_of(steps))
+            self._written += len(steps)
+        if not self._unjudged:
+            return
+        written = self._unjudged[-1] if steps else self._unjudged[-1].of_rows(slice(0, 0))
+        findings = self._judge() if judges else []
+        prediction = self._verdict.prediction if is_first and written.steps[0] == 0 else None
+        block = StepBlock(self._channels, steps, written, findings, prediction)
+        for sink in self._sinks:
+            sink.write(block)
+
+    def _judge(self) -> list[Finding]:
+        unjudged, self._unjudged = self._unjudged, []
+        self._judged = self._written
+        return self._verdict.look(Figures.joined(unjudged))
+
+    def _figures_of(self, steps: Sequence[Step]) -> Figures:
         figures = self._figures.of([step.observation for step in steps])
         for row, step in enumerate(steps):
             if step.observation.look is not None:
@@ -191,8 +226,9 @@ class Pipeline:
                     step.observation.look,
                     *(figures.of_layers[row], figures.of_steps[row]),
                 )
-        findings = self._verdict.look(figures)
-        prediction = self._verdict.prediction if is_first and figures.steps[0] == 0 else None
-        block = StepBlock(self._channels, steps, figures, findings, prediction)
-        for sink in self._sinks:
-            sink.write(block)
+        return figures
+
+
+def _enough(before: int, most: int) -> int:
+    """How many steps wait for one another, after so many."""
+    return min(most, max(_GROWTH * before, _AT_FIRST))

@@ -63,4 +63,3 @@ class _Spaced:
             self._stride *= 2
             self.kept = [whole.of_rows(slice(None, None, 2))]
             self._count = len(self.kept[0].steps)
-

@@ -32,9 +32,9 @@ class StepBlock:
     Attributes:
         channels: all that is measured of the network; an observation without weights has the first
             of them only.
-        steps: in order, at least one.
+        steps: in order; none where only the findings are news.
         figures: of these steps; `figures.layers` is the same object as long as nothing changes.
-        findings: what is new or has become worse with these steps.
+        findings: what is new or has become worse with these steps, or with earlier ones.
         prediction: in the block that holds step 0, what theory expects of it.
     """
 
