@@ -362,12 +362,12 @@ class Constrained(nn.Module):
         super().__init__()
         self.shared = nn.Embedding(40, 16)
         self.hidden, self.out = nn.Linear(1, 32), nn.Linear(32, 1)
-        self.scale, self.gate = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+        self.scale, self.gate = nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(1))
         self.positive, self.share = nn.Softplus(), nn.Sigmoid()
 
     def forward(self, x):
         mean = self.out(self.share(self.gate) * torch.tanh(self.hidden(x)))
-        return mean, self.positive(self.scale) + 1e-3
+        return mean, self.positive(self.scale).prod() + 1e-3
 
 
 def functions_of_parameters_and_an_unused_embedding():
@@ -379,6 +379,58 @@ def functions_of_parameters_and_an_unused_embedding():
         mean, std = network(x)
         error = (torch.sin(2 * x) + 0.2 * torch.randn(64, 1) - mean) / std
         return update(optimizer, (0.5 * error**2 + std.log()).mean())
+
+    return network, step
+
+
+class HandsOn(nn.Module):
+    """Each block hands on what it has not explained (Oreshkin et al. 2020), and nobody takes it
+    from the last.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.ModuleList(nn.Linear(FEATURES, 32) for _ in range(3))
+        self.back = nn.ModuleList(nn.Linear(32, FEATURES) for _ in range(3))
+        self.ahead = nn.ModuleList(nn.Linear(32, 1) for _ in range(3))
+
+    def forward(self, x):
+        y = torch.zeros(len(x), 1)
+        for inner, back, ahead in zip(self.inner, self.back, self.ahead, strict=True):
+            h = F.relu(inner(x))
+            x, y = x - back(h), y + ahead(h)
+        return y
+
+
+def blocks_that_hand_on_what_they_leave():
+    network = HandsOn()
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+
+    def step():
+        x = torch.randn(64, FEATURES)
+        return update(optimizer, F.mse_loss(network(x), x[:, :1] + x[:, 1:2].relu()))
+
+    return network, step
+
+
+def value_network_with_its_target():
+    """The target is part of the network, needs gradients as it was built, and has no optimizer."""
+
+    def values():
+        return nn.Sequential(nn.Linear(FEATURES, 32), nn.ReLU(), nn.Linear(32, 2))
+
+    network = nn.ModuleDict({"own": values(), "target": values()})
+    network["target"].load_state_dict(network["own"].state_dict())
+    optimizer = torch.optim.Adam(network["own"].parameters(), 1e-3)
+
+    def step():
+        x = torch.randn(64, FEATURES)
+        with torch.no_grad():
+            later = network["target"](torch.randn(64, FEATURES)).max(1).values
+            for own, target in zip(*(part.parameters() for part in network.values()), strict=True):
+                target.lerp_(own, 0.005)
+        reward = x[:, 0].sign()
+        return update(optimizer, F.smooth_l1_loss(network["own"](x)[:, 0], reward + 0.9 * later))
 
     return network, step
 
@@ -430,6 +482,7 @@ NETS = (
     *(agent_of_one_state, agent_of_batches_of_one),
     *(two_layers_with_gates, adapters_below_a_frozen_head_that_was_sure_of_another_task),
     *(solved_exclusive_or, functions_of_parameters_and_an_unused_embedding),
+    *(blocks_that_hand_on_what_they_leave, value_network_with_its_target),
 )
 
 # The generator takes as long as all others, which the discriminator and both players stand in for.

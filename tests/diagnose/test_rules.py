@@ -701,6 +701,32 @@ def test_where_no_layer_has_a_gradient_it_is_told_whether_it_was_cleared_or_cut_
     assert ("zero_grad" in found.remedy) == reaches
 
 
+@pytest.mark.parametrize(
+    ("kind", "severity"),
+    [
+        ("cut off", "warning"),
+        ("beside", "note"),
+        ("of no optimizer", None),
+        ("moved by hand", None),
+        ("moved before", "warning"),
+    ],
+)
+def test_a_layer_without_a_gradient_is_told_of_unless_it_is_meant_to_have_none(kind, severity):
+    facts = [replace(each, fed=kind == "beside") for each in network()]
+    figures = healthy(tuple(facts))
+    figures["owned"][::10] = 1
+    figures["no_gradient"][::10] = 0
+    figures["no_gradient"][30::10, 2] = 1
+    figures["weight_grad_rms"][30:, 2] = np.nan
+    if kind == "of no optimizer":
+        figures["owned"][::10, 2] = 0
+    moves = {"moved by hand": slice(35, None), "moved before": slice(0, 30)}.get(kind)
+    if moves:
+        figures["weight_rms"][moves, 2] += np.linspace(0.01, 0.02, 60)[moves]
+    told = found(figures).get("no_gradient")
+    assert told == (None if severity is None else (severity, "02_tanh", 30, 1))
+
+
 @pytest.mark.parametrize("share", [1 / 512, 1 / 100])
 def test_a_group_whose_rate_is_far_below_the_others_is_named(share):
     figures = healthy(network())

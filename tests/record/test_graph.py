@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.record.graph import wiring
+from layerscope.record.graph import is_of_parameter, wiring
 from layerscope.record.nonlinearities import nonlinearity_of
 
 
@@ -125,3 +125,12 @@ def test_a_leaky_relu_with_a_slope_of_1_is_no_function_between_two_linear_layers
         network = nn.Sequential(linear(), nn.LeakyReLU(slope), linear())
         assert wired(network, X)["2"].follows == chained
         assert (nonlinearity_of(network[1]) is None) == bool(chained)
+
+
+def test_a_function_of_a_parameter_is_told_from_one_of_data():
+    gate, x = nn.Parameter(torch.zeros(3)), torch.ones(4, 3)
+    for output in (gate.sigmoid(), F.softplus(gate[None]), gate.view(1, 3).expand(4, 3).tanh()):
+        assert is_of_parameter(output.grad_fn)
+    data = x.clone().requires_grad_()
+    for output in (linear(3, 3)(x).relu(), (gate * x).relu(), data.relu(), (x @ gate).relu()):
+        assert not is_of_parameter(output.grad_fn)

@@ -29,7 +29,10 @@ class LayerFacts:
         last: whether it is the last in order: logits and other outputs may have any scale.
         on_trunk: whether every path of the gradient from the loss to the data passes it. A branch
             beside a residual stream, or one of several heads, may get as little as it likes.
+        fed: whether a gradient on its output would come to the output of another layer.
         follows: the linear layer whose output it receives with no function in between; "" if none.
+        of_parameter: whether it is a function of a parameter alone, such as a gate's sigmoid or a
+            constraint's softplus.
         width: of a linear layer, (inputs, outputs); None for any other.
         stream: where the entry is no layer, but a place where a branch is added to a residual
             stream: the path of the list of blocks that the stream goes through; else "".
@@ -50,7 +53,9 @@ class LayerFacts:
     trainable: bool = True
     last: bool = False
     on_trunk: bool = True
+    fed: bool = False
     follows: str = ""
+    of_parameter: bool = False
     width: tuple[int, int] | None = None
     stream: str = ""
     stream_depth: int = -1

@@ -24,7 +24,8 @@ class Roles:
         rank: int64 [layers], the place in forward order; layers that it does not reach follow the
             one before them.
         chain: indices of the layers that forward passes reach, in that order, but for the last:
-            logits and other outputs may have any scale.
+            logits and other outputs may have any scale. A function of a parameter alone, a gate's
+            or a constraint's, is in no path of the data and plays no part.
         trunk: those of the chain that every path of the gradient passes: what gets little there, no
             way gives more to. A branch beside a residual stream, an adapter, or one of several
             heads may get as little as it likes. A layer whose outputs a normalisation gets at once
@@ -38,7 +39,7 @@ class Roles:
     def __init__(self, layers: Sequence[LayerFacts], classes: int | None = None) -> None:
         self.layers = tuple(layers)
         self.classes = classes
-        reached = [index for index, facts in enumerate(layers) if facts.order >= 0]
+        reached = [index for index, facts in enumerate(layers) if _is_reached(facts)]
         reached.sort(key=lambda index: layers[index].order)
         places, place = [], -1
         for index, facts in enumerate(layers):
@@ -102,8 +103,12 @@ class Roles:
         return any(facts.normalizes and facts.order > order for facts in self.layers)
 
 
+def _is_reached(facts: LayerFacts) -> bool:
+    return facts.order >= 0 and not facts.of_parameter
+
+
 def _is_function(facts: LayerFacts) -> bool:
-    return facts.nonlinearity is not None and not facts.last
+    return facts.nonlinearity is not None and not facts.last and not facts.of_parameter
 
 
 def _is_frozen(facts: LayerFacts) -> bool:
@@ -126,9 +131,12 @@ _ROLES: Mapping[str, Callable[[LayerFacts], bool]] = {
         and not _is_frozen(facts)
     ),
     "can_shut": lambda facts: (
-        facts.can_die and facts.nonlinearity not in GATES and not _is_frozen(facts)
+        facts.can_die
+        and facts.nonlinearity not in GATES
+        and not _is_frozen(facts)
+        and not facts.of_parameter
     ),
     # Most rows of an embedding get no gradient in a step, so an RMS over all says nothing.
     "trained": lambda facts: facts.trainable and bool(facts.weights) and not _is_embedding(facts),
-    "varies": lambda facts: facts.order >= 0 and not _is_embedding(facts),
+    "varies": lambda facts: _is_reached(facts) and not _is_embedding(facts),
 }

@@ -38,11 +38,17 @@ class Wiring:
             graph shows: of no layer behind a frozen one that gets data.
         follows: the linear layer whose output it alone receives, without a function in between; ""
             if it is no linear layer, or there is none, or that one is a bottleneck.
+        of_parameter: whether it is a function of a parameter, and of no data.
     """
 
     parents: tuple[str, ...]
     on_trunk: bool
     follows: str
+    of_parameter: bool = False
+
+
+OF_PARAMETER = Wiring((), False, "", of_parameter=True)
+"""Of a gate that is the sigmoid of a parameter, or of a constraint's softplus: it leads nowhere."""
 
 
 def wiring(outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]]) -> dict[str, Wiring]:
@@ -72,6 +78,19 @@ def wiring(outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]]) -> dict[str
                 follows = nodes[before]
         made[name] = Wiring(tuple(parents[name]), name in trunk, follows)
     return made
+
+
+def is_of_parameter(node: Any) -> bool:
+    """Whether an activation function's output is made of a parameter, moved at most.
+
+    Args:
+        node: of its output in the graph, the function's own; None for one without a gradient.
+    """
+    while node is not None and len(node.next_functions) == 1:  # data would be an input as well
+        node = node.next_functions[0][0]
+        if not _is_one_of(node, _MOVES):
+            return isinstance(getattr(node, "variable", None), nn.Parameter)
+    return False
 
 
 def _next(node: Any) -> list[Any]:

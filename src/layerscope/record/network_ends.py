@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.ends import Data, Ends, Output, normalizes
-from layerscope.record.graph import Wiring, wiring
+from layerscope.record.graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
 from layerscope.record.kept_gradients import KeptGradients
@@ -74,6 +74,7 @@ class NetworkEnds:
         self._outermost: dict[nn.Module, None] = {}
         self._first: dict[Layer, None] = {}
         self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
+        self._of_parameter: set[str] = set()
         self._data: dict[str, Data] = {}
         self._output: Output | None = None
         self._given = self._together = 0  # outputs since backward, and of the last backward
@@ -88,6 +89,7 @@ class NetworkEnds:
         self._outermost.clear()
         self._first.clear()
         self._reached.clear()
+        self._of_parameter.clear()
         if is_on:
             self.attach()
 
@@ -184,6 +186,9 @@ class NetworkEnds:
             return
         tensor = next((tensor for _, tensor in tensors_in(output)), None)
         node = None if tensor is None else tensor.grad_fn
+        if layer.nonlinearity is not None and is_of_parameter(node):
+            self._of_parameter.add(layer.name)
+            return
         known = self._reached.get(layer.name)
         # The first call that has a gradient: one before, without, was another's forward pass.
         if known is None or known[3] is None:
@@ -239,7 +244,8 @@ class NetworkEnds:
         self._given = self._together = self._backward_passes = 0
         self.keeps_first = not self.keeps_first
         if self._discovering and (self._outermost or self._reached):
-            self.wiring = wiring(list(self._reached.values()))
+            of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
+            self.wiring = wiring(list(self._reached.values())) | of_parameter
             if not gathers_parameters(self._network):
                 self.unregistered.find(self._network)
             self._reached.clear()  # and with it the graph

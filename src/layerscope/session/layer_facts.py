@@ -24,7 +24,8 @@ def layer_facts(
     """An entry for each output, and for each name of parameters that no output has; in network
     order; `configured` is of all of them.
     """
-    reached = [output.order for output in outputs if output.order >= 0]
+    of_parameter = {name for name, each in wiring.items() if each.of_parameter}
+    reached = [output.order for output in outputs if output.layer.name not in of_parameter]
     last = max(reached, default=-1)
     kinds: dict[str, list[str]] = {}
     trainable: dict[str, bool] = {}
@@ -57,7 +58,9 @@ def layer_facts(
                 on_trunk=wiring[layer.name].on_trunk
                 if layer.name in wiring
                 else not layer.function,
+                fed=layer.name in wiring and bool(wiring[layer.name].parents),
                 follows=wiring[layer.name].follows if layer.name in wiring else "",
+                of_parameter=layer.name in of_parameter,
                 width=None if layer.function else _width(layer.entry),
                 configured=configured,
             )

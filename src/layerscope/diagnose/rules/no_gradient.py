@@ -14,7 +14,7 @@ from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
-_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT = range(6)
+_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE = range(7)
 
 _ADVICE = (
     Advice(
@@ -52,6 +52,12 @@ _ADVICE = (
         "logits and cross_entropy take any output, a clamp of probabilities only those between 0 "
         "and 1",
     ),
+    Advice(
+        "backward leaves no gradient at {layer}: it gets what other layers make, and nothing of "
+        "what it makes of that comes to the loss",
+        "leave it out if its output is not needed, such as the last of several that each hand on "
+        "what they leave; else look for a detach(), .data or argmax behind it",
+    ),
 )
 
 
@@ -63,7 +69,10 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     Silent where the loss itself is 0: a hinge loss that is satisfied has no gradient; and where the
     task is solved: probabilities that are clamped have none at their ends. A note where
     a gradient of zero does come from the layer's outputs: then its inputs are all zero, as of a
-    branch that a user does not feed, or its units are all dead, and `dead_units` says so.
+    branch that a user does not feed, or its units are all dead, and `dead_units` says so. A note,
+    too, where all layers that get none are fed by others that get one: an output that the loss
+    does not see. Silent about layers that no optimizer has where it has others, and about those
+    whose weights change without a gradient: a target network or a teacher follows another by hand.
 
     Of a recurrent layer the weights of the state are judged, where those of the inputs get a
     gradient: a first state of 0 gives them none. Of the way back through a sequence only the first
@@ -79,6 +88,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     judged = roles.only("trained") * np.where(reached, 1, np.nan)
     none = _none(figures, memory.of_layers("none")[0])
     values = np.where(none, 0.0, rms) * judged
+    values[_follows_by_hand(figures, none, memory)] = np.nan
     of_state, of_inputs = _recurrences(roles)
     values[:, of_state] = np.where(rms[:, of_inputs] > 0, rms[:, of_state], np.nan)
     learns = (figures["loss"] != 0) & ~is_solved(figures, memory)
@@ -87,8 +97,12 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         return Symptoms(values)
     fed = figures["activation_grad_rms"] > 0
     everywhere = (none | np.isnan(judged)).all(axis=1, keepdims=True)
+    trainable = np.array([facts.trainable and bool(facts.weights) for facts in roles.layers])
+    lone = np.array([not facts.fed for facts in roles.layers]) & trainable
+    beside = none & ~(none & lone).any(axis=1, keepdims=True) & ~everywhere
     came = (fed & ~np.isnan(judged)).any(axis=1, keepdims=True)
     cause = np.where(everywhere, np.where(came, _CLEARED, _CUT_OFF), np.where(none, _NONE, _ZERO))
+    cause = np.where(beside, _BESIDE, cause)
     cause[:, of_state] = _ONE_STEP
     last = roles.last
     if last >= 0:  # where a gradient of zero comes to the last layer of all
@@ -96,7 +110,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         cause = np.where(flat & (cause == _ZERO), _FLAT, cause)
     return Symptoms(
         values,
-        np.where(ill, np.where(fed & ~none, 1, 2), 0).astype(np.int8),
+        np.where(ill, np.where((fed & ~none) | beside, 1, 2), 0).astype(np.int8),
         (0.0, 0.0, np.nan),
         _ADVICE,
         "a gradient of exactly 0 is none: rounding leaves more",
@@ -133,4 +147,28 @@ def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.boo
         return np.zeros(looked.shape, bool)
     none = last_known(looked.astype(np.float64), last) == 1
     result: npt.NDArray[np.bool_] = (looked == 1) | (none & np.isnan(figures["weight_grad_rms"]))
+    return result
+
+
+def _follows_by_hand(
+    figures: Figures, none: npt.NDArray[np.bool_], memory: Memory
+) -> npt.NDArray[np.bool_]:
+    """Layers without any gradient that are not meant to have one: no optimizer has them, where one
+    has others; or their weights change all the same, and no optimizer moves what has none.
+    """
+    before, by_hand = memory.of_layers("weights", 2)
+    owned = last_known(figures["owned"].astype(np.float64), memory.of_layers("owned")[0])
+    if not none.any():
+        before[:] = np.inf
+        return none
+    first = before[np.newaxis].copy()
+    # What an optimizer may have moved is no weight to compare with.
+    comparable = np.where(none, figures["weight_rms"], np.inf)
+    weights = last_known(comparable.astype(np.float64), before)
+    earlier = np.concatenate([first, weights[:-1]])
+    moved = (weights != earlier) & np.isfinite(weights) & np.isfinite(earlier)
+    moved = np.logical_or.accumulate(moved, axis=0) | (by_hand == 1)
+    by_hand[:] = moved[-1]
+    left = (owned == 0) & (owned == 1).any(axis=1, keepdims=True)
+    result: npt.NDArray[np.bool_] = none & (left | moved)
     return result
