@@ -366,8 +366,8 @@ class Constrained(nn.Module):
         self.positive, self.share = nn.Softplus(), nn.Sigmoid()
 
     def forward(self, x):
-        mean = self.out(self.share(self.gate) * torch.tanh(self.hidden(x)))
-        return mean, self.positive(self.scale).prod() + 1e-3
+        std = self.positive(self.scale).prod() + 1e-3
+        return self.out(self.share(self.gate) * torch.tanh(self.hidden(x))), std
 
 
 def functions_of_parameters_and_an_unused_embedding():
