@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+import layerscope
 from layerscope.events.reader import read_run
 from layerscope.record import Recorder, choose_layers
 from layerscope.record.surroundings import Surroundings
@@ -206,3 +207,33 @@ def test_written_steps_do_not_wait_for_the_judge_longer_than_flush_seconds(tmp_p
     run.step(512)
     assert [f.step for f in run.verdict.judge.findings if f.rule == "not_finite"] == [256]
     run.close()
+
+
+def test_a_layer_that_the_first_step_leaves_out_is_not_on_the_trunk(tmp_path):
+    """LayerDrop (Fan et al. 2019) leaves out whole layers of a transformer."""
+
+    class Drops(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(4))
+            self.dropped = 2
+
+        def forward(self, x):
+            for number, layer in enumerate(self.layers):
+                x = x if number == self.dropped else layer(x).relu()
+            self.dropped = None
+            return x
+
+    net = Drops()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    with layerscope.watch(net, tmp_path, images=False, summary=False) as watcher:
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss = net(torch.randn(8, 4)).square().mean()
+            loss.backward()
+            optimizer.step()
+            watcher.step(loss)
+    layers = [each for each in layerscope.read(tmp_path).figures.layers if each.module == "Linear"]
+    assert [(each.order >= 0, each.on_trunk) for each in layers] == [
+        (True, number != 2) for number in range(4)
+    ]

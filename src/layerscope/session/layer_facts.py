@@ -55,9 +55,10 @@ def layer_facts(
                     output.name, any(p.requires_grad for _, p in layer.parameters)
                 ),
                 last=output.order == last >= 0,
+                # A layer that the first step left out, as a LayerDrop does, may be left out.
                 on_trunk=wiring[layer.name].on_trunk
                 if layer.name in wiring
-                else not layer.function,
+                else not (layer.function or wiring),
                 fed=layer.name in wiring and bool(wiring[layer.name].parents),
                 follows=wiring[layer.name].follows if layer.name in wiring else "",
                 of_parameter=layer.name in of_parameter,
