@@ -106,11 +106,10 @@ class LossCurve:
     def _has_not_risen(self, figures: Figures) -> npt.NDArray[np.bool_]:
         rates = figures["learning_rate"].astype(np.float64)
         rises = np.append(self._rate, rates)
-        since = np.empty(len(rates), np.int64)
-        for place, has_risen in enumerate((rises[1:] > rises[:-1]).tolist()):
-            self._since_rise = 0 if has_risen else self._since_rise + 1
-            since[place] = self._since_rise
-        self._rate = float(rates[-1])
+        places = np.arange(len(rates))
+        risen = np.where(rises[1:] > rises[:-1], places, -1 - self._since_rise)
+        since = places - np.maximum.accumulate(risen)
+        self._rate, self._since_rise = float(rates[-1]), int(since[-1])
         steady: npt.NDArray[np.bool_] = since >= WINDOW
         return steady
 

@@ -5,8 +5,10 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.shared import once_a_block
 
 
+@once_a_block
 def is_of_no_known_kind(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether most looks at the gradient on the output have shown no known loss, [steps]."""
     before = memory.of_run("kinds", 2)
@@ -17,6 +19,7 @@ def is_of_no_known_kind(figures: Figures, memory: Memory) -> npt.NDArray[np.bool
     return unknown
 
 
+@once_a_block
 def may_be_of_terms(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is of no known kind and looks at several outputs, one of which may be a term
     of it, such as a penalty that grows while the network learns, [steps].

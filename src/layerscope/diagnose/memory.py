@@ -8,6 +8,7 @@ import numpy.typing as npt
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import LossCurve
 from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.shared import Shared
 
 Remembered = npt.NDArray[np.float64]
 
@@ -18,15 +19,19 @@ class Memory:
     Args:
         roles: of the layers that the run has so far.
         loss_curve: of the run; all its rules share it.
+        shared: what else they share.
 
     Attributes:
         roles: the same; the judge replaces them when layers appear in the middle of a run.
-        loss_curve: as given.
+        loss_curve, shared: as given.
     """
 
-    def __init__(self, roles: Roles, loss_curve: LossCurve | None = None) -> None:
+    def __init__(
+        self, roles: Roles, loss_curve: LossCurve | None = None, shared: Shared | None = None
+    ) -> None:
         self.roles = roles
         self.loss_curve = loss_curve or LossCurve()
+        self.shared = shared or Shared()
         self._of_layers: dict[str, Remembered] = {}
         self._of_run: dict[str, Remembered] = {}
 
@@ -59,6 +64,10 @@ class Memory:
         highest: Remembered = np.fmax.accumulate(np.append(before, values))[1:]
         before[0] = highest[-1]
         return highest
+
+    def of_all_rules(self) -> "Memory":
+        """An empty memory of the same run, for what its rules share: it remembers no layers."""
+        return Memory(self.roles, self.loss_curve, self.shared)
 
     def grow(self, roles: Roles) -> None:
         """Make room for layers that have come in at the end."""

@@ -62,19 +62,20 @@ def rule_with_memory(name: str) -> Callable[[Rule], Rule]:
     return register
 
 
-def rule_of_run(name: str, looks_at: str = "") -> Callable[[Rule], Rule]:
+def rule_of_run(name: str, *, looks_at: str | tuple[str, ...] = ()) -> Callable[[Rule], Rule]:
     """Register a rule whose symptoms are `Symptoms.of_run`; ValueError if the name is taken.
 
     Args:
-        looks_at: a figure that is known in steps with a look alone: without any, the rule is not
-            asked.
+        looks_at: a figure that is known in steps with a look alone, or several: where none of them
+            is known in a block, the rule is not asked.
     """
+    needed = (looks_at,) if isinstance(looks_at, str) else looks_at
 
     def register(function: Rule) -> Rule:
         @wraps(function)
         def judged(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-            if np.isnan(seen := figures[looks_at]).all():
-                return Symptoms(seen[:, np.newaxis])
+            if all(np.isnan(figures[figure]).all() for figure in needed):
+                return Symptoms(figures[needed[0]][:, np.newaxis])
             return function(figures, thresholds, memory)
 
         OF_RUN.add(name)

@@ -16,6 +16,7 @@ from layerscope.diagnose.onsets import Onsets
 from layerscope.diagnose.registry import OF_RUN, RULES, Rule
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.severity import SEVERITIES
+from layerscope.diagnose.shared import Shared
 from layerscope.diagnose.story import story
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -55,7 +56,8 @@ class Judge:
         self._layers = self._roles.layers  # whose figures come
         self._columns: list[int] | None = None  # where those are among all; None: they are all
         self._loss_curve = LossCurve()
-        self._memories = {name: Memory(self._roles, self._loss_curve) for name in self._rules}
+        self._shared = Shared()
+        self._memories = {name: self._memory() for name in self._rules}
         self._onsets = {name: Onsets(self._width(name)) for name in self._rules}
         self._levels = dict.fromkeys(self._rules, 0)
         self._found: dict[str, Finding] = {}
@@ -119,6 +121,9 @@ class Judge:
         columns = [places[layer.name] for layer in layers]
         self._columns = None if columns == list(range(len(facts))) else columns
 
+    def _memory(self) -> Memory:
+        return Memory(self._roles, self._loss_curve, self._shared)
+
     def _width(self, name: str) -> int:
         """Columns of a rule's symptoms."""
         return 1 if name in OF_RUN else len(self._roles.layers)
@@ -175,6 +180,7 @@ class Judge:
             "onsets": {name: onsets.state() for name, onsets in self._onsets.items()},
             "levels": dict(self._levels),
             "loss_curve": self._loss_curve.state(),
+            "shared": self._shared.state(),
             "found": {name: finding.as_json() for name, finding in self._found_now().items()},
             "added": [finding.as_json() for finding in self._added],
         }
@@ -185,8 +191,9 @@ class Judge:
         self._roles = Roles(layers, self._roles.classes)
         self._layers, self._columns = self._roles.layers, None
         self._loss_curve.load_state(state["loss_curve"])
+        self._shared.load_state(state.get("shared", {}), self._memory())
         for name in self._rules:
-            self._memories[name] = Memory(self._roles, self._loss_curve)
+            self._memories[name] = self._memory()
             self._onsets[name] = Onsets(self._width(name))
             if name in state["memories"]:
                 self._memories[name].load_state(state["memories"][name])

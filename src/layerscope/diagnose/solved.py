@@ -6,6 +6,7 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_curve import HALF, CurveOfBlock
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.symptoms import Severities
 
 _TENTH = 0.1
@@ -23,6 +24,7 @@ def note_if_solved(
     return severity
 
 
+@once_a_block
 def has_learned(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss has half of its way to the lowest behind it, bool [steps]."""
     curve = memory.loss_curve.of(figures)
@@ -31,6 +33,7 @@ def has_learned(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     return learned
 
 
+@once_a_block
 def is_learning(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is below its start by more than noise, bool [steps]; False if unknown."""
     curve = memory.loss_curve.of(figures)
@@ -38,6 +41,7 @@ def is_learning(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     return learning
 
 
+@once_a_block
 def beats_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is falling, and below what guessing by frequency costs where that is known,
     bool [steps].
@@ -49,6 +53,7 @@ def beats_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     return beats
 
 
+@once_a_block
 def is_solved(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is a tenth of chance, bool [steps]; of its start where chance is not known.
 
@@ -59,6 +64,7 @@ def is_solved(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     return left & (_now(memory.loss_curve.of(figures)) > 0)
 
 
+@once_a_block
 def left_of_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
     """The loss / chance, [steps]; / its start where chance is not known. Both count from the lowest
     that the loss can get.

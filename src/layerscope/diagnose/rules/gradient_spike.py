@@ -58,9 +58,10 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     outputs = figures["activation_grad_rms"].astype(np.float64)
     sizes = np.fmax.reduce(figures["activation_count"], axis=1, initial=0)
     whole = sizes * 2 >= memory.highest("largest_batch", sizes)
-    spikes = _spikes(weights, whole, "weights", memory, t)
-    of_outputs = _spikes(outputs, whole, "outputs", memory, t)
-    is_record = _is_record(weights, memory)
+    norms = _norms(weights)
+    spikes = _spikes(weights, norms, whole, "weights", memory, t)
+    of_outputs = _spikes(outputs, _norms(outputs), whole, "outputs", memory, t)
+    is_record = _is_record(norms, memory)
     cause = np.zeros(weights.shape, np.int8)
     for row in of_outputs.keys() - spikes.keys():
         spikes[row], cause[row] = of_outputs[row], 1
@@ -113,9 +114,15 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     )
 
 
-def _is_record(weights: Values, memory: Memory) -> npt.NDArray[np.bool_]:
+def _norms(of_layers: Values) -> Values:
+    """Of each step, from the RMS of its layers; what is NaN counts as 0."""
+    known = np.fmax(of_layers, 0)
+    norms: Values = np.sqrt((known * known).sum(axis=1))
+    return norms
+
+
+def _is_record(norms: Values, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the gradient is larger than all before it in the run, bool [steps]."""
-    norms = np.sqrt(np.square(np.fmax(weights, 0)).sum(axis=1))
     before = memory.of_run("largest_norm")[0]
     so_far = memory.highest("largest_norm", np.where(np.isfinite(norms), norms, 0))
     record: npt.NDArray[np.bool_] = ~(norms <= np.append(before, so_far[:-1]))
@@ -123,17 +130,21 @@ def _is_record(weights: Values, memory: Memory) -> npt.NDArray[np.bool_]:
 
 
 def _spikes(
-    of_layers: Values, whole: npt.NDArray[np.bool_], of: str, memory: Memory, t: Thresholds
+    of_layers: Values,
+    norms: Values,
+    whole: npt.NDArray[np.bool_],
+    of: str,
+    memory: Memory,
+    t: Thresholds,
 ) -> dict[int, Values]:
     """By row of the block that is a spike, each layer's RMS / its own running median.
 
     Args:
         of_layers: RMS of gradients, [steps, layers].
+        norms: theirs, [steps].
         whole: whether the batch was as large as others, [steps].
         of: what they are the gradients of, a name in memory.
     """
-    known = np.fmax(of_layers, 0)  # NaN is 0
-    norms = np.sqrt((known * known).sum(axis=1))
     usual = whole & np.isfinite(norms) & (norms > 0)
     recent, recent_layers = memory.of_run(of, _RECENT), memory.of_layers(of, _RECENT)
     all_norms = np.concatenate([recent, norms[usual]])

@@ -75,7 +75,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     curve = memory.loss_curve.of(figures)
     entropy = memory.known("entropy", figures["label_entropy"])
     variance = _variance(figures, memory)
-    updates = median_update(figures, memory.of_run("update", 1))
+    updates = median_update(figures, memory)
     of_errors = np.isnan(entropy) & ~targets_have_grown(figures, memory)
     due = curve.known >= 2 * patience_of(figures, t, memory)
     due &= curve.judged & (updates > np.where(of_errors, _USUAL, t.update_slow))

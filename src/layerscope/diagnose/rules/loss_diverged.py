@@ -127,7 +127,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
 
 def _largest_at_first(figures: Figures, present: Values, memory: Memory) -> Values:
     """The largest loss while the weights were as good as they were at the start, [steps]."""
-    updates = 10 ** median_update(figures, memory.of_run("update", 1))
+    updates = 10 ** median_update(figures, memory)
     moved = memory.of_run("moved")
     # Added up one by one from the start on, which is the same for any blocks.
     before = np.nan_to_num(moved, posinf=np.inf)
@@ -149,8 +149,16 @@ def _lost(
     learned = curve.start - curve.level > _SURE * curve.noise
     labels = memory.known("labels", figures["label_entropy"])
     # The lowest level, the targets' size and labels then; the streak, and its step.
-    best, size, classes, number, first = memory.of_run("best", 5)
+    remembered = memory.of_run("best", 5)
+    best, size, classes, number, first = remembered
     lost, since = np.zeros(len(learned), bool), np.zeros(len(learned))
+    lowest = np.fmin.accumulate(np.append(best, np.where(learned, curve.level, np.nan)))[1:]
+    if not (curve.level - lowest > lowest).any():  # as in nearly all blocks: nothing is lost
+        if learned.any() and not lowest[-1] >= best:
+            row = int(np.argmax(lowest == lowest[-1]))
+            best, size, classes = lowest[row], sizes[row], labels[row]
+        remembered[:] = best, size, classes, 0.0, first
+        return lost, since
     for row, level in enumerate(curve.level.tolist()):
         if learned[row] and not level >= best:
             best, size, classes = level, sizes[row], labels[row]
@@ -165,7 +173,7 @@ def _lost(
             continue
         number, first = (number + 1, first) if number > 0 else (1.0, float(figures.steps[row]))
         lost[row], since[row] = number >= WINDOW, first
-    memory.of_run("best", 5)[:] = best, size, classes, number, first
+    remembered[:] = best, size, classes, number, first
     return lost, since
 
 
@@ -182,7 +190,7 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     t = thresholds
     curve = memory.loss_curve.of(figures)
     values = np.where(curve.start > 0, curve.level / curve.start, np.nan)
-    updates = median_update(figures, memory.of_run("update", 1))
+    updates = median_update(figures, memory)
     before = memory.of_run("level", 1)
     levels = np.append(before, curve.level)
     before[0] = levels[-1]

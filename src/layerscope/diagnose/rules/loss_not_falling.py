@@ -14,6 +14,7 @@ from layerscope.diagnose.loss_terms import may_be_of_terms
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import targets_are_bits
@@ -98,14 +99,12 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     t = thresholds
     curve = memory.loss_curve.of(figures)
     ratio = curve.level / curve.start
-    small = memory.of_run("update", 1)
-    updates = median_update(figures, small)
+    updates = median_update(figures, memory)
     ending = _is_ending(figures, memory)
     # An error or a likelihood: its noise is that of the batches.
     told = (figures["loss_kind"] > 0) & ~np.isnan(figures["loss_reduction"])
     is_known = memory.known("kind", np.where(told, 1.0, np.nan))
-    low = is_solved(figures, memory)
-    low |= targets_have_grown(figures, memory)
+    low = is_solved(figures, memory) | targets_have_grown(figures, memory)
     low |= may_be_of_terms(figures, memory) & (ratio > t.loss_rising)
     late = curve.known >= patience_of(figures, t, memory)
     due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
@@ -160,10 +159,16 @@ def _is_ending(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
 
 def patience_of(figures: Figures, t: Thresholds, memory: Memory) -> npt.NDArray[np.int64]:
     """Losses to wait for before one that does not fall says anything, as of each step."""
-    attends = memory.ever("attends", ~np.isnan(figures["attention_entropy"]).all(axis=1))
-    return np.where(attends, _LATE * t.patience, t.patience)
+    return np.where(_attends(figures, memory), _LATE * t.patience, t.patience)
 
 
+@once_a_block
+def _attends(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether an attention has been seen, as of each step."""
+    return memory.ever("attends", ~np.isnan(figures["attention_entropy"]).all(axis=1))
+
+
+@once_a_block
 def targets_have_grown(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether those of an error are half as large again as the first that were seen, [steps]."""
     sizes = memory.known("sizes", figures["target_rms"])
@@ -174,11 +179,12 @@ def targets_have_grown(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_
     return grown
 
 
-def median_update(figures: Figures, last: Series) -> Series:
+@once_a_block
+def median_update(figures: Figures, memory: Memory) -> Series:
     """log10 update / weight of the median layer, as last measured; NaN before."""
     ratios = figures["update_to_weight"]
     known = ~np.isnan(ratios).all(1)
     medians = np.full(len(ratios), np.nan)
     if known.any():
         medians[known] = np.log10(known_median(ratios[known], axis=1))
-    return last_known(medians, last)
+    return last_known(medians, memory.of_run("update"))

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_of_run
@@ -112,10 +113,9 @@ def _in_each_look(values: npt.NDArray[np.float32], last: Remembered) -> npt.NDAr
         values: 1 if so, 0 if not, NaN in steps without a look.
         last: whether it was so before, then the looks before; afterwards, of this block.
     """
-    so = np.zeros(len(values), bool)
-    for row, value in enumerate(values.tolist()):
-        if value == value:
-            last[1:] = [*last[2:], value]
-            last[0] = float((last[1:] == 1).all())
-        so[row] = last[0] == 1
+    in_each = np.full(len(values), np.nan)
+    for row in np.flatnonzero(~np.isnan(values)).tolist():
+        last[1:] = [*last[2:], values[row]]
+        in_each[row] = (last[1:] == 1).all()
+    so: npt.NDArray[np.bool_] = last_known(in_each, last[:1]) == 1
     return so

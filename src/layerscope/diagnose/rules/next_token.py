@@ -46,7 +46,7 @@ _ADVICE = (
 )
 
 
-@rule_of_run("next_token", looks_at="token_inputs")
+@rule_of_run("next_token", looks_at=("target_shift", "target_padding"))
 def next_token(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Where all targets of a cross-entropy stand in the tokens that an embedding gets: 0, 1 or 2
     ahead; or the share of them that is padding.

@@ -115,8 +115,9 @@ def _of_sigmoid(roles: Roles) -> tuple[float, float]:
 def _range(figures: Figures, memory: Memory) -> tuple[Values, Values]:
     """Of the outputs, in each step."""
     written = figures["output_function"]
-    ends = [LastFunction(int(code)).range if code > 0 else (-np.inf, np.inf) for code in written]
-    low, high = np.array(ends, np.float64).reshape(-1, 2).T
+    low, high = np.full(len(written), -np.inf), np.full(len(written), np.inf)
+    for code in set(written[written > 0].tolist()):
+        low[written == code], high[written == code] = LastFunction(int(code)).range
     if memory.roles.last < 0:
         return low, high
     facts: LayerFacts = memory.roles.layers[memory.roles.last]

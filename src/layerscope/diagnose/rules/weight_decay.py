@@ -38,10 +38,12 @@ def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memo
     sizes = figures["weight_rms"] * memory.roles.only("trained")
     first = memory.of_layers("first")[0]
     note_first(sizes, first)
-    ratios = np.sort(sizes / np.where(first > 0, first, np.nan), axis=1)  # NaN comes last
+    measured = np.flatnonzero(~np.isnan(sizes).all(axis=1))
+    ratios = np.sort(sizes[measured] / np.where(first > 0, first, np.nan), axis=1)  # NaN comes last
     ratios = np.pad(ratios, ((0, 0), (0, 1)), constant_values=np.nan)
     rows, known = np.arange(len(ratios)), (~np.isnan(ratios)).sum(axis=1)
-    values = (ratios[rows, (known - 1) // 2] + ratios[rows, known // 2]) / 2  # the median
+    values = np.full(len(sizes), np.nan)
+    values[measured] = (ratios[rows, (known - 1) // 2] + ratios[rows, known // 2]) / 2  # the median
     gone = values < t.weights_gone
     drawn = (values < _SHRUNK) & _is_drawn(figures, memory) & ~gone
     drawn &= left_of_chance(figures, memory) > HALF
