@@ -363,7 +363,8 @@ def test_a_binary_loss_that_weights_a_class_does_not_show_targets_beyond_its_own
             scale=scale,
             activate=lambda z: z + 4,
         )
-        assert view.kind is Loss.UNKNOWN
+        assert view.kind is Loss.BINARY_LOGITS
+        assert set(view.targets.ravel()) == {0.0, 1.0}
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])

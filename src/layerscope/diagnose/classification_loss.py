@@ -54,7 +54,8 @@ def classification_loss(output: Matrix, gradient: Matrix, rows: int) -> LossView
     if output.shape[1] == 2 and not _have_factor(factor[told], target[told], rows):
         return None
     reduction = float(np.median(factor[told])) * rows
-    return LossView(Loss.CROSS_ENTROPY, reduction, target[:, None].astype(np.float64))
+    labels = target[:, None].astype(np.float64)
+    return LossView(Loss.CROSS_ENTROPY, reduction, labels, weights=factor)
 
 
 def _of_shares(

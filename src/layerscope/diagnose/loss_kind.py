@@ -25,6 +25,7 @@ class Loss(IntEnum):
     HINGE_OF_BITS = 9  # a hinge loss of labels 0 and 1, where it takes -1 and 1
     LOG_OF_SHARE = 10  # the logarithm of that output over the sum of all of its sample
     OVERLAP_OF_SCORES = 11  # a Dice or Jaccard overlap, of outputs that are no probabilities
+    ALIGNMENT_OF_SCORES = 12  # CTC, of outputs that are no logarithms of probabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class LossView:
         smoothing: share of each target that is spread over all classes.
         negated: whether it is minus such a loss: its minimum is where that one has no end.
         activated: whether the training loop has put the output through a softmax or sigmoid before.
+        weights: the factor of each sample, [samples], where they may differ; NaN where unknown.
     """
 
     kind: Loss
@@ -51,3 +53,4 @@ class LossView:
     smoothing: float = 0.0
     negated: bool = False
     activated: bool = False
+    weights: Matrix | None = None

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from layerscope.diagnose.alignment_loss import alignment_of_scores
 from layerscope.diagnose.binary_cross_entropy import (
     binary,
     binary_logits,
@@ -35,6 +36,7 @@ from layerscope.diagnose.regression_loss import (
     smooth_error_of_pairs,
     squared_error,
 )
+from layerscope.diagnose.weighted_loss import weighted_binary
 
 _NEVER_NEGATIVE = (Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS, Loss.BINARY, Loss.SQUARED_ERROR)
 """And are told by more than the sign of a slope: a critic's mean has one too."""
@@ -87,7 +89,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
             if certain is None or found.targets is None or found.kind is not Loss.CROSS_ENTROPY:
                 return found
             sure = output[certain].argmax(1)[:, None].astype(np.float64)
-            return replace(found, targets=np.concatenate([found.targets, sure]))
+            return replace(found, targets=np.concatenate([found.targets, sure]), weights=None)
     if (hinge := hinge_of_bits(output, gradient, rows, loss)) is not None:
         return hinge
     if (found := overlap(output[finite], gradient[finite], rows, loss)) is not None:
@@ -100,6 +102,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
         or binary(output, gradient, rows)
         or binary_of_clipped(*whole, all_rows)
         or binary_of_sure(*whole, all_rows, loss)
+        or weighted_binary(output, gradient)
         or absolute_error(output, gradient, rows, loss)
         or binary_of_soft_targets(output, gradient, rows, loss)
         or squared_error(output, gradient, rows, loss, square)
@@ -107,6 +110,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
         or absolute_error_of_pairs(*whole, all_rows)
         or smooth_error_of_pairs(*whole, all_rows)
         or likelihood_of_any(output, gradient, rows, loss)
+        or alignment_of_scores(output, gradient)
         or through_softmax(output, gradient, rows, loss)
         or through_sigmoid(output, gradient, rows)
         or LossView(Loss.UNKNOWN)

@@ -69,14 +69,17 @@ def left_of_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
     """The loss / chance, [steps]; / its start where chance is not known. Both count from the lowest
     that the loss can get.
 
-    Chance is guessing by frequency, or the targets' variance.
+    Chance is guessing by frequency, or the targets' variance. NaN where a loss of no known chance
+    has started below the lowest, as one of rewards may.
     """
     curve = memory.loss_curve.of(figures)
     of_labels = figures["label_entropy"].astype(np.float64)
     chance = np.where(of_labels > 0, of_labels, np.square(figures["target_std"]))
     chance = memory.known("chance", np.where(chance > 0, chance, np.nan))
     known = np.where(np.isnan(chance), curve.start, chance)
-    left: npt.NDArray[np.float64] = (_now(curve) - curve.floor) / (known - curve.floor)
+    left: npt.NDArray[np.float64] = (_now(curve) - curve.floor) / np.where(
+        known > curve.floor, known - curve.floor, np.nan
+    )
     return left
 
 

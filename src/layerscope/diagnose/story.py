@@ -46,9 +46,11 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_not_finite": frozenset({"not_finite", "idle", "dead_units", "no_gradient", "saturated"}),
     "softmax_over_batch": _SYMPTOMS | {"loss_after_activation", "target_scale"},
     "sequence_over_batch": _SYMPTOMS,
+    "axes_mixed": _SYMPTOMS,
     "softmax_of_one": _SYMPTOMS | {"target_out_of_range", "one_class"},
     "loss_broadcast": _SYMPTOMS,
     "one_class": _SYMPTOMS,
+    "class_weights": _SYMPTOMS,
     "next_token": _SYMPTOMS - {"not_finite", "loss_diverged", "loss_rising"},
     "gradients_accumulate": _OF_LARGE_STEPS,
     "gradients_lost": _OF_LARGE_STEPS,
@@ -58,6 +60,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
     ),
     "optimizer_averages": _OF_LARGE_STEPS,
+    "clipped_too_far": frozenset({"update_too_small", "loss_not_falling", "labels_without_signal"}),
     "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
     "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
     "negative_loss": _SYMPTOMS,
@@ -65,6 +68,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "input_scale": _SYMPTOMS,
     "loss_after_activation": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},
     "target_scale": _SYMPTOMS,
+    "target_gradient": _SYMPTOMS,
     "posterior_collapse": _SYMPTOMS - {"not_finite"},
     "loss_reduction": _OF_LARGE_STEPS,
     "dropout_high": _SYMPTOMS - {"not_finite", "loss_not_finite", "loss_diverged"},
@@ -114,6 +118,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
 """Of each cause, in the order in which causes are told, what may follow from it."""
 
 RISKS: Mapping[str, frozenset[str]] = {
+    "clipped_too_far": frozenset({"update_too_small", "loss_not_falling"}),
     "loss_reduction": _OF_LARGE_STEPS,
     "target_scale": frozenset({"loss_not_falling", "saturated", "dead_units"}),
     "dropout_high": frozenset({"loss_not_falling", "labels_without_signal"}),
@@ -205,11 +210,12 @@ def _begun(finding: Finding) -> tuple[int, int]:
 _FROM_THE_START = frozenset(
     {
         *("loss_not_finite", "softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
-        *("sequence_over_batch", "next_token"),
+        *("sequence_over_batch", "axes_mixed", "class_weights", "next_token"),
         *(
             "gradients_accumulate",
             "gradients_lost",
             "optimizer_averages",
+            "clipped_too_far",
             "not_optimized",
             "not_registered",
             "in_evaluation_mode",
@@ -217,6 +223,7 @@ _FROM_THE_START = frozenset(
         "constant_weights",
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
         *("target_scale", "loss_reduction", "dropout_high", "posterior_collapse"),
+        "target_gradient",
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
     }
 )

@@ -35,6 +35,9 @@ class Output:
         gradient_square: sum of the squares of the gradient of all samples; NaN if none came.
         has_terms: whether the network gave scalars beside it that the loss may be made of.
         every: how far apart the samples are that were kept.
+        mixes_axes: whether the loss took its classes and positions for each other.
+        bootstrapped: whether the gradient on it and on another output are those of a value and of
+            a target made of the next one, see `Bootstrapped`.
     """
 
     values: Tensor
@@ -45,6 +48,8 @@ class Output:
     gradient_square: float = math.nan
     has_terms: bool = False
     every: int = 1
+    mixes_axes: bool = False
+    bootstrapped: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

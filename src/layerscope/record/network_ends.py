@@ -13,12 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.bootstrapped import Bootstrapped
 from layerscope.record.ends import Data, Ends, Output, normalizes
 from layerscope.record.graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
 from layerscope.record.kept_gradients import KeptGradients
 from layerscope.record.layers import Layer
+from layerscope.record.mixed_axes import mixes_axes
 from layerscope.record.output_function import output_function
 from layerscope.record.output_pair import OutputPair
 from layerscope.record.outputs import tensors_in
@@ -66,7 +68,7 @@ class NetworkEnds:
         self.wiring: dict[str, Wiring] = {}
         self.unregistered = Unregistered()
         self.kept_gradients = KeptGradients()
-        self._tokens, self._pair = TokenInputs(ask), OutputPair()
+        self._tokens, self._pair, self._values = TokenInputs(ask), OutputPair(), Bootstrapped()
         self._sequence_axis = SequenceAxis()
         self._handles: list[RemovableHandle] = []
         self._discovering, self._backward_passes = True, 0
@@ -199,8 +201,7 @@ class NetworkEnds:
             return
         with_gradient = [each for _, each in tensors_in(output) if each.requires_grad]
         trained = [each for each in with_gradient if each.ndim]
-        has_terms = len(with_gradient) > len(trained)
-        tensor = next(iter(trained), None)
+        has_terms, tensor = len(with_gradient) > len(trained), next(iter(trained), None)
         self._given += len(trained)
         if len(trained) > 2:
             self._state.on_lasting_tensors.extend(self._pair.watch(trained[1:]))
@@ -211,25 +212,24 @@ class NetworkEnds:
             return
         self._sequence_axis.compare(tensor)
         rows = evenly_spaced(tensor)
-        values = samples_of(tensor, rows)  # now: the loss may change it in place
-        function = output_function(tensor)
+        values, function = samples_of(tensor, rows), output_function(tensor)  # loss may change it
         samples, shape = number_of_samples(tensor), tensor.shape
         for_inputs = any(each.requires_grad for _, each in tensors_in(inputs))  # as an attack's
 
         def see_gradient(gradient: Tensor) -> None:
             self.kept_gradients.look(begins=self._given > 0, counts=not for_inputs)
-            # Of outputs that go into one loss the gradients come with no call in between.
+            discounted = self._values.compare(gradient, self._given)
             makes_graph = torch.is_grad_enabled()  # a penalty's, if another pass comes: no loss's
+            # Of outputs that go into one loss the gradients come with no call in between.
             self._backward_passes += self._given > 0 and not makes_graph
             self._together, self._given = self._given or self._together, 0
-            has_first = self.keeps_first and self._backward_passes > 1
-            if has_first or (makes_graph and self._output is not None):
+            is_first = self.keeps_first and self._backward_passes > 1
+            if is_first or (makes_graph and self._output):
                 return
             if has_memory(gradient) and gradient.shape == shape:
-                alone = self._together <= 1
                 slope, square = samples_of(gradient, rows), sum_of_squares(gradient)
-                told = values, slope, samples, function, alone, square, has_terms
-                self._output = Output(*told, rows.step)
+                told = values, slope, samples, function, self._together <= 1, square, has_terms
+                self._output = Output(*told, rows.step, mixes_axes(gradient), discounted)
 
         handle = tensor.register_hook(QuietHook(see_gradient))  # type: ignore[no-untyped-call]
         self._state.on_lasting_tensors.append(handle)  # it may be a parameter, or be kept

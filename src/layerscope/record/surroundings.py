@@ -3,6 +3,7 @@
 Looked at in some steps only, since little of it changes from one to the next.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from layerscope.record.alike_rows import AlikeRows
 from layerscope.record.attention import Attention
 from layerscope.record.ends import Ends
 from layerscope.record.gates import Gates
+from layerscope.record.gradient_norm import gradient_norm
 from layerscope.record.graph import Wiring
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_parameter import LayerParameter
@@ -35,6 +37,7 @@ class Look:
         ends: data, output, and the loss's gradient on it.
         ownership: what the optimizers have; None while none is known.
         gradients: the `id` of each parameter that got one.
+        gradient_norm: of all of them together, as the last optimizer got them; NaN if none did.
         dropout, norm_momentum, evaluation_share: see `TwoModes`.
         row_spreads: by entry, how much the rows of its weight differ, where that is not settled.
         optimizers: how many have taken a step so far, those of other networks in the loop too.
@@ -43,14 +46,14 @@ class Look:
             optimizer has.
         optimizers_replaced: how many had the parameters of one before, and took its place.
         made_anew: such parameters that the forward pass makes anew in every step.
-        inside: what was seen at places that are no layers, by kind, of those that are there, and
-            by the place's name: "attention", heads; "stream", additions;
-            "experts", what a router's experts get; "gates", how many are shut.
+        inside: what was seen at places that are no layers, by kind and by the place's name:
+            "attention", heads; "stream", additions; "experts", tokens; "gates", how many are shut.
     """
 
     ends: Ends
     ownership: Ownership | None
     gradients: frozenset[int]
+    gradient_norm: float
     row_spreads: Mapping[str, float]
     dropout: float
     norm_momentum: float
@@ -87,7 +90,7 @@ class Surroundings:
         self._replaced = 0
         self._in_vain: list[Optimizer] = []  # in this step
         self._stepped = False
-        self._stepped_by = -1
+        self._stepped_by, self._norm = -1, math.nan
         self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[int] = set()
         self._modes: tuple[float, float, float] | None = None  # of this step's update
@@ -184,6 +187,7 @@ class Surroundings:
         if self._looking:
             self._ends.kept_gradients.confirm()
             self._modes = self._two_modes.seen  # now: a validation may come before the step's end
+            self._norm = gradient_norm(self._network)
             self._gradients.update(
                 id(each.parameter) for each in parameters if each.parameter.grad is not None
             )
@@ -221,6 +225,7 @@ class Surroundings:
             ends,
             known,
             frozenset(self._gradients),
+            self._norm,
             self._rows.look(),
             dropout,
             norm_momentum,
@@ -241,5 +246,5 @@ class Surroundings:
                 if seen
             },
         )
-        self._gradients.clear()
+        self._gradients, self._norm = set(), math.nan
         return look

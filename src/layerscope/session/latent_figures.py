@@ -12,7 +12,8 @@ def latent_figures(
     mean: Matrix, of_mean: Matrix, spread: Matrix, of_spread: Matrix
 ) -> dict[str, float]:
     """The share of the gradients on a mean and on a log-variance, log-deviation or deviation that a
-    Kullback-Leibler divergence from a standard normal makes; 0 where the two do not fit it.
+    Kullback-Leibler divergence from a standard normal makes; 0 where the two do not fit it, and
+    below 0 where they fit minus such a divergence.
 
     k KL has the slopes k mean, and k (exp(v) - 1) / 2 of a log-variance v (Kingma and Welling 2014,
     Auto-Encoding Variational Bayes, appendix B). What else there is, is the error's.
@@ -24,9 +25,9 @@ def latent_figures(
         forms.append(spread - 1 / spread)
     for form in forms:
         other, of_form = _fit(of_spread, form)
-        if factor > 0 and abs(other / factor - 1) < _SAME:
+        if factor and abs(other / factor - 1) < _SAME:
             best = max(best, min(share, of_form))
-    return {"latent_drawn": best}
+    return {"latent_drawn": best if factor > 0 else -best}
 
 
 def _fit(gradient: Matrix, form: Matrix) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from layerscope.session.direction_figures import direction_figures
 from layerscope.session.input_figures import Matrix, input_figures, rms
 from layerscope.session.latent_figures import latent_figures
 from layerscope.session.token_figures import Tokens, token_figures
+from layerscope.session.weight_figures import weight_figures
 
 _OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
 _ONE = 2e-3
@@ -65,6 +66,7 @@ class LookFigures:
             figures = self._of_ends(look.ends, loss, observation.scale)
         figures |= {"dropout": look.dropout, "evaluation_share": look.evaluation_share}
         figures["norm_momentum"] = look.norm_momentum
+        figures["gradient_norm"] = look.gradient_norm
         figures["optimizers"] = float(look.optimizers)
         figures["optimizers_replaced"] = float(look.optimizers_replaced)
         figures |= {"unregistered": float(look.unregistered), "made_anew": float(look.made_anew)}
@@ -143,6 +145,8 @@ class LookFigures:
         gradient = output.gradient.numpy() / scale
         figures["output_dropped"] = _dropped(values, gradient)
         figures["output_alone"] = float(output.alone and not output.has_terms)
+        figures["axes_mixed"] = float(output.mixes_axes)
+        figures["bootstrapped"] = float(output.bootstrapped)
         signs = np.sign(gradient)
         figures["output_grad_sign"] = abs(float(signs.sum())) / signs.size
         figures |= direction_figures(values, gradient)
@@ -163,10 +167,10 @@ class LookFigures:
             figures["logit_z"] = float(np.logaddexp.reduce(values, axis=1).mean())
         if output.alone and loss > 0 and len(values) == output.samples:
             figures["loss_beside"] = 1 - loss_of(view, values) / loss
-        return figures | self._of_targets(view, output.alone, values.shape[1])
+        return figures | self._of_targets(view, output.alone, values)
 
-    def _of_targets(self, view: LossView, alone: bool, outputs: int) -> dict[str, float]:
-        targets = view.targets
+    def _of_targets(self, view: LossView, alone: bool, values: Matrix) -> dict[str, float]:
+        targets, outputs = view.targets, values.shape[1]
         if targets is None or not targets.size:
             return {}
         figures: dict[str, float] = {}
@@ -179,6 +183,11 @@ class LookFigures:
                 "labels_seen": float(len(labels)),
                 "label": float(label),
                 "label_share": most / len(targets),
+            }
+            figures |= weight_figures(view, values, self._labels)
+            if is_binary and view.weights is not None:  # a weighted loss is at no entropy's level
+                return figures | {"target_min": 0.0, "target_max": 1.0}
+            figures |= {
                 "label_entropy": _entropy(self._labels, view.smoothing, outputs),
                 "loss_floor": _entropy(Counter([0]), view.smoothing, outputs),
             }

@@ -15,6 +15,7 @@ from tests.diagnose.programs import (
     of_streams,
     of_terms,
     of_updates,
+    of_weights,
 )
 from tests.diagnose.programs.program import PROGRAMS
 
@@ -34,4 +35,5 @@ __all__ = [
     "of_streams",
     "of_terms",
     "of_updates",
+    "of_weights",
 ]

@@ -42,3 +42,48 @@ def an_encoder_that_attends_to_other_samples(mended, watch):
     model = Encoded(mended)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     fit(watch, model, optimizer, batches(tokens, topic), cross_entropy)
+
+
+class Places(nn.Module):
+    """Gives the classes of each place of a sequence [n, length, 1], classes last or first."""
+
+    def __init__(self, classes_last):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv1d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv1d(16, 5, 1))
+        self.classes_last = classes_last
+
+    def forward(self, series):
+        classes = self.body(series.mT)
+        return classes.mT if self.classes_last else classes
+
+
+def _levels(series):
+    return torch.bucketize(series[..., 0], torch.tensor([-0.8, -0.3, 0.3, 0.8]))
+
+
+@program("axes_mixed")
+def classes_cut_out_of_places(mended, watch):
+    series, _ = waves()
+
+    def loss(model, series):
+        output = model(series)  # [n, length, classes]
+        classes = output.transpose(1, 2) if mended else output.reshape(len(series), 5, -1)
+        return F.cross_entropy(classes, _levels(series))
+
+    model = Places(classes_last=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(series, steps=60), loss)
+
+
+@program("axes_mixed")
+def places_cut_out_of_classes(mended, watch):
+    series, _ = waves()
+
+    def loss(model, series):
+        output = model(series)  # [n, classes, length]
+        rows = (output.movedim(1, -1) if mended else output).reshape(-1, 5)
+        return F.cross_entropy(rows, _levels(series).flatten())
+
+    model = Places(classes_last=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    fit(watch, model, optimizer, batches(series, steps=60), loss)

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from tests.diagnose.programs.of_data import cross_entropy, perceptron
 from tests.diagnose.programs.program import (
     batches,
     blobs,
@@ -164,4 +165,22 @@ def gradients_clipped_when_the_step_is_over(mended, watch):
             optimizer.step()
             if not mended:
                 nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            scope.step(loss)
+
+
+@program("clipped_too_far")
+def gradients_clipped_before_they_are_unscaled(mended, watch):
+    x, y = blobs()
+    model, scaler = perceptron(10, 4), torch.amp.GradScaler("cpu")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with watch(model) as scope:
+        for inputs, labels in batches(x, y):
+            optimizer.zero_grad()
+            loss = cross_entropy(model, inputs, labels)
+            scaler.scale(loss).backward()
+            if mended:
+                scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            scaler.step(optimizer)
+            scaler.update()
             scope.step(loss)

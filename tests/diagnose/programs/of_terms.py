@@ -109,3 +109,32 @@ def a_divergence_a_thousand_times_too_heavy(mended, watch):
 
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x.flatten(1).clamp(0, 1), steps=100), loss)
+
+
+@program("negative_loss")
+def a_divergence_that_is_subtracted(mended, watch):
+    x, _ = blobs(classes=4, features=12)
+
+    def loss(model, x):
+        output, mean, spread = model(x)
+        error, beside = (output - x).square().sum(), divergence(mean, spread)
+        return (error + beside if mended else error - beside) / len(x)
+
+    model = Autoencoder(12)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, steps=200), loss)
+
+
+@program("loss_after_activation")
+def an_alignment_of_raw_scores(mended, watch):
+    tokens = torch.randint(1, 5, (256, 3))
+    x = F.one_hot(tokens.repeat_interleave(4, 1), 5).float() + 0.3 * torch.randn(256, 12, 5)
+
+    def ctc(model, x, tokens):
+        scores = model(x).transpose(0, 1)  # [time, n, classes]
+        lengths = [torch.full((len(x),), length) for length in (12, 3)]
+        return F.ctc_loss(scores.log_softmax(2) if mended else scores, tokens, *lengths)
+
+    model = nn.Sequential(nn.Linear(5, 24), nn.ReLU(), nn.Linear(24, 5))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, tokens, steps=40), ctc)

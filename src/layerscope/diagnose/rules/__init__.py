@@ -7,14 +7,17 @@ from layerscope.diagnose.rules import wiring as wiring
 from layerscope.diagnose.rules import weight_decay as weight_decay
 from layerscope.diagnose.rules import learning_rate as learning_rate
 from layerscope.diagnose.rules import optimizer_averages as optimizer_averages
+from layerscope.diagnose.rules import clipped_too_far as clipped_too_far
 from layerscope.diagnose.rules import no_gradient as no_gradient
 from layerscope.diagnose.rules import construction as construction
 from layerscope.diagnose.rules import running_statistics as running_statistics
 from layerscope.diagnose.rules import softmax_axis as softmax_axis
 from layerscope.diagnose.rules import loss_form as loss_form
 from layerscope.diagnose.rules import labels as labels
+from layerscope.diagnose.rules import class_weights as class_weights
 from layerscope.diagnose.rules import targets as targets
 from layerscope.diagnose.rules import next_token as next_token
+from layerscope.diagnose.rules import target_gradient as target_gradient
 from layerscope.diagnose.rules import input_scale as input_scale
 from layerscope.diagnose.rules import outputs_alike as outputs_alike
 from layerscope.diagnose.rules import posterior_collapse as posterior_collapse

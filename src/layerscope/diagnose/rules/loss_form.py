@@ -77,6 +77,11 @@ _ACTIVATED = (
         "a sigmoid of the outputs before a loss of overlap, or a softmax where classes exclude "
         "each other",
     ),
+    Advice(
+        "an alignment loss (CTC) takes the outputs for logarithms of probabilities, and their "
+        "exponentials do not add up to 1: it falls as long as outputs grow, whatever they say",
+        "log_softmax(dim=-1) of the outputs before ctc_loss",
+    ),
 )
 
 
@@ -88,7 +93,8 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     The second is told by k / z at the target's place alone, which falls as long as outputs grow,
     all of them; or by that and a push on all others, where the loss divides the outputs by their
     sum, as Keras does: behind a ReLU a class that is 0 gets no gradient that brings it back. Of a
-    binary cross-entropy that cuts its probabilities off, outputs below 0 or above 1 have none.
+    binary cross-entropy that cuts its probabilities off, outputs below 0 or above 1 have none. The
+    slopes of a CTC loss add up to those of the exponentials of its outputs, less 1.
 
     Blind where the output and the loss's gradient on it are not seen, and to an activation that
     the last function of the network's forward undoes.
@@ -105,6 +111,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     told = memory.known("unmade", told) * ~np.isnan(kind)
     clipped = (kind == Loss.BINARY) & ((figures["output_min"] < 0) | (figures["output_max"] > 1))
     told = np.where(clipped, 3, np.where(kind == Loss.OVERLAP_OF_SCORES, 4, told))
+    told = np.where(kind == Loss.ALIGNMENT_OF_SCORES, 5, told)
     if not (takes_logits | (told > 0)).any():
         return Symptoms.of_run("output", values)
     low, high = figures["output_min"], figures["output_max"]
@@ -129,8 +136,8 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     )
     ill = takes_logits & np.logical_or.reduce(causes)
     ill |= told > 0
-    told_first = (told == 4, told == 3, told == 2, told == 1, *causes)
-    cause = np.select(told_first, (8, 7, 5, 6, *range(5)), 0).astype(np.int8)
+    told_first = (told == 5, told == 4, told == 3, told == 2, told == 1, *causes)
+    cause = np.select(told_first, (9, 8, 7, 5, 6, *range(5)), 0).astype(np.int8)
     values = np.where(ill, 1.0, values)
     return Symptoms.of_run(
         "output",

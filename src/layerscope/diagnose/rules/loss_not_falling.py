@@ -32,7 +32,7 @@ what to look at, and then learns at once (Hoffmann et al. 2024, Eureka-Moments i
 et al. 2024, Sudden Drops in the Loss)."""
 _HALF, _GONE = 0.5, 1e-3  # of the largest learning rate so far
 _TINY = -1.0  # log10, below what is slow already
-_FLAT, _SMALL_STEPS, _SLOW, _OF_SHARES, _TINY_STEPS = range(5)
+_FLAT, _SMALL_STEPS, _SLOW, _OF_SHARES, _TINY_STEPS, _AT_CHANCE = range(6)
 
 
 @lru_cache(maxsize=1)
@@ -72,6 +72,13 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
             f"10^{t.update_slow + _TINY:g} of their size, where 10^-3 is usual",
             "optimizer.lr=... a hundred times what it is; and a warm-up that ends, in steps",
         ),
+        Advice(
+            "the loss is still {value:.1%} of what it was at the start (limit {threshold:.0%}), "
+            "and that is the entropy of the labels: so far the inputs say nothing of them",
+            "look whether each label belongs to its input: print some pairs; a shuffle, or a "
+            "reshape, of one and not of the other parts them; else see that the network fits one "
+            "batch, with optimizer.lr ten times smaller and ten times larger",
+        ),
     )
 
 
@@ -104,6 +111,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     # An error or a likelihood: its noise is that of the batches.
     told = (figures["loss_kind"] > 0) & ~np.isnan(figures["loss_reduction"])
     is_known = memory.known("kind", np.where(told, 1.0, np.nan))
+    entropy = memory.known("entropy", figures["label_entropy"])
     low = is_solved(figures, memory) | targets_have_grown(figures, memory)
     low |= may_be_of_terms(figures, memory) & (ratio > t.loss_rising)
     late = curve.known >= patience_of(figures, t, memory)
@@ -123,6 +131,8 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     tiny = updates < t.update_slow + _TINY
     small = np.where(tiny, _TINY_STEPS, _SMALL_STEPS)
     cause = np.where(flat & ~small_steps, _FLAT, np.where(flat | (ratio >= 1), small, _SLOW))
+    at_chance = np.abs(curve.level - entropy) < (1 - t.loss_stuck) * entropy
+    cause = np.where((cause == _FLAT) & at_chance, _AT_CHANCE, cause)
     cause = np.where(_of_shares(figures, memory), _OF_SHARES, cause)
     return Symptoms.of_run(
         "loss",

@@ -42,7 +42,16 @@ _NEGATIVE = (
         "outputs that are as wrong as can be",
         "turn the sign of the loss: a cross-entropy is minus the mean of the log-probabilities",
     ),
+    Advice(
+        "the loss is {value:.3g}: the divergence of what an autoencoder draws has the wrong sign, "
+        "and the loss falls without end as mean and variance leave 0 and 1",
+        "error + divergence, with divergence = -0.5 * (1 + log_variance - mean**2 - "
+        "log_variance.exp()), which is never below 0",
+    ),
 )
+
+_DRAWN_AWAY = -0.5
+"""Share of the gradient on mean and variance that is that of minus a divergence: most."""
 
 
 @rule_of_run("loss_not_finite")
@@ -76,7 +85,8 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     minus an error, is told by its gradient: prediction minus target, with its sign turned (Bishop
     2006, section 4.3.6). Minus a loss that an adversary is to raise is one of several terms, or
     its own optimizer's, and such a sum is of no kind that is known. One look is none: where the
-    returns of a policy are all the same, a small term beside them may look like it.
+    returns of a policy are all the same, a small term beside them may look like it. Minus a
+    divergence from a normal is told by the gradient on the mean and the variance.
     """
     loss = memory.loss_curve.of(figures).loss
     below = loss < 0
@@ -84,6 +94,9 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     told = np.where(figures["loss_kind"] > Loss.UNKNOWN, figures["loss_kind"], np.nan)
     kind = memory.known("kind", told)
     negated = _in_each_look(figures["loss_negated"], memory.of_run("negated", 1 + _LOOKS))
+    drawn = figures["latent_drawn"]
+    drawn = np.where(np.isnan(drawn), np.nan, drawn < _DRAWN_AWAY)
+    away = _in_each_look(drawn, memory.of_run("away", 1 + _LOOKS))
     largest = np.fmax(-figures["target_min"], figures["target_max"] - 1)  # beyond 0 to 1
     beyond = memory.known("beyond", largest) > 0
     if not below.any():
@@ -92,6 +105,7 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     cause[kind == Loss.LOG_LIKELIHOOD] = 0
     cause[np.isin(kind, _BINARY) & beyond] = 1
     cause[negated] = 3
+    cause[away] = 4
     severity = np.where(below, np.where(cause == 2, 1, 2), 0).astype(np.int8)
     return Symptoms.of_run(
         "loss",
@@ -106,7 +120,7 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     )
 
 
-def _in_each_look(values: npt.NDArray[np.float32], last: Remembered) -> npt.NDArray[np.bool_]:
+def _in_each_look(values: npt.NDArray[np.floating], last: Remembered) -> npt.NDArray[np.bool_]:
     """Whether it was so in each of the last _LOOKS looks, [steps].
 
     Args:

@@ -1,4 +1,4 @@
-"""What runs along the wrong axis: a softmax over one unit or over samples, or a sequence."""
+"""What runs along the wrong axis: a softmax over one unit or over samples, a sequence, a view."""
 
 import numpy as np
 
@@ -112,4 +112,32 @@ def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symp
         ),
         limits=(np.nan, np.nan, 0.0),
         source="torch.nn.LSTM, argument batch_first",
+    )
+
+
+@rule_of_run("axes_mixed", looks_at="axes_mixed")
+def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+    """A `view` or `reshape` in the place of a transpose, between the output and a cross-entropy.
+
+    The gradient of a cross-entropy adds up to zero over the classes. If it does not along any axis
+    of the output, but does along the classes of the same memory cut the other way, [n, classes,
+    positions] of [n, positions, classes] or the reverse, classes and positions are mixed.
+
+    Blind within the network, to losses whose gradient does not add up to zero, such as errors and
+    binary cross-entropies, and where there are as many positions as classes.
+    """
+    values = figures["axes_mixed"].astype(np.float64)
+    return Symptoms.of_run(
+        "loss",
+        values,
+        np.where(values == 1, 3, 0).astype(np.int8),
+        Advice(
+            "the loss takes classes and positions of the output for each other: a view has cut its "
+            "memory anew where axes were to be exchanged",
+            "transpose(1, 2), permute or movedim in the place of that view or reshape, and reshape "
+            "after it",
+        ),
+        limits=(np.nan, np.nan, 0.0),
+        source="torch.Tensor.view: the data stay in their order",
+        lasting=3,
     )

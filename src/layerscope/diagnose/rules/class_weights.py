@@ -1,0 +1,60 @@
+"""A loss whose weights leave one class alone."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_MOST = 0.9
+"""Of the weight: balanced classes have a half each; ten times that of all others is no balance."""
+
+_FEW, _MANY = 0.5, 0.75
+"""Of the samples."""
+
+_TIMES = 3.0
+
+_LOOKS = 3
+
+_TELLS = (
+    "the loss gives {value:.1%} of its weight to one class (limit {threshold:.0%}): the network "
+    "takes nearly all samples for it"
+)
+
+
+@rule_of_run("class_weights", looks_at="weighted_share")
+def class_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Share of a loss's weight that one class has: its samples times their weight, read off the
+    gradient on the output.
+
+    A warning where a class of fewer than half of the samples has more than nine tenths of the
+    weight, or where a class of more than three quarters has the larger weight too; and nine tenths
+    of the other samples are taken for it. Weights that one chooses for the sake of recall leave
+    the others something to say.
+    """
+    values = figures["weighted_share"].astype(np.float64)
+    samples = figures["weighted_samples"]
+    taken = (values > _MOST) & (figures["weighted_called"] > _MOST)
+    rare = taken & (samples < _FEW)
+    inverted = taken & (samples > _MANY) & (figures["weighted_times"] > _TIMES)
+    return Symptoms.of_run(
+        "loss",
+        values,
+        np.where(rare | inverted, 2, 0).astype(np.int8),
+        Advice(
+            _TELLS,
+            "a smaller weight of that class: pos_weight is the number of negatives over that of "
+            "positives, not their number; class weights are in proportion to 1 / frequency",
+        ),
+        Advice(
+            _TELLS + ", which is the most frequent one anyway",
+            "class weights the other way round: in proportion to 1 / frequency; pos_weight is the "
+            "number of negatives over that of positives",
+        ),
+        limits=(np.nan, _MOST, np.nan),
+        source="torch.nn.BCEWithLogitsLoss: pos_weight is negatives / positives",
+        lasting=_LOOKS,
+        cause=inverted.astype(np.int8),
+    )

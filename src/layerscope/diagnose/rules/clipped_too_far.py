@@ -1,0 +1,49 @@
+"""Gradients that are clipped to next to nothing."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_SMALL = 1e-3
+"""A norm: people clip at 0.1 to 10, and a gradient scaler divides by 2^16."""
+
+_LOOKS, _SAME = 5, 1e-3
+
+
+@rule_of_run("clipped_too_far", looks_at="gradient_norm")
+def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+    """The norm of all gradients together, where it has been one and the same at each look: they are
+    clipped to it.
+
+    A note, as Adam does not see how large gradients are; a cause where updates are too small.
+    Nobody clips to a thousandth on purpose: it is what clipping to 1 leaves if it comes before a
+    gradient scaler divides by its factor. Blind where some steps stay below the limit, to clipping
+    by value, and where gradients are clipped after they were measured, as a trainer does.
+    """
+    norms = figures["gradient_norm"].astype(np.float64)
+    ill = np.zeros(len(norms), bool)
+    seen = memory.of_run("norms", 3)
+    looks, low, high = seen
+    for row, norm in enumerate(norms.tolist()):
+        if norm == norm:
+            looks, low, high = np.nan_to_num(looks) + 1, np.fmin(low, norm), np.fmax(high, norm)
+            ill[row] = looks >= _LOOKS and high < _SMALL and high <= (1 + _SAME) * low
+    seen[:] = looks, low, high
+    return Symptoms.of_run(
+        "optimizer",
+        norms,
+        np.where(ill, 1, 0).astype(np.int8),
+        Advice(
+            "all gradients together have a norm of {value:.3g} in every step: they are clipped to "
+            "it, and nobody clips that far on purpose",
+            "with a gradient scaler, scaler.unscale_(optimizer) before clip_grad_norm_; else a "
+            "larger limit of the clipping: 1 is usual",
+        ),
+        limits=(_SMALL, np.nan, np.nan),
+        source="torch.amp, gradient clipping: gradients are clipped after they are unscaled",
+        falling=True,
+    )

@@ -1,0 +1,34 @@
+"""A gradient that flows into the target of a value."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+
+@rule_of_run("target_gradient", looks_at="bootstrapped")
+def target_gradient(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+    """A value and the target that the network gives for it, r + d z', which has a gradient too.
+
+    The slopes on the next state's value are then those on this one's, times minus the discount, row
+    for row. Blind where both come from one call, and with a discount of 1.
+    """
+    values = figures["bootstrapped"].astype(np.float64)
+    return Symptoms.of_run(
+        "loss",
+        values,
+        np.where(values == 1, 2, 0).astype(np.int8),
+        Advice(
+            "the gradient flows into the targets, which the network gives itself: to make the "
+            "error small, the value of the next state is moved as well as that of this one",
+            "target.detach(), or torch.no_grad() around the forward pass of the next state; and a "
+            "target network that is copied now and then",
+        ),
+        limits=(np.nan, 0.0, np.nan),
+        source="Sutton and Barto 2018, section 11.5: the residual gradient learns slowly, and "
+        "where chance decides on the next state it learns something else",
+        lasting=3,
+    )

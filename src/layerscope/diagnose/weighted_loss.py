@@ -1,0 +1,84 @@
+"""Losses whose classes are weighted, or whose easy samples are: told by the gradient on the output.
+
+A weight w of a class multiplies the slopes of its samples. The focal loss w (1 - q)^g (-log q) of
+the probability q that a sample's own class has (Lin et al. 2017, section 3) has the slope
+-w (1 - q)^g (1 - q - g q log q) on the logit of that class; g = 0 is the cross-entropy. So weights
+and g are told where the slopes of each class are in one proportion to this.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.loss_factors import CLOSE, alike, near
+from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
+
+_POWERS = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0])
+"""The g of focal losses; Lin et al. 2017 try these."""
+
+_FIRST = 2048
+"""Samples that are compared: of so many it is no chance."""
+
+_FEWEST = 3
+"""Samples of each class."""
+
+_VARIES = 0.05
+"""Of outputs that are all but the same any slopes are in one proportion."""
+
+
+def weighted_binary(output: Matrix, gradient: Matrix) -> LossView | None:
+    """A binary cross-entropy or focal loss, of logits or of probabilities, with weights of its two
+    classes; None of a plain cross-entropy.
+
+    Args:
+        output, gradient: [n, 1], of samples that have a gradient.
+    """
+    z, slope = output[:_FIRST, 0], gradient[:_FIRST, 0]
+    bits = slope < 0
+    if output.shape[1] != 1 or min(bits.sum(), (~bits).sum()) < _FEWEST:
+        return None
+    logit = np.clip(z, -60, 60)
+    found = _weights(1 / (1 + np.exp(-logit)), slope, bits)
+    kind = Loss.BINARY_LOGITS
+    if found is None and 0 < z.min() <= z.max() < 1:
+        found, kind = _weights(z, slope * z * (1 - z), bits), Loss.BINARY
+    if found is None:
+        return None
+    weights = np.where(gradient[:, 0] < 0, found[1], found[0])
+    return LossView(kind, targets=(gradient < 0).astype(np.float64), weights=weights)
+
+
+def _weights(
+    p: npt.NDArray[np.float64], slope: npt.NDArray[np.float64], bits: npt.NDArray[np.bool_]
+) -> tuple[float, float] | None:
+    """The factors of class 0 and 1, if the slopes on the logits are those of such a loss."""
+    own = np.where(bits, p, 1 - p)
+    told = (own > 1e-3) & (own < 1 - 1e-3)
+    if min((told & bits).sum(), (told & ~bits).sum()) < _FEWEST:
+        return None
+    q = own[told]
+    power = _POWERS[:, np.newaxis]
+    forms = (1 - q) ** power * (1 - q - power * q * np.log(q))
+    if not np.ptp(forms[0]) > _VARIES * forms[0].mean():
+        return None
+    ratios, ones = np.abs(slope[told]) / forms, bits[told]
+    off = [np.ptp(part, axis=1) / part.mean(1) for part in (ratios[:, ones], ratios[:, ~ones])]
+    best = int(np.argmin(np.fmax(*off)))
+    none, one = float(np.median(ratios[best, ~ones])), float(np.median(ratios[best, ones]))
+    if not (alike(ratios[best, ones]) and alike(ratios[best, ~ones])):
+        return None
+    return None if best == 0 and near(one, none) else (none, one)
+
+
+def class_weights(
+    labels: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
+) -> dict[int, float]:
+    """The weight of each class, from the factor of each sample; {} where samples of one class have
+    different ones, or all classes the same.
+    """
+    known = np.isfinite(weights)
+    found = {int(label): weights[known & (labels == label)] for label in np.unique(labels)}
+    if not all(len(own) and alike(own) for own in found.values()):
+        return {}
+    medians = {label: float(np.median(own)) for label, own in found.items()}
+    low, high = min(medians.values()), max(medians.values())
+    return medians if low > 0 and high > (1 + CLOSE) * low else {}

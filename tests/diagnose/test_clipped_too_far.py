@@ -1,0 +1,41 @@
+"""A norm of gradients that is small and always the same is that of a clip."""
+
+import numpy as np
+import pytest
+
+from layerscope.diagnose.figure_names import STEP_COLUMN
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.rules.clipped_too_far import clipped_too_far
+from layerscope.diagnose.thresholds import Thresholds
+
+LAYERS = [LayerFacts("00_linear", "0", "Linear", weights=("weight",))]
+NAN = float("nan")
+
+
+def noted(norms, cut=None):
+    """Which steps with these norms are ill, judged in one block or cut into two."""
+    memory = Memory(Roles(LAYERS))
+    ill = []
+    for part in np.split(np.array(norms), [cut] if cut else []):
+        figures = Figures.empty(LAYERS, range(len(part)))
+        figures.of_steps[:, STEP_COLUMN["gradient_norm"]] = part
+        severity = clipped_too_far(figures, Thresholds(), memory).severity
+        ill += [0] * len(part) if severity is None else severity[:, 0].tolist()
+    return ill
+
+
+@pytest.mark.parametrize("cut", [None, 3, 6])
+def test_one_small_norm_in_five_looks_is_a_clip(cut):
+    assert noted([2e-5, NAN, 2e-5, 2e-5, 2e-5, NAN, 2e-5, 2e-5], cut) == [0] * 6 + [1, 1]
+
+
+@pytest.mark.parametrize(
+    "norms",
+    [[1.0] * 8, [2e-5, 2.1e-5, *[2e-5] * 6], [2e-5] * 4, [0.5, *[2e-5] * 7]],
+    ids=["usual", "not the same", "four looks", "not from the start"],
+)
+def test_other_norms_are_none(norms):
+    assert not any(noted(norms))

@@ -1,0 +1,81 @@
+"""Weights of classes and focal losses are told by the slopes on the output."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from layerscope.diagnose.loss_kind import Loss
+from layerscope.diagnose.weighted_loss import class_weights, weighted_binary
+from layerscope.session.weight_figures import weight_figures
+
+BITS = (torch.arange(64)[:, None] % 4 == 0).float()
+
+
+def seen(loss_of, activate=None):
+    torch.manual_seed(0)
+    output = torch.randn(64, 1)
+    output = (activate(output) if activate else output).requires_grad_()
+    (slope,) = torch.autograd.grad(loss_of(output), output)
+    output = output.detach().double().numpy()
+    return weighted_binary(output, slope.double().numpy()), output
+
+
+def focal(z, power, weight=0.25):
+    own = torch.sigmoid(torch.where(BITS == 1, z, -z))
+    return (torch.where(BITS == 1, weight, 1 - weight) * (1 - own) ** power * -own.log()).mean()
+
+
+def test_a_weight_of_the_positives_is_told_with_the_labels():
+    view, output = seen(
+        lambda z: F.binary_cross_entropy_with_logits(z, BITS, pos_weight=torch.tensor(30.0))
+    )
+    assert view.kind is Loss.BINARY_LOGITS
+    assert view.targets.tolist() == BITS.tolist()
+    figures = weight_figures(view, output, {0: 48, 1: 16})
+    assert figures["weighted_share"] == pytest.approx(10 / 11, rel=1e-3)  # 16 * 30 / (480 + 48)
+    assert figures["weighted_samples"] == 0.25
+    assert figures["weighted_times"] == pytest.approx(30, rel=1e-3)
+    negatives = output[BITS.numpy() == 0]
+    assert figures["weighted_called"] == pytest.approx((negatives > 0).mean())
+
+
+def test_a_weight_of_probabilities_is_told():
+    view, _ = seen(
+        lambda p: F.binary_cross_entropy(p, BITS, weight=torch.where(BITS == 1, 5.0, 1.0)),
+        torch.sigmoid,
+    )
+    assert view.kind is Loss.BINARY
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0, 5.0])
+def test_a_focal_loss_is_one_that_takes_logits(power):
+    assert seen(lambda z: focal(z, power))[0].kind is Loss.BINARY_LOGITS
+    assert seen(lambda z: focal(z, power), torch.sigmoid)[0].kind is Loss.BINARY_LOGITS
+
+
+@pytest.mark.parametrize(
+    "loss_of",
+    [
+        lambda z: F.binary_cross_entropy_with_logits(z, BITS),
+        lambda z: F.mse_loss(z, 2 * BITS - 1),
+        lambda z: F.soft_margin_loss(z, 2 * BITS - 1) + z.square().mean(),
+        lambda z: -(z * (2 * BITS - 1)).mean(),
+    ],
+    ids=["unweighted", "error", "a penalty beside it", "a critic's mean"],
+)
+def test_other_losses_are_no_weighted_ones(loss_of):
+    assert seen(loss_of)[0] is None
+
+
+def test_outputs_that_are_all_the_same_tell_of_no_power():
+    output = np.linspace(0.1, 0.11, 64)[:, None]
+    slope = np.where(BITS.numpy() == 1, -3.0, 1.0)
+    assert weighted_binary(output, slope) is None
+
+
+def test_weights_that_differ_within_a_class_are_those_of_samples():
+    labels = np.array([0, 0, 1, 1])
+    assert class_weights(labels, np.array([1.0, 1.0, 4.0, 4.0])) == {0: 1.0, 1: 4.0}
+    assert class_weights(labels, np.array([1.0, 2.0, 4.0, 4.0])) == {}
+    assert class_weights(labels, np.ones(4)) == {}
