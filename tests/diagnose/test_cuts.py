@@ -65,6 +65,8 @@ def erratic(seed, steps):
         figures[name][:] = rng.integers(0, 2, figures[name].shape)
     for name in ("dropout", "evaluation_share", "update_lost"):
         figures[name][:] = np.round(rng.random(figures[name].shape) * 1.2, 1).clip(0, 1)
+    figures["axes_mixed"][:] = figures["along_batch"]
+    figures["bootstrapped"][:] = figures["loss_negated"]
     figures["weight_row_spread"][:] = rng.integers(0, 3, figures["weight_row_spread"].shape)
     for name, highest in (
         *(("loss_kind", 8), ("output_function", 9)),
@@ -101,6 +103,8 @@ def erratic(seed, steps):
     if seed % 3 == 0:
         for name in ("attention_entropy", "attention_entropy_lowest"):
             figures[name][:] = np.nan
+    if seed % 8 == 0:
+        figures["gradient_norm"][:] = 1e-5
     figures["learning_rate"][:] = 1e-3
     if seed % 4 == 1:
         figures["learning_rate"][30:] = 0.0
