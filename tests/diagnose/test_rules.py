@@ -585,6 +585,32 @@ def test_a_loss_above_that_of_guessing_is_overconfident(loss, warned):
     assert found(figures) == {}
 
 
+@pytest.mark.parametrize(
+    ("gain", "kind", "severity"),
+    [
+        (2.0, "matrix", "note"),
+        (4.0, "matrix", "warning"),
+        (4.0, "before a normalisation", "note"),
+        (2.0, "of unknown fan-in", "warning"),
+        (2.0, "a parameter of its own", "note"),
+    ],
+)
+def test_a_loss_above_that_of_guessing_is_a_note_where_no_weights_are_large(gain, kind, severity):
+    facts = [replace(each, width=(100, 100)) for each in network()]
+    if kind == "before a normalisation":
+        facts[3] = replace(facts[3], normalizes=True, weights=())
+    elif kind == "of unknown fan-in":
+        facts[2] = replace(facts[2], width=None)
+    elif kind == "a parameter of its own":
+        facts[2] = replace(facts[2], width=None, order=-1)
+    figures = healthy(tuple(facts))
+    figures["weight_rms"][0] = math.sqrt(2 / 100)
+    figures["weight_rms"][0, 2] = math.sqrt(gain / 100)
+    figures["loss"][0] = 2 * math.log(27)
+    figures["output_rms"][0], figures["input_rms"][0] = 1.0, 1.0
+    assert found(figures, classes=27)["overconfident_start"][:2] == (severity, "05_linear")
+
+
 # not finite
 
 
@@ -748,6 +774,17 @@ def test_a_rate_of_zero_is_told_with_its_step(first, words):
     found = rules_and_words(figures)["learning_rate_gone"]
     assert (found.severity, found.step) == ("warning", 10 if first else 0)
     assert words in found.explanation
+
+
+def test_a_rate_of_zero_of_the_first_group_alone_is_that_of_its_layers():
+    figures = healthy(network())
+    figures["learning_rate"][:] = 0.0
+    figures["rate_share"][::10] = 1.0
+    figures["rate_share"][::10, 2] = 0.0
+    figures["update_to_weight"][:, 2] = 0.0
+    found = rules_and_words(figures)
+    assert "learning_rate_gone" not in found
+    assert found["stalled"].layer == "02_tanh"
 
 
 def test_a_rate_of_zero_at_the_end_of_a_training_that_has_learned_is_a_note():

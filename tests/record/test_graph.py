@@ -129,8 +129,9 @@ def test_a_leaky_relu_with_a_slope_of_1_is_no_function_between_two_linear_layers
 
 def test_a_function_of_a_parameter_is_told_from_one_of_data():
     gate, x = nn.Parameter(torch.zeros(3)), torch.ones(4, 3)
-    for output in (gate.sigmoid(), F.softplus(gate[None]), gate.view(1, 3).expand(4, 3).tanh()):
-        assert is_of_parameter(output.grad_fn)
+    moved = gate.sigmoid(), F.softplus(gate[None]), gate.view(1, 3).expand(4, 3).tanh()
+    for output in (*moved, (5 * gate + 3).tanh()):
+        assert is_of_parameter(output)
     data = x.clone().requires_grad_()
     for output in (linear(3, 3)(x).relu(), (gate * x).relu(), data.relu(), (x @ gate).relu()):
-        assert not is_of_parameter(output.grad_fn)
+        assert not is_of_parameter(output)

@@ -33,7 +33,7 @@ class LayerFacts:
         follows: the linear layer whose output it receives with no function in between; "" if none.
         of_parameter: whether it is a function of a parameter alone, such as a gate's sigmoid or a
             constraint's softplus.
-        width: of a linear layer, (inputs, outputs); None for any other.
+        width: of a matrix or a convolution, (inputs, outputs) of a unit; None for any other.
         stream: where the entry is no layer, but a place where a branch is added to a residual
             stream: the path of the list of blocks that the stream goes through; else "".
         stream_depth: how many additions to that stream come before it; -1 of a layer.

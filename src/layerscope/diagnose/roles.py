@@ -30,6 +30,7 @@ class Roles:
             way gives more to. A branch beside a residual stream, an adapter, or one of several
             heads may get as little as it likes. A layer whose outputs a normalisation gets at once
             is left out too: that divides by their size, and its gradient with it.
+        feeds_normalization: indices of the layers whose outputs a normalisation gets at once.
         normalized_first: whether a normalisation gets the first layer's outputs at once: any scale
             of the data is divided out there.
         last: index of the last layer in forward order; -1 if none is reached.
@@ -54,6 +55,7 @@ class Roles:
             for before, after in pairwise(reached)
             if layers[after].normalizes and not layers[before].normalizes
         }
+        self.feeds_normalization = frozenset(feeds)
         self.normalized_first = bool(reached) and reached[0] in feeds
         self.trunk = np.array(
             [i for i in self.chain if layers[i].on_trunk and i not in feeds], np.int64

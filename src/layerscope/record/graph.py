@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from layerscope.record.shards import class_of
 
@@ -80,16 +80,20 @@ def wiring(outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]]) -> dict[str
     return made
 
 
-def is_of_parameter(node: Any) -> bool:
-    """Whether an activation function's output is made of a parameter, moved at most.
-
-    Args:
-        node: of its output in the graph, the function's own; None for one without a gradient.
+def is_of_parameter(output: Tensor) -> bool:
+    """Whether an activation function's output is made of one parameter, and of no data: moved,
+    or scaled and shifted by a number while it has as many elements as the parameter.
     """
-    while node is not None and len(node.next_functions) == 1:  # data would be an input as well
-        node = node.next_functions[0][0]
+    node, single = output.grad_fn, True
+    while node is not None and len(_next(node)) == 1:
+        single &= len(node.next_functions) == 1  # a number is an input as well, and so are data
+        node = _next(node)[0]
         if not _is_one_of(node, _MOVES):
-            return isinstance(getattr(node, "variable", None), nn.Parameter)
+            parameter = getattr(node, "variable", None)
+            is_whole = single or (
+                isinstance(parameter, Tensor) and parameter.numel() == output.numel()
+            )
+            return isinstance(parameter, nn.Parameter) and is_whole
     return False
 
 

@@ -188,7 +188,7 @@ class NetworkEnds:
             return
         tensor = next((tensor for _, tensor in tensors_in(output)), None)
         node = None if tensor is None else tensor.grad_fn
-        if layer.nonlinearity is not None and is_of_parameter(node):
+        if layer.nonlinearity is not None and tensor is not None and is_of_parameter(tensor):
             self._of_parameter.add(layer.name)
             return
         known = self._reached.get(layer.name)

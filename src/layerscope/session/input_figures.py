@@ -17,15 +17,19 @@ Matrix = npt.NDArray[np.float64]
 
 
 def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
-    """Of all first layers together; the largest scale, where there are several."""
+    """Of all first layers together; the largest scale, where there are several. A branch whose
+    input is the same for all samples says nothing of the data, beside one whose input is not.
+    """
     if not data:
         return {}
-    finite = [values[np.isfinite(values)] for values in (each.values.numpy() for each in data)]
-    lost = sum(each.values.numel() for each in data) - sum(values.size for values in finite)
+    lost = sum(int((~each.values.isfinite()).sum()) for each in data)
     figures = {
         "input_nonfinite": float(lost),
         "inputs_normalized": float(all(each.normalized for each in data)),
     }
+    if len(data) > 1:
+        data = tuple(each for each in data if bool((each.values != each.values[:1]).any())) or data
+    finite = [values[np.isfinite(values)] for values in (each.values.numpy() for each in data)]
     scales = [rms(values[values != 0]) for values in finite]
     if not any(scale >= 0 for scale in scales):
         return figures

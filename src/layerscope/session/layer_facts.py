@@ -1,8 +1,9 @@
 """What does not change about the layers of a network, for the rules and for whoever reads a run."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from torch import nn
+from torch import Tensor, nn
 
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.record import Layer
@@ -12,6 +13,9 @@ from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.place import Place
 from layerscope.record.shards import class_of
+
+
+_MATRIX = 2
 
 
 def layer_facts(
@@ -96,8 +100,13 @@ def place_facts(places: Iterable[Place], configured: bool) -> tuple[LayerFacts, 
 
 
 def _width(module: nn.Module) -> tuple[int, int] | None:
-    if not isinstance(module, nn.Linear):
+    """Of a matrix: how many inputs each of its outputs is made of, and how many outputs there are;
+    of a transposed convolution neither stands in its shape.
+    """
+    weight = getattr(module, "weight", None)
+    if isinstance(module, nn.Linear):
+        return int(module.in_features), int(module.out_features)  # numpy's, of np.prod: no JSON
+    is_turned = getattr(module, "transposed", False) or isinstance(module, nn.Embedding)
+    if is_turned or not isinstance(weight, Tensor) or weight.ndim < _MATRIX:
         return None
-    return int(module.in_features), int(
-        module.out_features
-    )  # numpy's, of np.prod(shape), is no JSON
+    return math.prod(weight.shape[1:]), int(weight.shape[0])

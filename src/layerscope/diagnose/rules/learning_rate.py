@@ -3,6 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import HALF
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -29,9 +30,13 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     A schedule may well end at 0, with the training: it is a note where the loss is down to half.
     Or below a hundredth in two thirds of all steps so far, from twice `patience` on, while the loss
     is above half of chance: the schedule was over before anything was learned. With several
-    optimizers the steps tell of different rates, and the rule is silent.
+    optimizers the steps tell of different rates, and the rule is silent; so it is where another
+    parameter group has a larger rate than the first, which `stalled` tells of.
     """
     rates = figures["learning_rate"].astype(np.float64)
+    shares = memory.of_layers("shares")[0]
+    of_groups = last_known(figures["rate_share"].astype(np.float64), shares)
+    rates[(rates == 0) & (of_groups == 1).any(axis=1)] = np.nan
     highest = memory.highest("largest", rates)
     curve = memory.loss_curve.of(figures)
     learned = curve.level < HALF * curve.start

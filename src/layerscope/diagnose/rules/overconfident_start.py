@@ -52,7 +52,7 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     shows, two of a binary cross-entropy; silent where neither is known. Of a sum the loss is its
     mean. Silent, too, where the last layer is frozen: what was trained on another task may be sure
     of that; and where outputs are cosines times no more than 100, as they are meant to be. A note
-    where all layers are linear and have weights of a usual size, and outputs no
+    where all layers have weights of a usual size, and outputs no
     larger than such make of what comes in: Kaiming's in the last layer, too, or large inputs make a
     loss that the first few steps mend.
     """
@@ -106,10 +106,16 @@ def _largest(figures: Figures) -> float:
 
 def _are_usual(figures: Figures, roles: Roles) -> bool:
     """Whether no weights at step 0 are larger than Kaiming's, of variance 2 / fan_in; not where a
-    layer's fan-in or weights are unknown.
+    layer's fan-in or weights are unknown. What a normalisation gets at once may be of any size.
     """
     trained = np.flatnonzero(roles.only("trained") == 1)
-    judged = [place for place in trained if "Norm" not in roles.layers[place].module]
+    judged = [
+        place
+        for place in trained.tolist()
+        if "Norm" not in roles.layers[place].module
+        and roles.layers[place].order >= 0
+        and place not in roles.feeds_normalization
+    ]
     fan_in = [(roles.layers[place].width or (np.nan,))[0] for place in judged]
     gain = np.square(figures["weight_rms"][0, judged]) * np.array(fan_in)
     return bool(len(judged) and (gain < _LARGEST_GAIN).all())
