@@ -14,7 +14,6 @@ from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.place import Place
 from layerscope.record.shards import class_of
 
-
 _MATRIX = 2
 
 
