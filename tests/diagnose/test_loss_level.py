@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from layerscope.diagnose.classification_loss import log_of_sum
 from layerscope.diagnose.loss_level import loss_of
 from layerscope.diagnose.loss_view import view_loss
 
@@ -24,6 +25,14 @@ def level(criterion, outputs, added=0.0):
     values, slope = output.detach().double().numpy(), gradient.double().numpy()
     view = view_loss(values, slope, 24, loss + added, float(np.square(slope).sum()))
     return loss_of(view, values), loss
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_the_log_of_a_sum_is_numpys_also_of_what_is_not_finite_and_what_overflows():
+    inf = math.inf
+    rows = np.array([[1.0, 2.0], [1e4, 0.0], [-1e4, -1e4], [inf, 1.0], [-inf, -inf], [-inf, 2.0]])
+    np.testing.assert_allclose(log_of_sum(rows), np.logaddexp.reduce(rows, axis=1), rtol=1e-14)
+    assert np.isnan(log_of_sum(np.array([[math.nan, 1.0]])))
 
 
 @pytest.mark.parametrize("added", [0.0, 5.0])

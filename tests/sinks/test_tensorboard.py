@@ -12,6 +12,7 @@ from layerscope.events.event_file import EventFile
 from layerscope.events.framing import Records
 from layerscope.events.reader import read_run
 from layerscope.record import Recorder, choose_layers
+from layerscope.sinks import step_histograms
 from layerscope.sinks.step_block import Step, StepBlock
 from layerscope.sinks.tensorboard import TensorBoardSink, bytes_per_step
 
@@ -58,7 +59,9 @@ def test_every_step_is_one_event_at_its_own_wall_time(tmp_path, recorder):
     assert not list((tmp_path / "keyframes").glob("events*"))
 
 
-def test_a_block_of_steps_has_the_bytes_of_the_same_steps_one_by_one(tmp_path, recorder):
+def test_a_block_of_steps_has_the_bytes_of_the_same_steps_one_by_one(
+    tmp_path, recorder, monkeypatch
+):
     steps = [
         Step(observe(recorder, 0, weights=True), 1e9, with_scalars=True, is_keyframe=True),
         Step(observe(recorder, 1), 1e9 + 1),
@@ -83,6 +86,8 @@ def test_a_block_of_steps_has_the_bytes_of_the_same_steps_one_by_one(tmp_path, r
     together = written(tmp_path / "together", [range(6)])
     assert together == written(tmp_path / "alone", [[row] for row in range(6)])
     assert len(together) == 6
+    monkeypatch.setattr(step_histograms, "_VALUES_TOGETHER", 8)
+    assert together == written(tmp_path / "two_at_a_time", [range(6)])
 
 
 def test_keyframes_and_scalars_are_written_where_a_step_asks_for_them(tmp_path, recorder):

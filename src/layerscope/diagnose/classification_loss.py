@@ -19,6 +19,14 @@ def softmax(output: Matrix) -> Matrix:
     return p
 
 
+def log_of_sum(output: Matrix) -> Matrix:
+    """Log of the sum of exp(output), of each row: `np.logaddexp.reduce`, several times as fast."""
+    largest = output.max(1)
+    largest = np.where(np.isfinite(largest), largest, 0)
+    total: Matrix = largest + np.log(np.exp(output - largest[:, None]).sum(1))
+    return total
+
+
 def classification_loss(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     """A loss whose targets are class numbers."""
     size = np.abs(gradient).sum(1)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from layerscope.diagnose.classification_loss import log_of_sum
 from layerscope.diagnose.loss_factors import near
 from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
 
@@ -20,7 +21,7 @@ def loss_of(view: LossView, output: Matrix) -> float:
         return math.nan
     if view.kind is Loss.CROSS_ENTROPY:
         at = np.take_along_axis(output, targets[:, :1].astype(np.intp), axis=1)[:, 0]
-        return float((np.logaddexp.reduce(output, axis=1) - at).mean())
+        return float((log_of_sum(output) - at).mean())
     if view.kind is Loss.BINARY_LOGITS and targets.shape == output.shape:
         return float((np.logaddexp(0, output) - targets * output).mean())
     return math.nan

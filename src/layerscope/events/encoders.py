@@ -5,6 +5,7 @@ event of a run and ignores it later, so an encoder writes it once: make a new on
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,7 @@ class _FixedSizeEncoder:
             for tag, about in zip(tags, metadata_of_tags, strict=True)
         ]
         self._undescribed = set(range(len(tags)))
+        self._layout: tuple[tuple[int, ...], NDArray[np.uint8], list[int]] | None = None
 
     def _prefix(self, tag: str, about: bytes, content_key: bytes) -> bytes:
         value = field(1, tag.encode()) + about + content_key
@@ -91,19 +93,24 @@ class _FixedSizeEncoder:
             data = data[1:]
         steps, size = len(data), self._content_bytes
         self._check(data, (steps, len(chosen), *self._row))
-        prefixes = [self._next[i] for i in chosen]
-        gap = bytes(size)
-        pattern = b"".join([part for prefix in prefixes for part in (prefix, gap)])
+        pattern, places = self._laid_out(tuple(chosen))
         out = np.empty((steps, len(pattern)), np.uint8)
-        out[:] = np.frombuffer(pattern, np.uint8)
+        out[:] = pattern
         content = np.ascontiguousarray(data).view(np.uint8).reshape(steps, len(chosen), size)
-        at = 0
-        for i, prefix in enumerate(prefixes):
-            at += len(prefix)
+        for i, at in enumerate(places):
             out[:, at : at + size] = content[:, i]
-            at += size
-        whole = out.reshape(-1).data
-        return first + [whole[i * at : (i + 1) * at] for i in range(steps)]
+        whole, length = out.reshape(-1).data, len(pattern)
+        return first + [whole[i * length : (i + 1) * length] for i in range(steps)]
+
+    def _laid_out(self, chosen: tuple[int, ...]) -> tuple[NDArray[np.uint8], list[int]]:
+        """A step's bytes with gaps for the contents, and where those begin; kept for the next."""
+        if self._layout is None or self._layout[0] != chosen:
+            prefixes, gap = [self._plain[i] for i in chosen], bytes(self._content_bytes)
+            pattern = b"".join([part for prefix in prefixes for part in (prefix, gap)])
+            ends = accumulate(len(prefix) + len(gap) for prefix in prefixes)
+            places = [end - len(gap) for end in ends]
+            self._layout = chosen, np.frombuffer(pattern, np.uint8), places
+        return self._layout[1:]
 
 
 class TensorEncoder(_FixedSizeEncoder):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import nn
 
+from layerscope.diagnose.classification_loss import log_of_sum
 from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
 from layerscope.diagnose.figures import Array
 from layerscope.diagnose.last_function import LastFunction
@@ -164,7 +165,7 @@ class LookFigures:
         if view.kind in (Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT) and output.function.over_middle:
             figures["softmax_beside_classes"] = 1.0  # the loss takes them along the last axis
         if view.kind is Loss.CROSS_ENTROPY:
-            figures["logit_z"] = float(np.logaddexp.reduce(values, axis=1).mean())
+            figures["logit_z"] = float(log_of_sum(values).mean())
         if output.alone and loss > 0 and len(values) == output.samples:
             figures["loss_beside"] = 1 - loss_of(view, values) / loss
         return figures | self._of_targets(view, output.alone, values)

@@ -26,6 +26,9 @@ _UNIT_FIGURES = (
     (UnitColumn.SPREAD, "unit_spread"),
 )
 
+_ROWS_TOGETHER = 1 << 13
+"""Rows of the steps whose moments become figures together: less than a megabyte."""
+
 
 class StepFigures:
     """The formulas of all figures: from observations of the same channels, many steps at once.
@@ -74,7 +77,10 @@ class StepFigures:
         readings = [observation.reading.get() for observation in observations]
         with np.errstate(all="ignore"):
             _fill_steps(observations, readings, made)
-            self._fill_moments(readings, made.of_layers)
+            together = 1 + _ROWS_TOGETHER // max(self._width, 1)
+            for first in range(0, len(readings), together):
+                some = slice(first, first + together)
+                self._fill_moments(readings[some], made.of_layers[some])
             self._fill_units(observations, made.of_layers)
         skipped = made["skipped"]
         for row, observation in enumerate(observations):
@@ -87,7 +93,7 @@ class StepFigures:
         return made
 
     def _fill_moments(self, readings: Sequence[Reading], out: Array) -> None:
-        """All steps at once: numpy's calls would cost more than what they do to one."""
+        """Many steps at once: numpy's calls would cost more than what they do to one."""
         moments = np.zeros((len(readings), self._width, MOMENTS))
         for reading, of_step in zip(readings, moments, strict=True):
             of_step[: len(reading.moments)] = reading.moments

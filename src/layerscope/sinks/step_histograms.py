@@ -1,6 +1,6 @@
 """A step's histograms as values of an event record."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -10,6 +10,10 @@ from layerscope.events.encoders import HistogramEncoder
 from layerscope.measure.reading import Reading, finite_of
 from layerscope.record import Channel
 from layerscope.sinks.chart_descriptions import describe_log
+
+_VALUES_TOGETHER = 1 << 11
+"""Rows of the steps that are encoded side by side: their bytes pass through four copies of less
+than a megabyte. For larger ones the system would have to find memory anew, page by page."""
 
 
 class StepHistograms:
@@ -51,22 +55,31 @@ class StepHistograms:
             logarithmic = self._logarithmic.encode(reading.logarithmic[rows], logged.tolist())
         return [*linear, *logarithmic]
 
-    def encode_steps(self, readings: Sequence[Reading]) -> list[list[bytes | memoryview]]:
+    def encode_steps(self, readings: Sequence[Reading]) -> Iterator[list[bytes | memoryview]]:
         """Encode several steps: of each what `encode` gives, in fewer pieces and a third of the
         time where neighbours hold the same rows and all were reached.
+
+        What was given should be written before the next is asked for: so no more memory is needed
+        than a few steps take, and it is the same again and again.
         """
-        values: list[list[bytes | memoryview]] = []
         for rows, alike in groupby(readings, key=lambda reading: len(reading.moments)):
             of_rows = list(alike)
-            moments = np.array([reading.moments for reading in of_rows])
-            whole = np.all(finite_of(moments), axis=1)
-            for is_whole, pairs in groupby(zip(whole, of_rows, strict=True), key=itemgetter(0)):
-                together = [reading for _, reading in pairs]
-                if is_whole:
-                    values += self._encode_whole(rows, together)
-                else:
-                    values += [list(self.encode(reading)) for reading in together]
-        return values
+            together = 1 + _VALUES_TOGETHER // max(rows, 1)
+            for first in range(0, len(of_rows), together):
+                yield from self._encode_alike(rows, of_rows[first : first + together])
+
+    def _encode_alike(
+        self, rows: int, readings: list[Reading]
+    ) -> Iterator[list[bytes | memoryview]]:
+        moments = np.array([reading.moments for reading in readings])
+        whole = np.all(finite_of(moments), axis=1)
+        for is_whole, pairs in groupby(zip(whole, readings, strict=True), key=itemgetter(0)):
+            alike = [reading for _, reading in pairs]
+            if is_whole:
+                yield from self._encode_whole(rows, alike)
+            else:
+                for reading in alike:
+                    yield [*self.encode(reading)]
 
     def _encode_whole(self, rows: int, readings: list[Reading]) -> list[list[bytes | memoryview]]:
         logged = self._gradients[self._gradients < rows]
