@@ -103,7 +103,8 @@ class Onsets:
         """Make room for `new` layers that have come in at the end."""
         added = Onsets(new)
         for name in _ARRAYS:
-            setattr(self, name, np.hstack([getattr(self, name), getattr(added, name)]))
+            both = [getattr(self, name), getattr(added, name)]
+            setattr(self, name, np.concatenate(both, axis=1))
 
     def state(self) -> dict[str, Any]:
         """All but the symptoms' words, as plain types."""

@@ -213,6 +213,8 @@ def _dropped(values: Matrix, gradient: Matrix) -> float:
     at zero, and so is a sample whose outputs are all 0, as a graph's node that is cut off.
     """
     zero = values == 0
+    if not zero.any():
+        return 0.0
     varies = ~zero.all(0)
     reached = ~zero.all(1) if values.shape[1] > 1 else np.full(len(values), True)
     if not (varies.any() and values.min() < 0 < values.max()):

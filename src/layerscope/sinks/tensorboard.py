@@ -122,18 +122,28 @@ class TensorBoardSink:
                 [readings[row] for row in rows], of_layers[rows], of_steps[rows]
             )
         )
-        for step, numbers, (histograms, figures) in zip(steps, of_steps, encoded, strict=True):
+        losses = self._losses(of_steps)
+        for step, loss, (histograms, figures) in zip(steps, losses, encoded, strict=True):
             values = histograms + figures
             look = step.observation.look
             if look is not None:
                 values += parts_event.encode(look.inside)
             if step.with_scalars:
                 values += next(scalars)
-            if self._loss is not None and not np.isnan(numbers[_LOSS]):
-                values += self._loss.encode(numbers[[_LOSS]])
+            values += loss
             self._events.add(step.observation.step, values, step.wall_time)
             if step.is_keyframe:
                 self._write_keyframe(step)
+
+    def _losses(self, of_steps: Array) -> list[list[bytes | memoryview]]:
+        """Of each step its loss as values; none where it is not known, or has no scalar."""
+        values: list[list[bytes | memoryview]] = [[] for _ in of_steps]
+        if self._loss is not None:
+            known = np.flatnonzero(~np.isnan(of_steps[:, _LOSS]))
+            encoded = self._loss.encode_steps(of_steps[known, _LOSS][:, np.newaxis])
+            for row, loss in zip(known.tolist(), encoded, strict=True):
+                values[row].append(loss)
+        return values
 
     def _encode_for(self, block: StepBlock) -> None:
         """From now on steps have these layers: a new set of tags for the figures."""
