@@ -11,6 +11,9 @@ from layerscope.diagnose.layer_facts import LayerFacts
 GATES = ("sigmoid", "hardsigmoid", "softmax")
 """Functions from 0 to 1, which learn to shut."""
 
+LARGEST_GAIN = 3.0
+"""Variance of usual weights times fan-in: Kaiming's 2, and what chance adds in a small layer."""
+
 
 class Roles:
     """The layers of a network as the rules see them.
@@ -35,11 +38,13 @@ class Roles:
             of the data is divided out there.
         last: index of the last layer in forward order; -1 if none is reached.
         streams: of each residual stream the indices of its additions, in their order.
+        fan_in: float64 [layers], of linear layers; NaN of all others.
     """
 
     def __init__(self, layers: Sequence[LayerFacts], classes: int | None = None) -> None:
         self.layers = tuple(layers)
         self.classes = classes
+        self.fan_in = np.array([(each.width or (np.nan,))[0] for each in self.layers], np.float64)
         reached = [index for index, facts in enumerate(layers) if _is_reached(facts)]
         reached.sort(key=lambda index: layers[index].order)
         places, place = [], -1

@@ -17,6 +17,12 @@ Severities = npt.NDArray[np.int8]
 
 Limits = tuple[float, float, float]
 
+A_TENTH = (
+    "optimizer.lr=... a tenth of what it is, and a tenth again if that is not enough; or a warm-up "
+    "of it"
+)
+"""The remedy of steps that are too large: what they should be at most is not seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:

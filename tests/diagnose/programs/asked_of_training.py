@@ -23,7 +23,7 @@ from tests.diagnose.programs.program import (
 TOO_LARGE = (
     "update_too_large",
     "loss_diverged: lr",
-    "dead_units: smaller optimizer.lr",
+    "dead_units: optimizer.lr",
     "saturated: smaller optimizer.lr",
     "not_finite: smaller optimizer.lr",
 )

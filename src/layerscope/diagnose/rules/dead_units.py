@@ -11,7 +11,7 @@ from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.solved import has_learned, is_learning, note_if_solved
-from layerscope.diagnose.symptoms import Advice, Symptoms, Values, graded
+from layerscope.diagnose.symptoms import A_TENTH, Advice, Symptoms, Values, graded
 from layerscope.diagnose.thresholds import Thresholds
 
 
@@ -19,14 +19,14 @@ def _at_the_start(facts: LayerFacts) -> str:
     if facts.bounds is not None and facts.bounds[0] < 0:
         return "init=xavier and init.bias_std=0: its units are saturated on every sample"
     return (
-        f"init=kaiming and init.bias_std=0: a bias far below zero keeps {facts.name} shut; or "
-        "model.activation=leaky_relu"
+        "init=kaiming and init.bias_std=0, for a bias far below zero keeps a unit shut; and inputs "
+        f"of {facts.name} with a mean of 0; or model.activation=leaky_relu"
     )
 
 
 def _later(facts: LayerFacts) -> str:
     other = "" if facts.bounds is not None else "; or model.activation=leaky_relu"
-    return f"a smaller optimizer.lr, or a warm-up of it{other}"
+    return f"{A_TENTH}{other}"
 
 
 _ADVICE = (

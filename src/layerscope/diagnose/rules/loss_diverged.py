@@ -13,18 +13,17 @@ from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.rules.loss_not_falling import median_update
 from layerscope.diagnose.solved import is_solved
-from layerscope.diagnose.symptoms import Advice, Symptoms, Values
+from layerscope.diagnose.symptoms import A_TENTH, Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
 _DIVERGED = Advice(
     "the loss is {value:.3g} times what it was at the start (limit {threshold:g})",
-    "optimizer.lr=... a tenth of what it is, or a warm-up of it; and see that the loss is to be "
-    "made small: its sign, and the optimizer's maximize",
+    f"{A_TENTH}; and see that the loss is to be made small: its sign, and the optimizer's maximize",
 )
 _LEAPS = Advice(
     "the loss leaps again and again to more than {threshold:g} times what it was at the start "
     "(here {value:.3g} times)",
-    "optimizer.lr=... a tenth of what it is, or a warm-up of it",
+    A_TENTH,
 )
 _LOST = Advice(
     "the loss is {value:.3g} times the lowest level that it had reached: more "

@@ -42,9 +42,9 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit "
             "{threshold:.0%}): the network has not begun to learn",
-            "look at what stands above this finding first; else see that the network fits one "
-            "batch: train on it alone, with optimizer.lr ten times smaller and ten times larger; "
-            "and that each label belongs to its input",
+            "optimizer.lr ten times larger, and ten times smaller: see with which the network fits "
+            "one batch, trained on it alone; with neither, see that each label belongs to its "
+            "input, and that no layer is cut off from the loss",
         ),
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit "

@@ -1,12 +1,13 @@
 """Overconfident start: before it has learned anything, a network should not be sure of anything."""
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.roles import LARGEST_GAIN, Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -15,13 +16,13 @@ _NATS = 1.0
 """Above chance, in nats: logits of a standard deviation of 1.4, as Kaiming's init gives them, cost
 about so much. Of two classes it is a ratio of 2.4, of many the ratio decides."""
 
-_LARGEST_GAIN = 3.0
-"""Variance of usual weights times fan-in: Kaiming's 2, and what chance adds in a small layer."""
-
 _LARGEST_SCALE = 100.0
 """Of cosines as logits: 64 in ArcFace (Deng et al. 2019), 100 in CLIP (Radford et al. 2021)."""
 
 _REMEDY = "smaller weights in the last layer, as in init=kaiming, and no bias there"
+_OF_ALL = (
+    "smaller weights in all layers, as in init=kaiming, and biases of 0: not the last one alone"
+)
 _ADVICE = (
     Advice(
         "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}): "
@@ -39,6 +40,17 @@ _ADVICE = (
         "and no weights are large: the biases of {layer} are, or what its outputs are multiplied "
         "with",
         "biases of 0 in the last layer; no factor, and no temperature far below 1, on its outputs",
+    ),
+    Advice(
+        "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}): "
+        "{layer} starts too sure of itself, as the layers before it have large weights too",
+        _OF_ALL,
+    ),
+    Advice(
+        "the outputs of {layer} at step 0 are {value:.2g} times as large as the targets (limit "
+        "{threshold:g}), as the layers before it have large weights too",
+        _OF_ALL,
+        (np.nan, _FAR, np.nan),
     ),
 )
 
@@ -86,7 +98,9 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         if level - np.log(classes) < _NATS:
             limit = np.inf
     ill = values > limit
-    usual = ill.any() and _are_usual(figures, roles)
+    gains = _gains(figures, roles) if ill.any() else np.zeros(0)
+    usual = bool(len(gains) and (gains < LARGEST_GAIN).all())
+    before = bool((gains[:-1] >= LARGEST_GAIN).any())
     beyond = usual and not of_targets and _is_beyond(figures, roles)
     severity = 1 if usual and not beyond else 2
     limit = limit if ill.any() else thresholds.overconfident_start
@@ -96,7 +110,7 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         (limit, limit, np.nan),
         _ADVICE,
         "Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
-        cause=np.full(values.shape, 2 if beyond else int(of_targets), np.int8),
+        cause=np.full(values.shape, 2 if beyond else int(of_targets) + 3 * before, np.int8),
     )
 
 
@@ -104,21 +118,22 @@ def _largest(figures: Figures) -> float:
     return float(max(figures["output_max"][0], -figures["output_min"][0]))
 
 
-def _are_usual(figures: Figures, roles: Roles) -> bool:
-    """Whether no weights at step 0 are larger than Kaiming's, of variance 2 / fan_in; not where a
-    layer's fan-in or weights are unknown. What a normalisation gets at once may be of any size.
+def _gains(figures: Figures, roles: Roles) -> npt.NDArray[np.float64]:
+    """Variance of the weights at step 0 times fan-in, of each trained layer but normalisations, in
+    forward order; NaN where its fan-in or weights are unknown. What a normalisation gets at once
+    may be of any size, and is left out.
     """
     trained = np.flatnonzero(roles.only("trained") == 1)
     judged = [
         place
-        for place in trained.tolist()
+        for place in trained[np.argsort(roles.rank[trained])].tolist()
         if "Norm" not in roles.layers[place].module
         and roles.layers[place].order >= 0
         and place not in roles.feeds_normalization
     ]
-    fan_in = [(roles.layers[place].width or (np.nan,))[0] for place in judged]
-    gain = np.square(figures["weight_rms"][0, judged]) * np.array(fan_in)
-    return bool(len(judged) and (gain < _LARGEST_GAIN).all())
+    sizes = np.square(figures["weight_rms"][0, judged].astype(np.float64))
+    gains: npt.NDArray[np.float64] = sizes * roles.fan_in[judged]
+    return gains
 
 
 def _is_beyond(figures: Figures, roles: Roles) -> bool:
@@ -126,4 +141,4 @@ def _is_beyond(figures: Figures, roles: Roles) -> bool:
     mean, std = figures["activation_mean"][0], figures["activation_std"][0]
     before = np.sqrt(np.square(mean) + np.square(std))[roles.rank < roles.rank[roles.last]]
     largest = np.fmax.reduce(before, initial=np.fmax(figures["input_rms"][0], 1.0))
-    return bool(figures["output_rms"][0] > _LARGEST_GAIN * largest)
+    return bool(figures["output_rms"][0] > LARGEST_GAIN * largest)

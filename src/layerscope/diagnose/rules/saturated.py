@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.roles import GATES
+from layerscope.diagnose.roles import GATES, LARGEST_GAIN, Roles
 from layerscope.diagnose.solved import has_learned, note_if_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values, graded
 from layerscope.diagnose.thresholds import Thresholds
@@ -17,10 +18,18 @@ from layerscope.diagnose.thresholds import Thresholds
 
 def _at_the_start(facts: LayerFacts) -> str:
     if facts.nonlinearity == "softmax":
-        return "divide what goes into the softmax by the square root of its length"
-    if facts.nonlinearity in ("sigmoid", "hardsigmoid"):
-        return "init=xavier, or smaller weights in your own module: weight variance 1 / fan_in"
-    return "init=xavier or init=kaiming: weight variance 1 / fan_in or 2 / fan_in, not 1"
+        return (
+            "smaller values before the softmax: products of vectors divided by the square root of "
+            "their length, and inputs of about 1 to the layer before it"
+        )
+    return "init=xavier: weights of variance 1 / fan_in; and inputs of about 1 to the layer"
+
+
+def _smaller_inputs(facts: LayerFacts) -> str:
+    return (
+        f"smaller inputs to {facts.name}, whose weights are of a usual size: scale the data, or a "
+        "normalisation before it; and biases of 0"
+    )
 
 
 def _a_little_at_the_start(facts: LayerFacts) -> str:
@@ -29,13 +38,13 @@ def _a_little_at_the_start(facts: LayerFacts) -> str:
     return _at_the_start(facts)
 
 
-_EVER_SINCE, _LATER, _A_LITTLE_EVER_SINCE = range(3)
+_EVER_SINCE, _LATER, _A_LITTLE_EVER_SINCE, _BY_INPUTS = range(4)
 
 
 @lru_cache(maxsize=1)
-def _advice(t: Thresholds) -> tuple[Advice, Advice, Advice]:
-    """Of a layer that has been saturated ever since the first step, of one that became so, and of
-    one of which that has been a note ever since.
+def _advice(t: Thresholds) -> tuple[Advice, ...]:
+    """Of a layer that has been saturated ever since the first step, of one that became so, of one
+    of which that has been a note ever since, and of one whose weights are not what makes it so.
     """
     from_the_start = (
         "{value:.1%} of the outputs of {layer} are saturated from the start on "
@@ -50,6 +59,7 @@ def _advice(t: Thresholds) -> tuple[Advice, Advice, Advice]:
             (t.saturated_healthy, t.saturated_trained, t.saturated_critical),
         ),
         Advice(from_the_start, _a_little_at_the_start),
+        Advice(from_the_start, _smaller_inputs),
     )
 
 
@@ -74,6 +84,8 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     limits = (t.saturated_healthy, t.saturated_bad, t.saturated_critical)
     severity = graded(values, limits)
     opened, free = memory.of_layers("opened")[0], memory.of_layers("free")[0]
+    sizes = memory.of_layers("sizes")[0]
+    note_first(figures["weight_rms"], sizes)
     if severity is None:
         note_if_solved(severity, figures, memory)
         measured = ~np.isnan(values).all(axis=0)
@@ -89,8 +101,21 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     severity[meant] = np.minimum(severity[meant], 1)
     a_little = _ever_since(values, t.saturated_healthy, free) & (severity == 1)
     begun = np.where(a_little, _A_LITTLE_EVER_SINCE, _LATER)
-    cause = np.where(ever_since, _EVER_SINCE, begun).astype(np.int8)
+    from_the_start = np.where(_are_usual(sizes, roles), _BY_INPUTS, _EVER_SINCE)
+    cause = np.where(ever_since, from_the_start, begun).astype(np.int8)
     return Symptoms(values, severity, limits, _advice(t), _SOURCE, t.lasting, cause)
+
+
+def _are_usual(sizes: Remembered, roles: Roles) -> npt.NDArray[np.bool_]:
+    """Whether a layer's weights are no larger than Kaiming's, of variance 2 / fan_in, bool
+    [layers]; not where its fan-in is unknown.
+
+    Args:
+        sizes: RMS of the weights at the start, [layers].
+        roles: of the layers.
+    """
+    usual: npt.NDArray[np.bool_] = np.square(sizes) * roles.fan_in < LARGEST_GAIN
+    return usual
 
 
 def _ever_since(values: Values, limit: float, opened: Remembered) -> npt.NDArray[np.bool_]:

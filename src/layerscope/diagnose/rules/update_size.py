@@ -15,14 +15,14 @@ from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.symptoms import Advice, Symptoms, Values, graded
+from layerscope.diagnose.symptoms import A_TENTH, Advice, Symptoms, Values, graded
 from layerscope.diagnose.thresholds import Thresholds
 
 _LOSS_GREW = 2.0
 _SLOW = -1.0  # log10: a layer at a far lower rate, whose weights are not small in proportion
 _TOO_LARGE = Advice(
     "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual 10^-3)",
-    "optimizer.lr=... a tenth of what it is, or a warm-up of it",
+    A_TENTH,
 )
 _SOURCE = "Karpathy, nn-zero-to-hero, lecture 3; CS231n, Neural Networks Part 3: about -3"
 
@@ -95,18 +95,32 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     ever = np.logical_or.accumulate(values >= thresholds.update_small, axis=0) | (learned > 0)
     learned[ever[-1]] = 1
     values = np.where(ever | ~steady[:, np.newaxis], np.nan, values)
-    return Symptoms.below(
+    limits = (np.nan, thresholds.update_small, np.nan)
+    return Symptoms(
         values,
-        warning=thresholds.update_small,
-        explanation="a step changes {layer} by 10^{value:.1f} of its weights (limit "
-        "10^{threshold:g}, usual 10^-3), and never did more",
-        remedy="optimizer.lr=... as many times larger as the ratio is below 10^-3: a hundred times "
-        "for 10^-5, a thousand times for 10^-6",
-        source=_SOURCE,
-        lasting=thresholds.warm_up,
+        graded(values, limits, falling=True),
+        limits,
+        _TOO_SMALL,
+        _SOURCE,
+        thresholds.warm_up,
+        np.isneginf(values).astype(np.int8),
+        falling=True,
     )
 
 
+_TOO_SMALL = (
+    Advice(
+        "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual "
+        "10^-3), and never did more",
+        "optimizer.lr=... as many times larger as the ratio is below 10^-3: a hundred times for "
+        "10^-5, a thousand times for 10^-6",
+    ),
+    Advice(
+        "no step has changed {layer} at all",
+        "see that the optimizer has these very parameters, that nothing puts them back after "
+        "optimizer.step(), and that optimizer.lr is not so small that rounding swallows the step",
+    ),
+)
 _STALLED = (
     Advice(
         "{layer} gets a gradient and does not move: 10^{value:.1f} of what the median layer does "

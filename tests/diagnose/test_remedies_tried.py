@@ -1,0 +1,70 @@
+"""Does a finding's first remedy help, done as it says by a program that knows no more than it?"""
+
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.diagnose.programs import treated
+from tests.diagnose.programs.every_program import PROGRAMS
+from tests.diagnose.programs.judged import judged
+from tests.diagnose.programs.remedies import remedy_for
+from tests.diagnose.programs.remedy import Remedy
+
+QUICK = (
+    "mse_of_a_column_and_a_row",  # another loss
+    "ages_and_an_absolute_error",  # scaled targets
+    "gradients_cleared_between_backward_and_step",  # another loop
+    "momentum_that_is_lost_in_each_step",  # another optimizer
+    "scores_into_a_binary_loss_of_probabilities",  # by hand
+)
+
+
+def first_of(program):
+    return judged(program, mended=False)[0]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_the_first_remedy_helps_where_a_program_can_apply_it(name):
+    helped = treated.helps(PROGRAMS[name], first_of(PROGRAMS[name]))
+    assert helped is (None if name.startswith("scores") else True)
+
+
+def test_a_remedy_does_not_help_if_the_finding_stays_or_the_loss(monkeypatch):
+    program = PROGRAMS["mse_of_a_column_and_a_row"]
+    finding = first_of(program)
+    monkeypatch.setattr(treated, "remedy_for", lambda _: Remedy())
+    monkeypatch.setattr(treated, "improved", lambda before, after: True)
+    assert not treated.helps(program, finding)
+    monkeypatch.setattr(treated, "improved", lambda before, after: after < before)
+    assert not treated.helps(program, replace(finding, rule="one that is gone"))
+
+
+def test_a_training_that_is_only_measured_as_with_the_remedy_is_the_faulty_one():
+    program = PROGRAMS["ages_and_an_absolute_error"]
+    measure = remedy_for(first_of(program)).measure
+    assert measure.losses
+    ends = []
+
+    @contextmanager
+    def watch(model):
+        yield treated.Quiet()
+        ends.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+
+    for each in (program, treated.Treated(program, measure)):
+        torch.manual_seed(0)
+        each.run(False, watch)
+    assert torch.equal(*ends)
+
+
+NO_HELP: dict[str, str] = {}
+"""Of programs whose first remedy does not help, why."""
+
+
+@pytest.mark.slow
+@pytest.mark.programs
+@pytest.mark.parametrize("name", [name for name, it in PROGRAMS.items() if not it.blind])
+def test_the_first_remedy_of_each_program_helps_but_for_those_that_are_known(name):
+    helped = treated.helps(PROGRAMS[name], first_of(PROGRAMS[name]))
+    assert (helped is False) == (name in NO_HELP)

@@ -1,0 +1,53 @@
+"""Of several remedies a finding gives the one for the cause that it sees."""
+
+import numpy as np
+import pytest
+
+from layerscope.diagnose import Judge
+from tests.diagnose.test_rules import healthy, layer, network
+
+
+def told_of(rule, figures, **options):
+    judge = Judge(figures.layers, **options)
+    judge.look(figures)
+    return next(finding for finding in judge.findings if finding.rule == rule)
+
+
+@pytest.mark.parametrize(
+    ("rms", "remedy"),
+    [(1.0, "nn.init.xavier_normal_"), (0.1, "smaller inputs to 02_tanh")],
+)
+def test_weights_of_a_usual_size_are_not_blamed_for_saturation(rms, remedy):
+    layers = [layer(i, width=(100, 100)) for i in range(5)] + [layer(5, None, width=(100, 100))]
+    figures = healthy(layers)
+    figures["saturated"][:, 2] = 0.6
+    figures["weight_rms"][:, 2] = rms
+    assert told_of("saturated", figures).remedy.startswith(remedy)
+
+
+def test_the_size_of_weights_is_that_of_the_start():
+    layers = [layer(i, width=(100, 100)) for i in range(5)] + [layer(5, None, width=(100, 100))]
+    figures = healthy(layers)
+    figures["saturated"][:, 2] = 0.6
+    figures["weight_rms"][1:, 2] = 5.0  # they have grown since
+    assert "smaller inputs" in told_of("saturated", figures).remedy
+
+
+@pytest.mark.parametrize(("rms", "of"), [(0.1, "the last layer"), (1.0, "all layers")])
+def test_large_weights_before_the_last_layer_are_made_small_too(rms, of):
+    layers = [layer(i, None, width=(100, 100)) for i in range(6)]
+    figures = healthy(layers)
+    figures["loss"][0] = 100.0
+    figures["weight_rms"][0] = [rms] * 5 + [1.0]
+    told = told_of("overconfident_start", figures, classes=27)
+    assert told.remedy.startswith(f"smaller weights in {of}")
+
+
+@pytest.mark.parametrize(("ratio", "words"), [(1e-6, "as many times larger"), (0, "these very")])
+def test_no_rate_is_told_where_a_layer_does_not_move_at_all(ratio, words):
+    figures = healthy(network())
+    figures["update_to_weight"][:, 3] = ratio
+    told = told_of("update_too_small", figures)
+    assert words in told.remedy
+    assert ("optimizer.lr" in told.remedy.split(",")[0]) == (ratio > 0)
+    assert np.isneginf(told.value) == (ratio == 0)
