@@ -121,7 +121,9 @@ _BY_RULE = {
     "updates_rounded_away": network.in_float32,
     "constant_weights": _KAIMING,
     "overconfident_start": _of_text(
-        ("smaller weights", network.smaller_last), ("biases of 0", network.small_last_biases)
+        ("smaller weights in all", _KAIMING),
+        ("smaller weights", network.smaller_last),
+        ("biases of 0", network.small_last_biases),
     ),
     "linear_chain": network.with_functions_between,
     "dropout_high": _of_text(("a probability of", network.less_dropout)),
@@ -146,7 +148,11 @@ _BY_RULE = {
     "learning_rate_gone": _of_text(("once an epoch", optimizer.every_step(optimizer.held_rate))),
     "weights_decay_to_zero": optimizer.less_decay,
     "gradient_spike": optimizer.every_step(optimizer.clipped),
-    "saturated": _of_text(("smaller optimizer.lr", _SLOWER), *_STARTS),
+    "saturated": _of_text(
+        ("smaller optimizer.lr", _SLOWER),
+        ("smaller inputs to 00", network.standardised_inputs),
+        *_STARTS,
+    ),
     "dead_units": _of_text(("a tenth of", _SLOWER), *_STARTS),
     "idle": _of_text(*_STARTS),
     "collapsed": _of_text(*_STARTS),

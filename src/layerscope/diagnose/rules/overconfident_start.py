@@ -20,9 +20,7 @@ _LARGEST_SCALE = 100.0
 """Of cosines as logits: 64 in ArcFace (Deng et al. 2019), 100 in CLIP (Radford et al. 2021)."""
 
 _REMEDY = "smaller weights in the last layer, as in init=kaiming, and no bias there"
-_OF_ALL = (
-    "smaller weights in all layers, as in init=kaiming, and biases of 0: not the last one alone"
-)
+_OF_ALL = "smaller weights in all layers, as in init=kaiming, and biases of 0"
 _ADVICE = (
     Advice(
         "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}): "

@@ -1,0 +1,142 @@
+"""Programs whose network starts so that little gets through it, or too much."""
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tests.diagnose.programs.of_data import cross_entropy
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    of_output,
+    program,
+    ring,
+    surface,
+)
+
+
+def stack(function, *sizes):
+    """Linear layers with a function after all but the last."""
+    layers = [each for a, b in pairwise(sizes) for each in (nn.Linear(a, b), function())]
+    return nn.Sequential(*layers[:-1])
+
+
+@torch.no_grad()
+def drawn(model, weight_std, bias=0.0):
+    """Weights of hidden layers from a normal of one size, biases of a constant."""
+    for module in list(model.modules())[:-1]:
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, 0, weight_std)
+            nn.init.constant_(module.bias, bias)
+    return model
+
+
+@program("saturated", also=("overconfident_start",))
+def tanh_layers_from_a_standard_normal(mended, watch):
+    x, y = blobs(classes=5, features=40)
+    model = stack(nn.Tanh, 40, 64, 64, 5)
+    if not mended:
+        drawn(model, 1.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+    fit(watch, model, optimizer, batches(x, y), cross_entropy)
+
+
+@program("saturated")
+def readings_of_about_eight_under_a_tanh(mended, watch):
+    x, y = surface(features=12)
+    x = x if mended else 8 * x
+    model = stack(nn.Tanh, 12, 64, 32, 1)
+    drawn(model, 12**-0.5)
+    drawn(model[2:], 64**-0.5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y), of_output(functional.mse_loss))
+
+
+@program("vanishing_gradient", also=("collapsed",))
+def eight_sigmoids_in_a_row(mended, watch):
+    x, y = ring()
+    model = stack(nn.Tanh if mended else nn.Sigmoid, 2, *[32] * 8, 2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=200), cross_entropy)
+
+
+@program("vanishing_gradient", also=("idle",))
+def deep_tanh_layers_of_half_the_weights(mended, watch):
+    x, y = blobs(classes=4, features=16)
+    model = drawn(stack(nn.Tanh, 16, *[48] * 10, 4), (1.0 if mended else 0.4) * 48**-0.5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
+
+
+@program("overconfident_start")
+def deep_relu_layers_of_three_times_the_weights(mended, watch):
+    x, y = surface(features=8)
+    model = stack(nn.ReLU, 8, *[64] * 7, 1)
+    drawn(model, (1.0 if mended else 3.0) * (2 / 64) ** 0.5)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    fit(watch, model, optimizer, batches(x, y), of_output(functional.mse_loss))
+
+
+@program("idle")
+def weights_of_a_thousandth(mended, watch):
+    x, y = surface(features=8)
+    model = stack(nn.Tanh, 8, 48, 48, 1)
+    if not mended:
+        drawn(model, 1e-3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(functional.mse_loss))
+
+
+@program("idle", also=("collapsed",))
+def gelu_layers_from_another_framework_s_small_normal(mended, watch):
+    x, y = blobs(classes=4, features=10)
+    model = stack(nn.GELU, 10, *[32] * 4, 4)
+    if not mended:
+        drawn(model, 0.005)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
+
+
+@program("dead_units")
+def biases_of_minus_five_under_relus(mended, watch):
+    x, y = blobs(classes=4, features=10)
+    model = stack(nn.ReLU, 10, 64, 32, 4)
+    if not mended:
+        for layer in (model[0], model[2]):
+            nn.init.constant_(layer.bias, -8.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
+
+
+@program("collapsed", first=False, also=("biased",))  # a step is too large, too
+def biases_of_five_under_tanh_layers(mended, watch):
+    x, y = surface(features=8)
+    model = stack(nn.Tanh, 8, 32, 32, 32, 1)
+    if not mended:
+        drawn(model, 0.05, bias=1.5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(functional.mse_loss))
+
+
+@program("update_too_small", also=("loss_not_falling",))
+def a_rate_of_sgd_in_the_notation_of_adam(mended, watch):
+    x, y = blobs(classes=4, features=10)
+    model = stack(nn.ReLU, 10, 64, 4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05 if mended else 1e-5)
+    fit(watch, model, optimizer, batches(x, y, steps=260), cross_entropy)
+
+
+@program("gradient_spike", first=False)  # the loss has gone far beyond its start by it
+def one_row_in_other_units(mended, watch):
+    x, y = surface(features=6)
+    if not mended:
+        y[700] = 3000.0
+    model = stack(nn.ReLU, 6, 32, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    order = [i for i in range(1024) if i != 700]
+    data = [torch.tensor(order[32 * k % 990 : 32 * k % 990 + 32]) for k in range(150)]
+    data[110][0] = 700
+    fit(watch, model, optimizer, ((x[k], y[k]) for k in data), of_output(functional.mse_loss))
