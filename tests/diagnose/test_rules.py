@@ -753,6 +753,14 @@ def test_a_layer_without_a_gradient_is_told_of_unless_it_is_meant_to_have_none(k
     assert told == (None if severity is None else (severity, "02_tanh", 30, 1))
 
 
+def test_steps_of_a_loss_of_zero_do_not_end_what_a_layer_without_a_gradient_has():
+    figures = healthy(network())
+    figures["weight_grad_rms"][:, 2] = 0.0
+    figures["activation_grad_rms"][:, 2] = 0.0
+    figures["loss"][15] = 0.0
+    assert found(figures)["no_gradient"] == ("warning", "02_tanh", 0, 1)
+
+
 @pytest.mark.parametrize("share", [1 / 512, 1 / 100])
 def test_a_group_whose_rate_is_far_below_the_others_is_named(share):
     figures = healthy(network())

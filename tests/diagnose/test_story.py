@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from layerscope.diagnose.finding import Finding
 from layerscope.diagnose.story import CONSEQUENCES, story
 
@@ -87,6 +89,18 @@ def test_dead_units_explain_a_gradient_that_is_lost_in_their_own_layers():
     for layers, because in ((("01", "02", "03"), "dead_units"), (("02", "03"), "")):
         dead = replace(found("dead_units"), layer_names=layers)
         assert ("vanishing_gradient", "critical", because) in told(dead, vanishing)
+
+
+@pytest.mark.parametrize("rule", ["dead_units", "no_gradient"])
+def test_what_is_there_at_step_0_is_not_made_by_a_decay_and_leaves_the_weights_to_it(rule):
+    decays = found("weights_decay_to_zero", step=60)
+    for step, order in (
+        (0, [rule, "weights_decay_to_zero"]),
+        (20, ["weights_decay_to_zero", rule]),
+    ):
+        cause, consequence = told(found(rule, step=step), decays)
+        assert [cause[0], consequence[0]] == order
+        assert consequence[2] == cause[0]
 
 
 def test_what_follows_from_a_consequence_is_told_under_the_first_cause():

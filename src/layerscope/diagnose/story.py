@@ -98,7 +98,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     ),
     "dead_units": frozenset(
         {"vanishing_gradient", "no_gradient", "collapsed", "idle", "loss_not_falling"}
-        | {"labels_without_signal"}
+        | {"labels_without_signal", "weights_decay_to_zero"}
     ),
     # Large weights make both at the start: what is saturated is nearer to the data.
     "overconfident_start": frozenset({"saturated", "exploding_gradient", "biased", "dead_units"}),
@@ -107,7 +107,9 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         {"silent_branch", "loss_diverged", "gradient_spike", "not_finite", "loss_not_finite"}
     ),
     "not_finite": frozenset({"loss_not_finite"}),
-    "no_gradient": frozenset({"update_too_small", "stalled", "loss_not_falling"}),
+    "no_gradient": frozenset(
+        {"update_too_small", "stalled", "loss_not_falling", "weights_decay_to_zero"}
+    ),
     "stalled": frozenset({"update_too_small"}),
     "collapsed": frozenset({"loss_not_falling", "labels_without_signal"}),
     "labels_without_signal": frozenset({"loss_not_falling"}),
@@ -186,6 +188,12 @@ def _follows(finding: Finding, cause: Finding) -> bool:
         return True  # logits grow before that is a warning
     if (cause.rule, finding.rule) == ("loss_after_activation", "loss_not_finite"):
         return cause.step < finding.step  # the logarithm of what no softmax keeps above 0
+    # Decay takes its time: what a layer has at step 0 is none of it, and it draws to zero whatever
+    # gets no gradient.
+    if finding.rule == "weights_decay_to_zero" and cause.rule in _WITHOUT_GRADIENT:
+        return cause.step == 0 < finding.step
+    if cause.rule == "weights_decay_to_zero" and finding.rule in _WITHOUT_GRADIENT:
+        return finding.step > 0
     same_layers = set(finding.layer_names) <= set(cause.layer_names)
     if cause.rule == "stalled":  # of other layers it says nothing
         return same_layers
@@ -227,6 +235,8 @@ _FROM_THE_START = frozenset(
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
     }
 )
+
+_WITHOUT_GRADIENT = frozenset({"dead_units", "no_gradient"})
 
 _OF_LAYERS = frozenset({"saturated", "dead_units", "idle"})
 """A layer with it passes little of the gradient on, and takes nothing from how others do."""

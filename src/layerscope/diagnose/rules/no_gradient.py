@@ -92,7 +92,8 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     of_state, of_inputs = _recurrences(roles)
     values[:, of_state] = np.where(rms[:, of_inputs] > 0, rms[:, of_state], np.nan)
     learns = (figures["loss"] != 0) & ~is_solved(figures, memory)
-    ill = (values == 0) & learns[:, np.newaxis]
+    values[~learns[:, np.newaxis] & (values == 0)] = np.nan  # it says nothing of such a step
+    ill = values == 0
     if not ill.any():
         return Symptoms(values)
     fed = figures["activation_grad_rms"] > 0
