@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from layerscope.diagnose.plain_types import check_types
@@ -63,7 +63,7 @@ class LayerFacts:
 
     def as_json(self) -> dict[str, Any]:
         """Plain types for JSON; `LayerFacts.of_json` reads them."""
-        return asdict(self)
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def of_json(cls, facts: Mapping[str, Any]) -> LayerFacts:

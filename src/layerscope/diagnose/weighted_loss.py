@@ -76,6 +76,11 @@ def class_weights(
     different ones, or all classes the same.
     """
     known = np.isfinite(weights)
+    if not known.any():
+        return {}
+    low, high = weights[known].min(), weights[known].max()
+    if low > 0 and high <= (1 + CLOSE) * low:  # as of nearly all losses
+        return {}
     found = {int(label): weights[known & (labels == label)] for label in np.unique(labels)}
     if not all(len(own) and alike(own) for own in found.values()):
         return {}

@@ -42,16 +42,17 @@ class _FixedSizeEncoder:
             raise ValueError(f"tags must differ, got {twice!r} twice")
         self._row = row
         self._content_bytes = 4 * int(np.prod(row))
-        self._plain = [self._prefix(tag, b"", content_key) for tag in tags]
+        names = [field(1, tag.encode()) for tag in tags]
+        self._plain = [self._prefix(name + content_key) for name in names]
         self._next = [
-            self._prefix(tag, about, content_key)
-            for tag, about in zip(tags, metadata_of_tags, strict=True)
+            self._prefix(name + about + content_key)
+            for name, about in zip(names, metadata_of_tags, strict=True)
         ]
         self._undescribed = set(range(len(tags)))
         self._layout: tuple[tuple[int, ...], NDArray[np.uint8], list[int]] | None = None
 
-    def _prefix(self, tag: str, about: bytes, content_key: bytes) -> bytes:
-        value = field(1, tag.encode()) + about + content_key
+    def _prefix(self, value: bytes) -> bytes:
+        """What precedes the content of a value that begins so."""
         return b"\x0a" + varint(len(value) + self._content_bytes) + value
 
     def encode(self, data: NDArray[np.float32], which: Sequence[int] | None = None) -> list[bytes]:

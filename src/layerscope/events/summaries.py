@@ -57,6 +57,7 @@ def image(tag: str, png: bytes, description: str = "") -> bytes:
     return _tensor_value(tag, metadata("images", CLASS_BLOBS, description), tensor)
 
 
+@functools.lru_cache(maxsize=256)  # hundreds of tags have one description
 def metadata(plugin: str, data_class: int, description: str, content: bytes = b"") -> bytes:
     """Encode Summary.Value.metadata, which TensorBoard needs on a tag's first event only."""
     # Most plugins' own content is their version, 0, the default: nothing to encode.
