@@ -53,8 +53,8 @@ class HeldOnDevice:
     looks_for_causes = False
 
     __slots__ = (
-        "_bytes", "_device", "_entries", "_how", "_lost", "_most", "_stream", "_tally",
-        "_units", "largest",
+        "_bytes", "_device", "_entries", "_how", "_is_cuda", "_lost", "_most", "_raw_stream",
+        "_stream", "_tally", "_units", "largest",
     )  # fmt: skip
 
     def __init__(self, tally: DeviceTally, units: DeviceUnitTally) -> None:
@@ -67,7 +67,9 @@ class HeldOnDevice:
         self._lost: list[int] = []
         self._stream: torch.cuda.Stream | None = None
         self._most = _WITHOUT_CUDA
-        if self._device.type == "cuda":
+        self._raw_stream = 0
+        self._is_cuda = self._device.type == "cuda"
+        if self._is_cuda:
             memory = torch.cuda.get_device_properties(self._device).total_memory
             self._most = int(memory) // SHARE_OF_MEMORY
         self.largest = self._most // 2
@@ -82,7 +84,9 @@ class HeldOnDevice:
     ) -> bool:
         """Note a tensor: 2 us; see `HeldTensors.hold`."""
         size = tensor.nbytes
-        if size > self.largest or tensor.device != self._device or self._is_capturing():
+        if size > self.largest or tensor.device != self._device:
+            return False
+        if self._is_cuda and torch._C._cuda_isCurrentStreamCapturing():
             return False
         if self._bytes + size > self._most or not self._is_on_its_stream():
             self._measure(())
@@ -96,8 +100,9 @@ class HeldOnDevice:
             measured = own.clone()
             if how == COPIED:
                 own, version = measured, 0
-        if self._stream is None and self._device.type == "cuda":
+        if self._stream is None and self._is_cuda:
             self._stream = torch.cuda.current_stream(self._device)
+            self._raw_stream = self._stream.cuda_stream
         self._bytes += size
         self._entries.append((row, measured, own, version, own.data_ptr(), unit_row, axis, None))
         return True
@@ -166,11 +171,8 @@ class HeldOnDevice:
 
     def _is_on_its_stream(self) -> bool:
         return self._stream is None or (
-            self._stream.cuda_stream == torch._C._cuda_getCurrentRawStream(self._device.index)
+            self._raw_stream == torch._C._cuda_getCurrentRawStream(self._device.index)
         )
-
-    def _is_capturing(self) -> bool:
-        return self._device.type == "cuda" and torch.cuda.is_current_stream_capturing()
 
 
 def _bits_of(tensor: Tensor) -> Tensor:

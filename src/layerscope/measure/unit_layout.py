@@ -21,11 +21,27 @@ def units_and_inner(shape: Sequence[int], size: int, axis: int) -> tuple[int, in
     raise ValueError(f"axis must be -1 or 1, got {axis}")
 
 
+def fills_its_memory(tensor: Tensor) -> bool:
+    """Whether a tensor's elements lie side by side, in whatever order, as a transposed one's do."""
+    if tensor.is_contiguous():
+        return True
+    expected = 1
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1:
+            if stride != expected:
+                return False
+            expected *= size
+    return True
+
+
 def in_order(tensor: Tensor, axis: int) -> tuple[Tensor, int]:
     """A tensor as contiguous memory, and where its units are in it.
 
-    What is in the order of torch.channels_last is features as it lies: it is not copied.
+    Features that lie side by side are not copied, whatever the order of the other axes: that of
+    torch.channels_last, or that of an attention which is given its batch first.
     """
-    if axis == 1 and (moved := tensor.movedim(1, -1)).is_contiguous():
-        return moved, -1
+    moved = tensor.movedim(1, -1) if axis == 1 else tensor
+    units = moved.shape[-1]
+    if moved.stride(-1) == 1 and fills_its_memory(moved):
+        return moved.as_strided((moved.numel() // max(units, 1), units), (units, 1)), -1
     return tensor.contiguous(), axis

@@ -1,15 +1,23 @@
 """What an optimizer really did to the weights: measured from the weights themselves."""
 
+from __future__ import annotations
+
 from array import array
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 
+from layerscope.measure.capability import compiled_if_possible
 from layerscope.measure.cpu.change_norms import change_norms
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.tally import is_measurable
+from layerscope.measure.unit_layout import fills_its_memory
 from layerscope.record.shards import local_part
+
+if TYPE_CHECKING:
+    from layerscope.measure.cuda.change_norms import ChangeNorms
 from layerscope.record.update_sums import ROWS, UpdateSums
 
 _SIXTEEN_BITS = (torch.bfloat16, torch.float16)
@@ -23,8 +31,9 @@ class Updates:
 
     A copy of the weights is taken before the optimizer's step and kept until after it: the
     memory of the parameters once more, and two passes over them, in the steps that are measured.
-    It is right for any optimizer, its momentum, decay and clipping included. Of float32 on a CPU
-    one pass over both tells; elsewhere the copies then become the changes.
+    It is right for any optimizer, its momentum, decay and clipping included. Of float32 on a CPU,
+    and on CUDA where Triton is, one pass over both tells; elsewhere the copies then become the
+    changes.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
@@ -34,6 +43,7 @@ class Updates:
         self._changed: list[int] = []
         self._copies_changed = False  # into the changes
         self._ring: PinnedRing | None = None
+        self._on_cuda: ChangeNorms | Literal[False] | None = None  # False where Triton is not
 
     def begin(self, which: Sequence[bool]) -> None:
         """Copy weights as they are before the step.
@@ -77,23 +87,42 @@ class Updates:
     def end(self) -> UpdateSums:
         """What the step changed of what was copied.
 
-        The share that is lost takes four more passes over parameters of 16 bits, and nothing for
-        others.
+        Without a kernel for it the share that is lost takes four more passes over parameters of 16
+        bits, and nothing for others.
         """
         chosen, self._chosen = self._chosen, []
         self._changed = chosen
         kept, now = self._kept(chosen), [self._now(i) for i in chosen]
-        self._copies_changed = not (chosen and all(map(_is_plain, now, kept)))
-        if self._copies_changed:
+        packed = self._norms_by_one_pass(chosen, kept, now)
+        self._copies_changed = packed is None
+        if packed is None:
             packed = self._norms_of_changes(chosen, kept, now)
-        else:
-            packed = _norms_by_one_pass(kept, now)
         return UpdateSums(
             packed,
             chosen,
             [parameter.numel() for parameter in self._parameters],
             self._ring_on(packed.device),
         )
+
+    def _norms_by_one_pass(
+        self, chosen: Sequence[int], kept: list[Tensor], now: list[Tensor]
+    ) -> Tensor | None:
+        """What `UpdateSums` packs, where one read of both can tell it; the copies stay."""
+        if not chosen:
+            return None
+        if all(map(_is_plain, now, kept)):
+            return _norms_of_plain(kept, now)
+        device = now[0].device
+        if device.type != "cuda" or self._on_cuda is False:
+            return None
+        slopes = [self._parameters[i].grad for i in chosen]
+        gradients = [None if each is None else local_part(each) for each in slopes]
+        together = zip(now, kept, gradients, strict=True)
+        if not all(_lie_alike(device, *each) for each in together):
+            return None
+        if self._on_cuda is None:
+            self._on_cuda = _change_norms_on(device)
+        return self._on_cuda(now, kept, gradients) if self._on_cuda else None
 
     def _norms_of_changes(
         self, chosen: Sequence[int], kept: list[Tensor], now: list[Tensor]
@@ -140,7 +169,30 @@ def _is_plain(now: Tensor, before: Tensor) -> bool:
     )
 
 
-def _norms_by_one_pass(kept: list[Tensor], now: list[Tensor]) -> Tensor:
+def _lie_alike(device: torch.device, now: Tensor, before: Tensor, gradient: Tensor | None) -> bool:
+    """Whether all fill memory of one CUDA device in the same order, in a type of its kernels."""
+    if now.device != device or now.stride() != before.stride() or not fills_its_memory(now):
+        return False
+    if gradient is None or now.dtype not in _SIXTEEN_BITS:
+        return True
+    return gradient.layout is torch.strided and (
+        (gradient.dtype, gradient.device, gradient.shape, gradient.stride())
+        == (now.dtype, device, now.shape, now.stride())
+    )
+
+
+def _change_norms_on(device: torch.device) -> ChangeNorms | Literal[False]:
+    def compiled() -> ChangeNorms | Literal[False]:
+        from layerscope.measure.cuda.change_norms import ChangeNorms  # a second to import
+
+        norms = ChangeNorms(device)
+        norms.compile()
+        return norms
+
+    return compiled_if_possible(device, compiled, lambda: False)
+
+
+def _norms_of_plain(kept: list[Tensor], now: list[Tensor]) -> Tensor:
     """The same of plain tensors: float64 [2, tensors]."""
     norms = torch.empty(2, len(kept), dtype=torch.float64)
     numbers: list[int] = []

@@ -86,7 +86,7 @@ def test_a_list_takes_one_launch_for_each_kind_and_no_row_twice(monkeypatch):
     expected = [*kinds, (torch.float64, True), (torch.float32, True)]  # the last is row 3 again
     found = [(dtype, aligned) for dtype, aligned, _ in launched]
     assert sorted(found, key=str) == sorted(expected, key=str)
-    assert sorted(row for *_, group in launched for row, _ in group) == [0, 1, 2, 3, 3, 5, 6]
+    assert sorted(row for *_, group in launched for row, *_ in group) == [0, 1, 2, 3, 3, 5, 6]
 
 
 def test_two_tensors_of_a_list_for_one_row_both_count():

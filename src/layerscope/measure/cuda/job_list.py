@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
@@ -36,17 +37,18 @@ class JobList:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._jobs: Sequence[tuple[int, ...]] = ()
+        self._jobs = array("q")
         self._sent = torch.empty(0)
 
-    def send(self, jobs: Sequence[tuple[int, ...]]) -> Tensor:
-        """The jobs as int64 [jobs, numbers of each] on the device."""
-        if jobs != self._jobs:
-            on_host = torch.tensor(jobs, dtype=torch.int64)
+    def send(self, jobs: Sequence[int]) -> Tensor:
+        """The numbers of all jobs, one job after the other, as int64 on the device."""
+        numbers = array("q", jobs)
+        if numbers != self._jobs:
+            on_host = torch.frombuffer(numbers, dtype=torch.int64)
             if self._device.type == "cuda":
                 on_host = on_host.pin_memory()  # from torch's cache, which waits for the copy
             self._sent = on_host.to(self._device, non_blocking=True)  # host to device
-            self._jobs = jobs
+            self._jobs = numbers
         return self._sent
 
 

@@ -14,6 +14,7 @@ from layerscope.measure.cuda.current import current
 from layerscope.measure.cuda.elements import ALIGNMENT, KINDS
 from layerscope.measure.cuda.job_list import JobList, launches
 from layerscope.measure.cuda.kernel import BLOCK, REGISTERS, SHARE, WARPS, add_tensors
+from layerscope.measure.cuda.launcher import Launcher
 from layerscope.measure.cuda.partials import (
     ABSOLUTE,
     MAXIMUM,
@@ -35,6 +36,10 @@ from layerscope.measure.moments import MOMENTS, MomentColumn
 from layerscope.measure.row_options import RowOptions
 from layerscope.measure.row_state import NEAREST
 from layerscope.measure.transfer_row import TRANSFERRED
+from layerscope.measure.unit_layout import fills_its_memory
+
+_Place = tuple[int, int, int]
+"""Of a tensor: its row, address and size."""
 
 
 class TritonTable:
@@ -65,7 +70,12 @@ class TritonTable:
         # Shared memory needs PTX: else the slots lie in global memory, and grow with the launches.
         self._shared = device.type == "cuda" and torch.version.hip is None
         self._slots = torch.empty(0, dtype=torch.int32, device=device)
-        self._limits = {"maxnreg": REGISTERS} if self._shared else {}
+        limits = {"maxnreg": REGISTERS} if self._shared else {}
+        self._add = Launcher(add_tensors, num_warps=WARPS, enable_fp_fusion=True, **limits)
+        # Without fusion buckets are those of the CPU, to the element.
+        self._write = Launcher(
+            write_transfer_rows, num_warps=TRANSFER_WARPS, enable_fp_fusion=False
+        )
         # By kind and first row: the next step's tensors of these rows lie where this step's did,
         # most of the time.
         self._lists: dict[tuple[torch.dtype, bool, int], JobList] = {}
@@ -84,64 +94,67 @@ class TritonTable:
 
     def add_all(self, tensors: Iterable[tuple[int, Tensor]]) -> None:
         """Measure many tensors: one launch for each kind of them that has rows of its own."""
-        groups: dict[tuple[torch.dtype, bool], list[tuple[int, Tensor]]] = {}
-        taken, again = set(), []
+        groups: dict[tuple[torch.dtype, bool], list[_Place]] = {}
+        taken, again, copies = set(), [], []
         for row, tensor in tensors:
-            if not tensor.numel():
+            if not (size := tensor.numel()):
                 continue
             if row in taken:  # two in one launch would collide
                 again.append((row, tensor))
                 continue
             taken.add(row)
-            tensor = tensor.detach().contiguous()
-            aligned = tensor.data_ptr() % ALIGNMENT == 0 == tensor.numel() % ALIGNMENT
-            groups.setdefault((tensor.dtype, aligned), []).append((row, tensor))
+            if not fills_its_memory(tensor):
+                tensor = tensor.contiguous()  # noqa: PLW2901
+                copies.append(tensor)  # until they are launched
+            address = tensor.data_ptr()
+            aligned = (address | size) % ALIGNMENT == 0
+            groups.setdefault((tensor.dtype, aligned), []).append((row, address, size))
         for (dtype, aligned), group in groups.items():
             for part in launches(group):
                 self._add_group(dtype, aligned, part)
         if again:
             self.add_all(again)
 
-    def _add_group(
-        self, dtype: torch.dtype, aligned: bool, group: Sequence[tuple[int, Tensor]]
-    ) -> None:
-        sizes = [tensor.numel() for _, tensor in group]
+    def _add_group(self, dtype: torch.dtype, aligned: bool, group: Sequence[_Place]) -> None:
         # Twice as many programs as run at a time even out what they have to do; one tensor's have
         # all the same to do.
-        share = max(SHARE, sum(sizes) // (self._at_a_time * min(len(sizes), 2)))
-        jobs, first = [], 0
-        for (row, tensor), size in zip(group, sizes, strict=True):
-            sharers = min(PROGRAMS, max(1, size // share))
-            fresh = int(row not in self._filled)
-            self._filled.add(row)
-            jobs.append((tensor.data_ptr(), size, row, fresh, first, sharers))
+        elements = sum(size for _, _, size in group)
+        share = max(SHARE, elements // (self._at_a_time * min(len(group), 2)))
+        jobs: list[int] = []
+        first = 0
+        filled = self._filled
+        for row, address, size in group:
+            sharers = min(PROGRAMS, size // share) or 1
+            jobs += (address, size, row, row not in filled, first, sharers)
+            filled.add(row)
             first += sharers
         sent = self._lists.setdefault((dtype, aligned, group[0][0]), JobList(self._device))
         with current(self._device):
-            add_tensors[(first,)](
+            self._add(
+                (dtype, aligned),
+                first,
                 sent.send(jobs),
-                len(jobs),
+                len(group),
                 self.counts,
                 self._partials,
                 self._intervals,
                 self._shifts,
                 self._tops,
                 self._slots_of(first),
-                KIND=KINDS[dtype],
-                ALIGNED=aligned,
-                BLOCK=BLOCK,
-                PROGRAMS=PROGRAMS,
-                SHARED=self._shared,
-                num_warps=WARPS,
-                enable_fp_fusion=True,
-                **self._limits,
+                KINDS[dtype],
+                aligned,
+                BLOCK,
+                PROGRAMS,
+                self._shared,
             )
 
     def read(self, rows: int, reset: bool, out: Tensor) -> None:
         """Write what the first rows hold into out[:rows], float64 [rows, TRANSFERRED]."""
         if rows:
             with current(self._device):
-                write_transfer_rows[(rows,)](
+                self._write(
+                    (reset, out.data_ptr() % ALIGNMENT == 0),
+                    rows,
                     self.counts,
                     self._partials,
                     self._shifts,
@@ -150,10 +163,8 @@ class TritonTable:
                     self._logarithmic,
                     self._parts,
                     out,
-                    RESET=reset,
-                    PROGRAMS=PROGRAMS,
-                    num_warps=TRANSFER_WARPS,
-                    enable_fp_fusion=False,  # buckets are those of the CPU, to the element
+                    reset,
+                    PROGRAMS,
                 )
         if reset:
             self._filled.difference_update(range(rows))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import torch
-import triton
 import triton.language as tl
 from torch import Tensor
 
 from layerscope.measure.cuda.current import current
 from layerscope.measure.cuda.elements import ALIGNMENT, KINDS
 from layerscope.measure.cuda.job_list import JobList, launches
+from layerscope.measure.cuda.launcher import Launcher
 from layerscope.measure.cuda.unit_kernel import add_units, read_units
 from layerscope.measure.unit_blocks import UnitBlocks
 from layerscope.measure.unit_options import UnitOptions
@@ -34,6 +34,12 @@ PROGRAMS = 2048
 READ_BLOCK = 512
 """Units that a program reads at a time."""
 
+_OF_32_BITS = 1 << 31
+"""From here on Triton takes a number for one of 64 bits."""
+
+_Place = tuple[int, int, int, int, int]
+"""Of a tensor: its row, address and size, its units and how many elements of one lie side by side."""
+
 _Kind = tuple[torch.dtype, bool, int, bool]
 """Of tensors that one launch takes: see the last arguments of `add_units`."""
 
@@ -49,6 +55,8 @@ class TritonUnits(UnitBlocks):
         super().__init__(options.rows, device)
         self._device = device
         self._intervals = torch.from_numpy(options.active).to(device)
+        self._add = Launcher(add_units, num_warps=WARPS)
+        self._read = Launcher(read_units)
         self._heads = JobList(device)
         self._lists: dict[tuple[_Kind, int], JobList] = {}  # by kind and first row
 
@@ -67,7 +75,7 @@ class TritonUnits(UnitBlocks):
 
     def add_all(self, tensors: Iterable[tuple[int, Tensor, int, int]]) -> None:
         """Merge many, as `add` would one by one: one launch for each kind of them."""
-        groups: dict[_Kind, list[tuple[int, Tensor, int, int]]] = {}
+        groups: dict[_Kind, list[_Place]] = {}
         taken, again = set(), []
         for row, tensor, units, inner in tensors:
             if row in taken:  # two in one launch would collide
@@ -76,44 +84,46 @@ class TritonUnits(UnitBlocks):
             taken.add(row)
             neighbours = units if inner == 1 else inner
             widest = WIDEST if inner == 1 else ELEMENTS
-            columns = min(widest, triton.next_power_of_2(neighbours))
-            aligned = tensor.data_ptr() % ALIGNMENT == 0 == neighbours % ALIGNMENT
+            columns = widest if neighbours >= widest else 1 << (neighbours - 1).bit_length()
+            address = tensor.data_ptr()
+            aligned = (address | neighbours) % ALIGNMENT == 0
             kind = (tensor.dtype, aligned, columns, inner == 1)
-            groups.setdefault(kind, []).append((row, tensor, units, inner))
+            groups.setdefault(kind, []).append((row, address, tensor.numel(), units, inner))
         for kind, group in groups.items():
             for part in launches(group):
                 self._add_group(kind, part)
         if again:
             self.add_all(again)
 
-    def _add_group(self, kind: _Kind, group: Sequence[tuple[int, Tensor, int, int]]) -> None:
+    def _add_group(self, kind: _Kind, group: Sequence[_Place]) -> None:
         dtype, aligned, columns, is_features = kind
         rows = ELEMENTS // columns
-        share = max(SHARE, sum(tensor.numel() for _, tensor, _, _ in group) // PROGRAMS)
-        jobs, first = [], 0
-        for row, tensor, units, inner in group:
-            outer = tensor.numel() // (units * inner)
-            tiles = triton.cdiv(units, columns) if is_features else units
+        share = max(SHARE, sum(size for _, _, size, _, _ in group) // PROGRAMS)
+        jobs: list[int] = []
+        first = 0
+        for row, of_tensor, size, units, inner in group:
+            outer = size // (units * inner)
+            tiles = -(-units // columns) if is_features else units
             of_tile = outer * (columns if is_features else inner)
-            sharers = max(1, min(of_tile // share, triton.cdiv(outer, rows)))
+            sharers = max(1, min(of_tile // share, -(-outer // rows)))
             address, capacity = self.blocks[row].data_ptr(), self.blocks[row].shape[1]
-            job = (tensor.data_ptr(), outer, units, inner, row, address, capacity)
-            jobs.append((*job, first, tiles, sharers))
+            jobs += (of_tensor, outer, units, inner, row, address, capacity, first, tiles, sharers)
             first += tiles * sharers
         sent = self._lists.setdefault((kind, group[0][0]), JobList(self._device))
         with current(self._device):
-            add_units[(first,)](
+            self._add(
+                kind,
+                first,
                 sent.send(jobs),
-                len(jobs),
+                len(group),
                 self._intervals,
                 self.samples,
-                KIND=KINDS[dtype],
-                COMPARED_AS=tl.float64 if dtype == torch.float64 else tl.float32,
-                ALIGNED=aligned,
-                ROWS=rows,
-                COLUMNS=columns,
-                FEATURES=is_features,
-                num_warps=WARPS,
+                KINDS[dtype],
+                tl.float64 if dtype == torch.float64 else tl.float32,
+                aligned,
+                rows,
+                columns,
+                is_features,
             )
 
     def read(self, step: int, window: int, out: Tensor) -> None:
@@ -121,14 +131,20 @@ class TritonUnits(UnitBlocks):
         if not self.units:
             return
         blocks = zip(self.blocks, self.units, strict=True)
-        heads = [(block.data_ptr(), block.shape[1], units) for block, units in blocks]
+        heads: list[int] = []
+        for block, units in blocks:
+            heads += (block.data_ptr(), block.shape[1], units)
+        key = step >= _OF_32_BITS, window >= _OF_32_BITS, out.data_ptr() % ALIGNMENT == 0
+        sent = self._heads.send(heads)
         with current(self._device):
-            read_units[(len(heads),)](
-                self._heads.send(heads),
+            self._read(
+                key,
+                len(self.units),
+                sent,
                 self._intervals,
                 self.samples,
                 step,
                 window,
                 out,
-                BLOCK=READ_BLOCK,
+                READ_BLOCK,
             )
