@@ -1,36 +1,43 @@
 """What is measured where a branch is added to a residual stream."""
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from layerscope.measure.pending import Pending
 
 _CHANNELS_SECOND = 4  # axes from which on the second is that of channels
 _FAR = 10.0  # times the root mean square, from which on an element is an outlier
 
 
-@dataclass(frozen=True, slots=True)
+FIGURES = ("stream_rms", "branch_to_stream", "outlier_share", "outlier_channel")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Addition:
     """What was measured where a branch is added, in a step's last forward pass.
 
-    Attributes:
-        stream_rms: root mean square of the stream after it.
-        branch_to_stream: root mean square of the branch / that of the stream before; NaN of a
-            stream of 0.
-        outlier_share: share of the stream's elements, after it, that are above 10 times its RMS.
-        outlier_channel: the channel that has most of them, along the last axis, of four axes or
-            more along the second; NaN if none has one.
+    Args:
+        pending: by place, the figures of all additions of the step; they may have to be waited for.
+        place: of this one.
     """
 
-    stream_rms: float
-    branch_to_stream: float
-    outlier_share: float
-    outlier_channel: float
+    pending: Pending[Mapping[str, Sequence[float]]]
+    place: str
 
     def figures(self) -> dict[str, float]:
-        """By names of `LAYER_FIGURES`, which are its own."""
-        return asdict(self)
+        """By names of `LAYER_FIGURES`.
+
+        `stream_rms` is the root mean square of the stream after it; `branch_to_stream` that of the
+        branch / that of the stream before, NaN of a stream of 0; `outlier_share` the share of the
+        stream's elements, after it, that are above 10 times its RMS; `outlier_channel` the channel
+        that has most of them, along the last axis, of four axes or more along the second, NaN if
+        none has one.
+        """
+        return dict(zip(FIGURES, self.pending.get()[self.place], strict=True))
 
     def as_json(self) -> dict[str, float | None]:
         """The same with None for what is not known."""
@@ -38,7 +45,7 @@ class Addition:
 
 
 def figures_of(before: Tensor, branch: Tensor, values: Tensor) -> Tensor:
-    """The arguments of an `Addition`, float64 [4] on the device.
+    """`FIGURES` of an addition, float64 [4] on the device.
 
     Args:
         before: root mean square of the stream, [].

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from layerscope.measure.pending import Pending
 from layerscope.record.output_function import OutputFunction
 
 
@@ -12,27 +13,32 @@ from layerscope.record.output_function import OutputFunction
 class Data:
     """What a first layer got in a step.
 
-    Attributes:
-        values: float [samples, features], some of the samples.
+    Args:
+        pending: float [samples, features], some of the samples.
         normalized: whether the layer is a normalisation.
     """
 
-    values: Tensor
+    pending: Pending[Tensor]
     normalized: bool
+
+    @property
+    def values(self) -> Tensor:
+        """[samples, features]; may wait for the device."""
+        return self.pending.get()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
-    """The network's output in a step.
+    """The network's output in a step. What is pending may have to be waited for.
 
-    Attributes:
-        values: [samples, outputs], some of the samples; classes along the last axis.
-        gradient: d loss / d values, with a gradient scaler's factor in it; None if none came.
+    Args:
+        pending: `values`.
+        slope: `gradient`; None if none came.
         samples: how many there are in all.
         function: that it has been through last.
         alone: whether the network gave no other tensor that the loss may be made of, in this call
             or in another before the same backward pass.
-        gradient_square: sum of the squares of the gradient of all samples; NaN if none came.
+        square: sum of the squares of the gradient of all samples; None if none came.
         has_terms: whether the network gave scalars beside it that the loss may be made of.
         every: how far apart the samples are that were kept.
         mixes_axes: whether the loss took its classes and positions for each other.
@@ -40,29 +46,44 @@ class Output:
             a target made of the next one, see `Bootstrapped`.
     """
 
-    values: Tensor
-    gradient: Tensor | None
+    pending: Pending[Tensor]
+    slope: Pending[Tensor] | None
     samples: int
     function: OutputFunction
     alone: bool = True
-    gradient_square: float = math.nan
+    square: Pending[float] | None = None
     has_terms: bool = False
     every: int = 1
     mixes_axes: bool = False
     bootstrapped: bool = False
+
+    @property
+    def values(self) -> Tensor:
+        """[samples, outputs], some of the samples; classes along the last axis."""
+        return self.pending.get()
+
+    @property
+    def gradient(self) -> Tensor | None:
+        """d loss / d values, with a gradient scaler's factor in it; None if none came."""
+        return None if self.slope is None else self.slope.get()
+
+    @property
+    def gradient_square(self) -> float:
+        """The sum of the squares of the gradient of all samples; NaN if none came."""
+        return math.nan if self.square is None else self.square.get()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ends:
     """What was seen in one step; of several micro-batches in the first or the last, look by look.
 
-    Attributes:
+    Args:
         data: of each first layer.
         output: the last output that a gradient came to, in that backward pass; None without any.
         gradients_kept: whether the gradients of the step before were still there when backward
             began; None if it is not known.
         along_batch: whether a recurrent layer or attention takes the batch for the sequence.
-        tokens: what embeddings got, as matrices of whole numbers.
+        given: what embeddings got, as matrices of whole numbers, in the order of their calls.
         pair: of two further outputs of one shape [samples, width], the first's values and gradient,
             then the second's: mean and variance of what an autoencoder draws, say.
         gradients_cleared: whether those of a backward pass were cleared before an optimizer came;
@@ -75,10 +96,19 @@ class Ends:
     output: Output | None
     gradients_kept: bool | None
     along_batch: bool = False
-    tokens: tuple[Tensor, ...] = ()
-    pair: tuple[Tensor, ...] = ()
+    given: tuple[Pending[Tensor], ...] = ()
+    pair: tuple[Pending[Tensor], ...] = ()
     gradients_cleared: bool | None = None
     gradients_late: bool | None = None
+
+    @property
+    def tokens(self) -> tuple[Tensor, ...]:
+        """What embeddings got that is not the same everywhere, each once; may wait for them."""
+        seen: list[Tensor] = []
+        for tokens in (each.get() for each in self.given):
+            if tokens.min() < tokens.max() and not any(tokens.equal(each) for each in seen):
+                seen.append(tokens)
+        return tuple(seen)
 
 
 _NORMS = ("RMSNorm", "LayerNorm", "GroupNorm", "BatchNorm", "InstanceNorm")

@@ -6,9 +6,11 @@ from itertools import pairwise
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.measure.pending import Pending
 from layerscope.record.quiet_hook import QuietHook
-from layerscope.record.samples import has_memory
+from layerscope.record.samples import has_memory, samples_of
 
+_ALL = slice(None)
 _ELEMENTS = 65_536
 
 
@@ -16,7 +18,7 @@ class OutputPair:
     """Keeps the values of two such outputs of a step, and the gradients on them."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self._kept: dict[int, tuple[Pending[Tensor], Pending[Tensor]]] = {}
 
     def watch(self, outputs: Sequence[Tensor]) -> list[RemovableHandle]:
         """Put hooks on the first two matrices of one shape that follow each other."""
@@ -28,14 +30,14 @@ class OutputPair:
         return []
 
     def _hook(self, place: int, output: Tensor) -> RemovableHandle:
-        values = output.detach().to("cpu", copy=True).double()  # device to host, where there is one
+        values = samples_of(output, _ALL)
 
         def see(gradient: Tensor) -> None:
-            self._kept[place] = values, gradient.detach().to("cpu", copy=True).double()
+            self._kept[place] = values, samples_of(gradient, _ALL)
 
         return output.register_hook(QuietHook(see))  # type: ignore[no-untyped-call,no-any-return]
 
-    def take(self) -> tuple[Tensor, ...]:
+    def take(self) -> tuple[Pending[Tensor], ...]:
         """Values and gradient of the one, then of the other; () unless both had a gradient."""
         kept, self._kept = self._kept, {}
         return (*kept[0], *kept[1]) if len(kept) == 2 else ()

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from layerscope.measure.pending import Pending
+from layerscope.measure.pinned_ring import on_host
+
 _ELEMENTS = 65_536
 """Of a larger output or input some samples are kept, evenly spaced: 256 kB."""
 
@@ -26,20 +29,23 @@ def number_of_samples(tensor: Tensor) -> int:
     return tensor.numel() // max(features, 1)
 
 
-def samples_of(tensor: Tensor, rows: slice) -> Tensor:
-    """float32 or wider [samples, features], a copy that the host can read."""
+def samples_of(tensor: Tensor, rows: slice) -> Pending[Tensor]:
+    """float64 [samples, features], a copy for the host: from a CUDA device it comes later."""
     matrix = tensor.detach()
     if matrix.ndim >= _CHANNELS_FIRST:
         matrix = matrix.movedim(1, -1)
     matrix = matrix.reshape(-1, 1) if matrix.ndim <= 1 else matrix.reshape(-1, matrix.shape[-1])
-    return matrix[rows].to("cpu", torch.float64, copy=True)  # device to host, where there is one
+    if matrix.device.type == "cuda":
+        return on_host(matrix[rows].double())
+    # device to host, where there is one
+    return Pending.at_hand(matrix[rows].to("cpu", torch.float64, copy=True))
 
 
-def sum_of_squares(tensor: Tensor) -> float:
-    """Of all its elements, added up in float32 or wider."""
+def sum_of_squares(tensor: Tensor) -> Pending[float]:
+    """Of all its elements, added up in float32 or wider; from a CUDA device it comes later."""
     wide = torch.promote_types(tensor.dtype, torch.float32)
     norm = torch.linalg.vector_norm(tensor.detach(), dtype=wide)
-    return float(norm) ** 2  # device to host, where there is one
+    return on_host(norm).then(lambda there: float(there) ** 2)
 
 
 def has_memory(tensor: Tensor) -> bool:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.measure.pinned_ring import on_host
 from layerscope.record.addition import Addition, figures_of, rms
 from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
@@ -119,13 +120,15 @@ class Stream:
         self._made.clear()
 
     def take(self) -> dict[str, Addition]:
-        """What was measured in this step, by the names of places; waits for the device."""
+        """What was measured in this step, by the names of places."""
         self.end()
         measured, self._measured = self._measured, {}
         if not measured:
             return {}
-        rows = torch.stack(list(measured.values())).tolist()  # device to host, where there is one
-        return {name: Addition(*row) for name, row in zip(measured, rows, strict=True)}
+        names = list(measured)
+        rows = on_host(torch.stack(list(measured.values())))
+        told = rows.then(lambda there: dict(zip(names, there.tolist(), strict=True)))
+        return {name: Addition(told, name) for name in names}
 
     # Hooks, and the mode.
 

@@ -6,10 +6,15 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.measure.pending import Pending
+from layerscope.measure.pinned_ring import on_host
 from layerscope.record.quiet_hook import QuietHook
 
 _ELEMENTS = 2**18
 """Of longer inputs nothing is kept: 2 MB."""
+
+_CALLS = 8
+"""So many of the first and of the last are kept: of several micro-batches one of them is judged."""
 
 
 class TokenInputs:
@@ -21,7 +26,7 @@ class TokenInputs:
 
     def __init__(self, ask: Callable[[], bool]) -> None:
         self._ask = ask
-        self._seen: list[Tensor] = []
+        self._seen: list[Pending[Tensor]] = []
 
     def attach(self, modules: Sequence[nn.Module]) -> list[RemovableHandle]:
         """Put a hook on each embedding among these modules."""
@@ -37,11 +42,15 @@ class TokenInputs:
             return
         if tokens.is_floating_point() or min(tokens.shape) < 2 or tokens.is_meta:
             return
-        kept = tokens.detach().to("cpu", copy=True)  # device to host, where there is one
-        if not any(kept.equal(each) for each in self._seen) and kept.min() < kept.max():
-            self._seen.append(kept)
+        if tokens.device.type == "cuda":
+            self._seen.append(on_host(tokens.detach()))
+        else:
+            kept = tokens.detach().to("cpu", copy=True)  # device to host, where there is one
+            self._seen.append(Pending.at_hand(kept))
+        if len(self._seen) > 2 * _CALLS:
+            del self._seen[_CALLS]
 
-    def take(self) -> tuple[Tensor, ...]:
-        """[rows, columns] each, all different, in the order in which they came."""
+    def take(self) -> tuple[Pending[Tensor], ...]:
+        """[rows, columns] each, in the order in which they came."""
         seen, self._seen = tuple(self._seen), []
         return seen

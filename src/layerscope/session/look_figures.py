@@ -111,15 +111,15 @@ class LookFigures:
         if ends.gradients_kept is not None:
             figures["gradients_kept"] = float(ends.gradients_kept)
         if ends.pair:
-            figures |= latent_figures(*(each.numpy() for each in ends.pair))
+            figures |= latent_figures(*(each.get().numpy() for each in ends.pair))
         if ends.gradients_cleared is not None:
             figures["gradients_cleared"] = float(ends.gradients_cleared)
         if ends.gradients_late is not None:
             figures["gradients_late"] = float(ends.gradients_late)
         if ends.output is not None:
             figures |= self._of_output(ends.output, loss, scale)
-            if ends.tokens and figures.get("loss_kind") == Loss.CROSS_ENTROPY:
-                tokens = [each.numpy() for each in ends.tokens]
+            is_of_tokens = ends.given and figures.get("loss_kind") == Loss.CROSS_ENTROPY
+            if is_of_tokens and (tokens := [each.numpy() for each in ends.tokens]):
                 figures |= _of_tokens(tokens, ends.output)
         return figures
 
