@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from layerscope.record.activation_calls import ACTIVATION_CALLS, calls_named
+from layerscope.record.attention_mask import MASKED
 from layerscope.record.heads import Heads
-from layerscope.record.logits import MASKED, heads_of_scores
+from layerscope.record.logits import heads_of_scores
 from layerscope.record.product_operands import operands_of_einsum, operands_of_matmul
 from layerscope.record.samples import has_memory
 

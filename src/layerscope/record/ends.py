@@ -64,7 +64,7 @@ class Output:
 
     @property
     def gradient(self) -> Tensor | None:
-        """d loss / d values, with a gradient scaler's factor in it; None if none came."""
+        """D loss / d values, with a gradient scaler's factor in it; None if none came."""
         return None if self.slope is None else self.slope.get()
 
     @property

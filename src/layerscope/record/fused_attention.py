@@ -1,7 +1,6 @@
 """Attention in one call of torch: which queries, keys and mask it was given."""
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from layerscope.record.attention_mask import AttentionMask
 from layerscope.record.heads import Heads
-from layerscope.record.logits import MASKED, heads_of_products
+from layerscope.record.logits import heads_of_products
 from layerscope.record.samples import has_memory
 
 
@@ -49,7 +49,7 @@ def _fused(
         lambda samples: k[samples],
         sizes,
         q.shape[-1] ** -0.5 if scale is None else scale,
-        _masked(attn_mask, is_causal, sizes[3]),
+        AttentionMask([] if attn_mask is None else [attn_mask], is_causal),
         exact,
         q.device,
     )
@@ -70,28 +70,6 @@ def _four_axes(mask: Tensor, lead: torch.Size) -> Tensor:
     if all(size == 1 for size in mask.shape[:-3]):
         return mask.reshape(1, *mask.shape[-3:])
     return mask.expand(*lead, *mask.shape[-3:]).reshape(-1, *mask.shape[-3:])
-
-
-def _masked(
-    mask: Tensor | None, causal: bool, keys: int
-) -> Callable[[Tensor, slice, slice], Tensor]:
-    """Applies a mask: of bool, which is True where a row may look, or added to the logits."""
-
-    def apply(z: Tensor, samples: slice, rows: slice) -> Tensor:
-        if mask is not None:
-            part = mask[samples, :, rows]
-            if part.dtype == torch.bool:
-                z = z.masked_fill(~part, -math.inf)
-            else:
-                z = (z + part).masked_fill(part <= MASKED, -math.inf)
-        if causal:
-            places = torch.arange(keys, device=z.device)
-            first, step = rows.start, rows.step or 1
-            row = first + step * torch.arange(z.shape[2], device=z.device)
-            z = z.masked_fill(places > row.unsqueeze(-1), -math.inf)
-        return z
-
-    return apply
 
 
 _MULTI_HEAD = inspect.signature(F.multi_head_attention_forward)
@@ -126,7 +104,7 @@ def _multi_head(*args: Any, exact: bool, **kwargs: Any) -> Heads | None:
     def keys(samples: slice) -> Tensor:
         static = given["static_k"]
         if static is not None:
-            k = static.reshape(batch, heads, *static.shape[1:])[samples].float()
+            k = static.reshape(batch, heads, *static.shape[1:])[samples]
         else:
             x = _projected(key[:, samples], w_k, b_k)
             if given["bias_k"] is not None:
@@ -145,26 +123,13 @@ def _multi_head(*args: Any, exact: bool, **kwargs: Any) -> Heads | None:
     if mask is not None:
         mask = mask.reshape(batch, heads, *mask.shape[1:]) if mask.ndim == 3 else mask[None, None]
     masks = [
-        _masked(
-            F.pad(~each if each.dtype == torch.bool else each, (0, added), value=fill).expand(
-                sizes
-            ),
-            False,
-            sizes[3],
-        )
+        F.pad(~each if each.dtype == torch.bool else each, (0, added), value=fill).expand(sizes)
         for each in (mask, padding)
         if each is not None
         for fill in [each.dtype == torch.bool]
     ]
-
-    def apply(z: Tensor, samples: slice, part: slice) -> Tensor:
-        for each in masks:
-            z = each(z, samples, part)
-        return z
-
-    return heads_of_products(
-        queries, keys, sizes, (width // heads) ** -0.5, apply, exact, query.device
-    )
+    scale = (width // heads) ** -0.5
+    return heads_of_products(queries, keys, sizes, scale, AttentionMask(masks), exact, query.device)
 
 
 def _projected(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -1,26 +1,27 @@
 """Attention's logits, of queries and keys or as they are, and what each row of them looks at."""
 
+import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from layerscope.measure.pending import Pending
-from layerscope.measure.pinned_ring import on_host
-from layerscope.record.heads import Array, Heads, HeadSum
+from layerscope.measure.capability import compiled_if_possible
+from layerscope.record.attention_mask import MASKED, AttentionMask
+from layerscope.record.head_sums import HeadSums, Sizes
+from layerscope.record.heads import Heads, HeadSum
+
+if TYPE_CHECKING:
+    from layerscope.measure.cuda.attention_looks import AttentionLooks
 
 SAMPLE = 64
 """Rows of queries that are looked at in each head, over a batch: of up to 8 of its samples."""
 
 ONE_TOKEN = 0.99
 """A row whose largest weight is above looks at one token only."""
-
-MASKED = -5000.0
-"""A logit, or a mask that is added to it, from here down is no key to be seen: people write -inf,
--1e4, -1e9 and the smallest number of a type."""
 
 _ELEMENTS = 2**21
 """Logits that are looked at together on the CPU: 8 MB, and some five such tensors at once."""
@@ -35,37 +36,63 @@ Queries = Callable[[slice, slice], Tensor]
 def heads_of_products(
     queries: Queries,
     keys: Keys,
-    sizes: tuple[int, int, int, int],
+    sizes: Sizes,
     scale: float,
-    mask: Callable[[Tensor, slice, slice], Tensor],
+    mask: AttentionMask,
     exact: bool,
     device: torch.device,
 ) -> Heads:
-    """Compute logits of queries and keys, and look at them.
+    """Compute logits of queries and keys, and look at them: on CUDA by one kernel, if it can.
 
     Args:
         queries: of some samples of the batch, and rows: [samples, heads, rows, width].
         keys: of some samples: [samples, groups, keys, width]; heads of a group share them.
         sizes: (batch, heads, rows, keys).
-        mask: given logits, samples and rows: the same with -inf where a row may not look.
         exact: whether to look at all rows.
     """
-    table = _empty(heads := sizes[1])
-    found = []
+    sums = HeadSums(sizes)
     with _by_ourselves(device):
-        for samples, parts in _parts(sizes, exact, device):
-            k = keys(samples).float()
-            found.append((HeadSum.KEY, _norms(k, heads)))
-            table[HeadSum.KEYS] += k[:, 0].numel()
-            shared = k if k.shape[1] == heads else k.repeat_interleave(heads // k.shape[1], 1)
-            for part in parts:
-                q = queries(samples, part).float()
-                found.append((HeadSum.QUERY, _norms(q, heads)))
-                table[HeadSum.QUERIES] += q[:, 0].numel()
-                logits = mask(q * scale @ shared.transpose(-1, -2), samples, part)
-                found.append((HeadSum.LARGEST, _looks(logits)))
-                _look_ahead(table, found, logits, samples, part, sizes[2])
-    return Heads(_added(table, found)).with_scale(scale * q.shape[-1] ** 0.5)
+        width = _by_kernel(sums, queries, keys, scale, mask, exact, device)
+        if width is None:
+            for samples, parts in _parts(sizes, exact, device):
+                k = keys(samples).float()
+                sums.add_norms(HeadSum.KEY, k)
+                many = sizes[1] // k.shape[1]
+                shared = k if many == 1 else k.repeat_interleave(many, 1)
+                for part in parts:
+                    q = queries(samples, part).float()
+                    sums.add_norms(HeadSum.QUERY, q)
+                    logits = q * scale @ shared.transpose(-1, -2)
+                    _add_logits(sums, mask.applied(logits, samples, part), samples, part)
+            width = k.shape[-1]
+    return sums.heads().with_scale(scale * width**0.5)
+
+
+def _by_kernel(
+    sums: HeadSums,
+    queries: Queries,
+    keys: Keys,
+    scale: float,
+    mask: AttentionMask,
+    exact: bool,
+    device: torch.device,
+) -> int | None:
+    """The same at once, without a logit in memory; the heads' width, or None where it cannot be."""
+    kernel = _kernel_on(device) if device.type == "cuda" else None
+    if kernel is None:
+        return None
+    samples, rows = _EVERY if exact else _some(sums.sizes)
+    k, masks = keys(samples), mask.part(samples, rows)
+    if not kernel.can_look(k, masks):
+        return None
+    q = queries(samples, rows)
+    sums.add_norms(HeadSum.KEY, k)
+    sums.add_norms(HeadSum.QUERY, q)
+    place = rows.start, rows.step or 1
+    looks = kernel(q, k, scale, masks, mask.is_causal, *place)
+    sums.add_looks(looks[:4])
+    sums.add_ahead(looks[4], samples, rows, q.shape[2])
+    return k.shape[-1]
 
 
 def heads_of_scores(scores: Tensor, query: Tensor | None, key: Tensor | None, exact: bool) -> Heads:
@@ -76,22 +103,17 @@ def heads_of_scores(scores: Tensor, query: Tensor | None, key: Tensor | None, ex
         query: [batch or 1, heads or 1, rows, width]; None if it is not known.
         exact: whether to look at all rows.
     """
-    heads = scores.shape[1]
-    table = _empty(heads)
-    found = []
+    sizes: Sizes = tuple(scores.shape)  # type: ignore[assignment]
+    sums = HeadSums(sizes)
     with _by_ourselves(scores.device):
         for place, tensor in ((HeadSum.QUERY, query), (HeadSum.KEY, key)):
             if tensor is not None:
-                found.append((place, _norms(tensor, heads)))
-                table[place + 1] = tensor[:, 0].numel()
-        sizes: tuple[int, int, int, int] = tuple(scores.shape)  # type: ignore[assignment]
+                sums.add_norms(place, tensor)
         for samples, parts in _parts(sizes, exact, scores.device):
             for part in parts:
                 z = scores[samples, :, part].float()
-                z = z.masked_fill(z <= MASKED, -math.inf)
-                found.append((HeadSum.LARGEST, _looks(z)))
-                _look_ahead(table, found, z, samples, part, sizes[2])
-    return Heads(_added(table, found))
+                _add_logits(sums, z.masked_fill(z <= MASKED, -math.inf), samples, part)
+    return sums.heads()
 
 
 @contextmanager
@@ -101,23 +123,40 @@ def _by_ourselves(device: torch.device) -> Iterator[None]:
         yield
 
 
-def _empty(heads: int) -> Array:
-    table = np.zeros((len(HeadSum), heads))
-    table[HeadSum.LARGEST] = -math.inf
-    return table
+@functools.cache
+def _kernel_on(device: torch.device) -> "AttentionLooks | None":
+    """What looks at all of an attention at once; None where Triton cannot compile it."""
+
+    def compiled() -> "AttentionLooks | None":
+        from layerscope.measure.cuda.attention_looks import AttentionLooks  # a second to import
+
+        looks = AttentionLooks(ONE_TOKEN, MASKED)
+        looks.compile(device)
+        return looks
+
+    return compiled_if_possible(device, compiled, lambda: None)
 
 
-def _parts(
-    sizes: tuple[int, int, int, int], exact: bool, device: torch.device
-) -> Iterator[tuple[slice, list[slice]]]:
+_EVERY = slice(0, None), slice(0, None)
+"""Samples and rows."""
+
+
+def _some(sizes: Sizes) -> tuple[slice, slice]:
+    """Samples and rows to look at where not all are."""
+    batch, _, rows, _ = sizes
+    most = min(batch, 8)
+    # Evenly spaced, and the last of each interval: the first rows of a causal mask see little.
+    step = -(-rows // min(rows, SAMPLE // most))
+    return slice(0, None, -(-batch // most)), slice(step - 1, None, step)
+
+
+def _parts(sizes: Sizes, exact: bool, device: torch.device) -> Iterator[tuple[slice, list[slice]]]:
     """Samples of the batch, and of these which rows to look at together."""
-    batch, heads, rows, keys = sizes
     if not exact:
-        most = min(batch, 8)
-        # Evenly spaced, and the last of each interval: the first rows of a causal mask see little.
-        step = -(-rows // min(rows, SAMPLE // most))
-        yield slice(0, None, -(-batch // most)), [slice(step - 1, None, step)]
+        samples, rows_of_some = _some(sizes)
+        yield samples, [rows_of_some]
         return
+    batch, heads, rows, keys = sizes
     most = _ELEMENTS if device.type == "cpu" else _ELEMENTS_OF_A_DEVICE
     together = max(most // max(heads * keys, 1), 1)  # rows
     for first in range(0, batch, max(together // rows, 1)):
@@ -125,10 +164,10 @@ def _parts(
         yield samples, [slice(row, row + together) for row in range(0, rows, together)]
 
 
-def _norms(tensor: Tensor, heads: int) -> Tensor:
-    """Norms of [samples, groups, ...] by head, float32 [1, heads]."""
-    norm: Tensor = torch.linalg.vector_norm(tensor, dim=(0, 2, 3), dtype=torch.float32)
-    return norm.repeat_interleave(heads // len(norm)).unsqueeze(0)
+def _add_logits(sums: HeadSums, z: Tensor, samples: slice, rows: slice) -> None:
+    """Look at logits, float32 [samples, heads, rows, keys], with -inf where a row may not."""
+    sums.add_looks(_looks(z))
+    sums.add_ahead_of(z, samples, rows)
 
 
 def _looks(z: Tensor) -> Tensor:
@@ -153,46 +192,3 @@ def _looks(z: Tensor) -> Tensor:
             (counts & (total < 1 / ONE_TOKEN)).sum(over),
         ]
     )
-
-
-def _look_ahead(
-    table: Array,
-    found: list[tuple[HeadSum, Tensor]],
-    z: Tensor,
-    samples: slice,
-    part: slice,
-    rows: int,
-) -> None:
-    """Count, in the first sample's first head, the keys behind a query that it may see; of as many
-    keys as queries, since they are the same tokens then.
-    """
-    keys = z.shape[-1]
-    if samples.start != 0 or keys != rows or keys < 2:
-        return
-    row = part.start + (part.step or 1) * torch.arange(z.shape[2], device=z.device)
-    behind = torch.arange(keys, device=z.device) > row.unsqueeze(-1)
-    seen = ((z[0, 0] > -math.inf) & behind).sum().float()
-    found.append((HeadSum.AHEAD, seen.expand(1, table.shape[1])))
-    first, step = part.start, part.step or 1
-    table[HeadSum.PAIRS] += sum(keys - 1 - first - step * each for each in range(z.shape[2]))
-
-
-def _added(table: Array, found: Sequence[tuple[int, Tensor]]) -> Pending[Array]:
-    """The table with what was found, each with its first place in it."""
-    sent = torch.cat([each for _, each in found])
-    lengths = [(place, len(each)) for place, each in found]
-
-    def add(host: Tensor) -> Array:
-        rows = host.double().numpy()
-        for place, length in lengths:
-            figures, rows = rows[:length], rows[length:]
-            if place == HeadSum.LARGEST:
-                table[HeadSum.LARGEST] = np.fmax(table[HeadSum.LARGEST], figures[0])
-                table[HeadSum.ROWS : HeadSum.ONE + 1] += figures[1:]
-            elif place == HeadSum.AHEAD:
-                table[HeadSum.AHEAD] += figures[0]
-            else:
-                table[place] += figures[0] ** 2
-        return table
-
-    return on_host(sent).then(add)

@@ -22,7 +22,7 @@ TABLE = {
 SIZES = {"BLOCK": BLOCK, "PROGRAMS": PROGRAMS, "SHARED": True}
 
 
-def compiled(kernel, arguments, constants, warps, fused):
+def compiled(kernel, arguments, constants, warps, fused, **others):
     """PTX of a kernel whose pointers are aligned."""
     names = kernel.arg_names
     source = ASTSource(
@@ -36,7 +36,7 @@ def compiled(kernel, arguments, constants, warps, fused):
         },
     )
     target = GPUTarget("cuda", int(sys.argv[1]), 32)
-    options = {"num_warps": warps, "enable_fp_fusion": fused}
+    options = {"num_warps": warps, "enable_fp_fusion": fused, **others}
     if "SHARED" in constants:
         options["maxnreg"] = REGISTERS
     done = compile_kernel(source, target=target, options=options)

@@ -104,7 +104,7 @@ class TritonTable:
                 continue
             taken.add(row)
             if not fills_its_memory(tensor):
-                tensor = tensor.contiguous()  # noqa: PLW2901
+                tensor = tensor.contiguous()
                 copies.append(tensor)  # until they are launched
             address = tensor.data_ptr()
             aligned = (address | size) % ALIGNMENT == 0

@@ -38,7 +38,7 @@ _OF_32_BITS = 1 << 31
 """From here on Triton takes a number for one of 64 bits."""
 
 _Place = tuple[int, int, int, int, int]
-"""Of a tensor: its row, address and size, its units and how many elements of one lie side by side."""
+"""Of a tensor: row, address, size, units, and how many elements of one lie side by side."""
 
 _Kind = tuple[torch.dtype, bool, int, bool]
 """Of tensors that one launch takes: see the last arguments of `add_units`."""
