@@ -24,17 +24,20 @@ class UnitBlocks:
         units: per row; 0 of one that knows of none.
         samples: int64 [rows], in this step.
         blocks: per row, int64 [FIELDS, capacity].
+        places: per row, its block's address and capacity.
     """
 
     def __init__(self, rows: int, device: torch.device) -> None:
         self.units = [0] * rows
         self.samples = torch.zeros(rows, dtype=torch.int64, device=device)
         self.blocks = [self._block(0) for _ in range(rows)]
+        self.places = [(block.data_ptr(), 0) for block in self.blocks]
 
     def start(self, row: int, units: int) -> None:
         """Make a row know nothing but how many units it has."""
         if units > self.blocks[row].shape[1]:
-            self.blocks[row] = self._block(units)
+            self.blocks[row] = block = self._block(units)
+            self.places[row] = block.data_ptr(), units
         self.units[row] = units
         self.samples[row] = 0
         extremes = self.extremes(row)

@@ -106,8 +106,8 @@ class TritonUnits(UnitBlocks):
             tiles = -(-units // columns) if is_features else units
             of_tile = outer * (columns if is_features else inner)
             sharers = max(1, min(of_tile // share, -(-outer // rows)))
-            address, capacity = self.blocks[row].data_ptr(), self.blocks[row].shape[1]
-            jobs += (of_tensor, outer, units, inner, row, address, capacity, first, tiles, sharers)
+            place = self.places[row]
+            jobs += (of_tensor, outer, units, inner, row, *place, first, tiles, sharers)
             first += tiles * sharers
         sent = self._lists.setdefault((kind, group[0][0]), JobList(self._device))
         with current(self._device):
@@ -130,10 +130,9 @@ class TritonUnits(UnitBlocks):
         """Fill out, the `UnitReading.values` of all rows; empty what belongs to the step."""
         if not self.units:
             return
-        blocks = zip(self.blocks, self.units, strict=True)
         heads: list[int] = []
-        for block, units in blocks:
-            heads += (block.data_ptr(), block.shape[1], units)
+        for place, units in zip(self.places, self.units, strict=True):
+            heads += (*place, units)
         key = step >= _OF_32_BITS, window >= _OF_32_BITS, out.data_ptr() % ALIGNMENT == 0
         sent = self._heads.send(heads)
         with current(self._device):
