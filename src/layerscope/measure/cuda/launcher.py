@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any
 
 import triton
@@ -28,7 +28,7 @@ class Launcher:
     def __init__(self, kernel: Any, **options: Any) -> None:
         self._kernel = kernel
         self._options = options
-        self._compiled: dict[Hashable, Callable[..., None]] = {}
+        self._compiled: dict[Hashable, CompiledKernel] = {}
 
     def __call__(self, key: Hashable, programs: int, *arguments: Any) -> None:
         """Launch it on the current device's current stream.
