@@ -1,6 +1,6 @@
 """Print what the rules find in the tests' programs into docs/diagnosis.md, between two markers,
 how sure that makes each rule into sureness.json, and that into the rules' pages. Some ten minutes a
-seed.
+seed. Stories that began with something else than the fault or what follows are printed on stderr.
 
 python scripts/print_confusion.py [SEED ...]
 """
@@ -8,6 +8,7 @@ python scripts/print_confusion.py [SEED ...]
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -17,7 +18,9 @@ PAGE = ROOT / "docs" / "diagnosis.md"
 SURENESS = ROOT / "src" / "layerscope" / "diagnose" / "sureness.json"
 sys.path.insert(0, str(ROOT))  # the programs are the tests'
 from tests.diagnose.programs.every_program import PROGRAMS  # noqa: E402
-from tests.diagnose.test_confusion import of_programs, table  # noqa: E402
+from tests.diagnose.programs.judged import judged  # noqa: E402
+from tests.diagnose.programs.what_it_was import counted, warnings_of_programs  # noqa: E402
+from tests.diagnose.test_confusion import of_programs, table, warnings_of_planted  # noqa: E402
 
 BEGIN, END = "<!-- programs: begin -->", "<!-- programs: end -->"
 
@@ -29,13 +32,22 @@ def main() -> int:
         return 2
     torch.set_num_threads(1)
     seeds = [int(seed) for seed in sys.argv[1:]] or [0]
-    write(of_programs(seeds), seeds)
+    known = cache(judged)  # the table and the counts are of the same runs
+    warned, healthy = warnings_of_programs(seeds, known)
+    of_planted, without = warnings_of_planted(seeds)
+    warned += of_planted
+    for rule, was, name in warned:
+        if was in ("astray", "false"):
+            print(f"{was}: {rule} in {name}", file=sys.stderr)
+    scores = {"healthy_runs": healthy + without, "rules": counted(warned)}
+    SURENESS.write_text(json.dumps(scores, indent=1) + "\n")
+    write(of_programs(seeds, judged=known), seeds)
     pages = Path(__file__).with_name("write_rule_pages.py")
     return subprocess.run([sys.executable, str(pages)], check=False).returncode
 
 
 def write(counts: dict[str, dict[str, int]], seeds: list[int]) -> None:
-    """Write the table and the scores.
+    """Write the table.
 
     Args:
         counts: of each rule, as `of_programs` gives them.
@@ -49,12 +61,6 @@ def write(counts: dict[str, dict[str, int]], seeds: list[int]) -> None:
     )
     made = table(counts, len(PROGRAMS) * len(seeds))
     PAGE.write_text(f"{before}{BEGIN}\n{made}\n\n{told}\n{END}{after}")
-    rules = {
-        rule: {"right": of["right"], "found": of["heads"]}
-        for rule, of in sorted(counts.items())
-        if of["heads"]
-    }
-    SURENESS.write_text(json.dumps({"rules": rules}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

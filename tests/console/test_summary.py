@@ -3,9 +3,15 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from layerscope.console.summary import summary
-from layerscope.diagnose import RULES
+from layerscope.diagnose import RULES, Finding, sureness
 from tests.made_findings import finding
 from tests.runs import HOSTILE
+
+
+@pytest.fixture(autouse=True)
+def no_rule_was_met(monkeypatch):
+    """How sure findings are changes with the test programs, and has tests of its own."""
+    monkeypatch.setattr(sureness, "_measured", lambda: ({}, 1))
 
 
 def printed(findings, files="logs/mine", width=200, **run):
@@ -53,6 +59,15 @@ def test_consequences_are_indented_under_their_cause_and_told_once():
     found = [stalled, finding(rule="other"), idle]
     heads = [line.partition(" (")[0] for line in printed(found) if " (" in line]
     assert heads == ["✗ stalled", "  ! idle", "! other"]
+
+
+def test_what_to_type_and_how_sure_it_is_are_told_of_the_cause_alone(monkeypatch):
+    monkeypatch.setattr(Finding, "how_sure", property(lambda each: f"how sure: {each.rule}"))
+    cause, follows = finding(rule="a"), finding(rule="b", because="a")
+    lines = printed([cause, follows])
+    assert lines[2:4] == ["  → init=kaiming", "  how sure: a"]
+    assert lines[4].startswith("  ! b (")
+    assert [line for line in lines if "→" in line or "sure: b" in line] == ["  → init=kaiming"]
 
 
 def test_two_that_name_each_other_are_told_once_each():

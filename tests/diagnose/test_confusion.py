@@ -10,7 +10,9 @@ from tests.diagnose.healthy import HEALTHY
 from tests.diagnose.planted import PLANTED
 from tests.diagnose.programs.every_program import PROGRAMS
 from tests.diagnose.programs.judged import judged
+from tests.diagnose.programs.program import Program
 from tests.diagnose.programs.treated import helps
+from tests.diagnose.programs.what_it_was import heads_of, what_it_was
 
 
 def diseases(figures, classes=None):
@@ -74,15 +76,27 @@ def confusion(seed=0):
 
 
 EVERY = tuple(PROGRAMS.values())
-COLUMNS = ("planted", "found", "first", "false", "heads", "right", "tried", "helped")
+COLUMNS = ("planted", "found", "first", "false", "tried", "helped")
 
 
-def of_programs(seeds=(0,), programs=EVERY):
+def warnings_of_planted(seeds=(0,)):
+    """The same as `warnings_of_programs`, of the planted networks and the healthy ones."""
+    warned = []
+    for seed in seeds:
+        for name, case in PLANTED.items():
+            planted = Program(case.rule, case.run)
+            for finding in heads_of(sick(name, seed)[1]):
+                warned.append((finding.rule, what_it_was(finding, planted, ()), name))
+        for name in HEALTHY:
+            warned += [(finding.rule, "false", name) for finding in heads_of(well(name, seed))]
+    return warned, len(HEALTHY) * len(seeds)
+
+
+def of_programs(seeds=(0,), programs=EVERY, judged=judged):
     """Of each rule, counts by COLUMNS over programs and seeds.
 
     planted: programs whose fault it leads to; those that nothing can tell count too. found, first:
-    of these, by a warning, and by the first line. false: warnings of it on mended programs. heads:
-    its warnings that are told under no cause; right: those of them that lead to the fault. tried,
+    of these, by a warning, and by the first line. false: warnings of it on mended programs. tried,
     helped: of first lines, those whose first remedy a program can apply, and that lowered the loss.
     """
     counts = {program.rule: dict.fromkeys(COLUMNS, 0) for program in programs}
@@ -99,11 +113,6 @@ def of_programs(seeds=(0,), programs=EVERY):
         add(program.rule, "first", rules[:1] == [program.rule])
         for finding in mended:
             add(finding.rule, "false")
-        for finding in (*faulty, *mended):
-            if not finding.because:
-                add(finding.rule, "heads")
-        heads = [finding.rule for finding in faulty if not finding.because]
-        add(program.rule, "right", heads.count(program.rule))
         if faulty and (helped := helps(program, faulty[0], seed)) is not None:
             add(faulty[0].rule, "tried")
             add(faulty[0].rule, "helped", helped)

@@ -5,6 +5,7 @@ from html import unescape
 
 import pytest
 
+from layerscope.diagnose import Finding, sureness
 from layerscope.diagnose.findings_text import findings_markdown
 from tests.made_findings import finding
 from tests.runs import HOSTILE
@@ -12,6 +13,12 @@ from tests.runs import HOSTILE
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # TensorBoard's own copy of html5lib
     from tensorboard.plugin_util import markdown_to_safe_html
+
+
+@pytest.fixture(autouse=True)
+def no_rule_was_met(monkeypatch):
+    """How sure findings are changes with the test programs, and has tests of its own."""
+    monkeypatch.setattr(sureness, "_measured", lambda: ({}, 1))
 
 
 def shown(findings):
@@ -42,6 +49,16 @@ def test_tensorboard_shows_an_item_per_finding():
 def test_a_consequence_names_its_cause():
     head = shown([finding(because="stalled")])[0][0]
     assert head.endswith("in 10 steps: 0.752 > 0.2, because of stalled.")
+
+
+def test_what_to_change_and_how_sure_that_is_are_told_of_the_cause_alone(monkeypatch):
+    monkeypatch.setattr(Finding, "how_sure", "how sure: true in 16 of 16 test programs")
+    cause, follows = shown([finding(rule="stalled"), finding(because="stalled")])
+    assert cause[2:] == [
+        "To change: init=kaiming",
+        "How sure: true in 16 of 16 test programs.",
+    ]
+    assert len(follows) == 2
 
 
 def test_what_a_finding_lacks_is_left_out():

@@ -244,6 +244,14 @@ def test_squared_errors_show_their_targets(loss_of, outputs):
     assert np.abs(view.targets - values.numpy()).max() < 1e-3
 
 
+@pytest.mark.parametrize("loss_of", [F.mse_loss, F.l1_loss])
+def test_targets_that_are_rounded_away_beside_huge_outputs_are_not_known(loss_of):
+    for scale, known in ((100.0, True), (1e10, False)):
+        view = seen(lambda z: loss_of(z, VALUES.expand(N, 1)), (N, 1), scale=scale)
+        assert view.kind in (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
+        assert (view.targets is not None) == known
+
+
 @pytest.mark.parametrize("rows", [None, 8])
 @pytest.mark.parametrize("divergence", [0.0, 3.0])
 def test_a_binary_loss_of_pixels_is_no_squared_error(rows, divergence):

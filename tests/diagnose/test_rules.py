@@ -504,6 +504,7 @@ def test_a_clipped_spike_is_a_note_and_that_of_a_short_batch_none():
     figures["weight_grad_rms"][40] *= 30
     figures["clip_factor"][40] = 0.03
     assert found(figures)["gradient_spike"][0] == "note"
+    assert rules_and_words(figures)["gradient_spike"].remedy.startswith("a look at the batch")
     figures["activation_count"][40] = 100
     assert found(figures) == {}
 
@@ -539,6 +540,18 @@ def test_updates_are_too_small_only_if_they_never_were_larger():
     assert found(figures) == {"update_too_small": ("warning", "03_tanh", 0, 1)}
     figures["update_to_weight"][10, 3] = 1e-4
     assert found(figures) == {}
+
+
+@pytest.mark.parametrize(("owned", "told"), [(np.nan, True), (1, True), (0, False)])
+def test_an_update_of_exactly_zero_is_called_no_small_one(owned, told):
+    figures = healthy(network())
+    figures["update_to_weight"][:] = 0
+    figures["owned"][0] = owned  # as at a look
+    words = rules_and_words(figures)
+    assert ("update_too_small" in words) == told
+    if told:
+        assert "no step has changed the weights" in words["update_too_small"].explanation
+        assert "times larger" not in words["update_too_small"].remedy
 
 
 def test_a_rising_learning_rate_and_one_on_its_way_to_zero_are_not_judged():
@@ -1232,6 +1245,25 @@ def test_a_rate_that_fades_before_anything_is_learned_is_told(decay, level, told
     figures["learning_rate"][:] = 0.01 / (1 + decay * np.arange(400))
     figures["loss"][:], figures["label_entropy"][::10] = level, 1.4
     assert ("learning_rate_gone" in rules_and_words(figures)) == told
+
+
+def test_where_no_weight_moves_no_rate_is_called_too_small():
+    figures = healthy(network(), 120)
+    figures["update_to_weight"][:], figures["weight_grad_rms"][:] = 0, 0
+    figures["loss"][:] = 3 + 1e-3 * np.cos(np.arange(120))
+    told = rules_and_words(figures)["loss_not_falling"]
+    assert "bit for bit" in told.explanation
+    assert "times what it is" not in told.remedy
+
+
+def test_a_loss_that_steps_have_thrown_up_asks_for_no_larger_steps():
+    figures = healthy(network(), 200)
+    figures["update_to_weight"][:] = 10**-4.8
+    figures["loss"][:] = 3 + 1e-3 * np.cos(np.arange(200))
+    figures["loss"][20:60] = 30
+    told = rules_and_words(figures)["loss_not_falling"]
+    assert "thrown the loss up" in told.explanation
+    assert "a tenth of what it is" in told.remedy
 
 
 def test_a_loss_that_is_back_above_its_start_is_not_said_to_fall():

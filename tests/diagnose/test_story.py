@@ -39,6 +39,23 @@ def test_a_note_becomes_a_warning_if_what_it_risks_has_come():
     ]
 
 
+def test_what_is_nan_has_no_spread_and_moves_nothing():
+    lost = found("not_finite", "critical", 1)
+    rules = ("idle", "no_gradient", "collapsed")
+    after = [found(rule, "critical", 2) for rule in rules]
+    assert told(*after, lost)[0] == ("not_finite", "critical", "")
+    assert {(rule, because) for rule, _, because in told(*after, lost)[1:]} == {
+        (rule, "not_finite") for rule in rules
+    }
+
+
+def test_steps_too_small_keep_the_loss_where_it_is():
+    assert told(found("loss_not_falling", step=79), found("update_too_small")) == [
+        ("update_too_small", "warning", ""),
+        ("loss_not_falling", "warning", "update_too_small"),
+    ]
+
+
 def test_logits_that_grow_bring_about_a_collapse_that_is_told_before():
     assert told(found("attention_collapse", step=45), found("attention_logit_growth", step=91)) == [
         ("attention_logit_growth", "warning", ""),

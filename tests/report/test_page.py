@@ -94,7 +94,7 @@ def test_everything_from_a_config_or_a_file_is_escaped(tmp_path):
     (run / "status.json").write_text(
         f'{{"state": {hostile}, "reason": {hostile}, "versions": {{{hostile}: {hostile}}}}}'
     )
-    finding = dict.fromkeys(asdict(GroupFinding(*[""] * 13)), HOSTILE)
+    finding = dict.fromkeys(asdict(GroupFinding(*[""] * 14)), HOSTILE)
     (run / "diagnosis.json").write_text(json.dumps({"findings": [finding, 3, None]}))
     run.rename(tmp_path / HOSTILE.replace("/", "|"))
     (tmp_path / "<b>theirs").mkdir()

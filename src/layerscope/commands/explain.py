@@ -43,9 +43,9 @@ def run(options: Namespace) -> int:
 
 
 def explained(page: RulePage) -> dict[str, Any]:
-    """A rule's page as plain types; `sure` is None where it was not measured."""
+    """A rule's page as plain types; `sure` is None where it was not met in the test programs."""
     sure = sureness_of(page.rule)
-    return {**asdict(page), "sure": None if sure is None else asdict(sure)}
+    return {**asdict(page), "sure": sure and sure.as_json()}
 
 
 def _print_list(*, as_json: bool) -> None:

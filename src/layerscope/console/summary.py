@@ -28,7 +28,8 @@ def summary(
     """Each finding with its mark, place, sentence and what to type; the last line counts them.
 
     What follows from another finding (its `because` names the rule of that one) is indented under
-    it. The last line is like `1 critical, 1 warning · files: logs/mine`. At most 80
+    it, without what to type: to mend the cause is to mend it. A finding under no other says how
+    sure it is. The last line is like `1 critical, 1 warning · files: logs/mine`. At most 80
     columns wide; names may hold anything, and no markup is read in them. A run that is
     too short for rules of layers, or, without a warning, for that of the loss, says so above it.
 
@@ -80,8 +81,10 @@ def _story(
     head = Text(f"{shown.mark} {shown.rule}", style=STYLES[finding.severity])
     head.append(f" ({shown.place}): {shown.explanation}", style="default")
     lines: list[RenderableType] = [_indented(head, depth)]
-    if shown.remedy:
-        lines.append(_indented(Text(f"→ {shown.remedy}"), depth + 1))
+    if depth == 0 and shown.remedy:
+        lines.append(_indented(Text(f"→ {shown.remedy}"), 1))
+    if depth == 0 and shown.how_sure:
+        lines.append(_indented(Text(shown.how_sure, style="dim"), 1))
     for each in findings:
         if each.because == finding.rule and each.rule not in told:
             lines += _story(each, findings, depth + 1, told)

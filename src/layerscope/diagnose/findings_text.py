@@ -24,11 +24,15 @@ def findings_markdown(findings: Sequence[Finding]) -> str:
     told = f"**{counted([each.severity for each in findings])}**"
     if not findings:
         return f"{told}: no rule has anything to say about this run."
-    return "\n".join([told, "", *(_item(each.printable()) for each in findings)])
+    rules = {each.rule for each in findings}
+    items = (_item(each.printable(), follows=each.because in rules) for each in findings)
+    return "\n".join([told, "", *items])
 
 
-def _item(told: Finding) -> str:
-    """Two paragraphs: what was found where, and what to change."""
+def _item(told: Finding, *, follows: bool) -> str:
+    """Paragraphs: what was found where; and, if it follows from nothing, what to change, and how
+    sure that is.
+    """
     where = f" in {_code(told.layer)}" if told.layer.strip() else ""
     layers = f", {told.layers} layers" if told.layers != 1 else ""
     compared = f": {told.comparison}" if told.comparison else ""
@@ -38,10 +42,13 @@ def _item(told: Finding) -> str:
         f"{where}{layers}, from step {told.step}, in {told.steps} step{'s' * (told.steps != 1)}"
         f"{_escaped(compared + because)}."
     )
-    remedy = [f"    To change: {_code(told.remedy)}", ""] if told.remedy.strip() else []
-    return "\n".join(
-        [head, "", f"    {_escaped(told.explanation.removesuffix('.'))}.", "", *remedy]
-    )
+    sentence = _escaped(told.explanation.removesuffix("."))
+    lines = [head, "", f"    {sentence}.", ""]
+    if told.remedy.strip() and not follows:
+        lines += [f"    To change: {_code(told.remedy)}", ""]
+    if told.how_sure and not follows:
+        lines += [f"    {told.how_sure.capitalize()}.", ""]
+    return "\n".join(lines)
 
 
 def _escaped(words: str) -> str:

@@ -8,6 +8,10 @@ import numpy as np
 from layerscope.diagnose.loss_factors import CLOSE, alike, factors, near
 from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
 
+_LEFT = 64.0
+"""Times what is rounded: less than that is no target."""
+_TINY = 0.01
+"""Targets that may be 0, as long as outputs are below 1,000."""
 _PAIRS = 16
 """Samples: of so many the outputs are in the order of their slopes by chance in 1 of 10^13."""
 
@@ -22,11 +26,22 @@ def absolute_error(output: Matrix, gradient: Matrix, rows: int, loss: float) -> 
     if not any(near(factor, usual) for usual in factors(output, rows)):
         return None
     mean_error = loss / (factor * elements)
-    targets = output - np.sign(gradient) * mean_error if math.isfinite(loss) else None
+    targets = None
+    if math.isfinite(loss):
+        targets = _unless_rounded(output - np.sign(gradient) * mean_error, output)
     bits = (gradient < 0).astype(np.float64)
     if output.min() >= 0 and output.max() <= 1 and near(np.abs(output - bits).mean(), mean_error):
         targets = bits  # labels of 0 and 1, each as far off as it says
     return LossView(Loss.ABSOLUTE_ERROR, factor * elements, targets)
+
+
+def _unless_rounded(targets: Matrix, output: Matrix) -> Matrix | None:
+    """Targets that are a difference of two numbers near the output; None if little is left of them
+    but what was rounded: beside outputs of 10^10, those of a training that diverges, targets of 1
+    are lost.
+    """
+    rounded = float(np.finfo(np.float32).eps) * np.abs(output).max()
+    return targets if max(np.abs(targets).max(), _TINY) > _LEFT * rounded else None
 
 
 def within_range(view: LossView, output: Matrix, low: float, high: float) -> LossView:
@@ -97,7 +112,8 @@ def squared_error(
     for usual in factors(output, rows):
         for k in (usual, usual / 2):  # half the square is written as often
             if abs(factor / k - 1) <= 5e-3:
-                return LossView(Loss.SQUARED_ERROR, k * elements, output - gradient / (2 * k))
+                targets = _unless_rounded(output - gradient / (2 * k), output)
+                return LossView(Loss.SQUARED_ERROR, k * elements, targets)
     mean = output - gradient * elements / 2
     # Outputs that are all the same tell nothing: rows without a gradient have been left out.
     alike = (

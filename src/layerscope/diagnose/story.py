@@ -106,11 +106,15 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "stream_grows": frozenset(
         {"silent_branch", "loss_diverged", "gradient_spike", "not_finite", "loss_not_finite"}
     ),
-    "not_finite": frozenset({"loss_not_finite"}),
+    # What is NaN has no spread, no sign and no gradient that moves anything.
+    "not_finite": frozenset(
+        {"loss_not_finite", "idle", "dead_units", "collapsed", "no_gradient", "saturated"}
+    ),
     "no_gradient": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "weights_decay_to_zero"}
     ),
     "stalled": frozenset({"update_too_small"}),
+    "update_too_small": frozenset({"loss_not_falling", "labels_without_signal"}),
     "collapsed": frozenset({"loss_not_falling", "labels_without_signal"}),
     "labels_without_signal": frozenset({"loss_not_falling"}),
     "outputs_alike": frozenset({"collapsed", "idle", "no_gradient", "loss_not_falling"}),

@@ -1,7 +1,6 @@
 """The digest of a run: its state, its story, its figures, and the layers most worth a look."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from numpy import isnan
@@ -9,7 +8,6 @@ from numpy import isnan
 from layerscope.diagnose import Finding
 from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_FIGURES
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.sureness import sureness_of
 from layerscope.digest.bounded import MAX_BYTES, Texts, number, with_as_many
 from layerscope.digest.of_layers import FIRST_AND_LAST, of_layers
 from layerscope.digest.of_steps import AS_LAST_SEEN, of_steps
@@ -73,13 +71,12 @@ def digest_of(
 
 
 def _of_finding(finding: Mapping[str, Any], texts: Texts) -> dict[str, Any]:
-    sure = sureness_of(finding["rule"])
     numbers = {name: finding[name] for name in _NUMBERS}
     return {
         **{name: texts.short(finding[name]) for name in _TEXTS},
         **{name: finding[name] for name in _COUNTS},
         **{name: None if value is None else number(value) for name, value in numbers.items()},
-        "sure": None if sure is None else asdict(sure),
+        "sure": finding["sure"],
     }
 
 
@@ -90,7 +87,9 @@ def _meaning(figures: Figures) -> dict[str, str]:
         "loss.now": "mean of the last 20",
         "loss.kind": "as the gradient on the output shows it; unknown if it fits no known kind",
         "loss.reduction": STEP_FIGURES["loss_reduction"],
-        "sure": "of `found` findings of this rule in test programs, `right` led to the fault",
+        "sure": "warnings of this rule that stood under no cause in test programs: how many led to "
+        "the fault (cause), told of what follows (consequence) or of something else (astray), or "
+        "came in healthy programs (false)",
         "first, last": "of a layer: each figure as it was first and last measured",
         **{name: STEP_FIGURES[name] for name in names},
         **{name: LAYER_FIGURES[name] for name in FIRST_AND_LAST if not isnan(figures[name]).all()},

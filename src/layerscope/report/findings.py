@@ -6,6 +6,7 @@ from typing import Any
 
 from layerscope.comparison.group import Group
 from layerscope.diagnose import SEVERITIES
+from layerscope.diagnose.sureness import sure_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class GroupFinding:
         rule, layer, layers, step, value, threshold, source, explanation, remedy, because: as
             diagnosis.json has them, as text; "" where it has none.
         runs: in how many of the group's runs, "2 of 3 runs".
+        how_sure: of a warning or worse, such as "how sure: true in 16 of 16 test programs"; else
+            "".
     """
 
     group: str
@@ -33,6 +36,7 @@ class GroupFinding:
     remedy: str
     because: str
     runs: str
+    how_sure: str
 
 
 def findings_of(groups: Sequence[Group]) -> tuple[list[GroupFinding], bool]:
@@ -69,7 +73,9 @@ def _of_group(group: Group) -> list[GroupFinding]:
 
 def _finding(group: str, finding: Mapping[str, Any], runs: str) -> GroupFinding:
     told = {field.name: _text(finding.get(field.name)) for field in fields(GroupFinding)}
-    return GroupFinding(**told | {"group": group, "runs": runs})
+    judged = told["severity"] in SEVERITIES[1:]
+    sure = f"how sure: {words}" if judged and (words := sure_words(told["rule"])) else ""
+    return GroupFinding(**told | {"group": group, "runs": runs, "how_sure": sure})
 
 
 def _gravity(severity: object) -> int:

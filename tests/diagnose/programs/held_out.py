@@ -100,7 +100,7 @@ class Speller(nn.Module):
         return self.out(self.rnn(self.words(tokens))[0][:, -1])
 
 
-@held_out("loss_diverged", first=False)
+@held_out("loss_diverged", first=False, also=("update_too_large",))
 def rmsprop_at_one_half(mended, watch):
     tokens, topic = phrases()
     model = Speller()
@@ -132,7 +132,7 @@ def zero_grad_of_the_wrong_module(mended, watch):
             scope.step(loss)
 
 
-@held_out("loss_not_falling", first=False)
+@held_out("loss_not_falling", first=False, also=("update_too_small",))
 def a_rate_of_one_ten_millionth(mended, watch):
     x, y = pictures()
     model = Convolutional()

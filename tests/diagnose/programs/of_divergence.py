@@ -39,7 +39,7 @@ def a_head_of_zeros_in_a_net_that_diverges(mended, watch):
     fit_without_telling_the_loss(watch, model, optimizer, data, of_output(F.mse_loss))
 
 
-@program("loss_diverged", first=False)
+@program("loss_diverged", first=False, also=("update_too_large",))
 def a_warm_up_to_a_rate_that_is_too_high(mended, watch):
     x, y = surface()
     y = y + 0.3 * torch.randn_like(y)
@@ -68,7 +68,7 @@ def a_rate_raised_in_the_middle(mended, watch):
             scope.step(loss)
 
 
-@program("loss_diverged", first=False)
+@program("loss_diverged", first=False, also=("update_too_large",))
 def clipped_and_still_far_too_large_steps(mended, watch):
     x, y = surface()
     model = perceptron(6, 1)

@@ -19,7 +19,7 @@ from tests.diagnose.programs.program import (
 )
 
 
-@program("loss_not_falling", first=False)  # update_too_small is, and says the same
+@program("loss_not_falling", first=False, also=("update_too_small",))
 def a_rate_from_another_paper(mended, watch):
     x, y = blobs()
     model = perceptron(10, 4)
@@ -44,7 +44,7 @@ def the_schedule_is_stepped_in_every_batch(mended, watch):
             scope.step(loss)
 
 
-@program("loss_diverged", first=False)  # update_too_large is, and says the same
+@program("loss_diverged", first=False, also=("update_too_large",))
 def momentum_and_a_rate_of_one(mended, watch):
     x, y = surface()
     model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
@@ -52,7 +52,7 @@ def momentum_and_a_rate_of_one(mended, watch):
     fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
 
 
-@program("loss_diverged", first=False)  # update_too_large is, and says the same
+@program("loss_diverged", first=False, also=("update_too_large",))
 def adam_with_the_rate_of_sgd(mended, watch):
     series, following = waves()
     model = Forecaster()

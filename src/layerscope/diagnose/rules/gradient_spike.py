@@ -19,6 +19,7 @@ _DOMINATES = 1000**0.5  # times the usual: most of Adam's second moment is then 
 _SURE = 3.0  # standard errors by which the loss is higher afterwards
 _FELT = 0.1  # of the way that the loss had fallen, which is lost
 _CLIP = "trainer.gradient_clip_val=1.0, and a look at the batch of that step"
+_LOOK = "a look at the batch of that step: a clip makes its step smaller, not right"
 _ADVICE = (
     Advice(
         "the gradient of {layer} is {value:.3g} times its running median (limit {threshold:g})",
@@ -28,7 +29,12 @@ _ADVICE = (
         "the gradient of the outputs of {layer} is {value:.3g} times its running median (limit "
         "{threshold:g}), and that of the weights is not: it was clipped before it was measured, or "
         "a few samples among many have it",
-        "a look at the batch of that step: a clip makes its step smaller, not right",
+        _LOOK,
+    ),
+    Advice(
+        "the gradient of {layer} is {value:.3g} times its running median (limit {threshold:g}); it "
+        "was clipped after that",
+        _LOOK,
     ),
 )
 
@@ -74,6 +80,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     memory.of_run("level")[0], memory.of_run("noise")[0] = curve.level[-1], curve.noise[-1]
     if not spikes and np.isnan(pending[0]):
         return Symptoms(values)
+    cause[(figures["clip_factor"] < _CLIPPED)[:, np.newaxis] & (cause == 0)] = 2
     severity, since = np.zeros(values.shape, np.int8), np.zeros(values.shape, np.int64)
     ratios, kinds = memory.of_layers("ratios")[0], memory.of_layers("kinds")[0]
     for row, step in enumerate(figures.steps.tolist()):
@@ -94,7 +101,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             far = spikes[row] == np.fmax.reduce(spikes[row])
         left = np.fmin(curve.loss[row], before[row]) - curve.floor[row]
         converged = left < _CONVERGED * (curve.start[row] - curve.floor[row])
-        unclipped = not (cause[row].any() or figures["clip_factor"][row] < _CLIPPED)
+        unclipped = not cause[row].any()
         dominates = np.fmax.reduce(spikes[row]) > _DOMINATES and is_record[row]
         large = dominates or np.isnan(curve.loss[row])
         at_once = 2 if large and unclipped and not converged else 1

@@ -32,7 +32,7 @@ what to look at, and then learns at once (Hoffmann et al. 2024, Eureka-Moments i
 et al. 2024, Sudden Drops in the Loss)."""
 _HALF, _GONE = 0.5, 1e-3  # of the largest learning rate so far
 _TINY = -1.0  # log10, below what is slow already
-_FLAT, _SMALL_STEPS, _SLOW, _OF_SHARES, _TINY_STEPS, _AT_CHANCE = range(6)
+_FLAT, _SMALL_STEPS, _SLOW, _OF_SHARES, _TINY_STEPS, _AT_CHANCE, _STILL, _THROWN = range(8)
 
 
 @lru_cache(maxsize=1)
@@ -78,6 +78,18 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
             "look whether each label belongs to its input: print some pairs; a shuffle, or a "
             "reshape, of one and not of the other parts them; else see that the network fits one "
             "batch, with optimizer.lr ten times smaller and ten times larger",
+        ),
+        Advice(
+            "the loss is still {value:.1%} of what it was at the start (limit "
+            "{threshold:.0%}), and steps leave most layers' weights as they are, bit for bit",
+            "look at what stands above this finding first: a rate is too small only where it "
+            "stands there; else see that gradients come to the layers, and that the optimizer "
+            "has their parameters",
+        ),
+        Advice(
+            f"steps have thrown the loss up to more than {t.loss_diverged:g} times what it was at "
+            "the start, and it falls no more: it is {value:.1%} of that",
+            "optimizer.lr=... a tenth of what it is, or a warm-up of it",
         ),
     )
 
@@ -129,10 +141,13 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     ill = due & steady & ~low & (flat & (late | small_steps) | slow) & (ratio < t.loss_diverged)
     ratio[curve.alone & ~curve.judged] = np.nan
     tiny = updates < t.update_slow + _TINY
+    thrown = memory.highest("highest_level", ratio) > t.loss_diverged
     small = np.where(tiny, _TINY_STEPS, _SMALL_STEPS)
     cause = np.where(flat & ~small_steps, _FLAT, np.where(flat | (ratio >= 1), small, _SLOW))
     at_chance = np.abs(curve.level - entropy) < (1 - t.loss_stuck) * entropy
     cause = np.where((cause == _FLAT) & at_chance, _AT_CHANCE, cause)
+    # No rate is too small where nothing moves, nor where steps have thrown the loss far up.
+    cause = np.where(np.isneginf(updates), _STILL, np.where(thrown, _THROWN, cause))
     cause = np.where(_of_shares(figures, memory), _OF_SHARES, cause)
     return Symptoms.of_run(
         "loss",

@@ -24,6 +24,20 @@ _TOO_LARGE = Advice(
     "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual 10^-3)",
     A_TENTH,
 )
+_TOO_SMALL = (
+    Advice(
+        "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual "
+        "10^-3), and never did more",
+        "optimizer.lr=... as many times larger as the ratio is below 10^-3: a hundred times for "
+        "10^-5, a thousand times for 10^-6",
+    ),
+    Advice(
+        "no step has changed the weights of {layer}, though they get a gradient and an optimizer "
+        "has them: what steps add is too small for their type, or nothing",
+        "see what optimizer.lr is: 10^-3 is usual for Adam, and 10^-1 to 10^-2 for SGD; in an "
+        "optimizer of your own, that step() changes the weights in place",
+    ),
+)
 _SOURCE = "Karpathy, nn-zero-to-hero, lecture 3; CS231n, Neural Networks Part 3: about -3"
 
 
@@ -80,11 +94,13 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     """The same, where it has never been larger in the run: one that has learned may have done so.
 
     Judged while the learning rate does not rise and is at least half of the largest so far, that is
-    neither in a warm-up nor at the end of a schedule, and is not 0.
+    neither in a warm-up nor at the end of a schedule, and is not 0. An update of exactly 0 is small
+    only where a gradient came to parameters that an optimizer has: `no_gradient` and
+    `not_optimized` say what else there is.
     """
     values = _log_ratio(figures, memory.roles)
-    # Without a gradient there is no update: that is no small one, and `no_gradient` says so.
-    values = np.where(figures["weight_grad_rms"] == 0, np.nan, values)
+    none = (figures["weight_grad_rms"] == 0) | _of_nobody(figures, memory)
+    values = np.where(none, np.nan, values)
     rates = memory.of_run("rates", 2)
     learned = memory.of_layers("learned")[0]
     if not (values < thresholds.update_small).any():
@@ -186,6 +202,15 @@ def _log_ratio(figures: Figures, roles: Roles) -> Values:
     values: Values = np.log10(figures["update_to_weight"] * roles.only("trained"))
     values.flags.writeable = False
     return values
+
+
+def _of_nobody(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether no optimizer has a layer's parameters, as last looked at: [steps, layers]."""
+    owned, last = figures["owned"], memory.of_layers("owned")[0]
+    if not ((owned == 0).any() or (last == 0).any()):
+        return np.zeros(owned.shape, bool)
+    nobody: npt.NDArray[np.bool_] = last_known(owned.astype(np.float64), last) == 0
+    return nobody
 
 
 def _steady(rates: Values, before: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
