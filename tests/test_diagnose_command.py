@@ -136,7 +136,8 @@ def test_what_the_run_was_judged_by_holds_where_nothing_else_is_said(sick, tmp_p
 
 def test_what_no_rule_here_can_find_is_taken_over(sick, tmp_path, capsys):
     def change(diagnosis):
-        mine = diagnosis["findings"][0] | {"rule": "my_own_rule", "severity": "note", "value": None}
+        mine = {"rule": "my_own_rule", "severity": "note", "value": None, "sure": None}
+        mine = diagnosis["findings"][0] | mine
         diagnosis["findings"].append(mine)
 
     run = rewritten(sick, tmp_path / "run", change)

@@ -209,6 +209,13 @@ def test_the_callback_of_lightning_cli_is_there():
     getattr(layerscope, name)(**callback["init_args"])
 
 
+def _without_counts(story):
+    """How many test programs a rule was met in changes with them."""
+    words, line = "how sure: true in [0-9]+ of [0-9]+ test programs", "[^!]*"
+    assert re.search(words, story)
+    return re.sub(words + line, "", story)
+
+
 @pytest.mark.slow
 def test_the_tutorial_of_the_engineer_runs_as_it_is_typed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -226,7 +233,7 @@ def test_the_tutorial_of_the_engineer_runs_as_it_is_typed(tmp_path, monkeypatch,
         out = " ".join(capsys.readouterr().out.split())
         if "first" in line and " run " in line:
             assert out.startswith("loss 0.694")
-            assert " ".join(told.split()) in out
+            assert _without_counts(" ".join(told.split())) in _without_counts(out)
         if "mended" in line:
             assert float(out.split()[1]) < 0.1
             assert "no finding" in out

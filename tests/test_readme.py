@@ -98,7 +98,7 @@ def test_the_plain_loop_of_the_readme_runs(tmp_path, monkeypatch):
 def test_what_the_readme_shows_is_what_the_tutorial_is_held_to():
     finding = README.split("```")[1].strip().splitlines()[:-1]
     assert "\n".join(finding) in (ROOT / "docs/tutorials/engineer.md").read_text("utf-8")
-    assert len(finding) == 4
+    assert len(finding) == 5
 
 
 def test_what_the_readme_points_to_is_there():

@@ -65,8 +65,8 @@ def test_what_to_type_and_how_sure_it_is_are_told_of_the_cause_alone(monkeypatch
     monkeypatch.setattr(Finding, "how_sure", property(lambda each: f"how sure: {each.rule}"))
     cause, follows = finding(rule="a"), finding(rule="b", because="a")
     lines = printed([cause, follows])
-    assert lines[2:4] == ["  → init=kaiming", "  how sure: a"]
-    assert lines[4].startswith("  ! b (")
+    assert lines[1:3] == ["  → init=kaiming", "  how sure: a"]
+    assert lines[3].startswith("  ! b (")
     assert [line for line in lines if "→" in line or "sure: b" in line] == ["  → init=kaiming"]
 
 

@@ -244,12 +244,11 @@ def test_squared_errors_show_their_targets(loss_of, outputs):
     assert np.abs(view.targets - values.numpy()).max() < 1e-3
 
 
-@pytest.mark.parametrize("loss_of", [F.mse_loss, F.l1_loss])
-def test_targets_that_are_rounded_away_beside_huge_outputs_are_not_known(loss_of):
-    for scale, known in ((100.0, True), (1e10, False)):
-        view = seen(lambda z: loss_of(z, VALUES.expand(N, 1)), (N, 1), scale=scale)
-        assert view.kind in (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
-        assert (view.targets is not None) == known
+@pytest.mark.parametrize(("scale", "known"), [(100.0, True), (1e10, False)])
+def test_targets_that_are_rounded_away_beside_huge_outputs_are_not_known(scale, known):
+    view = seen(lambda z: F.mse_loss(z, VALUES.expand(N, 1)), (N, 1), scale=scale)
+    assert view.kind is Loss.SQUARED_ERROR
+    assert (view.targets is not None) == known
 
 
 @pytest.mark.parametrize("rows", [None, 8])

@@ -155,12 +155,15 @@ def test_so_does_one_that_theory_was_asked_about(tmp_path, prediction):
 
 OPTIONAL = {
     "step": {"incomplete", "attention", "stream", "experts", "gates", "looked_at"},
-    "finding": {"layer_steps"},
+    "finding": {"layer_steps", "sure"},
 }
 
 
 def test_every_field_that_a_part_can_have_is_described():
-    assert set(DEFINED["finding"]["properties"]) == {*(f.name for f in fields(Finding)), "steps"}
+    assert set(DEFINED["finding"]["properties"]) == {
+        *(f.name for f in fields(Finding)),
+        *("steps", "sure"),
+    }
     assert set(DEFINED["thresholds"]["properties"]) == {f.name for f in fields(Thresholds)}
     assert DEFINED["finding"]["properties"]["severity"]["enum"] == list(SEVERITIES)
     assert set(DEFINED["expected_layer"]["properties"]) == set(LAYER_PREDICTIONS)

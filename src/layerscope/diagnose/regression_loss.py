@@ -26,9 +26,7 @@ def absolute_error(output: Matrix, gradient: Matrix, rows: int, loss: float) -> 
     if not any(near(factor, usual) for usual in factors(output, rows)):
         return None
     mean_error = loss / (factor * elements)
-    targets = None
-    if math.isfinite(loss):
-        targets = _unless_rounded(output - np.sign(gradient) * mean_error, output)
+    targets = output - np.sign(gradient) * mean_error if math.isfinite(loss) else None
     bits = (gradient < 0).astype(np.float64)
     if output.min() >= 0 and output.max() <= 1 and near(np.abs(output - bits).mean(), mean_error):
         targets = bits  # labels of 0 and 1, each as far off as it says
