@@ -58,7 +58,22 @@ def test_a_training_that_is_only_measured_as_with_the_remedy_is_the_faulty_one()
     assert torch.equal(*ends)
 
 
-NO_HELP: dict[str, str] = {}
+LEARNED = "it has learned its task all the same"
+LIKE_A_MOMENTUM = "the sum of all gradients works like a momentum"
+NO_HELP = {
+    "every_weight_one_tenth": LEARNED,
+    "validated_once_and_never_switched_back": LEARNED,
+    "tied_embedding_from_a_standard_normal": LEARNED,
+    "readings_of_about_eight_under_a_tanh": LEARNED,
+    "heads_in_a_dict": "the body learns enough for heads that never do",
+    "no_zero_grad_at_all": LIKE_A_MOMENTUM,
+    "zero_grad_once_an_epoch": LIKE_A_MOMENTUM,
+    "gradients_clipped_when_the_step_is_over": "the clip makes steps smaller, and was of no need",
+    "an_absolute_error_of_a_sigmoid": "its rate is too low as well",
+    "a_warm_up_of_a_thousand_epochs": "ten times its rate is too low as well",
+    "biases_of_five_under_tanh_layers": "its rate is too large as well, and is told first",
+    "a_bias_that_favours_the_busy_expert": "a loss for balance is no match for its bias",
+}
 """Of programs whose first remedy does not help, why."""
 
 

@@ -38,7 +38,7 @@ class Roles:
             of the data is divided out there.
         last: index of the last layer in forward order; -1 if none is reached.
         streams: of each residual stream the indices of its additions, in their order.
-        fan_in: float64 [layers], of linear layers; NaN of all others.
+        fan_in: float64 [layers], of matrices and convolutions; NaN of all others.
     """
 
     def __init__(self, layers: Sequence[LayerFacts], classes: int | None = None) -> None:

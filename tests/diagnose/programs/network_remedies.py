@@ -210,3 +210,24 @@ def balanced(_):
         return total
 
     return Remedy(network=change, beside=balance)
+
+
+def causal_mask(_):
+    """A mask for each of torch's attentions that has none."""
+
+    def change(network):
+        found = [m for m in network.modules() if isinstance(m, nn.MultiheadAttention)]
+        if not found:
+            raise ByHandError
+
+        def masked(module, inputs, named):
+            if named.get("attn_mask") is not None:
+                raise ByHandError
+            length = inputs[0].shape[1 if module.batch_first else 0]
+            mask = nn.Transformer.generate_square_subsequent_mask(length)
+            return inputs, {**named, "attn_mask": mask}
+
+        for module in found:
+            module.register_forward_pre_hook(masked, with_kwargs=True)
+
+    return Remedy(network=change, comparable=False)

@@ -6,7 +6,6 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from tests.diagnose.programs import attention_remedies as attention
 from tests.diagnose.programs import loss_remedies as losses
 from tests.diagnose.programs import network_remedies as network
 from tests.diagnose.programs import optimizer_remedies as optimizer
@@ -35,7 +34,6 @@ _FASTER = lambda _: optimizer.rate_times(10)  # noqa: E731
 _SLOWER = lambda _: replace(  # noqa: E731
     optimizer.rate_times(0.1), again=optimizer.rate_times(0.01)
 )
-_QK_NORM = lambda _: Remedy(around=attention.called_with(attention.normalised))  # noqa: E731
 _KAIMING = lambda _: network.started(nn.init.kaiming_normal_)  # noqa: E731
 _XAVIER = lambda _: network.started(nn.init.xavier_normal_)  # noqa: E731
 
@@ -51,9 +49,9 @@ _NO_FUNCTION = _of(network=network.last_function(nn.Identity()))
 _BY_RULE = {
     "attention_collapse": _of_text(
         ("smaller weights for queries", network.smaller_large_weights),
-        ("normalise queries and keys", _QK_NORM),
+        ("a tenth of", _SLOWER),
     ),
-    "attention_logit_growth": _QK_NORM,
+    "attention_logit_growth": _SLOWER,
     "input_scale": network.standardised_inputs,
     "loss_after_activation": _of_text(
         ("Softmax(1) as the last", _of(network=network.last_function(nn.Softmax(1)))),
@@ -76,7 +74,7 @@ _BY_RULE = {
     ),
     "next_token": _of_text(
         ("shift the targets by one", _of(losses={"cross_entropy": losses.shifted})),
-        ("a causal mask", attention.causal),
+        ("a causal mask", network.causal_mask),
         ("ignore_index", lambda _: Remedy(losses={"cross_entropy": losses.without_padding()})),
     ),
     "outputs_alike": _of_text(

@@ -23,6 +23,10 @@ _SMALL_SCALE = 0.05
 """Of products of queries and keys, times the root of their width: 1 is usual (Vaswani et al. 2017,
 section 3.2.1), 1 / sqrt(width) where width is to be scaled (Yang et al. 2022): 0.09 for 128."""
 
+_SMALLER_STEPS = (
+    "optimizer.lr=... a tenth of what it is, with a longer warm-up; or, to keep the rate, "
+    "normalise queries and keys (QK-norm)"
+)
 _COLLAPSED = (
     Advice(
         "the rows of {layer} look at one token each from the start on: the entropy of their "
@@ -33,13 +37,13 @@ _COLLAPSED = (
     Advice(
         "the rows of {layer} look at one token each: the entropy of their "
         "weights is {value:.2g} of a uniform row's (limit {threshold:g})",
-        "normalise queries and keys (QK-norm), or a smaller optimizer.lr with a longer warm-up",
+        _SMALLER_STEPS,
     ),
 )
 _GROWING = Advice(
     "the largest logit of {layer} has grown to {value:.3g} (limit {threshold:g}), ten times what "
     "it was at first and more",
-    "normalise queries and keys (QK-norm), or a smaller optimizer.lr with a longer warm-up",
+    _SMALLER_STEPS,
 )
 _UNIFORM = (
     Advice(
