@@ -70,6 +70,13 @@ def test_uniform_attention_is_no_note_where_the_loss_does_not_fall():
     ]
 
 
+def test_a_function_between_linear_layers_is_no_remedy_for_steps_that_are_too_large():
+    assert told(found("linear_chain"), found("update_too_large", "critical")) == [
+        ("update_too_large", "critical", ""),
+        ("linear_chain", "warning", ""),
+    ]
+
+
 def test_what_came_before_does_not_follow():
     assert told(found("dead_units", step=3), found("loss_diverged", step=9)) == [
         ("dead_units", "warning", ""),

@@ -72,7 +72,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "posterior_collapse": _SYMPTOMS - {"not_finite"},
     "loss_reduction": _OF_LARGE_STEPS,
     "dropout_high": _SYMPTOMS - {"not_finite", "loss_not_finite", "loss_diverged"},
-    "linear_chain": frozenset({"loss_not_falling", "exploding_gradient", "update_too_large"}),
+    "linear_chain": frozenset({"loss_not_falling", "exploding_gradient"}),
     "weights_decay_to_zero": _OF_LOST_GRADIENTS,
     "updates_rounded_away": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}

@@ -19,8 +19,9 @@ _ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE = range(7)
 _ADVICE = (
     Advice(
         "no gradient reaches {layer}: not one element of its weights has moved",
-        "look for a detach(), .data, no_grad, round or argmax between it and the loss, for "
-        "gradients cleared between backward and step, and for units that are all dead",
+        "look for what has a slope of 0 between it and the loss: units that are all dead, round, "
+        "sign, argmax, a clamp, a mask or a factor of 0; then for a detach(), and for gradients "
+        "cleared between backward and step",
     ),
     Advice(
         "backward leaves no gradient at {layer}",
