@@ -206,6 +206,21 @@ def test_a_binary_loss_of_logits_that_are_all_sure_is_told_by_its_value():
         assert error.kind is Loss.ABSOLUTE_ERROR
 
 
+@pytest.mark.parametrize("beside", [0.0, 0.01])
+@pytest.mark.parametrize("factor", [1.0, 0.25])
+def test_a_loss_that_the_network_computes_itself_is_no_cross_entropy_of_sure_outputs(
+    factor, beside
+):
+    """The negative log-likelihood of each sample, as a normalising flow returns it."""
+
+    def far(z):
+        return z.abs() + 6
+
+    view = seen(lambda z: factor * z.mean() + beside, (N, 1), activate=far)
+    assert view.kind in (Loss.UNKNOWN, Loss.ABSOLUTE_ERROR)
+    assert beside or view.kind is Loss.UNKNOWN
+
+
 def outputs_of(activate):
     torch.manual_seed(0)
     return activate(torch.randn(N, 1) * 2.0).double().numpy()

@@ -19,7 +19,8 @@ def binary_logits(output: Matrix, gradient: Matrix, rows: int) -> LossView | Non
 
 def binary_of_sure(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
     """One that takes logits that are all sure, right or wrong, and is a mean over them: told by its
-    value.
+    value. A mean of large outputs, as of a likelihood that the network computes itself, has the
+    slopes of one whose targets are all 0, and all but its value: it is none.
 
     Args:
         output, gradient: of all samples, those without a gradient too.
@@ -35,6 +36,9 @@ def binary_of_sure(output: Matrix, gradient: Matrix, rows: int, loss: float) -> 
     y = np.round(y)
     expected = (np.logaddexp(0, output) - y * output).mean()
     if y.min() < 0 or y.max() > 1 or not abs(loss - expected) <= CLOSE * max(expected, 1):
+        return None
+    mean = (1 - 2 * y[0, 0]) * output.mean()
+    if y.min() == y.max() and abs(loss - mean) <= CLOSE * max(expected, 1):
         return None
     return LossView(Loss.BINARY_LOGITS, 1.0, y)
 
