@@ -31,3 +31,14 @@ def test_frozen_parts_may_be_in_evaluation():
     frozen = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).requires_grad_(False).eval()
     modes = TwoModes(nn.Sequential(frozen, nn.Linear(2, 2), nn.Dropout(0.3)))
     assert (modes.dropout, modes.evaluation_share) == (0.3, 0)
+
+
+def test_statistics_that_fine_tuning_keeps_are_no_forgotten_evaluation():
+    """As in mmdetection's norm_eval: trained scales, in blocks that train."""
+    network = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), nn.Dropout(0.3))
+    network[0][1].eval()
+    assert TwoModes(network).evaluation_share == 0
+    network[0].eval()
+    assert TwoModes(network).evaluation_share == 0.5
+    network.eval()
+    assert TwoModes(network).evaluation_share == 1

@@ -2,17 +2,22 @@
 
 import torch
 
+from layerscope.measure.pending import Pending
 from layerscope.record.ends import Data
 from layerscope.session.input_figures import input_figures
+
+
+def data(values, normalized):
+    return Data(Pending.at_hand(values), normalized)
 
 
 def test_a_branch_of_constant_input_says_nothing_of_the_data():
     torch.manual_seed(0)
     samples, constant = torch.randn(64, 4).double(), torch.full((64, 3), 5.0).double()
-    told = input_figures((Data(constant, False), Data(samples, True)))
-    alone = input_figures((Data(samples, True),))
+    told = input_figures((data(constant, False), data(samples, True)))
+    alone = input_figures((data(samples, True),))
     assert told == alone | {"inputs_normalized": 0.0}
     assert 0.8 < told["input_feature_spread"] < 1.2
-    assert input_figures((Data(constant, False),))["input_feature_spread"] == 0.0
+    assert input_figures((data(constant, False),))["input_feature_spread"] == 0.0
     constant[0, 0] = torch.inf
-    assert input_figures((Data(constant, False), Data(samples, True)))["input_nonfinite"] == 1.0
+    assert input_figures((data(constant, False), data(samples, True)))["input_nonfinite"] == 1.0

@@ -12,7 +12,7 @@ class TwoModes:
     """Those of a network's trained parts: evaluation is the place of frozen ones."""
 
     def __init__(self, network: nn.Module) -> None:
-        found = _in_trained_parts(network)
+        self._homes = found = _in_trained_parts(network)
         self._dropouts = [module for module in found if isinstance(module, _DROPOUTS)]
         self._norms = [module for module in found if isinstance(module, _NORMS)]
 
@@ -28,9 +28,13 @@ class TwoModes:
 
     @property
     def evaluation_share(self) -> float:
-        """Of all, the share that is in evaluation mode; 0 without any."""
+        """Of all, the share that is in evaluation mode, and its home with it: one that stands so
+        alone in a module that trains was put there, as statistics that fine-tuning keeps. 0 without
+        any.
+        """
         both = (*self._dropouts, *self._norms)
-        return sum(not each.training for each in both) / max(len(both), 1)
+        lost = sum(not each.training and not self._homes[each].training for each in both)
+        return lost / max(len(both), 1)
 
     @property
     def norm_momentum(self) -> float:
@@ -48,19 +52,19 @@ class TwoModes:
         return largest
 
 
-def _in_trained_parts(network: nn.Module) -> list[nn.Module]:
-    """Dropouts and batch normalisations, but for those whose nearest module with parameters, be it
-    themselves, has none that is trained.
+def _in_trained_parts(network: nn.Module) -> dict[nn.Module, nn.Module]:
+    """Dropouts and batch normalisations, each with the module that it is in, but for those whose
+    nearest module with parameters, be it themselves, has none that is trained.
     """
-    found = []
+    found: dict[nn.Module, nn.Module] = {}
 
-    def walk(module: nn.Module, is_trained: bool) -> None:
+    def walk(module: nn.Module, home: nn.Module, is_trained: bool) -> None:
         trained = [parameter.requires_grad for parameter in module.parameters()]
         is_trained = any(trained) if trained else is_trained
         if isinstance(module, (_DROPOUTS, _NORMS)) and is_trained:
-            found.append(module)
+            found.setdefault(module, home)
         for child in module.children():
-            walk(child, is_trained)
+            walk(child, module, is_trained)
 
-    walk(network, True)
-    return list(dict.fromkeys(found))
+    walk(network, network, True)
+    return found

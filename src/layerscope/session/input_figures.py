@@ -22,14 +22,15 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
     """
     if not data:
         return {}
-    lost = sum(int((~each.values.isfinite()).sum()) for each in data)
+    given = [each.values.numpy() for each in data]
+    lost = sum(int((~np.isfinite(values)).sum()) for values in given)
     figures = {
         "input_nonfinite": float(lost),
         "inputs_normalized": float(all(each.normalized for each in data)),
     }
-    if len(data) > 1:
-        data = tuple(each for each in data if bool((each.values != each.values[:1]).any())) or data
-    finite = [values[np.isfinite(values)] for values in (each.values.numpy() for each in data)]
+    if len(given) > 1:
+        given = [values for values in given if (values != values[:1]).any()] or given
+    finite = [values[np.isfinite(values)] for values in given]
     scales = [rms(values[values != 0]) for values in finite]
     if not any(scale >= 0 for scale in scales):
         return figures
@@ -40,8 +41,8 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
         "input_rms": scales[place],
         "input_largest": float(np.abs(values).max()),
         "input_mean": float(values.mean()) / size if size > 0 else math.nan,
-        "input_feature_ratio": _feature_ratio(data[place].values.numpy()),
-        "input_feature_spread": _feature_spread(data[place].values.numpy()),
+        "input_feature_ratio": _feature_ratio(given[place]),
+        "input_feature_spread": _feature_spread(given[place]),
     }
 
 
