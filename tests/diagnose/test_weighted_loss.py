@@ -79,3 +79,19 @@ def test_weights_that_differ_within_a_class_are_those_of_samples():
     assert class_weights(labels, np.array([1.0, 1.0, 4.0, 4.0])) == {0: 1.0, 1: 4.0}
     assert class_weights(labels, np.array([1.0, 2.0, 4.0, 4.0])) == {}
     assert class_weights(labels, np.ones(4)) == {}
+
+
+def test_of_several_outputs_the_one_that_leaves_its_other_class_least_is_told():
+    torch.manual_seed(1)
+    bits = (torch.rand(256, 3) < torch.tensor([0.5, 0.1, 0.1])).float()
+    output = (torch.randn(256, 3) + torch.tensor([0.0, 4.0, 0.0])).requires_grad_()
+    weights = torch.tensor([1.0, 500.0, 9.0])
+    loss = F.binary_cross_entropy_with_logits(output, bits, pos_weight=weights)
+    (slope,) = torch.autograd.grad(loss, output)
+    values = output.detach().double().numpy()
+    view = weighted_binary(values, slope.double().numpy())
+    figures = weight_figures(view, values, {})
+    share = bits[:, 1].mean().item()
+    assert figures["weighted_samples"] == pytest.approx(share)
+    assert figures["weighted_times"] == pytest.approx(500, rel=1e-2)
+    assert figures["weighted_called"] > 0.95

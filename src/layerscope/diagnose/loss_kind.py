@@ -43,7 +43,8 @@ class LossView:
         smoothing: share of each target that is spread over all classes.
         negated: whether it is minus such a loss: its minimum is where that one has no end.
         activated: whether the training loop has put the output through a softmax or sigmoid before.
-        weights: the factor of each sample, [samples], where they may differ; NaN where unknown.
+        weights: the factor of each sample, [samples], where they may differ, and of each output of
+            a binary loss, [samples, outputs]; NaN where unknown.
     """
 
     kind: Loss

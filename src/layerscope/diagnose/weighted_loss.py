@@ -18,39 +18,57 @@ _POWERS = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0])
 _FIRST = 2048
 """Samples that are compared: of so many it is no chance."""
 
-_FEWEST = 3
-"""Samples of each class."""
+_FEWEST, _OUTPUTS = 3, 32
+"""Samples of each class, at least; and outputs, at most."""
 
 _VARIES = 0.05
 """Of outputs that are all but the same any slopes are in one proportion."""
 
 
 def weighted_binary(output: Matrix, gradient: Matrix) -> LossView | None:
-    """A binary cross-entropy or focal loss, of logits or of probabilities, with weights of its two
-    classes; None of a plain cross-entropy.
+    """A binary cross-entropy or focal loss, of logits or of probabilities, with weights of the two
+    classes of each output; None of a plain cross-entropy.
 
     Args:
-        output, gradient: [n, 1], of samples that have a gradient.
+        output, gradient: [n, outputs], of samples that have a gradient. An output that has too few
+            samples of a class is passed over, and all others have to be of such a loss.
     """
-    z, slope = output[:_FIRST, 0], gradient[:_FIRST, 0]
-    bits = slope < 0
-    if output.shape[1] != 1 or min(bits.sum(), (~bits).sum()) < _FEWEST:
+    z, slopes = output[:_FIRST], gradient[:_FIRST]
+    bits = slopes < 0
+    told = np.flatnonzero(np.fmin(bits.sum(0), (~bits).sum(0)) >= _FEWEST)[:_OUTPUTS]
+    if not len(told):
         return None
-    logit = np.clip(z, -60, 60)
-    found = _weights(1 / (1 + np.exp(-logit)), slope, bits)
-    kind = Loss.BINARY_LOGITS
+    p = 1 / (1 + np.exp(-np.clip(z, -60, 60)))
+    found, kind = _of_each(p, slopes, bits, told), Loss.BINARY_LOGITS
     if found is None and 0 < z.min() <= z.max() < 1:
-        found, kind = _weights(z, slope * z * (1 - z), bits), Loss.BINARY
+        found, kind = _of_each(z, slopes * z * (1 - z), bits, told), Loss.BINARY
     if found is None:
         return None
-    weights = np.where(gradient[:, 0] < 0, found[1], found[0])
+    weights = np.full(gradient.shape, np.nan)
+    for column, (none, one) in found.items():
+        weights[:, column] = np.where(gradient[:, column] < 0, one, none)
     return LossView(kind, targets=(gradient < 0).astype(np.float64), weights=weights)
+
+
+def _of_each(
+    p: Matrix, slopes: Matrix, bits: npt.NDArray[np.bool_], columns: npt.NDArray[np.intp]
+) -> dict[int, tuple[float, float]] | None:
+    """The factors of class 0 and 1 in each column; None if they are of another loss, or usual."""
+    found, plain = {}, True
+    for column in columns.tolist():
+        of_one = _weights(p[:, column], slopes[:, column], bits[:, column])
+        if of_one is None:
+            return None
+        none, one, power = of_one
+        found[column] = none, one
+        plain &= not power and near(one, none)
+    return None if plain else found
 
 
 def _weights(
     p: npt.NDArray[np.float64], slope: npt.NDArray[np.float64], bits: npt.NDArray[np.bool_]
-) -> tuple[float, float] | None:
-    """The factors of class 0 and 1, if the slopes on the logits are those of such a loss."""
+) -> tuple[float, float, float] | None:
+    """The factors of class 0 and 1, and g, if the slopes on the logits are those of such a loss."""
     own = np.where(bits, p, 1 - p)
     told = (own > 1e-3) & (own < 1 - 1e-3)
     if min((told & bits).sum(), (told & ~bits).sum()) < _FEWEST:
@@ -66,7 +84,7 @@ def _weights(
     none, one = float(np.median(ratios[best, ~ones])), float(np.median(ratios[best, ones]))
     if not (alike(ratios[best, ones]) and alike(ratios[best, ~ones])):
         return None
-    return None if best == 0 and near(one, none) else (none, one)
+    return none, one, float(_POWERS[best])
 
 
 def class_weights(

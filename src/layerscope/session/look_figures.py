@@ -175,8 +175,9 @@ class LookFigures:
         if targets is None or not targets.size:
             return {}
         figures: dict[str, float] = {}
-        is_binary = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS) and targets.shape[1] == 1
-        if alone and (view.kind in _OF_CLASSES or is_binary):
+        is_binary = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS)
+        single = is_binary and targets.shape[1] == 1
+        if alone and (view.kind in _OF_CLASSES or single):
             labels = Counter(targets[:, 0].astype(np.int64).tolist())
             self._labels.update(labels)
             label, most = labels.most_common(1)[0]
@@ -184,14 +185,14 @@ class LookFigures:
                 "labels_seen": float(len(labels)),
                 "label": float(label),
                 "label_share": most / len(targets),
-            }
-            figures |= weight_figures(view, values, self._labels)
-            if is_binary and view.weights is not None:  # a weighted loss is at no entropy's level
-                return figures | {"target_min": 0.0, "target_max": 1.0}
-            figures |= {
                 "label_entropy": _entropy(self._labels, view.smoothing, outputs),
                 "loss_floor": _entropy(Counter([0]), view.smoothing, outputs),
             }
+        if alone:
+            figures |= weight_figures(view, values, self._labels if not is_binary or single else {})
+        if is_binary and view.weights is not None:  # it is at no entropy's level, nor at a variance
+            figures["label_entropy"] = math.nan
+            return figures | {"target_min": 0.0, "target_max": 1.0}
         if view.kind not in _OF_CLASSES:
             figures |= {
                 "target_min": float(targets.min()),

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_kind import Loss
+from layerscope.diagnose.loss_terms import is_of_no_known_kind
 from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.symptoms import Advice, Symptoms
@@ -85,7 +86,8 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     minus an error, is told by its gradient: prediction minus target, with its sign turned (Bishop
     2006, section 4.3.6). Minus a loss that an adversary is to raise is one of several terms, or
     its own optimizer's, and such a sum is of no kind that is known. One look is none: where the
-    returns of a policy are all the same, a small term beside them may look like it. Minus a
+    returns of a policy are all the same, a small term beside them may look like it. Nor are a few
+    among many of no known kind: several terms may have the value of another loss by chance. Minus a
     divergence from a normal is told by the gradient on the mean and the variance.
     """
     loss = memory.loss_curve.of(figures).loss
@@ -96,14 +98,15 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     negated = _in_each_look(figures["loss_negated"], memory.of_run("negated", 1 + _LOOKS))
     drawn = figures["latent_drawn"]
     drawn = np.where(np.isnan(drawn), np.nan, drawn < _DRAWN_AWAY)
+    by_chance = is_of_no_known_kind(figures, memory)
     away = _in_each_look(drawn, memory.of_run("away", 1 + _LOOKS))
     largest = np.fmax(-figures["target_min"], figures["target_max"] - 1)  # beyond 0 to 1
     beyond = memory.known("beyond", largest) > 0
     if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
     cause = np.full(len(loss), 2, np.int8)
-    cause[kind == Loss.LOG_LIKELIHOOD] = 0
-    cause[np.isin(kind, _BINARY) & beyond] = 1
+    cause[(kind == Loss.LOG_LIKELIHOOD) & ~by_chance] = 0
+    cause[np.isin(kind, _BINARY) & beyond & ~by_chance] = 1
     cause[negated] = 3
     cause[away] = 4
     severity = np.where(below, np.where(cause == 2, 1, 2), 0).astype(np.int8)
