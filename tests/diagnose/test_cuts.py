@@ -24,6 +24,8 @@ LAYERS = tuple(
         weights=("weight",),
         last=i == len(FUNCTIONS) - 1,
         follows="05" if i == 6 else "",
+        trainable=i > 0,
+        width=(8, 8),
     )
     for i, function in enumerate(FUNCTIONS)
 ) + tuple(
@@ -65,6 +67,8 @@ def erratic(seed, steps):
         figures[name][:] = rng.integers(0, 2, figures[name].shape)
     for name in ("dropout", "evaluation_share", "update_lost"):
         figures[name][:] = np.round(rng.random(figures[name].shape) * 1.2, 1).clip(0, 1)
+    figures["untrained"][:] = np.nan
+    figures["untrained"][:, 0] = 1 if seed % 2 else np.nan
     figures["axes_mixed"][:] = figures["along_batch"]
     figures["bootstrapped"][:] = figures["loss_negated"]
     figures["weight_row_spread"][:] = rng.integers(0, 3, figures["weight_row_spread"].shape)

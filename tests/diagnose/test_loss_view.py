@@ -114,6 +114,22 @@ def test_a_loss_of_logits_that_gets_them_through_a_function_of_the_loop_is_told(
             assert view.targets[:, 0].tolist() == LABELS.tolist()
 
 
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("temperature", [2.0, 4.0])
+def test_a_divergence_of_tempered_probabilities_is_told(temperature, squared):
+    soft = torch.softmax(torch.randn(N, CLASSES, generator=torch.Generator().manual_seed(1)), 1)
+
+    def distilled(z, log):
+        p = (z / temperature).log_softmax(1) if log else (z / temperature).softmax(1)
+        loss = F.kl_div(p, soft, reduction="batchmean")
+        return loss * temperature**2 if squared else loss
+
+    view = seen(lambda z: distilled(z, log=False), scale=1.0)
+    assert view.kind is Loss.LOG_LIKELIHOOD
+    assert view.activated
+    assert not seen(lambda z: distilled(z, log=True), scale=1.0).activated
+
+
 def test_losses_as_they_should_be_and_returns_are_not_said_to_come_through_a_function():
     returns = torch.randn(N, generator=torch.Generator().manual_seed(1))
     soft = torch.softmax(torch.randn(N, CLASSES, generator=torch.Generator().manual_seed(1)), 1)

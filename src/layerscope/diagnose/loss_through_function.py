@@ -17,6 +17,8 @@ from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
 _SURE = 1e-3
 """Of a smaller share, or of the rest of a larger one, the slope is rounding."""
 
+_TEMPERATURES = (2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 20.0)
+
 _ENOUGH = 8
 """Samples: of fewer a slope may fit by chance."""
 
@@ -43,6 +45,22 @@ def through_softmax(output: Matrix, gradient: Matrix, rows: int, loss: float) ->
     ):
         return replace(found, activated=True)
     return _likelihood(p, slopes, rows, loss) if loss < 0 else None
+
+
+def through_tempered_softmax(
+    output: Matrix, gradient: Matrix, rows: int, loss: float
+) -> LossView | None:
+    """The same of a softmax with a temperature, as in distillation, of a loss below 0: with or
+    without the square of the temperature before it (Hinton et al. 2015, section 2).
+    """
+    if not loss < 0:
+        return None
+    for t in _TEMPERATURES:
+        for factor in (1.0, t * t):
+            found = through_softmax(output / t, gradient * t / factor, rows, loss / factor)
+            if found is not None and found.kind is Loss.LOG_LIKELIHOOD:
+                return found
+    return None
 
 
 def _likelihood(p: Matrix, slopes: Matrix, rows: int, loss: float) -> LossView | None:

@@ -28,6 +28,7 @@ from layerscope.diagnose.loss_through_function import (
     likelihood_of_any,
     through_sigmoid,
     through_softmax,
+    through_tempered_softmax,
 )
 from layerscope.diagnose.overlap_loss import overlap
 from layerscope.diagnose.regression_loss import (
@@ -125,6 +126,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
         or likelihood_of_any(output, gradient, rows, loss)
         or alignment_of_scores(output, gradient)
         or through_softmax(output, gradient, rows, loss)
+        or through_tempered_softmax(output, gradient, rows, loss)
         or through_sigmoid(output, gradient, rows)
         or LossView(Loss.UNKNOWN)
     )

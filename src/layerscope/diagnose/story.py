@@ -73,6 +73,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_reduction": _OF_LARGE_STEPS,
     "dropout_high": _SYMPTOMS - {"not_finite", "loss_not_finite", "loss_diverged"},
     "linear_chain": frozenset({"loss_not_falling", "exploding_gradient"}),
+    "softmax_hidden": _OF_LOST_GRADIENTS,
+    "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal", "collapsed"}),
     "weights_decay_to_zero": _OF_LOST_GRADIENTS,
     "updates_rounded_away": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
@@ -124,6 +126,11 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
 """Of each cause, in the order in which causes are told, what may follow from it."""
 
 RISKS: Mapping[str, frozenset[str]] = {
+    "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "softmax_hidden": frozenset(
+        {"loss_not_falling", "update_too_small", "vanishing_gradient", "collapsed"}
+        | {"labels_without_signal"}
+    ),
     "clipped_too_far": frozenset({"update_too_small", "loss_not_falling"}),
     "loss_reduction": _OF_LARGE_STEPS,
     "target_scale": frozenset({"loss_not_falling", "saturated", "dead_units"}),
@@ -235,6 +242,7 @@ _FROM_THE_START = frozenset(
         "constant_weights",
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
         *("target_scale", "loss_reduction", "dropout_high", "posterior_collapse"),
+        *("softmax_hidden", "frozen_untrained"),
         "target_gradient",
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
     }

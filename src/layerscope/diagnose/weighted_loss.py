@@ -21,6 +21,8 @@ _FIRST = 2048
 _FEWEST, _OUTPUTS = 3, 32
 """Samples of each class, at least; and outputs, at most."""
 
+_TINY = 1e-300
+
 _VARIES = 0.05
 """Of outputs that are all but the same any slopes are in one proportion."""
 
@@ -79,7 +81,8 @@ def _weights(
     if not np.ptp(forms[0]) > _VARIES * forms[0].mean():
         return None
     ratios, ones = np.abs(slope[told]) / forms, bits[told]
-    off = [np.ptp(part, axis=1) / part.mean(1) for part in (ratios[:, ones], ratios[:, ~ones])]
+    parts = ratios[:, ones], ratios[:, ~ones]
+    off = [np.ptp(part, axis=1) / (part.mean(1) + _TINY) for part in parts]
     best = int(np.argmin(np.fmax(*off)))
     none, one = float(np.median(ratios[best, ~ones])), float(np.median(ratios[best, ones]))
     if not (alike(ratios[best, ones]) and alike(ratios[best, ~ones])):

@@ -20,6 +20,7 @@ from layerscope.record.ends import Ends, Output
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.observation import Observation
 from layerscope.record.surroundings import Look
+from layerscope.record.untrained import untrained
 from layerscope.session.direction_figures import direction_figures
 from layerscope.session.input_figures import Matrix, input_figures, rms
 from layerscope.session.latent_figures import latent_figures
@@ -37,7 +38,7 @@ class LookFigures:
     def __init__(self) -> None:
         self._labels: Counter[int] = Counter()
         self._parameters: list[nn.Parameter] = []
-        self._entries = np.zeros(0, np.intp)
+        self._entries = self._untrained = np.zeros(0, np.intp)
         self._at: dict[str, int] = {}
 
     def state(self) -> dict[int, int]:
@@ -51,6 +52,7 @@ class LookFigures:
     def meet(self, layers: Sequence[LayerFacts], parameters: Sequence[LayerParameter]) -> None:
         """From now on these layers have these parameters."""
         self._at = at = {facts.name: place for place, facts in enumerate(layers)}
+        self._untrained = np.array([at[name] for name in untrained(parameters)], np.intp)
         trained = [each for each in parameters if each.parameter.requires_grad]
         self._parameters = [each.parameter for each in trained]
         self._entries = np.array([at[each.channel.layer] for each in trained], np.intp)
@@ -82,6 +84,7 @@ class LookFigures:
             }
         for name, value in figures.items():
             of_step[STEP_COLUMN[name]] = value
+        of_layers[self._untrained, LAYER_COLUMN["untrained"]] = 1.0
         for name, spread in look.row_spreads.items():
             of_layers[self._at[name], LAYER_COLUMN["weight_row_spread"]] = spread
         for seen_at in look.inside.values():

@@ -285,3 +285,25 @@ def gradients_cleared_between_backward_and_step(mended, watch):
                 optimizer.zero_grad()
             optimizer.step()
             scope.step(loss)
+
+
+@program("softmax_hidden")
+def a_softmax_as_the_function_between_layers(mended, watch):
+    x, y = blobs(apart=2.0)
+    functions = [nn.Tanh() if mended else nn.Softmax(dim=-1) for _ in range(2)]
+    linear = [nn.Linear(10, 64), nn.Linear(64, 64)]
+    model = nn.Sequential(linear[0], functions[0], linear[1], functions[1], nn.Linear(64, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    fit(watch, model, optimizer, batches(x, y, steps=160), cross_entropy)
+
+
+@program("frozen_untrained")
+def a_body_that_was_frozen_and_never_loaded(mended, watch):
+    x, y = pictures()
+    body = nn.Sequential(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3), nn.ReLU())
+    model = nn.Sequential(body, nn.AdaptiveAvgPool2d(1 + mended), nn.Flatten())
+    model.append(nn.Linear(128 if mended else 32, 4))
+    body.requires_grad_(mended)
+    trained = [each for each in model.parameters() if each.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=0.1, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y, steps=120), cross_entropy)

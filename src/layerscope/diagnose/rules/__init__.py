@@ -10,6 +10,8 @@ from layerscope.diagnose.rules import optimizer_averages as optimizer_averages
 from layerscope.diagnose.rules import clipped_too_far as clipped_too_far
 from layerscope.diagnose.rules import no_gradient as no_gradient
 from layerscope.diagnose.rules import construction as construction
+from layerscope.diagnose.rules import softmax_hidden as softmax_hidden
+from layerscope.diagnose.rules import frozen_untrained as frozen_untrained
 from layerscope.diagnose.rules import running_statistics as running_statistics
 from layerscope.diagnose.rules import softmax_axis as softmax_axis
 from layerscope.diagnose.rules import loss_form as loss_form

@@ -1,0 +1,42 @@
+"""Layers that were frozen before anybody has trained them."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+
+@rule_with_memory("frozen_untrained")
+def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """1 for a frozen layer with weights as they are drawn at random, where all frozen layers have
+    such, and stand before all that are trained: a body that was to come with its weights.
+
+    A note, and a cause where the network does not learn: features may be random on purpose. An
+    adapter's body, a teacher or a target network do not stand before all that is trained, or are
+    copies of what is.
+    """
+    layers = memory.roles.layers
+    drawn = figures["untrained"] == 1
+    values = drawn.astype(np.float64)
+    if not drawn.any():
+        return Symptoms(values)
+    trained = [each.order for each in layers if each.weights and each.trainable and each.order >= 0]
+    frozen = [each.order for each, is_drawn in zip(layers, drawn.any(0), strict=True) if is_drawn]
+    stands_first = bool(trained) and -1 < min(frozen) <= max(frozen) < min(trained)
+    return Symptoms(
+        values,
+        (drawn & stands_first).astype(np.int8),
+        (0.0, np.nan, np.nan),
+        (
+            Advice(
+                "{layer} is frozen, and its weights are as they are drawn at random: nobody has "
+                "trained it",
+                "load the weights that were meant (weights='DEFAULT', load_state_dict) before they "
+                "are frozen; or leave requires_grad as it is, and hand them to the optimizer",
+            ),
+        ),
+        "torch.nn.init: bounds and variances of what is drawn",
+    )

@@ -1,0 +1,72 @@
+"""Frozen weights that are as they were drawn: nobody has trained them."""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from layerscope.record.layer_parameter import LayerParameter
+
+_FEWEST, _MOST = 256, 65_536
+"""Elements of a weight that tell, and how many of a larger one are looked at."""
+
+_SURE = 4.0
+"""Standard errors."""
+
+_ENOUGH, _MANY = 3, 4096
+"""Weights with a usual variance, which one that was trained may have by chance; and elements of
+each."""
+
+
+def untrained(parameters: Sequence[LayerParameter]) -> list[str]:
+    """Entries whose weights are frozen, if those of all such are as torch draws them; [] if one is
+    not, or if a layer of the same shape is trained, of which they may be a copy.
+
+    Weights of torch's default are even between bounds that the fan-in gives, others normal with a
+    variance of one or two over a fan (He et al. 2015), 0.02^2 (Radford et al. 2018) or 1. Training
+    leaves neither bounds nor variance as they were.
+    """
+    known = [each for each in parameters if _tells(each.parameter)]
+    trained = {each.parameter.shape for each in known if each.parameter.requires_grad}
+    frozen = [each for each in known if not each.parameter.requires_grad]
+    evidence = 0
+    for each in frozen:
+        of_one = 0 if each.parameter.shape in trained else _evidence(each.parameter)
+        if not of_one:  # a body that was loaded is known by its first weight
+            return []
+        evidence += of_one
+    return [each.channel.layer for each in frozen] if evidence >= _ENOUGH else []
+
+
+def _tells(weight: nn.Parameter) -> bool:
+    plain = type(weight) is nn.Parameter and weight.is_floating_point()
+    return plain and weight.ndim > 1 and weight.numel() >= _FEWEST and not weight.is_meta
+
+
+def _evidence(weight: Tensor) -> int:
+    """_ENOUGH for values that end at bounds that are known, 1 for a usual variance, else 0."""
+    rows, fan_in = weight.shape[0], weight[0].numel()
+    flat = weight.detach().flatten()
+    sample = flat[:: -(-len(flat) // _MOST)].double().cpu()  # device to host, where there is one
+    count, square = len(sample), sample.square()
+    variance = float(square.mean())
+    if not math.isfinite(variance) or not variance:
+        return 0
+    fourth = float(square.square().mean()) / variance**2
+    largest = float(sample.abs().max())
+    bounds = [1 / math.sqrt(fan) for fan in (fan_in, rows, rows / 3, rows / 4)]
+    bounds.append(math.sqrt(6 / (fan_in + rows)))
+    error = _SURE / math.sqrt(count)
+    is_even = abs(fourth - 1.8) < 1.4 * error and any(
+        (1 - 12 / count) * bound < largest <= (1 + 1e-5) * bound for bound in bounds
+    )
+    fan_out = rows * weight[0, 0].numel()
+    variances = (1 / fan_in, 2 / fan_in, 2 / fan_out, 2 / (fan_in + fan_out), 0.02**2, 1.0)
+    if is_even:
+        return _ENOUGH
+    is_normal = (
+        count >= _MANY
+        and abs(fourth - 3) < 5 * error
+        and any(abs(variance / usual - 1) < math.sqrt(2) * error for usual in variances)
+    )
+    return int(is_normal)

@@ -1,0 +1,76 @@
+"""Frozen weights as torch draws them are told from those that were trained."""
+
+import pytest
+import torch
+from torch import nn
+
+from layerscope.quantity import Quantity
+from layerscope.record.channel import Channel
+from layerscope.record.layer_parameter import LayerParameter
+from layerscope.record.untrained import untrained
+
+
+def entries(*layers):
+    return [
+        LayerParameter(layer.weight, name, Channel(Quantity.WEIGHT, name))
+        for name, layer in zip("abc", layers, strict=False)
+    ]
+
+
+def frozen(layer, init=None):
+    torch.manual_seed(0)
+    layer.reset_parameters()
+    if init is not None:
+        init(layer.weight)
+    return layer.requires_grad_(False)
+
+
+def trained(layer):
+    """The same after some steps toward anything at all."""
+    optimizer = torch.optim.Adam([layer.weight.requires_grad_()], lr=3e-3)
+    aim = torch.randn_like(layer.weight)
+    for _ in range(30):
+        optimizer.zero_grad()
+        (layer.weight - 0.2 * aim).square().sum().backward()
+        optimizer.step()
+    return layer.requires_grad_(False)
+
+
+EVEN = {
+    "linear": lambda: frozen(nn.Linear(48, 40)),
+    "convolution": lambda: frozen(nn.Conv2d(8, 24, 3)),
+    "groups": lambda: frozen(nn.Conv2d(16, 64, 3, groups=4)),
+    "xavier": lambda: frozen(nn.Linear(48, 40), nn.init.xavier_uniform_),
+}
+NORMAL = {
+    "embedding": lambda: frozen(nn.Embedding(300, 20)),
+    "kaiming": lambda: frozen(nn.Conv2d(16, 64, 3), nn.init.kaiming_normal_),
+    "gpt": lambda: frozen(nn.Linear(80, 80), lambda w: nn.init.normal_(w, std=0.02)),
+}
+
+
+@pytest.mark.parametrize("name", EVEN)
+def test_what_is_as_it_was_drawn_is_told_and_what_was_trained_is_not(name):
+    assert untrained(entries(EVEN[name]())) == ["a"]
+    assert untrained(entries(trained(EVEN[name]()))) == []
+
+
+@pytest.mark.parametrize("name", NORMAL)
+def test_a_usual_variance_tells_where_three_weights_have_one(name):
+    assert untrained(entries(NORMAL[name](), NORMAL[name](), NORMAL[name]())) == ["a", "b", "c"]
+    assert untrained(entries(NORMAL[name](), NORMAL[name]())) == []
+    assert untrained(entries(*(trained(NORMAL[name]()) for _ in range(3)))) == []
+
+
+def test_one_layer_that_was_trained_speaks_for_all():
+    first, second = EVEN["linear"](), trained(EVEN["convolution"]())
+    assert untrained(entries(first, second)) == []
+
+
+def test_a_layer_like_one_that_is_trained_may_be_its_copy():
+    assert untrained(entries(EVEN["linear"](), nn.Linear(48, 40))) == []
+    assert untrained(entries(EVEN["linear"](), nn.Linear(40, 48))) == ["a"]
+
+
+def test_few_elements_tell_nothing():
+    assert untrained(entries(frozen(nn.Linear(8, 8)))) == []
