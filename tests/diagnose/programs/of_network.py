@@ -305,5 +305,5 @@ def a_body_that_was_frozen_and_never_loaded(mended, watch):
     model.append(nn.Linear(128 if mended else 32, 4))
     body.requires_grad_(mended)
     trained = [each for each in model.parameters() if each.requires_grad]
-    optimizer = torch.optim.SGD(trained, lr=0.1, momentum=0.9)
+    optimizer = torch.optim.SGD(trained, lr=0.03, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y, steps=120), cross_entropy)
