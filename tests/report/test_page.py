@@ -16,6 +16,7 @@ from layerscope.report import write_report
 from layerscope.report.findings import GroupFinding
 from layerscope.report.packed import packed
 from layerscope.sinks.figures_event import FiguresEncoder
+from tests.made_findings import finding
 from tests.runs import HOSTILE, Made, write_sweep
 
 
@@ -85,6 +86,22 @@ def test_plotly_is_there_once(tmp_path):
     assert source.count("plotly.js v") == 1
 
 
+def test_what_to_change_and_how_sure_that_is_stand_under_the_cause_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr("layerscope.report.findings.sure_words", lambda rule: f"of {rule}")
+    run = Made().write(tmp_path)
+    cause = finding(rule="a", severity="critical", remedy="mend a")
+    follows = finding(rule="b", remedy="mend b", because="a")
+    note = finding(rule="c", remedy="mend c", severity="note")
+    found = [each.as_json() for each in (cause, follows, note)]
+    (run / "diagnosis.json").write_text(json.dumps({"findings": found}))
+    text = Page(write_report(run)).text
+    assert "→ mend a how sure: of a" in text
+    assert "because of a" in text
+    assert "mend b" not in text
+    assert "mend c" in text
+    assert text.count("how sure") == 1
+
+
 def test_everything_from_a_config_or_a_file_is_escaped(tmp_path):
     """Settings, folders, layers, findings, reasons, versions: as hostile as a name can be."""
     run = Made().write(tmp_path)
@@ -94,8 +111,8 @@ def test_everything_from_a_config_or_a_file_is_escaped(tmp_path):
     (run / "status.json").write_text(
         f'{{"state": {hostile}, "reason": {hostile}, "versions": {{{hostile}: {hostile}}}}}'
     )
-    finding = dict.fromkeys(asdict(GroupFinding(*[""] * 14)), HOSTILE)
-    (run / "diagnosis.json").write_text(json.dumps({"findings": [finding, 3, None]}))
+    hostile_finding = dict.fromkeys(asdict(GroupFinding(*[""] * 14)), HOSTILE)
+    (run / "diagnosis.json").write_text(json.dumps({"findings": [hostile_finding, 3, None]}))
     run.rename(tmp_path / HOSTILE.replace("/", "|"))
     (tmp_path / "<b>theirs").mkdir()
     (tmp_path / "<b>theirs" / "events.out.tfevents.0").write_bytes(b"")
