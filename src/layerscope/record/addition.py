@@ -1,7 +1,6 @@
 """What is measured where a branch is added to a residual stream."""
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,12 +20,12 @@ class Addition:
     """What was measured where a branch is added, in a step's last forward pass.
 
     Args:
-        pending: by place, the figures of all additions of the step; they may have to be waited for.
-        place: of this one.
+        pending: [additions, 4], `FIGURES` of all of the step; they may have to be waited for.
+        row: of this one.
     """
 
-    pending: Pending[Mapping[str, Sequence[float]]]
-    place: str
+    pending: Pending[Tensor]
+    row: int
 
     def figures(self) -> dict[str, float]:
         """By names of `LAYER_FIGURES`.
@@ -37,7 +36,7 @@ class Addition:
         that has most of them, along the last axis, of four axes or more along the second, NaN if
         none has one.
         """
-        return dict(zip(FIGURES, self.pending.get()[self.place], strict=True))
+        return dict(zip(FIGURES, self.pending.get()[self.row].tolist(), strict=True))
 
     def as_json(self) -> dict[str, float | None]:
         """The same with None for what is not known."""

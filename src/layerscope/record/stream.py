@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import ref
@@ -20,7 +20,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import on_host
 from layerscope.record.addition import Addition, figures_of, rms
 from layerscope.record.handles import remove_all
@@ -126,12 +125,8 @@ class Stream:
         measured, self._measured = self._measured, {}
         if not measured:
             return {}
-        names = list(measured)
         rows = on_host(torch.stack(list(measured.values())))
-        told: Pending[Mapping[str, Sequence[float]]] = rows.then(
-            lambda there: dict(zip(names, there.tolist(), strict=True))
-        )
-        return {name: Addition(told, name) for name in names}
+        return {name: Addition(rows, place) for place, name in enumerate(measured)}
 
     # Hooks, and the mode.
 
