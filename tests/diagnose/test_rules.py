@@ -538,6 +538,9 @@ def test_updates_are_too_small_only_if_they_never_were_larger():
     figures = healthy(network())
     figures["update_to_weight"][:, 3] = 1e-6
     assert found(figures) == {"update_too_small": ("warning", "03_tanh", 0, 1)}
+    figures["rate_share"][::10] = 1.0
+    figures["rate_share"][::10, 3] = 0.01
+    assert found(figures) == {"update_too_small": ("note", "03_tanh", 0, 1)}
     figures["update_to_weight"][10, 3] = 1e-4
     assert found(figures) == {}
 

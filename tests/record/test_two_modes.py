@@ -42,3 +42,11 @@ def test_statistics_that_fine_tuning_keeps_are_no_forgotten_evaluation():
     assert TwoModes(network).evaluation_share == 0.5
     network.eval()
     assert TwoModes(network).evaluation_share == 1
+
+
+def test_the_dropout_between_the_layers_of_a_recurrent_stack_is_one():
+    network = nn.Sequential(nn.Dropout(0.1), nn.GRU(2, 2, num_layers=2, dropout=0.95))
+    modes = TwoModes(network)
+    assert modes.dropout == 0.95
+    network.eval()
+    assert modes.dropout == 0

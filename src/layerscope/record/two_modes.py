@@ -14,6 +14,11 @@ class TwoModes:
     def __init__(self, network: nn.Module) -> None:
         self._homes = found = _in_trained_parts(network)
         self._dropouts = [module for module in found if isinstance(module, _DROPOUTS)]
+        self._recurrent = [
+            each
+            for each in network.modules()
+            if isinstance(each, nn.RNNBase) and each.num_layers > 1
+        ]
         self._norms = [module for module in found if isinstance(module, _NORMS)]
 
     @property
@@ -23,8 +28,12 @@ class TwoModes:
 
     @property
     def dropout(self) -> float:
-        """Largest probability of a dropout that is on; 0 without any."""
-        return max((each.p for each in self._dropouts if each.training), default=0.0)
+        """Largest probability of a dropout that is on, those between the layers of a recurrent
+        stack too; 0 without any.
+        """
+        own = [each.p for each in self._dropouts if each.training]
+        between = [each.dropout for each in self._recurrent if each.training]
+        return max([*own, *between], default=0.0)
 
     @property
     def evaluation_share(self) -> float:

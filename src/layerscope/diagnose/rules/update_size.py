@@ -96,11 +96,14 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     Judged while the learning rate does not rise and is at least half of the largest so far, that is
     neither in a warm-up nor at the end of a schedule, and is not 0. An update of exactly 0 is small
     only where a gradient came to parameters that an optimizer has: `no_gradient` and
-    `not_optimized` say what else there is.
+    `not_optimized` say what else there is. A note where another parameter group has a larger rate:
+    fine-tuning gives a trunk a hundredth of its head's, and `stalled` tells of far less.
     """
     values = _log_ratio(figures, memory.roles)
     none = (figures["weight_grad_rms"] == 0) | _of_nobody(figures, memory)
     values = np.where(none, np.nan, values)
+    shares = memory.of_layers("shares")[0]
+    of_groups = last_known(figures["rate_share"].astype(np.float64), shares)
     rates = memory.of_run("rates", 2)
     learned = memory.of_layers("learned")[0]
     if not (values < thresholds.update_small).any():
@@ -112,9 +115,12 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     learned[ever[-1]] = 1
     values = np.where(ever | ~steady[:, np.newaxis], np.nan, values)
     limits = (np.nan, thresholds.update_small, np.nan)
+    severity = graded(values, limits, falling=True)
+    if severity is not None:
+        severity = np.where(of_groups < 1, np.minimum(severity, 1), severity).astype(np.int8)
     return Symptoms(
         values,
-        graded(values, limits, falling=True),
+        severity,
         limits,
         _TOO_SMALL,
         _SOURCE,
@@ -124,19 +130,6 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     )
 
 
-_TOO_SMALL = (
-    Advice(
-        "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual "
-        "10^-3), and never did more",
-        "optimizer.lr=... as many times larger as the ratio is below 10^-3: a hundred times for "
-        "10^-5, a thousand times for 10^-6",
-    ),
-    Advice(
-        "no step has changed {layer} at all",
-        "see that the optimizer has these very parameters, that nothing puts them back after "
-        "optimizer.step(), and that optimizer.lr is not so small that rounding swallows the step",
-    ),
-)
 _STALLED = (
     Advice(
         "{layer} gets a gradient and does not move: 10^{value:.1f} of what the median layer does "
