@@ -97,7 +97,7 @@ def of_programs(seeds=(0,), programs=EVERY, judged=judged):
 
     planted: programs whose fault it leads to; those that nothing can tell count too. found, first:
     of these, by a warning, and by the first line. false: warnings of it on mended programs. tried,
-    helped: of first lines, those whose first remedy a program can apply, and that lowered the loss.
+    helped: of first lines, those whose first remedy a program can apply, and those that it `helps`.
     """
     counts = {program.rule: dict.fromkeys(COLUMNS, 0) for program in programs}
 
