@@ -74,6 +74,13 @@ def test_outputs_that_are_all_the_same_tell_of_no_power():
     assert weighted_binary(output, slope) is None
 
 
+@pytest.mark.parametrize("outputs", [1, 8])
+def test_an_error_of_outputs_that_hardly_differ_is_no_weighted_loss(outputs):
+    bits = (np.random.default_rng(0).random((64, outputs)) < 0.5).astype(float)
+    output = 0.52 + 1e-4 * np.random.default_rng(1).random((64, outputs))
+    assert weighted_binary(output, 2 * (output - bits) / bits.size) is None
+
+
 def test_weights_that_differ_within_a_class_are_those_of_samples():
     labels = np.array([0, 0, 1, 1])
     assert class_weights(labels, np.array([1.0, 1.0, 4.0, 4.0])) == {0: 1.0, 1: 4.0}

@@ -24,7 +24,7 @@ _FEWEST, _OUTPUTS = 3, 32
 _TINY = 1e-300
 
 _VARIES = 0.05
-"""Of outputs that are all but the same any slopes are in one proportion."""
+"""Of a class whose outputs are all but the same any slopes are in one proportion."""
 
 
 def weighted_binary(output: Matrix, gradient: Matrix) -> LossView | None:
@@ -78,9 +78,10 @@ def _weights(
     q = own[told]
     power = _POWERS[:, np.newaxis]
     forms = (1 - q) ** power * (1 - q - power * q * np.log(q))
-    if not np.ptp(forms[0]) > _VARIES * forms[0].mean():
+    ones = bits[told]
+    if not max(np.ptp(forms[0, ones]), np.ptp(forms[0, ~ones])) > _VARIES * forms[0].mean():
         return None
-    ratios, ones = np.abs(slope[told]) / forms, bits[told]
+    ratios = np.abs(slope[told]) / forms
     parts = ratios[:, ones], ratios[:, ~ones]
     off = [np.ptp(part, axis=1) / (part.mean(1) + _TINY) for part in parts]
     best = int(np.argmin(np.fmax(*off)))
