@@ -134,6 +134,7 @@ def part(figures, start, end):
     cuts=st.lists(st.integers(0, 70), max_size=8),
     saved_at=st.integers(0, 8),
 )
+@example(seed=0, steps=38, cuts=[], saved_at=0)  # weights whose size is first known later
 @example(seed=3753, steps=56, cuts=[], saved_at=0)  # the level of the loss before a spike
 def test_cuts_and_checkpoints_change_no_finding(seed, steps, cuts, saved_at):
     figures = erratic(seed, steps)

@@ -85,6 +85,7 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     severity = graded(values, limits)
     opened, free = memory.of_layers("opened")[0], memory.of_layers("free")[0]
     sizes = memory.of_layers("sizes")[0]
+    before = ~np.isnan(sizes)
     note_first(figures["weight_rms"], sizes)
     if severity is None:
         note_if_solved(severity, figures, memory)
@@ -101,7 +102,8 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     severity[meant] = np.minimum(severity[meant], 1)
     a_little = _ever_since(values, t.saturated_healthy, free) & (severity == 1)
     begun = np.where(a_little, _A_LITTLE_EVER_SINCE, _LATER)
-    from_the_start = np.where(_are_usual(sizes, roles), _BY_INPUTS, _EVER_SINCE)
+    sized = np.logical_or.accumulate(~np.isnan(figures["weight_rms"]), axis=0) | before
+    from_the_start = np.where(sized & _are_usual(sizes, roles), _BY_INPUTS, _EVER_SINCE)
     cause = np.where(ever_since, from_the_start, begun).astype(np.int8)
     return Symptoms(values, severity, limits, _advice(t), _SOURCE, t.lasting, cause)
 
