@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from layerscope.measure.pending import Pending
+from layerscope.record.mixed_axes import NEVER
 from layerscope.record.output_function import OutputFunction
 
 
@@ -54,7 +55,7 @@ class Output:
     square: Pending[float] | None = None
     has_terms: bool = False
     every: int = 1
-    mixes_axes: bool = False
+    mixes_axes: Pending[bool] = NEVER
     bootstrapped: bool = False
 
     @property

@@ -5,13 +5,19 @@ import math
 import torch
 from torch import Tensor, nn
 
+from layerscope.measure.pending import Pending
+from layerscope.measure.pinned_ring import on_host
 
-def gradient_norm(network: nn.Module) -> float:
+NONE = Pending.at_hand(math.nan)
+
+
+def gradient_norm(network: nn.Module) -> Pending[float]:
     """Of all parameters' gradients together, with a scaler's factor where they still have it.
 
-    NaN where there are none, or where a process has parts of them only.
+    NaN where there are none, or where a process has parts of them only; from a CUDA device it comes
+    later.
     """
     gradients = [each.grad for each in network.parameters() if each.grad is not None]
     if not gradients or any(type(g) is not Tensor or g.is_sparse for g in gradients):
-        return math.nan
-    return float(torch.nn.utils.get_total_norm(gradients))  # device to host, where there is one
+        return NONE
+    return on_host(torch.nn.utils.get_total_norm(gradients)).then(float)

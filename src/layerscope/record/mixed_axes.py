@@ -3,6 +3,9 @@
 import numpy as np
 from torch import Tensor
 
+from layerscope.measure.pending import Pending
+from layerscope.measure.pinned_ring import on_host
+
 _CLOSE = 2e-3
 """Relative: float32's rounding."""
 
@@ -13,7 +16,10 @@ _MOST = 0.95
 """Of the rows: a class that is all but certain leaves rounding."""
 
 
-def mixes_axes(gradient: Tensor) -> bool:
+NEVER = Pending.at_hand(False)
+
+
+def mixes_axes(gradient: Tensor) -> Pending[bool]:
     """Whether the loss took classes and positions of the output for each other.
 
     The gradient of a cross-entropy adds up to zero over the classes, with one negative entry. That
@@ -26,23 +32,28 @@ def mixes_axes(gradient: Tensor) -> bool:
         gradient: d loss / d output, [n, ...].
     """
     if gradient.ndim < 3 or not gradient.shape[0]:
-        return False
+        return NEVER
     part = gradient.detach()[:_SOME]
-    if any(_is_of_classes(part.movedim(axis, -1)) for axis in range(1, part.ndim)):
-        return False
+    right = [_some(part.movedim(axis, -1)) for axis in range(1, part.ndim)]
     count, first, last = part.shape[0], part.shape[1], part.shape[-1]
-    return any(
-        _is_of_classes(rows)
-        for rows in (part.reshape(count, -1, first), part.reshape(count, last, -1).mT)
-    )
+    wrong = [_some(part.reshape(count, -1, first)), _some(part.reshape(count, last, -1).mT)]
+
+    def is_mixed() -> bool:
+        return not any(map(_is_of_classes, right)) and any(map(_is_of_classes, wrong))
+
+    return Pending(is_mixed)
 
 
-def _is_of_classes(rows: Tensor) -> bool:
-    """Whether the last axis adds up to zero with one negative entry, in rows that have any."""
-    if rows.shape[-1] < 2:
-        return False
+def _some(rows: Tensor) -> Pending[Tensor]:
     every = (slice(None, None, max(size // _SOME, 1)) for size in rows.shape[1:-1])
-    some = rows[:, *every].cpu().double().numpy()  # device to host, where there is one
+    return on_host(rows[:, *every].clone())  # clipping may change it in place
+
+
+def _is_of_classes(rows: Pending[Tensor]) -> bool:
+    """Whether the last axis adds up to zero with one negative entry, in rows that have any."""
+    some = rows.get().double().numpy()
+    if some.shape[-1] < 2:
+        return False
     size = np.abs(some).sum(-1)
     told = size > 1e-6 * size.max()
     fits = (np.abs(some.sum(-1)) <= _CLOSE * size) & (np.count_nonzero(some < 0, -1) == 1)

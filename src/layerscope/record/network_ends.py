@@ -112,8 +112,8 @@ class NetworkEnds:
             for layer in [] if self._state.is_compiled else self._layers:
                 self._hook_first(layer)
                 if not isinstance(layer.module, torch.jit.ScriptModule):
-                    hook = QuietHook(functools.partial(self._reach, layer))
-                    self._handles.append(layer.module.register_forward_hook(hook))
+                    reach = functools.partial(self._reach, layer)
+                    self._handles.append(layer.module.register_forward_hook(QuietHook(reach)))
             return
         for module in self._outermost:
             if module in outside:

@@ -3,7 +3,6 @@
 Looked at in some steps only, since little of it changes from one to the next.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,12 @@ from weakref import WeakSet
 from torch import nn
 from torch.optim import Optimizer
 
+from layerscope.measure.pending import Pending
 from layerscope.record.alike_rows import AlikeRows
 from layerscope.record.attention import Attention
 from layerscope.record.ends import Ends
 from layerscope.record.gates import Gates
-from layerscope.record.gradient_norm import gradient_norm
+from layerscope.record.gradient_norm import NONE, gradient_norm
 from layerscope.record.graph import Wiring
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_parameter import LayerParameter
@@ -53,7 +53,7 @@ class Look:
     ends: Ends
     ownership: Ownership | None
     gradients: frozenset[int]
-    gradient_norm: float
+    gradient_norm: Pending[float]
     row_spreads: Mapping[str, float]
     dropout: float
     norm_momentum: float
@@ -90,7 +90,7 @@ class Surroundings:
         self._replaced = 0
         self._in_vain: list[Optimizer] = []  # in this step
         self._stepped = False
-        self._stepped_by, self._norm = -1, math.nan
+        self._stepped_by, self._norm = -1, NONE
         self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[int] = set()
         self._modes: tuple[float, float, float] | None = None  # of this step's update
@@ -246,5 +246,5 @@ class Surroundings:
                 if seen
             },
         )
-        self._gradients, self._norm = set(), math.nan
+        self._gradients, self._norm = set(), NONE
         return look

@@ -69,7 +69,7 @@ class LookFigures:
             figures = self._of_ends(look.ends, loss, observation.scale)
         figures |= {"dropout": look.dropout, "evaluation_share": look.evaluation_share}
         figures["norm_momentum"] = look.norm_momentum
-        figures["gradient_norm"] = look.gradient_norm
+        figures["gradient_norm"] = look.gradient_norm.get()
         figures["optimizers"] = float(look.optimizers)
         figures["optimizers_replaced"] = float(look.optimizers_replaced)
         figures |= {"unregistered": float(look.unregistered), "made_anew": float(look.made_anew)}
@@ -149,7 +149,7 @@ class LookFigures:
         gradient = output.gradient.numpy() / scale
         figures["output_dropped"] = _dropped(values, gradient)
         figures["output_alone"] = float(output.alone and not output.has_terms)
-        figures["axes_mixed"] = float(output.mixes_axes)
+        figures["axes_mixed"] = float(output.mixes_axes.get())
         figures["bootstrapped"] = float(output.bootstrapped)
         signs = np.sign(gradient)
         figures["output_grad_sign"] = abs(float(signs.sum())) / signs.size
