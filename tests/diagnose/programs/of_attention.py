@@ -155,7 +155,7 @@ class Encoder(nn.Module):
         return self.out(x[:, -1])
 
 
-@program("attention_logit_growth")
+@program("attention_logit_growth", first=False, also=("update_too_large",))
 def queries_and_keys_with_a_rate_three_hundred_times_that_of_the_rest(mended, watch):
     tokens, answers = questions()
     model = Encoder(norm_first=True)

@@ -52,7 +52,7 @@ def momentum_and_a_rate_of_one(mended, watch):
     fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
 
 
-@program("loss_diverged", first=False, also=("update_too_large",))
+@program("update_too_large", also=("loss_diverged",))
 def adam_with_the_rate_of_sgd(mended, watch):
     series, following = waves()
     model = Forecaster()
