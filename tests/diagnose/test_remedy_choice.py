@@ -43,11 +43,11 @@ def test_large_weights_before_the_last_layer_are_made_small_too(rms, of):
     assert told.remedy.startswith(f"smaller weights in {of}")
 
 
-@pytest.mark.parametrize(("ratio", "words"), [(1e-6, "as many times larger"), (0, "these very")])
+@pytest.mark.parametrize(("ratio", "words"), [(1e-6, "as many times larger"), (0, "see what")])
 def test_no_rate_is_told_where_a_layer_does_not_move_at_all(ratio, words):
     figures = healthy(network())
     figures["update_to_weight"][:, 3] = ratio
     told = told_of("update_too_small", figures)
     assert words in told.remedy
-    assert ("optimizer.lr" in told.remedy.split(",")[0]) == (ratio > 0)
+    assert ("larger" in told.remedy) == (ratio > 0)
     assert np.isneginf(told.value) == (ratio == 0)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.record import Layer
@@ -102,10 +102,11 @@ def _width(module: nn.Module) -> tuple[int, int] | None:
     """Of a matrix: how many inputs each of its outputs is made of, and how many outputs there are;
     of a transposed convolution neither stands in its shape.
     """
-    weight = getattr(module, "weight", None)
+    # Not by its name as an attribute: to ask for the weight of a spectral norm is to change it.
+    weight = module._parameters.get("weight")
     if isinstance(module, nn.Linear):
         return int(module.in_features), int(module.out_features)  # numpy's, of np.prod: no JSON
     is_turned = getattr(module, "transposed", False) or isinstance(module, nn.Embedding)
-    if is_turned or not isinstance(weight, Tensor) or weight.ndim < _MATRIX:
+    if is_turned or weight is None or weight.ndim < _MATRIX:
         return None
     return math.prod(weight.shape[1:]), int(weight.shape[0])
