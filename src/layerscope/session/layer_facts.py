@@ -103,7 +103,7 @@ def _width(module: nn.Module) -> tuple[int, int] | None:
     of a transposed convolution neither stands in its shape.
     """
     # Not by its name as an attribute: to ask for the weight of a spectral norm is to change it.
-    weight = module._parameters.get("weight")
+    weight = dict(module.named_parameters(recurse=False)).get("weight")
     if isinstance(module, nn.Linear):
         return int(module.in_features), int(module.out_features)  # numpy's, of np.prod: no JSON
     is_turned = getattr(module, "transposed", False) or isinstance(module, nn.Embedding)
