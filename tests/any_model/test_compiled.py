@@ -1,6 +1,7 @@
 """Under torch.compile the figures are right, or the monitor says which hooks never fired."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,7 +137,8 @@ def watched(folder, make_compiled):
 def test_a_net_compiled_in_place_is_measured_as_one_that_is_not(tmp_path, make_compiled):
     found = watched(tmp_path / "compiled", make_compiled)
     expected = watched(tmp_path / "plain", leave_as_it_is)
-    assert found.layers == expected.layers
+    unknown = [replace(facts, fed=False) for facts in expected.layers]  # as its graph is not seen
+    assert list(found.layers) == unknown
     for name in FIGURES:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, err_msg=name)
     assert expected["activation_count"][:, 0].tolist() == [8 * 8, 5 * 8, 11 * 8, 7 * 8]
