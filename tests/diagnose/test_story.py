@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from layerscope.diagnose.consequences import CONSEQUENCES
 from layerscope.diagnose.finding import Finding
-from layerscope.diagnose.story import CONSEQUENCES, story
+from layerscope.diagnose.story import story
 
 
 def found(rule, severity="warning", step=0, layer="00"):

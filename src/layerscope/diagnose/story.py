@@ -7,140 +7,19 @@ them, what the optimizer does, how the network is put together and started; then
 and symptoms last.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
+from layerscope.diagnose.consequences import (
+    CONSEQUENCES,
+    FROM_THE_START,
+    OF_LAYERS,
+    RISKS,
+    SEEN_LATE,
+    WITHOUT_GRADIENT,
+)
 from layerscope.diagnose.finding import Finding
 from layerscope.diagnose.severity import SEVERITIES
-
-_SYMPTOMS = frozenset(
-    {
-        *("not_finite", "saturated", "dead_units", "idle", "biased", "collapsed"),
-        *("vanishing_gradient", "exploding_gradient", "gradient_spike"),
-        *("update_too_large", "update_too_small", "stalled", "overconfident_start"),
-        *("loss_not_falling", "loss_diverged", "loss_rising", "no_gradient"),
-        *("labels_without_signal", "weights_decay_to_zero"),
-        *("attention_collapse", "attention_logit_growth", "attention_uniform"),
-        *("stream_grows", "silent_branch", "experts_unused", "experts_uneven"),
-    }
-)
-_OF_LARGE_STEPS = frozenset(
-    {
-        *("not_finite", "loss_not_finite", "loss_diverged", "loss_not_falling", "loss_rising"),
-        *("saturated", "dead_units", "idle", "biased", "collapsed", "no_gradient"),
-        *("vanishing_gradient", "exploding_gradient", "gradient_spike", "update_too_large"),
-        *("labels_without_signal", "overconfident_start"),
-        *("attention_collapse", "attention_logit_growth"),
-        *("stream_grows", "silent_branch"),
-    }
-)
-_OF_LOST_GRADIENTS = frozenset(
-    {
-        *("vanishing_gradient", "update_too_small", "stalled", "no_gradient", "idle", "collapsed"),
-        *("loss_not_falling", "labels_without_signal", "dead_units", "saturated", "biased"),
-        "attention_uniform",
-    }
-)
-
-CONSEQUENCES: Mapping[str, frozenset[str]] = {
-    "loss_not_finite": frozenset({"not_finite", "idle", "dead_units", "no_gradient", "saturated"}),
-    "softmax_over_batch": _SYMPTOMS | {"loss_after_activation", "target_scale"},
-    "sequence_over_batch": _SYMPTOMS,
-    "axes_mixed": _SYMPTOMS,
-    "softmax_of_one": _SYMPTOMS | {"target_out_of_range", "one_class"},
-    "loss_broadcast": _SYMPTOMS,
-    "one_class": _SYMPTOMS,
-    "class_weights": _SYMPTOMS,
-    "next_token": _SYMPTOMS - {"not_finite", "loss_diverged", "loss_rising"},
-    "gradients_accumulate": _OF_LARGE_STEPS,
-    "gradients_lost": _OF_LARGE_STEPS,
-    "not_registered": _OF_LOST_GRADIENTS,
-    "not_optimized": _OF_LOST_GRADIENTS,
-    "learning_rate_gone": frozenset(
-        {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
-    ),
-    "optimizer_averages": _OF_LARGE_STEPS,
-    "clipped_too_far": frozenset({"update_too_small", "loss_not_falling", "labels_without_signal"}),
-    "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
-    "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
-    "negative_loss": _SYMPTOMS,
-    "target_out_of_range": _SYMPTOMS | {"negative_loss"},
-    "input_scale": _SYMPTOMS,
-    "loss_after_activation": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},
-    "target_scale": _SYMPTOMS,
-    "target_gradient": _SYMPTOMS,
-    "posterior_collapse": _SYMPTOMS - {"not_finite"},
-    "loss_reduction": _OF_LARGE_STEPS,
-    "dropout_high": _SYMPTOMS - {"not_finite", "loss_not_finite", "loss_diverged"},
-    "linear_chain": frozenset({"loss_not_falling", "exploding_gradient"}),
-    "softmax_hidden": _OF_LOST_GRADIENTS,
-    "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal", "collapsed"}),
-    "weights_decay_to_zero": _OF_LOST_GRADIENTS,
-    "updates_rounded_away": frozenset(
-        {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
-    ),
-    "attention_logit_growth": _OF_LARGE_STEPS - {"overconfident_start", "attention_logit_growth"},
-    "attention_collapse": frozenset(
-        {"saturated", "vanishing_gradient", "exploding_gradient", "gradient_spike", "collapsed"}
-        | {"loss_not_falling", "loss_diverged", "labels_without_signal", "no_gradient"}
-        | {"update_too_small", "stalled", "overconfident_start"}
-    ),
-    # What grows with depth is large at the output, and so are the gradients on the way back.
-    "stream_grows_by_depth": _OF_LARGE_STEPS | {"stalled", "update_too_small"},
-    "loss_rising": _OF_LARGE_STEPS - {"loss_rising", "overconfident_start"},
-    "loss_diverged": _OF_LARGE_STEPS - {"overconfident_start", "loss_diverged"},
-    "update_too_large": _OF_LARGE_STEPS - {"overconfident_start", "update_too_large"},
-    "vanishing_gradient": frozenset(
-        {"update_too_small", "stalled", "loss_not_falling", "collapsed", "labels_without_signal"}
-    ),
-    # A tanh's unit that is saturated on every sample is dead, too.
-    "saturated": frozenset(
-        {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
-        | {"dead_units", "overconfident_start"}
-    ),
-    "dead_units": frozenset(
-        {"vanishing_gradient", "no_gradient", "collapsed", "idle", "loss_not_falling"}
-        | {"labels_without_signal", "weights_decay_to_zero"}
-    ),
-    # Large weights make both at the start: what is saturated is nearer to the data.
-    "overconfident_start": frozenset({"saturated", "exploding_gradient", "biased", "dead_units"}),
-    "experts_unused": frozenset({"experts_uneven", "no_gradient", "stalled"}),
-    "stream_grows": frozenset(
-        {"silent_branch", "loss_diverged", "gradient_spike", "not_finite", "loss_not_finite"}
-    ),
-    # What is NaN has no spread, no sign and no gradient that moves anything.
-    "not_finite": frozenset(
-        {"loss_not_finite", "idle", "dead_units", "collapsed", "no_gradient", "saturated"}
-    ),
-    "no_gradient": frozenset(
-        {"update_too_small", "stalled", "loss_not_falling", "weights_decay_to_zero"}
-    ),
-    "stalled": frozenset({"update_too_small"}),
-    "update_too_small": frozenset({"loss_not_falling", "labels_without_signal"}),
-    "collapsed": frozenset({"loss_not_falling", "labels_without_signal"}),
-    "labels_without_signal": frozenset({"loss_not_falling"}),
-    "outputs_alike": frozenset({"collapsed", "idle", "no_gradient", "loss_not_falling"}),
-    "attention_uniform": frozenset({"collapsed", "loss_not_falling", "labels_without_signal"}),
-    "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),
-}
-"""Of each cause, in the order in which causes are told, what may follow from it."""
-
-RISKS: Mapping[str, frozenset[str]] = {
-    "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal"}),
-    "softmax_hidden": frozenset(
-        {"loss_not_falling", "update_too_small", "vanishing_gradient", "collapsed"}
-        | {"labels_without_signal"}
-    ),
-    "clipped_too_far": frozenset({"update_too_small", "loss_not_falling"}),
-    "loss_reduction": _OF_LARGE_STEPS,
-    "target_scale": frozenset({"loss_not_falling", "saturated", "dead_units"}),
-    "dropout_high": frozenset({"loss_not_falling", "labels_without_signal"}),
-    "input_scale": frozenset({"loss_not_falling", "loss_diverged", "saturated", "dead_units"}),
-    "linear_chain": frozenset({"loss_not_falling", "labels_without_signal"}),
-    "attention_uniform": frozenset({"loss_not_falling", "labels_without_signal"}),
-}
-"""Findings that may be a note by themselves, as one can live with them, and become a warning where
-one of these follows from them."""
 
 _RANK = {rule: place for place, rule in enumerate(CONSEQUENCES)}
 _WARNING = SEVERITIES.index("warning")
@@ -201,65 +80,29 @@ def _follows(finding: Finding, cause: Finding) -> bool:
         return cause.step < finding.step  # the logarithm of what no softmax keeps above 0
     # Decay takes its time: what a layer has at step 0 is none of it, and it draws to zero whatever
     # gets no gradient.
-    if finding.rule == "weights_decay_to_zero" and cause.rule in _WITHOUT_GRADIENT:
+    if finding.rule == "weights_decay_to_zero" and cause.rule in WITHOUT_GRADIENT:
         return cause.step == 0 < finding.step
-    if cause.rule == "weights_decay_to_zero" and finding.rule in _WITHOUT_GRADIENT:
+    if cause.rule == "weights_decay_to_zero" and finding.rule in WITHOUT_GRADIENT:
         return finding.step > 0
     same_layers = set(finding.layer_names) <= set(cause.layer_names)
     if cause.rule == "stalled":  # of other layers it says nothing
         return same_layers
-    if finding.rule == "vanishing_gradient" and cause.rule in _OF_LAYERS and not same_layers:
+    if finding.rule == "vanishing_gradient" and cause.rule in OF_LAYERS and not same_layers:
         return False  # others lose it, too
-    if finding.rule in _FROM_THE_START and finding.level >= _WARNING:
-        return cause.rule in _FROM_THE_START and _RANK[cause.rule] < _RANK[finding.rule]
+    if finding.rule in FROM_THE_START and finding.level >= _WARNING:
+        return cause.rule in FROM_THE_START and _RANK[cause.rule] < _RANK[finding.rule]
     if cause.rule in CONSEQUENCES.get(finding.rule, ()):
         return _begun(cause) < _begun(finding)
     # What is there from the start has no step; the steps of a run's own rules say when it was seen.
     if cause.rule == "loss_not_finite":
         return finding.step >= cause.step
-    return finding.step >= cause.step or cause.rule in _FROM_THE_START | _SEEN_LATE
+    return finding.step >= cause.step or cause.rule in FROM_THE_START | SEEN_LATE
 
 
 def _begun(finding: Finding) -> tuple[int, int]:
     """When a finding began, and its place among those of the same step."""
-    always = finding.rule in _FROM_THE_START | _SEEN_LATE
+    always = finding.rule in FROM_THE_START | SEEN_LATE
     return (-1 if always else finding.step), _RANK[finding.rule]
-
-
-_FROM_THE_START = frozenset(
-    {
-        *("loss_not_finite", "softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
-        *("sequence_over_batch", "axes_mixed", "class_weights", "next_token"),
-        *(
-            "gradients_accumulate",
-            "gradients_lost",
-            "optimizer_averages",
-            "clipped_too_far",
-            "not_optimized",
-            "not_registered",
-            "in_evaluation_mode",
-        ),
-        "constant_weights",
-        *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
-        *("target_scale", "loss_reduction", "dropout_high", "posterior_collapse"),
-        *("softmax_hidden", "frozen_untrained"),
-        "target_gradient",
-        *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
-    }
-)
-
-_WITHOUT_GRADIENT = frozenset({"dead_units", "no_gradient"})
-
-_OF_LAYERS = frozenset({"saturated", "dead_units", "idle"})
-"""A layer with it passes little of the gradient on, and takes nothing from how others do."""
-
-_SEEN_LATE = frozenset(
-    {
-        *("labels_without_signal", "attention_uniform", "experts_unused", "loss_rising"),
-        "outputs_alike",
-    }
-)
-"""No cause of a symptom that a layer has, but true from the start: it takes long to see."""
 
 
 def _weight(head: list[Finding]) -> tuple[int, int, int, int]:
@@ -268,7 +111,7 @@ def _weight(head: list[Finding]) -> tuple[int, int, int, int]:
     """
     first = head[0]
     worst = max(f.level for f in head)
-    at_the_root = first.rule in _FROM_THE_START and first.level >= _WARNING
+    at_the_root = first.rule in FROM_THE_START and first.level >= _WARNING
     return (
         -(worst >= _WARNING),
         0 if at_the_root else 1,

@@ -51,3 +51,6 @@ class Pending(Generic[T]):
     def then(self, change: Callable[[T], S]) -> Pending[S]:
         """What a function makes of the value, once somebody looks at it."""
         return Pending(lambda: change(self.get()))
+
+
+NO = Pending.at_hand(False)

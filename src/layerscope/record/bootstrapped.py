@@ -4,6 +4,11 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from layerscope.measure.pending import NO, Pending
+from layerscope.measure.pinned_ring import on_host
+
+Slopes = npt.NDArray[np.float64]
+
 _FEWEST, _ROWS = 8, 256
 """Rows, at least and at most."""
 
@@ -25,11 +30,12 @@ class Bootstrapped:
     """
 
     def __init__(self) -> None:
-        self._before: npt.NDArray[np.float64] | None = None
+        self._before: Pending[Slopes | None] | None = None
         self._outputs = 0
 
-    def compare(self, gradient: Tensor, given: int) -> bool:
-        """Whether this gradient is such a multiple of the one before, or that of it.
+    def compare(self, gradient: Tensor, given: int) -> Pending[bool]:
+        """Whether this gradient is such a multiple of the one before, or that of it; from a CUDA
+        device it is known later.
 
         Args:
             gradient: [n] or [n, actions], of which one has a gradient in each row.
@@ -39,18 +45,29 @@ class Bootstrapped:
         before, self._before = None if given else self._before, None
         self._outputs = given or self._outputs
         if self._outputs < 2 or gradient.ndim not in (1, 2) or len(gradient) < _FEWEST:
-            return False
-        some = gradient.detach()[:_ROWS].cpu()  # device to host, where there is one
-        slopes = some.double().numpy().reshape(len(some), -1)
-        if np.count_nonzero(slopes, axis=1).max() > 1:
-            return False
-        self._before = now = slopes.sum(1)
-        if before is None or len(before) != len(now):
-            return False
-        return _is_discounted(now, before) or _is_discounted(before, now)
+            return NO
+        some = on_host(gradient.detach()[:_ROWS].clone())  # clipping may change it in place
+        self._before = now = some.then(_slopes)
+        return NO if before is None else Pending(_is_one_discounted, before, now)
 
 
-def _is_discounted(later: npt.NDArray[np.float64], now: npt.NDArray[np.float64]) -> bool:
+def _slopes(gradient: Tensor) -> Slopes | None:
+    """The one slope of each row; None if a row has several."""
+    slopes = gradient.double().numpy().reshape(len(gradient), -1)
+    if np.count_nonzero(slopes, axis=1).max() > 1:
+        return None
+    of_rows: Slopes = slopes.sum(1)
+    return of_rows
+
+
+def _is_one_discounted(before: Pending[Slopes | None], now: Pending[Slopes | None]) -> bool:
+    one, other = before.get(), now.get()
+    if one is None or other is None or len(one) != len(other):
+        return False
+    return _is_discounted(other, one) or _is_discounted(one, other)
+
+
+def _is_discounted(later: Slopes, now: Slopes) -> bool:
     told = (later != 0) & (now != 0)
     if np.count_nonzero(later[now == 0]) or told.sum() < _FEWEST or (now != 0).mean() < _MOST:
         return False

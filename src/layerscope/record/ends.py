@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from layerscope.measure.pending import Pending
-from layerscope.record.mixed_axes import NEVER
+from layerscope.measure.pending import NO, Pending
 from layerscope.record.output_function import OutputFunction
 
 
@@ -55,8 +54,8 @@ class Output:
     square: Pending[float] | None = None
     has_terms: bool = False
     every: int = 1
-    mixes_axes: Pending[bool] = NEVER
-    bootstrapped: bool = False
+    mixes_axes: Pending[bool] = NO
+    bootstrapped: Pending[bool] = NO
 
     @property
     def values(self) -> Tensor:

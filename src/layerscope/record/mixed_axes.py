@@ -3,7 +3,7 @@
 import numpy as np
 from torch import Tensor
 
-from layerscope.measure.pending import Pending
+from layerscope.measure.pending import NO, Pending
 from layerscope.measure.pinned_ring import on_host
 
 _CLOSE = 2e-3
@@ -14,9 +14,6 @@ _SOME = 4
 
 _MOST = 0.95
 """Of the rows: a class that is all but certain leaves rounding."""
-
-
-NEVER = Pending.at_hand(False)
 
 
 def mixes_axes(gradient: Tensor) -> Pending[bool]:
@@ -32,7 +29,7 @@ def mixes_axes(gradient: Tensor) -> Pending[bool]:
         gradient: d loss / d output, [n, ...].
     """
     if gradient.ndim < 3 or not gradient.shape[0]:
-        return NEVER
+        return NO
     part = gradient.detach()[:_SOME]
     right = [_some(part.movedim(axis, -1)) for axis in range(1, part.ndim)]
     count, first, last = part.shape[0], part.shape[1], part.shape[-1]

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.bootstrapped import Bootstrapped
-from layerscope.record.ends import Data, Ends, Output, normalizes
+from layerscope.record.ends import Ends, Output
 from layerscope.record.graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
 from layerscope.record.kept_gradients import KeptGradients
 from layerscope.record.layers import Layer
 from layerscope.record.mixed_axes import mixes_axes
+from layerscope.record.network_data import NetworkData
 from layerscope.record.output_function import output_function
 from layerscope.record.output_pair import OutputPair
 from layerscope.record.outputs import tensors_in
@@ -74,10 +75,9 @@ class NetworkEnds:
         self._discovering, self._backward_passes = True, 0
         self._running: list[nn.Module] = []
         self._outermost: dict[nn.Module, None] = {}
-        self._first: dict[Layer, None] = {}
         self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
         self._of_parameter: set[str] = set()
-        self._data: dict[str, Data] = {}
+        self._data = NetworkData(state, ask)
         self._output: Output | None = None
         self._given = self._together = 0  # outputs since backward, and of the last backward
         self.keeps_first = False
@@ -89,7 +89,7 @@ class NetworkEnds:
         self._layers = tuple(layer for layer in layers if layer.has_output)
         self._discovering = True
         self._outermost.clear()
-        self._first.clear()
+        self._data.first.clear()
         self._reached.clear()
         self._of_parameter.clear()
         if is_on:
@@ -110,7 +110,7 @@ class NetworkEnds:
                         module.register_forward_hook(QuietHook(self._leave), always_call=True),
                     ]
             for layer in [] if self._state.is_compiled else self._layers:
-                self._hook_first(layer)
+                self._handles += self._data.hook(layer)
                 if not isinstance(layer.module, torch.jit.ScriptModule):
                     reach = functools.partial(self._reach, layer)
                     self._handles.append(layer.module.register_forward_hook(QuietHook(reach)))
@@ -119,29 +119,8 @@ class NetworkEnds:
             if module in outside:
                 hook = QuietHook(self._see_output)
                 self._handles.append(module.register_forward_hook(hook))
-        for layer in [] if self._state.is_compiled else self._first:
-            self._hook_first(layer)
-
-    def _hook_first(self, layer: Layer) -> None:
-        def see(_: nn.Module, inputs: Any, named: Any) -> None:
-            state = self._state
-            if not state.counts_here:
-                return
-            tensor = inputs[0] if inputs else None
-            if type(tensor) is not Tensor or not tensor.is_floating_point():
-                tensor = next((each for _, each in tensors_in((inputs, named))), None)
-            if tensor is None or tensor.requires_grad or tensor.layout is not torch.strided:
-                return
-            if type(tensor) is not Tensor and not has_memory(tensor):
-                return
-            state.data[layer.name] = tensor, tensor._version
-            if self._ask() and has_memory(tensor):
-                self._see_data(layer, tensor)
-
-        if not isinstance(layer.entry, torch.jit.ScriptModule):
-            self._handles.append(
-                layer.entry.register_forward_pre_hook(QuietHook(see), with_kwargs=True)
-            )
+        for layer in [] if self._state.is_compiled else self._data.first:
+            self._handles += self._data.hook(layer)
 
     def detach(self) -> None:
         """Take the hooks off."""
@@ -171,13 +150,6 @@ class NetworkEnds:
             self._outermost[module] = None
             self.unregistered.note_output(output)
             self._see_output(module, inputs, output)
-
-    def _see_data(self, layer: Layer, tensor: Tensor) -> None:
-        """Keep a sample of what a layer gets that is data: nothing that a gradient comes to."""
-        if self._discovering:
-            self._first[layer] = None
-        values = samples_of(tensor, evenly_spaced(tensor))
-        self._data[layer.name] = Data(values, normalizes(layer.entry))
 
     def _reach(self, layer: Layer, module: nn.Module, inputs: Any, output: Any) -> None:
         self.reach(layer, output)
@@ -237,10 +209,10 @@ class NetworkEnds:
     def take(self) -> Ends:
         """What was seen since the last call; the first call ends the search for both ends."""
         kept, cleared, late = self.kept_gradients.take()
-        along_batch, data = self._sequence_axis.is_batch, tuple(self._data.values())
+        along_batch, data = self._sequence_axis.is_batch, self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late
         ends = Ends(data, self._output, kept, along_batch, *beside)
-        self._data, self._output = {}, None
+        self._output = None
         self._given = self._together = self._backward_passes = 0
         self.keeps_first = not self.keeps_first
         if self._discovering and (self._outermost or self._reached):

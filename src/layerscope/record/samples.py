@@ -37,7 +37,7 @@ def samples_of(tensor: Tensor, rows: slice) -> Pending[Tensor]:
     matrix = matrix.reshape(-1, 1) if matrix.ndim <= 1 else matrix.reshape(-1, matrix.shape[-1])
     if matrix.device.type == "cuda":
         return on_host(matrix[rows].double())
-    # device to host, where there is one
+    # Device to host, where there is one; some have no float64.
     return Pending.at_hand(matrix[rows].to("cpu", torch.float64, copy=True))
 
 

@@ -42,11 +42,7 @@ class TokenInputs:
             return
         if tokens.is_floating_point() or min(tokens.shape) < 2 or tokens.is_meta:
             return
-        if tokens.device.type == "cuda":
-            self._seen.append(on_host(tokens.detach()))
-        else:
-            kept = tokens.detach().to("cpu", copy=True)  # device to host, where there is one
-            self._seen.append(Pending.at_hand(kept))
+        self._seen.append(on_host(tokens.detach().clone()))
         if len(self._seen) > 2 * _CALLS:
             del self._seen[_CALLS]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,6 @@ class Updates:
         self._changed: list[int] = []
         self._copies_changed = False  # into the changes
         self._ring: PinnedRing | None = None
-        self._on_cuda: ChangeNorms | Literal[False] | None = None  # False where Triton is not
 
     def begin(self, which: Sequence[bool]) -> None:
         """Copy weights as they are before the step.
@@ -112,17 +112,28 @@ class Updates:
             return None
         if all(map(_is_plain, now, kept)):
             return _norms_of_plain(kept, now)
-        device = now[0].device
-        if device.type != "cuda" or self._on_cuda is False:
+        if (kernel := self._kernel) is None:
             return None
         slopes = [self._parameters[i].grad for i in chosen]
         gradients = [None if each is None else local_part(each) for each in slopes]
         together = zip(now, kept, gradients, strict=True)
-        if not all(_lie_alike(device, *each) for each in together):
+        if not all(_lie_alike(kernel.device, *each) for each in together):
             return None
-        if self._on_cuda is None:
-            self._on_cuda = _change_norms_on(device)
-        return self._on_cuda(now, kept, gradients) if self._on_cuda else None
+        return kernel(now, kept, gradients)
+
+    @functools.cached_property
+    def _kernel(self) -> ChangeNorms | None:
+        """For the first parameter's device, if it is CUDA's; None where Triton is not."""
+        device = local_part(self._parameters[0]).device
+
+        def compiled() -> ChangeNorms | None:
+            from layerscope.measure.cuda.change_norms import ChangeNorms  # a second to import
+
+            norms = ChangeNorms(device)
+            norms.compile()
+            return norms
+
+        return compiled_if_possible(device, compiled, lambda: None)
 
     def _norms_of_changes(
         self, chosen: Sequence[int], kept: list[Tensor], now: list[Tensor]
@@ -179,17 +190,6 @@ def _lie_alike(device: torch.device, now: Tensor, before: Tensor, gradient: Tens
         (gradient.dtype, gradient.device, gradient.shape, gradient.stride())
         == (now.dtype, device, now.shape, now.stride())
     )
-
-
-def _change_norms_on(device: torch.device) -> ChangeNorms | Literal[False]:
-    def compiled() -> ChangeNorms | Literal[False]:
-        from layerscope.measure.cuda.change_norms import ChangeNorms  # a second to import
-
-        norms = ChangeNorms(device)
-        norms.compile()
-        return norms
-
-    return compiled_if_possible(device, compiled, lambda: False)
 
 
 def _norms_of_plain(kept: list[Tensor], now: list[Tensor]) -> Tensor:

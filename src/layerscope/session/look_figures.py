@@ -150,7 +150,7 @@ class LookFigures:
         figures["output_dropped"] = _dropped(values, gradient)
         figures["output_alone"] = float(output.alone and not output.has_terms)
         figures["axes_mixed"] = float(output.mixes_axes.get())
-        figures["bootstrapped"] = float(output.bootstrapped)
+        figures["bootstrapped"] = float(output.bootstrapped.get())
         signs = np.sign(gradient)
         figures["output_grad_sign"] = abs(float(signs.sum())) / signs.size
         figures |= direction_figures(values, gradient)

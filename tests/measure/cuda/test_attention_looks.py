@@ -1,8 +1,6 @@
 """What the kernel sees of an attention: by Triton's interpreter, compiled, and on a GPU."""
 
-import importlib.util
 import math
-import os
 
 import numpy as np
 import pytest
@@ -11,13 +9,15 @@ import torch
 from layerscope.record.attention_mask import MASKED, AttentionMask
 from layerscope.record.heads import HeadSum
 from layerscope.record.logits import ONE_TOKEN, heads_of_products
-from tests.measure.cuda.test_kernel import in_a_process_of_its_own
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("triton") is None, reason="Triton has no build for this machine"
+from tests.measure.cuda.own_process import (
+    assert_passes_interpreted,
+    in_a_process_of_its_own,
+    interpreted,
+    needs_triton,
+    not_interpreted,
 )
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-interpreted = pytest.mark.skipif(not INTERPRETED, reason="runs in a process of its own")
+
+pytestmark = needs_triton
 ON_GPU = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
@@ -132,14 +132,11 @@ def test_a_gpu_sees_what_the_cpu_does(name, exact, kind, monkeypatch):
     assert_same(table(*given, device="cuda"), expected, 1e-4)
 
 
-@pytest.mark.skipif(INTERPRETED, reason="starts a process of its own")
+@not_interpreted
 @pytest.mark.rare
 @pytest.mark.slow
 def test_the_interpreted_kernel_passes_its_tests():
-    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", "."]
-    said = in_a_process_of_its_own("-m", "pytest", *options, __file__, TRITON_INTERPRET="1")
-    assert " passed" in said
-    assert "failed" not in said
+    assert_passes_interpreted(__file__)
 
 
 _COMPILE = """
@@ -159,7 +156,7 @@ for kind in ("fp32", "bf16", "fp16"):
 """
 
 
-@pytest.mark.skipif(INTERPRETED, reason="starts a process of its own")
+@not_interpreted
 @pytest.mark.rare
 @pytest.mark.slow
 def test_the_kernel_compiles_for_a_gpu(tmp_path):

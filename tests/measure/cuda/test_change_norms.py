@@ -1,18 +1,17 @@
 """What the kernel says of an update: by Triton's interpreter, compiled for a GPU, and on one."""
 
-import importlib.util
-import os
-
 import pytest
 import torch
 
-from tests.measure.cuda.test_kernel import in_a_process_of_its_own
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("triton") is None, reason="Triton has no build for this machine"
+from tests.measure.cuda.own_process import (
+    assert_passes_interpreted,
+    in_a_process_of_its_own,
+    interpreted,
+    needs_triton,
+    not_interpreted,
 )
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-interpreted = pytest.mark.skipif(not INTERPRETED, reason="runs in a process of its own")
+
+pytestmark = needs_triton
 KINDS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
 
@@ -99,14 +98,11 @@ def three(kind):
     return [moved(kind, 64, 48), moved(kind, 40, 30), moved(kind, 3)]
 
 
-@pytest.mark.skipif(INTERPRETED, reason="starts a process of its own")
+@not_interpreted
 @pytest.mark.rare
 @pytest.mark.slow
 def test_the_interpreted_kernel_passes_its_tests():
-    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", "."]
-    said = in_a_process_of_its_own("-m", "pytest", *options, __file__, TRITON_INTERPRET="1")
-    assert " passed" in said
-    assert "failed" not in said
+    assert_passes_interpreted(__file__)
 
 
 _COMPILE = """
@@ -124,7 +120,7 @@ for kind in (tl.float32, tl.bfloat16, tl.float16, tl.float64):
 """
 
 
-@pytest.mark.skipif(INTERPRETED, reason="starts a process of its own")
+@not_interpreted
 @pytest.mark.rare
 @pytest.mark.slow
 def test_the_kernel_compiles_for_a_gpu(tmp_path):

@@ -1,44 +1,24 @@
 """Without a GPU: the kernels' logic through Triton's interpreter, their types by compiling them."""
 
 import importlib
-import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("triton") is None, reason="Triton has no build for this machine"
+from tests.measure.cuda.own_process import (
+    assert_passes_interpreted,
+    in_a_process_of_its_own,
+    needs_triton,
 )
+
+pytestmark = needs_triton
 HERE = Path(__file__).parent
-
-
-def in_a_process_of_its_own(*command, **environment):
-    """Triton looks at TRITON_INTERPRET once, when a kernel is defined."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "TRITON_"))}
-    done = subprocess.run(
-        [sys.executable, *command],
-        env=inherited | environment,
-        cwd=HERE.parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.mark.rare
 @pytest.mark.slow
 def test_the_interpreted_kernels_pass_their_tests():
-    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", "."]
-    said = in_a_process_of_its_own(
-        "-m", "pytest", *options, str(HERE / "interpreted.py"), TRITON_INTERPRET="1"
-    )
-    assert " passed" in said
+    assert_passes_interpreted(HERE / "interpreted.py")
 
 
 @pytest.mark.rare

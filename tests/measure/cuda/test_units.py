@@ -4,15 +4,18 @@ Triton looks at TRITON_INTERPRET once, when a kernel is defined: the tests that 
 in a process of their own, which one test starts.
 """
 
-import importlib.util
-import os
-
 import numpy as np
 import pytest
 import torch
 
 from layerscope.measure.unit_options import UnitOptions
-from tests.measure.cuda.test_kernel import in_a_process_of_its_own
+from tests.measure.cuda.own_process import (
+    assert_passes_interpreted,
+    in_a_process_of_its_own,
+    interpreted,
+    needs_triton,
+    not_interpreted,
+)
 from tests.measure.unit_cases import (
     CASES,
     INNER,
@@ -25,12 +28,7 @@ from tests.measure.unit_cases import (
     normal,
 )
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("triton") is None, reason="Triton has no build for this machine"
-)
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-interpreted = pytest.mark.skipif(not INTERPRETED, reason="runs in a process of its own")
-not_interpreted = pytest.mark.skipif(INTERPRETED, reason="starts a process of its own")
+pytestmark = needs_triton
 
 
 def in_triton(rows, active, window):
@@ -134,10 +132,7 @@ def test_compiling_leaves_the_rows_as_they_were():
 @pytest.mark.rare
 @pytest.mark.slow
 def test_the_interpreted_kernels_pass_their_tests():
-    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", "."]
-    said = in_a_process_of_its_own("-m", "pytest", *options, __file__, TRITON_INTERPRET="1")
-    assert " passed" in said
-    assert "failed" not in said
+    assert_passes_interpreted(__file__)
 
 
 _COMPILE = """

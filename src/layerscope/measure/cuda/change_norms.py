@@ -15,7 +15,7 @@ from torch import Tensor
 
 from layerscope.measure.cuda.current import current
 from layerscope.measure.cuda.elements import ALIGNMENT, KINDS, load
-from layerscope.measure.cuda.job_list import JobList, job_of, launches
+from layerscope.measure.cuda.job_list import JobLists, job_of, launches
 from layerscope.measure.cuda.launcher import Launcher
 
 # Parameters of a list: int64 [JOB_FIELDS].
@@ -111,16 +111,19 @@ class ChangeNorms:
 
     Args:
         device: a CUDA device; the CPU under Triton's interpreter.
+
+    Attributes:
+        device: as given.
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._device = device
+        self.device = device
         self._add = Launcher(add_changes)
-        self._lists: dict[tuple[torch.dtype, bool, int], JobList] = {}
+        self._lists = JobLists(device)
 
     def compile(self) -> None:
         """Compile it now; raises what Triton raises where it cannot."""
-        zeros = torch.zeros(ALIGNMENT, device=self._device)
+        zeros = torch.zeros(ALIGNMENT, device=self.device)
         self([zeros], [zeros], [None])
 
     def __call__(
@@ -136,7 +139,7 @@ class ChangeNorms:
             now, before: lie in memory alike, and fill it; of the floating-point types of `KINDS`.
             gradients: likewise; None where there is none.
         """
-        sums = torch.zeros(len(now), SUMS, PROGRAMS, dtype=torch.float64, device=self._device)
+        sums = torch.zeros(len(now), SUMS, PROGRAMS, dtype=torch.float64, device=self.device)
         total = sum(each.numel() for each in now)
         share = max(SHARE, total // _AT_A_TIME)
         groups: dict[tuple[torch.dtype, bool], list[tuple[int, ...]]] = {}
@@ -172,12 +175,12 @@ class ChangeNorms:
             sharers = min(PROGRAMS, job[3] // share) or 1
             jobs += (*job, first, sharers)
             first += sharers
-        sent = self._lists.setdefault((dtype, aligned, group[0][4]), JobList(self._device))
-        with current(self._device):
+        sent = self._lists.send((dtype, aligned, group[0][4]), jobs)
+        with current(self.device):
             self._add(
                 (dtype, aligned),
                 first,
-                sent.send(jobs),
+                sent,
                 len(group),
                 sums,
                 KINDS[dtype],

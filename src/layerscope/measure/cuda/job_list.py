@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TypeVar
 
 import torch
@@ -28,8 +28,8 @@ def launches(jobs: Sequence[T]) -> Iterator[Sequence[T]]:
         yield jobs[first : first + MOST_JOBS.value]
 
 
-class JobList:
-    """Numbers for a launch; sent again only when they have changed.
+class JobLists:
+    """Numbers for launches, by a key; sent again only when they have changed.
 
     Args:
         device: where they are needed.
@@ -37,19 +37,24 @@ class JobList:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._jobs = array("q")
-        self._sent = torch.empty(0)
+        self._lists: dict[Hashable, tuple[array[int], Tensor]] = {}
 
-    def send(self, jobs: Sequence[int]) -> Tensor:
-        """The numbers of all jobs, one job after the other, as int64 on the device."""
+    def send(self, key: Hashable, jobs: Sequence[int]) -> Tensor:
+        """The numbers of all jobs, one job after the other, as int64 on the device.
+
+        Args:
+            key: of a launch whose jobs are mostly the same from step to step.
+        """
         numbers = array("q", jobs)
-        if numbers != self._jobs:
-            on_host = torch.frombuffer(numbers, dtype=torch.int64)
-            if self._device.type == "cuda":
-                on_host = on_host.pin_memory()  # from torch's cache, which waits for the copy
-            self._sent = on_host.to(self._device, non_blocking=True)  # host to device
-            self._jobs = numbers
-        return self._sent
+        known = self._lists.get(key)
+        if known is not None and known[0] == numbers:
+            return known[1]
+        on_host = torch.frombuffer(numbers, dtype=torch.int64)
+        if self._device.type == "cuda":
+            on_host = on_host.pin_memory()  # from torch's cache, which waits for the copy
+        sent = on_host.to(self._device, non_blocking=True)  # host to device
+        self._lists[key] = numbers, sent
+        return sent
 
 
 @triton.jit

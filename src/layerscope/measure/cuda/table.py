@@ -12,7 +12,7 @@ from torch import Tensor
 from layerscope.measure.bins import BINS, ZERO
 from layerscope.measure.cuda.current import current
 from layerscope.measure.cuda.elements import ALIGNMENT, KINDS
-from layerscope.measure.cuda.job_list import JobList, launches
+from layerscope.measure.cuda.job_list import JobLists, launches
 from layerscope.measure.cuda.kernel import BLOCK, REGISTERS, SHARE, WARPS, add_tensors
 from layerscope.measure.cuda.launcher import Launcher
 from layerscope.measure.cuda.partials import (
@@ -76,9 +76,8 @@ class TritonTable:
         self._write = Launcher(
             write_transfer_rows, num_warps=TRANSFER_WARPS, enable_fp_fusion=False
         )
-        # By kind and first row: the next step's tensors of these rows lie where this step's did,
-        # most of the time.
-        self._lists: dict[tuple[torch.dtype, bool, int], JobList] = {}
+        # The next step's tensors of these rows lie where this step's did, most of the time.
+        self._lists = JobLists(device)
         self._at_a_time = _programs_at_a_time(device)
 
     def compile(self) -> None:
@@ -128,12 +127,12 @@ class TritonTable:
             jobs += (address, size, row, row not in filled, first, sharers)
             filled.add(row)
             first += sharers
-        sent = self._lists.setdefault((dtype, aligned, group[0][0]), JobList(self._device))
+        sent = self._lists.send((dtype, aligned, group[0][0]), jobs)
         with current(self._device):
             self._add(
                 (dtype, aligned),
                 first,
-                sent.send(jobs),
+                sent,
                 len(group),
                 self.counts,
                 self._partials,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from layerscope.measure.cuda.current import current
 from layerscope.measure.cuda.elements import ALIGNMENT, KINDS
-from layerscope.measure.cuda.job_list import JobList, launches
+from layerscope.measure.cuda.job_list import JobLists, launches
 from layerscope.measure.cuda.launcher import Launcher
 from layerscope.measure.cuda.unit_kernel import add_units, read_units
 from layerscope.measure.unit_blocks import UnitBlocks
@@ -57,8 +57,7 @@ class TritonUnits(UnitBlocks):
         self._intervals = torch.from_numpy(options.active).to(device)
         self._add = Launcher(add_units, num_warps=WARPS)
         self._read = Launcher(read_units)
-        self._heads = JobList(device)
-        self._lists: dict[tuple[_Kind, int], JobList] = {}  # by kind and first row
+        self._lists = JobLists(device)
 
     def compile(self) -> None:
         """Compile the kernels for float32 now; raises what Triton raises where it cannot."""
@@ -109,12 +108,12 @@ class TritonUnits(UnitBlocks):
             place = self.places[row]
             jobs += (of_tensor, outer, units, inner, row, *place, first, tiles, sharers)
             first += tiles * sharers
-        sent = self._lists.setdefault((kind, group[0][0]), JobList(self._device))
+        sent = self._lists.send((kind, group[0][0]), jobs)
         with current(self._device):
             self._add(
                 kind,
                 first,
-                sent.send(jobs),
+                sent,
                 len(group),
                 self._intervals,
                 self.samples,
@@ -134,7 +133,7 @@ class TritonUnits(UnitBlocks):
         for place, units in zip(self.places, self.units, strict=True):
             heads += (*place, units)
         key = step >= _OF_32_BITS, window >= _OF_32_BITS, out.data_ptr() % ALIGNMENT == 0
-        sent = self._heads.send(heads)
+        sent = self._lists.send("heads", heads)
         with current(self._device):
             self._read(
                 key,

@@ -1,0 +1,158 @@
+"""What may follow from what, rule by rule, and which rules tell of the start."""
+
+from collections.abc import Mapping
+
+_SYMPTOMS = frozenset(
+    {
+        *("not_finite", "saturated", "dead_units", "idle", "biased", "collapsed"),
+        *("vanishing_gradient", "exploding_gradient", "gradient_spike"),
+        *("update_too_large", "update_too_small", "stalled", "overconfident_start"),
+        *("loss_not_falling", "loss_diverged", "loss_rising", "no_gradient"),
+        *("labels_without_signal", "weights_decay_to_zero"),
+        *("attention_collapse", "attention_logit_growth", "attention_uniform"),
+        *("stream_grows", "silent_branch", "experts_unused", "experts_uneven"),
+    }
+)
+_OF_LARGE_STEPS = frozenset(
+    {
+        *("not_finite", "loss_not_finite", "loss_diverged", "loss_not_falling", "loss_rising"),
+        *("saturated", "dead_units", "idle", "biased", "collapsed", "no_gradient"),
+        *("vanishing_gradient", "exploding_gradient", "gradient_spike", "update_too_large"),
+        *("labels_without_signal", "overconfident_start"),
+        *("attention_collapse", "attention_logit_growth"),
+        *("stream_grows", "silent_branch"),
+    }
+)
+_OF_LOST_GRADIENTS = frozenset(
+    {
+        *("vanishing_gradient", "update_too_small", "stalled", "no_gradient", "idle", "collapsed"),
+        *("loss_not_falling", "labels_without_signal", "dead_units", "saturated", "biased"),
+        "attention_uniform",
+    }
+)
+
+CONSEQUENCES: Mapping[str, frozenset[str]] = {
+    "loss_not_finite": frozenset({"not_finite", "idle", "dead_units", "no_gradient", "saturated"}),
+    "softmax_over_batch": _SYMPTOMS | {"loss_after_activation", "target_scale"},
+    "sequence_over_batch": _SYMPTOMS,
+    "axes_mixed": _SYMPTOMS,
+    "softmax_of_one": _SYMPTOMS | {"target_out_of_range", "one_class"},
+    "loss_broadcast": _SYMPTOMS,
+    "one_class": _SYMPTOMS,
+    "class_weights": _SYMPTOMS,
+    "next_token": _SYMPTOMS - {"not_finite", "loss_diverged", "loss_rising"},
+    "gradients_accumulate": _OF_LARGE_STEPS,
+    "gradients_lost": _OF_LARGE_STEPS,
+    "not_registered": _OF_LOST_GRADIENTS,
+    "not_optimized": _OF_LOST_GRADIENTS,
+    "learning_rate_gone": frozenset(
+        {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
+    ),
+    "optimizer_averages": _OF_LARGE_STEPS,
+    "clipped_too_far": frozenset({"update_too_small", "loss_not_falling", "labels_without_signal"}),
+    "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
+    "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
+    "negative_loss": _SYMPTOMS,
+    "target_out_of_range": _SYMPTOMS | {"negative_loss"},
+    "input_scale": _SYMPTOMS,
+    "loss_after_activation": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},
+    "target_scale": _SYMPTOMS,
+    "target_gradient": _SYMPTOMS,
+    "posterior_collapse": _SYMPTOMS - {"not_finite"},
+    "loss_reduction": _OF_LARGE_STEPS,
+    "dropout_high": _SYMPTOMS - {"not_finite", "loss_not_finite", "loss_diverged"},
+    "linear_chain": frozenset({"loss_not_falling", "exploding_gradient"}),
+    "softmax_hidden": _OF_LOST_GRADIENTS,
+    "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal", "collapsed"}),
+    "weights_decay_to_zero": _OF_LOST_GRADIENTS,
+    "updates_rounded_away": frozenset(
+        {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
+    ),
+    "attention_logit_growth": _OF_LARGE_STEPS - {"overconfident_start", "attention_logit_growth"},
+    "attention_collapse": frozenset(
+        {"saturated", "vanishing_gradient", "exploding_gradient", "gradient_spike", "collapsed"}
+        | {"loss_not_falling", "loss_diverged", "labels_without_signal", "no_gradient"}
+        | {"update_too_small", "stalled", "overconfident_start"}
+    ),
+    # What grows with depth is large at the output, and so are the gradients on the way back.
+    "stream_grows_by_depth": _OF_LARGE_STEPS | {"stalled", "update_too_small"},
+    "loss_rising": _OF_LARGE_STEPS - {"loss_rising", "overconfident_start"},
+    "loss_diverged": _OF_LARGE_STEPS - {"overconfident_start", "loss_diverged"},
+    "update_too_large": _OF_LARGE_STEPS - {"overconfident_start", "update_too_large"},
+    "vanishing_gradient": frozenset(
+        {"update_too_small", "stalled", "loss_not_falling", "collapsed", "labels_without_signal"}
+    ),
+    # A tanh's unit that is saturated on every sample is dead, too.
+    "saturated": frozenset(
+        {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
+        | {"dead_units", "overconfident_start"}
+    ),
+    "dead_units": frozenset(
+        {"vanishing_gradient", "no_gradient", "collapsed", "idle", "loss_not_falling"}
+        | {"labels_without_signal", "weights_decay_to_zero"}
+    ),
+    # Large weights make both at the start: what is saturated is nearer to the data.
+    "overconfident_start": frozenset({"saturated", "exploding_gradient", "biased", "dead_units"}),
+    "experts_unused": frozenset({"experts_uneven", "no_gradient", "stalled"}),
+    "stream_grows": frozenset(
+        {"silent_branch", "loss_diverged", "gradient_spike", "not_finite", "loss_not_finite"}
+    ),
+    # What is NaN has no spread, no sign and no gradient that moves anything.
+    "not_finite": frozenset(
+        {"loss_not_finite", "idle", "dead_units", "collapsed", "no_gradient", "saturated"}
+    ),
+    "no_gradient": frozenset(
+        {"update_too_small", "stalled", "loss_not_falling", "weights_decay_to_zero"}
+    ),
+    "stalled": frozenset({"update_too_small"}),
+    "update_too_small": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "collapsed": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "labels_without_signal": frozenset({"loss_not_falling"}),
+    "outputs_alike": frozenset({"collapsed", "idle", "no_gradient", "loss_not_falling"}),
+    "attention_uniform": frozenset({"collapsed", "loss_not_falling", "labels_without_signal"}),
+    "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),
+}
+"""Of each cause, in the order in which causes are told, what may follow from it."""
+
+RISKS: Mapping[str, frozenset[str]] = {
+    "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "softmax_hidden": frozenset(
+        {"loss_not_falling", "update_too_small", "vanishing_gradient", "collapsed"}
+        | {"labels_without_signal"}
+    ),
+    "clipped_too_far": frozenset({"update_too_small", "loss_not_falling"}),
+    "loss_reduction": _OF_LARGE_STEPS,
+    "target_scale": frozenset({"loss_not_falling", "saturated", "dead_units"}),
+    "dropout_high": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "input_scale": frozenset({"loss_not_falling", "loss_diverged", "saturated", "dead_units"}),
+    "linear_chain": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "attention_uniform": frozenset({"loss_not_falling", "labels_without_signal"}),
+}
+"""Findings that may be a note by themselves, as one can live with them, and become a warning where
+one of these follows from them."""
+
+FROM_THE_START = frozenset(
+    {
+        *("loss_not_finite", "softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
+        *("sequence_over_batch", "axes_mixed", "class_weights", "next_token"),
+        *("gradients_accumulate", "gradients_lost", "optimizer_averages", "clipped_too_far"),
+        *("not_optimized", "not_registered", "in_evaluation_mode", "constant_weights"),
+        *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
+        *("target_scale", "loss_reduction", "dropout_high", "posterior_collapse"),
+        *("softmax_hidden", "frozen_untrained", "target_gradient"),
+        *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
+    }
+)
+
+WITHOUT_GRADIENT = frozenset({"dead_units", "no_gradient"})
+
+OF_LAYERS = frozenset({"saturated", "dead_units", "idle"})
+"""A layer with it passes little of the gradient on, and takes nothing from how others do."""
+
+SEEN_LATE = frozenset(
+    {
+        *("labels_without_signal", "attention_uniform", "experts_unused", "loss_rising"),
+        "outputs_alike",
+    }
+)
+"""No cause of a symptom that a layer has, but true from the start: it takes long to see."""

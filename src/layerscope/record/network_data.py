@@ -1,0 +1,62 @@
+"""What the first layers of a network get: its data."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.record.ends import Data, normalizes
+from layerscope.record.hook_state import HookState
+from layerscope.record.layers import Layer
+from layerscope.record.outputs import tensors_in
+from layerscope.record.quiet_hook import QuietHook
+from layerscope.record.samples import evenly_spaced, has_memory, samples_of
+
+
+class NetworkData:
+    """Keeps samples of what layers get that has no gradient.
+
+    Args:
+        state: of the hooks, which is told of the data.
+        ask: whether to look now.
+
+    Attributes:
+        first: the layers that were seen to get data.
+    """
+
+    def __init__(self, state: HookState, ask: Callable[[], bool]) -> None:
+        self._state = state
+        self._ask = ask
+        self.first: dict[Layer, None] = {}
+        self._seen: dict[str, Data] = {}
+
+    def hook(self, layer: Layer) -> list[RemovableHandle]:
+        """Look at what a layer gets, before it can change that in place."""
+
+        def see(_: nn.Module, inputs: Any, named: Any) -> None:
+            state = self._state
+            if not state.counts_here:
+                return
+            tensor = inputs[0] if inputs else None
+            if type(tensor) is not Tensor or not tensor.is_floating_point():
+                tensor = next((each for _, each in tensors_in((inputs, named))), None)
+            if tensor is None or tensor.requires_grad or tensor.layout is not torch.strided:
+                return
+            if type(tensor) is not Tensor and not has_memory(tensor):
+                return
+            state.data[layer.name] = tensor, tensor._version
+            if self._ask() and has_memory(tensor):
+                self.first[layer] = None
+                values = samples_of(tensor, evenly_spaced(tensor))
+                self._seen[layer.name] = Data(values, normalizes(layer.entry))
+
+        if isinstance(layer.entry, torch.jit.ScriptModule):
+            return []
+        return [layer.entry.register_forward_pre_hook(QuietHook(see), with_kwargs=True)]
+
+    def take(self) -> tuple[Data, ...]:
+        """What was seen since the last call."""
+        seen, self._seen = tuple(self._seen.values()), {}
+        return seen
