@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from layerscope.diagnose.figure_names import STEP_COLUMN
+from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
@@ -15,13 +15,17 @@ LAYERS = [LayerFacts("00_linear", "0", "Linear", weights=("weight",))]
 NAN = float("nan")
 
 
-def noted(norms, cut=None):
-    """Which steps with these norms are ill, judged in one block or cut into two."""
+def noted(norms, cut=None, of_layer=(1e-6, 3e-6)):
+    """Which steps with these norms are ill, judged in one block or cut into two. The gradient of
+    the layer's weight is now this, now that.
+    """
     memory = Memory(Roles(LAYERS))
     ill = []
-    for part in np.split(np.array(norms), [cut] if cut else []):
-        figures = Figures.empty(LAYERS, range(len(part)))
-        figures.of_steps[:, STEP_COLUMN["gradient_norm"]] = part
+    steps = np.arange(len(norms))
+    for part in np.split(steps, [cut] if cut else []):
+        figures = Figures.empty(LAYERS, part)
+        figures.of_steps[:, STEP_COLUMN["gradient_norm"]] = np.array(norms)[part]
+        figures.of_layers[:, 0, LAYER_COLUMN["weight_grad_rms"]] = np.array(of_layer)[part % 2]
         severity = clipped_too_far(figures, Thresholds(), memory).severity
         ill += [0] * len(part) if severity is None else severity[:, 0].tolist()
     return ill
@@ -39,3 +43,9 @@ def test_one_small_norm_in_five_looks_is_a_clip(cut):
 )
 def test_other_norms_are_none(norms):
     assert not any(noted(norms))
+
+
+@pytest.mark.parametrize("of_layer", [(0.0, 0.0), (1e-6, 1e-6)], ids=["dead", "all the same"])
+def test_gradients_that_never_change_are_not_clipped(of_layer):
+    assert not any(noted([2e-5] * 8, of_layer=of_layer))
+    assert not any(noted([0.0] * 8, of_layer=of_layer))

@@ -13,25 +13,32 @@ _SMALL = 1e-3
 
 _LOOKS, _SAME = 5, 1e-3
 
+_VARIES = 1e-2
+"""Of a layer's own gradient, from the look with its smallest to that with its largest: batches
+differ by more."""
+
 
 @rule_of_run("clipped_too_far", looks_at="gradient_norm")
 def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """The norm of all gradients together, where it has been one and the same at each look: they are
-    clipped to it.
+    """The norm of all gradients together, where it has been one and the same at each look while
+    gradients of layers' weights have changed: they are clipped to it.
 
+    Gradients that are all the same, or all zero but that of a bias, are none that a clip has made.
     A note, as Adam does not see how large gradients are; a cause where updates are too small.
     Nobody clips to a thousandth on purpose: it is what clipping to 1 leaves if it comes before a
     gradient scaler divides by its factor. Blind where some steps stay below the limit, to clipping
-    by value, and where gradients are clipped after they were measured, as a trainer does.
+    by value, and where gradients are clipped after they were measured, as a trainer does; and of one weight alone.
     """
     norms = figures["gradient_norm"].astype(np.float64)
     ill = np.zeros(len(norms), bool)
-    seen = memory.of_run("norms", 3)
+    seen, of_layers = memory.of_run("norms", 3), memory.of_layers("gradients", 2)
     looks, low, high = seen
-    for row, norm in enumerate(norms.tolist()):
-        if norm == norm:
-            looks, low, high = np.nan_to_num(looks) + 1, np.fmin(low, norm), np.fmax(high, norm)
-            ill[row] = looks >= _LOOKS and high < _SMALL and high <= (1 + _SAME) * low
+    for row in np.flatnonzero(~np.isnan(norms)).tolist():
+        norm, gradients = norms[row], figures["weight_grad_rms"][row]
+        looks, low, high = np.nan_to_num(looks) + 1, np.fmin(low, norm), np.fmax(high, norm)
+        of_layers[:] = np.fmin(of_layers[0], gradients), np.fmax(of_layers[1], gradients)
+        if looks >= _LOOKS and high < _SMALL and high <= (1 + _SAME) * low:
+            ill[row] = (of_layers[1] > (1 + _VARIES) * of_layers[0]).any()
     seen[:] = looks, low, high
     return Symptoms.of_run(
         "optimizer",
