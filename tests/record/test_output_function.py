@@ -20,7 +20,10 @@ Z = torch.randn(6, 4, requires_grad=True)
         ("softplus", F.softplus),
         ("elu", F.elu),
         ("logsigmoid", F.logsigmoid),
-        ("", lambda z: z @ z.T),
+        ("linear", lambda z: z @ z.T),
+        ("linear", lambda z: z @ z.T + z[:, 0]),
+        ("linear", lambda z: F.conv1d(z.T[None], z[:, :, None])),
+        ("", lambda z: torch.sigmoid(z) + z),
         ("", lambda z: 3 * torch.sigmoid(z)),
     ],
 )

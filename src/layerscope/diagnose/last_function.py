@@ -6,7 +6,9 @@ from enum import IntEnum
 
 
 class LastFunction(IntEnum):
-    """By their usual names; NONE is any other, or none."""
+    """By their usual names; LINEAR is a product or convolution and no function after it, NONE any
+    other, or none.
+    """
 
     NONE = 0
     SIGMOID = 1
@@ -17,6 +19,7 @@ class LastFunction(IntEnum):
     ELU = 6
     LOGSIGMOID = 7
     LOG_SOFTMAX = 8
+    LINEAR = 9
 
     @property
     def range(self) -> tuple[float, float]:

@@ -20,6 +20,7 @@ _MOVES = (
     *("Select", "Slice", "Expand", "Clone", "Alias", "AsStrided", "ToCopy"),
 )
 _PRODUCTS = ("Addmm", "Mm", "Bmm", "Linear", "MkldnnLinear")
+_LINEAR = (*_PRODUCTS, "Baddbmm", "Mv", "Convolution", "MkldnnConvolution")
 _DIVIDES = ("Div", "Mul", "ClampMin", "Clamp", "Reciprocal", "Pow", "Add")
 _NORMS = ("LinalgVectorNorm", "Norm", "WeightNormInterface")
 _NODES, _STEPS = 64, 8
@@ -34,7 +35,7 @@ class OutputFunction:
     """What was applied last.
 
     Attributes:
-        name: in lower case; "" for a function that is not known, such as a linear one.
+        name: in lower case, "linear" for a product or convolution; "" for any that is not known.
         over_samples: whether it is a softmax along the first axis of several samples and classes.
         over_middle: whether it is one along an axis that is neither the first nor the last.
         of_cosines: whether the output is made of a product of two normalised tensors.
@@ -60,7 +61,7 @@ def output_function(tensor: Tensor) -> OutputFunction:
         node, moved = node.next_functions[0][0], True
     if node is None:
         return OutputFunction()
-    name = _NAMES.get(kind, "")
+    name = "linear" if _is_linear(node) else _NAMES.get(kind, "")
     axis = getattr(node, "_saved_dim", _LAST) if "softmax" in name else _LAST
     along_first = axis in (0, _LAST + 1 - tensor.ndim) and not moved
     matrix = tensor.ndim > 1 and len(tensor) > 1 and tensor.shape[-1] > 1
@@ -72,6 +73,13 @@ def output_function(tensor: Tensor) -> OutputFunction:
 def _kind_of(node: Any) -> str:
     """A node's operation, as in `Addmm` of AddmmBackward0."""
     return type(node).__name__.rstrip("0123456789").removesuffix("Backward")
+
+
+def _is_linear(node: Any) -> bool:
+    """Whether it is a product or convolution, or a bias that is added to one by hand."""
+    if _kind_of(node) != "Add":
+        return _kind_of(node) in _LINEAR
+    return any(each is not None and _kind_of(each) in _LINEAR for each, _ in node.next_functions)
 
 
 def _is_of_cosines(node: Any) -> bool:

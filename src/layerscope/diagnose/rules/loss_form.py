@@ -96,8 +96,9 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     binary cross-entropy that cuts its probabilities off, outputs below 0 or above 1 have none. The
     slopes of a CTC loss add up to those of the exponentials of its outputs, less 1.
 
-    Blind where the output and the loss's gradient on it are not seen, and to an activation that
-    the last function of the network's forward undoes.
+    Outputs that a product or convolution made are cut or squashed by nothing, wherever they lie:
+    autograd knows. Blind where the output and the loss's gradient on it are not seen, and to an
+    activation that the last function of the network's forward undoes.
     """
     kind = figures["loss_kind"]
     takes_logits = (kind == Loss.CROSS_ENTROPY) | (kind == Loss.BINARY_LOGITS)
@@ -116,16 +117,20 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
         return Symptoms.of_run("output", values)
     low, high = figures["output_min"], figures["output_max"]
     enough = figures["outputs"] * figures["samples"] >= _ENOUGH
-    # A network that gives the same for all may lie there by chance; from end to end it may not.
-    between = (low > 0) & (high < 1) & (low < 0.1) & (high > 0.9) & enough
+    written = figures["output_function"]
+    # A network that gives the same for all may lie there by chance; from end to end it may not,
+    # unless it is seen to have no function at its end, or to have given others before.
+    unbounded = written == LastFunction.LINEAR
+    beyond = memory.ever("beyond", (low < 0) | (high > 1))
+    between = (low > 0) & (high < 1) & (low < 0.1) & (high > 0.9) & enough & ~unbounded & ~beyond
     rows_one = figures["output_rows_one"] == 1
     last = memory.roles.layers[memory.roles.last] if memory.roles.last >= 0 else None
     function = None if last is None else last.nonlinearity
-    written = figures["output_function"]
     squashing = np.isin(written, (LastFunction.SIGMOID, LastFunction.SOFTMAX))
     squashed = (low >= 0) & (high <= 1) & (squashing | (function in _SQUASHING))
     from_zero = np.isin(written, (LastFunction.RELU, LastFunction.SOFTPLUS))
-    cut = (low >= 0) & (from_zero | (function in _BOUNDED_BELOW)) | (low == 0)
+    cut = (low >= 0) & (from_zero | (function in _BOUNDED_BELOW))
+    cut |= (low == 0) & ~unbounded
     bounded = (written == LastFunction.TANH) | (function in _BOUNDED)
     causes = (
         rows_one & (kind == Loss.CROSS_ENTROPY),
