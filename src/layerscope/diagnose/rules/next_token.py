@@ -54,13 +54,15 @@ def next_token(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     One ahead is what a language model learns; there it is told if the network can see them. Where
     they stand at the same place nothing is said of a network some layer of which has fewer rows
     than there are tokens: an autoencoder is to copy. With two inputs, as of an encoder and a
-    decoder, only attention that always looks ahead is told of, and no recurrence.
+    decoder, only attention that always looks ahead is told of, and no recurrence: be both of
+    tokens, or one of sounds or pictures.
     """
     shift, inputs = figures["target_shift"], figures["token_inputs"]
     padding = figures["target_padding"].astype(np.float64)
     single = inputs == 1
+    alone = single & np.isnan(figures["input_rms"])
     same = (shift == 0) & single & ~_is_narrowed(figures, memory)
-    seen = (shift == 1) & _sees(figures, memory, single)
+    seen = (shift == 1) & _sees(figures, memory, alone)
     twice = (shift == 2) & ~np.isnan(figures["loss_reduction"])  # of one output
     padded = padding > _MOSTLY
     causes = (same, seen, twice, padded)
@@ -96,8 +98,8 @@ def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     return narrow
 
 
-def _sees(figures: Figures, memory: Memory, single: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Whether a layer looks ahead of each token, [steps]."""
+def _sees(figures: Figures, memory: Memory, alone: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Whether a layer looks ahead of each token, [steps]; `alone`, where tokens are all it gets."""
     ahead = figures["attention_ahead"]
     names = [facts.name for facts in memory.roles.layers if ".weight_hh" in facts.name]
     both_ways = any("_reverse" in name for name in names)
@@ -106,5 +108,5 @@ def _sees(figures: Figures, memory: Memory, single: npt.NDArray[np.bool_]) -> np
         all_ahead = np.fmin.reduce(ahead, axis=1) > _SEES
     else:
         any_ahead = all_ahead = np.zeros(len(ahead), bool)
-    sees: npt.NDArray[np.bool_] = np.where(single, any_ahead | both_ways, all_ahead & (not names))
+    sees: npt.NDArray[np.bool_] = np.where(alone, any_ahead | both_ways, all_ahead & (not names))
     return sees
