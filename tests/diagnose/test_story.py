@@ -162,3 +162,26 @@ def test_a_logarithm_of_what_no_softmax_has_made_explains_a_loss_that_is_not_fin
     ]
     at_once = replace(lost, step=0)
     assert told(at_once, unmade)[0][0] == "loss_not_finite"
+
+
+@pytest.mark.parametrize(
+    ("cause", "rule"),
+    [
+        ("update_too_large", "biased"),
+        ("update_too_large", "collapsed"),
+        ("update_too_large", "exploding_gradient"),
+        ("target_scale", "saturated"),  # targets reach what layers give by way of an update
+        ("not_optimized", "idle"),
+        ("vanishing_gradient", "collapsed"),
+    ],
+)
+def test_what_is_there_at_step_0_no_update_has_made(cause, rule):
+    for step, because in ((0, ""), (3, cause)):
+        story_told = told(found(cause, "critical"), found(rule, step=step))
+        assert (rule, "warning", because) in story_told
+
+
+def test_a_gradient_of_step_0_may_follow_from_the_loss():
+    assert ("not_finite", "critical", "loss_reduction") in told(
+        found("loss_reduction"), found("not_finite", "critical")
+    )

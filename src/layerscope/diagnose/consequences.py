@@ -156,3 +156,29 @@ SEEN_LATE = frozenset(
     }
 )
 """No cause of a symptom that a layer has, but true from the start: it takes long to see."""
+
+OF_OUTPUTS = frozenset(
+    {
+        *("saturated", "dead_units", "idle", "biased", "collapsed", "overconfident_start"),
+        *("attention_collapse", "silent_branch"),
+    }
+)
+"""Seen in what layers give: in step 0 that is how the network was put together and started."""
+
+OF_GRADIENTS = frozenset({"vanishing_gradient", "exploding_gradient", "no_gradient", "not_finite"})
+
+BY_UPDATES = frozenset(
+    {
+        *("update_too_large", "update_too_small", "stalled", "optimizer_averages"),
+        *("learning_rate_gone", "not_optimized", "updates_rounded_away", "weights_decay_to_zero"),
+    }
+)
+"""What comes of them comes by way of an update, and none came before step 0."""
+
+BY_GRADIENTS = BY_UPDATES | {
+    *("loss_broadcast", "one_class", "class_weights", "next_token", "negative_loss"),
+    *("target_out_of_range", "target_scale", "target_gradient", "loss_reduction"),
+    *("loss_not_finite", "gradients_accumulate", "gradients_lost", "not_registered"),
+    *("vanishing_gradient", "no_gradient"),
+}
+"""They change gradients at once, and what layers give by way of an update."""

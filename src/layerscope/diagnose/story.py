@@ -11,9 +11,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from layerscope.diagnose.consequences import (
+    BY_GRADIENTS,
+    BY_UPDATES,
     CONSEQUENCES,
     FROM_THE_START,
+    OF_GRADIENTS,
     OF_LAYERS,
+    OF_OUTPUTS,
     RISKS,
     SEEN_LATE,
     WITHOUT_GRADIENT,
@@ -72,7 +76,7 @@ def _follows(finding: Finding, cause: Finding) -> bool:
     that may follow from each other the one that begins first explains, and of two that begin in
     the same step the one that CONSEQUENCES has first: it is nearer to the data.
     """
-    if finding.rule not in CONSEQUENCES[cause.rule]:
+    if finding.rule not in CONSEQUENCES[cause.rule] or _came_before_updates(finding, cause):
         return False
     if (cause.rule, finding.rule) == ("attention_logit_growth", "attention_collapse"):
         return True  # logits grow before that is a warning
@@ -97,6 +101,14 @@ def _follows(finding: Finding, cause: Finding) -> bool:
     if cause.rule == "loss_not_finite":
         return finding.step >= cause.step
     return finding.step >= cause.step or cause.rule in FROM_THE_START | SEEN_LATE
+
+
+def _came_before_updates(finding: Finding, cause: Finding) -> bool:
+    """Whether a finding is of step 0, and the cause could have brought it about by an update only."""
+    if finding.step > 0:
+        return False
+    outputs = finding.rule in OF_OUTPUTS and cause.rule in BY_GRADIENTS
+    return outputs or (finding.rule in OF_GRADIENTS and cause.rule in BY_UPDATES)
 
 
 def _begun(finding: Finding) -> tuple[int, int]:

@@ -27,7 +27,8 @@ def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     A note, as Adam does not see how large gradients are; a cause where updates are too small.
     Nobody clips to a thousandth on purpose: it is what clipping to 1 leaves if it comes before a
     gradient scaler divides by its factor. Blind where some steps stay below the limit, to clipping
-    by value, and where gradients are clipped after they were measured, as a trainer does; and of one weight alone.
+    by value, where one weight alone has a gradient, and where gradients are clipped after they were
+    measured, as a trainer does.
     """
     norms = figures["gradient_norm"].astype(np.float64)
     ill = np.zeros(len(norms), bool)
