@@ -109,11 +109,28 @@ def test_of_causes_of_the_start_the_table_says_which_comes_first():
     assert told(note, whole[1])[1] == ("negative_loss", "note", "target_out_of_range")
 
 
-def test_dead_units_explain_a_gradient_that_is_lost_in_their_own_layers():
+@pytest.mark.parametrize("rule", ["dead_units", "saturated", "idle", "collapsed", "biased"])
+def test_what_layers_give_explains_a_gradient_that_is_lost_in_those_layers(rule):
     vanishing = replace(found("vanishing_gradient", "critical"), layer_names=("01", "02"))
-    for layers, because in ((("01", "02", "03"), "dead_units"), (("02", "03"), "")):
-        dead = replace(found("dead_units"), layer_names=layers)
-        assert ("vanishing_gradient", "critical", because) in told(dead, vanishing)
+    for layers, because in ((("01", "02", "03"), rule), (("02", "03"), "")):
+        ill = replace(found(rule), layer_names=layers)
+        assert ("vanishing_gradient", "critical", because) in told(ill, vanishing)
+        assert (rule, "warning", "") in told(ill, vanishing) or not because
+
+
+@pytest.mark.parametrize("rule", ["idle", "collapsed"])
+def test_where_more_layers_lose_the_gradient_what_they_give_follows_from_the_same(rule):
+    vanishing = replace(found("vanishing_gradient", "critical"), layer_names=("01", "02", "03"))
+    small = replace(found(rule), layer_names=("02", "03", "04"))
+    assert told(small, vanishing) == [
+        ("vanishing_gradient", "critical", ""),
+        (rule, "warning", "vanishing_gradient"),
+    ]
+
+
+def test_behind_a_collapse_there_is_little_to_learn_from():
+    slow = replace(found("update_too_small"), layer_names=("01",))
+    assert ("update_too_small", "warning", "collapsed") in told(found("collapsed"), slow)
 
 
 @pytest.mark.parametrize("rule", ["dead_units", "no_gradient"])
@@ -172,7 +189,6 @@ def test_a_logarithm_of_what_no_softmax_has_made_explains_a_loss_that_is_not_fin
         ("update_too_large", "exploding_gradient"),
         ("target_scale", "saturated"),  # targets reach what layers give by way of an update
         ("not_optimized", "idle"),
-        ("vanishing_gradient", "collapsed"),
     ],
 )
 def test_what_is_there_at_step_0_no_update_has_made(cause, rule):

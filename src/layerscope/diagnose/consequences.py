@@ -80,7 +80,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_diverged": _OF_LARGE_STEPS - {"overconfident_start", "loss_diverged"},
     "update_too_large": _OF_LARGE_STEPS - {"overconfident_start", "update_too_large"},
     "vanishing_gradient": frozenset(
-        {"update_too_small", "stalled", "loss_not_falling", "collapsed", "labels_without_signal"}
+        {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
+        | {"collapsed", "idle"}  # small weights pass on as little forward as they do backward
     ),
     # A tanh's unit that is saturated on every sample is dead, too.
     "saturated": frozenset(
@@ -106,11 +107,16 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     ),
     "stalled": frozenset({"update_too_small"}),
     "update_too_small": frozenset({"loss_not_falling", "labels_without_signal"}),
-    "collapsed": frozenset({"loss_not_falling", "labels_without_signal"}),
+    # What is the same for all samples leaves the layers after it as little to learn from.
+    "collapsed": frozenset(
+        {"loss_not_falling", "labels_without_signal"}
+        | {"vanishing_gradient", "update_too_small", "stalled"}
+    ),
     "labels_without_signal": frozenset({"loss_not_falling"}),
     "outputs_alike": frozenset({"collapsed", "idle", "no_gradient", "loss_not_falling"}),
     "attention_uniform": frozenset({"collapsed", "loss_not_falling", "labels_without_signal"}),
     "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),
+    "biased": frozenset({"vanishing_gradient"}),  # far to one side an odd function is flat
 }
 """Of each cause, in the order in which causes are told, what may follow from it."""
 
@@ -146,7 +152,7 @@ FROM_THE_START = frozenset(
 
 WITHOUT_GRADIENT = frozenset({"dead_units", "no_gradient"})
 
-OF_LAYERS = frozenset({"saturated", "dead_units", "idle"})
+OF_LAYERS = frozenset({"saturated", "dead_units", "idle", "collapsed", "biased"})
 """A layer with it passes little of the gradient on, and takes nothing from how others do."""
 
 SEEN_LATE = frozenset(
@@ -179,6 +185,6 @@ BY_GRADIENTS = BY_UPDATES | {
     *("loss_broadcast", "one_class", "class_weights", "next_token", "negative_loss"),
     *("target_out_of_range", "target_scale", "target_gradient", "loss_reduction"),
     *("loss_not_finite", "gradients_accumulate", "gradients_lost", "not_registered"),
-    *("vanishing_gradient", "no_gradient"),
+    "no_gradient",
 }
 """They change gradients at once, and what layers give by way of an update."""

@@ -91,8 +91,13 @@ def _follows(finding: Finding, cause: Finding) -> bool:
     same_layers = set(finding.layer_names) <= set(cause.layer_names)
     if cause.rule == "stalled":  # of other layers it says nothing
         return same_layers
-    if finding.rule == "vanishing_gradient" and cause.rule in OF_LAYERS and not same_layers:
-        return False  # others lose it, too
+    if finding.rule == "vanishing_gradient" and cause.rule in OF_LAYERS:
+        if not same_layers:
+            return False  # others lose it, too
+        if cause.rule in CONSEQUENCES[finding.rule]:
+            return finding.step >= cause.step
+    if cause.rule == "vanishing_gradient" and finding.rule in OF_LAYERS:
+        return finding.step >= cause.step and not set(cause.layer_names) <= set(finding.layer_names)
     if finding.rule in FROM_THE_START and finding.level >= _WARNING:
         return cause.rule in FROM_THE_START and _RANK[cause.rule] < _RANK[finding.rule]
     if cause.rule in CONSEQUENCES.get(finding.rule, ()):
