@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose import Figures, Judge, LayerFacts, Thresholds
+from layerscope.diagnose.last_function import LastFunction
 
 DEFAULT = Thresholds()
 
@@ -1046,6 +1047,17 @@ def test_a_dropout_of_eight_tenths_is_a_note_and_one_after_the_last_layer_a_warn
     assert found(figures)["dropout_high"][0] == "note"
     figures["output_dropped"][::10] = 0.5
     assert found(figures)["dropout_high"][0] == "warning"
+
+
+def test_a_dropout_before_a_product_at_the_end_is_not_said_to_come_after_it():
+    figures = healthy(network())
+    figures["dropout"][::10], figures["loss_kind"][::10] = 0.5, 1
+    figures["output_dropped"][::10] = 0.1
+    assert "after its last layer" in rules_and_words(figures)["dropout_high"].explanation
+    figures["output_function"][::10] = LastFunction.LINEAR
+    told = rules_and_words(figures)["dropout_high"]
+    assert told.severity == "note"
+    assert "a dropout before its last layer" in told.explanation
 
 
 def test_a_softmax_along_another_axis_than_the_classes_is_over_the_wrong_one():

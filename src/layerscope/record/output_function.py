@@ -20,7 +20,7 @@ _MOVES = (
     *("Select", "Slice", "Expand", "Clone", "Alias", "AsStrided", "ToCopy"),
 )
 _PRODUCTS = ("Addmm", "Mm", "Bmm", "Linear", "MkldnnLinear")
-_LINEAR = (*_PRODUCTS, "Baddbmm", "Mv", "Convolution", "MkldnnConvolution")
+_LINEAR = (*_PRODUCTS, "Baddbmm", "Mv", "Trilinear", "Convolution", "MkldnnConvolution")
 _DIVIDES = ("Div", "Mul", "ClampMin", "Clamp", "Reciprocal", "Pow", "Add")
 _NORMS = ("LinalgVectorNorm", "Norm", "WeightNormInterface")
 _NODES, _STEPS = 64, 8
@@ -76,10 +76,17 @@ def _kind_of(node: Any) -> str:
 
 
 def _is_linear(node: Any) -> bool:
-    """Whether it is a product or convolution, or a bias that is added to one by hand."""
-    if _kind_of(node) != "Add":
-        return _kind_of(node) in _LINEAR
-    return any(each is not None and _kind_of(each) in _LINEAR for each, _ in node.next_functions)
+    """Whether it is a product or convolution, also one that is written out: a bias that is added
+    by hand, or a sum over what two tensors give when they are multiplied.
+    """
+    kind = _kind_of(node)
+    before = [each for each, _ in node.next_functions if each is not None]
+    if kind == "Add":
+        return any(_kind_of(each) in _LINEAR for each in before)
+    if kind == "Sum":
+        factors = [each for each, _ in before[0].next_functions if each is not None]
+        return _kind_of(before[0]) == "Mul" and len(factors) == 2
+    return kind in _LINEAR
 
 
 def _is_of_cosines(node: Any) -> bool:

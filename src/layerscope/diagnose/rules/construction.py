@@ -3,6 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
@@ -119,14 +120,19 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
 
     Or outputs that are exactly 0 among others of both signs, where the loss would have them
     otherwise: a dropout stands after the last layer, and what it drops no layer can make good.
+    Where autograd shows that a layer's product made them, be it of one input or of two, it stands
+    before that: a note, for all that the layer gets of a sample was dropped, or was 0 before.
     """
     t = thresholds
     dropped = figures["output_dropped"] > _DROPPED
     dropped &= (figures["dropout"] > 0) & (figures["loss_kind"] > Loss.UNKNOWN)
+    before = dropped & (figures["output_function"] == LastFunction.LINEAR)
+    dropped &= ~before
     values = figures["dropout"]
     high, usual = np.float32(t.dropout_high), np.float32(t.dropout_usual)  # 0.8 is not above 0.8
-    severity = np.where((values > high) | dropped, 2, np.where(values > usual, 1, 0))
-    values = np.where(dropped, figures["output_dropped"], figures["dropout"])
+    severity = np.where((values > high) | dropped, 2, np.where((values > usual) | before, 1, 0))
+    before &= ~(values > usual)
+    values = np.where(dropped | before, figures["output_dropped"], figures["dropout"])
     return Symptoms.of_run(
         "network",
         values,
@@ -142,9 +148,15 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
             "no dropout after the last layer: it belongs before it",
             (np.nan, _DROPPED, np.nan),
         ),
+        Advice(
+            "{value:.0%} of the network's outputs are 0 (limit {threshold:.0%}): a dropout before "
+            "its last layer leaves nothing of some samples",
+            "more features before that dropout, or a smaller probability of it",
+            (_DROPPED, np.nan, np.nan),
+        ),
         limits=(t.dropout_usual, t.dropout_high, np.nan),
         source="Srivastava et al. 2014, section 7.3: best between 0.4 and 0.8 kept",
-        cause=dropped.astype(np.int8),
+        cause=np.select((dropped, before), (1, 2), 0).astype(np.int8),
     )
 
 
