@@ -109,7 +109,7 @@ def _follows(finding: Finding, cause: Finding) -> bool:
 
 
 def _came_before_updates(finding: Finding, cause: Finding) -> bool:
-    """Whether a finding is of step 0, and the cause could have brought it about by an update only."""
+    """Whether a finding is of step 0, and the cause could bring it about by an update only."""
     if finding.step > 0:
         return False
     outputs = finding.rule in OF_OUTPUTS and cause.rule in BY_GRADIENTS
