@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.measure.tally import is_measurable
 from layerscope.record.copies import Copies
 from layerscope.record.handles import remove_all
 from layerscope.record.layers import Layer
 from layerscope.record.layouts import Layouts
+from layerscope.record.shards import local_part
 
 _LOCK = threading.Lock()  # a state may be copied with its network, and a lock may not
 
@@ -37,6 +39,10 @@ class HookState:
         data: by layer, what the first layers got in this step, and its version then.
         data_finite: whether all of it is finite, once somebody has asked; None before, and where
             it has been changed since.
+        bare: name and parameter, of those that no watched output belongs to, as a module has them
+            that is made of others.
+        bare_not_finite: of these, name and how many elements are not finite, once an output was
+            not; None before.
         on_lasting_tensors: gradient hooks to be taken off when the step ends, as their tensors do
             not go with it.
         evaluated: layers that were called, with gradients, while the network was in evaluation
@@ -61,6 +67,8 @@ class HookState:
     units_last: bool = True
     data: dict[str, tuple[Tensor, int]] = field(default_factory=dict)
     data_finite: bool | None = None
+    bare: tuple[tuple[str, Tensor], ...] = ()
+    bare_not_finite: dict[str, int] | None = None
     on_lasting_tensors: list[RemovableHandle] = field(default_factory=list)
     evaluated: set[str] = field(default_factory=set)
     transformed: set[str] = field(default_factory=set)
@@ -112,7 +120,7 @@ class HookState:
         """A step ends: the calls of a module are counted from 0 again."""
         self._round += 1
         self.data.clear()
-        self.data_finite = None
+        self.data_finite = self.bare_not_finite = None
         if self.layouts is not None:
             self.layouts.end_step()
         self.leave_lasting_tensors()
@@ -121,8 +129,12 @@ class HookState:
         """Take the gradient hooks off tensors that live on."""
         remove_all(self.on_lasting_tensors)
 
-    def look_at_data(self) -> None:
-        """Find out whether the data of this step are finite; waits for the device."""
+    def look_around(self) -> None:
+        """Find out whether data and bare parameters are finite; waits for the device."""
+        if self.bare_not_finite is None:
+            here = ((name, local_part(bare)) for name, bare in self.bare)
+            counts = {x: int((~part.isfinite()).sum()) for x, part in here if is_measurable(part)}
+            self.bare_not_finite = {name: count for name, count in counts.items() if count}
         if self.data_finite is None:
             as_they_were = [x for x, version in self.data.values() if x._version == version]
             if any(not x.isfinite().all() for x in as_they_were):

@@ -134,7 +134,7 @@ class LayerOutput:
         """An output is not finite: look at what the layer was given, unless that has been done."""
         if self.not_finite is None:
             self.not_finite = look_for_cause(self.layer, self.name, given)
-            self._state.look_at_data()
+            self._state.look_around()
 
     def _hook(self, tensor: Tensor) -> None:
         """Put a hook on an output that measures its gradient."""

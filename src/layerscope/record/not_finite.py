@@ -18,7 +18,8 @@ _UNKNOWN = -1  # version of a tensor of inference mode, which has none
 
 @dataclass(frozen=True, slots=True)
 class NotFinite:
-    """What a layer was given whose output is not finite.
+    """What a layer was given whose output is not finite; or a parameter that is not, and belongs to
+    no output.
 
     Attributes:
         output: its name.

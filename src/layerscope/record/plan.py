@@ -1,7 +1,7 @@
 """What is measured of each layer, and into which row of the tally."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,9 +56,21 @@ class Plan:
     units_here: UnitTally | DeviceUnitTally
     held: HeldTensors | HeldOnDevice
 
-    def take_not_finite(self) -> tuple[NotFinite, ...]:
-        """Of the outputs that were not finite, what their layers were given; and forget it."""
-        found = []
+    def bare_parameters(self) -> tuple[tuple[str, Tensor], ...]:
+        """Name and parameter, of those of layers whose output is not watched: as a module has them
+        that is made of others.
+        """
+        watched = {output.layer.name for output in self.outputs}
+        bare = (each for each in self.parameters if each.layer not in watched)
+        return tuple((each.channel.layer, each.parameter) for each in bare)
+
+    def take_not_finite(self, bare: Mapping[str, int] | None) -> tuple[NotFinite, ...]:
+        """Of the outputs that were not finite, what their layers were given; and forget it.
+
+        Args:
+            bare: of bare parameters, how many elements were not finite, where that was looked at.
+        """
+        found = [NotFinite(name, math.nan, count) for name, count in (bare or {}).items()]
         for output in self.outputs:
             if output.not_finite is not None:
                 found.append(output.not_finite)

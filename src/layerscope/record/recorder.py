@@ -71,6 +71,7 @@ class Recorder:
         self.plan = self.hooked.plan
         sums, not_measured = self.gradient_sums, self.state.not_measured
         self._parameters = MeasuredParameters(self.plan.parameters, sums, not_measured)
+        self.state.bare = self.plan.bare_parameters()
         for each in self.plan.parameters:
             if (why := why_not_measured(each.parameter)) is not None:
                 not_measured[f"{each.channel.layer}.{each.channel.quantity}"] = why
@@ -225,7 +226,7 @@ class Recorder:
         if self.has_newcomers:
             self.settle()
         self.unreached.end_step(step)
-        data_finite = self.state.data_finite
+        data_finite, bare = self.state.data_finite, self.state.bare_not_finite
         self.state.end_round()
         made = self.plan
         channels = made.channels if weights else made.channels_without_weights
@@ -240,7 +241,7 @@ class Recorder:
             in_units_of_the_loss(reading, channels, self.scaled, ranks, losses),
             made.units.read(step) if made.outputs else None,
             None if update is None else update.reading(),
-            not_finite=made.take_not_finite(),
+            not_finite=made.take_not_finite(bare),
             data_finite=data_finite,
             **known,
         )

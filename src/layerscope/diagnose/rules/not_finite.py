@@ -9,7 +9,13 @@ from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
-_OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT = range(6)
+_OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT, _PARAMETER = range(7)
+
+_OF_STEPS = (
+    "a smaller optimizer.lr; an optimizer's eps that its type can hold (1e-8 is 0 in float16: "
+    "1e-4), or weights in float32; torch.nn.utils.clip_grad_norm_(..., error_if_nonfinite=True) "
+    "before the step"
+)
 
 _ADVICE = (
     Advice(
@@ -30,9 +36,7 @@ _ADVICE = (
     Advice(
         "{value:.0f} outputs of {layer} are not finite, because its weights are not: the step "
         "before has left them so",
-        "a smaller optimizer.lr; an optimizer's eps that its type can hold (1e-8 is 0 in float16: "
-        "1e-4), or weights in float32; torch.nn.utils.clip_grad_norm_(..., "
-        "error_if_nonfinite=True) before the step",
+        _OF_STEPS,
     ),
     Advice(
         "{value:.0f} gradients are not finite before {layer}, and all are finite behind it",
@@ -43,6 +47,11 @@ _ADVICE = (
         "{value:.0f} weight gradients of {layer} are not finite, though those of the outputs are",
         "a smaller loss: a sum over many samples overflowed; trainer.precision=bf16-mixed",
     ),
+    Advice(
+        "{value:.0f} elements of {layer}, a parameter, are not finite: the step before has left "
+        "them so, and what is computed with them is not finite either",
+        _OF_STEPS,
+    ),
 )
 
 
@@ -51,18 +60,22 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """Elements that are NaN or infinite: the limit is 0, and it is always critical.
 
     The producer is sought in the first step that has any. Forward: the first layer with such
-    outputs; the data made them if it is a first layer and they are not finite, its weights if
-    those are not, a function before it if its inputs are not and the layers before it gave finite
-    outputs. Backward: the gradient of a layer's outputs is made by the layer after it; so the
-    producer comes right after the last layer whose outputs have a gradient that is not finite.
-    Then weight gradients alone. Of a loss that is not finite alone, `loss_not_finite` tells.
+    outputs; the data made them if it is a first layer and they are not finite, its weights if those
+    are not, a parameter that no layer's output belongs to (of a module that is made of others, as a
+    mixture's experts) if one of them is not, else a function before it if its inputs are not and
+    the layers before it gave finite outputs. Backward: the gradient of a layer's outputs is made by
+    the layer after it; so the producer comes right after the last layer whose outputs have a
+    gradient that is not finite. Then weight gradients alone. Of a loss that is not finite alone,
+    `loss_not_finite` tells.
     """
     outputs, gradients = figures["activation_nonfinite"], figures["activation_grad_nonfinite"]
     weights = figures["weight_grad_nonfinite"]
     rows = ((outputs > 0) | (gradients > 0) | (weights > 0)).any(axis=1)
     if not rows.any():
         return Symptoms(outputs)
+    bare = figures["weight_nonfinite"]
     values = np.fmax(np.fmax(outputs, gradients), weights)
+    values = np.where(np.isnan(outputs) & (bare > 0), bare, values)
     severity = np.zeros(values.shape, np.int8)
     cause = np.zeros(values.shape, np.int8)
     producer = memory.of_run("producer", 2)  # which layer, and how; those after it pass it on
@@ -101,5 +114,9 @@ def _of_outputs(figures: Figures, row: int, layer: int, roles: Roles) -> tuple[i
     if figures["weight_nonfinite"][row, layer] > 0:
         return layer, _WEIGHTS
     if finite == 0:
+        bare = np.isnan(figures["activation_nonfinite"][row])
+        bare &= figures["weight_nonfinite"][row] > 0
+        if bare.any():
+            return int(np.flatnonzero(bare)[0]), _PARAMETER
         return layer, _INPUT if is_first else _BETWEEN
     return layer, _OUTPUT
