@@ -113,6 +113,16 @@ def surgery(network, optimizer, backward):
     return loss
 
 
+def added_up_to_zero(network, optimizer, backward):
+    """Nobody clears what is zero by itself, as the gradient of dead units."""
+    optimizer.zero_grad()
+    for _ in range(2):
+        loss = 0.0 * network(X).mean()
+        loss.backward()
+    optimizer.step()
+    return loss
+
+
 CASES = (cleared_between, cleared_at_once, set_to_zero_between, clipped_late)
 
 
@@ -124,3 +134,7 @@ def test_what_does_not_come_to_a_step_is_told_of(step):
 @pytest.mark.parametrize("step", [added_up, sharpness_aware, adversarial, surgery])
 def test_gradients_that_are_put_aside_on_purpose_are_not(step):
     assert of_loop(step) == []
+
+
+def test_gradients_that_are_zero_by_themselves_are_not_cleared():
+    assert "gradients_lost" not in of_loop(added_up_to_zero)

@@ -20,7 +20,9 @@ class KeptGradients:
         self._parameter: nn.Parameter | None = None
         self._identity = self._version = 0  # of its gradient, after the step before
         self._kept: bool | None = None
-        self._left: tuple[int, int] | None = None  # by the last pass, and no optimizer came since
+        # Gradient and its version as the last pass left them, no optimizer having come since; and
+        # the version of the parameter then.
+        self._left: tuple[tuple[int, int], int] | None = None
         self._cleared: bool | None = None
         self._stepped: tuple[int, int] | None = None  # gradient and version after an optimizer
         self._changed_late: bool | None = None
@@ -54,7 +56,9 @@ class KeptGradients:
             return
         gradient = parameter.grad
         if counts and self._left is not None and self._left[1] == local_part(parameter)._version:
-            self._cleared = bool(self._cleared) or not _is_any(gradient)
+            # One of zero that nobody has touched was zero before: its units are dead, say.
+            touched = _state_of(gradient) != self._left[0]
+            self._cleared = bool(self._cleared) or (touched and not _is_any(gradient))
         self._left = None
         if counts:
             before = _state_of(gradient)
@@ -65,7 +69,7 @@ class KeptGradients:
         parameter = self._parameter
         if parameter is not None and (now := _state_of(parameter.grad)) not in (None, before):
             assert now is not None
-            self._left = now[0], local_part(parameter)._version
+            self._left = now, local_part(parameter)._version
 
     def confirm(self) -> None:
         """An optimizer comes, after the step's backward passes: are the gradients still the same?
@@ -77,7 +81,7 @@ class KeptGradients:
         gradient = None if self._parameter is None else self._parameter.grad
         if self._left is not None and gradient is not None:
             # What was put in the place of what backward left may be made of all that was cleared.
-            self._cleared = bool(self._cleared) and id(gradient) == self._left[0]
+            self._cleared = bool(self._cleared) and id(gradient) == self._left[0][0]
         self._left = None
 
     def note_step(self) -> None:
