@@ -845,9 +845,69 @@ def test_what_was_learned_and_is_lost_again_is_told_unless_the_targets_have_grow
 @pytest.mark.parametrize("lowest", [0.1, -0.1])
 def test_a_loss_that_has_been_below_zero_is_not_measured_by_the_first(lowest):
     figures = healthy(network())
+    figures["update_to_weight"][:] = 0.2
     figures["loss"][:] = np.where(np.arange(60) % 2, 1.0, lowest)
     figures["loss"][0] = 0.1
     assert ("loss_diverged" in rules_and_words(figures)) == (lowest > 0)
+
+
+@pytest.mark.parametrize(("update", "told"), [(0.2, True), (1e-3, False)])
+def test_leaps_are_measured_by_the_largest_loss_of_weights_as_they_were(update, told):
+    figures = healthy(network())
+    figures["update_to_weight"][:] = update
+    figures["loss"][:] = np.where(np.arange(60) % 3 == 2, 2.5, 0.6)  # a rare class that weighs much
+    found = rules_and_words(figures)
+    assert ("loss_diverged" in found) == told
+    if told:
+        assert found["loss_diverged"].step == 2
+
+
+def test_a_layer_that_moves_less_as_its_gradient_is_less_is_not_the_optimizers_doing():
+    figures = healthy(network(), 120)
+    figures["update_to_weight"][:, 2] = 1e-9
+    assert "optimizer" in rules_and_words(figures)["stalled"].remedy
+    figures["weight_grad_rms"][:, 2] *= 1e-6
+    found = rules_and_words(figures)["stalled"]
+    assert "hardly any gradient" in found.explanation
+    assert "residual" in found.remedy
+
+
+def test_a_recurrent_layer_whose_gradient_fades_is_to_be_read_nearer_to_its_inputs():
+    layers = network()
+    figures = healthy((*layers[:2], replace(layers[2], module="LSTM"), *layers[3:]), 120)
+    figures["update_to_weight"][:, 2] = 1e-9
+    figures["weight_grad_rms"][:, 2] *= 1e-6
+    assert "padding" in rules_and_words(figures)["stalled"].remedy
+
+
+@pytest.mark.parametrize(
+    ("first", "weight", "embedded", "data"),
+    [(0.0, 1.0, None, True), (1e-6, 1.0, None, False), (0.0, 0.0, None, False)]
+    + [(0.0, 1.0, 0.0, True), (0.0, 1.0, 0.3, False)],
+)
+def test_the_first_layer_is_the_same_to_the_last_bit_where_the_data_are(
+    first, weight, embedded, data
+):
+    layers = [replace(each, bounds=None, nonlinearity="relu") for each in network()]
+    if embedded is not None:
+        layers[0] = replace(layers[0], module="Embedding", nonlinearity=None)
+    figures = healthy(tuple(layers))
+    figures["unit_spread"][:] = first
+    figures["weight_rms"][:] = weight
+    if embedded is not None:
+        figures["unit_spread"][:, 0] = embedded
+    remedy = rules_and_words(figures)["collapsed"].remedy
+    assert ("batch of inputs" in remedy) == data
+
+
+def test_a_rate_that_faded_early_is_the_cause_of_a_loss_that_does_not_fall():
+    figures = healthy(network(), 200)
+    figures["loss"][:] = 2.3
+    figures["label_entropy"][::10] = 2.3
+    figures["learning_rate"][:] = 0.1 * 0.9 ** np.arange(200)
+    found = rules_and_words(figures)
+    assert found["learning_rate_gone"].step == 44
+    assert found["loss_not_falling"].because == "learning_rate_gone"
 
 
 def test_large_inputs_are_divided_out_by_a_normalisation_behind_the_first_layer():
@@ -1012,6 +1072,7 @@ def test_a_plateau_of_a_network_with_attention_is_waited_for(attends):
 
 def test_a_task_that_was_solved_before_has_a_loss_of_no_measure_for_divergence():
     figures = healthy(network(), 60)
+    figures["update_to_weight"][:] = 0.2
     figures["loss"][:] = np.where(np.arange(60) % 3, 0.02, 0.001)
     assert "loss_diverged" in found(figures)
     figures["label_entropy"][::10] = 1.4

@@ -36,6 +36,7 @@ class Roles:
         feeds_normalization: indices of the layers whose outputs a normalisation gets at once.
         normalized_first: whether a normalisation gets the first layer's outputs at once: any scale
             of the data is divided out there.
+        embeddings: indices of the embeddings that are reached.
         last: index of the last layer in forward order; -1 if none is reached.
         streams: of each residual stream the indices of its additions, in their order.
         fan_in: float64 [layers], of matrices and convolutions; NaN of all others.
@@ -65,6 +66,7 @@ class Roles:
         self.trunk = np.array(
             [i for i in self.chain if layers[i].on_trunk and i not in feeds], np.int64
         )
+        self.embeddings = [i for i in reached if _is_embedding(layers[i])]
         self.last = reached[-1] if reached else -1
         weighted = [layers[i].order for i in reached if layers[i].weights]
         # Behind all weights stands the loss: there are none whose learning it could spoil.

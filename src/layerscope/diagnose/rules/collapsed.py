@@ -3,6 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
@@ -28,6 +29,12 @@ _ADVICE = (
         "(limit {threshold:g}), and so do those of all layers after it",
         _apart_again,
     ),
+    Advice(
+        "the outputs of {layer}, the first layer, are the same for all samples, to the last bit: "
+        "so is what it gets",
+        "look at a batch of inputs: tokens that are all unknown or padding, an index that never "
+        "moves, an array that was never filled",
+    ),
 )
 
 
@@ -39,11 +46,16 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     what a residual stream passes by is not lost. A note where the last layer alone is so: what it
     gets still differs, and networks learn the mean of their targets first. Judged from two samples
     on; outputs that are all zero are those of a layer that starts at zero, or of dead units.
+
+    A linear layer whose weights are not zero gives different outputs to different inputs, but for
+    rounding: where the first one's are all the same, so are the data. Told where all embeddings
+    give one vector alone, and there is no end of a function that outputs could lie at.
     """
     limit = thresholds.collapsed_spread
     roles = memory.roles
     values = figures["unit_spread"] * roles.only("varies")
-    severity = None
+    severity, cause = None, None
+    sizes = last_known(figures["weight_rms"].astype(np.float64), memory.of_layers("sizes")[0])
     low = values < limit
     if low.any():
         one = figures["activation_count"] < 2 * figures["units"]
@@ -57,6 +69,12 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         if len(in_order) > 1:
             alone = ~alike[:, -2] | np.isnan(values[:, in_order[-2]])
             severity[alone, roles.last] = np.minimum(severity[alone, roles.last], 1)
+        cause = np.zeros(values.shape, np.int8)
+        first = next((i for i in in_order.tolist() if i not in roles.embeddings), roles.last)
+        if roles.layers[first].weights and roles.layers[first].bounds is None:
+            embedded = figures["unit_spread"][:, roles.embeddings]
+            same = (values[:, first] == 0) & (sizes[:, first] > 0)
+            cause[:, first] = same & (np.isnan(embedded) | (embedded == 0)).all(axis=1)
     return Symptoms(
         values,
         severity,
@@ -64,5 +82,6 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         _ADVICE,
         "Schoenholz et al. 2017: in the ordered phase all inputs become alike with depth",
         thresholds.lasting,
+        cause,
         falling=True,
     )

@@ -44,8 +44,10 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     values[np.isnan(rates) | ~curve.alone] = np.nan
     ill = values <= _GONE
     faded = values < _FADED * (1 - 1e-6)  # twice a tenth is none
-    known = memory.of_run("faded")
+    known = memory.of_run("faded", 2)
     count = np.nan_to_num(known[0]) + np.cumsum(faded)
+    if np.isnan(known[1]) and faded.any():
+        known[1] = figures.steps[int(faded.argmax())]
     known[0] = count[-1]
     early = (
         faded & ~ill & (count > _MOSTLY * curve.known) & (curve.known >= 2 * thresholds.patience)
@@ -77,5 +79,6 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
         source="torch.optim.lr_scheduler: a scheduler counts its own steps",
         lasting=thresholds.warm_up,
         cause=np.where(early, 2, ~(highest > 0)).astype(np.int8),
+        since=np.where(early, np.nan_to_num(known[1]), figures.steps).astype(np.int64),
         falling=True,
     )

@@ -59,9 +59,12 @@ _SMALL = -1.5  # log10 of update / weight: below, a step is no leap
 
 @rule_of_run("loss_diverged")
 def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Loss / the first one, in `lasting` of the last 20 steps: a warning; critical if they come in
-    a row, and beyond ten times the limit. Of batches of less than 32 samples the first few losses
-    are the first one, and of less than 8 the last few are the present one.
+    """Loss / the first one, in `lasting` steps in a row: a warning; critical beyond ten times the
+    limit. Or in `lasting` of the last 20, where it is beyond the largest, too, that it had while
+    the weights were as good as they were: a batch with a sample of a class that is rare and weighs
+    much has a larger loss than one without, whatever was learned. Of batches of less than 32
+    samples the first few losses are the first one, and of less than 8 the last few are the present
+    one.
 
     A spike that is gone at once is none, and of a loss that has been below 0, as an agent's, the
     first is no measure; nor is that of a task that was solved before, as in fine-tuning, while the
@@ -82,7 +85,8 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     present, start = present_and_start(figures, memory)
     unknown = is_of_no_known_kind(figures, memory)
     limit = np.where(unknown, _TERMS, t.loss_diverged)
-    start = np.where(unknown, np.fmax(start, _largest_at_first(figures, present, memory)), start)
+    at_first = np.fmax(start, _largest_at_first(figures, present, memory))
+    start = np.where(unknown, at_first, start)
     values = present / np.where(start > 0, start, np.nan)
     values[memory.ever("negative", curve.loss < 0)] = np.nan
     large = (values > limit) & ~is_solved(figures, memory)
@@ -94,18 +98,20 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     beyond[0] = 1.0
     values[blown] = np.finfo(np.float32).max  # JSON has no infinity
     recent, numbers = memory.of_run("recent", WINDOW), memory.of_run("numbers", WINDOW)
-    was_beyond = np.append(np.nan_to_num(recent), (large | blown).astype(np.float64))
+    level = np.where(large | blown, 1.0, 0.0) + (blown | (large & (present > limit * at_first)))
+    was_beyond = np.append(np.nan_to_num(recent), level)
     steps = np.append(numbers, figures.steps.astype(np.float64))
     recent[:], numbers[:] = was_beyond[-WINDOW:], steps[-WINDOW:]
     windows = np.lib.stride_tricks.sliding_window_view(was_beyond, WINDOW)[1:]
-    in_a_row = windows[:, -t.lasting :].sum(1) >= min(t.lasting, WINDOW)
-    often = windows.sum(1) >= t.lasting
+    in_a_row = (windows[:, -t.lasting :] > 0).sum(1) >= min(t.lasting, WINDOW)
+    often = (windows > 1).sum(1) >= t.lasting
     gone = blown | (in_a_row & (values > 10 * limit))
-    severity = np.where(gone, 3, np.where(large & often, 2, 0)).astype(np.int8)
+    severity = np.where(gone, 3, np.where(large & (in_a_row | often), 2, 0)).astype(np.int8)
     lost &= severity == 0
     values = np.where(lost, curve.level / memory.of_run("best", 5)[0], values)
     severity[lost] = 2
-    begun = np.arange(1, len(values) + 1) + windows.argmax(1)  # that was beyond, in each window
+    counts = np.where((in_a_row | blown)[:, np.newaxis], windows > 0, windows > 1)
+    begun = np.arange(1, len(values) + 1) + counts.argmax(1)  # that was beyond, in each window
     since = np.nan_to_num(steps[begun]).astype(np.int64)
     return Symptoms.of_run(
         "loss",

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
@@ -130,6 +131,22 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     )
 
 
+_RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
+
+
+def _nearer_to_the_loss(facts: LayerFacts) -> str:
+    if facts.module in _RECURRENT:
+        return (
+            "the inputs nearer to the loss in time: the output at each sequence's own last step, "
+            "or pack_padded_sequence, not what stands behind the padding; shorter sequences, or a "
+            "mean over time"
+        )
+    return (
+        "a shorter way to the loss, as by a residual or a normalisation; and larger weights "
+        "between it and the loss: no learning rate makes up for a gradient of next to nothing"
+    )
+
+
 _STALLED = (
     Advice(
         "{layer} gets a gradient and does not move: 10^{value:.1f} of what the median layer does "
@@ -144,6 +161,11 @@ _STALLED = (
         "trained already",
         (np.nan, _SLOW, np.nan),
     ),
+    Advice(
+        "hardly any gradient comes to {layer}: it moves by 10^{value:.1f} of what the median layer "
+        "does (limit 10^{threshold:g}), and gets less of the gradient, too, by more than that",
+        _nearer_to_the_loss,
+    ),
 )
 
 
@@ -154,6 +176,10 @@ def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptom
     And of one in a parameter group whose learning rate is below `rate_low` of the optimizer's
     largest, the same against the median layer at that rate: below a tenth. Rates that differ on
     purpose do so by less (Howard and Ruder 2018, section 3.2: 2.6 a layer).
+
+    Where the layer's gradient is as much smaller than the median layer's, it is not the optimizer's
+    doing: the gradient fades on its way. A recurrent layer's does so over time steps (Bengio et al.
+    1994, Learning Long-Term Dependencies with Gradient Descent is Difficult).
     """
     t = thresholds
     values = _log_ratio(figures, memory.roles)
@@ -177,6 +203,10 @@ def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptom
         severity = np.zeros(apart.shape, np.int8) if severity is None else severity
         severity[slow] = 2
         cause = slow.astype(np.int8)
+    if severity is not None and severity.any():
+        gradients = np.log10(figures["weight_grad_rms"].astype(np.float64))
+        faded = gradients - known_median(gradients, axis=1)[:, np.newaxis] < t.update_stalled
+        cause = np.where(faded & ~(cause == 1), 2, 0 if cause is None else cause).astype(np.int8)
     return Symptoms(
         apart,
         severity,
