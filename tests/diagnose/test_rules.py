@@ -1038,9 +1038,9 @@ def test_a_gradient_that_fades_once_the_loss_is_down_to_half_is_a_note():
     assert found(figures)["vanishing_gradient"][0] == "note"
 
 
-def looks_at_labels(kinds, labels):
+def looks_at_labels(kinds, labels, samples=100):
     figures = healthy(network(), 60)
-    figures["loss_kind"][::10], figures["samples"][:] = kinds, 64
+    figures["loss_kind"][::10], figures["samples"][:] = kinds, samples
     figures["labels_seen"][::10], figures["label"][::10] = 1, labels
     return "one_class" in found(figures)
 
@@ -1050,6 +1050,47 @@ def test_one_class_takes_three_looks_and_none_at_a_loss_that_cannot_be_told():
     assert not looks_at_labels([1, 0, 1, 1, 1, 1], 0)  # its other class is weighted, say
     assert looks_at_labels([1, 1, 1, 0, 0, 0], 0)  # by then it is certain
     assert not looks_at_labels(1, [1, 0, 1, 0, 1, 0])  # a discriminator's passes
+    assert not looks_at_labels(1, 0, samples=40)  # another may well be one in a hundred
+
+
+def test_outputs_that_grow_in_a_recurrence_drown_the_targets_of_a_squared_error():
+    layers = tuple(replace(facts, width=(50, 50)) for facts in network())
+    figures = healthy(layers)
+    figures["weight_rms"][:] = 0.2  # Kaiming's
+    figures["loss_kind"][0], figures["output_rms"][0], figures["input_rms"][0] = 6, 3e6, 1.0
+    found = rules_and_words(figures)["overconfident_start"]
+    assert found.severity == "warning"
+    assert "recurrence" in found.remedy
+    figures["output_rms"][0], figures["target_rms"][0] = 200.0, 1.0
+    assert rules_and_words(figures)["overconfident_start"].severity == "note"
+
+
+def test_the_last_layer_that_gives_the_same_to_the_last_bit_has_learned_no_mean():
+    figures = healthy(network())
+    figures["unit_spread"][:, 5] = 1e-3
+    assert rules_and_words(figures)["collapsed"].severity == "note"
+    figures["unit_spread"][:, 5] = 0.0
+    found = rules_and_words(figures)["collapsed"]
+    assert found.severity == "warning"
+    assert "so is what it gets" in found.explanation
+
+
+@pytest.mark.parametrize(("values", "spiked", "told"), [(2, 1, True), (2, 0, False), (3, 1, False)])
+def test_a_batch_norm_of_two_values_is_the_cause_of_gradients_that_leap(values, spiked, told):
+    layers = network("relu")
+    figures = healthy((layers[0], replace(layers[1], by_batch=True), *layers[2:]))
+    figures["activation_count"][:] = 100 * values
+    if spiked:
+        figures["activation_grad_rms"][40, :] *= 100
+        figures["weight_grad_rms"][40, :] *= 100
+    judge = Judge(figures.layers)
+    judge.look(figures)
+    severe = {f.rule: f for f in judge.findings if f.severity != "note"}
+    assert ("norm_of_few" in severe) == told
+    if told:
+        assert severe["gradient_spike"].because == "norm_of_few"
+    figures["evaluation_share"][::10] = 1.0
+    assert "norm_of_few" not in rules_and_words(figures)
 
 
 @pytest.mark.parametrize(("rms", "severity"), [(0.2, "note"), (1.0, "warning")])

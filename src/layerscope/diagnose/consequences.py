@@ -31,6 +31,13 @@ _OF_LOST_GRADIENTS = frozenset(
     }
 )
 
+_OF_FEW = frozenset(
+    {
+        *("gradient_spike", "exploding_gradient", "vanishing_gradient"),
+        *("loss_not_falling", "loss_diverged", "labels_without_signal"),
+    }
+)
+
 CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_not_finite": frozenset({"not_finite", "idle", "dead_units", "no_gradient", "saturated"}),
     "softmax_over_batch": _SYMPTOMS | {"loss_after_activation", "target_scale"},
@@ -64,6 +71,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "linear_chain": frozenset({"loss_not_falling", "exploding_gradient"}),
     "softmax_hidden": _OF_LOST_GRADIENTS,
     "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal", "collapsed"}),
+    "norm_of_few": _OF_FEW,
     "weights_decay_to_zero": _OF_LOST_GRADIENTS,
     "updates_rounded_away": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
@@ -122,6 +130,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
 
 RISKS: Mapping[str, frozenset[str]] = {
     "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "norm_of_few": _OF_FEW,
     "softmax_hidden": frozenset(
         {"loss_not_falling", "update_too_small", "vanishing_gradient", "collapsed"}
         | {"labels_without_signal"}
@@ -145,7 +154,7 @@ FROM_THE_START = frozenset(
         *("not_optimized", "not_registered", "in_evaluation_mode", "constant_weights"),
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
         *("target_scale", "loss_reduction", "dropout_high", "posterior_collapse"),
-        *("softmax_hidden", "frozen_untrained", "target_gradient"),
+        *("softmax_hidden", "frozen_untrained", "target_gradient", "norm_of_few"),
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
     }
 )

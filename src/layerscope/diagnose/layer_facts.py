@@ -24,6 +24,7 @@ class LayerFacts:
         odd: whether it is odd, so that a healthy mean is about 0.
         can_die: whether a unit can get where its derivative is zero or small for good.
         normalizes: whether the module that gets its input is a normalisation.
+        by_batch: whether it is one that takes mean and deviation of its own batch.
         weights: which of the entry's parameters are measured: "weight", "bias".
         trainable: whether any of its parameters required a gradient at the start.
         last: whether it is the last in order: logits and other outputs may have any scale.
@@ -49,6 +50,7 @@ class LayerFacts:
     odd: bool = False
     can_die: bool = False
     normalizes: bool = False
+    by_batch: bool = False
     weights: tuple[str, ...] = ()
     trainable: bool = True
     last: bool = False

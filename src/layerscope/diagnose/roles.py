@@ -37,6 +37,7 @@ class Roles:
         normalized_first: whether a normalisation gets the first layer's outputs at once: any scale
             of the data is divided out there.
         embeddings: indices of the embeddings that are reached.
+        batch_norms: indices of the batch normalisations that look at their own batch alone.
         last: index of the last layer in forward order; -1 if none is reached.
         streams: of each residual stream the indices of its additions, in their order.
         fan_in: float64 [layers], of matrices and convolutions; NaN of all others.
@@ -67,6 +68,7 @@ class Roles:
             [i for i in self.chain if layers[i].on_trunk and i not in feeds], np.int64
         )
         self.embeddings = [i for i in reached if _is_embedding(layers[i])]
+        self.batch_norms = [i for i in reached if layers[i].by_batch]
         self.last = reached[-1] if reached else -1
         weighted = [layers[i].order for i in reached if layers[i].weights]
         # Behind all weights stands the loss: there are none whose learning it could spoil.

@@ -121,3 +121,9 @@ def normalizes(module: nn.Module) -> bool:
     others = (nn.GroupNorm, nn.LayerNorm, nn.LocalResponseNorm, nn.RMSNorm)
     name = type(module).__name__.removesuffix("d").rstrip("123")
     return isinstance(module, (batch_or_instance, *others)) or name.endswith(_NORMS)
+
+
+def normalizes_by_batch(module: nn.Module) -> bool:
+    """Whether it is one of torch's batch normalisations that looks at this process's batch alone."""
+    is_of_batch = isinstance(module, nn.modules.batchnorm._BatchNorm)
+    return is_of_batch and not isinstance(module, nn.SyncBatchNorm)

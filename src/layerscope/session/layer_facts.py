@@ -7,7 +7,7 @@ from torch import nn
 
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.record import Layer
-from layerscope.record.ends import normalizes
+from layerscope.record.ends import normalizes, normalizes_by_batch
 from layerscope.record.graph import Wiring
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.layer_parameter import LayerParameter
@@ -53,6 +53,7 @@ def layer_facts(
                 odd=function is not None and function.odd,
                 can_die=function is not None and function.can_die,
                 normalizes=not layer.function and normalizes(layer.entry),
+                by_batch=not layer.function and normalizes_by_batch(layer.entry),
                 weights=tuple(kinds.get(output.name, ())),
                 trainable=trainable.get(
                     output.name, any(p.requires_grad for _, p in layer.parameters)

@@ -15,6 +15,7 @@ from tests.diagnose.programs import (
     of_starts,
     of_streams,
     of_terms,
+    of_too_little,
     of_updates,
     of_weights,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "of_starts",
     "of_streams",
     "of_terms",
+    "of_too_little",
     "of_updates",
     "of_weights",
 ]

@@ -13,6 +13,7 @@ from layerscope.diagnose.rules import construction as construction
 from layerscope.diagnose.rules import softmax_hidden as softmax_hidden
 from layerscope.diagnose.rules import frozen_untrained as frozen_untrained
 from layerscope.diagnose.rules import running_statistics as running_statistics
+from layerscope.diagnose.rules import norm_of_few as norm_of_few
 from layerscope.diagnose.rules import softmax_axis as softmax_axis
 from layerscope.diagnose.rules import loss_form as loss_form
 from layerscope.diagnose.rules import labels as labels

@@ -1,12 +1,14 @@
 """Collapsed: outputs that are the same for every sample: nothing after can tell them apart."""
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -23,6 +25,10 @@ def _apart_again(facts: LayerFacts) -> str:
     )
 
 
+_DATA = (
+    "look at a batch of inputs: tokens that are all unknown or padding, a data set that always "
+    "gives the same sample, an array that was never filled"
+)
 _ADVICE = (
     Advice(
         "the outputs of {layer} differ between samples by {value:.2g} of their size "
@@ -32,10 +38,25 @@ _ADVICE = (
     Advice(
         "the outputs of {layer}, the first layer, are the same for all samples, to the last bit: "
         "so is what it gets",
-        "look at a batch of inputs: tokens that are all unknown or padding, an index that never "
-        "moves, an array that was never filled",
+        _DATA,
+    ),
+    Advice(
+        "the outputs of {layer} are the same for all samples, to the last bit, and its weights are "
+        "not zero: so is what it gets",
+        _DATA + "; then at the layers before it: their units may all be dead",
     ),
 )
+
+
+def _is_linear(place: int, sizes: npt.NDArray[np.float64], roles: Roles) -> npt.NDArray[np.bool_]:
+    """Whether different inputs make different outputs of a layer, as of each step: its weights, or
+    those of a recurrent module, are not zero, and it has no function with an end.
+    """
+    facts = roles.layers[place]
+    of = [i for i, each in enumerate(roles.layers) if each.path == facts.path and each.weights]
+    if not of or facts.bounds is not None:
+        return np.zeros(len(sizes), bool)
+    return np.asarray((sizes[:, of] > 0).all(axis=1))
 
 
 @rule_with_memory("collapsed")
@@ -48,8 +69,9 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     on; outputs that are all zero are those of a layer that starts at zero, or of dead units.
 
     A linear layer whose weights are not zero gives different outputs to different inputs, but for
-    rounding: where the first one's are all the same, so are the data. Told where all embeddings
-    give one vector alone, and there is no end of a function that outputs could lie at.
+    rounding: where the first one's are all the same, so are the data, if all embeddings give one
+    vector alone. The last one's, too, are no mean that was learned: it gets the same. Pictures
+    are seen there alone, as places count as samples before.
     """
     limit = thresholds.collapsed_spread
     roles = memory.roles
@@ -71,10 +93,14 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
             severity[alone, roles.last] = np.minimum(severity[alone, roles.last], 1)
         cause = np.zeros(values.shape, np.int8)
         first = next((i for i in in_order.tolist() if i not in roles.embeddings), roles.last)
-        if roles.layers[first].weights and roles.layers[first].bounds is None:
-            embedded = figures["unit_spread"][:, roles.embeddings]
-            same = (values[:, first] == 0) & (sizes[:, first] > 0)
-            cause[:, first] = same & (np.isnan(embedded) | (embedded == 0)).all(axis=1)
+        embedded = figures["unit_spread"][:, roles.embeddings]
+        same_tokens = (np.isnan(embedded) | (embedded == 0)).all(axis=1)
+        for place, words in ((roles.last, 2), (first, 1)):
+            same = (values[:, place] == 0) & _is_linear(place, sizes, roles)
+            if place == first:
+                same &= same_tokens
+            cause[same, place] = words
+            severity[same, place] = np.where(severity[same, place] > 0, 2, 0)
     return Symptoms(
         values,
         severity,

@@ -15,8 +15,9 @@ from layerscope.diagnose.rules.loss_not_falling import (
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
-_ENOUGH = 64
-"""Labels, all of one class: by chance in 2^-63 of two even classes, in 0.04 of one of 95 %."""
+_ENOUGH = 300
+"""Labels, all of one class: with 95 % certainty less than 1 % of all are of another (the rule of
+three: Hanley and Lippman-Hand 1983, If Nothing Goes Wrong, Is Everything All Right?)."""
 
 _LOOKS = 3
 """In which they must be so: a discriminator's passes, true and false ones in turn, are looked at
@@ -53,7 +54,8 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         values,
         np.where(values == 1, 2, 0).astype(np.int8),
         Advice(
-            "all targets so far are of one class: nothing but that class can be learned",
+            "all targets that were looked at so far are of one class, and any other is rarer than "
+            "1 %, with 95 % certainty: nothing but that class can be learned",
             "look at the labels as the loss gets them: a division or cast may have made them all "
             "the same; and shuffle the data",
         ),

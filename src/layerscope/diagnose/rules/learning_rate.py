@@ -79,6 +79,8 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
         source="torch.optim.lr_scheduler: a scheduler counts its own steps",
         lasting=thresholds.warm_up,
         cause=np.where(early, 2, ~(highest > 0)).astype(np.int8),
-        since=np.where(early, np.nan_to_num(known[1]), figures.steps).astype(np.int64),
+        since=np.where(
+            early | (ill & ~learned & (highest > 0)), np.nan_to_num(known[1]), figures.steps
+        ).astype(np.int64),
         falling=True,
     )

@@ -12,6 +12,9 @@ from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _FAR = 10.0  # times the targets: the loss then starts a hundred times as high as that of saying 0
+_NEVER_MENDED = 1000.0
+"""Times the targets: steps of a thousandth of the weights take thousands to make it 1."""
+
 _NATS = 1.0
 """Above chance, in nats: logits of a standard deviation of 1.4, as Kaiming's init gives them, cost
 about so much. Of two classes it is a ratio of 2.4, of many the ratio decides."""
@@ -50,6 +53,14 @@ _ADVICE = (
         _OF_ALL,
         (np.nan, _FAR, np.nan),
     ),
+    Advice(
+        "the outputs of {layer} at step 0 are {value:.2g} times as large as the targets (limit "
+        "{threshold:g}), though inputs and weights are of a usual size: they grow on the way, as "
+        "in a recurrence, or in a sum of many terms",
+        "a tanh or a normalisation in each step of a recurrence of your own, and orthogonal "
+        "weights with a gain of 1; a mean in the place of a sum",
+        (np.nan, _FAR, np.nan),
+    ),
 )
 
 
@@ -64,7 +75,8 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     of that; and where outputs are cosines times no more than 100, as they are meant to be. A note
     where all layers have weights of a usual size, and outputs no
     larger than such make of what comes in: Kaiming's in the last layer, too, or large inputs make a
-    loss that the first few steps mend.
+    loss that the first few steps mend. No few steps mend outputs a thousand times the targets: of
+    usual inputs and weights, they have grown in a recurrence or a sum.
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan, np.float32)
     roles = memory.roles
@@ -87,7 +99,10 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         times = 1.0
     of_targets = classes is None and kind in (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
     if of_targets:
-        size = max(float(figures["target_rms"][0]), 1.0)
+        # Targets of a squared error are unknown where they are lost in the rounding of its slope:
+        # outputs are then millions of times as large.
+        lost = kind == Loss.SQUARED_ERROR and np.isnan(figures["target_rms"][0])
+        size = 1.0 if lost else max(float(figures["target_rms"][0]), 1.0)
         values[0, roles.last], limit = figures["output_rms"][0] / size, _FAR
     elif classes is not None:
         beside = figures["loss_beside"][0]  # a penalty's share is no confidence
@@ -100,7 +115,9 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     usual = bool(len(gains) and (gains < LARGEST_GAIN).all())
     before = bool((gains[:-1] >= LARGEST_GAIN).any())
     beyond = usual and not of_targets and _is_beyond(figures, roles)
-    severity = 1 if usual and not beyond else 2
+    grown = bool(usual and of_targets and np.nanmax(values) > _NEVER_MENDED)
+    grown &= bool(figures["input_rms"][0] <= thresholds.input_large) and len(gains) > 1
+    severity = 1 if usual and not beyond and not grown else 2
     limit = limit if ill.any() else thresholds.overconfident_start
     return Symptoms(
         values,
@@ -108,7 +125,9 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         (limit, limit, np.nan),
         _ADVICE,
         "Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
-        cause=np.full(values.shape, 2 if beyond else int(of_targets) + 3 * before, np.int8),
+        cause=np.full(
+            values.shape, 5 if grown else 2 if beyond else int(of_targets) + 3 * before, np.int8
+        ),
     )
 
 

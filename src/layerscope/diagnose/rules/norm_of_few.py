@@ -1,0 +1,47 @@
+"""Batch normalisations that have two values to normalise by."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_TWO = 2.0
+
+
+@rule_with_memory("norm_of_few")
+def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Values that a batch normalisation has of each channel in a step: of two, one becomes 1 and
+    the other -1, whatever they were, as each is as far from their mean as their deviation.
+
+    A note, as a network may have such a layer at a place that others pass by; and a warning where
+    what follows from it is there: the gradient is divided by the two values' distance, which may be
+    next to nothing. Blind to micro-batches of two whose gradients are added up, and where any
+    dropout or normalisation is in evaluation mode.
+    """
+    of = memory.roles.batch_norms
+    if not of:
+        return Symptoms(figures["units"])
+    evaluated = memory.known("evaluated", figures["evaluation_share"]) > 0
+    values = np.full(figures["units"].shape, np.nan)
+    values[:, of] = figures["activation_count"][:, of] / figures["units"][:, of]
+    values[evaluated] = np.nan
+    ill = values <= _TWO
+    return Symptoms(
+        values,
+        ill.astype(np.int8) if ill.any() else None,
+        (_TWO, np.nan, np.nan),
+        (
+            Advice(
+                "the batch normalisation of {layer} has {value:.0f} values of each channel to "
+                "normalise: they become 1 and -1, whatever they were",
+                "batches of 16 samples or more; or a LayerNorm or GroupNorm in its place, which "
+                "do not look at the batch",
+            ),
+        ),
+        "Wu and He 2018, Group Normalization: small batches make batch statistics useless",
+        thresholds.lasting,
+        falling=True,
+    )

@@ -1,0 +1,154 @@
+"""Programs that give a layer too little: one sample over and over, two values to normalise, a
+gradient that has faded over time, a rate that a schedule has taken away.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.of_data import Convolutional, cross_entropy, perceptron
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    of_output,
+    phrases,
+    pictures,
+    practice,
+    program,
+    surface,
+)
+
+
+class Reader(nn.Module):
+    def __init__(self, words=60, classes=3):
+        super().__init__()
+        self.words = nn.Embedding(words, 16)
+        self.rnn = nn.GRU(16, 24, batch_first=True)
+        self.out = nn.Linear(24, classes)
+
+    def forward(self, tokens):
+        return self.out(self.rnn(self.words(tokens))[0].mean(1))
+
+
+class AtTheEnd(nn.Module):
+    """Reads the output of a recurrence at one step of each sequence."""
+
+    def __init__(self, kind, inputs, hidden, outputs):
+        super().__init__()
+        self.rnn = kind(inputs, hidden, batch_first=True)
+        self.out = nn.Linear(hidden, outputs)
+
+    def forward(self, sequences, last):
+        states, _ = self.rnn(sequences)
+        return self.out(states[torch.arange(len(last)), last])
+
+
+@program("collapsed")
+def a_vocabulary_of_another_language(mended, watch):
+    tokens, topic = phrases()
+    unknown = torch.full_like(tokens, 1)
+    model = Reader()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    data = batches(tokens if mended else unknown, topic, steps=150)
+    fit(watch, model, optimizer, data, cross_entropy)
+
+
+@program("collapsed")
+def a_dataset_that_always_gives_its_first_picture(mended, watch):
+    x, y = pictures()
+    shown = x if mended else x[:1].expand_as(x)
+    model = Convolutional()
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(shown, y, steps=150), cross_entropy)
+
+
+@program("stalled")
+def the_state_behind_a_long_padding(mended, watch):
+    lengths = torch.randint(4, 9, (800,))
+    x = torch.randn(800, 100, 2) * (torch.arange(100) < lengths[:, None])[..., None]
+    y = (x[:, :, 0].sum(1) > 0).long()
+    model = AtTheEnd(nn.GRU, 2, 16, 2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    last = lengths - 1 if mended else torch.full_like(lengths, 99)
+    data = batches(x, last, y, steps=250)
+    fit(watch, model, optimizer, data, lambda net, x, at, y: F.cross_entropy(net(x, at), y))
+
+
+@program("stalled")
+def a_pulse_long_ago(mended, watch):
+    x = torch.zeros(600, 80, 1)
+    x[:, :3, 0] = torch.randn(600, 3)
+    y = x[:, :3, 0].sum(1, keepdim=True)
+    model = AtTheEnd(nn.RNN, 1, 24, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    last = torch.full((600,), 2 if mended else 79)
+    data = batches(x, last, y, steps=250)
+    fit(watch, model, optimizer, data, lambda net, x, at, y: F.mse_loss(net(x, at), y))
+
+
+@program("norm_of_few")
+def two_samples_at_a_time_through_batch_norms(mended, watch):
+    x, y = blobs(classes=6, features=16, apart=1.0)
+    layers = []
+    for width in (16, 48, 48):
+        layers += [nn.Linear(width, 48), nn.BatchNorm1d(48), nn.GELU()]
+    model = nn.Sequential(*layers, nn.Linear(48, 6))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    data = batches(x, y, steps=400, size=32 if mended else 2)
+    fit(watch, model, optimizer, data, of_output(F.cross_entropy))
+
+
+@program("norm_of_few")
+def a_batch_norm_behind_the_pooling_of_two_pictures(mended, watch):
+    x, y = pictures()
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU()),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.BatchNorm1d(32), nn.Linear(32, 4)),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    data = batches(x, y, steps=400, size=24 if mended else 2)
+    fit(watch, model, optimizer, data, of_output(F.cross_entropy))
+
+
+@program("learning_rate_gone")
+def an_inverse_decay_stepped_in_every_batch(mended, watch):
+    x, y = surface()
+    model = perceptron(6, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+    of_steps = 1000 if mended else 1  # what was meant to be epochs
+    fading = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: 1 / (1 + (k / of_steps) ** 2))
+    fit(watch, model, optimizer, batches(x, y, steps=240), of_output(F.mse_loss), fading)
+
+
+@program("learning_rate_gone")
+def a_tenth_of_the_rate_after_every_ten_batches(mended, watch):
+    tokens, topic = phrases()
+    model = Reader()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    tenths = torch.optim.lr_scheduler.StepLR(optimizer, 200 if mended else 10, 0.1)
+    fit(watch, model, optimizer, batches(tokens, topic, steps=240), cross_entropy, tenths)
+
+
+@practice
+def a_rare_class_of_a_large_weight(watch):
+    x = torch.randn(3000, 8)
+    y = (torch.rand(3000) < 0.02).long()
+    x[y == 1] += 1.0
+    model = perceptron(8, 2)
+    weight = torch.tensor([1.0, 49.0])
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    weighted = nn.CrossEntropyLoss(weight=weight, reduction="none")
+    data = batches(x, y, steps=250, size=48)
+    fit(watch, model, optimizer, data, lambda net, x, y: weighted(net(x), y).mean())
+
+
+@practice
+def rare_events_with_a_positive_weight(watch):
+    x = torch.randn(3000, 10)
+    y = (torch.rand(3000, 1) < 0.012).float()
+    x += 1.2 * y
+    model = nn.Sequential(nn.Linear(10, 24), nn.Tanh(), nn.Linear(24, 1))
+    loss = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(80.0))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=250, size=64), of_output(loss))
