@@ -100,15 +100,15 @@ def two_samples_at_a_time_through_batch_norms(mended, watch):
 
 
 @program("norm_of_few")
-def a_batch_norm_behind_the_pooling_of_two_pictures(mended, watch):
-    x, y = pictures()
+def an_autoencoder_that_gets_pairs_and_normalises_its_code(mended, watch):
+    x, _ = blobs(classes=8, features=24)
     model = nn.Sequential(
-        *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU()),
-        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.BatchNorm1d(32), nn.Linear(32, 4)),
+        *(nn.Linear(24, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 8), nn.BatchNorm1d(8)),
+        *(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 24)),
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    data = batches(x, y, steps=400, size=24 if mended else 2)
-    fit(watch, model, optimizer, data, of_output(F.cross_entropy))
+    data = batches(x, x, steps=400, size=32 if mended else 2)
+    fit(watch, model, optimizer, data, of_output(F.mse_loss))
 
 
 @program("learning_rate_gone")

@@ -95,9 +95,11 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         first = next((i for i in in_order.tolist() if i not in roles.embeddings), roles.last)
         embedded = figures["unit_spread"][:, roles.embeddings]
         same_tokens = (np.isnan(embedded) | (embedded == 0)).all(axis=1)
-        for place, words in ((roles.last, 2), (first, 1)):
+        path = roles.layers[first].path  # a recurrent layer has two outputs
+        begins = [(i, 1) for i in in_order.tolist() if roles.layers[i].path == path]
+        for place, words in ((roles.last, 2), *begins):
             same = (values[:, place] == 0) & _is_linear(place, sizes, roles)
-            if place == first:
+            if words == 1:
                 same &= same_tokens
             cause[same, place] = words
             severity[same, place] = np.where(severity[same, place] > 0, 2, 0)
