@@ -23,6 +23,7 @@ LAYERS = tuple(
         can_die=function == "relu",
         weights=("weight",),
         last=i == len(FUNCTIONS) - 1,
+        by_batch=i == 1,
         follows="05" if i == 6 else "",
         trainable=i > 0,
         width=(8, 8),
@@ -109,6 +110,8 @@ def erratic(seed, steps):
             figures[name][:] = np.nan
     if seed % 8 == 0:
         figures["gradient_norm"][:] = 1e-5
+    if seed % 10 == 0:  # batches of two
+        figures["activation_count"][:, 1], figures["evaluation_share"][:] = 200, 0
     figures["learning_rate"][:] = 1e-3
     if seed % 4 == 1:
         figures["learning_rate"][30:] = 0.0

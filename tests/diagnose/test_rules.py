@@ -882,8 +882,13 @@ def test_a_recurrent_layer_whose_gradient_fades_is_to_be_read_nearer_to_its_inpu
 
 @pytest.mark.parametrize(
     ("first", "weight", "embedded", "data"),
-    [(0.0, 1.0, None, True), (1e-6, 1.0, None, False), (0.0, 0.0, None, False)]
-    + [(0.0, 1.0, 0.0, True), (0.0, 1.0, 0.3, False)],
+    [
+        (0.0, 1.0, None, True),
+        (1e-6, 1.0, None, False),
+        (0.0, 0.0, None, False),
+        (0.0, 1.0, 0.0, True),
+        (0.0, 1.0, 0.3, False),
+    ],
 )
 def test_the_first_layer_is_the_same_to_the_last_bit_where_the_data_are(
     first, weight, embedded, data

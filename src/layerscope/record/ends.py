@@ -124,6 +124,6 @@ def normalizes(module: nn.Module) -> bool:
 
 
 def normalizes_by_batch(module: nn.Module) -> bool:
-    """Whether it is one of torch's batch normalisations that looks at this process's batch alone."""
+    """Whether it is one of torch's batch normalisations that looks at its own batch alone."""
     is_of_batch = isinstance(module, nn.modules.batchnorm._BatchNorm)
     return is_of_batch and not isinstance(module, nn.SyncBatchNorm)

@@ -4,12 +4,11 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
 
@@ -48,7 +47,7 @@ _ADVICE = (
 )
 
 
-def _is_linear(place: int, sizes: npt.NDArray[np.float64], roles: Roles) -> npt.NDArray[np.bool_]:
+def _is_linear(place: int, sizes: Values, roles: Roles) -> npt.NDArray[np.bool_]:
     """Whether different inputs make different outputs of a layer, as of each step: its weights, or
     those of a recurrent module, are not zero, and it has no function with an end.
     """
@@ -77,9 +76,11 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     roles = memory.roles
     values = figures["unit_spread"] * roles.only("varies")
     severity, cause = None, None
-    sizes = last_known(figures["weight_rms"].astype(np.float64), memory.of_layers("sizes")[0])
+    sizes: Values = figures["weight_rms"]
+    largest = memory.of_layers("largest")[0]
     low = values < limit
     if low.any():
+        sizes = np.fmax.accumulate(np.vstack([largest, sizes]))[1:]
         one = figures["activation_count"] < 2 * figures["units"]
         zero = (figures["activation_min"] == 0) & (figures["activation_max"] == 0)
         values[low & (one | zero)] = np.nan
@@ -103,6 +104,7 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
                 same &= same_tokens
             cause[same, place] = words
             severity[same, place] = np.where(severity[same, place] > 0, 2, 0)
+    np.fmax(largest, np.fmax.reduce(sizes, axis=0), out=largest)
     return Symptoms(
         values,
         severity,

@@ -137,14 +137,10 @@ _RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
 def _nearer_to_the_loss(facts: LayerFacts) -> str:
     if facts.module in _RECURRENT:
         return (
-            "the inputs nearer to the loss in time: the output at each sequence's own last step, "
-            "or pack_padded_sequence, not what stands behind the padding; shorter sequences, or a "
-            "mean over time"
+            "the output at each sequence's own last step, or pack_padded_sequence, not what stands "
+            "behind the padding; shorter sequences, or a mean over time"
         )
-    return (
-        "a shorter way to the loss, as by a residual or a normalisation; and larger weights "
-        "between it and the loss: no learning rate makes up for a gradient of next to nothing"
-    )
+    return "a shorter way to the loss, as by a residual; no learning rate makes up for it"
 
 
 _STALLED = (
