@@ -119,12 +119,17 @@ def test_the_limits_of_saturation_are_the_courses(share, severity):
     assert found(figures) == expected
 
 
+# 30 %, and what one in twenty layers of 100 units, or of a million, has by chance beyond that
 @pytest.mark.parametrize(
-    ("share", "severity"), [(0.3, "note"), (0.301, "warning"), (0.501, "critical")]
+    ("share", "units", "severity"),
+    [
+        *((0.37, 100, "note"), (0.38, 100, "warning"), (0.501, 100, "critical")),
+        *((0.3, 1e6, "note"), (0.302, 1e6, "warning"), (0.302, np.nan, "warning")),
+    ],
 )
-def test_what_training_fills_may_be_a_little_fuller(share, severity):
+def test_what_training_fills_may_be_a_little_fuller_and_by_chance(share, units, severity):
     figures = healthy(network())
-    figures["saturated"][8:, 2] = share
+    figures["saturated"][8:, 2], figures["units"][:, 2] = share, units
     assert found(figures) == {"saturated": (severity, "02_tanh", 8, 1)}
     (finding,) = Judge(figures.layers).look(figures)
     assert finding.threshold == (0.05 if severity == "note" else 0.30)
@@ -544,6 +549,26 @@ def test_updates_are_too_small_only_if_they_never_were_larger():
     assert found(figures) == {"update_too_small": ("note", "03_tanh", 0, 1)}
     figures["update_to_weight"][10, 3] = 1e-4
     assert found(figures) == {}
+
+
+@pytest.mark.parametrize(
+    ("small", "loss", "severity"),
+    [
+        (2, "falls", "note"),
+        (2, "stays", "warning"),
+        (3, "falls", "warning"),  # half of the layers
+    ],
+)
+def test_a_few_layers_may_move_little_while_the_network_learns(small, loss, severity):
+    figures = healthy(network(), steps=200)
+    figures["update_to_weight"][:] = np.nan
+    figures["update_to_weight"][::10] = 1e-3
+    figures["update_to_weight"][::10, :small] = 6e-6
+    if loss == "falls":
+        figures["loss"][:] = np.linspace(3.0, 1.6, len(figures.steps))
+    else:
+        figures["loss"][:] = 3.0
+    assert found(figures)["update_too_small"][0] == severity
 
 
 @pytest.mark.parametrize(("owned", "told"), [(np.nan, True), (1, True), (0, False)])

@@ -74,6 +74,9 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     output near 1, less 1 / n: the first token of a causal sequence has nothing else to look at.
     Where the task is solved it is a note, and so it is where it came while the loss fell to less
     than half: training has filled the ends then, and was not stopped by it.
+
+    Which units training fills goes by their weights, so a layer of n units is a sample of n: of one
+    that became saturated a warning asks for more than one in twenty such layers has by chance.
     """
     t = thresholds
     roles = memory.roles
@@ -93,7 +96,8 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         opened[measured] = free[measured] = 1
         return Symptoms(values)
     ever_since = _ever_since(values, t.saturated_bad, opened)
-    severity[(severity == 2) & ~ever_since & (values <= t.saturated_trained)] = 1
+    may_be = t.saturated_trained + _by_chance(t.saturated_trained, figures["units"], softmax)
+    severity[(severity == 2) & ~ever_since & (values <= may_be)] = 1
     gates = roles.named(*GATES)
     severity[:, gates] = np.minimum(severity[:, gates], np.where(ever_since[:, gates], 3, 1))
     severity = note_if_solved(severity, figures, memory)
@@ -133,5 +137,17 @@ def _ever_since(values: Values, limit: float, opened: Remembered) -> npt.NDArray
     opened[~ever[-1]] = 1
     return ever
 
+
+def _by_chance(share: float, units: Values, softmax: list[int]) -> Values:
+    """How far beyond a share one in twenty layers of that share is, [steps, layers]; 0 where the
+    units are not known, and of a softmax, whose figure is one of samples.
+    """
+    known = np.where(units > 0, units, np.inf)
+    known[:, softmax] = np.inf
+    return _ONE_IN_TWENTY * np.sqrt(share * (1 - share) / known)
+
+
+_ONE_IN_TWENTY = 1.645
+"""Standard deviations of a normal distribution."""
 
 _SOURCE = "the course, day 11, part II: saturated < 5% is healthy, > 20% bad"

@@ -16,6 +16,7 @@ from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.solved import is_learning
 from layerscope.diagnose.symptoms import A_TENTH, Advice, Symptoms, Values, graded
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -98,11 +99,14 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     neither in a warm-up nor at the end of a schedule, and is not 0. An update of exactly 0 is small
     only where a gradient came to parameters that an optimizer has: `no_gradient` and
     `not_optimized` say what else there is. A note where another parameter group has a larger rate:
-    fine-tuning gives a trunk a hundredth of its head's, and `stalled` tells of far less.
+    fine-tuning gives a trunk a hundredth of its head's, and `stalled` tells of far less. A note,
+    too, of fewer than half of the layers while the loss falls: the others do learn. A convolution
+    before a normalisation moves the less the larger its weights are, and computes the same.
     """
     values = _log_ratio(figures, memory.roles)
+    learning = is_learning(figures, memory)
     none = (figures["weight_grad_rms"] == 0) | _of_nobody(figures, memory)
-    values = np.where(none, np.nan, values)
+    values = ratios = np.where(none, np.nan, values)
     shares = memory.of_layers("shares")[0]
     of_groups = last_known(figures["rate_share"].astype(np.float64), shares)
     rates = memory.of_run("rates", 2)
@@ -118,7 +122,11 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     limits = (np.nan, thresholds.update_small, np.nan)
     severity = graded(values, limits, falling=True)
     if severity is not None:
-        severity = np.where(of_groups < 1, np.minimum(severity, 1), severity).astype(np.int8)
+        small = values < thresholds.update_small
+        few = 2 * small.sum(1) < (~np.isnan(ratios)).sum(1)
+        harmless = (few & learning)[:, np.newaxis] & np.isfinite(values)
+        harmless |= of_groups < 1
+        severity = np.where(harmless, np.minimum(severity, 1), severity).astype(np.int8)
     return Symptoms(
         values,
         severity,
