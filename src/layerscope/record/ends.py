@@ -90,6 +90,8 @@ class Ends:
             None if it is not known.
         gradients_late: whether something has changed those of the step before between the
             optimizer's step and the next one's beginning, and not to zero; likewise.
+        kept_by_one: of several optimizers, whether one took its step with gradients of the step
+            before; None if it is not known.
     """
 
     data: tuple[Data, ...]
@@ -100,6 +102,7 @@ class Ends:
     pair: tuple[Pending[Tensor], ...] = ()
     gradients_cleared: bool | None = None
     gradients_late: bool | None = None
+    kept_by_one: Pending[bool] | None = None
 
     @property
     def tokens(self) -> tuple[Tensor, ...]:

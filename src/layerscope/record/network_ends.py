@@ -36,6 +36,7 @@ from layerscope.record.samples import (
 from layerscope.record.sequence_axis import SequenceAxis
 from layerscope.record.shards import gathers_parameters
 from layerscope.record.token_inputs import TokenInputs
+from layerscope.record.uncleared_gradients import UnclearedGradients
 from layerscope.record.unregistered import Unregistered
 
 
@@ -51,6 +52,7 @@ class NetworkEnds:
         unregistered: parameters of the first step that the network has not; not looked for under
             FSDP, which computes with others.
         kept_gradients: whether gradients are cleared between steps, and only there.
+        uncleared: the same of each optimizer, where there are several.
         keeps_first: in every second look the first of several backward passes in a step is looked
             at, else the last: those of a discriminator have one class of targets each.
     """
@@ -68,7 +70,7 @@ class NetworkEnds:
         self._ask = ask
         self.wiring: dict[str, Wiring] = {}
         self.unregistered = Unregistered()
-        self.kept_gradients = KeptGradients()
+        self.kept_gradients, self.uncleared = KeptGradients(), UnclearedGradients()
         self._tokens, self._pair, self._values = TokenInputs(ask), OutputPair(), Bootstrapped()
         self._sequence_axis = SequenceAxis()
         self._handles: list[RemovableHandle] = []
@@ -190,6 +192,8 @@ class NetworkEnds:
 
         def see_gradient(gradient: Tensor) -> None:
             self.kept_gradients.look(begins=self._given > 0, counts=not for_inputs)
+            if self._given > 0:
+                self.uncleared.look()
             discounted = self._values.compare(gradient, self._given)
             makes_graph = torch.is_grad_enabled()  # a penalty's, if another pass comes: no loss's
             # Of outputs that go into one loss the gradients come with no call in between.
@@ -210,7 +214,7 @@ class NetworkEnds:
         """What was seen since the last call; the first call ends the search for both ends."""
         kept, cleared, late = self.kept_gradients.take()
         along_batch, data = self._sequence_axis.is_batch, self._data.take()
-        beside = self._tokens.take(), self._pair.take(), cleared, late
+        beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
         ends = Ends(data, self._output, kept, along_batch, *beside)
         self._output = None
         self._given = self._together = self._backward_passes = 0

@@ -1,6 +1,6 @@
 """What is around a network in training: data, output and loss, optimizers, modes.
 
-Looked at in some steps only, since little of it changes from one to the next.
+Looked at in some steps only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -157,6 +157,8 @@ class Surroundings:
         self._looking = looking
         self._stepped = False
         self._ends.kept_gradients.begin()
+        if len(self._optimizers) > 1:
+            self._ends.uncleared.begin(self._optimizers, looking)
         self.stream.begin(looking, searching)
         self.gates.begin(looking and searching)
 
@@ -171,6 +173,8 @@ class Surroundings:
                 self._replaced += optimizer not in self._known
             self._known.add(optimizer)
             self._optimizers[optimizer] = has
+        if len(self._optimizers) > 1:
+            self._ends.uncleared.note_optimizer(optimizer)
         self._stepped = True
 
     def note_other_optimizer(self, optimizer: Optimizer) -> None:
@@ -211,8 +215,7 @@ class Surroundings:
         """What was seen in this step; None if it was not to be looked at."""
         if not self._looking:
             return None
-        if self._rows is None:
-            self._rows = AlikeRows(parameters, self._alike)
+        self._rows = self._rows or AlikeRows(parameters, self._alike)
         # One of no use, which steps without any gradient, was meant to have this network's.
         optimizers = self._optimizers or self._in_vain
         known = ownership(self._network, optimizers) if optimizers else None
@@ -221,6 +224,12 @@ class Surroundings:
         modes, self._modes = self._modes or self._two_modes.seen, None
         dropout, norm_momentum, evaluation_share = modes
         unregistered, made_anew = self._ends.unregistered.count(self._owned)
+        inside = (
+            ("attention", self.attention.take()),
+            ("stream", self.stream.take()),
+            ("experts", self.routers.take()),
+            ("gates", self.gates.take()),
+        )
         look = Look(
             ends,
             known,
@@ -235,16 +244,7 @@ class Surroundings:
             unregistered,
             made_anew,
             self._replaced,
-            {
-                kind: seen
-                for kind, seen in (
-                    ("attention", self.attention.take()),
-                    ("stream", self.stream.take()),
-                    ("experts", self.routers.take()),
-                    ("gates", self.gates.take()),
-                )
-                if seen
-            },
+            {kind: seen for kind, seen in inside if seen},
         )
         self._gradients, self._norm = set(), NONE
         return look

@@ -24,6 +24,7 @@ from layerscope.record.untrained import untrained
 from layerscope.session.direction_figures import direction_figures
 from layerscope.session.input_figures import Matrix, input_figures, rms
 from layerscope.session.latent_figures import latent_figures
+from layerscope.session.looked_at_outputs import picked_outputs, targets_are_inputs
 from layerscope.session.token_figures import Tokens, token_figures
 from layerscope.session.weight_figures import weight_figures
 
@@ -117,16 +118,18 @@ class LookFigures:
             figures |= latent_figures(*(each.get().numpy() for each in ends.pair))
         if ends.gradients_cleared is not None:
             figures["gradients_cleared"] = float(ends.gradients_cleared)
+        if ends.kept_by_one is not None:
+            figures["gradients_kept_by_one"] = float(ends.kept_by_one.get())
         if ends.gradients_late is not None:
             figures["gradients_late"] = float(ends.gradients_late)
         if ends.output is not None:
-            figures |= self._of_output(ends.output, loss, scale)
+            figures |= self._of_output(ends, ends.output, loss, scale)
             is_of_tokens = ends.given and figures.get("loss_kind") == Loss.CROSS_ENTROPY
             if is_of_tokens and (tokens := [each.numpy() for each in ends.tokens]):
                 figures |= _of_tokens(tokens, ends.output)
         return figures
 
-    def _of_output(self, output: Output, loss: float, scale: float) -> dict[str, float]:
+    def _of_output(self, ends: Ends, output: Output, loss: float, scale: float) -> dict[str, float]:
         values = output.values.numpy()
         function = LastFunction[(output.function.name or "none").upper()]
         figures = {
@@ -156,6 +159,10 @@ class LookFigures:
         figures |= direction_figures(values, gradient)
         square = output.gradient_square / scale**2
         view = view_loss(values, gradient, output.samples, loss, square)
+        picked, of_picked = picked_outputs(values, gradient, view.kind)
+        if picked is not None and of_picked is not None:
+            values = picked
+            view = view_loss(values, of_picked, output.samples, loss, square)
         view = within_range(view, values, *function.range)
         figures |= {
             "loss_kind": float(view.kind),
@@ -164,6 +171,7 @@ class LookFigures:
             "targets_broadcast": float(view.broadcast),
             "loss_negated": float(view.negated),
             "loss_activated": float(view.activated),
+            "targets_are_inputs": targets_are_inputs(view, values, ends.data),
         }
         if view.kind in (Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT) and output.function.over_middle:
             figures["softmax_beside_classes"] = 1.0  # the loss takes them along the last axis

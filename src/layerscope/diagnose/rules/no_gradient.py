@@ -14,7 +14,7 @@ from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
-_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE = range(7)
+_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE, _CANCELLED = range(8)
 
 _ADVICE = (
     Advice(
@@ -59,6 +59,12 @@ _ADVICE = (
         "leave it out if its output is not needed, such as the last of several that each hand on "
         "what they leave; else look for a detach(), .data or argmax behind it",
     ),
+    Advice(
+        "the gradients that come to the outputs of {layer}, and of all other layers, add up to "
+        "exactly 0 in their weights: the loss takes the network's output from itself",
+        "detach() one of the two: the log-probabilities of the old policy as they were when the "
+        "actions were drawn, or a target, computed once under no_grad",
+    ),
 )
 
 
@@ -81,7 +87,9 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
 
     Where no layer has any gradient, and backward did come to the outputs, gradients were cleared
     before the step; where it did not, the loss is cut off the network. Where what comes to the
-    last layer's outputs is exactly 0 already, the loss is flat there: it cuts them off.
+    last layer's outputs is exactly 0 already, the loss is flat there: it cuts them off. Where it
+    comes to the outputs of all, and each one's weights get exactly 0 of inputs that are not, what
+    two passes of the same inputs get cancels.
     """
     roles = memory.roles
     rms = figures["weight_grad_rms"]
@@ -106,13 +114,15 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     cause = np.where(everywhere, np.where(came, _CLEARED, _CUT_OFF), np.where(none, _NONE, _ZERO))
     cause = np.where(beside, _BESIDE, cause)
     cause[:, of_state] = _ONE_STEP
+    cancelled = _cancelled(figures, values, none, roles)[:, np.newaxis]
+    cause = np.where(cancelled & (cause == _ZERO), _CANCELLED, cause)
     last = roles.last
     if last >= 0:  # where a gradient of zero comes to the last layer of all
         flat = (figures["activation_grad_rms"][:, [last]] == 0) & ~none[:, [last]]
         cause = np.where(flat & (cause == _ZERO), _FLAT, cause)
     return Symptoms(
         values,
-        np.where(ill, np.where((fed & ~none) | beside, 1, 2), 0).astype(np.int8),
+        np.where(ill, np.where(((fed & ~none) | beside) & ~cancelled, 1, 2), 0).astype(np.int8),
         (0.0, 0.0, np.nan),
         _ADVICE,
         "a gradient of exactly 0 is none: rounding leaves more",
@@ -133,6 +143,22 @@ def _recurrences(roles: Roles) -> tuple[list[int], list[int]]:
         if not name.endswith("_reverse") and roles.layers[places[name]].trainable
     ]
     return [state for state, _ in pairs], [inputs for _, inputs in pairs]
+
+
+def _cancelled(
+    figures: Figures,
+    values: npt.NDArray[np.float64],
+    none: npt.NDArray[np.bool_],
+    roles: Roles,
+) -> npt.NDArray[np.bool_]:
+    """Whether all outputs have a gradient, layers are active, and no weight gets any, [steps]."""
+    judged = ~np.isnan(values)
+    zero = (values == 0) & ~none
+    fed = (figures["activation_grad_rms"] > 0) | ~judged
+    active = (figures["activation_max"] > 0) | (figures["activation_min"] < 0)
+    inner = active[:, roles.chain].any(axis=1)
+    result: npt.NDArray[np.bool_] = (zero | ~judged).all(axis=1) & zero.any(axis=1)
+    return result & fed.all(axis=1) & inner
 
 
 def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

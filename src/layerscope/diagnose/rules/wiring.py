@@ -82,12 +82,13 @@ def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
 @rule_of_run("gradients_accumulate")
 def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Whether the gradients that a step was taken with are still there when the next step's
-    backward begins: it adds to them. Accumulation within a step is none. Silent with several
-    optimizers: the backward of one network's loss leaves gradients in the other, whose own
-    zero_grad comes later.
+    backward begins: it adds to them. Accumulation within a step is none. With several optimizers
+    the backward of one network's loss leaves gradients in the other, whose own zero_grad comes
+    later: there it is whether one of them takes its step with such.
     """
     alone = memory.loss_curve.of(figures).alone
-    values = np.where(alone, figures["gradients_kept"].astype(np.float64), np.nan)
+    kept, by_one = figures["gradients_kept"], figures["gradients_kept_by_one"]
+    values = np.where(alone, kept, by_one).astype(np.float64)
     return Symptoms.of_run(
         "optimizer",
         values,
@@ -97,9 +98,16 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
             "gradients so far",
             "optimizer.zero_grad() before each backward",
         ),
+        Advice(
+            "one of the optimizers takes each step with the sum of all gradients so far: nobody "
+            "clears those of its parameters",
+            "zero_grad() of each optimizer before the backward pass of its own loss: that of "
+            "another clears no gradient but its own",
+        ),
         limits=(np.nan, np.nan, 0.0),
         source="torch.Tensor.backward accumulates into .grad",
         lasting=thresholds.lasting,
+        cause=(~alone).astype(np.int8),
     )
 
 

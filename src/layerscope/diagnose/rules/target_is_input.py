@@ -1,0 +1,46 @@
+"""Targets that are the network's own inputs, where nothing keeps it from copying them."""
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+
+@rule_of_run("target_is_input", looks_at="targets_are_inputs")
+def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """A squared error between the output and the very data that the network gets.
+
+    An autoencoder is to be held back: by a layer that gives fewer values than there are data, by a
+    dropout, or by another term of the loss, beside which the error does not fit the gradient. With
+    none of these the identity is the best that can be learned.
+    """
+    values = figures["targets_are_inputs"].astype(np.float64)
+    ill = (values == 1) & ~_is_narrowed(figures, memory) & ~(figures["dropout"] > 0)
+    return Symptoms.of_run(
+        "loss",
+        np.where(np.isnan(values), np.nan, ill),
+        np.where(ill, 2, 0).astype(np.int8),
+        Advice(
+            "the targets are the network's own inputs, and no layer is narrower than they are: all "
+            "that is to be learned is to copy them",
+            "see which tensor the loss compares with: noise, next values or clean data, not what "
+            "the network is given; of an autoencoder make the code narrower than its input",
+        ),
+        limits=(np.nan, 0.0, np.nan),
+        source="Goodfellow et al. 2016, Deep Learning, section 14.2: an overcomplete autoencoder "
+        "can copy its input and learns nothing of the data",
+        lasting=thresholds.lasting,
+    )
+
+
+def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether a layer on the way gives fewer values than the last one, [steps]."""
+    count, roles = figures["activation_count"], memory.roles
+    if roles.last < 0:
+        return np.zeros(len(count), bool)
+    narrow: npt.NDArray[np.bool_] = (count[:, roles.chain] < count[:, [roles.last]]).any(axis=1)
+    return narrow

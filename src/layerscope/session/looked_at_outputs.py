@@ -1,0 +1,48 @@
+"""Which outputs a loss compares with targets, and whether these targets are the data."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from layerscope.diagnose.loss_kind import Loss, LossView
+from layerscope.record.ends import Data
+from layerscope.session.input_figures import Matrix, rms
+
+_CLOSE = 1e-3
+"""Relative to the data: a target is found as a difference, in float32."""
+
+_OF_VALUES = (Loss.UNKNOWN, Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
+
+
+def picked_outputs(
+    values: Matrix, gradient: Matrix, kind: Loss
+) -> tuple[Matrix, Matrix] | tuple[None, None]:
+    """The one output of each sample that the loss looks at, and its gradient, [samples, 1] each; as
+    the value of the action that was taken, by `gather`. Nothing where it looks at several or none.
+
+    Args:
+        values, gradient: [samples, outputs].
+        kind: what the loss was taken for with all of them: that of a class looks at one, too.
+    """
+    looked_at = gradient != 0
+    if kind not in _OF_VALUES or values.shape[1] < 2 or not (looked_at.sum(1) == 1).all():
+        return None, None
+    return values[looked_at][:, np.newaxis], gradient[looked_at][:, np.newaxis]
+
+
+def targets_are_inputs(view: LossView, values: Matrix, data: Sequence[Data]) -> float:
+    """1 if a squared error compares the output with what a first layer gets, else 0; NaN where it
+    is another loss.
+
+    Args:
+        values: of the output, [samples, outputs].
+    """
+    targets = view.targets
+    if view.kind is not Loss.SQUARED_ERROR or view.broadcast or targets is None:
+        return np.nan
+    for each in data:
+        inputs = each.values.numpy()
+        fits = inputs.shape == targets.shape == values.shape and np.ptp(inputs) > 0
+        if fits and np.abs(inputs - targets).max() <= _CLOSE * rms(inputs):
+            return 1.0
+    return 0.0

@@ -1,0 +1,162 @@
+"""Faults of what passes forward and backward are made of: whose gradients, of which outputs."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.program import batches, blobs, fit, program, surface, waves
+
+
+@program("gradients_accumulate")
+def a_head_whose_own_optimizer_is_forgotten(mended, watch):
+    x, y = blobs(classes=4, features=10)
+    model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
+    body = torch.optim.AdamW(model[0].parameters(), lr=1e-3)
+    head = torch.optim.SGD(model[2].parameters(), lr=0.05)
+    with watch(model) as scope:
+        for inputs, labels in batches(x, y):
+            body.zero_grad()
+            if mended:
+                head.zero_grad()
+            loss = F.cross_entropy(model(inputs), labels)
+            loss.backward()
+            body.step()
+            head.step()
+            scope.step(loss)
+
+
+@program("gradients_accumulate")
+def a_critic_that_is_never_cleared(mended, watch):
+    def points():
+        return torch.randn(64, 2) * torch.tensor([2.0, 0.5]) + 1
+
+    maker = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 2))
+    critic = nn.Sequential(nn.Linear(2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
+    both = nn.ModuleDict({"maker": maker, "critic": critic})
+    of_maker = torch.optim.RMSprop(maker.parameters(), lr=5e-4)
+    of_critic = torch.optim.RMSprop(critic.parameters(), lr=5e-4)
+    with watch(both) as scope:
+        for _ in range(100):
+            made = maker(torch.randn(64, 4))
+            if mended:
+                of_critic.zero_grad()
+            loss = F.relu(1 - critic(points())).mean() + F.relu(1 + critic(made.detach())).mean()
+            loss.backward()
+            of_critic.step()
+            of_maker.zero_grad()
+            (-critic(made).mean()).backward()
+            of_maker.step()
+            scope.step(loss)
+
+
+@program("loss_broadcast")
+def the_value_of_the_action_taken_against_a_row_of_targets(mended, watch):
+    x, y = surface()
+    action = torch.randint(3, (len(x), 1))
+    reward = y[:, 0] * (action[:, 0] - 1)
+    model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 3))
+
+    def loss(model, x, action, reward):
+        value = model(x).gather(1, action)
+        return F.mse_loss(value, reward[:, None] if mended else reward)
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, action, reward, steps=150), loss)
+
+
+@program("loss_broadcast")
+def one_head_of_several_against_a_row_of_targets(mended, watch):
+    x, y = surface()
+    machine = torch.arange(len(x)) % 4
+    y = y[:, 0] + machine
+    model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 4))
+
+    def loss(model, x, machine, y):
+        chosen = model(x)[torch.arange(len(x)), machine].reshape(-1, 1)
+        return F.mse_loss(chosen.squeeze(1) if mended else chosen, y)
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    fit(watch, model, optimizer, batches(x, machine, y, steps=150), loss)
+
+
+def policy(watch, loss_of, steps=60):
+    """Three actions in states of four numbers; loss_of(model, states, actions, gains, then)."""
+    model = nn.Sequential(nn.Linear(4, 32), nn.Tanh(), nn.Linear(32, 3))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    with watch(model) as scope:
+        for step in range(steps):
+            if step % 4 == 0:
+                states = torch.randn(128, 4)
+                with torch.no_grad():
+                    then = F.log_softmax(model(states), 1)
+                actions = torch.multinomial(then.exp(), 1)
+                gains = states[:, :1] * (actions - 1)
+                gains = (gains - gains.mean()) / gains.std()
+            optimizer.zero_grad()
+            loss = loss_of(model, states, actions, gains, then.gather(1, actions))
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("no_gradient")
+def a_policy_compared_with_itself(mended, watch):
+    def loss(model, states, actions, gains, then):
+        now = F.log_softmax(model(states), 1).gather(1, actions)
+        old = then if mended else F.log_softmax(model(states), 1).gather(1, actions)
+        ratio = (now - old).exp()
+        return -torch.min(ratio * gains, ratio.clamp(0.8, 1.2) * gains).mean()
+
+    policy(watch, loss)
+
+
+@program("no_gradient")
+def a_share_of_what_it_is_itself(mended, watch):
+    def loss(model, states, actions, gains, then):
+        now = model(states).softmax(1).gather(1, actions)
+        old = then.exp() if mended else model(states).softmax(1).gather(1, actions)
+        return -(now / old * gains).mean()
+
+    policy(watch, loss)
+
+
+class Denoiser(nn.Module):
+    """Gives what it takes for the noise in points of a ring, knowing how much there is."""
+
+    def __init__(self):
+        super().__init__()
+        self.of_points, self.of_time = nn.Linear(2, 32), nn.Embedding(20, 32)
+        self.hidden, self.out = nn.Linear(32, 32), nn.Linear(32, 2)
+
+    def forward(self, points, time):
+        hidden = F.gelu(self.of_points(points) + self.of_time(time))
+        return self.out(F.gelu(self.hidden(hidden)))
+
+
+@program("target_is_input")
+def noise_that_is_taken_for_the_noisy_points(mended, watch):
+    angle = 6.3 * torch.rand(1024)
+    points = torch.stack([angle.cos(), angle.sin()], 1)
+    signal = torch.linspace(0.98, 0.1, 20)
+
+    def loss(model, points):
+        time, noise = torch.randint(20, (len(points),)), torch.randn_like(points)
+        share = signal[time][:, None]
+        noisy = share * points + (1 - share.square()).sqrt() * noise
+        return F.mse_loss(model(noisy, time), noise if mended else noisy)
+
+    model = Denoiser()
+    fit(watch, model, torch.optim.Adam(model.parameters(), 2e-3), batches(points), loss)
+
+
+@program("target_is_input")
+def a_forecast_of_what_is_known(mended, watch):
+    x, following = waves(length=13)
+    sequence = torch.cat([x[:, :, 0], following], 1)
+    model = nn.Sequential(nn.Linear(12, 48), nn.ReLU(), nn.Linear(48, 12))
+
+    def loss(model, sequence):
+        known = sequence[:, :12]
+        return F.mse_loss(model(known), sequence[:, 2:] if mended else known)
+
+    fit(watch, model, torch.optim.Adam(model.parameters(), 2e-3), batches(sequence), loss)

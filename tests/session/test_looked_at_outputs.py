@@ -1,0 +1,48 @@
+"""The one output of each sample that a loss looks at, and targets that are the data."""
+
+import numpy as np
+import pytest
+import torch
+
+from layerscope.diagnose.loss_kind import Loss, LossView
+from layerscope.measure.pending import Pending
+from layerscope.record.ends import Data
+from layerscope.session.looked_at_outputs import picked_outputs, targets_are_inputs
+
+VALUES = np.arange(12.0).reshape(4, 3)
+
+
+def slopes(*columns):
+    gradient = np.zeros((4, 3))
+    gradient[np.arange(4), list(columns)] = 0.5
+    return gradient
+
+
+def test_the_output_that_was_picked_of_each_sample_is_a_column():
+    values, gradient = picked_outputs(VALUES, slopes(0, 2, 1, 2), Loss.SQUARED_ERROR)
+    assert values.tolist() == [[0], [5], [7], [11]]
+    assert gradient.tolist() == [[0.5]] * 4
+
+
+def test_nothing_is_picked_where_the_loss_looks_at_several_or_at_a_class():
+    of_two = slopes(0, 2, 1, 2) + slopes(0, 1, 1, 2)
+    assert picked_outputs(VALUES, of_two, Loss.UNKNOWN) == (None, None)
+    assert picked_outputs(VALUES, slopes(0, 2, 1, 2), Loss.LOG_LIKELIHOOD) == (None, None)
+    assert picked_outputs(VALUES[:, :1], np.ones((4, 1)), Loss.UNKNOWN) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shift", "told"),
+    [
+        (Loss.SQUARED_ERROR, 0.0, 1.0),
+        (Loss.SQUARED_ERROR, 0.5, 0.0),
+        (Loss.CROSS_ENTROPY, 0.0, np.nan),
+    ],
+)
+def test_targets_are_the_data_if_all_of_them_are(kind, shift, told):
+    targets = VALUES.copy()
+    targets[3, 1] += shift
+    data = Data(Pending.at_hand(torch.tensor(VALUES)), False)
+    wide = Data(Pending.at_hand(torch.zeros(4, 7)), False)
+    found = targets_are_inputs(LossView(kind, targets=targets), VALUES + 1, (wide, data))
+    assert found == pytest.approx(told, nan_ok=True)
