@@ -111,11 +111,11 @@ def a_policy_compared_with_itself(mended, watch):
 
 
 @program("no_gradient")
-def a_share_of_what_it_is_itself(mended, watch):
+def a_change_from_what_it_is_itself(mended, watch):
     def loss(model, states, actions, gains, then):
-        now = model(states).softmax(1).gather(1, actions)
-        old = then.exp() if mended else model(states).softmax(1).gather(1, actions)
-        return -(now / old * gains).mean()
+        now = F.log_softmax(model(states), 1).gather(1, actions)
+        old = then if mended else F.log_softmax(model(states), 1).gather(1, actions)
+        return -((now - old) * gains).mean()
 
     policy(watch, loss)
 
