@@ -65,6 +65,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_after_activation": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},
     "target_scale": _SYMPTOMS,
     "target_gradient": _SYMPTOMS,
+    "self_as_negative": frozenset({"loss_not_falling", "collapsed"}),
     "target_is_input": _SYMPTOMS - {"not_finite", "loss_diverged", "loss_rising"},
     "posterior_collapse": _SYMPTOMS - {"not_finite"},
     "loss_reduction": _OF_LARGE_STEPS,
@@ -156,7 +157,7 @@ FROM_THE_START = frozenset(
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
         *("target_scale", "loss_reduction", "dropout_high", "posterior_collapse"),
         *("softmax_hidden", "frozen_untrained", "target_gradient", "norm_of_few"),
-        *("target_is_input",),
+        *("target_is_input", "self_as_negative"),
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
     }
 )

@@ -143,6 +143,7 @@ class Watcher(Outcome):
                 self._unanswered += self._unanswered >= 0
                 return  # a micro-batch
             ended, self._unanswered = True, -1
+            session.see_loss(loss)
             if (mean := self._loss.take()) is not None:
                 session.note_loss(self._scale.of(mean))
             optimizers.end(session)

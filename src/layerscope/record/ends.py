@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from layerscope.measure.pending import NO, Pending
+from layerscope.record.loss_graph import LossForm
 from layerscope.record.output_function import OutputFunction
 
 
@@ -92,6 +93,7 @@ class Ends:
             optimizer's step and the next one's beginning, and not to zero; likewise.
         kept_by_one: of several optimizers, whether one took its step with gradients of the step
             before; None if it is not known.
+        form: of the loss, as its graph tells; None where the loop has told none with a graph.
     """
 
     data: tuple[Data, ...]
@@ -103,6 +105,7 @@ class Ends:
     gradients_cleared: bool | None = None
     gradients_late: bool | None = None
     kept_by_one: Pending[bool] | None = None
+    form: LossForm | None = None
 
     @property
     def tokens(self) -> tuple[Tensor, ...]:

@@ -20,6 +20,7 @@ from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
 from layerscope.record.kept_gradients import KeptGradients
 from layerscope.record.layers import Layer
+from layerscope.record.loss_graph import LossGraph
 from layerscope.record.mixed_axes import mixes_axes
 from layerscope.record.network_data import NetworkData
 from layerscope.record.output_function import output_function
@@ -53,6 +54,7 @@ class NetworkEnds:
             FSDP, which computes with others.
         kept_gradients: whether gradients are cleared between steps, and only there.
         uncleared: the same of each optimizer, where there are several.
+        loss_graph: what the loss makes of the outputs.
         keeps_first: in every second look the first of several backward passes in a step is looked
             at, else the last: those of a discriminator have one class of targets each.
     """
@@ -72,7 +74,7 @@ class NetworkEnds:
         self.unregistered = Unregistered()
         self.kept_gradients, self.uncleared = KeptGradients(), UnclearedGradients()
         self._tokens, self._pair, self._values = TokenInputs(ask), OutputPair(), Bootstrapped()
-        self._sequence_axis = SequenceAxis()
+        self._sequence_axis, self.loss_graph = SequenceAxis(), LossGraph(ask)
         self._handles: list[RemovableHandle] = []
         self._discovering, self._backward_passes = True, 0
         self._running: list[nn.Module] = []
@@ -177,6 +179,8 @@ class NetworkEnds:
         trained = [each for each in with_gradient if each.ndim]
         has_terms, tensor = len(with_gradient) > len(trained), next(iter(trained), None)
         self._given += len(trained)
+        for each in trained:
+            self.loss_graph.note_output(each)
         if len(trained) > 2:
             self._state.on_lasting_tensors.extend(self._pair.watch(trained[1:]))
         if tensor is None or not has_memory(tensor):
@@ -215,7 +219,7 @@ class NetworkEnds:
         kept, cleared, late = self.kept_gradients.take()
         along_batch, data = self._sequence_axis.is_batch, self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
-        ends = Ends(data, self._output, kept, along_batch, *beside)
+        ends = Ends(data, self._output, kept, along_batch, *beside, self.loss_graph.take())
         self._output = None
         self._given = self._together = self._backward_passes = 0
         self.keeps_first = not self.keeps_first

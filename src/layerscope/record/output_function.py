@@ -15,7 +15,7 @@ _NAMES = {
     "LogSigmoid": "logsigmoid",
     "LogSoftmax": "log_softmax",
 }
-_MOVES = (
+MOVES = (
     *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Transpose", "Permute", "T"),
     *("Select", "Slice", "Expand", "Clone", "Alias", "AsStrided", "ToCopy"),
 )
@@ -55,8 +55,8 @@ def output_function(tensor: Tensor) -> OutputFunction:
     node = tensor.grad_fn
     moved = False
     while node is not None:
-        kind = _kind_of(node)
-        if kind not in _MOVES or len(node.next_functions) != 1:
+        kind = kind_of(node)
+        if kind not in MOVES or len(node.next_functions) != 1:
             break
         node, moved = node.next_functions[0][0], True
     if node is None:
@@ -70,7 +70,7 @@ def output_function(tensor: Tensor) -> OutputFunction:
     return OutputFunction(name, along_first and matrix, over_middle, _is_of_cosines(node))
 
 
-def _kind_of(node: Any) -> str:
+def kind_of(node: Any) -> str:
     """A node's operation, as in `Addmm` of AddmmBackward0."""
     return type(node).__name__.rstrip("0123456789").removesuffix("Backward")
 
@@ -79,13 +79,13 @@ def _is_linear(node: Any) -> bool:
     """Whether it is a product or convolution, also one that is written out: a bias that is added
     by hand, or a sum over what two tensors give when they are multiplied.
     """
-    kind = _kind_of(node)
+    kind = kind_of(node)
     before = [each for each, _ in node.next_functions if each is not None]
     if kind == "Add":
-        return any(_kind_of(each) in _LINEAR for each in before)
+        return any(kind_of(each) in _LINEAR for each in before)
     if kind == "Sum":
         factors = [each for each, _ in before[0].next_functions if each is not None]
-        return _kind_of(before[0]) == "Mul" and len(factors) == 2
+        return kind_of(before[0]) == "Mul" and len(factors) == 2
     return kind in _LINEAR
 
 
@@ -97,7 +97,7 @@ def _is_of_cosines(node: Any) -> bool:
     while waiting and seen < _NODES:
         here = waiting.pop(0)
         seen += 1
-        kind = _kind_of(here)
+        kind = kind_of(here)
         before = [each for each, _ in here.next_functions if each is not None]
         if kind in _PRODUCTS:
             operands = before[-2:]
@@ -111,9 +111,9 @@ def _is_normalized(node: Any) -> bool:
     while waiting and steps < _STEPS:
         here = waiting.pop(0)
         steps += 1
-        kind = _kind_of(here)
+        kind = kind_of(here)
         if kind in _NORMS:
             return True
-        if kind in (*_MOVES, *_DIVIDES):
+        if kind in (*MOVES, *_DIVIDES):
             waiting += [each for each, _ in here.next_functions if each is not None]
     return False

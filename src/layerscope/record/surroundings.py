@@ -72,6 +72,7 @@ class Surroundings:
     Attributes:
         stream: looks at the residual stream.
         attention, routers: what measures them, for whoever sees functions.
+        loss_graph: looks at the loss, where it is told with its graph.
     """
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
@@ -79,17 +80,16 @@ class Surroundings:
         self._network = network
         self.stream, self.gates = Stream(network, layers, state), Gates(network, layers, state)
         self._state = state
-        self._looking = False
+        self._looking = self._stepped = False
         self._ends = NetworkEnds(
             network, layers, state, lambda: self._looking and state.counts_here
         )
-        self._two_modes = TwoModes(network)
+        self.loss_graph, self._two_modes = self._ends.loss_graph, TwoModes(network)
         self._optimizers: dict[Optimizer, frozenset[int]] = {}  # and what they have
         self._others: dict[int, frozenset[int]] = {}  # likewise, of other networks
         self._known: WeakSet[Optimizer] = WeakSet()
         self._replaced = 0
         self._in_vain: list[Optimizer] = []  # in this step
-        self._stepped = False
         self._stepped_by, self._norm = -1, NONE
         self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[int] = set()

@@ -127,7 +127,7 @@ class LookFigures:
             is_of_tokens = ends.given and figures.get("loss_kind") == Loss.CROSS_ENTROPY
             if is_of_tokens and (tokens := [each.numpy() for each in ends.tokens]):
                 figures |= _of_tokens(tokens, ends.output)
-        return figures
+        return figures if ends.form is None else figures | ends.form.figures()
 
     def _of_output(self, ends: Ends, output: Output, loss: float, scale: float) -> dict[str, float]:
         values = output.values.numpy()

@@ -147,7 +147,7 @@ def _recurrences(roles: Roles) -> tuple[list[int], list[int]]:
 
 def _cancelled(
     figures: Figures,
-    values: npt.NDArray[np.float64],
+    values: npt.NDArray[np.floating],
     none: npt.NDArray[np.bool_],
     roles: Roles,
 ) -> npt.NDArray[np.bool_]:

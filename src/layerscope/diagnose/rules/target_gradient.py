@@ -1,4 +1,4 @@
-"""A gradient that flows into the target of a value."""
+"""A gradient that flows into what a loss should take as given: a target, or an advantage."""
 
 import numpy as np
 
@@ -9,14 +9,18 @@ from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 
-@rule_of_run("target_gradient", looks_at="bootstrapped")
+@rule_of_run("target_gradient", looks_at=("bootstrapped", "advantage_gradient"))
 def target_gradient(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """A value and the target that the network gives for it, r + d z', which has a gradient too.
+    """A value and the target that the network gives for it, r + d z', which has a gradient too; or
+    a policy's loss, log p times (r - value), whose advantage has one.
 
     The slopes on the next state's value are then those on this one's, times minus the discount, row
-    for row. Blind where both come from one call, and with a discount of 1.
+    for row. Blind where both come from one call, and with a discount of 1. An advantage is seen in
+    the loss's graph, where the loop hands over the loss itself, and policy and value are two
+    outputs.
     """
-    values = figures["bootstrapped"].astype(np.float64)
+    of_target, of_advantage = figures["bootstrapped"], figures["advantage_gradient"]
+    values = np.fmax(of_target, of_advantage).astype(np.float64)
     return Symptoms.of_run(
         "loss",
         values,
@@ -27,8 +31,15 @@ def target_gradient(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
             "target.detach(), or torch.no_grad() around the forward pass of the next state; and a "
             "target network that is copied now and then",
         ),
+        Advice(
+            "the policy's loss has a gradient on the advantage: the value is moved to make the "
+            "loss small, away from the returns where actions are likely",
+            "advantage.detach() in the policy's loss; the value learns from an error of its own",
+        ),
         limits=(np.nan, 0.0, np.nan),
         source="Sutton and Barto 2018, section 11.5: the residual gradient learns slowly, and "
-        "where chance decides on the next state it learns something else",
+        "where chance decides on the next state it learns something else; Sutton et al. 2000, "
+        "theorem 1",
         lasting=3,
+        cause=((of_advantage == 1) & ~(of_target == 1)).astype(np.int8),
     )

@@ -42,5 +42,5 @@ def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     count, roles = figures["activation_count"], memory.roles
     if roles.last < 0:
         return np.zeros(len(count), bool)
-    narrow: npt.NDArray[np.bool_] = (count[:, roles.chain] < count[:, [roles.last]]).any(axis=1)
+    narrow: npt.NDArray[np.bool_] = np.any(count[:, roles.chain] < count[:, [roles.last]], axis=1)
     return narrow

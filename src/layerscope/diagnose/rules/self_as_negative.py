@@ -1,0 +1,35 @@
+"""A contrastive loss in which each sample is among the samples that it is to be told apart from."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+
+@rule_of_run("self_as_negative", looks_at="against_itself")
+def self_as_negative(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+    """A log-softmax over the products z z' of samples with the same samples, with nothing between
+    the product and the softmax but factors: the diagonal stands among the candidates.
+
+    A sample is more like itself than like anything else, so the softmax gives most to an entry that
+    says nothing. Blind where it is written with exp and sums, and where the loop hands over a
+    number in the loss's stead.
+    """
+    values = figures["against_itself"].astype(np.float64)
+    return Symptoms.of_run(
+        "loss",
+        values,
+        np.where(values == 1, 2, 0).astype(np.int8),
+        Advice(
+            "each sample stands among the candidates that the contrastive loss compares it with: "
+            "it is more like itself than like any other, whatever is learned",
+            "similarity.fill_diagonal_(-inf), or masked_fill with torch.eye, before the softmax",
+        ),
+        limits=(np.nan, 0.0, np.nan),
+        source="Chen et al. 2020, A Simple Framework for Contrastive Learning of Visual "
+        "Representations, equation 1: the sum is over k other than i",
+        lasting=3,
+    )

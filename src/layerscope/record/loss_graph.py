@@ -1,0 +1,157 @@
+"""What the loss makes of a network's outputs, as autograd's graph between the two tells."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from layerscope.record.output_function import MOVES, kind_of
+
+_NODES = 128
+"""Between loss and outputs; losses take some ten."""
+
+_OUTPUTS = 16
+
+_PARTS = ("Select", "Slice", "AsStrided", "Gather", "Index", "Narrow", "Split", "Unbind")
+_SCALES = ("Mul", "Div")
+_OF_DIFFERENCES = (*_PARTS, *_SCALES, "Neg", "Sub", "Rsub", "Add", "Mean", "Std", "Var")
+_FIRST_OF_TWO = (0, -2, 2**64 - 2)
+"""How autograd keeps the first of two axes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossForm:
+    """What is told of a loss.
+
+    Attributes:
+        over_samples: it takes the softmax of an output [samples, classes] along the samples only.
+        against_itself: it takes the softmax of the products of all samples with all, those of each
+            with itself among them.
+        through_advantage: it multiplies a log-probability of one output with the difference of
+            another one from something, and both get a gradient.
+    """
+
+    over_samples: bool = False
+    against_itself: bool = False
+    through_advantage: bool = False
+
+    def figures(self) -> dict[str, float]:
+        """By the name of each figure; of a softmax only that it runs along the samples."""
+        figures = {
+            "against_itself": float(self.against_itself),
+            "advantage_gradient": float(self.through_advantage),
+        }
+        return figures | ({"softmax_over_samples": 1.0} if self.over_samples else {})
+
+
+class LossGraph:
+    """Looks at the graph of a loss in steps that are looked at; it keeps none of it.
+
+    Args:
+        ask: whether to look now.
+    """
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._ask = ask
+        self._outputs: dict[Any, tuple[int, ...]] = {}  # the nodes that made them, and their shapes
+        self._form: LossForm | None = None
+
+    def note_output(self, tensor: Tensor) -> None:
+        """The network has given this, which has a gradient."""
+        if tensor.grad_fn is not None and len(self._outputs) < _OUTPUTS:
+            self._outputs[tensor.grad_fn] = tuple(tensor.shape)
+
+    def see(self, loss: object) -> None:
+        """The loss of the step that goes on, before or after its backward pass."""
+        node = getattr(loss, "grad_fn", None)
+        if node is not None and self._outputs and self._ask():
+            self._form = _form_of(node, self._outputs)
+            self._outputs = {}
+
+    def take(self) -> LossForm | None:
+        """What was seen since the last call; None if nothing was."""
+        form, self._form, self._outputs = self._form, None, {}
+        return form
+
+
+def _form_of(loss: Any, outputs: dict[Any, tuple[int, ...]]) -> LossForm:
+    nodes = _behind(loss, outputs)
+    if len(nodes) >= _NODES:
+        return LossForm()
+    kinds = {node: kind_of(node) for node in nodes if node not in outputs}
+    softmaxes = [node for node, kind in kinds.items() if kind in ("LogSoftmax", "Softmax")]
+    along = [_axis_of(node, outputs) for node in softmaxes]
+    logs = [node for node, kind in kinds.items() if kind == "LogSoftmax"]
+    products = [node for node, kind in kinds.items() if kind == "Mul"]
+    return LossForm(
+        over_samples="samples" in along and "classes" not in along,
+        against_itself=any(map(_is_against_itself, logs)),
+        through_advantage=any(_has_advantage(node, outputs) for node in products),
+    )
+
+
+def _behind(start: Any, ends: Iterable[Any]) -> list[Any]:
+    """The nodes from one on, breadth first, up to these and no further."""
+    seen, waiting = {start: None}, [start]
+    while waiting and len(seen) < _NODES:
+        here = waiting.pop(0)
+        if here in ends:
+            continue
+        for before in _inputs(here):
+            if before not in seen:
+                seen[before] = None
+                waiting.append(before)
+    return list(seen)
+
+
+def _inputs(node: Any) -> list[Any]:
+    return [each for each, _ in node.next_functions if each is not None]
+
+
+def _through(node: Any, kinds: tuple[str, ...], ends: Iterable[Any] = ()) -> Any:
+    """The first node on the way back that is none of these kinds, or has several inputs."""
+    while node not in ends and kind_of(node) in kinds and len(_inputs(node)) == 1:
+        (node,) = _inputs(node)
+    return node
+
+
+_WHOLE = tuple(kind for kind in MOVES if kind not in _PARTS)
+_IN_PLACE = tuple(kind for kind in _WHOLE if kind not in ("Transpose", "T", "Permute"))
+
+
+def _axis_of(softmax: Any, outputs: dict[Any, tuple[int, ...]]) -> str:
+    """Along which axis of an output [samples, classes] a softmax runs; "" of anything else."""
+    source = _through(_inputs(softmax)[0], (*_IN_PLACE, *_SCALES), outputs)
+    shape = outputs.get(source, ())
+    if len(shape) != 2 or min(shape) < 2 or shape[0] == shape[1]:
+        return ""
+    return "samples" if getattr(softmax, "_saved_dim", 1) in _FIRST_OF_TWO else "classes"
+
+
+def _is_against_itself(softmax: Any) -> bool:
+    """Whether its rows are products of samples with all of the same samples, nothing masked."""
+    product = _through(_inputs(softmax)[0], (*_WHOLE, *_SCALES))
+    operands = _inputs(product)
+    if kind_of(product) != "Mm" or len(operands) != 2:
+        return False
+    one, other = (_through(each, _WHOLE) for each in operands)
+    return one is other
+
+
+def _has_advantage(product: Any, outputs: dict[Any, tuple[int, ...]]) -> bool:
+    operands = _inputs(product)
+    if len(operands) != 2:
+        return False
+    for of_policy, of_value in (operands, reversed(operands)):
+        nodes = _behind(of_value, outputs)
+        values = {node for node in nodes if node in outputs}
+        between = [kind_of(node) for node in nodes if node not in outputs]
+        allowed = all(kind in _OF_DIFFERENCES or kind in MOVES for kind in between)
+        if not values or not allowed or not {"Sub", "Rsub"} & set(between):
+            continue
+        of_logs = _behind(of_policy, outputs)
+        is_log = any(kind_of(node) in ("LogSoftmax", "Logsumexp") for node in of_logs)
+        if is_log and not values & set(of_logs):
+            return True
+    return False

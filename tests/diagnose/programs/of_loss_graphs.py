@@ -1,0 +1,132 @@
+"""Faults of losses that their graph shows: what is compared with what, and along which axis."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.program import batches, blobs, fit, program
+
+
+def views(watch, loss_of):
+    """loss_of(z, partner) of two noisy views of each sample, and where each one's partner is."""
+    x, _ = blobs(classes=16, features=16)
+    model = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 16))
+
+    def loss(model, x):
+        noisy = torch.cat([x, x]) + 0.3 * torch.randn(2 * len(x), 16)
+        partner = torch.arange(2 * len(x)).roll(len(x))
+        return loss_of(F.normalize(model(noisy), dim=1), partner)
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    fit(watch, model, optimizer, batches(x, steps=60), loss)
+
+
+@program("self_as_negative")
+def a_diagonal_that_is_not_masked(mended, watch):
+    def loss(z, partner):
+        similarity = z @ z.T / 0.1
+        if mended:
+            similarity = similarity.masked_fill(torch.eye(len(z), dtype=torch.bool), -torch.inf)
+        return F.cross_entropy(similarity, partner)
+
+    views(watch, loss)
+
+
+@program("self_as_negative")
+def log_probabilities_of_all_pairs(mended, watch):
+    def loss(z, partner):
+        similarity = 5 * torch.mm(z, z.t())
+        if mended:
+            similarity = similarity - 1e9 * torch.eye(len(z))
+        return -similarity.log_softmax(1)[torch.arange(len(z)), partner].mean()
+
+    views(watch, loss)
+
+
+class ActorAndCritic(nn.Module):
+    """Logits of three actions, and the value of the state."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(4, 32), nn.Tanh())
+        self.actor, self.critic = nn.Linear(32, 3), nn.Linear(32, 1)
+
+    def forward(self, states):
+        hidden = self.body(states)
+        return self.actor(hidden), self.critic(hidden)
+
+
+def act(watch, loss_of):
+    """loss_of(log-probabilities of the actions taken, values, gains), each [samples]."""
+    model = ActorAndCritic()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    with watch(model) as scope:
+        for _ in range(100):
+            states = torch.randn(128, 4)
+            logits, values = model(states)
+            policy = torch.distributions.Categorical(logits=logits)
+            actions = policy.sample()
+            gains = states[:, 0] * (actions - 1) + states[:, 1]
+            optimizer.zero_grad()
+            loss = loss_of(policy.log_prob(actions), values[:, 0], gains)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("target_gradient")
+def an_advantage_with_a_gradient(mended, watch):
+    def loss(log_probability, values, gains):
+        advantage = gains - values
+        error = advantage.square().mean()
+        return (
+            0.5 * error - (log_probability * (advantage.detach() if mended else advantage)).mean()
+        )
+
+    act(watch, loss)
+
+
+@program("target_gradient")
+def a_standard_advantage_with_a_gradient(mended, watch):
+    def loss(log_probability, values, gains):
+        advantage = gains - (values.detach() if mended else values)
+        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        return F.smooth_l1_loss(values, gains) - (advantage * log_probability).mean()
+
+    act(watch, loss)
+
+
+def student(watch, loss_of):
+    """loss_of(logits of a student, logits of a trained teacher)."""
+    x, y = blobs(classes=4, features=10)
+    teacher = nn.Linear(10, 4)
+    model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
+    of_teacher = torch.optim.Adam(teacher.parameters(), lr=0.05)
+    for batch, labels in batches(x, y, steps=50):
+        of_teacher.zero_grad()
+        F.cross_entropy(teacher(batch), labels).backward()
+        of_teacher.step()
+
+    def loss(model, x):
+        with torch.no_grad():
+            taught = teacher(x)
+        return loss_of(model(x), taught)
+
+    fit(watch, model, torch.optim.Adam(model.parameters(), lr=3e-3), batches(x), loss)
+
+
+@program("softmax_over_batch")
+def a_divergence_along_the_samples(mended, watch):
+    axis = 1 if mended else 0
+
+    def loss(logits, taught):
+        taught = (taught / 3).softmax(axis)
+        return 9 * F.kl_div((logits / 3).log_softmax(axis), taught, reduction="batchmean")
+
+    student(watch, loss)
+
+
+@program("softmax_over_batch")
+def an_error_of_shares_of_the_batch(mended, watch):
+    axis = -1 if mended else -2
+    student(watch, lambda logits, taught: F.mse_loss(logits.softmax(axis), taught.softmax(axis)))

@@ -1,0 +1,96 @@
+"""What a loss makes of a network's outputs is read off its graph, before or after backward."""
+
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from layerscope.record.loss_graph import LossForm, LossGraph
+
+SCORES, OTHER = (torch.randn(12, 3, requires_grad=True) for _ in range(2))
+LABELS = torch.arange(12) % 3
+
+
+def form(loss_of, *, backward=False, looking=True):
+    """What is told of loss_of(scores [12, 3], values [12, 1]), two outputs of a network."""
+    graph = LossGraph(lambda: looking)
+    scores, values = 1 * SCORES, OTHER[:, :1] * 1
+    for each in (scores, values):
+        graph.note_output(each)
+    loss = loss_of(scores, values)
+    if backward:
+        loss.backward()
+    graph.see(loss)
+    return graph.take()
+
+
+def divergence(axis):
+    taught = OTHER.detach().softmax(axis)
+    return lambda scores, _: -((scores / 2).log_softmax(axis) * taught).sum()
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_softmax_along_the_samples_is_told_from_one_along_the_classes(backward):
+    for axis in (0, -2):
+        assert form(divergence(axis), backward=backward) == LossForm(over_samples=True)
+    for axis in (1, -1):
+        assert form(divergence(axis), backward=backward) == LossForm()
+
+
+def test_a_softmax_of_what_is_transposed_or_along_both_axes_is_none():
+    assert form(lambda scores, _: scores.T.softmax(1).square().sum()) == LossForm()
+    both = lambda scores, _: (scores.softmax(0) + scores.softmax(1)).square().sum()  # noqa: E731
+    assert form(both) == LossForm()
+
+
+def contrast(masked):
+    def loss(scores, _):
+        z = F.normalize(scores, dim=1)
+        return F.cross_entropy(masked(z @ z.T / 0.1), torch.arange(12).roll(6))
+
+    return loss
+
+
+MASKS = (
+    lambda s: s.masked_fill(torch.eye(12, dtype=torch.bool), -torch.inf),
+    lambda s: s - 1e9 * torch.eye(12),
+    lambda s: s.fill_diagonal_(-1e9),
+    lambda s: torch.where(torch.eye(12, dtype=torch.bool), -1e9, s),
+    lambda s: s[:, torch.arange(12).roll(6)] + torch.diag(torch.full((12,), -1e9)),
+)
+
+
+def test_a_sample_against_itself_is_told_of():
+    assert form(contrast(lambda s: s)) == LossForm(against_itself=True)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_a_masked_diagonal_is_not(mask):
+    assert form(contrast(mask)) == LossForm()
+
+
+def test_two_views_against_each_other_are_not():
+    def loss(scores, values):
+        return F.cross_entropy(scores @ (values + SCORES).T, torch.arange(12))
+
+    assert form(loss) == LossForm()
+
+
+def policy(advantage_of):
+    def loss(scores, values):
+        likely = scores.log_softmax(1).gather(1, LABELS[:, None])
+        return -(likely * advantage_of(values)).mean() + (1 - values).square().mean()
+
+    return loss
+
+
+def test_an_advantage_with_a_gradient_is_told_of():
+    told = LossForm(through_advantage=True)
+    assert form(policy(lambda v: 1 - v)) == told
+    assert form(policy(lambda v: (1 - v - (1 - v).mean()) / (1 - v).std())) == told
+    assert form(policy(lambda v: (1 - v).detach())) == LossForm()
+    assert form(policy(lambda v: (-v).exp())) == LossForm()  # a weight that is learned
+
+
+def test_no_graph_is_looked_at_between_looks_or_where_there_is_none():
+    assert form(divergence(0), looking=False) is None
+    assert form(lambda scores, _: scores.detach().sum()) is None
