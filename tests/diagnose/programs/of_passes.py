@@ -111,11 +111,14 @@ def a_policy_compared_with_itself(mended, watch):
 
 
 @program("no_gradient")
-def a_change_from_what_it_is_itself(mended, watch):
+def a_weight_of_importance_made_of_one_network(mended, watch):
+    def likely(model, states, actions):
+        return torch.distributions.Categorical(logits=model(states)).log_prob(actions[:, 0])
+
     def loss(model, states, actions, gains, then):
-        now = F.log_softmax(model(states), 1).gather(1, actions)
-        old = then if mended else F.log_softmax(model(states), 1).gather(1, actions)
-        return -((now - old) * gains).mean()
+        old = then[:, 0] if mended else likely(model, states, actions)
+        importance = (likely(model, states, actions) - old).exp()
+        return (importance * (0.5 - gains[:, 0])).mean()
 
     policy(watch, loss)
 
