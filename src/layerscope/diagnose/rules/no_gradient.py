@@ -157,8 +157,9 @@ def _cancelled(
     fed = (figures["activation_grad_rms"] > 0) | ~judged
     active = (figures["activation_max"] > 0) | (figures["activation_min"] < 0)
     inner = active[:, roles.chain].any(axis=1)
-    result: npt.NDArray[np.bool_] = (zero | ~judged).all(axis=1) & zero.any(axis=1)
-    return result & fed.all(axis=1) & inner
+    nowhere = (zero | ~judged).all(axis=1) & zero.any(axis=1)
+    result: npt.NDArray[np.bool_] = nowhere & fed.all(axis=1) & inner
+    return result
 
 
 def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
