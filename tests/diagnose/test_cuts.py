@@ -72,6 +72,7 @@ def erratic(seed, steps):
     figures["untrained"][:, 0] = 1 if seed % 2 else np.nan
     figures["axes_mixed"][:] = figures["along_batch"]
     figures["bootstrapped"][:] = figures["loss_negated"]
+    figures["against_itself"][:] = figures["targets_are_inputs"][:] = figures["loss_activated"]
     figures["weight_row_spread"][:] = rng.integers(0, 3, figures["weight_row_spread"].shape)
     for name, highest in (
         *(("loss_kind", 8), ("output_function", 9)),
@@ -110,6 +111,7 @@ def erratic(seed, steps):
             figures[name][:] = np.nan
     if seed % 8 == 0:
         figures["gradient_norm"][:] = 1e-5
+        figures["dropout"][:] = 0
     if seed % 10 == 0:  # batches of two
         figures["activation_count"][:, 1], figures["evaluation_share"][:] = 200, 0
     figures["learning_rate"][:] = 1e-3
