@@ -37,6 +37,27 @@ class Reader(nn.Module):
         return self.head(x)
 
 
+class Listener(nn.Module):
+    """Writes tokens after sounds, at all of which it may look at any place."""
+
+    def __init__(self, is_causal=True):
+        super().__init__()
+        self.reader, self.is_causal = Reader(attends=True, both_ways=not is_causal), is_causal
+        self.ear = nn.Linear(8, 16)
+        self.listens = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.heard = nn.MultiheadAttention(16, 2, batch_first=True)
+
+    def forward(self, tokens):
+        sound = self.ear(torch.randn(len(tokens), 12, 8))
+        sound = sound + self.listens(sound, sound, sound)[0]
+        read = self.reader
+        x = read.embedding(tokens)
+        mask = torch.ones(x.shape[1], x.shape[1]).triu(1).bool() if self.is_causal else None
+        x = x + read.attention(x, x, x, attn_mask=mask)[0]
+        x = x + self.heard(x, sound, sound)[0]
+        return read.head(x if self.is_causal else torch.cat([x, x], -1))
+
+
 def found(network, logits_and_targets):
     """Rules and explanations of six steps."""
 
@@ -82,6 +103,11 @@ def test_an_autoencoder_is_to_copy():
 def test_a_network_that_looks_ahead_sees_its_targets(attends):
     assert "sees them" in found(lambda: Reader(attends, both_ways=True), shifted)
     assert found(lambda: Reader(attends), shifted) == ""
+
+
+def test_a_network_may_look_at_all_of_what_is_no_text():
+    assert found(Listener, shifted) == ""
+    assert "sees them" in found(lambda: Listener(is_causal=False), shifted)
 
 
 def gradient_to(targets):
