@@ -10,6 +10,7 @@ import layerscope
 from layerscope.record import Recorder, choose_layers
 from layerscope.record.activation_calls import ACTIVATION_CALLS
 from layerscope.record.attention import Attention
+from layerscope.record.dropout_calls import DropoutCalls
 from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.functions import Functions
 from layerscope.record.functions_seen import FunctionsSeen
@@ -30,12 +31,14 @@ class Watched:
         self.recorder = Recorder(choose_layers(network), network=network)
         self.layers = FunctionLayers(network, self.recorder, choice)
         self.reached, self.attention, self.routers = [], Attention(), Routers(network)
+        self.dropouts = DropoutCalls()
         seen = FunctionsSeen(
             self.layers,
             self.recorder.state,
             lambda layer, output: self.reached.append(layer.name),
             self.attention,
             self.routers,
+            self.dropouts,
         )
         self.functions = Functions(network, seen)
         self.at = 0

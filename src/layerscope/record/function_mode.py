@@ -9,10 +9,11 @@ from torch.overrides import TorchFunctionMode
 
 from layerscope.record.activation_calls import ACTIVATION_CALLS
 from layerscope.record.attention import ATTENTION_CALLS
+from layerscope.record.dropout_calls import DROPOUT_CALLS
 from layerscope.record.own_hook import OwnHook
 from layerscope.record.routers import ROUTER_CALLS
 
-_LOOKED_AT = ATTENTION_CALLS | ROUTER_CALLS
+_LOOKED_AT = ATTENTION_CALLS | ROUTER_CALLS | DROPOUT_CALLS
 
 
 class FunctionMode(TorchFunctionMode):
@@ -23,8 +24,8 @@ class FunctionMode(TorchFunctionMode):
 
     Attributes:
         call: calls every function in torch's stead, where somebody wants to see them all.
-        attend: is given each call that may be part of an attention, or a router's choice, its
-            arguments and its output; None where these are not looked at.
+        attend: is given each call that may be part of an attention, a router's choice or a dropout,
+            its arguments and its output; None where these are not looked at.
     """
 
     def __init__(self, see: Callable[[str, Any, Any, Any], None]) -> None:

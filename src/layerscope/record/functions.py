@@ -126,6 +126,8 @@ class Functions:
         through = search or call is not None or (looks and bool(places))
         self._mode.call = call
         self._mode.attend = self._seen.attend if through else None
+        if search:
+            self._seen.dropouts.begin()
         if through:
             self._attention.begin(exact)
             self._routers.begin()

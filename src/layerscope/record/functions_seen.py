@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from layerscope.record.attention import ATTENTION, Attention
+from layerscope.record.attention import ATTENTION, ATTENTION_CALLS, Attention
+from layerscope.record.dropout_calls import DROPOUT_CALLS, DropoutCalls
 from layerscope.record.function_layers import FunctionLayers
 from layerscope.record.hook_state import HookState
 from layerscope.record.layers import Layer
@@ -20,6 +21,7 @@ from layerscope.record.shards import is_sharded
 
 _log = logging.getLogger("layerscope")
 
+_PLACES = ATTENTION_CALLS | ROUTER_CALLS
 _COMPILED = "torch.compile compiles a function of the network: none can be seen from then on"
 
 
@@ -32,6 +34,7 @@ class FunctionsSeen:
         state: nothing is seen while it does not count.
         attention: measures what heads look at, in steps that are to be looked at.
         routers: counts what they choose, in the same steps.
+        dropouts: knows the probabilities of those that are called while functions are searched.
         reach: is told of each output of a function while functions are searched.
 
     Attributes:
@@ -46,12 +49,14 @@ class FunctionsSeen:
         reach: Callable[[Layer, Any], None],
         attention: Attention,
         routers: Routers,
+        dropouts: DropoutCalls,
     ) -> None:
         self._layers = layers
         self.state = state
         self._reach = reach
         self.attention = attention
         self.routers = routers
+        self.dropouts = dropouts
         self.searching = True
         self.callers: dict[nn.Module, None] = {}
         self._known: dict[tuple[nn.Module, str, Site, str], OutputHook | None] = {}
@@ -87,7 +92,8 @@ class FunctionsSeen:
             self.state.give_up(error)
 
     def attend(self, function: Any, args: Any, kwargs: Any, output: Any) -> None:
-        """A call that may be an attention, a part of one, or a router's choice; never raises.
+        """A call that may be an attention, a part of one, a router's choice or a dropout; never
+        raises.
 
         Arguments of somebody's own kind may: such a call is not seen.
         """
@@ -99,6 +105,10 @@ class FunctionsSeen:
         clock = state.clock
         began = clock() if clock else 0.0
         try:
+            if self.searching and function in DROPOUT_CALLS:
+                self.dropouts.see(call_site()[0], function, args, kwargs)
+            if function not in _PLACES:
+                return
             kind = EXPERTS if function in ROUTER_CALLS else ATTENTION
             looks: Any = self.routers if kind == EXPERTS else self.attention
             seen = looks.measure(function, args, kwargs, output)

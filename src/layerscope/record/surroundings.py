@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from layerscope.measure.pending import Pending
 from layerscope.record.alike_rows import AlikeRows
 from layerscope.record.attention import Attention
+from layerscope.record.dropout_calls import DropoutCalls
 from layerscope.record.ends import Ends
 from layerscope.record.gates import Gates
 from layerscope.record.gradient_norm import NONE, gradient_norm
@@ -38,7 +39,7 @@ class Look:
         ownership: what the optimizers have; None while none is known.
         gradients: the `id` of each parameter that got one.
         gradient_norm: of all of them together, as the last optimizer got them; NaN if none did.
-        dropout, norm_momentum, evaluation_share: see `TwoModes`.
+        dropout, norm_momentum, evaluation_share: see `TwoModes`; dropouts that are called, too.
         row_spreads: by entry, how much the rows of its weight differ, where that is not settled.
         optimizers: how many have taken a step so far, those of other networks in the loop too.
         stepped: whether an optimizer took a step that has parameters of the network.
@@ -71,12 +72,12 @@ class Surroundings:
 
     Attributes:
         stream: looks at the residual stream.
-        attention, routers: what measures them, for whoever sees functions.
+        attention, routers, dropouts: what measures them, for whoever sees functions.
         loss_graph: looks at the loss, where it is told with its graph.
     """
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
-        self.attention, self.routers = Attention(), Routers(network)
+        self.attention, self.routers, self.dropouts = Attention(), Routers(network), DropoutCalls()
         self._network = network
         self.stream, self.gates = Stream(network, layers, state), Gates(network, layers, state)
         self._state = state
@@ -190,7 +191,7 @@ class Surroundings:
         """An optimizer is about to get these parameters' gradients."""
         if self._looking:
             self._ends.kept_gradients.confirm()
-            self._modes = self._two_modes.seen  # now: a validation may come before the step's end
+            self._modes = self._two_modes.seen  # before a validation
             self._norm = gradient_norm(self._network)
             self._gradients.update(
                 id(each.parameter) for each in parameters if each.parameter.grad is not None
@@ -217,9 +218,8 @@ class Surroundings:
             return None
         self._rows = self._rows or AlikeRows(parameters, self._alike)
         # One of no use, which steps without any gradient, was meant to have this network's.
-        optimizers = self._optimizers or self._in_vain
+        optimizers, self._in_vain = self._optimizers or self._in_vain, []
         known = ownership(self._network, optimizers) if optimizers else None
-        self._in_vain = []
         ends = self._ends.take()
         modes, self._modes = self._modes or self._two_modes.seen, None
         dropout, norm_momentum, evaluation_share = modes
@@ -236,7 +236,7 @@ class Surroundings:
             frozenset(self._gradients),
             self._norm,
             self._rows.look(),
-            dropout,
+            max(dropout, self.dropouts.largest),
             norm_momentum,
             len(self._optimizers) + len(self._others),
             evaluation_share,

@@ -51,9 +51,8 @@ class NetworkHooks:
         self.changes = 0
         self._door = door
         self._changes = Changes(network, settings.layers, layers)
-        seen = FunctionsSeen(
-            self.function_layers, recorder.state, around.reach, around.attention, around.routers
-        )
+        looks = around.attention, around.routers, around.dropouts
+        seen = FunctionsSeen(self.function_layers, recorder.state, around.reach, *looks)
         self._functions = Functions(network, seen)
         self._stand_aside = StandAside(network)
         self._told_evaluation = False

@@ -122,12 +122,36 @@ class Encoder(nn.Module):
         return self.out(x)
 
 
-@program("dropout_high", blind="on a CPU a functional dropout is a product with noise")
+@program("dropout_high")
 def functional_dropout_of_nearly_everything(mended, watch):
     tokens, topic = phrases()
     model = Encoder(0.05 if mended else 0.95)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(tokens, topic), cross_entropy)
+
+
+class Dense(nn.Module):
+    """Convolutions that each get all that came before, without most of it."""
+
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+        self.convolutions = nn.ModuleList([nn.Conv2d(1 + 8 * k, 8, 3, padding=1) for k in range(3)])
+        self.out = nn.Linear(25 * 64, 4)
+
+    def forward(self, x):
+        for convolution in self.convolutions:
+            grown = F.dropout2d(convolution(x).relu(), self.p, self.training)
+            x = torch.cat([x, grown], 1)
+        return self.out(x.flatten(1))
+
+
+@program("dropout_high")
+def keep_probability_of_another_framework(mended, watch):
+    x, y = pictures()
+    model = Dense(0.1 if mended else 0.9)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y), cross_entropy)
 
 
 @program("in_evaluation_mode")
