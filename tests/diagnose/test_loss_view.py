@@ -98,6 +98,7 @@ def test_a_loss_of_logits_that_gets_them_through_a_function_of_the_loop_is_told(
     soft = torch.softmax(torch.randn(N, CLASSES, generator=torch.Generator().manual_seed(1)), 1)
     for loss_of, kind in (
         (lambda z: F.cross_entropy(z.softmax(1), LABELS), Loss.CROSS_ENTROPY),
+        (lambda z: F.cross_entropy(z.sigmoid(), LABELS), Loss.CROSS_ENTROPY),
         (lambda z: F.nll_loss(z.softmax(1), LABELS), Loss.LOG_LIKELIHOOD),
         (lambda z: F.kl_div(z.softmax(1), soft, reduction="batchmean"), Loss.LOG_LIKELIHOOD),
         (

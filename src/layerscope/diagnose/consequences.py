@@ -78,6 +78,9 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "updates_rounded_away": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
     ),
+    "temperature": _OF_LOST_GRADIENTS,
+    # Large steps and large weights do the same to what comes behind.
+    "large_weights": _OF_LARGE_STEPS | {"stalled", "update_too_small", "attention_uniform"},
     "attention_logit_growth": _OF_LARGE_STEPS - {"overconfident_start", "attention_logit_growth"},
     "attention_collapse": frozenset(
         {"saturated", "vanishing_gradient", "exploding_gradient", "gradient_spike", "collapsed"}
@@ -159,6 +162,7 @@ FROM_THE_START = frozenset(
         *("softmax_hidden", "frozen_untrained", "target_gradient", "norm_of_few"),
         *("target_is_input", "self_as_negative"),
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
+        *("temperature", "large_weights"),
     }
 )
 

@@ -45,6 +45,7 @@ class LossView:
         activated: whether the training loop has put the output through a softmax or sigmoid before.
         weights: the factor of each sample, [samples], where they may differ, and of each output of
             a binary loss, [samples, outputs]; NaN where unknown.
+        temperature: what a CROSS_ENTROPY divides the outputs by before its softmax.
     """
 
     kind: Loss
@@ -55,3 +56,4 @@ class LossView:
     negated: bool = False
     activated: bool = False
     weights: Matrix | None = None
+    temperature: float = 1.0

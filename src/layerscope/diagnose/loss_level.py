@@ -20,6 +20,7 @@ def loss_of(view: LossView, output: Matrix) -> float:
     if targets is None or not plain or len(targets) != len(output):
         return math.nan
     if view.kind is Loss.CROSS_ENTROPY:
+        output = output / view.temperature
         at = np.take_along_axis(output, targets[:, :1].astype(np.intp), axis=1)[:, 0]
         return float((log_of_sum(output) - at).mean())
     if view.kind is Loss.BINARY_LOGITS and targets.shape == output.shape:

@@ -101,13 +101,23 @@ def likelihood_of_any(output: Matrix, gradient: Matrix, rows: int, loss: float) 
 
 
 def through_sigmoid(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
-    """A binary cross-entropy that takes logits, of a sigmoid of the output; arguments as above."""
+    """A binary cross-entropy that takes logits, or one of classes, of a sigmoid of the output;
+    arguments as above.
+    """
     p = 1 / (1 + np.exp(-np.clip(output, -60, 60)))
     told = (p > _SURE).all(1) & (p < 1 - _SURE).all(1)
     if told.sum() < _ENOUGH:
         return None
     p = p[told]
-    found = binary_logits(p, gradient[told] / (p * (1 - p)), rows)
+    slopes = gradient[told] / (p * (1 - p))
+    found = classification_loss(p, slopes, rows) if p.shape[1] > 1 else None
+    if (
+        found is not None
+        and found.kind is Loss.CROSS_ENTROPY
+        and any(near(found.reduction, usual) for usual in (1.0, rows))
+    ):
+        return replace(found, activated=True)
+    found = binary_logits(p, slopes, rows)
     if found is None or found.targets is None or found.targets.min() < 0 or found.targets.max() > 1:
         return None
     return replace(found, activated=True)

@@ -37,6 +37,7 @@ from layerscope.diagnose.regression_loss import (
     smooth_error_of_pairs,
     squared_error,
 )
+from layerscope.diagnose.tempered_loss import tempered
 from layerscope.diagnose.weighted_loss import weighted_binary
 
 _NEVER_NEGATIVE = (Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS, Loss.BINARY, Loss.SQUARED_ERROR)
@@ -128,5 +129,6 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
         or through_softmax(output, gradient, rows, loss)
         or through_tempered_softmax(output, gradient, rows, loss)
         or through_sigmoid(output, gradient, rows)
+        or tempered(output, gradient, rows, loss)
         or LossView(Loss.UNKNOWN)
     )

@@ -177,6 +177,7 @@ class LookFigures:
             figures["softmax_beside_classes"] = 1.0  # the loss takes them along the last axis
         if view.kind is Loss.CROSS_ENTROPY:
             figures["logit_z"] = float(log_of_sum(values).mean())
+            figures["temperature"] = view.temperature
         if output.alone and loss > 0 and len(values) == output.samples:
             figures["loss_beside"] = 1 - loss_of(view, values) / loss
         return figures | self._of_targets(view, output.alone, values)

@@ -18,6 +18,7 @@ from layerscope.diagnose.rules import softmax_axis as softmax_axis
 from layerscope.diagnose.rules import loss_form as loss_form
 from layerscope.diagnose.rules import labels as labels
 from layerscope.diagnose.rules import class_weights as class_weights
+from layerscope.diagnose.rules import temperature as temperature
 from layerscope.diagnose.rules import targets as targets
 from layerscope.diagnose.rules import next_token as next_token
 from layerscope.diagnose.rules import target_gradient as target_gradient
@@ -27,6 +28,7 @@ from layerscope.diagnose.rules import outputs_alike as outputs_alike
 from layerscope.diagnose.rules import self_as_negative as self_as_negative
 from layerscope.diagnose.rules import posterior_collapse as posterior_collapse
 from layerscope.diagnose.rules import attention as attention
+from layerscope.diagnose.rules import large_weights as large_weights
 from layerscope.diagnose.rules import overconfident_start as overconfident_start
 from layerscope.diagnose.rules import saturated as saturated
 from layerscope.diagnose.rules import dead_units as dead_units

@@ -22,6 +22,9 @@ about so much. Of two classes it is a ratio of 2.4, of many the ratio decides.""
 _LARGEST_SCALE = 100.0
 """Of cosines as logits: 64 in ArcFace (Deng et al. 2019), 100 in CLIP (Radford et al. 2021)."""
 
+_SHARP = 0.1
+"""A temperature below is for cosines alone."""
+
 _REMEDY = "smaller weights in the last layer, as in init=kaiming, and no bias there"
 _OF_ALL = "smaller weights in all layers, as in init=kaiming, and biases of 0"
 _ADVICE = (
@@ -154,7 +157,11 @@ def _gains(figures: Figures, roles: Roles) -> npt.NDArray[np.float64]:
 
 
 def _is_beyond(figures: Figures, roles: Roles) -> bool:
-    """Whether the output at step 0 is larger than usual weights make any of what comes before."""
+    """Whether the output at step 0 is larger than usual weights make any of what comes before, or
+    divided by far less than 1 before its softmax.
+    """
+    if figures["temperature"][0] < _SHARP:
+        return True
     mean, std = figures["activation_mean"][0], figures["activation_std"][0]
     before = np.sqrt(np.square(mean) + np.square(std))[roles.rank < roles.rank[roles.last]]
     largest = np.fmax.reduce(before, initial=np.fmax(figures["input_rms"][0], 1.0))
