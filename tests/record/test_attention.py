@@ -272,6 +272,41 @@ def test_attention_by_hand_is_as_computed_slowly(how):
     assert_close(found, slow(q @ k.transpose(-1, -2) / 2, causal, q, k))
 
 
+class AnotherAxis(ByHand):
+    """The softmax does not run along the keys, wrongly or because something divides by sums."""
+
+    def heads_axis(self, q, k, v, future):
+        return F.dropout(F.softmax(q @ k.mT / 2, dim=1), 0.1) @ v
+
+    def rows_axis(self, q, k, v, future):
+        scores = torch.einsum("bhid,bhjd->bhij", q, k)
+        return torch.einsum("bhij,bhjd->bhid", scores.softmax(2), v)
+
+    def slots(self, q, k, v, future):
+        weights = (q @ k.mT / 2).softmax(dim=2) + 1e-8
+        return (weights / weights.sum(-1, keepdim=True)) @ v
+
+    def linear(self, q, k, v, future):
+        return q.softmax(-1) @ (k.softmax(-2).mT @ v)
+
+    def both_ways(self, q, k, v, future):
+        return (q @ k.mT).softmax(2).mT @ v
+
+
+@pytest.mark.parametrize("how", ["heads_axis", "rows_axis"])
+def test_a_softmax_along_another_axis_than_the_keys_is_told(how):
+    assert seen_in(AnotherAxis(how), torch.randn(3, 6, 8)).figures()["attention_across"] == 1
+    assert seen_in(ByHand("at_sign"), torch.randn(3, 6, 8)).figures()["attention_across"] == 0
+
+
+@pytest.mark.parametrize("how", ["slots", "linear", "both_ways"])
+def test_another_axis_that_is_meant_is_not(how):
+    with Watched(AnotherAxis(how)) as watched:
+        watched.step(torch.randn(3, 6, 8), search=True)
+    found = [heads.figures()["attention_across"] for heads in watched.attention.take().values()]
+    assert found == ([0] if how == "linear" else [])  # of queries alone, along their own axis
+
+
 class Elsewhere(nn.Module):
     """Softmaxes that are no attention's."""
 

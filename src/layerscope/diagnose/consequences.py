@@ -43,6 +43,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "softmax_over_batch": _SYMPTOMS | {"loss_after_activation", "target_scale"},
     "sequence_over_batch": _SYMPTOMS,
     "axes_mixed": _SYMPTOMS,
+    "attention_axis": _SYMPTOMS | {"next_token"},
     "softmax_of_one": _SYMPTOMS | {"target_out_of_range", "one_class"},
     "loss_broadcast": _SYMPTOMS,
     "one_class": _SYMPTOMS,
@@ -162,7 +163,7 @@ FROM_THE_START = frozenset(
         *("softmax_hidden", "frozen_untrained", "target_gradient", "norm_of_few"),
         *("target_is_input", "self_as_negative"),
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
-        *("temperature", "large_weights"),
+        *("temperature", "large_weights", "attention_axis"),
     }
 )
 

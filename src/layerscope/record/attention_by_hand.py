@@ -17,12 +17,15 @@ from layerscope.record.product_operands import operands_of_einsum, operands_of_m
 from layerscope.record.samples import has_memory
 
 _KEEPS = (
-    *("add", "sub", "mul", "div", "true_divide", "multiply", "divide", "subtract"),
+    *("add", "sub", "mul", "multiply", "subtract"),
     *("masked_fill", "where", "nan_to_num", "dropout", "clamp", "tanh"),
     *("to", "float", "half", "bfloat16", "double", "type", "type_as"),
     *("view", "reshape", "unflatten", "flatten", "unsqueeze", "squeeze", "contiguous", "clone"),
 )
 """What is done to scores before the softmax, and to weights after it."""
+
+_DIVIDES = ("div", "true_divide", "divide")
+"""Likewise; weights that are divided by their sums may have been made along any axis."""
 
 _WAITING = 2
 """Softmaxes that may turn out to be an attention's: their inputs are kept alive so long."""
@@ -48,11 +51,12 @@ class _Product:
 
 @dataclass(slots=True, eq=False)
 class _Softmax:
-    """A softmax that has not been multiplied with values yet."""
+    """A softmax that has not been multiplied with values yet; `across`, not along the last axis."""
 
     scores: Tensor | None
     version: int
     made_of: _Product | None
+    across: bool
 
 
 class AttentionByHand:
@@ -60,7 +64,9 @@ class AttentionByHand:
 
     A softmax is an attention's if it goes along the last axis of a tensor of three to five axes,
     and its result, or what dropout and a cast make of it, is multiplied with a tensor that is no
-    parameter, along that axis. A classifier's softmax is multiplied with nothing; a mixture of
+    parameter, along that axis. One along another axis is one, gone wrong, if it gets a product of
+    two such tensors and nothing divides its result by its sums, as slot attention does (Locatello
+    et al. 2020). A classifier's softmax is multiplied with nothing; a mixture of
     rows of an embedding is one with a parameter. Heads lie along the third axis from the end;
     three axes are taken for one head.
     """
@@ -89,9 +95,11 @@ class AttentionByHand:
         """
         if not isinstance(output, Tensor):
             return None
-        if role == "keep":
+        if role in ("keep", "divide"):
             _carry_over(self._products, args, output)
             _carry_over(self._weights, args, output)
+            if role == "divide" and (softmax := self._weights.get(output)) and softmax.across:
+                del self._weights[output]
         elif role == "softmax":
             self._see_softmax(args, kwargs, output)
         else:
@@ -103,9 +111,10 @@ class AttentionByHand:
         axis = args[1] if len(args) > 1 else kwargs.get("dim")
         if not isinstance(scores, Tensor) or not has_memory(scores) or not 3 <= scores.ndim <= 5:
             return
-        if axis not in (-1, scores.ndim - 1) or scores.shape[-1] < 2:
+        made_of, across = self._products.get(scores), axis not in (-1, scores.ndim - 1)
+        if not isinstance(axis, int) or scores.shape[-1] < 2 or (across and made_of is None):
             return
-        found = _Softmax(scores.detach(), scores._version, self._products.get(scores))
+        found = _Softmax(scores.detach(), scores._version, made_of, across)
         self._weights[output] = found
         self._waiting.append(found)
         if len(self._waiting) > _WAITING:
@@ -170,7 +179,8 @@ def _heads(softmax: _Softmax, exact: bool) -> Heads | None:
     if made_of is None:
         return heads_of_scores(four, None, None, exact)
     query, key = (_by_head(*each, four.shape[1]) for each in (made_of.query, made_of.key))
-    return heads_of_scores(four, query, key, exact).with_scale(_scale(four, made_of))
+    heads = heads_of_scores(four, query, key, exact).with_scale(_scale(four, made_of))
+    return heads.along_another_axis() if softmax.across else heads
 
 
 def _scale(scores: Tensor, made_of: _Product) -> float:
@@ -213,6 +223,7 @@ CALLS_BY_HAND: Mapping[Any, str] = {
     **dict.fromkeys((call for call, _ in calls_named(("matmul", "bmm"))), "product"),
     **dict(calls_named(("einsum",))),
     **dict.fromkeys((call for call, _ in calls_named(_KEEPS)), "keep"),
+    **dict.fromkeys((call for call, _ in calls_named(_DIVIDES)), "divide"),
     **{call: name for call, name in ACTIVATION_CALLS.items() if name == "softmax"},
 }
 """The function that is called, and what it may do in an attention."""

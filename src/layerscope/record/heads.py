@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -20,7 +21,8 @@ Array = npt.NDArray[np.float64]
 class HeadSum(IntEnum):
     """The rows of `Heads.table`."""
 
-    LARGEST, ROWS, ENTROPY, ONE, QUERY, QUERIES, KEY, KEYS, SCALE, SCALES, AHEAD, PAIRS = range(12)
+    LARGEST, ROWS, ENTROPY, ONE, QUERY, QUERIES = range(6)
+    KEY, KEYS, SCALE, SCALES, AHEAD, PAIRS, ACROSS = range(6, 13)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +39,7 @@ class Heads:
 
     @property
     def table(self) -> Array:
-        """float64 [12, heads], by `HeadSum`: the largest logit, then sums; may wait for them."""
+        """float64 [13, heads], by `HeadSum`: the largest logit, then sums; may wait for them."""
         return self.pending.get()
 
     @property
@@ -82,13 +84,20 @@ class Heads:
 
     def with_scale(self, scale: float) -> Heads:
         """The same with a scale that is known."""
+        return self._with({HeadSum.SCALE: scale, HeadSum.SCALES: 1})
 
-        def scaled(table: Array) -> Array:
+    def along_another_axis(self) -> Heads:
+        """The same of a softmax that does not run along the keys."""
+        return self._with({HeadSum.ACROSS: 1})
+
+    def _with(self, known: Mapping[HeadSum, float]) -> Heads:
+        def noted(table: Array) -> Array:
             table = table.copy()
-            table[HeadSum.SCALE], table[HeadSum.SCALES] = scale, 1
+            for place, value in known.items():
+                table[place] = value
             return table
 
-        return Heads(self.pending.then(scaled))
+        return Heads(self.pending.then(noted))
 
     def figures(self) -> dict[str, float]:
         """Of all heads together, by names of `LAYER_FIGURES`."""
@@ -99,6 +108,7 @@ class Heads:
             "attention_one_token": _mean_of_known(self.one_token),
             "attention_scale": _mean_of_known(self.scale),
             "attention_ahead": _mean_of_known(self.ahead),
+            "attention_across": float((self.table[HeadSum.ACROSS] > 0).any()),
             "query_rms": float(np.fmax.reduce(self.query_rms)),
             "key_rms": float(np.fmax.reduce(self.key_rms)),
         }

@@ -123,6 +123,33 @@ def logits_divided_by_the_width_of_all_heads_squared(mended, watch):
     fit(watch, model, optimizer, batches(tokens, answers, steps=150), cross_entropy)
 
 
+@program("attention_axis")
+def weights_that_add_up_over_the_heads(mended, watch):
+    tokens, answers = questions()
+
+    def attend(q, k, v):
+        scores = q @ k.mT / math.sqrt(q.shape[3])
+        return F.dropout(F.softmax(scores, dim=-1 if mended else 1), 0.1) @ v
+
+    model = Reader(attend)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(tokens, answers, steps=100), cross_entropy)
+
+
+@program("attention_axis")
+def weights_that_add_up_over_the_queries(mended, watch):
+    tokens, answers = questions()
+
+    def attend(q, k, v):
+        scores = torch.einsum("bhid,bhjd->bhij", q * q.shape[3] ** -0.5, k)
+        weights = scores.softmax(dim=3 if mended else 2)
+        return torch.einsum("bhij,bhjd->bhid", weights, v)
+
+    model = Reader(attend)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(tokens, answers, steps=100), cross_entropy)
+
+
 def _causal(q, k, v):
     return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 

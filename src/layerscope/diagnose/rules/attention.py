@@ -61,6 +61,28 @@ _UNIFORM = (
 )
 
 
+@rule_with_memory("attention_axis")
+def attention_axis(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """A softmax of products of queries and keys along another axis than that of the keys, whose
+    result weights the values: the weights of a query do not add up to 1.
+    """
+    values = figures["attention_across"]
+    return Symptoms(
+        values,
+        np.where(values > 0, 2, 0).astype(np.int8) if (values > 0).any() else None,
+        (np.nan, 0.0, np.nan),
+        (
+            Advice(
+                "the softmax of {layer} does not run along its keys: the weights of a query do not "
+                "add up to 1",
+                "softmax(dim=-1) for scores of [batch, heads, queries, keys]",
+            ),
+        ),
+        "Vaswani et al. 2017, section 3.2.1: a weighted sum of the values",
+        _LOOKS,
+    )
+
+
 @rule_with_memory("attention_collapse")
 def attention_collapse(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Mean over heads of a row's entropy / that of a uniform row over the keys that it may see.
