@@ -111,6 +111,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "output_function": "the output's last function: a number of `last_function.LastFunction`",
     "softmax_over_samples": "1 if that, or what the loss begins with, is one along samples, else 0",
     "against_itself": "1 if a contrastive loss has each sample among its own negatives, else 0",
+    "candidates": "among how many samples a contrastive loss looks for each one's partner",
     "advantage_gradient": "1 if a policy's loss has a gradient on the advantage, else 0",
     "softmax_beside_classes": "1 if it is one along another axis than the loss's classes",
     "along_batch": "1 if a recurrent layer or attention takes the batch for the sequence, else 0",

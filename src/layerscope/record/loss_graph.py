@@ -30,11 +30,14 @@ class LossForm:
             with itself among them.
         through_advantage: it multiplies a log-probability of one output with the difference of
             another one from something, and both get a gradient.
+        candidates: among how many samples a contrastive loss finds each one's partner; 0 of another
+            loss.
     """
 
     over_samples: bool = False
     against_itself: bool = False
     through_advantage: bool = False
+    candidates: int = 0
 
     def figures(self) -> dict[str, float]:
         """By the name of each figure; of a softmax only that it runs along the samples."""
@@ -42,6 +45,8 @@ class LossForm:
             "against_itself": float(self.against_itself),
             "advantage_gradient": float(self.through_advantage),
         }
+        if self.candidates:
+            figures["candidates"] = float(self.candidates)
         return figures | ({"softmax_over_samples": 1.0} if self.over_samples else {})
 
 
@@ -88,6 +93,7 @@ def _form_of(loss: Any, outputs: dict[Any, tuple[int, ...]]) -> LossForm:
         over_samples="samples" in along and "classes" not in along,
         against_itself=any(map(_is_against_itself, logs)),
         through_advantage=any(_has_advantage(node, outputs) for node in products),
+        candidates=max(map(_candidates_of, logs), default=0),
     )
 
 
@@ -137,6 +143,23 @@ def _is_against_itself(softmax: Any) -> bool:
         return False
     one, other = (_through(each, _WHOLE) for each in operands)
     return one is other
+
+
+_MASKS = ("MaskedFill", "FillDiagonal", "Sub", "Add", "Where", "Exp")
+
+
+def _candidates_of(softmax: Any) -> int:
+    """How many entries its rows have, if they are products of embeddings; 0 else."""
+    source = _through(_inputs(softmax)[0], (*_WHOLE, *_SCALES, *_MASKS))
+    if kind_of(source) == "Mul":  # by a temperature that is learned
+        source = _through(_inputs(source)[0], (*_WHOLE, *_SCALES, *_MASKS))
+    if kind_of(source) != "Mm" or len(_inputs(source)) != 2:
+        return 0
+    if any(kind_of(_through(each, _WHOLE)) == "AccumulateGrad" for each in _inputs(source)):
+        return 0  # a layer's weight: a function of the loop's own is part of the network
+    gradients = getattr(softmax, "_input_metadata", ())  # of another torch there may be none
+    shape = gradients[0].shape if gradients else ()
+    return int(shape[-1]) if len(shape) == 2 else 0
 
 
 def _has_advantage(product: Any, outputs: dict[Any, tuple[int, ...]]) -> bool:

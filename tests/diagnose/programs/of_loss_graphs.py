@@ -43,6 +43,43 @@ def log_probabilities_of_all_pairs(mended, watch):
     views(watch, loss)
 
 
+def partners(watch, steps, loss_of):
+    """loss_of(one, other) of two networks' unit embeddings of two views [samples, width]."""
+    x, _ = blobs(classes=16, features=16)
+    nets = [nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8)) for _ in range(2)]
+    model = nn.ModuleList(nets)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    with watch(model) as scope:
+        for (batch,) in batches(x, steps=steps, size=64):
+            optimizer.zero_grad()
+            views = (batch, batch + 0.3 * torch.randn_like(batch))
+            loss = loss_of(
+                *(F.normalize(net(v), dim=1) for net, v in zip(nets, views, strict=True))
+            )
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("labels_without_signal")
+def views_that_two_loaders_have_shuffled(mended, watch):
+    def loss(one, other):
+        other = other if mended else other[torch.randperm(64)]
+        similarity, own = one @ other.T / 0.1, torch.arange(64)
+        return (F.cross_entropy(similarity, own) + F.cross_entropy(similarity.T, own)) / 2
+
+    partners(watch, 220, loss)
+
+
+@program("labels_without_signal")
+def partners_drawn_by_chance(mended, watch):
+    def loss(one, other):
+        own = torch.arange(64) if mended else torch.randint(64, (64,))
+        return F.nll_loss((8 * torch.mm(one, other.t())).log_softmax(1), own)
+
+    partners(watch, 220, loss)
+
+
 class ActorAndCritic(nn.Module):
     """Logits of three actions, and the value of the state."""
 

@@ -68,7 +68,8 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
 def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Loss / entropy of the classes' frequencies, from `patience` steps on: 1 is what a network
     reaches that has learned how often each class comes, and nothing from its inputs. Likewise a
-    squared error / the variance of its targets, which is 1 where all outputs are their mean.
+    squared error / the variance of its targets, which is 1 where all outputs are their mean; and a
+    contrastive loss / the logarithm of the number of samples among which it looks for a partner.
 
     Judged where steps are as large as usual, so that it is no slow learner. It does not see
     whether labels are wrong, or whether the network cannot tell the inputs apart.
@@ -76,13 +77,16 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     t = thresholds
     curve = memory.loss_curve.of(figures)
     entropy = memory.known("entropy", figures["label_entropy"])
+    guessing = np.log(memory.known("candidates", figures["candidates"]))
+    of_pairs = np.isnan(entropy) & (guessing > 0)
+    entropy = np.where(of_pairs, guessing, entropy)
     variance = _variance(figures, memory)
     updates = median_update(figures, memory)
     of_errors = np.isnan(entropy) & ~targets_have_grown(figures, memory)
     due = curve.known >= 2 * patience_of(figures, t, memory)
     due &= curve.judged & (updates > np.where(of_errors, _USUAL, t.update_slow))
     values = curve.level / np.where(entropy > 0.1, entropy, np.where(of_errors, variance, np.nan))
-    begun = (curve.start > 1.02 * curve.level) | of_errors
+    begun = (curve.start > 1.02 * curve.level) | of_errors | of_pairs
     off = np.where(of_errors, _OF_VARIANCE, 1 - t.loss_stuck)
     ill = due & begun & (np.abs(values - 1) < off)
     return Symptoms.of_run(
@@ -99,10 +103,16 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
             "network has learned their mean, and nothing from its inputs",
             _PAIRS,
         ),
+        Advice(
+            "the loss is {value:.3g} times that of guessing among all samples of the batch: the "
+            "network has learned nothing of which belong together",
+            "look whether row i of one view belongs to row i of the other, as targets of "
+            "torch.arange say: a loader of its own, or a shuffle, parts them",
+        ),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Shannon 1948: the entropy is the least loss without a look at the inputs",
         lasting=t.warm_up,
-        cause=of_errors.astype(np.int8),
+        cause=np.where(of_pairs, 2, of_errors).astype(np.int8),
     )
 
 
