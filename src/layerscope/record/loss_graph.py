@@ -158,7 +158,7 @@ def _candidates_of(softmax: Any) -> int:
     if any(kind_of(_through(each, _WHOLE)) == "AccumulateGrad" for each in _inputs(source)):
         return 0  # a layer's weight: a function of the loop's own is part of the network
     gradients = getattr(softmax, "_input_metadata", ())  # of another torch there may be none
-    shape = gradients[0].shape if gradients else ()
+    shape: Any = gradients[0].shape if gradients else ()
     return int(shape[-1]) if len(shape) == 2 else 0
 
 
