@@ -111,7 +111,7 @@ def erratic(seed, steps):
             figures[name][:] = np.nan
     if seed % 8 == 0:
         figures["gradient_norm"][:] = 1e-5
-        figures["dropout"][:] = 0
+        figures["dropout"][:], figures["temperature"][:] = 0, 20
     if seed % 10 == 0:  # batches of two
         figures["activation_count"][:, 1], figures["evaluation_share"][:] = 200, 0
     figures["learning_rate"][:] = 1e-3
