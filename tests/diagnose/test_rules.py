@@ -903,6 +903,8 @@ def test_a_recurrent_layer_whose_gradient_fades_is_to_be_read_nearer_to_its_inpu
     figures["update_to_weight"][:, 2] = 1e-9
     figures["weight_grad_rms"][:, 2] *= 1e-6
     assert "padding" in rules_and_words(figures)["stalled"].remedy
+    figures["unit_spread"][:, 2:] = 1e-7  # and what it was given is forgotten
+    assert "padding" in rules_and_words(figures)["collapsed"].remedy
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.rules.update_size import AT_ITS_OWN_END, RECURRENT
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -18,6 +19,8 @@ def _apart_again(facts: LayerFacts) -> str:
             "model.activation=tanh init=xavier: a sigmoid's slope is 0.25 at most, and small "
             "inputs all become 0.5"
         )
+    if facts.module in RECURRENT:  # it has forgotten what it was given
+        return AT_ITS_OWN_END + "; and see that the inputs of a batch do differ"
     return (
         "init=orthogonal init.bias_std=0, or a normalisation before it; and see that the inputs of "
         "a batch do differ"

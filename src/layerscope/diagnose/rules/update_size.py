@@ -139,15 +139,16 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     )
 
 
-_RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
+RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
+AT_ITS_OWN_END = (
+    "the output at each sequence's own last step, or pack_padded_sequence, not what stands behind "
+    "the padding; shorter sequences, or a mean over time"
+)
 
 
 def _nearer_to_the_loss(facts: LayerFacts) -> str:
-    if facts.module in _RECURRENT:
-        return (
-            "the output at each sequence's own last step, or pack_padded_sequence, not what stands "
-            "behind the padding; shorter sequences, or a mean over time"
-        )
+    if facts.module in RECURRENT:
+        return AT_ITS_OWN_END
     return "a shorter way to the loss, as by a residual; no learning rate makes up for it"
 
 
@@ -223,7 +224,7 @@ def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptom
     )
 
 
-@lru_cache(maxsize=1)  # three rules look at the same block
+@lru_cache(maxsize=1)  # of three rules
 def _log_ratio(figures: Figures, roles: Roles) -> Values:
     """Base 10; -inf for no update, NaN where it was not measured or weights are all zero."""
     values: Values = np.log10(figures["update_to_weight"] * roles.only("trained"))
