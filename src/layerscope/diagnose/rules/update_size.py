@@ -141,8 +141,8 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
 
 RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
 AT_ITS_OWN_END = (
-    "the output at each sequence's own last step, or pack_padded_sequence, not what stands behind "
-    "the padding; shorter sequences, or a mean over time"
+    "the output at each sequence's own last step (pack_padded_sequence), not behind the padding; "
+    "or a mean over time"
 )
 
 
@@ -183,8 +183,7 @@ def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptom
     purpose do so by less (Howard and Ruder 2018, section 3.2: 2.6 a layer).
 
     Where the layer's gradient is as much smaller than the median layer's, it is not the optimizer's
-    doing: the gradient fades on its way. A recurrent layer's does so over time steps (Bengio et al.
-    1994, Learning Long-Term Dependencies with Gradient Descent is Difficult).
+    doing: the gradient fades on its way, as over a recurrence's time steps (Bengio et al. 1994).
     """
     t = thresholds
     values = _log_ratio(figures, memory.roles)
