@@ -177,10 +177,10 @@ def smaller_large_weights(_):
     @torch.no_grad()
     def change(network):
         for module in network.modules():
-            if isinstance(module, nn.Linear):
-                rms = module.weight.square().mean().sqrt()
-                if rms**2 * module.in_features > _LARGE_GAIN:
-                    module.weight.mul_(module.in_features**-0.5 / rms)
+            if isinstance(module, (nn.Linear, nn.Conv2d)):
+                rms, fan_in = module.weight.square().mean().sqrt(), module.weight[0].numel()
+                if rms**2 * fan_in > _LARGE_GAIN:
+                    module.weight.mul_(fan_in**-0.5 / rms)
 
     return Remedy(network=change)
 

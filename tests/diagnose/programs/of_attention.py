@@ -28,7 +28,7 @@ class HandWritten(nn.Module):
         return self.out((scores.softmax(-1) @ self.v(x)).mean(1))
 
 
-@program("attention_collapse")
+@program("attention_collapse", first=False, also=("large_weights",))  # which make it so
 def queries_and_keys_thirty_times_too_large(mended, watch):
     tokens, topic = phrases()
     model = HandWritten(1.0 if mended else 30.0)
@@ -43,7 +43,7 @@ class Fused(HandWritten):
         return self.out(mixed.mean(1))
 
 
-@program("attention_collapse")
+@program("attention_collapse", first=False, also=("large_weights",))
 def fused_attention_with_queries_too_large(mended, watch):
     tokens, topic = phrases()
     model = Fused(1.0 if mended else 30.0)

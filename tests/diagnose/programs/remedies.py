@@ -53,6 +53,7 @@ _BY_RULE = {
     ),
     "attention_logit_growth": _SLOWER,
     "input_scale": network.standardised_inputs,
+    "large_weights": network.smaller_large_weights,
     "loss_after_activation": _of_text(
         ("Softmax(1) as the last", _of(network=network.last_function(nn.Softmax(1)))),
         (
