@@ -90,13 +90,13 @@ def test_counts_that_cannot_be_are_refused(monkeypatch, counts, sentence):
 
 
 def test_a_warning_that_goes_with_the_fault_is_a_consequence_and_else_leads_astray():
-    program = Program("input_scale", None, also=("biased: mean",), follows=("stalled",))
+    program = Program("input_scale", None, also=("biased: mean",), follows=("class_weights",))
 
     def was(rule, words="", mended=()):
         return what_it_was(finding(rule=rule, explanation=words), program, mended)
 
     assert was("input_scale") == was("biased", "of a mean") == "cause"
-    assert was("biased") == was("saturated") == was("stalled") == "consequence"
+    assert was("biased") == was("saturated") == was("class_weights") == "consequence"
     assert was("saturated", mended={"saturated"}) == was("one_class") == "astray"
 
 
