@@ -69,8 +69,8 @@ class LossGraph:
 
     def see(self, loss: object) -> None:
         """The loss of the step that goes on, before or after its backward pass."""
-        node = getattr(loss, "grad_fn", None)
-        if node is not None and self._outputs and self._ask():
+        node = getattr(loss, "grad_fn", None) if self._outputs else None  # seldom there are any
+        if node is not None and self._ask():
             self._form = _form_of(node, self._outputs)
             self._outputs = {}
 
