@@ -87,7 +87,10 @@ def _of_two_classes(
     slope = -gradient[every, target] * rows
     inverse = 0.0
     for _ in range(_ROUNDS):
+        before = inverse
         inverse = float(np.median(slope * (1 + np.exp(np.clip(margin * inverse, -60, 60)))))
+        if inverse > 1 / _FLAT or abs(inverse - before) < 1e-9 * inverse:
+            break
     if not 0 < inverse < 1 / _FLAT or len(output) != rows:
         return None
     expected = np.logaddexp(0, -margin * inverse).mean()
