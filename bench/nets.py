@@ -97,18 +97,26 @@ class Transformer(Net):
 
 @dataclass(frozen=True, slots=True)
 class Gpt(Net):
-    """A GPT of blocks of LayerNorm, attention and a GELU network of four times the width."""
+    """A GPT of blocks of LayerNorm, attention and a GELU network of four times the width.
+
+    Attributes:
+        is_compiled: by torch.compile, into graphs that may not break.
+    """
 
     blocks: int = 4
     width: int = 128
     context: int = 64
     tokens: int = 65
+    is_compiled: bool = False
 
     def build(self) -> nn.Module:
         """See `Net`."""
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            return gpt(self.tokens, self.context, self.width, self.blocks, heads=4)
+            net = gpt(self.tokens, self.context, self.width, self.blocks, heads=4)
+        if self.is_compiled:
+            net.compile(fullgraph=True)
+        return net
 
     def batch_on(self, device: str) -> tuple[Tensor, Tensor]:
         """See `Net`: both [batch, context]."""
@@ -148,6 +156,7 @@ NETS: dict[str, Net] = {
     "deep": TanhNet(depth=10, width=512, batch=256, steps=50, block=5),
     "wide": TanhNet(depth=20, width=1024, batch=256, steps=30, block=2),
     "gpt": Gpt(batch=16, steps=110, block=5),
+    "gpt_compiled": Gpt(batch=16, steps=110, block=5, is_compiled=True),
     "resnet": ResNet(batch=32, steps=70, block=5),
     "100x64": TanhNet(depth=100, width=64, batch=64, steps=200, block=10),
     "wide_cuda": TanhNet(
@@ -157,7 +166,7 @@ NETS: dict[str, Net] = {
 }
 
 DEFAULT_NETS = {
-    "cpu": ["notebook", "deep", "wide", "gpt", "resnet", "100x64"],
+    "cpu": ["notebook", "deep", "wide", "gpt", "gpt_compiled", "resnet", "100x64"],
     "cuda": ["wide_cuda", "gpt2_cuda"],
 }
 
