@@ -8,7 +8,7 @@ import torch
 
 from layerscope.measure import Tally
 from layerscope.measure.held import MOST_HELD, HeldTensors
-from layerscope.measure.tally import SMALL
+from layerscope.measure.measurable import SMALL
 from layerscope.measure.units import UnitTally
 
 UNBOUNDED = (-math.inf, math.inf)

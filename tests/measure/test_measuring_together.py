@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from layerscope.measure import Tally
-from layerscope.measure.tally import SMALL
+from layerscope.measure.measurable import SMALL
 from tests.measure.cases import FINITE
 from tests.measure.resident import knows_its_memory, resident
 

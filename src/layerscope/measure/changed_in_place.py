@@ -1,7 +1,10 @@
 """Which of the tensors that were held have been changed in place since."""
 
-from collections.abc import Iterable, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -15,6 +18,9 @@ WATCHED, REFERRED, COPIED = range(3)
 # Row, what is measured, what the network has, its version and address, row and axis of its units,
 # what its layer was given.
 Entry = tuple[int, Tensor, Tensor, int, int, int, int, Given | None]
+
+WIDTH = 8
+"""Of an entry, where entries lie one behind the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,12 @@ class Unusual:
 
     lost: Sequence[int] = ()
     not_finite: Sequence[tuple[int, Given]] = ()
+
+    def __add__(self, later: Unusual) -> Unusual:
+        """What was found, and what was found later; of a row the first that is not finite."""
+        known = {row for row, _ in self.not_finite}
+        new = [each for each in later.not_finite if each[0] not in known]
+        return Unusual((*self.lost, *later.lost), (*self.not_finite, *new))
 
 
 def rows_changed(entries: Iterable[Entry], how: bytearray) -> list[int]:
@@ -51,3 +63,14 @@ def rows_changed(entries: Iterable[Entry], how: bytearray) -> list[int]:
         if how[row] == WATCHED:
             how[row] = REFERRED
     return lost
+
+
+def entries_of(numbers: list[Any]) -> Iterator[Entry]:
+    """The entries that lie one behind the other in a list."""
+    each = iter(numbers)
+    return zip(*[each] * WIDTH, strict=True)
+
+
+def one_behind_the_other(entries: Iterable[Entry]) -> list[Any]:
+    """The list in which entries lie so."""
+    return [each for entry in entries for each in entry]

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from layerscope.measure.capability import compiled_if_possible, knows_float64
+from layerscope.measure.measurable import is_measurable
 from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.plain.table import PlainTable
 from layerscope.measure.reading import CARRIED, Reading
 from layerscope.measure.row_options import RowOptions
 from layerscope.measure.row_state import merged_state
-from layerscope.measure.tally import EXACT, Tally, is_measurable
+from layerscope.measure.tally import EXACT, Tally
 from layerscope.measure.transfer_row import TRANSFERRED, reading_of
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from layerscope.measure.capability import compiled_if_possible, knows_float64
+from layerscope.measure.measurable import is_measurable
 from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.plain.units import PlainUnits
-from layerscope.measure.tally import is_measurable
 from layerscope.measure.unit_layout import in_order, units_and_inner
 from layerscope.measure.unit_merge import load_state, merge_ranks, state_of
 from layerscope.measure.unit_options import UnitOptions

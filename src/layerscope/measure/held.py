@@ -2,10 +2,12 @@
 
 Measuring a tensor by itself, between a network's own operations, takes some ten microseconds, most
 of them for finding code and tables in memory again. What is small is therefore only noted, and
-measured when the step ends.
+measured when the step ends. What is large waits where torch has several threads, until there are
+some megabytes for these to measure side by side; with one thread it is measured at once, where it
+still lies in the cache.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -14,21 +16,24 @@ from torch import Tensor
 from layerscope.measure.changed_in_place import (
     COPIED,
     REFERRED,
+    WIDTH,
     Entry,
     Given,
     Unusual,
+    entries_of,
+    one_behind_the_other,
     rows_changed,
 )
 from layerscope.measure.cpu.kinds import KINDS
-from layerscope.measure.tally import SMALL, Tally
+from layerscope.measure.measurable import LARGE, SMALL
+from layerscope.measure.tally import Tally
 from layerscope.measure.units import UnitTally
 
 MOST_HELD = 1 << 24
-"""Bytes that are held at most; what comes beyond is measured at once."""
+"""Bytes that small ones have at most, and large ones with what their layers were given; of small
+ones what comes beyond is measured at once."""
 
 _NOTHING = Unusual()
-
-_WIDTH = 8  # of an `Entry`
 
 
 class HeldTensors:
@@ -50,9 +55,11 @@ class HeldTensors:
             were given.
     """
 
-    __slots__ = ("_bytes", "_how", "_measured", "_tally", "_units", "_waiting")
+    __slots__ = (
+        "_bytes", "_how", "_large", "_large_bytes", "_measured", "_tally", "_units", "_unusual",
+        "_waiting", "largest",
+    )  # fmt: skip
 
-    largest = SMALL
     looks_for_causes = True
 
     def __init__(self, tally: Tally, units: UnitTally) -> None:
@@ -64,6 +71,10 @@ class HeldTensors:
         self._waiting: list[Any] = []
         self._measured = 0  # of the entries, from the first
         self._bytes = 0
+        self._large: list[Any] = []  # entries
+        self._large_bytes = 0
+        self._unusual = _NOTHING  # among the large ones, since `measure` told of it
+        self.largest = _largest(tally)
 
     def hold(
         self,
@@ -73,7 +84,7 @@ class HeldTensors:
         axis: int = -1,
         given: Given | None = None,
     ) -> bool:
-        """Note a tensor: 1 us.
+        """Note a tensor: 1 us. Large ones are measured now if too much of them would be held.
 
         Args:
             tensor: one that `is_measurable`.
@@ -86,26 +97,40 @@ class HeldTensors:
             then it is to be measured at once.
         """
         size = tensor.nbytes
-        if size > SMALL or self._bytes + size > MOST_HELD or not tensor.is_cpu:
+        is_large = size > SMALL
+        if size > self.largest or not tensor.is_cpu:
+            return False
+        how = self._how[row]
+        if is_large:
+            if how == COPIED:  # to copy it takes longer than waiting saves
+                return False
+            size += sum([each.nbytes for each, _ in given or ()])
+            if self._large_bytes + size > MOST_HELD:
+                self._measure_large()
+        elif self._bytes + size > MOST_HELD:
             return False
         try:
             version = tensor._version
         except RuntimeError:  # of inference mode
             return False
         measured = own = tensor.detach() if tensor.requires_grad else tensor
-        how = self._how[row]
         if how != REFERRED:
             measured = own.clone()
             if how == COPIED:
                 own, version = measured, 0
-        self._bytes += size
-        self._waiting += (row, measured, own, version, own.data_ptr(), unit_row, axis, given)
+        entry = (row, measured, own, version, own.data_ptr(), unit_row, axis, given)
+        if is_large:
+            self._large_bytes += size
+            self._large += entry
+        else:
+            self._bytes += size
+            self._waiting += entry
         return True
 
     @property
     def is_measured(self) -> bool:
         """Whether all that is held has been measured."""
-        return self._measured * _WIDTH == len(self._waiting)
+        return not self._large and self._measured * WIDTH == len(self._waiting)
 
     def measure(self, whole: bool, also: Sequence[tuple[int, Tensor]] = ()) -> Unusual:
         """Measure what has been held since the last time; it stays held.
@@ -120,46 +145,82 @@ class HeldTensors:
         Returns:
             What was unusual among those that were held.
         """
-        new = self._waiting[self._measured * _WIDTH :]
+        self._measure_large()
+        large, self._unusual = self._unusual, _NOTHING
+        new = self._waiting[self._measured * WIDTH :]
         if not new and not also:
-            return _NOTHING
+            return large
         if self._measured and new:
-            new = self._again(set(new[::_WIDTH])) + new
-        self._measured = len(self._waiting) // _WIDTH
-        return self._measure(new, whole, also)
+            new = self._again(set(new[::WIDTH])) + new
+        self._measured = len(self._waiting) // WIDTH
+        small = self._measure(new, whole, also)
+        return small if large is _NOTHING else large + small
 
     def put_into_bins(self) -> None:
         """Measure anew, so that it can be merged, what was measured as a whole before."""
-        self._measure(self._again(set(self._waiting[::_WIDTH])), False, ())
+        self._measure(self._again(set(self._waiting[::WIDTH])), False, ())
 
     def release(self) -> None:
         """Let go of all; what was not measured will not be."""
         self._waiting.clear()
-        self._measured = self._bytes = 0
+        self._large.clear()
+        self._measured = self._bytes = self._large_bytes = 0
+        self._unusual = _NOTHING
+        self.largest = _largest(self._tally)
+
+    def _measure_large(self) -> None:
+        """Measure the large ones, and let them go."""
+        entries, self._large, self._large_bytes = self._large, [], 0
+        if not entries:
+            return
+        entries, lost = self._without_changed(entries)
+        kept: list[Tensor] = []
+        jobs = self._jobs_of(entries, kept)
+        is_finite = not self._tally.measure_side_by_side(jobs, self._units.address)
+        for row in lost:
+            self._tally.lose(row)
+        if lost or not is_finite:
+            found = () if is_finite else self._not_finite(entries_of(entries))
+            self._unusual += Unusual(lost, found)
 
     def _again(self, rows: set[int]) -> list[Any]:
         """What was measured before of some rows, as if it had not been; its units were watched."""
         filled = {row for row in rows if self._tally.reopen(row)}
-        before = self._waiting[: self._measured * _WIDTH]
-        return _one_behind_the_other(
+        before = self._waiting[: self._measured * WIDTH]
+        return one_behind_the_other(
             (row, measured, own, version, address, -1, axis, None)
-            for row, measured, own, version, address, _, axis, _ in _entries(before)
+            for row, measured, own, version, address, _, axis, _ in entries_of(before)
             if row in filled
         )
 
     def _measure(
         self, waiting: list[Any], whole: bool, also: Sequence[tuple[int, Tensor]]
     ) -> Unusual:
-        lost = rows_changed(_entries(waiting), self._how)
-        if lost:
-            left = (entry for entry in _entries(waiting) if entry[0] not in lost)
-            waiting = _one_behind_the_other(left)
-        rows = waiting[::_WIDTH]
-        if len(set(rows)) < len(rows):
-            waiting = _one_behind_the_other(sorted(_entries(waiting), key=itemgetter(0)))
+        waiting, lost = self._without_changed(waiting)
         kept: list[Tensor] = []
+        jobs = self._jobs_of(waiting, kept)
+        jobs += self._tally.jobs_of(also, kept)
+        in_bins = self._tally.measure(jobs, self._units.address, whole)
+        for row in lost:
+            self._tally.lose(row)
+        if not in_bins and not lost:
+            return _NOTHING
+        return Unusual(lost, self._not_finite(entries_of(waiting)) if in_bins else ())
+
+    def _without_changed(self, waiting: list[Any]) -> tuple[list[Any], list[int]]:
+        """Entries by row, without those of rows that are lost, and these rows."""
+        lost = rows_changed(entries_of(waiting), self._how)
+        if lost:
+            left = (entry for entry in entries_of(waiting) if entry[0] not in lost)
+            waiting = one_behind_the_other(left)
+        rows = waiting[::WIDTH]
+        if len(set(rows)) < len(rows):
+            waiting = one_behind_the_other(sorted(entries_of(waiting), key=itemgetter(0)))
+        return waiting, lost
+
+    def _jobs_of(self, waiting: list[Any], kept: list[Tensor]) -> list[int]:
         jobs: list[int] = []
-        for row, tensor, own, _, address, unit_row, axis, _ in _entries(waiting):
+        for row, tensor, own, _, address, unit_row, axis, _ in entries_of(waiting):
             units, inner = 0, 0
             if unit_row >= 0:
                 prepared, units, inner = self._units.prepare(unit_row, tensor, axis)
@@ -170,13 +231,7 @@ class HeldTensors:
                 address = prepared.data_ptr()
             if size := prepared.numel():
                 jobs += (KINDS[prepared.dtype], address, size, row, unit_row, units, inner)
-        jobs += self._tally.jobs_of(also, kept)
-        in_bins = self._tally.measure(jobs, self._units.address, whole)
-        for row in lost:
-            self._tally.lose(row)
-        if not in_bins and not lost:
-            return _NOTHING
-        return Unusual(lost, self._not_finite(_entries(waiting)) if in_bins else ())
+        return jobs
 
     def _not_finite(self, entries: Iterable[Entry]) -> list[tuple[int, Given]]:
         """The first tensor of each row that is not finite."""
@@ -192,10 +247,5 @@ class HeldTensors:
         return list(found.items())
 
 
-def _entries(waiting: list[Any]) -> Iterator[Entry]:
-    numbers = iter(waiting)
-    return zip(*[numbers] * _WIDTH, strict=True)
-
-
-def _one_behind_the_other(entries: Iterable[Entry]) -> list[Any]:
-    return [each for entry in entries for each in entry]
+def _largest(tally: Tally) -> int:
+    return LARGE if tally.side_by_side > 1 else SMALL

@@ -6,8 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
+from torch import Tensor
 
 from layerscope.arguments import at_least
 from layerscope.measure.cpu.kernel import add_to_row
@@ -16,37 +15,19 @@ from layerscope.measure.cpu.merge import merge_row
 from layerscope.measure.cpu.parallel import add_in_parts
 from layerscope.measure.cpu.read import read_rows
 from layerscope.measure.cpu.reading_memory import ReadingMemory, ReadingToFill, first_rows
+from layerscope.measure.cpu.side_by_side import measure_side_by_side
 from layerscope.measure.cpu.state import load_state, state_of
 from layerscope.measure.cpu.table import Table
-from layerscope.measure.cpu.team import PART
-from layerscope.measure.cpu.whole_rows import FILLED, IN_TABLE, JOB, LOST, measure_whole_rows
+from layerscope.measure.cpu.team import PART, threads_of_team
+from layerscope.measure.cpu.whole_rows import FILLED, IN_TABLE, JOB, LOST, ROW, measure_whole_rows
+from layerscope.measure.measurable import LARGE, PLAIN, SMALL, is_measurable
 from layerscope.measure.pending import Pending
 from layerscope.measure.reading import CARRIED, Reading
 from layerscope.measure.row_layout import Sums, Tallies
 from layerscope.measure.row_options import RowOptions
 
-_PLAIN = (Tensor, nn.Parameter)
-
-SMALL = 1 << 16
-"""Bytes up to which a tensor is measured together with others; a larger one takes so long that it
-is measured by itself, where it still lies in the cache."""
-
 EXACT = 1 << 62
 """As `max_elements`: every element of every tensor is counted in the bins."""
-
-
-def is_measurable(tensor: Tensor) -> bool:
-    """Whether a tensor has elements to count: dense, of a known kind, and in memory of its own,
-    which a DTensor, a FakeTensor, a lazy parameter and a tensor on the meta device have not. A
-    nested one has no shape.
-    """
-    if type(tensor) not in _PLAIN and (
-        is_lazy(tensor) or type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__
-    ):
-        return False
-    if tensor.dtype not in KINDS or tensor.layout is not torch.strided:
-        return False
-    return not (tensor.is_meta or tensor.is_nested)
 
 
 class Tally:
@@ -95,7 +76,7 @@ class Tally:
             How many NaN and infinities the row holds now; None, and nothing is counted, for a
             tensor that is not of floating point, or has no elements of its own.
         """
-        if type(tensor) not in _PLAIN and not is_measurable(tensor):
+        if type(tensor) not in PLAIN and not is_measurable(tensor):
             return None
         kind = KINDS.get(tensor.dtype)
         if kind is None:
@@ -126,22 +107,31 @@ class Tally:
         self.measure(self.jobs_of(tensors, kept), 0, whole)
 
     def jobs_of(self, tensors: Iterable[tuple[int, Tensor]], kept: list[Tensor]) -> list[int]:
-        """Jobs for `measure`, of the small ones of some tensors; the others are measured now.
+        """Jobs for `measure`, of the small ones of some tensors; the large ones are measured now.
 
         Args:
             tensors: (row, tensor); those of a row are neighbours.
             kept: what must live until the jobs are done is added here.
         """
-        jobs: list[int] = []
+        small: list[int] = []
+        large: list[int] = []
+        largest = LARGE if self.side_by_side > 1 else SMALL
         for row, tensor in tensors:
-            if not is_measurable(tensor) or not tensor.is_cpu or tensor.nbytes > SMALL:
+            if not is_measurable(tensor) or not tensor.is_cpu or tensor.nbytes > largest:
                 self.add(row, tensor)
             elif size := tensor.numel():
                 if not tensor.is_contiguous():
                     tensor = tensor.detach().contiguous()
                 kept.append(tensor)
+                jobs = small if tensor.nbytes <= SMALL else large
                 jobs += (KINDS[tensor.dtype], tensor.data_ptr(), size, row, -1, 0, 0)
-        return jobs
+        self.measure_side_by_side(large, 0)
+        return small
+
+    @property
+    def side_by_side(self) -> int:
+        """How many large tensors, each of another row, are measured at a time."""
+        return 1 if self._most < EXACT else threads_of_team()
 
     def measure(self, jobs: Sequence[int], unit_table: int, whole: bool) -> int:
         """Measure what lies at addresses, as `cpu.whole_rows` tells; whoever calls keeps it alive.
@@ -170,6 +160,16 @@ class Tally:
             *into.addresses,
         )
         return in_bins
+
+    def measure_side_by_side(self, jobs: Sequence[int], unit_table: int) -> bool:
+        """The same of large tensors; whether one of their rows holds a NaN or an infinity now."""
+        rows = list(set(jobs[ROW::JOB]))
+        for row in rows:
+            if self._states[row] != IN_TABLE:
+                self.lose(row)
+        if rows:
+            measure_side_by_side(jobs, self._address, unit_table, self._most, self.side_by_side)
+        return bool(self._table.tallies[rows, Tallies.NAN : Tallies.NEGATIVE_INF + 1].any())
 
     def reopen(self, row: int) -> bool:
         """Forget what was measured of a row as a whole; False if nothing was."""

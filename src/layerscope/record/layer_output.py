@@ -12,7 +12,7 @@ from layerscope.measure.device_held import HeldOnDevice
 from layerscope.measure.device_tally import DeviceTally
 from layerscope.measure.device_units import DeviceUnitTally
 from layerscope.measure.held import HeldTensors
-from layerscope.measure.tally import is_measurable
+from layerscope.measure.measurable import is_measurable
 from layerscope.measure.units import UnitTally
 from layerscope.record.gradient_hook import hook_gradient
 from layerscope.record.hook_state import HookState
@@ -81,13 +81,16 @@ class LayerOutput:
         self._units_axes.clear()
         self._is_given = layer.entry is layer.module
 
-    def measure(self, tensor: Tensor, inputs: Inputs, recomputed: bool) -> None:
+    def measure(
+        self, tensor: Tensor, inputs: Inputs, recomputed: bool, may_wait: bool = True
+    ) -> None:
         """Measure an output, and put a hook on it that measures its gradient.
 
         Args:
             inputs: what the module was called with: positional and named arguments.
             recomputed: whether activation checkpointing calls the module again, in the backward
                 pass: its output was measured before, its gradient may be yet to come.
+            may_wait: whether its memory stays what it is, unless torch counts a new version.
         """
         if _is_tracing():  # torch.jit.trace calls the network, and nobody trains
             return
@@ -98,13 +101,13 @@ class LayerOutput:
             self._state.not_measured[self.layer.name] = f"its output is {kind}, {tensor.device}"
             return
         if not recomputed and self.activation >= 0:
-            self._measure_output(tensor, inputs, is_plain)
+            self._measure_output(tensor, inputs, is_plain and may_wait)
         if self.order < 0:  # not before: it may have failed
             self.order = self._state.next_order()
         if self.gradient >= 0 and tensor.requires_grad:
             self._hook(tensor)
 
-    def _measure_output(self, tensor: Tensor, inputs: Inputs, is_plain: bool) -> None:
+    def _measure_output(self, tensor: Tensor, inputs: Inputs, may_wait: bool) -> None:
         """Let an output be held, where it may be; otherwise measure it where it lies."""
         unit_row, axis = -1, -1
         if self.units is not None and tensor.ndim > 1:
@@ -114,7 +117,7 @@ class LayerOutput:
             else:
                 tensor, axis = with_units_beside(tensor, self._axis(tensor))
         held = self.held
-        if held is not None and is_plain and tensor.nbytes <= held.largest:
+        if held is not None and may_wait and tensor.nbytes <= held.largest:
             given: Given | None = None
             is_small = True
             if held.looks_for_causes:
@@ -172,9 +175,12 @@ class LayerOutput:
             self._units_axes[tensor.ndim] = known
         return known
 
-    def __call__(self, gradient: Tensor) -> None:
+    def __call__(self, gradient: Tensor, may_wait: bool = True) -> None:
         """Measure the gradient of an output, as its tensor's hook. (A bound method would be one
         object more in each step.)
+
+        Args:
+            may_wait: see `measure`.
         """
         state = self._state
         try:
@@ -184,7 +190,9 @@ class LayerOutput:
             began = clock() if clock else 0.0
             held = self.held
             is_plain = type(gradient) is Tensor and gradient.layout is torch.strided
-            if not (is_plain and held is not None and held.hold(self.gradient, gradient)):
+            if not (
+                is_plain and may_wait and held is not None and held.hold(self.gradient, gradient)
+            ):
                 assert self.tally is not None
                 self.tally.add(self.gradient, gradient)
             state.backward_began = True

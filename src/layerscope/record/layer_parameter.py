@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from layerscope.measure.tally import is_measurable
+from layerscope.measure.measurable import is_measurable
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.layers import Layer

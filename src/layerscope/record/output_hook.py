@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from layerscope.measure.tally import SMALL
+from layerscope.measure.measurable import SMALL
 from layerscope.record.hook_state import HookState
 from layerscope.record.in_graph import graph_is_whole, measured_in_graph, number_of
 from layerscope.record.layer_output import LayerOutput
@@ -101,15 +101,21 @@ class OutputHook(OwnHook):
         self.note_compilation()
         if not self._state.counts_here:
             return
-        if tensor.nbytes <= SMALL:  # it may be held, but a graph writes its memory anew
+        # A graph writes its memory anew: what is to wait is copied, if that takes little.
+        may_wait = tensor.nbytes <= SMALL
+        if may_wait:
             tensor = tensor.clone()
         if not is_gradient:
-            self.measure((), {}, tensor)
+            self.measure((), {}, tensor, may_wait)
         elif self._bare is not None and self._bare.gradient >= 0:
-            self._bare(tensor)
+            self._bare(tensor, may_wait)
 
-    def measure(self, inputs: Any, named: Any, output: Any) -> None:
-        """Measure what the module has made of its arguments."""
+    def measure(self, inputs: Any, named: Any, output: Any, may_wait: bool = True) -> None:
+        """Measure what the module has made of its arguments.
+
+        Args:
+            may_wait: see `LayerOutput.measure`.
+        """
         state = self._state
         try:
             clock = state.clock
@@ -118,9 +124,9 @@ class OutputHook(OwnHook):
             state.latest = self.layer
             recomputed = backward_pass() != -1
             if self._bare is not None and isinstance(output, Tensor) and output.is_floating_point():
-                self._bare.measure(output, (inputs, named), recomputed)
+                self._bare.measure(output, (inputs, named), recomputed, may_wait)
             else:
-                self._measure_parts((inputs, named), output, recomputed)
+                self._measure_parts((inputs, named), output, recomputed, may_wait)
             if clock:
                 state.spent += clock() - began
         except Exception as error:  # whatever it is, the network goes on without us
@@ -129,7 +135,7 @@ class OutputHook(OwnHook):
             else:
                 state.give_up(error)
 
-    def _measure_parts(self, inputs: Any, output: Any, recomputed: bool) -> None:
+    def _measure_parts(self, inputs: Any, output: Any, recomputed: bool, may_wait: bool) -> None:
         call = f".call_{self._call(recomputed)}" if self._per_call else ""
         found = False
         try:
@@ -145,7 +151,7 @@ class OutputHook(OwnHook):
             if measured is None:
                 measured = self._meet(self.layer, name)
                 self.expect(measured)
-            measured.measure(tensor, inputs, recomputed)
+            measured.measure(tensor, inputs, recomputed, may_wait)
         if not found and all(measured.order < 0 for measured in self._outputs.values()):
             kind = output.dtype if isinstance(output, Tensor) else type(output).__name__
             why = f"its output, {kind}, holds no tensor of floats"

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from layerscope.measure.tally import is_measurable
+from layerscope.measure.measurable import is_measurable
 from layerscope.quantity import Quantity
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_output import Inputs, LayerOutput
@@ -40,7 +40,9 @@ class PartedOutput(LayerOutput):
         """Which of how many parts of the layer's units this process has."""
         return (0, 1) if self._layout is None else self._layouts.part(self._layout, self._unit_axis)
 
-    def measure(self, tensor: Tensor, inputs: Inputs, recomputed: bool) -> None:
+    def measure(
+        self, tensor: Tensor, inputs: Inputs, recomputed: bool, may_wait: bool = True
+    ) -> None:
         """Measure what this process has of an output, and of its gradient."""
         # What is recomputed hangs on copies of what it was made of, which say nothing.
         is_kept = self._layout is not None and self._read_in != self._layouts.steps
@@ -51,13 +53,13 @@ class PartedOutput(LayerOutput):
             return
         own = local_part(tensor)
         if not is_measurable(own):
-            super().measure(own, inputs, recomputed)  # which tells why it is not measured
+            super().measure(own, inputs, recomputed, may_wait)  # which tells why it is not measured
             return
         if not (is_kept or recomputed):
             self._state.copies.note(self.name, self._layouts, layout, own)
         here = self._layouts.counts_here(layout)
         if here and not recomputed and self.activation >= 0:
-            self._measure_output(own, inputs, type(own) is Tensor)
+            self._measure_output(own, inputs, may_wait and type(own) is Tensor)
         if self.order < 0:
             self.order = self._state.next_order()
         if self.gradient >= 0 and tensor.requires_grad and not self._gradient_layout.why:
@@ -83,15 +85,15 @@ class PartedOutput(LayerOutput):
             axis = self._axis(tensor) if self._units_axis is None else self._units_axis
             self._unit_axis = axis % tensor.ndim
 
-    def _measure_output(self, tensor: Tensor, inputs: Inputs, is_plain: bool) -> None:
+    def _measure_output(self, tensor: Tensor, inputs: Inputs, may_wait: bool) -> None:
         """Where it cannot be told along which axis the parts lie, their units are not watched."""
         units = self.units
         if self._layout is not None and None in self._layout.parts.values():
             self.units = None
-        super()._measure_output(tensor, inputs, is_plain)
+        super()._measure_output(tensor, inputs, may_wait)
         self.units = units
 
-    def __call__(self, gradient: Tensor) -> None:
+    def __call__(self, gradient: Tensor, may_wait: bool = True) -> None:
         """Measure what this process has of the gradient of an output."""
         state = self._state
         try:
@@ -108,7 +110,7 @@ class PartedOutput(LayerOutput):
         except Exception as error:  # whatever it is, the network goes on without us
             state.give_up(error)
             return
-        super().__call__(own)
+        super().__call__(own, may_wait)
 
     def _note_gradient(self, why: str) -> None:
         self._state.not_measured[f"{self.name}.{Quantity.ACTIVATION_GRAD}"] = f"it {why}"

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from layerscope.measure.capability import compiled_if_possible
 from layerscope.measure.cpu.change_norms import change_norms
+from layerscope.measure.measurable import is_measurable
 from layerscope.measure.pinned_ring import PinnedRing
-from layerscope.measure.tally import is_measurable
 from layerscope.measure.unit_layout import fills_its_memory
 from layerscope.record.shards import local_part
 

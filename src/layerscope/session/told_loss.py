@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from layerscope.measure.tally import is_measurable
+from layerscope.measure.measurable import is_measurable
 from layerscope.session.door import Door
 
 _log = logging.getLogger("layerscope")

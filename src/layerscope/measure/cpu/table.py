@@ -36,6 +36,8 @@ LANES_PAY_FROM = 32_768
 
 LANES_BYTES = 4 * LANES << 16
 
+SCRATCH_BYTES = LANES_BYTES + 4 * BLOCK * 2 + 8 * PLACES
+
 SPARSE_FROM = 1 << 28
 """Bytes of counts from which memory is taken in pages of 4 kB, as they are touched: some 50 kB a
 row. NumPy asks for pages of 2 MB, so that each row has all its 570 kB at once. With those the
@@ -64,14 +66,13 @@ class Table:
         self.counts = _zeros(rows)
         self.sums = np.zeros((rows, FIELDS), np.float64)
         self.tallies = np.zeros((rows, FIELDS), np.int64)
-        self._scratch = np.zeros(LANES_BYTES + 4 * BLOCK * 2 + 8 * PLACES + 64, np.uint8)
-        scratch = self._scratch.ctypes.data
+        self._scratch, scratch = scratch_for_table()
         self._addresses = np.array(
             [
                 self.counts.ctypes.data,
                 self.sums.ctypes.data,
                 self.tallies.ctypes.data,
-                scratch + -scratch % 64,
+                scratch,
                 _SEED,
             ],
             np.int64,
@@ -80,6 +81,12 @@ class Table:
         self.sums[:, Sums.LOW], self.sums[:, Sums.HIGH] = UNBOUNDED
         self.tallies[:, Tallies.NEAR] = BINS
         self.sums[:, Sums.MINIMUM], self.sums[:, Sums.MAXIMUM] = math.inf, -math.inf
+
+
+def scratch_for_table() -> tuple[npt.NDArray[np.uint8], int]:
+    """Memory for a table's scratch, all zeros, and the address from which it is used."""
+    memory = np.zeros(SCRATCH_BYTES + 64, np.uint8)
+    return memory, memory.ctypes.data + -memory.ctypes.data % 64
 
 
 def _zeros(rows: int) -> npt.NDArray[np.int64]:

@@ -49,3 +49,8 @@ def run_on_team() -> Callable[[int, int, int, int], None] | None:
         run.restype = None
         return run
     return None
+
+
+def threads_of_team() -> int:
+    """How many threads torch has; 1 where they cannot be had."""
+    return 1 if run_on_team() is None else torch.get_num_threads()
