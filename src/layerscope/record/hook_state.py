@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.measure.tally import is_measurable
+from layerscope.measure.measurable import is_measurable
 from layerscope.record.copies import Copies
 from layerscope.record.handles import remove_all
 from layerscope.record.layers import Layer
