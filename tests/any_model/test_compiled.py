@@ -10,6 +10,7 @@ from torch import nn
 
 from layerscope import LayerMonitor, read, watch
 from layerscope.integrations.script import ScriptWatch
+from layerscope.measure.measurable import SMALL
 from layerscope.session.settings import Settings
 from tests.any_model.nets import Mlp, seeded
 from tests.any_model.reference import FIGURES, assert_figures_are_those_of, run_plainly
@@ -226,3 +227,33 @@ def test_a_graph_that_must_not_break_is_compiled_but_once_more_after_the_first_s
             watcher.step(loss)
     assert watcher.failure is None
     assert figures(tmp_path)["activation_count"].tolist() == [[64, 24]] * 12
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_large_outputs_of_such_a_graph_are_counted_once(threads, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)  # ours, not torch's own
+    found = []
+    for backend in (None, "aot_eager"):
+        torch._dynamo.reset()
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, 64), nn.GELU(), nn.LayerNorm(64), nn.Linear(64, 48))
+        if backend is not None:
+            net.compile(backend=backend, fullgraph=True)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        with watch(net, tmp_path / str(backend), summary=False) as watcher:
+            for _ in range(4):
+                output = net(torch.randn(512, 4))
+                assert output.nbytes > SMALL
+                loss = output.square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watcher.step(loss)
+        assert watcher.failure is None
+        histograms = read(tmp_path / str(backend)).histograms
+        found.append({tag: each.buckets[..., 2].sum(-1) for tag, each in histograms.items()})
+    eager, compiled = found
+    assert eager.keys() == compiled.keys()
+    for tag, counted in eager.items():
+        assert counted.tolist() == compiled[tag].tolist(), tag
+        assert not tag.endswith("linear") or counted.min() > 0

@@ -101,10 +101,10 @@ class OutputHook(OwnHook):
         self.note_compilation()
         if not self._state.counts_here:
             return
-        # A graph writes its memory anew: what is to wait is copied, if that takes little.
+        # A graph writes its memory anew: what is to wait is copied, if that takes little. What the
+        # graph gives has a gradient already, of which the graph itself will tell.
         may_wait = tensor.nbytes <= SMALL
-        if may_wait:
-            tensor = tensor.clone()
+        tensor = tensor.clone() if may_wait else tensor.detach()
         if not is_gradient:
             self.measure((), {}, tensor, may_wait)
         elif self._bare is not None and self._bare.gradient >= 0:
