@@ -4,7 +4,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
 
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -67,11 +67,15 @@ class LayerScopeCallback(TrainerCallback):
         folder = self._log_dir or Path(args.output_dir or ".", "layerscope")
         # Accelerate's wrapper of the optimizer has the scaler, None where there is none.
         scaler = getattr(optimizer, "scaler", None)
-        self._loss = BackwardStart(model)
+        self._loss = BackwardStart(model, self._see_loss)
         self._handle = model.register_forward_hook(PassingHook(self._loss.see_output))
         self.watcher = Watcher(
             model, folder, self._settings, state.global_step, scaler, _DOOR
         ).start()
+
+    def _see_loss(self, loss: Tensor) -> None:
+        if self.watcher is not None:
+            self.watcher.see_loss(loss)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
@@ -89,5 +93,7 @@ class LayerScopeCallback(TrainerCallback):
         if self._handle is not None:
             self._handle.remove()
             self._handle = None
+        if self._loss is not None:
+            self._loss.end()
         if self.watcher is not None:
             self.watcher.close()

@@ -168,6 +168,14 @@ class Watcher(Outcome):
         """Tell the loss that backward started from, with the gradient scaler's factor in it."""
         self._loss.note(None if loss is None else self._scale.out_of(loss))
 
+    def see_loss(self, loss: Tensor) -> None:
+        """Look at the graph of a loss of the step that goes on, where `step` will not be told it.
+
+        Args:
+            loss: with its graph, before its backward pass or in it.
+        """
+        self._guarded(lambda session: session.see_loss(loss))
+
     def close(self, interrupted: bool = False) -> None:
         """Take the hooks off, write the diagnosis and close the files. Twice is as once.
 

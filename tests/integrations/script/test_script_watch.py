@@ -259,12 +259,15 @@ class InAnotherThread(torch.autograd.Function):
 
 def test_the_loss_is_found_from_a_thread_of_the_device_too():
     net, _ = classifier()
-    start = BackwardStart(net)
+    seen = []
+    start = BackwardStart(net, seen.append)
     InAnotherThread.hook = start._see_gradient
     for x, y in batches(2):
         loss = cross_entropy(InAnotherThread.apply(net(x)), y)
         loss.backward()
         assert start.take() == loss
+        assert seen.pop() is loss
+    assert not seen
 
 
 def test_a_step_that_a_gradient_scaler_leaves_out_is_a_step_of_its_own(watch, tmp_path):

@@ -1,7 +1,7 @@
 """The loss of a script that tells it to nobody: the tensor that its backward pass starts from."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -25,9 +25,14 @@ class BackwardStart:
 
     Give `see_output` to `register_forward_hook` of the modules that the script calls, or, where
     these are compiled, call `see_parameters`. It costs some microseconds a pass.
+
+    Args:
+        network: through which they go.
+        tell: is given each loss, with its graph, while its backward pass runs.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, tell: Callable[[Tensor], None]) -> None:
+        self._tell = tell
         self._some = [each for each in network.parameters() if each.requires_grad][:8]
         self._total: Tensor | None = None
         self._last: Tensor | None = None  # started from: a pass may meet several outputs
@@ -39,6 +44,11 @@ class BackwardStart:
         total, self._total, self._last = self._total, None, None
         self._evaluations = None
         return total
+
+    def end(self) -> None:
+        """Tell no more, and let go of the last loss: its graph has hooks that know of this."""
+        self._total = self._last = None
+        self._tell = lambda _: None
 
     def begin_step(self) -> None:
         """An optimizer's step begins; it may evaluate a closure several times: the first counts."""
@@ -70,6 +80,7 @@ class BackwardStart:
             self._evaluations += is_cleared
             if self._evaluations > 1:
                 return
+        self._tell(loss)
         if self._total is None or is_cleared:
             self._total = loss.detach()
         else:

@@ -61,7 +61,7 @@ class WatchedNetwork:
         self._is_mine: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()
         self._stepped: set[int] = set()
         self._thread = threading.get_ident()  # which trains
-        self._loss = BackwardStart(network)
+        self._loss = BackwardStart(network, self._watcher.see_loss)
         self._handles: list[RemovableHandle] = []
         if called is None:
             self._handles += self._loss.see_parameters()
@@ -135,3 +135,4 @@ class WatchedNetwork:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._loss.end()
