@@ -163,12 +163,13 @@ class Tally:
 
     def measure_side_by_side(self, jobs: Sequence[int], unit_table: int) -> bool:
         """The same of large tensors; whether one of their rows holds a NaN or an infinity now."""
+        if not jobs:
+            return False
         rows = list(set(jobs[ROW::JOB]))
         for row in rows:
             if self._states[row] != IN_TABLE:
                 self.lose(row)
-        if rows:
-            measure_side_by_side(jobs, self._address, unit_table, self._most, self.side_by_side)
+        measure_side_by_side(jobs, self._address, unit_table, self._most, self.side_by_side)
         return bool(self._table.tallies[rows, Tallies.NAN : Tallies.NEGATIVE_INF + 1].any())
 
     def reopen(self, row: int) -> bool:
