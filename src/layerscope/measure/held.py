@@ -96,11 +96,10 @@ class HeldTensors:
             False where it is too large, too much is held already, or torch counts no version of it:
             then it is to be measured at once.
         """
-        size = tensor.nbytes
+        size, how = tensor.nbytes, self._how[row]
         is_large = size > SMALL
         if size > self.largest or not tensor.is_cpu:
             return False
-        how = self._how[row]
         if is_large:
             if how == COPIED:  # to copy it takes longer than waiting saves
                 return False

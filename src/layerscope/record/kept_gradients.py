@@ -35,7 +35,7 @@ class KeptGradients:
                 self._parameter, self._identity = each.parameter, id(gradient)
                 self._version = local_part(gradient)._version
                 if self._stepped is None:  # the first time, nobody knew which parameter to follow
-                    self._stepped = _state_of(gradient)
+                    self._stepped = state_of(gradient)
                 return
         if parameters:  # cleared already
             self._parameter, self._identity, self._version = parameters[0].parameter, -1, -1
@@ -57,17 +57,17 @@ class KeptGradients:
         gradient = parameter.grad
         if counts and self._left is not None and self._left[1] == local_part(parameter)._version:
             # One of zero that nobody has touched was zero before: its units are dead, say.
-            touched = _state_of(gradient) != self._left[0]
+            touched = state_of(gradient) != self._left[0]
             self._cleared = bool(self._cleared) or (touched and not _is_any(gradient))
         self._left = None
         if counts:
-            before = _state_of(gradient)
+            before = state_of(gradient)
             torch.autograd.Variable._execution_engine.queue_callback(lambda: self._passed(before))
 
     def _passed(self, before: tuple[int, int] | None) -> None:
         """A backward pass has ended; nobody has cleared what it left yet."""
         parameter = self._parameter
-        if parameter is not None and (now := _state_of(parameter.grad)) not in (None, before):
+        if parameter is not None and (now := state_of(parameter.grad)) not in (None, before):
             assert now is not None
             self._left = now, local_part(parameter)._version
 
@@ -87,7 +87,7 @@ class KeptGradients:
     def note_step(self) -> None:
         """An optimizer has taken its step."""
         if self._parameter is not None:
-            self._stepped = _state_of(self._parameter.grad)
+            self._stepped = state_of(self._parameter.grad)
 
     def _check_kept(self) -> None:
         if self._kept and self._parameter is not None:
@@ -99,7 +99,7 @@ class KeptGradients:
         stepped, self._stepped = self._stepped, None
         if stepped is not None and self._parameter is not None:
             gradient = self._parameter.grad
-            now = _state_of(gradient)
+            now = state_of(gradient)
             is_changed = now is not None and now[0] == stepped[0] and now != stepped
             self._changed_late = is_changed and _is_any(gradient)
 
@@ -113,7 +113,8 @@ class KeptGradients:
         return found
 
 
-def _state_of(gradient: Tensor | None) -> tuple[int, int] | None:
+def state_of(gradient: Tensor | None) -> tuple[int, int] | None:
+    """What changes when a gradient is replaced, and when it is changed in place; None of none."""
     return None if gradient is None else (id(gradient), local_part(gradient)._version)
 
 

@@ -189,10 +189,8 @@ class LayerOutput:
             clock = state.clock
             began = clock() if clock else 0.0
             held = self.held
-            is_plain = type(gradient) is Tensor and gradient.layout is torch.strided
-            if not (
-                is_plain and may_wait and held is not None and held.hold(self.gradient, gradient)
-            ):
+            may_wait &= type(gradient) is Tensor and gradient.layout is torch.strided
+            if not (may_wait and held is not None and held.hold(self.gradient, gradient)):
                 assert self.tally is not None
                 self.tally.add(self.gradient, gradient)
             state.backward_began = True

@@ -60,19 +60,18 @@ class Recorder:
         self.hooked = HookedLayers(layers, options or RecorderOptions(), state)
         self.unreached = Unreached(self.hooked.hooks, state)
         self.scaled: frozenset[Quantity] = frozenset()
-        self.is_merged = False
+        self.is_merged, self.gradient_sums = False, GradientSums()
         self.lost: dict[Channel, None] = {}
         self.update: UpdateSums | None = None
-        self.gradient_sums = GradientSums()
         self._follow()
 
     def _follow(self) -> None:
         """Go on with the plan that there is now."""
         self.plan = self.hooked.plan
         sums, not_measured = self.gradient_sums, self.state.not_measured
-        self._parameters = MeasuredParameters(self.plan.parameters, sums, not_measured)
-        self.state.bare = self.plan.bare_parameters()
-        for each in self.plan.parameters:
+        parameters, self.state.bare = self.plan.parameters, self.plan.bare_parameters()
+        self._parameters = MeasuredParameters(parameters, sums, not_measured)
+        for each in parameters:
             if (why := why_not_measured(each.parameter)) is not None:
                 not_measured[f"{each.channel.layer}.{each.channel.quantity}"] = why
 

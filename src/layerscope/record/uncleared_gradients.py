@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 
 from layerscope.measure.pending import NO, Pending
 from layerscope.measure.pinned_ring import on_host
+from layerscope.record.kept_gradients import state_of
 from layerscope.record.ownership import given_to
 from layerscope.record.shards import local_part
 
@@ -17,7 +18,7 @@ class _Followed:
 
     def __init__(self, parameter: nn.Parameter, gradient: Tensor) -> None:
         self.parameter = parameter
-        self.state = _state_of(gradient)
+        self.state = state_of(gradient)
         self.was_any: Pending[Tensor] = on_host(local_part(gradient).any())
         self.is_cleared = self.is_added_to = False
 
@@ -36,11 +37,15 @@ class UnclearedGradients:
         self._found: list[Pending[bool]] | None = None
 
     def begin(self, optimizers: Collection[Optimizer], looking: bool) -> None:
-        """A step begins, before its first forward pass."""
+        """A step begins, before its first forward pass.
+
+        Args:
+            optimizers: at least two.
+        """
         before, self._now = self._now, set()
         self._followed.clear()
         self._found = None
-        if not looking or len(optimizers) < 2:
+        if not looking:
             return
         given = {optimizer: given_to(optimizer) for optimizer in optimizers}
         for optimizer in before & given.keys():
@@ -55,14 +60,14 @@ class UnclearedGradients:
         if not self._followed:
             return
         for each in self._followed.values():
-            each.is_cleared |= _state_of(each.parameter.grad) != each.state
+            each.is_cleared |= state_of(each.parameter.grad) != each.state
         torch.autograd.Variable._execution_engine.queue_callback(self._passed)
 
     def _passed(self) -> None:
         for each in self._followed.values():
-            state = _state_of(each.parameter.grad)
+            state = state_of(each.parameter.grad)
             each.is_added_to |= state != each.state
-            each.is_cleared |= state[0] != each.state[0]
+            each.is_cleared |= _identity_of(state) != _identity_of(each.state)
             each.state = state
 
     def note_optimizer(self, optimizer: Optimizer) -> None:
@@ -82,5 +87,5 @@ class UnclearedGradients:
         return None if found is None else Pending(lambda: any(each.get() for each in found))
 
 
-def _state_of(gradient: Tensor | None) -> tuple[int, int]:
-    return (0, 0) if gradient is None else (id(gradient), local_part(gradient)._version)
+def _identity_of(state: tuple[int, int] | None) -> int | None:
+    return None if state is None else state[0]

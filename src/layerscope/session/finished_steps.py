@@ -52,11 +52,6 @@ class FinishedSteps(Session):
             self._recorder.measure_gradients(of)
             self._surroundings.note_gradients(self._recorder.plan.parameters)
 
-    def see_loss(self, loss: object) -> None:
-        """The loss as a loop tells it, with its graph if it has one."""
-        if self._recorder.state.counting:
-            self._surroundings.loss_graph.see(loss)
-
     def note_step(self) -> None:
         """An optimizer of this network has taken its step."""
         self._surroundings.note_step()

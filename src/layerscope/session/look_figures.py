@@ -112,16 +112,15 @@ class LookFigures:
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
         figures = input_figures(ends.data)
         figures["along_batch"] = float(ends.along_batch)
-        if ends.gradients_kept is not None:
-            figures["gradients_kept"] = float(ends.gradients_kept)
+        of_gradients = {
+            "gradients_kept": ends.gradients_kept,
+            "gradients_cleared": ends.gradients_cleared,
+            "gradients_kept_by_one": None if ends.kept_by_one is None else ends.kept_by_one.get(),
+            "gradients_late": ends.gradients_late,
+        }
+        figures |= {name: float(it) for name, it in of_gradients.items() if it is not None}
         if ends.pair:
             figures |= latent_figures(*(each.get().numpy() for each in ends.pair))
-        if ends.gradients_cleared is not None:
-            figures["gradients_cleared"] = float(ends.gradients_cleared)
-        if ends.kept_by_one is not None:
-            figures["gradients_kept_by_one"] = float(ends.kept_by_one.get())
-        if ends.gradients_late is not None:
-            figures["gradients_late"] = float(ends.gradients_late)
         if ends.output is not None:
             figures |= self._of_output(ends, ends.output, loss, scale)
             is_of_tokens = ends.given and figures.get("loss_kind") == Loss.CROSS_ENTROPY

@@ -56,10 +56,14 @@ class Session(WatchedRun):
         """How often the network was found to be made of something else than before."""
         return self._hooks.changes
 
+    def see_loss(self, loss: object) -> None:
+        """The loss as a loop tells it, with its graph if it has one."""
+        if self._recorder.state.counting:
+            self._surroundings.loss_graph.see(loss)
+
     def note_loss(self, loss: Tensor) -> None:
         """Add a micro-batch's loss, with the gradient scaler's factor in it if there is one."""
         if self._recorder.state.counting:
-            self._surroundings.loss_graph.see(loss)
             self._recorder.carry(LOSS, loss)
             if self._ranks.number > 1 and self._ranks.rank == 0:
                 self._recorder.carry(LOSS_OF_RANK_0, loss)

@@ -39,6 +39,7 @@ from layerscope.diagnose.rules import gradient_spike as gradient_spike
 from layerscope.diagnose.rules import stream as stream
 from layerscope.diagnose.rules import experts as experts
 from layerscope.diagnose.rules import update_size as update_size
+from layerscope.diagnose.rules import stalled as stalled
 from layerscope.diagnose.rules import collapsed as collapsed
 from layerscope.diagnose.rules import loss_diverged as loss_diverged
 from layerscope.diagnose.rules import loss_not_falling as loss_not_falling

@@ -8,7 +8,7 @@ from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.rules.update_size import AT_ITS_OWN_END, RECURRENT
+from layerscope.diagnose.rules.stalled import AT_ITS_OWN_END, RECURRENT
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 

@@ -34,6 +34,7 @@ class FitHooks(pl.Callback):
     ) -> None:
         """Note the loss, divided by the number of micro-batches and scaled as it is."""
         if self._fit is not None:
+            self._fit.session.see_loss(loss)
             self._fit.session.note_loss(loss)
 
     @never_stops_training

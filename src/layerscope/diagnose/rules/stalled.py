@@ -1,0 +1,98 @@
+"""A layer that stands still beside others that move."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.median import known_median
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.symptoms import Advice, Symptoms, graded
+from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose.update_ratio import update_ratio
+
+_SLOW = -1.0  # log10: a layer at a far lower rate, whose weights are not small in proportion
+
+RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
+AT_ITS_OWN_END = (
+    "the output at each sequence's own last step (pack_padded_sequence), not behind the padding; "
+    "or a mean over time"
+)
+
+
+def _nearer_to_the_loss(facts: LayerFacts) -> str:
+    if facts.module in RECURRENT:
+        return AT_ITS_OWN_END
+    return "a shorter way to the loss, as by a residual; no learning rate makes up for it"
+
+
+_STALLED = (
+    Advice(
+        "{layer} gets a gradient and does not move: 10^{value:.1f} of what the median layer does "
+        "(limit 10^{threshold:g})",
+        "hand all parameters to the optimizer, each in a group with its own optimizer.lr above 0; "
+        "and keep weights in float32",
+    ),
+    Advice(
+        "{layer} moves by 10^{value:.1f} of what layers at the full learning rate do (limit "
+        "10^{threshold:g}): its parameter group has a far smaller rate",
+        "the same optimizer.lr for all groups, or at most some ten times less for layers that are "
+        "trained already",
+        (np.nan, _SLOW, np.nan),
+    ),
+    Advice(
+        "hardly any gradient comes to {layer}: it moves by 10^{value:.1f} of what the median layer "
+        "does (limit 10^{threshold:g}), and gets less of the gradient, too, by more than that",
+        _nearer_to_the_loss,
+    ),
+)
+
+
+@rule_with_memory("stalled")
+def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """log10 of a layer's ratio / that of the median layer, where the layer does get a gradient.
+
+    And of one in a parameter group whose learning rate is below `rate_low` of the optimizer's
+    largest, the same against the median layer at that rate: below a tenth. Rates that differ on
+    purpose do so by less (Howard and Ruder 2018, section 3.2: 2.6 a layer).
+
+    Where the layer's gradient is as much smaller than the median layer's, it is not the optimizer's
+    doing: the gradient fades on its way, as over a recurrence's time steps (Bengio et al. 1994).
+    """
+    t = thresholds
+    values = update_ratio(figures, memory.roles)
+    shares = figures["rate_share"]
+    rates = memory.of_layers("rates")[0]
+    differ = not (np.isnan(shares).all() and np.isnan(rates).all())
+    low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    judged = np.where(figures["weight_grad_rms"] > 0, values, np.nan)
+    if high - low <= -t.update_stalled and not differ:  # not even between the two extremes
+        return Symptoms(judged)
+    usual = known_median(values, axis=1)[:, np.newaxis]
+    apart = judged - np.where(np.isfinite(usual), usual, np.nan)
+    severity = graded(apart, (np.nan, t.update_stalled, np.nan), falling=True)
+    cause = None
+    if differ:
+        share = last_known(shares.astype(np.float64), rates)
+        full = known_median(np.where(share < 1, np.nan, values), axis=1)[:, np.newaxis]
+        behind = judged - np.where(np.isfinite(full), full, np.nan)
+        slow = (share < t.rate_low) & (behind < _SLOW)
+        apart = np.where(slow, behind, apart)
+        severity = np.zeros(apart.shape, np.int8) if severity is None else severity
+        severity[slow] = 2
+        cause = slow.astype(np.int8)
+    if severity is not None and severity.any():
+        gradients = np.log10(figures["weight_grad_rms"].astype(np.float64))
+        faded = gradients - known_median(gradients, axis=1)[:, np.newaxis] < t.update_stalled
+        cause = np.where(faded & ~(cause == 1), 2, 0 if cause is None else cause).astype(np.int8)
+    return Symptoms(
+        apart,
+        severity,
+        (np.nan, t.update_stalled, np.nan),
+        _STALLED,
+        "an update that is lost in rounding, or that nobody makes",
+        t.warm_up,
+        cause,
+        falling=True,
+    )
