@@ -36,6 +36,20 @@ def test_a_busy_expert_is_a_note_and_no_other_load_is_told_of():
     assert told() == {}
 
 
+@pytest.mark.parametrize(("unused", "severity"), [(0.05, "note"), (0.0, "warning")])
+def test_no_gradient_in_an_expert_is_its_routers_matter_while_that_leaves_some_out(
+    unused, severity
+):
+    expert = LayerFacts(
+        "07_expert", "3.experts.1", "Linear", 3, weights=("weight",), on_trunk=False
+    )
+    place = LayerFacts(PLACE, "3.gate", "experts", trainable=False)
+    figures = healthy((*network(), place, expert), 60)
+    figures["weight_grad_rms"][20:, -1] = figures["activation_grad_rms"][20:, -1] = 0.0
+    figures["experts_unused"][::10, -2] = unused
+    assert found(figures)["no_gradient"][:2] == (severity, "07_expert")
+
+
 class Mixture(nn.Module):
     """Switch's: one expert for each sample."""
 

@@ -1163,6 +1163,16 @@ def test_a_squared_error_as_large_as_its_targets_variance_says_nothing_of_the_in
     assert ("labels_without_signal" in found(figures)) == told
 
 
+@pytest.mark.parametrize(("recurs", "steps", "told"), [(0, 97, 0), (0, 98, 1), (1, 100, 0)])
+def test_a_cross_entropy_that_stays_at_chance_for_its_patience_says_nothing(recurs, steps, told):
+    figures = healthy(network(), 100)
+    figures["loss"][:] = 1.386 + np.random.default_rng(0).normal(0, 0.003, 100)
+    figures["loss"][:5] += 0.05
+    figures["label_entropy"][::10] = 1.386
+    figures["gate_shut"][::10, 2] = 0.1 if recurs else math.nan
+    assert ("labels_without_signal" in found(part_until(figures, steps))) == told
+
+
 @pytest.mark.parametrize(("of_inputs", "told"), [(1e-2, True), (0.0, False)])
 def test_a_recurrence_whose_own_weights_get_no_gradient_is_not_used(of_inputs, told):
     parts = ("weight_hh_l0", "weight_ih_l0", "weight_hh_l0_reverse")

@@ -145,7 +145,7 @@ def temperature_anomalies_under_a_relu(mended, watch):
     fit(watch, model, optimizer, batches(x, y), lambda m, x, y: ((m(x) - y) ** 2).mean())
 
 
-@program("labels_without_signal")
+@program("labels_without_signal", also=("loss_not_falling: belongs to its input",))
 def only_the_inputs_were_shuffled(mended, watch):
     x, y = blobs(count=4096)
     order = torch.randperm(len(x))

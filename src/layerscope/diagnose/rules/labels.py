@@ -4,14 +4,18 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.rules.loss_not_falling import (
+    attends,
     median_update,
     patience_of,
     targets_have_grown,
 )
+from layerscope.diagnose.shared import once_a_block
+from layerscope.diagnose.solved import is_learning
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -66,8 +70,10 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
 
 @rule_of_run("labels_without_signal")
 def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Loss / entropy of the classes' frequencies, from `patience` steps on: 1 is what a network
-    reaches that has learned how often each class comes, and nothing from its inputs. Likewise a
+    """Loss / entropy of the classes' frequencies: 1 is what a network reaches that has learned how
+    often each class comes, and nothing from its inputs. Judged once it has stayed there for
+    `patience` steps. Where attention or a recurrence must find out first what to look at, from
+    twice the patience with them on; likewise a
     squared error / the variance of its targets, which is 1 where all outputs are their mean; and a
     contrastive loss / the logarithm of the number of samples among which it looks for a partner.
 
@@ -83,12 +89,15 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     variance = _variance(figures, memory)
     updates = median_update(figures, memory)
     of_errors = np.isnan(entropy) & ~targets_have_grown(figures, memory)
-    due = curve.known >= 2 * patience_of(figures, t, memory)
-    due &= curve.judged & (updates > np.where(of_errors, _USUAL, t.update_slow))
     values = curve.level / np.where(entropy > 0.1, entropy, np.where(of_errors, variance, np.nan))
-    begun = (curve.start > 1.02 * curve.level) | of_errors | of_pairs
     off = np.where(of_errors, _OF_VARIANCE, 1 - t.loss_stuck)
-    ill = due & begun & (np.abs(values - 1) < off)
+    there = np.abs(values - 1) < off
+    stayed = _in_a_row(there, memory.of_run("stayed")) >= t.patience - WINDOW
+    due = curve.known >= 2 * patience_of(figures, t, memory)
+    due |= stayed & ~(of_errors | of_pairs | _recurs(figures, memory) | attends(figures, memory))
+    due &= curve.judged & (updates > np.where(of_errors, _USUAL, t.update_slow))
+    begun = is_learning(figures, memory) | of_errors | of_pairs
+    ill = due & begun & there
     return Symptoms.of_run(
         "loss",
         values,
@@ -114,6 +123,28 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
         lasting=t.warm_up,
         cause=np.where(of_pairs, 2, of_errors).astype(np.int8),
     )
+
+
+def _in_a_row(
+    there: npt.NDArray[np.bool_], before: npt.NDArray[np.float64]
+) -> npt.NDArray[np.intp]:
+    """For how many steps up to each it was so, [steps].
+
+    Args:
+        there: whether it is so, [steps].
+        before: for how many steps before this block; afterwards, of the next.
+    """
+    places = np.arange(len(there))
+    off = np.where(there, -1 - np.nan_to_num(before[0]), places)
+    count: npt.NDArray[np.intp] = places - np.maximum.accumulate(off)
+    before[0] = count[-1]
+    return count
+
+
+@once_a_block
+def _recurs(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether a recurrent layer has been seen, as of each step."""
+    return memory.ever("recurs", ~np.isnan(figures["gate_shut"]).all(axis=1))
 
 
 _USUAL = -3.0

@@ -184,11 +184,11 @@ def _is_ending(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
 
 def patience_of(figures: Figures, t: Thresholds, memory: Memory) -> npt.NDArray[np.int64]:
     """Losses to wait for before one that does not fall says anything, as of each step."""
-    return np.where(_attends(figures, memory), _LATE * t.patience, t.patience)
+    return np.where(attends(figures, memory), _LATE * t.patience, t.patience)
 
 
 @once_a_block
-def _attends(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def attends(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether an attention has been seen, as of each step."""
     return memory.ever("attends", ~np.isnan(figures["attention_entropy"]).all(axis=1))
 

@@ -78,8 +78,10 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     a gradient of zero does come from the layer's outputs: then its inputs are all zero, as of a
     branch that a user does not feed, or its units are all dead, and `dead_units` says so. A note,
     too, where all layers that get none are fed by others that get one: an output that the loss
-    does not see. Silent about layers that no optimizer has where it has others, and about those
-    whose weights change without a gradient: a target network or a teacher follows another by hand.
+    does not see; and of the layers of a mixture's experts while its router leaves experts without
+    tokens, which `experts_unused` judges. Silent about layers that no optimizer has where it has
+    others, and about those whose weights change without a gradient: a target network or a teacher
+    follows another by hand.
 
     Of a recurrent layer the weights of the state are judged, where those of the inputs get a
     gradient: a first state of 0 gives them none. Of the way back through a sequence only the first
@@ -102,6 +104,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     values[:, of_state] = np.where(rms[:, of_inputs] > 0, rms[:, of_state], np.nan)
     learns = (figures["loss"] != 0) & ~is_solved(figures, memory)
     values[~learns[:, np.newaxis] & (values == 0)] = np.nan  # it says nothing of such a step
+    left_out = _left_out(figures, roles, memory)  # at each block: it remembers
     ill = values == 0
     if not ill.any():
         return Symptoms(values)
@@ -120,9 +123,10 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     if last >= 0:  # where a gradient of zero comes to the last layer of all
         flat = (figures["activation_grad_rms"][:, [last]] == 0) & ~none[:, [last]]
         cause = np.where(flat & (cause == _ZERO), _FLAT, cause)
+    harmless = (((fed & ~none) | beside) & ~cancelled) | left_out
     return Symptoms(
         values,
-        np.where(ill, np.where(((fed & ~none) | beside) & ~cancelled, 1, 2), 0).astype(np.int8),
+        np.where(ill, np.where(harmless, 1, 2), 0).astype(np.int8),
         (0.0, 0.0, np.nan),
         _ADVICE,
         "a gradient of exactly 0 is none: rounding leaves more",
@@ -143,6 +147,39 @@ def _recurrences(roles: Roles) -> tuple[list[int], list[int]]:
         if not name.endswith("_reverse") and roles.layers[places[name]].trainable
     ]
     return [state for state, _ in pairs], [inputs for _, inputs in pairs]
+
+
+def _left_out(figures: Figures, roles: Roles, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Layers beside a router and off the trunk, while an expert gets no token, [steps, layers].
+
+    Which expert a layer belongs to is not known, so one that is cut off otherwise is among them.
+    """
+    left_out = np.zeros(figures["weight_grad_rms"].shape, bool)
+    for router, experts in _mixtures(roles):
+        unused = memory.known(f"unused_{router}", figures["experts_unused"][:, router])
+        left_out[:, experts] |= unused[:, np.newaxis] > 0
+    return left_out
+
+
+@lru_cache(maxsize=1)
+def _mixtures(roles: Roles) -> list[tuple[int, list[int]]]:
+    """Indices of each router, and of the layers that may be of its experts."""
+    found = []
+    for router, place in enumerate(roles.layers):
+        if not place.name.endswith("/experts"):
+            continue
+        for owner in (place.path, place.path.rpartition(".")[0]):  # below it, or else beside it
+            below = [
+                index
+                for index, facts in enumerate(roles.layers)
+                if facts.path.startswith(f"{owner}." if owner else "")
+                and facts.weights
+                and not facts.on_trunk
+            ]
+            if below:
+                found.append((router, below))
+                break
+    return found
 
 
 def _cancelled(
