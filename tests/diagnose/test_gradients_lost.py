@@ -10,8 +10,12 @@ from tests.diagnose.programs.program import Program
 X, Y = torch.randn(64, 4), torch.randn(64, 1)
 
 
-def of_loop(step):
-    """A program whose loop does `step(network, optimizer, backward)`, twelve times."""
+def of_loop(step, steps=12):
+    """What is found in a loop that does `step(network, optimizer, backward)`."""
+    return [finding.rule for finding in found(step, steps)]
+
+
+def found(step, steps):
 
     def run(_, watch):
         network = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
@@ -23,10 +27,10 @@ def of_loop(step):
             return loss.mean()
 
         with watch(network) as scope:
-            for _ in range(12):
+            for _ in range(steps):
                 scope.step(step(network, optimizer, backward))
 
-    return [finding.rule for finding in judged(Program("", run), mended=False)]
+    return judged(Program("", run), mended=False)
 
 
 def cleared_between(network, optimizer, backward):
@@ -123,6 +127,39 @@ def added_up_to_zero(network, optimizer, backward):
     return loss
 
 
+def set_to_zero_as_of_old(network, optimizer, backward):
+    """As loops without `zero_grad` do it: torch counts no change of what `.data` gives."""
+    for parameter in network.parameters():
+        if parameter.grad is not None:
+            parameter.grad.data.zero_()
+    loss = backward()
+    optimizer.step()
+    return loss
+
+
+def set_to_zero_of_two(network, optimizer, backward):
+    """Likewise, with an optimizer for each half of the network."""
+    halves = [torch.optim.SGD(layer.parameters(), lr=0.01) for layer in network[::2]]
+    TWO.setdefault(id(network), halves)
+    for parameter in network.parameters():
+        if parameter.grad is not None:
+            parameter.grad.data.zero_()
+    loss = backward()
+    for each in TWO[id(network)]:
+        each.step()
+    return loss
+
+
+TWO = {}
+
+
+def set_to_zero_before_the_step(network, optimizer, backward):
+    loss = backward()
+    optimizer.zero_grad(set_to_none=False)
+    optimizer.step()
+    return loss
+
+
 CASES = (cleared_between, cleared_at_once, set_to_zero_between, clipped_late)
 
 
@@ -131,9 +168,18 @@ def test_what_does_not_come_to_a_step_is_told_of(step):
     assert of_loop(step) == ["gradients_lost"]
 
 
-@pytest.mark.parametrize("step", [added_up, sharpness_aware, adversarial, surgery])
+ON_PURPOSE = (added_up, sharpness_aware, adversarial, surgery)
+
+
+@pytest.mark.parametrize("step", [*ON_PURPOSE, set_to_zero_as_of_old, set_to_zero_of_two])
 def test_gradients_that_are_put_aside_on_purpose_are_not(step):
     assert of_loop(step) == []
+
+
+def test_gradients_that_are_set_to_zero_before_the_step_are_told_of_as_such():
+    finding, *_ = found(set_to_zero_before_the_step, steps=30)
+    assert finding.rule == "no_gradient"
+    assert "optimizer.zero_grad() before loss.backward()" in finding.remedy
 
 
 def test_gradients_that_are_zero_by_themselves_are_not_cleared():

@@ -121,6 +121,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "gradients_kept": "1 if the gradients of the step before were still there at backward, else 0",
     "gradients_kept_by_one": "1 if one of several optimizers took its step with them, else 0",
     "gradients_cleared": "1 if a backward pass left some that were cleared before the step, else 0",
+    "gradients_changed": "1 if something changed those of a backward pass before the step, else 0",
     "gradients_late": "1 if something changed those of the step before after it, else 0",
     "unowned_share": "share of the trained elements that no optimizer has",
     "foreign": "parameters that the optimizers have, and the network has not",

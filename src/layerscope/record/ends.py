@@ -94,6 +94,8 @@ class Ends:
         kept_by_one: of several optimizers, whether one took its step with gradients of the step
             before; None if it is not known.
         form: of the loss, as its graph tells; None where the loop has told none with a graph.
+        gradients_changed: whether those of the last backward pass were changed before an optimizer
+            came; None if it is not known.
     """
 
     data: tuple[Data, ...]
@@ -106,6 +108,7 @@ class Ends:
     gradients_late: bool | None = None
     kept_by_one: Pending[bool] | None = None
     form: LossForm | None = None
+    gradients_changed: bool | None = None
 
     @property
     def tokens(self) -> tuple[Tensor, ...]:

@@ -24,6 +24,7 @@ class KeptGradients:
         # the version of the parameter then.
         self._left: tuple[tuple[int, int], int] | None = None
         self._cleared: bool | None = None
+        self._changed: bool | None = None
         self._stepped: tuple[int, int] | None = None  # gradient and version after an optimizer
         self._changed_late: bool | None = None
 
@@ -50,7 +51,8 @@ class KeptGradients:
         parameter = self._parameter
         if self._kept is None and parameter is not None:
             kept = parameter.grad
-            self._kept = kept is not None and local_part(kept)._version == self._version
+            unchanged = kept is not None and local_part(kept)._version == self._version
+            self._kept = unchanged and _is_any(kept)  # `.data.zero_()` leaves the version as it was
         self._check_kept()
         if parameter is None or not begins:
             return
@@ -79,6 +81,8 @@ class KeptGradients:
         """
         self._check_kept()
         gradient = None if self._parameter is None else self._parameter.grad
+        if self._left is not None:
+            self._changed = bool(self._changed) or state_of(gradient) != self._left[0]
         if self._left is not None and gradient is not None:
             # What was put in the place of what backward left may be made of all that was cleared.
             self._cleared = bool(self._cleared) and id(gradient) == self._left[0][0]
@@ -103,13 +107,14 @@ class KeptGradients:
             is_changed = now is not None and now[0] == stepped[0] and now != stepped
             self._changed_late = is_changed and _is_any(gradient)
 
-    def take(self) -> tuple[bool | None, bool | None, bool | None]:
+    def take(self) -> tuple[bool | None, bool | None, bool | None, bool | None]:
         """Of the step that ends, None where it is not known: whether the gradients of the step
         before were kept, whether those of a backward pass were cleared before an optimizer came,
-        and whether those of the step before were changed after it.
+        whether those of the step before were changed after it, and whether those of the last
+        backward pass were changed before an optimizer came, by a clip, say.
         """
-        found = self._kept, self._cleared, self._changed_late
-        self._kept = self._cleared = self._changed_late = None
+        found = self._kept, self._cleared, self._changed_late, self._changed
+        self._kept = self._cleared = self._changed_late = self._changed = None
         return found
 
 

@@ -216,10 +216,10 @@ class NetworkEnds:
 
     def take(self) -> Ends:
         """What was seen since the last call; the first call ends the search for both ends."""
-        kept, cleared, late = self.kept_gradients.take()
+        kept, cleared, late, changed = self.kept_gradients.take()
         along_batch, data = self._sequence_axis.is_batch, self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
-        ends = Ends(data, self._output, kept, along_batch, *beside, self.loss_graph.take())
+        ends = Ends(data, self._output, kept, along_batch, *beside, self.loss_graph.take(), changed)
         self._output = None
         self._given = self._together = self._backward_passes = 0
         self.keeps_first = not self.keeps_first

@@ -19,8 +19,13 @@ class _Followed:
     def __init__(self, parameter: nn.Parameter, gradient: Tensor) -> None:
         self.parameter = parameter
         self.state = state_of(gradient)
-        self.was_any: Pending[Tensor] = on_host(local_part(gradient).any())
+        self.was_any: Pending[Tensor] | None = None
         self.is_cleared = self.is_added_to = False
+
+    def note_any(self) -> None:
+        """A backward pass begins, which adds to it."""
+        if self.parameter.grad is not None:
+            self.was_any = on_host(local_part(self.parameter.grad).any())
 
 
 class UnclearedGradients:
@@ -61,6 +66,8 @@ class UnclearedGradients:
             return
         for each in self._followed.values():
             each.is_cleared |= state_of(each.parameter.grad) != each.state
+            if not each.is_cleared:  # `.data.zero_()` leaves the state as it was
+                each.note_any()
         torch.autograd.Variable._execution_engine.queue_callback(self._passed)
 
     def _passed(self) -> None:
@@ -76,7 +83,7 @@ class UnclearedGradients:
         followed = self._followed.pop(optimizer, None)
         if followed is not None:
             is_kept = followed.is_added_to and not followed.is_cleared
-            kept = followed.was_any.then(bool) if is_kept else NO
+            kept = followed.was_any.then(bool) if is_kept and followed.was_any else NO
             self._found = [*(self._found or ()), kept]
 
     def take(self) -> Pending[bool] | None:

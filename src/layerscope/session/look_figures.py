@@ -117,6 +117,7 @@ class LookFigures:
             "gradients_cleared": ends.gradients_cleared,
             "gradients_kept_by_one": None if ends.kept_by_one is None else ends.kept_by_one.get(),
             "gradients_late": ends.gradients_late,
+            "gradients_changed": ends.gradients_changed,
         }
         figures |= {name: float(it) for name, it in of_gradients.items() if it is not None}
         if ends.pair:

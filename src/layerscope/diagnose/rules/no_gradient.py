@@ -88,7 +88,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     step may be wanted, and it is left out.
 
     Where no layer has any gradient, and backward did come to the outputs, gradients were cleared
-    before the step; where it did not, the loss is cut off the network. Where what comes to the
+    before the step, or set to zero, which changes them after backward; where it did not, the loss is cut off the network. Where what comes to the
     last layer's outputs is exactly 0 already, the loss is flat there: it cuts them off. Where it
     comes to the outputs of all, and each one's weights get exactly 0 of inputs that are not, what
     two passes of the same inputs get cancels.
@@ -102,6 +102,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     values[_follows_by_hand(figures, none, memory)] = np.nan
     of_state, of_inputs = _recurrences(roles)
     values[:, of_state] = np.where(rms[:, of_inputs] > 0, rms[:, of_state], np.nan)
+    changed = memory.known("changed", figures["gradients_changed"])[:, np.newaxis]
     learns = (figures["loss"] != 0) & ~is_solved(figures, memory)
     values[~learns[:, np.newaxis] & (values == 0)] = np.nan  # it says nothing of such a step
     left_out = _left_out(figures, roles, memory)  # at each block: it remembers
@@ -119,6 +120,10 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     cause[:, of_state] = _ONE_STEP
     cancelled = _cancelled(figures, values, none, roles)[:, np.newaxis]
     cause = np.where(cancelled & (cause == _ZERO), _CANCELLED, cause)
+    cause = np.where((changed == 1) & (cause == _CANCELLED), _CLEARED, cause)
+    if figures.steps[0] == 0 and np.isnan(changed[0]):  # the next step tells by whom
+        untold = cause[0] == _CANCELLED
+        values[0, untold], ill[0, untold] = np.nan, False
     last = roles.last
     if last >= 0:  # where a gradient of zero comes to the last layer of all
         flat = (figures["activation_grad_rms"][:, [last]] == 0) & ~none[:, [last]]
