@@ -134,3 +134,21 @@ def test_time_may_come_first_and_samples_be_apart():
     gradient = gradient_to(np.roll(tokens, -1, axis=0))
     assert token_figures([tokens], gradient, tokens.size, 1)["target_shift"] == 1
     assert token_figures([tokens], gradient[::2], tokens.size, 2)["target_shift"] == 1
+
+
+def test_a_decoder_that_is_fed_its_targets_is_no_autoencoder():
+    gradient, before = gradient_to(TOKENS), np.roll(TOKENS, 1, axis=1)
+    places = np.broadcast_to(np.arange(24), TOKENS.shape)
+
+    def is_fed(*tokens):
+        return token_figures(tokens, gradient, TOKENS.size, 1).get("targets_fed", 0.0)
+
+    assert is_fed(before[:, ::-1], TOKENS) == 1
+    assert is_fed(before[:, ::-1], TOKENS, places) == 1
+    assert is_fed(TOKENS, before) == 0  # an autoencoder: its decoder gets the tokens before
+    assert is_fed(TOKENS, before[:, ::-1]) == 0
+    assert is_fed(TOKENS, places) == 0
+
+
+def test_a_writer_that_is_fed_its_targets_beside_sounds_is_told_of():
+    assert "has only to copy" in found(Listener, same)

@@ -102,6 +102,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "latent_drawn": "share of a divergence (minus one if < 0) in the slopes of mean and variance",
     "token_inputs": "how many different matrices of tokens the embeddings got",
     "target_shift": "how many tokens ahead in the input the targets stand; NaN if it is not so",
+    "targets_fed": "1 if these stand at 0 ahead in what the last of several embeddings got, else 0",
     "target_padding": "share of the targets that are the padding at the end of sequences",
     "bootstrapped": "1 if the gradient flows into a target that the network gives itself, else 0",
     "axes_mixed": "1 if the loss takes classes and positions of the output for each other, else 0",

@@ -38,13 +38,23 @@ def token_figures(
     places, targets = every * np.flatnonzero(told), gradient[told].argmin(1)
     if len(targets) < _ENOUGH:
         return figures
+    shifts = []
     for matrix in tokens:
         if matrix.size != samples:
             continue
         if (shift := _shift(matrix, places, targets)) is not None:
             figures["target_shift"] = float(shift)
+            shifts.append(shift)
         figures["target_padding"] = _padding(matrix, places, targets)
+    read = [each for each in tokens if not _are_places(each)]
+    if shifts == [0] and len(read) > 1 and read[-1].size == samples:
+        figures["targets_fed"] = float(_shift(read[-1], places, targets) == 0)
     return figures
+
+
+def _are_places(tokens: Tokens) -> bool:
+    """Whether all rows are alike, as the numbers of places are."""
+    return bool((tokens == tokens[:1]).all())
 
 
 def _shift(tokens: Tokens, places: Tokens, targets: Tokens) -> int | None:

@@ -98,3 +98,51 @@ def padding_among_the_targets(mended, watch):
         return next_word(model, tokens, ignored=0 if mended else -100)
 
     train(watch, Recurrent(), tokens, loss)
+
+
+class Captioner(nn.Module):
+    """Logits for each token of a caption, by a GRU that starts with what it has seen or read."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder, self.embedding = encoder, nn.Embedding(WORDS, 24)
+        self.gru, self.head = nn.GRU(24, 24, batch_first=True), nn.Linear(24, WORDS)
+
+    def forward(self, seen, tokens):
+        start = self.encoder(seen)[None]
+        return self.head(self.gru(self.embedding(tokens), start)[0])
+
+
+class LastState(nn.Module):
+    """What a GRU has read, [samples, 24]."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.gru = nn.Embedding(WORDS, 24), nn.GRU(24, 24, batch_first=True)
+
+    def forward(self, tokens):
+        return self.gru(self.embedding(tokens))[1][0]
+
+
+def write(watch, encoder, seen, tokens, shifted):
+    def loss(model, seen, tokens):
+        before = tokens[:, :-1] if shifted else tokens[:, 1:]
+        return F.cross_entropy(model(seen, before).flatten(0, 1), tokens[:, 1:].flatten())
+
+    model = Captioner(encoder)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(seen, tokens, steps=60, size=8), loss)
+
+
+@program("next_token")
+def a_translator_that_is_fed_its_targets(mended, watch):
+    tokens = chains()
+    write(watch, LastState(), tokens.flip(1), tokens, mended)
+
+
+@program("next_token")
+def a_caption_that_is_fed_to_its_writer(mended, watch):
+    tokens = chains()
+    shades = F.one_hot(tokens[:, :8], WORDS).float()[:, None]
+    eye = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 6 * 22, 24))
+    write(watch, eye, shades, tokens, mended)

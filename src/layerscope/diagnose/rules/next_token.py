@@ -20,7 +20,7 @@ _MOSTLY = 0.5
 _RECURRENT = ("LSTM", "GRU", "RNN")
 """Their last states have a row for each sequence."""
 
-_SAME, _SEEN, _TWICE, _PADDED = range(4)
+_SAME, _SEEN, _TWICE, _PADDED, _FED = range(5)
 _ADVICE = (
     Advice(
         "the targets are the very tokens that stand at the same places of the input: the network "
@@ -43,6 +43,12 @@ _ADVICE = (
         "about where these end",
         "ignore_index=... of the padding's token in the cross-entropy, or -100 as its label",
     ),
+    Advice(
+        "the decoder is fed with the very tokens that are its targets, at the same places: it has "
+        "only to copy them, and needs no encoder",
+        "shift the targets by one token: tokens[:, :-1], with a token for the beginning before "
+        "them, into the decoder, and tokens[:, 1:] as the targets",
+    ),
 )
 
 
@@ -55,19 +61,24 @@ def next_token(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     they stand at the same place nothing is said of a network some layer of which has fewer rows
     than there are tokens: an autoencoder is to copy. With two inputs, as of an encoder and a
     decoder, only attention that always looks ahead is told of, and no recurrence: be both of
-    tokens, or one of sounds or pictures.
+    tokens, or one of sounds or pictures. Targets at the same place are told of there if they are
+    what the last of several embeddings gets, as a decoder's, and stand in none one ahead: what an
+    autoencoder is to give again goes into its encoder, which comes first. Or if the other input is
+    of numbers, as the picture that a caption is for.
     """
     shift, inputs = figures["target_shift"], figures["token_inputs"]
     padding = figures["target_padding"].astype(np.float64)
     single = inputs == 1
     alone = single & np.isnan(figures["input_rms"])
-    same = (shift == 0) & single & ~_is_narrowed(figures, memory)
+    narrowed = _is_narrowed(figures, memory)
+    same = (shift == 0) & single & ~narrowed
     seen = (shift == 1) & _sees(figures, memory, alone)
     twice = (shift == 2) & ~np.isnan(figures["loss_reduction"])  # of one output
     padded = padding > _MOSTLY
-    causes = (same, seen, twice, padded)
+    fed = (figures["targets_fed"] == 1) | ((shift == 0) & single & ~alone & narrowed)
+    causes = (same, seen, twice, padded, fed)
     ill = np.logical_or.reduce(causes)
-    values = np.where(padded & ~(same | seen | twice), padding, np.where(ill, 1.0, 0.0))
+    values = np.where(padded & ~(same | seen | twice | fed), padding, np.where(ill, 1.0, 0.0))
     values[np.isnan(inputs) | (np.isnan(shift) & np.isnan(padding))] = np.nan
     return Symptoms.of_run(
         "loss",
@@ -78,7 +89,7 @@ def next_token(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         source="Bengio et al. 2003, A Neural Probabilistic Language Model: each token from those "
         "before it",
         lasting=_LOOKS,
-        cause=np.select(causes, range(4), 0).astype(np.int8),
+        cause=np.select(causes, range(len(causes)), 0).astype(np.int8),
     )
 
 
