@@ -44,6 +44,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "sequence_over_batch": _SYMPTOMS,
     "axes_mixed": _SYMPTOMS,
     "attention_axis": _SYMPTOMS | {"next_token"},
+    "mask_inverted": _SYMPTOMS,
     "softmax_of_one": _SYMPTOMS | {"target_out_of_range", "one_class"},
     "loss_broadcast": _SYMPTOMS,
     "one_class": _SYMPTOMS,
@@ -163,7 +164,7 @@ FROM_THE_START = frozenset(
         *("softmax_hidden", "frozen_untrained", "target_gradient", "norm_of_few"),
         *("target_is_input", "self_as_negative"),
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
-        *("temperature", "large_weights", "attention_axis"),
+        *("temperature", "large_weights", "attention_axis", "mask_inverted"),
     }
 )
 

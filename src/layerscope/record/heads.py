@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from layerscope.measure.pending import Pending
+from layerscope.measure.pinned_ring import on_host
 
 PER_HEAD = ("logit", "entropy", "one_token", "query_rms", "key_rms")
 """The figures of a head, by their names in `Heads` and in files."""
@@ -33,9 +35,14 @@ class Heads:
 
     Args:
         pending: the table; from a CUDA device it arrives while training goes on.
+        visible: bool [some samples, keys], the keys that any row may look at, where each sample has
+            a mask of its own.
+        samples: how many there are in all, of which those are evenly spaced.
     """
 
     pending: Pending[Array]
+    visible: Pending[Tensor] | None = None
+    samples: int = 0
 
     @property
     def table(self) -> Array:
@@ -97,7 +104,13 @@ class Heads:
                 table[place] = value
             return table
 
-        return Heads(self.pending.then(noted))
+        return replace(self, pending=self.pending.then(noted))
+
+    def seeing(self, visible: Tensor | None, samples: int) -> Heads:
+        """The same with the keys that may be seen; see `visible` and `samples`."""
+        if visible is None:
+            return self
+        return replace(self, visible=on_host(visible), samples=samples)
 
     def figures(self) -> dict[str, float]:
         """Of all heads together, by names of `LAYER_FIGURES`."""
@@ -139,7 +152,7 @@ class Heads:
             both[HeadSum.LARGEST] = np.fmax(table[HeadSum.LARGEST], other.table[HeadSum.LARGEST])
             return both
 
-        return Heads(self.pending.then(merge))
+        return replace(self if self.visible else other, pending=self.pending.then(merge))
 
 
 def _mean_of_known(values: Array) -> float:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from layerscope.measure.capability import compiled_if_possible
-from layerscope.record.attention_mask import MASKED, AttentionMask
+from layerscope.record.attention_mask import MASKED, AttentionMask, visible_keys
 from layerscope.record.head_sums import HeadSums, Sizes
 from layerscope.record.heads import Heads, HeadSum
 
@@ -65,7 +65,8 @@ def heads_of_products(
                     logits = q * scale @ shared.transpose(-1, -2)
                     _add_logits(sums, mask.applied(logits, samples, part), samples, part)
             width = k.shape[-1]
-    return sums.heads().with_scale(scale * width**0.5)
+        seen = visible_keys(mask.part(*_some(sizes)))
+    return sums.heads().with_scale(scale * width**0.5).seeing(seen, sizes[0])
 
 
 def _by_kernel(
@@ -113,7 +114,9 @@ def heads_of_scores(scores: Tensor, query: Tensor | None, key: Tensor | None, ex
             for part in parts:
                 z = scores[samples, :, part].float()
                 _add_logits(sums, z.masked_fill(z <= MASKED, -math.inf), samples, part)
-    return sums.heads()
+        samples, rows = _some(sizes)
+        seen = visible_keys([scores[samples, :, rows]])
+    return sums.heads().seeing(seen, sizes[0])
 
 
 @contextmanager

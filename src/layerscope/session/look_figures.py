@@ -25,7 +25,8 @@ from layerscope.session.direction_figures import direction_figures
 from layerscope.session.input_figures import Matrix, input_figures, rms
 from layerscope.session.latent_figures import latent_figures
 from layerscope.session.looked_at_outputs import picked_outputs, targets_are_inputs
-from layerscope.session.token_figures import Tokens, token_figures
+from layerscope.session.mask_figures import mask_figures
+from layerscope.session.token_figures import token_figures
 from layerscope.session.weight_figures import weight_figures
 
 _OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
@@ -92,6 +93,8 @@ class LookFigures:
             for name, seen in seen_at.items():
                 for figure, value in seen.figures().items():
                     of_layers[self._at[name], LAYER_COLUMN[figure]] = value
+        for name, to_padding in mask_figures(look.inside.get("attention", {}), look.ends).items():
+            of_layers[self._at[name], LAYER_COLUMN["attention_to_padding"]] = to_padding
         # A step was taken, or the loss's gradient came to the output: whether there are gradients
         # to take it with or not, they were due.
         came = look.ends.output is not None and look.ownership is not None
@@ -125,8 +128,10 @@ class LookFigures:
         if ends.output is not None:
             figures |= self._of_output(ends, ends.output, loss, scale)
             is_of_tokens = ends.given and figures.get("loss_kind") == Loss.CROSS_ENTROPY
-            if is_of_tokens and (tokens := [each.numpy() for each in ends.tokens]):
-                figures |= _of_tokens(tokens, ends.output)
+            gradient = ends.output.gradient if is_of_tokens else None
+            if gradient is not None and (tokens := [each.numpy() for each in ends.tokens]):
+                place = ends.output.samples, ends.output.every
+                figures |= token_figures(tokens, gradient.numpy(), *place)
         return figures if ends.form is None else figures | ends.form.figures()
 
     def _of_output(self, ends: Ends, output: Output, loss: float, scale: float) -> dict[str, float]:
@@ -143,9 +148,8 @@ class LookFigures:
             "output_cosines": float(output.function.of_cosines),
             "output_rows_one": float(_sums_to_one(values, axis=1)),
         }
-        if (
-            len(values) == output.samples and values.shape[1] > 1
-        ):  # or one state, not a batch of them
+        # Or one state, not a batch of them.
+        if len(values) == output.samples and values.shape[1] > 1:
             figures["output_columns_one"] = float(_sums_to_one(values, axis=0))
         if output.gradient is None:
             return figures
@@ -213,11 +217,6 @@ class LookFigures:
                 "target_std": float(targets.std()),
             }
         return figures
-
-
-def _of_tokens(tokens: Sequence[Tokens], output: Output) -> dict[str, float]:
-    assert output.gradient is not None
-    return token_figures(tokens, output.gradient.numpy(), output.samples, output.every)
 
 
 def _dropped(values: Matrix, gradient: Matrix) -> float:

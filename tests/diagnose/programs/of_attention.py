@@ -195,3 +195,51 @@ def queries_and_keys_with_a_rate_three_hundred_times_that_of_the_rest(mended, wa
         weight_decay=0.0,
     )
     fit(watch, model, optimizer, batches(tokens, answers, steps=150), cross_entropy)
+
+
+def padded(count=512, length=12):
+    """Tokens [count, length], 0 behind the end of each sequence, and the topic [count]."""
+    tokens, topic = phrases(count=count, length=length)
+    ends = torch.randint(3, length, (count,))
+    return (tokens + 1).masked_fill(torch.arange(length) >= ends[:, None], 0), topic
+
+
+class OfOneLength(nn.Module):
+    """Reads padded tokens with an encoder of torch's."""
+
+    def __init__(self, inverted):
+        super().__init__()
+        self.words, self.inverted = nn.Embedding(61, 32, padding_idx=0), inverted
+        self.encoder = nn.TransformerEncoderLayer(32, 2, 64, 0.0, batch_first=True)
+        self.out = nn.Linear(32, 3)
+
+    def forward(self, tokens):
+        mask = tokens != 0 if self.inverted else tokens == 0
+        x = self.encoder(self.words(tokens), src_key_padding_mask=mask)
+        return self.out(x.masked_fill((tokens == 0)[..., None], 0).sum(1))
+
+
+@program("mask_inverted")
+def a_padding_mask_that_is_true_for_tokens(mended, watch):
+    model = OfOneLength(inverted=not mended)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(*padded(), steps=60), cross_entropy)
+
+
+@program("mask_inverted")
+def scores_of_tokens_at_minus_a_billion(mended, watch):
+    tokens, topic = padded()
+    tokens = tokens.flip(1)  # padding first
+
+    class Reader(HandWritten):
+        def forward(self, tokens):
+            x = self.words(tokens)
+            scores = self.q(x) @ self.k(x).transpose(1, 2) / 32**0.5
+            mask = (tokens != 0 if mended else tokens == 0).float()[:, None]
+            weights = F.softmax(scores + (1 - mask) * -1e9, dim=-1)
+            return self.out((x + weights @ self.v(x)).mean(1))
+
+    model = Reader(1.0)
+    model.words = nn.Embedding(61, 32)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(tokens, topic, steps=60), cross_entropy)

@@ -27,6 +27,7 @@ from layerscope.diagnose.rules import input_scale as input_scale
 from layerscope.diagnose.rules import outputs_alike as outputs_alike
 from layerscope.diagnose.rules import self_as_negative as self_as_negative
 from layerscope.diagnose.rules import posterior_collapse as posterior_collapse
+from layerscope.diagnose.rules import mask_inverted as mask_inverted
 from layerscope.diagnose.rules import attention as attention
 from layerscope.diagnose.rules import large_weights as large_weights
 from layerscope.diagnose.rules import overconfident_start as overconfident_start

@@ -88,10 +88,10 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     step may be wanted, and it is left out.
 
     Where no layer has any gradient, and backward did come to the outputs, gradients were cleared
-    before the step, or set to zero, which changes them after backward; where it did not, the loss is cut off the network. Where what comes to the
-    last layer's outputs is exactly 0 already, the loss is flat there: it cuts them off. Where it
-    comes to the outputs of all, and each one's weights get exactly 0 of inputs that are not, what
-    two passes of the same inputs get cancels.
+    before the step, or set to zero, which changes them after backward; where it did not, the loss
+    is cut off the network. Where what comes to the last layer's outputs is exactly 0 already, the
+    loss is flat there: it cuts them off. Where it comes to the outputs of all, and each one's
+    weights get exactly 0 of inputs that are not, what two passes of the same inputs get cancels.
     """
     roles = memory.roles
     rms = figures["weight_grad_rms"]
