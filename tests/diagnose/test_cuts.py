@@ -112,6 +112,11 @@ def erratic(seed, steps):
     if seed % 8 == 0:
         figures["gradient_norm"][:] = 1e-5
         figures["dropout"][:], figures["temperature"][:] = 0, 20
+    figures["attention_to_padding"][:] = figures["loss_activated"][:, np.newaxis]
+    figures["gradients_changed"][:] = figures["targets_fed"][:] = figures["loss_negated"]
+    figures["of_rewards"][:] = figures["loss_activated"] * (seed % 3 > 0)
+    if seed % 9 == 0:
+        figures["labels_seen"][:] = 1
     if seed % 10 == 0:  # batches of two
         figures["activation_count"][:, 1], figures["evaluation_share"][:] = 200, 0
     figures["learning_rate"][:] = 1e-3

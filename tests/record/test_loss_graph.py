@@ -87,8 +87,34 @@ def test_an_advantage_with_a_gradient_is_told_of():
     told = LossForm(through_advantage=True)
     assert form(policy(lambda v: 1 - v)) == told
     assert form(policy(lambda v: (1 - v - (1 - v).mean()) / (1 - v).std())) == told
-    assert form(policy(lambda v: (1 - v).detach())) == LossForm()
+    assert form(policy(lambda v: (1 - v).detach())) == LossForm(of_rewards=True)
     assert form(policy(lambda v: (-v).exp())) == LossForm()  # a weight that is learned
+
+
+def episode(scores, _):
+    steps = (torch.distributions.Categorical(logits=scores[i : i + 1]) for i in range(12))
+    chosen = torch.zeros(1, dtype=torch.long)
+    return torch.cat([-each.log_prob(chosen) * 0.5 for each in steps]).sum()
+
+
+def ratio(scores, _):
+    now = torch.distributions.Categorical(logits=scores).log_prob(LABELS)
+    gain, new = torch.randn(12), (now - now.detach()).exp()
+    return -torch.min(new * gain, new.clamp(0.8, 1.2) * gain).mean()
+
+
+@pytest.mark.parametrize("loss_of", [episode, ratio])
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_policys_loss_is_one_of_rewards(loss_of, backward):
+    assert form(loss_of, backward=backward).of_rewards
+
+
+def test_a_likelihood_that_is_scaled_as_a_whole_is_not():
+    def likelihood(scores, _):
+        return -0.5 * scores.log_softmax(1).gather(1, LABELS[:, None]).mean()
+
+    assert form(likelihood) == LossForm()
+    assert form(lambda scores, _: 2 * F.cross_entropy(scores, LABELS)) == LossForm()
 
 
 def test_no_graph_is_looked_at_between_looks_or_where_there_is_none():

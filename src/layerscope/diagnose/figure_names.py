@@ -115,6 +115,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "against_itself": "1 if a contrastive loss has each sample among its own negatives, else 0",
     "candidates": "among how many samples a contrastive loss looks for each one's partner",
     "advantage_gradient": "1 if a policy's loss has a gradient on the advantage, else 0",
+    "of_rewards": "1 if each log-probability is multiplied with a number of its own, else 0",
     "softmax_beside_classes": "1 if it is one along another axis than the loss's classes",
     "along_batch": "1 if a recurrent layer or attention takes the batch for the sequence, else 0",
     "output_columns_one": "1 if each column is one instead, over the samples, else 0",

@@ -22,7 +22,16 @@ def is_of_no_known_kind(figures: Figures, memory: Memory) -> npt.NDArray[np.bool
 @once_a_block
 def may_be_of_terms(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is of no known kind and looks at several outputs, one of which may be a term
-    of it, such as a penalty that grows while the network learns, [steps].
+    of it, such as a penalty that grows while the network learns, [steps]; or is one of rewards.
     """
     several: npt.NDArray[np.bool_] = memory.known("alone", figures["output_alone"]) == 0
-    return is_of_no_known_kind(figures, memory) & several
+    return (is_of_no_known_kind(figures, memory) & several) | is_of_rewards(figures, memory)
+
+
+@once_a_block
+def is_of_rewards(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the loss is a policy's, as last looked at, [steps]: the gradient of what is expected
+    of the rewards (Sutton and Barto 2018, section 13.3), whose own value tells nothing.
+    """
+    so: npt.NDArray[np.bool_] = memory.known("of_rewards", figures["of_rewards"]) == 1
+    return so

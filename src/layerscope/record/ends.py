@@ -111,6 +111,11 @@ class Ends:
     gradients_changed: bool | None = None
 
     @property
+    def of_actions(self) -> bool:
+        """Whether what the loss takes for targets are actions that were drawn, and no labels."""
+        return self.form is not None and self.form.of_rewards
+
+    @property
     def tokens(self) -> tuple[Tensor, ...]:
         """What embeddings got that is not the same everywhere, each once; may wait for them."""
         seen: list[Tensor] = []

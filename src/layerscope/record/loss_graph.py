@@ -1,6 +1,7 @@
 """What the loss makes of a network's outputs, as autograd's graph between the two tells."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ class LossForm:
             with itself among them.
         through_advantage: it multiplies a log-probability of one output with the difference of
             another one from something, and both get a gradient.
+        of_rewards: it multiplies the log-probabilities of what was chosen, one by one, with numbers
+            that get no gradient: rewards, or advantages.
         candidates: among how many samples a contrastive loss finds each one's partner; 0 of another
             loss.
     """
@@ -37,6 +40,7 @@ class LossForm:
     over_samples: bool = False
     against_itself: bool = False
     through_advantage: bool = False
+    of_rewards: bool = False
     candidates: int = 0
 
     def figures(self) -> dict[str, float]:
@@ -44,6 +48,7 @@ class LossForm:
         figures = {
             "against_itself": float(self.against_itself),
             "advantage_gradient": float(self.through_advantage),
+            "of_rewards": float(self.of_rewards),
         }
         if self.candidates:
             figures["candidates"] = float(self.candidates)
@@ -82,8 +87,9 @@ class LossGraph:
 
 def _form_of(loss: Any, outputs: dict[Any, tuple[int, ...]]) -> LossForm:
     nodes = _behind(loss, outputs)
-    if len(nodes) >= _NODES:
-        return LossForm()
+    of_rewards = _is_of_rewards(nodes)
+    if len(nodes) >= _NODES:  # an episode's, say, whose steps are all alike
+        return LossForm(of_rewards=of_rewards)
     kinds = {node: kind_of(node) for node in nodes if node not in outputs}
     softmaxes = [node for node, kind in kinds.items() if kind in ("LogSoftmax", "Softmax")]
     along = [_axis_of(node, outputs) for node in softmaxes]
@@ -93,14 +99,15 @@ def _form_of(loss: Any, outputs: dict[Any, tuple[int, ...]]) -> LossForm:
         over_samples="samples" in along and "classes" not in along,
         against_itself=any(map(_is_against_itself, logs)),
         through_advantage=any(_has_advantage(node, outputs) for node in products),
+        of_rewards=of_rewards,
         candidates=max(map(_candidates_of, logs), default=0),
     )
 
 
-def _behind(start: Any, ends: Iterable[Any]) -> list[Any]:
+def _behind(start: Any, ends: Iterable[Any], most: int = _NODES) -> list[Any]:
     """The nodes from one on, breadth first, up to these and no further."""
     seen, waiting = {start: None}, [start]
-    while waiting and len(seen) < _NODES:
+    while waiting and len(seen) < most:
         here = waiting.pop(0)
         if here in ends:
             continue
@@ -160,6 +167,37 @@ def _candidates_of(softmax: Any) -> int:
     gradients = getattr(softmax, "_input_metadata", ())  # of another torch there may be none
     shape: Any = gradients[0].shape if gradients else ()
     return int(shape[-1]) if len(shape) == 2 else 0
+
+
+_RATIO = ("Neg", "Sub", "Exp", "Clamp", "Sum")
+"""What is done to a chosen log-probability: a ratio of two policies is the exponential of one."""
+
+_LOGS = ("LogSoftmax", "Logsumexp", "Log", "LogSigmoid")
+
+
+def _is_of_rewards(nodes: Sequence[Any]) -> bool:
+    kinds = [kind_of(node) for node in nodes]
+    gathered = "Stack" in kinds or "Cat" in kinds  # of single steps
+    for product, kind in zip(nodes, kinds, strict=True):
+        operands = _inputs(product) if kind == "Mul" else []
+        if len(operands) != 1 or not (gathered or _is_several(product)):
+            continue
+        chosen = _through(operands[0], (*_WHOLE, *_RATIO))
+        if kind_of(chosen) not in ("Gather", "Index"):
+            continue
+        logs = (kind_of(node) for node in _behind(chosen, (), most=_NEAR))
+        if any(each in _LOGS for each in logs):
+            return True
+    return False
+
+
+_NEAR = 16
+
+
+def _is_several(node: Any) -> bool:
+    """Whether what it gives has an axis: a factor of a whole loss comes after its mean."""
+    gradients = getattr(node, "_input_metadata", ())
+    return bool(gradients) and math.prod(gradients[0].shape) > 1
 
 
 def _has_advantage(product: Any, outputs: dict[Any, tuple[int, ...]]) -> bool:

@@ -184,7 +184,7 @@ class LookFigures:
             figures["temperature"] = view.temperature
         if output.alone and loss > 0 and len(values) == output.samples:
             figures["loss_beside"] = 1 - loss_of(view, values) / loss
-        return figures | self._of_targets(view, output.alone, values)
+        return figures | ({} if ends.of_actions else self._of_targets(view, output.alone, values))
 
     def _of_targets(self, view: LossView, alone: bool, values: Matrix) -> dict[str, float]:
         targets, outputs = view.targets, values.shape[1]

@@ -15,7 +15,7 @@ _DIFFERENT = 8
 
 
 def mask_figures(attention: Mapping[str, Seen], ends: Ends) -> dict[str, float]:
-    """1 of an attention whose mask hides all but padding, by place, where samples have their own."""
+    """1 of an attention whose mask hides all but padding, by place; if samples have their own."""
     figures: dict[str, float] = {}
     tokens: list[Tokens] | None = None
     for name, heads in attention.items():

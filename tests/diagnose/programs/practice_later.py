@@ -167,3 +167,18 @@ def couplings_of_one_unit(watch):
     model = Flow()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, steps=200, size=128), loss)
+
+
+@practice
+def rewards_of_zero_and_one(watch):
+    states = torch.randn(1024, 8)
+    best = states[:, :4].argmax(1)
+    model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 4))
+
+    def loss(m, x, best):
+        policy = torch.distributions.Categorical(logits=m(x))
+        actions = policy.sample()
+        return -(policy.log_prob(actions) * (actions == best)).mean()
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(states, best, steps=150, size=64), loss)

@@ -10,7 +10,7 @@ from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.loss_kind import Loss
-from layerscope.diagnose.loss_terms import may_be_of_terms
+from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -106,7 +106,8 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     been low. Steps within 20 of a rise of the learning rate are passed over: all of a warm-up by
     steps, and the first after each rise of one by epochs. An error is not judged where its targets
     have grown by half, as those of a value that is being learned, nor a loss that has risen and may
-    have a term that grows: one of no known kind that looks at several outputs. With attention and
+    have a term that grows: one of no known kind that looks at several outputs; nor one of rewards,
+    whose value says nothing of how much is earned. With attention and
     steps of a usual size it waits for four times as long. Of a squared or absolute error between
     labels of 0 and 1 and a sigmoid or softmax it says that a cross-entropy learns faster (Golik et
     al. 2013, Cross-Entropy vs. Squared Error Training, section 3): the error's gradient is the
@@ -126,6 +127,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     entropy = memory.known("entropy", figures["label_entropy"])
     low = is_solved(figures, memory) | targets_have_grown(figures, memory)
     low |= may_be_of_terms(figures, memory) & (ratio > t.loss_rising)
+    low |= is_of_rewards(figures, memory)
     late = curve.known >= patience_of(figures, t, memory)
     due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
     if not due.any():
