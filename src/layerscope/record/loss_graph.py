@@ -197,7 +197,8 @@ _NEAR = 16
 def _is_several(node: Any) -> bool:
     """Whether what it gives has an axis: a factor of a whole loss comes after its mean."""
     gradients = getattr(node, "_input_metadata", ())
-    return bool(gradients) and math.prod(gradients[0].shape) > 1
+    shape: Any = gradients[0].shape if gradients else ()
+    return bool(math.prod(shape) > 1)
 
 
 def _has_advantage(product: Any, outputs: dict[Any, tuple[int, ...]]) -> bool:
