@@ -21,8 +21,10 @@ class Calls(nn.Module):
         return x
 
 
-def attend(x):
-    return F.scaled_dot_product_attention(x[None], x[None], x[None], dropout_p=0.4)[0]
+def attend(x, *dropout):
+    told = (None, *dropout) if dropout else ()
+    named = {} if dropout else {"dropout_p": 0.4}
+    return F.scaled_dot_product_attention(x[None], x[None], x[None], *told, **named)[0]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,15 @@ def attend(x):
         ([lambda x: torch.dropout(x, 0.7, True), lambda x: F.alpha_dropout(x, 0.2)], 0.7),
         ([lambda x: F.dropout1d(x[None], 0.8)[0], attend], 0.8),
         ([attend], 0.4),
+        ([lambda x: attend(x, 0.3)], 0.3),
+        (
+            [
+                lambda x: torch.dropout(x, 0.9, False),
+                lambda x: F.dropout2d(x[None, None], 0.2)[0, 0],
+            ],
+            0.2,
+        ),
+        ([lambda x: F.dropout3d(x[None, None], 0.2)[0, 0], lambda x: F.alpha_dropout(x, 0.1)], 0.2),
         ([], 0.0),
     ],
 )
@@ -42,3 +53,6 @@ def test_the_largest_probability_counts_of_what_is_called_in_training(calls, lar
         assert watched.dropouts.largest == pytest.approx(largest)
         watched.step(torch.randn(8, 4))  # not searched: it is known still
         assert watched.dropouts.largest == pytest.approx(largest)
+        watched.network.calls = ()
+        watched.step(torch.randn(8, 4), search=True)
+        assert watched.dropouts.largest == 0

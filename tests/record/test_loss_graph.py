@@ -1,5 +1,7 @@
 """What a loss makes of a network's outputs is read off its graph, before or after backward."""
 
+from weakref import ref
+
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
@@ -42,6 +44,46 @@ def test_a_softmax_of_what_is_transposed_or_along_both_axes_is_none():
     assert form(both) == LossForm()
 
 
+def test_of_as_many_samples_as_classes_or_of_a_single_class_no_axis_is_told():
+    for rows in (3, 1):
+        graph = LossGraph(lambda: True)
+        graph.note_output(output := 1 * SCORES[:rows])
+        graph.see(output.softmax(0).square().sum())
+        assert graph.take() == LossForm()
+
+
+def test_of_a_loss_of_very_many_steps_nothing_is_told():
+    def long(scores, _):
+        loss = scores.sum()
+        for _ in range(130):
+            loss = 1 * loss
+        return loss + scores.log_softmax(0).sum()
+
+    assert form(long) == LossForm()
+
+
+def test_of_two_losses_of_the_same_outputs_the_first_is_told():
+    graph = LossGraph(lambda: True)
+    graph.note_output(scores := 1 * SCORES)
+    for axis in (0, 1):
+        graph.see(divergence(axis)(scores, None))
+    assert graph.take() == LossForm(over_samples=True)
+    assert graph.take() is None
+
+
+def test_the_graph_of_outputs_that_come_into_no_loss_is_not_kept():
+    class Passes(torch.autograd.Function):
+        @staticmethod
+        def forward(context, x):
+            alive.append(ref(context))
+            return x.clone()
+
+    alive: list = []
+    graph = LossGraph(lambda: True)
+    graph.note_output(Passes.apply(SCORES))
+    assert [each() for each in alive] == [None]
+
+
 def contrast(masked):
     def loss(scores, _):
         z = F.normalize(scores, dim=1)
@@ -55,7 +97,7 @@ MASKS = (
     lambda s: s - 1e9 * torch.eye(12),
     lambda s: s.fill_diagonal_(-1e9),
     lambda s: torch.where(torch.eye(12, dtype=torch.bool), -1e9, s),
-    lambda s: s[:, torch.arange(12).roll(6)] + torch.diag(torch.full((12,), -1e9)),
+    lambda s: s + torch.diag(torch.full((12,), -1e9)),
 )
 
 
@@ -65,7 +107,11 @@ def test_a_sample_against_itself_is_told_of():
 
 @pytest.mark.parametrize("mask", MASKS)
 def test_a_masked_diagonal_is_not(mask):
-    assert not form(contrast(mask)).against_itself
+    assert form(contrast(mask)) == LossForm(candidates=12)
+
+
+def test_squares_are_no_sample_against_itself():
+    assert form(lambda scores, _: (scores * scores).log_softmax(1).sum()) == LossForm()
 
 
 def test_two_views_against_each_other_are_not():
@@ -73,6 +119,22 @@ def test_two_views_against_each_other_are_not():
         return F.cross_entropy(scores @ (values + SCORES).T, torch.arange(12))
 
     assert form(loss) == LossForm(candidates=12)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_temperature_that_is_learned_may_stand_before_or_behind_the_products(swapped):
+    learned = torch.zeros((), requires_grad=True)
+
+    def loss(scores, values):
+        products, scale = scores @ (values + SCORES).T, learned.exp()
+        logits = scale * products if swapped else products * scale
+        return F.cross_entropy(logits, torch.arange(12))
+
+    assert form(loss) == LossForm(candidates=12)
+
+
+def test_a_layer_that_the_loop_calls_itself_compares_no_candidates():
+    assert form(lambda scores, _: F.cross_entropy(scores @ OTHER.T, LABELS)) == LossForm()
 
 
 def policy(advantage_of):
@@ -88,7 +150,25 @@ def test_an_advantage_with_a_gradient_is_told_of():
     assert form(policy(lambda v: 1 - v)) == told
     assert form(policy(lambda v: (1 - v - (1 - v).mean()) / (1 - v).std())) == told
     assert form(policy(lambda v: (1 - v).detach())) == LossForm(of_rewards=True)
-    assert form(policy(lambda v: (-v).exp())) == LossForm()  # a weight that is learned
+    assert form(policy(lambda v: (1 - v).exp())) == LossForm()  # a weight that is learned
+    assert form(policy(lambda v: v)) == LossForm()  # no difference
+    assert form(policy(lambda _: 1 - 2 * SCORES[:, :1])) == LossForm()  # of no output
+
+
+def test_a_difference_from_the_same_output_or_times_no_logarithm_is_no_advantage():
+    def same(scores, _):
+        return (scores.log_softmax(1).gather(1, LABELS[:, None]) * (1 - scores[:, :1])).mean()
+
+    assert form(same) == LossForm()
+    assert form(lambda scores, v: (scores[:, :1] * (1 - v)).mean()) == LossForm()
+
+
+def test_figures_tell_of_candidates_and_of_a_softmax_along_samples_where_there_are_some():
+    usual = {"against_itself": 0.0, "advantage_gradient": 0.0, "of_rewards": 0.0}
+    assert LossForm().figures() == usual
+    several = LossForm(against_itself=True, through_advantage=True, of_rewards=True, candidates=12)
+    assert several.figures() == dict.fromkeys(usual, 1.0) | {"candidates": 12.0}
+    assert LossForm(over_samples=True).figures() == usual | {"softmax_over_samples": 1.0}
 
 
 def episode(scores, _):

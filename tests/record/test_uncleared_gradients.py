@@ -7,9 +7,9 @@ from torch import nn
 from layerscope.record.uncleared_gradients import UnclearedGradients
 
 
-def kept(*, cleared, set_to_none=True, gathers=False):
-    """What is said of each step of a loop with two networks and their optimizers, whose second
-    loss leaves gradients in both.
+def kept(*, cleared, set_to_none=True, gathers=False, losses=1, looking=True):
+    """What is said of each step of a loop with two networks and their optimizers, whose last loss
+    leaves gradients in both; the second optimizer's step comes after several losses, or none.
     """
     one, two = nn.Linear(2, 2), nn.Linear(2, 1)
     optimizers = [torch.optim.SGD(each.parameters(), lr=0.1) for each in (one, two)]
@@ -24,11 +24,12 @@ def kept(*, cleared, set_to_none=True, gathers=False):
         optimizers[which].step()
 
     for number in range(6):
-        followed.begin(optimizers, looking=True)
+        followed.begin(optimizers, looking=looking and number != 2)
         x = one(torch.ones(3, 2))
         if cleared and (number % 3 == 0 or not gathers):
             optimizers[1].zero_grad(set_to_none)
-        backward(two(x.detach()))
+        for _ in range(losses):
+            backward(two(x.detach()))
         if number % 3 == 2 or not gathers:
             step(1)
         optimizers[0].zero_grad(set_to_none)
@@ -41,8 +42,30 @@ def kept(*, cleared, set_to_none=True, gathers=False):
 
 @pytest.mark.parametrize("set_to_none", [True, False])
 def test_an_optimizer_whose_gradients_nobody_clears_is_told_of(set_to_none):
-    assert kept(cleared=True, set_to_none=set_to_none) == [None, *[False] * 5]
-    assert kept(cleared=False, set_to_none=set_to_none) == [None, *[True] * 5]
+    for losses in (1, 2):
+        of_loop = {"set_to_none": set_to_none, "losses": losses}
+        assert kept(cleared=True, **of_loop) == [None, False, None, *[False] * 3]
+        assert kept(cleared=False, **of_loop) == [None, True, None, *[True] * 3]
+
+
+def test_a_step_that_no_loss_came_before_keeps_none():
+    assert not any(kept(cleared=False, losses=0))
+
+
+def test_nothing_is_said_of_a_step_that_is_not_looked_at():
+    assert kept(cleared=False, looking=False) == [None] * 6
+
+
+def test_a_parameter_of_two_optimizers_and_one_that_is_frozen_are_not_followed():
+    both, frozen = nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(1), requires_grad=False)
+    both.grad, frozen.grad = torch.ones(1), torch.ones(1)
+    optimizers = [torch.optim.SGD(each, lr=0.1) for each in ([both, frozen], [both])]
+    followed = UnclearedGradients()
+    for _ in range(3):
+        followed.begin(optimizers, looking=True)
+        for each in optimizers:
+            followed.note_optimizer(each)
+        assert followed.take() is None
 
 
 def test_gradients_that_are_gathered_over_several_steps_are_not():

@@ -1,7 +1,7 @@
 """What the loss makes of a network's outputs, as autograd's graph between the two tells."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,6 @@ from layerscope.record.output_function import MOVES, kind_of
 
 _NODES = 128
 """Between loss and outputs; losses take some ten."""
-
-_OUTPUTS = 16
 
 _PARTS = ("Select", "Slice", "AsStrided", "Gather", "Index", "Narrow", "Split", "Unbind")
 _SCALES = ("Mul", "Div")
@@ -55,6 +53,30 @@ class LossForm:
         return figures | ({"softmax_over_samples": 1.0} if self.over_samples else {})
 
 
+class _Outputs:
+    """Nodes that made a network's outputs: each bears a mark, for who keeps a node keeps its graph.
+
+    Attributes:
+        are_any: whether one was noted.
+    """
+
+    def __init__(self) -> None:
+        self.are_any = False
+
+    def note(self, tensor: Tensor) -> None:
+        if tensor.grad_fn is not None:
+            tensor.grad_fn.metadata[self] = tuple(tensor.shape)
+            self.are_any = True
+
+    def __contains__(self, node: Any) -> bool:
+        return self in node.metadata
+
+    def shape_of(self, node: Any) -> tuple[int, ...]:
+        """Of the output; () of a node that made none."""
+        shape: tuple[int, ...] = node.metadata.get(self, ())
+        return shape
+
+
 class LossGraph:
     """Looks at the graph of a loss in steps that are looked at; it keeps none of it.
 
@@ -64,28 +86,27 @@ class LossGraph:
 
     def __init__(self, ask: Callable[[], bool]) -> None:
         self._ask = ask
-        self._outputs: dict[Any, tuple[int, ...]] = {}  # the nodes that made them, and their shapes
+        self._outputs = _Outputs()
         self._form: LossForm | None = None
 
     def note_output(self, tensor: Tensor) -> None:
         """The network has given this, which has a gradient."""
-        if tensor.grad_fn is not None and len(self._outputs) < _OUTPUTS:
-            self._outputs[tensor.grad_fn] = tuple(tensor.shape)
+        self._outputs.note(tensor)
 
     def see(self, loss: object) -> None:
         """The loss of the step that goes on, before or after its backward pass."""
-        node = getattr(loss, "grad_fn", None) if self._outputs else None  # seldom there are any
+        node = getattr(loss, "grad_fn", None) if self._outputs.are_any else None
         if node is not None and self._ask():
             self._form = _form_of(node, self._outputs)
-            self._outputs = {}
+            self._outputs = _Outputs()
 
     def take(self) -> LossForm | None:
         """What was seen since the last call; None if nothing was."""
-        form, self._form, self._outputs = self._form, None, {}
+        form, self._form, self._outputs = self._form, None, _Outputs()
         return form
 
 
-def _form_of(loss: Any, outputs: dict[Any, tuple[int, ...]]) -> LossForm:
+def _form_of(loss: Any, outputs: _Outputs) -> LossForm:
     nodes = _behind(loss, outputs)
     of_rewards = _is_of_rewards(nodes)
     if len(nodes) >= _NODES:  # an episode's, say, whose steps are all alike
@@ -104,7 +125,7 @@ def _form_of(loss: Any, outputs: dict[Any, tuple[int, ...]]) -> LossForm:
     )
 
 
-def _behind(start: Any, ends: Iterable[Any], most: int = _NODES) -> list[Any]:
+def _behind(start: Any, ends: Container[Any], most: int = _NODES) -> list[Any]:
     """The nodes from one on, breadth first, up to these and no further."""
     seen, waiting = {start: None}, [start]
     while waiting and len(seen) < most:
@@ -122,7 +143,7 @@ def _inputs(node: Any) -> list[Any]:
     return [each for each, _ in node.next_functions if each is not None]
 
 
-def _through(node: Any, kinds: tuple[str, ...], ends: Iterable[Any] = ()) -> Any:
+def _through(node: Any, kinds: tuple[str, ...], ends: Container[Any] = ()) -> Any:
     """The first node on the way back that is none of these kinds, or has several inputs."""
     while node not in ends and kind_of(node) in kinds and len(_inputs(node)) == 1:
         (node,) = _inputs(node)
@@ -133,10 +154,10 @@ _WHOLE = tuple(kind for kind in MOVES if kind not in _PARTS)
 _IN_PLACE = tuple(kind for kind in _WHOLE if kind not in ("Transpose", "T", "Permute"))
 
 
-def _axis_of(softmax: Any, outputs: dict[Any, tuple[int, ...]]) -> str:
+def _axis_of(softmax: Any, outputs: _Outputs) -> str:
     """Along which axis of an output [samples, classes] a softmax runs; "" of anything else."""
     source = _through(_inputs(softmax)[0], (*_IN_PLACE, *_SCALES), outputs)
-    shape = outputs.get(source, ())
+    shape = outputs.shape_of(source)
     if len(shape) != 2 or min(shape) < 2 or shape[0] == shape[1]:
         return ""
     return "samples" if getattr(softmax, "_saved_dim", 1) in _FIRST_OF_TWO else "classes"
@@ -152,15 +173,17 @@ def _is_against_itself(softmax: Any) -> bool:
     return one is other
 
 
-_MASKS = ("MaskedFill", "FillDiagonal", "Sub", "Add", "Where", "Exp")
+_BETWEEN = (*_WHOLE, *_SCALES, "MaskedFill", "CopySlices", "Sub", "Add", "Where")
 
 
 def _candidates_of(softmax: Any) -> int:
     """How many entries its rows have, if they are products of embeddings; 0 else."""
-    source = _through(_inputs(softmax)[0], (*_WHOLE, *_SCALES, *_MASKS))
-    if kind_of(source) == "Mul":  # by a temperature that is learned
-        source = _through(_inputs(source)[0], (*_WHOLE, *_SCALES, *_MASKS))
-    if kind_of(source) != "Mm" or len(_inputs(source)) != 2:
+    source = _through(_inputs(softmax)[0], _BETWEEN)
+    # Or a temperature that is learned times such products.
+    factors = _inputs(source) if kind_of(source) == "Mul" else [source]
+    sources = [_through(each, _BETWEEN) for each in factors]
+    source = next((each for each in sources if kind_of(each) == "Mm"), None)
+    if source is None or len(_inputs(source)) != 2:
         return 0
     if any(kind_of(_through(each, _WHOLE)) == "AccumulateGrad" for each in _inputs(source)):
         return 0  # a layer's weight: a function of the loop's own is part of the network
@@ -201,7 +224,7 @@ def _is_several(node: Any) -> bool:
     return bool(math.prod(shape) > 1)
 
 
-def _has_advantage(product: Any, outputs: dict[Any, tuple[int, ...]]) -> bool:
+def _has_advantage(product: Any, outputs: _Outputs) -> bool:
     operands = _inputs(product)
     if len(operands) != 2:
         return False

@@ -1,8 +1,10 @@
 """Networks are found in a script that knows nothing of LayerScope."""
 
 import copy
+import gc
 import math
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -238,6 +240,33 @@ def test_close_leaves_no_hook():
     watching.close()
     assert [len(each) for each in hooks] == before
     assert not net._forward_hooks
+
+
+class Passes(torch.autograd.Function):
+    """A node of a graph that is known by what it keeps, a context."""
+
+    @staticmethod
+    def forward(context, x, alive):
+        alive.append(weakref.ref(context))
+        return x.clone()
+
+    @staticmethod
+    def backward(context, gradient):
+        return gradient, None
+
+
+def test_no_graph_of_a_script_that_never_ends_is_kept(watch):
+    net, optimizer = classifier()
+    train(net, optimizer, 3)
+    alive = []
+    for x, y in batches(3):
+        loss = cross_entropy(net(Passes.apply(x.requires_grad_(), alive)), y)
+        loss.backward(retain_graph=True)  # and no step: as of the other loss of a GAN
+        net(Passes.apply(x, alive))  # nor a loss
+    assert watch.networks
+    del loss
+    gc.collect()
+    assert [each() for each in alive] == [None] * 6
 
 
 class InAnotherThread(torch.autograd.Function):

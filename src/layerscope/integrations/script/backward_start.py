@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
+from weakref import ref
 
 from torch import Tensor, nn
 from torch.autograd.graph import Node, get_gradient_edge
@@ -35,7 +36,8 @@ class BackwardStart:
         self._tell = tell
         self._some = [each for each in network.parameters() if each.requires_grad][:8]
         self._total: Tensor | None = None
-        self._last: Tensor | None = None  # started from: a pass may meet several outputs
+        # What was started from, as a pass may meet several outputs: not kept, for its graph's sake.
+        self._last: ref[Tensor] | None = None
         self._evaluations: int | None = None  # that an optimizer's step has asked for; None outside
         self._nodes: list[Node] = []  # nobody else keeps them alive
 
@@ -46,7 +48,7 @@ class BackwardStart:
         return total
 
     def end(self) -> None:
-        """Tell no more, and let go of the last loss: its graph has hooks that know of this."""
+        """Tell no more."""
         self._total = self._last = None
         self._tell = lambda _: None
 
@@ -70,9 +72,9 @@ class BackwardStart:
 
     def _see_gradient(self, gradient: object) -> None:
         loss = _started_from()
-        if loss is None or loss is self._last:
+        if loss is None or (self._last is not None and loss is self._last()):
             return
-        self._last = loss
+        self._last = ref(loss)
         # A GAN's discriminator also gets gradients from the generator's loss, which are cleared
         # before its own: what was started before the gradients were cleared does not count.
         is_cleared = all(each.grad is None for each in self._some)
