@@ -64,8 +64,9 @@ class _Outputs:
         self.are_any = False
 
     def note(self, tensor: Tensor) -> None:
-        if tensor.grad_fn is not None:
-            tensor.grad_fn.metadata[self] = tuple(tensor.shape)
+        node: Any = tensor.grad_fn
+        if node is not None:
+            node.metadata[self] = tuple(tensor.shape)
             self.are_any = True
 
     def __contains__(self, node: Any) -> bool:
