@@ -36,16 +36,26 @@ def test_one_small_norm_in_five_looks_is_a_clip(cut):
     assert noted([2e-5, NAN, 2e-5, 2e-5, 2e-5, NAN, 2e-5, 2e-5], cut) == [0] * 6 + [1, 1]
 
 
+@pytest.mark.parametrize("norm", [2e-5, 9.9e-4])
+def test_what_nobody_clips_to_is_below_a_thousandth_and_the_same_to_a_thousandth(norm):
+    assert any(noted([norm, norm * 1.0009] * 4))
+    assert not any(noted([norm, norm * 1.0011] * 4))
+
+
 @pytest.mark.parametrize(
     "norms",
-    [[1.0] * 8, [2e-5, 2.1e-5, *[2e-5] * 6], [2e-5] * 4, [0.5, *[2e-5] * 7]],
-    ids=["usual", "not the same", "four looks", "not from the start"],
+    [[1.0] * 8, [1.1e-3] * 8, [2e-5, 2.1e-5, *[2e-5] * 6], [2e-5] * 4, [0.5, *[2e-5] * 7]],
+    ids=["usual", "a small one", "not the same", "four looks", "not from the start"],
 )
 def test_other_norms_are_none(norms):
     assert not any(noted(norms))
 
 
-@pytest.mark.parametrize("of_layer", [(0.0, 0.0), (1e-6, 1e-6)], ids=["dead", "all the same"])
+@pytest.mark.parametrize("of_layer", [(0.0, 0.0), (1e-6, 1.009e-6)], ids=["dead", "the same"])
 def test_gradients_that_never_change_are_not_clipped(of_layer):
     assert not any(noted([2e-5] * 8, of_layer=of_layer))
     assert not any(noted([0.0] * 8, of_layer=of_layer))
+
+
+def test_gradients_that_change_by_a_hundredth_are():
+    assert any(noted([2e-5] * 8, of_layer=(1e-6, 1.011e-6)))

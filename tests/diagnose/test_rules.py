@@ -816,6 +816,22 @@ def test_a_group_whose_rate_is_far_below_the_others_is_named(share):
         assert "parameter group" in found["stalled"].explanation
 
 
+def test_of_slow_groups_the_one_that_moves_a_tenth_is_not_told_of_and_a_standing_layer_is():
+    figures = healthy(network())
+    figures["rate_share"][::10] = 1.0
+    figures["rate_share"][::10, 1:3] = 1 / 512
+    figures["update_to_weight"][:, 1] *= 0.11  # its weights are small in proportion
+    figures["update_to_weight"][:, 2] *= 0.09
+    found = rules_and_words(figures)["stalled"]
+    assert (found.layer, found.severity, found.layers) == ("02_tanh", "warning", 1)
+    assert found.value == pytest.approx(math.log10(0.09), abs=1e-3)
+    figures["weight_grad_rms"][:, 2] *= 1e-7  # nor is it the gradient that fades, then
+    assert "parameter group" in rules_and_words(figures)["stalled"].explanation
+    figures["update_to_weight"][:, 2] = 1e-3
+    figures["update_to_weight"][:, 4] = 1e-9
+    assert rules_and_words(figures)["stalled"].layer == "04_tanh"
+
+
 @pytest.mark.parametrize(("first", "words"), [(1e-3, "is down to"), (0.0, "never been more")])
 def test_a_rate_of_zero_is_told_with_its_step(first, words):
     figures = healthy(network())

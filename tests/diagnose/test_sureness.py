@@ -50,6 +50,7 @@ def test_of_a_rule_that_was_not_met_nothing_is_said(monkeypatch):
         ((16, 0, 0, 0), "true in 16 of 16 test programs, each time the fault itself"),
         ((2, 1, 0, 1), "true in 3 of 4 test programs, which are few"),
         ((0, 0, 1, 0), "true in 0 of 1 test program, which are few"),
+        ((5, 0, 0, 0), "true in 5 of 5 test programs, each time the fault itself"),
     ],
 )
 def test_a_line_says_the_share_that_was_true_and_what_it_rests_on(monkeypatch, counts, words):
@@ -66,6 +67,11 @@ def test_a_page_says_all_counts_and_how_many_runs_were_healthy(monkeypatch):
         "How sure: of 14 stories that began with this rule in our test programs, 9 told of the "
         "fault itself, 1 of what follows from it, and 3 of neither; 1 came in 300 healthy runs."
     )
+    known(monkeypatch, 1, 0, 0, 0)
+    assert sure_sentence("saturated").startswith("How sure: of 1 story that began with this rule")
+    assert "test programs (few, for a share), 1 told" in sure_sentence("saturated")
+    known(monkeypatch, 5, 0, 0, 0)
+    assert "few" not in sure_sentence("saturated")
 
 
 def test_a_finding_carries_the_counts_and_a_note_none_since_notes_were_not_counted(monkeypatch):

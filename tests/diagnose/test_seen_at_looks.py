@@ -1,0 +1,173 @@
+"""Rules of what a look shows, on figures: what each is told of at its limit, and beside it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from layerscope.diagnose import Judge
+from tests.diagnose.test_rules import healthy, network
+
+LAYERS = network()
+NARROW = {"activation_count": (2, 60)}
+
+
+def findings(figures):
+    judge = Judge(figures.layers)
+    judge.look(figures)
+    return {found.rule: found for found in judge.findings}
+
+
+def looked(layers=LAYERS, **told):
+    """Figures of a healthy run whose every tenth step is looked at: numbers, or (layer, number)."""
+    figures = healthy(layers)
+    for figure, value in told.items():
+        if isinstance(value, tuple):
+            column, value = value
+            figures[figure][::10, column] = value
+        else:
+            figures[figure][::10] = value
+    return figures
+
+
+ONE_CLASS = {"weighted_share": 0.91, "weighted_called": 0.91, "weighted_times": 3.1}
+RARE, FREQUENT = ONE_CLASS | {"weighted_samples": 0.49}, ONE_CLASS | {"weighted_samples": 0.76}
+
+
+@pytest.mark.parametrize(
+    ("rule", "told", "severity", "words"),
+    [
+        ("temperature", {"temperature": 10.1}, "warning", "divided by 10.1"),
+        ("self_as_negative", {"against_itself": 1.0}, "warning", "more like itself"),
+        ("target_is_input", {"targets_are_inputs": 1.0}, "warning", "copy"),
+        ("target_gradient", {"bootstrapped": 1.0}, "warning", "targets"),
+        ("target_gradient", {"advantage_gradient": 1.0}, "warning", "the advantage"),
+        (
+            "target_gradient",
+            {"bootstrapped": 1.0, "advantage_gradient": 1.0},
+            "warning",
+            "into the targets",
+        ),
+        ("attention_axis", {"attention_across": (2, 1.0)}, "warning", "of 02_tanh does"),
+        ("axes_mixed", {"axes_mixed": 1.0}, "critical", "classes and positions"),
+        ("class_weights", RARE, "warning", "takes nearly all samples for it"),
+        ("class_weights", FREQUENT, "warning", "the most frequent one anyway"),
+    ],
+)
+def test_what_each_look_shows_is_told_of(rule, told, severity, words):
+    found = findings(looked(**told))[rule]
+    assert found.severity == severity
+    assert words in found.explanation
+    few = looked(**told)
+    for figure in told:
+        few[figure][20:] = np.nan  # two looks
+    assert (rule in findings(few)) == (rule == "attention_axis")
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("temperature", {"temperature": 10.0}),
+        ("temperature", {"temperature": 0.05}),
+        ("self_as_negative", {"against_itself": 0.0}),
+        ("target_is_input", {"targets_are_inputs": 0.0}),
+        ("target_is_input", {"targets_are_inputs": 1.0, "dropout": 0.1}),
+        ("target_is_input", {"targets_are_inputs": 1.0, **NARROW}),
+        ("target_gradient", {"bootstrapped": 0.0, "advantage_gradient": 0.0}),
+        ("attention_axis", {"attention_across": (2, 0.0)}),
+        ("axes_mixed", {"axes_mixed": 0.0}),
+        *(("class_weights", RARE | {"weighted_samples": share}) for share in (0.5, 0.75)),
+        ("class_weights", FREQUENT | {"weighted_times": 3.0}),
+        *(("class_weights", RARE | {name: 0.9}) for name in ("weighted_share", "weighted_called")),
+    ],
+)
+def test_at_its_limit_it_is_not(rule, told):
+    assert rule not in findings(looked(**told))
+
+
+def softmax_between(**facts):
+    """A network with a softmax between its layers, [layers]."""
+    layers = [replace(each, width=(8, 8)) for each in LAYERS]
+    layers[2] = replace(layers[2], **{"nonlinearity": "softmax", "odd": False} | facts)
+    return tuple(layers)
+
+
+@pytest.mark.parametrize("facts", [{}, {"width": None}], ids=["of a layer", "a module's own"])
+def test_a_softmax_between_layers_is_a_note(facts):
+    found = findings(healthy(softmax_between(**facts)))["softmax_hidden"]
+    assert (found.severity, found.layer) == ("note", "02_tanh")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"nonlinearity": "sigmoid"},
+        {"on_trunk": False},
+        {"order": -1},
+        {"width": (8, 4)},  # the next layer takes another number
+        {"order": 9},  # the network's end
+    ],
+)
+def test_other_functions_and_a_softmax_on_a_side_way_or_at_the_end_are_not(facts):
+    assert "softmax_hidden" not in findings(healthy(softmax_between(**facts)))
+
+
+def frozen(columns, trained=range(6)):
+    layers = tuple(
+        replace(each, trainable=place in trained and place not in columns)
+        for place, each in enumerate(LAYERS)
+    )
+    figures = healthy(layers)
+    for column in columns:
+        figures["untrained"][:, column] = 1
+    return figures
+
+
+@pytest.mark.parametrize(
+    ("columns", "trained", "told"),
+    [([0, 1], range(6), True), ([0, 2], range(6), False), ([5], range(6), False), ([0], [], False)],
+    ids=["before all others", "among them", "the last", "none is trained"],
+)
+def test_a_frozen_body_with_random_weights_is_a_note(columns, trained, told):
+    found = findings(frozen(columns, trained))
+    assert ("frozen_untrained" in found) == told
+    if told:
+        assert (found["frozen_untrained"].severity, found["frozen_untrained"].layers) == ("note", 2)
+
+
+def weights(sizes, first=0, **facts):
+    """Figures of layers of a fan-in of 100, whose weights have these sizes times 0.1 at first."""
+    layers = [replace(each, width=(100, 100)) for each in LAYERS]
+    layers = [replace(each, bounds=None) for each in layers]
+    layers[2] = replace(layers[2], **facts)
+    figures = healthy(tuple(layers))
+    figures["weight_rms"][:] = np.array(sizes) / 10
+    figures.steps[:] += first
+    return figures
+
+
+ODD_ONE = [1, 1, 10.1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("figures", "told"),
+    [
+        (weights(ODD_ONE), True),
+        (weights([1, 1, 9.9, 1, 1, 1]), False),
+        (weights([2, 2, 19.9, 2, 2, 2]), False),  # not ten times the others'
+        (weights([1, 1, 1, 1, 1, 11]), False),  # the last
+        (weights([np.nan, np.nan, 10.1, 1, np.nan, np.nan]), False),  # of two
+        (weights([np.nan, 1, 10.1, 1, np.nan, np.nan]), True),
+        (weights(ODD_ONE, first=1), False),  # a run that goes on
+        (weights(ODD_ONE, bounds=(-1, 1)), False),
+        (weights(ODD_ONE, module="BatchNorm1d"), False),
+        (weights(ODD_ONE, order=-1), False),
+    ],
+)
+def test_a_layer_of_far_larger_weights_than_all_others_at_the_start_is_told_of(figures, told):
+    found = findings(figures)
+    assert ("large_weights" in found) == told
+    if told:
+        of_layer = found["large_weights"]
+        assert (of_layer.severity, of_layer.layer, of_layer.layers) == ("warning", "02_tanh", 1)
+        assert of_layer.value == pytest.approx(10.1)
