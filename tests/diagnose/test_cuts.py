@@ -114,6 +114,7 @@ def erratic(seed, steps):
         figures["dropout"][:], figures["temperature"][:] = 0, 20
     figures["attention_to_padding"][:] = figures["loss_activated"][:, np.newaxis]
     figures["gradients_changed"][:] = figures["targets_fed"][:] = figures["loss_negated"]
+    figures["states_detached"][:] = figures["loss_activated"]
     figures["of_rewards"][:] = figures["loss_activated"] * (seed % 3 > 0)
     if seed % 9 == 0:
         figures["labels_seen"][:] = 1

@@ -43,6 +43,10 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "softmax_over_batch": _SYMPTOMS | {"loss_after_activation", "target_scale"},
     "sequence_over_batch": _SYMPTOMS,
     "axes_mixed": _SYMPTOMS,
+    "states_detached": frozenset(
+        {"loss_not_falling", "labels_without_signal", "vanishing_gradient", "no_gradient"}
+        | {"stalled", "update_too_small"}
+    ),
     "attention_axis": _SYMPTOMS | {"next_token"},
     "mask_inverted": _SYMPTOMS,
     "softmax_of_one": _SYMPTOMS | {"target_out_of_range", "one_class"},
@@ -156,7 +160,7 @@ one of these follows from them."""
 FROM_THE_START = frozenset(
     {
         *("loss_not_finite", "softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
-        *("sequence_over_batch", "axes_mixed", "class_weights", "next_token"),
+        *("sequence_over_batch", "states_detached", "axes_mixed", "class_weights", "next_token"),
         *("gradients_accumulate", "gradients_lost", "optimizer_averages", "clipped_too_far"),
         *("not_optimized", "not_registered", "in_evaluation_mode", "constant_weights"),
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),

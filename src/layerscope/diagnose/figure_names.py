@@ -118,6 +118,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "of_rewards": "1 if each log-probability is multiplied with a number of its own, else 0",
     "softmax_beside_classes": "1 if it is one along another axis than the loss's classes",
     "along_batch": "1 if a recurrent layer or attention takes the batch for the sequence, else 0",
+    "states_detached": "1 if a recurrent cell's states are detached at each step, else 0",
     "output_columns_one": "1 if each column is one instead, over the samples, else 0",
     "output_grad_sign": "|positive - negative| / all elements of the gradient on the output",
     "gradient_norm": "norm of all gradients together, as the last optimizer of the step got them",

@@ -96,6 +96,7 @@ class Ends:
         form: of the loss, as its graph tells; None where the loop has told none with a graph.
         gradients_changed: whether those of the last backward pass were changed before an optimizer
             came; None if it is not known.
+        states_detached: whether a recurrent cell's states are cut off from the graph at each step.
     """
 
     data: tuple[Data, ...]
@@ -109,6 +110,7 @@ class Ends:
     kept_by_one: Pending[bool] | None = None
     form: LossForm | None = None
     gradients_changed: bool | None = None
+    states_detached: bool = False
 
     @property
     def of_actions(self) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.bootstrapped import Bootstrapped
+from layerscope.record.detached_states import DetachedStates
 from layerscope.record.ends import Ends, Output
 from layerscope.record.graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.handles import remove_all
@@ -75,6 +76,7 @@ class NetworkEnds:
         self.kept_gradients, self.uncleared = KeptGradients(), UnclearedGradients()
         self._tokens, self._pair, self._values = TokenInputs(ask), OutputPair(), Bootstrapped()
         self._sequence_axis, self.loss_graph = SequenceAxis(), LossGraph(ask)
+        self._states = DetachedStates()
         self._handles: list[RemovableHandle] = []
         self._discovering, self._backward_passes = True, 0
         self._running: list[nn.Module] = []
@@ -150,6 +152,7 @@ class NetworkEnds:
             self._running.pop()
         if self._ask():
             self._sequence_axis.note(module, output)
+            self._states.note(module, inputs, output)
         if not self._running and self._ask():
             self._outermost[module] = None
             self.unregistered.note_output(output)
@@ -195,6 +198,7 @@ class NetworkEnds:
         for_inputs = any(each.requires_grad for _, each in tensors_in(inputs))  # as an attack's
 
         def see_gradient(gradient: Tensor) -> None:
+            self._states.forget()
             self.kept_gradients.look(begins=self._given > 0, counts=not for_inputs)
             if self._given > 0:
                 self.uncleared.look()
@@ -219,7 +223,9 @@ class NetworkEnds:
         kept, cleared, late, changed = self.kept_gradients.take()
         along_batch, data = self._sequence_axis.is_batch, self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
-        ends = Ends(data, self._output, kept, along_batch, *beside, self.loss_graph.take(), changed)
+        seen = self.loss_graph.take(), changed, self._states.are_detached
+        ends = Ends(data, self._output, kept, along_batch, *beside, *seen)
+        self._states.forget()
         self._output = None
         self._given = self._together = self._backward_passes = 0
         self.keeps_first = not self.keeps_first

@@ -114,24 +114,24 @@ class LookFigures:
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
         figures = input_figures(ends.data)
-        figures["along_batch"] = float(ends.along_batch)
-        of_gradients = {
+        told = {
+            "along_batch": ends.along_batch,
+            "states_detached": ends.states_detached,
             "gradients_kept": ends.gradients_kept,
             "gradients_cleared": ends.gradients_cleared,
             "gradients_kept_by_one": None if ends.kept_by_one is None else ends.kept_by_one.get(),
             "gradients_late": ends.gradients_late,
             "gradients_changed": ends.gradients_changed,
         }
-        figures |= {name: float(it) for name, it in of_gradients.items() if it is not None}
+        figures |= {name: float(it) for name, it in told.items() if it is not None}
         if ends.pair:
             figures |= latent_figures(*(each.get().numpy() for each in ends.pair))
-        if ends.output is not None:
-            figures |= self._of_output(ends, ends.output, loss, scale)
+        if (output := ends.output) is not None:
+            figures |= self._of_output(ends, output, loss, scale)
             is_of_tokens = ends.given and figures.get("loss_kind") == Loss.CROSS_ENTROPY
-            gradient = ends.output.gradient if is_of_tokens else None
+            gradient = output.gradient if is_of_tokens else None
             if gradient is not None and (tokens := [each.numpy() for each in ends.tokens]):
-                place = ends.output.samples, ends.output.every
-                figures |= token_figures(tokens, gradient.numpy(), *place)
+                figures |= token_figures(tokens, gradient.numpy(), output.samples, output.every)
         return figures if ends.form is None else figures | ends.form.figures()
 
     def _of_output(self, ends: Ends, output: Output, loss: float, scale: float) -> dict[str, float]:

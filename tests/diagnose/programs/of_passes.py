@@ -4,7 +4,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, program, surface, waves
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    of_output,
+    program,
+    surface,
+    waves,
+)
 
 
 @program("gradients_accumulate")
@@ -163,3 +171,51 @@ def a_forecast_of_what_is_known(mended, watch):
         return F.mse_loss(model(known), sequence[:, 2:] if mended else known)
 
     fit(watch, model, torch.optim.Adam(model.parameters(), 2e-3), batches(sequence), loss)
+
+
+class StepByStep(nn.Module):
+    """Answers after the last step of a sequence, by a cell's state."""
+
+    def __init__(self, cell, cut):
+        super().__init__()
+        self.cell, self.cut, self.out = cell, cut, nn.Linear(24, 1)
+
+    def forward(self, x):
+        state = None
+        for step in x.unbind(1):
+            state = self.cell(step, None if state is None else self.cut(state))
+        return self.out(state[0] if state.__class__ is tuple else state.flatten(0, -2))
+
+
+def sums(count=512, length=8):
+    """Sequences [count, length, 3], and the mean of their first feature, [count, 1]."""
+    x = torch.randn(count, length, 3)
+    return x, x[:, :, 0].mean(1, keepdim=True) * length**0.5
+
+
+def remember(watch, cell, cut):
+    model = StepByStep(cell, cut)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(*sums(), steps=60), of_output(F.mse_loss))
+
+
+@program("states_detached")
+def states_that_are_detached_so_that_backward_runs(mended, watch):
+    def cut(state):
+        return state if mended else tuple(each.detach() for each in state)
+
+    remember(watch, nn.LSTMCell(3, 24), cut)
+
+
+@program("states_detached")
+def a_layer_for_one_step_that_is_given_data(mended, watch):
+    class OneStep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru = nn.GRU(3, 24, batch_first=True)
+
+        def forward(self, step, state):
+            return self.gru(step[:, None], state)[1]
+
+    cell = OneStep()
+    remember(watch, cell, lambda state: state if mended else state.data)

@@ -1,0 +1,36 @@
+"""A recurrent cell whose states are cut off from the graph at each step."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+
+@rule_of_run("states_detached", looks_at="states_detached")
+def states_detached(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+    """A cell, or a recurrent layer that is called for one step at a time, that always gets what it
+    gave in its last call without the gradient, before any backward pass.
+
+    Seen in the first step, by the memory in which states lie. States that are cut off now and then,
+    or between backward passes, are truncated on purpose. Blind to recurrences that are not
+    torch's, and to states that something else is done to on the way.
+    """
+    values = figures["states_detached"].astype(np.float64)
+    return Symptoms.of_run(
+        "network",
+        values,
+        np.where(values == 1, 2, 0).astype(np.int8),
+        Advice(
+            "the states of a recurrent cell are detached at each step of a sequence: the gradient "
+            "goes back one step, and what has to be remembered for longer is not learned",
+            "hand the state on as it is within a sequence; detach() it between backward passes "
+            "only, once for each part of a long sequence",
+        ),
+        limits=(np.nan, 0.0, np.nan),
+        source="Williams and Peng 1990: truncated backpropagation through time goes back as many "
+        "steps as there is to remember",
+        lasting=3,
+    )
