@@ -200,3 +200,36 @@ def test_a_likelihood_that_is_scaled_as_a_whole_is_not():
 def test_no_graph_is_looked_at_between_looks_or_where_there_is_none():
     assert form(divergence(0), looking=False) is None
     assert form(lambda scores, _: scores.detach().sum()) is None
+
+
+def test_a_number_of_each_sample_with_those_of_all_is_told_of():
+    gains, column = torch.randn(12), torch.randn(12, 1)
+
+    def ratio_of(gain):
+        def loss(scores, _):
+            new = torch.distributions.Categorical(logits=scores).log_prob(LABELS).exp()
+            return -torch.min(new * gain, new.clamp(0.8, 1.2) * gain).mean()
+
+        return loss
+
+    assert form(ratio_of(column)).broadcasts
+    assert not form(ratio_of(gains)).broadcasts
+    normal = torch.distributions.Normal
+    assert form(lambda _, values: -normal(values, 1.0).log_prob(gains).mean()).broadcasts
+    assert not form(lambda _, values: -normal(values, 1.0).log_prob(column).mean()).broadcasts
+
+
+RISK = torch.ones(12, 12).tril()
+
+
+@pytest.mark.parametrize(
+    "loss_of",
+    [
+        lambda _, v: (RISK * v[:, 0].exp()).sum(1).log().sum() - v.sum(),  # Cox 1972
+        lambda _, v: (v[:, 0, None] - torch.arange(12.0)).square().mean(),
+        lambda _, v: (v[:, 0].unsqueeze(1) - v[:, 0]).square().mean(),
+        lambda scores, _: (scores @ scores.T * RISK).mean(),
+    ],
+)
+def test_pairs_on_purpose_are_not(loss_of):
+    assert not form(loss_of).broadcasts

@@ -116,6 +116,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "candidates": "among how many samples a contrastive loss looks for each one's partner",
     "advantage_gradient": "1 if a policy's loss has a gradient on the advantage, else 0",
     "of_rewards": "1 if each log-probability is multiplied with a number of its own, else 0",
+    "loss_broadcasts": "1 if the loss makes [n, n] of [n] and [n, 1] and takes its mean, else 0",
     "softmax_beside_classes": "1 if it is one along another axis than the loss's classes",
     "along_batch": "1 if a recurrent layer or attention takes the batch for the sequence, else 0",
     "states_detached": "1 if a recurrent cell's states are detached at each step, else 0",

@@ -1,16 +1,15 @@
 """What the loss makes of a network's outputs, as autograd's graph between the two tells."""
 
 import math
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
+from layerscope.record.broadcast_in_loss import broadcasts
+from layerscope.record.loss_nodes import NODES, behind, inputs_of, shape_of, through
 from layerscope.record.output_function import MOVES, kind_of
-
-_NODES = 128
-"""Between loss and outputs; losses take some ten."""
 
 _PARTS = ("Select", "Slice", "AsStrided", "Gather", "Index", "Narrow", "Split", "Unbind")
 _SCALES = ("Mul", "Div")
@@ -31,6 +30,8 @@ class LossForm:
             another one from something, and both get a gradient.
         of_rewards: it multiplies the log-probabilities of what was chosen, one by one, with numbers
             that get no gradient: rewards, or advantages.
+        broadcasts: it combines a number of each of n samples with numbers of all of them, and takes
+            the mean, or the sum, of the n x n that this makes.
         candidates: among how many samples a contrastive loss finds each one's partner; 0 of another
             loss.
     """
@@ -39,6 +40,7 @@ class LossForm:
     against_itself: bool = False
     through_advantage: bool = False
     of_rewards: bool = False
+    broadcasts: bool = False
     candidates: int = 0
 
     def figures(self) -> dict[str, float]:
@@ -47,6 +49,7 @@ class LossForm:
             "against_itself": float(self.against_itself),
             "advantage_gradient": float(self.through_advantage),
             "of_rewards": float(self.of_rewards),
+            "loss_broadcasts": float(self.broadcasts),
         }
         if self.candidates:
             figures["candidates"] = float(self.candidates)
@@ -108,11 +111,13 @@ class LossGraph:
 
 
 def _form_of(loss: Any, outputs: _Outputs) -> LossForm:
-    nodes = _behind(loss, outputs)
+    nodes = behind(loss, outputs)
     of_rewards = _is_of_rewards(nodes)
-    if len(nodes) >= _NODES:  # an episode's, say, whose steps are all alike
+    if len(nodes) >= NODES:  # an episode's, say, whose steps are all alike
         return LossForm(of_rewards=of_rewards)
     kinds = {node: kind_of(node) for node in nodes if node not in outputs}
+    shapes = (outputs.shape_of(node) for node in nodes if node in outputs)
+    samples = {shape[0] for shape in shapes if shape}
     softmaxes = [node for node, kind in kinds.items() if kind in ("LogSoftmax", "Softmax")]
     along = [_axis_of(node, outputs) for node in softmaxes]
     logs = [node for node, kind in kinds.items() if kind == "LogSoftmax"]
@@ -122,33 +127,9 @@ def _form_of(loss: Any, outputs: _Outputs) -> LossForm:
         against_itself=any(map(_is_against_itself, logs)),
         through_advantage=any(_has_advantage(node, outputs) for node in products),
         of_rewards=of_rewards,
+        broadcasts=any(broadcasts(node, nodes, outputs, samples) for node in nodes),
         candidates=max(map(_candidates_of, logs), default=0),
     )
-
-
-def _behind(start: Any, ends: Container[Any], most: int = _NODES) -> list[Any]:
-    """The nodes from one on, breadth first, up to these and no further."""
-    seen, waiting = {start: None}, [start]
-    while waiting and len(seen) < most:
-        here = waiting.pop(0)
-        if here in ends:
-            continue
-        for before in _inputs(here):
-            if before not in seen:
-                seen[before] = None
-                waiting.append(before)
-    return list(seen)
-
-
-def _inputs(node: Any) -> list[Any]:
-    return [each for each, _ in node.next_functions if each is not None]
-
-
-def _through(node: Any, kinds: tuple[str, ...], ends: Container[Any] = ()) -> Any:
-    """The first node on the way back that is none of these kinds, or has several inputs."""
-    while node not in ends and kind_of(node) in kinds and len(_inputs(node)) == 1:
-        (node,) = _inputs(node)
-    return node
 
 
 _WHOLE = tuple(kind for kind in MOVES if kind not in _PARTS)
@@ -157,7 +138,7 @@ _IN_PLACE = tuple(kind for kind in _WHOLE if kind not in ("Transpose", "T", "Per
 
 def _axis_of(softmax: Any, outputs: _Outputs) -> str:
     """Along which axis of an output [samples, classes] a softmax runs; "" of anything else."""
-    source = _through(_inputs(softmax)[0], (*_IN_PLACE, *_SCALES), outputs)
+    source = through(inputs_of(softmax)[0], (*_IN_PLACE, *_SCALES), outputs)
     shape = outputs.shape_of(source)
     if len(shape) != 2 or min(shape) < 2 or shape[0] == shape[1]:
         return ""
@@ -166,11 +147,11 @@ def _axis_of(softmax: Any, outputs: _Outputs) -> str:
 
 def _is_against_itself(softmax: Any) -> bool:
     """Whether its rows are products of samples with all of the same samples, nothing masked."""
-    product = _through(_inputs(softmax)[0], (*_WHOLE, *_SCALES))
-    operands = _inputs(product)
+    product = through(inputs_of(softmax)[0], (*_WHOLE, *_SCALES))
+    operands = inputs_of(product)
     if kind_of(product) != "Mm" or len(operands) != 2:
         return False
-    one, other = (_through(each, _WHOLE) for each in operands)
+    one, other = (through(each, _WHOLE) for each in operands)
     return one is other
 
 
@@ -179,17 +160,16 @@ _BETWEEN = (*_WHOLE, *_SCALES, "MaskedFill", "CopySlices", "Sub", "Add", "Where"
 
 def _candidates_of(softmax: Any) -> int:
     """How many entries its rows have, if they are products of embeddings; 0 else."""
-    source = _through(_inputs(softmax)[0], _BETWEEN)
+    source = through(inputs_of(softmax)[0], _BETWEEN)
     # Or a temperature that is learned times such products.
-    factors = _inputs(source) if kind_of(source) == "Mul" else [source]
-    sources = [_through(each, _BETWEEN) for each in factors]
+    factors = inputs_of(source) if kind_of(source) == "Mul" else [source]
+    sources = [through(each, _BETWEEN) for each in factors]
     source = next((each for each in sources if kind_of(each) == "Mm"), None)
-    if source is None or len(_inputs(source)) != 2:
+    if source is None or len(inputs_of(source)) != 2:
         return 0
-    if any(kind_of(_through(each, _WHOLE)) == "AccumulateGrad" for each in _inputs(source)):
+    if any(kind_of(through(each, _WHOLE)) == "AccumulateGrad" for each in inputs_of(source)):
         return 0  # a layer's weight: a function of the loop's own is part of the network
-    gradients = getattr(softmax, "_input_metadata", ())  # of another torch there may be none
-    shape: Any = gradients[0].shape if gradients else ()
+    shape = shape_of(softmax)
     return int(shape[-1]) if len(shape) == 2 else 0
 
 
@@ -203,13 +183,14 @@ def _is_of_rewards(nodes: Sequence[Any]) -> bool:
     kinds = [kind_of(node) for node in nodes]
     gathered = "Stack" in kinds or "Cat" in kinds  # of single steps
     for product, kind in zip(nodes, kinds, strict=True):
-        operands = _inputs(product) if kind == "Mul" else []
-        if len(operands) != 1 or not (gathered or _is_several(product)):
+        operands = inputs_of(product) if kind == "Mul" else []
+        # A factor of a whole loss comes after its mean.
+        if len(operands) != 1 or not (gathered or math.prod(shape_of(product)) > 1):
             continue
-        chosen = _through(operands[0], (*_WHOLE, *_RATIO))
+        chosen = through(operands[0], (*_WHOLE, *_RATIO))
         if kind_of(chosen) not in ("Gather", "Index"):
             continue
-        logs = (kind_of(node) for node in _behind(chosen, (), most=_NEAR))
+        logs = (kind_of(node) for node in behind(chosen, (), most=_NEAR))
         if any(each in _LOGS for each in logs):
             return True
     return False
@@ -218,25 +199,18 @@ def _is_of_rewards(nodes: Sequence[Any]) -> bool:
 _NEAR = 16
 
 
-def _is_several(node: Any) -> bool:
-    """Whether what it gives has an axis: a factor of a whole loss comes after its mean."""
-    gradients = getattr(node, "_input_metadata", ())
-    shape: Any = gradients[0].shape if gradients else ()
-    return bool(math.prod(shape) > 1)
-
-
 def _has_advantage(product: Any, outputs: _Outputs) -> bool:
-    operands = _inputs(product)
+    operands = inputs_of(product)
     if len(operands) != 2:
         return False
     for of_policy, of_value in (operands, reversed(operands)):
-        nodes = _behind(of_value, outputs)
+        nodes = behind(of_value, outputs)
         values = {node for node in nodes if node in outputs}
         between = [kind_of(node) for node in nodes if node not in outputs]
         allowed = all(kind in _OF_DIFFERENCES or kind in MOVES for kind in between)
         if not values or not allowed or not {"Sub", "Rsub"} & set(between):
             continue
-        of_logs = _behind(of_policy, outputs)
+        of_logs = behind(of_policy, outputs)
         is_log = any(kind_of(node) in ("LogSoftmax", "Logsumexp") for node in of_logs)
         if is_log and not values & set(of_logs):
             return True

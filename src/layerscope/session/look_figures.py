@@ -174,7 +174,7 @@ class LookFigures:
             "loss_reduction": view.reduction if output.alone else math.nan,
             "targets_broadcast": float(view.broadcast),
             "loss_negated": float(view.negated),
-            "loss_activated": float(view.activated),
+            "loss_activated": float(view.activated and not ends.of_actions),
             "targets_are_inputs": targets_are_inputs(view, values, ends.data),
         }
         if view.kind in (Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT) and output.function.over_middle:

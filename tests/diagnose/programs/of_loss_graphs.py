@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, program
+from tests.diagnose.programs.program import batches, blobs, fit, program, surface
 
 
 def views(watch, loss_of):
@@ -167,3 +167,43 @@ def a_divergence_along_the_samples(mended, watch):
 def an_error_of_shares_of_the_batch(mended, watch):
     axis = -1 if mended else -2
     student(watch, lambda logits, taught: F.mse_loss(logits.softmax(axis), taught.softmax(axis)))
+
+
+@program("loss_broadcast")
+def ratios_of_a_policy_times_a_column_of_advantages(mended, watch):
+    model = ActorAndCritic()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    with watch(model) as scope:
+        for _ in range(30):
+            states = torch.randn(128, 4)
+            with torch.no_grad():
+                logits, values = model(states)
+            actions = torch.distributions.Categorical(logits=logits).sample()
+            before = logits.log_softmax(1).gather(1, actions[:, None])[:, 0]
+            gains = (states[:, 0] * (actions - 1))[:, None]
+            advantage = gains - values
+            advantage = (advantage - advantage.mean()) / advantage.std()
+            for _ in range(3):
+                logits, values = model(states)
+                policy = torch.distributions.Categorical(logits=logits)
+                ratio = (policy.log_prob(actions) - before).exp()
+                ratio = ratio[:, None] if mended else ratio
+                clipped = torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage)
+                loss = F.mse_loss(values, gains) - clipped.mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                scope.step(loss)
+
+
+@program("loss_broadcast")
+def a_density_of_columns_at_a_row_of_targets(mended, watch):
+    x, y = surface()
+
+    def loss(model, x, y):
+        mean, spread = model(x).chunk(2, 1)
+        at = y if mended else y[:, 0]
+        return -torch.distributions.Laplace(mean, F.softplus(spread) + 0.01).log_prob(at).mean()
+
+    model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 2))
+    fit(watch, model, torch.optim.Adam(model.parameters(), lr=3e-3), batches(x, y), loss)

@@ -157,7 +157,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     )
 
 
-@rule_of_run("loss_broadcast", looks_at="targets_broadcast")
+@rule_of_run("loss_broadcast", looks_at=("targets_broadcast", "loss_broadcasts"))
 def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Outputs [n, 1] minus targets [n] make n x n differences: each output is drawn to the mean of
     all targets. The gradient shows it: it is 2 / n (output - one number), and the loss is larger,
@@ -165,10 +165,12 @@ def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
 
     Targets that are all the same give that gradient too, and a loss that is told with something
     added is larger: then the number is the same in every batch, and what the loss is larger by
-    is not.
+    is not. Of any other loss its graph tells, where the loop hands over the loss itself: a number
+    of each sample and something without a gradient make [n, n], all of which goes into one mean.
     """
-    values = figures["targets_broadcast"].astype(np.float64)
-    told = values == 1
+    of_graph = figures["loss_broadcasts"] == 1
+    values = np.fmax(figures["targets_broadcast"], figures["loss_broadcasts"]).astype(np.float64)
+    told = figures["targets_broadcast"] == 1
     if told.any():
         low, high = figures["target_min"].astype(np.float64), figures["target_max"]
         middle, spread = (low + high) / 2, (high - low) / 2
@@ -180,15 +182,21 @@ def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     return Symptoms.of_run(
         "loss",
         values,
-        np.where(told, 3, 0).astype(np.int8),
+        np.where(told | of_graph, 3, 0).astype(np.int8),
         Advice(
             "the loss compares each output with the targets of all samples: output and target have "
             "shapes that broadcast, such as [n, 1] and [n]",
             "give both the same shape: target.unsqueeze(1), or output.squeeze(1)",
         ),
+        Advice(
+            "the loss combines what it has of each sample with what it has of all samples: two "
+            "tensors in it have shapes that broadcast to [n, n], such as [n] and [n, 1]",
+            "give both the same shape: squeeze(1) of the one, or unsqueeze(1) of the other",
+        ),
         limits=(np.nan, np.nan, 0.0),
         source="NumPy's rules of broadcasting",
         lasting=_LOOKS,
+        cause=(of_graph & ~told).astype(np.int8),
     )
 
 
