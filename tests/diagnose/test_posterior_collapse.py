@@ -6,6 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from layerscope.measure.pending import Pending
+from layerscope.record.ends import Data, Output
+from layerscope.record.output_function import OutputFunction
 from layerscope.session.latent_figures import latent_figures
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program, batches, fit
@@ -52,6 +55,36 @@ def test_a_divergence_is_known_by_the_slopes_of_both(form):
     slopes = torch.autograd.grad(3 * FORMS[form](mean, spread).sum(), [mean, spread])
     of_mean, of_spread = (slope.double().numpy() for slope in slopes)
     given = mean.detach().double().numpy(), of_mean, spread.detach().double().numpy(), of_spread
-    assert latent_figures(*given)["latent_drawn"] == pytest.approx(1, abs=1e-6)
+    assert latent_figures(given, None, ())["latent_drawn"] == pytest.approx(1, abs=1e-6)
     of_error = np.random.default_rng(0).normal(size=(16, 3)) * np.abs(of_mean).mean()
-    assert latent_figures(given[0], of_mean + 3 * of_error, *given[2:])["latent_drawn"] < 0.5
+    drowned = given[0], of_mean + 3 * of_error, *given[2:]
+    assert latent_figures(drowned, None, ())["latent_drawn"] < 0.5
+
+
+at_hand = Pending.at_hand
+ERRORS = {
+    "squared": (lambda v, x: (v - x).square().sum(), 0.5),
+    "of logits": (lambda v, x: F.binary_cross_entropy_with_logits(v, x, reduction="sum"), 1.0),
+    "of shares": (lambda p, x: F.binary_cross_entropy(p, x, reduction="sum"), 1.0),
+}
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_the_noise_that_both_terms_take_the_data_to_have_is_known(error):
+    torch.manual_seed(0)
+    of, noise = ERRORS[error]
+    mean, spread = torch.randn(64, 3), torch.randn(64, 3)
+    pair = mean, 5 * mean, spread, 5 * torch.expm1(spread) / 2
+    x, values = torch.rand(64, 8), torch.randn(64, 8)
+    output = (values.sigmoid() if error == "of shares" else values).requires_grad_()
+    (slope,) = torch.autograd.grad(2 * of(output, x), output)
+    varying = (x - x.mean(0)).double()
+    if error != "squared":
+        varying = varying / (x.mean(0) * (1 - x.mean(0))).sqrt()
+    largest = torch.linalg.matrix_norm(varying, 2).square() / 64
+    given = at_hand(output.detach()), at_hand(slope)
+    seen = Output(given[0], given[1], 64, OutputFunction())
+    figures = latent_figures([each.numpy() for each in pair], seen, [Data(at_hand(x), False)])
+    assert figures["latent_noise"] == pytest.approx(5 / 2 * noise / float(largest), rel=1e-3)
+    other = latent_figures([each.numpy() for each in pair], seen, [Data(at_hand(x + 1), False)])
+    assert "latent_noise" not in other  # what it is compared with is something else

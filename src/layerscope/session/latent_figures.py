@@ -1,19 +1,48 @@
 """How much of the gradient on a mean and a variance is that of their divergence from a normal."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from layerscope.record.ends import Data, Output
 from layerscope.session.input_figures import Matrix
 
 _SAME = 0.2
 """How far the factors of both may be apart, relatively, to be those of one term."""
 
+_KNOWN = 0.7
+"""Share of the slopes that the divergence makes, from which on its factor is known from them."""
+
+_EXACT = 0.999
+"""Share of the gradient on an output that its error against the data makes: float32."""
+
 
 def latent_figures(
-    mean: Matrix, of_mean: Matrix, spread: Matrix, of_spread: Matrix
+    pair: Sequence[Matrix], output: Output | None, data: Sequence[Data]
 ) -> dict[str, float]:
-    """The share of the gradients on a mean and on a log-variance, log-deviation or deviation that a
-    Kullback-Leibler divergence from a standard normal makes; 0 where the two do not fit it, and
-    below 0 where they fit minus such a divergence.
+    """What the loss makes of a mean and of a log-variance, log-deviation or deviation.
+
+    Args:
+        pair: mean, gradient on it, spread and gradient on that.
+        output: the network's, with the gradient of the same loss.
+        data: what its first layers got.
+    """
+    factor, share = _divergence(*pair)
+    figures = {"latent_drawn": share if factor > 0 else -share}
+    if factor > 0 and share > _KNOWN and output is not None and output.gradient is not None:
+        values, gradient = output.values.numpy(), output.gradient.numpy()
+        inputs = (each.values.numpy() for each in data)
+        noise = [_noise(values, gradient, x, factor) for x in inputs if x.shape == values.shape]
+        known = [each for each in noise if not np.isnan(each)]
+        figures |= {"latent_noise": min(known)} if known else {}
+    return figures
+
+
+def _divergence(
+    mean: Matrix, of_mean: Matrix, spread: Matrix, of_spread: Matrix
+) -> tuple[float, float]:
+    """The factor of a Kullback-Leibler divergence from a standard normal, and the share of the
+    slopes that it makes; 0 where the two do not fit it. The factor is below 0 of minus one.
 
     k KL has the slopes k mean, and k (exp(v) - 1) / 2 of a log-variance v (Kingma and Welling 2014,
     Auto-Encoding Variational Bayes, appendix B). What else there is, is the error's.
@@ -27,7 +56,32 @@ def latent_figures(
         other, of_form = _fit(of_spread, form)
         if factor and abs(other / factor - 1) < _SAME:
             best = max(best, min(share, of_form))
-    return {"latent_drawn": best if factor > 0 else -best}
+    return factor, best
+
+
+def _noise(values: Matrix, gradient: Matrix, x: Matrix, factor: float) -> float:
+    """The variance of the noise that error and divergence together take the data to have, over the
+    data's own variance along the direction where it is largest; NaN of another error.
+
+    a |x - x'|^2 + k KL is the likelihood of noise of a variance of k / 2a. A code that is worth its
+    divergence needs data that vary more (Rose 1998, section II.B; Lucas et al. 2019, section 4).
+    Of a binary cross-entropy the variances are those over p (1 - p), its noise by itself.
+    """
+    centred = x - x.mean(0)
+    of_bits = x.min() >= 0 and x.max() <= 1
+    p = np.clip(x.mean(0), 1e-3, 1 - 1e-3)
+    forms = [(values - x, centred)]
+    if of_bits:
+        scaled = centred / np.sqrt(p * (1 - p))
+        forms.append((1 / (1 + np.exp(-np.clip(values, -50, 50))) - x, scaled))
+        if values.min() > 0 and values.max() < 1:
+            forms.append(((values - x) / (values * (1 - values)), scaled))
+    for form, varying in forms:
+        slope, share = _fit(gradient, form)
+        if slope > 0 and share > _EXACT:
+            largest = np.linalg.svd(varying, compute_uv=False)[0] ** 2 / len(x)
+            return factor / (slope * float(largest)) if largest > 0 else np.nan
+    return np.nan
 
 
 def _fit(gradient: Matrix, form: Matrix) -> tuple[float, float]:

@@ -125,7 +125,7 @@ class LookFigures:
         }
         figures |= {name: float(it) for name, it in told.items() if it is not None}
         if ends.pair:
-            figures |= latent_figures(*(each.get().numpy() for each in ends.pair))
+            figures |= latent_figures([e.get().numpy() for e in ends.pair], ends.output, ends.data)
         if (output := ends.output) is not None:
             figures |= self._of_output(ends, output, loss, scale)
             is_of_tokens = ends.given and figures.get("loss_kind") == Loss.CROSS_ENTROPY

@@ -138,3 +138,32 @@ def an_alignment_of_raw_scores(mended, watch):
     model = nn.Sequential(nn.Linear(5, 24), nn.ReLU(), nn.Linear(24, 5))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, tokens, steps=40), ctc)
+
+
+@program("posterior_collapse")
+def a_mean_of_errors_beside_a_sum_over_the_code(mended, watch):
+    x = torch.randn(1024, 4) @ torch.randn(4, 48) / 2 + 0.1 * torch.randn(1024, 48)
+
+    def loss(model, x):
+        output, *latent = model(x)
+        error = (output - x).square()
+        error = error.sum(1).mean() if mended else error.mean()
+        return error + divergence(*latent) / len(x)
+
+    model = Autoencoder(48)
+    fit(watch, model, torch.optim.Adam(model.parameters(), lr=3e-3), batches(x, steps=150), loss)
+
+
+@program("posterior_collapse")
+def a_mean_of_bits_beside_a_mean_of_divergences(mended, watch):
+    base = torch.rand(4, 60) < 0.5
+    x = (base[torch.randint(4, (1024,))] ^ (torch.rand(1024, 60) < 0.1)).float()
+
+    def loss(model, x):
+        output, *latent = model(x)
+        error = F.binary_cross_entropy_with_logits(output, x, reduction="sum") / len(x)
+        beside = divergence(*latent) / len(x)
+        return error + beside if mended else error / 60 + beside / 2
+
+    model = Autoencoder(60, latent=2)
+    fit(watch, model, torch.optim.Adam(model.parameters(), lr=3e-3), batches(x, steps=150), loss)
