@@ -113,6 +113,7 @@ def erratic(seed, steps):
         figures["gradient_norm"][:] = 1e-5
         figures["dropout"][:], figures["temperature"][:] = 0, 20
     figures["attention_to_padding"][:] = figures["loss_activated"][:, np.newaxis]
+    figures["attention_by_view"][:] = figures["loss_negated"][:, np.newaxis]
     figures["gradients_changed"][:] = figures["targets_fed"][:] = figures["loss_negated"]
     figures["states_detached"][:] = figures["loss_activated"]
     figures["of_rewards"][:] = figures["loss_activated"] * (seed % 3 > 0)

@@ -49,6 +49,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     ),
     "attention_axis": _SYMPTOMS | {"next_token"},
     "mask_inverted": _SYMPTOMS,
+    "heads_mixed": _SYMPTOMS | {"next_token"},
     "softmax_of_one": _SYMPTOMS | {"target_out_of_range", "one_class"},
     "loss_broadcast": _SYMPTOMS,
     "one_class": _SYMPTOMS,
@@ -169,6 +170,7 @@ FROM_THE_START = frozenset(
         *("target_is_input", "self_as_negative"),
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
         *("temperature", "large_weights", "attention_axis", "mask_inverted"),
+        "heads_mixed",
     }
 )
 

@@ -44,6 +44,7 @@ LAYER_FIGURES: Mapping[str, str] = {
     "attention_ahead": "of the keys behind a query in its own sequence, the share that it may see",
     "attention_across": "1 if its softmax runs along another axis than that of its keys, else 0",
     "attention_to_padding": "1 if its mask hides all keys but the padding of sequences, else 0",
+    "attention_by_view": "1 if a view has cut its heads out where axes were to change, else 0",
     "query_rms": "root mean square of the queries, of the head that has the largest",
     "key_rms": "the same of the keys",
     "expert_tokens": "of a mixture's router, tokens per expert, the mean over its experts",

@@ -1,6 +1,7 @@
 """Attention in a network's forward passes: what the heads of each look at, in some of the steps."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from layerscope.record.attention_by_hand import CALLS_BY_HAND, AttentionByHand
 from layerscope.record.fused_attention import FUSED_CALLS
 from layerscope.record.heads import Heads
+from layerscope.record.heads_by_view import are_by_view
 from layerscope.record.place import Place
 
 ATTENTION = "attention"
@@ -53,7 +55,10 @@ class Attention:
             role = CALLS_BY_HAND[function]
             return self._by_hand.see(role, args, kwargs, output, self._exact)
         named = {name: _detached(each) for name, each in kwargs.items()}
-        return look(*map(_detached, args), exact=self._exact, **named)
+        heads = look(*map(_detached, args), exact=self._exact, **named)
+        query = args[0] if args else kwargs.get("query")  # of all heads, for the longer call
+        by_view = isinstance(query, Tensor) and are_by_view(query)
+        return replace(heads, by_view=True) if by_view and heads is not None else heads
 
     def has_scores(self, args: tuple[Any, ...]) -> bool:
         """Whether a call is given the product of an attention's queries and keys."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
@@ -12,6 +12,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from layerscope.record.activation_calls import ACTIVATION_CALLS, calls_named
 from layerscope.record.attention_mask import MASKED
 from layerscope.record.heads import Heads
+from layerscope.record.heads_by_view import are_by_view
 from layerscope.record.logits import heads_of_scores
 from layerscope.record.product_operands import operands_of_einsum, operands_of_matmul
 from layerscope.record.samples import has_memory
@@ -40,6 +41,7 @@ class _Product:
         rows: the axis of the query's rows; None if unknown.
         width: of queries and keys.
         equation: of an einsum; "" for a product of matrices.
+        by_view: whether heads were cut out of the query by a view; of a product of matrices.
     """
 
     query: tuple[Tensor, int | None]
@@ -47,6 +49,7 @@ class _Product:
     rows: int | None
     width: int
     equation: str
+    by_view: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -149,6 +152,7 @@ class AttentionByHand:
                     if axis in right_axes and axis not in of_output
                 ),
                 args[0] if role == "einsum" else "",
+                role != "einsum" and are_by_view(left),
             )
         return None
 
@@ -180,6 +184,7 @@ def _heads(softmax: _Softmax, exact: bool) -> Heads | None:
         return heads_of_scores(four, None, None, exact)
     query, key = (_by_head(*each, four.shape[1]) for each in (made_of.query, made_of.key))
     heads = heads_of_scores(four, query, key, exact).with_scale(_scale(four, made_of))
+    heads = replace(heads, by_view=made_of.by_view)
     return heads.along_another_axis() if softmax.across else heads
 
 

@@ -38,11 +38,13 @@ class Heads:
         visible: bool [some samples, keys], the keys that any row may look at, where each sample has
             a mask of its own.
         samples: how many there are in all, of which those are evenly spaced.
+        by_view: whether they were cut out by a view where axes were to be exchanged.
     """
 
     pending: Pending[Array]
     visible: Pending[Tensor] | None = None
     samples: int = 0
+    by_view: bool = False
 
     @property
     def table(self) -> Array:
@@ -122,6 +124,7 @@ class Heads:
             "attention_scale": _mean_of_known(self.scale),
             "attention_ahead": _mean_of_known(self.ahead),
             "attention_across": float((self.table[HeadSum.ACROSS] > 0).any()),
+            "attention_by_view": float(self.by_view),
             "query_rms": float(np.fmax.reduce(self.query_rms)),
             "key_rms": float(np.fmax.reduce(self.key_rms)),
         }

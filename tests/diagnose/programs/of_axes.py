@@ -87,3 +87,42 @@ def places_cut_out_of_classes(mended, watch):
     model = Places(classes_last=False)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     fit(watch, model, optimizer, batches(series, steps=60), loss)
+
+
+class Halves(nn.Module):
+    """Attention by hand over tokens, whose heads cut(q) makes of [batch, rows, heads * width]."""
+
+    def __init__(self, cut, fused):
+        super().__init__()
+        self.words, self.places = nn.Embedding(60, 32), nn.Embedding(8, 32)
+        self.q, self.k, self.v = nn.Linear(32, 32), nn.Linear(32, 32), nn.Linear(32, 32)
+        self.out, self.cut, self.fused = nn.Linear(32, 3), cut, fused
+
+    def forward(self, tokens):
+        x = self.words(tokens) + self.places(torch.arange(tokens.shape[1]))
+        q, k, v = (self.cut(each(x)) for each in (self.q, self.k, self.v))
+        if self.fused:
+            mixed = F.scaled_dot_product_attention(q, k, v)
+        else:
+            mixed = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) @ v
+        return self.out((x + mixed.transpose(1, 2).reshape(x.shape)).mean(1))
+
+
+@program("heads_mixed")
+def heads_in_the_place_of_rows(mended, watch):
+    def cut(q):
+        return q.view(len(q), 8, 4, 8).transpose(1, 2) if mended else q.view(len(q), 4, 8, 8)
+
+    model = Halves(cut, fused=False)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(*phrases(), steps=60), of_output(F.cross_entropy))
+
+
+@program("heads_mixed")
+def heads_reshaped_for_a_fused_call(mended, watch):
+    def cut(q):
+        return q.unflatten(2, (2, 16)).transpose(1, 2) if mended else q.reshape(-1, 2, 8, 16)
+
+    model = Halves(cut, fused=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(*phrases(), steps=60), of_output(F.cross_entropy))

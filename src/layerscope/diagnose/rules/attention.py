@@ -83,6 +83,29 @@ def attention_axis(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     )
 
 
+@rule_with_memory("heads_mixed")
+def heads_mixed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Queries [batch, heads, rows, width] that a view alone has cut out of [batch, rows, heads *
+    width], as their graph tells: a head is then a part of the rows, and sees no others.
+    """
+    values = figures["attention_by_view"]
+    return Symptoms(
+        values,
+        np.where(values == 1, 2, 0).astype(np.int8) if (values == 1).any() else None,
+        (np.nan, 0.0, np.nan),
+        (
+            Advice(
+                "a view has cut the heads of {layer} out of its queries in the order of the "
+                "memory: a head has some of the rows, and each of them is a part of one",
+                "view(batch, rows, heads, width).transpose(1, 2) in the place of that view, of "
+                "queries, keys and values",
+            ),
+        ),
+        "torch.Tensor.view: the data stay in their order",
+        _LOOKS,
+    )
+
+
 @rule_with_memory("attention_collapse")
 def attention_collapse(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Mean over heads of a row's entropy / that of a uniform row over the keys that it may see.
