@@ -164,9 +164,12 @@ def test_a_difference_from_the_same_output_or_times_no_logarithm_is_no_advantage
 
 
 def test_figures_tell_of_candidates_and_of_a_softmax_along_samples_where_there_are_some():
-    usual = {"against_itself": 0.0, "advantage_gradient": 0.0, "of_rewards": 0.0}
+    usual = dict.fromkeys(
+        ("against_itself", "advantage_gradient", "of_rewards", "loss_broadcasts"), 0.0
+    )
     assert LossForm().figures() == usual
-    several = LossForm(against_itself=True, through_advantage=True, of_rewards=True, candidates=12)
+    told = ("against_itself", "through_advantage", "of_rewards", "broadcasts")
+    several = LossForm(**dict.fromkeys(told, True), candidates=12)
     assert several.figures() == dict.fromkeys(usual, 1.0) | {"candidates": 12.0}
     assert LossForm(over_samples=True).figures() == usual | {"softmax_over_samples": 1.0}
 
