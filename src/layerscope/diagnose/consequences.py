@@ -52,6 +52,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "heads_mixed": _SYMPTOMS | {"next_token"},
     "softmax_of_one": _SYMPTOMS | {"target_out_of_range", "one_class"},
     "loss_broadcast": _SYMPTOMS,
+    "not_shuffled": _SYMPTOMS | {"one_class"},
     "one_class": _SYMPTOMS,
     "class_weights": _SYMPTOMS,
     "next_token": _SYMPTOMS - {"not_finite", "loss_diverged", "loss_rising"},
@@ -162,6 +163,7 @@ FROM_THE_START = frozenset(
     {
         *("loss_not_finite", "softmax_over_batch", "softmax_of_one", "loss_broadcast", "one_class"),
         *("sequence_over_batch", "states_detached", "axes_mixed", "class_weights", "next_token"),
+        "not_shuffled",
         *("gradients_accumulate", "gradients_lost", "optimizer_averages", "clipped_too_far"),
         *("not_optimized", "not_registered", "in_evaluation_mode", "constant_weights"),
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
@@ -206,7 +208,14 @@ BY_UPDATES = frozenset(
 """What comes of them comes by way of an update, and none came before step 0."""
 
 BY_GRADIENTS = BY_UPDATES | {
-    *("loss_broadcast", "one_class", "class_weights", "next_token", "negative_loss"),
+    *(
+        "loss_broadcast",
+        "not_shuffled",
+        "one_class",
+        "class_weights",
+        "next_token",
+        "negative_loss",
+    ),
     *("target_out_of_range", "target_scale", "target_gradient", "loss_reduction"),
     *("loss_not_finite", "gradients_accumulate", "gradients_lost", "not_registered"),
     "no_gradient",

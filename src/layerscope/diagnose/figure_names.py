@@ -86,6 +86,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "loss_beside": "share of a mean cross-entropy that the output does not make: a penalty's",
     "loss_floor": "the lowest that the loss can get where labels are smoothed: a label's entropy",
     "label_entropy": "entropy of all class numbers seen so far, in nats",
+    "batch_entropy": "that of the step's own, where each row of the output is a sample of its own",
     "target_min": "smallest target, of errors and binary losses",
     "target_max": "largest target",
     "target_rms": "their root mean square",

@@ -43,6 +43,7 @@ class Output:
         has_terms: whether the network gave scalars beside it that the loss may be made of.
         every: how far apart the samples are that were kept.
         mixes_axes: whether the loss took its classes and positions for each other.
+        by_sample: whether each row is a sample of its own, not a place in a sequence or picture.
         bootstrapped: whether the gradient on it and on another output are those of a value and of
             a target made of the next one, see `Bootstrapped`.
     """
@@ -57,6 +58,7 @@ class Output:
     every: int = 1
     mixes_axes: Pending[bool] = NO
     bootstrapped: Pending[bool] = NO
+    by_sample: bool = True
 
     @property
     def values(self) -> Tensor:

@@ -213,7 +213,8 @@ class NetworkEnds:
             if has_memory(gradient) and gradient.shape == shape:
                 slope, square = samples_of(gradient, rows), sum_of_squares(gradient)
                 told = values, slope, samples, function, self._together <= 1, square, has_terms
-                self._output = Output(*told, rows.step, mixes_axes(gradient), discounted)
+                beside = mixes_axes(gradient), discounted, len(shape) <= 2
+                self._output = Output(*told, rows.step, *beside)
 
         handle = tensor.register_hook(QuietHook(see_gradient))  # type: ignore[no-untyped-call]
         self._state.on_lasting_tensors.append(handle)  # it may be a parameter, or be kept

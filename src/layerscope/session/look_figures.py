@@ -184,9 +184,13 @@ class LookFigures:
             figures["temperature"] = view.temperature
         if output.alone and loss > 0 and len(values) == output.samples:
             figures["loss_beside"] = 1 - loss_of(view, values) / loss
-        return figures | ({} if ends.of_actions else self._of_targets(view, output.alone, values))
+        if ends.of_actions:
+            return figures
+        return figures | self._of_targets(view, output.alone, output.by_sample, values)
 
-    def _of_targets(self, view: LossView, alone: bool, values: Matrix) -> dict[str, float]:
+    def _of_targets(
+        self, view: LossView, alone: bool, by_sample: bool, values: Matrix
+    ) -> dict[str, float]:
         targets, outputs = view.targets, values.shape[1]
         if targets is None or not targets.size:
             return {}
@@ -202,6 +206,9 @@ class LookFigures:
                 "label": float(label),
                 "label_share": most / len(targets),
                 "label_entropy": _entropy(self._labels, view.smoothing, outputs),
+                "batch_entropy": _entropy(labels, view.smoothing, outputs)
+                if by_sample
+                else math.nan,
                 "loss_floor": _entropy(Counter([0]), view.smoothing, outputs),
             }
         if alone:

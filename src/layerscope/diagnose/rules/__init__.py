@@ -18,6 +18,7 @@ from layerscope.diagnose.rules import softmax_axis as softmax_axis
 from layerscope.diagnose.rules import loss_form as loss_form
 from layerscope.diagnose.rules import states_detached as states_detached
 from layerscope.diagnose.rules import labels as labels
+from layerscope.diagnose.rules import not_shuffled as not_shuffled
 from layerscope.diagnose.rules import class_weights as class_weights
 from layerscope.diagnose.rules import temperature as temperature
 from layerscope.diagnose.rules import targets as targets
