@@ -1189,6 +1189,16 @@ def test_a_cross_entropy_that_stays_at_chance_for_its_patience_says_nothing(recu
     assert ("labels_without_signal" in found(part_until(figures, steps))) == told
 
 
+def test_a_cross_entropy_that_leaves_chance_slowly_is_no_sign_of_wrong_labels():
+    figures = healthy(network(), 130)
+    figures["loss"][:] = (
+        1.39 - 2e-4 * np.arange(130) + np.random.default_rng(0).normal(0, 4e-3, 130)
+    )
+    figures["loss"][:5] += 0.05
+    figures["label_entropy"][::10] = 1.386
+    assert "labels_without_signal" not in found(figures)
+
+
 @pytest.mark.parametrize(("of_inputs", "told"), [(1e-2, True), (0.0, False)])
 def test_a_recurrence_whose_own_weights_get_no_gradient_is_not_used(of_inputs, told):
     parts = ("weight_hh_l0", "weight_ih_l0", "weight_hh_l0_reverse")

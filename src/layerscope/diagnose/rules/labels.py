@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.loss_curve import WINDOW
+from layerscope.diagnose.loss_curve import FIRST, WINDOW, CurveOfBlock
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -71,11 +71,13 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
 @rule_of_run("labels_without_signal")
 def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Loss / entropy of the classes' frequencies: 1 is what a network reaches that has learned how
-    often each class comes, and nothing from its inputs. Judged once it has stayed there for
-    `patience` steps. Where attention or a recurrence must find out first what to look at, from
-    twice the patience with them on; likewise a
-    squared error / the variance of its targets, which is 1 where all outputs are their mean; and a
-    contrastive loss / the logarithm of the number of samples among which it looks for a partner.
+    often each class comes, and nothing from its inputs. Likewise a squared error / the variance of
+    its targets, which is 1 where all outputs are their mean; and a contrastive loss / the logarithm
+    of the number of samples among which it looks for a partner.
+
+    A cross-entropy is judged once it has stayed there for `patience` steps without falling. Where
+    attention or a recurrence must find out first what to look at, and of the other losses, from
+    twice the patience with them on.
 
     Judged where steps are as large as usual, so that it is no slow learner. It does not see
     whether labels are wrong, or whether the network cannot tell the inputs apart.
@@ -92,7 +94,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     values = curve.level / np.where(entropy > 0.1, entropy, np.where(of_errors, variance, np.nan))
     off = np.where(of_errors, _OF_VARIANCE, 1 - t.loss_stuck)
     there = np.abs(values - 1) < off
-    stayed = _in_a_row(there, memory.of_run("stayed")) >= t.patience - WINDOW
+    stayed = _has_stayed(there, curve, t.patience - WINDOW, memory.of_run("stayed", 2))
     due = curve.known >= 2 * patience_of(figures, t, memory)
     due |= stayed & ~(of_errors | of_pairs | _recurs(figures, memory) | attends(figures, memory))
     due &= curve.judged & (updates > np.where(of_errors, _USUAL, t.update_slow))
@@ -125,20 +127,28 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     )
 
 
-def _in_a_row(
-    there: npt.NDArray[np.bool_], before: npt.NDArray[np.float64]
-) -> npt.NDArray[np.intp]:
-    """For how many steps up to each it was so, [steps].
+def _has_stayed(
+    there: npt.NDArray[np.bool_], curve: CurveOfBlock, least: int, before: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Whether it has been so for as many steps, and the loss has not fallen meanwhile, [steps].
 
     Args:
         there: whether it is so, [steps].
-        before: for how many steps before this block; afterwards, of the next.
+        least: how many steps.
+        before: for how many steps it was so before this block, and the level as that began, or a
+            window later, by when what was before is out of it; afterwards, of the next.
     """
-    places = np.arange(len(there))
-    off = np.where(there, -1 - np.nan_to_num(before[0]), places)
-    count: npt.NDArray[np.intp] = places - np.maximum.accumulate(off)
-    before[0] = count[-1]
-    return count
+    count, first = np.nan_to_num(before[0]), before[1]
+    stayed = np.zeros(len(there), bool)
+    for row in np.flatnonzero(~np.isnan(curve.level)).tolist():
+        count = count + 1 if there[row] else 0.0
+        if count == WINDOW:
+            first = curve.level[row]
+        # The noise is that of FIRST losses against WINDOW; here are WINDOW against WINDOW.
+        noise = curve.noise[row] * np.sqrt((2 / WINDOW) / (1 / FIRST + 1 / WINDOW))
+        stayed[row] = count >= least and first - curve.level[row] < _FALLING * noise
+    before[:] = count, first
+    return stayed
 
 
 @once_a_block
@@ -146,6 +156,9 @@ def _recurs(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether a recurrent layer has been seen, as of each step."""
     return memory.ever("recurs", ~np.isnan(figures["gate_shut"]).all(axis=1))
 
+
+_FALLING = 2.0
+"""Standard errors: one that seems to fall is waited for."""
 
 _USUAL = -3.0
 """log10 of update / weight (Karpathy, nn-zero-to-hero, lecture 3): with smaller ones an error that
