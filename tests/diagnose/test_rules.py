@@ -1042,6 +1042,24 @@ def test_a_function_before_the_last_sigmoid_leaves_it_a_part_of_its_range():
     assert of_a_sigmoid(None) is None
 
 
+@pytest.mark.parametrize(("of_targets", "told"), [(0.3, True), (1e-3, False)])
+def test_a_regression_of_several_numbers_is_no_matter_for_a_softmax(of_targets, told):
+    figures = healthy(network())
+    looked = {"loss_kind": 6, "output_rows_one": 1, "outputs": 2, "target_sum": of_targets}
+    looked |= {"target_min": 0, "target_max": 1, "target_std": 0.2, "target_rms": 0.5}
+    for name, value in looked.items():
+        figures[name][::10] = value
+    assert ("target_out_of_range" in found(figures)) == told
+
+
+def test_targets_beyond_the_state_of_a_recurrent_layer_want_a_linear_one_after_it():
+    figures = healthy(network())
+    looked = {"loss_kind": 6, "output_function": LastFunction.RECURRENT, "target_min": -3}
+    for name, value in (looked | {"target_max": 3, "target_std": 1, "target_rms": 1}).items():
+        figures[name][::10] = value
+    assert "linear layer after" in rules_and_words(figures)["target_out_of_range"].remedy
+
+
 def test_outputs_that_add_up_to_one_do_not_reach_several_labels():
     assert "add up to 1" in of_a_sigmoid(None, 1.0, 0.5, 5).explanation
     assert of_a_sigmoid(None, 1.0, 0.2, 5) is None  # one label a sample
@@ -1439,6 +1457,8 @@ def test_where_no_weight_moves_no_rate_is_called_too_small():
     told = rules_and_words(figures)["loss_not_falling"]
     assert "bit for bit" in told.explanation
     assert "times what it is" not in told.remedy
+    figures["weight_rms"][:] += 1e-3 * (np.arange(120) // 4)[:, np.newaxis]
+    assert "loss_not_falling" not in found(figures)  # steps came between those that were measured
 
 
 def test_a_loss_that_steps_have_thrown_up_asks_for_no_larger_steps():

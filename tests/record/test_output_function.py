@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from layerscope.record.output_function import output_function
@@ -25,6 +26,18 @@ Z = torch.randn(6, 4, requires_grad=True)
         ("linear", lambda z: F.conv1d(z.T[None], z[:, :, None])),
         ("linear", lambda z: torch.nn.Bilinear(4, 4, 1, bias=False)(z, z)),
         ("linear", lambda z: (z * z.flip(0)).sum(1)),
+        ("tanh", lambda z: torch.stack([z.tanh(), z.tanh()])),
+        ("", lambda z: torch.stack([z.tanh(), z])),
+        ("tanh", lambda z: nn.RNN(4, 3)(z)[0]),
+        ("relu", lambda z: nn.RNN(4, 3, nonlinearity="relu")(z)[0]),
+        ("recurrent", lambda z: nn.LSTM(4, 3)(z)[0]),
+        ("recurrent", lambda z: nn.LSTM(4, 3, 2, bidirectional=True)(z)[1][0]),
+        ("recurrent", lambda z: nn.GRU(4, 3)(z)[0][:, -1]),
+        ("recurrent", lambda z: nn.LSTMCell(4, 3)(z)[0]),
+        ("recurrent", lambda z: nn.GRUCell(4, 3)(z)),
+        ("recurrent", lambda z: torch.sigmoid(z) * z.tanh()),
+        ("", lambda z: torch.sigmoid(z) * z),
+        ("", lambda z: z.tanh() + z * torch.sigmoid(z)),
         ("", lambda z: torch.sigmoid(z).sum(1)),
         ("", lambda z: torch.sigmoid(z) + z),
         ("", lambda z: 3 * torch.sigmoid(z)),

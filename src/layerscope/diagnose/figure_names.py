@@ -91,6 +91,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "target_max": "largest target",
     "target_rms": "their root mean square",
     "target_std": "their standard deviation",
+    "target_sum": "how far the sum of a row's targets is from 1, the mean over the rows",
     "loss_negated": "1 if the loss is minus one of its kind, else 0",
     "loss_activated": "1 if the loop puts the output through a softmax or sigmoid first, else 0",
     "targets_are_inputs": "1 if a squared error compares the output with the data, else 0",

@@ -6,8 +6,8 @@ from enum import IntEnum
 
 
 class LastFunction(IntEnum):
-    """By their usual names; LINEAR is a product or convolution and no function after it, NONE any
-    other, or none.
+    """By their usual names; LINEAR is a product or convolution and no function after it, RECURRENT
+    the state of an LSTM or a GRU, NONE any other, or none.
     """
 
     NONE = 0
@@ -20,6 +20,7 @@ class LastFunction(IntEnum):
     LOGSIGMOID = 7
     LOG_SOFTMAX = 8
     LINEAR = 9
+    RECURRENT = 10
 
     @property
     def range(self) -> tuple[float, float]:
@@ -31,6 +32,7 @@ _RANGES: Mapping[LastFunction, tuple[float, float]] = {
     LastFunction.SIGMOID: (0.0, 1.0),
     LastFunction.SOFTMAX: (0.0, 1.0),
     LastFunction.TANH: (-1.0, 1.0),
+    LastFunction.RECURRENT: (-1.0, 1.0),
     LastFunction.RELU: (0.0, math.inf),
     LastFunction.SOFTPLUS: (0.0, math.inf),
     LastFunction.ELU: (-1.0, math.inf),

@@ -19,6 +19,9 @@ MOVES = (
     *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Transpose", "Permute", "T"),
     *("Select", "Slice", "Expand", "Clone", "Alias", "AsStrided", "ToCopy"),
 )
+_JOINS = ("Stack", "Cat")  # as the steps of a sequence
+_RECURRENT = ("MkldnnRnnLayer", "ThnnFusedLstmCell", "ThnnFusedGruCell")
+_CUDNN, _CUDNN_RELU = "CudnnRnn", 0
 _PRODUCTS = ("Addmm", "Mm", "Bmm", "Linear", "MkldnnLinear")
 _LINEAR = (*_PRODUCTS, "Baddbmm", "Mv", "Trilinear", "Convolution", "MkldnnConvolution")
 _DIVIDES = ("Div", "Mul", "ClampMin", "Clamp", "Reciprocal", "Pow", "Add")
@@ -35,7 +38,8 @@ class OutputFunction:
     """What was applied last.
 
     Attributes:
-        name: in lower case, "linear" for a product or convolution; "" for any that is not known.
+        name: in lower case, "linear" for a product or convolution, "recurrent" for the state of an
+            LSTM or a GRU; "" for any that is not known.
         over_samples: whether it is a softmax along the first axis of several samples and classes.
         over_middle: whether it is one along an axis that is neither the first nor the last.
         of_cosines: whether the output is made of a product of two normalised tensors.
@@ -56,12 +60,13 @@ def output_function(tensor: Tensor) -> OutputFunction:
     moved = False
     while node is not None:
         kind = kind_of(node)
-        if kind not in MOVES or len(node.next_functions) != 1:
+        if not (kind in MOVES and len(node.next_functions) == 1) and not _joins_alike(node):
             break
         node, moved = node.next_functions[0][0], True
     if node is None:
         return OutputFunction()
     name = "linear" if _is_linear(node) else _NAMES.get(kind, "")
+    name = "recurrent" if _is_state(node) else name
     axis = getattr(node, "_saved_dim", _LAST) if "softmax" in name else _LAST
     along_first = axis in (0, _LAST + 1 - tensor.ndim) and not moved
     matrix = tensor.ndim > 1 and len(tensor) > 1 and tensor.shape[-1] > 1
@@ -73,6 +78,32 @@ def output_function(tensor: Tensor) -> OutputFunction:
 def kind_of(node: Any) -> str:
     """A node's operation, as in `Addmm` of AddmmBackward0."""
     return type(node).__name__.rstrip("0123456789").removesuffix("Backward")
+
+
+def _joins_alike(node: Any) -> bool:
+    """Whether it puts tensors together that the same operation has made."""
+    parts = {each and kind_of(each) for each, _ in node.next_functions}
+    return kind_of(node) in _JOINS and len(parts) == 1 and None not in parts
+
+
+def _is_state(node: Any) -> bool:
+    """Whether it makes the state of an LSTM or a GRU, which lies between -1 and 1: a sigmoid times
+    a tanh, or a mean of a tanh and the state before.
+    """
+    kind = kind_of(node)
+    if kind == _CUDNN:
+        modes = getattr(node, "_saved_mode", _CUDNN_RELU), getattr(node, "_saved_proj_size", 0)
+        return modes[0] != _CUDNN_RELU and modes[1] == 0
+    before = [each for each, _ in node.next_functions if each is not None]
+    kinds = sorted(map(kind_of, before))
+    if kind == "Mul":
+        gates = [each for each in before if kind_of(each) == "Sigmoid"]
+        return kinds == ["Sigmoid", "Tanh"] and len(gates) == 1
+    if kind == "Add" and kinds == ["Mul", "Tanh"]:
+        product, tanh = sorted(before, key=kind_of)
+        differences = [each for each, _ in product.next_functions if kind_of(each) == "Sub"]
+        return any(tanh in (each for each, _ in minus.next_functions) for minus in differences)
+    return kind in _RECURRENT
 
 
 def _is_linear(node: Any) -> bool:

@@ -148,8 +148,7 @@ class LookFigures:
             "output_cosines": float(output.function.of_cosines),
             "output_rows_one": float(_sums_to_one(values, axis=1)),
         }
-        # Or one state, not a batch of them.
-        if len(values) == output.samples and values.shape[1] > 1:
+        if len(values) == output.samples and values.shape[1] > 1:  # or one state, no batch
             figures["output_columns_one"] = float(_sums_to_one(values, axis=0))
         if output.gradient is None:
             return figures
@@ -158,8 +157,7 @@ class LookFigures:
         figures["output_alone"] = float(output.alone and not output.has_terms)
         figures["axes_mixed"] = float(output.mixes_axes.get())
         figures["bootstrapped"] = float(output.bootstrapped.get())
-        signs = np.sign(gradient)
-        figures["output_grad_sign"] = abs(float(signs.sum())) / signs.size
+        figures["output_grad_sign"] = abs(float(np.sign(gradient).sum())) / gradient.size
         figures |= direction_figures(values, gradient)
         square = output.gradient_square / scale**2
         view = view_loss(values, gradient, output.samples, loss, square)
@@ -222,6 +220,7 @@ class LookFigures:
                 "target_max": float(targets.max()),
                 "target_rms": rms(targets),
                 "target_std": float(targets.std()),
+                "target_sum": float(np.abs(targets.sum(1) - 1).mean()),
             }
         return figures
 

@@ -125,6 +125,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     told = (figures["loss_kind"] > 0) & ~np.isnan(figures["loss_reduction"])
     is_known = memory.known("kind", np.where(told, 1.0, np.nan))
     entropy = memory.known("entropy", figures["label_entropy"])
+    unseen = _moves_unseen(figures, updates, memory)
     low = is_solved(figures, memory) | targets_have_grown(figures, memory)
     low |= may_be_of_terms(figures, memory) & (ratio > t.loss_rising)
     low |= is_of_rewards(figures, memory)
@@ -141,6 +142,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     small_steps = (updates < t.update_slow) & ~ending
     slow = (ratio > t.loss_slow) & small_steps
     ill = due & steady & ~low & (flat & (late | small_steps) | slow) & (ratio < t.loss_diverged)
+    ill &= ~(np.isneginf(updates) & unseen)
     ratio[curve.alone & ~curve.judged] = np.nan
     tiny = updates < t.update_slow + _TINY
     thrown = memory.highest("highest_level", ratio) > t.loss_diverged
@@ -172,6 +174,23 @@ def _of_shares(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     looked = np.where(np.isnan(figures["loss_kind"]), np.nan, of_labels)
     are: npt.NDArray[np.bool_] = memory.known("of_shares", looked) == 1
     return are
+
+
+def _moves_unseen(figures: Figures, updates: Series, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether weights have changed between two looks at them while no update that was measured has
+    changed any, [steps]: an optimizer of one's own takes a step at each fourth call, say. How long
+    it has had is not known.
+    """
+    sizes, before = figures["weight_rms"], memory.of_layers("sizes")[0]
+    was_still = memory.of_run("was_still")
+    changed = np.zeros(len(sizes), bool)
+    for row in np.flatnonzero(~np.isnan(sizes).all(axis=1)).tolist():
+        is_still = np.isneginf(updates[row])
+        differs = (np.abs(sizes[row] - before) > 0).any()
+        changed[row] = differs and is_still and was_still[0] == 1
+        before[:] = np.where(np.isnan(sizes[row]), before, sizes[row])
+        was_still[0] = is_still
+    return memory.ever("changed", changed)
 
 
 def _is_ending(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:

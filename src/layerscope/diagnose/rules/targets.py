@@ -32,9 +32,10 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     autograd has no name for it (Hardtanh). Blind to one that is undone by what follows it.
 
     A function right before a sigmoid leaves it a part of its range: after a ReLU nothing is below
-    0.5. And of a softmax the outputs of a sample add up to 1, so its targets have to: several
-    labels of one sample do not. Blind to those if they are one a sample on average. A hinge loss
-    takes targets of -1 and 1, and is told with 0 and 1 by what it is where it has no slope.
+    0.5. The state of an LSTM or a GRU lies between -1 and 1. And of a softmax the outputs of a
+    sample add up to 1, so its targets have to: several labels of one sample do not. Blind to those
+    if they are one a sample on average. A hinge loss takes targets of -1 and 1, and is told with 0
+    and 1 by what it is where it has no slope.
     """
     kind = figures["loss_kind"]
     low, high = _range(figures, memory)
@@ -57,10 +58,18 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     )
     at_once |= kind == Loss.SEVERAL_CLASSES
     values = np.where(at_once, several, values)
+    # The targets of an absolute error are known on average only.
+    error_of_shares = (kind == Loss.SQUARED_ERROR) & (figures["output_rows_one"] == 1)
+    error_of_shares &= ~targets_are_bits(figures)
+    error_of_shares &= (figures["outputs"] > 1) & (figures["target_sum"] > _BEYOND)
+    values = np.where(error_of_shares, figures["target_sum"], values)
     hinge = kind == Loss.HINGE_OF_BITS
     values[hinge] = 1.0
+    recurrent = figures["output_function"] == LastFunction.RECURRENT
     ill = values > _BEYOND
-    cause = np.select((hinge, at_once, binary & bits, binary), (4, 3, 2, 1), 0)
+    cause = np.select(
+        (hinge, error_of_shares, at_once, binary & bits, binary, recurrent), (4, 5, 3, 2, 1, 6), 0
+    )
     return Symptoms.of_run(
         "output",
         values,
@@ -91,6 +100,16 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
             "a hinge loss gets targets of 0 and 1: where the target is 0 it has no slope, and "
             "nothing is learned of such samples",
             "targets of -1 and 1 for a hinge loss: 2 * y - 1",
+        ),
+        Advice(
+            "the outputs of a sample are made to add up to 1, as by a softmax, and the targets of "
+            "its error do not: their sum is off by {value:.2g} on average",
+            "for a regression, no softmax after the last layer, and no other function",
+        ),
+        Advice(
+            "targets lie beyond what the output can be, by {value:.2g} of their standard "
+            "deviation: it is a recurrent layer's state, which lies between -1 and 1",
+            "a linear layer after the recurrent one: nn.Linear(hidden_size, outputs)",
         ),
         limits=(np.nan, _BEYOND, np.nan),
         source="the range of the function; torch.nn.BCELoss: targets between 0 and 1",

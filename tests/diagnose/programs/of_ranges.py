@@ -1,0 +1,79 @@
+"""Programs whose outputs cannot be what their targets are, by how the network ends."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.program import batches, fit, of_output, program, surface, waves
+
+
+class Forecaster(nn.Module):
+    """The next value is the recurrent layer's own last state, or made of it."""
+
+    def __init__(self, kind, mended):
+        super().__init__()
+        self.recurrent = kind(1, 16 if mended else 1, batch_first=True)
+        self.head = nn.Linear(16, 1) if mended else None
+
+    def forward(self, x):
+        last = self.recurrent(x)[0][:, -1]
+        return last if self.head is None else self.head(last)
+
+
+@program("target_out_of_range")
+def a_gru_whose_state_is_the_forecast(mended, watch):
+    x, y = waves()
+    model = Forecaster(nn.GRU, mended)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    fit(watch, model, optimizer, batches(2 * x, 2 * y), of_output(F.mse_loss))
+
+
+@program("target_out_of_range")
+def an_lstm_cell_stepped_by_hand_without_a_head(mended, watch):
+    class Counter(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = nn.LSTMCell(1, 8 if mended else 1)
+            self.head = nn.Linear(8, 1)
+
+        def forward(self, x):
+            state = None
+            for value in x.unbind(1):
+                state = self.cell(value, state)
+            return self.head(state[0]) if mended else state[0]
+
+    x, _ = waves(length=8)
+    model = Counter()
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
+    data = batches(x, x.sum(1) / 2, steps=120)
+    fit(watch, model, optimizer, data, of_output(F.mse_loss))
+
+
+@program("target_out_of_range")
+def two_heights_under_a_softmax(mended, watch):
+    x, y = surface()
+    heights = torch.cat([y, -y.roll(1)], 1).sigmoid()
+    heights[:, 1:] = x[:, 3:4].sigmoid()
+    model = nn.Sequential(nn.Linear(6, 48), nn.Tanh(), nn.Linear(48, 2))
+    if not mended:
+        model.append(nn.Softmax(dim=1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    fit(watch, model, optimizer, batches(x, heights), of_output(F.mse_loss))
+
+
+@program("target_out_of_range")
+def angles_of_three_joints_under_a_softmax(mended, watch):
+    x, _ = surface(count=512)
+    angles = torch.stack([x[:, 0].tanh(), (x[:, 1] * x[:, 2]).tanh(), x[:, 3].sin()], 1) / 2 + 0.5
+
+    class Arm(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 3))
+
+        def forward(self, x):
+            return self.body(x) if mended else F.softmax(self.body(x), dim=-1)
+
+    model = Arm()
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(x, angles, steps=150), of_output(F.mse_loss))
