@@ -1388,6 +1388,8 @@ def test_small_targets_are_told_while_the_loss_is_above_that_of_their_mean(size,
         ({"loss_beside": 0.7}, 1.3, True),
         ({"weight_decay": 30.0}, 0.3, False),  # learned all the same
         ({"weight_decay": 0.1, "loss_beside": 0.1}, 1.3, False),  # nothing draws
+        ({"loss_beside": 0.07}, 1.4, True),
+        ({"loss_beside": 0.01}, 1.4, False),
     ],
 )
 def test_weights_that_are_drawn_to_half_are_told_where_the_loss_stays_high(seen, level, told):

@@ -82,7 +82,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "softmax_hidden": _OF_LOST_GRADIENTS,
     "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal", "collapsed"}),
     "norm_of_few": _OF_FEW,
-    "weights_decay_to_zero": _OF_LOST_GRADIENTS,
+    # Beside weights that are next to nothing every step is large.
+    "weights_decay_to_zero": _OF_LOST_GRADIENTS | {"update_too_large"},
     "updates_rounded_away": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
     ),

@@ -167,3 +167,29 @@ def a_mean_of_bits_beside_a_mean_of_divergences(mended, watch):
 
     model = Autoencoder(60, latent=2)
     fit(watch, model, torch.optim.Adam(model.parameters(), lr=3e-3), batches(x, steps=150), loss)
+
+
+def penalised(watch, model, data, penalty, **steps):
+    """Cross-entropy, and a penalty of the matrices' elements."""
+
+    def loss(model, x, y):
+        matrices = (weights for weights in model.parameters() if weights.ndim > 1)
+        return F.cross_entropy(model(x), y) + sum(penalty(each) for each in matrices)
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(*data, **steps), loss)
+
+
+@program("weights_decay_to_zero")
+def squares_that_leave_sigmoids_nothing(mended, watch):
+    factor = 1e-5 if mended else 0.1
+    model = nn.Sequential(nn.Linear(10, 24), nn.Sigmoid(), nn.Linear(24, 5))
+    penalised(watch, model, blobs(5, apart=0.5), lambda w: factor * w.square().sum(), steps=200)
+
+
+@program("weights_decay_to_zero")
+def magnitudes_that_leave_a_convolution_nothing(mended, watch):
+    factor = 1e-5 if mended else 0.1
+    body = (nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+    model = nn.Sequential(*body, nn.Linear(128, 4))
+    penalised(watch, model, pictures(), lambda w: factor * w.abs().sum(), steps=150)

@@ -19,6 +19,7 @@ learned fades over the inverse of it, in steps (Wang and Aitchison 2024, How to 
 decay). Published trainings have 1e-3 at most: 3e-3 times 0.3, of a vision transformer."""
 _MOST = 0.5
 """Share of the loss that is none of the output's: then the penalty says where the steps go."""
+_A_PART, _AT_CHANCE = 0.05, 0.9
 
 _SOURCE = "Krogh and Hertz 1992: decay against the gradient's pull"
 _REMEDY = (
@@ -33,9 +34,10 @@ def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memo
 
     Or below half of it, while the loss has not come down to half of chance, and something that
     draws is seen: a learning rate times a weight decay above 1e-3, or a cross-entropy of which most
-    is none of the output's. Gradients alone do not shrink a network that has yet to learn: those of
-    all layers change their weights' squares by the same amount, as outputs grow or fall (Du et al.
-    2018, Algorithmic Regularization in Learning Deep Homogeneous Models).
+    is none of the output's; or a twentieth was, while the output's own part is still at chance.
+    Gradients alone do not shrink a network that has yet to learn: those of all layers change their
+    weights' squares by the same amount, as outputs grow or fall (Du et al. 2018, Algorithmic
+    Regularization in Learning Deep Homogeneous Models).
     """
     t = thresholds
     sizes = figures["weight_rms"] * memory.roles.only("trained")
@@ -75,7 +77,13 @@ def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memo
 
 
 def _is_drawn(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Whether a decay or a penalty is seen that is strong enough, as of each step."""
+    """Whether a decay or a penalty is seen that is strong enough, as of each step: one that is most
+    of the loss; or one that was a part of it, while the output's own part is still at chance.
+    """
     pace = memory.known("decay", figures["weight_decay"]) * figures["learning_rate"]
     is_drawn: npt.NDArray[np.bool_] = pace > _FAST
-    return is_drawn | (memory.known("beside", figures["loss_beside"]) > _MOST)
+    beside = memory.known("beside", figures["loss_beside"])
+    own = (1 - beside) * memory.loss_curve.of(figures).level
+    at_chance = own > _AT_CHANCE * memory.known("entropy", figures["label_entropy"])
+    was_a_part = memory.highest("most_beside", figures["loss_beside"]) > _A_PART
+    return is_drawn | (beside > _MOST) | (was_a_part & at_chance)
