@@ -119,6 +119,9 @@ def erratic(seed, steps):
     figures["of_rewards"][:] = figures["loss_activated"] * (seed % 3 > 0)
     if seed % 9 == 0:
         figures["labels_seen"][:] = 1
+    if seed % 6 == 1:  # batches of one class each, of one optimizer
+        figures["batch_entropy"][:] = figures["loss_floor"][:] = figures["optimizer"][:] = 0
+        figures["optimizers"][:], figures["samples"][:], figures["label_entropy"][:] = 1, 32, 1.4
     if seed % 10 == 0:  # batches of two
         figures["activation_count"][:, 1], figures["evaluation_share"][:] = 200, 0
     figures["learning_rate"][:] = 1e-3

@@ -23,6 +23,7 @@ from layerscope.record.surroundings import Look
 from layerscope.record.untrained import untrained
 from layerscope.session.direction_figures import direction_figures
 from layerscope.session.input_figures import Matrix, input_figures, rms
+from layerscope.session.label_entropy import label_entropy
 from layerscope.session.latent_figures import latent_figures
 from layerscope.session.looked_at_outputs import picked_outputs, targets_are_inputs
 from layerscope.session.mask_figures import mask_figures
@@ -203,11 +204,11 @@ class LookFigures:
                 "labels_seen": float(len(labels)),
                 "label": float(label),
                 "label_share": most / len(targets),
-                "label_entropy": _entropy(self._labels, view.smoothing, outputs),
-                "batch_entropy": _entropy(labels, view.smoothing, outputs)
+                "label_entropy": label_entropy(self._labels, view.smoothing, outputs),
+                "batch_entropy": label_entropy(labels, view.smoothing, outputs)
                 if by_sample
                 else math.nan,
-                "loss_floor": _entropy(Counter([0]), view.smoothing, outputs),
+                "loss_floor": label_entropy(Counter([0]), view.smoothing, outputs),
             }
         if alone:
             figures |= weight_figures(view, values, self._labels if not is_binary or single else {})
@@ -245,12 +246,3 @@ def _sums_to_one(values: Matrix, axis: int) -> bool:
     if values.shape[axis] < 2 or values.min() < 0 or values.max() > 1 + _ONE:
         return False
     return bool(np.abs(values.sum(axis) - 1).max() <= _ONE)
-
-
-def _entropy(labels: Counter[int], smoothing: float, classes: int) -> float:
-    """Of the mean target: the least loss without a look at the inputs."""
-    counts = np.zeros(max(classes, len(labels)))
-    counts[: len(labels)] = list(labels.values())
-    shares = (1 - smoothing) * counts / counts.sum() + smoothing / classes
-    shares = shares[shares > 0]
-    return float(-(shares * np.log(shares)).sum())
