@@ -13,20 +13,21 @@ MASKED = -5000.0
 
 
 def visible_keys(masks: Sequence[Tensor]) -> Tensor | None:
-    """Bool [samples, keys], those that any row of the first head may look at under all masks
-    together, as far as each sample has its own; None where all have the same.
+    """Bool [samples, keys], those that the last row of the first head may look at under all masks
+    together, as far as each sample has its own; None where all have the same. Under a causal mask
+    the last row sees what any row does.
 
     Args:
         masks: [samples, heads, rows, keys] each: of bool, True where a row may look, or of logits,
             or of what is added to them.
     """
-    own = [each for each in masks if len(each) > 1 and each.stride(0)]  # else one that is expanded
     seen = None
-    for each in own:
-        part = each[:, 0]
-        may = part if part.dtype == torch.bool else part > MASKED
-        seen = may if seen is None else seen & may
-    return None if seen is None else seen.any(1)
+    for each in masks:
+        if len(each) > 1 and each.stride(0):  # else it is one mask, expanded
+            last = each[:, 0, -1]
+            may = last if last.dtype == torch.bool else last > MASKED
+            seen = may if seen is None else seen & may
+    return seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)

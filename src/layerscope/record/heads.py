@@ -35,8 +35,8 @@ class Heads:
 
     Args:
         pending: the table; from a CUDA device it arrives while training goes on.
-        visible: bool [some samples, keys], the keys that any row may look at, where each sample has
-            a mask of its own.
+        visible: bool [some samples, keys], the keys that the last row may look at, where each
+            sample has a mask of its own.
         samples: how many there are in all, of which those are evenly spaced.
         by_view: whether they were cut out by a view where axes were to be exchanged.
     """

@@ -65,7 +65,7 @@ def heads_of_products(
                     logits = q * scale @ shared.transpose(-1, -2)
                     _add_logits(sums, mask.applied(logits, samples, part), samples, part)
             width = k.shape[-1]
-        seen = visible_keys(mask.part(*_some(sizes)))
+        seen = visible_keys(mask.part(_some(sizes)[0], _LAST))
     return sums.heads().with_scale(scale * width**0.5).seeing(seen, sizes[0])
 
 
@@ -114,8 +114,7 @@ def heads_of_scores(scores: Tensor, query: Tensor | None, key: Tensor | None, ex
             for part in parts:
                 z = scores[samples, :, part].float()
                 _add_logits(sums, z.masked_fill(z <= MASKED, -math.inf), samples, part)
-        samples, rows = _some(sizes)
-        seen = visible_keys([scores[samples, :, rows]])
+        seen = visible_keys([scores[_some(sizes)[0], :, _LAST]])
     return sums.heads().seeing(seen, sizes[0])
 
 
@@ -140,6 +139,7 @@ def _kernel_on(device: torch.device) -> "AttentionLooks | None":
     return compiled_if_possible(device, compiled, lambda: None)
 
 
+_LAST = slice(-1, None)
 _EVERY = slice(0, None), slice(0, None)
 """Samples and rows."""
 

@@ -1,6 +1,6 @@
 """How much of the gradient on a mean and a variance is that of their divergence from a normal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +12,9 @@ _SAME = 0.2
 
 _KNOWN = 0.7
 """Share of the slopes that the divergence makes, from which on its factor is known from them."""
+
+_SAMPLES = 64
+"""That a variance along a direction is taken of."""
 
 _EXACT = 0.999
 """Share of the gradient on an output that its error against the data makes: float32."""
@@ -67,21 +70,24 @@ def _noise(values: Matrix, gradient: Matrix, x: Matrix, factor: float) -> float:
     divergence needs data that vary more (Rose 1998, section II.B; Lucas et al. 2019, section 4).
     Of a binary cross-entropy the variances are those over p (1 - p), its noise by itself.
     """
-    centred = x - x.mean(0)
-    of_bits = x.min() >= 0 and x.max() <= 1
-    p = np.clip(x.mean(0), 1e-3, 1 - 1e-3)
-    forms = [(values - x, centred)]
-    if of_bits:
-        scaled = centred / np.sqrt(p * (1 - p))
-        forms.append((1 / (1 + np.exp(-np.clip(values, -50, 50))) - x, scaled))
-        if values.min() > 0 and values.max() < 1:
-            forms.append(((values - x) / (values * (1 - values)), scaled))
-    for form, varying in forms:
+    for form, scale in _errors(values, x):
         slope, share = _fit(gradient, form)
         if slope > 0 and share > _EXACT:
-            largest = np.linalg.svd(varying, compute_uv=False)[0] ** 2 / len(x)
-            return factor / (slope * float(largest)) if largest > 0 else np.nan
+            varying = ((x - x.mean(0)) / scale)[:_SAMPLES]
+            largest = float(np.linalg.eigvalsh(varying @ varying.T)[-1]) / len(varying)
+            return factor / (slope * largest) if largest > 0 else np.nan
     return np.nan
+
+
+def _errors(values: Matrix, x: Matrix) -> Iterator[tuple[Matrix, Matrix | float]]:
+    """What slopes of errors of values against x are in proportion to, and the noise of each."""
+    yield values - x, 1.0
+    if x.min() >= 0 and x.max() <= 1:
+        p = np.clip(x.mean(0), 1e-3, 1 - 1e-3)
+        noise = np.sqrt(p * (1 - p))
+        yield 1 / (1 + np.exp(-np.clip(values, -50, 50))) - x, noise
+        if values.min() > 0 and values.max() < 1:
+            yield (values - x) / (values * (1 - values)), noise
 
 
 def _fit(gradient: Matrix, form: Matrix) -> tuple[float, float]:

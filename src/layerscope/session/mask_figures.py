@@ -50,9 +50,10 @@ def sees_padding_only(
 
 
 def _is_padding(visible: npt.NDArray[np.bool_], tokens: Tokens) -> bool:
-    seen, hidden = np.unique(tokens[visible]), np.unique(tokens[~visible])
-    if len(seen) != 1 or len(hidden) < _DIFFERENT or not (visible == (tokens == seen[0])).all():
+    seen = tokens[visible]
+    if not seen.size or (seen != seen[0]).any() or (tokens[~visible] == seen[0]).any():
         return False
     behind = np.sort(visible, axis=1)
     is_run = (visible == behind).all() or (visible == behind[:, ::-1]).all()
-    return bool(is_run) and len(np.unique(visible.sum(1))) > 1
+    several = len(np.unique(visible.sum(1))) > 1
+    return bool(is_run) and several and len(np.unique(tokens[~visible])) >= _DIFFERENT
