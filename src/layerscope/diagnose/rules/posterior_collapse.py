@@ -22,7 +22,7 @@ def posterior_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
     t = thresholds
     drawn = figures["latent_drawn"].astype(np.float64)
     noise = memory.known("noise", figures["latent_noise"])  # of the terms' weights, which stay
-    too_weak = (noise > 1) & ~(drawn > _ALL)
+    too_weak = (noise > 1) & ~(drawn > _ALL) & ~np.isnan(drawn)
     values = np.where(too_weak, noise, drawn)
     values[np.isnan(drawn)] = np.nan
     return Symptoms.of_run(
