@@ -78,6 +78,13 @@ def test_a_cross_entropy_of_mixed_labels_is_none_of_smoothed_ones():
     assert seen(lambda z: F.cross_entropy(z, mixed)).kind is Loss.UNKNOWN
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_halves_of_two_labels_are_no_several_targets(smoothing):
+    halves = (F.one_hot(LABELS, CLASSES) + F.one_hot(LABELS.flip(0), CLASSES)) / 2
+    view = seen(lambda z: F.cross_entropy(z, halves, label_smoothing=smoothing))
+    assert view.kind is Loss.UNKNOWN
+
+
 def test_padded_samples_are_left_out():
     labels = torch.where(torch.arange(N) < 20, LABELS, -100)
     view = seen(lambda z: F.cross_entropy(z, labels))

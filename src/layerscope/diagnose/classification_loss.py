@@ -11,6 +11,9 @@ from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
 _MOST = 0.8
 """Share of the rows: those with all targets of 1 do not tell."""
 
+_SMOOTHED = 0.2
+"""By how much of it smoothed labels, whose other targets are above 0, change a slope."""
+
 
 def softmax(output: Matrix) -> Matrix:
     """Of each row."""
@@ -118,9 +121,12 @@ def _of_smoothed_classes(p: Matrix, gradient: Matrix, rows: int) -> LossView | N
 def _of_several(p: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     """Several targets of 1 in a row: d loss / d logit = k (sum(y) p - y).
 
-    Where y is 0 that is k sum(y) p, and so it is told in rows that have such a place.
+    Where y is 0 that is k sum(y) p, and so it is told in rows that have such a place. Halves of two
+    classes, as of mixed pictures, have half of that slope: theirs add up to 1.
     """
     slope = np.where(p > 1e-4, gradient / p, -np.inf).max(1, keepdims=True)  # k sum(y)
+    if any(np.abs(slope / usual - 1).max() < _SMOOTHED for usual in (1.0, 1 / rows)):
+        return None
     y = slope * p - gradient
     factor = float(np.median(y.max(1)))
     if not factor > 0:
