@@ -1104,6 +1104,18 @@ def test_a_gradient_that_fades_once_the_loss_is_down_to_half_is_a_note():
     assert found(figures)["vanishing_gradient"][0] == "note"
 
 
+@pytest.mark.parametrize(("later", "thrown"), [(2.9, 3), (1.0, 3), (1.0, 5)])
+@pytest.mark.parametrize("rule", ["collapsed", "update_too_large"])
+def test_what_was_no_hindrance_is_a_note_once_the_loss_is_down_to_half(rule, later, thrown):
+    figures = healthy(network(), 60)
+    if rule == "collapsed":
+        figures["unit_spread"][:20] = 0.005
+    else:
+        figures["update_to_weight"][:25, 1] = 0.2
+    figures["loss"][:30], figures["loss"][30:], figures["loss"][8] = 3.0, later, thrown
+    assert found(figures)[rule][0] == ("note" if (later, thrown) == (1.0, 3) else "warning")
+
+
 def looks_at_labels(kinds, labels, samples=100):
     figures = healthy(network(), 60)
     figures["loss_kind"][::10], figures["samples"][:] = kinds, samples
@@ -1235,6 +1247,18 @@ def test_a_dropout_of_eight_tenths_is_a_note_and_one_after_the_last_layer_a_warn
     assert found(figures)["dropout_high"][0] == "note"
     figures["output_dropped"][::10] = 0.5
     assert found(figures)["dropout_high"][0] == "warning"
+
+
+@pytest.mark.parametrize(("later", "named"), [(0.9, True), (0.95, False)])
+def test_a_dropout_is_named_while_it_drops_what_it_did_at_first(later, named):
+    *inner, last = network()
+    figures = healthy((*inner, replace(last, dropout_at="blocks.1.drop")))
+    figures["dropout"][:10], figures["dropout"][10:] = 0.9, later
+    judge = Judge(figures.layers)
+    for rows in (slice(0, 10), slice(10, None)):
+        judge.look(figures.of_rows(rows))
+    (told,) = judge.findings
+    assert ("that of blocks.1.drop:" in told.explanation) == named
 
 
 def test_a_dropout_before_a_product_at_the_end_is_not_said_to_come_after_it():

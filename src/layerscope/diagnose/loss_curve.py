@@ -17,6 +17,8 @@ FIRST = 5
 WINDOW = 20
 """Losses that the present level is the mean of."""
 
+_THROWN = 1.5
+
 HALF = 0.5
 """Of the way to the lowest loss: a network that is beyond has learned something."""
 
@@ -58,7 +60,7 @@ class LossCurve:
         self._first: list[float] = []
         self._recent = np.full(WINDOW, np.nan)
         self._known = 0
-        self._lowest = np.inf
+        self._lowest, self._highest = np.inf, -np.inf
         self._floor = np.zeros(1)
         self._rate = np.nan
         self._since_rise = WINDOW
@@ -93,6 +95,7 @@ class LossCurve:
             level[is_known] = windows.mean(1)  # NaN until WINDOW losses are known
             scatter[is_known] = windows.std(1)
             self._recent = joined[-WINDOW:].copy()
+            self._highest = max(self._highest, float(values.max()))
         lowest = np.fmin.accumulate(np.append(self._lowest, level))
         self._lowest = float(lowest[-1])
         self._known = int(known[-1])
@@ -130,6 +133,11 @@ class LossCurve:
         floor = float(self._floor[0])
         return float(self._recent.mean()) - floor < HALF * (float(np.mean(self._first)) - floor)
 
+    @property
+    def was_thrown(self) -> bool:
+        """Whether a loss was half as large again as the very first."""
+        return bool(self._first) and self._highest > _THROWN * abs(self._first[0])
+
     def state(self) -> dict[str, Any]:
         """All of it, as plain types."""
         return {
@@ -137,6 +145,7 @@ class LossCurve:
             "recent": self._recent.tolist(),
             "known": self._known,
             "lowest": self._lowest,
+            "highest": self._highest,
             "floor": self._floor.tolist(),
             "rate": self._rate,
             "since_rise": self._since_rise,
@@ -149,6 +158,7 @@ class LossCurve:
         self._recent = np.array(state["recent"], np.float64)
         self._known = int(state["known"])
         self._lowest = float(state["lowest"])
+        self._highest = float(state["highest"])
         self._floor = np.array(state["floor"], np.float64)
         self._rate = float(state["rate"])
         self._since_rise = int(state["since_rise"])

@@ -20,6 +20,13 @@ from layerscope.diagnose.shared import Shared
 from layerscope.diagnose.story import story
 from layerscope.diagnose.thresholds import Thresholds
 
+_OUTGROWN = ("vanishing_gradient", "dead_units")
+"""Warnings that say that a network cannot learn: one that has learned has outgrown them."""
+
+_OUTGROWN_IN_PEACE = ("collapsed", "update_too_large")
+"""Likewise, unless the loss was thrown up on the way. Deep sigmoids begin alike, and weights that
+begin small grow by large steps."""
+
 
 class Judge:
     """Judges a run while it goes on, or from its files: the same findings, however it is cut.
@@ -73,9 +80,10 @@ class Judge:
 
     def _as_it_turned_out(self, finding: Finding) -> Finding:
         """A note where the network has learned since what the warning said it could not."""
-        passed = finding.rule in ("vanishing_gradient", "dead_units") or (
+        passed = finding.rule in _OUTGROWN or (
             finding.rule == "loss_not_falling" and finding.value > self._thresholds.loss_stuck
         )
+        passed |= finding.rule in _OUTGROWN_IN_PEACE and not self._loss_curve.was_thrown
         if passed and finding.severity == "warning":
             return replace(finding, severity="note")
         return finding
