@@ -51,6 +51,7 @@ def test_the_largest_probability_counts_of_what_is_called_in_training(calls, lar
     with Watched(Calls(*calls)) as watched:
         watched.step(torch.randn(8, 4))
         assert watched.dropouts.largest == pytest.approx(largest)
+        assert watched.dropouts.caller is (watched.network if calls else None)
         watched.step(torch.randn(8, 4))  # not searched: it is known still
         assert watched.dropouts.largest == pytest.approx(largest)
         watched.network.calls = ()

@@ -50,3 +50,13 @@ def test_the_dropout_between_the_layers_of_a_recurrent_stack_is_one():
     assert modes.dropout == 0.95
     network.eval()
     assert modes.dropout == 0
+
+
+def test_the_module_that_drops_most_is_named_by_its_path():
+    stack = nn.LSTM(2, 2, num_layers=2, dropout=0.7)
+    network = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.3)), stack)
+    assert TwoModes(network).dropout_at == "1 (LSTM)"
+    stack.eval()
+    assert TwoModes(network).dropout_at == "0.1 (Dropout)"
+    network.eval()
+    assert TwoModes(network).dropout_at == ""

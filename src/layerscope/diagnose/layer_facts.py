@@ -32,6 +32,8 @@ class LayerFacts:
             beside a residual stream, or one of several heads, may get as little as it likes.
         fed: whether a gradient on its output would come to the output of another layer.
         follows: the linear layer whose output it receives with no function in between; "" if none.
+        dropout_at: of the last in order, the path and the class of the module that drops most in
+            the network; "" of all others.
         of_parameter: whether it is a function of a parameter alone, such as a gate's sigmoid or a
             constraint's softplus.
         width: of a matrix or a convolution, (inputs, outputs) of a unit; None for any other.
@@ -57,6 +59,7 @@ class LayerFacts:
     on_trunk: bool = True
     fed: bool = False
     follows: str = ""
+    dropout_at: str = ""
     of_parameter: bool = False
     width: tuple[int, int] | None = None
     stream: str = ""

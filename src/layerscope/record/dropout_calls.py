@@ -22,21 +22,26 @@ class DropoutCalls:
     Attributes:
         largest: in the last step in which functions were searched for; 0 without any. Modules that
             call themselves dropouts are left out: `TwoModes` knows them.
+        caller: the module whose forward gave it; None without any, or outside of all modules.
     """
 
     def __init__(self) -> None:
         self.largest = 0.0
+        self.caller: nn.Module | None = None
 
     def begin(self) -> None:
         """A step begins in which functions are searched for."""
-        self.largest = 0.0
+        self.largest, self.caller = 0.0, None
 
     def see(
         self, module: nn.Module | None, function: Any, args: Any, kwargs: Mapping[str, Any]
     ) -> None:
         """One of them was called in a module's forward, of which functions are searched for."""
-        if not isinstance(module, nn.modules.dropout._DropoutNd):
-            self.largest = max(self.largest, _probability(function, args, kwargs))
+        if isinstance(module, nn.modules.dropout._DropoutNd):
+            return
+        probability = _probability(function, args, kwargs)
+        if probability > self.largest:
+            self.largest, self.caller = probability, module
 
 
 def _probability(function: Any, args: Any, kwargs: Mapping[str, Any]) -> float:

@@ -27,7 +27,7 @@ from layerscope.record.ownership import Ownership, given_to, ownership
 from layerscope.record.place import Place, Seen
 from layerscope.record.routers import Routers
 from layerscope.record.stream import Stream
-from layerscope.record.two_modes import TwoModes
+from layerscope.record.two_modes import TwoModes, path_and_class
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +118,13 @@ class Surroundings:
         """That are no layers, and were seen so far."""
         seen = (self.attention, self.stream, self.routers, self.gates)
         return [place for each in seen for place in each.places.values()]
+
+    @property
+    def dropout_at(self) -> str:
+        """Which module's dropout, its own or one that its code calls, drops most."""
+        if self.dropouts.largest > self._two_modes.dropout:
+            return path_and_class(self.dropouts.caller, self._network)
+        return self._two_modes.dropout_at
 
     @property
     def number_of_places(self) -> int:

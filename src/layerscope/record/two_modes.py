@@ -4,6 +4,9 @@ import math
 
 from torch import nn
 
+from layerscope.record.layer_names import unwrapped
+from layerscope.record.shards import class_of
+
 _DROPOUTS = nn.modules.dropout._DropoutNd
 _NORMS = nn.modules.batchnorm._NormBase
 
@@ -12,6 +15,7 @@ class TwoModes:
     """Those of a network's trained parts: evaluation is the place of frozen ones."""
 
     def __init__(self, network: nn.Module) -> None:
+        self._network = network
         self._homes = found = _in_trained_parts(network)
         self._dropouts = [module for module in found if isinstance(module, _DROPOUTS)]
         self._recurrent = [
@@ -31,9 +35,17 @@ class TwoModes:
         """Largest probability of a dropout that is on, those between the layers of a recurrent
         stack too; 0 without any.
         """
-        own = [each.p for each in self._dropouts if each.training]
-        between = [each.dropout for each in self._recurrent if each.training]
-        return max([*own, *between], default=0.0)
+        return max((probability for _, probability in self._dropping()), default=0.0)
+
+    @property
+    def dropout_at(self) -> str:
+        """Which module drops most, by `path_and_class`; "" without any."""
+        module, _ = max(self._dropping(), key=lambda each: each[1], default=(None, 0.0))
+        return path_and_class(module, self._network)
+
+    def _dropping(self) -> list[tuple[nn.Module, float]]:
+        own = [(each, each.p) for each in self._dropouts if each.training]
+        return own + [(each, each.dropout) for each in self._recurrent if each.training]
 
     @property
     def evaluation_share(self) -> float:
@@ -59,6 +71,17 @@ class TwoModes:
             elif not norm.running_mean.any():  # a loop may set it to 0 for one of several passes
                 return 0.0
         return largest
+
+
+def path_and_class(module: nn.Module | None, network: nn.Module) -> str:
+    """Of a module in a network, such as "blocks.0.drop (Dropout)"; the class alone of the network
+    itself, and "" if it is no module of it.
+    """
+    for path, each in network.named_modules():
+        if each is module:
+            name = class_of(each).__name__
+            return f"{unwrapped(path)} ({name})" if unwrapped(path) else name
+    return ""
 
 
 def _in_trained_parts(network: nn.Module) -> dict[nn.Module, nn.Module]:

@@ -23,9 +23,10 @@ def layer_facts(
     parameters: Sequence[LayerParameter],
     wiring: Mapping[str, Wiring],
     configured: bool = False,
+    dropout_at: str = "",
 ) -> tuple[LayerFacts, ...]:
     """An entry for each output, and for each name of parameters that no output has; in network
-    order; `configured` is of all of them.
+    order; `configured` is of all of them, and `dropout_at` of the network.
     """
     of_parameter = {name for name, each in wiring.items() if each.of_parameter}
     reached = [output.order for output in outputs if output.layer.name not in of_parameter]
@@ -65,6 +66,7 @@ def layer_facts(
                 else not (layer.function or wiring),
                 fed=layer.name in wiring and bool(wiring[layer.name].parents),
                 follows=wiring[layer.name].follows if layer.name in wiring else "",
+                dropout_at=dropout_at if output.order == last >= 0 else "",
                 of_parameter=layer.name in of_parameter,
                 width=None if layer.function else _width(layer.entry),
                 configured=configured,

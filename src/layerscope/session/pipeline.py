@@ -142,6 +142,7 @@ class Pipeline:
                 plan.parameters,
                 around.wiring,
                 around.configured,
+                around.dropout_at,
             )
             + place_facts(around.places, around.configured),
             plan.channels,

@@ -4,6 +4,7 @@ import numpy as np
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_function import LastFunction
+from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
@@ -122,8 +123,14 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     otherwise: a dropout stands after the last layer, and what it drops no layer can make good.
     Where autograd shows that a layer's product made them, be it of one input or of two, it stands
     before that: a note, for all that the layer gets of a sample was dropped, or was 0 before.
+
+    It is named as long as the probability is the one that the run began with.
     """
     t = thresholds
+    first, last = memory.of_run("first"), memory.roles.last
+    note_first(figures["dropout"][:, np.newaxis], first)
+    at = memory.roles.layers[last].dropout_at if last >= 0 else ""
+    named = f", that of {at}" if at and (figures["dropout"] == first).any() else ""
     dropped = figures["output_dropped"] > _DROPPED
     dropped &= (figures["dropout"] > 0) & (figures["loss_kind"] > Loss.UNKNOWN)
     before = dropped & (figures["output_function"] == LastFunction.LINEAR)
@@ -138,8 +145,9 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
         values,
         severity.astype(np.int8),
         Advice(
-            "a dropout drops {value:.0%} of its inputs (limit {threshold:.0%}): little of the "
-            "signal is left, and much of it is noise",
+            "a dropout drops {value:.0%} of its inputs (limit {threshold:.0%})"
+            + named.replace("{", "{{").replace("}", "}}")
+            + ": little of the signal is left, and much of it is noise",
             "a probability of 0.1 to 0.5; in PyTorch p is the share that is dropped, not kept",
         ),
         Advice(
