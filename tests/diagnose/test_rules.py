@@ -1361,6 +1361,25 @@ def test_betas_that_are_exchanged_are_told(ratio, told):
     assert ("optimizer_averages" in found(figures)) == told
 
 
+@pytest.mark.parametrize(
+    ("epsilon", "gradient", "last", "severity"),
+    [
+        *((0.1, 1e-3, 2.0, "note"), (0.1, 1e-3, 0.001, None), (0.1, 0.04, 2.0, None)),
+        *((0.1, 1e-3, 3.0, "warning"), (1e-5, 1e-7, 3.0, None)),
+    ],
+)
+def test_an_epsilon_that_drowns_gradients_is_told_and_is_why_a_loss_stays(
+    epsilon, gradient, last, severity
+):
+    figures = healthy(network(), 120)
+    figures["optimizers_replaced"][::10], figures["epsilon"][::10] = 0, epsilon
+    figures["weight_grad_rms"][:, 0], figures["weight_grad_rms"][:, 1:] = gradient, gradient / 5
+    figures["loss"][:5], figures["loss"][5:] = 3.0, last
+    told = found(figures)
+    assert told.get("optimizer_averages", (None,))[0] == severity
+    assert severity != "warning" or list(told)[0] == "optimizer_averages"
+
+
 @pytest.mark.parametrize(("momentum", "told"), [(0.1, None), (0.99, "note"), (0.0, "warning")])
 def test_a_batch_normalisation_that_keeps_one_batch_is_a_note_and_none_a_warning(momentum, told):
     figures = healthy(network())

@@ -33,3 +33,14 @@ def test_the_ratio_of_betas_is_the_largest_of_any_group():
     groups = [{"params": [network.weight]}, {"params": [network.bias], "betas": (0.999, 0.81)}]
     assert ownership(network, [torch.optim.Adam(groups)]).beta_ratio == pytest.approx(0.999 / 0.9)
     assert ownership(network, [torch.optim.SGD(network.parameters())]).beta_ratio == 0
+
+
+def test_the_epsilon_of_adam_counts_and_none_of_others():
+    network = nn.Linear(3, 2)
+    adam = torch.optim.Adam([{"params": [network.weight]}, {"params": [network.bias], "eps": 0.1}])
+    assert ownership(network, [adam]).epsilon == 0.1
+    others = (
+        torch.optim.Adagrad(network.parameters(), eps=0.1),
+        torch.optim.Adafactor([network.bias]),
+    )
+    assert ownership(network, others).epsilon == 0

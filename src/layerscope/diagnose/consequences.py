@@ -63,7 +63,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "learning_rate_gone": frozenset(
         {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
     ),
-    "optimizer_averages": _OF_LARGE_STEPS,
+    "optimizer_averages": _OF_LARGE_STEPS | {"update_too_small"},
     "clipped_too_far": frozenset({"update_too_small", "loss_not_falling", "labels_without_signal"}),
     "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
     "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
@@ -151,6 +151,9 @@ RISKS: Mapping[str, frozenset[str]] = {
     ),
     "clipped_too_far": frozenset({"update_too_small", "loss_not_falling"}),
     "loss_reduction": _OF_LARGE_STEPS,
+    "optimizer_averages": frozenset(
+        {"update_too_small", "loss_not_falling", "labels_without_signal"}
+    ),
     "target_scale": frozenset({"loss_not_falling", "saturated", "dead_units"}),
     "dropout_high": frozenset({"loss_not_falling", "labels_without_signal"}),
     "input_scale": frozenset({"loss_not_falling", "loss_diverged", "saturated", "dead_units"}),

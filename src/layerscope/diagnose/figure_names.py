@@ -140,6 +140,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "weight_decay": "largest weight decay of a parameter group",
     "optimizers_replaced": "how many were made anew so far, of the parameters of one before",
     "beta_ratio": "of Adam and its kind, beta1 / sqrt(beta2); 0 without betas",
+    "epsilon": "of those, what is added to the root of the average of squares; 0 without",
     "maximize": "1 if an optimizer is told to make the loss large, else 0",
     "dropout": "largest probability of a dropout that is on",
     "norm_momentum": "largest momentum of a batch normalisation; 0 of one that has kept nothing",

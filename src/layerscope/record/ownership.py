@@ -23,6 +23,8 @@ class Ownership:
         weight_decay: the largest of any group.
         maximize: whether any group goes up the gradient.
         beta_ratio: of Adam and its kind, beta1 / sqrt(beta2), the largest of any group; 0 without.
+        epsilon: of those, what is added to the root of the average of squares, the largest; 0
+            without.
         rate_shares: of the parameters of an optimizer whose groups have several learning rates,
             that of its group / the largest.
     """
@@ -34,6 +36,7 @@ class Ownership:
     weight_decay: float
     maximize: bool
     beta_ratio: float
+    epsilon: float
     rate_shares: Mapping[int, float]
 
 
@@ -55,6 +58,7 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
         max((float(group.get("weight_decay", 0) or 0) for group in groups), default=0.0),
         any(group.get("maximize") is True for group in groups),
         max(map(_beta_ratio, groups), default=0.0),
+        max(map(_epsilon, groups), default=0.0),
         _rate_shares(optimizers),
     )
 
@@ -70,6 +74,11 @@ def _beta_ratio(group: Mapping[str, Any]) -> float:
     if not isinstance(betas, tuple) or len(betas) != 2 or not float(betas[1]) > 0:
         return 0.0
     return float(betas[0]) / math.sqrt(betas[1])
+
+
+def _epsilon(group: Mapping[str, Any]) -> float:
+    epsilon = group.get("eps")
+    return float(epsilon) if "betas" in group and isinstance(epsilon, float | int) else 0.0
 
 
 def _rate_shares(optimizers: Iterable[Optimizer]) -> dict[int, float]:

@@ -40,8 +40,9 @@ class TwoModes:
     @property
     def dropout_at(self) -> str:
         """Which module drops most, by `path_and_class`; "" without any."""
-        module, _ = max(self._dropping(), key=lambda each: each[1], default=(None, 0.0))
-        return path_and_class(module, self._network)
+        dropping = self._dropping()
+        most = max(dropping, key=lambda each: each[1])[0] if dropping else None
+        return path_and_class(most, self._network)
 
     def _dropping(self) -> list[tuple[nn.Module, float]]:
         own = [(each, each.p) for each in self._dropouts if each.training]
@@ -78,7 +79,7 @@ def path_and_class(module: nn.Module | None, network: nn.Module) -> str:
     itself, and "" if it is no module of it.
     """
     for path, each in network.named_modules():
-        if each is module:
+        if each is module is not None:
             name = class_of(each).__name__
             return f"{unwrapped(path)} ({name})" if unwrapped(path) else name
     return ""

@@ -84,6 +84,7 @@ class LookFigures:
                 "weight_decay": look.ownership.weight_decay,
                 "maximize": float(look.ownership.maximize),
                 "beta_ratio": look.ownership.beta_ratio,
+                "epsilon": look.ownership.epsilon,
             }
         for name, value in figures.items():
             of_step[STEP_COLUMN[name]] = value

@@ -46,6 +46,26 @@ def betas_exchanged(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))
 
 
+@program("optimizer_averages: eps")
+def an_epsilon_of_a_tenth(mended, watch):
+    x, y = phrases()
+    model = nn.Sequential(nn.EmbeddingBag(60, 32), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3))
+    eps = 1e-8 if mended else 0.1
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=eps)
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))
+
+
+@program("optimizer_averages: eps")
+def an_epsilon_of_one_as_of_another_network(mended, watch):
+    x, y = surface()
+    model = nn.Sequential(
+        nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 1)
+    )
+    eps = 1e-8 if mended else 1.0
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-4, eps=eps)
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.mse_loss))
+
+
 @program("running_statistics")
 def a_momentum_of_zero_to_keep_what_is_pretrained(mended, watch):
     x, y = pictures()

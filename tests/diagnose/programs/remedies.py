@@ -112,6 +112,7 @@ _BY_RULE = {
     "optimizer_averages": _of_text(
         ("make the optimizer once", optimizer.made_once),
         ("betas=(0.9, 0.999)", lambda _: optimizer.group(betas=(0.9, 0.999))),
+        ("eps=1e-8", lambda _: optimizer.group(eps=1e-8)),
     ),
     "in_evaluation_mode": lambda _: Remedy(
         network=nn.Module.train, each_step=lambda _, model: model.train()

@@ -5,11 +5,17 @@ import numpy as np
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _OFTEN = 0.5
 """Optimizers that are made anew / steps. Once an epoch, or at a restart, is on purpose."""
+
+_DROWNS = 3.0
+_BY_HAND = 1e-4
+"""Of an epsilon: nobody has a larger one by default, and gradients below a tenth of a smaller one
+are those of a task that is solved."""
 
 _ADVICE = (
     Advice(
@@ -24,6 +30,13 @@ _ADVICE = (
         "betas=(0.9, 0.999): the first is that of the gradients",
         (np.nan, 1.0, np.nan),
     ),
+    Advice(
+        "the optimizer's eps is {value:.2g} times the largest of all layers' gradients (limit "
+        "{threshold:g}): it drowns their squares' average, and a step is the gradient times lr / "
+        "eps, as that of SGD with a rate of that size",
+        "eps=1e-8, as it is by default; 1e-5 to 1e-3 where 16 bits or an agent's targets ask for it",
+        (_DROWNS, np.nan, np.nan),
+    ),
 )
 
 
@@ -32,6 +45,9 @@ def optimizer_averages(figures: Figures, thresholds: Thresholds, memory: Memory)
     """Optimizers that were made of the parameters of one before / the steps since the last look; or
     beta1 / sqrt(beta2) of Adam and its kind, which its convergence needs below 1 (Reddi et al.
     2018, On the Convergence of Adam and Beyond, theorem 2).
+
+    Or epsilon / the largest RMS of a layer's gradient. A note, as a large learning rate may make up
+    for it; and the cause of a loss that does not fall, and of small steps.
     """
     last = memory.of_run("last", 2)
     made = np.full(len(figures.steps), np.nan)
@@ -41,13 +57,18 @@ def optimizer_averages(figures: Figures, thresholds: Thresholds, memory: Memory)
         last[:] = now
     ratio = figures["beta_ratio"].astype(np.float64)
     exchanged = ratio >= 1
-    values = np.where(exchanged, ratio, made)
+    epsilon = figures["epsilon"].astype(np.float64)
+    gradients = np.fmax.reduce(figures["weight_grad_rms"].astype(np.float64), axis=1)
+    times = np.where(epsilon >= _BY_HAND, epsilon / gradients, np.nan)
+    drowns = (times > _DROWNS) & np.isfinite(times) & ~exchanged & ~(made > _OFTEN)
+    drowns &= ~is_solved(figures, memory)
+    values = np.where(exchanged, ratio, np.where(drowns, times, made))
     return Symptoms.of_run(
         "optimizer",
         values,
-        np.where(exchanged | (made > _OFTEN), 2, 0).astype(np.int8),
+        np.where(exchanged | (made > _OFTEN), 2, np.where(drowns, 1, 0)).astype(np.int8),
         *_ADVICE,
         source="torch.optim: what an optimizer averages is in its state",
         lasting=thresholds.lasting,
-        cause=exchanged.astype(np.int8),
+        cause=np.where(drowns, 2, exchanged).astype(np.int8),
     )
