@@ -48,6 +48,7 @@ def test_between_0_and_1_nothing_squashes_what_a_product_made():
 def test_a_product_of_zeros_is_not_cut_at_0():
     assert told(LastFunction.NONE, [0.0] * 4, [3.0] * 4) == [2] * 4
     assert told(LastFunction.LINEAR, [0.0] * 4, [3.0] * 4) == [0] * 4
+    assert told(LastFunction.NONE, [0.0] * 4, [0.0] * 4) == [0] * 4  # nothing else was seen
 
 
 @pytest.mark.parametrize("cut", [None, 1, 3])

@@ -774,18 +774,21 @@ def test_where_no_layer_has_a_gradient_it_is_told_whether_it_was_cleared_or_cut_
     [
         ("cut off", "warning"),
         ("beside", "note"),
+        ("beside an embedding that is not called", "note"),
         ("of no optimizer", None),
         ("moved by hand", None),
         ("moved before", "warning"),
     ],
 )
 def test_a_layer_without_a_gradient_is_told_of_unless_it_is_meant_to_have_none(kind, severity):
-    facts = [replace(each, fed=kind == "beside") for each in network()]
+    facts = [replace(each, fed=kind.startswith("beside")) for each in network()]
+    if kind.endswith("called"):
+        facts.append(LayerFacts("06_words", "words", "Embedding", weights=("weight",)))
     figures = healthy(tuple(facts))
     figures["owned"][::10] = 1
     figures["no_gradient"][::10] = 0
-    figures["no_gradient"][30::10, 2] = 1
-    figures["weight_grad_rms"][30:, 2] = np.nan
+    figures["no_gradient"][30::10, [2, *range(6, len(facts))]] = 1
+    figures["weight_grad_rms"][30:, [2, *range(6, len(facts))]] = np.nan
     if kind == "of no optimizer":
         figures["owned"][::10, 2] = 0
     moves = {"moved by hand": slice(35, None), "moved before": slice(0, 30)}.get(kind)
@@ -1116,6 +1119,31 @@ def test_what_was_no_hindrance_is_a_note_once_the_loss_is_down_to_half(rule, lat
     assert found(figures)[rule][0] == ("note" if (later, thrown) == (1.0, 3) else "warning")
 
 
+@pytest.mark.parametrize(
+    ("begun", "later", "thrown", "severity"),
+    [
+        *((10, 2.0, 3, "note"), (0, 2.0, 3, "critical"), (10, 2.9, 3, "critical")),
+        (10, 2.0, 5, "critical"),
+    ],
+)
+def test_functions_that_fill_while_the_loss_falls_on_are_a_note(begun, later, thrown, severity):
+    figures = healthy(network(), 60)
+    figures["saturated"][begun:, 1] = 0.6
+    figures["loss"][:30], figures["loss"][30:], figures["loss"][8] = 3.0, later, thrown
+    assert found(figures)["saturated"][0] == severity
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [((1, 1), True), ((0.9, 0.95), False), ((1.001, 0.999), True), ((0, 1), True)],
+)
+def test_functions_are_full_from_the_start_on_in_a_network_that_was_trained_before(sizes, told):
+    norms = [replace(network()[0], name=f"0{k}_norm", module="LayerNorm") for k in (7, 8)]
+    figures = healthy((*network(), *norms))
+    figures["saturated"][:, 1], figures["weight_rms"][:, -2:] = 0.6, sizes
+    assert (found(figures)["saturated"][0] != "note") == told
+
+
 def looks_at_labels(kinds, labels, samples=100):
     figures = healthy(network(), 60)
     figures["loss_kind"][::10], figures["samples"][:] = kinds, samples
@@ -1377,7 +1405,7 @@ def test_an_epsilon_that_drowns_gradients_is_told_and_is_why_a_loss_stays(
     figures["loss"][:5], figures["loss"][5:] = 3.0, last
     told = found(figures)
     assert told.get("optimizer_averages", (None,))[0] == severity
-    assert severity != "warning" or list(told)[0] == "optimizer_averages"
+    assert severity != "warning" or next(iter(told)) == "optimizer_averages"
 
 
 @pytest.mark.parametrize(("momentum", "told"), [(0.1, None), (0.99, "note"), (0.0, "warning")])

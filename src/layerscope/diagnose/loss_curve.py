@@ -17,7 +17,7 @@ FIRST = 5
 WINDOW = 20
 """Losses that the present level is the mean of."""
 
-_THROWN = 1.5
+_THROWN, _ABOUT, _QUARTER = 1.5, 1.05, 0.75
 
 HALF = 0.5
 """Of the way to the lowest loss: a network that is beyond has learned something."""
@@ -132,6 +132,17 @@ class LossCurve:
             return False
         floor = float(self._floor[0])
         return float(self._recent.mean()) - floor < HALF * (float(np.mean(self._first)) - floor)
+
+    @property
+    def falls_on(self) -> bool:
+        """Whether the present level has a quarter of the way behind it, is about the lowest so far,
+        and no loss was thrown up.
+        """
+        if len(self._first) < FIRST or self.was_thrown:
+            return False
+        level, floor = float(self._recent.mean()), float(self._floor[0])
+        start = float(np.mean(self._first))
+        return level <= _ABOUT * self._lowest and level - floor < _QUARTER * (start - floor)
 
     @property
     def was_thrown(self) -> bool:

@@ -74,12 +74,17 @@ class Judge:
     def findings(self) -> Findings:
         """All so far, in the order in which to mend them: see `story`."""
         found: Collection[Finding] = self._found_now().values()
-        if self._loss_curve.has_learned:
-            found = [self._as_it_turned_out(finding) for finding in found]
+        found = [self._as_it_turned_out(finding) for finding in found]
         return Findings(story([*self._added, *found]))
 
     def _as_it_turned_out(self, finding: Finding) -> Finding:
-        """A note where the network has learned since what the warning said it could not."""
+        """A note where the network has learned since what the warning said it could not, or where
+        functions fill while it learns on.
+        """
+        if finding.rule == "saturated" and finding.step > 0 and self._loss_curve.falls_on:
+            return replace(finding, severity="note")
+        if not self._loss_curve.has_learned:
+            return finding
         passed = finding.rule in _OUTGROWN or (
             finding.rule == "loss_not_falling" and finding.value > self._thresholds.loss_stuck
         )

@@ -204,3 +204,46 @@ def gradients_clipped_before_they_are_unscaled(mended, watch):
             scaler.step(optimizer)
             scaler.update()
             scope.step(loss)
+
+
+class Counted(nn.Module):
+    """Tokens through a recurrent layer to a class for each."""
+
+    def __init__(self, cut):
+        super().__init__()
+        self.words, self.recurrent = nn.Embedding(60, 16), nn.GRU(16, 32, batch_first=True)
+        self.out, self.cut = nn.Linear(32, 3), cut
+
+    def forward(self, tokens):
+        states = self.recurrent(self.words(tokens))[0].mean(1)
+        return self.out(self.cut(states))
+
+
+@program("no_gradient")
+def a_recurrence_detached_from_what_reads_it(mended, watch):
+    x, y = phrases()
+    model = Counted((lambda states: states) if mended else torch.detach)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=80), of_output(F.cross_entropy))
+
+
+class Detached(nn.Module):
+    """A forecaster whose sequence goes through numbers of another library, and back."""
+
+    def __init__(self, mended):
+        super().__init__()
+        self.mended = mended
+        self.recurrent, self.out = nn.LSTM(1, 24, batch_first=True), nn.Linear(24, 1)
+
+    def forward(self, x):
+        last = self.recurrent(x)[0][:, -1]
+        last = last if self.mended else torch.tensor(last.detach().numpy())
+        return self.out(last)
+
+
+@program("no_gradient")
+def a_recurrence_that_is_read_as_an_array(mended, watch):
+    x, y = waves()
+    model = Detached(mended)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    fit(watch, model, optimizer, batches(x, y, steps=80), of_output(F.mse_loss))

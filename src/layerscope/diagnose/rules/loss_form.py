@@ -130,7 +130,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     squashed = (low >= 0) & (high <= 1) & (squashing | (function in _SQUASHING))
     from_zero = np.isin(written, (LastFunction.RELU, LastFunction.SOFTPLUS))
     cut = (low >= 0) & (from_zero | (function in _BOUNDED_BELOW))
-    cut |= (low == 0) & ~unbounded
+    cut |= (low == 0) & (high > 0) & ~unbounded
     bounded = (written == LastFunction.TANH) | (function in _BOUNDED)
     causes = (
         rows_one & (kind == Loss.CROSS_ENTROPY),

@@ -85,7 +85,8 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
 
     Of a recurrent layer the weights of the state are judged, where those of the inputs get a
     gradient: a first state of 0 gives them none. Of the way back through a sequence only the first
-    step may be wanted, and it is left out.
+    step may be wanted, and it is left out. Those of the inputs are judged where they
+    get none at all.
 
     Where no layer has any gradient, and backward did come to the outputs, gradients were cleared
     before the step, or set to zero, which changes them after backward; where it did not, the loss
@@ -96,12 +97,13 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     roles = memory.roles
     rms = figures["weight_grad_rms"]
     reached = np.array([facts.order >= 0 for facts in roles.layers])
+    of_state, of_inputs, through = _recurrences(roles)
     judged = roles.only("trained") * np.where(reached, 1, np.nan)
     none = _none(figures, memory.of_layers("none")[0])
     values = np.where(none, 0.0, rms) * judged
     values[_follows_by_hand(figures, none, memory)] = np.nan
-    of_state, of_inputs = _recurrences(roles)
     values[:, of_state] = np.where(rms[:, of_inputs] > 0, rms[:, of_state], np.nan)
+    values[:, through] = np.where(none[:, through], 0.0, np.nan)
     changed = memory.known("changed", figures["gradients_changed"])[:, np.newaxis]
     learns = (figures["loss"] != 0) & ~is_solved(figures, memory)
     values[~learns[:, np.newaxis] & (values == 0)] = np.nan  # it says nothing of such a step
@@ -111,8 +113,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         return Symptoms(values)
     fed = figures["activation_grad_rms"] > 0
     everywhere = (none | np.isnan(judged)).all(axis=1, keepdims=True)
-    trainable = np.array([facts.trainable and bool(facts.weights) for facts in roles.layers])
-    lone = np.array([not facts.fed for facts in roles.layers]) & trainable
+    lone = _begin(roles)
     beside = none & ~(none & lone).any(axis=1, keepdims=True) & ~everywhere
     came = (fed & ~np.isnan(judged)).any(axis=1, keepdims=True)
     cause = np.where(everywhere, np.where(came, _CLEARED, _CUT_OFF), np.where(none, _NONE, _ZERO))
@@ -142,8 +143,10 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
 
 
 @lru_cache(maxsize=1)
-def _recurrences(roles: Roles) -> tuple[list[int], list[int]]:
-    """Indices of the weights of states, and of those of the inputs that belong to them."""
+def _recurrences(roles: Roles) -> tuple[list[int], list[int], list[int]]:
+    """Indices of the weights of states, of those of the inputs that belong to them, and of those
+    of the latter whose module is reached.
+    """
     places = {facts.name: place for place, facts in enumerate(roles.layers)}
     pairs = [
         (places[name], places[name.replace(".weight_hh", ".weight_ih")])
@@ -151,7 +154,19 @@ def _recurrences(roles: Roles) -> tuple[list[int], list[int]]:
         if ".weight_hh" in name and name.replace(".weight_hh", ".weight_ih") in places
         if not name.endswith("_reverse") and roles.layers[places[name]].trainable
     ]
-    return [state for state, _ in pairs], [inputs for _, inputs in pairs]
+    reached = {facts.path for facts in roles.layers if facts.order >= 0}
+    through = [inputs for _, inputs in pairs if roles.layers[inputs].path in reached]
+    return [state for state, _ in pairs], [inputs for _, inputs in pairs], through
+
+
+@lru_cache(maxsize=1)
+def _begin(roles: Roles) -> npt.NDArray[np.bool_]:
+    """Which layers are reached, and trained, and get nothing of what other layers make."""
+    fed = {facts.path for facts in roles.layers if facts.fed}
+    reached = {facts.path for facts in roles.layers if facts.order >= 0} - fed
+    return np.array(
+        [each.path in reached and each.trainable and bool(each.weights) for each in roles.layers]
+    )
 
 
 def _left_out(figures: Figures, roles: Roles, memory: Memory) -> npt.NDArray[np.bool_]:

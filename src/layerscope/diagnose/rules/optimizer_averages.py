@@ -34,7 +34,7 @@ _ADVICE = (
         "the optimizer's eps is {value:.2g} times the largest of all layers' gradients (limit "
         "{threshold:g}): it drowns their squares' average, and a step is the gradient times lr / "
         "eps, as that of SGD with a rate of that size",
-        "eps=1e-8, as it is by default; 1e-5 to 1e-3 where 16 bits or an agent's targets ask for it",
+        "eps=1e-8, as it is by default; up to 1e-3 where 16 bits or an agent's targets ask for it",
         (_DROWNS, np.nan, np.nan),
     ),
 )

@@ -73,7 +73,9 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     what it learns later is a note. Of a softmax over n the figure is the share of samples with one
     output near 1, less 1 / n: the first token of a causal sequence has nothing else to look at.
     Where the task is solved it is a note, and so it is where it came while the loss fell to less
-    than half: training has filled the ends then, and was not stopped by it.
+    than half: training has filled the ends then, and was not stopped by it. And so it is in a
+    network that was trained before, as a BERT's pooler: its normalisations' weights are no longer
+    the 1 that they begin at.
 
     Which units training fills goes by their weights, so a layer of n units is a sample of n: of one
     that became saturated a warning asks for more than one in twenty such layers has by chance.
@@ -103,6 +105,7 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     severity = note_if_solved(severity, figures, memory)
     assert severity is not None
     meant = has_learned(figures, memory)[:, np.newaxis] & ~ever_since
+    meant |= _was_trained(sizes, roles)
     severity[meant] = np.minimum(severity[meant], 1)
     a_little = _ever_since(values, t.saturated_healthy, free) & (severity == 1)
     begun = np.where(a_little, _A_LITTLE_EVER_SINCE, _LATER)
@@ -110,6 +113,18 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     from_the_start = np.where(sized & _are_usual(sizes, roles), _BY_INPUTS, _EVER_SINCE)
     cause = np.where(ever_since, from_the_start, begun).astype(np.int8)
     return Symptoms(values, severity, limits, _advice(t), _SOURCE, t.lasting, cause)
+
+
+def _was_trained(sizes: Remembered, roles: Roles) -> bool:
+    """Whether normalisations have weights at the start that differ, and not by chance from 1.
+
+    Args:
+        sizes: RMS of the weights at the start, [layers].
+        roles: of the layers.
+    """
+    own = sizes[[place for place, facts in enumerate(roles.layers) if "Norm" in facts.module]]
+    own = own[own > 0]  # a branch's last may begin at 0
+    return len(set(own.tolist())) > 1 and bool(np.median(np.abs(own - 1)) > _MOVED)
 
 
 def _are_usual(sizes: Remembered, roles: Roles) -> npt.NDArray[np.bool_]:
@@ -146,6 +161,10 @@ def _by_chance(share: float, units: Values, softmax: list[int]) -> Values:
     known[:, softmax] = np.inf
     return _ONE_IN_TWENTY * np.sqrt(share * (1 - share) / known)
 
+
+_MOVED = 0.005
+"""Those that are drawn, with a standard deviation of 0.02 (Radford et al. 2016, DCGAN), have an RMS
+that is nearer to 1."""
 
 _ONE_IN_TWENTY = 1.645
 """Standard deviations of a normal distribution."""
