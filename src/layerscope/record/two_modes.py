@@ -78,9 +78,11 @@ def path_and_class(module: nn.Module | None, network: nn.Module) -> str:
     """Of a module in a network, such as "blocks.0.drop (Dropout)"; the class alone of the network
     itself, and "" if it is no module of it.
     """
+    if module is None:
+        return ""
+    name = class_of(module).__name__
     for path, each in network.named_modules():
-        if each is module is not None:
-            name = class_of(each).__name__
+        if each is module:
             return f"{unwrapped(path)} ({name})" if unwrapped(path) else name
     return ""
 
