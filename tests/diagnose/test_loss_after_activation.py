@@ -51,6 +51,15 @@ def test_a_product_of_zeros_is_not_cut_at_0():
     assert told(LastFunction.NONE, [0.0] * 4, [0.0] * 4) == [0] * 4  # nothing else was seen
 
 
+@pytest.mark.parametrize("twice", [0.0, 1.0])
+def test_a_loss_of_any_kind_that_takes_a_sigmoid_of_a_sigmoid_is_ill(twice):
+    figures = Figures.empty(LAYERS, np.arange(4))
+    figures["loss_kind"][:], figures["activated_twice"][:] = Loss.UNKNOWN, twice
+    symptoms = loss_after_activation(figures, Thresholds(), Memory(Roles(LAYERS)))
+    assert (symptoms.severity is not None) == (twice == 1)
+    assert twice == 0 or "between 0 and 1" in symptoms.advice[symptoms.cause[0, 0]].explanation
+
+
 @pytest.mark.parametrize("cut", [None, 1, 3])
 def test_outputs_that_have_been_beyond_0_to_1_come_there_by_chance(cut):
     lowest = [0.05, -0.2, 0.05, 0.05]

@@ -200,6 +200,32 @@ def test_a_likelihood_that_is_scaled_as_a_whole_is_not():
     assert form(lambda scores, _: 2 * F.cross_entropy(scores, LABELS)) == LossForm()
 
 
+def twice(last, then):
+    graph = LossGraph(lambda: True)
+    output = last(1 * SCORES)
+    graph.note_output(output)
+    graph.see(then(output).square().mean())
+    return graph.take().activated_twice
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        torch.sigmoid,
+        lambda z: z.flatten().sigmoid(),
+        lambda z: z.softmax(1),
+        lambda z: F.logsigmoid(z),
+        lambda z: F.binary_cross_entropy_with_logits(z, torch.ones(12, 3)),
+    ],
+)
+def test_a_sigmoid_of_a_sigmoid_is_told_of(then):
+    assert twice(torch.sigmoid, then)
+    assert twice(lambda z: z.softmax(1).unsqueeze(1), lambda z: then(z.squeeze(1)))
+    assert not twice(lambda z: z * 2, then)
+    assert not twice(lambda z: z.log_softmax(1), then)
+    assert not twice(torch.sigmoid, lambda z: then(8 * z - 4))  # as of a mask that is made sharp
+
+
 def test_no_graph_is_looked_at_between_looks_or_where_there_is_none():
     assert form(divergence(0), looking=False) is None
     assert form(lambda scores, _: scores.detach().sum()) is None

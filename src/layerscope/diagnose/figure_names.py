@@ -121,6 +121,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "advantage_gradient": "1 if a policy's loss has a gradient on the advantage, else 0",
     "of_rewards": "1 if each log-probability is multiplied with a number of its own, else 0",
     "loss_broadcasts": "1 if the loss makes [n, n] of [n] and [n, 1] and takes its mean, else 0",
+    "activated_twice": "1 if the loss takes a sigmoid or softmax of an output that is one, else 0",
     "softmax_beside_classes": "1 if it is one along another axis than the loss's classes",
     "along_batch": "1 if a recurrent layer or attention takes the batch for the sequence, else 0",
     "states_detached": "1 if a recurrent cell's states are detached at each step, else 0",

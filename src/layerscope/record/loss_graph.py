@@ -34,6 +34,7 @@ class LossForm:
             the mean, or the sum, of the n x n that this makes.
         candidates: among how many samples a contrastive loss finds each one's partner; 0 of another
             loss.
+        activated_twice: it takes the sigmoid or softmax of an output that is one already.
     """
 
     over_samples: bool = False
@@ -42,6 +43,7 @@ class LossForm:
     of_rewards: bool = False
     broadcasts: bool = False
     candidates: int = 0
+    activated_twice: bool = False
 
     def figures(self) -> dict[str, float]:
         """By the name of each figure; of a softmax only that it runs along the samples."""
@@ -50,6 +52,7 @@ class LossForm:
             "advantage_gradient": float(self.through_advantage),
             "of_rewards": float(self.of_rewards),
             "loss_broadcasts": float(self.broadcasts),
+            "activated_twice": float(self.activated_twice),
         }
         if self.candidates:
             figures["candidates"] = float(self.candidates)
@@ -129,6 +132,9 @@ def _form_of(loss: Any, outputs: _Outputs) -> LossForm:
         of_rewards=of_rewards,
         broadcasts=any(broadcasts(node, nodes, outputs, samples) for node in nodes),
         candidates=max(map(_candidates_of, logs), default=0),
+        activated_twice=any(
+            kind in _TAKES_LOGITS and _is_activated(node, outputs) for node, kind in kinds.items()
+        ),
     )
 
 
@@ -143,6 +149,15 @@ def _axis_of(softmax: Any, outputs: _Outputs) -> str:
     if len(shape) != 2 or min(shape) < 2 or shape[0] == shape[1]:
         return ""
     return "samples" if getattr(softmax, "_saved_dim", 1) in _FIRST_OF_TWO else "classes"
+
+
+_TAKES_LOGITS = ("Sigmoid", "LogSigmoid", "Softmax", "LogSoftmax", "BinaryCrossEntropyWithLogits")
+
+
+def _is_activated(node: Any, outputs: _Outputs) -> bool:
+    """Whether what a function of logits takes is an output that a sigmoid or softmax has made."""
+    source = through(inputs_of(node)[0], _WHOLE, outputs)
+    return source in outputs and kind_of(through(source, _WHOLE)) in ("Sigmoid", "Softmax")
 
 
 def _is_against_itself(softmax: Any) -> bool:

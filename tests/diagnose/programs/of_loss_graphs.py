@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, program, surface
+from tests.diagnose.programs.program import batches, blobs, fit, pictures, program, surface
 
 
 def views(watch, loss_of):
@@ -207,3 +207,36 @@ def a_density_of_columns_at_a_row_of_targets(mended, watch):
 
     model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 2))
     fit(watch, model, torch.optim.Adam(model.parameters(), lr=3e-3), batches(x, y), loss)
+
+
+def overlap(shares, masks):
+    """1 - Dice's coefficient of each picture, the mean."""
+    both = (shares * masks).sum((1, 2, 3))
+    return (1 - (2 * both + 1) / (shares.sum((1, 2, 3)) + masks.sum((1, 2, 3)) + 1)).mean()
+
+
+@program("loss_after_activation")
+def a_dice_loss_of_logits_behind_a_sigmoid(mended, watch):
+    x, _ = pictures()
+    masks = (x > 0.5).float()
+    model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 1))
+    if not mended:
+        model.append(nn.Sigmoid())
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    data = batches(x, masks, steps=60)
+    fit(watch, model, optimizer, data, lambda m, x, y: overlap(m(x).sigmoid(), y))
+
+
+def focal(scores, labels):
+    """Lin et al. 2017, section 3.2: the surer, the less it counts."""
+    shares = scores.softmax(1)[torch.arange(len(labels)), labels]
+    return -((1 - shares) ** 2 * shares.log()).mean()
+
+
+@program("loss_after_activation")
+def a_focal_loss_of_what_is_a_softmax_already(mended, watch):
+    x, y = blobs()
+    layers = [nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4)]
+    model = nn.Sequential(*layers, *([] if mended else [nn.Softmax(dim=1)]))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=60), lambda m, x, y: focal(m(x), y))

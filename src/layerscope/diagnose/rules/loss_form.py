@@ -94,7 +94,8 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     all of them; or by that and a push on all others, where the loss divides the outputs by their
     sum, as Keras does: behind a ReLU a class that is 0 gets no gradient that brings it back. Of a
     binary cross-entropy that cuts its probabilities off, outputs below 0 or above 1 have none. The
-    slopes of a CTC loss add up to those of the exponentials of its outputs, less 1.
+    slopes of a CTC loss add up to those of the exponentials of its outputs, less 1. Of a loss of no
+    known kind its graph shows a sigmoid or softmax of an output that another one has made.
 
     Outputs that a product or convolution made are cut or squashed by nothing, wherever they lie:
     autograd knows. Blind where the output and the loss's gradient on it are not seen, and to an
@@ -113,6 +114,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     clipped = (kind == Loss.BINARY) & ((figures["output_min"] < 0) | (figures["output_max"] > 1))
     told = np.where(clipped, 3, np.where(kind == Loss.OVERLAP_OF_SCORES, 4, told))
     told = np.where(kind == Loss.ALIGNMENT_OF_SCORES, 5, told)
+    told = np.where((figures["activated_twice"] == 1) & ~takes_logits, 6, told)
     if not (takes_logits | (told > 0)).any():
         return Symptoms.of_run("output", values)
     low, high = figures["output_min"], figures["output_max"]
@@ -141,8 +143,8 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     )
     ill = takes_logits & np.logical_or.reduce(causes)
     ill |= told > 0
-    told_first = (told == 5, told == 4, told == 3, told == 2, told == 1, *causes)
-    cause = np.select(told_first, (9, 8, 7, 5, 6, *range(5)), 0).astype(np.int8)
+    told_first = (told == 6, told == 5, told == 4, told == 3, told == 2, told == 1, *causes)
+    cause = np.select(told_first, (2, 9, 8, 7, 5, 6, *range(5)), 0).astype(np.int8)
     values = np.where(ill, 1.0, values)
     return Symptoms.of_run(
         "output",
