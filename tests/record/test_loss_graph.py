@@ -165,10 +165,17 @@ def test_a_difference_from_the_same_output_or_times_no_logarithm_is_no_advantage
 
 def test_figures_tell_of_candidates_and_of_a_softmax_along_samples_where_there_are_some():
     usual = dict.fromkeys(
-        ("against_itself", "advantage_gradient", "of_rewards", "loss_broadcasts"), 0.0
+        (
+            "against_itself",
+            "advantage_gradient",
+            "of_rewards",
+            "loss_broadcasts",
+            "activated_twice",
+        ),
+        0.0,
     )
     assert LossForm().figures() == usual
-    told = ("against_itself", "through_advantage", "of_rewards", "broadcasts")
+    told = ("against_itself", "through_advantage", "of_rewards", "broadcasts", "activated_twice")
     several = LossForm(**dict.fromkeys(told, True), candidates=12)
     assert several.figures() == dict.fromkeys(usual, 1.0) | {"candidates": 12.0}
     assert LossForm(over_samples=True).figures() == usual | {"softmax_over_samples": 1.0}

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.recurrences import recurrences
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.solved import is_solved
@@ -97,7 +98,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     roles = memory.roles
     rms = figures["weight_grad_rms"]
     reached = np.array([facts.order >= 0 for facts in roles.layers])
-    of_state, of_inputs, through = _recurrences(roles)
+    of_state, of_inputs, through = recurrences(roles)
     judged = roles.only("trained") * np.where(reached, 1, np.nan)
     none = _none(figures, memory.of_layers("none")[0])
     values = np.where(none, 0.0, rms) * judged
@@ -140,23 +141,6 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         cause.astype(np.int8),
         falling=True,
     )
-
-
-@lru_cache(maxsize=1)
-def _recurrences(roles: Roles) -> tuple[list[int], list[int], list[int]]:
-    """Indices of the weights of states, of those of the inputs that belong to them, and of those
-    of the latter whose module is reached.
-    """
-    places = {facts.name: place for place, facts in enumerate(roles.layers)}
-    pairs = [
-        (places[name], places[name.replace(".weight_hh", ".weight_ih")])
-        for name in places
-        if ".weight_hh" in name and name.replace(".weight_hh", ".weight_ih") in places
-        if not name.endswith("_reverse") and roles.layers[places[name]].trainable
-    ]
-    reached = {facts.path for facts in roles.layers if facts.order >= 0}
-    through = [inputs for _, inputs in pairs if roles.layers[inputs].path in reached]
-    return [state for state, _ in pairs], [inputs for _, inputs in pairs], through
 
 
 @lru_cache(maxsize=1)
