@@ -1184,7 +1184,8 @@ def test_the_last_layer_that_gives_the_same_to_the_last_bit_has_learned_no_mean(
 @pytest.mark.parametrize(("values", "spiked", "told"), [(2, 1, True), (2, 0, False), (3, 1, False)])
 def test_a_batch_norm_of_two_values_is_the_cause_of_gradients_that_leap(values, spiked, told):
     layers = network("relu")
-    figures = healthy((layers[0], replace(layers[1], by_batch=True), *layers[2:]))
+    aside = replace(layers[1], by_batch=True, on_trunk=False)
+    figures = healthy((layers[0], aside, *layers[2:]))
     figures["activation_count"][:] = 100 * values
     if spiked:
         figures["activation_grad_rms"][40, :] *= 100
@@ -1197,6 +1198,16 @@ def test_a_batch_norm_of_two_values_is_the_cause_of_gradients_that_leap(values, 
         assert severe["gradient_spike"].because == "norm_of_few"
     figures["evaluation_share"][::10] = 1.0
     assert "norm_of_few" not in rules_and_words(figures)
+
+
+@pytest.mark.parametrize(("on_trunk", "severity"), [(True, "warning"), (False, "note")])
+def test_a_batch_norm_of_two_values_that_all_paths_pass_is_a_warning(on_trunk, severity):
+    layers = network("relu")
+    figures = healthy(
+        (layers[0], replace(layers[1], by_batch=True, on_trunk=on_trunk), *layers[2:])
+    )
+    figures["activation_count"][:] = 200
+    assert found(figures)["norm_of_few"][0] == severity
 
 
 @pytest.mark.parametrize(("rms", "severity"), [(0.2, "note"), (1.0, "warning")])

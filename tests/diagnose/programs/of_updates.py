@@ -191,3 +191,11 @@ def a_decay_of_one_in_each_step(mended, watch):
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + decay * step))
     data = batches(x, y, steps=320)
     fit(watch, model, optimizer, data, cross_entropy, scheduler)
+
+
+@program("optimizer_averages")
+def adam_with_an_epsilon_of_one(mended, watch):
+    x, y = pictures()
+    model = Convolutional()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, eps=1e-8 if mended else 1.0)
+    fit(watch, model, optimizer, batches(x, y), cross_entropy)

@@ -1,10 +1,12 @@
 """Batch normalisations that have two values to normalise by."""
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -16,9 +18,10 @@ def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     """Values that a batch normalisation has of each channel in a step: of two, one becomes 1 and
     the other -1, whatever they were, as each is as far from their mean as their deviation.
 
-    A note, as a network may have such a layer at a place that others pass by; and a warning where
-    what follows from it is there: the gradient is divided by the two values' distance, which may be
-    next to nothing. Blind to micro-batches of two whose gradients are added up, and where any
+    A warning where all paths pass it: nothing of a sample comes through but which of the two is
+    larger. A note at a place that others pass by, and a warning there too where what follows from
+    it is there: the gradient is divided by the two values' distance, which may be next to nothing.
+    Blind to micro-batches of two whose gradients are added up, and where any
     dropout or normalisation is in evaluation mode.
     """
     of = memory.roles.batch_norms
@@ -31,8 +34,10 @@ def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     ill = values <= _TWO
     return Symptoms(
         values,
-        ill.astype(np.int8) if ill.any() else None,
-        (_TWO, np.nan, np.nan),
+        np.where(ill, np.where(_passed_by(memory.roles), 1, 2), 0).astype(np.int8)
+        if ill.any()
+        else None,
+        (_TWO, _TWO, np.nan),
         (
             Advice(
                 "the batch normalisation of {layer} has {value:.0f} values of each channel to "
@@ -45,3 +50,8 @@ def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         thresholds.lasting,
         falling=True,
     )
+
+
+def _passed_by(roles: Roles) -> npt.NDArray[np.bool_]:
+    """Layers that a path of the gradient goes by, [layers]."""
+    return np.array([not facts.on_trunk for facts in roles.layers])
