@@ -1426,6 +1426,15 @@ def test_a_batch_normalisation_that_keeps_one_batch_is_a_note_and_none_a_warning
     assert found(figures).get("running_statistics", [None])[0] == told
 
 
+@pytest.mark.parametrize(("momentum", "told"), [(1e-3, True), (1e-2, False)])
+def test_running_statistics_that_are_mostly_those_of_the_start_are_a_note(momentum, told):
+    figures = healthy(network(), 140)
+    figures["norm_momentum"][::10] = momentum
+    finding = rules_and_words(figures).get("running_statistics")
+    assert (finding is not None) == told
+    assert not told or (finding.severity == "note" and "start with" in finding.explanation)
+
+
 @pytest.mark.parametrize(("times", "told"), [(256.0, True), (65536.0, False), (65000.0, True)])
 def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(times, told):
     figures = healthy(network())

@@ -9,6 +9,7 @@ from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _OF_ONE_BATCH = 0.5
+_OF_THE_START = 0.5
 
 
 @rule_of_run("running_statistics", looks_at="norm_momentum")
@@ -17,13 +18,19 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
     the running statistics are those of the last batch or two: a note, since published networks
     train so, and of large batches it does no harm. PyTorch's momentum is the share of the new
     batch, 1 minus that of other frameworks (torch.nn.BatchNorm2d, note).
+
+    A momentum m leaves (1 - m)^n of the mean of 0 and the variance of 1 that they start with, after
+    n steps: where that is more than half after `patience` steps it is a note, as a run may go on.
     """
     values = figures["norm_momentum"].astype(np.float64)
     none = values == 0
+    left = (1 - values) ** (figures.steps + 1)
+    begun = ~none & (left > _OF_THE_START) & (figures.steps >= thresholds.patience)
+    values = np.where(begun, left, values)
     return Symptoms.of_run(
         "network",
         values,
-        np.where(none, 2, np.where(values > _OF_ONE_BATCH, 1, 0)).astype(np.int8),
+        np.where(none, 2, np.where(begun | (values > _OF_ONE_BATCH), 1, 0)).astype(np.int8),
         Advice(
             "a batch normalisation has a momentum of {value:.3g} (limit {threshold:g}): in "
             "evaluation it normalises by what little the last batch tells",
@@ -34,8 +41,15 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
             "evaluation it normalises by a mean of 0 and a variance of 1",
             "momentum=0.1, PyTorch's own; or momentum=None for the mean of all batches",
         ),
+        Advice(
+            "{value:.0%} of a batch normalisation's running statistics is still the mean of 0 and "
+            "the variance of 1 that they start with (limit {threshold:.0%}): an evaluation now "
+            "normalises by these",
+            "evaluate later, or momentum=0.1, PyTorch's own: the share of the new batch",
+            (_OF_THE_START, np.nan, np.nan),
+        ),
         limits=(_OF_ONE_BATCH, _OF_ONE_BATCH, np.nan),
         source="torch.nn.BatchNorm2d: momentum is the share of the new batch",
         lasting=thresholds.lasting,
-        cause=none.astype(np.int8),
+        cause=np.where(begun, 2, none).astype(np.int8),
     )
