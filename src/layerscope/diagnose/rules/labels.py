@@ -140,6 +140,9 @@ def _has_stayed(
     """
     count, first = np.nan_to_num(before[0]), before[1]
     stayed = np.zeros(len(there), bool)
+    if not there.any():  # the usual
+        before[0] = 0.0 if not np.isnan(curve.level).all() else before[0]
+        return stayed
     for row in np.flatnonzero(~np.isnan(curve.level)).tolist():
         count = count + 1 if there[row] else 0.0
         if count == WINDOW:

@@ -183,9 +183,13 @@ def _moves_unseen(figures: Figures, updates: Series, memory: Memory) -> npt.NDAr
     """
     sizes, before = figures["weight_rms"], memory.of_layers("sizes")[0]
     was_still = memory.of_run("was_still")
-    changed = np.zeros(len(sizes), bool)
-    for row in np.flatnonzero(~np.isnan(sizes).all(axis=1)).tolist():
-        is_still = np.isneginf(updates[row])
+    changed, still = np.zeros(len(sizes), bool), np.isneginf(updates)
+    known = ~np.isnan(sizes).all(axis=1)
+    if known.any() and not still.any():
+        was_still[0] = 0  # the usual
+        return memory.ever("changed", changed)
+    for row in np.flatnonzero(known).tolist():
+        is_still = still[row]
         differs = (np.abs(sizes[row] - before) > 0).any()
         changed[row] = differs and is_still and was_still[0] == 1
         before[:] = np.where(np.isnan(sizes[row]), before, sizes[row])
