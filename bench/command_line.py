@@ -1,19 +1,8 @@
-"""Command lines of benchmarks: what is typed wrong is refused in one sentence."""
+"""A number on the command line of a benchmark."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import NoReturn
-
-
-class OneSentenceParser(argparse.ArgumentParser):
-    """Leaves the usage out: exit code 2 and what is wrong."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the sentence, and exit."""
-        print(message, file=sys.stderr)
-        raise SystemExit(2)
 
 
 def at_least_one(text: str) -> int:

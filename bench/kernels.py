@@ -10,18 +10,20 @@ are right after they were computed. A kernel that would take a second or refuses
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
 from itertools import product
 
 import torch
+from command_line import at_least_one
 from contenders import Measure, on_cpu, on_cuda
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from torch import Tensor
+
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 
 KINDS = {
     "float32": torch.float32,
@@ -85,12 +87,12 @@ def time_all(
 
 def main() -> None:
     """Time the kernels and print one table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = OneSentenceParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--threads", type=at_least_one, default=1)
+    parser.add_argument("--sizes", type=at_least_one, nargs="+", default=list(SIZES))
     parser.add_argument("--kinds", choices=KINDS, nargs="+", default=list(KINDS))
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=at_least_one, default=9)
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)

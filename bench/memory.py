@@ -20,6 +20,7 @@ from nets import NETS
 from training import Batches, Module
 
 from layerscope import LayerMonitor
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 
 STEPS = 10_000
 SHOWN = (1, 10, 100, 1_000, 2_000, 4_000, 6_000, 8_000, STEPS)
@@ -44,6 +45,7 @@ class ResidentMemory(Callback):
 
 def main() -> None:
     """Train and print."""
+    OneSentenceParser(description=__doc__.split("\n\n")[0]).parse_args()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
     torch.set_num_threads(1)

@@ -21,13 +21,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from command_line import OneSentenceParser, at_least_one
+from command_line import at_least_one
 from in_turns import Ratio, Times, Trainee, in_turns, typical
 from nets import DEFAULT_NETS, NETS, WATCHED_NETS
 from revision import ROOT, commit_of, source_of
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 
 BESIDE = {
     "LayerMonitor": "Lightning",

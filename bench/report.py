@@ -7,15 +7,20 @@ Writes made-up runs into a temporary folder, 18 MB each, then reads, compares an
 
 from __future__ import annotations
 
-import argparse
 import resource
+import sys
 import tempfile
 import time
 from itertools import product
 from pathlib import Path
 
+from command_line import at_least_one
+
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.comparison import compare, write_comparison
 from layerscope.report import write_report
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # the runs are the tests'
 from tests.runs import Made
 
 INITS = ("random", "kaiming", "xavier", "critical")
@@ -24,10 +29,10 @@ ACTIVATIONS = ("tanh", "relu", "leaky_relu")
 
 def main() -> None:
     """Print seconds, megabytes and the most memory."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=36)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--depth", type=int, default=5)
+    parser = OneSentenceParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--runs", type=at_least_one, default=36)
+    parser.add_argument("--steps", type=at_least_one, default=2000)
+    parser.add_argument("--depth", type=at_least_one, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

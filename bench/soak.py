@@ -21,10 +21,11 @@ from pathlib import Path
 import soaked_readers as readers
 import soaked_trainings as trainings
 import torch
-from command_line import OneSentenceParser
 from rich.console import Console
 from rich.table import Table
 from soaked_trainings import Row
+
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 
 ROOT = Path(__file__).parents[1]
 SOAKS: dict[str, tuple[Callable[[int, Path], list[Row]], int]] = {

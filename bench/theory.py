@@ -11,16 +11,17 @@ relative to the last layer's), and the standard error that theory expects of it.
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 
 import numpy as np
+from command_line import at_least_one
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.theory import ACTIVATIONS, mlp, predict
 
 # sigma_w^2 and sigma_b^2: ordered, linear fade, near critical, chaotic without and with biases.
@@ -32,10 +33,10 @@ Floats = NDArray[np.float64]
 
 def main() -> None:
     """Draw the networks, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--width", type=int, default=2000)
-    parser.add_argument("--depth", type=int, default=30)
-    parser.add_argument("--seeds", type=int, default=100)
+    parser = OneSentenceParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--width", type=at_least_one, default=2000)
+    parser.add_argument("--depth", type=at_least_one, default=30)
+    parser.add_argument("--seeds", type=at_least_one, default=100)
     options = parser.parse_args()
     cases = [(name, *variances) for name in ACTIVATIONS for variances in VARIANCES]
     started = time.monotonic()

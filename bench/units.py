@@ -9,15 +9,16 @@ only add to them. Tensors are found in the cache, where they fit, as right after
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 
 import torch
+from command_line import at_least_one
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.measure import Tally
 from layerscope.measure.units import UnitTally
 
@@ -87,9 +88,9 @@ def seconds_to_read(rows: int, units: int, rounds: int) -> float:
 
 def main() -> None:
     """Time all and print two tables."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=25)
+    parser = OneSentenceParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--threads", type=at_least_one, default=1)
+    parser.add_argument("--rounds", type=at_least_one, default=25)
     parser.add_argument("--kinds", choices=KINDS, nargs="+", default=list(KINDS))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

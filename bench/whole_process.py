@@ -21,11 +21,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from command_line import OneSentenceParser, at_least_one
+from command_line import at_least_one
 from in_turns import Ratio
 from revision import ROOT, commit_of, source_of
 from rich.console import Console
 from rich.table import Table
+
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 
 
 def seconds(monitor: str, source: Path, overrides: Sequence[str]) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.diagnose import Figures, Judge
 from layerscope.diagnose.finding import Finding
 from layerscope.diagnose.memory import Memory
@@ -187,4 +188,11 @@ def main(folder: Path, rules: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    parser = OneSentenceParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where they are written")
+    parser.add_argument("rules", nargs="*", metavar="RULE", help="by default all that have one")
+    asked = parser.parse_args()
+    for rule in asked.rules:
+        if rule not in PICTURES:
+            parser.error(f"argument RULE: must be one of {', '.join(PICTURES)}, got {rule!r}")
+    main(asked.folder, asked.rules)

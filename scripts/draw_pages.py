@@ -18,6 +18,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+from layerscope.commands.one_sentence_parser import OneSentenceParser
+
 _SETTLES = 8.0  # seconds until a tab of TensorBoard has drawn what it loads
 
 
@@ -74,4 +76,8 @@ def main(board_sweep: Path, report_sweep: Path, docs: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]))
+    parser = OneSentenceParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("board_sweep", type=Path, help="shown in TensorBoard")
+    parser.add_argument("report_sweep", type=Path, help="shown in its report")
+    parser.add_argument("docs", type=Path, help="where the pictures are written")
+    main(**vars(parser.parse_args()))

@@ -5,7 +5,6 @@ python train.py experiment=five_layers init=xavier hydra.run.dir=logs/readme/xav
 python scripts/draw_readme.py logs/readme/random logs/readme/xavier docs/healthy_and_sick.png
 """
 
-import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -14,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.ticker import PercentFormatter
 
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.run import Run, read
 
 # Okabe and Ito's vermilion and blue, told apart by colour-blind readers and in grey.
@@ -78,4 +78,12 @@ def main(sick: Path, healthy: Path, picture: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]))
+    parser = OneSentenceParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("sick", type=Path, help="a run")
+    parser.add_argument("healthy", type=Path, help="a run")
+    parser.add_argument("picture", type=Path, help="the file that is written")
+    asked = parser.parse_args()
+    try:
+        main(asked.sick, asked.healthy, asked.picture)
+    except FileNotFoundError as error:
+        parser.error(str(error))

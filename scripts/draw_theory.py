@@ -3,13 +3,13 @@
 python scripts/draw_theory.py docs
 """
 
-import sys
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.lab.data import NamesData
 from layerscope.lab.init import (
     InitScheme,
@@ -80,4 +80,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = OneSentenceParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("folder", type=Path, help="where the pictures are written")
+    main(**vars(parser.parse_args()))

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "diagnosis.md"
 SURENESS = ROOT / "src" / "layerscope" / "diagnose" / "sureness.json"
 sys.path.insert(0, str(ROOT))  # the programs are the tests'
+from layerscope.commands.one_sentence_parser import OneSentenceParser  # noqa: E402
 from tests.diagnose.programs.every_program import PROGRAMS  # noqa: E402
 from tests.diagnose.programs.judged import judged  # noqa: E402
 from tests.diagnose.programs.what_it_was import counted, warnings_of_programs  # noqa: E402
@@ -27,11 +28,13 @@ BEGIN, END = "<!-- programs: begin -->", "<!-- programs: end -->"
 
 def main() -> int:
     """Writes the files; exit code 2 if the page has no markers."""
+    parser = OneSentenceParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("seeds", type=int, nargs="*", default=[0], metavar="SEED")
+    seeds = parser.parse_args().seeds
     if BEGIN not in PAGE.read_text() or END not in PAGE.read_text():
         print(f"{PAGE.name} must have the markers {BEGIN} and {END}", file=sys.stderr)
         return 2
     torch.set_num_threads(1)
-    seeds = [int(seed) for seed in sys.argv[1:]] or [0]
     known = cache(judged)  # the table and the counts are of the same runs
     warned, healthy = warnings_of_programs(seeds, known)
     of_planted, without = warnings_of_planted(seeds)

@@ -6,7 +6,6 @@ Each number and each picture is read back from the runs' event files. The runs a
 conf/experiment, cut short: the page has the command of each.
 """
 
-import argparse
 import base64
 import json
 import sys
@@ -15,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 from hydra import compose, initialize_config_dir
@@ -23,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
+from layerscope.commands.one_sentence_parser import OneSentenceParser  # noqa: E402
 from layerscope.run import Run, read  # noqa: E402
 from layerscope.training.run import train  # noqa: E402
 from layerscope.whole_file import write_whole  # noqa: E402
@@ -124,15 +123,6 @@ EXERCISES = (
 )  # fmt: skip
 
 
-class Parser(argparse.ArgumentParser):
-    """Refuses in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with 2."""
-        print(f"error: {message}", file=sys.stderr)
-        raise SystemExit(2)
-
-
 def row(name: str, run: Run) -> list[str]:
     """What the table says of a run: the first measured step, but for loss and dead units."""
     figures, at = run.figures, hidden(run)
@@ -218,7 +208,7 @@ def lesson(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 2 for arguments that cannot be used."""
-    parser = Parser(prog="make lesson", description=__doc__.split("\n\n")[0])
+    parser = OneSentenceParser(prog="make lesson", description=__doc__.split("\n\n")[0])
     parser.add_argument("--folder", type=Path, default=ROOT / "logs" / "lesson")
     parser.add_argument("--steps", type=int, help="of a run at most; fewer is quicker")
     options = parser.parse_args(arguments)

@@ -7,7 +7,6 @@ seen of them into one page that needs no network. Each shape is kept in logs/pla
 done, so that a run that was cut off goes on where it was; a change of the code trains all anew.
 """
 
-import argparse
 import gzip
 import hashlib
 import json
@@ -21,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +29,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process for each core serves small nets better
+from layerscope.commands.one_sentence_parser import OneSentenceParser  # noqa: E402
 from layerscope.page.template import scripts, styles  # noqa: E402
 from layerscope.whole_file import write_whole  # noqa: E402
 from scripts.playground_nets import AXES, KEPT, STEPS, Shape, train_shape  # noqa: E402
@@ -137,15 +137,9 @@ def trained(
     return [pickle.loads(files[shape].read_bytes()) for shape in shapes]
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        print(f"error: {message}", file=sys.stderr)
-        sys.exit(2)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 2, and a sentence, for an argument that cannot be used."""
-    parser = _Parser(description="Write a page to play with trained networks.")
+    parser = OneSentenceParser(description="Write a page to play with trained networks.")
     parser.add_argument("--file", type=Path, default=FILE, help="default: docs/lesson/")
     parser.add_argument("--processes", type=int, default=2, help="side by side")
     options = parser.parse_args(arguments)

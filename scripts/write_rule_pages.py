@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.diagnose.rule_page import RulePage, page_names, page_of
 from layerscope.diagnose.sureness import sure_sentence
 
@@ -93,8 +94,11 @@ def main() -> int:
     """Write what is not current, and delete the page of a rule that is gone; 1 from a check that
     finds such.
     """
+    parser = OneSentenceParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--check", action="store_true", help="only say whether that is needed")
+    check = parser.parse_args().check
     found = stale()
-    if "--check" in sys.argv[1:]:
+    if check:
         if found:
             names = ", ".join(sorted(path.name for path in found))
             print(f"docs/ is not what the rules say: {names}", file=sys.stderr)

@@ -158,7 +158,7 @@ class Made:
             if step % self.histograms_every == 0:
                 values += histograms.encode(np.roll(buckets, i, axis=1) if self.moving else buckets)
             values += train.encode(np.array([self.loss(step) + noise[i]], np.float32))
-            if step % (self.steps // 10) == self.steps // 10 - 1:
+            if (step + 1) % max(self.steps // 10, 1) == 0:
                 values += valid.encode(np.array([self.loss(step + 1)], np.float32))
             events.add(step, values, 1.0)
 

@@ -1,5 +1,7 @@
 """What is typed wrong at a benchmark, and the arithmetic of its figures."""
 
+import importlib
+
 import pytest
 
 
@@ -25,7 +27,7 @@ def test_a_typing_error_is_refused_in_one_sentence(typed, sentence, capsys):
         overhead.arguments(typed)
     told = capsys.readouterr().err
     assert exit_.value.code == 2
-    assert told.startswith(sentence)
+    assert told.startswith(f"error: {sentence}")
     assert told.count("\n") == 1
 
 
@@ -43,7 +45,24 @@ def test_so_does_the_benchmark_of_the_whole_process(typed, sentence, capsys):
     with pytest.raises(SystemExit) as exit_:
         whole_process.arguments(typed)
     assert exit_.value.code == 2
-    assert capsys.readouterr().err.startswith(sentence)
+    assert capsys.readouterr().err.startswith(f"error: {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        *(("kernels", each) for each in ("--threads", "--sizes", "--rounds")),
+        *(("units", each) for each in ("--threads", "--rounds")),
+        *(("theory", each) for each in ("--width", "--depth", "--seeds")),
+        *(("report", each) for each in ("--runs", "--steps", "--depth")),
+    ],
+)
+def test_a_number_that_nothing_can_be_measured_with_is_refused(name, typed, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", [name, typed, "0"])
+    with pytest.raises(SystemExit) as exit_:
+        importlib.import_module(name).main()
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == f"error: argument {typed}: must be at least 1, got 0\n"
 
 
 def test_a_block_that_was_held_up_in_one_round_falls_out_of_the_ratio():

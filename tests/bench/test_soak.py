@@ -37,5 +37,5 @@ def test_what_is_typed_wrong_is_one_sentence(typed, sentence, capsys):
         soak.arguments(typed)
     told = capsys.readouterr().err
     assert exit_.value.code == 2
-    assert told.startswith(sentence)
+    assert told.startswith(f"error: {sentence}")
     assert told.count("\n") == 1
