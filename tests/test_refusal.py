@@ -11,6 +11,8 @@ from layerscope.refusal import refuse
         ("seed must be at least 0, got -1", "seed must be at least 0, got -1"),
         (ValueError("No such strategy."), "No such strategy"),
         ("there is no folder a\x07b\nc\x1b[2J\u200b", r"there is no folder a\x07b\nc\x1b[2J\u200b"),
+        ("there is no run in .", "there is no run in ."),
+        ("there is no run in ../..", "there is no run in ../.."),
         (OSError(21, "Is a directory", "runs/report.html"), "runs/report.html: Is a directory"),
         (OSError("could not make a socket"), "could not make a socket"),
         ("init=münchen ☃", "init=münchen ☃"),

@@ -1,5 +1,6 @@
 """The one sentence that answers what cannot be used, and its exit code."""
 
+import re
 import sys
 
 from layerscope.exit_codes import ExitCode
@@ -14,7 +15,7 @@ def refuse(told: object) -> ExitCode:
     """
     if isinstance(told, OSError) and told.strerror and told.filename is not None:
         told = f"{told.filename}: {told.strerror}"
-    text = str(told).removesuffix(".")
+    text = re.sub(r"(?<=[^\s/.])\.$", "", str(told))  # the folder "." is no full stop
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     print(f"error: {''.join(shown)}", file=sys.stderr)
     return ExitCode.BAD_SETTING
