@@ -46,7 +46,7 @@ def betas_exchanged(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))
 
 
-@program("optimizer_averages: eps")
+@program("optimizer_averages")
 def an_epsilon_of_a_tenth(mended, watch):
     x, y = phrases()
     model = nn.Sequential(nn.EmbeddingBag(60, 32), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3))
@@ -55,7 +55,7 @@ def an_epsilon_of_a_tenth(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))
 
 
-@program("optimizer_averages: eps")
+@program("optimizer_averages")
 def an_epsilon_of_one_as_of_another_network(mended, watch):
     x, y = surface()
     model = nn.Sequential(
