@@ -1107,16 +1107,20 @@ def test_a_gradient_that_fades_once_the_loss_is_down_to_half_is_a_note():
     assert found(figures)["vanishing_gradient"][0] == "note"
 
 
-@pytest.mark.parametrize(("later", "thrown"), [(2.9, 3), (1.0, 3), (1.0, 5)])
+@pytest.mark.parametrize(
+    ("later", "thrown", "begun"), [(2.9, 3, 0), (1.0, 3, 0), (1.0, 5, 0), (1.0, 3, 10)]
+)
 @pytest.mark.parametrize("rule", ["collapsed", "update_too_large"])
-def test_what_was_no_hindrance_is_a_note_once_the_loss_is_down_to_half(rule, later, thrown):
+def test_what_was_no_hindrance_is_a_note_once_the_loss_is_down_to_half(rule, later, thrown, begun):
     figures = healthy(network(), 60)
     if rule == "collapsed":
-        figures["unit_spread"][:20] = 0.005
+        figures["unit_spread"][begun:20] = 0.005
     else:
-        figures["update_to_weight"][:25, 1] = 0.2
+        figures["update_to_weight"][begun : begun + 25, 1] = 0.2
     figures["loss"][:30], figures["loss"][30:], figures["loss"][8] = 3.0, later, thrown
-    assert found(figures)[rule][0] == ("note" if (later, thrown) == (1.0, 3) else "warning")
+    assert found(figures)[rule][0] == (
+        "note" if (later, thrown, begun) == (1.0, 3, 0) else "warning"
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.finding import Finding, Findings
 from layerscope.diagnose.in_torch import in_torch
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.loss_curve import LossCurve
+from layerscope.diagnose.loss_curve import FIRST, WINDOW, LossCurve
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.onsets import Onsets
 from layerscope.diagnose.registry import OF_RUN, RULES, Rule
@@ -24,8 +24,8 @@ _OUTGROWN = ("vanishing_gradient", "dead_units")
 """Warnings that say that a network cannot learn: one that has learned has outgrown them."""
 
 _OUTGROWN_IN_PEACE = ("collapsed", "update_too_large")
-"""Likewise, unless the loss was thrown up on the way. Deep sigmoids begin alike, and weights that
-begin small grow by large steps."""
+"""Likewise, of what was so from the first steps on, and is over, unless the loss was thrown up.
+Deep sigmoids begin alike, and weights that begin small grow by large steps."""
 
 
 class Judge:
@@ -69,6 +69,7 @@ class Judge:
         self._levels = dict.fromkeys(self._rules, 0)
         self._found: dict[str, Finding] = {}
         self._added: list[Finding] = []
+        self._last_step = -1
 
     @property
     def findings(self) -> Findings:
@@ -88,7 +89,9 @@ class Judge:
         passed = finding.rule in _OUTGROWN or (
             finding.rule == "loss_not_falling" and finding.value > self._thresholds.loss_stuck
         )
-        passed |= finding.rule in _OUTGROWN_IN_PEACE and not self._loss_curve.was_thrown
+        is_over = finding.last_step + WINDOW <= self._last_step
+        in_peace = finding.step < FIRST and is_over and not self._loss_curve.was_thrown
+        passed |= finding.rule in _OUTGROWN_IN_PEACE and in_peace
         if passed and finding.severity == "warning":
             return replace(finding, severity="note")
         return finding
@@ -109,6 +112,7 @@ class Judge:
         if self._columns is not None:
             figures = figures.among(self._roles.layers, self._columns)
         figures = figures.without_skipped()
+        self._last_step = int(figures.steps[-1])
         news = []
         with np.errstate(all="ignore"):
             for name, rule in self._rules.items():
@@ -196,6 +200,7 @@ class Judge:
             "shared": self._shared.state(),
             "found": {name: finding.as_json() for name, finding in self._found_now().items()},
             "added": [finding.as_json() for finding in self._added],
+            "last_step": self._last_step,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -214,3 +219,4 @@ class Judge:
                 self._levels[name] = int(state["levels"][name])
         self._found = {name: Finding.of_json(found) for name, found in state["found"].items()}
         self._added = [Finding.of_json(finding) for finding in state["added"]]
+        self._last_step = int(state["last_step"])
