@@ -79,3 +79,22 @@ def test_of_a_single_optimizer_nothing_is_said():
         followed.begin([optimizer], looking=True)
         followed.note_optimizer(optimizer)
         assert followed.take() is None
+
+
+@pytest.mark.parametrize("clears", [False, True])
+def test_a_gradient_that_is_cleared_within_the_backward_pass_is_not_kept(clears):
+    followed, now = UnclearedGradients(), {"clears": False}
+    weights = [nn.Parameter(torch.ones(1)) for _ in range(2)]
+    optimizers = [torch.optim.SGD([each], lr=0.1) for each in weights]
+    weights[0].register_post_accumulate_grad_hook(
+        lambda weight: setattr(weight, "grad", None if now["clears"] else weight.grad)
+    )
+    for now["clears"] in (False, clears):
+        followed.begin(optimizers, looking=True)
+        loss = 1 * weights[0]
+        loss.register_hook(lambda _: followed.look())
+        loss.sum().backward()
+        for each in optimizers:
+            followed.note_optimizer(each)
+        found = followed.take()
+    assert found.get() is not clears
