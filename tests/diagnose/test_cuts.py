@@ -27,6 +27,7 @@ LAYERS = tuple(
         follows="05" if i == 6 else "",
         trainable=i > 0,
         width=(8, 8),
+        frozen_in_name="2" if i == 2 else None,
     )
     for i, function in enumerate(FUNCTIONS)
 ) + tuple(

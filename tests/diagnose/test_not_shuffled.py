@@ -23,8 +23,11 @@ def test_batches_of_one_class_each_are_not_shuffled_and_random_ones_are():
 
 @pytest.mark.parametrize(
     "others",
-    [{"label_entropy": 0.05}, {"samples": 4}, {"optimizers": 2}, {"loss_floor": 1.35}],
-    ids=["one class so far", "few samples", "a game", "smoothed labels"],
+    [
+        *({"label_entropy": of_all} for of_all in (0.05, np.nan)),
+        *({"samples": 4}, {"optimizers": 2}, {"loss_floor": 1.35}),
+    ],
+    ids=["one class so far", "weighted classes", "few samples", "a game", "smoothed labels"],
 )
 def test_nothing_is_said_of_an_order_that_chance_or_design_may_make(others):
     assert told(0.0 if "loss_floor" not in others else 1.38, **others) is None

@@ -36,6 +36,8 @@ class LayerFacts:
             the network; "" of all others.
         of_parameter: whether it is a function of a parameter alone, such as a gate's sigmoid or a
             constraint's softplus.
+        frozen_in_name: path of the module that has its parameters, or of one above, on which
+            somebody set `requires_grad = False`, which does nothing; None without one.
         width: of a matrix or a convolution, (inputs, outputs) of a unit; None for any other.
         stream: where the entry is no layer, but a place where a branch is added to a residual
             stream: the path of the list of blocks that the stream goes through; else "".
@@ -61,6 +63,7 @@ class LayerFacts:
     follows: str = ""
     dropout_at: str = ""
     of_parameter: bool = False
+    frozen_in_name: str | None = None
     width: tuple[int, int] | None = None
     stream: str = ""
     stream_depth: int = -1

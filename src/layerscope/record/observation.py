@@ -14,8 +14,8 @@ from layerscope.measure.reading import Reading
 from layerscope.measure.unit_reading import UnitReading
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
+from layerscope.record.look import Look
 from layerscope.record.not_finite import NotFinite
-from layerscope.record.surroundings import Look
 from layerscope.record.update_sums import UpdateReading
 
 # Slots of what travels along with a reading; see `Tally.carry`.

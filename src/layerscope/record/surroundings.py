@@ -4,67 +4,29 @@ Looked at in some steps only.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
 from torch import nn
 from torch.optim import Optimizer
 
-from layerscope.measure.pending import Pending
 from layerscope.record.alike_rows import AlikeRows
 from layerscope.record.attention import Attention
 from layerscope.record.dropout_calls import DropoutCalls
-from layerscope.record.ends import Ends
+from layerscope.record.frozen_in_name import frozen_in_name
 from layerscope.record.gates import Gates
 from layerscope.record.gradient_norm import NONE, gradient_norm
 from layerscope.record.graph import Wiring
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
+from layerscope.record.look import Look
 from layerscope.record.network_ends import NetworkEnds
-from layerscope.record.ownership import Ownership, given_to, ownership
-from layerscope.record.place import Place, Seen
+from layerscope.record.ownership import given_to, ownership
+from layerscope.record.place import Place
 from layerscope.record.routers import Routers
 from layerscope.record.stream import Stream
 from layerscope.record.two_modes import TwoModes, path_and_class
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """What was seen in one step.
-
-    Attributes:
-        ends: data, output, and the loss's gradient on it.
-        ownership: what the optimizers have; None while none is known.
-        gradients: the `id` of each parameter that got one.
-        gradient_norm: of all of them together, as the last optimizer got them; NaN if none did.
-        dropout, norm_momentum, evaluation_share: see `TwoModes`; dropouts that are called, too.
-        row_spreads: by entry, how much the rows of its weight differ, where that is not settled.
-        optimizers: how many have taken a step so far, those of other networks in the loop too.
-        stepped: whether an optimizer took a step that has parameters of the network.
-        unregistered: parameters that the output is made of, and neither the network nor an
-            optimizer has.
-        optimizers_replaced: how many had the parameters of one before, and took its place.
-        made_anew: such parameters that the forward pass makes anew in every step.
-        inside: what was seen at places that are no layers, by kind and by the place's name:
-            "attention", heads; "stream", additions; "experts", tokens; "gates", how many are shut.
-    """
-
-    ends: Ends
-    ownership: Ownership | None
-    gradients: frozenset[int]
-    gradient_norm: Pending[float]
-    row_spreads: Mapping[str, float]
-    dropout: float
-    norm_momentum: float
-    optimizers: int
-    evaluation_share: float
-    stepped: bool
-    unregistered: int
-    made_anew: int
-    optimizers_replaced: int
-    inside: Mapping[str, Mapping[str, Seen]]
 
 
 class Surroundings:
@@ -125,6 +87,11 @@ class Surroundings:
         if self.dropouts.largest > self._two_modes.dropout:
             return path_and_class(self.dropouts.caller, self._network)
         return self._two_modes.dropout_at
+
+    @property
+    def frozen_in_name(self) -> dict[int, str]:
+        """See `frozen_in_name`."""
+        return frozen_in_name(self._network)
 
     @property
     def number_of_places(self) -> int:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from torch import nn
 
@@ -24,9 +25,10 @@ def layer_facts(
     wiring: Mapping[str, Wiring],
     configured: bool = False,
     dropout_at: str = "",
+    frozen_in_name: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[LayerFacts, ...]:
     """An entry for each output, and for each name of parameters that no output has; in network
-    order; `configured` is of all of them, and `dropout_at` of the network.
+    order; `configured` is of all of them, and `dropout_at` and `frozen_in_name` of the network.
     """
     of_parameter = {name for name, each in wiring.items() if each.of_parameter}
     reached = [output.order for output in outputs if output.layer.name not in of_parameter]
@@ -39,6 +41,8 @@ def layer_facts(
         trainable[entry] = trainable.get(entry, False) or each.parameter.requires_grad
     made: list[LayerFacts] = []
     for layer in layers:
+        paths = [frozen_in_name.get(id(parameter)) for _, parameter in layer.parameters]
+        frozen_by = next((path for path in paths if path is not None), None)
         function = layer.nonlinearity
         of_layer = [output for output in outputs if output.layer is layer]
         names = {output.name for output in of_layer}
@@ -68,6 +72,7 @@ def layer_facts(
                 follows=wiring[layer.name].follows if layer.name in wiring else "",
                 dropout_at=dropout_at if output.order == last >= 0 else "",
                 of_parameter=layer.name in of_parameter,
+                frozen_in_name=frozen_by,
                 width=None if layer.function else _width(layer.entry),
                 configured=configured,
             )
@@ -80,6 +85,7 @@ def layer_facts(
                 module=class_of(layer.module).__name__,
                 weights=tuple(kinds[name]),
                 trainable=trainable[name],
+                frozen_in_name=frozen_by,
                 configured=configured,
             )
             for name in sorted(own)

@@ -18,8 +18,8 @@ from layerscope.diagnose.loss_view import view_loss
 from layerscope.diagnose.regression_loss import within_range
 from layerscope.record.ends import Ends, Output
 from layerscope.record.layer_parameter import LayerParameter
+from layerscope.record.look import Look
 from layerscope.record.observation import Observation
-from layerscope.record.surroundings import Look
 from layerscope.record.untrained import untrained
 from layerscope.session.direction_figures import direction_figures
 from layerscope.session.input_figures import Matrix, input_figures, rms

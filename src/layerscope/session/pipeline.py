@@ -143,6 +143,7 @@ class Pipeline:
                 around.wiring,
                 around.configured,
                 around.dropout_at,
+                around.frozen_in_name,
             )
             + place_facts(around.places, around.configured),
             plan.channels,

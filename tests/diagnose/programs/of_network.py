@@ -321,6 +321,32 @@ def a_softmax_as_the_function_between_layers(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=160), cross_entropy)
 
 
+@program("not_frozen")
+def a_body_that_is_frozen_in_name_alone(mended, watch):
+    x, y = blobs(apart=2.0)
+    body = nn.Sequential(nn.Linear(10, 32), nn.ReLU())
+    if mended:
+        body.requires_grad_(False)
+    else:
+        body.requires_grad = False
+    model = nn.Sequential(body, nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4))
+    optimizer = torch.optim.Adam([each for each in model.parameters() if each.requires_grad])
+    fit(watch, model, optimizer, batches(x, y, steps=80), cross_entropy)
+
+
+@program("not_frozen")
+def a_convolution_that_is_frozen_in_name_alone(mended, watch):
+    x, y = pictures()
+    first = nn.Conv2d(1, 16, 3, padding=1)
+    model = nn.Sequential(
+        first, nn.ReLU(), nn.Conv2d(16, 16, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten()
+    )
+    model.append(nn.Linear(64, 4))
+    for each in first.parameters() if mended else [first]:
+        each.requires_grad = False
+    fit(watch, model, torch.optim.Adam(model.parameters()), batches(x, y, steps=80), cross_entropy)
+
+
 @program("frozen_untrained")
 def a_body_that_was_frozen_and_never_loaded(mended, watch):
     x, y = pictures()

@@ -2,6 +2,7 @@
 
 # isort: off
 from layerscope.diagnose.rules import not_finite as not_finite
+from layerscope.diagnose.rules import not_frozen as not_frozen
 from layerscope.diagnose.rules import loss_value as loss_value
 from layerscope.diagnose.rules import wiring as wiring
 from layerscope.diagnose.rules import weight_decay as weight_decay

@@ -36,7 +36,8 @@ def not_shuffled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     looks = before[0] + np.cumsum(counts)
     total = before[1] + np.cumsum(np.where(counts, within - floor, 0.0))
     sums[:] = looks[-1], total[-1]
-    most = np.fmin(figures["label_entropy"] - floor, np.log(np.fmax(samples, 1)))
+    # Not fmin: of a loss with weights the labels' entropy is not known.
+    most = np.minimum(figures["label_entropy"] - floor, np.log(np.fmax(samples, 1)))
     values = np.where(counts & (most > _SEVERAL), total / np.fmax(looks, 1) / most, np.nan)
     ill = (values < _SHARE) & (looks >= _LOOKS)
     return Symptoms.of_run(
