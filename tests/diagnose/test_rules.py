@@ -1252,6 +1252,21 @@ def test_a_squared_error_as_large_as_its_targets_variance_says_nothing_of_the_in
     assert ("labels_without_signal" in found(figures)) == told
 
 
+@pytest.mark.parametrize(("copies", "words"), [(0, "belongs to its input"), (1, "breaks off")])
+def test_an_autoencoder_that_learns_the_mean_is_not_told_of_its_pairs(copies, words):
+    figures = healthy(network(), 240)
+    figures["update_to_weight"][:] *= 2
+    figures["loss"][:] = 4.0 + np.random.default_rng(0).normal(0, 0.01, 240)
+    figures["loss"][:40] += 1
+    figures["loss_kind"][::10], figures["loss_reduction"][::10] = 6, 1
+    figures["target_std"][::10] = 2
+    figures["targets_are_inputs"][::10] = copies
+    judge = Judge(figures.layers)
+    judge.look(figures)
+    finding = next(each for each in judge.findings if each.rule == "labels_without_signal")
+    assert words in finding.remedy
+
+
 @pytest.mark.parametrize(("recurs", "steps", "told"), [(0, 97, 0), (0, 98, 1), (1, 100, 0)])
 def test_a_cross_entropy_that_stays_at_chance_for_its_patience_says_nothing(recurs, steps, told):
     figures = healthy(network(), 100)

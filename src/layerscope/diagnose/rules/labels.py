@@ -72,8 +72,9 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
 def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Loss / entropy of the classes' frequencies: 1 is what a network reaches that has learned how
     often each class comes, and nothing from its inputs. Likewise a squared error / the variance of
-    its targets, which is 1 where all outputs are their mean; and a contrastive loss / the logarithm
-    of the number of samples among which it looks for a partner.
+    its targets, which is 1 where all outputs are their mean, also of an autoencoder, whose targets
+    are its inputs; and a contrastive loss / the logarithm of the number of samples among which it
+    looks for a partner.
 
     A cross-entropy is judged once it has stayed there for `patience` steps without falling. Where
     attention or a recurrence must find out first what to look at, and of the other losses, from
@@ -99,6 +100,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     due |= stayed & ~(of_errors | of_pairs | _recurs(figures, memory) | attends(figures, memory))
     due &= curve.judged & (updates > np.where(of_errors, _USUAL, t.update_slow))
     begun = is_learning(figures, memory) | of_errors | of_pairs
+    of_data = of_errors & (memory.known("copied", figures["targets_are_inputs"]) == 1)
     ill = due & begun & there
     return Symptoms.of_run(
         "loss",
@@ -120,10 +122,18 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
             "look whether row i of one view belongs to row i of the other, as targets of "
             "torch.arange say: a loader of its own, or a shuffle, parts them",
         ),
+        Advice(
+            "the loss is {value:.3g} times the variance of the data that it compares with, which "
+            "the network is given: it has learned their mean, and nothing of a sample comes "
+            "through it",
+            "see where the way from the input to the output breaks off: a code that is rounded or "
+            "looked up passes the gradient on as code + (rounded - code).detach(), one that is "
+            "drawn needs a smaller weight of its divergence; else optimizer.lr ten times larger",
+        ),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Shannon 1948: the entropy is the least loss without a look at the inputs",
         lasting=t.warm_up,
-        cause=np.where(of_pairs, 2, of_errors).astype(np.int8),
+        cause=np.select((of_pairs, of_data, of_errors), (2, 3, 1), 0).astype(np.int8),
     )
 
 
