@@ -66,7 +66,7 @@ def test_it_takes_no_pytorch(tmp_path):
     [
         ("missing", "error: there is no folder "),
         ("empty", "error: there is no run of LayerScope in "),
-        ("file", "error: there is no folder "),
+        ("file", "error: the runs to compare must be in a folder, got a file: "),
     ],
 )
 def test_a_folder_that_cannot_be_used_is_one_sentence_and_exit_code_2(

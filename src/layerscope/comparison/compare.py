@@ -46,6 +46,8 @@ def compare(folder: Path) -> Comparison:
         NotADirectoryError: there is no such folder.
         FileNotFoundError: it holds no run.
     """
+    if folder.is_file():
+        raise NotADirectoryError(f"the runs to compare must be in a folder, got a file: {folder}")
     if not folder.is_dir():
         raise NotADirectoryError(f"there is no folder {folder}")
     runs, passed_over = _runs_in(folder)
