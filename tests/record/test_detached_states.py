@@ -67,3 +67,10 @@ def test_layers_are_judged_where_they_take_one_step_at_a_time():
 
     assert is_told(1)
     assert not is_told(5)
+
+
+@pytest.mark.parametrize("layer", [nn.LSTM(4, 8), nn.GRUCell(4, 8)])
+def test_what_is_given_by_keyword_alone_is_not_known(layer):
+    states = DetachedStates()
+    states.note(layer, (), layer(input=torch.randn(1, 4)))
+    assert not states.are_detached

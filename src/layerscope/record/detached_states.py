@@ -29,6 +29,8 @@ class DetachedStates:
         if not isinstance(module, nn.RNNCellBase | nn.RNNBase):
             return
         tensors, given = ([each for _, each in tensors_in(of)] for of in (inputs, output))
+        if not tensors:  # given by keyword, which the hook is not told
+            return
         if isinstance(module, nn.RNNBase) and not _is_of_one_step(module, tensors[0]):
             return
         addresses = {each.data_ptr() for each in self._given.get(module, ())}

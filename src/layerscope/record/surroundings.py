@@ -90,7 +90,7 @@ class Surroundings:
 
     @property
     def frozen_in_name(self) -> dict[int, str]:
-        """See `frozen_in_name`."""
+        """By the `id` of each parameter, the module that was frozen by an attribute alone."""
         return frozen_in_name(self._network)
 
     @property
