@@ -51,6 +51,16 @@ def cleared_at_once(network, optimizer, backward):
     return loss
 
 
+def set_to_zero_by_its_data(network, optimizer, backward):
+    for part in range(2):
+        for parameter in network.parameters():
+            if parameter.grad is not None:
+                parameter.grad.data.zero_()
+        loss = backward(part=part)
+    optimizer.step()
+    return loss
+
+
 def set_to_zero_between(network, optimizer, backward):
     for part in range(2):
         optimizer.zero_grad(set_to_none=False)
@@ -160,7 +170,13 @@ def set_to_zero_before_the_step(network, optimizer, backward):
     return loss
 
 
-CASES = (cleared_between, cleared_at_once, set_to_zero_between, clipped_late)
+CASES = (
+    cleared_between,
+    cleared_at_once,
+    set_to_zero_between,
+    set_to_zero_by_its_data,
+    clipped_late,
+)
 
 
 @pytest.mark.parametrize("step", CASES)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from layerscope.measure.pending import Pending
+from layerscope.measure.pinned_ring import on_host
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.shards import local_part
 
@@ -20,9 +22,9 @@ class KeptGradients:
         self._parameter: nn.Parameter | None = None
         self._identity = self._version = 0  # of its gradient, after the step before
         self._kept: bool | None = None
-        # Gradient and its version as the last pass left them, no optimizer having come since; and
-        # the version of the parameter then.
-        self._left: tuple[tuple[int, int], int] | None = None
+        # Gradient and its version as the last pass left them, no optimizer having come since; the
+        # version of the parameter then; and whether the gradient was any.
+        self._left: tuple[tuple[int, int], int, Pending[Tensor]] | None = None
         self._cleared: bool | None = None
         self._changed: bool | None = None
         self._stepped: tuple[int, int] | None = None  # gradient and version after an optimizer
@@ -58,9 +60,11 @@ class KeptGradients:
             return
         gradient = parameter.grad
         if counts and self._left is not None and self._left[1] == local_part(parameter)._version:
-            # One of zero that nobody has touched was zero before: its units are dead, say.
-            touched = state_of(gradient) != self._left[0]
-            self._cleared = bool(self._cleared) or (touched and not _is_any(gradient))
+            # One of zero may have been zero before: its units are dead, say.
+            cleared = not _is_any(gradient) and (
+                state_of(gradient) != self._left[0] or bool(self._left[2].get())
+            )  # `.data.zero_()` leaves the state as it was
+            self._cleared = bool(self._cleared) or cleared
         self._left = None
         if counts:
             before = state_of(gradient)
@@ -69,9 +73,13 @@ class KeptGradients:
     def _passed(self, before: tuple[int, int] | None) -> None:
         """A backward pass has ended; nobody has cleared what it left yet."""
         parameter = self._parameter
-        if parameter is not None and (now := state_of(parameter.grad)) not in (None, before):
-            assert now is not None
-            self._left = now, local_part(parameter)._version
+        gradient = None if parameter is None else parameter.grad
+        if parameter is None or gradient is None:
+            return
+        now = id(gradient), local_part(gradient)._version
+        if now != before:
+            is_any = on_host(local_part(gradient).any())
+            self._left = now, local_part(parameter)._version, is_any
 
     def confirm(self) -> None:
         """An optimizer comes, after the step's backward passes: are the gradients still the same?
