@@ -54,6 +54,8 @@ RARE, FREQUENT = ONE_CLASS | {"weighted_samples": 0.49}, ONE_CLASS | {"weighted_
         ("mask_inverted", {"attention_to_padding": (2, 1.0)}, "warning", "mask of 02_tanh is"),
         ("heads_mixed", {"attention_by_view": (2, 1.0)}, "warning", "the heads of 02_tanh"),
         ("states_detached", {"states_detached": 1.0}, "warning", "goes back one step"),
+        ("graph_kept", {"graphs_kept": 3.0}, "note", "of 3 of the last"),
+        ("graph_kept", {"loss_of_earlier": 1.0}, "warning", "losses of earlier steps"),
         ("loss_broadcast", {"loss_broadcasts": 1.0}, "critical", "[n] and [n, 1]"),
         (
             "next_token",
@@ -97,6 +99,7 @@ def test_what_each_look_shows_is_told_of(rule, told, severity, words):
         ("mask_inverted", {"attention_to_padding": (2, 0.0)}),
         ("heads_mixed", {"attention_by_view": (2, 0.0)}),
         ("states_detached", {"states_detached": 0.0}),
+        ("graph_kept", {"graphs_kept": 2.0, "loss_of_earlier": 0.0}),
         ("loss_broadcast", {"loss_broadcasts": 0.0}),
         ("next_token", {"target_shift": 0.0, "token_inputs": 2.0, "targets_fed": 0.0}),
         ("posterior_collapse", {"latent_drawn": 0.5, "latent_noise": 1.0}),

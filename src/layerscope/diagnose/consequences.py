@@ -47,6 +47,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         {"loss_not_falling", "labels_without_signal", "vanishing_gradient", "no_gradient"}
         | {"stalled", "update_too_small"}
     ),
+    "graph_kept": _OF_LARGE_STEPS - {"overconfident_start"},
     "attention_axis": _SYMPTOMS | {"next_token"},
     "mask_inverted": _SYMPTOMS,
     "heads_mixed": _SYMPTOMS | {"next_token"},
@@ -176,7 +177,7 @@ FROM_THE_START = frozenset(
         *("target_is_input", "self_as_negative"),
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
         *("temperature", "large_weights", "attention_axis", "mask_inverted"),
-        "heads_mixed",
+        *("heads_mixed", "graph_kept"),
     }
 )
 

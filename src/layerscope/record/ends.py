@@ -99,6 +99,7 @@ class Ends:
         gradients_changed: whether those of the last backward pass were changed before an optimizer
             came; None if it is not known.
         states_detached: whether a recurrent cell's states are cut off from the graph at each step.
+        graphs_kept: how many graphs of earlier looks somebody holds.
     """
 
     data: tuple[Data, ...]
@@ -113,6 +114,7 @@ class Ends:
     form: LossForm | None = None
     gradients_changed: bool | None = None
     states_detached: bool = False
+    graphs_kept: int = 0
 
     @property
     def of_actions(self) -> bool:

@@ -1,13 +1,14 @@
 """What the loss makes of a network's outputs, as autograd's graph between the two tells."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from layerscope.record.broadcast_in_loss import broadcasts
+from layerscope.record.kept_graphs import KeptGraphs
 from layerscope.record.loss_nodes import NODES, behind, inputs_of, shape_of, through
 from layerscope.record.output_function import MOVES, kind_of
 
@@ -35,6 +36,7 @@ class LossForm:
         candidates: among how many samples a contrastive loss finds each one's partner; 0 of another
             loss.
         activated_twice: it takes the sigmoid or softmax of an output that is one already.
+        of_earlier: it is made of outputs of earlier steps as well.
     """
 
     over_samples: bool = False
@@ -44,6 +46,7 @@ class LossForm:
     broadcasts: bool = False
     candidates: int = 0
     activated_twice: bool = False
+    of_earlier: bool = False
 
     def figures(self) -> dict[str, float]:
         """By the name of each figure; of a softmax only that it runs along the samples."""
@@ -53,6 +56,7 @@ class LossForm:
             "of_rewards": float(self.of_rewards),
             "loss_broadcasts": float(self.broadcasts),
             "activated_twice": float(self.activated_twice),
+            "loss_of_earlier": float(self.of_earlier),
         }
         if self.candidates:
             figures["candidates"] = float(self.candidates)
@@ -89,10 +93,14 @@ class LossGraph:
 
     Args:
         ask: whether to look now.
+
+    Attributes:
+        kept: graphs of earlier looks.
     """
 
     def __init__(self, ask: Callable[[], bool]) -> None:
         self._ask = ask
+        self.kept = KeptGraphs()
         self._outputs = _Outputs()
         self._form: LossForm | None = None
 
@@ -104,20 +112,28 @@ class LossGraph:
         """The loss of the step that goes on, before or after its backward pass."""
         node = getattr(loss, "grad_fn", None) if self._outputs.are_any else None
         if node is not None and self._ask():
-            self._form = _form_of(node, self._outputs)
-            self._outputs = _Outputs()
+            self._form = _form_of(node, self._outputs, self.kept.held())
+            self._turn()
 
     def take(self) -> LossForm | None:
         """What was seen since the last call; None if nothing was."""
-        form, self._form, self._outputs = self._form, None, _Outputs()
+        self._turn()
+        form, self._form = self._form, None
         return form
 
+    def _turn(self) -> None:
+        """What comes now is of another loss."""
+        if self._outputs.are_any:
+            self.kept.add(self._outputs)
+            self._outputs = _Outputs()
 
-def _form_of(loss: Any, outputs: _Outputs) -> LossForm:
+
+def _form_of(loss: Any, outputs: _Outputs, earlier: Collection[object]) -> LossForm:
     nodes = behind(loss, outputs)
     of_rewards = _is_of_rewards(nodes)
-    if len(nodes) >= NODES:  # an episode's, say, whose steps are all alike
-        return LossForm(of_rewards=of_rewards)
+    of_earlier = bool(earlier) and any(mark in node.metadata for node in nodes for mark in earlier)
+    if of_earlier or len(nodes) >= NODES:  # an episode's, say, whose steps are all alike
+        return LossForm(of_rewards=of_rewards, of_earlier=of_earlier)
     kinds = {node: kind_of(node) for node in nodes if node not in outputs}
     shapes = (outputs.shape_of(node) for node in nodes if node in outputs)
     samples = {shape[0] for shape in shapes if shape}

@@ -221,10 +221,11 @@ class NetworkEnds:
 
     def take(self) -> Ends:
         """What was seen since the last call; the first call ends the search for both ends."""
+        graphs_kept = self.loss_graph.kept.count()
         kept, cleared, late, changed = self.kept_gradients.take()
         along_batch, data = self._sequence_axis.is_batch, self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
-        seen = self.loss_graph.take(), changed, self._states.are_detached
+        seen = self.loss_graph.take(), changed, self._states.are_detached, graphs_kept
         ends = Ends(data, self._output, kept, along_batch, *beside, *seen)
         self._states.forget()
         self._output = None

@@ -219,3 +219,34 @@ def a_layer_for_one_step_that_is_given_data(mended, watch):
 
     cell = OneStep()
     remember(watch, cell, lambda state: state if mended else state.data)
+
+
+@program("graph_kept")
+def a_sum_of_losses_that_is_gone_back_through(mended, watch):
+    x, y = blobs(classes=3, features=10)
+    model = nn.Linear(10, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    total = 0.0
+    with watch(model) as scope:
+        for inputs, labels in batches(x, y):
+            loss = F.cross_entropy(model(inputs), labels)
+            total = loss if mended else total + loss
+            optimizer.zero_grad()
+            total.backward(retain_graph=not mended)
+            optimizer.step()
+            scope.step(total)
+
+
+@program("graph_kept")
+def a_mean_of_all_losses_that_is_told(mended, watch):
+    model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    losses = []
+    with watch(model) as scope:
+        for inputs, targets in batches(*surface()):
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(inputs), targets)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach() if mended else loss)
+            scope.step(torch.stack(losses).mean())

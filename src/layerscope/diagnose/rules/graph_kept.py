@@ -1,0 +1,48 @@
+"""Graphs of earlier steps that are held, and a loss that is made of them."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_HELD = 2.0
+"""Of the last eight looks, without the very last: as many as a loop may hold for a moment."""
+
+
+@rule_of_run("graph_kept", looks_at=("graphs_kept", "loss_of_earlier"))
+def graph_kept(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+    """Outputs of earlier steps whose graph is alive: a sum or a list of losses, or of outputs, that
+    were not cut off their graphs. A warning where the loss itself is made of such outputs, which is
+    then a sum of all losses so far; else a note.
+
+    Each output that is looked at marks its graph, and what is marked is counted later. Blind to
+    what keeps an output's history and not the output, such as a state that a module keeps, and,
+    for the warning, where the loop hands over a number.
+    """
+    held, of_loss = figures["graphs_kept"], figures["loss_of_earlier"] == 1
+    values = np.where(of_loss, np.fmax(held, 1), held).astype(np.float64)
+    return Symptoms.of_run(
+        "loss",
+        values,
+        np.where(of_loss, 2, np.where(held > _HELD, 1, 0)).astype(np.int8),
+        Advice(
+            "the loss is made of the losses of earlier steps, too, with their graphs: it grows "
+            "from step to step, and a backward pass through them goes back to weights that are no "
+            "more",
+            "a loss of its own in each step, for backward and for what is logged; add up "
+            "loss.item() or loss.detach(), and take retain_graph=True out",
+        ),
+        Advice(
+            "the graphs of steps that are over are still held, of {value:.0f} of the last eight "
+            "looks: the memory that they take grows with each step",
+            "loss.item() or loss.detach() for what is added up, kept in a list or logged, and "
+            "output.detach() for outputs",
+        ),
+        limits=(_HELD, 0.0, np.nan),
+        source="PyTorch FAQ: don't accumulate history across your training loop",
+        lasting=3,
+        cause=(~of_loss).astype(np.int8),
+    )
