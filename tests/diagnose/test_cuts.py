@@ -119,6 +119,7 @@ def erratic(seed, steps):
     figures["gradients_changed"][:] = figures["targets_fed"][:] = figures["loss_negated"]
     figures["loss_of_earlier"][:] = figures["loss_activated"]
     figures["graphs_kept"][:] = 4 * figures["loss_activated"]
+    figures["last_padding"][:] = 0.6 * figures["loss_activated"]
     figures["states_detached"][:] = figures["loss_activated"]
     figures["of_rewards"][:] = figures["loss_activated"] * (seed % 3 > 0)
     if seed % 9 == 0:

@@ -38,6 +38,10 @@ _OF_FEW = frozenset(
     }
 )
 
+_OF_PADDING = frozenset(
+    {"loss_not_falling", "labels_without_signal", "vanishing_gradient", "collapsed", "stalled"}
+)
+
 CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_not_finite": frozenset({"not_finite", "idle", "dead_units", "no_gradient", "saturated"}),
     "softmax_over_batch": _SYMPTOMS | {"loss_after_activation", "target_scale"},
@@ -48,6 +52,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         | {"stalled", "update_too_small"}
     ),
     "graph_kept": _OF_LARGE_STEPS - {"overconfident_start"},
+    "padding_read": _OF_PADDING,
     "attention_axis": _SYMPTOMS | {"next_token"},
     "mask_inverted": _SYMPTOMS,
     "heads_mixed": _SYMPTOMS | {"next_token"},
@@ -146,6 +151,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
 RISKS: Mapping[str, frozenset[str]] = {
     "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal"}),
     "norm_of_few": _OF_FEW,
+    "padding_read": _OF_PADDING,
     "softmax_hidden": frozenset(
         {"loss_not_falling", "update_too_small", "vanishing_gradient", "collapsed"}
         | {"labels_without_signal"}
@@ -177,7 +183,7 @@ FROM_THE_START = frozenset(
         *("target_is_input", "self_as_negative"),
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
         *("temperature", "large_weights", "attention_axis", "mask_inverted"),
-        *("heads_mixed", "graph_kept"),
+        *("heads_mixed", "graph_kept", "padding_read"),
     }
 )
 

@@ -124,6 +124,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "activated_twice": "1 if the loss takes a sigmoid or softmax of an output that is one, else 0",
     "softmax_beside_classes": "1 if it is one along another axis than the loss's classes",
     "along_batch": "1 if a recurrent layer or attention takes the batch for the sequence, else 0",
+    "last_padding": "where a recurrent layer's last step is read, share of its steps that pad; else 0",
     "graphs_kept": "of the last eight looks, how many have a graph that somebody still holds",
     "loss_of_earlier": "1 if the loss is made of the network's outputs in earlier steps too, else 0",
     "states_detached": "1 if a recurrent cell's states are detached at each step, else 0",

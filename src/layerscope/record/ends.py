@@ -100,6 +100,7 @@ class Ends:
             came; None if it is not known.
         states_detached: whether a recurrent cell's states are cut off from the graph at each step.
         graphs_kept: how many graphs of earlier looks somebody holds.
+        last_padding: see `PaddedEnds.share`.
     """
 
     data: tuple[Data, ...]
@@ -115,6 +116,7 @@ class Ends:
     gradients_changed: bool | None = None
     states_detached: bool = False
     graphs_kept: int = 0
+    last_padding: float = 0.0
 
     @property
     def of_actions(self) -> bool:

@@ -27,6 +27,7 @@ from layerscope.record.network_data import NetworkData
 from layerscope.record.output_function import output_function
 from layerscope.record.output_pair import OutputPair
 from layerscope.record.outputs import tensors_in
+from layerscope.record.padded_ends import PaddedEnds
 from layerscope.record.quiet_hook import QuietHook, is_compiled
 from layerscope.record.samples import (
     evenly_spaced,
@@ -76,7 +77,7 @@ class NetworkEnds:
         self.kept_gradients, self.uncleared = KeptGradients(), UnclearedGradients()
         self._tokens, self._pair, self._values = TokenInputs(ask), OutputPair(), Bootstrapped()
         self._sequence_axis, self.loss_graph = SequenceAxis(), LossGraph(ask)
-        self._states = DetachedStates()
+        self._states, self._padded = DetachedStates(), PaddedEnds(self._tokens.of_shape)
         self._handles: list[RemovableHandle] = []
         self._discovering, self._backward_passes = True, 0
         self._running: list[nn.Module] = []
@@ -153,6 +154,7 @@ class NetworkEnds:
         if self._ask():
             self._sequence_axis.note(module, output)
             self._states.note(module, inputs, output)
+            self._padded.note(module, inputs, output)
         if not self._running and self._ask():
             self._outermost[module] = None
             self.unregistered.note_output(output)
@@ -225,7 +227,7 @@ class NetworkEnds:
         kept, cleared, late, changed = self.kept_gradients.take()
         along_batch, data = self._sequence_axis.is_batch, self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
-        seen = self.loss_graph.take(), changed, self._states.are_detached, graphs_kept
+        seen = self.loss_graph.take(), changed, self._states.are_detached, graphs_kept, self._padded.share
         ends = Ends(data, self._output, kept, along_batch, *beside, *seen)
         self._states.forget()
         self._output = None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -45,6 +46,11 @@ class TokenInputs:
         self._seen.append(on_host(tokens.detach().clone()))
         if len(self._seen) > 2 * _CALLS:
             del self._seen[_CALLS]
+
+    def of_shape(self, shape: torch.Size) -> Tensor | None:
+        """The last ones of this shape in the step that goes on; None without any."""
+        seen = (each.get() for each in reversed(self._seen))
+        return next((tokens for tokens in seen if tokens.shape == shape), None)
 
     def take(self) -> tuple[Pending[Tensor], ...]:
         """[rows, columns] each, in the order in which they came."""

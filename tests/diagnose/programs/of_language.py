@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from tests.diagnose.programs.program import batches, fit, program
 
@@ -146,3 +147,56 @@ def a_caption_that_is_fed_to_its_writer(mended, watch):
     shades = F.one_hot(tokens[:, :8], WORDS).float()[:, None]
     eye = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 6 * 22, 24))
     write(watch, eye, shades, tokens, mended)
+
+
+class Reader(nn.Module):
+    """Reads tokens, or steps of numbers, with a recurrent layer, and says which of two kinds."""
+
+    def __init__(self, layer, read, words=0):
+        super().__init__()
+        self.embed = nn.Embedding(words, 12) if words else nn.Identity()
+        self.layer, self.read, self.out = layer, read, nn.Linear(24, 2)
+
+    def forward(self, x, lengths):
+        return self.out(self.read(self.layer, self.embed(x), lengths))
+
+
+def padded(x, shortest=3):
+    """Most of the sequences [n, steps, ...] cut short and filled up with zeros; and how long."""
+    lengths = torch.randint(shortest, x.shape[1] // 4, (len(x),))
+    lengths[::8] = x.shape[1] - torch.arange(len(x))[::8] % 4
+    x[torch.arange(x.shape[1]) >= lengths[:, None]] = 0
+    return x, lengths
+
+
+def read_padded(watch, model, x, y):
+    x, lengths = padded(x)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+
+    def loss(model, x, y, lengths):
+        return F.cross_entropy(model(x, lengths), y)
+
+    fit(watch, model, optimizer, batches(x, y, lengths, steps=90), loss)
+
+
+@program("padding_read")
+def the_output_after_all_padding(mended, watch):
+    def read(layer, x, lengths):
+        output, _ = layer(x)
+        return output[torch.arange(len(x)), lengths - 1] if mended else output[:, -1]
+
+    x = torch.randint(1, 20, (512, 32))
+    model = Reader(nn.LSTM(12, 24, batch_first=True), read, words=20)
+    read_padded(watch, model, x, (x[:, 0] < 10).long())
+
+
+@program("padding_read")
+def the_state_after_all_padding(mended, watch):
+    def read(layer, x, lengths):
+        if mended:
+            x = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return layer(x)[1][-1]
+
+    x = torch.randn(512, 32, 3)
+    model = Reader(nn.GRU(3, 24, batch_first=True), read)
+    read_padded(watch, model, x, (x[:, 1, 0] > 0).long())

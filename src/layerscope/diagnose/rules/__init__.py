@@ -19,6 +19,7 @@ from layerscope.diagnose.rules import softmax_axis as softmax_axis
 from layerscope.diagnose.rules import loss_form as loss_form
 from layerscope.diagnose.rules import graph_kept as graph_kept
 from layerscope.diagnose.rules import states_detached as states_detached
+from layerscope.diagnose.rules import padding_read as padding_read
 from layerscope.diagnose.rules import labels as labels
 from layerscope.diagnose.rules import not_shuffled as not_shuffled
 from layerscope.diagnose.rules import class_weights as class_weights

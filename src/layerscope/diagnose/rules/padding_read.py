@@ -1,0 +1,41 @@
+"""A recurrent layer of which the last step is read, where sequences end in padding."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_MUCH, _MOSTLY = 1 / 3, 1 / 2
+"""Of the steps: over some of them a state is carried, and a picture's rows may end alike."""
+
+
+@rule_of_run("padding_read", looks_at="last_padding")
+def padding_read(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+    """Share of the steps behind the last real one, where nothing but a recurrent layer's last step
+    or last state gets a gradient: the state was carried, and changed, through all the padding.
+
+    A warning where there is more padding than sequence, and nothing is learned in spite of it. Of
+    less a note, for a network may learn to carry it; a cause where it does not. Seen in the first
+    step; blind to packed sequences, which have no padding, and to recurrences that are not torch's.
+    """
+    values = figures["last_padding"].astype(np.float64)
+    return Symptoms.of_run(
+        "network",
+        values,
+        np.where(values > _MOSTLY, 2, np.where(values > _MUCH, 1, 0)).astype(np.int8),
+        Advice(
+            "of a recurrent layer the state after the last step is read, and {value:.0%} of the "
+            "steps are padding at the ends of sequences (limit {threshold:.0%}): what was read of "
+            "a sequence has to survive them",
+            "torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, "
+            "enforce_sorted=False) before the layer, and its last state h_n; or the output of each "
+            "sequence's own last step, out[range(len(x)), lengths - 1]; or padding on the left",
+        ),
+        limits=(_MUCH, _MOSTLY, np.nan),
+        source="Dwarampudi and Reddy 2019, Effects of padding on LSTMs and CNNs: padded at the end "
+        "an LSTM does no better than chance, padded at the beginning it learns",
+        lasting=3,
+    )
