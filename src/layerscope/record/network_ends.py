@@ -223,12 +223,12 @@ class NetworkEnds:
 
     def take(self) -> Ends:
         """What was seen since the last call; the first call ends the search for both ends."""
-        graphs_kept = self.loss_graph.kept.count()
+        held = self.loss_graph.kept.count(), self._padded.share
         kept, cleared, late, changed = self.kept_gradients.take()
         along_batch, data = self._sequence_axis.is_batch, self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
-        seen = self.loss_graph.take(), changed, self._states.are_detached, graphs_kept, self._padded.share
-        ends = Ends(data, self._output, kept, along_batch, *beside, *seen)
+        seen = self.loss_graph.take(), changed, self._states.are_detached
+        ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held)
         self._states.forget()
         self._output = None
         self._given = self._together = self._backward_passes = 0

@@ -83,5 +83,5 @@ class PaddedEnds:
             return 0.0
         padding = last[run.argmax()]
         lengths = torch.where((last == padding).all(1), run, 0)
-        is_one = bool((run[lengths == 0] == 1).all()) and len(lengths.unique()) >= _TAILS
+        is_one = bool((run[lengths == 0] == 1).all()) and len(set(lengths.tolist())) >= _TAILS
         return float(lengths.float().mean()) / steps.shape[1] if is_one else 0.0
