@@ -14,6 +14,8 @@ from tests.measure.unit_cases import (
     KINDS,
     LINEAR,
     RELU,
+    SIDES,
+    SIGMOID,
     TANH,
     Simulated,
     assert_as_simulated,
@@ -122,6 +124,15 @@ def test_a_gpu_tells_each_step_as_the_slow_obvious_way_does(name, kind):
     tensor, axis = CASES[name]
     tensor = tensor.to(kind)
     assert_as_simulated(_OnCuda, [(tensor, axis), (-tensor, axis), (tensor, axis)], TANH)
+
+
+@cuda
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("name", SIDES)
+def test_a_unit_on_a_gpu_with_values_on_both_sides_is_active_only_with_one_within(name, kind):
+    tensor, axis = SIDES[name]
+    assert_as_simulated(_OnCuda, [(tensor.to(kind), axis)] * 2, SIGMOID)
 
 
 @cuda

@@ -8,6 +8,7 @@ import torch
 from layerscope.measure.unit_reading import QUIET_SAMPLES, UnitColumn
 
 TANH, RELU, LINEAR = (-0.97, 0.97), (0.0, math.inf), (-math.inf, math.inf)
+SIGMOID = (0.03, 0.97)  # not about zero: a unit's extremes may lie on both sides of it
 INNER = (-0.7, 0.7)  # in float32 these edges lie nearer to zero
 
 
@@ -119,6 +120,13 @@ CASES = {
     "empty": (torch.empty(0, 5), -1),
     "no units": (torch.empty(5, 0), -1),
 }  # fmt: skip
+# Of each column, what lies below, within and beyond the interval of a sigmoid.
+_SIDES = torch.tensor([[0.01, 0.01, 0.99, 0.01, 0.5, 0.99], [0.99, 0.5, 0.99, 0.02, 0.5, 0.5],
+                       [0.98, 0.99, 0.99, 0.01, 0.6, 0.98]])  # fmt: skip
+SIDES = {
+    "features on both sides": (_SIDES.repeat(9, 1), -1),
+    "pixels on both sides": (_SIDES.T.repeat(4, 1, 1), 1),
+}
 KINDS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
 

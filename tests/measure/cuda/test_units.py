@@ -21,6 +21,8 @@ from tests.measure.unit_cases import (
     INNER,
     LINEAR,
     RELU,
+    SIDES,
+    SIGMOID,
     TANH,
     Simulated,
     assert_as_simulated,
@@ -59,6 +61,13 @@ def test_triton_tells_each_step_as_the_slow_obvious_way_does(name):
 def test_triton_does_so_for_other_kinds_and_intervals(name, active, kind):
     tensor, axis = smaller(name)
     assert_as_simulated(in_triton, [(tensor.to(kind), axis)] * 3, active)
+
+
+@interpreted
+@pytest.mark.parametrize("name", SIDES)
+def test_a_unit_with_values_on_both_sides_is_active_only_with_one_within(name):
+    tensor, axis = SIDES[name]
+    assert_as_simulated(in_triton, [(tensor, axis), (1 - tensor, axis)], SIGMOID)
 
 
 @interpreted

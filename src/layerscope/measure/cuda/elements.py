@@ -22,9 +22,9 @@ ALIGNMENT = 16
 
 
 @triton.jit
-def load(x, at, inside):
-    """Elements of a tensor, 0 where not inside: float64 as they are, all others as float32."""
-    value = tl.load(x + at, mask=inside, other=0.0)
+def load(x, at, inside, other=0.0):
+    """Elements of a tensor, `other` where not inside: float64 as they are, the rest as float32."""
+    value = tl.load(x + at, mask=inside, other=other)
     if value.dtype == tl.float64:
         return value
     else:

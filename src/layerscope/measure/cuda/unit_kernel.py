@@ -34,6 +34,7 @@ _SPREAD = tl.constexpr(int(UnitColumn.SPREAD))
 _QUIET_SAMPLES = tl.constexpr(QUIET_SAMPLES)
 _HEAD = tl.constexpr(3)  # of a row, int64: its block's address, its capacity, its units
 _INF = tl.constexpr(float("inf"))
+_NAN = tl.constexpr(float("nan"))
 _NEVER = tl.constexpr(1 << 62)
 
 
@@ -95,9 +96,6 @@ def add_units(
         tl.store(counts + row, tl.load(counts + row) + outer * inner)
     low = tl.load(intervals + 2 * row).to(COMPARED_AS)
     high = tl.load(intervals + 2 * row + 1).to(COMPARED_AS)
-    least = tl.full([ROWS, COLUMNS], _INF, COMPARED_AS)
-    most = tl.full([ROWS, COLUMNS], -_INF, COMPARED_AS)
-    active = tl.zeros([ROWS, COLUMNS], tl.int32)
     column = tl.arange(0, COLUMNS)[None, :]
     line = tl.arange(0, ROWS)[:, None]
     if FEATURES:
@@ -110,23 +108,50 @@ def add_units(
         stride = units * inner
     if ALIGNED:
         width, stride = tl.multiple_of(width, 16), tl.multiple_of(stride, 16)
+    # What extremes tell of a unit is found with three operations an element; only where they leave
+    # it open, or where a value is infinite, are the elements looked at one by one.
+    least = tl.full([ROWS, COLUMNS], _INF, COMPARED_AS)
+    most = tl.full([ROWS, COLUMNS], -_INF, COMPARED_AS)
+    nearest = tl.full([ROWS, COLUMNS], _INF, COMPARED_AS)
     for first in range(share * ROWS, outer, sharers * ROWS):
         lines = x + (first + line) * stride
         for start in range(0, COLUMNS if FEATURES else width, COLUMNS):
             inside = (line < outer - first) & (column < width - start)
-            value = load(lines, start + column, inside)
-            finite = inside & (tl.abs(value) < _INF)
-            least = tl.minimum(least, tl.where(finite, value, _INF))
-            most = tl.maximum(most, tl.where(finite, value, -_INF))
-            active |= (finite & (value > low) & (value < high)).to(tl.int32)
-    lowest, highest = tl.min(least, 0), tl.max(most, 0)
-    active = tl.max(active, 0)
-    if FEATURES:
-        unit = tile * COLUMNS + tl.arange(0, COLUMNS)
-    else:
-        unit = tile + tl.arange(0, 1)
-        lowest, highest = tl.min(lowest, 0, keep_dims=True), tl.max(highest, 0, keep_dims=True)
-        active = tl.max(active, 0, keep_dims=True)
+            value = load(lines, start + column, inside, _NAN)  # which no extreme ever is
+            least = tl.minimum(least, value)
+            most = tl.maximum(most, value)
+            nearest = tl.minimum(nearest, tl.abs(value))
+    lowest, highest = tl.min(least, 0, keep_dims=True), tl.max(most, 0, keep_dims=True)
+    smallest = tl.min(nearest, 0, keep_dims=True)
+    if not FEATURES:
+        lowest, highest = tl.min(lowest, 1, keep_dims=True), tl.max(highest, 1, keep_dims=True)
+        smallest = tl.min(smallest, 1, keep_dims=True)
+    # About zero the smallest value tells; of others, values on both sides leave it open.
+    within, beyond = tl.where(low == -high, high, -_INF), tl.where(low == -high, _INF, high)
+    active = (smallest < within) | (lowest > low) & (lowest < high)
+    active |= (highest > low) & (highest < high)
+    is_open = (lowest <= low) & (highest >= beyond)
+    if tl.max((is_open | (lowest == -_INF) | (highest == _INF)).to(tl.int32)) > 0:
+        least = tl.full([ROWS, COLUMNS], _INF, COMPARED_AS)
+        most = tl.full([ROWS, COLUMNS], -_INF, COMPARED_AS)
+        some_active = tl.zeros([ROWS, COLUMNS], tl.int32)
+        for first in range(share * ROWS, outer, sharers * ROWS):
+            lines = x + (first + line) * stride
+            for start in range(0, COLUMNS if FEATURES else width, COLUMNS):
+                inside = (line < outer - first) & (column < width - start)
+                value = load(lines, start + column, inside)
+                finite = inside & (tl.abs(value) < _INF)
+                least = tl.minimum(least, tl.where(finite, value, _INF))
+                most = tl.maximum(most, tl.where(finite, value, -_INF))
+                some_active |= (finite & (value > low) & (value < high)).to(tl.int32)
+        lowest, highest = tl.min(least, 0, keep_dims=True), tl.max(most, 0, keep_dims=True)
+        active = tl.max(some_active, 0, keep_dims=True) > 0
+        if not FEATURES:
+            lowest, highest = tl.min(lowest, 1, keep_dims=True), tl.max(highest, 1, keep_dims=True)
+            active = tl.max(active.to(tl.int32), 1, keep_dims=True) > 0
+    unit = tl.arange(0, COLUMNS if FEATURES else 1)[None, :] + (
+        tile * COLUMNS if FEATURES else tile
+    )
     some = (unit < units) & (lowest < _INF)
     # -0 becomes 0: Triton before 3.4 takes its bits, as an integer, for less than any.
     lowest = tl.where(lowest == 0, 0.0, lowest).to(tl.float64)
@@ -134,7 +159,7 @@ def add_units(
     tl.atomic_min(extremes + _MINIMUM * capacity + unit, lowest, mask=some, sem="relaxed")
     tl.atomic_max(extremes + _MAXIMUM * capacity + unit, highest, mask=some, sem="relaxed")
     one = tl.full(unit.shape, 1, tl.int64)
-    tl.store(counters + _ACTIVE * capacity + unit, one, mask=some & (active > 0))
+    tl.store(counters + _ACTIVE * capacity + unit, one, mask=some & active)
 
 
 @triton.jit(do_not_specialize=["step", "window"])
