@@ -34,7 +34,6 @@ _SPREAD = tl.constexpr(int(UnitColumn.SPREAD))
 _QUIET_SAMPLES = tl.constexpr(QUIET_SAMPLES)
 _HEAD = tl.constexpr(3)  # of a row, int64: its block's address, its capacity, its units
 _INF = tl.constexpr(float("inf"))
-_NAN = tl.constexpr(float("nan"))
 _NEVER = tl.constexpr(1 << 62)
 
 
@@ -117,7 +116,7 @@ def add_units(
         lines = x + (first + line) * stride
         for start in range(0, COLUMNS if FEATURES else width, COLUMNS):
             inside = (line < outer - first) & (column < width - start)
-            value = load(lines, start + column, inside, _NAN)  # which no extreme ever is
+            value = load(lines, start + column, inside, float("nan"))  # which no extreme ever is
             least = tl.minimum(least, value)
             most = tl.maximum(most, value)
             nearest = tl.minimum(nearest, tl.abs(value))

@@ -22,10 +22,10 @@ ELEMENTS = 1024
 
 WARPS = 4
 
-WIDEST = 64
-"""Features that a program takes side by side: two cache lines of float32."""
+WIDEST = 256
+"""Features that a program takes side by side, at most."""
 
-SHARE = 16_384
+SHARE = 32_768
 """Elements that a program has at least, where there are so many."""
 
 PROGRAMS = 2048
