@@ -1,12 +1,18 @@
 """What is measured where a branch is added to a residual stream."""
 
+import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from layerscope.measure.pending import Pending
+from layerscope.measure.pinned_ring import on_host
 
 _CHANNELS_SECOND = 4  # axes from which on the second is that of channels
 _FAR = 10.0  # times the root mean square, from which on an element is an outlier
@@ -20,11 +26,12 @@ class Addition:
     """What was measured where a branch is added, in a step's last forward pass.
 
     Args:
-        pending: [additions, 4], `FIGURES` of all of the step; they may have to be waited for.
+        pending: float64 [additions, 4], `FIGURES` of all of the step; they may have to be waited
+            for.
         row: of this one.
     """
 
-    pending: Pending[Tensor]
+    pending: Pending[npt.NDArray[np.float64]]
     row: int
 
     def figures(self) -> dict[str, float]:
@@ -43,24 +50,60 @@ class Addition:
         return {name: x if math.isfinite(x) else None for name, x in self.figures().items()}
 
 
-def figures_of(before: Tensor, branch: Tensor, values: Tensor) -> Tensor:
-    """`FIGURES` of an addition, float64 [4] on the device.
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """What is summed on the device where a branch is added; figures are made of it on the host.
 
     Args:
-        before: root mean square of the stream, [].
-        branch: that of the branch, [].
+        norms: of the stream before, of the branch, and of the stream after it, each [].
+        far: int64 [channels], elements above 10 times the RMS of the stream after it; None where
+            there are none.
+        size: elements of each.
+    """
+
+    norms: tuple[Tensor, Tensor, Tensor]
+    far: Tensor | None
+    size: int
+
+
+def sums_of(before: Tensor, branch: Tensor, values: Tensor) -> Sums:
+    """`Sums` of an addition.
+
+    Args:
+        before: `norm` of the stream.
+        branch: that of the branch.
         values: the stream after it.
     """
-    after = rms(values)
-    if values.is_cpu and not _largest(values) > _FAR * after:  # of a device it would be a wait
-        none = torch.zeros(()), torch.full((), torch.nan)
-        return torch.stack([each.double() for each in (after, branch / before, *none)])
-    far = values.abs() > _FAR * after
-    channels = values.ndim - 1 if values.ndim < _CHANNELS_SECOND else 1
-    of_channels = far.transpose(0, channels).flatten(1).sum(1)
-    most = torch.where(of_channels.any(), of_channels.argmax().double(), torch.nan)
-    measured = (after, branch / before, far.double().mean(), most)
-    return torch.stack([each.double() for each in measured])
+    after, size = norm(values), values.numel()
+    limit = after * (_FAR / max(size, 1) ** 0.5)
+    far = None
+    if not values.is_cpu or _largest(values) > limit:  # of a device it would be a wait
+        channels = values.ndim - 1 if values.ndim < _CHANNELS_SECOND else 1
+        others = [axis for axis in range(values.ndim) if axis != channels]
+        far = (values.abs() > limit).sum(others)
+    return Sums((before, branch, after), far, size)
+
+
+def sent(sums: Sequence[Sums]) -> Pending[npt.NDArray[np.float64]]:
+    """`FIGURES` of each, float64 [additions, 4], on their way to the host in one piece."""
+    norms = torch.stack([each for sums_ in sums for each in sums_.norms]).double()
+    counts = [each.far for each in sums if each.far is not None]
+    sizes = [(each.size, 0 if each.far is None else len(each.far)) for each in sums]
+    return on_host(torch.cat([norms, *counts])).then(functools.partial(_figures, sizes))
+
+
+def _figures(sizes: list[tuple[int, int]], host: Tensor) -> npt.NDArray[np.float64]:
+    arrived = host.numpy()
+    norms, counts = arrived[: 3 * len(sizes)].reshape(-1, 3), arrived[3 * len(sizes) :]
+    figures: Any = np.empty((len(sizes), len(FIGURES)))
+    with np.errstate(all="ignore"):
+        figures[:, 0] = norms[:, 2] / np.sqrt([size for size, _ in sizes])
+        figures[:, 1] = norms[:, 1] / norms[:, 0]
+    for row, (size, channels) in enumerate(sizes):
+        of_channels, counts = counts[:channels], counts[channels:]
+        some = of_channels.any()
+        figures[row, 2:] = of_channels.sum() / size, of_channels.argmax() if some else math.nan
+    return figures  # type: ignore[no-any-return]
 
 
 def _largest(values: Tensor) -> Tensor:
@@ -69,9 +112,8 @@ def _largest(values: Tensor) -> Tensor:
     return largest
 
 
-def rms(tensor: Tensor) -> Tensor:
-    """Root mean square, in 32 bits or more, [] on the tensor's device."""
+def norm(tensor: Tensor) -> Tensor:
+    """The square root of the sum of squares, in 32 bits or more, [] on the tensor's device."""
     wide = torch.promote_types(tensor.dtype, torch.float32)
-    norm: Tensor = torch.linalg.vector_norm(tensor.detach(), dtype=wide)
-    size: Tensor = norm / tensor.numel() ** 0.5
+    size: Tensor = torch.linalg.vector_norm(tensor.detach(), dtype=wide)
     return size

@@ -29,8 +29,7 @@ class HeadSums:
     def add_norms(self, place: HeadSum, tensor: Tensor) -> None:
         """Of queries or keys, [samples, groups, ...]."""
         norm: Tensor = torch.linalg.vector_norm(tensor, dim=(0, 2, 3), dtype=torch.float32)
-        norms = norm.repeat_interleave(self.sizes[1] // len(norm)).unsqueeze(0)
-        self._found.append((place, norms))
+        self._found.append((place, norm.unsqueeze(0)))
         self._table[place + 1] += tensor[:, 0].numel()
 
     def add_looks(self, looks: Tensor) -> None:
@@ -64,16 +63,19 @@ class HeadSums:
 
     def heads(self) -> Heads:
         """All together, once they have arrived."""
-        sent = torch.cat([each for _, each in self._found])
-        lengths = [(place, len(each)) for place, each in self._found]
-        return Heads(on_host(sent).then(functools.partial(_added, self._table, lengths)))
+        sent = torch.cat([each.reshape(-1) for _, each in self._found])
+        found = [(place, *each.shape) for place, each in self._found]
+        return Heads(on_host(sent).then(functools.partial(_added, self._table, found)))
 
 
-def _added(table: Array, lengths: list[tuple[HeadSum, int]], host: Tensor) -> Array:
-    """The table with what was found, of which each has so many rows from its place in it."""
-    rows = host.double().numpy()
-    for place, length in lengths:
-        figures, rows = rows[:length], rows[length:]
+def _added(table: Array, found: list[tuple[HeadSum, int, int]], host: Tensor) -> Array:
+    """The table with what was found, of which each has so many rows from its place in it, of its
+    heads or of so many groups of them.
+    """
+    numbers, heads = host.double().numpy(), table.shape[1]
+    for place, length, groups in found:
+        figures, numbers = numbers[: length * groups], numbers[length * groups :]
+        figures = figures.reshape(length, groups).repeat(heads // groups, 1)
         if place == HeadSum.LARGEST:
             table[HeadSum.LARGEST] = np.fmax(table[HeadSum.LARGEST], figures[0])
             table[HeadSum.ROWS : HeadSum.ONE + 1] += figures[1:]

@@ -20,8 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.measure.pinned_ring import on_host
-from layerscope.record.addition import Addition, figures_of, rms
+from layerscope.record.addition import Addition, Sums, norm, sent, sums_of
 from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_names import common_prefix, first_free, place_of, unwrapped
@@ -86,7 +85,7 @@ class Stream:
         self._handles: list[RemovableHandle] = []
         self._calls = [_Call()]
         self._made: deque[tuple[ref[Tensor], ref[Tensor]]] = deque(maxlen=_REMEMBERED)
-        self._measured: dict[str, Tensor] = {}
+        self._measured: dict[str, Sums] = {}
 
     def follow(self) -> None:
         """The network has changed."""
@@ -125,7 +124,7 @@ class Stream:
         measured, self._measured = self._measured, {}
         if not measured:
             return {}
-        rows = on_host(torch.stack(list(measured.values())))
+        rows = sent(list(measured.values()))
         return {name: Addition(rows, place) for place, name in enumerate(measured)}
 
     # Hooks, and the mode.
@@ -179,8 +178,8 @@ class Stream:
                     if call.has(given):
                         call.add(output)
 
-    def _meet(self, args: Any, kwargs: Any) -> tuple[_Call, Tensor] | None:
-        """The call whose stream gets a branch, and the sizes of both before: float [2]."""
+    def _meet(self, args: Any, kwargs: Any) -> tuple[_Call, Tensor, Tensor] | None:
+        """The call whose stream gets a branch, and the norms of both before."""
         if kwargs or len(args) != 2 or not self._state.counts_here:
             return None
         if not all(isinstance(each, Tensor) for each in args):
@@ -201,18 +200,18 @@ class Stream:
                 if args[at].requires_grad and not args[1 - at].requires_grad:
                     return None  # a table of positions
                 stream, branch = own[at], own[1 - at]
-                return call, torch.stack([rms(stream), rms(branch)])
+                return call, norm(stream), norm(branch)
         return None
 
-    def _add(self, found: tuple[_Call, Tensor] | None, args: Any, output: Tensor) -> None:
+    def _add(self, found: tuple[_Call, Tensor, Tensor] | None, args: Any, output: Tensor) -> None:
         self._follow_on(args, output)
         if found is None:
             return
-        call, (before, branch) = found[0], found[1]
+        call, before, branch = found
         assert call.block is not None
         place = self._place(call.block, call.additions)
         call.additions += 1
-        self._measured[place.name] = figures_of(before, branch, local_part(output).detach())
+        self._measured[place.name] = sums_of(before, branch, local_part(output).detach())
 
     def _place(self, block: nn.Module, number: int) -> Place:
         if (block, number) not in self.places:
