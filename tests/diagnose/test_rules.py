@@ -1098,6 +1098,22 @@ def test_a_faded_gradient_is_a_note_while_the_first_layer_moves_as_others_do_and
     assert found(figures)["vanishing_gradient"][0] == "note"
 
 
+def test_a_faded_gradient_is_told_from_the_step_where_it_began_and_not_where_it_became_a_trouble():
+    figures = healthy(network(), 120)  # which waits for 80 steps, for the first layer does move
+    figures["loss"][:] = 1.4
+    profile(figures, [0.02, 0.1, 0.3, 0.6, 1], slice(30, None))
+    figures["label_entropy"][:], figures["loss_kind"][:] = 1.4, 1
+    figures["update_to_weight"][:] = 5e-3
+    for block in (1, 7, 120):
+        judge = Judge(figures.layers)
+        for first in range(0, 120, block):
+            judge.look(figures.of_rows(slice(first, first + block)))
+        told = {finding.rule: finding for finding in judge.findings}["vanishing_gradient"]
+        assert (told.severity, told.step) == ("warning", 30)
+    profile(figures, [1.0, 1, 1, 1, 1], slice(50, 60))
+    assert found(figures)["vanishing_gradient"][:3] == ("warning", "01_tanh", 60)
+
+
 def test_a_gradient_that_fades_once_the_loss_is_down_to_half_is_a_note():
     figures = healthy(network(), 60)
     profile(figures, [0.02, 0.1, 0.3, 0.6, 1], slice(20, None))
@@ -1480,9 +1496,16 @@ def test_a_loss_that_rises_and_may_have_a_term_that_grows_is_not_said_not_to_fal
 
 @pytest.mark.parametrize(
     ("size", "level", "told"),
-    [(1e-5, 1e-6, "lost in what the steps change"), (1e-5, 1e-11, ""), (0.1, 1.0, "")],
+    [
+        (1e-5, 1e-6, "lost in what the steps change"),
+        (1e-5, 1e-11, ""),
+        (0.1, 1.0, ""),
+        (20.0, 1e3, "20 (limit 10), where a network begins with outputs of about 1; and the loss"),
+        (20.0, 1.0, "20 (limit 10), where a network begins with outputs of about 1"),
+        (200.0, 1e6, "200 (limit 100), where a network begins with outputs of about 1"),
+    ],
 )
-def test_small_targets_are_told_while_the_loss_is_above_that_of_their_mean(size, level, told):
+def test_small_targets_and_large_ones_are_told_while_the_loss_is_above_that_of_their_mean(size, level, told):
     figures = healthy(network(), 120)
     figures["loss"][:] = level * (1 + 1 / (1 + np.arange(120)))
     figures["loss_kind"][::10], figures["loss_reduction"][::10] = 6, 1

@@ -15,7 +15,7 @@ from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.profile import Profile, culprits, profile_of
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.solved import beats_chance, has_learned, note_if_solved
-from layerscope.diagnose.symptoms import Advice, Limits, Symptoms, graded
+from layerscope.diagnose.symptoms import Advice, Limits, Symptoms, Values, graded
 from layerscope.diagnose.thresholds import Thresholds
 
 
@@ -73,7 +73,31 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     if symptoms.severity is not None and harmless.any():
         so_far = symptoms.severity[harmless]
         symptoms.severity[harmless] = np.where(so_far == 2, 1, so_far)
-    return symptoms
+    faded_since = _since(profile.faded < t.vanishing_bad, profile.faded, figures, memory)
+    if symptoms.severity is None or not (symptoms.severity > 1).any():
+        return symptoms
+    # It was so before that was a trouble; a note begins by itself.
+    began = np.where(
+        symptoms.severity > 1, faded_since[:, np.newaxis], figures.steps[:, np.newaxis]
+    )
+    return symptoms._replace(since=began.astype(np.int64))
+
+
+def _since(
+    so: npt.NDArray[np.bool_], known: Values, figures: Figures, memory: Memory
+) -> npt.NDArray[np.float64]:
+    """The step since which it has been so without a break, [steps]; NaN where it is not so."""
+    running = memory.of_run("since")
+    if not so.any() and np.isnan(running[0]):
+        return np.full(len(so), np.nan)
+    since = np.empty(len(so))
+    for place, step in enumerate(figures.steps.tolist()):
+        if so[place]:
+            running[0] = step if np.isnan(running[0]) else running[0]
+        elif not np.isnan(known[place]):
+            running[0] = np.nan
+        since[place] = running[0]
+    return since
 
 
 def _first_moves(figures: Figures, memory: Memory, slow: float) -> npt.NDArray[np.bool_]:

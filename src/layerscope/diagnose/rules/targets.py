@@ -166,7 +166,8 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     worse = (curve.level > of_mean * figures["loss_reduction"]) & (curve.known >= t.patience)
     on_its_way = curve.judged & (curve.level < curve.start)  # and has not diverged
     small = (values < _SMALL) & (figures["target_std"] > 0)
-    severity[((severity == 1) | small) & worse & on_its_way] = 2
+    held_up = ((severity == 1) | small) & worse & on_its_way
+    severity[held_up] = 2
     return Symptoms.of_run(
         "output",
         values,
@@ -183,10 +184,17 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
             _SCALED,
             (np.nan, _SMALL, np.nan),
         ),
+        Advice(
+            "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
+            "network begins with outputs of about 1; and the loss is still above that of their "
+            "mean: the way to their size is long",
+            _SCALED,
+            (np.nan, t.target_large, np.nan),
+        ),
         limits=(t.target_large, t.target_huge, np.nan),
         source="LeCun et al. 1998, Efficient BackProp, section 4.5, on the targets' scale",
         lasting=3,
-        cause=small.astype(np.int8),
+        cause=np.where(small, 1, 2 * held_up).astype(np.int8),
     )
 
 
