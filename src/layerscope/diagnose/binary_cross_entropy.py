@@ -10,6 +10,9 @@ from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
 _SURE = 2.2
 """A logit: its sigmoid is 0.9."""
 
+_LARGEST = 2.0**22
+"""Of the targets that a slope tells of."""
+
 
 def binary_logits(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     """One that takes logits."""
@@ -118,6 +121,8 @@ def binary_of_values(output: Matrix, gradient: Matrix, rows: int, loss: float) -
             if not off <= CLOSE / 4 * max(abs(loss), 0.1):
                 continue
             y = share - slope / factor
-            if max(-y.min(), y.max() - 1) > 0.1:
+            # Beside targets of more nothing is left of a share in float32: slopes that divide by
+            # next to nothing add up to such a loss, whatever it is.
+            if 0.1 < max(-y.min(), y.max() - 1) < _LARGEST:
                 return LossView(kind, factor * rows * p.shape[1], y)
     return None
