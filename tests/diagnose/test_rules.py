@@ -1293,6 +1293,16 @@ def test_a_cross_entropy_that_stays_at_chance_for_its_patience_says_nothing(recu
     assert ("labels_without_signal" in found(part_until(figures, steps))) == told
 
 
+@pytest.mark.parametrize(("update", "words"), [(5e-4, "optimizer.lr"), (2e-3, "look whether each")])
+def test_at_chance_small_steps_are_to_be_larger_before_labels_are_doubted(update, words):
+    figures = healthy(network(), 130)
+    figures["update_to_weight"][:] = update
+    figures["loss"][:] = 1.386 + np.random.default_rng(0).normal(0, 0.003, 130)
+    figures["loss"][:5] += 0.05
+    figures["label_entropy"][::10] = 1.386
+    assert rules_and_words(figures)["labels_without_signal"].remedy.startswith(words)
+
+
 def test_a_cross_entropy_that_leaves_chance_slowly_is_no_sign_of_wrong_labels():
     figures = healthy(network(), 130)
     figures["loss"][:] = (

@@ -130,10 +130,19 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
             "looked up passes the gradient on as code + (rounded - code).detach(), one that is "
             "drawn needs a smaller weight of its divergence; else optimizer.lr ten times larger",
         ),
+        Advice(
+            "the loss is {value:.3g} times the entropy of the labels: so far the network has "
+            "learned how often each class comes, and nothing from its inputs; its steps are "
+            "smaller than 0.1% of a weight",
+            "optimizer.lr ten times larger, and again if that is not enough; if the loss stays "
+            "there, " + _PAIRS,
+        ),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Shannon 1948: the entropy is the least loss without a look at the inputs",
         lasting=t.warm_up,
-        cause=np.select((of_pairs, of_data, of_errors), (2, 3, 1), 0).astype(np.int8),
+        cause=np.select(
+            (of_pairs, of_data, of_errors, updates < _USUAL), (2, 3, 1, 4), 0
+        ).astype(np.int8),
     )
 
 
