@@ -1293,6 +1293,27 @@ def test_a_cross_entropy_that_stays_at_chance_for_its_patience_says_nothing(recu
     assert ("labels_without_signal" in found(part_until(figures, steps))) == told
 
 
+@pytest.mark.parametrize(
+    ("function", "value", "outputs", "told"),
+    [
+        (LastFunction.SOFTMAX, 1, 10, True),
+        (LastFunction.LOG_SOFTMAX, 0, 10, True),
+        (LastFunction.SOFTMAX, 0.1, 10, False),
+        (LastFunction.RELU, 0, 10, False),
+        (LastFunction.SOFTMAX, 1, 1, False),  # softmax_of_one
+    ],
+)
+def test_a_softmax_over_samples_gives_a_sample_that_is_alone_1_for_every_class(
+    function, value, outputs, told
+):
+    figures = healthy(network(), 60)
+    figures["loss"][:] = 0
+    figures["output_function"][::10], figures["samples"][::10] = function, 1
+    figures["output_min"][::10] = figures["output_max"][::10] = value
+    figures["outputs"][::10], figures["output_columns_one"][::10] = outputs, 0
+    assert ("softmax_over_batch" in found(figures)) == told
+
+
 @pytest.mark.parametrize(("update", "words"), [(5e-4, "optimizer.lr"), (2e-3, "look whether each")])
 def test_at_chance_small_steps_are_to_be_larger_before_labels_are_doubted(update, words):
     figures = healthy(network(), 130)
@@ -1515,7 +1536,9 @@ def test_a_loss_that_rises_and_may_have_a_term_that_grows_is_not_said_not_to_fal
         (200.0, 1e6, "200 (limit 100), where a network begins with outputs of about 1"),
     ],
 )
-def test_small_targets_and_large_ones_are_told_while_the_loss_is_above_that_of_their_mean(size, level, told):
+def test_small_targets_and_large_ones_are_told_while_the_loss_is_above_that_of_their_mean(
+    size, level, told
+):
     figures = healthy(network(), 120)
     figures["loss"][:] = level * (1 + 1 / (1 + np.arange(120)))
     figures["loss_kind"][::10], figures["loss_reduction"][::10] = 6, 1

@@ -140,9 +140,9 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Shannon 1948: the entropy is the least loss without a look at the inputs",
         lasting=t.warm_up,
-        cause=np.select(
-            (of_pairs, of_data, of_errors, updates < _USUAL), (2, 3, 1, 4), 0
-        ).astype(np.int8),
+        cause=np.select((of_pairs, of_data, of_errors, updates < _USUAL), (2, 3, 1, 4), 0).astype(
+            np.int8
+        ),
     )
 
 

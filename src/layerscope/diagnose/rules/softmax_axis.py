@@ -67,8 +67,15 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
     """
     over = (figures["output_columns_one"] == 1) & (figures["output_rows_one"] != 1)
     over |= figures["softmax_over_samples"] == 1
+    # A sample that is alone gets 1, or the logarithm of 1, for every class.
+    function = figures["output_function"]
+    all_of_it = np.where(function == LastFunction.SOFTMAX, 1.0, 0.0)
+    alone = np.isin(function, (LastFunction.SOFTMAX, LastFunction.LOG_SOFTMAX))
+    alone &= (figures["samples"] == 1) & (figures["outputs"] > 1)
+    over |= alone & (figures["output_min"] == all_of_it) & (figures["output_max"] == all_of_it)
     beside = figures["softmax_beside_classes"] == 1
-    values = np.where(np.isnan(figures["output_columns_one"]), np.nan, over.astype(np.float64))
+    known = ~np.isnan(figures["output_columns_one"]) | alone
+    values = np.where(known, over.astype(np.float64), np.nan)
     values[beside] = 1.0
     return Symptoms.of_run(
         "output",
