@@ -1069,9 +1069,12 @@ def test_outputs_that_add_up_to_one_do_not_reach_several_labels():
 
 
 def test_a_sequence_over_the_batch_is_critical_at_once():
-    figures = healthy(network())
-    figures["along_batch"][0] = 1
-    assert found(figures)["sequence_over_batch"][0] == "critical"
+    for axis, word in ((1, "first axis"), (2, "second axis")):
+        figures = healthy(network())
+        figures["along_batch"][0] = axis
+        finding = rules_and_words(figures)["sequence_over_batch"]
+        assert finding.severity == "critical"
+        assert word in finding.explanation
 
 
 def test_a_gradient_that_was_larger_before_is_no_warning_at_once():
@@ -1646,3 +1649,21 @@ def test_a_loss_that_is_back_above_its_start_is_not_said_to_fall():
     told = rules_and_words(figures)["loss_not_falling"]
     assert told.value > 1
     assert "still 10" in told.explanation
+
+
+def test_weights_that_are_not_finite_are_blamed_on_an_epsilon_that_their_type_cannot_hold():
+    for lost, words in ((1.0, "eps is 0 in float16"), (0.0, "the step before has left them so")):
+        figures = healthy(network())
+        figures["epsilon_lost"][0] = lost
+        figures["activation_nonfinite"][1:, 1:] = 7
+        figures["weight_nonfinite"][1:, 1] = 7
+        assert words in rules_and_words(figures)["not_finite"].explanation
+
+
+def test_of_a_layer_that_is_not_finite_no_spread_and_no_gradient_is_judged():
+    figures = healthy(network())
+    figures["activation_std"][1:, 1] = 0
+    figures["weight_grad_rms"][1:, 1] = 0
+    assert {"idle", "no_gradient"} <= set(found(figures))
+    figures["activation_nonfinite"][1:, 1] = figures["weight_grad_nonfinite"][1:, 1] = 7
+    assert not {"idle", "no_gradient"} & set(found(figures))

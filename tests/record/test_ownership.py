@@ -44,3 +44,14 @@ def test_the_epsilon_of_adam_counts_and_none_of_others():
         torch.optim.Adafactor([network.bias]),
     )
     assert ownership(network, others).epsilon == 0
+
+
+def test_an_epsilon_that_float16_rounds_to_zero_is_lost():
+    network = nn.Linear(3, 2)
+    assert not ownership(network, [torch.optim.Adam(network.parameters())]).epsilon_lost
+    network.bias.data = network.bias.data.half()
+    for epsilon, lost in ((1e-8, True), (2.0**-25, True), (4e-8, False), (1e-4, False)):
+        for kind in (torch.optim.Adam, torch.optim.RMSprop):
+            optimizer = kind(network.parameters(), eps=epsilon)
+            assert ownership(network, [optimizer]).epsilon_lost == lost
+    assert not ownership(network, [torch.optim.SGD(network.parameters())]).epsilon_lost

@@ -13,18 +13,21 @@ def is_told(shape, batch_first, answer):
     axis = SequenceAxis()
     axis.note(layer, (output, last))
     axis.compare(answer(output))
-    return axis.is_batch
+    return axis.of_batch
 
 
 @pytest.mark.parametrize(
     ("shape", "batch_first", "answer", "told"),
     [
-        ((32, 10, 3), False, lambda out: out[:, -1], True),  # samples first
-        ((32, 10, 3), True, lambda out: out[:, -1], False),
-        ((10, 32, 3), False, lambda out: out[-1], False),
-        ((10, 32, 3), False, lambda out: out, False),  # a row for each place of each sample
-        ((10, 1, 3), False, lambda out: out[:, 0], False),  # one sentence, a tag for each word
-        ((32, 32, 3), False, lambda out: out[-1], False),  # cannot be told
+        ((32, 10, 3), False, lambda out: out[:, -1], 1),  # samples first
+        ((32, 10, 3), True, lambda out: out[:, -1], 0),
+        ((10, 32, 3), True, lambda out: out[-1], 2),  # time first
+        ((64, 16, 3), True, lambda out: out[:16, -1], 0),  # four sequences of each of 16 samples
+        ((1, 10, 3), True, lambda out: out[0], 0),  # one sentence, a tag for each word
+        ((10, 32, 3), False, lambda out: out[-1], 0),
+        ((10, 32, 3), False, lambda out: out, 0),  # a row for each place of each sample
+        ((10, 1, 3), False, lambda out: out[:, 0], 0),
+        ((32, 32, 3), False, lambda out: out[-1], 0),  # cannot be told
     ],
 )
 def test_the_batch_is_first_where_the_output_has_a_row_for_each_place(

@@ -85,7 +85,7 @@ class Ends:
         output: the last output that a gradient came to, in that backward pass; None without any.
         gradients_kept: whether the gradients of the step before were still there when backward
             began; None if it is not known.
-        along_batch: whether a recurrent layer or attention takes the batch for the sequence.
+        along_batch: see `SequenceAxis.of_batch`.
         given: what embeddings got, as matrices of whole numbers, in the order of their calls.
         pair: of two further outputs of one shape [samples, width], the first's values and gradient,
             then the second's: mean and variance of what an autoencoder draws, say.
@@ -106,7 +106,7 @@ class Ends:
     data: tuple[Data, ...]
     output: Output | None
     gradients_kept: bool | None
-    along_batch: bool = False
+    along_batch: int = 0
     given: tuple[Pending[Tensor], ...] = ()
     pair: tuple[Pending[Tensor], ...] = ()
     gradients_cleared: bool | None = None

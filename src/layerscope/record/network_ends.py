@@ -225,7 +225,7 @@ class NetworkEnds:
         """What was seen since the last call; the first call ends the search for both ends."""
         held = self.loss_graph.kept.count(), self._padded.share
         kept, cleared, late, changed = self.kept_gradients.take()
-        along_batch, data = self._sequence_axis.is_batch, self._data.take()
+        along_batch, data = self._sequence_axis.of_batch, self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
         seen = self.loss_graph.take(), changed, self._states.are_detached
         ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
@@ -25,6 +26,7 @@ class Ownership:
         beta_ratio: of Adam and its kind, beta1 / sqrt(beta2), the largest of any group; 0 without.
         epsilon: of those, what is added to the root of the average of squares, the largest; 0
             without.
+        epsilon_lost: whether such a number is 0 in the type of weights that it is for.
         rate_shares: of the parameters of an optimizer whose groups have several learning rates,
             that of its group / the largest.
     """
@@ -37,6 +39,7 @@ class Ownership:
     maximize: bool
     beta_ratio: float
     epsilon: float
+    epsilon_lost: bool
     rate_shares: Mapping[int, float]
 
 
@@ -59,6 +62,7 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
         any(group.get("maximize") is True for group in groups),
         max(map(_beta_ratio, groups), default=0.0),
         max(map(_epsilon, groups), default=0.0),
+        any(map(_loses_epsilon, groups)),
         _rate_shares(optimizers),
     )
 
@@ -79,6 +83,17 @@ def _beta_ratio(group: Mapping[str, Any]) -> float:
 def _epsilon(group: Mapping[str, Any]) -> float:
     epsilon = group.get("eps")
     return float(epsilon) if "betas" in group and isinstance(epsilon, float | int) else 0.0
+
+
+_HALF_OF_SMALLEST = 2.0**-25
+"""Of float16: what is not above it becomes 0."""
+
+
+def _loses_epsilon(group: Mapping[str, Any]) -> bool:
+    epsilon = group.get("eps")
+    if not isinstance(epsilon, float) or epsilon > _HALF_OF_SMALLEST:
+        return False
+    return any(each.dtype == torch.float16 for each in group["params"])
 
 
 def _rate_shares(optimizers: Iterable[Optimizer]) -> dict[int, float]:

@@ -85,6 +85,7 @@ class LookFigures:
                 "maximize": float(look.ownership.maximize),
                 "beta_ratio": look.ownership.beta_ratio,
                 "epsilon": look.ownership.epsilon,
+                "epsilon_lost": float(look.ownership.epsilon_lost),
             }
         for name, value in figures.items():
             of_step[STEP_COLUMN[name]] = value

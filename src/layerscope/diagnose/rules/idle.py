@@ -29,6 +29,7 @@ def idle(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     roles = memory.roles
     limits = (np.nan, thresholds.idle_std, 0.0)
     values = figures["activation_std"] * roles.only("spreads")
+    values[figures["activation_nonfinite"] > 0] = np.nan  # of those that are left it says nothing
     severity = graded(values, (np.nan, thresholds.idle_std, np.nan), falling=True)
     if severity is not None:
         severity[figures["units"] < FEW_UNITS] = 0

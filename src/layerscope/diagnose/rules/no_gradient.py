@@ -106,6 +106,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     values[:, of_state] = np.where(rms[:, of_inputs] > 0, rms[:, of_state], np.nan)
     values[:, through] = np.where(none[:, through], 0.0, np.nan)
     changed = memory.known("changed", figures["gradients_changed"])[:, np.newaxis]
+    values[(figures["weight_grad_nonfinite"] > 0) | (figures["activation_nonfinite"] > 0)] = np.nan
     learns = (figures["loss"] != 0) & ~is_solved(figures, memory)
     values[~learns[:, np.newaxis] & (values == 0)] = np.nan  # it says nothing of such a step
     left_out = _left_out(figures, roles, memory)  # at each block: it remembers

@@ -9,7 +9,7 @@ from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
-_OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT, _PARAMETER = range(7)
+_OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT, _PARAMETER, _EPSILON = range(8)
 
 _OF_STEPS = (
     "a smaller optimizer.lr; an optimizer's eps that its type can hold (1e-8 is 0 in float16: "
@@ -52,6 +52,12 @@ _ADVICE = (
         "them so, and what is computed with them is not finite either",
         _OF_STEPS,
     ),
+    Advice(
+        "{value:.0f} outputs of {layer} are not finite, because weights are not: the optimizer's "
+        "eps is 0 in float16, their type, so it divides 0 by 0 where a gradient is 0",
+        "weights in float32, with torch.autocast for the passes; or an optimizer made with "
+        "eps=1e-4; no optimizer.lr is small enough",
+    ),
 )
 
 
@@ -61,7 +67,7 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
 
     The producer is sought in the first step that has any. Forward: the first layer with such
     outputs; the data made them if it is a first layer and they are not finite, its weights if those
-    are not, a parameter that no layer's output belongs to (of a module that is made of others, as a
+    are not (after a step whose optimizer's eps is 0 in their type, say), a parameter that no layer's output belongs to (of a module that is made of others, as a
     mixture's experts) if one of them is not, else a function before it if its inputs are not and
     the layers before it gave finite outputs. Backward: the gradient of a layer's outputs is made by
     the layer after it; so the producer comes right after the last layer whose outputs have a
@@ -71,6 +77,7 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     outputs, gradients = figures["activation_nonfinite"], figures["activation_grad_nonfinite"]
     weights = figures["weight_grad_nonfinite"]
     rows = ((outputs > 0) | (gradients > 0) | (weights > 0)).any(axis=1)
+    lost = memory.known("lost", figures["epsilon_lost"]) == 1
     if not rows.any():
         return Symptoms(outputs)
     bare = figures["weight_nonfinite"]
@@ -84,6 +91,8 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
             if np.isinf(figures["loss"][row]) and not (outputs[row] > 0).any():
                 continue  # the loss made it, and backward only passes it on
             producer[:] = _producer(figures, row, memory.roles)
+            if lost[row] and producer[1] in (_WEIGHTS, _PARAMETER):
+                producer[1] = _EPSILON
         layer = int(producer[0])
         severity[row, layer], cause[row, layer] = 3, int(producer[1])
     limits = (np.nan, np.nan, 0.0)

@@ -100,25 +100,34 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
 
 @rule_of_run("sequence_over_batch")
 def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """A recurrent layer or attention with `batch_first=False` that gets the batch first: by shapes
-    alone. What it remembers is then of other samples.
+    """A recurrent layer or attention with `batch_first=False` that gets the batch first, or one with
+    `batch_first=True` that gets time first: by shapes alone. What it remembers is then of other
+    samples.
 
-    Where the network gives a row for each place of its first axis, and there are not as many along
-    the second. Blind to batches that are as long as their sequences, to packed sequences, to
+    Where the network gives a row for each place of the axis that is taken for time, and there are
+    not as many along the other. Blind to batches that are as long as their sequences, to packed sequences, to
     networks that give a row for each place of each sample, and to recurrences of one's own.
     """
     values = figures["along_batch"].astype(np.float64)
     return Symptoms.of_run(
         "network",
         values,
-        np.where(values == 1, 3, 0).astype(np.int8),
+        np.where(values >= 1, 3, 0).astype(np.int8),
         Advice(
             "a recurrent layer or attention takes the first axis of its inputs for the sequence, "
             "and that is the batch: it runs from sample to sample",
             "batch_first=True where the layer is made; or inputs of [time, samples, features]",
         ),
+        Advice(
+            "a recurrent layer or attention takes the second axis of its inputs for the sequence, "
+            "as it was made with batch_first=True, and that is the batch: it runs from sample to "
+            "sample",
+            "inputs of [samples, time, features], x.transpose(0, 1), and out[:, -1] behind the "
+            "layer; or batch_first=False where it is made",
+        ),
         limits=(np.nan, np.nan, 0.0),
         source="torch.nn.LSTM, argument batch_first",
+        cause=(values == 2).astype(np.int8),
     )
 
 
