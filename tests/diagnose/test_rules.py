@@ -1511,6 +1511,28 @@ def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(times, told):
     assert ("loss_reduction" in found(figures)) == told
 
 
+@pytest.mark.parametrize(
+    ("told", "about"),
+    [
+        (True, {}),
+        (False, {"passes": 10}),
+        (False, {"loss_reduction": 1 / 16}),  # divided
+        (False, {"beta_ratio": 0.9}),
+        (False, {"optimizers": 2}),
+    ],
+)
+def test_gradients_of_many_passes_that_are_added_up_and_not_divided_are_a_note(told, about):
+    figures = healthy(network())
+    usual = {"samples": 8, "loss_reduction": 1, "passes": 16, "beta_ratio": 0, "optimizers": 1}
+    for name, value in (usual | about).items():
+        figures[name][::10] = value
+    finding = rules_and_words(figures).get("loss_reduction")
+    assert (finding is not None) == told
+    if finding is not None:
+        assert (finding.severity, finding.value) == ("note", 16)
+        assert "(loss / 16).backward()" in finding.remedy
+
+
 @pytest.mark.parametrize(("stair", "told"), [(1, False), (30, True)])
 def test_a_warm_up_by_epochs_that_does_not_end_is_judged_between_its_stairs(stair, told):
     figures = healthy(network(), 240)

@@ -223,7 +223,7 @@ class NetworkEnds:
 
     def take(self) -> Ends:
         """What was seen since the last call; the first call ends the search for both ends."""
-        held = self.loss_graph.kept.count(), self._padded.share
+        held = self.loss_graph.kept.count(), self._padded.share, self._backward_passes
         kept, cleared, late, changed = self.kept_gradients.take()
         along_batch, data = self._sequence_axis.of_batch, self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()

@@ -122,6 +122,7 @@ class LookFigures:
             "states_detached": ends.states_detached,
             "graphs_kept": ends.graphs_kept,
             "last_padding": ends.last_padding,
+            "passes": ends.passes,
             "gradients_kept": ends.gradients_kept,
             "gradients_cleared": ends.gradients_cleared,
             "gradients_kept_by_one": None if ends.kept_by_one is None else ends.kept_by_one.get(),

@@ -25,6 +25,25 @@ def a_gru_without_batch_first(mended, watch):
     fit(watch, model, optimizer, batches(series, following), of_output(F.mse_loss))
 
 
+class TimeFirst(nn.Module):
+    """Turns its inputs to [time, samples, features], as a recurrent layer takes them by default."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer, self.out = layer, nn.Linear(24, 1)
+
+    def forward(self, series):
+        output, _ = self.layer(series.transpose(0, 1))
+        return self.out(output[-1])
+
+
+@program("sequence_over_batch")
+def time_first_into_a_layer_that_takes_the_batch_first(mended, watch):
+    model = TimeFirst(nn.LSTM(1, 24, batch_first=not mended))
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    fit(watch, model, optimizer, batches(*waves()), of_output(F.mse_loss))
+
+
 class Encoded(nn.Module):
     def __init__(self, mended):
         super().__init__()

@@ -250,3 +250,38 @@ def a_mean_of_all_losses_that_is_told(mended, watch):
             optimizer.step()
             losses.append(loss.detach() if mended else loss)
             scope.step(torch.stack(losses).mean())
+
+
+def in_parts(watch, model, optimizer, data, loss_of, parts):
+    """Each step adds up the gradients of so many parts of a batch."""
+    with watch(model) as scope:
+        for batch in data:
+            optimizer.zero_grad()
+            for part in zip(*(each.chunk(parts) for each in batch), strict=True):
+                loss = loss_of(model, *part)
+                loss.backward()
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("loss_reduction")
+def parts_whose_means_are_added_up(mended, watch):
+    x, y = blobs(classes=4, features=10)
+    model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+
+    def loss(model, x, y):
+        return F.cross_entropy(model(x), y) / (16 if mended else 1)
+
+    in_parts(watch, model, optimizer, batches(x, y, steps=60, size=128), loss, 16)
+
+
+@program("loss_reduction")
+def errors_of_parts_that_are_added_up(mended, watch):
+    model = nn.Sequential(nn.Linear(6, 48), nn.Tanh(), nn.Linear(48, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.04 / (12 if mended else 1), momentum=0.9)
+
+    def loss(model, x, y):
+        return F.mse_loss(model(x), y)
+
+    in_parts(watch, model, optimizer, batches(*surface(), steps=60, size=96), loss, 12)
