@@ -67,8 +67,9 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
 
     The producer is sought in the first step that has any. Forward: the first layer with such
     outputs; the data made them if it is a first layer and they are not finite, its weights if those
-    are not (after a step whose optimizer's eps is 0 in their type, say), a parameter that no layer's output belongs to (of a module that is made of others, as a
-    mixture's experts) if one of them is not, else a function before it if its inputs are not and
+    are not (of an optimizer's eps that is 0 in their type, say), a parameter that no layer's output
+    belongs to (of a module that is made of others, as a mixture's experts) if one of them is not,
+    else a function before it if its inputs are not and
     the layers before it gave finite outputs. Backward: the gradient of a layer's outputs is made by
     the layer after it; so the producer comes right after the last layer whose outputs have a
     gradient that is not finite. Then weight gradients alone. Of a loss that is not finite alone,

@@ -100,13 +100,14 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
 
 @rule_of_run("sequence_over_batch")
 def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """A recurrent layer or attention with `batch_first=False` that gets the batch first, or one with
-    `batch_first=True` that gets time first: by shapes alone. What it remembers is then of other
-    samples.
+    """A recurrent layer or attention with `batch_first=False` that gets the batch first, or one
+    with `batch_first=True` that gets time first: by shapes alone. What it remembers is then of
+    other samples.
 
     Where the network gives a row for each place of the axis that is taken for time, and there are
-    not as many along the other. Blind to batches that are as long as their sequences, to packed sequences, to
-    networks that give a row for each place of each sample, and to recurrences of one's own.
+    not as many along the other. Blind to batches that are as long as their sequences, to packed
+    sequences, to networks that give a row for each place of each sample, and to recurrences of
+    one's own.
     """
     values = figures["along_batch"].astype(np.float64)
     return Symptoms.of_run(
