@@ -91,6 +91,27 @@ def test_a_script_that_trains_nothing_is_told_so(script, capsys):
     assert err.startswith("layerscope run: no network was seen to train: ")
 
 
+REPLACED = """
+from torch import nn, optim, randn
+net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)).requires_grad_(False)
+optimizer = optim.SGD({head}.parameters(), 0.1)
+net[2] = nn.Linear(8, 2)
+for _ in range(3):
+    optimizer.zero_grad()
+    net(randn(5, 4)).square().mean().backward()
+    optimizer.step()
+"""
+
+
+def test_an_optimizer_of_a_head_that_was_replaced_is_told_and_one_of_other_things_is_not(
+    script, capsys
+):
+    assert main(["run", script(body=REPLACED.format(head="net[2]"))]) == 0
+    assert "Sequential is not trained: the optimizer" in capsys.readouterr().err
+    assert main(["run", script(body=REPLACED.format(head="nn.Linear(3, 2)"))]) == 0
+    assert "no network was seen to train" in capsys.readouterr().err
+
+
 def test_a_script_does_not_begin_where_its_named_folder_holds_a_run(script, tmp_path, capsys):
     made = script()
     assert main(["run", "--logdir=here", made]) == 0

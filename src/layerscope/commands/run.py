@@ -47,14 +47,29 @@ def run(options: Namespace) -> int:
     finally:
         watch.close(interrupted=code != ExitCode.FINISHED)
     if not watch.found and code == ExitCode.FINISHED:
-        print(
-            "layerscope run: no network was seen to train: no module was called with gradients on "
-            "that an optimizer of torch's has (one that is called and compiled before its "
-            "optimizer is made is not seen: make the optimizer first)",
-            file=sys.stderr,
-        )
+        print(f"layerscope run: {_untrained(watch.left_behind)}", file=sys.stderr)
     refused = any(each.refused is not None for each in watch.networks)
     return ExitCode.REFUSED if refused and not code else code
+
+
+def _untrained(left_behind: str) -> str:
+    """Why no network was found.
+
+    Args:
+        left_behind: see `ScriptWatch`.
+    """
+    if left_behind:
+        return (
+            f"{left_behind} is not trained: the optimizer that takes the steps has parameters of "
+            "the same shapes, and none of those that the network is called with (not_optimized); "
+            "it was made before the network, or a part of it such as a new head, was replaced, "
+            "copied or moved: make the optimizer after that"
+        )
+    return (
+        "no network was seen to train: no module was called with gradients on that an optimizer "
+        "of torch's has (one that is called and compiled before its optimizer is made is not "
+        "seen: make the optimizer first)"
+    )
 
 
 def _split(typed: list[str]) -> tuple[Namespace, str, list[str]]:

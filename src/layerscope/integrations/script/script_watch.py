@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ class ScriptWatch:
 
     Attributes:
         found: how many networks were; of one that is not watched it was told why.
+        left_behind: the class of a network that is called to train, where an optimizer that steps
+            has none of its parameters, but others of the same shapes; "" without any.
     """
 
     def __init__(self, folder: Path, settings: Settings, *, named: bool) -> None:
@@ -60,6 +63,7 @@ class ScriptWatch:
         self._settings = settings
         self._named = named
         self.found = 0
+        self.left_behind = ""
         self._networks: list[WatchedNetwork] = []
         self._seen: WeakSet[nn.Module] = WeakSet()  # of a network, or of what no optimizer has
         # Called, but no optimizer has them: how often, and at which call to look again.
@@ -231,6 +235,16 @@ class ScriptWatch:
                 self._seen.difference_update(module.modules())
         if not any(given <= parameters_of(each.network).keys() for each in self._networks):
             self._look_out()
+            self._compare_shapes(optimizer)
+
+    def _compare_shapes(self, optimizer: Optimizer) -> None:
+        """An optimizer that has other parameters than what was called so far takes a step."""
+        given = Counter(tuple(each.shape) for each in given_to(optimizer).values())
+        for module in self._waiting:
+            own = parameters_of(module).values()
+            shapes = Counter(tuple(each.shape) for each in own if each.requires_grad)
+            if given and given <= shapes:
+                self.left_behind = class_of(module).__name__
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if optimizer not in self._optimizers and optimizer not in self._others:
