@@ -9,7 +9,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-import pyarrow.parquet as pq
+from layerscope.commands.one_sentence_parser import OneSentenceParser
 
 YEAR = 2017  # the last year in the data
 VERSION = "1.0.0"
@@ -46,7 +46,11 @@ def parquet_file() -> Path:
 
 def main() -> None:
     """Write the names and their provenance."""
-    rows = pq.read_table(parquet_file(), columns=["name"], filters=[("year", "==", YEAR)])
+    OneSentenceParser(description=__doc__.split("\n\n")[0]).parse_args()
+    file = parquet_file()
+    import pyarrow.parquet as pq  # not above: where `make data` was not typed there is none
+
+    rows = pq.read_table(file, columns=["name"], filters=[("year", "==", YEAR)])
     names = sorted({name.lower() for name in rows["name"].to_pylist()})
     text = FOLDER / f"us_{YEAR}.txt"
     text.write_bytes("".join(f"{name}\n" for name in names).encode())

@@ -11,6 +11,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
+from layerscope.commands.one_sentence_parser import OneSentenceParser  # noqa: E402
 from layerscope.run import Run  # noqa: E402
 from scripts.lesson_figures import hidden, linear  # noqa: E402
 from scripts.write_lesson import STEPS, trained  # noqa: E402
@@ -58,6 +59,7 @@ def measured(command: str) -> Figures:
 
 def main() -> int:
     """Write the file."""
+    OneSentenceParser(description=__doc__.split("\n\n")[0]).parse_args()
     figures = {command: measured(command) for command in COMMANDS}
     FILE.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -21,6 +21,7 @@ import torch
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
+from layerscope.commands.one_sentence_parser import OneSentenceParser  # noqa: E402
 from layerscope.diagnose import Figures  # noqa: E402
 from layerscope.lab.data import NamesData  # noqa: E402
 from layerscope.whole_file import write_whole  # noqa: E402
@@ -111,6 +112,7 @@ def _short(values: Any) -> Any:
 
 def main() -> int:
     """Write the file, and say what the rules found."""
+    OneSentenceParser(description=__doc__.split("\n\n")[0]).parse_args()
     torch.set_num_threads(1)
     logging.getLogger("layerscope").setLevel(logging.ERROR)
     made = [

@@ -114,10 +114,12 @@ def parser_of(program: str) -> ArgumentParser:
     return parser
 
 
-def add_run_options(parser: ArgumentParser) -> None:
-    """Those of `layerscope run`; what follows the script is the script's own."""
-    parser.add_argument("--logdir", type=_path, help="for the files; by default runs/SCRIPT_TIME")
-    parser.add_argument(
+def add_run_options(parser: ArgumentParser) -> list[str]:
+    """Those of `layerscope run`, and their names; what follows the script is the script's own."""
+    logdir = parser.add_argument(
+        "--logdir", type=_path, help="for the files; by default runs/SCRIPT_TIME"
+    )
+    fail_on = parser.add_argument(
         "--fail-on",
         choices=("warning", "critical"),
         help="exit with 4 if the script succeeds and a finding is as bad",
@@ -126,6 +128,7 @@ def add_run_options(parser: ArgumentParser) -> None:
         "-m", dest="module", metavar="MODULE", help="run a module, as python -m does"
     )
     parser.add_argument("script", nargs="?", metavar="SCRIPT", help="and its own arguments")
+    return ["-h", "--help", *logdir.option_strings, *fail_on.option_strings]
 
 
 def _path(text: str) -> Path:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from layerscope.arguments import did_you_mean
 from layerscope.commands.command_line import EXAMPLES, add_run_options
 from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.exit_codes import ExitCode
@@ -81,12 +82,13 @@ def _split(typed: list[str]) -> tuple[Namespace, str, list[str]]:
         epilog=f"examples:\n{EXAMPLES['run']}",
         formatter_class=RawDescriptionHelpFormatter,
     )
-    add_run_options(parser)
+    names = add_run_options(parser)
     head = 0
-    while head < len(typed) and typed[head].startswith("-"):
-        if typed[head] == "-m":
-            break
-        head += 1 if "=" in typed[head] or typed[head] in ("-h", "--help") else 2
+    while head < len(typed) and typed[head].startswith("-") and not typed[head].startswith("-m"):
+        name, equals, _ = typed[head].partition("=")
+        if not any(known.startswith(name) for known in names):  # so is its start, as in argparse
+            parser.error(f"unrecognized arguments: {name}{did_you_mean(name, names)}")
+        head += 1 if equals or name in ("-h", "--help") else 2
     last = head + 2 if typed[head : head + 1] == ["-m"] else head + 1
     options = parser.parse_args(typed[:last])
     named = options.module or options.script
