@@ -64,6 +64,16 @@ def test_logits_that_grow_bring_about_a_collapse_that_is_told_before():
     ]
 
 
+def test_a_branch_that_adds_nothing_has_layers_without_a_gradient():
+    silent = found("silent_branch", step=80, layer="03_blocks.1/add")
+    within, beside = (found("no_gradient", layer=f"0{n}_blocks.1{n}.norm") for n in (".", 0))
+    assert told(within, silent) == [
+        ("silent_branch", "warning", ""),
+        ("no_gradient", "warning", "silent_branch"),
+    ]
+    assert {because for *_, because in told(beside, silent)} == {""}
+
+
 def test_uniform_attention_is_no_note_where_the_loss_does_not_fall():
     assert told(found("attention_uniform", "note", 85), found("loss_not_falling", step=80)) == [
         ("attention_uniform", "warning", ""),

@@ -126,6 +126,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "stream_grows": frozenset(
         {"silent_branch", "loss_diverged", "gradient_spike", "not_finite", "loss_not_finite"}
     ),
+    # What a branch adds is next to nothing, and so is the gradient that it gets.
+    "silent_branch": frozenset({"no_gradient", "stalled", "update_too_small"}),
     # What is NaN has no spread, no sign and no gradient that moves anything.
     "not_finite": frozenset(
         {"loss_not_finite", "idle", "dead_units", "collapsed", "no_gradient", "saturated"}

@@ -91,6 +91,8 @@ def _follows(finding: Finding, cause: Finding) -> bool:
     same_layers = set(finding.layer_names) <= set(cause.layer_names)
     if cause.rule == "stalled":  # of other layers it says nothing
         return same_layers
+    if cause.rule == "silent_branch":  # seen late, and true from the start
+        return _is_in_the_blocks_of(finding, cause)
     if finding.rule == "vanishing_gradient" and cause.rule in OF_LAYERS:
         if not same_layers:
             return False  # others lose it, too
@@ -114,6 +116,18 @@ def _came_before_updates(finding: Finding, cause: Finding) -> bool:
         return False
     outputs = finding.rule in OF_OUTPUTS and cause.rule in BY_GRADIENTS
     return outputs or (finding.rule in OF_GRADIENTS and cause.rule in BY_UPDATES)
+
+
+def _is_in_the_blocks_of(finding: Finding, branches: Finding) -> bool:
+    """Whether all layers with a finding are in blocks of which the branches are silent: "01_a.0.b"
+    is in that of "02_a.0/add".
+    """
+    within, adding = (
+        [name.partition("_")[2] for name in each.layer_names or (each.layer,)]
+        for each in (finding, branches)
+    )
+    blocks = tuple(f"{path.partition('/')[0]}." for path in adding)
+    return all(path.startswith(blocks) for path in within)
 
 
 def _begun(finding: Finding) -> tuple[int, int]:

@@ -226,7 +226,7 @@ def ratings_divided_before_the_cast(mended, watch):
 
 @asked(
     "one_class",
-    also=("labels_without_signal: order",),
+    also=("not_shuffled", "labels_without_signal: order"),
     follows=(
         "gradient_spike",
         "loss_diverged",

@@ -273,7 +273,12 @@ def a_rate_divided_in_every_batch(mended, watch):
 
 @asked(
     "update_too_small",
-    also=("loss_not_falling: times what it is", "update_too_small: clip", "loss_not_falling: clip"),
+    also=(
+        "clipped_too_far",
+        "loss_not_falling: times what it is",
+        "update_too_small: clip",
+        "loss_not_falling: clip",
+    ),
     follows=("stalled",),
 )
 def clipped_to_a_ten_thousandth(mended, watch):
@@ -292,7 +297,7 @@ def clipped_to_a_ten_thousandth(mended, watch):
 
 @asked(
     "vanishing_gradient",
-    also=("idle", "collapsed: softmax", "saturated: softmax"),
+    also=("softmax_hidden", "idle", "collapsed: softmax", "saturated: softmax"),
     follows=(*STILL, "collapsed"),
 )
 def softmax_as_a_hidden_function(mended, watch):

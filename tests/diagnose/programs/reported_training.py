@@ -43,7 +43,7 @@ def step_without_its_parentheses(mended, watch):
             scope.step(loss)
 
 
-@asked("update_too_large", also=("loss_diverged",), follows=LARGE_STEPS, missed="dead_units")
+@asked("update_too_large", also=("optimizer_averages: betas", "loss_diverged"), follows=LARGE_STEPS)
 def adam_with_its_betas_exchanged(mended, watch):
     x, y = surface()
     model = nn.Sequential(
@@ -54,7 +54,7 @@ def adam_with_its_betas_exchanged(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=300), error)
 
 
-@asked("loss_not_falling: lr", also=("update_too_small",), follows=SLOW)
+@asked("loss_not_falling: lr", also=("optimizer_averages: eps", "update_too_small"), follows=SLOW)
 def adam_with_an_epsilon_of_ten(mended, watch):
     x, y = blobs(classes=5, features=12)
     model = nn.Sequential(nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 5))
