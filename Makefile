@@ -13,20 +13,22 @@ help:  ## list the commands
 # (Ray, Optuna, submitit, mypy, ...).
 pip-install = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-# pip compiles what it installs, and not what stays here: where Python may not write what it compiles
-# (PYTHONDONTWRITEBYTECODE, as in many images), each process would do it anew.
-compile = $(BIN)/python -m compileall -q src
+# Where Python may not write what it compiles (PYTHONDONTWRITEBYTECODE, as in many images), each process
+# would compile anew: all is compiled here, on every core. pip does it on one, and not what stays here.
+# Left out are the tests of what is installed, and passed over what is no Python, such as templates.
+compile = $(BIN)/python -m compileall -q src; \
+	$(BIN)/python -W ignore -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
 
 .venv/can-run: pyproject.toml constraints.txt | $(BIN)/python
-	$(pip-install) -e '.[train]'
+	$(pip-install) --no-compile -e '.[train]'
 	$(compile)
 	touch $@
 
 .venv/can-test: pyproject.toml constraints.txt | $(BIN)/python
-	$(pip-install) -e '.[dev]'
+	$(pip-install) --no-compile -e '.[dev]'
 	$(compile)
 	touch .venv/can-run $@
 
