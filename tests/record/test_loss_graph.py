@@ -270,3 +270,18 @@ RISK = torch.ones(12, 12).tril()
 )
 def test_pairs_on_purpose_are_not(loss_of):
     assert not form(loss_of).broadcasts
+
+
+def test_pairs_of_two_samples_or_of_the_network_itself_are_not():
+    def is_told(output, loss_of=lambda output: output):
+        graph = LossGraph(lambda: True)
+        graph.note_output(output)
+        graph.see(loss_of(output).square().mean())
+        return graph.take().broadcasts
+
+    def column(rows):
+        return 1 * OTHER[:rows, :1]
+
+    assert is_told(column(3), lambda values: values - torch.arange(3.0))
+    assert not is_told(column(2), lambda values: values - torch.arange(2.0))
+    assert not is_told(column(12) - torch.arange(12.0))
