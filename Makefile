@@ -16,8 +16,8 @@ pip-install = $(BIN)/python -m pip install --quiet --disable-pip-version-check -
 # Where Python may not write what it compiles (PYTHONDONTWRITEBYTECODE, as in many images), each process
 # would compile anew: all is compiled here, on every core. pip does it on one, and not what stays here.
 # Left out are the tests of what is installed, and passed over what is no Python, such as templates.
-compile = $(BIN)/python -m compileall -q src; \
-	$(BIN)/python -W ignore -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
+compile = $(BIN)/python -m compileall -q src && \
+	{ $(BIN)/python -W ignore -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true; }
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
