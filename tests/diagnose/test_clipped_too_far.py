@@ -59,3 +59,17 @@ def test_gradients_that_never_change_are_not_clipped(of_layer):
 
 def test_gradients_that_change_by_a_hundredth_are():
     assert any(noted([2e-5] * 8, of_layer=(1e-6, 1.011e-6)))
+
+
+@pytest.mark.parametrize(("times", "told"), [(1.0, True), (10.0, True), (30.0, False)])
+def test_a_hundredth_is_a_clip_where_steps_go_by_the_size_of_the_gradient(times, told):
+    figures = Figures.empty(LAYERS, range(8))
+    gradients = np.array([1e-3, 3e-3] * 4)
+    figures["gradient_norm"][:] = 0.01
+    figures["learning_rate"][:] = 0.1
+    figures["weight_grad_rms"][:, 0] = gradients
+    figures["weight_rms"][:, 0] = 0.5
+    figures["update_to_weight"][:, 0] = times * 0.1 * gradients / 0.5
+    judged = clipped_too_far(figures, Thresholds(), Memory(Roles(LAYERS)))
+    assert (judged.severity is not None) == told
+    assert not told or "go by their size" in judged.advice[judged.cause[7, 0]].explanation

@@ -183,7 +183,7 @@ def test_cuts_change_no_bit_of_how_far_the_weights_have_moved():
     whole.look(figures)
     for start, end in pairwise([0, 9, 10, 41, 60]):
         cut.look(part(figures, start, end))
-    moved, expected = (each.state()["memories"]["loss_diverged"] for each in (cut, whole))
+    moved, expected = (each.state()["shared"]["way_so_far"] for each in (cut, whole))
     assert_equal(moved["of_run"]["moved"], expected["of_run"]["moved"])
 
 

@@ -230,6 +230,21 @@ def test_a_binary_loss_of_logits_that_are_all_sure_is_told_by_its_value():
         assert error.kind is Loss.ABSOLUTE_ERROR
 
 
+def test_a_binary_loss_of_probabilities_that_are_all_sure_is_told_by_its_value():
+    def ends(z):
+        return torch.sigmoid(60 * z.sign() + z)  # float32 has no number between these and 0 or 1
+
+    view = seen(lambda p: F.binary_cross_entropy(p, BITS), (N, 1), activate=ends)
+    assert view.kind is Loss.BINARY
+    assert view.targets.tolist() == BITS.tolist()
+    error = seen(lambda p: F.mse_loss(p, BITS), (N, 1), activate=ends)
+    assert error.kind is not Loss.BINARY
+    cut_off = seen(
+        lambda p: F.binary_cross_entropy(p.clamp(1e-3, 0.999), BITS), (N, 1), activate=ends
+    )
+    assert cut_off.kind is not Loss.BINARY
+
+
 @pytest.mark.parametrize("beside", [0.0, 0.01])
 @pytest.mark.parametrize("factor", [1.0, 0.25])
 def test_a_loss_that_the_network_computes_itself_is_no_cross_entropy_of_sure_outputs(

@@ -8,6 +8,7 @@ import pytest
 
 from layerscope.diagnose import Figures, Judge, LayerFacts, Thresholds
 from layerscope.diagnose.last_function import LastFunction
+from layerscope.diagnose.loss_kind import Loss
 
 DEFAULT = Thresholds()
 
@@ -1689,3 +1690,79 @@ def test_of_a_layer_that_is_not_finite_no_spread_and_no_gradient_is_judged():
     assert {"idle", "no_gradient"} <= set(found(figures))
     figures["activation_nonfinite"][1:, 1] = figures["weight_grad_nonfinite"][1:, 1] = 7
     assert not {"idle", "no_gradient"} & set(found(figures))
+
+
+FALLS_ON = np.linspace(3, 2.5, 200)
+
+
+@pytest.mark.parametrize(
+    ("losses", "update", "attends", "told"),
+    [
+        (FALLS_ON, 8e-4, False, True),
+        (FALLS_ON, 2e-3, False, False),  # it has come some way
+        (FALLS_ON, 8e-4, True, False),
+        (np.maximum(FALLS_ON, 2.8), 8e-4, False, False),  # it has come to an end
+        (np.linspace(3, 2.1, 200), 8e-4, False, False),
+    ],
+)
+def test_a_loss_that_falls_on_while_weights_hardly_move_falls_too_slowly(
+    losses, update, attends, told
+):
+    figures = healthy(network(), 200)
+    figures["loss"][:], figures["update_to_weight"][:] = losses, update
+    figures["attention_entropy"][::10, 2] = 0.9 if attends else math.nan
+    found = rules_and_words(figures).get("loss_not_falling")
+    assert (found is not None) == told
+    assert not told or (found.step, found.value > 0.8) == (159, True)
+    assert not told or "steadily" in found.explanation
+
+
+@pytest.mark.parametrize(("last", "told"), [(1.7, True), (1.4, False)])
+def test_a_loss_that_is_above_half_after_long_is_told_where_steps_fade(last, told):
+    figures = healthy(network(), 400)
+    figures["loss"][:] = 3 - (3 - last) * np.sqrt(np.arange(400) / 340)
+    figures["update_to_weight"][:] = 1e-4
+    figures["loss"][:100] = np.minimum(figures["loss"][:100], 2.4)  # not so from the start on
+    figures["loss"][:5] = 3
+    assert ("loss_not_falling" in found(figures)) == told
+
+
+def test_a_loss_of_hundreds_at_the_start_is_mended_by_no_few_steps():
+    layers = tuple(replace(facts, width=(50, 50)) for facts in network())
+    figures = healthy(layers)
+    figures["weight_rms"][:], figures["input_rms"][0] = 0.2, 1.0  # Kaiming's
+    figures["loss_kind"][0], figures["loss"][0] = Loss.BINARY_LOGITS, 300.0
+    figures["output_rms"][0] = figures["loss_reduction"][0] = 1.0
+    assert "recurrence" in rules_and_words(figures)["overconfident_start"].remedy
+    figures["loss"][0] = 60.0
+    assert rules_and_words(figures)["overconfident_start"].severity == "note"
+
+
+@pytest.mark.parametrize(("embeds", "told"), [(False, True), (True, False)])
+def test_inputs_that_are_all_zero_are_told_unless_there_are_tokens_too(embeds, told):
+    layers = network()
+    first = replace(layers[0], module="Embedding") if embeds else layers[0]
+    figures = healthy((first, *layers[1:]))
+    figures["input_rms"][::10] = figures["input_largest"][::10] = 0.0
+    found = rules_and_words(figures).get("input_scale")
+    assert (found is not None) == told
+    assert not told or "exactly 0" in found.explanation
+
+
+@pytest.mark.parametrize(("width", "told"), [((1, 1), False), ((2, 4), True)])
+def test_a_weight_on_its_way_to_the_other_sign_does_not_decay(width, told):
+    layers = tuple(replace(facts, width=width) for facts in network())
+    figures = healthy(layers, 80)
+    figures["weight_rms"][30:70] *= 0.05
+    assert ("weights_decay_to_zero" in found(figures)) == told
+
+
+@pytest.mark.parametrize(
+    ("loss", "norm", "told"), [(0.0, 1.0, True), (7e-8, 0.0, True), (7e-8, 1e-9, False)]
+)
+def test_a_cross_entropy_of_one_output_may_be_cut_off_next_to_zero(loss, norm, told):
+    figures = healthy(network())
+    figures["loss"][:], figures["loss_kind"][::10], figures["outputs"][::10] = loss, 0, 1
+    figures["output_min"][::10], figures["output_max"][::10] = 0.2, 0.7
+    figures["gradient_norm"][::10] = norm
+    assert ("softmax_of_one" in found(figures)) == told

@@ -112,6 +112,11 @@ def test_of_two_that_may_follow_from_each_other_the_earlier_one_explains():
         assert (because, of_second) == ("", first)
 
 
+def test_what_starts_sure_of_the_wrong_makes_large_steps():
+    whole = found("update_too_large", step=0), found("overconfident_start"), found("loss_diverged")
+    assert [because for *_, because in told(*whole)] == ["", *["overconfident_start"] * 2]
+
+
 def test_of_causes_of_the_start_the_table_says_which_comes_first():
     whole = found("negative_loss", step=37), found("target_out_of_range")
     assert [rule for rule, *_ in told(*whole)] == ["negative_loss", "target_out_of_range"]

@@ -21,3 +21,10 @@ def test_a_branch_of_constant_input_says_nothing_of_the_data():
     assert input_figures((data(constant, False),))["input_feature_spread"] == 0.0
     constant[0, 0] = torch.inf
     assert input_figures((data(constant, False), data(samples, True)))["input_nonfinite"] == 1.0
+
+
+def test_inputs_that_are_all_zero_have_a_size_of_zero():
+    zeros = torch.zeros(16, 3).double()
+    told = input_figures((data(zeros, False),))
+    assert (told["input_rms"], told["input_largest"]) == (0.0, 0.0)
+    assert "input_rms" not in input_figures((data(zeros * torch.nan, False),))

@@ -46,6 +46,30 @@ def binary_of_sure(output: Matrix, gradient: Matrix, rows: int, loss: float) -> 
     return LossView(Loss.BINARY_LOGITS, 1.0, y)
 
 
+def binary_of_sure_shares(
+    output: Matrix, gradient: Matrix, rows: int, loss: float
+) -> LossView | None:
+    """One that takes probabilities that are all sure, right or wrong, and is a mean over them: told
+    by its value. torch cuts its logarithms off at -100, and the divisor of its slope at 1e-12.
+
+    Args:
+        output, gradient: of all samples, those without a gradient too.
+        rows: how many the batch has.
+        loss: its value.
+    """
+    if not ((output >= 0) & (output <= 1)).all() or not loss > 0:
+        return None
+    y = output - gradient * rows * output.shape[1] * np.fmax(output * (1 - output), 1e-12)
+    if np.abs(y - np.round(y)).max() > 5e-3 or y.min() < -0.5 or y.max() > 1.5:
+        return None
+    y = np.round(y)
+    wrong = np.where(y > 0, output, 1 - output)
+    expected = -np.fmax(np.log(np.where(wrong > 0, wrong, np.exp(-101.0))), -100).mean()
+    if not abs(loss - expected) <= CLOSE * max(expected, 1):
+        return None
+    return LossView(Loss.BINARY, 1.0, y)
+
+
 def binary(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     """One that takes probabilities."""
     if not ((output >= 0) & (output <= 1)).all():

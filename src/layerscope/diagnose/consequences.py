@@ -121,7 +121,11 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         | {"labels_without_signal", "weights_decay_to_zero"}
     ),
     # Large weights make both at the start: what is saturated is nearer to the data.
-    "overconfident_start": frozenset({"saturated", "exploding_gradient", "biased", "dead_units"}),
+    # What is sure of the wrong makes large steps, and none where its last function is flat.
+    "overconfident_start": frozenset(
+        {"saturated", "exploding_gradient", "biased", "dead_units", "update_too_large"}
+        | {"no_gradient", "loss_not_falling", "loss_diverged", "not_finite"}
+    ),
     "experts_unused": frozenset({"experts_uneven", "no_gradient", "stalled"}),
     "stream_grows": frozenset(
         {"silent_branch", "loss_diverged", "gradient_spike", "not_finite", "loss_not_finite"}

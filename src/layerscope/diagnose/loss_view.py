@@ -19,6 +19,7 @@ from layerscope.diagnose.binary_cross_entropy import (
     binary_of_clipped,
     binary_of_soft_targets,
     binary_of_sure,
+    binary_of_sure_shares,
     binary_of_values,
 )
 from layerscope.diagnose.classification_loss import classification_loss, softmax
@@ -117,6 +118,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
         or binary(output, gradient, rows)
         or binary_of_clipped(*whole, all_rows)
         or binary_of_sure(*whole, all_rows, loss)
+        or binary_of_sure_shares(*whole, all_rows, loss)
         or weighted_binary(output, gradient)
         or absolute_error(output, gradient, rows, loss)
         or binary_of_soft_targets(output, gradient, rows, loss)

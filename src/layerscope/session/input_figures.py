@@ -33,7 +33,9 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
     finite = [values[np.isfinite(values)] for values in given]
     scales = [rms(values[values != 0]) for values in finite]
     if not any(scale >= 0 for scale in scales):
-        return figures
+        if lost or not any(values.size for values in finite):
+            return figures
+        return figures | {"input_rms": 0.0, "input_largest": 0.0}  # all of them are exactly 0
     place = int(np.nanargmax(scales))
     values = finite[place]
     size = rms(values)

@@ -140,3 +140,33 @@ def one_row_in_other_units(mended, watch):
     data = [torch.tensor(order[32 * k % 990 : 32 * k % 990 + 32]) for k in range(150)]
     data[110][0] = 700
     fit(watch, model, optimizer, ((x[k], y[k]) for k in data), of_output(functional.mse_loss))
+
+
+@program("overconfident_start")
+def probabilities_that_begin_at_both_ends(mended, watch):
+    x, y = blobs(classes=2, features=20)
+    model = stack(nn.ReLU, 20, 48, 24, 1).append(nn.Sigmoid())
+    if not mended:
+        for module in model.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    loss = of_output(functional.binary_cross_entropy)
+    fit(watch, model, optimizer, batches(x, y[:, None].float()), loss)
+
+
+@program("loss_not_falling")
+def a_rate_with_which_hours_would_do(mended, watch):
+    x, y = blobs(classes=3, features=6, apart=1.0)
+    model = stack(nn.Tanh, 6, 24, 24, 3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3 if mended else 8e-5)
+    fit(watch, model, optimizer, batches(x, y, steps=240), cross_entropy)
+
+
+@program("input_scale")
+def an_array_that_nobody_has_filled(mended, watch):
+    x, y = blobs(features=12)
+    given = x if mended else torch.zeros(len(x), 12)
+    model = stack(nn.ReLU, 12, 48, 48, 4)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(given, y), cross_entropy)

@@ -1,8 +1,10 @@
 """Gradients that are clipped to next to nothing."""
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.symptoms import Advice, Symptoms
@@ -10,6 +12,13 @@ from layerscope.diagnose.thresholds import Thresholds
 
 _SMALL = 1e-3
 """A norm: people clip at 0.1 to 10, and a gradient scaler divides by 2^16."""
+
+_SMALL_TO_ALL = 0.1
+"""Where steps go by the size of the gradient: the least that people clip at."""
+
+_BY_SIZE = 20.0
+"""Update / (learning rate times gradient): 1 of plain SGD, 10 with a momentum of 0.9. Adam's is
+1 / gradient, which is more where a tenth is the norm of some hundred weights' gradients."""
 
 _LOOKS, _SAME = 5, 1e-3
 
@@ -25,20 +34,22 @@ def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
 
     Gradients that are all the same, or all zero but that of a bias, are none that a clip has made.
     A note, as Adam does not see how large gradients are; a cause where updates are too small.
-    Nobody clips to a thousandth on purpose: it is what clipping to 1 leaves if it comes before a
+    Below a tenth it is told where steps go by the size of the gradient, as those of SGD. Nobody
+    clips to a thousandth on purpose: it is what clipping to 1 leaves if it comes before a
     gradient scaler divides by its factor. Blind where some steps stay below the limit, to clipping
     by value, where one weight alone has a gradient, and where gradients are clipped after they were
     measured, as a trainer does.
     """
     norms = figures["gradient_norm"].astype(np.float64)
     ill = np.zeros(len(norms), bool)
+    limits = _limits(figures)
     seen, of_layers = memory.of_run("norms", 3), memory.of_layers("gradients", 2)
     looks, low, high = seen
     for row in np.flatnonzero(~np.isnan(norms)).tolist():
         norm, gradients = norms[row], figures["weight_grad_rms"][row]
         looks, low, high = np.nan_to_num(looks) + 1, np.fmin(low, norm), np.fmax(high, norm)
         of_layers[:] = np.fmin(of_layers[0], gradients), np.fmax(of_layers[1], gradients)
-        if looks >= _LOOKS and high < _SMALL and high <= (1 + _SAME) * low:
+        if looks >= _LOOKS and 0 < high < limits[row] and high <= (1 + _SAME) * low:
             ill[row] = (of_layers[1] > (1 + _VARIES) * of_layers[0]).any()
     seen[:] = looks, low, high
     return Symptoms.of_run(
@@ -51,7 +62,23 @@ def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
             "with a gradient scaler, scaler.unscale_(optimizer) before clip_grad_norm_; else a "
             "larger limit of the clipping: 1 is usual",
         ),
+        Advice(
+            "all gradients together have a norm of {value:.3g} in every step: they are clipped to "
+            "it, and the optimizer's steps go by their size",
+            "a larger limit of the clipping: 1 is usual; or an optimizer.lr that is as many times "
+            "larger as the limit is smaller",
+            (_SMALL_TO_ALL, np.nan, np.nan),
+        ),
         limits=(_SMALL, np.nan, np.nan),
         source="torch.amp, gradient clipping: gradients are clipped after they are unscaled",
+        cause=(norms >= _SMALL).astype(np.int8),
         falling=True,
     )
+
+
+def _limits(figures: Figures) -> npt.NDArray[np.float64]:
+    """The norm below which a clip is too far, [steps]."""
+    updates = figures["update_to_weight"] * figures["weight_rms"]
+    times = updates / (figures["learning_rate"][:, np.newaxis] * figures["weight_grad_rms"])
+    by_size = known_median(np.where(np.isfinite(times), times, np.nan), axis=1) < _BY_SIZE
+    return np.where(by_size, _SMALL_TO_ALL, _SMALL)

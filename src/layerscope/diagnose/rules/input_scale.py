@@ -25,6 +25,8 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     the first to get the data. Where one gets the first layer's outputs, any scale is divided out
     (Ioffe and Szegedy 2015, section 3.3: BN(Wu) = BN((aW)u)), and only uneven features are told.
 
+    Inputs that are all exactly 0 are told for what they are, unless the network gets tokens too.
+
     Features that hardly vary are a note too, whatever their size: to the network most of each
     sample is the same. One mean and one deviation for columns of different scales makes such.
     """
@@ -34,16 +36,20 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     ratio = figures["input_feature_ratio"]
     large, small = values > t.input_large, figures["input_largest"] < t.input_small
     small &= values < t.input_small
+    nothing = (figures["input_largest"] == 0) & (not memory.roles.embeddings)
+    small &= figures["input_largest"] > 0
     if memory.roles.normalized_first:
         large = small = np.zeros(len(values), bool)
-    uneven = ~(large | small) & (ratio > t.input_uneven) & ~np.isnan(values)
-    alike = ~(large | small | uneven) & (figures["input_feature_spread"] < t.collapsed_spread)
+    uneven = ~(large | small | nothing) & (ratio > t.input_uneven) & ~np.isnan(values)
+    alike = ~(large | small | uneven | nothing) & (
+        figures["input_feature_spread"] < t.collapsed_spread
+    )
     alike &= ~np.isnan(values)
-    ill = large | small | uneven | alike
+    ill = large | small | uneven | alike | nothing
     if not ill.any():
         return Symptoms.of_run("inputs", values)
-    severity = np.where(large | small, 2, np.where(uneven | alike, 1, 0)).astype(np.int8)
-    cause = np.select((large, small, uneven), (0, 1, 2), 3).astype(np.int8)
+    severity = np.where(large | small | nothing, 2, np.where(uneven | alike, 1, 0)).astype(np.int8)
+    cause = np.select((large, small, uneven, nothing), (0, 1, 2, 4), 3).astype(np.int8)
     spread = figures["input_feature_spread"].astype(np.float64)
     return Symptoms.of_run(
         "inputs",
@@ -72,6 +78,12 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
             "(limit {threshold:g}): the samples look all the same",
             _REMEDY + "; each feature by its own mean, not all by one",
             (t.collapsed_spread, np.nan, np.nan),
+        ),
+        Advice(
+            "all inputs are exactly 0: there is nothing to learn from",
+            "look at a batch of inputs: an array that was never filled, whole numbers that were "
+            "divided and rounded down, a mask that hides all",
+            (np.nan, 0.0, np.nan),
         ),
         limits=(t.input_uneven, t.input_large, np.nan),
         source=_SOURCE,

@@ -7,10 +7,10 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_curve import FIRST, WINDOW, CurveOfBlock
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.pace import median_update
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.rules.loss_not_falling import (
     attends,
-    median_update,
     patience_of,
     targets_have_grown,
 )

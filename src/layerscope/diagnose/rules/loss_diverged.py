@@ -10,8 +10,8 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.loss_terms import is_of_no_known_kind, may_be_of_terms
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.pace import OF_LEVELS, median_update, way_so_far
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.rules.loss_not_falling import median_update
 from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import A_TENTH, Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
@@ -43,7 +43,6 @@ _MAXIMIZES = Advice(
     "maximize=False for a loss; only a reward is to be made large",
 )
 _SURE = 3.0
-_OF_LEVELS = 0.63  # standard error between two levels / between a level and the start
 _GROWN = 1.5
 _NEW_LABELS = 1.03  # entropy of the labels so far / that of before: batches alone change it by less
 _TERMS = 10.0
@@ -132,13 +131,8 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
 
 def _largest_at_first(figures: Figures, present: Values, memory: Memory) -> Values:
     """The largest loss while the weights were as good as they were at the start, [steps]."""
-    updates = 10 ** median_update(figures, memory)
-    moved = memory.of_run("moved")
-    # Added up one by one from the start on, which is the same for any blocks.
-    before = np.nan_to_num(moved, posinf=np.inf)
-    way = np.cumsum(np.append(before, np.nan_to_num(updates, nan=np.inf)))
-    moved[0] = way[-1]
-    return memory.highest("at_first", np.where(way[:-1] < _AS_IT_WAS, present, np.nan))
+    soon = way_so_far(figures, memory) < _AS_IT_WAS
+    return memory.highest("at_first", np.where(soon, present, np.nan))
 
 
 def _lost(
@@ -171,7 +165,7 @@ def _lost(
         share = 0.5 if known[row] else 1.0
         far = back > best and back > share * (curve.start[row] - best)
         far &= level > _TERMS * best or not unknown[row]
-        far &= back > _SURE * _OF_LEVELS * curve.noise[row] and bool(curve.alone[row])
+        far &= back > _SURE * OF_LEVELS * curve.noise[row] and bool(curve.alone[row])
         new = sizes[row] > _GROWN * size or labels[row] > _NEW_LABELS * classes
         if not far or best <= 0 or new:
             number = 0.0

@@ -7,15 +7,14 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_function import LastFunction
-from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.loss_curve import WINDOW
+from layerscope.diagnose.loss_curve import HALF, WINDOW
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms
-from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.pace import falls_on, median_update, way_so_far
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.shared import once_a_block
-from layerscope.diagnose.solved import is_solved
+from layerscope.diagnose.solved import is_solved, left_of_chance
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import targets_are_bits
 from layerscope.diagnose.thresholds import Thresholds
@@ -32,7 +31,10 @@ what to look at, and then learns at once (Hoffmann et al. 2024, Eureka-Moments i
 et al. 2024, Sudden Drops in the Loss)."""
 _HALF, _GONE = 0.5, 1e-3  # of the largest learning rate so far
 _TINY = -1.0  # log10, below what is slow already
+_USUAL = 1e-3
+"""Update / weight (Karpathy, nn-zero-to-hero, lecture 3), of the mean step."""
 _FLAT, _SMALL_STEPS, _SLOW, _OF_SHARES, _TINY_STEPS, _AT_CHANCE, _STILL, _THROWN = range(8)
+_SHORT_WAY = 8
 
 
 @lru_cache(maxsize=1)
@@ -91,6 +93,12 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
             "the start, and it falls no more: it is {value:.1%} of that",
             "optimizer.lr=... a tenth of what it is, or a warm-up of it",
         ),
+        Advice(
+            "the loss falls steadily and too slowly: it is {value:.1%} of what it was, and steps "
+            f"have changed the weights by less than {_USUAL:g} of their size each, on average",
+            "optimizer.lr=... ten times what it is; and a warm-up that ends, in steps",
+            (np.nan, HALF, np.nan),
+        ),
     )
 
 
@@ -100,9 +108,12 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
 
     Falls by less than 2 %, and by no more than chance would, or by less than 0.5 %. Or falls by
     less than `loss_slow`, steadily, with updates that are small beside the weights, unless a
-    schedule has brought the rate below half. Silent while it has lasted for fewer than 20 steps
-    (an adapter that starts at zero begins late), with several optimizers (a game of two networks
-    has no falling loss), where the loss is below 0 or fluctuates by more than 2 %, and once it has
+    schedule has brought the rate below half. Or, from twice `patience` on, falls on by less than
+    `loss_slow` while all updates so far come to less than a thousandth of the weights a step, or by
+    less than half from four times `patience` on, where updates have faded. Silent while it has
+    lasted for fewer than 20 steps (an adapter that starts at zero begins late), with several
+    optimizers (a game of two networks), where the loss is below 0 or fluctuates by more than 2 %,
+    and once it has
     been low. Steps within 20 of a rise of the learning rate are passed over: all of a warm-up by
     steps, and the first after each rise of one by epochs. An error is not judged where its targets
     have grown by half, as those of a value that is being learned, nor a loss that has risen and may
@@ -126,6 +137,8 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     is_known = memory.known("kind", np.where(told, 1.0, np.nan))
     entropy = memory.known("entropy", figures["label_entropy"])
     unseen = _moves_unseen(figures, updates, memory)
+    way, going = way_so_far(figures, memory), falls_on(curve, t.patience, memory)
+    left = left_of_chance(figures, memory)
     low = is_solved(figures, memory) | targets_have_grown(figures, memory)
     low |= may_be_of_terms(figures, memory) & (ratio > t.loss_rising)
     low |= is_of_rewards(figures, memory)
@@ -141,7 +154,13 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     flat = (ratio > t.loss_stuck) & (by_chance | (ratio > 0.995)) & never
     small_steps = (updates < t.update_slow) & ~ending
     slow = (ratio > t.loss_slow) & small_steps
-    ill = due & steady & ~low & (flat & (late | small_steps) | slow) & (ratio < t.loss_diverged)
+    short_way = (ratio > t.loss_slow) | (
+        (ratio > HALF) & small_steps & (curve.known >= _LATE * t.patience) & (left > HALF)
+    )
+    short_way &= (way < _USUAL * curve.known) & going & ~ending
+    short_way &= ~(slow | flat | attends(figures, memory))
+    ill = flat & (late | small_steps) | slow | short_way
+    ill &= due & steady & ~low & (ratio < t.loss_diverged)
     ill &= ~(np.isneginf(updates) & unseen)
     ratio[curve.alone & ~curve.judged] = np.nan
     tiny = updates < t.update_slow + _TINY
@@ -153,6 +172,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     # No rate is too small where nothing moves, nor where steps have thrown the loss far up.
     cause = np.where(np.isneginf(updates), _STILL, np.where(thrown, _THROWN, cause))
     cause = np.where(_of_shares(figures, memory), _OF_SHARES, cause)
+    cause = np.where(short_way, _SHORT_WAY, cause)
     return Symptoms.of_run(
         "loss",
         ratio,
@@ -227,14 +247,3 @@ def targets_have_grown(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_
         first[0] = sizes[~np.isnan(sizes)][0]
     grown: npt.NDArray[np.bool_] = sizes > _GROWN * first[0]
     return grown
-
-
-@once_a_block
-def median_update(figures: Figures, memory: Memory) -> Series:
-    """log10 update / weight of the median layer, as last measured; NaN before."""
-    ratios = figures["update_to_weight"]
-    known = ~np.isnan(ratios).all(1)
-    medians = np.full(len(ratios), np.nan)
-    if known.any():
-        medians[known] = np.log10(known_median(ratios[known], axis=1))
-    return last_known(medians, memory.of_run("update"))

@@ -15,6 +15,9 @@ _FAR = 10.0  # times the targets: the loss then starts a hundred times as high a
 _NEVER_MENDED = 1000.0
 """Times the targets: steps of a thousandth of the weights take thousands to make it 1."""
 
+_HUNDREDS = 100.0
+"""Nats: logits of hundreds, where those of the usual start cost 1."""
+
 _NATS = 1.0
 """Above chance, in nats: logits of a standard deviation of 1.4, as Kaiming's init gives them, cost
 about so much. Of two classes it is a ratio of 2.4, of many the ratio decides."""
@@ -27,6 +30,10 @@ _SHARP = 0.1
 
 _REMEDY = "smaller weights in the last layer, as in init=kaiming, and no bias there"
 _OF_ALL = "smaller weights in all layers, as in init=kaiming, and biases of 0"
+_IN_EACH_STEP = (
+    "a tanh or a normalisation in each step of a recurrence, and orthogonal weights with a gain of "
+    "1; a mean in the place of a sum"
+)
 _ADVICE = (
     Advice(
         "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}): "
@@ -60,9 +67,14 @@ _ADVICE = (
         "the outputs of {layer} at step 0 are {value:.2g} times as large as the targets (limit "
         "{threshold:g}), though inputs and weights are of a usual size: they grow on the way, as "
         "in a recurrence, or in a sum of many terms",
-        "a tanh or a normalisation in each step of a recurrence of your own, and orthogonal "
-        "weights with a gain of 1; a mean in the place of a sum",
+        _IN_EACH_STEP,
         (np.nan, _FAR, np.nan),
+    ),
+    Advice(
+        "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}), "
+        "though inputs and weights are of a usual size: the outputs of {layer} have grown on the "
+        "way, as in a recurrence, or in a sum of many terms",
+        _IN_EACH_STEP,
     ),
 )
 
@@ -78,8 +90,8 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     of that; and where outputs are cosines times no more than 100, as they are meant to be. A note
     where all layers have weights of a usual size, and outputs no
     larger than such make of what comes in: Kaiming's in the last layer, too, or large inputs make a
-    loss that the first few steps mend. No few steps mend outputs a thousand times the targets: of
-    usual inputs and weights, they have grown in a recurrence or a sum.
+    loss that the first few steps mend. No few steps mend outputs a thousand times the targets, nor
+    a loss of hundreds: of usual inputs and weights, they have grown in a recurrence or a sum.
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan, np.float32)
     roles = memory.roles
@@ -96,10 +108,11 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     times = max(figures["loss_reduction"][0], 1.0)
     if classes is None and kind in (Loss.CROSS_ENTROPY, Loss.LOG_OF_OUTPUT) and times > 0:
         classes = int(figures["outputs"][0])
-    elif classes is None and kind == Loss.BINARY_LOGITS and times > 0:
+    elif classes is None and kind in (Loss.BINARY_LOGITS, Loss.BINARY) and times > 0:
         classes = 2
     else:
         times = 1.0
+    level = np.nan
     of_targets = classes is None and kind in (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
     if of_targets:
         # Targets of a squared error are unknown where they are lost in the rounding of its slope:
@@ -118,8 +131,10 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     usual = bool(len(gains) and (gains < LARGEST_GAIN).all())
     before = bool((gains[:-1] >= LARGEST_GAIN).any())
     beyond = usual and not of_targets and _is_beyond(figures, roles)
-    grown = bool(usual and of_targets and np.nanmax(values) > _NEVER_MENDED)
-    grown &= bool(figures["input_rms"][0] <= thresholds.input_large) and len(gains) > 1
+    # A single layer has no way to grow on; the weights of a recurrence are among the trained.
+    long = usual and (roles.only("trained") == 1).sum() > 1
+    grown = np.nanmax(values) > _NEVER_MENDED if of_targets and long else level > _HUNDREDS
+    grown = bool(long and grown and figures["input_rms"][0] <= thresholds.input_large)
     severity = 1 if usual and not beyond and not grown else 2
     limit = limit if ill.any() else thresholds.overconfident_start
     return Symptoms(
@@ -129,7 +144,9 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         _ADVICE,
         "Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
         cause=np.full(
-            values.shape, 5 if grown else 2 if beyond else int(of_targets) + 3 * before, np.int8
+            values.shape,
+            6 - of_targets if grown else 2 if beyond else int(of_targets) + 3 * before,
+            np.int8,
         ),
     )
 

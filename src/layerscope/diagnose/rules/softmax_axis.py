@@ -12,19 +12,24 @@ from layerscope.diagnose.thresholds import Thresholds
 
 _ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
 
+_CLAMPED = 1e-6
+"""A loss: probabilities are often cut off at 1e-7 from 0 and 1, in float32."""
+
 
 @rule_of_run("softmax_of_one", looks_at="outputs")
 def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """An output of one unit that is exactly 1 for every sample: a softmax of one number is 1.
 
     What to put in its place goes by the loss: for an error nothing, else a sigmoid. Likewise a
-    cross-entropy of logits that gets one of them: it is 0 for every sample, from the start on.
+    cross-entropy that gets one logit, or divides by the sum of one output: it is 0 for every
+    sample, from the start on, but for a clamp of probabilities, and no gradient comes from it.
     """
     single = figures["outputs"] == 1
     written = np.isin(figures["output_function"], (LastFunction.NONE, LastFunction.SOFTMAX))
     one = (figures["output_min"] == 1) & (figures["output_max"] == 1) & single & written
     # A loss that takes the softmax itself has nothing left to learn from the first step on.
-    nothing = ~memory.ever("learned", figures["loss"] != 0)
+    flat = ~(memory.known("norm", figures["gradient_norm"]) > 0)
+    nothing = ~memory.ever("learned", ~(np.abs(figures["loss"]) <= np.where(flat, _CLAMPED, 0)))
     by_loss = single & nothing & (figures["output_min"] < figures["output_max"])
     by_loss &= figures["loss_kind"] == Loss.UNKNOWN
     one |= by_loss
@@ -45,8 +50,8 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "no function in its place: the loss is an error, as of a regression",
         ),
         Advice(
-            "the loss is exactly 0 from the start on, whatever the one output is: a cross-entropy "
-            "takes a softmax over it, and that is always 1",
+            "the loss is 0 from the start on, whatever the one output is: a cross-entropy takes a "
+            "softmax over it, or divides by its sum, and that is always 1",
             "binary_cross_entropy_with_logits for two classes, or as many outputs as classes",
         ),
         limits=(np.nan, np.nan, 0.0),

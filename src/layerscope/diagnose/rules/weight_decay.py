@@ -1,5 +1,7 @@
 """Weights that decay, or a penalty, draws to zero faster than the loss holds them."""
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,6 +10,7 @@ from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.loss_curve import HALF
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.solved import left_of_chance
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
@@ -20,6 +23,8 @@ decay). Published trainings have 1e-3 at most: 3e-3 times 0.3, of a vision trans
 _MOST = 0.5
 """Share of the loss that is none of the output's: then the penalty says where the steps go."""
 _A_PART, _AT_CHANCE = 0.05, 0.9
+_FEWEST = 8
+"""Weights of a layer: fewer may pass 0 together."""
 
 _SOURCE = "Krogh and Hertz 1992: decay against the gradient's pull"
 _REMEDY = (
@@ -35,12 +40,13 @@ def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memo
     Or below half of it, while the loss has not come down to half of chance, and something that
     draws is seen: a learning rate times a weight decay above 1e-3, or a cross-entropy of which most
     is none of the output's; or a twentieth was, while the output's own part is still at chance.
+    A layer of fewer than eight weights says nothing: one passes 0 on its way to the other sign.
     Gradients alone do not shrink a network that has yet to learn: those of all layers change their
     weights' squares by the same amount, as outputs grow or fall (Du et al. 2018, Algorithmic
     Regularization in Learning Deep Homogeneous Models).
     """
     t = thresholds
-    sizes = figures["weight_rms"] * memory.roles.only("trained")
+    sizes = figures["weight_rms"] * memory.roles.only("trained") * _of_many(memory.roles)
     first = memory.of_layers("first")[0]
     note_first(sizes, first)
     measured = np.flatnonzero(~np.isnan(sizes).all(axis=1))
@@ -74,6 +80,15 @@ def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memo
         cause=drawn.astype(np.int8),
         falling=True,
     )
+
+
+@lru_cache(maxsize=1)
+def _of_many(roles: Roles) -> npt.NDArray[np.float64]:
+    """1 for layers with weights enough, NaN for others, [layers]."""
+    of = [
+        facts.width is None or facts.width[0] * facts.width[1] >= _FEWEST for facts in roles.layers
+    ]
+    return np.where(of, 1.0, np.nan)
 
 
 def _is_drawn(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:

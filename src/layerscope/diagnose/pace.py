@@ -1,0 +1,55 @@
+"""How fast a run's weights move, and whether its loss falls on."""
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.loss_curve import CurveOfBlock
+from layerscope.diagnose.median import known_median
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.shared import once_a_block
+
+Series = npt.NDArray[np.float64]
+
+OF_LEVELS = 0.63  # standard error between two levels / between a level and the start
+_SURE = 3.0
+
+
+@once_a_block
+def median_update(figures: Figures, memory: Memory) -> Series:
+    """log10 update / weight of the median layer, as last measured; NaN before."""
+    ratios = figures["update_to_weight"]
+    known = ~np.isnan(ratios).all(1)
+    medians = np.full(len(ratios), np.nan)
+    if known.any():
+        medians[known] = np.log10(known_median(ratios[known], axis=1))
+    return last_known(medians, memory.of_run("update"))
+
+
+@once_a_block
+def way_so_far(figures: Figures, memory: Memory) -> Series:
+    """Sum of update / weight of the median layer before each step, [steps]; infinite where one is
+    not known.
+    """
+    updates = 10 ** median_update(figures, memory)
+    moved = memory.of_run("moved")
+    # Added up one by one from the start on, which is the same for any blocks.
+    before = np.nan_to_num(moved, posinf=np.inf)
+    way: Series = np.cumsum(np.append(before, np.nan_to_num(updates, nan=np.inf)))
+    moved[0] = way[-1]
+    return way[:-1]
+
+
+def falls_on(curve: CurveOfBlock, least: int, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the loss, twice `least` steps from the start or later, has fallen in the later part
+    by half as much as in the first `least` steps, or more, and by more than chance would, [steps].
+    """
+    then = memory.of_run("level_then")
+    known = np.flatnonzero((curve.known >= least) & ~np.isnan(curve.level))
+    if np.isnan(then[0]) and known.size:
+        then[0] = curve.level[known[0]]
+    fallen = then[0] - curve.level
+    enough = np.fmax((curve.start - then[0]) / 2, _SURE * OF_LEVELS * curve.noise)
+    falls: npt.NDArray[np.bool_] = (curve.known >= 2 * least) & (fallen > enough)
+    return falls
