@@ -113,13 +113,12 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     less than half from four times `patience` on, where updates have faded. Silent while it has
     lasted for fewer than 20 steps (an adapter that starts at zero begins late), with several
     optimizers (a game of two networks), where the loss is below 0 or fluctuates by more than 2 %,
-    and once it has
-    been low. Steps within 20 of a rise of the learning rate are passed over: all of a warm-up by
-    steps, and the first after each rise of one by epochs. An error is not judged where its targets
-    have grown by half, as those of a value that is being learned, nor a loss that has risen and may
-    have a term that grows: one of no known kind that looks at several outputs; nor one of rewards,
-    whose value says nothing of how much is earned. With attention and
-    steps of a usual size it waits for four times as long. Of a squared or absolute error between
+    and once it has been low. Steps within 20 of a rise of the learning rate are passed over: all of
+    a warm-up by steps, and the first after each rise of one by epochs. An error is not judged where
+    its targets have grown by half, as those of a value that is being learned, nor a loss that has
+    risen and may have a term that grows: one of no known kind that looks at several outputs; nor
+    one of rewards, whose value says nothing of how much is earned. With attention and steps of a
+    usual size it waits for four times as long. Of a squared or absolute error between
     labels of 0 and 1 and a sigmoid or softmax it says that a cross-entropy learns faster (Golik et
     al. 2013, Cross-Entropy vs. Squared Error Training, section 3): the error's gradient is the
     difference times the function's slope.
