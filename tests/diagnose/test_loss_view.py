@@ -183,6 +183,24 @@ def test_the_logarithm_of_an_outputs_share_of_its_sample_is_told(activate):
     assert view.targets[:, 0].tolist() == LABELS.tolist()
 
 
+def test_the_logarithm_of_a_logits_share_of_their_sum_is_told_by_samples_that_have_one():
+    def loss(z):
+        share = (z / z.sum(1, keepdim=True)).clamp(1e-7, 1 - 1e-7)
+        return -share.log().gather(1, LABELS[:, None]).mean()
+
+    view = seen(loss, (N, CLASSES))
+    assert view.kind is Loss.LOG_OF_SHARE
+    assert {int(label) for label in view.targets[:, 0]} <= set(LABELS.tolist())
+    assert seen(lambda z: F.cross_entropy(z, LABELS), (N, CLASSES)).kind is Loss.CROSS_ENTROPY
+
+
+def test_a_squared_error_of_shares_and_targets_far_from_them_is_told():
+    targets = torch.linspace(-2, 5, N)[:, None].expand(N, CLASSES)
+    view = seen(lambda p: F.mse_loss(p, targets), (N, CLASSES), activate=lambda z: z.softmax(1))
+    assert view.kind is Loss.SQUARED_ERROR
+    assert np.abs(view.targets - targets.numpy()).max() < 1e-3
+
+
 def test_a_cross_entropy_on_what_is_above_zero_is_no_logarithm_of_shares():
     view = seen(lambda z: F.cross_entropy(z, LABELS), activate=torch.relu)
     assert view.kind is Loss.CROSS_ENTROPY

@@ -47,7 +47,7 @@ def classification_loss(output: Matrix, gradient: Matrix, rows: int) -> LossView
         if (scaled > 0).all() and alike(scaled):
             return LossView(Loss.LOG_OF_OUTPUT, float(np.median(scaled)) * rows, targets)
         return None
-    if (shares := _of_shares(output, gradient, target, rows)) is not None:
+    if (shares := _of_shares(output, gradient, rows)) is not None:
         return shares
     p = softmax(output)
     sure = 1 - p[every, target]
@@ -69,22 +69,27 @@ def classification_loss(output: Matrix, gradient: Matrix, rows: int) -> LossView
     return LossView(Loss.CROSS_ENTROPY, reduction, labels, weights=factor)
 
 
-def _of_shares(
-    output: Matrix, gradient: Matrix, target: npt.NDArray[np.intp], rows: int
-) -> LossView | None:
-    """-log(z_y / sum z): its slope is k / sum z, and k / z_y less at the target's place."""
-    every, total = np.arange(len(output)), output.sum(1)
-    at = output[every, target]
-    if output.shape[1] < 2 or output.min() < 0 or not (at > 0).all():
+def _of_shares(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
+    """-log(z_y / sum z): its slope is k / sum z, and k / z_y less at the target's place.
+
+    Both may be below 0, as those of logits: their quotient is a share all the same. The target is
+    where the slope differs from the others'; of two, where it goes down.
+    """
+    every, classes, total = np.arange(len(output)), output.shape[1], output.sum(1)
+    if classes < 2 or (classes == 2 and output.min() < 0):
         return None
-    down = gradient[every, target]
-    rest = (gradient.sum(1) - down) / (output.shape[1] - 1)
-    expected = np.repeat(rest[:, None], output.shape[1], axis=1)
+    apart = np.abs(gradient - np.median(gradient, axis=1, keepdims=True))
+    target = apart.argmax(1) if classes > 2 else gradient.argmin(1)
+    at, down = output[every, target], gradient[every, target]
+    rest = (gradient.sum(1) - down) / (classes - 1)
+    if not ((at * total > 0) & (rest * total > 0)).all():
+        return None
+    expected = np.repeat(rest[:, None], classes, axis=1)
     expected[every, target] = down
     factors = np.concatenate([rest * total, (rest - down) * at])
-    if not (rest > 0).all() or not alike(factors):
+    if not alike(factors) or not (factors > 0).all():
         return None
-    if not (np.abs(expected - gradient).max(1) <= CLOSE * rest).all():
+    if not (np.abs(expected - gradient).max(1) <= CLOSE * np.abs(rest)).all():
         return None
     targets = target[:, None].astype(np.float64)
     return LossView(Loss.LOG_OF_SHARE, float(np.median(factors)) * rows, targets)

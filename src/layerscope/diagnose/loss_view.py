@@ -37,6 +37,7 @@ from layerscope.diagnose.regression_loss import (
     absolute_error_of_pairs,
     smooth_error_of_pairs,
     squared_error,
+    squared_error_of_far_targets,
 )
 from layerscope.diagnose.tempered_loss import tempered
 from layerscope.diagnose.weighted_loss import weighted_binary
@@ -121,6 +122,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
         or binary_of_sure_shares(*whole, all_rows, loss)
         or weighted_binary(output, gradient)
         or absolute_error(output, gradient, rows, loss)
+        or squared_error_of_far_targets(output, gradient, rows, loss, square)
         or binary_of_soft_targets(output, gradient, rows, loss)
         or squared_error(output, gradient, rows, loss, square)
         or binary_of_values(output, gradient, rows, loss)

@@ -12,6 +12,7 @@ _LEFT = 64.0
 """Times what is rounded: less than that is no target."""
 _TINY = 0.01
 """Targets that may be 0, as long as outputs are below 1,000."""
+_EXACT = 1e-4
 _PAIRS = 16
 """Samples: of so many the outputs are in the order of their slopes by chance in 1 of 10^13."""
 
@@ -99,17 +100,37 @@ def smooth_error_of_pairs(output: Matrix, gradient: Matrix, rows: int) -> LossVi
     return LossView(Loss.ABSOLUTE_ERROR, 1.0, broadcast=True)
 
 
-def squared_error(
+def squared_error_of_far_targets(
     output: Matrix, gradient: Matrix, rows: int, loss: float, square: float
 ) -> LossView | None:
-    """Loss k sum (z - y)^2 has the slope 2 k (z - y), so k = sum slope^2 / (4 loss)."""
+    """One that fits to rounding, with targets that are no shares. Any slopes may be those of a
+    cross-entropy of shares, too, with some other factor.
+    """
+    view = squared_error(output, gradient, rows, loss, square, within=_EXACT)
+    if view is None or view.targets is None or view.broadcast:
+        return None
+    return view if max(-view.targets.min(), view.targets.max() - 1) > CLOSE else None
+
+
+def squared_error(
+    output: Matrix, gradient: Matrix, rows: int, loss: float, square: float, within: float = 5e-3
+) -> LossView | None:
+    """Loss k sum (z - y)^2 has the slope 2 k (z - y), so k = sum slope^2 / (4 loss).
+
+    Args:
+        output, gradient: of some samples.
+        rows: how many the batch has.
+        loss: its value.
+        square: sum of the squares of the gradient of all samples.
+        within: how far from a usual factor that may be.
+    """
     if not (math.isfinite(loss) and loss > 0):
         return None
     elements = rows * output.shape[1]
     factor = square / (4 * loss)
     for usual in factors(output, rows):
         for k in (usual, usual / 2):  # half the square is written as often
-            if abs(factor / k - 1) <= 5e-3:
+            if abs(factor / k - 1) <= within:
                 targets = _unless_rounded(output - gradient / (2 * k), output)
                 return LossView(Loss.SQUARED_ERROR, k * elements, targets)
     mean = output - gradient * elements / 2

@@ -127,3 +127,31 @@ def shares_of_one_unit_that_are_cut_off(mended, watch):
         return -(y * share.log()).sum(1).mean()
 
     fit(watch, model, optimizer, batches(x, y), loss)
+
+
+@held_out("loss_after_activation")
+def waves_told_apart_by_shares_of_raw_scores(mended, watch):
+    x, following = waves(length=20)
+    y = 2 * (following[:, 0] > 0).long() + (following[:, 0] > x[:, -1, 0]).long()
+    model = nn.Sequential(nn.Flatten(), perceptron(20, 4))
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3)
+
+    def loss(model, x, y):
+        p = model(x)
+        if mended:
+            return F.cross_entropy(p, y)
+        p = (p / p.sum(-1, keepdim=True)).clip(1e-7, 1.0)
+        return -(F.one_hot(y, 4) * torch.log(p)).sum(-1).mean()
+
+    fit(watch, model, optimizer, batches(x, y, size=64), loss)
+
+
+@held_out("target_out_of_range")
+def a_price_for_each_of_three_shares(mended, watch):
+    x, y = surface(features=9)
+    model = perceptron(9, 3)
+    if not mended:
+        model.append(nn.Softmax(dim=-1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    prices = torch.cat([y, 3 + y, 2 * y], 1)
+    fit(watch, model, optimizer, batches(x, prices), of_output(F.mse_loss))

@@ -4,7 +4,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, fit, of_output, program, surface, waves
+from tests.diagnose.programs.of_data import Convolutional, perceptron
+from tests.diagnose.programs.program import (
+    batches,
+    fit,
+    of_output,
+    pictures,
+    program,
+    surface,
+    waves,
+)
 
 
 class Forecaster(nn.Module):
@@ -77,3 +86,28 @@ def angles_of_three_joints_under_a_softmax(mended, watch):
     model = Arm()
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     fit(watch, model, optimizer, batches(x, angles, steps=150), of_output(F.mse_loss))
+
+
+@program("loss_after_activation")
+def logits_divided_by_their_sum(mended, watch):
+    x, y = pictures(count=800)
+    optimizer = torch.optim.Adam((model := Convolutional()).parameters(), lr=2e-3)
+
+    def loss(model, x, y):
+        scores = model(x)
+        if mended:
+            return F.cross_entropy(scores, y)
+        share = (scores / scores.sum(1, keepdim=True)).clamp(1e-7, 1 - 1e-7)
+        return F.nll_loss(share.log(), y)
+
+    fit(watch, model, optimizer, batches(x, y), loss)
+
+
+@program("target_out_of_range")
+def a_height_through_a_softmax_of_six(mended, watch):
+    x, y = surface()
+    model = perceptron(6, 1 if mended else 6)
+    if not mended:
+        model.append(nn.Softmax(dim=1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y), lambda m, x, y: (m(x) - (y + 2)).square().mean())
