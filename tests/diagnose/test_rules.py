@@ -1766,3 +1766,25 @@ def test_a_cross_entropy_of_one_output_may_be_cut_off_next_to_zero(loss, norm, t
     figures["output_min"][::10], figures["output_max"][::10] = 0.2, 0.7
     figures["gradient_norm"][::10] = norm
     assert ("softmax_of_one" in found(figures)) == told
+
+
+@pytest.mark.parametrize(
+    ("told", "of_warm_up"),
+    [
+        (True, {}),
+        (False, {"planned": np.nan}),
+        (False, {"planned": 6000}),  # it will be at 0.6 of what was asked for
+        (False, {"asked": 1e-5}),
+        (False, {"power": 2}),  # it will rise faster
+    ],
+)
+def test_a_warm_up_that_is_longer_than_the_training_is_told(told, of_warm_up):
+    about = {"planned": 228, "asked": 1e-3, "power": 1} | of_warm_up
+    figures = healthy(network())
+    figures["learning_rate"][:] = 1e-3 * (np.arange(60) / 10_000) ** about["power"]
+    figures["rate_asked"][::10], figures["planned_steps"][::10] = about["asked"], about["planned"]
+    finding = rules_and_words(figures).get("learning_rate_gone")
+    assert (finding is not None) == told
+    if finding is not None:
+        assert (finding.severity, finding.step) == ("warning", 0)
+        assert "2.3% of what was asked for" in finding.explanation

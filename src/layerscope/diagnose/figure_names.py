@@ -58,6 +58,8 @@ LAYER_FIGURES: Mapping[str, str] = {
 STEP_FIGURES: Mapping[str, str] = {
     "loss": "the training loss, summed over micro-batches; infinite if it is not a number",
     "learning_rate": "of the optimizer's first parameter group",
+    "rate_asked": "of that group, the rate that a schedule was made with",
+    "planned_steps": "how many steps the training will have, where the trainer says so",
     "clip_factor": "norm of the gradients after clipping / before; 1 if nothing was clipped",
     "skipped": "1 if a gradient scaler left the step out, else 0",
     "incomplete": "1 if training ended in the middle of the step, else 0",

@@ -1,5 +1,6 @@
 """`LayerScopeCallback`: the instrument in a Hugging Face Trainer."""
 
+import math
 from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
@@ -69,9 +70,8 @@ class LayerScopeCallback(TrainerCallback):
         scaler = getattr(optimizer, "scaler", None)
         self._loss = BackwardStart(model, self._see_loss)
         self._handle = model.register_forward_hook(PassingHook(self._loss.see_output))
-        self.watcher = Watcher(
-            model, folder, self._settings, state.global_step, scaler, _DOOR
-        ).start()
+        about = model, folder, self._settings, state.global_step, scaler, _DOOR
+        self.watcher = Watcher(*about, steps=state.max_steps or math.inf).start()
 
     def _see_loss(self, loss: Tensor) -> None:
         if self.watcher is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -47,6 +48,7 @@ class Watcher(Outcome):
         door: Door,
         *,
         named: bool = True,
+        steps: float = math.inf,
     ) -> None:
         choose_layers(model, settings.layers)  # refuses now what cannot be watched
         self._model = model
@@ -57,7 +59,7 @@ class Watcher(Outcome):
         self._at = start
         self._optimizers: OptimizersOfALoop | None = None
         self._door = door
-        self._named = named
+        self._named, self._steps = named, steps
         self._loss = ToldLoss(door)
         self._unanswered = 0  # calls of `step` before any optimizer took one
 
@@ -101,6 +103,7 @@ class Watcher(Outcome):
             self._session = self._opened = FinishedSteps(
                 *(self._model, self._folder, self._settings, self._door),
                 start=self._at,
+                steps=self._steps,
                 resumes=resumes,
             )
         except BaseException:

@@ -26,6 +26,7 @@ class Look:
             optimizer has.
         optimizers_replaced: how many had the parameters of one before, and took its place.
         made_anew: such parameters that the forward pass makes anew in every step.
+        planned_steps: how many the training will have; infinity if unknown.
         inside: what was seen at places that are no layers, by kind and by the place's name:
             "attention", heads; "stream", additions; "experts", tokens; "gates", how many are shut.
     """
@@ -43,4 +44,5 @@ class Look:
     unregistered: int
     made_anew: int
     optimizers_replaced: int
+    planned_steps: float
     inside: Mapping[str, Mapping[str, Seen]]

@@ -26,6 +26,7 @@ class Ownership:
         beta_ratio: of Adam and its kind, beta1 / sqrt(beta2), the largest of any group; 0 without.
         epsilon: of those, what is added to the root of the average of squares, the largest; 0
             without.
+        asked_rate: learning rate of the first group, as its schedule was told it; NaN without one.
         epsilon_lost: whether such a number is 0 in the type of weights that it is for.
         rate_shares: of the parameters of an optimizer whose groups have several learning rates,
             that of its group / the largest.
@@ -40,6 +41,7 @@ class Ownership:
     beta_ratio: float
     epsilon: float
     epsilon_lost: bool
+    asked_rate: float
     rate_shares: Mapping[int, float]
 
 
@@ -63,6 +65,7 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
         max(map(_beta_ratio, groups), default=0.0),
         max(map(_epsilon, groups), default=0.0),
         any(map(_loses_epsilon, groups)),
+        float(groups[0].get("initial_lr", math.nan)) if groups else math.nan,
         _rate_shares(optimizers),
     )
 

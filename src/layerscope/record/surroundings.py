@@ -3,6 +3,7 @@
 Looked at in some steps only.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakSet
@@ -36,11 +37,12 @@ class Surroundings:
         stream: looks at the residual stream.
         attention, routers, dropouts: what measures them, for whoever sees functions.
         loss_graph: looks at the loss, where it is told with its graph.
+        planned_steps: how many the training will have; infinity if unknown.
     """
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
         self.attention, self.routers, self.dropouts = Attention(), Routers(network), DropoutCalls()
-        self._network = network
+        self._network, self.planned_steps = network, math.inf
         self.stream, self.gates = Stream(network, layers, state), Gates(network, layers, state)
         self._state = state
         self._looking = self._stepped = False
@@ -218,6 +220,7 @@ class Surroundings:
             unregistered,
             made_anew,
             self._replaced,
+            self.planned_steps,
             {kind: seen for kind, seen in inside if seen},
         )
         self._gradients, self._norm = set(), NONE

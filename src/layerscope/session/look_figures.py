@@ -71,6 +71,8 @@ class LookFigures:
         with np.errstate(all="ignore"):
             figures = self._of_ends(look.ends, loss, observation.scale)
         figures |= {"dropout": look.dropout, "evaluation_share": look.evaluation_share}
+        if look.planned_steps < math.inf:
+            figures["planned_steps"] = float(look.planned_steps)
         figures["norm_momentum"] = look.norm_momentum
         figures["gradient_norm"] = look.gradient_norm.get()
         figures["optimizers"] = float(look.optimizers)
@@ -85,6 +87,7 @@ class LookFigures:
                 "maximize": float(look.ownership.maximize),
                 "beta_ratio": look.ownership.beta_ratio,
                 "epsilon": look.ownership.epsilon,
+                "rate_asked": look.ownership.asked_rate,
                 "epsilon_lost": float(look.ownership.epsilon_lost),
             }
         for name, value in figures.items():

@@ -35,7 +35,8 @@ class WatchedRun:
 
     Args:
         events: the run's event file, where somebody else writes to it too.
-        steps: how many the run will have, infinity if unknown: for `max_megabytes`.
+        steps: how many the run will have, infinity if unknown: for `max_megabytes`, and for a
+            warm-up that would not end.
         start: its first step.
         resumes: whether the folder holds what the run did before: what that says of the first step
             and of later ones was abandoned.
@@ -69,6 +70,7 @@ class WatchedRun:
         self._hooks = hooks = NetworkHooks(network, settings, door)
         self._recorder = recorder = hooks.recorder
         self._surroundings = hooks.surroundings
+        self._surroundings.planned_steps = steps
         self._ranks = Ranks()
         recorder.is_merged = self._ranks.number > 1
         self._cadence = Cadence(settings, door, bytes_per_step(recorder.plan.channels), steps)

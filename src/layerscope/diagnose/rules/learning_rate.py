@@ -8,7 +8,7 @@ from layerscope.diagnose.loss_curve import HALF
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.solved import left_of_chance
-from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
 _GONE = 1e-9
@@ -23,6 +23,13 @@ _MOSTLY = 2 / 3
 is divided by ten at each third of a training none."""
 
 
+_HALF_OF_ASKED = 0.5
+"""Of the rate that a schedule was made with: what a warm-up has to reach within the training."""
+
+_STRAIGHT = 0.1
+"""How far one step of a straight warm-up may be from the mean of all, relative to it."""
+
+
 @rule_of_run("learning_rate_gone")
 def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Learning rate / the largest so far, where it is all but 0 for `warm_up` steps.
@@ -32,6 +39,9 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     is above half of chance: the schedule was over before anything was learned. With several
     optimizers the steps tell of different rates, and the rule is silent; so it is where another
     parameter group has a larger rate than the first, which `stalled` tells of.
+
+    Or it rises by the same in each step, and at the training's last one, where the trainer says
+    which that is, will not have come to half of the rate that was asked for.
     """
     rates = figures["learning_rate"].astype(np.float64)
     shares = memory.of_layers("shares")[0]
@@ -53,7 +63,12 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
         faded & ~ill & (count > _MOSTLY * curve.known) & (curve.known >= 2 * thresholds.patience)
     )
     early &= left_of_chance(figures, memory) > HALF
-    severity = np.where(ill, np.where(learned, 1, 2), np.where(early, 2, 0))
+    at_last = _at_the_end(figures, rates, memory)
+    endless = (at_last < _HALF_OF_ASKED) & curve.alone & ~ill & ~early
+    values = np.where(endless, at_last, values)
+    severity = np.where(ill, np.where(learned, 1, 2), np.where(early | endless, 2, 0))
+    begun = memory.of_run("warm", 4)[1]
+    severity[(figures.steps == begun) & (rates == 0)] = 0  # where a warm-up may well begin
     return Symptoms.of_run(
         "optimizer",
         values,
@@ -75,12 +90,41 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
             "epochs; else give it the number of steps that the training really has",
             (_FADED, _FADED, np.nan),
         ),
+        Advice(
+            "the warm-up is longer than the training: at the last step the learning rate will have "
+            "come to {value:.1%} of what was asked for",
+            "a warm-up of a tenth of the steps or less (warmup_steps, num_warmup_steps), counted "
+            "in the optimizer's steps, not in batches or samples",
+            (_HALF_OF_ASKED, _HALF_OF_ASKED, np.nan),
+        ),
         limits=(_GONE, _GONE, np.nan),
         source="torch.optim.lr_scheduler: a scheduler counts its own steps",
         lasting=thresholds.warm_up,
-        cause=np.where(early, 2, ~(highest > 0)).astype(np.int8),
+        cause=np.where(endless, 3, np.where(early, 2, ~(highest > 0))).astype(np.int8),
         since=np.where(
-            early | (ill & ~learned & (highest > 0)), np.nan_to_num(known[1]), figures.steps
+            ~(highest > 0) | endless,
+            np.nan_to_num(begun),
+            np.where(early | (ill & ~learned), np.nan_to_num(known[1]), figures.steps),
         ).astype(np.int64),
         falling=True,
     )
+
+
+def _at_the_end(figures: Figures, rates: Values, memory: Memory) -> Values:
+    """Learning rate at the training's last step / the one asked for, as of each step, if it goes on
+    to rise as it has; NaN where it does not rise by the same in each step, [steps].
+    """
+    asked = memory.known("asked", figures["rate_asked"])
+    planned = memory.known("planned", figures["planned_steps"])
+    first = memory.of_run("warm", 4)  # the first rate and its step, and the last ones
+    steps = figures.steps.astype(np.float64)
+    before, at = np.append(first[2], rates)[:-1], np.append(first[3], steps)[:-1]
+    if np.isnan(first[0]):
+        first[:2] = rates[0], steps[0]
+    first[2:] = rates[-1], steps[-1]
+    mean = (rates - first[0]) / np.where(steps > first[1], steps - first[1], np.nan)
+    now = (rates - before) / np.where(steps > at, steps - at, np.nan)
+    straight = (mean > 0) & (np.abs(now - mean) <= _STRAIGHT * mean)
+    at_last = rates + mean * np.maximum(planned - 1 - steps, 0)
+    result: Values = np.where(straight & (asked > 0), at_last / asked, np.nan)
+    return result
