@@ -263,6 +263,17 @@ def test_a_binary_loss_of_probabilities_that_are_all_sure_is_told_by_its_value()
     assert cut_off.kind is not Loss.BINARY
 
 
+def test_an_error_that_divides_by_targets_of_nothing_is_no_binary_cross_entropy():
+    """The mean absolute percentage error of labels of 0 and 1, as Keras has it."""
+
+    def percent(z):
+        return 100 * ((BITS - z).abs() / BITS.clamp(min=1e-7)).mean()
+
+    assert seen(percent, (N, 1), activate=torch.sigmoid).kind is Loss.UNKNOWN
+    far = seen(lambda z: F.binary_cross_entropy(z, 0 * z.detach()), (N, 1), activate=torch.sigmoid)
+    assert far.kind is Loss.BINARY
+
+
 @pytest.mark.parametrize("beside", [0.0, 0.01])
 @pytest.mark.parametrize("factor", [1.0, 0.25])
 def test_a_loss_that_the_network_computes_itself_is_no_cross_entropy_of_sure_outputs(
