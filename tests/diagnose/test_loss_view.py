@@ -263,6 +263,24 @@ def test_a_binary_loss_of_probabilities_that_are_all_sure_is_told_by_its_value()
     assert cut_off.kind is not Loss.BINARY
 
 
+@pytest.mark.parametrize("scale", [0.03, 2.0])
+def test_a_smoothed_cross_entropy_of_two_classes_is_told_as_one(scale):
+    view = seen(lambda z: F.cross_entropy(z, LABELS % 2, label_smoothing=0.1), (N, 2), scale=scale)
+    assert (view.kind, round(view.smoothing, 4)) == (Loss.CROSS_ENTROPY, 0.1)
+    assert view.targets[:, 0].tolist() == (LABELS % 2).tolist()
+
+
+@pytest.mark.parametrize("shape", [(N, 1), (N, 3)])
+def test_a_loss_at_chance_is_no_binary_cross_entropy_for_its_value(shape):
+    """Each sample's slopes go by a return of its own, as a policy's do."""
+    weights = torch.linspace(0.5, 4, N)[:, None] / 2.25
+
+    def weighted(z):
+        return (weights * F.softplus(z * torch.where(BITS > 0, 1.0, -1.0))).mean()
+
+    assert seen(weighted, shape, scale=0.03).kind is Loss.UNKNOWN
+
+
 def test_an_error_that_divides_by_targets_of_nothing_is_no_binary_cross_entropy():
     """The mean absolute percentage error of labels of 0 and 1, as Keras has it."""
 

@@ -13,6 +13,9 @@ _SURE = 2.2
 _LARGEST = 2.0**22
 """Of the targets that a slope tells of."""
 
+_TELLING = 0.3
+"""A logit, whose square shows in a loss's value."""
+
 
 def binary_logits(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     """One that takes logits."""
@@ -127,9 +130,10 @@ def binary_of_soft_targets(
 
 def binary_of_values(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossView | None:
     """One, of logits or of probabilities, with targets of any values, some not between 0 and 1: it
-    is told by its value, which these targets would give.
+    is told by its value, which these targets would give. Not by outputs that are all next to 0: of
+    any loss that begins at chance the value is then what its slopes make of it.
     """
-    if not math.isfinite(loss):
+    if not math.isfinite(loss) or _adds_up_to_nothing(gradient):
         return None
     p = 1 / (1 + np.exp(-np.clip(output, -60, 60)))
     of_shares = (Loss.BINARY, output, gradient * output * (1 - output))
@@ -139,6 +143,8 @@ def binary_of_values(output: Matrix, gradient: Matrix, rows: int, loss: float) -
         # -k sum of y log p + (1 - y) log(1 - p), with y = p - slope / k
         rest = np.log1p(-share)
         logit = np.log(share) - rest
+        if np.abs(logit).max() < _TELLING:
+            continue
         from_shares, from_slopes = (rest + share * logit).sum(), (slope * logit).sum()
         for factor in factors(output, rows):
             off = abs(from_slopes - factor * from_shares - loss)
@@ -150,3 +156,9 @@ def binary_of_values(output: Matrix, gradient: Matrix, rows: int, loss: float) -
             if 0.1 < max(-y.min(), y.max() - 1) < _LARGEST:
                 return LossView(kind, factor * rows * p.shape[1], y)
     return None
+
+
+def _adds_up_to_nothing(gradient: Matrix) -> bool:
+    """Whether the slopes of each sample do, as behind a softmax."""
+    rests = np.abs(gradient.sum(1))
+    return gradient.shape[1] > 1 and bool((rests <= CLOSE * np.abs(gradient).sum(1)).all())

@@ -11,6 +11,9 @@ from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
 _MOST = 0.8
 """Share of the rows: those with all targets of 1 do not tell."""
 
+_FEWEST = 3
+"""Rows of two outputs: any one row may be that of a smoothed label."""
+
 _SMOOTHED = 0.2
 """By how much of it smoothed labels, whose other targets are above 0, change a slope."""
 
@@ -63,7 +66,7 @@ def classification_loss(output: Matrix, gradient: Matrix, rows: int) -> LossView
     if not (off <= CLOSE * size[told]).all():
         return _of_smoothed_classes(p, gradient, rows) or _of_several(p, gradient, rows)
     if output.shape[1] == 2 and not _have_factor(factor[told], target[told], rows):
-        return None
+        return _of_smoothed_classes(p, gradient, rows) if len(p) >= _FEWEST else None
     reduction = float(np.median(factor[told])) * rows
     labels = target[:, None].astype(np.float64)
     return LossView(Loss.CROSS_ENTROPY, reduction, labels, weights=factor)
