@@ -9,13 +9,13 @@ from layerscope.record.detached_states import DetachedStates
 X = torch.randn(6, 5, 4)
 
 
-def called(cell, cut, steps=5, backward_every=0):
+def called(cell, cut, steps=5, backward_every=0, x=X):
     """Whether they are taken for detached after some steps, between which cut(t, state) is done."""
     states = DetachedStates()
     given = (torch.zeros(6, 8),) * (2 if isinstance(cell, nn.LSTMCell) else 1)
     given = given if len(given) > 1 else given[0]
     for t in range(steps):
-        inputs = (X[:, t], given)
+        inputs = (x[:, t], given)
         output = cell(*inputs)
         states.note(cell, inputs, output)
         given = cut(t, output)
@@ -38,6 +38,7 @@ def test_states_that_are_detached_at_each_step_are_told_of(cell):
     "cut",
     [
         lambda t, state: state.detach() if t == 2 else state,
+        lambda t, state: state if t == 0 else state.detach(),
         lambda t, state: state.detach().clone() if t % 2 else torch.zeros(6, 8),
     ],
 )
@@ -45,12 +46,19 @@ def test_states_that_are_cut_now_and_then_or_begin_anew_are_not(cut):
     assert not called(nn.GRUCell(4, 8), cut)
 
 
+def test_three_states_in_a_row_are_asked_for():
+    assert called(nn.GRUCell(4, 8), detached, steps=4)
+    assert not called(nn.GRUCell(4, 8), detached, steps=3)
+
+
 def test_states_that_are_cut_between_backward_passes_are_not():
     assert not called(nn.GRUCell(4, 8), detached, backward_every=1)
 
 
 def test_a_cell_that_nobody_trains_or_of_a_pass_without_gradients_is_not():
-    assert not called(nn.GRUCell(4, 8).requires_grad_(False), detached)
+    frozen = nn.GRUCell(4, 8).requires_grad_(False)
+    assert not called(frozen, detached)
+    assert not called(frozen, detached, x=X.clone().requires_grad_())
     with torch.no_grad():
         assert not called(nn.GRUCell(4, 8), detached)
 

@@ -21,6 +21,7 @@ RIGHT = (
     lambda _, qkv: qkv.view(4, 10, 3, 8, 4).permute(2, 0, 3, 1, 4)[0],
     lambda q, _: q.transpose(0, 1).reshape(10, 32, 4).transpose(0, 1),
     lambda q, _: q,
+    lambda q, _: q.view(4, 1, 10, 32),  # one head
     lambda q, _: q.view(4, 2, 5, 32),  # windows of the rows
     lambda q, _: q.detach().view(4, 8, 10, 4),
 )
@@ -34,3 +35,8 @@ def test_a_view_alone_is_told_of(cut):
 @pytest.mark.parametrize("cut", RIGHT)
 def test_axes_that_are_exchanged_are_not(cut):
     assert not are_by_view(cut(QUERIES, ALL))
+
+
+@pytest.mark.parametrize(("rows", "is_told"), [(1, False), (7, True), (8, False)])
+def test_of_one_row_nothing_is_mixed_and_of_as_many_rows_as_heads_nothing_is_known(rows, is_told):
+    assert are_by_view(nn.Linear(32, 32)(torch.randn(4, rows, 32)).view(4, 8, rows, 4)) == is_told
