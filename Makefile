@@ -40,9 +40,11 @@ train: .venv/can-run  ## train the default network on real names; ARGS="init=ran
 test: .venv/can-test  ## run the tests that take no long time
 	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
 
-# File by file: what the tests of a file share, such as a sweep or a server, is made once.
+# File by file: what the tests of a file share, such as a sweep or a server, is made once. One worker
+# more than elsewhere, as they often wait, and each reads the files alone that have such a test.
 slow-test: .venv/can-test  ## run the others: sweeps, processes that die, two ranks, browsers
-	$(BIN)/python -m pytest -m 'slow and not programs and not rare' --dist loadfile tests $(ARGS)
+	$(BIN)/python -m pytest -m 'slow and not programs and not rare' -n 3 --dist loadfile \
+		$$(grep -rlE --include='test_*.py' 'mark\.slow' tests) $(ARGS)
 
 reliability: .venv/can-test  ## run the tests that docs/reliability.md names, with the seconds of each
 	$(BIN)/python -m pytest -n 0 -m "slow or not slow" --durations 0 -v \

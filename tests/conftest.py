@@ -9,6 +9,14 @@ import pytest
 # too small to gain from a second thread, and the tests already use all cores.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+
+def pytest_collection_modifyitems(items):
+    """`make slow-test` reads the files alone that have the word of its marker in them."""
+    files = {item.path for item in items if item.get_closest_marker("slow")}
+    if silent := [path for path in files if "mark.slow" not in path.read_text(encoding="utf-8")]:
+        raise pytest.UsageError(f"slow tests need pytest.mark.slow in their own file, got {silent}")
+
+
 _CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",

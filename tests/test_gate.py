@@ -87,13 +87,16 @@ STATIC = [
     ".venv/bin/python scripts/write_rule_pages.py --check",
 ]
 FAST = ".venv/bin/python -m pytest -m 'not slow'"
-SLOW = ".venv/bin/python -m pytest -m 'slow and not programs and not rare' --dist loadfile tests"
+SLOW = [
+    ".venv/bin/python -m pytest -m 'slow and not programs and not rare' -n 3 --dist loadfile \\",
+    "$(grep -rlE --include='test_*.py' 'mark\\.slow' tests)",
+]
 
 
 def test_check_runs_every_test_once_and_without_test_only_the_slow_ones():
     assert commands("test") == [FAST]
-    assert commands("check") == [*STATIC, FAST, SLOW]
-    assert commands("-o", "test", "check") == [*STATIC, SLOW]
+    assert commands("check") == [*STATIC, FAST, *SLOW]
+    assert commands("-o", "test", "check") == [*STATIC, *SLOW]
 
 
 def test_training_installs_what_running_needs_and_testing_the_rest(tmp_path):
