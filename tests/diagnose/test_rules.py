@@ -480,8 +480,19 @@ def test_a_converged_runs_spike_is_a_note_though_the_loss_of_its_batch_is_high()
     figures["loss"][41:46] = 0.05
     figures["weight_grad_rms"][40] *= 129
     assert found(figures)["gradient_spike"] == ("note", "00_tanh", 40, 6)
-    figures["loss"][20:40] = 1.0
+    figures["loss"][20:40], figures["loss"][41:] = 1.0, 0.5
     assert found(figures)["gradient_spike"] == ("warning", "00_tanh", 40, 6)
+
+
+@pytest.mark.parametrize(
+    ("later", "thrown", "severity"),
+    [(0.05, 3.0, "note"), (0.5, 3.0, "warning"), (0.05, 9.0, "warning")],
+)
+def test_a_spike_of_a_network_that_finds_what_it_looked_for_is_a_note(later, thrown, severity):
+    figures = healthy(network(), 80)
+    figures["loss"][41], figures["loss"][42:] = thrown, later
+    figures["weight_grad_rms"][40] *= 40
+    assert found(figures)["gradient_spike"][0] == severity
 
 
 @pytest.mark.parametrize("factor", [9, 11])

@@ -17,6 +17,7 @@ FIRST = 5
 WINDOW = 20
 """Losses that the present level is the mean of."""
 
+_TENTH = 0.1
 _THROWN, _ABOUT, _QUARTER = 1.5, 1.05, 0.75
 
 HALF = 0.5
@@ -132,6 +133,16 @@ class LossCurve:
             return False
         floor = float(self._floor[0])
         return float(self._recent.mean()) - floor < HALF * (float(np.mean(self._first)) - floor)
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the present level has nine tenths of the way from the start behind it, and no
+        loss was thrown up.
+        """
+        if len(self._first) < FIRST or self.was_thrown:
+            return False
+        floor = float(self._floor[0])
+        return float(self._recent.mean()) - floor < _TENTH * (float(np.mean(self._first)) - floor)
 
     @property
     def falls_on(self) -> bool:

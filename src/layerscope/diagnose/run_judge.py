@@ -80,9 +80,11 @@ class Judge:
 
     def _as_it_turned_out(self, finding: Finding) -> Finding:
         """A note where the network has learned since what the warning said it could not, or where
-        functions fill while it learns on.
+        functions fill while it learns on, or where a spike was that of a task that it has solved.
         """
         if finding.rule == "saturated" and finding.step > 0 and self._loss_curve.falls_on:
+            return replace(finding, severity="note")
+        if finding.rule == "gradient_spike" and self._loss_curve.is_solved:
             return replace(finding, severity="note")
         if not self._loss_curve.has_learned:
             return finding
