@@ -502,6 +502,17 @@ def test_a_spike_is_more_than_ten_times_the_median(factor):
     assert ("gradient_spike" in found(figures)) == (factor > 10)
 
 
+def test_the_larger_gradient_of_two_optimizers_that_take_turns_is_no_spike():
+    figures = healthy(network())
+    critic = np.arange(60) % 4 == 0
+    for of_weights in (figures["weight_grad_rms"], figures["update_to_weight"]):
+        of_weights[critic, :3], of_weights[~critic, 3:] = np.nan, np.nan
+    figures["weight_grad_rms"][critic, 3:] *= 20
+    assert "gradient_spike" not in found(figures)
+    figures["weight_grad_rms"][40, 3:] *= 40
+    assert found(figures)["gradient_spike"] == ("warning", "03_tanh", 40, 3)
+
+
 def test_no_spike_before_the_warm_up():
     figures = healthy(network())
     figures["weight_grad_rms"][19] *= 1000

@@ -165,7 +165,11 @@ def _spikes(
         row, before = int(rows[place]), all_norms[place : place + _RECENT]
         if _is_spike(norms[row], before[~np.isnan(before)], t):
             medians = known_median(all_layers[place : place + _RECENT], axis=0)
-            found[row] = of_layers[row] / medians
+            # Optimizers that take turns have gradients of different layers, and the median of
+            # all norms is that of none of them.
+            same = _norms(np.where(np.isnan(of_layers[row]), np.nan, medians)[np.newaxis])[0]
+            if norms[row] > t.spike_factor * same:
+                found[row] = of_layers[row] / medians
     recent[:] = all_norms[-_RECENT:]
     recent_layers[:] = all_layers[-_RECENT:]
     return found
