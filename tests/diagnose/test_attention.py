@@ -1,5 +1,7 @@
 """The rules of attention, on figures that one can check by eye and on healthy transformers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -48,6 +50,18 @@ def test_attention_that_chooses_is_not_told_of():
 def test_rows_that_look_at_one_token_from_the_start_on_are_told_of(entropy, severity):
     expected = {"attention_collapse": (severity, PLACE, 0)}
     assert told(attending(attention_entropy=entropy)) == expected
+
+
+@pytest.mark.parametrize(
+    ("weight", "scale", "severity"),
+    [(0.1, 1.0, "note"), (0.3, 1.0, "warning"), (0.1, 4, "warning")],
+)
+def test_rows_that_large_inputs_alone_make_sharp_are_a_note(weight, scale, severity):
+    figures = attending(attention_entropy=0.03, attention_scale=scale)
+    queries = LayerFacts("03_tanh.in_proj_weight", "3", "MultiheadAttention", width=(64, 192))
+    figures = replace(figures, layers=(*figures.layers[:2], queries, *figures.layers[3:]))
+    figures["weight_rms"][:, 2] = weight
+    assert told(figures) == {"attention_collapse": (severity, PLACE, 0)}
 
 
 def test_a_collapse_in_the_middle_is_a_warning_unless_the_loss_has_halved():

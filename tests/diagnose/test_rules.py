@@ -1360,6 +1360,16 @@ def test_a_cross_entropy_that_leaves_chance_slowly_is_no_sign_of_wrong_labels():
     assert "labels_without_signal" not in found(figures)
 
 
+@pytest.mark.parametrize(("slope", "told"), [(0.0, True), (5e-3, False)])
+def test_a_contrastive_loss_that_passes_what_guessing_costs_on_its_way_down_learns(slope, told):
+    figures = healthy(network(), 300)
+    noise = np.random.default_rng(0).normal(0, 0.02, 300)
+    figures["loss"][:] = np.log(64) + slope * (190 - np.arange(300)) + noise
+    figures["loss"][:40] += 0.5
+    figures["candidates"][::10] = 64
+    assert ("labels_without_signal" in found(figures)) == told
+
+
 @pytest.mark.parametrize(("of_inputs", "told"), [(1e-2, True), (0.0, False)])
 def test_a_recurrence_whose_own_weights_get_no_gradient_is_not_used(of_inputs, told):
     parts = ("weight_hh_l0", "weight_ih_l0", "weight_hh_l0_reverse")

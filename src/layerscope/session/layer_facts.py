@@ -86,6 +86,7 @@ def layer_facts(
                 weights=tuple(kinds[name]),
                 trainable=trainable[name],
                 frozen_in_name=frozen_by,
+                width=_width_of_projection(layer, name),
                 configured=configured,
             )
             for name in sorted(own)
@@ -105,6 +106,15 @@ def place_facts(places: Iterable[Place], configured: bool) -> tuple[LayerFacts, 
         )
         for place in places
     )
+
+
+def _width_of_projection(layer: Layer, name: str) -> tuple[int, int] | None:
+    """Of torch's attention, all of whose matrices are its own: [outputs, inputs]."""
+    if isinstance(layer.module, nn.MultiheadAttention):
+        for own, parameter in layer.parameters:
+            if name.endswith("." + own) and parameter.ndim == _MATRIX:
+                return int(parameter.shape[1]), int(parameter.shape[0])
+    return None
 
 
 def _width(module: nn.Module) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.roles import LARGEST_GAIN, Roles
 from layerscope.diagnose.solved import has_learned, note_if_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms, graded
 from layerscope.diagnose.thresholds import Thresholds
@@ -22,6 +23,9 @@ _GROWN = 10.0
 _SMALL_SCALE = 0.05
 """Of products of queries and keys, times the root of their width: 1 is usual (Vaswani et al. 2017,
 section 3.2.1), 1 / sqrt(width) where width is to be scaled (Yang et al. 2022): 0.09 for 128."""
+
+_USUAL_SCALE = 0.5
+"""From 1, of the same."""
 
 _SMALLER_STEPS = (
     "optimizer.lr=... a tenth of what it is, with a longer warm-up; or, to keep the rate, "
@@ -38,6 +42,13 @@ _COLLAPSED = (
         "the rows of {layer} look at one token each: the entropy of their "
         "weights is {value:.2g} of a uniform row's (limit {threshold:g})",
         _SMALLER_STEPS,
+    ),
+    Advice(
+        "the rows of {layer} look at one token each from the start on: the entropy of their "
+        "weights is {value:.2g} of a uniform row's (limit {threshold:g}); its queries and keys "
+        "have weights of a usual size, so what they are made of is large",
+        "a normalisation before it; no factor of sqrt(width) on an embedding whose elements have "
+        "a variance of 1, as torch.nn.Embedding's have",
     ),
 )
 _GROWING = Advice(
@@ -112,9 +123,16 @@ def attention_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
 
     Random weights of a usual size lie far above the limit: what is below in every look since the
     first is ill. A layer that was above may have learned to look at one token: it is ill below half
-    the limit, unless the loss has fallen to less than half, or the task is solved.
+    the limit, unless the loss has fallen to less than half, or the task is solved. A note where all
+    weights beside it are known to be of a usual size, and the logits' scale too: what comes in is
+    large then, as in a transformer that normalises behind each layer and multiplies its embedding
+    by the root of its width (torch's default makes it eight times too large at a width of 64). Such
+    train well, by their other layers.
     """
     values = figures["attention_entropy"]
+    by_inputs = memory.of_layers("by_inputs")[0]
+    if figures.steps[0] == 0:
+        by_inputs[:] = _has_usual_weights(figures, memory.roles)
     limit = thresholds.attention_collapsed
     opened = memory.of_layers("opened")[0]
     was_open: npt.NDArray[np.bool_] = np.logical_or.accumulate(values >= limit, axis=0)
@@ -126,6 +144,7 @@ def attention_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
     if severity is not None:
         meant = was_open & ((values >= limit / 2) | learned)
         severity[meant] = np.minimum(severity[meant], 1)
+        severity[:, by_inputs == 1] = np.minimum(severity[:, by_inputs == 1], 1)
     severity = note_if_solved(severity, figures, memory)
     return Symptoms(
         values,
@@ -134,9 +153,23 @@ def attention_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
         _COLLAPSED,
         "Zhai et al. 2023: low attention entropy goes with unstable training; limit ours",
         _LOOKS,
-        was_open.astype(np.int8),
+        np.where(was_open, 1, np.where(by_inputs == 1, 2, 0)).astype(np.int8),
         falling=True,
     )
+
+
+def _has_usual_weights(figures: Figures, roles: Roles) -> npt.NDArray[np.bool_]:
+    """Of each layer that attends, whether some matrices below its module are known at step 0, none
+    of them is large, and its logits are divided as is usual, [layers].
+    """
+    gains = np.square(figures["weight_rms"][0].astype(np.float64)) * roles.fan_in
+    usual = np.abs(figures["attention_scale"][0] - 1) < _USUAL_SCALE
+    for place in np.flatnonzero(usual).tolist():
+        inside = roles.layers[place].path + "."
+        beside = [(each.path + ".").startswith(inside) for each in roles.layers]
+        known = gains[beside][~np.isnan(gains[beside])]
+        usual[place] = len(known) > 0 and (known < LARGEST_GAIN).all()
+    return usual
 
 
 @rule_with_memory("attention_logit_growth")
