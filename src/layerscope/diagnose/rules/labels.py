@@ -100,7 +100,8 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     due = curve.known >= 2 * patience_of(figures, t, memory)
     soon = ~(of_errors | of_pairs | _recurs(figures, memory) | attends(figures, memory))
     due |= (stayed >= t.patience - WINDOW) & soon
-    due &= (stayed >= WINDOW) & curve.judged & (updates > np.where(of_errors, _USUAL, t.update_slow))
+    due &= (stayed >= WINDOW) & curve.judged
+    due &= updates > np.where(of_errors, _USUAL, t.update_slow)
     begun = is_learning(figures, memory) | of_errors | of_pairs
     of_data = of_errors & (memory.known("copied", figures["targets_are_inputs"]) == 1)
     ill = due & begun & there
