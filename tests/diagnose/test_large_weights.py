@@ -10,11 +10,10 @@ from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
 
 
-def named(*, large, norm=nn.Identity):
+def named(*, large, norm=nn.Identity, layers=(8, 16, 16, 16, 1)):
     """The layers that the rule names in a network, some of whose weights are 40 times as large."""
 
     def run(_, watch):
-        layers = [8, 16, 16, 16, 1]
         model = nn.Sequential()
         for inputs, outputs in pairwise(layers):
             model.extend([nn.Linear(inputs, outputs), norm(), nn.ReLU()])
@@ -40,3 +39,8 @@ def test_the_layer_that_was_drawn_otherwise_is_named_and_the_last_is_not():
 
 def test_a_normalisation_that_divides_by_large_weights_keeps_them_from_harm():
     assert named(norm=lambda: nn.LayerNorm(16), large=(3,)) == []
+
+
+def test_of_two_layers_the_one_beyond_all_usual_sizes_is_named():
+    assert named(large=(0,), layers=(8, 16, 1)) == ["00_linear"]
+    assert named(large=(0, 3), layers=(8, 16, 1)) == []  # as is a net that is drawn from N(0, 1)

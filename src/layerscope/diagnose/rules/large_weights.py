@@ -14,8 +14,8 @@ from layerscope.diagnose.thresholds import Thresholds
 _LARGE = 10.0
 """Times the root of 1 / fan_in; Kaiming's are 1.4, and torch's own 0.6."""
 
-_FEWEST = 3
-"""Layers that have weights: of two it is not clear which is unlike the other."""
+_FEWEST = 2
+"""Layers that have weights: of one there is no other to compare it with."""
 
 _ADVICE = Advice(
     "the weights of {layer} are {value:.3g} times as large at the start as those that keep a "
@@ -29,7 +29,8 @@ _ADVICE = Advice(
 @rule_with_memory("large_weights")
 def large_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """RMS of the weights at step 0 times the root of the fan-in, where it is more than ten times
-    the median layer's too: one layer was drawn, or scaled, otherwise than the rest.
+    the median layer's too, or the other's of two: one layer was drawn, or scaled, otherwise than
+    the rest.
 
     Not of the last layer, of which `overconfident_start` tells, of one before a bounded function,
     of which `saturated` does, nor before a normalisation, which divides by it.
