@@ -78,8 +78,8 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
 
     A cross-entropy is judged once it has stayed there for `patience` steps without falling. Where
     attention or a recurrence must find out first what to look at, and of the other losses, from
-    twice the patience with them on. A loss that comes from above, as that of cosines that are
-    divided by a small temperature, passes what guessing costs on its way: it is falling there.
+    twice the patience with them on. Silent where the loss comes from far above, as that of cosines
+    that are divided by a small temperature may: it passes what guessing costs on its way down.
 
     Judged where steps are as large as usual, so that it is no slow learner. It does not see
     whether labels are wrong, or whether the network cannot tell the inputs apart.
@@ -93,15 +93,15 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     variance = _variance(figures, memory)
     updates = median_update(figures, memory)
     of_errors = np.isnan(entropy) & ~targets_have_grown(figures, memory)
-    values = curve.level / np.where(entropy > 0.1, entropy, np.where(of_errors, variance, np.nan))
+    guess = np.where(entropy > 0.1, entropy, np.where(of_errors, variance, np.nan))
+    values = curve.level / guess
     off = np.where(of_errors, _OF_VARIANCE, 1 - t.loss_stuck)
     there = np.abs(values - 1) < off
-    stayed = _has_stayed(there, curve, memory.of_run("stayed", 2))
+    stayed = _has_stayed(there, curve, t.patience - WINDOW, memory.of_run("stayed", 2))
     due = curve.known >= 2 * patience_of(figures, t, memory)
-    soon = ~(of_errors | of_pairs | _recurs(figures, memory) | attends(figures, memory))
-    due |= (stayed >= t.patience - WINDOW) & soon
-    due &= (stayed >= WINDOW) & curve.judged
-    due &= updates > np.where(of_errors, _USUAL, t.update_slow)
+    due |= stayed & ~(of_errors | of_pairs | _recurs(figures, memory) | attends(figures, memory))
+    due &= curve.judged & (updates > np.where(of_errors, _USUAL, t.update_slow))
+    due &= ~_passes(curve, guess * off, memory.of_run("levels", WINDOW))
     begun = is_learning(figures, memory) | of_errors | of_pairs
     of_data = of_errors & (memory.known("copied", figures["targets_are_inputs"]) == 1)
     ill = due & begun & there
@@ -150,30 +150,45 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
 
 
 def _has_stayed(
-    there: npt.NDArray[np.bool_], curve: CurveOfBlock, before: npt.NDArray[np.float64]
-) -> npt.NDArray[np.int64]:
-    """For how many steps it has been so, 0 where the loss has fallen meanwhile, [steps].
+    there: npt.NDArray[np.bool_], curve: CurveOfBlock, least: int, before: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Whether it has been so for as many steps, and the loss has not fallen meanwhile, [steps].
 
     Args:
         there: whether it is so, [steps].
+        least: how many steps.
         before: for how many steps it was so before this block, and the level as that began, or a
             window later, by when what was before is out of it; afterwards, of the next.
     """
-    count, first = int(np.nan_to_num(before[0])), before[1]
-    stayed = np.zeros(len(there), np.int64)
+    count, first = np.nan_to_num(before[0]), before[1]
+    stayed = np.zeros(len(there), bool)
     if not there.any():  # the usual
         before[0] = 0.0 if not np.isnan(curve.level).all() else before[0]
         return stayed
     for row in np.flatnonzero(~np.isnan(curve.level)).tolist():
-        count = count + 1 if there[row] else 0
+        count = count + 1 if there[row] else 0.0
         if count == WINDOW:
             first = curve.level[row]
-        # The noise is that of FIRST losses against WINDOW; here are WINDOW against WINDOW.
-        noise = curve.noise[row] * np.sqrt((2 / WINDOW) / (1 / FIRST + 1 / WINDOW))
-        falls = count > WINDOW and not first - curve.level[row] < _FALLING * noise
-        stayed[row] = 0 if falls else count
+        noise = curve.noise[row] * _OF_WINDOWS
+        stayed[row] = count >= least and first - curve.level[row] < _FALLING * noise
     before[:] = count, first
     return stayed
+
+
+def _passes(
+    curve: CurveOfBlock, band: npt.NDArray[np.float64], before: npt.NDArray[np.float64]
+) -> npt.NDArray[np.bool_]:
+    """Whether the loss has fallen within a window by half of the band about chance, [steps].
+
+    Args:
+        band: how far from chance a loss may be, [steps].
+        before: the levels of the last window before this block; afterwards, of the next.
+    """
+    levels = np.concatenate([before, curve.level])
+    before[:] = levels[-WINDOW:]
+    fallen = levels[:-WINDOW] - curve.level
+    passes: npt.NDArray[np.bool_] = fallen > np.fmax(band / 2, _FALLING * curve.noise * _OF_WINDOWS)
+    return passes
 
 
 @once_a_block
@@ -181,6 +196,9 @@ def _recurs(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether a recurrent layer has been seen, as of each step."""
     return memory.ever("recurs", ~np.isnan(figures["gate_shut"]).all(axis=1))
 
+
+_OF_WINDOWS = ((2 / WINDOW) / (1 / FIRST + 1 / WINDOW)) ** 0.5
+"""Noise between two windows of losses / that of a curve, between its FIRST and a window."""
 
 _FALLING = 2.0
 """Standard errors: one that seems to fall is waited for."""
