@@ -78,8 +78,8 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
 
     A cross-entropy is judged once it has stayed there for `patience` steps without falling. Where
     attention or a recurrence must find out first what to look at, and of the other losses, from
-    twice the patience with them on. Silent where the loss comes from far above, as that of cosines
-    that are divided by a small temperature may: it passes what guessing costs on its way down.
+    twice the patience with them on. A contrastive loss below what guessing costs, by more than its
+    noise, has begun to learn, and one that comes from above passes that on its way down.
 
     Judged where steps are as large as usual, so that it is no slow learner. It does not see
     whether labels are wrong, or whether the network cannot tell the inputs apart.
@@ -101,7 +101,8 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     due = curve.known >= 2 * patience_of(figures, t, memory)
     due |= stayed & ~(of_errors | of_pairs | _recurs(figures, memory) | attends(figures, memory))
     due &= curve.judged & (updates > np.where(of_errors, _USUAL, t.update_slow))
-    due &= ~_passes(curve, guess * off, memory.of_run("levels", WINDOW))
+    # The number of candidates is exact, and chance alone does not get below what it costs.
+    due &= ~(of_pairs & (guess - curve.level > _BELOW * curve.noise * _OF_WINDOW))
     begun = is_learning(figures, memory) | of_errors | of_pairs
     of_data = of_errors & (memory.known("copied", figures["targets_are_inputs"]) == 1)
     ill = due & begun & there
@@ -169,26 +170,11 @@ def _has_stayed(
         count = count + 1 if there[row] else 0.0
         if count == WINDOW:
             first = curve.level[row]
-        noise = curve.noise[row] * _OF_WINDOWS
+        # The noise is that of FIRST losses against WINDOW; here are WINDOW against WINDOW.
+        noise = curve.noise[row] * np.sqrt((2 / WINDOW) / (1 / FIRST + 1 / WINDOW))
         stayed[row] = count >= least and first - curve.level[row] < _FALLING * noise
     before[:] = count, first
     return stayed
-
-
-def _passes(
-    curve: CurveOfBlock, band: npt.NDArray[np.float64], before: npt.NDArray[np.float64]
-) -> npt.NDArray[np.bool_]:
-    """Whether the loss has fallen within a window by half of the band about chance, [steps].
-
-    Args:
-        band: how far from chance a loss may be, [steps].
-        before: the levels of the last window before this block; afterwards, of the next.
-    """
-    levels = np.concatenate([before, curve.level])
-    before[:] = levels[-WINDOW:]
-    fallen = levels[:-WINDOW] - curve.level
-    passes: npt.NDArray[np.bool_] = fallen > np.fmax(band / 2, _FALLING * curve.noise * _OF_WINDOWS)
-    return passes
 
 
 @once_a_block
@@ -197,8 +183,11 @@ def _recurs(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     return memory.ever("recurs", ~np.isnan(figures["gate_shut"]).all(axis=1))
 
 
-_OF_WINDOWS = ((2 / WINDOW) / (1 / FIRST + 1 / WINDOW)) ** 0.5
-"""Noise between two windows of losses / that of a curve, between its FIRST and a window."""
+_OF_WINDOW = ((1 / WINDOW) / (1 / FIRST + 1 / WINDOW)) ** 0.5
+"""Noise of a window of losses / that of a curve, between its FIRST and a window."""
+
+_BELOW = 2.0
+"""Standard errors."""
 
 _FALLING = 2.0
 """Standard errors: one that seems to fall is waited for."""
