@@ -62,6 +62,13 @@ def test_a_usual_variance_tells_where_three_weights_have_one(name):
     assert untrained(entries(*(trained(NORMAL[name]()) for _ in range(3)))) == []
 
 
+def test_a_class_token_speaks_neither_for_a_draw_nor_against():
+    token = nn.Parameter(0.02 * torch.randn(1, 1, 768), requires_grad=False)
+    of_token = LayerParameter(token, "token", Channel(Quantity.WEIGHT, "token"))
+    assert untrained([of_token, *entries(*(NORMAL["gpt"]() for _ in range(3)))]) == ["a", "b", "c"]
+    assert untrained([of_token, *entries(*(NORMAL["gpt"]() for _ in range(2)))]) == []
+
+
 def test_one_layer_that_was_trained_speaks_for_all():
     first, second = EVEN["linear"](), trained(EVEN["convolution"]())
     assert untrained(entries(first, second)) == []

@@ -39,8 +39,15 @@ def untrained(parameters: Sequence[LayerParameter]) -> list[str]:
 
 
 def _tells(weight: nn.Parameter) -> bool:
+    """Not a token that is learned, nor positions, of [1, n, width]: by no fan-in are they drawn."""
     plain = type(weight) is nn.Parameter and weight.is_floating_point()
-    return plain and weight.ndim > 1 and weight.numel() >= _FEWEST and not weight.is_meta
+    return (
+        plain
+        and weight.ndim > 1
+        and len(weight) > 1
+        and weight.numel() >= _FEWEST
+        and not weight.is_meta
+    )
 
 
 def _evidence(weight: Tensor) -> int:

@@ -163,7 +163,7 @@ def _has_usual_weights(figures: Figures, roles: Roles) -> npt.NDArray[np.bool_]:
     of them is large, and its logits are divided as is usual, [layers].
     """
     gains = np.square(figures["weight_rms"][0].astype(np.float64)) * roles.fan_in
-    usual = np.abs(figures["attention_scale"][0] - 1) < _USUAL_SCALE
+    usual: npt.NDArray[np.bool_] = np.abs(figures["attention_scale"][0] - 1) < _USUAL_SCALE
     for place in np.flatnonzero(usual).tolist():
         inside = roles.layers[place].path + "."
         beside = [(each.path + ".").startswith(inside) for each in roles.layers]
