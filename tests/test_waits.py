@@ -14,7 +14,10 @@ def endless(source):
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
-        called, owner = node.func.attr, ast.unparse(node.func.value)
+        called = node.func.attr
+        if called not in (*_LIMITED, "run", "wait", "join"):
+            continue
+        owner = ast.unparse(node.func.value)  # which takes its time
         waits = called in _LIMITED or (called == "run" and owner == "subprocess")
         waits |= called in ("wait", "join") and owner.split(".")[-1] in (
             "process",
