@@ -63,11 +63,19 @@ def test_a_cell_that_nobody_trains_or_of_a_pass_without_gradients_is_not():
         assert not called(nn.GRUCell(4, 8), detached)
 
 
-def test_layers_are_judged_where_they_take_one_step_at_a_time():
+@pytest.mark.parametrize(
+    ("batch_first", "cut"),
+    [
+        (True, lambda length: X[:, :length]),
+        (False, lambda length: X[:, :length].transpose(0, 1)),
+        (True, lambda length: X[0, :length]),  # of a single sequence
+    ],
+)
+def test_layers_are_judged_where_they_take_one_step_at_a_time(batch_first, cut):
     def is_told(length):
-        layer, states, state = nn.GRU(4, 8, batch_first=True), DetachedStates(), None
+        layer, states, state = nn.GRU(4, 8, batch_first=batch_first), DetachedStates(), None
         for _ in range(5):
-            inputs = (X[:, :length],) if state is None else (X[:, :length], state)
+            inputs = (cut(length),) if state is None else (cut(length), state)
             output = layer(*inputs)
             states.note(layer, inputs, output)
             state = output[1].detach()
