@@ -19,6 +19,12 @@ def test_batches_of_one_class_each_are_not_shuffled_and_random_ones_are():
     assert told(0.0) == ("warning", "loss", 40, 1)
     assert told([0.0, 0.2]) is not None
     assert told(1.3) is None
+    assert told(0.7) is None
+
+
+def test_what_smoothing_adds_to_the_labels_is_taken_off_both():
+    assert told(0.4, loss_floor=0.2) is not None
+    assert told(0.4) is None
 
 
 @pytest.mark.parametrize(
@@ -35,5 +41,5 @@ def test_nothing_is_said_of_an_order_that_chance_or_design_may_make(others):
 
 def test_a_batch_of_few_samples_of_many_classes_has_its_own_most():
     """Eight samples of a thousand classes: ln 8 at most."""
-    assert told(2.0, samples=8, label_entropy=6.9) is None
+    assert told(1.5, samples=8, label_entropy=6.9) is None
     assert told(0.0, samples=8, label_entropy=6.9) is not None
