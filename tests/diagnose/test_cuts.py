@@ -71,6 +71,7 @@ def erratic(seed, steps):
         figures[name][:] = np.round(rng.random(figures[name].shape) * 1.2, 1).clip(0, 1)
     figures["untrained"][:] = np.nan
     figures["untrained"][:, 0] = 1 if seed % 2 else np.nan
+    figures["views_mixed"][:] = figures["loss_activated"]
     figures["axes_mixed"][:] = figures["along_batch"]
     figures["bootstrapped"][:] = figures["loss_negated"]
     figures["against_itself"][:] = figures["targets_are_inputs"][:] = figures["loss_activated"]

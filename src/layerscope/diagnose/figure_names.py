@@ -114,6 +114,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "target_padding": "share of the targets that are the padding at the end of sequences",
     "bootstrapped": "1 if the gradient flows into a target that the network gives itself, else 0",
     "axes_mixed": "1 if the loss takes classes and positions of the output for each other, else 0",
+    "views_mixed": "1 if a view within the network puts samples where another axis was, else 0",
     "output_cosines": "1 if the output is a product of two normalised tensors, else 0",
     "output_cosine": "where the gradient only turns outputs: the mean cosine between two of them",
     "output_rows_one": "1 if each row of the output is a distribution that sums to 1, else 0",

@@ -101,6 +101,7 @@ class Ends:
         states_detached: whether a recurrent cell's states are cut off from the graph at each step.
         graphs_kept: how many graphs of earlier looks somebody holds.
         last_padding: see `PaddedEnds.share`.
+        views_mixed: see `MixedViews.are_any`.
         passes: backward passes that came to an output.
     """
 
@@ -119,6 +120,7 @@ class Ends:
     graphs_kept: int = 0
     last_padding: float = 0.0
     passes: int = 0
+    views_mixed: bool = False
 
     @property
     def of_actions(self) -> bool:

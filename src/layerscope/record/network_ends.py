@@ -23,6 +23,7 @@ from layerscope.record.kept_gradients import KeptGradients
 from layerscope.record.layers import Layer
 from layerscope.record.loss_graph import LossGraph
 from layerscope.record.mixed_axes import mixes_axes
+from layerscope.record.mixed_views import MixedViews
 from layerscope.record.network_data import NetworkData
 from layerscope.record.output_function import output_function
 from layerscope.record.output_pair import OutputPair
@@ -78,6 +79,7 @@ class NetworkEnds:
         self._tokens, self._pair, self._values = TokenInputs(ask), OutputPair(), Bootstrapped()
         self._sequence_axis, self.loss_graph = SequenceAxis(), LossGraph(ask)
         self._states, self._padded = DetachedStates(), PaddedEnds(self._tokens.of_shape)
+        self._views = MixedViews()
         self._handles: list[RemovableHandle] = []
         self._discovering, self._backward_passes = True, 0
         self._running: list[nn.Module] = []
@@ -140,6 +142,7 @@ class NetworkEnds:
         self._forget_hookless()
         if not self._running and self._ask():
             self.unregistered.note_inputs((inputs, named))
+            self._views.begin((inputs, named))
         self._running.append(module)
 
     def _forget_hookless(self) -> None:
@@ -153,8 +156,8 @@ class NetworkEnds:
             self._running.pop()
         if self._ask():
             self._sequence_axis.note(module, output)
-            self._states.note(module, inputs, output)
-            self._padded.note(module, inputs, output)
+            for each in (self._states, self._padded, self._views):
+                each.note(module, inputs, output)
         if not self._running and self._ask():
             self._outermost[module] = None
             self.unregistered.note_output(output)
@@ -228,7 +231,9 @@ class NetworkEnds:
         along_batch, data = self._sequence_axis.of_batch, self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
         seen = self.loss_graph.take(), changed, self._states.are_detached
-        ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held)
+        ends = Ends(
+            data, self._output, kept, along_batch, *beside, *seen, *held, self._views.are_any
+        )
         self._states.forget()
         self._output = None
         self._given = self._together = self._backward_passes = 0
@@ -237,7 +242,8 @@ class NetworkEnds:
             of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
             self.wiring = wiring(list(self._reached.values())) | of_parameter
             if not gathers_parameters(self._network):
-                self.unregistered.find(self._network)
+                self.unregistered.find(self._network, self._views.see)
+            self._views.end()
             self._reached.clear()  # and with it the graph
             self._discovering = False
             if self._handles:

@@ -33,8 +33,13 @@ class Unregistered:
         nodes = (tensor.grad_fn for _, tensor in tensors_in(output))
         self._outputs += [node for node in nodes if node is not None]
 
-    def find(self, network: nn.Module) -> None:
-        """Walk the graph from the outputs to the inputs; once, some microseconds a node."""
+    def find(self, network: nn.Module, see: Callable[[Any], None]) -> None:
+        """Walk the graph from the outputs to the inputs; once, some microseconds a node.
+
+        Args:
+            network: whose parameters are known.
+            see: is called with each node.
+        """
         stop = {id(each) for each in self._inputs}
         own = {id(parameter) for parameter in network.parameters()}
         seen, waiting, kept = set(), self._outputs, []
@@ -45,6 +50,7 @@ class Unregistered:
                 continue
             seen.add(id(node))
             kept.append(node)
+            see(node)
             if isinstance(variable, nn.Parameter) and id(variable) not in own:
                 self._found.append(weakref.ref(variable))
             waiting += [before for before, _ in node.next_functions if before is not None]

@@ -126,6 +126,7 @@ class LookFigures:
             "graphs_kept": ends.graphs_kept,
             "last_padding": ends.last_padding,
             "passes": ends.passes,
+            "views_mixed": ends.views_mixed,
             "gradients_kept": ends.gradients_kept,
             "gradients_cleared": ends.gradients_cleared,
             "gradients_kept_by_one": None if ends.kept_by_one is None else ends.kept_by_one.get(),

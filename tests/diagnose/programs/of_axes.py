@@ -145,3 +145,39 @@ def heads_reshaped_for_a_fused_call(mended, watch):
     model = Halves(cut, fused=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(*phrases(), steps=60), of_output(F.cross_entropy))
+
+
+class Rows(nn.Module):
+    """Gives a number for each sequence, from what `read(layer, series)` makes of it."""
+
+    def __init__(self, layer, read, width):
+        super().__init__()
+        self.layer, self.read, self.out = layer, read, nn.Linear(width, 1)
+
+    def forward(self, series):
+        return self.out(self.read(self.layer, series))
+
+
+@program("axes_mixed")
+def states_of_both_directions_cut_into_rows(mended, watch):
+    def read(layer, series):
+        _, states = layer(series)
+        return torch.cat([*states], 1) if mended else states.view(len(series), -1)
+
+    model = Rows(nn.GRU(1, 16, batch_first=True, bidirectional=True), read, 32)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    fit(watch, model, optimizer, batches(*waves()), of_output(F.mse_loss))
+
+
+@program("axes_mixed")
+def data_that_are_viewed_as_time_first(mended, watch):
+    def read(layer, series):
+        count, length, width = series.shape
+        turned = series.transpose(0, 1) if mended else series.view(length, count, width)
+        return layer(turned)[0][-1]
+
+    x, y = waves()
+    model = Rows(nn.LSTM(2, 24), read, 24)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    data = batches(torch.cat([x, -x], 2), y)
+    fit(watch, model, optimizer, data, of_output(F.mse_loss))

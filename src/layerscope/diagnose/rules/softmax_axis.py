@@ -137,20 +137,25 @@ def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symp
     )
 
 
-@rule_of_run("axes_mixed", looks_at="axes_mixed")
+@rule_of_run("axes_mixed", looks_at=("axes_mixed", "views_mixed"))
 def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """A `view` or `reshape` in the place of a transpose, between the output and a cross-entropy.
+    """A `view` or `reshape` in the place of a transpose, between the output and a cross-entropy, or
+    within the network.
 
     The gradient of a cross-entropy adds up to zero over the classes. If it does not along any axis
     of the output, but does along the classes of the same memory cut the other way, [n, classes,
     positions] of [n, positions, classes] or the reverse, classes and positions are mixed.
 
-    Blind within the network, to losses whose gradient does not add up to zero, such as errors and
-    binary cross-entropies, and where there are as many positions as classes.
+    Within the network it is one that gives all axes in another order, with another one first, or
+    that cuts rows out of a recurrent layer's states: autograd has kept the shapes.
+
+    Blind to other views within the network, to losses whose gradient does not add up to zero, such
+    as errors and binary cross-entropies, and where there are as many positions as classes.
     """
-    values = figures["axes_mixed"].astype(np.float64)
+    within = figures["views_mixed"] == 1
+    values = np.fmax(figures["axes_mixed"], figures["views_mixed"]).astype(np.float64)
     return Symptoms.of_run(
-        "loss",
+        "network" if memory.ever("within", within)[-1] else "loss",
         values,
         np.where(values == 1, 3, 0).astype(np.int8),
         Advice(
@@ -159,7 +164,15 @@ def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
             "transpose(1, 2), permute or movedim in the place of that view or reshape, and reshape "
             "after it",
         ),
+        Advice(
+            "a view within the network cuts its memory anew where axes were to be exchanged: each "
+            "row behind it is made of parts of several samples",
+            "x.transpose(0, 1) in the place of x.view(time, samples, features); of a recurrent "
+            "layer's states h_n[-1], or torch.cat([h_n[-2], h_n[-1]], 1) of both directions, in "
+            "the place of h_n.view(samples, -1)",
+        ),
         limits=(np.nan, np.nan, 0.0),
         source="torch.Tensor.view: the data stay in their order",
         lasting=3,
+        cause=within.astype(np.int8),
     )
