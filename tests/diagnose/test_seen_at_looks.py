@@ -187,7 +187,8 @@ ODD_ONE = [1, 1, 10.1, 1, 1, 1]
         (weights([1, 1, 9.9, 1, 1, 1]), False),
         (weights([2, 2, 19.9, 2, 2, 2]), False),  # not ten times the others'
         (weights([1, 1, 1, 1, 1, 11]), False),  # the last
-        (weights([np.nan, np.nan, 10.1, 1, np.nan, np.nan]), False),  # of two
+        (weights([np.nan, np.nan, 10.1, 1, np.nan, np.nan]), True),  # of two
+        (weights([np.nan, np.nan, 9.9, 1, np.nan, np.nan]), False),
         (weights([np.nan, 1, 10.1, 1, np.nan, np.nan]), True),
         (weights(ODD_ONE, first=1), False),  # a run that goes on
         (weights(ODD_ONE, bounds=(-1, 1)), False),
