@@ -1136,8 +1136,11 @@ def test_a_faded_gradient_is_told_from_the_step_where_it_began_and_not_where_it_
             judge.look(figures.of_rows(slice(first, first + block)))
         told = {finding.rule: finding for finding in judge.findings}["vanishing_gradient"]
         assert (told.severity, told.step) == ("warning", 30)
+        assert told.remedy.startswith("optimizer.lr")  # no weights of the start
     profile(figures, [1.0, 1, 1, 1, 1], slice(50, 60))
     assert found(figures)["vanishing_gradient"][:3] == ("warning", "01_tanh", 60)
+    profile(figures, [0.02, 0.1, 0.3, 0.6, 1])
+    assert rules_and_words(figures)["vanishing_gradient"].remedy.startswith("nn.init")
 
 
 def test_a_gradient_that_fades_once_the_loss_is_down_to_half_is_a_note():

@@ -39,6 +39,12 @@ _FADED = Advice(
     "first that does not pass it on",
     _against_fading,
 )
+_FADED_LATER = Advice(
+    "{value:.2g} of the gradient is left at the first layer (limit {threshold:g}), which more "
+    "reached at the start; {layer} is the first that does not pass it on",
+    "optimizer.lr a tenth of what it is, or a warm-up of it: steps have led there; or a residual "
+    "or a normalisation",
+)
 _GROWN = Advice(
     "the gradient grows by a factor of {value:.3g} toward the input (limit {threshold:g}); {layer} "
     "is the first that enlarges it",
@@ -80,7 +86,9 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     began = np.where(
         symptoms.severity > 1, faded_since[:, np.newaxis], figures.steps[:, np.newaxis]
     )
-    return symptoms._replace(since=began.astype(np.int64))
+    later = (began > t.warm_up).astype(np.int8)
+    advice = (_FADED, _FADED_LATER)
+    return symptoms._replace(since=began.astype(np.int64), cause=later, advice=advice)
 
 
 def _since(
