@@ -773,8 +773,8 @@ def test_one_sample_has_nothing_to_differ_from_and_zeros_have_not_collapsed():
 # steps of nothing
 
 
-def rules_and_words(figures):
-    judge = Judge(())
+def rules_and_words(figures, classes=None):
+    judge = Judge((), classes=classes)
     judge.look(figures)
     return {finding.rule: finding for finding in judge.findings}
 
@@ -1266,6 +1266,17 @@ def test_a_start_that_weights_of_a_usual_size_make_overconfident_is_a_note(rms, 
     figures["weight_rms"][:] = rms
     figures["loss"][0] = 10
     assert found(figures, classes=27)["overconfident_start"][0] == severity
+
+
+@pytest.mark.parametrize(("rms", "words"), [(1.0, "embedding.weight"), (0.02, "biases of 0")])
+def test_a_last_layer_that_shares_an_embeddings_weights_has_them_too_large(rms, words):
+    first, *others, last = (replace(facts, width=(50, 50)) for facts in network())
+    layers = (replace(first, module="Embedding"), *others, replace(last, weights=()))
+    figures = healthy(layers)
+    figures["weight_rms"][:, 1:-1], figures["weight_rms"][:, -1] = 0.2, np.nan
+    figures["weight_rms"][:, 0] = rms
+    figures["loss"][0], figures["input_rms"][0], figures["output_rms"][0] = 60, 1, 40
+    assert words in rules_and_words(figures, 27)["overconfident_start"].remedy
 
 
 @pytest.mark.parametrize("attends", [False, True])

@@ -74,7 +74,7 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
         values,
         severity.astype(np.int8),
         Advice(
-            "the learning rate is down to {value:.0e} of what it was: nothing moves any more",
+            "the learning rate is down to {value:.2g} of what it was: nothing moves any more",
             "scheduler.step() once an epoch if its numbers are epochs; else give it the number of "
             "steps that the training really has",
         ),

@@ -76,7 +76,14 @@ _ADVICE = (
         "way, as in a recurrence, or in a sum of many terms",
         _IN_EACH_STEP,
     ),
+    Advice(
+        "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}): "
+        "{layer} shares the weights of an embedding, and these are too large for it",
+        "nn.init.normal_(embedding.weight, std=0.02) where the last layer shares an embedding's "
+        "weights, which nn.Embedding draws with a standard deviation of 1",
+    ),
 )
+_OF_EMBEDDING = 7
 
 
 @rule_with_memory("overconfident_start")
@@ -135,7 +142,8 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     long = usual and (roles.only("trained") == 1).sum() > 1
     grown = np.nanmax(values) > _NEVER_MENDED if of_targets and long else level > _HUNDREDS
     grown = bool(long and grown and figures["input_rms"][0] <= thresholds.input_large)
-    severity = 1 if usual and not beyond and not grown else 2
+    tied = bool(ill.any()) and not of_targets and _has_large_weights_of_embedding(figures, roles)
+    severity = 1 if usual and not (beyond or grown or tied) else 2
     limit = limit if ill.any() else thresholds.overconfident_start
     return Symptoms(
         values,
@@ -145,10 +153,31 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         "Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
         cause=np.full(
             values.shape,
-            6 - of_targets if grown else 2 if beyond else int(of_targets) + 3 * before,
+            _OF_EMBEDDING
+            if tied
+            else 6 - of_targets
+            if grown
+            else 2
+            if beyond
+            else int(of_targets) + 3 * before,
             np.int8,
         ),
     )
+
+
+def _has_large_weights_of_embedding(figures: Figures, roles: Roles) -> bool:
+    """Whether the last layer has a matrix and no parameter of its own, and an embedding's are
+    larger than those of that layer should be.
+    """
+    last = roles.layers[roles.last]
+    if last.weights or last.width is None:
+        return False
+    sizes = [
+        float(figures["weight_rms"][0, place])
+        for place, each in enumerate(roles.layers)
+        if each.module == "Embedding"
+    ]
+    return any(size**2 * last.width[0] >= LARGEST_GAIN for size in sizes)
 
 
 def _largest(figures: Figures) -> float:
