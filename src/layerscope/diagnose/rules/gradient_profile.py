@@ -34,7 +34,7 @@ the learning rate, and those of plain gradient descent fade as the gradient does
 
 _GATED = ("LSTM", "GRU", "LSTMCell", "GRUCell")
 
-_FADED = Advice(
+_FADED_FROM_THE_START = Advice(
     "{value:.2g} of the gradient is left at the first layer (limit {threshold:g}); {layer} is the "
     "first that does not pass it on",
     _against_fading,
@@ -45,6 +45,7 @@ _FADED_LATER = Advice(
     "optimizer.lr a tenth of what it is, or a warm-up of it: steps have led there; or a residual "
     "or a normalisation",
 )
+_FADED = (_FADED_FROM_THE_START, _FADED_LATER)
 _GROWN = Advice(
     "the gradient grows by a factor of {value:.3g} toward the input (limit {threshold:g}); {layer} "
     "is the first that enlarges it",
@@ -86,9 +87,8 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     began = np.where(
         symptoms.severity > 1, faded_since[:, np.newaxis], figures.steps[:, np.newaxis]
     )
-    later = (began > t.warm_up).astype(np.int8)
-    advice = (_FADED, _FADED_LATER)
-    return symptoms._replace(since=began.astype(np.int64), cause=later, advice=advice)
+    later = ((symptoms.severity > 1) & (began > t.warm_up)).astype(np.int8)
+    return symptoms._replace(since=began.astype(np.int64), cause=later)
 
 
 def _since(
@@ -130,11 +130,17 @@ def exploding_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     t = thresholds
     limits = (t.exploding_end_to_end, t.exploding_bad, t.exploding_critical)
     profile = profile_of(figures, memory.roles)
-    return _symptoms(figures, profile, limits, _GROWN, t.lasting, faded=False)
+    return _symptoms(figures, profile, limits, (_GROWN,), t.lasting, faded=False)
 
 
 def _symptoms(
-    figures: Figures, profile: Profile, limits: Limits, advice: Advice, lasting: int, *, faded: bool
+    figures: Figures,
+    profile: Profile,
+    limits: Limits,
+    advice: tuple[Advice, ...],
+    lasting: int,
+    *,
+    faded: bool,
 ) -> Symptoms:
     end_to_end = profile.faded if faded else profile.grown
     of_steps = graded(end_to_end, limits, falling=faded)
@@ -146,4 +152,4 @@ def _symptoms(
     found = culprits(profile, rows, faded=faded)
     severity[np.ix_(rows, profile.chain)] = np.where(found, of_steps[rows, np.newaxis], 0)
     source = "Glorot and Bengio 2010; Schoenholz et al. 2017; the course's 0.7 a layer"
-    return Symptoms(values, severity, limits, (advice,), source, lasting, falling=faded)
+    return Symptoms(values, severity, limits, advice, source, lasting, falling=faded)
