@@ -115,6 +115,8 @@ def test_of_two_that_may_follow_from_each_other_the_earlier_one_explains():
 def test_what_starts_sure_of_the_wrong_makes_large_steps():
     whole = found("update_too_large", step=0), found("overconfident_start"), found("loss_diverged")
     assert [because for *_, because in told(*whole)] == ["", *["overconfident_start"] * 2]
+    infinite = found("not_finite", "critical"), found("overconfident_start")
+    assert told(*infinite)[0] == ("not_finite", "critical", "")  # large is what it makes
 
 
 def test_of_causes_of_the_start_the_table_says_which_comes_first():

@@ -124,7 +124,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     # What is sure of the wrong makes large steps, and none where its last function is flat.
     "overconfident_start": frozenset(
         {"saturated", "exploding_gradient", "biased", "dead_units", "update_too_large"}
-        | {"no_gradient", "loss_not_falling", "loss_diverged", "not_finite"}
+        | {"no_gradient", "loss_not_falling", "loss_diverged"}
     ),
     "experts_unused": frozenset({"experts_uneven", "no_gradient", "stalled"}),
     "stream_grows": frozenset(
