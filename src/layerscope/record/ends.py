@@ -99,7 +99,7 @@ class Ends:
         gradients_changed: whether those of the last backward pass were changed before an optimizer
             came; None if it is not known.
         states_detached: whether a recurrent cell's states are cut off from the graph at each step.
-        graphs_kept: how many graphs of earlier looks somebody holds.
+        graphs_kept: how many graphs of earlier looks somebody holds; see `KeptGraphs`.
         last_padding: see `PaddedEnds.share`.
         views_mixed: see `MixedViews.are_any`.
         passes: backward passes that came to an output.

@@ -31,10 +31,12 @@ class KeptGraphs:
         return [mark for each in self._marks if (mark := each()) is not None]
 
     def count(self) -> int:
-        """How many of the last eight looks' graphs are held, but for the last one's."""
+        """How many of the last eight looks' graphs are held, but for the last one's; 0 for fewer
+        than `ENOUGH`, which goes by when the loop's variables are given something new.
+        """
         count = sum(each() is not None for each in list(self._marks)[:-1])
         if count >= ENOUGH and self._in_circles is None:
             gc.collect()
             count = sum(each() is not None for each in list(self._marks)[:-1])
             self._in_circles = count < ENOUGH
-        return 0 if self._in_circles else count
+        return 0 if self._in_circles or count < ENOUGH else count
