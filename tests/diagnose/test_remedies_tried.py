@@ -68,6 +68,7 @@ NO_HELP = {
     "heads_in_a_dict": "the body learns enough for heads that never do",
     "no_zero_grad_at_all": LIKE_A_MOMENTUM,
     "zero_grad_once_an_epoch": LIKE_A_MOMENTUM,
+    "a_head_whose_own_optimizer_is_forgotten": LIKE_A_MOMENTUM,
     "gradients_clipped_when_the_step_is_over": "the clip makes steps smaller, and was of no need",
     "an_absolute_error_of_a_sigmoid": "its rate is too low as well",
     "a_warm_up_of_a_thousand_epochs": "ten times its rate is too low as well",

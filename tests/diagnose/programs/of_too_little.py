@@ -63,7 +63,7 @@ def a_dataset_that_always_gives_its_first_picture(mended, watch):
     fit(watch, model, optimizer, batches(shown, y, steps=150), cross_entropy)
 
 
-@program("stalled", first=False, also=("collapsed: padding",))
+@program("stalled", first=False, also=("padding_read", "collapsed: padding"))
 def the_state_behind_a_long_padding(mended, watch):
     lengths = torch.randint(4, 9, (800,))
     x = torch.randn(800, 100, 2) * (torch.arange(100) < lengths[:, None])[..., None]
@@ -75,7 +75,7 @@ def the_state_behind_a_long_padding(mended, watch):
     fit(watch, model, optimizer, data, lambda net, x, at, y: F.cross_entropy(net(x, at), y))
 
 
-@program("stalled", first=False, also=("collapsed: padding",))
+@program("stalled", first=False, also=("padding_read", "collapsed: padding"))
 def a_pulse_long_ago(mended, watch):
     x = torch.zeros(600, 80, 1)
     x[:, :3, 0] = torch.randn(600, 3)
