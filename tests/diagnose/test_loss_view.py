@@ -415,6 +415,22 @@ def test_a_loss_with_its_sign_turned_is_told_by_its_kind(kind, shape, loss_of):
     assert not seen(lambda z: -loss_of(z), shape).negated
 
 
+def test_the_log_probability_of_the_target_is_a_loss_with_its_sign_turned_and_a_density_is_none():
+    def at_target(z):
+        return z.gather(1, LABELS[:, None]).mean()
+
+    view = seen(at_target, activate=lambda z: z.log_softmax(1))
+    assert (view.kind, view.negated) == (Loss.LOG_LIKELIHOOD, True)
+    assert not seen(lambda z: -at_target(z), activate=lambda z: z.log_softmax(1)).negated
+    assert not seen(at_target, activate=lambda z: -z.square() - 1).negated
+    returns = torch.linspace(0.5, 2, N)[:, None]
+    drawn = seen(
+        lambda z: (returns * z.gather(1, LABELS[:, None])).mean(),
+        activate=lambda z: z.log_softmax(1),
+    )
+    assert not drawn.negated
+
+
 def test_a_negative_loss_of_wrong_targets_is_not_taken_for_a_turned_sign():
     view = seen(lambda z: F.binary_cross_entropy_with_logits(3 + z, BITS + 1) - 9, (N, 1))
     assert not view.negated

@@ -24,6 +24,7 @@ from layerscope.diagnose.binary_cross_entropy import (
 )
 from layerscope.diagnose.classification_loss import classification_loss, softmax
 from layerscope.diagnose.hinge_loss import hinge_of_bits
+from layerscope.diagnose.loss_factors import CLOSE
 from layerscope.diagnose.loss_kind import Loss, LossView, Matrix
 from layerscope.diagnose.loss_through_function import (
     likelihood_of_any,
@@ -68,9 +69,19 @@ def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float, square: 
         view = through_softmax(output, gradient, rows, loss) or view
     if loss < 0 and view.kind not in _NEGATIVE_BY_TARGETS:
         turned = _view(output, -gradient, rows, -loss, square)
-        if turned.kind in _NEVER_NEGATIVE and math.isfinite(turned.reduction):
+        never = turned.kind in _NEVER_NEGATIVE
+        if turned.kind is Loss.LOG_LIKELIHOOD:  # of a density it may be
+            never = _are_logs_of_shares(output)
+        if never and math.isfinite(turned.reduction):
             return replace(turned, negated=True)
     return view
+
+
+def _are_logs_of_shares(output: Matrix) -> bool:
+    """Whether they are the logarithms of shares that add up to 1 in each row."""
+    if output.shape[1] < 2 or output.max() > CLOSE:
+        return False
+    return bool((np.abs(np.exp(output).sum(1) - 1) <= CLOSE).all())
 
 
 def _is_mean(output: Matrix, gradient: Matrix, rows: int, loss: float) -> bool:

@@ -105,7 +105,8 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
     cause = np.full(len(loss), 2, np.int8)
-    cause[(kind == Loss.LOG_LIKELIHOOD) & ~by_chance] = 0
+    minus = memory.known("minus", figures["loss_negated"]) == 1
+    cause[(kind == Loss.LOG_LIKELIHOOD) & ~by_chance & ~minus] = 0
     cause[np.isin(kind, _BINARY) & beyond & ~by_chance] = 1
     cause[negated] = 3
     cause[away] = 4
