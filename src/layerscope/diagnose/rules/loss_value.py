@@ -19,7 +19,7 @@ _LOOKS = 3
 _NOT_FINITE = Advice(
     "the loss is not finite, though all outputs of the network are",
     "in your own loss, log and division of what may be 0; torch.nn.functional.cross_entropy "
-    "takes logits",
+    "takes logits, and is 0 / 0 where all targets are left out (ignore_index, -100)",
 )
 _BINARY = (Loss.BINARY, Loss.BINARY_LOGITS)
 _NEGATIVE = (
