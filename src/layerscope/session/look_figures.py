@@ -25,14 +25,17 @@ from layerscope.session.direction_figures import direction_figures
 from layerscope.session.input_figures import Matrix, input_figures, rms
 from layerscope.session.label_entropy import label_entropy
 from layerscope.session.latent_figures import latent_figures
-from layerscope.session.looked_at_outputs import picked_outputs, targets_are_inputs
+from layerscope.session.looked_at_outputs import (
+    dropped,
+    picked_outputs,
+    sums_to_one,
+    targets_are_inputs,
+)
 from layerscope.session.mask_figures import mask_figures
 from layerscope.session.token_figures import token_figures
 from layerscope.session.weight_figures import weight_figures
 
 _OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
-_ONE = 2e-3
-"""How far from 1 a sum of probabilities may be: bfloat16 rounds to three digits."""
 
 
 class LookFigures:
@@ -156,14 +159,14 @@ class LookFigures:
             "output_function": float(function),
             "softmax_over_samples": float(output.function.over_samples),
             "output_cosines": float(output.function.of_cosines),
-            "output_rows_one": float(_sums_to_one(values, axis=1)),
+            "output_rows_one": float(sums_to_one(values, axis=1)),
         }
         if len(values) == output.samples and values.shape[1] > 1:  # or one state, no batch
-            figures["output_columns_one"] = float(_sums_to_one(values, axis=0))
+            figures["output_columns_one"] = float(sums_to_one(values, axis=0))
         if output.gradient is None:
             return figures
         gradient = output.gradient.numpy() / scale
-        figures["output_dropped"] = _dropped(values, gradient)
+        figures["output_dropped"] = dropped(values, gradient)
         figures["output_alone"] = float(output.alone and not output.has_terms)
         figures["axes_mixed"] = float(output.mixes_axes.get())
         figures["bootstrapped"] = float(output.bootstrapped.get())
@@ -233,25 +236,3 @@ class LookFigures:
                 "target_sum": float(np.abs(targets.sum(1) - 1).mean()),
             }
         return figures
-
-
-def _dropped(values: Matrix, gradient: Matrix) -> float:
-    """Share of the outputs that are exactly 0 and that the loss would have otherwise, of outputs of
-    both signs: a dropout leaves such. What is 0 for all samples is left out, as a head that starts
-    at zero, and so is a sample whose outputs are all 0, as a graph's node that is cut off.
-    """
-    zero = values == 0
-    if not zero.any():
-        return 0.0
-    varies = ~zero.all(0)
-    reached = ~zero.all(1) if values.shape[1] > 1 else np.full(len(values), True)
-    if not (varies.any() and values.min() < 0 < values.max()):
-        return 0.0
-    return float((zero & (gradient != 0))[np.ix_(reached, varies)].mean())
-
-
-def _sums_to_one(values: Matrix, axis: int) -> bool:
-    """Whether all values are shares that add up to 1 along an axis of two or more."""
-    if values.shape[axis] < 2 or values.min() < 0 or values.max() > 1 + _ONE:
-        return False
-    return bool(np.abs(values.sum(axis) - 1).max() <= _ONE)

@@ -1,4 +1,4 @@
-"""Which outputs a loss compares with targets, and whether these targets are the data."""
+"""What outputs show alone and beside the loss: shares, drops, and what they are compared with."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,9 @@ from layerscope.session.input_figures import Matrix, rms
 
 _CLOSE = 1e-3
 """Relative to the data: a target is found as a difference, in float32."""
+
+_ONE = 2e-3
+"""How far from 1 a sum of probabilities may be: bfloat16 rounds to three digits."""
 
 _OF_VALUES = (Loss.UNKNOWN, Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
 
@@ -46,3 +49,25 @@ def targets_are_inputs(view: LossView, values: Matrix, data: Sequence[Data]) -> 
         if fits and np.abs(inputs - targets).max() <= _CLOSE * rms(inputs):
             return 1.0
     return 0.0
+
+
+def dropped(values: Matrix, gradient: Matrix) -> float:
+    """Share of the outputs that are exactly 0 and that the loss would have otherwise, of outputs of
+    both signs: a dropout leaves such. What is 0 for all samples is left out, as a head that starts
+    at zero, and so is a sample whose outputs are all 0, as a graph's node that is cut off.
+    """
+    zero = values == 0
+    if not zero.any():
+        return 0.0
+    varies = ~zero.all(0)
+    reached = ~zero.all(1) if values.shape[1] > 1 else np.full(len(values), True)
+    if not (varies.any() and values.min() < 0 < values.max()):
+        return 0.0
+    return float((zero & (gradient != 0))[np.ix_(reached, varies)].mean())
+
+
+def sums_to_one(values: Matrix, axis: int) -> bool:
+    """Whether all values are shares that add up to 1 along an axis of two or more."""
+    if values.shape[axis] < 2 or values.min() < 0 or values.max() > 1 + _ONE:
+        return False
+    return bool(np.abs(values.sum(axis) - 1).max() <= _ONE)

@@ -4,7 +4,6 @@ import logging
 import sys
 import threading
 import warnings
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.console.summary import from_here
 from layerscope.integrations.script.around_call import AroundCall, look_around
 from layerscope.integrations.script.called_module import outermost_call, run_new_hooks
+from layerscope.integrations.script.left_behind import left_behind
 from layerscope.integrations.script.network_folder import network_folder
 from layerscope.integrations.script.watched_network import WatchedNetwork
 from layerscope.record.compile_start import CompileStart
@@ -235,16 +235,7 @@ class ScriptWatch:
                 self._seen.difference_update(module.modules())
         if not any(given <= parameters_of(each.network).keys() for each in self._networks):
             self._look_out()
-            self._compare_shapes(optimizer)
-
-    def _compare_shapes(self, optimizer: Optimizer) -> None:
-        """An optimizer that has other parameters than what was called so far takes a step."""
-        given = Counter(tuple(each.shape) for each in given_to(optimizer).values())
-        for module in self._waiting:
-            own = parameters_of(module).values()
-            shapes = Counter(tuple(each.shape) for each in own if each.requires_grad)
-            if given and given <= shapes:
-                self.left_behind = class_of(module).__name__
+            self.left_behind = left_behind(self._waiting, optimizer) or self.left_behind
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if optimizer not in self._optimizers and optimizer not in self._others:
