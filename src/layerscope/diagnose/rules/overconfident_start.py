@@ -145,23 +145,19 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     tied = bool(ill.any()) and not of_targets and _has_large_weights_of_embedding(figures, roles)
     severity = 1 if usual and not (beyond or grown or tied) else 2
     limit = limit if ill.any() else thresholds.overconfident_start
+    if tied:
+        cause = _OF_EMBEDDING
+    elif grown:
+        cause = 6 - of_targets
+    else:
+        cause = 2 if beyond else of_targets + 3 * before
     return Symptoms(
         values,
         np.where(ill, severity, 0).astype(np.int8) if ill.any() else None,
         (limit, limit, np.nan),
         _ADVICE,
         "Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
-        cause=np.full(
-            values.shape,
-            _OF_EMBEDDING
-            if tied
-            else 6 - of_targets
-            if grown
-            else 2
-            if beyond
-            else int(of_targets) + 3 * before,
-            np.int8,
-        ),
+        cause=np.full(values.shape, cause, np.int8),
     )
 
 
