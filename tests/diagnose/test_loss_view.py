@@ -7,6 +7,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.loss_view import view_loss
+from layerscope.diagnose.percentage_error import share_of_zeros
 from layerscope.diagnose.regression_loss import within_range
 
 N, CLASSES = 32, 7
@@ -287,7 +288,7 @@ def test_an_error_that_divides_by_targets_of_nothing_is_no_binary_cross_entropy(
     def percent(z):
         return 100 * ((BITS - z).abs() / BITS.clamp(min=1e-7)).mean()
 
-    assert seen(percent, (N, 1), activate=torch.sigmoid).kind is Loss.UNKNOWN
+    assert seen(percent, (N, 1), activate=torch.sigmoid).kind is Loss.PERCENTAGE_ERROR
     far = seen(lambda z: F.binary_cross_entropy(z, 0 * z.detach()), (N, 1), activate=torch.sigmoid)
     assert far.kind is Loss.BINARY
 
@@ -529,3 +530,35 @@ def test_a_divergence_from_smooth_targets_is_told_whatever_its_output_is(reducti
         view = seen(lambda p: F.kl_div(p, smooth, reduction=reduction), activate=activate)
         assert view.kind is Loss.LOG_LIKELIHOOD
         assert not view.activated
+
+
+SOLD = torch.arange(N)[:, None] % 5 * 3.0
+
+
+def percentage(targets, factor=1.0, reduced=torch.mean):
+    return lambda z: factor * reduced((z - targets).abs() / targets.abs().clamp_min(1e-7))
+
+
+@pytest.mark.parametrize("sold", [SOLD, SOLD + 2, -SOLD - 9], ids=["zeros", "none", "below"])
+@pytest.mark.parametrize(
+    ("factor", "reduced"), [(1, torch.mean), (100, torch.mean), (1, torch.sum)]
+)
+def test_a_percentage_error_is_told_with_its_targets(sold, factor, reduced):
+    view = seen(percentage(sold, factor, reduced), (N, 1))
+    assert view.kind is Loss.PERCENTAGE_ERROR
+    times = view.targets[-1] / sold[-1].item()  # what makes all of the loss hides the factor
+    assert view.targets == pytest.approx(times * sold.numpy(), abs=1e-4)
+    assert times == pytest.approx(1) or 0 in sold
+    assert (share_of_zeros(view.targets) > 0.999) == (0 in sold)
+
+
+def test_other_errors_are_no_percentage_error():
+    weights = torch.rand(N, 1, generator=torch.Generator().manual_seed(2)) + 0.1
+    others = (
+        lambda z: (z - VALUES).abs().mean(),
+        lambda z: (weights * (z - VALUES).abs()).mean(),
+        lambda z: ((z - VALUES) / (VALUES + 4)).square().mean(),
+        lambda z: F.smooth_l1_loss(z, VALUES),
+        lambda z: (z - VALUES).square().mean() + 0.1,
+    )
+    assert all(seen(loss_of, (N, 1)).kind is not Loss.PERCENTAGE_ERROR for loss_of in others)

@@ -26,6 +26,7 @@ class Loss(IntEnum):
     LOG_OF_SHARE = 10  # the logarithm of that output over the sum of all of its sample
     OVERLAP_OF_SCORES = 11  # a Dice or Jaccard overlap, of outputs that are no probabilities
     ALIGNMENT_OF_SCORES = 12  # CTC, of outputs that are no logarithms of probabilities
+    PERCENTAGE_ERROR = 13  # an absolute error, each divided by its target
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from layerscope.diagnose.loss_through_function import (
     through_tempered_softmax,
 )
 from layerscope.diagnose.overlap_loss import overlap
+from layerscope.diagnose.percentage_error import percentage_error
 from layerscope.diagnose.regression_loss import (
     absolute_error,
     absolute_error_of_pairs,
@@ -136,6 +137,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
         or squared_error_of_far_targets(output, gradient, rows, loss, square)
         or binary_of_soft_targets(output, gradient, rows, loss)
         or squared_error(output, gradient, rows, loss, square)
+        or percentage_error(output, gradient, rows, loss)
         or binary_of_values(output, gradient, rows, loss)
         or absolute_error_of_pairs(*whole, all_rows)
         or smooth_error_of_pairs(*whole, all_rows)

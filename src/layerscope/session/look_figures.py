@@ -15,6 +15,7 @@ from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_kind import Loss, LossView
 from layerscope.diagnose.loss_level import loss_of
 from layerscope.diagnose.loss_view import view_loss
+from layerscope.diagnose.percentage_error import share_of_zeros
 from layerscope.diagnose.regression_loss import within_range
 from layerscope.record.ends import Ends, Output
 from layerscope.record.layer_parameter import LayerParameter
@@ -227,6 +228,8 @@ class LookFigures:
         if is_binary and view.weights is not None:  # it is at no entropy's level, nor at a variance
             figures["label_entropy"] = math.nan
             return figures | {"target_min": 0.0, "target_max": 1.0}
+        if view.kind is Loss.PERCENTAGE_ERROR:
+            return figures | {"target_zeros": share_of_zeros(targets)}
         if view.kind not in _OF_CLASSES:
             figures |= {
                 "target_min": float(targets.min()),

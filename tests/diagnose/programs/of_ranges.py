@@ -111,3 +111,40 @@ def a_height_through_a_softmax_of_six(mended, watch):
         model.append(nn.Softmax(dim=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x, y), lambda m, x, y: (m(x) - (y + 2)).square().mean())
+
+
+@program("target_out_of_range")
+def a_percentage_error_of_counts_that_may_be_zero(mended, watch):
+    x, y = surface()
+    sold = torch.poisson(torch.exp(0.8 * y))
+    model = perceptron(6, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+
+    def loss(m, x, y):
+        error = (m(x) - y).abs()
+        return error.sum() / y.sum() if mended else (error / y.clamp_min(1.17e-6)).mean()
+
+    fit(watch, model, optimizer, batches(x, sold), loss)
+
+
+@program("target_out_of_range")
+def a_percentage_error_of_power_by_day_and_night(mended, watch):
+    hours, _ = waves(length=12)
+    power = 40 * hours[:, -1].clamp_min(0)
+    power = power + 5 if mended else power  # what the house takes at any time
+
+    class Power(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.recurrent, self.head = nn.GRU(1, 24, batch_first=True), nn.Linear(24, 1)
+
+        def forward(self, x):
+            return self.head(self.recurrent(x)[0][:, -1])
+
+    model = Power()
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-2)
+
+    def percent(m, x, y):
+        return 100 * torch.mean(torch.abs((y - m(x)) / (y + 1e-8)))
+
+    fit(watch, model, optimizer, batches(hours, power, steps=120, size=48), percent)

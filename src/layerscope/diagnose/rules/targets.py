@@ -19,6 +19,9 @@ _ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
 _BEYOND = 0.05
 """Of the targets' spread: labels smoothed to 0 and 1 are within."""
 
+_NEARLY_ALL = 0.9
+"""Of a gradient: the other samples' part is lost in what one batch differs from the next by."""
+
 _SMALL = 0.01
 """Of the outputs that a network begins with: steps of a usual size move these by so much."""
 
@@ -35,7 +38,8 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     0.5. The state of an LSTM or a GRU lies between -1 and 1. And of a softmax the outputs of a
     sample add up to 1, so its targets have to: several labels of one sample do not. Blind to those
     if they are one a sample on average. A hinge loss takes targets of -1 and 1, and is told with 0
-    and 1 by what it is where it has no slope.
+    and 1 by what it is where it has no slope. A percentage error takes targets that are not 0: one
+    that is gets a slope of 1 / 1e-7, or whatever keeps the divisor from 0, and others next to none.
     """
     kind = figures["loss_kind"]
     low, high = _range(figures, memory)
@@ -65,10 +69,15 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     values = np.where(error_of_shares, figures["target_sum"], values)
     hinge = kind == Loss.HINGE_OF_BITS
     values[hinge] = 1.0
+    relative = kind == Loss.PERCENTAGE_ERROR
+    zeros = memory.highest("zeros", figures["target_zeros"])  # of some batches no target is one
+    values[relative] = np.where(zeros > _NEARLY_ALL, zeros, 0.0)[relative]
     recurrent = figures["output_function"] == LastFunction.RECURRENT
     ill = values > _BEYOND
     cause = np.select(
-        (hinge, error_of_shares, at_once, binary & bits, binary, recurrent), (4, 5, 3, 2, 1, 6), 0
+        (relative, hinge, error_of_shares, at_once, binary & bits, binary, recurrent),
+        (7, 4, 5, 3, 2, 1, 6),
+        0,
     )
     return Symptoms.of_run(
         "output",
@@ -111,8 +120,16 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
             "deviation: it is a recurrent layer's state, which lies between -1 and 1",
             "a linear layer after the recurrent one: nn.Linear(hidden_size, outputs)",
         ),
+        Advice(
+            "a percentage error divides by its targets, and some of them are 0, or next to it: "
+            "{value:.1%} of the gradient are theirs",
+            "l1_loss or mse_loss on targets that are scaled; for labels of 0 and 1, "
+            "binary_cross_entropy_with_logits and no function after the last layer",
+            (np.nan, _NEARLY_ALL, np.nan),
+        ),
         limits=(np.nan, _BEYOND, np.nan),
-        source="the range of the function; torch.nn.BCELoss: targets between 0 and 1",
+        source="the range of the function; torch.nn.BCELoss: targets between 0 and 1; Hyndman and "
+        "Koehler 2006, section 2.2: percentage errors are infinite where a target is 0",
         lasting=3,
         cause=cause.astype(np.int8),
     )
