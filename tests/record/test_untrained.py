@@ -79,5 +79,24 @@ def test_a_layer_like_one_that_is_trained_may_be_its_copy():
     assert untrained(entries(EVEN["linear"](), nn.Linear(40, 48))) == ["a"]
 
 
+def body(bias=0.0, weight=1.0):
+    layers = frozen(nn.Linear(20, 24), nn.init.orthogonal_), nn.LayerNorm(24).requires_grad_(False)
+    with torch.no_grad():
+        layers[0].bias.fill_(0)
+        layers[1].bias[3], layers[1].weight[3] = bias, weight
+    return layers, [each for layer in layers for each in layer.parameters()]
+
+
+def test_biases_of_zero_and_norms_of_one_tell_of_weights_that_are_drawn_in_any_way():
+    layers, vectors = body()
+    assert untrained(entries(*layers), vectors) == ["a"]
+    assert untrained(entries(*layers)) == []
+    for moved in ({"bias": 1e-6}, {"weight": 1 + 1e-6}):
+        layers, vectors = body(**moved)
+        assert untrained(entries(*layers), vectors) == []
+    layers, vectors = body()
+    assert untrained(entries(*layers), vectors[:2]) == []  # a linear layer's zeros alone
+
+
 def test_few_elements_tell_nothing():
     assert untrained(entries(frozen(nn.Linear(8, 8)))) == []

@@ -1,7 +1,7 @@
 """Frozen weights that are as they were drawn: nobody has trained them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
 
@@ -13,29 +13,57 @@ _FEWEST, _MOST = 256, 65_536
 _SURE = 4.0
 """Standard errors."""
 
+_LENGTH = 8
+"""Elements of a vector that are all the same, which fewer may be by chance."""
+
 _ENOUGH, _MANY = 3, 4096
 """Weights with a usual variance, which one that was trained may have by chance; and elements of
 each."""
 
 
-def untrained(parameters: Sequence[LayerParameter]) -> list[str]:
+def untrained(
+    parameters: Sequence[LayerParameter], vectors: Iterable[nn.Parameter] = ()
+) -> list[str]:
     """Entries whose weights are frozen, if those of all such are as torch draws them; [] if one is
     not, or if a layer of the same shape is trained, of which they may be a copy.
 
     Weights of torch's default are even between bounds that the fan-in gives, others normal with a
     variance of one or two over a fan (He et al. 2015), 0.02^2 (Radford et al. 2018) or 1. Training
-    leaves neither bounds nor variance as they were.
+    leaves neither bounds nor variance as they were. Nor does it leave all biases at 0 and all
+    weights of normalisations at 1: where frozen ones are, whatever the weights are drawn from.
+
+    Args:
+        parameters: of all layers.
+        vectors: the same, and biases among them where `parameters` has none.
     """
     known = [each for each in parameters if _tells(each.parameter)]
     trained = {each.parameter.shape for each in known if each.parameter.requires_grad}
     frozen = [each for each in known if not each.parameter.requires_grad]
+    if any(each.parameter.shape in trained for each in frozen):
+        return []
+    names = [each.channel.layer for each in frozen]
+    if names and _are_at_their_start(vectors):
+        return names
     evidence = 0
     for each in frozen:
-        of_one = 0 if each.parameter.shape in trained else _evidence(each.parameter)
+        of_one = _evidence(each.parameter)
         if not of_one:  # a body that was loaded is known by its first weight
             return []
         evidence += of_one
-    return [each.channel.layer for each in frozen] if evidence >= _ENOUGH else []
+    return names if evidence >= _ENOUGH else []
+
+
+def _are_at_their_start(vectors: Iterable[nn.Parameter]) -> bool:
+    """Whether all that are frozen are 0 throughout or 1 throughout, some of either."""
+    zeros = ones = 0
+    for vector in vectors:
+        if vector.ndim != 1 or vector.requires_grad or len(vector) < _LENGTH or vector.is_meta:
+            continue
+        first = float(vector[0])  # device to host, where there is one
+        if first not in (0.0, 1.0) or not bool((vector == first).all()):
+            return False
+        zeros, ones = zeros + (first == 0), ones + (first == 1)
+    return zeros >= 2 and ones >= 1
 
 
 def _tells(weight: nn.Parameter) -> bool:

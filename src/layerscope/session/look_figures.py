@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from torch import nn
@@ -56,10 +56,16 @@ class LookFigures:
         """Go on from what `state` gave."""
         self._labels = Counter(state)
 
-    def meet(self, layers: Sequence[LayerFacts], parameters: Sequence[LayerParameter]) -> None:
-        """From now on these layers have these parameters."""
+    def meet(
+        self,
+        layers: Sequence[LayerFacts],
+        parameters: Sequence[LayerParameter],
+        all_of_them: Iterable[nn.Parameter],
+    ) -> None:
+        """From now on these layers have these parameters, of which all are not measured."""
         self._at = at = {facts.name: place for place, facts in enumerate(layers)}
-        self._untrained = np.array([at[name] for name in untrained(parameters)], np.intp)
+        drawn = untrained(parameters, all_of_them)
+        self._untrained = np.array([at[name] for name in drawn], np.intp)
         trained = [each for each in parameters if each.parameter.requires_grad]
         self._parameters = [each.parameter for each in trained]
         self._entries = np.array([at[each.channel.layer] for each in trained], np.intp)

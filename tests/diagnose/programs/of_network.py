@@ -357,3 +357,55 @@ def a_body_that_was_frozen_and_never_loaded(mended, watch):
     trained = [each for each in model.parameters() if each.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=0.03, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y, steps=120), cross_entropy)
+
+
+@program("frozen_untrained")
+def a_small_encoder_frozen_as_its_config_made_it(mended, watch):
+    x = torch.randint(20, (1024, 2))
+    y = (x < 10).sum(1) % 2  # whether the two words are of different kinds
+
+    class Encoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words = nn.Embedding(20, 24)
+            self.hidden, self.norm = nn.Linear(24, 40), nn.LayerNorm(40)
+
+        def forward(self, x):
+            return self.norm(F.gelu(self.hidden(self.words(x).mean(1))))
+
+    def as_made(module):
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=0.03)
+        if isinstance(module, nn.Linear):
+            nn.init.zeros_(module.bias)
+
+    model = nn.Sequential(Encoder().apply(as_made), nn.Linear(40, 2))
+    model[0].requires_grad_(mended)
+    trained = [each for each in model.parameters() if each.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-2)
+    fit(watch, model, optimizer, batches(x, y, steps=240), cross_entropy)
+
+
+@program("frozen_untrained")
+def a_convolutional_body_whose_checkpoint_was_not_loaded(mended, watch):
+    x, y = pictures()
+
+    def body():
+        layers = []
+        for inputs in (1, 10, 10):
+            conv = nn.Conv2d(inputs, 10, 3, padding=1, bias=False)
+            nn.init.kaiming_normal_(conv.weight, mode="fan_out")
+            layers += [conv, nn.BatchNorm2d(10), nn.ReLU(), nn.MaxPool2d(2)]
+        return nn.Sequential(*layers, nn.Flatten())
+
+    model = nn.Sequential(body(), nn.Linear(10, 4))
+    if mended:
+        optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+        for before, label in batches(x, y, steps=60):
+            optimizer.zero_grad()
+            F.cross_entropy(model(before), label).backward()
+            optimizer.step()
+        model[1].reset_parameters()
+    model[0].requires_grad_(False).eval()
+    optimizer = torch.optim.SGD(model[1].parameters(), lr=0.01)
+    fit(watch, model, optimizer, batches(x, y, steps=200), cross_entropy)

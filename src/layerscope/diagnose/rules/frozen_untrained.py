@@ -5,8 +5,11 @@ import numpy as np
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.solved import left_of_chance
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
+
+_AT_CHANCE = 0.95
 
 
 @rule_with_memory("frozen_untrained")
@@ -14,7 +17,8 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
     """1 for a frozen layer with weights as they are drawn at random, where all frozen layers have
     such, and stand before all that are trained: a body that was to come with its weights.
 
-    A note, and a cause where the network does not learn: features may be random on purpose. An
+    A note, and a cause where the network does not learn: features may be random on purpose. Where
+    the loss is still at chance after twice `patience`, a warning. An
     adapter's body, a teacher or a target network do not stand before all that is trained, or are
     copies of what is.
     """
@@ -26,10 +30,15 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
     trained = [each.order for each in layers if each.weights and each.trainable and each.order >= 0]
     frozen = [each.order for each, is_drawn in zip(layers, drawn.any(0), strict=True) if is_drawn]
     stands_first = bool(trained) and -1 < min(frozen) <= max(frozen) < min(trained)
+    at_chance = left_of_chance(figures, memory) > _AT_CHANCE
+    at_chance &= memory.loss_curve.of(figures).known >= 2 * thresholds.patience
+    severity = np.where(drawn & stands_first, 1 + at_chance[:, np.newaxis], 0)
+    first = memory.of_run("first")
+    first[0] = figures.steps[0] if np.isnan(first[0]) else first[0]
     return Symptoms(
         values,
-        (drawn & stands_first).astype(np.int8),
-        (0.0, np.nan, np.nan),
+        severity.astype(np.int8),
+        (0.0, 0.0, np.nan),
         (
             Advice(
                 "{layer} is frozen, and its weights are as they are drawn at random: nobody has "
@@ -39,4 +48,5 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
             ),
         ),
         "torch.nn.init: bounds and variances of what is drawn",
+        since=np.full(drawn.shape, first[0]).astype(np.int64),
     )
