@@ -401,6 +401,19 @@ def test_a_gradient_explodes_from_end_to_end_and_the_layers_that_enlarge_it_are_
     assert found(figures) == ({} if expected is None else {"exploding_gradient": expected})
 
 
+@pytest.mark.parametrize("measured", [1, 2])
+def test_a_gradient_that_explodes_until_nothing_is_finite_is_found_all_the_same(measured):
+    figures = healthy(network())
+    figures["activation_grad_rms"][:, :-1] = [2e5, 2e5, 1, 1, 1]
+    for figure in ("activation_grad_rms", "weight_grad_rms"):
+        figures[figure][measured:] = math.nan
+    assert "exploding_gradient" not in found(figures)  # not measured, which says nothing
+    figures["loss"][measured:] = math.inf
+    assert found(figures)["exploding_gradient"] == ("critical", "02_tanh", 0, 1)
+    figures["activation_grad_rms"][0, :-1] = figures["activation_grad_rms"][measured - 1, :-1] = 1
+    assert "exploding_gradient" not in found(figures)
+
+
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 def test_the_scale_of_the_loss_is_no_disease(scale):
     figures = healthy(network())

@@ -218,3 +218,12 @@ def test_a_gradient_of_step_0_may_follow_from_the_loss():
     assert ("not_finite", "critical", "loss_reduction") in told(
         found("loss_reduction"), found("not_finite", "critical")
     )
+
+
+def test_a_gradient_that_explodes_at_the_start_is_why_the_loss_does_so_and_not_the_reverse():
+    lost = found("loss_diverged", "critical", 1), found("not_finite", "critical", 2)
+    first, *others = told(*lost, found("exploding_gradient"))
+    assert first == ("exploding_gradient", "warning", "")
+    assert [because for *_, because in others] == ["exploding_gradient"] * 2
+    later = told(found("loss_diverged", step=5), found("exploding_gradient", step=9))
+    assert later[0][0] == "loss_diverged"

@@ -126,6 +126,11 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         {"saturated", "exploding_gradient", "biased", "dead_units", "update_too_large"}
         | {"no_gradient", "loss_not_falling", "loss_diverged"}
     ),
+    # Of what grows toward the input, the first step moves the first layers out of all bounds.
+    "exploding_gradient": frozenset(
+        {"loss_diverged", "not_finite", "loss_not_finite", "update_too_large", "gradient_spike"}
+        | {"dead_units", "saturated", "loss_not_falling"}
+    ),
     "experts_unused": frozenset({"experts_uneven", "no_gradient", "stalled"}),
     "stream_grows": frozenset(
         {"silent_branch", "loss_diverged", "gradient_spike", "not_finite", "loss_not_finite"}

@@ -12,6 +12,7 @@ from tests.diagnose.programs.program import (
     blobs,
     fit,
     of_output,
+    pictures,
     program,
     ring,
     surface,
@@ -140,6 +141,30 @@ def one_row_in_other_units(mended, watch):
     data = [torch.tensor(order[32 * k % 990 : 32 * k % 990 + 32]) for k in range(150)]
     data[110][0] = 700
     fit(watch, model, optimizer, ((x[k], y[k]) for k in data), of_output(functional.mse_loss))
+
+
+@program("biased", first=False)
+def positive_weights_that_average_what_is_positive(mended, watch):
+    x, y = pictures()
+    model = stack(nn.Tanh, 64, 48, 48, 48, 4)
+    model.insert(0, nn.Flatten())
+    if not mended:
+        for module in list(model.modules())[:-1]:
+            if isinstance(module, nn.Linear):
+                nn.init.uniform_(module.weight, 0, 2 / module.in_features)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
+
+
+@program("exploding_gradient")
+def a_small_head_on_layers_that_triple(mended, watch):
+    x, y = blobs(classes=4, features=16)
+    gain = 1.0 if mended else 3.0
+    model = drawn(stack(nn.ReLU, 16, *[48] * 10, 4), gain * (2 / 48) ** 0.5)
+    with torch.no_grad():
+        model[-1].weight.mul_(gain**-10)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    fit(watch, model, optimizer, batches(x, y), cross_entropy)
 
 
 @program("overconfident_start")

@@ -126,11 +126,32 @@ def _first_moves(figures: Figures, memory: Memory, slow: float) -> npt.NDArray[n
 
 @rule_with_memory("exploding_gradient")
 def exploding_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """From end to end, how much larger the gradient is at the first layer; see `Profile.grown`."""
+    """From end to end, how much larger the gradient is at the first layer; see `Profile.grown`.
+
+    Where the loss is not finite any more, it is as it was when last measured: what grows so may
+    leave nothing to measure after a step or two.
+    """
     t = thresholds
     limits = (t.exploding_end_to_end, t.exploding_bad, t.exploding_critical)
     profile = profile_of(figures, memory.roles)
-    return _symptoms(figures, profile, limits, (_GROWN,), t.lasting, faded=False)
+    symptoms = _symptoms(figures, profile, limits, (_GROWN,), t.lasting, faded=False)
+    return _held(symptoms, ~memory.loss_curve.of(figures).finite, memory)
+
+
+def _held(symptoms: Symptoms, is_lost: npt.NDArray[np.bool_], memory: Memory) -> Symptoms:
+    """The symptoms with the last known ones in steps where nothing is known as all is lost."""
+    last = memory.of_layers("last")[0]
+    unknown = np.logical_and.reduce(np.isnan(symptoms.values), axis=1)
+    if symptoms.severity is None and not (is_lost & unknown).any():
+        last[:] = np.where(unknown.all(), last, 0)
+        return symptoms
+    severity = np.zeros(symptoms.values.shape, np.int8)
+    severity[:] = 0 if symptoms.severity is None else symptoms.severity
+    for row in np.flatnonzero(~unknown | is_lost).tolist():
+        if unknown[row]:
+            severity[row] = np.nan_to_num(last)
+        last[:] = severity[row]
+    return symptoms._replace(severity=severity if severity.any() else None)
 
 
 def _symptoms(
@@ -145,11 +166,11 @@ def _symptoms(
     end_to_end = profile.faded if faded else profile.grown
     of_steps = graded(end_to_end, limits, falling=faded)
     values = np.repeat(end_to_end[:, np.newaxis], len(figures.layers), axis=1)
-    if of_steps is None:
-        return Symptoms(values)
-    severity = np.zeros(values.shape, np.int8)
-    rows = np.flatnonzero(of_steps)
-    found = culprits(profile, rows, faded=faded)
-    severity[np.ix_(rows, profile.chain)] = np.where(found, of_steps[rows, np.newaxis], 0)
+    severity = None
+    if of_steps is not None:
+        severity = np.zeros(values.shape, np.int8)
+        rows = np.flatnonzero(of_steps)
+        found = culprits(profile, rows, faded=faded)
+        severity[np.ix_(rows, profile.chain)] = np.where(found, of_steps[rows, np.newaxis], 0)
     source = "Glorot and Bengio 2010; Schoenholz et al. 2017; the course's 0.7 a layer"
     return Symptoms(values, severity, limits, advice, source, lasting, falling=faded)
