@@ -79,13 +79,13 @@ def softmax_over_classes(_):
     return Remedy(network=change)
 
 
-def batch_first(_):
+def batch_first(is_first):
     def change(network):
         for module in network.modules():
             if hasattr(module, "batch_first"):
-                module.batch_first = True
+                module.batch_first = is_first
 
-    return Remedy(network=change)
+    return lambda _: Remedy(network=change)
 
 
 def with_functions_between(_):

@@ -52,7 +52,7 @@ _BY_RULE = {
         ("a tenth of", _SLOWER),
     ),
     "attention_logit_growth": _SLOWER,
-    "input_scale": network.standardised_inputs,
+    "input_scale": _of_text(("standard", network.standardised_inputs)),
     "large_weights": network.smaller_large_weights,
     "loss_after_activation": _of_text(
         ("Softmax(1) as the last", _of(network=network.last_function(nn.Softmax(1)))),
@@ -98,7 +98,10 @@ _BY_RULE = {
         ("binary_cross_entropy_with_logits", _of(losses={"cross_entropy": losses.binary})),
     ),
     "softmax_over_batch": network.softmax_over_classes,
-    "sequence_over_batch": network.batch_first,
+    "sequence_over_batch": _of_text(
+        ("or batch_first=False", network.batch_first(False)),
+        ("batch_first=True", network.batch_first(True)),
+    ),
     "not_optimized": optimizer.given_to_the_optimizer,
     "not_registered": _of_text(("ModuleList", optimizer.given_to_the_optimizer)),
     "no_gradient": _of_text(

@@ -11,6 +11,7 @@ from tests.diagnose.programs import (  # noqa: F401  enter them
     asked_of_training,
     held_out,
     held_out_later,
+    held_out_of_layers,
     practice,
     practice_later,
     reported_data,
