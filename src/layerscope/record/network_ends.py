@@ -30,6 +30,7 @@ from layerscope.record.output_pair import OutputPair
 from layerscope.record.outputs import tensors_in
 from layerscope.record.padded_ends import PaddedEnds
 from layerscope.record.quiet_hook import QuietHook, is_compiled
+from layerscope.record.running_calls import RunningCalls
 from layerscope.record.samples import (
     evenly_spaced,
     has_memory,
@@ -82,7 +83,7 @@ class NetworkEnds:
         self._views = MixedViews()
         self._handles: list[RemovableHandle] = []
         self._discovering, self._backward_passes = True, 0
-        self._running: list[nn.Module] = []
+        self._calls = RunningCalls()
         self._outermost: dict[nn.Module, None] = {}
         self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
         self._of_parameter: set[str] = set()
@@ -134,31 +135,23 @@ class NetworkEnds:
     def detach(self) -> None:
         """Take the hooks off."""
         remove_all(self._handles)
-        self._running.clear()
+        self._calls.clear()
 
     # Hooks.
 
     def _enter(self, module: nn.Module, inputs: Any, named: Any) -> None:
-        self._forget_hookless()
-        if not self._running and self._ask():
+        if self._calls.begin(module) and self._ask():
             self.unregistered.note_inputs((inputs, named))
             self._views.begin((inputs, named))
-        self._running.append(module)
-
-    def _forget_hookless(self) -> None:
-        """A module whose hooks were taken off since (see `StandAside`) is never left."""
-        while self._running and not self._running[-1]._forward_hooks:
-            self._running.pop()
 
     def _leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        self._forget_hookless()
-        if self._running:
-            self._running.pop()
-        if self._ask():
-            self._sequence_axis.note(module, output)
-            for each in (self._states, self._padded, self._views):
-                each.note(module, inputs, output)
-        if not self._running and self._ask():
+        is_outermost = self._calls.end()
+        if not self._ask():
+            return
+        self._sequence_axis.note(module, output)
+        for each in (self._states, self._padded, self._views):
+            each.note(module, inputs, output)
+        if is_outermost:
             self._outermost[module] = None
             self.unregistered.note_output(output)
             self._see_output(module, inputs, output)

@@ -1,7 +1,7 @@
 """What a script has made around a module that it calls: the network, optimizers, a scaler."""
 
 import gc
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from torch import nn
@@ -59,3 +59,11 @@ def _look(module: nn.Module, others: Container[Optimizer]) -> AroundCall:
     optimizers = [each for each in optimizers if each not in others]
     network = outermost_network(module, optimizers, modules)
     return AroundCall(network, optimizers, [each for each in scalers if each.is_enabled()])
+
+
+def with_parameters_of(optimizer: Optimizer, modules: Iterable[nn.Module]) -> Iterator[nn.Module]:
+    """Those of the modules that have one of an optimizer's parameters themselves."""
+    given = given_to(optimizer).keys()
+    for module in modules:
+        if any(id(parameter) in given for parameter in module.parameters(recurse=False)):
+            yield module

@@ -20,7 +20,7 @@ from torch.optim.optimizer import (
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.console.summary import from_here
-from layerscope.integrations.script.around_call import AroundCall, look_around
+from layerscope.integrations.script.around_call import AroundCall, look_around, with_parameters_of
 from layerscope.integrations.script.called_module import outermost_call, run_new_hooks
 from layerscope.integrations.script.left_behind import left_behind
 from layerscope.integrations.script.network_folder import network_folder
@@ -53,6 +53,7 @@ class ScriptWatch:
         named: whether the user has named it; otherwise the next free name is taken.
 
     Attributes:
+        networks: what is watched so far.
         found: how many networks were; of one that is not watched it was told why.
         left_behind: the class of a network that is called to train, where an optimizer that steps
             has none of its parameters, but others of the same shapes; "" without any.
@@ -64,7 +65,7 @@ class ScriptWatch:
         self._named = named
         self.found = 0
         self.left_behind = ""
-        self._networks: list[WatchedNetwork] = []
+        self.networks: list[WatchedNetwork] = []
         self._seen: WeakSet[nn.Module] = WeakSet()  # of a network, or of what no optimizer has
         # Called, but no optimizer has them: how often, and at which call to look again.
         self._waiting: WeakKeyDictionary[nn.Module, tuple[int, int]] = WeakKeyDictionary()
@@ -75,11 +76,6 @@ class ScriptWatch:
         self._steps: list[RemovableHandle] = []
         self._lock = threading.RLock()
         self._compile_start = CompileStart(self._before_compile)
-
-    @property
-    def networks(self) -> list[WatchedNetwork]:
-        """What has been found so far."""
-        return list(self._networks)
 
     def start(self) -> None:
         """Look out; call it before the script begins."""
@@ -98,7 +94,7 @@ class ScriptWatch:
         """
         self._stop()
         remove_all(self._steps)
-        for each in self._networks:
+        for each in self.networks:
             each.close(interrupted)
 
     def _stop(self) -> None:
@@ -107,7 +103,7 @@ class ScriptWatch:
         self._compile_start.detach()
 
     def _look_out(self) -> None:
-        if self._call is None and len(self._networks) < MOST:
+        if self._call is None and len(self.networks) < MOST:
             self._call = register_module_forward_pre_hook(self._before_call)
 
     def _look_away(self) -> None:
@@ -157,10 +153,8 @@ class ScriptWatch:
         for optimizer in optimizers:
             if optimizer in self._others or self._has_network(optimizer):
                 continue
-            given = given_to(optimizer).keys()
-            for each in modules:
-                own = {id(parameter) for parameter in each.parameters(recurse=False)}
-                if own & given and each not in self._seen:
+            for each in with_parameters_of(optimizer, modules):
+                if each not in self._seen:
                     self._find(each)
                     break
 
@@ -185,7 +179,7 @@ class ScriptWatch:
             return
         self._waiting.pop(module, None)
         self._seen.update(network.modules())
-        if any(each.network is network for each in self._networks):
+        if any(each.network is network for each in self.networks):
             return  # a module that came into it later
         hooks = set(module._forward_pre_hooks)
         takes_hooks = not isinstance(module, torch.jit.ScriptModule)
@@ -195,15 +189,15 @@ class ScriptWatch:
             self._watch(network, module, around)
             run_new_hooks(module, hooks, inputs)
         self._optimizers.update(around.optimizers)
-        watched = {number for each in self._networks for number in parameters_of(each.network)}
+        watched = {number for each in self.networks for number in parameters_of(each.network)}
         if all(given_to(each).keys() <= watched for each in around.optimizers):
             self._look_away()
 
     def _watch(self, network: nn.Module, called: nn.Module | None, around: AroundCall) -> None:
         mine, name, folder = around.own_optimizers, class_of(network).__name__, self._folder
         self.found += 1
-        if len(mine) < len(around.optimizers) or self._networks:
-            folder = network_folder(folder, network, (each.network for each in self._networks))
+        if len(mine) < len(around.optimizers) or self.networks:
+            folder = network_folder(folder, network, (each.network for each in self.networks))
         try:
             found = WatchedNetwork(
                 network, called, mine, folder, self._settings, around.scaler, named=self._named
@@ -215,14 +209,14 @@ class ScriptWatch:
         print(f"layerscope run: {name} is watched; the files land in {place}", file=sys.stderr)
         if self._stepping is not None and found.is_trained_by(self._stepping):
             found.before_step(self._stepping)
-        self._networks.append(found)
+        self.networks.append(found)
         self._listen()
-        if len(self._networks) == MOST:
+        if len(self.networks) == MOST:
             print(f"layerscope run: {MOST} networks are watched, and no more", file=sys.stderr)
             self._look_away()
 
     def _has_network(self, optimizer: Optimizer) -> bool:
-        return any(each.is_trained_by(optimizer) for each in self._networks)
+        return any(each.is_trained_by(optimizer) for each in self.networks)
 
     def _meet(self, optimizer: Optimizer) -> None:
         """An optimizer that was made later takes a step: torch has no hook for one that is made."""
@@ -233,7 +227,7 @@ class ScriptWatch:
             if given & parameters_of(module).keys():
                 del self._waiting[module]
                 self._seen.difference_update(module.modules())
-        if not any(given <= parameters_of(each.network).keys() for each in self._networks):
+        if not any(given <= parameters_of(each.network).keys() for each in self.networks):
             self._look_out()
             self.left_behind = left_behind(self._waiting, optimizer) or self.left_behind
 
@@ -241,13 +235,13 @@ class ScriptWatch:
         if optimizer not in self._optimizers and optimizer not in self._others:
             self._guarded(lambda: self._meet(optimizer))
         self._stepping = optimizer
-        for each in self._networks:
+        for each in self.networks:
             if each.is_trained_by(optimizer):
                 each.before_step(optimizer)
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self._stepping = None
-        for each in self._networks:
+        for each in self.networks:
             if each.is_trained_by(optimizer):
                 each.after_step(optimizer)
         # What else they have was not called on the way to a step.
