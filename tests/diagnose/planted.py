@@ -26,13 +26,16 @@ from tests.diagnose.measured import train
 
 @dataclass(frozen=True)
 class Planted:
-    """What was planted: the rule that must find it, and the layer and step that it must name."""
+    """What was planted: the rule that must find it, and the layer and step that it must name; and
+    other rules that lead to it as well.
+    """
 
     run: object
     rule: str
     layer: str
     step: int = 0
     classes: int | None = None
+    also: tuple[str, ...] = ()
 
 
 def linear_of(network, layer):
@@ -341,7 +344,7 @@ PLANTED = {
     ),
     "update too small, every layer": Planted(too_small, "update_too_small", tanh(0)),
     "update too small, middle": Planted(
-        lambda: update_of_one(3, 1e-8), "update_too_small", tanh(3)
+        lambda: update_of_one(3, 1e-8), "update_too_small", tanh(3), also=("stalled",)
     ),
     "left out of the optimizer, early": Planted(lambda: left_out(0), "stalled", tanh(0)),
     "left out of the optimizer, middle": Planted(lambda: left_out(3), "stalled", tanh(3)),

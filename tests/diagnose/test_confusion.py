@@ -84,7 +84,7 @@ def warnings_of_planted(seeds=(0,)):
     warned = []
     for seed in seeds:
         for name, case in PLANTED.items():
-            planted = Program(case.rule, case.run)
+            planted = Program(case.rule, case.run, also=case.also)
             for finding in heads_of(sick(name, seed)[1]):
                 warned.append((finding.rule, what_it_was(finding, planted, ()), name))
         for name in HEALTHY:

@@ -227,3 +227,15 @@ def test_a_gradient_that_explodes_at_the_start_is_why_the_loss_does_so_and_not_t
     assert [because for *_, because in others] == ["exploding_gradient"] * 2
     later = told(found("loss_diverged", step=5), found("exploding_gradient", step=9))
     assert later[0][0] == "loss_diverged"
+
+
+def test_a_spike_explains_a_loss_that_diverges_after_it_and_none_that_does_so_with_it():
+    assert [rule for rule, *_ in told(found("loss_diverged", step=120), spike(110))] == [
+        "gradient_spike",
+        "loss_diverged",
+    ]
+    assert told(found("loss_diverged", step=110), spike(110))[0][0] == "loss_diverged"
+
+
+def spike(step):
+    return found("gradient_spike", step=step)

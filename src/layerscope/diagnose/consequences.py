@@ -131,6 +131,11 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         {"loss_diverged", "not_finite", "loss_not_finite", "update_too_large", "gradient_spike"}
         | {"dead_units", "saturated", "loss_not_falling"}
     ),
+    # A step out of all proportion leaves the weights where nothing that was learned holds.
+    "gradient_spike": frozenset(
+        {"loss_diverged", "not_finite", "loss_not_finite", "saturated", "dead_units", "no_gradient"}
+        | {"update_too_large"}
+    ),
     "experts_unused": frozenset({"experts_uneven", "no_gradient", "stalled"}),
     "stream_grows": frozenset(
         {"silent_branch", "loss_diverged", "gradient_spike", "not_finite", "loss_not_finite"}

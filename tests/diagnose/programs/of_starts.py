@@ -130,7 +130,7 @@ def a_rate_of_sgd_in_the_notation_of_adam(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=260), cross_entropy)
 
 
-@program("gradient_spike", first=False)  # the loss has gone far beyond its start by it
+@program("gradient_spike")
 def one_row_in_other_units(mended, watch):
     x, y = surface(features=6)
     if not mended:
