@@ -98,6 +98,13 @@ def test_what_lies_below_the_current_folder_is_told_without_it(tmp_path, monkeyp
     assert printed([], tmp_path / "runs/mine") == ["no finding · files: runs/mine"]
 
 
+@pytest.mark.parametrize("told_as", [".", "whole"])
+def test_the_current_folder_itself_is_told_by_its_whole_name(told_as, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = printed([], tmp_path if told_as == "whole" else told_as)
+    assert "".join(lines).replace(" ", "") == f"nofinding·files:{tmp_path}"
+
+
 def test_without_files_there_is_no_last_line():
     assert printed([], None) == []
 

@@ -67,8 +67,12 @@ def summary(
 
 
 def from_here(path: str | PathLike[str]) -> Path:
-    """A path as one would type it: what lies below the current folder without that."""
+    """A path as one would type it: what lies below the current folder without that. The current
+    folder itself has its whole name: a `.` at a sentence's end is no path to a reader.
+    """
     path, here = Path(path), Path.cwd()
+    if path.absolute() == here:
+        return here
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 

@@ -38,6 +38,8 @@ class LayerOutput:
         activation, gradient: those rows; -1 measures none.
         units, unit_row: where its units are watched; None watches none.
         order: in which forward passes first reached it, from 0; -1 before.
+        features: how long the last axes were, of what the layer's entry was called with and of what
+            the layer gave then; 0 where there was none, or another module is the entry.
         not_finite: of the step's first output that was not finite, what the layer was given.
     """
 
@@ -49,6 +51,7 @@ class LayerOutput:
         "_units_axes",
         "_units_axis",
         "activation",
+        "features",
         "gradient",
         "held",
         "layer",
@@ -69,6 +72,7 @@ class LayerOutput:
         self.units: UnitTally | DeviceUnitTally | None = None
         self.activation = self.gradient = self.unit_row = -1
         self.order = -1
+        self.features = (0, 0)
         self.not_finite: NotFinite | None = None
         self._units_axis = axis_of_module(layer.entry)
         self._units_axes: dict[int, int] = {}
@@ -104,6 +108,8 @@ class LayerOutput:
             self._measure_output(tensor, inputs, is_plain and may_wait)
         if self.order < 0:  # not before: it may have failed
             self.order = self._state.next_order()
+            given = inputs[0][0] if inputs[0] and self._is_given else None
+            self.features = (_last_size(given), _last_size(tensor))
         if self.gradient >= 0 and tensor.requires_grad:
             self._hook(tensor)
 
@@ -198,3 +204,8 @@ class LayerOutput:
                 state.spent += clock() - began
         except Exception as error:  # whatever it is, the network goes on without us
             state.give_up(error)
+
+
+def _last_size(tensor: Any) -> int:
+    """0 of what has no axes."""
+    return int(tensor.shape[-1]) if isinstance(tensor, Tensor) and tensor.ndim else 0

@@ -73,7 +73,7 @@ def layer_facts(
                 dropout_at=dropout_at if output.order == last >= 0 else "",
                 of_parameter=layer.name in of_parameter,
                 frozen_in_name=frozen_by,
-                width=None if layer.function else _width(layer.entry),
+                width=None if layer.function else _width(layer.entry, *output.features),
                 configured=configured,
             )
             for output in of_layer
@@ -117,9 +117,17 @@ def _width_of_projection(layer: Layer, name: str) -> tuple[int, int] | None:
     return None
 
 
-def _width(module: nn.Module) -> tuple[int, int] | None:
+def _width(module: nn.Module, given: int, made: int) -> tuple[int, int] | None:
     """Of a matrix: how many inputs each of its outputs is made of, and how many outputs there are;
     of a transposed convolution neither stands in its shape.
+
+    A matrix may be [outputs, inputs], as torch's own are, or [inputs, outputs], as GPT-2's: what
+    went in and came out tells.
+
+    Args:
+        module: that has the matrix.
+        given: how many numbers it takes, 0 if that is not known.
+        made: how many it gives; likewise.
     """
     # Not by its name as an attribute: to ask for the weight of a spectral norm is to change it.
     weight = dict(module.named_parameters(recurse=False)).get("weight")
@@ -128,4 +136,7 @@ def _width(module: nn.Module) -> tuple[int, int] | None:
     is_turned = getattr(module, "transposed", False) or isinstance(module, nn.Embedding)
     if is_turned or weight is None or weight.ndim < _MATRIX:
         return None
-    return math.prod(weight.shape[1:]), int(weight.shape[0])
+    rows, rest = int(weight.shape[0]), math.prod(weight.shape[1:])
+    if weight.ndim == _MATRIX and made != rows and (given == rows or (not given and made == rest)):
+        return rows, rest
+    return rest, rows

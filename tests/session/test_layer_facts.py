@@ -1,0 +1,70 @@
+"""What does not change about layers: how many inputs each output of a matrix is made of."""
+
+import pytest
+import torch
+from torch import nn
+
+from layerscope import watch
+from layerscope.events.reader import read_run
+from layerscope.sinks.figure_sets import figure_sets
+
+
+class Turned(nn.Module):
+    """GPT-2's linear layer: a weight of [inputs, outputs]."""
+
+    def __init__(self, inputs, outputs, heads=0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(inputs, outputs) / inputs**0.5)
+        self.heads = heads
+
+    def forward(self, x):
+        y = x @ self.weight
+        return y.unflatten(-1, (self.heads, -1)) if self.heads else y
+
+
+class Usual(nn.Module):
+    """By hand, and with torch's [outputs, inputs]."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / inputs**0.5)
+
+    def forward(self, x):
+        return x @ self.weight.T
+
+
+class OverChannels(Usual):
+    """A convolution of size 1: [batch, inputs, place] to [batch, outputs, place]."""
+
+    def forward(self, x):
+        return torch.einsum("oi,bip->bop", self.weight, x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "width"),
+    [
+        (Turned(6, 24), torch.randn(8, 6), (6, 24)),
+        (Turned(24, 6), torch.randn(8, 3, 24), (24, 6)),
+        (Turned(6, 24, heads=3), torch.randn(8, 5, 6), (6, 24)),
+        (nn.Sequential(Turned(6, 24), nn.ReLU()), torch.randn(8, 6), (6, 24)),
+        (Usual(6, 24), torch.randn(8, 6), (6, 24)),
+        (nn.Sequential(Usual(24, 6), nn.ReLU()), torch.randn(8, 24), (24, 6)),
+        (OverChannels(6, 24), torch.randn(8, 6, 6), (6, 24)),
+        (nn.Conv1d(6, 24, 3, groups=2), torch.randn(8, 6, 9), (9, 24)),
+        (nn.ConvTranspose1d(6, 24, 3), torch.randn(8, 6, 9), None),
+    ],
+)
+def test_what_goes_in_and_comes_out_tells_which_axis_of_a_matrix_is_which(
+    layer, x, width, tmp_path
+):
+    network = nn.Sequential(layer, nn.Flatten(), nn.LazyLinear(1))
+    network(x)
+    optimizer = torch.optim.SGD(network.parameters(), 0.01)
+    with watch(network, tmp_path) as watcher:
+        optimizer.zero_grad()
+        loss = network(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        watcher.step(loss)
+    (figures,) = figure_sets(read_run(tmp_path))
+    assert figures.layers[0].width == width
