@@ -122,6 +122,7 @@ def erratic(seed, steps):
     figures["graphs_kept"][:] = 4 * figures["loss_activated"]
     figures["last_padding"][:] = 0.6 * figures["loss_activated"]
     figures["states_detached"][:] = figures["loss_activated"]
+    figures["baseline"][:, 0] = figures["loss_activated"] * (seed % 3 > 1)
     figures["of_rewards"][:] = figures["loss_activated"] * (seed % 3 > 0)
     if seed % 9 == 0:
         figures["labels_seen"][:] = 1

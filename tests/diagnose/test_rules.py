@@ -1847,3 +1847,31 @@ def test_a_warm_up_that_is_longer_than_the_training_is_told(told, of_warm_up):
     if finding is not None:
         assert (finding.severity, finding.step) == ("warning", 0)
         assert "2.3% of what was asked for" in finding.explanation
+
+
+@pytest.mark.parametrize(
+    ("rule", "figure", "value"),
+    [
+        ("saturated", "saturated", 0.9),
+        ("dead_units", "dead_units", 90.0),
+        ("collapsed", "unit_spread", 0.001),
+    ],
+)
+@pytest.mark.parametrize("without_parameters", [False, True])
+def test_what_becomes_of_a_policys_baseline_is_a_note(rule, figure, value, without_parameters):
+    layers = tuple(replace(each, can_die=True) for each in network())
+    figures = healthy(layers)
+    figures[figure][10:, 2:] = value
+    assert rules_and_words(figures)[rule].severity != "note"
+    figures["baseline"][::10] = [0, 0, 1, np.nan if without_parameters else 1, 1, 1]
+    assert rules_and_words(figures)[rule].severity == "note"
+    assert {each.severity for each in Judge(layers).look(figures) if each.rule == rule} == {"note"}
+    figures["baseline"][::10, 2:4] = 0
+    assert rules_and_words(figures)[rule].severity != "note"
+
+
+@pytest.mark.parametrize("of_rewards", [False, True])
+def test_the_size_of_a_loss_of_rewards_is_no_divergence(of_rewards):
+    figures = healthy(network())
+    figures["loss"][:20], figures["loss"][20:], figures["of_rewards"][::10] = 1, 50, of_rewards
+    assert ("loss_diverged" in rules_and_words(figures)) != of_rewards

@@ -149,7 +149,8 @@ def test_an_advantage_with_a_gradient_is_told_of():
     told = LossForm(through_advantage=True)
     assert form(policy(lambda v: 1 - v)) == told
     assert form(policy(lambda v: (1 - v - (1 - v).mean()) / (1 - v).std())) == told
-    assert form(policy(lambda v: (1 - v).detach())) == LossForm(of_rewards=True)
+    of_rewards = LossForm(of_rewards=True, baseline=frozenset({id(OTHER)}))
+    assert form(policy(lambda v: (1 - v).detach())) == of_rewards
     assert form(policy(lambda v: (1 - v).exp())) == LossForm()  # a weight that is learned
     assert form(policy(lambda v: v)) == LossForm()  # no difference
     assert form(policy(lambda _: 1 - 2 * SCORES[:, :1])) == LossForm()  # of no output
@@ -285,3 +286,18 @@ def test_pairs_of_two_samples_or_of_the_network_itself_are_not():
     assert is_told(column(3), lambda values: values - torch.arange(3.0))
     assert not is_told(column(2), lambda values: values - torch.arange(2.0))
     assert not is_told(column(12) - torch.arange(12.0))
+
+
+def test_of_a_policys_loss_those_parameters_are_a_baselines_that_no_action_depends_on():
+    body, actor, critic = (torch.nn.Linear(3, 3) for _ in range(3))
+    graph = LossGraph(lambda: True)
+    x = body(SCORES.detach()).tanh()
+    scores, values = actor(x), critic(SCORES.detach())
+    for each in (scores, values):
+        graph.note_output(each)
+    chosen = torch.distributions.Categorical(logits=scores).log_prob(LABELS)
+    graph.see(-(chosen * torch.randn(12)).mean() + values.square().mean())
+    seen = graph.take()
+    assert seen is not None
+    assert seen.baseline == {id(each) for each in critic.parameters()}
+    assert form(lambda s, v: F.cross_entropy(s, LABELS) + v.square().mean()).baseline == frozenset()

@@ -31,6 +31,7 @@ LAYER_FIGURES: Mapping[str, str] = {
     "owned": "1 if an optimizer has the layer's trained parameters, else 0",
     "rate_share": "the learning rate of its group / the optimizer's largest, where groups differ",
     "untrained": "1 if the layer is frozen, and its weights are as they were drawn, else 0",
+    "baseline": "1 if a loss of rewards trains the layer, and no action depends on it, else 0",
     "no_gradient": "1 if a trained weight of the layer got no gradient at all in this step, else 0",
     "stream_rms": "where a branch is added to a residual stream: the stream's RMS after it",
     "branch_to_stream": "RMS of the branch / that of the stream before it was added",

@@ -4,8 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.shared import once_a_block
+from layerscope.diagnose.symptoms import Severities
 
 
 @once_a_block
@@ -35,3 +37,25 @@ def is_of_rewards(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """
     so: npt.NDArray[np.bool_] = memory.known("of_rewards", figures["of_rewards"]) == 1
     return so
+
+
+def note_if_baseline(
+    severity: Severities | None, figures: Figures, memory: Memory
+) -> Severities | None:
+    """Severities, int8 [steps, layers], with notes for warnings of layers of a baseline.
+
+    A policy's gradient is the same on average whatever a baseline says, if only it is the same for
+    all actions (Sutton and Barto 2018, section 13.4): policies learn, with more noise, beside a
+    critic that predicts the same for all states. A layer without parameters belongs to the one
+    before it.
+    """
+    known = memory.of_layers("baseline")[0]  # at each block: it remembers
+    note_first(figures["baseline"], known)
+    if severity is None or not (known == 1).any():
+        return severity
+    in_order = np.argsort(memory.roles.rank)
+    of = np.maximum.accumulate(np.where(np.isnan(known[in_order]), 0, np.arange(len(known))))
+    beside = np.empty(len(known), bool)
+    beside[in_order] = known[in_order][of] == 1
+    severity[:, beside] = np.minimum(severity[:, beside], 1)
+    return severity

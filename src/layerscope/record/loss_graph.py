@@ -1,20 +1,19 @@
 """What the loss makes of a network's outputs, as autograd's graph between the two tells."""
 
-import math
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
 from layerscope.record.broadcast_in_loss import broadcasts
 from layerscope.record.kept_graphs import KeptGraphs
-from layerscope.record.loss_nodes import NODES, behind, inputs_of, shape_of, through
+from layerscope.record.loss_nodes import NODES, PARTS, WHOLE, behind, inputs_of, shape_of, through
 from layerscope.record.output_function import MOVES, kind_of
+from layerscope.record.policy_loss import baseline_of, chosen_in
 
-_PARTS = ("Select", "Slice", "AsStrided", "Gather", "Index", "Narrow", "Split", "Unbind")
 _SCALES = ("Mul", "Div")
-_OF_DIFFERENCES = (*_PARTS, *_SCALES, "Neg", "Sub", "Rsub", "Add", "Mean", "Std", "Var")
+_OF_DIFFERENCES = (*PARTS, *_SCALES, "Neg", "Sub", "Rsub", "Add", "Mean", "Std", "Var")
 _FIRST_OF_TWO = (0, -2, 2**64 - 2)
 """How autograd keeps the first of two axes."""
 
@@ -37,6 +36,7 @@ class LossForm:
             loss.
         activated_twice: it takes the sigmoid or softmax of an output that is one already.
         of_earlier: it is made of outputs of earlier steps as well.
+        baseline: of one of rewards, ids of the parameters that no action's probability depends on.
     """
 
     over_samples: bool = False
@@ -47,6 +47,7 @@ class LossForm:
     candidates: int = 0
     activated_twice: bool = False
     of_earlier: bool = False
+    baseline: frozenset[int] = frozenset()
 
     def figures(self) -> dict[str, float]:
         """By the name of each figure; of a softmax only that it runs along the samples."""
@@ -103,6 +104,7 @@ class LossGraph:
         self.kept = KeptGraphs()
         self._outputs = _Outputs()
         self._form: LossForm | None = None
+        self._baseline: frozenset[int] | None = None  # once known: a walk through all of the graph
 
     def note_output(self, tensor: Tensor) -> None:
         """The network has given this, which has a gradient."""
@@ -112,7 +114,10 @@ class LossGraph:
         """The loss of the step that goes on, before or after its backward pass."""
         node = getattr(loss, "grad_fn", None) if self._outputs.are_any else None
         if node is not None and self._ask():
-            self._form = _form_of(node, self._outputs, self.kept.held())
+            form = _form_of(node, self._outputs, self.kept.held())
+            if form.of_rewards and self._baseline is None:
+                self._baseline = baseline_of(node, chosen_in(behind(node, self._outputs)))
+            self._form = replace(form, baseline=self._baseline or form.baseline)
             self._turn()
 
     def take(self) -> LossForm | None:
@@ -130,7 +135,7 @@ class LossGraph:
 
 def _form_of(loss: Any, outputs: _Outputs, earlier: Collection[object]) -> LossForm:
     nodes = behind(loss, outputs)
-    of_rewards = _is_of_rewards(nodes)
+    of_rewards = bool(chosen_in(nodes))
     of_earlier = bool(earlier) and any(mark in node.metadata for node in nodes for mark in earlier)
     if of_earlier or len(nodes) >= NODES:  # an episode's, say, whose steps are all alike
         return LossForm(of_rewards=of_rewards, of_earlier=of_earlier)
@@ -154,8 +159,7 @@ def _form_of(loss: Any, outputs: _Outputs, earlier: Collection[object]) -> LossF
     )
 
 
-_WHOLE = tuple(kind for kind in MOVES if kind not in _PARTS)
-_IN_PLACE = tuple(kind for kind in _WHOLE if kind not in ("Transpose", "T", "Permute"))
+_IN_PLACE = tuple(kind for kind in WHOLE if kind not in ("Transpose", "T", "Permute"))
 
 
 def _axis_of(softmax: Any, outputs: _Outputs) -> str:
@@ -172,21 +176,21 @@ _TAKES_LOGITS = ("Sigmoid", "LogSigmoid", "Softmax", "LogSoftmax", "BinaryCrossE
 
 def _is_activated(node: Any, outputs: _Outputs) -> bool:
     """Whether what a function of logits takes is an output that a sigmoid or softmax has made."""
-    source = through(inputs_of(node)[0], _WHOLE, outputs)
-    return source in outputs and kind_of(through(source, _WHOLE)) in ("Sigmoid", "Softmax")
+    source = through(inputs_of(node)[0], WHOLE, outputs)
+    return source in outputs and kind_of(through(source, WHOLE)) in ("Sigmoid", "Softmax")
 
 
 def _is_against_itself(softmax: Any) -> bool:
     """Whether its rows are products of samples with all of the same samples, nothing masked."""
-    product = through(inputs_of(softmax)[0], (*_WHOLE, *_SCALES))
+    product = through(inputs_of(softmax)[0], (*WHOLE, *_SCALES))
     operands = inputs_of(product)
     if kind_of(product) != "Mm" or len(operands) != 2:
         return False
-    one, other = (through(each, _WHOLE) for each in operands)
+    one, other = (through(each, WHOLE) for each in operands)
     return one is other
 
 
-_BETWEEN = (*_WHOLE, *_SCALES, "MaskedFill", "CopySlices", "Sub", "Add", "Where")
+_BETWEEN = (*WHOLE, *_SCALES, "MaskedFill", "CopySlices", "Sub", "Add", "Where")
 
 
 def _candidates_of(softmax: Any) -> int:
@@ -198,36 +202,10 @@ def _candidates_of(softmax: Any) -> int:
     source = next((each for each in sources if kind_of(each) == "Mm"), None)
     if source is None or len(inputs_of(source)) != 2:
         return 0
-    if any(kind_of(through(each, _WHOLE)) == "AccumulateGrad" for each in inputs_of(source)):
+    if any(kind_of(through(each, WHOLE)) == "AccumulateGrad" for each in inputs_of(source)):
         return 0  # a layer's weight: a function of the loop's own is part of the network
     shape = shape_of(softmax)
     return int(shape[-1]) if len(shape) == 2 else 0
-
-
-_RATIO = ("Neg", "Sub", "Exp", "Clamp", "Sum")
-"""What is done to a chosen log-probability: a ratio of two policies is the exponential of one."""
-
-_LOGS = ("LogSoftmax", "Logsumexp", "Log", "LogSigmoid")
-
-
-def _is_of_rewards(nodes: Sequence[Any]) -> bool:
-    kinds = [kind_of(node) for node in nodes]
-    gathered = "Stack" in kinds or "Cat" in kinds  # of single steps
-    for product, kind in zip(nodes, kinds, strict=True):
-        operands = inputs_of(product) if kind == "Mul" else []
-        # A factor of a whole loss comes after its mean.
-        if len(operands) != 1 or not (gathered or math.prod(shape_of(product)) > 1):
-            continue
-        chosen = through(operands[0], (*_WHOLE, *_RATIO))
-        if kind_of(chosen) not in ("Gather", "Index"):
-            continue
-        logs = (kind_of(node) for node in behind(chosen, (), most=_NEAR))
-        if any(each in _LOGS for each in logs):
-            return True
-    return False
-
-
-_NEAR = 16
 
 
 def _has_advantage(product: Any, outputs: _Outputs) -> bool:

@@ -3,7 +3,13 @@
 from collections.abc import Container
 from typing import Any
 
-from layerscope.record.output_function import kind_of
+from layerscope.record.output_function import MOVES, kind_of
+
+PARTS = ("Select", "Slice", "AsStrided", "Gather", "Index", "Narrow", "Split", "Unbind")
+"""Functions that give some of what they get."""
+
+WHOLE = tuple(kind for kind in MOVES if kind not in PARTS)
+"""Functions that give all of what they get, moved."""
 
 NODES = 128
 """Between loss and outputs; losses take some ten."""

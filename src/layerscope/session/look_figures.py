@@ -103,6 +103,9 @@ class LookFigures:
         for name, value in figures.items():
             of_step[STEP_COLUMN[name]] = value
         of_layers[self._untrained, LAYER_COLUMN["untrained"]] = 1.0
+        if look.ends.form is not None and (beside := look.ends.form.baseline):
+            is_beside = [id(parameter) in beside for parameter in self._parameters]
+            of_layers[self._entries, LAYER_COLUMN["baseline"]] = is_beside
         for name, spread in look.row_spreads.items():
             of_layers[self._at[name], LAYER_COLUMN["weight_row_spread"]] = spread
         for seen_at in look.inside.values():

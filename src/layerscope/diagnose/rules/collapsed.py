@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.loss_terms import note_if_baseline
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
@@ -73,7 +74,7 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     A linear layer whose weights are not zero gives different outputs to different inputs, but for
     rounding: where the first one's are all the same, so are the data, if all embeddings give one
     vector alone. The last one's, too, are no mean that was learned: it gets the same. Pictures
-    are seen there alone, as places count as samples before.
+    are seen there alone, as places count as samples before. In a policy's baseline it is a note.
     """
     limit = thresholds.collapsed_spread
     roles = memory.roles
@@ -107,6 +108,7 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
                 same &= same_tokens
             cause[same, place] = words
             severity[same, place] = np.where(severity[same, place] > 0, 2, 0)
+    note_if_baseline(severity, figures, memory)
     np.fmax(largest, np.fmax.reduce(sizes, axis=0), out=largest)
     return Symptoms(
         values,

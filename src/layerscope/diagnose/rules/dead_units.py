@@ -8,6 +8,7 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.loss_terms import note_if_baseline
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.solved import has_learned, is_learning, note_if_solved
@@ -50,7 +51,8 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     The verdict comes late, the step that is named is when it began: not before the longest silent
     unit fell silent, and not before so many units were silent in every step. A layer whose outputs
     are all zero for `lasting` steps is dead at once, however few samples there were, the last one
-    too: nothing passes it, either way. Where the task is solved it is a note; so are, short of most
+    too: nothing passes it, either way. Where the task is solved it is a note, and in a policy's
+    baseline; so are, short of most
     of a layer, dead units in a network whose loss is down to half, and those that have been silent
     for fewer than `warm_up` steps: the pixels of an image are many samples, and of few images.
 
@@ -80,6 +82,7 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     values[_in_a_row(shut, memory.of_layers("shut")[0]) >= t.lasting] = 1.0
     early &= values < 1
     severity = note_if_solved(graded(values, limits), figures, memory)
+    note_if_baseline(severity, figures, memory)
     if severity is not None:
         severity[early] = np.minimum(severity[early], 2)
     begun = memory.of_layers("begun", 3)

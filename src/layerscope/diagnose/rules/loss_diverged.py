@@ -8,7 +8,7 @@ import numpy.typing as npt
 from layerscope.diagnose.enough_samples import present_and_start
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_curve import WINDOW
-from layerscope.diagnose.loss_terms import is_of_no_known_kind, may_be_of_terms
+from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards, may_be_of_terms
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import OF_LEVELS, median_update, way_so_far
 from layerscope.diagnose.registry import rule_of_run
@@ -65,10 +65,11 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     samples the first few losses are the first one, and of less than 8 the last few are the present
     one.
 
-    A spike that is gone at once is none, and of a loss that has been below 0, as an agent's, the
-    first is no measure; nor is that of a task that was solved before, as in fine-tuning, while the
-    loss stays below a tenth of chance. Losses that are not finite count once a finite one was
-    beyond the limit.
+    Not so of a loss of rewards, whose own value tells nothing: that of its critic grows with what
+    the policy earns. A spike that is gone at once is none, and of a loss that has been below 0, as
+    an agent's, the first is no measure; nor is that of a task that was solved before, as in
+    fine-tuning, while the loss stays below a tenth of chance. Losses that are not finite count once
+    a finite one was beyond the limit.
 
     Or the loss had fallen, and its mean over 20 steps is back at twice its lowest or more, and has
     lost half of its way, for 20 steps: far beyond the run's noise, and with one optimizer. Not so
@@ -90,6 +91,9 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     values[memory.ever("negative", curve.loss < 0)] = np.nan
     large = (values > limit) & ~is_solved(figures, memory)
     lost, lost_since = _lost(figures, unknown, memory)
+    of_rewards = is_of_rewards(figures, memory)
+    large &= ~of_rewards
+    lost &= ~of_rewards
     if np.isnan(beyond[0]) and not large.any() and not lost.any():
         return Symptoms.of_run("loss", values)
     ever = np.logical_or.accumulate(large) | (beyond[0] == 1)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.loss_terms import note_if_baseline
 from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import GATES, LARGEST_GAIN, Roles
@@ -72,10 +73,10 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     softmax) learns to shut, so it is ill only if it has been shut in every step since the first;
     what it learns later is a note. Of a softmax over n the figure is the share of samples with one
     output near 1, less 1 / n: the first token of a causal sequence has nothing else to look at.
-    Where the task is solved it is a note, and so it is where it came while the loss fell to less
-    than half: training has filled the ends then, and was not stopped by it. And so it is in a
-    network that was trained before, as a BERT's pooler: its normalisations' weights are no longer
-    the 1 that they begin at.
+    In a policy's baseline it is a note. Where the task is solved it is a note, and so it is where
+    it came while the loss fell to less than half: training has filled the ends then, and was not
+    stopped by it. And so it is in a network that was trained before, as a BERT's pooler: its
+    normalisations' weights are no longer the 1 that they begin at.
 
     Which units training fills goes by their weights, so a layer of n units is a sample of n: of one
     that became saturated a warning asks for more than one in twenty such layers has by chance.
@@ -92,6 +93,7 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     sizes = memory.of_layers("sizes")[0]
     before = ~np.isnan(sizes)
     note_first(figures["weight_rms"], sizes)
+    note_if_baseline(severity, figures, memory)
     if severity is None:
         note_if_solved(severity, figures, memory)
         measured = ~np.isnan(values).all(axis=0)
