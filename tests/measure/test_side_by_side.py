@@ -58,12 +58,12 @@ def with_gaps(x):
 
 
 TENSORS = [
-    (0, normal(400, 90).relu(), -1),
+    (0, normal(800, 90).relu(), -1),
     (1, normal(3, 20, 40, 30, seed=1), 1),
-    (2, normal(300, 200, seed=2).T, -1),
+    (2, normal(400, 200, seed=2).T, -1),
     (3, with_gaps(normal(70_000, seed=3)), None),
-    (1, normal(4, 20, 20, 30, seed=4), 1),
-    (4, FINITE["subnormals"][:60_000], None),
+    (1, normal(4, 20, 40, 30, seed=4), 1),
+    (4, FINITE["subnormals"][:70_000], None),
 ]
 
 

@@ -9,7 +9,7 @@ from layerscope.measure.cpu.kinds import KINDS
 PLAIN = (Tensor, nn.Parameter)
 """Classes whose tensors have memory of their own, if they are dense."""
 
-SMALL = 1 << 16
+SMALL = 1 << 17
 """Bytes up to which a tensor is measured together with others; a larger one takes so long that it
 is measured by itself, where it still lies in the cache."""
 

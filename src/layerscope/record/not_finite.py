@@ -13,6 +13,8 @@ from layerscope.record.layers import Layer
 from layerscope.record.outputs import tensors_in
 from layerscope.record.shards import local_part
 
+_NO_TENSORS = frozenset([type(None), bool, int, float, str])  # `F.relu(x, inplace=False)`
+
 _UNKNOWN = -1  # version of a tensor of inference mode, which has none
 
 
@@ -46,11 +48,12 @@ def given_to(layer: Layer, inputs: tuple[tuple[Any, ...], Mapping[str, Any]]) ->
     if layer.entry is not layer.module:
         return ()
     positional, named = inputs
-    if len(positional) == 1 and not named and type(positional[0]) is Tensor:
-        only = positional[0]  # by far the most common
-        if not only.is_floating_point() or only.layout is not torch.strided:
-            return ()  # a graph's edges, as sparse features, have no bytes to hold
-        return ((only.detach() if only.requires_grad else only, _version(only)),)
+    if len(positional) == 1 and type(positional[0]) is Tensor:
+        if not named or all([type(each) in _NO_TENSORS for each in named.values()]):
+            only = positional[0]  # by far the most common
+            if not only.is_floating_point() or only.layout is not torch.strided:
+                return ()  # a graph's edges, as sparse features, have no bytes to hold
+            return ((only.detach() if only.requires_grad else only, _version(only)),)
     try:
         tensors = (tensor for _, tensor in tensors_in(inputs) if tensor.layout is torch.strided)
         given = map(local_part, tensors)

@@ -9,6 +9,8 @@ from torch import nn
 
 from layerscope.record.own_hook import OwnHook
 
+_function_modes: Callable[[], int] = torch._C._len_torch_function_stack
+
 _log = logging.getLogger("layerscope")
 
 
@@ -26,7 +28,11 @@ class QuietHook(OwnHook):
         if torch.compiler.is_compiling() or torch._C._is_tracing():
             return
         try:
-            self._hook(*arguments)
+            if _function_modes():  # what is asked of a tensor would go through them
+                with torch._C.DisableTorchFunction():
+                    self._hook(*arguments)
+            else:
+                self._hook(*arguments)
         except Exception:
             _log.debug("LayerScope: a network's end was not seen", exc_info=True)
 
