@@ -48,12 +48,12 @@ def given_to(layer: Layer, inputs: tuple[tuple[Any, ...], Mapping[str, Any]]) ->
     if layer.entry is not layer.module:
         return ()
     positional, named = inputs
-    if len(positional) == 1 and type(positional[0]) is Tensor:
-        if not named or all([type(each) in _NO_TENSORS for each in named.values()]):
-            only = positional[0]  # by far the most common
-            if not only.is_floating_point() or only.layout is not torch.strided:
-                return ()  # a graph's edges, as sparse features, have no bytes to hold
-            return ((only.detach() if only.requires_grad else only, _version(only)),)
+    is_one = len(positional) == 1 and type(positional[0]) is Tensor  # by far the most common
+    if is_one and _NO_TENSORS.issuperset(map(type, named.values())):
+        only = positional[0]
+        if not only.is_floating_point() or only.layout is not torch.strided:
+            return ()  # a graph's edges, as sparse features, have no bytes to hold
+        return ((only.detach() if only.requires_grad else only, _version(only)),)
     try:
         tensors = (tensor for _, tensor in tensors_in(inputs) if tensor.layout is torch.strided)
         given = map(local_part, tensors)
