@@ -242,7 +242,7 @@ def test_large_outputs_of_such_a_graph_are_counted_once(threads, tmp_path, monke
         optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
         with watch(net, tmp_path / str(backend), summary=False) as watcher:
             for _ in range(4):
-                output = net(torch.randn(512, 4))
+                output = net(torch.randn(1024, 4))
                 assert output.nbytes > SMALL
                 loss = output.square().mean()
                 optimizer.zero_grad()

@@ -148,11 +148,11 @@ def test_no_more_is_held_than_is_allowed(step):
 
 
 def test_what_their_layers_were_given_counts_as_held(step):
-    given = [(normal(MOST_HELD // 4 - 30_000), 0)]
-    x, y = normal(20_000), np.ones(20_000, np.float32)
+    given = [(normal(MOST_HELD // 4 - 60_000), 0)]
+    x, y = normal(40_000), np.ones(40_000, np.float32)
     alive = weakref.ref(y)
     for _ in range(2):
-        step.held.hold(1, normal(20_000))
+        step.held.hold(1, normal(40_000))
         step.end()
     assert step.held.hold(1, torch.from_numpy(y), given=given)
     assert step.held.hold(0, x, given=given)  # together they would be too much
