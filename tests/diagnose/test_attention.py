@@ -106,6 +106,24 @@ def test_uniform_rows_are_a_note_and_a_warning_where_the_scale_makes_them_so():
     assert told(learned) == {"attention_uniform": ("note", PLACE, 80)}
 
 
+def without_places(steps, *loss, read=0.0):
+    """What is told of an attention that knows of no places, while the loss goes down."""
+    figures = attending(steps, attention_placeless=1.0, loss=loss)
+    figures["order_read"][::10] = read
+    finding = found(figures).get("no_positions")
+    return finding and finding[:3]
+
+
+def test_attention_that_knows_of_no_places_is_told_of_while_nothing_is_learned():
+    assert without_places(400, 3, 2.9) == ("warning", "network", 319)
+    assert without_places(300, 3, 2.9) == ("note", "network", 79)
+    assert without_places(400, 3, 2.0) == ("note", "network", 79)
+    assert without_places(400, 3, 1.0) == ("note", "network", 79)
+    assert without_places(400, 3, 2.9, read=1.0) is None
+    healthy_ones = attending(400, attention_placeless=0.0, loss=(3, 2.9))
+    assert "no_positions" not in found(healthy_ones)
+
+
 def pre_norm():
     tokens, answers = questions()
     network = Reader(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True))

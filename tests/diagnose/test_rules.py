@@ -922,6 +922,40 @@ def test_what_was_learned_and_is_lost_again_is_told_unless_the_targets_have_grow
         assert "lost again" in found["loss_diverged"].explanation
 
 
+@pytest.mark.parametrize(
+    ("leap", "later", "told"), [(40, 1.1, True), (29, 1.1, False), (40, 0.9, False)]
+)
+def test_one_leap_throws_a_network_out_if_what_comes_after_is_not_below_the_start(
+    leap, later, told
+):
+    figures = healthy(network(), 60)
+    figures["loss"][:] = later
+    figures["loss"][0], figures["loss"][7] = 1.0, leap
+    found = rules_and_words(figures)
+    assert ("loss_diverged" in found) == told
+    if told:
+        assert found["loss_diverged"].step == 7
+        assert "leapt to 40 times" in found["loss_diverged"].explanation
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "clips"), [("LSTM", 0, True), ("LSTM", 1, False), ("Tanh", 0, False)]
+)
+def test_what_leaves_all_bounds_through_a_recurrence_is_answered_with_clipping(
+    kind, changed, clips
+):
+    layers = (*network()[:1], replace(network()[1], module=kind), *network()[2:])
+    figures = healthy(layers)
+    figures["loss"][10:] = 400.0
+    figures["update_to_weight"][5:, 1] = 1.5
+    figures["activation_nonfinite"][20:, 1] = 5
+    figures["gradients_changed"][0] = changed
+    found = rules_and_words(figures)
+    for rule in ("loss_diverged", "update_too_large"):
+        assert ("clip" in found[rule].remedy[:40]) == clips
+    assert ("clip" in found["not_finite"].remedy) == (kind == "LSTM")
+
+
 @pytest.mark.parametrize("lowest", [0.1, -0.1])
 def test_a_loss_that_has_been_below_zero_is_not_measured_by_the_first(lowest):
     figures = healthy(network())

@@ -38,6 +38,10 @@ _OF_FEW = frozenset(
     }
 )
 
+_OF_NO_ORDER = frozenset(
+    {"loss_not_falling", "labels_without_signal", "attention_uniform", "collapsed"}
+)
+
 _OF_PADDING = frozenset(
     {"loss_not_falling", "labels_without_signal", "vanishing_gradient", "collapsed", "stalled"}
 )
@@ -53,6 +57,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     ),
     "graph_kept": _OF_LARGE_STEPS - {"overconfident_start"},
     "padding_read": _OF_PADDING,
+    "no_positions": _OF_NO_ORDER,
     "attention_axis": _SYMPTOMS | {"next_token"},
     "mask_inverted": _SYMPTOMS,
     "heads_mixed": _SYMPTOMS | {"next_token"},
@@ -168,6 +173,7 @@ RISKS: Mapping[str, frozenset[str]] = {
     "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal"}),
     "norm_of_few": _OF_FEW,
     "padding_read": _OF_PADDING,
+    "no_positions": _OF_NO_ORDER - {"attention_uniform"},
     "softmax_hidden": frozenset(
         {"loss_not_falling", "update_too_small", "vanishing_gradient", "collapsed"}
         | {"labels_without_signal"}
@@ -199,7 +205,7 @@ FROM_THE_START = frozenset(
         *("target_is_input", "self_as_negative"),
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
         *("temperature", "large_weights", "attention_axis", "mask_inverted"),
-        *("heads_mixed", "graph_kept", "padding_read"),
+        *("heads_mixed", "graph_kept", "padding_read", "no_positions"),
     }
 )
 

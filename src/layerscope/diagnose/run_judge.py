@@ -20,7 +20,7 @@ from layerscope.diagnose.shared import Shared
 from layerscope.diagnose.story import story
 from layerscope.diagnose.thresholds import Thresholds
 
-_OUTGROWN = ("vanishing_gradient", "dead_units", "padding_read")
+_OUTGROWN = ("vanishing_gradient", "dead_units", "padding_read", "no_positions")
 """Warnings that say that a network cannot learn: one that has learned has outgrown them."""
 
 _OUTGROWN_IN_PEACE = ("collapsed", "update_too_large")

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from layerscope.record.attention_by_hand import CALLS_BY_HAND, AttentionByHand
-from layerscope.record.fused_attention import FUSED_CALLS
+from layerscope.record.fused_attention import FUSED_CALLS, are_fused_placeless
 from layerscope.record.heads import Heads
 from layerscope.record.heads_by_view import are_by_view
 from layerscope.record.place import Place
@@ -24,7 +24,8 @@ class Attention:
 
     In such a step the logits of up to 64 rows of queries of each head are computed again, of up to
     8 samples of a batch; where `exact`, those of all rows, in parts of 8 MB. Dropout comes after
-    it. In other steps it costs nothing.
+    it. Where exact, it is seen, too, whether queries and keys know of places. In other steps it
+    costs nothing.
 
     Attributes:
         places: that were found so far, in this order.
@@ -57,8 +58,10 @@ class Attention:
         named = {name: _detached(each) for name, each in kwargs.items()}
         heads = look(*map(_detached, args), exact=self._exact, **named)
         query = args[0] if args else kwargs.get("query")  # of all heads, for the longer call
-        by_view = isinstance(query, Tensor) and are_by_view(query)
-        return replace(heads, by_view=True) if by_view and heads is not None else heads
+        if heads is None or not isinstance(query, Tensor):
+            return heads
+        placeless = are_fused_placeless(function, args, kwargs) if self._exact else None
+        return replace(heads, by_view=are_by_view(query), placeless=placeless)
 
     def has_scores(self, args: tuple[Any, ...]) -> bool:
         """Whether a call is given the product of an attention's queries and keys."""

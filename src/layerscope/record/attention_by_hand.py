@@ -14,6 +14,7 @@ from layerscope.record.attention_mask import MASKED
 from layerscope.record.heads import Heads
 from layerscope.record.heads_by_view import are_by_view
 from layerscope.record.logits import heads_of_scores
+from layerscope.record.placeless import are_placeless, has_no_order
 from layerscope.record.product_operands import operands_of_einsum, operands_of_matmul
 from layerscope.record.samples import has_memory
 
@@ -42,6 +43,8 @@ class _Product:
         width: of queries and keys.
         equation: of an einsum; "" for a product of matrices.
         by_view: whether heads were cut out of the query by a view; of a product of matrices.
+        ordered: whether something was done to the scores that is not the same for each row, as a
+            causal mask, or a bias of distances.
     """
 
     query: tuple[Tensor, int | None]
@@ -50,6 +53,7 @@ class _Product:
     width: int
     equation: str
     by_view: bool
+    ordered: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -100,6 +104,11 @@ class AttentionByHand:
             return None
         if role in ("keep", "divide"):
             _carry_over(self._products, args, output)
+            product = self._products.get(output) if exact else None
+            if product is not None and not product.ordered:
+                others = [e for e in args if isinstance(e, Tensor) and e not in self._products]
+                ordered = not all(map(has_no_order, others))
+                self._products[output] = replace(product, ordered=ordered)
             _carry_over(self._weights, args, output)
             if role == "divide" and (softmax := self._weights.get(output)) and softmax.across:
                 del self._weights[output]
@@ -184,7 +193,10 @@ def _heads(softmax: _Softmax, exact: bool) -> Heads | None:
         return heads_of_scores(four, None, None, exact)
     query, key = (_by_head(*each, four.shape[1]) for each in (made_of.query, made_of.key))
     heads = heads_of_scores(four, query, key, exact).with_scale(_scale(four, made_of))
-    heads = replace(heads, by_view=made_of.by_view)
+    placeless = None
+    if exact:
+        placeless = not made_of.ordered and are_placeless(made_of.query[0], made_of.key[0])
+    heads = replace(heads, by_view=made_of.by_view, placeless=placeless)
     return heads.along_another_axis() if softmax.across else heads
 
 

@@ -102,6 +102,7 @@ class Ends:
         graphs_kept: how many graphs of earlier looks somebody holds; see `KeptGraphs`.
         last_padding: see `PaddedEnds.share`.
         views_mixed: see `MixedViews.are_any`.
+        order_read: see `OrderRead.is_any`.
         passes: backward passes that came to an output.
     """
 
@@ -121,6 +122,7 @@ class Ends:
     last_padding: float = 0.0
     passes: int = 0
     views_mixed: bool = False
+    order_read: bool = False
 
     @property
     def of_actions(self) -> bool:

@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from layerscope.record.attention_mask import AttentionMask
 from layerscope.record.heads import Heads
 from layerscope.record.logits import heads_of_products
+from layerscope.record.placeless import are_placeless, has_no_order
 from layerscope.record.samples import has_memory
 
 
@@ -146,3 +147,21 @@ FUSED_CALLS: Mapping[Any, Callable[..., Heads | None]] = {
     F.multi_head_attention_forward: _multi_head,
 }
 """The function that is called, and what looks at its arguments."""
+
+
+def are_fused_placeless(function: Any, args: tuple[Any, ...], kwargs: Any) -> bool:
+    """Whether queries, keys and mask of such a call know nothing of places; as called, with graph.
+
+    Args:
+        function: of `FUSED_CALLS`.
+    """
+    if function is F.scaled_dot_product_attention:
+        given = dict(zip(_SCALED, args, strict=False)) | kwargs
+    else:
+        given = _MULTI_HEAD.bind(*args, **kwargs).arguments
+    if given.get("is_causal") or not has_no_order(given.get("attn_mask")):
+        return False
+    return are_placeless(given["query"], given["key"])
+
+
+_SCALED = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")

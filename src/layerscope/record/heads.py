@@ -39,12 +39,14 @@ class Heads:
             sample has a mask of its own.
         samples: how many there are in all, of which those are evenly spaced.
         by_view: whether they were cut out by a view where axes were to be exchanged.
+        placeless: whether they know nothing of places, see `are_placeless`; None if not looked at.
     """
 
     pending: Pending[Array]
     visible: Pending[Tensor] | None = None
     samples: int = 0
     by_view: bool = False
+    placeless: bool | None = None
 
     @property
     def table(self) -> Array:
@@ -125,6 +127,7 @@ class Heads:
             "attention_ahead": _mean_of_known(self.ahead),
             "attention_across": float((self.table[HeadSum.ACROSS] > 0).any()),
             "attention_by_view": float(self.by_view),
+            "attention_placeless": math.nan if self.placeless is None else float(self.placeless),
             "query_rms": float(np.fmax.reduce(self.query_rms)),
             "key_rms": float(np.fmax.reduce(self.key_rms)),
         }

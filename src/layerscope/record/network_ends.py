@@ -25,6 +25,7 @@ from layerscope.record.loss_graph import LossGraph
 from layerscope.record.mixed_axes import mixes_axes
 from layerscope.record.mixed_views import MixedViews
 from layerscope.record.network_data import NetworkData
+from layerscope.record.order_read import OrderRead
 from layerscope.record.output_function import output_function
 from layerscope.record.output_pair import OutputPair
 from layerscope.record.outputs import tensors_in
@@ -80,7 +81,7 @@ class NetworkEnds:
         self._tokens, self._pair, self._values = TokenInputs(ask), OutputPair(), Bootstrapped()
         self._sequence_axis, self.loss_graph = SequenceAxis(), LossGraph(ask)
         self._states, self._padded = DetachedStates(), PaddedEnds(self._tokens.of_shape)
-        self._views = MixedViews()
+        self._views, self._order = MixedViews(), OrderRead()
         self._handles: list[RemovableHandle] = []
         self._discovering, self._backward_passes = True, 0
         self._calls = RunningCalls()
@@ -224,9 +225,8 @@ class NetworkEnds:
         along_batch, data = self._sequence_axis.of_batch, self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
         seen = self.loss_graph.take(), changed, self._states.are_detached
-        ends = Ends(
-            data, self._output, kept, along_batch, *beside, *seen, *held, self._views.are_any
-        )
+        views = self._views.are_any, self._order.is_any
+        ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held, *views)
         self._states.forget()
         self._output = None
         self._given = self._together = self._backward_passes = 0
@@ -235,7 +235,7 @@ class NetworkEnds:
             of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
             self.wiring = wiring(list(self._reached.values())) | of_parameter
             if not gathers_parameters(self._network):
-                self.unregistered.find(self._network, self._views.see)
+                self.unregistered.find(self._network, self._views.see, self._order.see)
             self._views.end()
             self._reached.clear()  # and with it the graph
             self._discovering = False

@@ -140,6 +140,7 @@ class LookFigures:
             "last_padding": ends.last_padding,
             "passes": ends.passes,
             "views_mixed": ends.views_mixed,
+            "order_read": ends.order_read,
             "gradients_kept": ends.gradients_kept,
             "gradients_cleared": ends.gradients_cleared,
             "gradients_kept_by_one": None if ends.kept_by_one is None else ends.kept_by_one.get(),

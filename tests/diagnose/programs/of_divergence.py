@@ -6,7 +6,15 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.of_data import perceptron
 from tests.diagnose.programs.of_network import Encoder
-from tests.diagnose.programs.program import batches, fit, of_output, phrases, program, surface
+from tests.diagnose.programs.program import (
+    batches,
+    fit,
+    of_output,
+    phrases,
+    program,
+    standard,
+    surface,
+)
 
 
 def fit_without_telling_the_loss(watch, model, optimizer, data, loss_of):
@@ -91,3 +99,59 @@ def a_relu_on_a_price_that_starts_below_zero(mended, watch):
     nn.init.constant_(model[2].bias, 0.5 if mended else -4.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x, price, steps=150), of_output(F.mse_loss))
+
+
+class Recurrent(nn.Module):
+    """A recurrence of torch's with relus, that hands its state on as it is, and a number for each
+    sequence [n, length, 1].
+    """
+
+    def __init__(self, width, by_cell=False):
+        super().__init__()
+        kind = nn.RNNCell if by_cell else nn.RNN
+        self.by_cell = by_cell
+        self.rnn, self.head = kind(1, width, nonlinearity="relu"), nn.Linear(width, 1)
+        with torch.no_grad():
+            for name, weight in self.rnn.named_parameters():
+                if name.startswith("weight_hh"):
+                    nn.init.eye_(weight)  # Le et al. 2015
+                if name.startswith("bias"):
+                    weight.zero_()
+
+    def forward(self, x):
+        if not self.by_cell:
+            return self.head(self.rnn(x.transpose(0, 1))[0][-1])
+        state = None
+        for step in x.unbind(1):
+            state = self.rnn(step, state)
+        return self.head(state)
+
+
+def fit_clipped(watch, model, optimizer, data, clip):
+    with watch(model) as scope:
+        for x, y in data:
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(x), y)
+            loss.backward()
+            if clip:
+                nn.utils.clip_grad_norm_(model.parameters(), clip)
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("loss_diverged")
+def sums_of_long_sequences(mended, watch):
+    x = torch.randn(1024, 40, 1)
+    model = Recurrent(32)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    data = batches(x, x.sum(1) / 40**0.5, steps=200)
+    fit_clipped(watch, model, optimizer, data, 1.0 if mended else 0.0)
+
+
+@program("loss_diverged", first=False, also=("update_too_large: clip_grad_norm_",))
+def how_often_a_signal_came(mended, watch):
+    x = (torch.rand(1024, 30, 1) < 0.2).float()
+    model = Recurrent(24, by_cell=True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    data = batches(x, standard(x.sum(1)), steps=200)
+    fit_clipped(watch, model, optimizer, data, 1.0 if mended else 0.0)

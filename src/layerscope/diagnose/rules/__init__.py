@@ -20,6 +20,7 @@ from layerscope.diagnose.rules import loss_form as loss_form
 from layerscope.diagnose.rules import graph_kept as graph_kept
 from layerscope.diagnose.rules import states_detached as states_detached
 from layerscope.diagnose.rules import padding_read as padding_read
+from layerscope.diagnose.rules import no_positions as no_positions
 from layerscope.diagnose.rules import labels as labels
 from layerscope.diagnose.rules import not_shuffled as not_shuffled
 from layerscope.diagnose.rules import class_weights as class_weights
@@ -48,4 +49,5 @@ from layerscope.diagnose.rules import update_size as update_size
 from layerscope.diagnose.rules import stalled as stalled
 from layerscope.diagnose.rules import collapsed as collapsed
 from layerscope.diagnose.rules import loss_diverged as loss_diverged
+from layerscope.diagnose.rules import loss_rising as loss_rising
 from layerscope.diagnose.rules import loss_not_falling as loss_not_falling

@@ -7,9 +7,10 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_terms import note_if_baseline
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.recurrent import is_recurrent
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.rules.stalled import AT_ITS_OWN_END, RECURRENT
+from layerscope.diagnose.rules.stalled import AT_ITS_OWN_END
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -20,7 +21,7 @@ def _apart_again(facts: LayerFacts) -> str:
             "model.activation=tanh init=xavier: a sigmoid's slope is 0.25 at most, and small "
             "inputs all become 0.5"
         )
-    if facts.module in RECURRENT:  # it has forgotten what it was given
+    if is_recurrent(facts):  # it has forgotten what it was given
         return AT_ITS_OWN_END + "; and see that the inputs of a batch do differ"
     return (
         "init=orthogonal init.bias_std=0, or a normalisation before it; and see that the inputs of "

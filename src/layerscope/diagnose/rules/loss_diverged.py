@@ -1,4 +1,4 @@
-"""A loss that goes up: step by step, or out of all bounds."""
+"""A loss that goes out of all bounds, or loses what had been learned."""
 
 from dataclasses import replace
 
@@ -8,9 +8,10 @@ import numpy.typing as npt
 from layerscope.diagnose.enough_samples import present_and_start
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_curve import WINDOW
-from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards, may_be_of_terms
+from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards
 from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.pace import OF_LEVELS, median_update, way_so_far
+from layerscope.diagnose.pace import OF_LEVELS, way_so_far
+from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import A_TENTH, Advice, Symptoms, Values
@@ -32,16 +33,17 @@ _LOST = Advice(
     "(torch.nn.utils.clip_grad_norm_) if single steps did it",
     (np.nan, 2.0, np.nan),
 )
-_RISING = Advice(
-    "the loss rises from the start, steadily and by small steps: it is {value:.3g} times what it "
-    "was (limit {threshold:g})",
-    "the sign of the loss, or of the update (maximize=True, p += lr * p.grad): each step goes up",
+_THROWN = Advice(
+    "one step has thrown the network out: the loss leapt to {value:.3g} times what it was at the "
+    "start, and the next 20 losses are not below the start",
+    f"trainer.gradient_clip_val=1.0; or {A_TENTH}",
 )
-_MAXIMIZES = Advice(
-    "the optimizer makes the loss as large as it can (maximize=True): it is {value:.3g} times what "
-    "it was",
-    "maximize=False for a loss; only a reward is to be made large",
+_RECURRENT = replace(_DIVERGED, remedy=f"{CLIP}; else {_DIVERGED.remedy}")
+_ADVICE = (
+    *(_DIVERGED, _LEAPS, _LOST, _THROWN, _RECURRENT),
+    replace(_THROWN, remedy=f"{CLIP}; else {A_TENTH}"),
 )
+_OF_DIVERGED, _OF_LEAPS, _OF_LOST, _OF_THROWN, _OF_RECURRENT, _OF_THROWN_RECURRENT = range(6)
 _SURE = 3.0
 _GROWN = 1.5
 _NEW_LABELS = 1.03  # entropy of the labels so far / that of before: batches alone change it by less
@@ -53,7 +55,6 @@ _AS_IT_WAS = 0.1
 """Sum of update / weight so far, of the median layer: what is too much for one step is hardly a
 change for all. What the loss does until then, its targets do: a queue of random keys (He et al.
 2020, MoCo) makes it nearly 0 at first."""
-_SMALL = -1.5  # log10 of update / weight: below, a step is no leap
 
 
 @rule_of_run("loss_diverged")
@@ -76,6 +77,9 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     where the targets have grown by half, as those of a value that is being learned; where they are
     not known, all of the way must be lost. Nor where labels of new classes have come.
 
+    Or one loss is beyond ten times the limit, and the mean of the next 20 is not below the start:
+    that step, or that batch's, has thrown the network out.
+
     Of a loss whose kind is not known the start is the largest that it had while the weights were
     as good as they were, and the limit is ten, of its lowest level too.
     """
@@ -94,6 +98,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     of_rewards = is_of_rewards(figures, memory)
     large &= ~of_rewards
     lost &= ~of_rewards
+    clipped = is_clipped(figures, memory)
     if np.isnan(beyond[0]) and not large.any() and not lost.any():
         return Symptoms.of_run("loss", values)
     ever = np.logical_or.accumulate(large) | (beyond[0] == 1)
@@ -108,29 +113,64 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     windows = np.lib.stride_tricks.sliding_window_view(was_beyond, WINDOW)[1:]
     in_a_row = (windows[:, -t.lasting :] > 0).sum(1) >= min(t.lasting, WINDOW)
     often = (windows > 1).sum(1) >= t.lasting
+    thrown, worst, thrown_at = _thrown_out(
+        values, present, start, large & (values > 10 * limit), figures, memory
+    )
     gone = blown | (in_a_row & (values > 10 * limit))
     severity = np.where(gone, 3, np.where(large & (in_a_row | often), 2, 0)).astype(np.int8)
     lost &= severity == 0
     values = np.where(lost, curve.level / memory.of_run("best", 5)[0], values)
     severity[lost] = 2
+    thrown &= severity == 0
+    values, severity[thrown] = np.where(thrown, worst, values), 2
+    recurs = ~clipped & any(map(is_recurrent, memory.roles.layers))
+    cause = np.where(recurs, _OF_RECURRENT, _OF_DIVERGED)
+    cause = np.where(in_a_row | blown, cause, _OF_LEAPS)
+    cause = np.where(thrown, np.where(recurs, _OF_THROWN_RECURRENT, _OF_THROWN), cause)
     counts = np.where((in_a_row | blown)[:, np.newaxis], windows > 0, windows > 1)
     begun = np.arange(1, len(values) + 1) + counts.argmax(1)  # that was beyond, in each window
-    since = np.nan_to_num(steps[begun]).astype(np.int64)
+    since = np.where(thrown, thrown_at, np.nan_to_num(steps[begun]))
     return Symptoms.of_run(
         "loss",
         values,
         severity,
-        _DIVERGED,
-        _LEAPS,
-        _LOST,
-        *(replace(advice, limits=(np.nan, _TERMS, 10 * _TERMS)) for advice in (_DIVERGED, _LEAPS)),
+        *_ADVICE,
+        *(replace(each, limits=(np.nan, _TERMS, 10 * _TERMS)) for each in _ADVICE),
         limits=(np.nan, t.loss_diverged, 10 * t.loss_diverged),
         source="a network that has learned nothing has the loss of the start",
-        cause=np.where(lost, 2, np.where(in_a_row | blown, 0, 1) + np.where(unknown, 3, 0)).astype(
-            np.int8
-        ),
+        cause=np.where(lost, _OF_LOST, cause + np.where(unknown, len(_ADVICE), 0)).astype(np.int8),
         since=np.where(lost, lost_since, since).astype(np.int64),
     )
+
+
+def _thrown_out(
+    values: Values,
+    present: Values,
+    start: Values,
+    far: npt.NDArray[np.bool_],
+    figures: Figures,
+    memory: Memory,
+) -> tuple[npt.NDArray[np.bool_], Values, Values]:
+    """Whether 20 losses have passed since one leap and are not below the start, of each step; how
+    many times the start the leap was, and its step.
+    """
+    leap = memory.of_run("leap", 4)  # its step and size; the sum of losses since, and their number
+    thrown = np.zeros(len(values), bool)
+    worst, step = np.full(len(values), np.nan), np.zeros(len(values))
+    if np.isnan(leap[0]) and not far.any():
+        return thrown, worst, step
+    for row in np.flatnonzero(np.isfinite(present)).tolist():
+        if far[row]:
+            is_first = np.isnan(leap[0])
+            began = figures.steps[row] if is_first else leap[0]
+            leap[:] = began, np.fmax(values[row], leap[1]), 0.0, 0.0
+        elif not np.isnan(leap[0]):
+            leap[2:] += present[row], 1.0
+            if leap[3] >= WINDOW:
+                thrown[row] = leap[2] / leap[3] >= start[row]
+                step[row], worst[row] = leap[:2]
+                leap[:] = np.nan
+    return thrown, worst, step
 
 
 def _largest_at_first(figures: Figures, present: Values, memory: Memory) -> Values:
@@ -178,44 +218,3 @@ def _lost(
         lost[row], since[row] = number >= WINDOW, first
     remembered[:] = best, size, classes, number, first
     return lost, since
-
-
-@rule_of_run("loss_rising")
-def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Mean of the last 20 losses / that of the first 5, where it never was below and rises beyond
-    chance, by updates that are small beside the weights: not a leap, but the wrong direction.
-
-    Also where an optimizer is told to maximize, and the loss is a cross-entropy or an error, whose
-    best value is the smallest (torch.optim.SGD, argument maximize): then whatever the steps' size.
-    A loss of no known kind that looks at several outputs must be beyond ten times the start, as one
-    that diverges: one of them may be a term.
-    """
-    t = thresholds
-    curve = memory.loss_curve.of(figures)
-    values = np.where(curve.start > 0, curve.level / curve.start, np.nan)
-    updates = median_update(figures, memory)
-    before = memory.of_run("level", 1)
-    levels = np.append(before, curve.level)
-    before[0] = levels[-1]
-    rising = levels[1:] > levels[:-1]
-    of_terms = may_be_of_terms(figures, memory)
-    limit = np.where(of_terms, _TERMS, t.loss_rising)
-    above = (values > limit) & (curve.level - curve.start > _SURE * curve.noise)
-    never_below = curve.lowest >= curve.start - curve.noise
-    ill = above & never_below & rising & curve.judged & ~(updates > _SMALL)
-    upward = np.where(figures["loss_negated"] == 1, 0.0, figures["maximize"])
-    upward[np.isnan(figures["loss_kind"]) | (figures["loss_kind"] == 0)] = np.nan
-    is_upward = memory.known("upward", upward) == 1
-    ill |= is_upward & (values > 1)
-    return Symptoms.of_run(
-        "loss",
-        values,
-        np.where(ill, 2, 0).astype(np.int8),
-        _RISING,
-        _MAXIMIZES,
-        replace(_RISING, limits=(np.nan, _TERMS, np.nan)),
-        limits=(np.nan, t.loss_rising, np.nan),
-        source="gradient descent goes down for a step that is small enough",
-        lasting=2 * t.lasting,
-        cause=np.where(is_upward, 1, np.where(of_terms, 2, 0)).astype(np.int8),
-    )

@@ -3,7 +3,9 @@
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.recurrent import CLIP, is_recurrent
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms
@@ -17,12 +19,22 @@ _OF_STEPS = (
     "before the step"
 )
 
-_ADVICE = (
-    Advice(
-        "{value:.0f} outputs of {layer} are not finite, from finite inputs",
+
+def _within_bounds(facts: LayerFacts) -> str:
+    if is_recurrent(facts):
+        return f"{CLIP}; and a smaller optimizer.lr"
+    return (
         "a smaller optimizer.lr; in your own module, a bound on what is exponentiated, divided "
-        "by or taken the root of; trainer.precision=bf16-mixed if it overflowed in float16",
-    ),
+        "by or taken the root of; trainer.precision=bf16-mixed if it overflowed in float16"
+    )
+
+
+def _smaller_steps(facts: LayerFacts) -> str:
+    return f"{CLIP}; else {_OF_STEPS}" if is_recurrent(facts) else _OF_STEPS
+
+
+_ADVICE = (
+    Advice("{value:.0f} outputs of {layer} are not finite, from finite inputs", _within_bounds),
     Advice(
         "{value:.0f} outputs of {layer} are not finite, and neither were its inputs",
         "look at the data of that step: they are not finite before the first layer",
@@ -36,7 +48,7 @@ _ADVICE = (
     Advice(
         "{value:.0f} outputs of {layer} are not finite, because its weights are not: the step "
         "before has left them so",
-        _OF_STEPS,
+        _smaller_steps,
     ),
     Advice(
         "{value:.0f} gradients are not finite before {layer}, and all are finite behind it",

@@ -7,6 +7,7 @@ from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.recurrent import is_recurrent
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms, graded
 from layerscope.diagnose.thresholds import Thresholds
@@ -14,7 +15,6 @@ from layerscope.diagnose.update_ratio import update_ratio
 
 _SLOW = -1.0  # log10: a layer at a far lower rate, whose weights are not small in proportion
 
-RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
 AT_ITS_OWN_END = (
     "the output at each sequence's own last step (pack_padded_sequence), not behind the padding; "
     "or a mean over time"
@@ -22,7 +22,7 @@ AT_ITS_OWN_END = (
 
 
 def _nearer_to_the_loss(facts: LayerFacts) -> str:
-    if facts.module in RECURRENT:
+    if is_recurrent(facts):
         return AT_ITS_OWN_END
     return "a shorter way to the loss, as by a residual; no learning rate makes up for it"
 

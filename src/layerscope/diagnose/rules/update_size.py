@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.solved import is_learning
 from layerscope.diagnose.symptoms import A_TENTH, Advice, Symptoms, Values, graded
@@ -17,9 +19,19 @@ from layerscope.diagnose.thresholds import Thresholds
 from layerscope.diagnose.update_ratio import update_ratio
 
 _LOSS_GREW = 2.0
-_TOO_LARGE = Advice(
-    "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual 10^-3)",
-    A_TENTH,
+
+
+def _smaller(facts: LayerFacts) -> str:
+    return f"{CLIP}; else {A_TENTH}" if is_recurrent(facts) else A_TENTH
+
+
+_TOO_LARGE = tuple(
+    Advice(
+        "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual "
+        "10^-3)",
+        remedy,
+    )
+    for remedy in (_smaller, A_TENTH)
 )
 _TOO_SMALL = (
     Advice(
@@ -51,7 +63,7 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
     t = thresholds
     values = update_ratio(figures, memory.roles)
     limits = (np.nan, t.update_large, max(0.0, t.update_large))
-    loss = figures["loss"].tolist()
+    loss, clipped = figures["loss"].tolist(), is_clipped(figures, memory)
     # Of the running streak: its first step, its steps, the loss then; and whether it began at zero.
     begun, streak, loss_then, no_size = memory.of_layers("streak", 4)
     zero = figures["weight_rms"] == 0
@@ -83,7 +95,8 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
                     since = np.zeros(values.shape, np.int64)
                 severity[row, layer] = 3 if value > limits[2] else 2
                 since[row, layer] = int(begun[layer])
-    return Symptoms(values, severity, limits, (_TOO_LARGE,), _SOURCE, since=since)
+    cause = np.broadcast_to(clipped[:, np.newaxis], values.shape).astype(np.int8)
+    return Symptoms(values, severity, limits, _TOO_LARGE, _SOURCE, cause=cause, since=since)
 
 
 @rule_with_memory("update_too_small")

@@ -1,0 +1,68 @@
+"""A loss that rises step by step."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_terms import may_be_of_terms
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.pace import median_update
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_RISING = Advice(
+    "the loss rises from the start, steadily and by small steps: it is {value:.3g} times what it "
+    "was (limit {threshold:g})",
+    "the sign of the loss, or of the update (maximize=True, p += lr * p.grad): each step goes up",
+)
+_MAXIMIZES = Advice(
+    "the optimizer makes the loss as large as it can (maximize=True): it is {value:.3g} times what "
+    "it was",
+    "maximize=False for a loss; only a reward is to be made large",
+)
+_SURE = 3.0
+_TERMS = 10.0  # times the start, of a loss that may have a term that grows
+_SMALL = -1.5  # log10 of update / weight: below, a step is no leap
+
+
+@rule_of_run("loss_rising")
+def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Mean of the last 20 losses / that of the first 5, where it never was below and rises beyond
+    chance, by updates that are small beside the weights: not a leap, but the wrong direction.
+
+    Also where an optimizer is told to maximize, and the loss is a cross-entropy or an error, whose
+    best value is the smallest (torch.optim.SGD, argument maximize): then whatever the steps' size.
+    A loss of no known kind that looks at several outputs must be beyond ten times the start, as one
+    that diverges: one of them may be a term.
+    """
+    t = thresholds
+    curve = memory.loss_curve.of(figures)
+    values = np.where(curve.start > 0, curve.level / curve.start, np.nan)
+    updates = median_update(figures, memory)
+    before = memory.of_run("level", 1)
+    levels = np.append(before, curve.level)
+    before[0] = levels[-1]
+    rising = levels[1:] > levels[:-1]
+    of_terms = may_be_of_terms(figures, memory)
+    limit = np.where(of_terms, _TERMS, t.loss_rising)
+    above = (values > limit) & (curve.level - curve.start > _SURE * curve.noise)
+    never_below = curve.lowest >= curve.start - curve.noise
+    ill = above & never_below & rising & curve.judged & ~(updates > _SMALL)
+    upward = np.where(figures["loss_negated"] == 1, 0.0, figures["maximize"])
+    upward[np.isnan(figures["loss_kind"]) | (figures["loss_kind"] == 0)] = np.nan
+    is_upward = memory.known("upward", upward) == 1
+    ill |= is_upward & (values > 1)
+    return Symptoms.of_run(
+        "loss",
+        values,
+        np.where(ill, 2, 0).astype(np.int8),
+        _RISING,
+        _MAXIMIZES,
+        replace(_RISING, limits=(np.nan, _TERMS, np.nan)),
+        limits=(np.nan, t.loss_rising, np.nan),
+        source="gradient descent goes down for a step that is small enough",
+        lasting=2 * t.lasting,
+        cause=np.where(is_upward, 1, np.where(of_terms, 2, 0)).astype(np.int8),
+    )

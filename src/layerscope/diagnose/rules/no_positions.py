@@ -1,0 +1,56 @@
+"""Attention that nobody tells where a token stands, and a task that needs to know."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.rules.loss_not_falling import patience_of
+from layerscope.diagnose.solved import has_learned, left_of_chance
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_NOTHING = 0.9
+"""Of what guessing costs: what is below may be learned by heart, or from how often tokens come."""
+
+_LOOKS = 3
+
+
+@rule_of_run("no_positions")
+def no_positions(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Loss / what guessing costs, where the queries and keys of an attention are made of the data
+    by the same function at each place, its mask is the same for each row, and nothing else in the
+    network reads places. Then the outputs are the same for each order of a sequence's tokens.
+
+    A note from `patience` steps on, since one may mean it so: a set has no order. A warning from
+    four times as many on, if hardly anything was learned.
+    """
+    t = thresholds
+    of_layers = figures["attention_placeless"]
+    alike = np.where(
+        np.isnan(of_layers).all(axis=1), np.nan, np.nanmax(of_layers, axis=1, initial=0)
+    )
+    is_placeless = memory.known("alike", alike) == 1
+    is_placeless &= ~memory.ever("read", figures["order_read"] == 1)
+    known = memory.loss_curve.of(figures).known
+    patience, learned = patience_of(figures, t, memory), has_learned(figures, memory)
+    left = left_of_chance(figures, memory)
+    told = is_placeless & (known >= t.patience) & ~learned
+    severity = np.where(told, 1, 0) + (told & (known >= patience) & (left > _NOTHING))
+    return Symptoms.of_run(
+        "network",
+        np.where(is_placeless, left, np.nan),
+        severity.astype(np.int8),
+        Advice(
+            "nothing tells the network where in its sequence a token stands: its outputs are the "
+            "same for each order of the tokens, and its loss is {value:.0%} of what guessing costs",
+            "an encoding of places on what goes into the first attention: x = x + "
+            "self.places(torch.arange(x.shape[1])) with self.places = nn.Embedding(length, width), "
+            "or one of sines; if the order is to say nothing, look whether each label belongs to "
+            "its input",
+            (0.0, _NOTHING, np.nan),
+        ),
+        source="Vaswani et al. 2017, Attention is all you need, section 3.5: without recurrence "
+        "and convolution the order must be put in",
+        lasting=_LOOKS,
+    )
