@@ -1139,7 +1139,7 @@ def test_outputs_that_add_up_to_one_do_not_reach_several_labels():
 
 
 def test_a_sequence_over_the_batch_is_critical_at_once():
-    for axis, word in ((1, "first axis"), (2, "second axis")):
+    for axis, word in ((1, "first axis"), (2, "second axis"), (3, "places are counted")):
         figures = healthy(network())
         figures["along_batch"][0] = axis
         finding = rules_and_words(figures)["sequence_over_batch"]

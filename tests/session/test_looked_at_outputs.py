@@ -2,11 +2,8 @@
 
 import numpy as np
 import pytest
-import torch
 
 from layerscope.diagnose.loss_kind import Loss, LossView
-from layerscope.measure.pending import Pending
-from layerscope.record.ends import Data
 from layerscope.session.looked_at_outputs import picked_outputs, targets_are_inputs
 
 VALUES = np.arange(12.0).reshape(4, 3)
@@ -42,7 +39,6 @@ def test_nothing_is_picked_where_the_loss_looks_at_several_or_at_a_class():
 def test_targets_are_the_data_if_all_of_them_are(kind, shift, told):
     targets = VALUES.copy()
     targets[3, 1] += shift
-    data = Data(Pending.at_hand(torch.tensor(VALUES)), False)
-    wide = Data(Pending.at_hand(torch.zeros(4, 7)), False)
-    found = targets_are_inputs(LossView(kind, targets=targets), VALUES + 1, (wide, data))
+    wide = np.zeros((4, 7))
+    found = targets_are_inputs(LossView(kind, targets=targets), VALUES + 1, (wide, VALUES))
     assert found == pytest.approx(told, nan_ok=True)

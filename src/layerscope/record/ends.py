@@ -43,6 +43,7 @@ class Output:
         has_terms: whether the network gave scalars beside it that the loss may be made of.
         every: how far apart the samples are that were kept.
         mixes_axes: whether the loss took its classes and positions for each other.
+        given: what the network was called with in the same shape, as `pending`; None without any.
         by_sample: whether each row is a sample of its own, not a place in a sequence or picture.
         bootstrapped: whether the gradient on it and on another output are those of a value and of
             a target made of the next one, see `Bootstrapped`.
@@ -59,6 +60,7 @@ class Output:
     mixes_axes: Pending[bool] = NO
     bootstrapped: Pending[bool] = NO
     by_sample: bool = True
+    given: Pending[Tensor] | None = None
 
     @property
     def values(self) -> Tensor:
@@ -85,7 +87,8 @@ class Ends:
         output: the last output that a gradient came to, in that backward pass; None without any.
         gradients_kept: whether the gradients of the step before were still there when backward
             began; None if it is not known.
-        along_batch: see `SequenceAxis.of_batch`.
+        along_batch: see `SequenceAxis.of_batch`; 3 where places are counted along one axis, and
+            attention runs along the other.
         given: what embeddings got, as matrices of whole numbers, in the order of their calls.
         pair: of two further outputs of one shape [samples, width], the first's values and gradient,
             then the second's: mean and variance of what an autoencoder draws, say.

@@ -16,6 +16,7 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.record.bootstrapped import Bootstrapped
 from layerscope.record.detached_states import DetachedStates
 from layerscope.record.ends import Ends, Output
+from layerscope.record.first_step import FirstStep
 from layerscope.record.graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
@@ -23,9 +24,7 @@ from layerscope.record.kept_gradients import KeptGradients
 from layerscope.record.layers import Layer
 from layerscope.record.loss_graph import LossGraph
 from layerscope.record.mixed_axes import mixes_axes
-from layerscope.record.mixed_views import MixedViews
 from layerscope.record.network_data import NetworkData
-from layerscope.record.order_read import OrderRead
 from layerscope.record.output_function import output_function
 from layerscope.record.output_pair import OutputPair
 from layerscope.record.outputs import tensors_in
@@ -81,7 +80,7 @@ class NetworkEnds:
         self._tokens, self._pair, self._values = TokenInputs(ask), OutputPair(), Bootstrapped()
         self._sequence_axis, self.loss_graph = SequenceAxis(), LossGraph(ask)
         self._states, self._padded = DetachedStates(), PaddedEnds(self._tokens.of_shape)
-        self._views, self._order = MixedViews(), OrderRead()
+        self._first = FirstStep()
         self._handles: list[RemovableHandle] = []
         self._discovering, self._backward_passes = True, 0
         self._calls = RunningCalls()
@@ -143,14 +142,14 @@ class NetworkEnds:
     def _enter(self, module: nn.Module, inputs: Any, named: Any) -> None:
         if self._calls.begin(module) and self._ask():
             self.unregistered.note_inputs((inputs, named))
-            self._views.begin((inputs, named))
+            self._first.begin((inputs, named))
 
     def _leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
         is_outermost = self._calls.end()
         if not self._ask():
             return
         self._sequence_axis.note(module, output)
-        for each in (self._states, self._padded, self._views):
+        for each in (self._states, self._padded, self._first):
             each.note(module, inputs, output)
         if is_outermost:
             self._outermost[module] = None
@@ -194,6 +193,8 @@ class NetworkEnds:
         rows = evenly_spaced(tensor)
         values, function = samples_of(tensor, rows), output_function(tensor)  # loss may change it
         samples, shape = number_of_samples(tensor), tensor.shape
+        like = (each for _, each in tensors_in(inputs) if each.shape == shape and has_memory(each))
+        given = next((samples_of(each, rows) for each in like if each.is_floating_point()), None)
         for_inputs = any(each.requires_grad for _, each in tensors_in(inputs))  # as an attack's
 
         def see_gradient(gradient: Tensor) -> None:
@@ -212,7 +213,7 @@ class NetworkEnds:
             if has_memory(gradient) and gradient.shape == shape:
                 slope, square = samples_of(gradient, rows), sum_of_squares(gradient)
                 told = values, slope, samples, function, self._together <= 1, square, has_terms
-                beside = mixes_axes(gradient), discounted, len(shape) <= 2
+                beside = mixes_axes(gradient), discounted, len(shape) <= 2, given
                 self._output = Output(*told, rows.step, *beside)
 
         handle = tensor.register_hook(QuietHook(see_gradient))  # type: ignore[no-untyped-call]
@@ -222,10 +223,11 @@ class NetworkEnds:
         """What was seen since the last call; the first call ends the search for both ends."""
         held = self.loss_graph.kept.count(), self._padded.share, self._backward_passes
         kept, cleared, late, changed = self.kept_gradients.take()
-        along_batch, data = self._sequence_axis.of_batch, self._data.take()
+        along_batch = self._sequence_axis.of_batch or 3 * self._first.places.differ
+        data = self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
         seen = self.loss_graph.take(), changed, self._states.are_detached
-        views = self._views.are_any, self._order.is_any
+        views = self._first.views.are_any, self._first.order.is_any
         ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held, *views)
         self._states.forget()
         self._output = None
@@ -235,8 +237,8 @@ class NetworkEnds:
             of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
             self.wiring = wiring(list(self._reached.values())) | of_parameter
             if not gathers_parameters(self._network):
-                self.unregistered.find(self._network, self._views.see, self._order.see)
-            self._views.end()
+                self.unregistered.find(self._network, self._first.see)
+            self._first.end()
             self._reached.clear()  # and with it the graph
             self._discovering = False
             if self._handles:

@@ -33,12 +33,12 @@ class Unregistered:
         nodes = (tensor.grad_fn for _, tensor in tensors_in(output))
         self._outputs += [node for node in nodes if node is not None]
 
-    def find(self, network: nn.Module, *see: Callable[[Any], None]) -> None:
+    def find(self, network: nn.Module, see: Callable[[Any], None]) -> None:
         """Walk the graph from the outputs to the inputs; once, some microseconds a node.
 
         Args:
             network: whose parameters are known.
-            see: each is called with each node.
+            see: is called with each node.
         """
         stop = {id(each) for each in self._inputs}
         own = {id(parameter) for parameter in network.parameters()}
@@ -50,8 +50,7 @@ class Unregistered:
                 continue
             seen.add(id(node))
             kept.append(node)
-            for each in see:
-                each(node)
+            see(node)
             if isinstance(variable, nn.Parameter) and id(variable) not in own:
                 self._found.append(weakref.ref(variable))
             waiting += [before for before, _ in node.next_functions if before is not None]

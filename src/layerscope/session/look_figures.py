@@ -190,6 +190,8 @@ class LookFigures:
             values = picked
             view = view_loss(values, of_picked, output.samples, loss, square)
         view = within_range(view, values, *function.range)
+        given = [each.values.numpy() for each in ends.data]
+        given += [] if output.given is None else [output.given.get().numpy()]
         figures |= {
             "loss_kind": float(view.kind),
             # Of a loss that is made of several outputs one does not know this one's part.
@@ -197,7 +199,7 @@ class LookFigures:
             "targets_broadcast": float(view.broadcast),
             "loss_negated": float(view.negated),
             "loss_activated": float(view.activated and not ends.of_actions),
-            "targets_are_inputs": targets_are_inputs(view, values, ends.data),
+            "targets_are_inputs": targets_are_inputs(view, values, given),
         }
         if view.kind in (Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT) and output.function.over_middle:
             figures["softmax_beside_classes"] = 1.0  # the loss takes them along the last axis

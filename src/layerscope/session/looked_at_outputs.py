@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from layerscope.diagnose.loss_kind import Loss, LossView
-from layerscope.record.ends import Data
 from layerscope.session.input_figures import Matrix, rms
 
 _CLOSE = 1e-3
@@ -33,18 +32,18 @@ def picked_outputs(
     return values[looked_at][:, np.newaxis], gradient[looked_at][:, np.newaxis]
 
 
-def targets_are_inputs(view: LossView, values: Matrix, data: Sequence[Data]) -> float:
-    """1 if a squared error compares the output with what a first layer gets, else 0; NaN where it
-    is another loss.
+def targets_are_inputs(view: LossView, values: Matrix, data: Sequence[Matrix]) -> float:
+    """1 if a squared error compares the output with what a first layer or the network gets, else 0;
+    NaN where it is another loss.
 
     Args:
         values: of the output, [samples, outputs].
+        data: [samples, features] each.
     """
     targets = view.targets
     if view.kind is not Loss.SQUARED_ERROR or view.broadcast or targets is None:
         return np.nan
-    for each in data:
-        inputs = each.values.numpy()
+    for inputs in data:
         fits = inputs.shape == targets.shape == values.shape and np.ptp(inputs) > 0
         if fits and np.abs(inputs - targets).max() <= _CLOSE * rms(inputs):
             return 1.0

@@ -3,6 +3,7 @@
 from tests.diagnose.programs import (
     of_attention,
     of_axes,
+    of_copies,
     of_data,
     of_divergence,
     of_ends,
@@ -31,6 +32,7 @@ __all__ = [
     "PROGRAMS",
     "of_attention",
     "of_axes",
+    "of_copies",
     "of_data",
     "of_divergence",
     "of_ends",

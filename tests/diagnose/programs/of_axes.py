@@ -181,3 +181,49 @@ def data_that_are_viewed_as_time_first(mended, watch):
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     data = batches(torch.cat([x, -x], 2), y)
     fit(watch, model, optimizer, data, of_output(F.mse_loss))
+
+
+class Sines(nn.Module):
+    """Sines of places, added to [samples, time, width], or as a tutorial has them, time first."""
+
+    def __init__(self, width, time_first):
+        super().__init__()
+        angle = torch.arange(64.0)[:, None] / 50 ** (torch.arange(width // 2) / (width // 2))
+        waves = torch.cat([angle.sin(), angle.cos()], 1)
+        self.register_buffer("waves", waves[:, None] if time_first else waves)
+        self.drop, self.time_first = nn.Dropout(0.05), time_first
+
+    def forward(self, x):
+        return self.drop(x + self.waves[: len(x) if self.time_first else x.shape[1]])
+
+
+class Replies(nn.Module):
+    """For each place of a sequence a number, [samples, time, 1], of numbers or tokens."""
+
+    def __init__(self, first, places, batch_first):
+        super().__init__()
+        self.first, self.places, self.out = first, places, nn.Linear(32, 1)
+        layer = nn.TransformerEncoderLayer(32, 2, 64, dropout=0.0, batch_first=batch_first)
+        self.encoder = nn.TransformerEncoder(layer, 1)
+
+    def forward(self, x):
+        h = self.first(x)
+        h = h + self.places if isinstance(self.places, nn.Parameter) else self.places(h)
+        return self.out(self.encoder(h))
+
+
+@program("sequence_over_batch")
+def smoothed_readings_through_an_encoder_of_time_first(mended, watch):
+    x = torch.randn(512, 12, 1)
+    model = Replies(nn.Linear(1, 32), nn.Parameter(0.1 * torch.randn(12, 32)), mended)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, x.cumsum(1) / 3), of_output(F.mse_loss))
+
+
+@program("sequence_over_batch")
+def sines_of_time_first_for_samples_first(mended, watch):
+    x = torch.randint(20, (1024, 9))
+    y = (x + x.roll(1, 1)).float()[..., None] / 10 - 2
+    model = Replies(nn.Embedding(20, 32), Sines(32, time_first=not mended), batch_first=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))

@@ -110,7 +110,8 @@ def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symp
     other samples.
 
     Where the network gives a row for each place of the axis that is taken for time, and there are
-    not as many along the other. Blind to batches that are as long as their sequences, to packed
+    not as many along the other. Or where an encoding of places is added along another axis than
+    attention runs along. Blind to batches that are as long as their sequences, to packed
     sequences, to networks that give a row for each place of each sample, and to recurrences of
     one's own.
     """
@@ -131,9 +132,16 @@ def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symp
             "inputs of [samples, time, features], x.transpose(0, 1), and out[:, -1] behind the "
             "layer; or batch_first=False where it is made",
         ),
+        Advice(
+            "places are counted along one axis of [.., .., width], and attention runs along the "
+            "other: either it runs from sample to sample, or each sample has a code of its own",
+            "batch_first=True where nn.MultiheadAttention or nn.TransformerEncoderLayer is made, "
+            "for inputs of [samples, time, features]; and an encoding of places of [time, width], "
+            "or of [time, 1, width] for inputs of [time, samples, features]",
+        ),
         limits=(np.nan, np.nan, 0.0),
         source="torch.nn.LSTM, argument batch_first",
-        cause=(values == 2).astype(np.int8),
+        cause=np.clip(np.nan_to_num(values) - 1, 0, 2).astype(np.int8),
     )
 
 

@@ -38,9 +38,12 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
 
 
 def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Whether a layer on the way gives fewer values than the last one, [steps]."""
+    """Whether a layer on the way gives fewer values than the last one, [steps]; an embedding is on
+    the way of what it looks up, and of no errors' data.
+    """
     count, roles = figures["activation_count"], memory.roles
     if roles.last < 0:
         return np.zeros(len(count), bool)
-    narrow: npt.NDArray[np.bool_] = np.any(count[:, roles.chain] < count[:, [roles.last]], axis=1)
+    chain = [each for each in roles.chain.tolist() if each not in roles.embeddings]
+    narrow: npt.NDArray[np.bool_] = np.any(count[:, chain] < count[:, [roles.last]], axis=1)
     return narrow
