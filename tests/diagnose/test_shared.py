@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose import Figures
-from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.memory import Memory, Shared
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.shared import Shared, once_a_block
+from layerscope.diagnose.shared import once_a_block
 
 ASKED = []
 

@@ -1,14 +1,15 @@
-"""What a rule remembers from one block of steps to the next, in plain arrays."""
+"""What a rule remembers from one block of steps to the next, in plain arrays; and all of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import LossCurve
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.shared import Shared
 
 Remembered = npt.NDArray[np.float64]
 
@@ -27,7 +28,7 @@ class Memory:
     """
 
     def __init__(
-        self, roles: Roles, loss_curve: LossCurve | None = None, shared: Shared | None = None
+        self, roles: Roles, loss_curve: LossCurve | None = None, shared: "Shared | None" = None
     ) -> None:
         self.roles = roles
         self.loss_curve = loss_curve or LossCurve()
@@ -65,10 +66,6 @@ class Memory:
         before[0] = highest[-1]
         return highest
 
-    def of_all_rules(self) -> "Memory":
-        """An empty memory of the same run, for what its rules share: it remembers no layers."""
-        return Memory(self.roles, self.loss_curve, self.shared)
-
     def grow(self, roles: Roles) -> None:
         """Make room for layers that have come in at the end."""
         new = len(roles.layers) - len(self.roles.layers)
@@ -93,3 +90,38 @@ class Memory:
         self._of_run = {
             name: np.array(values, np.float64) for name, values in state["of_run"].items()
         }
+
+
+class Shared:
+    """Answers to what all rules ask of a run's present block, and what their functions remember."""
+
+    def __init__(self) -> None:
+        self._memories: dict[str, Memory] = {}
+        self._block: Figures | None = None
+        self._answers: dict[str, npt.NDArray[Any]] = {}
+
+    def answers_for(self, figures: Figures) -> dict[str, npt.NDArray[Any]]:
+        """By function, what has been worked out for this block."""
+        if figures is not self._block:
+            self._block, self._answers = figures, {}
+        return self._answers
+
+    def memory_of(self, name: str, memory: Memory) -> Memory:
+        """Of one function, and of no layers; the rule that asks first has the run."""
+        if name not in self._memories:
+            self._memories[name] = Memory(memory.roles, memory.loss_curve, self)
+        return self._memories[name]
+
+    def state(self) -> dict[str, Any]:
+        """What the functions remember, as plain types."""
+        return {name: memory.state() for name, memory in self._memories.items()}
+
+    def load_state(self, state: Mapping[str, Any], memory: Memory) -> None:
+        """Be as `state` was.
+
+        Args:
+            memory: of any rule.
+        """
+        self._block, self._answers, self._memories = None, {}, {}
+        for name, remembered in state.items():
+            self.memory_of(name, memory).load_state(remembered)

@@ -11,12 +11,11 @@ from layerscope.diagnose.finding import Finding, Findings
 from layerscope.diagnose.in_torch import in_torch
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_curve import FIRST, WINDOW, LossCurve
-from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.memory import Memory, Shared
 from layerscope.diagnose.onsets import Onsets
 from layerscope.diagnose.registry import OF_RUN, RULES, Rule
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.severity import SEVERITIES
-from layerscope.diagnose.shared import Shared
 from layerscope.diagnose.story import story
 from layerscope.diagnose.thresholds import Thresholds
 
