@@ -72,7 +72,6 @@ NO_HELP = {
     "gradients_clipped_when_the_step_is_over": "the clip makes steps smaller, and was of no need",
     "an_absolute_error_of_a_sigmoid": "its rate is too low as well",
     "a_warm_up_of_a_thousand_epochs": "ten times its rate is too low as well",
-    "biases_of_five_under_tanh_layers": "its rate is too large as well, and is told first",
     "a_critic_that_is_never_cleared": "of two that play against each other neither's loss says",
     "a_bias_that_favours_the_busy_expert": "a loss for balance is no match for its bias",
 }

@@ -239,3 +239,15 @@ def test_a_spike_explains_a_loss_that_diverges_after_it_and_none_that_does_so_wi
 
 def spike(step):
     return found("gradient_spike", step=step)
+
+
+def test_outputs_with_a_mean_explain_samples_that_look_the_same_and_steps_that_are_too_large():
+    after = (
+        found("update_too_large", "critical"),
+        found("collapsed"),
+        found("loss_diverged", step=3),
+    )
+    assert told(*after, found("biased"))[0] == ("biased", "warning", "")
+    assert {because for *_, because in told(*after, found("biased"))[1:]} == {"biased"}
+    later = told(found("update_too_large", step=2), found("biased", step=5))
+    assert later[0][0] == "update_too_large"

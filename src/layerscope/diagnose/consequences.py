@@ -101,6 +101,13 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "temperature": _OF_LOST_GRADIENTS,
     # Large steps and large weights do the same to what comes behind.
     "large_weights": _OF_LARGE_STEPS | {"stalled", "update_too_small", "attention_uniform"},
+    # Far to one side an odd function is flat, and all samples look the same behind it. What has a
+    # mean makes the loss steep in one direction, for which usual steps are too large (LeCun et al.
+    # 1998, section 4.3).
+    "biased": frozenset(
+        {"vanishing_gradient", "collapsed", "idle", "loss_not_falling"}
+        | {"update_too_large", "loss_diverged"}
+    ),
     "attention_logit_growth": _OF_LARGE_STEPS - {"overconfident_start", "attention_logit_growth"},
     "attention_collapse": frozenset(
         {"saturated", "vanishing_gradient", "exploding_gradient", "gradient_spike", "collapsed"}
@@ -165,7 +172,6 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "outputs_alike": frozenset({"collapsed", "idle", "no_gradient", "loss_not_falling"}),
     "attention_uniform": frozenset({"collapsed", "loss_not_falling", "labels_without_signal"}),
     "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),
-    "biased": frozenset({"vanishing_gradient"}),  # far to one side an odd function is flat
 }
 """Of each cause, in the order in which causes are told, what may follow from it."""
 
@@ -241,15 +247,8 @@ BY_UPDATES = frozenset(
 """What comes of them comes by way of an update, and none came before step 0."""
 
 BY_GRADIENTS = BY_UPDATES | {
-    *(
-        "loss_broadcast",
-        "not_shuffled",
-        "one_class",
-        "class_weights",
-        "next_token",
-        "negative_loss",
-    ),
-    *("target_out_of_range", "target_scale", "target_gradient", "loss_reduction"),
+    *("loss_broadcast", "not_shuffled", "one_class", "class_weights", "next_token"),
+    *("negative_loss", "target_out_of_range", "target_scale", "target_gradient", "loss_reduction"),
     *("loss_not_finite", "gradients_accumulate", "gradients_lost", "not_registered"),
     "no_gradient",
 }

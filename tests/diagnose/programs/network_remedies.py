@@ -152,6 +152,18 @@ def small_last_biases(_):
     return Remedy(network=change)
 
 
+def zero_biases(_):
+    @torch.no_grad()
+    def change(network):
+        biases = [each.bias for each in _weighted(network) if each.bias is not None]
+        if max(bias.abs().max() for bias in biases) < 1:
+            raise ByHandError  # of the data, or of weights of one sign
+        for bias in biases:
+            bias.zero_()
+
+    return Remedy(network=change)
+
+
 def with_running_statistics(_):
     def change(network):
         for module in network.modules():

@@ -123,6 +123,7 @@ _BY_RULE = {
     "running_statistics": network.with_running_statistics,
     "updates_rounded_away": network.in_float32,
     "constant_weights": _KAIMING,
+    "biased": network.zero_biases,
     "overconfident_start": _of_text(
         ("smaller weights in all", _KAIMING),
         ("smaller weights", network.smaller_last),
