@@ -110,6 +110,23 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
         )
 
     @classmethod
+    def of_run_above(
+        cls,
+        place: str,
+        values: Values,
+        *advice: Advice,
+        note: float = math.nan,
+        warning: float = math.nan,
+        critical: float = math.nan,
+        **told: Any,
+    ) -> Symptoms:
+        """Steps are ill where values exceed the limits that are given: above 0 where they are 1 of
+        what is so and 0 of what is not. Others of the arguments are those of `of_run`.
+        """
+        limits = (note, warning, critical)
+        return cls.of_run(place, values, graded(values, limits), *advice, limits=limits, **told)
+
+    @classmethod
     def above(
         cls,
         values: Values,

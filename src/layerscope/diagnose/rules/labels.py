@@ -53,17 +53,16 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         looks += 1
         values[row] = float(seen >= _ENOUGH and looks >= _LOOKS)
     memory.of_run("one_class", 3)[:] = seen, label, looks
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "loss",
         values,
-        np.where(values == 1, 2, 0).astype(np.int8),
         Advice(
             "all targets that were looked at so far are of one class, and any other is rarer than "
             "1 %, with 95 % certainty: nothing but that class can be learned",
             "look at the labels as the loss gets them: a division or cast may have made them all "
             "the same; and shuffle the data",
         ),
-        limits=(np.nan, 0.0, np.nan),
+        warning=0.0,
         source="the targets, read off the loss's gradient on the output",
     )
 

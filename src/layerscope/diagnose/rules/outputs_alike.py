@@ -20,10 +20,9 @@ def outputs_alike(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     """
     values = figures["output_cosine"].astype(np.float64)
     values[memory.loss_curve.of(figures).known < thresholds.patience] = np.nan
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "output",
         values,
-        np.where(values > _ALIKE, 2, 0).astype(np.int8),
         Advice(
             "the outputs of all samples point the same way (mean cosine {value:.4f}, limit "
             "{threshold:g}): a loss of cosines is made small by outputs that say nothing of their "
@@ -32,7 +31,7 @@ def outputs_alike(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
             "pairs that differ, not 0; a stopped gradient and a predictor (SimSiam); triplets of "
             "any negatives first, and of the hardest later",
         ),
-        limits=(np.nan, _ALIKE, np.nan),
+        warning=_ALIKE,
         source="Chen and He 2021, Exploring Simple Siamese Representation Learning: collapsing",
         lasting=_LOOKS,
     )

@@ -1,7 +1,5 @@
 """A recurrent layer of which the last step is read, where sequences end in padding."""
 
-import numpy as np
-
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -21,11 +19,9 @@ def padding_read(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     less a note, for a network may learn to carry it; a cause where it does not. Seen in the first
     step; blind to packed sequences, which have no padding, and to recurrences that are not torch's.
     """
-    values = figures["last_padding"].astype(np.float64)
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "network",
-        values,
-        np.where(values > _MOSTLY, 2, np.where(values > _MUCH, 1, 0)).astype(np.int8),
+        figures["last_padding"],
         Advice(
             "of a recurrent layer the state after the last step is read, and {value:.0%} of the "
             "steps are padding at the ends of sequences (limit {threshold:.0%}): what was read of "
@@ -34,7 +30,8 @@ def padding_read(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
             "enforce_sorted=False) before the layer, and its last state h_n; or the output of each "
             "sequence's own last step, out[range(len(x)), lengths - 1]; or padding on the left",
         ),
-        limits=(_MUCH, _MOSTLY, np.nan),
+        note=_MUCH,
+        warning=_MOSTLY,
         source="Dwarampudi and Reddy 2019, Effects of padding on LSTMs and CNNs: padded at the end "
         "an LSTM does no better than chance, padded at the beginning it learns",
         lasting=3,

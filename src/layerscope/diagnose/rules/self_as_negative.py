@@ -1,7 +1,5 @@
 """A contrastive loss in which each sample is among the samples that it is to be told apart from."""
 
-import numpy as np
-
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -18,17 +16,15 @@ def self_as_negative(figures: Figures, _: Thresholds, memory: Memory) -> Symptom
     says nothing. Blind where it is written with exp and sums, and where the loop hands over a
     number in the loss's stead.
     """
-    values = figures["against_itself"].astype(np.float64)
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "loss",
-        values,
-        np.where(values == 1, 2, 0).astype(np.int8),
+        figures["against_itself"],
         Advice(
             "each sample stands among the candidates that the contrastive loss compares it with: "
             "it is more like itself than like any other, whatever is learned",
             "similarity.fill_diagonal_(-inf), or masked_fill with torch.eye, before the softmax",
         ),
-        limits=(np.nan, 0.0, np.nan),
+        warning=0.0,
         source="Chen et al. 2020, A Simple Framework for Contrastive Learning of Visual "
         "Representations, equation 1: the sum is over k other than i",
         lasting=3,

@@ -33,11 +33,9 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     by_loss = single & nothing & (figures["output_min"] < figures["output_max"])
     by_loss &= figures["loss_kind"] == Loss.UNKNOWN
     one |= by_loss
-    values = np.where(np.isnan(figures["outputs"]), np.nan, one.astype(np.float64))
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "output",
-        values,
-        np.where(one, 3, 0).astype(np.int8),
+        np.where(np.isnan(figures["outputs"]), np.nan, one),
         Advice(
             "the output is 1 for every sample: a softmax over one unit is always 1, and passes no "
             "gradient on",
@@ -54,7 +52,7 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "softmax over it, or divides by its sum, and that is always 1",
             "binary_cross_entropy_with_logits for two classes, or as many outputs as classes",
         ),
-        limits=(np.nan, np.nan, 0.0),
+        critical=0.0,
         source="softmax(z) = exp(z) / exp(z)",
         lasting=2,
         cause=np.where(by_loss, 2, np.isin(figures["loss_kind"], _ERRORS)).astype(np.int8),
@@ -115,11 +113,10 @@ def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symp
     sequences, to networks that give a row for each place of each sample, and to recurrences of
     one's own.
     """
-    values = figures["along_batch"].astype(np.float64)
-    return Symptoms.of_run(
+    along = figures["along_batch"]
+    return Symptoms.of_run_above(
         "network",
-        values,
-        np.where(values >= 1, 3, 0).astype(np.int8),
+        along,
         Advice(
             "a recurrent layer or attention takes the first axis of its inputs for the sequence, "
             "and that is the batch: it runs from sample to sample",
@@ -139,9 +136,9 @@ def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symp
             "for inputs of [samples, time, features]; and an encoding of places of [time, width], "
             "or of [time, 1, width] for inputs of [time, samples, features]",
         ),
-        limits=(np.nan, np.nan, 0.0),
+        critical=0.0,
         source="torch.nn.LSTM, argument batch_first",
-        cause=np.clip(np.nan_to_num(values) - 1, 0, 2).astype(np.int8),
+        cause=np.clip(np.nan_to_num(along) - 1, 0, 2).astype(np.int8),
     )
 
 
@@ -161,11 +158,9 @@ def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     as errors and binary cross-entropies, and where there are as many positions as classes.
     """
     within = figures["views_mixed"] == 1
-    values = np.fmax(figures["axes_mixed"], figures["views_mixed"]).astype(np.float64)
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "network" if memory.ever("within", within)[-1] else "loss",
-        values,
-        np.where(values == 1, 3, 0).astype(np.int8),
+        np.fmax(figures["axes_mixed"], figures["views_mixed"]),
         Advice(
             "the loss takes classes and positions of the output for each other: a view has cut its "
             "memory anew where axes were to be exchanged",
@@ -179,7 +174,7 @@ def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
             "layer's states h_n[-1], or torch.cat([h_n[-2], h_n[-1]], 1) of both directions, in "
             "the place of h_n.view(samples, -1)",
         ),
-        limits=(np.nan, np.nan, 0.0),
+        critical=0.0,
         source="torch.Tensor.view: the data stay in their order",
         lasting=3,
         cause=within.astype(np.int8),

@@ -1,7 +1,5 @@
 """A recurrent cell whose states are cut off from the graph at each step."""
 
-import numpy as np
-
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -18,18 +16,16 @@ def states_detached(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     or between backward passes, are truncated on purpose. Blind to recurrences that are not
     torch's, and to states that something else is done to on the way.
     """
-    values = figures["states_detached"].astype(np.float64)
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "network",
-        values,
-        np.where(values == 1, 2, 0).astype(np.int8),
+        figures["states_detached"],
         Advice(
             "the states of a recurrent cell are detached at each step of a sequence: the gradient "
             "goes back one step, and what has to be remembered for longer is not learned",
             "hand the state on as it is within a sequence; detach() it between backward passes "
             "only, once for each part of a long sequence",
         ),
-        limits=(np.nan, 0.0, np.nan),
+        warning=0.0,
         source="Williams and Peng 1990: truncated backpropagation through time goes back as many "
         "steps as there is to remember",
         lasting=3,

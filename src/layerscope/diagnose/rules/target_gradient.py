@@ -20,11 +20,9 @@ def target_gradient(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     outputs.
     """
     of_target, of_advantage = figures["bootstrapped"], figures["advantage_gradient"]
-    values = np.fmax(of_target, of_advantage).astype(np.float64)
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "loss",
-        values,
-        np.where(values == 1, 2, 0).astype(np.int8),
+        np.fmax(of_target, of_advantage),
         Advice(
             "the gradient flows into the targets, which the network gives itself: to make the "
             "error small, the value of the next state is moved as well as that of this one",
@@ -36,7 +34,7 @@ def target_gradient(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
             "loss small, away from the returns where actions are likely",
             "advantage.detach() in the policy's loss; the value learns from an error of its own",
         ),
-        limits=(np.nan, 0.0, np.nan),
+        warning=0.0,
         source="Sutton and Barto 2018, section 11.5: the residual gradient learns slowly, and "
         "where chance decides on the next state it learns something else; Sutton et al. 2000, "
         "theorem 1",

@@ -18,19 +18,18 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
     dropout, or by another term of the loss, beside which the error does not fit the gradient. With
     none of these the identity is the best that can be learned.
     """
-    values = figures["targets_are_inputs"].astype(np.float64)
-    ill = (values == 1) & ~_is_narrowed(figures, memory) & ~(figures["dropout"] > 0)
-    return Symptoms.of_run(
+    same = figures["targets_are_inputs"]
+    ill = (same == 1) & ~_is_narrowed(figures, memory) & ~(figures["dropout"] > 0)
+    return Symptoms.of_run_above(
         "loss",
-        np.where(np.isnan(values), np.nan, ill),
-        np.where(ill, 2, 0).astype(np.int8),
+        np.where(np.isnan(same), np.nan, ill),
         Advice(
             "the targets are the network's own inputs, and no layer is narrower than they are: all "
             "that is to be learned is to copy them",
             "see which tensor the loss compares with: noise, next values or clean data, not what "
             "the network is given; of an autoencoder make the code narrower than its input",
         ),
-        limits=(np.nan, 0.0, np.nan),
+        warning=0.0,
         source="Goodfellow et al. 2016, Deep Learning, section 14.2: an overcomplete autoencoder "
         "can copy its input and learns nothing of the data",
         lasting=thresholds.lasting,

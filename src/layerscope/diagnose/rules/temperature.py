@@ -1,7 +1,5 @@
 """Logits that are divided by a large number before the loss."""
 
-import numpy as np
-
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
@@ -21,18 +19,16 @@ def temperature(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     another loss; with class numbers it is 1. A small one makes the start too sure, which
     `overconfident_start` tells of.
     """
-    values = figures["temperature"].astype(np.float64)
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "loss",
-        values,
-        np.where(values > _HIGH, 2, 0).astype(np.int8),
+        figures["temperature"],
         Advice(
             "the outputs are divided by {value:.3g} before the loss takes its softmax (limit "
             "{threshold:g}): so is their gradient, and they must grow as many times as large "
             "before the network can be sure of anything",
             "the logits as they are: no temperature where targets are class numbers",
         ),
-        limits=(np.nan, _HIGH, np.nan),
+        warning=_HIGH,
         source="Hinton et al. 2015, Distilling the Knowledge, section 2: labels at a temperature "
         "of 1",
         lasting=_LOOKS,

@@ -54,12 +54,10 @@ def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     What the inputs were made of is not the network's, and is left out. Judged from ten looks on: by
     then every optimizer has taken a step.
     """
-    lost, anew = (figures[name].astype(np.float64) for name in ("unregistered", "made_anew"))
-    values = np.fmax(lost, anew)
-    return Symptoms.of_run(
+    lost, anew = figures["unregistered"], figures["made_anew"]
+    return Symptoms.of_run_above(
         "network",
-        values,
-        np.where(values > 0, 2, 0).astype(np.int8),
+        np.fmax(lost, anew),
         Advice(
             "the forward pass uses {value:.0f} parameters that the network does not have, and no "
             "optimizer: they never learn, are not saved, and stay where they are on model.to(...)",
@@ -72,7 +70,7 @@ def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "take the wrapping off: the module's own parameters, without torch.nn.Parameter(...) "
             "or requires_grad_() in the forward pass",
         ),
-        limits=(np.nan, 0.0, np.nan),
+        warning=0.0,
         source="torch.nn.Module.__setattr__: only modules and parameters are registered",
         lasting=10,
         cause=(anew > 0).astype(np.int8),
@@ -88,11 +86,9 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
     """
     alone = memory.loss_curve.of(figures).alone
     kept, by_one = figures["gradients_kept"], figures["gradients_kept_by_one"]
-    values = np.where(alone, kept, by_one).astype(np.float64)
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "optimizer",
-        values,
-        np.where(values == 1, 3, 0).astype(np.int8),
+        np.where(alone, kept, by_one),
         Advice(
             "gradients are not cleared between steps: each step is taken with the sum of all "
             "gradients so far",
@@ -104,7 +100,7 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
             "zero_grad() of each optimizer before the backward pass of its own loss: that of "
             "another clears no gradient but its own",
         ),
-        limits=(np.nan, np.nan, 0.0),
+        critical=0.0,
         source="torch.Tensor.backward accumulates into .grad",
         lasting=thresholds.lasting,
         cause=(~alone).astype(np.int8),
@@ -126,10 +122,9 @@ def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     values = np.where(late, 1.0, figures["gradients_cleared"].astype(np.float64))
     known = ~np.isnan(figures["gradients_late"]) | ~np.isnan(values)
     values = np.where(alone & known, np.nan_to_num(values), np.nan)
-    return Symptoms.of_run(
+    return Symptoms.of_run_above(
         "optimizer",
         values,
-        np.where(values == 1, 2, 0).astype(np.int8),
         Advice(
             "each step has several backward passes, and the gradients of all but the last are "
             "cleared between them: the step is that of the last part of the batch",
@@ -141,7 +136,7 @@ def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "whatever does so, such as clip_grad_norm_, changes nothing",
             "clip gradients between loss.backward() and optimizer.step()",
         ),
-        limits=(np.nan, 0.0, np.nan),
+        warning=0.0,
         source="torch.optim: a step is taken with what .grad is at that moment",
         lasting=thresholds.lasting,
         cause=late.astype(np.int8),
