@@ -18,6 +18,7 @@ def told(within, **others):
 def test_batches_of_one_class_each_are_not_shuffled_and_random_ones_are():
     assert told(0.0) == ("warning", "loss", 40, 1)
     assert told([0.0, 0.2]) is not None
+    assert told([0.0, 0.0, np.nan]) == ("warning", "loss", 60, 1)  # some labels are not known
     assert told(1.3) is None
     assert told(0.7) is None
 

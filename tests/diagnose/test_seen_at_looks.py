@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from layerscope.diagnose import Judge
+from layerscope.diagnose import RULES, Judge
 from tests.diagnose.test_rules import healthy, network
 
 LAYERS = network()
@@ -143,12 +143,12 @@ def test_other_functions_and_a_softmax_on_a_side_way_or_at_the_end_are_not(facts
     assert "softmax_hidden" not in findings(healthy(softmax_between(**facts)))
 
 
-def frozen(columns, trained=range(6)):
+def frozen(columns, trained=range(6), steps=60):
     layers = tuple(
         replace(each, trainable=place in trained and place not in columns)
         for place, each in enumerate(LAYERS)
     )
-    figures = healthy(layers)
+    figures = healthy(layers, steps)
     for column in columns:
         figures["untrained"][:, column] = 1
     return figures
@@ -164,6 +164,22 @@ def test_a_frozen_body_with_random_weights_is_a_note(columns, trained, told):
     assert ("frozen_untrained" in found) == told
     if told:
         assert (found["frozen_untrained"].severity, found["frozen_untrained"].layers) == ("note", 2)
+
+
+@pytest.mark.parametrize(
+    ("loss", "steps", "severity"), [(1.0, 200, "warning"), (0.9, 200, "note"), (1.0, 150, "note")]
+)
+def test_a_frozen_body_with_random_weights_is_a_warning_while_nothing_is_learned(
+    loss, steps, severity
+):
+    figures = frozen([0, 1], steps=steps)
+    figures["loss"][:] = 1.0
+    figures["loss"][10:] = loss
+    judge = Judge(figures.layers, rules={"frozen_untrained": RULES["frozen_untrained"]})
+    for rows in (slice(0, 100), slice(100, steps)):
+        judge.look(figures.of_rows(rows))
+    (found,) = judge.findings
+    assert (found.severity, found.step) == (severity, 0)
 
 
 def weights(sizes, first=0, **facts):
