@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+_NO_LEARNING = frozenset({"loss_not_falling", "labels_without_signal"})
 _SYMPTOMS = frozenset(
     {
         *("not_finite", "saturated", "dead_units", "idle", "biased", "collapsed"),
@@ -71,11 +72,9 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "gradients_lost": _OF_LARGE_STEPS,
     "not_registered": _OF_LOST_GRADIENTS,
     "not_optimized": _OF_LOST_GRADIENTS,
-    "learning_rate_gone": frozenset(
-        {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
-    ),
+    "learning_rate_gone": _NO_LEARNING | {"update_too_small", "stalled"},
     "optimizer_averages": _OF_LARGE_STEPS | {"update_too_small"},
-    "clipped_too_far": frozenset({"update_too_small", "loss_not_falling", "labels_without_signal"}),
+    "clipped_too_far": _NO_LEARNING | {"update_too_small"},
     "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
     "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
     "negative_loss": _SYMPTOMS,
@@ -91,13 +90,11 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "dropout_high": _SYMPTOMS - {"not_finite", "loss_not_finite", "loss_diverged"},
     "linear_chain": frozenset({"loss_not_falling", "exploding_gradient"}),
     "softmax_hidden": _OF_LOST_GRADIENTS,
-    "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal", "collapsed"}),
+    "frozen_untrained": _NO_LEARNING | {"collapsed"},
     "norm_of_few": _OF_FEW,
     # Beside weights that are next to nothing every step is large.
     "weights_decay_to_zero": _OF_LOST_GRADIENTS | {"update_too_large"},
-    "updates_rounded_away": frozenset(
-        {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
-    ),
+    "updates_rounded_away": _NO_LEARNING | {"update_too_small", "stalled"},
     "temperature": _OF_LOST_GRADIENTS,
     # Large steps and large weights do the same to what comes behind.
     "large_weights": _OF_LARGE_STEPS | {"stalled", "update_too_small", "attention_uniform"},
@@ -119,10 +116,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_rising": _OF_LARGE_STEPS - {"loss_rising", "overconfident_start"},
     "loss_diverged": _OF_LARGE_STEPS - {"overconfident_start", "loss_diverged"},
     "update_too_large": _OF_LARGE_STEPS - {"overconfident_start", "update_too_large"},
-    "vanishing_gradient": frozenset(
-        {"update_too_small", "stalled", "loss_not_falling", "labels_without_signal"}
-        | {"collapsed", "idle"}  # small weights pass on as little forward as they do backward
-    ),
+    # Small weights pass on as little forward as they do backward.
+    "vanishing_gradient": _NO_LEARNING | {"update_too_small", "stalled", "collapsed", "idle"},
     # A tanh's unit that is saturated on every sample is dead, too.
     "saturated": frozenset(
         {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
@@ -162,38 +157,30 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         {"update_too_small", "stalled", "loss_not_falling", "weights_decay_to_zero"}
     ),
     "stalled": frozenset({"update_too_small"}),
-    "update_too_small": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "update_too_small": _NO_LEARNING,
     # What is the same for all samples leaves the layers after it as little to learn from.
-    "collapsed": frozenset(
-        {"loss_not_falling", "labels_without_signal"}
-        | {"vanishing_gradient", "update_too_small", "stalled"}
-    ),
+    "collapsed": _NO_LEARNING | {"vanishing_gradient", "update_too_small", "stalled"},
     "labels_without_signal": frozenset({"loss_not_falling"}),
     "outputs_alike": frozenset({"collapsed", "idle", "no_gradient", "loss_not_falling"}),
-    "attention_uniform": frozenset({"collapsed", "loss_not_falling", "labels_without_signal"}),
+    "attention_uniform": _NO_LEARNING | {"collapsed"},
     "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),
 }
 """Of each cause, in the order in which causes are told, what may follow from it."""
 
 RISKS: Mapping[str, frozenset[str]] = {
-    "frozen_untrained": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "frozen_untrained": _NO_LEARNING,
     "norm_of_few": _OF_FEW,
     "padding_read": _OF_PADDING,
     "no_positions": _OF_NO_ORDER - {"attention_uniform"},
-    "softmax_hidden": frozenset(
-        {"loss_not_falling", "update_too_small", "vanishing_gradient", "collapsed"}
-        | {"labels_without_signal"}
-    ),
+    "softmax_hidden": _NO_LEARNING | {"update_too_small", "vanishing_gradient", "collapsed"},
     "clipped_too_far": frozenset({"update_too_small", "loss_not_falling"}),
     "loss_reduction": _OF_LARGE_STEPS,
-    "optimizer_averages": frozenset(
-        {"update_too_small", "loss_not_falling", "labels_without_signal"}
-    ),
+    "optimizer_averages": _NO_LEARNING | {"update_too_small"},
     "target_scale": frozenset({"loss_not_falling", "saturated", "dead_units"}),
-    "dropout_high": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "dropout_high": _NO_LEARNING,
     "input_scale": frozenset({"loss_not_falling", "loss_diverged", "saturated", "dead_units"}),
-    "linear_chain": frozenset({"loss_not_falling", "labels_without_signal"}),
-    "attention_uniform": frozenset({"loss_not_falling", "labels_without_signal"}),
+    "linear_chain": _NO_LEARNING,
+    "attention_uniform": _NO_LEARNING,
 }
 """Findings that may be a note by themselves, as one can live with them, and become a warning where
 one of these follows from them."""
