@@ -26,7 +26,7 @@ LAYERS = tuple(
         by_batch=i == 1,
         follows="05" if i == 6 else "",
         trainable=i > 0,
-        width=(8, 8),
+        width={3: (8, 2), 4: (2, 8)}.get(i, (8, 8)),
         frozen_in_name="2" if i == 2 else None,
     )
     for i, function in enumerate(FUNCTIONS)

@@ -219,3 +219,40 @@ def test_a_layer_of_far_larger_weights_than_all_others_at_the_start_is_told_of(f
         of_layer = found["large_weights"]
         assert (of_layer.severity, of_layer.layer, of_layer.layers) == ("warning", "02_tanh", 1)
         assert of_layer.value == pytest.approx(10.1)
+
+
+def narrow(units=2, steps=400, left=0.3, kind=1.0, outputs=8.0, at=2, **facts):
+    """Figures of a network with a layer of few units, whose loss falls to a share of chance."""
+    layers = [replace(each, width=(8, 8)) for each in LAYERS]
+    layers[at] = replace(layers[at], **{"width": (8, units)} | facts)
+    layers[at + 1] = replace(layers[at + 1], width=(units, 8))
+    figures = healthy(tuple(layers), steps)
+    figures["loss"][:] = np.interp(range(steps), [0, 40], [1, left])
+    figures["label_entropy"][:], figures["loss_kind"][:], figures["outputs"][:] = 1, kind, outputs
+    return findings(figures).get("too_narrow")
+
+
+def test_a_layer_of_two_units_is_warned_of_where_eight_classes_are_not_learned():
+    found = narrow()
+    assert (found.severity, found.layer, found.step) == ("warning", "02_tanh", 0)
+    assert "a width of 2" in found.explanation
+    assert narrow(steps=300).severity == "note"
+    first = {"units": 1, "at": 0, "kind": 6.0, "outputs": 1.0}  # of an error of one number
+    assert narrow(**first).severity == "warning"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"left": 0.2},
+        {"steps": 60},
+        {"units": 3},
+        {"outputs": 4.0},
+        {"kind": 6.0},  # as an autoencoder's
+        {"on_trunk": False},
+        {"width": (2, 2)},
+        {"units": 1, "kind": 6.0, "outputs": 1.0},  # not the first layer
+    ],
+)
+def test_what_has_room_enough_is_not_narrow(told):
+    assert narrow(**told) is None

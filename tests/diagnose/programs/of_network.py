@@ -409,3 +409,32 @@ def a_convolutional_body_whose_checkpoint_was_not_loaded(mended, watch):
     model[0].requires_grad_(False).eval()
     optimizer = torch.optim.SGD(model[1].parameters(), lr=0.01)
     fit(watch, model, optimizer, batches(x, y, steps=200), cross_entropy)
+
+
+@program("too_narrow")
+def a_first_layer_of_one_unit(mended, watch):
+    x, y = surface()
+    first = 24 if mended else 1
+    sizes = ((6, first), (first, 24), (24, 1))
+    model = nn.Sequential(*(each for size in sizes for each in (nn.Linear(*size), nn.Tanh())))[:-1]
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=360), of_output(F.mse_loss))
+
+
+@program("too_narrow")
+def two_features_for_twelve_classes(mended, watch):
+    x, y = blobs(classes=12, features=20, apart=0.9)
+
+    class Features(nn.Module):
+        def __init__(self):
+            super().__init__()
+            width = 32 if mended else 2
+            self.first, self.features = nn.Linear(20, 40), nn.Linear(40, width)
+            self.out = nn.Linear(width, 12)
+
+        def forward(self, x):
+            return self.out(F.relu(self.features(F.relu(self.first(x)))))
+
+    model = Features()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y, steps=360), cross_entropy)

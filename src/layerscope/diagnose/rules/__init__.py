@@ -12,6 +12,7 @@ from layerscope.diagnose.rules import clipped_too_far as clipped_too_far
 from layerscope.diagnose.rules import no_gradient as no_gradient
 from layerscope.diagnose.rules import construction as construction
 from layerscope.diagnose.rules import softmax_hidden as softmax_hidden
+from layerscope.diagnose.rules import too_narrow as too_narrow
 from layerscope.diagnose.rules import frozen_untrained as frozen_untrained
 from layerscope.diagnose.rules import running_statistics as running_statistics
 from layerscope.diagnose.rules import norm_of_few as norm_of_few

@@ -1,0 +1,90 @@
+"""A layer of one or two units that everything has to pass."""
+
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_kind import Loss
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.solved import left_of_chance
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_FEW = 2
+"""Units. A plane is drawn for eyes; a code of three and more is a size that one may well choose."""
+
+_LEFT = 0.25
+"""Of chance: a network that is past three quarters of its way has room enough."""
+
+_LATE = 4
+"""Times `patience`: what is narrow learns slowly, if it does."""
+
+_OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
+_OF_ONE_NUMBER = (Loss.BINARY, Loss.BINARY_LOGITS, Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
+
+
+@rule_with_memory("too_narrow")
+def too_narrow(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Units of a layer between two wider ones, which all of the outputs are made of: one where
+    there are three classes or more, two where there are more than four; or one unit of the first
+    layer, where there is one output: it is then a function of one sum of the features.
+
+    Judged where the loss is above a quarter of chance: a note from `patience` steps on, a warning
+    from four times as many on. Several outputs of an error are no classes: a narrow code in the
+    middle of an autoencoder is what one wants to have. Nor is one unit too few, for one output,
+    that layers before it can make of all features.
+    """
+    narrow = _narrow(memory.roles)
+    values = np.full((len(figures.steps), len(memory.roles.layers)), np.nan)
+    if not narrow:
+        return Symptoms(values)
+    kind = memory.known("kind", figures["loss_kind"])
+    outputs = memory.known("outputs", figures["outputs"])
+    of_classes = np.isin(kind, _OF_CLASSES)
+    of_one_number = np.isin(kind, _OF_ONE_NUMBER) & (outputs == 1) | of_classes & (outputs == 2)
+    known = memory.loss_curve.of(figures).known
+    late = known >= _LATE * thresholds.patience
+    behind = (left_of_chance(figures, memory) > _LEFT) & (known >= thresholds.patience)
+    severity = np.zeros(values.shape, np.int8)
+    for index, (units, is_first) in narrow.items():
+        asks_more = of_classes & (outputs > 2 * units)
+        asks_more |= of_one_number & (units == 1) & is_first
+        values[:, index] = units
+        severity[:, index] = (behind & asks_more) * (1 + late)
+    return Symptoms(
+        values,
+        severity if severity.any() else None,
+        (_FEW, _FEW, np.nan),
+        (
+            Advice(
+                "everything that the outputs are made of passes {layer}, which has a width of "
+                "{value:.0f}, and the loss is still above a quarter of chance",
+                "more units there: as many as its neighbours have",
+            ),
+        ),
+        "Goodfellow et al. 2016, Deep Learning, section 6.4.1: what cannot be represented is not "
+        "learned",
+        since=np.zeros(values.shape, np.int64),
+        falling=True,
+    )
+
+
+@lru_cache(maxsize=1)
+def _narrow(roles: Roles) -> dict[int, tuple[int, bool]]:
+    """Units of such layers, and whether no layer comes before, by index."""
+    reached = [
+        i
+        for i, facts in enumerate(roles.layers)
+        if facts.order >= 0 and facts.on_trunk and facts.width is not None
+    ]
+    reached.sort(key=lambda i: roles.layers[i].order)
+    widths = [roles.layers[i].width or (0, 0) for i in reached]
+    return {
+        index: (units, index == reached[0])
+        for index, ((inputs, units), (taken, made)) in zip(reached, pairwise(widths), strict=False)
+        if inputs > units == taken < made and units <= _FEW and roles.layers[index].weights
+    }
