@@ -1909,3 +1909,11 @@ def test_the_size_of_a_loss_of_rewards_is_no_divergence(of_rewards):
     figures = healthy(network())
     figures["loss"][:20], figures["loss"][20:], figures["of_rewards"][::10] = 1, 50, of_rewards
     assert ("loss_diverged" in rules_and_words(figures)) != of_rewards
+
+
+@pytest.mark.parametrize(("at_the_end", "severity"), [(0.7, "note"), (0.9, "warning")])
+def test_a_loss_that_has_begun_to_fall_late_is_a_note(at_the_end, severity):
+    figures = healthy(network(), steps=300)
+    noise = 0.001 * np.random.default_rng(0).normal(size=300)
+    figures["loss"][:] = np.interp(np.arange(300), [0, 130, 250], [1, 1, at_the_end]) + noise
+    assert found(figures)["loss_not_falling"][0] == severity

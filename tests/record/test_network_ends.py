@@ -217,6 +217,20 @@ def test_of_several_backward_passes_in_a_step_the_last_and_the_first_are_kept_in
     assert kept == [2, 0, 2, 0]
 
 
+@pytest.mark.parametrize(("moves", "passes"), [(False, 3), (True, 1)])
+def test_passes_add_up_as_long_as_the_weights_are_the_same(moves, passes):
+    """A closure's, as of LBFGS, and the two of sharpness-aware minimisation are of others each."""
+    network = mlp()
+    ends, weight = watched(network), network[0].weight
+    ends.kept_gradients.remember([LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))])
+    for _ in range(3):
+        F.cross_entropy(network(X), Y).backward()
+        if moves:
+            with torch.no_grad():
+                weight.mul_(0.9)
+    assert ends.take().passes == passes
+
+
 def test_the_pass_of_a_gradient_penalty_is_not_that_of_the_loss():
     network = mlp()
     ends = watched(network)

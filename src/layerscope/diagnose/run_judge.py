@@ -85,11 +85,15 @@ class Judge:
             return replace(finding, severity="note")
         if finding.rule == "gradient_spike" and self._loss_curve.is_solved:
             return replace(finding, severity="note")
-        if not self._loss_curve.has_learned:
-            return finding
-        passed = finding.rule in _OUTGROWN or (
+        # It was said not to fall at all: some networks begin late.
+        was_flat = (
             finding.rule == "loss_not_falling" and finding.value > self._thresholds.loss_stuck
         )
+        if was_flat and finding.severity == "warning" and self._loss_curve.falls_on:
+            return replace(finding, severity="note")
+        if not self._loss_curve.has_learned:
+            return finding
+        passed = finding.rule in _OUTGROWN or was_flat
         is_over = finding.last_step + WINDOW <= self._last_step
         in_peace = finding.step < FIRST and is_over and not self._loss_curve.was_thrown
         passed |= finding.rule in _OUTGROWN_IN_PEACE and in_peace

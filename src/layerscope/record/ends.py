@@ -106,7 +106,8 @@ class Ends:
         last_padding: see `PaddedEnds.share`.
         views_mixed: see `MixedViews.are_any`.
         order_read: see `OrderRead.is_any`.
-        passes: backward passes that came to an output.
+        passes: backward passes that came to an output, with the weights that the last one had: a
+            closure is called with others each time.
     """
 
     data: tuple[Data, ...]

@@ -106,6 +106,11 @@ class KeptGradients:
             kept = self._parameter.grad
             self._kept = kept is not None and id(kept) == self._identity
 
+    @property
+    def weights(self) -> int:
+        """Another number once the parameters have changed; -1 if that is not known."""
+        return -1 if self._parameter is None else local_part(self._parameter)._version
+
     def begin(self) -> None:
         """A step begins: was the gradient changed after the step before, and not to zero?"""
         stepped, self._stepped = self._stepped, None

@@ -83,6 +83,7 @@ class NetworkEnds:
         self._first = FirstStep()
         self._handles: list[RemovableHandle] = []
         self._discovering, self._backward_passes = True, 0
+        self._added, self._weights = 0, -1  # of those passes the last ones, of the same weights
         self._calls = RunningCalls()
         self._outermost: dict[nn.Module, None] = {}
         self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
@@ -205,7 +206,10 @@ class NetworkEnds:
             discounted = self._values.compare(gradient, self._given)
             makes_graph = torch.is_grad_enabled()  # a penalty's, if another pass comes: no loss's
             # Of outputs that go into one loss the gradients come with no call in between.
-            self._backward_passes += self._given > 0 and not makes_graph
+            if self._given > 0 and not makes_graph:
+                self._backward_passes += 1
+                before, self._weights = self._weights, self.kept_gradients.weights
+                self._added = self._added + 1 if self._weights == before else 1
             self._together, self._given = self._given or self._together, 0
             is_first = self.keeps_first and self._backward_passes > 1
             if is_first or (makes_graph and self._output):
@@ -221,7 +225,7 @@ class NetworkEnds:
 
     def take(self) -> Ends:
         """What was seen since the last call; the first call ends the search for both ends."""
-        held = self.loss_graph.kept.count(), self._padded.share, self._backward_passes
+        held = self.loss_graph.kept.count(), self._padded.share, self._added
         kept, cleared, late, changed = self.kept_gradients.take()
         along_batch = self._sequence_axis.of_batch or 3 * self._first.places.differ
         data = self._data.take()
@@ -231,7 +235,7 @@ class NetworkEnds:
         ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held, *views)
         self._states.forget()
         self._output = None
-        self._given = self._together = self._backward_passes = 0
+        self._given = self._together = self._backward_passes = self._added = 0
         self.keeps_first = not self.keeps_first
         if self._discovering and (self._outermost or self._reached):
             of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
