@@ -231,6 +231,21 @@ def test_passes_add_up_as_long_as_the_weights_are_the_same(moves, passes):
     assert ends.take().passes == passes
 
 
+class Counted(nn.Embedding):
+    """Positions, counted by a mask of numbers with a fraction, as OPT's."""
+
+    def forward(self, mask):
+        return super().forward(mask.cumsum(1).long() - 1)
+
+
+def test_a_mask_that_an_embedding_gets_is_no_data():
+    network = nn.Sequential(Counted(8, 4), nn.Linear(4, 3))
+    ends = watched(network)
+    for _ in range(2):
+        network(torch.ones(16, 8)).sum().backward()
+        assert ends.take().data == ()
+
+
 def test_the_pass_of_a_gradient_penalty_is_not_that_of_the_loss():
     network = mlp()
     ends = watched(network)

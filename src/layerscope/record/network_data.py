@@ -52,7 +52,8 @@ class NetworkData:
                 values = samples_of(tensor, evenly_spaced(tensor))
                 self._seen[layer.name] = Data(values, normalizes(layer.entry))
 
-        if isinstance(layer.entry, torch.jit.ScriptModule):
+        # An embedding gets numbers of rows, and may get a mask to count them by, as OPT's does.
+        if isinstance(layer.entry, (torch.jit.ScriptModule, nn.Embedding)):
             return []
         return [layer.entry.register_forward_pre_hook(QuietHook(see), with_kwargs=True)]
 

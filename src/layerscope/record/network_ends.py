@@ -82,8 +82,7 @@ class NetworkEnds:
         self._states, self._padded = DetachedStates(), PaddedEnds(self._tokens.of_shape)
         self._first = FirstStep()
         self._handles: list[RemovableHandle] = []
-        self._discovering, self._backward_passes = True, 0
-        self._added, self._weights = 0, -1  # of those passes the last ones, of the same weights
+        self._discovering, self._backward_passes, self._added, self._weights = True, 0, 0, -1
         self._calls = RunningCalls()
         self._outermost: dict[nn.Module, None] = {}
         self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
