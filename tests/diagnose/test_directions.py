@@ -9,6 +9,7 @@ from torch.nn import functional as F  # noqa: N812
 from layerscope.session.direction_figures import direction_figures
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program, batches, blobs, fit
+from tests.diagnose.test_rules import found, healthy, network
 
 
 def rules(network, loss_of, steps=1, rate=1e-3):
@@ -38,6 +39,23 @@ def told_apart(model, x, _):
 def test_outputs_that_are_only_drawn_together_are_told_of():
     assert rules(perceptron, drawn_together, steps=96, rate=1e-2) == ["outputs_alike"]
     assert rules(perceptron, told_apart, steps=96, rate=1e-2) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "since", "told"),
+    [
+        (0.5, 0.91, 40, True),
+        (0.5, 0.89, 40, False),
+        (0.75, 0.91, 40, False),
+        (0.5, 0.91, 130, False),
+    ],
+)
+def test_outputs_that_were_apart_and_are_drawn_together_for_long_are_told_of(
+    first, later, since, told
+):
+    figures = healthy(network(), 200)
+    figures["output_cosine"][::10] = np.where(np.arange(0, 200, 10) < since, first, later)
+    assert ("outputs_alike" in found(figures)) == told
 
 
 def test_the_cosine_between_outputs_is_told_where_they_are_only_turned():

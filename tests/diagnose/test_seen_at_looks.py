@@ -182,6 +182,19 @@ def test_a_frozen_body_with_random_weights_is_a_warning_while_nothing_is_learned
     assert (found.severity, found.step) == (severity, 0)
 
 
+@pytest.mark.parametrize(
+    ("trained", "optimizers", "told"), [(range(6), 1, True), ([], 1, False), (range(6), 2, False)]
+)
+def test_a_new_head_that_is_frozen_behind_what_is_trained_is_a_warning(trained, optimizers, told):
+    figures = frozen([5], trained)
+    figures["untrained"][:, 5] = 2
+    figures["optimizers"][:] = optimizers
+    found = findings(figures).get("frozen_untrained")
+    assert (found is not None and found.severity == "warning") == told
+    if told:
+        assert "the last layer, is frozen" in found.explanation
+
+
 def weights(sizes, first=0, **facts):
     """Figures of layers of a fan-in of 100, whose weights have these sizes times 0.1 at first."""
     layers = [replace(each, width=(100, 100)) for each in LAYERS]

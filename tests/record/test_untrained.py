@@ -7,7 +7,7 @@ from torch import nn
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.layer_parameter import LayerParameter
-from layerscope.record.untrained import untrained
+from layerscope.record.untrained import is_fresh_head, untrained
 
 
 def entries(*layers):
@@ -100,3 +100,27 @@ def test_biases_of_zero_and_norms_of_one_tell_of_weights_that_are_drawn_in_any_w
 
 def test_few_elements_tell_nothing():
     assert untrained(entries(frozen(nn.Linear(8, 8)))) == []
+
+
+def head(bias=0.0, weight=None, frozen=True):
+    layer = nn.Linear(20, 3)
+    nn.init.constant_(layer.bias, bias)
+    if weight is not None:
+        nn.init.constant_(layer.weight, weight)
+    return layer.requires_grad_(not frozen)
+
+
+@pytest.mark.parametrize(
+    ("layer", "is_told"),
+    [
+        (head(), True),
+        (head(bias=0.1), False),
+        (head(weight=0.0), False),
+        (head(frozen=False), False),
+        (nn.Linear(20, 3, bias=False).requires_grad_(False), False),
+        (nn.Linear(20, 1).requires_grad_(False), False),
+    ],
+)
+def test_a_frozen_head_is_new_if_its_biases_are_all_zero(layer, is_told):
+    assert is_fresh_head(layer.named_parameters(), entries(nn.Linear(16, 20))) == is_told
+    assert not is_fresh_head(layer.named_parameters(), entries(nn.Linear(20, 3)))  # of a copy

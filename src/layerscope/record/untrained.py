@@ -53,6 +53,26 @@ def untrained(
     return names if evidence >= _ENOUGH else []
 
 
+def is_fresh_head(
+    own: Iterable[tuple[str, nn.Parameter]], others: Sequence[LayerParameter]
+) -> bool:
+    """Whether a network's last layer is frozen, and has biases that are all 0 beside weights that
+    are not: training leaves none at 0. Not so of a copy of a layer that is trained.
+
+    Args:
+        own: name and parameter of what the layer has.
+        others: parameters of all layers.
+    """
+    named = {name: each for name, each in own if type(each) is nn.Parameter and not each.is_meta}
+    bias, weight = named.get("bias"), named.get("weight")
+    if bias is None or weight is None or bias.requires_grad or weight.requires_grad:
+        return False
+    is_copy = any(e.parameter.requires_grad and e.parameter.shape == weight.shape for e in others)
+    if is_copy or len(bias) < 2 or weight.ndim < 2:
+        return False
+    return not bool(bias.any()) and bool((weight != weight.flatten()[0]).any())
+
+
 def _are_at_their_start(vectors: Iterable[nn.Parameter]) -> bool:
     """Whether all that are frozen are 0 throughout or 1 throughout, some of either."""
     zeros = ones = 0

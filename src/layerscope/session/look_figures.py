@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from torch import nn
@@ -21,7 +21,7 @@ from layerscope.record.ends import Ends, Output
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.look import Look
 from layerscope.record.observation import Observation
-from layerscope.record.untrained import untrained
+from layerscope.record.untrained import is_fresh_head, untrained
 from layerscope.session.direction_figures import direction_figures
 from layerscope.session.input_figures import Matrix, input_figures, rms
 from layerscope.session.label_entropy import label_entropy
@@ -45,7 +45,8 @@ class LookFigures:
     def __init__(self) -> None:
         self._labels: Counter[int] = Counter()
         self._parameters: list[nn.Parameter] = []
-        self._entries = self._untrained = np.zeros(0, np.intp)
+        self._entries = np.zeros(0, np.intp)
+        self._untrained: dict[int, float] = {}
         self._at: dict[str, int] = {}
 
     def state(self) -> dict[int, int]:
@@ -60,12 +61,16 @@ class LookFigures:
         self,
         layers: Sequence[LayerFacts],
         parameters: Sequence[LayerParameter],
-        all_of_them: Iterable[nn.Parameter],
+        all_of_them: Mapping[str, Sequence[tuple[str, nn.Parameter]]],
     ) -> None:
         """From now on these layers have these parameters, of which all are not measured."""
         self._at = at = {facts.name: place for place, facts in enumerate(layers)}
-        drawn = untrained(parameters, all_of_them)
-        self._untrained = np.array([at[name] for name in drawn], np.intp)
+        every = (parameter for own in all_of_them.values() for _, parameter in own)
+        drawn = dict.fromkeys(untrained(parameters, every), 1.0)
+        for facts in layers:
+            if facts.last and is_fresh_head(all_of_them.get(facts.name, ()), parameters):
+                drawn[facts.name] = 2.0
+        self._untrained = {at[name]: how for name, how in drawn.items()}
         trained = [each for each in parameters if each.parameter.requires_grad]
         self._parameters = [each.parameter for each in trained]
         self._entries = np.array([at[each.channel.layer] for each in trained], np.intp)
@@ -102,7 +107,8 @@ class LookFigures:
             }
         for name, value in figures.items():
             of_step[STEP_COLUMN[name]] = value
-        of_layers[self._untrained, LAYER_COLUMN["untrained"]] = 1.0
+        for place, how in self._untrained.items():
+            of_layers[place, LAYER_COLUMN["untrained"]] = how
         if look.ends.form is not None and (beside := look.ends.form.baseline):
             is_beside = [id(parameter) in beside for parameter in self._parameters]
             of_layers[self._entries, LAYER_COLUMN["baseline"]] = is_beside

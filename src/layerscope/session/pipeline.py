@@ -150,7 +150,7 @@ class Pipeline:
             [output.name for output in plan.outputs],
             [each.channel for each in plan.parameters],
         )
-        of_layers = (p for each in self._recorder.hooked.layers for _, p in each.parameters)
+        of_layers = {each.name: each.parameters for each in self._recorder.hooked.layers}
         self.look_figures.meet(self._figures.layers, plan.parameters, of_layers)
         rows, figures = len(plan.channels), len(self._figures.layers) * len(LAYER_FIGURES)
         self._most_waiting = min(1 + _ROWS_WAITING // max(rows, 1), _MOST_WRITTEN)

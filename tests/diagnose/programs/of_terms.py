@@ -193,3 +193,48 @@ def magnitudes_that_leave_a_convolution_nothing(mended, watch):
     body = (nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
     model = nn.Sequential(*body, nn.Linear(128, 4))
     penalised(watch, model, pictures(), lambda w: factor * w.abs().sum(), steps=150)
+
+
+class Siamese(nn.Module):
+    """Projections of two views, and what a predictor makes of them."""
+
+    def __init__(self, width):
+        super().__init__()
+        norm = nn.BatchNorm1d
+        self.encoder = nn.Sequential(nn.Linear(width, 48), norm(48), nn.ReLU(), nn.Linear(48, 24))
+        self.predictor = nn.Sequential(nn.Linear(24, 12), norm(12), nn.ReLU(), nn.Linear(12, 24))
+
+    def forward(self, one, other):
+        z = self.encoder(one), self.encoder(other)
+        return *map(self.predictor, z), *z
+
+
+def drawn_to_the_other_view(of_distance, stopped):
+    def loss(model, x):
+        p, p_other, z, z_other = model(*(x + 0.5 * torch.randn_like(x) for _ in range(2)))
+        if stopped:
+            z, z_other = z.detach(), z_other.detach()
+        if of_distance:
+            parts = zip(map(F.normalize, (p, p_other)), map(F.normalize, (z_other, z)), strict=True)
+            return sum((one - other).square().sum(1).mean() for one, other in parts)
+        return -(F.cosine_similarity(p, z_other) + F.cosine_similarity(p_other, z)).mean() / 2
+
+    return loss
+
+
+@program("outputs_alike")
+def a_siamese_network_whose_gradient_is_not_stopped(mended, watch):
+    x, _ = blobs(classes=24, features=20)
+    model = Siamese(20)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    loss = drawn_to_the_other_view(of_distance=False, stopped=mended)
+    fit(watch, model, optimizer, batches(x, steps=400, size=64), loss)
+
+
+@program("outputs_alike", blind="they are drawn together too slowly to be there by then")
+def targets_of_the_same_network_and_no_stop(mended, watch):
+    x, _ = blobs(classes=12, features=16, apart=2.0)
+    model = Siamese(16)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    loss = drawn_to_the_other_view(of_distance=True, stopped=mended)
+    fit(watch, model, optimizer, batches(x, steps=400, size=64), loss)

@@ -17,22 +17,29 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
     """1 for a frozen layer with weights as they are drawn at random, where all frozen layers have
     such, and stand before all that are trained: a body that was to come with its weights.
 
+    Or 2 for a last layer, behind others that are trained: a new head that was frozen with the body.
+    That is a warning; not with several optimizers, where a network may be frozen for its turn.
+
     A note, and a cause where the network does not learn: features may be random on purpose. Where
     the loss is still at chance after twice `patience`, a warning. An
     adapter's body, a teacher or a target network do not stand before all that is trained, or are
     copies of what is.
     """
     layers = memory.roles.layers
-    drawn = figures["untrained"] == 1
+    drawn, heads = figures["untrained"] == 1, figures["untrained"] == 2
     values = drawn.astype(np.float64)
-    if not drawn.any():
+    values[heads] = 1.0
+    if not (drawn.any() or heads.any()):
         return Symptoms(values)
     trained = [each.order for each in layers if each.weights and each.trainable and each.order >= 0]
     frozen = [each.order for each, is_drawn in zip(layers, drawn.any(0), strict=True) if is_drawn]
-    stands_first = bool(trained) and -1 < min(frozen) <= max(frozen) < min(trained)
+    stands_first = bool(trained and frozen) and -1 < min(frozen) <= max(frozen) < min(trained)
     at_chance = left_of_chance(figures, memory) > _AT_CHANCE
+    several = memory.known("several", figures["optimizers"]) > 1
     at_chance &= memory.loss_curve.of(figures).known >= 2 * thresholds.patience
     severity = np.where(drawn & stands_first, 1 + at_chance[:, np.newaxis], 0)
+    others = any(each.weights and each.trainable for each in layers)  # an adapter's parameters, too
+    severity[heads & others & ~several[:, np.newaxis]] = 2
     first = memory.of_run("first")
     first[0] = figures.steps[0] if np.isnan(first[0]) else first[0]
     return Symptoms(
@@ -46,7 +53,15 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
                 "load the weights that were meant (weights='DEFAULT', load_state_dict) before they "
                 "are frozen; or leave requires_grad as it is, and hand them to the optimizer",
             ),
+            Advice(
+                "{layer}, the last layer, is frozen while layers before it are trained, and its "
+                "biases are all 0: nobody has trained it",
+                "leave the new head to be trained: requires_grad_(True) for it, and its parameters "
+                "in the optimizer; with peft modules_to_save=['classifier'], or its name, or a "
+                "task_type, which does so",
+            ),
         ),
         "torch.nn.init: bounds and variances of what is drawn",
+        cause=heads.astype(np.int8),
         since=np.full(drawn.shape, first[0]).astype(np.int64),
     )

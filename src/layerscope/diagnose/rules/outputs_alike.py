@@ -1,37 +1,71 @@
 """Outputs that all point the same way, under a loss for which only their direction counts."""
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
 _ALIKE = 0.99
+_DRAWN, _RISEN = 0.9, 0.2
+"""Above the one for `patience` steps, and by the other above the first: a healthy loss of cosines
+without negatives brings outputs nearer at first, too, and apart again (SimSiam, figure 2)."""
 _LOOKS = 3
+_REMEDY = (
+    "something that drives samples apart: other samples as negatives; labels of -1 for pairs that "
+    "differ, not 0; a stopped gradient and a predictor (SimSiam: -cosine(p, z.detach())); triplets "
+    "of any negatives first, and of the hardest later"
+)
 
 
 @rule_of_run("outputs_alike", looks_at="output_cosine")
 def outputs_alike(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Mean cosine between the outputs of two samples, from `patience` steps on, where the gradient
     stands at right angles to each output: a loss of cosines, which cannot tell samples apart then.
-    Before that a network may begin so.
+    Before that a network may begin so. Or they are drawn together: above 0.9 for as many steps, and
+    by 0.2 above what it was at the first look.
     """
     values = figures["output_cosine"].astype(np.float64)
+    drawn = _are_drawn(values, figures.steps, thresholds.patience, memory)
     values[memory.loss_curve.of(figures).known < thresholds.patience] = np.nan
-    return Symptoms.of_run_above(
+    alike = values > _ALIKE
+    return Symptoms.of_run(
         "output",
         values,
+        np.where(alike | drawn, 2, 0).astype(np.int8),
         Advice(
             "the outputs of all samples point the same way (mean cosine {value:.4f}, limit "
             "{threshold:g}): a loss of cosines is made small by outputs that say nothing of their "
             "inputs",
-            "something that drives samples apart: other samples as negatives; labels of -1 for "
-            "pairs that differ, not 0; a stopped gradient and a predictor (SimSiam); triplets of "
-            "any negatives first, and of the hardest later",
+            _REMEDY,
         ),
-        warning=_ALIKE,
+        Advice(
+            "the outputs of all samples are drawn together (mean cosine {value:.3f}, limit "
+            "{threshold:g}), and were not at the start: a loss of cosines is made small by outputs "
+            "that say nothing of their inputs",
+            _REMEDY,
+            (np.nan, _DRAWN, np.nan),
+        ),
+        limits=(np.nan, _ALIKE, np.nan),
         source="Chen and He 2021, Exploring Simple Siamese Representation Learning: collapsing",
         lasting=_LOOKS,
+        cause=np.where(alike, 0, 1).astype(np.int8),
     )
+
+
+def _are_drawn(
+    values: Values, steps: npt.NDArray[np.int64], patience: int, memory: Memory
+) -> npt.NDArray[np.bool_]:
+    """Whether outputs that were apart have been near each other for as many steps, [steps]."""
+    remembered = memory.of_run("drawn", 2)  # the first cosine; since which step they are near
+    drawn = np.zeros(len(values), bool)
+    for row in np.flatnonzero(~np.isnan(values)).tolist():
+        remembered[0] = values[row] if np.isnan(remembered[0]) else remembered[0]
+        near = values[row] > max(_DRAWN, remembered[0] + _RISEN)
+        since = steps[row] if np.isnan(remembered[1]) else remembered[1]
+        remembered[1] = since if near else np.nan
+        drawn[row] = near and steps[row] - since >= patience
+    return drawn

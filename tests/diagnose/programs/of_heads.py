@@ -1,0 +1,71 @@
+"""Programs that fine-tune a part of a network, and freeze its new head with the rest."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.of_data import cross_entropy
+from tests.diagnose.programs.program import batches, blobs, fit, pictures, program
+
+
+def pretrained(model, x, y):
+    """The same network, after some steps on another task."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for before, label in batches(x, y, steps=60):
+        optimizer.zero_grad()
+        F.cross_entropy(model(before), label).backward()
+        optimizer.step()
+    return model
+
+
+def new_head(inputs, outputs):
+    """As a library makes one."""
+    head = nn.Linear(inputs, outputs)
+    nn.init.normal_(head.weight, std=0.02)
+    nn.init.zeros_(head.bias)
+    return head
+
+
+class Adapted(nn.Module):
+    """A linear layer with two small matrices beside it, the second of which starts at zero."""
+
+    def __init__(self, layer, rank=4):
+        super().__init__()
+        self.layer = layer
+        self.lora_a = nn.Parameter(0.1 * torch.randn(rank, layer.in_features))
+        self.lora_b = nn.Parameter(torch.zeros(layer.out_features, rank))
+
+    def forward(self, x):
+        return self.layer(x) + x @ self.lora_a.T @ self.lora_b.T
+
+
+@program("frozen_untrained")
+def adapters_are_all_that_is_trained(mended, watch):
+    x, y = blobs(classes=6, features=16)
+    model = nn.Sequential(nn.Linear(16, 48), nn.ReLU(), nn.Linear(48, 48), nn.ReLU())
+    pretrained(nn.Sequential(*model, nn.Linear(48, 6)), x, y)
+    model = nn.Sequential(Adapted(model[0]), nn.ReLU(), Adapted(model[2]), nn.ReLU())
+    model.append(new_head(48, 3))
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = "lora" in name or (mended and name.startswith("4"))
+    trained = [each for each in model.parameters() if each.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-3)
+    fit(watch, model, optimizer, batches(x, y % 3, steps=120), cross_entropy)
+
+
+@program("frozen_untrained")
+def norms_are_all_that_is_trained(mended, watch):
+    x, y = pictures()
+    layers = []
+    for channels in (1, 12):
+        layers += [nn.Conv2d(channels, 12, 3, padding=1), nn.BatchNorm2d(12), nn.ReLU()]
+    body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    pretrained(nn.Sequential(body, nn.Linear(48, 4)), x, y)
+    body.requires_grad_(False)
+    for module in body:
+        if isinstance(module, nn.BatchNorm2d):
+            module.requires_grad_(True)
+    model = nn.Sequential(body, new_head(48, 2).requires_grad_(mended))
+    trained = [each for each in model.parameters() if each.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=0.05, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y % 2, steps=120), cross_entropy)
