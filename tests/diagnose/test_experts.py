@@ -88,3 +88,36 @@ def test_a_router_that_favours_one_expert_is_told_of(tmp_path, mended):
             watcher.step(loss)
     rules = {f.rule: f.severity for f in watcher.findings if f.rule.startswith("experts")}
     assert rules.get("experts_unused") == (None if mended else "warning")
+
+
+def rows():
+    return torch.randn(256, 8)
+
+
+def rows_most_of_which_are_alike():
+    x = torch.randn(256, 8)
+    x[:160] = x[:160] / 10 + torch.tensor([1.0, -1.0] * 4)
+    return x
+
+
+@pytest.mark.slow
+@pytest.mark.programs
+@pytest.mark.parametrize(
+    ("data", "head_start", "told"),
+    [(rows, 0, False), (rows, 5, True), (rows_most_of_which_are_alike, 0, True)],
+)
+def test_a_router_whose_busiest_expert_gets_most_tokens_is_a_note(tmp_path, data, head_start, told):
+    torch.manual_seed(0)
+    network = Mixture()
+    network.gate.bias.data[1] += head_start
+    optimizer = torch.optim.Adam(network.parameters(), 1e-4)
+    with layerscope.watch(network, tmp_path, images=False, summary=False) as watcher:
+        for _ in range(130):
+            x = data()
+            optimizer.zero_grad()
+            loss = F.cross_entropy(network(x), x[:, :4].argmax(1)) + 0.01 * network.balance
+            loss.backward()
+            optimizer.step()
+            watcher.step(loss)
+    rules = {f.rule: f.severity for f in watcher.findings if f.rule.startswith("experts")}
+    assert rules == ({"experts_uneven": "note"} if told else {})
