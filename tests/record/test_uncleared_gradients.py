@@ -98,3 +98,17 @@ def test_a_gradient_that_is_cleared_within_the_backward_pass_is_not_kept(clears)
             followed.note_optimizer(each)
         found = followed.take()
     assert found.get() is not clears
+
+
+def test_a_gradient_that_no_loss_was_added_to_is_none_that_was_not_cleared():
+    followed, weights = UnclearedGradients(), [nn.Parameter(torch.ones(1)) for _ in range(2)]
+    optimizers = [torch.optim.SGD([each], lr=0.1) for each in weights]
+    weights[1].grad = torch.ones(1)
+    for _ in range(2):
+        followed.begin(optimizers, looking=True)
+        loss = 1 * weights[0]
+        loss.register_hook(lambda _: followed.look())
+        loss.sum().backward()
+        followed.note_optimizer(optimizers[1])
+        found = followed.take()
+    assert found.get() is False
