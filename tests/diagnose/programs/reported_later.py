@@ -132,7 +132,7 @@ def backward_from_every_sample(mended, watch):
             scope.step(loss.mean())
 
 
-@asked("no_gradient")
+@asked("no_gradient", missed="a note: what the loss does not see may be meant")
 def the_second_loss_is_not_added(mended, watch):
     x, y = surface()
     kind = (x[:, 4] > 0).long()
@@ -183,7 +183,7 @@ def an_optimizer_that_has_the_head_only(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=150), classify)
 
 
-@asked("no_gradient")
+@asked("no_gradient", missed="a note: what the loss does not see may be meant")
 def a_layer_that_is_passed_by(mended, watch):
     x, y = blobs()
 
@@ -253,6 +253,7 @@ def attention_without_a_way_around(mended, watch):
     "input_scale",
     also=("attention_collapse", "saturated", "overconfident_start", "attention_logit_growth"),
     follows=LARGE_STEPS,
+    missed="notes, as the loss falls all the same",
 )
 def positions_added_as_they_are(mended, watch):
     x, y = phrases(length=64)
