@@ -195,7 +195,21 @@ def ratio(scores, _):
     return -torch.min(new * gain, new.clamp(0.8, 1.2) * gain).mean()
 
 
-@pytest.mark.parametrize("loss_of", [episode, ratio])
+def of_numbers(learned, ratio=False):
+    """Actions that are drawn from a normal distribution, of a deviation that is learned or not."""
+
+    def loss(scores, _):
+        deviation = (OTHER.mean(0) if learned else torch.zeros(3)).exp()
+        drawn = torch.distributions.Normal(scores, deviation).log_prob(torch.randn(12, 3)).sum(1)
+        return -((drawn - drawn.detach()).exp() if ratio else drawn).mul(torch.randn(12)).mean()
+
+    return loss
+
+
+GAUSSIAN = [of_numbers(learned, ratio) for learned in (False, True) for ratio in (False, True)]
+
+
+@pytest.mark.parametrize("loss_of", [episode, ratio, *GAUSSIAN])
 @pytest.mark.parametrize("backward", [False, True])
 def test_a_policys_loss_is_one_of_rewards(loss_of, backward):
     assert form(loss_of, backward=backward).of_rewards
@@ -207,6 +221,11 @@ def test_a_likelihood_that_is_scaled_as_a_whole_is_not():
 
     assert form(likelihood) == LossForm()
     assert form(lambda scores, _: 2 * F.cross_entropy(scores, LABELS)) == LossForm()
+    drawn, weights = torch.randn(12, 3), torch.rand(12, 3)
+    density = lambda s, _: -torch.distributions.Normal(s, 1.0).log_prob(drawn).mean()  # noqa: E731
+    assert form(density) == LossForm()
+    assert form(lambda s, _: (weights * (s - drawn) ** 2).mean()) == LossForm()
+    assert form(lambda s, _: (weights * ((s - drawn) ** 2 / 2)).mean()) == LossForm()
 
 
 def twice(last, then):

@@ -29,12 +29,27 @@ def chosen_in(nodes: Sequence[Any]) -> list[Any]:
         if len(operands) != 1 or not (gathered or math.prod(shape_of(product)) > 1):
             continue
         chosen = through(operands[0], (*WHOLE, *_RATIO))
-        if kind_of(chosen) not in ("Gather", "Index"):
-            continue
-        logs = (kind_of(node) for node in behind(chosen, (), most=_NEAR))
-        if any(each in _LOGS for each in logs):
+        if kind_of(chosen) in ("Gather", "Index"):
+            logs = (kind_of(node) for node in behind(chosen, (), most=_NEAR))
+            if any(each in _LOGS for each in logs):
+                found.append(chosen)
+        elif _is_of_normal(chosen):
             found.append(chosen)
     return found
+
+
+def _is_of_normal(node: Any) -> bool:
+    """Whether it gave log-densities of torch's normal distribution: -(x - mean)^2 / (2 var), less
+    the logarithm of a deviation that is learned.
+    """
+    terms = inputs_of(node) if kind_of(node) == "Sub" else [node]
+    if len(terms) == 2 and kind_of(through(terms[1], WHOLE)) != "Log":
+        return False
+    negative = inputs_of(terms[0])[:1] if kind_of(terms[0]) == "Div" else []
+    square = [
+        kind_of(each) for node in negative if kind_of(node) == "Neg" for each in inputs_of(node)
+    ]
+    return square == ["Pow"]
 
 
 def baseline_of(loss: Any, chosen: Sequence[Any]) -> frozenset[int]:
