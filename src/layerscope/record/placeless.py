@@ -20,6 +20,9 @@ _PRODUCTS = {
 """Operations with parameters: which operand comes along, and as what it is kept."""
 
 _NODES = 64
+_SOME = 4
+"""Samples, or places where these come first, of a factor: it is a dropout's on all, or on none."""
+
 _RISING = 0.5
 """Share of steps by exactly one, from which on whole numbers are those of places: also of tokens
 that stand behind padding."""
@@ -124,5 +127,6 @@ def _is_of_one_place(factor: Any) -> bool:
         return True
     if factor.ndim < 2 or len(factor) < 2:
         return False
+    factor = factor[:_SOME]
     is_mask = ((factor == 0) | (factor == factor.amax())).all()
     return bool(is_mask & (factor != factor[:1]).any())
