@@ -46,3 +46,8 @@ def test_one_token_that_stands_first_may_be_all_that_is_seen():
 def test_of_few_tokens_nothing_is_told():
     assert not sees_padding_only(PADDING, 8, [np.minimum(TOKENS, 5)])
     assert not sees_padding_only(PADDING, 8, [])
+
+
+def test_words_at_the_ends_of_sequences_are_no_padding():
+    words = np.random.default_rng(1).integers(100, 140, TOKENS.shape)
+    assert not sees_padding_only(PADDING, 8, [np.where(PADDING, words, TOKENS)])
