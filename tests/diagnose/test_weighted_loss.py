@@ -6,8 +6,9 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from layerscope.diagnose.loss_kind import Loss
+from layerscope.diagnose.loss_view import view_loss
 from layerscope.diagnose.weighted_loss import class_weights, weighted_binary
-from layerscope.session.weight_figures import weight_figures
+from layerscope.session.weight_figures import ignored_figures, weight_figures
 
 BITS = (torch.arange(64)[:, None] % 4 == 0).float()
 
@@ -102,3 +103,27 @@ def test_of_several_outputs_the_one_that_leaves_its_other_class_least_is_told():
     assert figures["weighted_samples"] == pytest.approx(share)
     assert figures["weighted_times"] == pytest.approx(500, rel=1e-2)
     assert figures["weighted_called"] > 0.95
+
+
+def ignored(ignore_index=-100, masked=0, seen=None):
+    """The figures of 60 samples of classes 0 to 5, of which some have a target of `masked`."""
+    torch.manual_seed(0)
+    output, labels = torch.randn(60, 6, requires_grad=True), torch.arange(60) % 6
+    labels[:masked] = -1
+    labels[labels == ignore_index] = -1
+    (slope,) = torch.autograd.grad(F.cross_entropy(output, labels, ignore_index=-1), output)
+    output, slope = output.detach().double().numpy(), slope.double().numpy()
+    view = view_loss(output, slope, 60, 1.8, float((slope**2).sum()))
+    return ignored_figures(view, output, seen or dict.fromkeys(set(range(6)) - {ignore_index}, 60))
+
+
+def test_a_class_that_the_loss_leaves_out_is_named_once_labels_enough_were_seen():
+    assert ignored(ignore_index=4) == {"ignored_share": pytest.approx(1 / 6), "ignored_class": 4}
+    few = dict.fromkeys((0, 1, 2, 3, 5), 59)
+    assert ignored(ignore_index=4, seen=few) == {"ignored_share": pytest.approx(1 / 6)}
+    assert ignored(ignore_index=4, seen={0: 200, 1: 200}) == {"ignored_share": pytest.approx(1 / 6)}
+
+
+def test_samples_without_a_label_leave_no_class_out():
+    assert ignored() == {"ignored_share": 0}
+    assert ignored(masked=20) == {"ignored_share": pytest.approx(1 / 3)}

@@ -88,6 +88,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "weighted_samples": "share of the samples that are of this class",
     "weighted_times": "its weight / the mean weight of the others' samples",
     "weighted_called": "share of the others' samples that the network takes for this class",
+    "ignored_share": "share of the samples that get no gradient from a cross-entropy",
+    "ignored_class": "the one class that none of the others' targets so far were of",
     "loss_beside": "share of a mean cross-entropy that the output does not make: a penalty's",
     "loss_floor": "the lowest that the loss can get where labels are smoothed: a label's entropy",
     "label_entropy": "entropy of all class numbers seen so far, in nats",

@@ -34,7 +34,7 @@ from layerscope.session.looked_at_outputs import (
 )
 from layerscope.session.mask_figures import mask_figures
 from layerscope.session.token_figures import token_figures
-from layerscope.session.weight_figures import weight_figures
+from layerscope.session.weight_figures import ignored_figures, weight_figures
 
 _OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
 
@@ -216,7 +216,10 @@ class LookFigures:
             figures["loss_beside"] = 1 - loss_of(view, values) / loss
         if ends.of_actions:
             return figures
-        return figures | self._of_targets(view, output.alone, output.by_sample, values)
+        figures |= self._of_targets(view, output.alone, output.by_sample, values)
+        if output.alone and output.by_sample and not ends.given:  # of tokens padding is left out
+            figures |= ignored_figures(view, values, self._labels)
+        return figures
 
     def _of_targets(
         self, view: LossView, alone: bool, by_sample: bool, values: Matrix

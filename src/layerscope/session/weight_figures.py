@@ -9,6 +9,9 @@ from layerscope.diagnose.loss_kind import Loss, LossView
 from layerscope.diagnose.weighted_loss import class_weights
 from layerscope.session.input_figures import Matrix
 
+ENOUGH_LABELS = 300
+"""A class that is none of theirs has less than 1 % of all, with 95 % certainty (rule of three)."""
+
 Labels = npt.NDArray[np.int64]
 
 
@@ -35,6 +38,24 @@ def weight_figures(view: LossView, output: Matrix, seen: Mapping[int, int]) -> d
         for column in range(output.shape[1])
     ]
     return max(each, key=lambda of: of.get("weighted_share", 0.0) * of.get("weighted_called", 0.0))
+
+
+def ignored_figures(view: LossView, output: Matrix, seen: Mapping[int, int]) -> dict[str, float]:
+    """Which share of the samples gets no gradient from a cross-entropy, and the class that no other
+    sample is of, if it is one class and labels enough were seen to know.
+
+    Args:
+        view: of this step's loss, with targets.
+        output: [samples, outputs], each row a sample of its own.
+        seen: how many targets of each class there were so far.
+    """
+    if view.kind is not Loss.CROSS_ENTROPY or view.targets is None:
+        return {}
+    figures = {"ignored_share": 1 - len(view.targets) / len(output)}
+    never = set(range(output.shape[1])) - set(seen)
+    if len(never) == 1 and sum(seen.values()) >= ENOUGH_LABELS:
+        figures["ignored_class"] = float(never.pop())
+    return figures
 
 
 def _of_one(

@@ -5,7 +5,15 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.of_data import perceptron
-from tests.diagnose.programs.program import batches, fit, phrases, program
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    of_output,
+    phrases,
+    pictures,
+    program,
+)
 
 
 def rare(count=1024, features=8):
@@ -92,3 +100,25 @@ def the_best_action_of_the_next_place_with_a_gradient(mended, watch):
 
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(here, there, reward, action, steps=60), loss)
+
+
+@program("class_weights")
+def an_ignore_index_that_is_a_class(mended, watch):
+    x, y = blobs(classes=6, features=12)
+    model = perceptron(12, 6)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    criterion = nn.CrossEntropyLoss(ignore_index=-100 if mended else 0)
+    fit(watch, model, optimizer, batches(x, y, steps=120), of_output(criterion))
+
+
+@program("class_weights")
+def a_class_with_a_weight_of_nothing(mended, watch):
+    x, y = pictures()
+    model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 4))
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    weight = torch.tensor([1.0, 1.0, 1.0, 1.0 if mended else 0.0])
+
+    def loss(model, x, y):
+        return F.nll_loss(F.log_softmax(model(x), 1), y, weight)
+
+    fit(watch, model, optimizer, batches(x, y, steps=120), loss)

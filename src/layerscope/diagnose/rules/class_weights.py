@@ -24,7 +24,7 @@ _TELLS = (
 )
 
 
-@rule_of_run("class_weights", looks_at="weighted_share")
+@rule_of_run("class_weights", looks_at=("weighted_share", "ignored_class"))
 def class_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of a loss's weight that one class has: its samples times their weight, read off the
     gradient on the output.
@@ -33,16 +33,23 @@ def class_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     weight, or where a class of more than three quarters has the larger weight too; and nine tenths
     of the other samples are taken for it. Weights that one chooses for the sake of recall leave
     the others something to say.
+
+    Or a class that is left out: some samples, fewer than half, get no gradient at all, and of those
+    that do none is of that class. A class with a weight of 0 is one, and what `ignore_index` says.
     """
     values = figures["weighted_share"].astype(np.float64)
     samples = figures["weighted_samples"]
     taken = (values > _MOST) & (figures["weighted_called"] > _MOST)
     rare = taken & (samples < _FEW)
     inverted = taken & (samples > _MANY) & (figures["weighted_times"] > _TIMES)
+    without = figures["ignored_class"].astype(np.float64)  # class 0 may be it
+    share = figures["ignored_share"]
+    left_out = (without >= 0) & memory.ever("ignored", share > 0) & (share < _FEW)
+    values = np.where(left_out, without, values)
     return Symptoms.of_run(
         "loss",
         values,
-        np.where(rare | inverted, 2, 0).astype(np.int8),
+        np.where(rare | inverted | left_out, 2, 0).astype(np.int8),
         Advice(
             _TELLS,
             "a smaller weight of that class: pos_weight is the number of negatives over that of "
@@ -53,8 +60,15 @@ def class_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
             "class weights the other way round: in proportion to 1 / frequency; pos_weight is the "
             "number of negatives over that of positives",
         ),
+        Advice(
+            "some samples get no gradient from the loss, and of all others none is of class "
+            "{value:.0f}: it is left out, and will never be predicted",
+            "no ignore_index that is the number of a class (-100, the default, is none), and no "
+            "class weight of 0",
+            (np.nan, 0.0, np.nan),
+        ),
         limits=(np.nan, _MOST, np.nan),
         source="torch.nn.BCEWithLogitsLoss: pos_weight is negatives / positives",
         lasting=_LOOKS,
-        cause=inverted.astype(np.int8),
+        cause=np.where(left_out, 2, inverted).astype(np.int8),
     )
