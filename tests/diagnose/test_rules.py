@@ -1255,6 +1255,26 @@ def test_one_class_takes_three_looks_and_none_at_a_loss_that_cannot_be_told():
     assert not looks_at_labels(1, 0, samples=40)  # another may well be one in a hundred
 
 
+def looks_at_targets(low, high, samples=100, kind=6):
+    figures = healthy(network(), 60)
+    figures["loss_kind"][::10], figures["samples"][:], figures["output_alone"][::10] = (
+        kind,
+        samples,
+        1,
+    )
+    figures["output_rms"][::10], figures["target_min"][::10] = 1, low
+    figures["target_max"][::10] = high
+    return rules_and_words(figures).get("one_class")
+
+
+def test_targets_of_an_error_that_are_one_number_are_told():
+    assert "the same number" in looks_at_targets(0, 1e-6).explanation
+    assert looks_at_targets(3, 3).severity == "warning"
+    assert looks_at_targets(0, [0, 0, 0, 0, 0, 0.1]).severity == "warning"  # it was certain by then
+    for told in ((0, 1e-4), ([0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 0, 1]), (0, 0, 40), (0, 0, 100, 7)):
+        assert looks_at_targets(*told) is None
+
+
 def test_outputs_that_grow_in_a_recurrence_drown_the_targets_of_a_squared_error():
     layers = tuple(replace(facts, width=(50, 50)) for facts in network())
     figures = healthy(layers)
@@ -1715,6 +1735,15 @@ def test_weights_that_are_one_constant_in_all_layers_at_the_start_are_told_at_on
     figures["weight_rms"][:] = size
     finding = rules_and_words(figures).get("constant_weights")
     assert (finding and finding.severity) == severity
+
+
+@pytest.mark.parametrize(("gradient", "told"), [(1e-3, True), (0.0, False), (np.nan, False)])
+def test_units_that_no_gradient_comes_to_are_not_said_to_get_the_same(gradient, told):
+    figures = healthy(network(), 20)
+    figures["weight_row_spread"][::5] = 1.0
+    figures["weight_row_spread"][::5, 3] = 0.0
+    figures["weight_grad_rms"][:, 3], figures["no_gradient"][::5, 3] = gradient, np.isnan(gradient)
+    assert ("constant_weights" in rules_and_words(figures)) == told
 
 
 @pytest.mark.parametrize(

@@ -199,3 +199,24 @@ def the_positive_class_never_occurs(mended, watch):
         batches(x, positive, steps=200),
         lambda m, x, y: criterion(m(x).squeeze(1), y),
     )
+
+
+@program("one_class")
+def angles_cast_to_whole_numbers(mended, watch):
+    x, y = surface()
+    steering = torch.tanh(y) * 0.95
+    model = perceptron(6, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    targets = steering if mended else steering.long().float()
+    fit(watch, model, optimizer, batches(x, targets, steps=120), of_output(F.mse_loss))
+
+
+@program("one_class")
+def shares_divided_as_whole_numbers(mended, watch):
+    x, _ = pictures()
+    side = torch.stack([x[:, 0, :, :4].mean((1, 2)), x[:, 0, :4].mean((1, 2))], 1)
+    bytes_of = (255 * side).int()
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    targets = bytes_of / 255 if mended else bytes_of // 255
+    fit(watch, model, optimizer, batches(x, targets.float(), steps=120), of_output(F.mse_loss))

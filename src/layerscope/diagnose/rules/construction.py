@@ -1,10 +1,11 @@
 """How the network is put together: constant weights, linear layers in a row, too much dropout."""
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_function import LastFunction
-from layerscope.diagnose.last_known import note_first
+from layerscope.diagnose.last_known import last_known, note_first
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
@@ -19,7 +20,7 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
     units of the layer compute the same, get the same gradient, and stay the same.
 
     From the third measured weight on: a layer that starts at zero (a head, an adapter's B) has
-    moved by then, if anything moves it. The last layer's rows get different gradients.
+    moved by then, if a gradient comes to it. The last layer's rows get different gradients.
 
     And all weights of zero from the start, in two layers or more: the gradient of each is a product
     with the others', so none of them moves at first, and biases alone tell the units apart. One
@@ -29,12 +30,13 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
     """
     values = figures["weight_row_spread"] * memory.roles.only("trained")
     seen = memory.of_layers("seen")[0]
+    without = _without_gradient(figures, memory)
     if np.isnan(values).all():
         return Symptoms(values)
     known = ~np.isnan(values)
     count = np.where(np.isnan(seen), 0, seen) + np.cumsum(known, axis=0)
     seen[:] = count[-1]
-    alike = known & (values == 0) & (count >= 3)
+    alike = known & (values == 0) & (count >= 3) & ~without
     first = known & (count == 1)
     begun = first & (values == 0)  # after the first step
     zero = first & (figures["weight_rms"] == 0)  # before it
@@ -71,6 +73,19 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
         np.where(all_zero, 1, 2 * (all_alike & ~alike)).astype(np.int8),
         np.zeros(values.shape, np.int64),
     )
+
+
+def _without_gradient(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether no gradient has come to a layer so far, or one of exactly 0: that is why nothing has
+    moved, as of an adapter's weights that start at zero, [steps, layers].
+    """
+    came = memory.of_layers("came")[0]
+    joined = np.concatenate([came[np.newaxis], figures["weight_grad_rms"]])
+    sizes = np.fmax.accumulate(joined)[1:]
+    came[:] = sizes[-1]
+    none = last_known(figures["no_gradient"].astype(np.float64), memory.of_layers("none")[0])
+    without: npt.NDArray[np.bool_] = (sizes == 0) | (np.isnan(sizes) & (none == 1))
+    return without
 
 
 _DROPPED = 0.02

@@ -28,7 +28,7 @@ _LOOKS = 3
 in turn, and a rare class is not in every batch."""
 
 
-@rule_of_run("one_class", looks_at="labels_seen")
+@rule_of_run("one_class", looks_at=("labels_seen", "target_min"))
 def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the most frequent class among all targets seen so far, where it is 1.
 
@@ -36,6 +36,8 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     is in them. Blind where the loss cannot be told, in any look: one that weights a class can be
     told only while that class does not come. Blind, too, where it is made of several outputs, and
     with several optimizers: a discriminator is told of true and false samples in turn.
+
+    Likewise 1 where all targets of a squared error are the same number.
     """
     seen, label, looks = memory.of_run("one_class", 3)
     values = np.full(len(figures.steps), np.nan)
@@ -53,6 +55,8 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         looks += 1
         values[row] = float(seen >= _ENOUGH and looks >= _LOOKS)
     memory.of_run("one_class", 3)[:] = seen, label, looks
+    of_errors = _one_number(figures, memory) & ~several
+    values[of_errors] = 1.0
     return Symptoms.of_run_above(
         "loss",
         values,
@@ -62,9 +66,39 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
             "look at the labels as the loss gets them: a division or cast may have made them all "
             "the same; and shuffle the data",
         ),
+        Advice(
+            "all targets that were looked at so far are the same number, and any other is rarer "
+            "than 1 %, with 95 % certainty: nothing but that number can be learned",
+            "look at the targets as the loss gets them: a cast to whole numbers (.long(), .int()) "
+            "makes 0 of all that lies between -1 and 1; a division or a wrong column does as much",
+        ),
         warning=0.0,
         source="the targets, read off the loss's gradient on the output",
+        cause=of_errors.astype(np.int8),
     )
+
+
+def _one_number(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether all targets of a squared error that were looked at are one number, and are enough,
+    [steps].
+    """
+    told = (figures["loss_kind"] == Loss.SQUARED_ERROR) & (figures["output_alone"] == 1)
+    told &= ~((figures["targets_broadcast"] == 1) | np.isnan(figures["target_min"]))
+    low, high = figures["target_min"].astype(np.float64), figures["target_max"]
+    known = memory.of_run("one_number", 3)
+    if np.isnan(known[0]) and told.any():
+        known[:] = low[told][0], 0, 0
+    off = np.fmax(high - known[0], known[0] - low)
+    differ = memory.ever("differ", told & ~(off <= _ROUNDED * figures["output_rms"]))
+    seen = known[1] + np.cumsum(np.where(told, figures["samples"], 0))
+    looks = known[2] + np.cumsum(told)
+    known[1:] = seen[-1], looks[-1]
+    one: npt.NDArray[np.bool_] = told & ~differ & (seen >= _ENOUGH) & (looks >= _LOOKS)
+    return one
+
+
+_ROUNDED = 1e-5
+"""Of the outputs, which targets are found as a difference from, in float32."""
 
 
 @rule_of_run("labels_without_signal")
