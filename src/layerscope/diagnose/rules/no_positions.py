@@ -35,7 +35,7 @@ def no_positions(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     known = memory.loss_curve.of(figures).known
     patience, learned = patience_of(figures, t, memory), has_learned(figures, memory)
     left = left_of_chance(figures, memory)
-    told = is_placeless & (known >= t.patience) & ~learned
+    told = is_placeless & (known >= t.patience) & ~learned & ~np.isnan(left)
     severity = np.where(told, 1, 0) + (told & (known >= patience) & (left > _NOTHING))
     return Symptoms.of_run(
         "network",
