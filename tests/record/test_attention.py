@@ -320,13 +320,21 @@ class Elsewhere(nn.Module):
             return scores.softmax(-1)
         if self.how == "a mixture of a table's rows":
             return scores.softmax(-1) @ self.words
+        if self.how == "a mean of what came before":
+            future = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+            given = torch.zeros(len(x), *future.shape).masked_fill(future, float("-inf"))
+            return given.softmax(-1) @ scores
         if self.how == "gates":
             return scores.softmax(-1) * scores
         return scores.softmax(1).mT @ x  # along the rows
 
 
 @pytest.mark.parametrize(
-    "how", ["a classifier's", "a mixture of a table's rows", "gates", "another axis"]
+    "how",
+    [
+        *("a classifier's", "a mixture of a table's rows", "a mean of what came before", "gates"),
+        "another axis",
+    ],
 )
 def test_a_softmax_that_weighs_no_values_is_no_attention(how):
     with Watched(Elsewhere(how)) as watched:

@@ -73,9 +73,9 @@ class AttentionByHand:
     and its result, or what dropout and a cast make of it, is multiplied with a tensor that is no
     parameter, along that axis. One along another axis is one, gone wrong, if it gets a product of
     two such tensors and nothing divides its result by its sums, as slot attention does (Locatello
-    et al. 2020). A classifier's softmax is multiplied with nothing; a mixture of
-    rows of an embedding is one with a parameter. Heads lie along the third axis from the end;
-    three axes are taken for one head.
+    et al. 2020). A classifier's softmax is multiplied with nothing; a mixture of rows of an
+    embedding is one with a parameter; weights of a mean have scores without a gradient. Heads lie
+    along the third axis from the end; three axes are taken for one head.
     """
 
     def __init__(self) -> None:
@@ -126,6 +126,8 @@ class AttentionByHand:
         made_of, across = self._products.get(scores), axis not in (-1, scores.ndim - 1)
         if not isinstance(axis, int) or scores.shape[-1] < 2 or (across and made_of is None):
             return
+        if made_of is None and torch.is_grad_enabled() and not scores.requires_grad:
+            return  # weights that are given, such as those of a mean of what came before
         found = _Softmax(scores.detach(), scores._version, made_of, across)
         self._weights[output] = found
         self._waiting.append(found)
