@@ -225,6 +225,7 @@ class NetworkEnds:
     def take(self) -> Ends:
         """What was seen since the last call; the first call ends the search for both ends."""
         held = self.loss_graph.kept.count(), self._padded.share, self._added
+        self._end_discovery()
         kept, cleared, late, changed = self.kept_gradients.take()
         along_batch = self._sequence_axis.of_batch or 3 * self._first.places.differ
         data = self._data.take()
@@ -236,15 +237,19 @@ class NetworkEnds:
         self._output = None
         self._given = self._together = self._backward_passes = self._added = 0
         self.keeps_first = not self.keeps_first
-        if self._discovering and (self._outermost or self._reached):
-            of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
-            self.wiring = wiring(list(self._reached.values())) | of_parameter
-            if not gathers_parameters(self._network):
-                self.unregistered.find(self._network, self._first.see)
-            self._first.end()
-            self._reached.clear()  # and with it the graph
-            self._discovering = False
-            if self._handles:
-                self.detach()
-                self.attach()
         return ends
+
+    def _end_discovery(self) -> None:
+        """Look at the first step's graph, before that is told of: a resumed run has its own."""
+        if not (self._discovering and (self._outermost or self._reached)):
+            return
+        of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
+        self.wiring = wiring(list(self._reached.values())) | of_parameter
+        if not gathers_parameters(self._network):
+            self.unregistered.find(self._network, self._first.see)
+        self._first.end()
+        self._reached.clear()  # and with it the graph
+        self._discovering = False
+        if self._handles:
+            self.detach()
+            self.attach()
