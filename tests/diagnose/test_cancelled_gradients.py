@@ -31,3 +31,50 @@ def found(old_of):
 def test_a_policy_compared_with_itself_is_told_of():
     assert "no_gradient the gradients that come to the outputs" in found(lambda old: old)
     assert found(torch.Tensor.detach) == ""
+
+
+def test_gradients_that_a_loop_of_ones_own_has_used_up_are_not_said_to_cancel():
+    def run(_, watch):
+        x = torch.randn(256, 4)
+        y = x[:, :1] * x[:, 1:2]
+        network = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
+        with watch(network) as scope:
+            for _ in range(60):
+                loss = F.mse_loss(network(x), y)
+                loss.backward()
+                with torch.no_grad():
+                    for parameter in network.parameters():
+                        parameter -= 0.1 * parameter.grad
+                        parameter.grad.zero_()
+                scope.step(loss)
+
+    assert judged(Program("", run), mended=False) == []
+
+
+class Bag(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(20, 8)
+        self.head = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+        nn.init.constant_(self.head[0].bias, -50.0)
+
+    def forward(self, tokens):
+        return self.head(self.embedding(tokens).mean(1))
+
+
+def test_dead_units_cancel_no_gradients():
+    def run(_, watch):
+        tokens, y = torch.randint(20, (32, 6)), torch.randint(2, (32,))
+        network = Bag()
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        with watch(network) as scope:
+            for _ in range(30):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(network(tokens), y)
+                loss.backward()
+                optimizer.step()
+                scope.step(loss)
+
+    findings = judged(Program("", run), mended=False)
+    assert findings[0].rule == "dead_units"
+    assert not any("from itself" in each.explanation for each in findings)

@@ -29,6 +29,11 @@ def mlp():
     return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
 
 
+class Last(nn.Module):
+    def forward(self, x):
+        return x[-1]
+
+
 X = torch.randn(16, 4, generator=torch.Generator().manual_seed(1)) * 5
 Y = torch.arange(16) % 3
 
@@ -115,6 +120,21 @@ def test_channels_of_an_image_are_the_last_axis_of_its_samples():
     output = ends.take().output
     assert output.values.shape == (2 * 4 * 4, 5)
     assert output.samples == 32
+
+
+@pytest.mark.parametrize(
+    ("shape", "end", "by_sample"),
+    [
+        ((8, 5, 4), [nn.Flatten(0, 1)], False),  # rows of places
+        ((8, 5, 4), [nn.Flatten(), nn.Linear(20, 3)], True),
+        ((8, 5, 4), [], False),
+        ((5, 8, 4), [nn.Flatten(0, 1), nn.Unflatten(0, (5, 8)), Last()], True),  # time first
+    ],
+)
+def test_rows_are_samples_or_the_places_of_samples(shape, end, by_sample):
+    ends = watched(network := nn.Sequential(nn.Linear(4, 4), *end))
+    network(torch.randn(shape)).sum().backward()
+    assert ends.take().output.by_sample == by_sample
 
 
 @pytest.mark.parametrize("set_to_none", [True, False])

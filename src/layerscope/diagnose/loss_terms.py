@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.last_known import note_first
+from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.symptoms import Severities
@@ -49,13 +49,15 @@ def note_if_baseline(
     critic that predicts the same for all states. A layer without parameters belongs to the one
     before it.
     """
-    known = memory.of_layers("baseline")[0]  # at each block: it remembers
-    note_first(figures["baseline"], known)
+    before = memory.of_layers("baseline")[0]  # at each block: it remembers
+    known = last_known(figures["baseline"].astype(np.float64), before)
     if severity is None or not (known == 1).any():
         return severity
     in_order = np.argsort(memory.roles.rank)
-    of = np.maximum.accumulate(np.where(np.isnan(known[in_order]), 0, np.arange(len(known))))
-    beside = np.empty(len(known), bool)
-    beside[in_order] = known[in_order][of] == 1
-    severity[:, beside] = np.minimum(severity[:, beside], 1)
+    sorted_known = known[:, in_order]
+    own = np.where(np.isnan(sorted_known), 0, np.arange(known.shape[1]))
+    of = np.maximum.accumulate(own, axis=1)
+    beside = np.empty(known.shape, bool)
+    beside[:, in_order] = np.take_along_axis(sorted_known, of, axis=1) == 1
+    severity[beside] = np.minimum(severity[beside], 1)
     return severity

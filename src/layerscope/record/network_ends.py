@@ -34,6 +34,7 @@ from layerscope.record.running_calls import RunningCalls
 from layerscope.record.samples import (
     evenly_spaced,
     has_memory,
+    may_have_a_row_each,
     number_of_samples,
     samples_of,
     sum_of_squares,
@@ -195,6 +196,7 @@ class NetworkEnds:
         samples, shape = number_of_samples(tensor), tensor.shape
         like = (each for _, each in tensors_in(inputs) if each.shape == shape and has_memory(each))
         given = next((samples_of(each, rows) for each in like if each.is_floating_point()), None)
+        by_sample = len(shape) <= 2 and may_have_a_row_each(inputs, shape)
         for_inputs = any(each.requires_grad for _, each in tensors_in(inputs))  # as an attack's
 
         def see_gradient(gradient: Tensor) -> None:
@@ -216,7 +218,7 @@ class NetworkEnds:
             if has_memory(gradient) and gradient.shape == shape:
                 slope, square = samples_of(gradient, rows), sum_of_squares(gradient)
                 told = values, slope, samples, function, self._together <= 1, square, has_terms
-                beside = mixes_axes(gradient), discounted, len(shape) <= 2, given
+                beside = mixes_axes(gradient), discounted, by_sample, given
                 self._output = Output(*told, rows.step, *beside)
 
         handle = tensor.register_hook(QuietHook(see_gradient))  # type: ignore[no-untyped-call]

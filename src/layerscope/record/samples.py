@@ -1,5 +1,8 @@
 """Some samples of a tensor, as a matrix that the host can read."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -27,6 +30,14 @@ def number_of_samples(tensor: Tensor) -> int:
         return tensor.numel()
     features = tensor.shape[1] if tensor.ndim >= _CHANNELS_FIRST else tensor.shape[-1]
     return tensor.numel() // max(features, 1)
+
+
+def may_have_a_row_each(given: Iterable[Any], shape: Sequence[int]) -> bool:
+    """Whether an output may have a row for each sample, as far as what the network was given tells:
+    rows of samples and places together are more than it has of either.
+    """
+    tensors = [each for each in given if isinstance(each, Tensor) and each.ndim]
+    return not tensors or any(shape[0] in each.shape[:2] for each in tensors)
 
 
 def samples_of(tensor: Tensor, rows: slice) -> Pending[Tensor]:

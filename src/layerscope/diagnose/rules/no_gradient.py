@@ -82,7 +82,8 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     does not see; and of the layers of a mixture's experts while its router leaves experts without
     tokens, which `experts_unused` judges. Silent about layers that no optimizer has where it has
     others, and about those whose weights change without a gradient: a target network or a teacher
-    follows another by hand.
+    follows another by hand. Silent, too, where no optimizer comes and weights change all the same:
+    a loop that takes its own steps may have cleared the gradients by the time that they are read.
 
     Of a recurrent layer the weights of the state are judged, where those of the inputs get a
     gradient: a first state of 0 gives them none. Of the way back through a sequence only the first
@@ -103,6 +104,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     none = _none(figures, memory.of_layers("none")[0])
     values = np.where(none, 0.0, rms) * judged
     values[_follows_by_hand(figures, none, memory)] = np.nan
+    values[_spent(figures, memory)[:, np.newaxis] & (rms == 0)] = np.nan
     values[:, of_state] = np.where(rms[:, of_inputs] > 0, rms[:, of_state], np.nan)
     values[:, through] = np.where(none[:, through], 0.0, np.nan)
     changed = memory.known("changed", figures["gradients_changed"])[:, np.newaxis]
@@ -193,12 +195,13 @@ def _cancelled(
     none: npt.NDArray[np.bool_],
     roles: Roles,
 ) -> npt.NDArray[np.bool_]:
-    """Whether all outputs have a gradient, layers are active, and no weight gets any, [steps]."""
+    """Whether all outputs have a gradient, no layer is dead, and no weight gets any, [steps]."""
     judged = ~np.isnan(values)
     zero = (values == 0) & ~none
     fed = (figures["activation_grad_rms"] > 0) | ~judged
-    active = (figures["activation_max"] > 0) | (figures["activation_min"] < 0)
-    inner = active[:, roles.chain].any(axis=1)
+    # What is 0 throughout passes nothing on: units that are dead, which `dead_units` tells of.
+    dead = (figures["activation_max"] == 0) & (figures["activation_min"] == 0)
+    inner = ~dead[:, roles.chain].any(axis=1)
     nowhere = (zero | ~judged).all(axis=1) & zero.any(axis=1)
     result: npt.NDArray[np.bool_] = nowhere & fed.all(axis=1) & inner
     return result
@@ -219,6 +222,15 @@ def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.boo
     none = last_known(looked.astype(np.float64), last) == 1
     result: npt.NDArray[np.bool_] = (looked == 1) | (none & np.isnan(figures["weight_grad_rms"]))
     return result
+
+
+def _spent(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether no optimizer has come, and weights have changed without a gradient, [steps]."""
+    by_itself = memory.known("optimizers", figures["optimizers"]) == 0
+    changed = (figures["update_to_weight"] > 0) & (figures["weight_grad_rms"] == 0)
+    spent: npt.NDArray[np.bool_] = memory.ever("spent", by_itself & changed.any(axis=1))
+    spent &= by_itself
+    return spent
 
 
 def _follows_by_hand(
