@@ -166,6 +166,14 @@ def test_the_last_layer_may_be_as_sure_as_it_likes():
     assert found(figures) == {}
 
 
+def test_the_last_of_each_network_may_fill_the_ends_of_its_function():
+    """A generator's tanh, before a discriminator's layers."""
+    figures = healthy((*network()[:2], layer(2, end=True), *network()[3:]))
+    figures["saturated"][:, 2] = 0.9
+    figures["activation_mean"][:, 2] = -0.9
+    assert found(figures) == {}
+
+
 def test_a_gate_may_learn_to_shut_but_not_begin_shut():
     layers = (layer(0), layer(1, "sigmoid"), *network()[2:])
     figures = healthy(layers)

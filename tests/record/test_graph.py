@@ -135,3 +135,37 @@ def test_a_function_of_a_parameter_is_told_from_one_of_data():
     data = x.clone().requires_grad_()
     for output in (linear(3, 3)(x).relu(), (gate * x).relu(), data.relu(), (x @ gate).relu()):
         assert not is_of_parameter(output)
+
+
+def ends(network, returned, get_data=()):
+    """Which layers calls from outside end with; `returned` makes their outputs."""
+    outputs = []
+    for path, module in network.named_modules():
+        if isinstance(module, (nn.Linear, nn.Tanh)):
+            module.register_forward_hook(
+                lambda m, i, o, path=path: outputs.append((path, m, m, o.grad_fn))
+            )
+    nodes = [output.grad_fn for output in returned(network)]
+    return {name for name, each in wiring(outputs, nodes, get_data).items() if each.is_end}
+
+
+def called_in_turn(network):
+    made = network[0](X)
+    return made, network[1](made)
+
+
+def test_what_a_call_from_outside_returns_is_an_end_unless_it_goes_on_into_another_network():
+    pair = nn.ModuleList([nn.Sequential(linear(), nn.Tanh()), nn.Sequential(linear(), linear())])
+    assert ends(pair, called_in_turn) == {"1.1"}  # an encoder, and its decoder
+
+
+def test_a_generator_ends_where_its_discriminator_gets_data_too():
+    pair = nn.ModuleList([nn.Sequential(linear(), nn.Tanh()), nn.Sequential(linear(), linear())])
+    assert ends(pair, called_in_turn, {"1.0"}) == {"0.1", "1.1"}
+
+
+def test_an_end_may_be_moved_and_scaled_but_not_summed_up():
+    net = nn.Sequential(linear(), nn.Tanh())
+    assert ends(net, lambda n: [2 * n(X).view(2, 2, 8)]) == {"1"}
+    assert ends(net, lambda n: [n(X).sum()]) == set()
+    assert ends(net, lambda n: [n[0](X) * n[1](n[0](X))]) == set()

@@ -277,3 +277,41 @@ def test_the_pass_of_a_gradient_penalty_is_not_that_of_the_loss():
         seen = ends.take().output
         assert torch.equal(seen.values, output.double())
         assert not (seen.gradient == 1).any()
+
+
+def two_networks(gets_data):
+    """What is seen of the first two steps of a network that makes data and one that gets these."""
+    pair = nn.ModuleDict({"maker": nn.Sequential(nn.Linear(4, 4), nn.Tanh()), "judge": mlp()})
+    ends, seen = watched(pair), []
+    for _ in range(2):
+        made = pair["maker"](X)
+        if gets_data:
+            pair["judge"](X * 100).sum().backward()
+            pair["judge"](made.detach()).sum().backward()
+        pair["judge"](made).sum().backward()
+        seen.append(ends.take().data)
+    return ends.wiring, seen
+
+
+def test_a_network_whose_output_goes_where_data_go_too_is_an_end():
+    of_game, of_chain = two_networks(True)[0], two_networks(False)[0]
+    both = ["00_tanh_maker.1", "02_linear_judge.2"]
+    assert [name for name, each in of_game.items() if each.is_end] == both
+    assert [name for name, each in of_chain.items() if each.is_end] == ["02_linear_judge.2"]
+
+
+def test_data_of_each_call_in_a_step_are_kept():
+    for data in two_networks(True)[1]:
+        sizes = [float(each.values.abs().max()) for each in data]
+        assert len(sizes) == 3  # the maker's too
+        assert sizes[1] > 100 * sizes[2]
+
+
+def test_of_many_calls_in_a_step_the_first_and_the_last_are_kept():
+    network = mlp()
+    ends = watched(network)
+    for _ in range(2):
+        for shift in range(6):
+            network(X + shift).sum().backward()
+        values = [each.values for each in ends.take().data]
+        assert [float((each - X).mean().round()) for each in values] == [0, 1, 2, 5]

@@ -68,3 +68,19 @@ def test_what_goes_in_and_comes_out_tells_which_axis_of_a_matrix_is_which(
         watcher.step(loss)
     (figures,) = figure_sets(read_run(tmp_path))
     assert figures.layers[0].width == width
+
+
+def test_each_network_that_the_loop_calls_has_an_end(tmp_path):
+    maker, judge = nn.Sequential(nn.Linear(4, 4), nn.Tanh()), nn.Linear(4, 1)
+    networks = nn.ModuleList([maker, judge])
+    with watch(networks, tmp_path, images=False, summary=False) as watcher:
+        for _ in range(2):
+            made = maker(torch.randn(8, 4))
+            loss = judge(made).mean() - judge(torch.randn(8, 4)).mean()
+            loss.backward()
+            watcher.step(loss)
+    (figures,) = figure_sets(read_run(tmp_path))
+    assert [(each.module, each.end) for each in figures.layers] == [
+        ("Tanh", True),
+        ("Linear", True),
+    ]

@@ -85,7 +85,7 @@ class Roles:
         """1 for layers of a role and NaN for others, float32 [layers], to multiply figures by.
 
         Args:
-            role: "function", an activation function before the last layer; "spreads", one of them
+            role: "function", an activation function that no network ends with; "spreads", one of them
                 whose outputs are not shares of a whole, and not behind all weights; "odd", one that
                 is odd, and not there either; "can_die", one whose units can die, and that is
                 neither a gate nor frozen; "can_shut", the same, and the last layer too; "trained",
@@ -119,7 +119,8 @@ def _is_reached(facts: LayerFacts) -> bool:
 
 
 def _is_function(facts: LayerFacts) -> bool:
-    return facts.nonlinearity is not None and not facts.last and not facts.of_parameter
+    is_end = facts.last or facts.end
+    return facts.nonlinearity is not None and not is_end and not facts.of_parameter
 
 
 def _is_frozen(facts: LayerFacts) -> bool:

@@ -1,4 +1,4 @@
-"""What is seen of a network's axes in the first step: in its modules' calls, and in its graph."""
+"""What is seen of a network in the first step: in its modules' calls, and in its graph."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from torch import nn
 
 from layerscope.record.mixed_views import MixedViews
 from layerscope.record.order_read import OrderRead
+from layerscope.record.outputs import tensors_in
 from layerscope.record.places_axis import PlacesAxis
 
 
@@ -13,11 +14,13 @@ class FirstStep:
     """Hands on what happens to those that look at it.
 
     Attributes:
-        views, order, places: these.
+        views, order, places: these, which look at its axes.
+        returned: nodes of the graph that calls from outside have returned the tensors of.
     """
 
     def __init__(self) -> None:
         self.views, self.order, self.places = MixedViews(), OrderRead(), PlacesAxis()
+        self.returned: list[Any] = []
 
     def begin(self, inputs: object) -> None:
         """The network is called."""
@@ -28,6 +31,11 @@ class FirstStep:
         self.views.note(module, inputs, output)
         self.places.note(module, inputs, output)
 
+    def note_returned(self, output: object) -> None:
+        """A call from outside has returned this."""
+        nodes = (tensor.grad_fn for _, tensor in tensors_in(output))
+        self.returned += [node for node in nodes if node is not None]
+
     def see(self, node: Any) -> None:
         """A node of the graph of the network's output."""
         for each in (self.views, self.order, self.places):
@@ -36,3 +44,4 @@ class FirstStep:
     def end(self) -> None:
         """The step is over."""
         self.views.end()
+        self.returned.clear()  # and with it the graph

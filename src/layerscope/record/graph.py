@@ -6,7 +6,7 @@ it was made of.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,25 +39,34 @@ class Wiring:
         follows: the linear layer whose output it alone receives, without a function in between; ""
             if it is no linear layer, or there is none, or that one is a bottleneck.
         of_parameter: whether it is a function of a parameter, and of no data.
+        is_end: whether a call from outside returns its output, moved or scaled at most, and no
+            layer gets that but one that gets data too, as a discriminator's first does.
     """
 
     parents: tuple[str, ...]
     on_trunk: bool
     follows: str
     of_parameter: bool = False
+    is_end: bool = False
 
 
 OF_PARAMETER = Wiring((), False, "", of_parameter=True)
 """Of a gate that is the sigmoid of a parameter, or of a constraint's softplus: it leads nowhere."""
 
 
-def wiring(outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]]) -> dict[str, Wiring]:
+def wiring(
+    outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]],
+    returned: Iterable[Any] = (),
+    get_data: Collection[str] = (),
+) -> dict[str, Wiring]:
     """How layers hang together.
 
     Args:
         outputs: (name, entry, module, grad_fn) of each layer in forward order: the module that
             gets the layer's input, the one that gives its output, and that output's node in the
             graph; None for one without a gradient.
+        returned: nodes of what calls from outside have returned.
+        get_data: names of the layers that get data.
     """
     nodes = {id(node): name for name, _, _, node in outputs if node is not None}
     parents = {name: _parents(node, nodes) for name, _, _, node in outputs}
@@ -67,6 +76,8 @@ def wiring(outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]]) -> dict[str
     # A linear module whose own output is the layer's: no function was applied to it.
     bare = {id(node): module for _, _, module, node in outputs if class_of(module) is nn.Linear}
     fed = Counter(parent for of_layer in parents.values() for parent in of_layer)
+    ends = {_moved_from(node, nodes) for node in returned}
+    ends -= {parent for name in parents if name not in get_data for parent in parents[name]}
     made = {}
     for name, entry, _, node in outputs:
         follows = ""
@@ -76,7 +87,8 @@ def wiring(outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]]) -> dict[str
             alone = before is not None and fed[nodes[before]] == 1
             if before is not None and alone and not _is_bottleneck(bare[before], entry):
                 follows = nodes[before]
-        made[name] = Wiring(tuple(parents[name]), name in trunk, follows)
+        place = tuple(parents[name]), name in trunk, follows
+        made[name] = Wiring(*place, is_end=name in ends)
     return made
 
 
@@ -145,6 +157,16 @@ def _trunk(order: Sequence[str], parents: dict[str, list[str]]) -> set[str]:
         if not spanned:
             trunk.add(name)
     return trunk
+
+
+def _moved_from(node: Any, nodes: Mapping[int, str]) -> str | None:
+    """The layer whose output was moved, or scaled, to become that of `node`; None without one."""
+    while id(node) not in nodes:
+        following = _next(node)
+        if len(following) != 1 or not _is_one_of(node, _MOVES):
+            return None
+        node = following[0]
+    return nodes[id(node)]
 
 
 def _linear_before(node: Any, bare: Mapping[int, nn.Module]) -> int | None:

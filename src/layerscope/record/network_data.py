@@ -1,5 +1,6 @@
 """What the first layers of a network get: its data."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,14 @@ from layerscope.record.quiet_hook import QuietHook
 from layerscope.record.samples import evenly_spaced, has_memory, samples_of
 
 
+_CALLS = 4
+"""So many of a layer's calls in a step are kept, the last ones in one place: a discriminator gets
+real data in one, made ones in another.
+"""
+
+
 class NetworkData:
-    """Keeps samples of what layers get that has no gradient.
+    """Keeps samples of what layers get that has no gradient, in each of some calls.
 
     Args:
         state: of the hooks, which is told of the data.
@@ -30,7 +37,8 @@ class NetworkData:
         self._state = state
         self._ask = ask
         self.first: dict[Layer, None] = {}
-        self._seen: dict[str, Data] = {}
+        self._seen: dict[tuple[str, int], Data] = {}
+        self._calls: Counter[str] = Counter()
 
     def hook(self, layer: Layer) -> list[RemovableHandle]:
         """Look at what a layer gets, before it can change that in place."""
@@ -50,7 +58,9 @@ class NetworkData:
             if self._ask() and has_memory(tensor):
                 self.first[layer] = None
                 values = samples_of(tensor, evenly_spaced(tensor))
-                self._seen[layer.name] = Data(values, normalizes(layer.entry))
+                call = min(self._calls[layer.name], _CALLS - 1)
+                self._calls[layer.name] += 1
+                self._seen[layer.name, call] = Data(values, normalizes(layer.entry))
 
         # An embedding gets numbers of rows, and may get a mask to count them by, as OPT's does.
         if isinstance(layer.entry, (torch.jit.ScriptModule, nn.Embedding)):
@@ -60,4 +70,5 @@ class NetworkData:
     def take(self) -> tuple[Data, ...]:
         """What was seen since the last call."""
         seen, self._seen = tuple(self._seen.values()), {}
+        self._calls.clear()
         return seen

@@ -57,8 +57,7 @@ class NetworkEnds:
         wiring: how layers hang together, once a step has been seen.
         unregistered: parameters of the first step that the network has not; not looked for under
             FSDP, which computes with others.
-        kept_gradients: whether gradients are cleared between steps, and only there.
-        uncleared: the same of each optimizer, where there are several.
+        kept_gradients, uncleared: whether gradients are cleared between steps; by each optimizer.
         loss_graph: what the loss makes of the outputs.
         keeps_first: in every second look the first of several backward passes in a step is looked
             at, else the last: those of a discriminator have one class of targets each.
@@ -102,6 +101,7 @@ class NetworkEnds:
         self._outermost.clear()
         self._data.first.clear()
         self._reached.clear()
+        self._first.returned.clear()
         self._of_parameter.clear()
         if is_on:
             self.attach()
@@ -126,10 +126,8 @@ class NetworkEnds:
                     reach = functools.partial(self._reach, layer)
                     self._handles.append(layer.module.register_forward_hook(QuietHook(reach)))
             return
-        for module in self._outermost:
-            if module in outside:
-                hook = QuietHook(self._see_output)
-                self._handles.append(module.register_forward_hook(hook))
+        hook, called = QuietHook(self._see_output), self._outermost.keys() & set(outside)
+        self._handles += [module.register_forward_hook(hook) for module in called]
         for layer in [] if self._state.is_compiled else self._data.first:
             self._handles += self._data.hook(layer)
 
@@ -155,6 +153,7 @@ class NetworkEnds:
         if is_outermost:
             self._outermost[module] = None
             self.unregistered.note_output(output)
+            self._first.note_returned(output)
             self._see_output(module, inputs, output)
 
     def _reach(self, layer: Layer, module: nn.Module, inputs: Any, output: Any) -> None:
@@ -246,7 +245,8 @@ class NetworkEnds:
         if not (self._discovering and (self._outermost or self._reached)):
             return
         of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
-        self.wiring = wiring(list(self._reached.values())) | of_parameter
+        about = self._first.returned, {layer.name for layer in self._data.first}
+        self.wiring = wiring(list(self._reached.values()), *about) | of_parameter
         if not gathers_parameters(self._network):
             self.unregistered.find(self._network, self._first.see)
         self._first.end()

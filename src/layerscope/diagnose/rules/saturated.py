@@ -68,7 +68,8 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
 def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of outputs where the function's own derivative is small.
 
-    The last layer is free to decide: a solved task has outputs near 0 and 1. A layer that was
+    The last layer is free to decide: a solved task has outputs near 0 and 1. So is that of each
+    network that the loop calls: a generator's pictures may be black and white. A layer that was
     within the limit before may go somewhat beyond: that is what it learns. A gate (sigmoid,
     softmax) learns to shut, so it is ill only if it has been shut in every step since the first;
     what it learns later is a note. Of a softmax over n the figure is the share of samples with one
