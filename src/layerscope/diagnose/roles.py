@@ -85,11 +85,11 @@ class Roles:
         """1 for layers of a role and NaN for others, float32 [layers], to multiply figures by.
 
         Args:
-            role: "function", an activation function that no network ends with; "spreads", one of them
-                whose outputs are not shares of a whole, and not behind all weights; "odd", one that
-                is odd, and not there either; "can_die", one whose units can die, and that is
-                neither a gate nor frozen; "can_shut", the same, and the last layer too; "trained",
-                a layer with weights that are trained, and that is no embedding; "varies", any layer
+            role: "function", an activation function that no network ends with; "spreads", one of
+                them whose outputs are not shares of a whole, and not behind all weights; "odd", one
+                that is odd, and not there either; "can_die", one whose units can die, and that is
+                neither a gate nor frozen; "can_shut", the same, and such an end too; "trained", a
+                layer with weights that are trained, and that is no embedding; "varies", any layer
                 that a forward pass reaches but an embedding.
         """
         if role not in self._masks:

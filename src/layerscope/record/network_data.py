@@ -15,7 +15,6 @@ from layerscope.record.outputs import tensors_in
 from layerscope.record.quiet_hook import QuietHook
 from layerscope.record.samples import evenly_spaced, has_memory, samples_of
 
-
 _CALLS = 4
 """So many of a layer's calls in a step are kept, the last ones in one place: a discriminator gets
 real data in one, made ones in another.
