@@ -198,6 +198,18 @@ def test_a_new_head_that_is_frozen_behind_what_is_trained_is_a_warning(trained, 
         assert "the last layer, is frozen" in found.explanation
 
 
+@pytest.mark.parametrize(("share", "told"), [(0.9, "90% of its vectors are 0"), (0.5, None)])
+def test_a_frozen_embedding_of_vectors_that_are_mostly_0_is_a_note(share, told):
+    layers = (replace(LAYERS[0], module="Embedding", trainable=False), *LAYERS[1:])
+    figures = healthy(layers)
+    figures["blank_rows"][:, 0] = share
+    found = findings(figures).get("frozen_untrained")
+    assert (found is not None) == (told is not None)
+    if told:
+        assert told in found.explanation
+        assert (found.severity, found.step, found.layers) == ("note", 0, 1)
+
+
 def weights(sizes, first=0, **facts):
     """Figures of layers of a fan-in of 100, whose weights have these sizes times 0.1 at first."""
     layers = [replace(each, width=(100, 100)) for each in LAYERS]

@@ -7,7 +7,7 @@ from torch import nn
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.layer_parameter import LayerParameter
-from layerscope.record.untrained import is_fresh_head, untrained
+from layerscope.record.untrained import blank_rows, is_fresh_head, untrained
 
 
 def entries(*layers):
@@ -124,3 +124,11 @@ def head(bias=0.0, weight=None, frozen=True):
 def test_a_frozen_head_is_new_if_its_biases_are_all_zero(layer, is_told):
     assert is_fresh_head(layer.named_parameters(), entries(nn.Linear(16, 20))) == is_told
     assert not is_fresh_head(layer.named_parameters(), entries(nn.Linear(20, 3)))  # of a copy
+
+
+def test_vectors_that_are_0_throughout_are_counted_in_a_frozen_embedding():
+    vectors = torch.randn(6000, 16)
+    vectors[::3] = 0
+    vectors[:, 0] = 0
+    assert abs(blank_rows(nn.Embedding.from_pretrained(vectors).weight) - 1 / 3) < 0.01
+    assert blank_rows(nn.Embedding.from_pretrained(vectors, freeze=False).weight) == 0

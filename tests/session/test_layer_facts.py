@@ -82,5 +82,5 @@ def test_each_network_that_the_loop_calls_has_an_end(tmp_path):
     (figures,) = figure_sets(read_run(tmp_path))
     assert [(each.module, each.end) for each in figures.layers] == [
         ("Tanh", True),
-        ("Linear", True),
+        ("Linear", False),
     ]

@@ -31,6 +31,7 @@ LAYER_FIGURES: Mapping[str, str] = {
     "owned": "1 if an optimizer has the layer's trained parameters, else 0",
     "rate_share": "the learning rate of its group / the optimizer's largest, where groups differ",
     "untrained": "1 if it is frozen, with weights as they were drawn; 2 of a last layer so, else 0",
+    "blank_rows": "share of a frozen embedding's vectors that are 0 throughout",
     "baseline": "1 if a loss of rewards trains the layer, and no action depends on it, else 0",
     "no_gradient": "1 if a trained weight of the layer got no gradient at all in this step, else 0",
     "stream_rms": "where a branch is added to a residual stream: the stream's RMS after it",

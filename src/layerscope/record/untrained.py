@@ -1,4 +1,4 @@
-"""Frozen weights that are as they were drawn: nobody has trained them."""
+"""Frozen weights that are as they were drawn, or 0: nobody has trained them."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -71,6 +71,16 @@ def is_fresh_head(
     if is_copy or len(bias) < 2 or weight.ndim < 2:
         return False
     return not bool(bias.any()) and bool((weight != weight.flatten()[0]).any())
+
+
+def blank_rows(weight: nn.Parameter) -> float:
+    """Share of a frozen embedding's vectors that are 0 throughout; 0 of one that is trained, or
+    that has memory elsewhere. Of many vectors some are looked at, evenly spaced.
+    """
+    if weight.requires_grad or not _tells(weight) or weight.ndim != 2:
+        return 0.0
+    some = weight.detach()[:: -(-len(weight) // _MANY)]
+    return float((some == 0).all(1).double().mean())  # device to host, where there is one
 
 
 def _are_at_their_start(vectors: Iterable[nn.Parameter]) -> bool:

@@ -21,7 +21,7 @@ from layerscope.record.ends import Ends, Output
 from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.look import Look
 from layerscope.record.observation import Observation
-from layerscope.record.untrained import is_fresh_head, untrained
+from layerscope.record.untrained import blank_rows, is_fresh_head, untrained
 from layerscope.session.direction_figures import direction_figures
 from layerscope.session.input_figures import Matrix, input_figures, rms
 from layerscope.session.label_entropy import label_entropy
@@ -48,6 +48,7 @@ class LookFigures:
         self._entries = np.zeros(0, np.intp)
         self._untrained: dict[int, float] = {}
         self._at: dict[str, int] = {}
+        self._blank: dict[int, float] = {}
 
     def state(self) -> dict[int, int]:
         """What is known of the targets so far, as plain types: for a checkpoint."""
@@ -71,6 +72,9 @@ class LookFigures:
             if facts.last and is_fresh_head(all_of_them.get(facts.name, ()), parameters):
                 drawn[facts.name] = 2.0
         self._untrained = {at[name]: how for name, how in drawn.items()}
+        named = [(at[each.channel.layer], each.parameter) for each in parameters]
+        of_tokens = [pair for pair in named if layers[pair[0]].module.startswith("Embedding")]
+        self._blank = {place: blank_rows(parameter) for place, parameter in of_tokens}
         trained = [each for each in parameters if each.parameter.requires_grad]
         self._parameters = [each.parameter for each in trained]
         self._entries = np.array([at[each.channel.layer] for each in trained], np.intp)
@@ -109,6 +113,7 @@ class LookFigures:
             of_step[STEP_COLUMN[name]] = value
         for place, how in self._untrained.items():
             of_layers[place, LAYER_COLUMN["untrained"]] = how
+        of_layers[list(self._blank), LAYER_COLUMN["blank_rows"]] = list(self._blank.values())
         if look.ends.form is not None and (beside := look.ends.form.baseline):
             is_beside = [id(parameter) in beside for parameter in self._parameters]
             of_layers[self._entries, LAYER_COLUMN["baseline"]] = is_beside

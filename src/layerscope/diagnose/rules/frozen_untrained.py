@@ -11,6 +11,9 @@ from layerscope.diagnose.thresholds import Thresholds
 
 _AT_CHANCE = 0.95
 
+_MOST = 0.5
+"""Of an embedding's vectors."""
+
 
 @rule_with_memory("frozen_untrained")
 def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
@@ -24,12 +27,16 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
     the loss is still at chance after twice `patience`, a warning. An
     adapter's body, a teacher or a target network do not stand before all that is trained, or are
     copies of what is.
+
+    The same of a frozen embedding most of whose vectors are 0, with their share: to the network
+    their tokens are one, and no training can tell them apart.
     """
     layers = memory.roles.layers
     drawn, heads = figures["untrained"] == 1, figures["untrained"] == 2
-    values = drawn.astype(np.float64)
-    values[heads] = 1.0
-    if not (drawn.any() or heads.any()):
+    of_tokens = np.isin(np.arange(len(layers)), memory.roles.embeddings)
+    blank = (figures["blank_rows"] > _MOST) & of_tokens & ~drawn & ~heads
+    values = np.where(blank, figures["blank_rows"], drawn | heads).astype(np.float64)
+    if not values.any():
         return Symptoms(values)
     trained = [each.order for each in layers if each.weights and each.trainable and each.order >= 0]
     frozen = [each.order for each, is_drawn in zip(layers, drawn.any(0), strict=True) if is_drawn]
@@ -37,7 +44,8 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
     at_chance = left_of_chance(figures, memory) > _AT_CHANCE
     several = memory.known("several", figures["optimizers"]) > 1
     at_chance &= memory.loss_curve.of(figures).known >= 2 * thresholds.patience
-    severity = np.where(drawn & stands_first, 1 + at_chance[:, np.newaxis], 0)
+    blank &= bool(trained)
+    severity = np.where(drawn & stands_first | blank, 1 + at_chance[:, np.newaxis], 0)
     others = any(each.weights and each.trainable for each in layers)  # an adapter's parameters, too
     severity[heads & others & ~several[:, np.newaxis]] = 2
     first = memory.of_run("first")
@@ -60,8 +68,15 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
                 "in the optimizer; with peft modules_to_save=['classifier'], or its name, or a "
                 "task_type, which does so",
             ),
+            Advice(
+                "{layer} is frozen, and {value:.0%} of its vectors are 0: their tokens are one and "
+                "the same to the network",
+                "let it train (from_pretrained freezes it, unless told freeze=False), and draw the "
+                "vectors of unknown tokens at random; or look whether the tokens are spelled as in "
+                "the file of vectors",
+            ),
         ),
         "torch.nn.init: bounds and variances of what is drawn",
-        cause=heads.astype(np.int8),
+        cause=np.select((heads, blank), (1, 2)).astype(np.int8),
         since=np.full(drawn.shape, first[0]).astype(np.int64),
     )
