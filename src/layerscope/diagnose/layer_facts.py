@@ -28,8 +28,9 @@ class LayerFacts:
         weights: which of the entry's parameters are measured: "weight", "bias".
         trainable: whether any of its parameters required a gradient at the start.
         last: whether it is the last in order: logits and other outputs may have any scale.
-        end: whether one of several networks, or of a network's heads, ends with it: a call from
-            outside returns its output, and no layer gets that but one that gets data too.
+        end: whether one of several networks, or of a network's heads, ends with it, and it is not
+            the last in order: a call from outside returns its output, and no layer gets that but
+            one that gets data too.
         on_trunk: whether every path of the gradient from the loss to the data passes it. A branch
             beside a residual stream, or one of several heads, may get as little as it likes.
         fed: whether a gradient on its output would come to the output of another layer.

@@ -64,7 +64,7 @@ def layer_facts(
                     output.name, any(p.requires_grad for _, p in layer.parameters)
                 ),
                 last=output.order == last >= 0,
-                end=layer.name in wiring and wiring[layer.name].is_end,
+                end=output.order != last and layer.name in wiring and wiring[layer.name].is_end,
                 # A layer that the first step left out, as a LayerDrop does, may be left out.
                 on_trunk=wiring[layer.name].on_trunk
                 if layer.name in wiring
