@@ -136,10 +136,12 @@ class Dense(nn.Module):
 
 @asked(
     "saturated",
-    also=("overconfident_start", "collapsed: init", "exploding_gradient: init"),
+    also=(
+        *("overconfident_start", "collapsed: init", "exploding_gradient: init"),
+        "biased: weights",
+    ),
     follows=(
         "collapsed",
-        "biased",
         "idle",
         "loss_not_falling",
         "vanishing_gradient",

@@ -30,7 +30,7 @@ def biased(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms
         warning=thresholds.biased_bad,
         explanation="the outputs of {layer} have a mean of {value:.2g} standard deviations "
         "(limit {threshold:g})",
-        remedy="init.bias_std=0, and inputs with a mean of 0; or a normalisation before it",
+        remedy="init.bias_std=0, weights and inputs with a mean of 0; or a normalisation before it",
         source="the course, day 11, part II: mean about 0; LeCun et al. 1998, section 4.3",
         lasting=thresholds.lasting,
     )
