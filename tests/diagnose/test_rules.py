@@ -374,7 +374,10 @@ def profile(figures, norms, steps=slice(None)):
         ([0.04, 0.1, 0.2, 0.4, 1], ("warning", "01_tanh", 7, 4)),
         ([0.01, 0.01, 0.01, 1, 1], ("warning", "03_tanh", 7, 1)),
         ([1e-8, 1e-6, 1e-4, 1e-2, 1], ("critical", "01_tanh", 7, 4)),
-        ([0, 0, 1, 1, 1], ("critical", "02_tanh", 7, 1)),
+        ([0, 0, 1e-4, 1e-2, 1], ("critical", "03_tanh", 7, 2)),
+        # what is exactly 0 was cut off
+        ([0, 0, 1, 1, 1], None),
+        ([0, 0, 0, 1e-3, 1], None),
         # a branch that gets little beside a healthy stream, and one that gets much
         ([1, 1e-6, 1, 1e-6, 1], None),
         ([1, 1, 1e6, 1, 1], None),

@@ -28,7 +28,8 @@ class Profile:
         faded: the norm at the first layer / the largest, or the smallest / that at the last
             hidden one: whichever is larger, [steps]. Both are small only if the gradient fades on
             all ways. A residual branch that gets little beside a healthy stream makes the second
-            small; a branch that gets much makes the first small. NaN with fewer than FEWEST layers.
+            small; a branch that gets much makes the first small. Norms of zero are left out: what
+            is exactly 0 was cut off and has not faded. NaN with fewer than FEWEST others.
         grown: likewise, the largest / that at the last hidden layer, or that at the first / the
             smallest, whichever is smaller. Norms of zero are left out.
     """
@@ -62,17 +63,13 @@ def _with_gaps(norms: npt.NDArray[np.float64], chain: npt.NDArray[np.int64]) -> 
     if not known.size or known.sum(axis=1).max() < FEWEST:
         return Profile(norms, chain, none, none)
     few = known.sum(axis=1) < FEWEST
-    first, last = _ends(norms, known)
-    low, top = np.fmin.reduce(norms, axis=1), np.fmax.reduce(norms, axis=1)
+    positive = np.where(norms > 0, norms, np.nan)
+    reached = ~np.isnan(positive)
+    first, last = _ends(positive, reached)
+    low, top = np.fmin.reduce(positive, axis=1), np.fmax.reduce(positive, axis=1)
     faded = np.maximum(first / top, low / last)
-    if (low == 0).any():
-        # Both ends zero is 0 / 0: the first / the largest alone tells then.
-        faded = np.where((low == 0) & (top > 0), np.fmax(first / top, low / last), faded)
-        positive = np.where(norms > 0, norms, np.nan)
-        first, last = _ends(positive, positive > 0)
-        low = np.fmin.reduce(positive, axis=1)
     grown = np.minimum(top / last, first / low)
-    faded[few] = grown[few] = np.nan
+    faded[reached.sum(axis=1) < FEWEST] = grown[few] = np.nan
     return Profile(norms, chain, faded, grown)
 
 
@@ -98,12 +95,9 @@ def culprits(profile: Profile, rows: npt.NDArray[np.intp], *, faded: bool) -> np
         rows: those that are asked about.
         faded: whether the gradient fades toward the input there, or grows.
     """
-    norms = profile.norms[rows]
-    if faded:
-        # What there is up to a layer: a branch that gets little takes nothing away.
-        envelope = np.fmax.accumulate(norms, axis=1)
-    else:
-        envelope = np.fmin.accumulate(np.where(norms > 0, norms, np.nan), axis=1)
+    norms = np.where(profile.norms[rows] > 0, profile.norms[rows], np.nan)
+    # What there is up to a layer: a branch that gets little takes nothing away.
+    envelope = (np.fmax if faded else np.fmin).accumulate(norms, axis=1)
     level = np.log(envelope)
     change = np.zeros(norms.shape)
     change[:, 1:] = level[:, 1:] - level[:, :-1] if faded else level[:, :-1] - level[:, 1:]
