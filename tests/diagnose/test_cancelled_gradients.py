@@ -8,6 +8,40 @@ from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
 
 
+class ActorCritic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.actor, self.critic = (
+            nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, out)) for out in (3, 1)
+        )
+
+    def forward(self, x):
+        return self.actor(x), self.critic(x)
+
+
+def found_beside_a_critic(old_of, change=lambda actor: actor):
+    """Likewise, where a second part of the network learns."""
+
+    def run(_, watch):
+        x, gains = torch.randn(32, 4), torch.randn(32, 1)
+        network = ActorCritic()
+        change(network.actor)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        with watch(network) as scope:
+            for _ in range(30):
+                optimizer.zero_grad()
+                (now, value), (old, _) = (network(x) for _ in range(2))
+                now, old = (F.log_softmax(each, 1)[:, :1] for each in (now, old))
+                ratio = (now - old_of(old)).exp()
+                loss = (value - gains).square().mean() - (ratio * gains).mean()
+                loss.backward()
+                optimizer.step()
+                scope.step(loss)
+
+    findings = judged(Program("", run), mended=False)
+    return " ".join(f"{each.rule} {each.explanation}" for each in findings)
+
+
 def found(old_of):
     """Rules and explanations of a loss of the ratio of new and old probabilities."""
 
@@ -78,3 +112,19 @@ def test_dead_units_cancel_no_gradients():
     findings = judged(Program("", run), mended=False)
     assert findings[0].rule == "dead_units"
     assert not any("from itself" in each.explanation for each in findings)
+
+
+def test_so_is_a_part_of_a_network_beside_one_that_learns():
+    assert "layers of this part of the network, add up" in found_beside_a_critic(lambda old: old)
+    assert found_beside_a_critic(torch.Tensor.detach) == ""
+
+
+def dead(actor):
+    actor[1] = nn.ReLU()
+    nn.init.constant_(actor[0].bias, -100.0)
+
+
+def test_a_part_whose_units_are_all_dead_is_not_compared_with_itself():
+    told = found_beside_a_critic(torch.Tensor.detach, dead)
+    assert "dead_units" in told
+    assert "from itself" not in told

@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.diagnose.cancelled_gradients import cancelled_gradients
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.memory import Memory
@@ -15,7 +16,7 @@ from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
-_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE, _CANCELLED = range(8)
+_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE, _CANCELLED, _IN_PART = range(9)
 
 _ADVICE = (
     Advice(
@@ -66,6 +67,14 @@ _ADVICE = (
         "detach() one of the two: the log-probabilities of the old policy as they were when the "
         "actions were drawn, or a target, computed once under no_grad",
     ),
+    Advice(
+        "the gradients that come to the outputs of {layer}, and of all other layers of this part "
+        "of the network, add up to exactly 0 in their weights: the loss takes the part's output "
+        "from itself",
+        "detach() one of the two: the log-probabilities of the old policy as they were when the "
+        "actions were drawn, or a target, computed once under no_grad; requires_grad_(False) if "
+        "the part is not to learn",
+    ),
 )
 
 
@@ -94,7 +103,8 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     before the step, or set to zero, which changes them after backward; where it did not, the loss
     is cut off the network. Where what comes to the last layer's outputs is exactly 0 already, the
     loss is flat there: it cuts them off. Where it comes to the outputs of all, and each one's
-    weights get exactly 0 of inputs that are not, what two passes of the same inputs get cancels.
+    weights get exactly 0 of inputs that are not, what two passes of the same inputs get cancels. So
+    it does in a part of the network, a module of several layers, where it is so in each of them.
     """
     roles = memory.roles
     rms = figures["weight_grad_rms"]
@@ -123,17 +133,19 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     cause = np.where(everywhere, np.where(came, _CLEARED, _CUT_OFF), np.where(none, _NONE, _ZERO))
     cause = np.where(beside, _BESIDE, cause)
     cause[:, of_state] = _ONE_STEP
-    cancelled = _cancelled(figures, values, none, roles)[:, np.newaxis]
+    cancelled, of_part = cancelled_gradients(figures, values, none, roles)
+    of_part &= ~cancelled & (changed != 1)
     cause = np.where(cancelled & (cause == _ZERO), _CANCELLED, cause)
+    cause = np.where(of_part & (cause == _ZERO), _IN_PART, cause)
     cause = np.where((changed == 1) & (cause == _CANCELLED), _CLEARED, cause)
     if figures.steps[0] == 0 and np.isnan(changed[0]):  # the next step tells by whom
-        untold = cause[0] == _CANCELLED
+        untold = np.isin(cause[0], (_CANCELLED, _IN_PART))
         values[0, untold], ill[0, untold] = np.nan, False
     last = roles.last
     if last >= 0:  # where a gradient of zero comes to the last layer of all
         flat = (figures["activation_grad_rms"][:, [last]] == 0) & ~none[:, [last]]
         cause = np.where(flat & (cause == _ZERO), _FLAT, cause)
-    harmless = (((fed & ~none) | beside) & ~cancelled) | left_out
+    harmless = (((fed & ~none) | beside) & ~cancelled & ~of_part) | left_out
     return Symptoms(
         values,
         np.where(ill, np.where(harmless, 1, 2), 0).astype(np.int8),
@@ -187,24 +199,6 @@ def _mixtures(roles: Roles) -> list[tuple[int, list[int]]]:
                 found.append((router, below))
                 break
     return found
-
-
-def _cancelled(
-    figures: Figures,
-    values: npt.NDArray[np.floating],
-    none: npt.NDArray[np.bool_],
-    roles: Roles,
-) -> npt.NDArray[np.bool_]:
-    """Whether all outputs have a gradient, no layer is dead, and no weight gets any, [steps]."""
-    judged = ~np.isnan(values)
-    zero = (values == 0) & ~none
-    fed = (figures["activation_grad_rms"] > 0) | ~judged
-    # What is 0 throughout passes nothing on: units that are dead, which `dead_units` tells of.
-    dead = (figures["activation_max"] == 0) & (figures["activation_min"] == 0)
-    inner = ~dead[:, roles.chain].any(axis=1)
-    nowhere = (zero | ~judged).all(axis=1) & zero.any(axis=1)
-    result: npt.NDArray[np.bool_] = nowhere & fed.all(axis=1) & inner
-    return result
 
 
 def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
