@@ -71,9 +71,8 @@ _ADVICE = (
         "the gradients that come to the outputs of {layer}, and of all other layers of this part "
         "of the network, add up to exactly 0 in their weights: the loss takes the part's output "
         "from itself",
-        "detach() one of the two: the log-probabilities of the old policy as they were when the "
-        "actions were drawn, or a target, computed once under no_grad; requires_grad_(False) if "
-        "the part is not to learn",
+        "detach() one of the two, such as the log-probabilities of the old policy; or "
+        "requires_grad_(False) if the part is not to learn",
     ),
 )
 
