@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.backward_passes import BackwardPasses
 from layerscope.record.bootstrapped import Bootstrapped
 from layerscope.record.detached_states import DetachedStates
 from layerscope.record.ends import Ends, Output
@@ -36,6 +37,7 @@ from layerscope.record.samples import (
     has_memory,
     may_have_a_row_each,
     number_of_samples,
+    samples_alike,
     samples_of,
     sum_of_squares,
 )
@@ -82,14 +84,14 @@ class NetworkEnds:
         self._states, self._padded = DetachedStates(), PaddedEnds(self._tokens.of_shape)
         self._first = FirstStep()
         self._handles: list[RemovableHandle] = []
-        self._discovering, self._backward_passes, self._added, self._weights = True, 0, 0, -1
+        self._discovering = True
         self._calls = RunningCalls()
         self._outermost: dict[nn.Module, None] = {}
         self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
         self._of_parameter: set[str] = set()
         self._data = NetworkData(state, ask)
         self._output: Output | None = None
-        self._given = self._together = 0  # outputs since backward, and of the last backward
+        self._passes = BackwardPasses()
         self.keeps_first = False
 
     def replace(self, layers: Sequence[Layer]) -> None:
@@ -179,7 +181,7 @@ class NetworkEnds:
         with_gradient = [each for _, each in tensors_in(output) if each.requires_grad]
         trained = [each for each in with_gradient if each.ndim]
         has_terms, tensor = len(with_gradient) > len(trained), next(iter(trained), None)
-        self._given += len(trained)
+        self._passes.given += len(trained)
         for each in trained:
             self.loss_graph.note_output(each)
         if len(trained) > 2:
@@ -193,31 +195,26 @@ class NetworkEnds:
         rows = evenly_spaced(tensor)
         values, function = samples_of(tensor, rows), output_function(tensor)  # loss may change it
         samples, shape = number_of_samples(tensor), tensor.shape
-        like = (each for _, each in tensors_in(inputs) if each.shape == shape and has_memory(each))
-        given = next((samples_of(each, rows) for each in like if each.is_floating_point()), None)
+        alike = samples_alike(inputs, shape, rows)
         by_sample = len(shape) <= 2 and may_have_a_row_each(inputs, shape)
         for_inputs = any(each.requires_grad for _, each in tensors_in(inputs))  # as an attack's
 
         def see_gradient(gradient: Tensor) -> None:
             self._states.forget()
-            self.kept_gradients.look(begins=self._given > 0, counts=not for_inputs)
-            if self._given > 0:
+            given, passes = self._passes.given, self._passes
+            self.kept_gradients.look(begins=given > 0, counts=not for_inputs)
+            if given > 0:
                 self.uncleared.look()
-            discounted = self._values.compare(gradient, self._given)
+            discounted = self._values.compare(gradient, given)
             makes_graph = torch.is_grad_enabled()  # a penalty's, if another pass comes: no loss's
-            # Of outputs that go into one loss the gradients come with no call in between.
-            if self._given > 0 and not makes_graph:
-                self._backward_passes += 1
-                before, self._weights = self._weights, self.kept_gradients.weights
-                self._added = self._added + 1 if self._weights == before else 1
-            self._together, self._given = self._given or self._together, 0
-            is_first = self.keeps_first and self._backward_passes > 1
+            passes.note_gradient(self.kept_gradients.weights, counts=not makes_graph)
+            is_first = self.keeps_first and passes.number > 1
             if is_first or (makes_graph and self._output):
                 return
             if has_memory(gradient) and gradient.shape == shape:
                 slope, square = samples_of(gradient, rows), sum_of_squares(gradient)
-                told = values, slope, samples, function, self._together <= 1, square, has_terms
-                beside = mixes_axes(gradient), discounted, by_sample, given
+                told = values, slope, samples, function, passes.together <= 1, square, has_terms
+                beside = mixes_axes(gradient), discounted, by_sample, alike
                 self._output = Output(*told, rows.step, *beside)
 
         handle = tensor.register_hook(QuietHook(see_gradient))  # type: ignore[no-untyped-call]
@@ -225,7 +222,7 @@ class NetworkEnds:
 
     def take(self) -> Ends:
         """What was seen since the last call; the first call ends the search for both ends."""
-        held = self.loss_graph.kept.count(), self._padded.share, self._added
+        held = self.loss_graph.kept.count(), self._padded.share, self._passes.added
         self._end_discovery()
         kept, cleared, late, changed = self.kept_gradients.take()
         along_batch = self._sequence_axis.of_batch or 3 * self._first.places.differ
@@ -236,7 +233,7 @@ class NetworkEnds:
         ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held, *views)
         self._states.forget()
         self._output = None
-        self._given = self._together = self._backward_passes = self._added = 0
+        self._passes.end_step()
         self.keeps_first = not self.keeps_first
         return ends
 

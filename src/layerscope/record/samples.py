@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import on_host
+from layerscope.record.outputs import tensors_in
 
 _ELEMENTS = 65_536
 """Of a larger output or input some samples are kept, evenly spaced: 256 kB."""
@@ -50,6 +51,12 @@ def samples_of(tensor: Tensor, rows: slice) -> Pending[Tensor]:
         return on_host(matrix[rows].double())
     # Device to host, where there is one; some have no float64.
     return Pending.at_hand(matrix[rows].to("cpu", torch.float64, copy=True))
+
+
+def samples_alike(given: Any, shape: Sequence[int], rows: slice) -> Pending[Tensor] | None:
+    """The same of the first tensor of such a shape that a network was given; None without any."""
+    alike = (each for _, each in tensors_in(given) if each.shape == shape and has_memory(each))
+    return next((samples_of(each, rows) for each in alike), None)
 
 
 def sum_of_squares(tensor: Tensor) -> Pending[float]:

@@ -12,10 +12,9 @@ from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
 from layerscope.diagnose.figures import Array
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.loss_kind import Loss, LossView
+from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.loss_level import loss_of
 from layerscope.diagnose.loss_view import view_loss
-from layerscope.diagnose.percentage_error import share_of_zeros
 from layerscope.diagnose.regression_loss import within_range
 from layerscope.record.ends import Ends, Output
 from layerscope.record.layer_parameter import LayerParameter
@@ -23,8 +22,7 @@ from layerscope.record.look import Look
 from layerscope.record.observation import Observation
 from layerscope.record.untrained import blank_rows, is_fresh_head, untrained
 from layerscope.session.direction_figures import direction_figures
-from layerscope.session.input_figures import Matrix, input_figures, rms
-from layerscope.session.label_entropy import label_entropy
+from layerscope.session.input_figures import input_figures, rms
 from layerscope.session.latent_figures import latent_figures
 from layerscope.session.looked_at_outputs import (
     dropped,
@@ -33,10 +31,9 @@ from layerscope.session.looked_at_outputs import (
     targets_are_inputs,
 )
 from layerscope.session.mask_figures import mask_figures
+from layerscope.session.target_figures import target_figures
 from layerscope.session.token_figures import token_figures
-from layerscope.session.weight_figures import ignored_figures, weight_figures
-
-_OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
+from layerscope.session.weight_figures import ignored_figures
 
 
 class LookFigures:
@@ -221,47 +218,7 @@ class LookFigures:
             figures["loss_beside"] = 1 - loss_of(view, values) / loss
         if ends.of_actions:
             return figures
-        figures |= self._of_targets(view, output.alone, output.by_sample, values)
+        figures |= target_figures(view, output, values, self._labels)
         if output.alone and output.by_sample and not ends.given:  # of tokens padding is left out
             figures |= ignored_figures(view, values, self._labels)
-        return figures
-
-    def _of_targets(
-        self, view: LossView, alone: bool, by_sample: bool, values: Matrix
-    ) -> dict[str, float]:
-        targets, outputs = view.targets, values.shape[1]
-        if targets is None or not targets.size:
-            return {}
-        figures: dict[str, float] = {}
-        is_binary = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS)
-        single = is_binary and targets.shape[1] == 1
-        if alone and (view.kind in _OF_CLASSES or single):
-            labels = Counter(targets[:, 0].astype(np.int64).tolist())
-            self._labels.update(labels)
-            label, most = labels.most_common(1)[0]
-            figures |= {
-                "labels_seen": float(len(labels)),
-                "label": float(label),
-                "label_share": most / len(targets),
-                "label_entropy": label_entropy(self._labels, view.smoothing, outputs),
-                "batch_entropy": label_entropy(labels, view.smoothing, outputs)
-                if by_sample
-                else math.nan,
-                "loss_floor": label_entropy(Counter([0]), view.smoothing, outputs),
-            }
-        if alone:
-            figures |= weight_figures(view, values, self._labels if not is_binary or single else {})
-        if is_binary and view.weights is not None:  # it is at no entropy's level, nor at a variance
-            figures["label_entropy"] = math.nan
-            return figures | {"target_min": 0.0, "target_max": 1.0}
-        if view.kind is Loss.PERCENTAGE_ERROR:
-            return figures | {"target_zeros": share_of_zeros(targets)}
-        if view.kind not in _OF_CLASSES:
-            figures |= {
-                "target_min": float(targets.min()),
-                "target_max": float(targets.max()),
-                "target_rms": rms(targets),
-                "target_std": float(targets.std()),
-                "target_sum": float(np.abs(targets.sum(1) - 1).mean()),
-            }
         return figures

@@ -22,6 +22,7 @@ from layerscope.diagnose.rules import graph_kept as graph_kept
 from layerscope.diagnose.rules import states_detached as states_detached
 from layerscope.diagnose.rules import padding_read as padding_read
 from layerscope.diagnose.rules import no_positions as no_positions
+from layerscope.diagnose.rules import one_class as one_class
 from layerscope.diagnose.rules import labels as labels
 from layerscope.diagnose.rules import not_shuffled as not_shuffled
 from layerscope.diagnose.rules import class_weights as class_weights

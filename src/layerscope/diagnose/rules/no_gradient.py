@@ -9,6 +9,7 @@ from layerscope.diagnose.cancelled_gradients import cancelled_gradients
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.mixtures import without_tokens
 from layerscope.diagnose.recurrences import recurrences
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
@@ -120,7 +121,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     values[(figures["weight_grad_nonfinite"] > 0) | (figures["activation_nonfinite"] > 0)] = np.nan
     learns = (figures["loss"] != 0) & ~is_solved(figures, memory)
     values[~learns[:, np.newaxis] & (values == 0)] = np.nan  # it says nothing of such a step
-    left_out = _left_out(figures, roles, memory)  # at each block: it remembers
+    left_out = without_tokens(figures, memory)  # at each block: it remembers
     ill = values == 0
     if not ill.any():
         return Symptoms(values)
@@ -165,39 +166,6 @@ def _begin(roles: Roles) -> npt.NDArray[np.bool_]:
     return np.array(
         [each.path in reached and each.trainable and bool(each.weights) for each in roles.layers]
     )
-
-
-def _left_out(figures: Figures, roles: Roles, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Layers beside a router and off the trunk, while an expert gets no token, [steps, layers].
-
-    Which expert a layer belongs to is not known, so one that is cut off otherwise is among them.
-    """
-    left_out = np.zeros(figures["weight_grad_rms"].shape, bool)
-    for router, experts in _mixtures(roles):
-        unused = memory.known(f"unused_{router}", figures["experts_unused"][:, router])
-        left_out[:, experts] |= unused[:, np.newaxis] > 0
-    return left_out
-
-
-@lru_cache(maxsize=1)
-def _mixtures(roles: Roles) -> list[tuple[int, list[int]]]:
-    """Indices of each router, and of the layers that may be of its experts."""
-    found = []
-    for router, place in enumerate(roles.layers):
-        if not place.name.endswith("/experts"):
-            continue
-        for owner in (place.path, place.path.rpartition(".")[0]):  # below it, or else beside it
-            below = [
-                index
-                for index, facts in enumerate(roles.layers)
-                if facts.path.startswith(f"{owner}." if owner else "")
-                and facts.weights
-                and not facts.on_trunk
-            ]
-            if below:
-                found.append((router, below))
-                break
-    return found
 
 
 def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

@@ -1,0 +1,63 @@
+"""What the targets of a loss are, as far as its gradient on the output tells."""
+
+import math
+from collections import Counter
+
+import numpy as np
+
+from layerscope.diagnose.loss_kind import Loss, LossView
+from layerscope.diagnose.percentage_error import share_of_zeros
+from layerscope.record.ends import Output
+from layerscope.session.input_figures import Matrix, rms
+from layerscope.session.label_entropy import label_entropy
+from layerscope.session.weight_figures import weight_figures
+
+_OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
+
+
+def target_figures(
+    view: LossView, output: Output, values: Matrix, seen: Counter[int]
+) -> dict[str, float]:
+    """Figures of the targets of one step: of classes or of numbers.
+
+    Args:
+        view: of the step's loss.
+        values: of the output, float64 [samples, outputs].
+        seen: how many targets of each class came so far; those of this step are added.
+    """
+    targets, outputs = view.targets, values.shape[1]
+    if targets is None or not targets.size:
+        return {}
+    figures: dict[str, float] = {}
+    is_binary = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS)
+    single = is_binary and targets.shape[1] == 1
+    if output.alone and (view.kind in _OF_CLASSES or single):
+        labels = Counter(targets[:, 0].astype(np.int64).tolist())
+        seen.update(labels)
+        label, most = labels.most_common(1)[0]
+        figures |= {
+            "labels_seen": float(len(labels)),
+            "label": float(label),
+            "label_share": most / len(targets),
+            "label_entropy": label_entropy(seen, view.smoothing, outputs),
+            "batch_entropy": label_entropy(labels, view.smoothing, outputs)
+            if output.by_sample
+            else math.nan,
+            "loss_floor": label_entropy(Counter([0]), view.smoothing, outputs),
+        }
+    if output.alone:
+        figures |= weight_figures(view, values, seen if not is_binary or single else {})
+    if is_binary and view.weights is not None:  # it is at no entropy's level, nor at a variance
+        figures["label_entropy"] = math.nan
+        return figures | {"target_min": 0.0, "target_max": 1.0}
+    if view.kind is Loss.PERCENTAGE_ERROR:
+        return figures | {"target_zeros": share_of_zeros(targets)}
+    if view.kind not in _OF_CLASSES:
+        figures |= {
+            "target_min": float(targets.min()),
+            "target_max": float(targets.max()),
+            "target_rms": rms(targets),
+            "target_std": float(targets.std()),
+            "target_sum": float(np.abs(targets.sum(1) - 1).mean()),
+        }
+    return figures
