@@ -58,6 +58,13 @@ def test_outputs_that_were_apart_and_are_drawn_together_for_long_are_told_of(
     assert ("outputs_alike" in found(figures)) == told
 
 
+@pytest.mark.parametrize(("kind", "told"), [(0, True), (1, False)])
+def test_outputs_that_are_compared_with_targets_are_under_no_loss_of_cosines(kind, told):
+    figures = healthy(network(), 120)
+    figures["output_cosine"][::10], figures["loss_kind"][::10] = 0.9999, kind
+    assert ("outputs_alike" in found(figures)) == told
+
+
 def test_the_cosine_between_outputs_is_told_where_they_are_only_turned():
     output = np.random.default_rng(0).normal(size=(20, 5))
     slope = np.random.default_rng(1).normal(size=(20, 5))

@@ -1030,6 +1030,7 @@ def test_the_first_layer_is_the_same_to_the_last_bit_where_the_data_are(
         figures["unit_spread"][:, 0] = embedded
     remedy = rules_and_words(figures)["collapsed"].remedy
     assert ("batch of inputs" in remedy) == data
+    assert ("tokens" in remedy) == (data and embedded is not None)
 
 
 def test_a_rate_that_faded_early_is_the_cause_of_a_loss_that_does_not_fall():
@@ -1364,6 +1365,18 @@ def test_a_plateau_of_a_network_with_attention_is_waited_for(attends):
     figures["attention_entropy"][::10, 2] = 0.9 if attends else math.nan
     assert found(part_until(figures, 300)).keys() == (set() if attends else {"loss_not_falling"})
     assert found(figures).keys() == {"loss_not_falling"}
+
+
+@pytest.mark.parametrize(("spread", "told"), [(0.4, True), (1.0, False)])
+def test_a_fall_that_would_not_be_seen_among_batches_that_differ_so_much_is_not_denied(
+    spread, told
+):
+    figures = healthy(network(), 200)
+    figures["loss"][:] = 3 + spread * np.where(np.arange(200) % 2, 1, -1)
+    figures["loss_kind"][::10], figures["loss_reduction"][::10] = Loss.SQUARED_ERROR, 1
+    assert ("loss_not_falling" in found(figures)) == told
+    figures["update_to_weight"][:] = 1e-5  # such steps need no fall to be seen
+    assert "loss_not_falling" in found(figures)
 
 
 def test_a_task_that_was_solved_before_has_a_loss_of_no_measure_for_divergence():

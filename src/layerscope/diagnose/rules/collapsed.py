@@ -1,5 +1,7 @@
 """Collapsed: outputs that are the same for every sample: nothing after can tell them apart."""
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -29,27 +31,31 @@ def _apart_again(facts: LayerFacts) -> str:
     )
 
 
-_DATA = (
-    "look at a batch of inputs: tokens that are all unknown or padding, a data set that always "
-    "gives the same sample, an array that was never filled"
-)
-_ADVICE = (
-    Advice(
-        "the outputs of {layer} differ between samples by {value:.2g} of their size "
-        "(limit {threshold:g}), and so do those of all layers after it",
-        _apart_again,
-    ),
-    Advice(
-        "the outputs of {layer}, the first layer, are the same for all samples, to the last bit: "
-        "so is what it gets",
-        _DATA,
-    ),
-    Advice(
-        "the outputs of {layer} are the same for all samples, to the last bit, and its weights are "
-        "not zero: so is what it gets",
-        _DATA + "; then at the layers before it: their units may all be dead",
-    ),
-)
+@lru_cache(maxsize=2)
+def _advice(embeds: bool) -> tuple[Advice, ...]:
+    """Words for a network with an embedding, or without, which gets no tokens."""
+    tokens = "tokens that are all unknown or padding, " if embeds else ""
+    data = (
+        f"look at a batch of inputs: {tokens}a data set that always gives the same sample, an "
+        "array that was never filled"
+    )
+    return (
+        Advice(
+            "the outputs of {layer} differ between samples by {value:.2g} of their size "
+            "(limit {threshold:g}), and so do those of all layers after it",
+            _apart_again,
+        ),
+        Advice(
+            "the outputs of {layer}, the first layer, are the same for all samples, to the last "
+            "bit: so is what it gets",
+            data,
+        ),
+        Advice(
+            "the outputs of {layer} are the same for all samples, to the last bit, and its weights "
+            "are not zero: so is what it gets",
+            data + "; then at the layers before it: their units may all be dead",
+        ),
+    )
 
 
 def _is_linear(place: int, sizes: Values, roles: Roles) -> npt.NDArray[np.bool_]:
@@ -115,7 +121,7 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         values,
         severity,
         (np.nan, limit, np.nan),
-        _ADVICE,
+        _advice(bool(roles.embeddings)),
         "Schoenholz et al. 2017: in the ordered phase all inputs become alike with depth",
         thresholds.lasting,
         cause,
