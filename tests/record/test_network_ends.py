@@ -315,3 +315,25 @@ def test_of_many_calls_in_a_step_the_first_and_the_last_are_kept():
             network(X + shift).sum().backward()
         values = [each.values for each in ends.take().data]
         assert [float((each - X).mean().round()) for each in values] == [0, 1, 2, 5]
+
+
+class OwnNorm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(4))
+
+    def forward(self, x):
+        return self.gain * x / x.square().mean(-1, keepdim=True).sqrt()
+
+
+def test_what_a_first_layer_of_ones_own_gives_is_seen_with_its_data_where_it_has_no_matrix():
+    for first, told in ((OwnNorm(), True), (nn.Linear(4, 4), False), (nn.Tanh(), False)):
+        network = nn.Sequential(first, *mlp())
+        ends = watched(network)
+        for _ in range(2):
+            network(X).sum().backward()
+            data = ends.take().data[0]
+            assert torch.equal(data.values, X.double())
+            assert (data.given is not None) == told
+            if told:
+                assert torch.equal(data.given.get(), first(X).detach().double())

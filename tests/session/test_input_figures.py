@@ -1,5 +1,8 @@
 """What is told of the data that a network's first layers get."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 
 from layerscope.measure.pending import Pending
@@ -28,3 +31,10 @@ def test_inputs_that_are_all_zero_have_a_size_of_zero():
     told = input_figures((data(zeros, False),))
     assert (told["input_rms"], told["input_largest"]) == (0.0, 0.0)
     assert "input_rms" not in input_figures((data(zeros * torch.nan, False),))
+
+
+@pytest.mark.parametrize(("size", "told"), [(1.0, 1.0), (2.0, 1.0), (100.0, 0.0), (0.01, 0.0)])
+def test_a_layer_of_ones_own_that_gives_about_one_is_a_normalisation(size, told):
+    values = 100 * torch.randn(64, 4, generator=torch.Generator().manual_seed(0)).double()
+    seen = replace(data(values, False), given=Pending.at_hand(values * size / 100))
+    assert input_figures((seen,))["inputs_normalized"] == told

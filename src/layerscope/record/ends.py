@@ -17,10 +17,12 @@ class Data:
     Args:
         pending: float [samples, features], some of the samples.
         normalized: whether the layer is a normalisation.
+        given: of one that may be written by hand (no function, no matrix), what it gave, likewise.
     """
 
     pending: Pending[Tensor]
     normalized: bool
+    given: Pending[Tensor] | None = None
 
     @property
     def values(self) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -38,6 +39,7 @@ class NetworkData:
         self.first: dict[Layer, None] = {}
         self._seen: dict[tuple[str, int], Data] = {}
         self._calls: Counter[str] = Counter()
+        self._inside: tuple[str, int] | None = None
 
     def hook(self, layer: Layer) -> list[RemovableHandle]:
         """Look at what a layer gets, before it can change that in place."""
@@ -60,14 +62,31 @@ class NetworkData:
                 call = min(self._calls[layer.name], _CALLS - 1)
                 self._calls[layer.name] += 1
                 self._seen[layer.name, call] = Data(values, normalizes(layer.entry))
+                self._inside = layer.name, call
+
+        def leave(_: nn.Module, __: Any, output: Any) -> None:
+            place, self._inside = self._inside, None
+            if place in self._seen and type(output) is Tensor and output.is_floating_point():
+                given = samples_of(output, evenly_spaced(output))
+                self._seen[place] = replace(self._seen[place], given=given)
 
         # An embedding gets numbers of rows, and may get a mask to count them by, as OPT's does.
         if isinstance(layer.entry, (torch.jit.ScriptModule, nn.Embedding)):
             return []
-        return [layer.entry.register_forward_pre_hook(QuietHook(see), with_kwargs=True)]
+        handles = [layer.entry.register_forward_pre_hook(QuietHook(see), with_kwargs=True)]
+        if _may_normalize(layer):
+            handles.append(layer.entry.register_forward_hook(QuietHook(leave)))
+        return handles
 
     def take(self) -> tuple[Data, ...]:
         """What was seen since the last call."""
         seen, self._seen = tuple(self._seen.values()), {}
         self._calls.clear()
         return seen
+
+
+def _may_normalize(layer: Layer) -> bool:
+    """Whether it is neither a known normalisation nor an activation function, nor has a matrix."""
+    if layer.function or layer.nonlinearity is not None or normalizes(layer.entry):
+        return False
+    return all(parameter.ndim == 1 for parameter in layer.entry.parameters())

@@ -21,9 +21,10 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     one-hot vectors.
 
     The curvature of the loss along the first layer's weights goes with its square: at 10, steps
-    that suit the other layers are a hundred times too large there. Silent where a normalisation is
-    the first to get the data. Where one gets the first layer's outputs, any scale is divided out
-    (Ioffe and Szegedy 2015, section 3.3: BN(Wu) = BN((aW)u)), and only uneven features are told.
+    that suit the other layers are a hundred times too large there. Silent where a normalisation, of
+    torch or not, is the first to get the data. Where one gets the first layer's outputs, any scale
+    is divided out (Ioffe and Szegedy 2015, section 3.3: BN(Wu) = BN((aW)u)), and only uneven
+    features are told.
 
     Inputs that are all exactly 0 are told for what they are, unless the network gets tokens too.
 
