@@ -126,7 +126,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "output_cosine": "where the gradient only turns outputs: the mean cosine between two of them",
     "output_rows_one": "1 if each row of the output is a distribution that sums to 1, else 0",
     "output_function": "the output's last function: a number of `last_function.LastFunction`",
-    "softmax_over_samples": "1 if that, or what the loss begins with, is one along samples, else 0",
+    "softmax_over_samples": "1 if it, or the loss's, is one along samples, 2 if one within, else 0",
     "against_itself": "1 if a contrastive loss has each sample among its own negatives, else 0",
     "candidates": "among how many samples a contrastive loss looks for each one's partner",
     "advantage_gradient": "1 if a policy's loss has a gradient on the advantage, else 0",

@@ -108,6 +108,7 @@ class Ends:
         last_padding: see `PaddedEnds.share`.
         views_mixed: see `MixedViews.are_any`.
         order_read: see `OrderRead.is_any`.
+        softmax_within: see `SoftmaxWithin.over_samples`.
         passes: backward passes that came to an output, with the weights that the last one had: a
             closure is called with others each time.
     """
@@ -129,6 +130,7 @@ class Ends:
     passes: int = 0
     views_mixed: bool = False
     order_read: bool = False
+    softmax_within: bool = False
 
     @property
     def of_actions(self) -> bool:

@@ -8,23 +8,26 @@ from layerscope.record.mixed_views import MixedViews
 from layerscope.record.order_read import OrderRead
 from layerscope.record.outputs import tensors_in
 from layerscope.record.places_axis import PlacesAxis
+from layerscope.record.softmax_within import SoftmaxWithin
 
 
 class FirstStep:
     """Hands on what happens to those that look at it.
 
     Attributes:
-        views, order, places: these, which look at its axes.
+        views, order, places, softmax: these, which look at its axes.
         returned: nodes of the graph that calls from outside have returned the tensors of.
     """
 
     def __init__(self) -> None:
         self.views, self.order, self.places = MixedViews(), OrderRead(), PlacesAxis()
+        self.softmax = SoftmaxWithin()
         self.returned: list[Any] = []
 
     def begin(self, inputs: object) -> None:
         """The network is called."""
         self.views.begin(inputs)
+        self.softmax.begin(inputs)
 
     def note(self, module: nn.Module, inputs: object, output: object) -> None:
         """A module of the network has given an output."""
@@ -33,12 +36,13 @@ class FirstStep:
 
     def note_returned(self, output: object) -> None:
         """A call from outside has returned this."""
+        self.softmax.note_returned(output)
         nodes = (tensor.grad_fn for _, tensor in tensors_in(output))
         self.returned += [node for node in nodes if node is not None]
 
     def see(self, node: Any) -> None:
         """A node of the graph of the network's output."""
-        for each in (self.views, self.order, self.places):
+        for each in (self.views, self.order, self.places, self.softmax):
             each.see(node)
 
     def end(self) -> None:

@@ -229,7 +229,8 @@ class NetworkEnds:
         data = self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
         seen = self.loss_graph.take(), changed, self._states.are_detached
-        views = self._first.views.are_any, self._first.order.is_any
+        first = self._first
+        views = first.views.are_any, first.order.is_any, first.softmax.over_samples
         ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held, *views)
         self._states.forget()
         self._output = None

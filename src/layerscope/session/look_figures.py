@@ -164,7 +164,10 @@ class LookFigures:
             gradient = output.gradient if is_of_tokens else None
             if gradient is not None and (tokens := [each.numpy() for each in ends.tokens]):
                 figures |= token_figures(tokens, gradient.numpy(), output.samples, output.every)
-        return figures if ends.form is None else figures | ends.form.figures()
+        figures |= {} if ends.form is None else ends.form.figures()
+        if ends.softmax_within and figures.get("softmax_over_samples") == 0:
+            figures["softmax_over_samples"] = 2.0
+        return figures
 
     def _of_output(self, ends: Ends, output: Output, loss: float, scale: float) -> dict[str, float]:
         values = output.values.numpy()

@@ -65,8 +65,9 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
     the logarithms of such, by the axis that autograd has kept of the last function. Likewise a
     softmax along the words of a sentence, where the loss takes the classes from the last axis.
 
-    Blind to a softmax further inside: in attention over sequences that come first, [T, B, C], the
-    first axis is the right one.
+    Further inside, a warning, where the graph of the first step has one along a first axis that is
+    as long as the batch; see `SoftmaxWithin`. Blind to it in networks that give several rows for a
+    sample: in attention over sequences that come first, [T, B, C], the first axis is the right one.
     """
     over = (figures["output_columns_one"] == 1) & (figures["output_rows_one"] != 1)
     over |= figures["softmax_over_samples"] == 1
@@ -79,11 +80,12 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
     beside = figures["softmax_beside_classes"] == 1
     known = ~np.isnan(figures["output_columns_one"]) | alone
     values = np.where(known, over.astype(np.float64), np.nan)
-    values[beside] = 1.0
+    within = (figures["softmax_over_samples"] == 2) & ~over & ~beside
+    values[beside | within] = 1.0
     return Symptoms.of_run(
-        "output",
+        "network" if memory.ever("within", within)[-1] else "output",
         values,
-        np.where(over | beside, 3, 0).astype(np.int8),
+        np.where(over | beside, 3, np.where(within, 2, 0)).astype(np.int8),
         Advice(
             "the outputs sum to 1 over the samples of the batch, not over the classes: the softmax "
             "is taken along the wrong axis",
@@ -94,10 +96,15 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
             "takes the classes from: the classes of a place do not sum to 1",
             "softmax(dim=-1) for [samples, places, classes]",
         ),
+        Advice(
+            "a softmax within the network runs along the samples of the batch: its weights add up "
+            "to 1 over the samples, and not over what each of them has",
+            "softmax(dim=1) for scores of [samples, places]",
+        ),
         limits=(np.nan, np.nan, 0.0),
         source="torch.nn.Softmax, argument dim",
         lasting=2,
-        cause=beside.astype(np.int8),
+        cause=np.where(within, 2, beside).astype(np.int8),
     )
 
 
