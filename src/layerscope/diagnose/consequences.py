@@ -161,7 +161,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "update_too_small": _NO_LEARNING,
     # What is the same for all samples leaves the layers after it as little to learn from.
     "collapsed": _NO_LEARNING | {"vanishing_gradient", "update_too_small", "stalled"},
-    "labels_without_signal": frozenset({"loss_not_falling"}),
+    "labels_without_signal": frozenset({"loss_not_falling", "outputs_alike"}),
     "outputs_alike": frozenset({"collapsed", "idle", "no_gradient", "loss_not_falling"}),
     "attention_uniform": _NO_LEARNING | {"collapsed"},
     "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),
