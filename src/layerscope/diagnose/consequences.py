@@ -58,7 +58,6 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     ),
     "graph_kept": _OF_LARGE_STEPS - {"overconfident_start"},
     "padding_read": _OF_PADDING,
-    "no_positions": _OF_NO_ORDER,
     "attention_axis": _SYMPTOMS | {"next_token"},
     "mask_inverted": _SYMPTOMS,
     "heads_mixed": _SYMPTOMS | {"next_token"},
@@ -161,6 +160,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "update_too_small": _NO_LEARNING,
     # What is the same for all samples leaves the layers after it as little to learn from.
     "collapsed": _NO_LEARNING | {"vanishing_gradient", "update_too_small", "stalled"},
+    # A set has no order: what else keeps a network from learning is told first.
+    "no_positions": _OF_NO_ORDER,
     "labels_without_signal": frozenset({"loss_not_falling", "outputs_alike"}),
     "outputs_alike": frozenset({"collapsed", "idle", "no_gradient", "loss_not_falling"}),
     "attention_uniform": _NO_LEARNING | {"collapsed"},
