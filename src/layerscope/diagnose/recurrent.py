@@ -1,4 +1,6 @@
-"""Recurrent layers of torch's: which they are, and what keeps their gradients within bounds."""
+"""Recurrent layers of torch: which they are, their weights, and what bounds their gradients."""
+
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -6,6 +8,7 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.shared import once_a_block
 
 _CLASSES = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
@@ -27,3 +30,20 @@ def is_clipped(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether gradients have been clipped, or changed by the loop in another way, [steps]."""
     changed = (figures["clip_factor"] < 1) | (figures["gradients_changed"] == 1)
     return memory.ever("clipped", changed)
+
+
+@lru_cache(maxsize=1)
+def recurrences(roles: Roles) -> tuple[list[int], list[int], list[int]]:
+    """Indices of the weights of states, of those of the inputs that belong to them, and of those
+    of the latter whose module is reached.
+    """
+    places = {facts.name: place for place, facts in enumerate(roles.layers)}
+    pairs = [
+        (places[name], places[name.replace(".weight_hh", ".weight_ih")])
+        for name in places
+        if ".weight_hh" in name and name.replace(".weight_hh", ".weight_ih") in places
+        if not name.endswith("_reverse") and roles.layers[places[name]].trainable
+    ]
+    reached = {facts.path for facts in roles.layers if facts.order >= 0}
+    through = [inputs for _, inputs in pairs if roles.layers[inputs].path in reached]
+    return [state for state, _ in pairs], [inputs for _, inputs in pairs], through

@@ -10,7 +10,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.mixtures import without_tokens
-from layerscope.diagnose.recurrences import recurrences
+from layerscope.diagnose.recurrent import recurrences
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.solved import is_solved
