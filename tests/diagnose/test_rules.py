@@ -1790,6 +1790,27 @@ def test_a_rate_that_fades_before_anything_is_learned_is_told(decay, level, told
     assert ("learning_rate_gone" in rules_and_words(figures)) == told
 
 
+@pytest.mark.parametrize(
+    ("rates", "words"),
+    [
+        (np.where(np.arange(400) < 320, 0.01, 0.9e-6), "hardly anything moves"),
+        (np.where(np.arange(400) < 320, 0.01, 1.1e-6), None),
+        (0.005 * (1 + np.cos(np.pi * np.arange(400) / 400)), None),
+        (0.01 * 0.9 ** np.cumsum(np.arange(20)).repeat(20), "a higher power of one factor"),
+    ],
+    ids=["sunk", "not so far", "cosine", "compounding"],
+)
+def test_a_rate_that_has_sunk_or_compounds_is_told_while_little_is_learned(rates, words):
+    figures = healthy(network(), 400)
+    figures["learning_rate"][:] = rates
+    figures["loss"][:], figures["label_entropy"][::10] = 1.3, 1.4
+    found = rules_and_words(figures).get("learning_rate_gone")
+    assert (found is not None) == (words is not None)
+    assert words is None or words in found.explanation
+    figures["loss"][:] = 0.3
+    assert "learning_rate_gone" not in rules_and_words(figures)
+
+
 def test_where_no_weight_moves_no_rate_is_called_too_small():
     figures = healthy(network(), 120)
     figures["update_to_weight"][:], figures["weight_grad_rms"][:] = 0, 0

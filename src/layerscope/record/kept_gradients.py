@@ -54,14 +54,14 @@ class KeptGradients:
         if self._kept is None and parameter is not None:
             kept = parameter.grad
             unchanged = kept is not None and local_part(kept)._version == self._version
-            self._kept = unchanged and _is_any(kept)  # `.data.zero_()` leaves the version as it was
+            self._kept = unchanged and is_any(kept)  # `.data.zero_()` leaves the version as it was
         self._check_kept()
         if parameter is None or not begins:
             return
         gradient = parameter.grad
         if counts and self._left is not None and self._left[1] == local_part(parameter)._version:
             # One of zero may have been zero before: its units are dead, say.
-            cleared = not _is_any(gradient) and (
+            cleared = not is_any(gradient) and (
                 state_of(gradient) != self._left[0] or bool(self._left[2].get())
             )  # `.data.zero_()` leaves the state as it was
             self._cleared = bool(self._cleared) or cleared
@@ -118,7 +118,7 @@ class KeptGradients:
             gradient = self._parameter.grad
             now = state_of(gradient)
             is_changed = now is not None and now[0] == stepped[0] and now != stepped
-            self._changed_late = is_changed and _is_any(gradient)
+            self._changed_late = is_changed and is_any(gradient)
 
     def take(self) -> tuple[bool | None, bool | None, bool | None, bool | None]:
         """Of the step that ends, None where it is not known: whether the gradients of the step
@@ -136,6 +136,6 @@ def state_of(gradient: Tensor | None) -> tuple[int, int] | None:
     return None if gradient is None else (id(gradient), local_part(gradient)._version)
 
 
-def _is_any(gradient: Tensor | None) -> bool:
+def is_any(gradient: Tensor | None) -> bool:
     """Whether there is one, and it is not all zero."""
     return gradient is not None and bool(local_part(gradient).any())

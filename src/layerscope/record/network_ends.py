@@ -18,6 +18,7 @@ from layerscope.record.bootstrapped import Bootstrapped
 from layerscope.record.detached_states import DetachedStates
 from layerscope.record.ends import Ends, Output
 from layerscope.record.first_step import FirstStep
+from layerscope.record.gradients_by_hand import GradientsByHand
 from layerscope.record.graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
@@ -59,7 +60,8 @@ class NetworkEnds:
         wiring: how layers hang together, once a step has been seen.
         unregistered: parameters of the first step that the network has not; not looked for under
             FSDP, which computes with others.
-        kept_gradients, uncleared: whether gradients are cleared between steps; by each optimizer.
+        kept_gradients, uncleared, by_hand: whether gradients are cleared between steps; by each
+            optimizer; without one.
         loss_graph: what the loss makes of the outputs.
         keeps_first: in every second look the first of several backward passes in a step is looked
             at, else the last: those of a discriminator have one class of targets each.
@@ -79,6 +81,7 @@ class NetworkEnds:
         self.wiring: dict[str, Wiring] = {}
         self.unregistered = Unregistered()
         self.kept_gradients, self.uncleared = KeptGradients(), UnclearedGradients()
+        self.by_hand = GradientsByHand()
         self._tokens, self._pair, self._values = TokenInputs(ask), OutputPair(), Bootstrapped()
         self._sequence_axis, self.loss_graph = SequenceAxis(), LossGraph(ask)
         self._states, self._padded = DetachedStates(), PaddedEnds(self._tokens.of_shape)
@@ -205,6 +208,7 @@ class NetworkEnds:
             self.kept_gradients.look(begins=given > 0, counts=not for_inputs)
             if given > 0:
                 self.uncleared.look()
+                self.by_hand.look()
             discounted = self._values.compare(gradient, given)
             makes_graph = torch.is_grad_enabled()  # a penalty's, if another pass comes: no loss's
             passes.note_gradient(self.kept_gradients.weights, counts=not makes_graph)
@@ -225,6 +229,8 @@ class NetworkEnds:
         held = self.loss_graph.kept.count(), self._padded.share, self._passes.added
         self._end_discovery()
         kept, cleared, late, changed = self.kept_gradients.take()
+        by_hand = self.by_hand.take()
+        kept = by_hand if kept is None else kept
         along_batch = self._sequence_axis.of_batch or 3 * self._first.places.differ
         data = self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()

@@ -179,6 +179,8 @@ class Surroundings:
             self._stepped_by = len(self._optimizers)
             owned = set().union(*map(given_to, self._optimizers))
             self._first_owned = [each for each in parameters if id(each.parameter) in owned][:1]
+        if not (self._optimizers or self._others):
+            self._ends.by_hand.remember(parameters)
         self._ends.kept_gradients.remember(self._first_owned)
 
     def note_step(self) -> None:

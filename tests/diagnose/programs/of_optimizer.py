@@ -162,6 +162,39 @@ def zero_grad_once_an_epoch(mended, watch):
             scope.step(loss)
 
 
+@program("gradients_accumulate")
+def descent_by_hand_that_never_clears(mended, watch):
+    x, y = surface()
+    model = perceptron(6, 1)
+    with watch(model) as scope:
+        for inputs, target in batches(x, y):
+            loss = F.mse_loss(model(inputs), target)
+            loss.backward()
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter -= 0.1 * parameter.grad
+                    if mended:
+                        parameter.grad.zero_()
+            scope.step(loss)
+
+
+@program("gradients_accumulate")
+def momentum_by_hand_on_data_that_never_clears(mended, watch):
+    tokens, topic = phrases()
+    model = Encoder(0.05)
+    moved = [torch.zeros_like(parameter) for parameter in model.parameters()]
+    with watch(model) as scope:
+        for inputs, labels in batches(tokens, topic):
+            if mended:
+                model.zero_grad()
+            loss = F.cross_entropy(model(inputs), labels)
+            loss.backward()
+            for parameter, speed in zip(model.parameters(), moved, strict=True):
+                speed.mul_(0.9).add_(parameter.grad)
+                parameter.data.sub_(0.02 * speed)
+            scope.step(loss)
+
+
 def autocast_loss(low, loss_of):
     """The loss in bfloat16 weights, or in float32 weights with passes in bfloat16."""
 

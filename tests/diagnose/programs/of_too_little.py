@@ -130,6 +130,42 @@ def a_tenth_of_the_rate_after_every_ten_batches(mended, watch):
     fit(watch, model, optimizer, batches(tokens, topic, steps=240), cross_entropy, tenths)
 
 
+@program("learning_rate_gone")
+def a_power_of_the_factor_upon_the_rate_of_the_last_epoch(mended, watch):
+    x, y = blobs(classes=8, features=16, apart=0.8)
+    model = perceptron(16, 8)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+    with watch(model) as scope:
+        for step, (inputs, labels) in enumerate(batches(x, y, steps=300)):
+            if step % 20 == 0:
+                for group in optimizer.param_groups:
+                    before = 0.02 if mended else group["lr"]
+                    group["lr"] = before * 0.85 ** (step // 20)
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(inputs), labels)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("learning_rate_gone")
+def a_decay_that_is_applied_to_what_it_has_made(mended, watch):
+    tokens, topic = phrases()
+    model = Reader()
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-4)
+    group = optimizer.param_groups[0]
+    with watch(model) as scope:
+        for step, (inputs, labels) in enumerate(batches(tokens, topic, steps=300)):
+            epoch, begun = divmod(step, 10)
+            if begun == 0:
+                group["lr"] = (5e-4 if mended else group["lr"]) * 0.95**epoch
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(inputs), labels)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+
+
 @practice
 def a_rare_class_of_a_large_weight(watch):
     x = torch.randn(3000, 8)

@@ -48,6 +48,10 @@ def cleared(_, network):
     network.zero_grad()
 
 
+def cleared_before_each_pass(network):
+    network.register_forward_pre_hook(lambda *_: network.zero_grad())
+
+
 def held_rate(optimizer, _):
     for group in optimizer.param_groups:
         group["best"] = max(group["lr"], group.get("best", group.get("initial_lr", 0.0)))

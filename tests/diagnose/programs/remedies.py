@@ -107,7 +107,9 @@ _BY_RULE = {
     "no_gradient": _of_text(
         ("before loss.backward(), not between", optimizer.cleared_after_the_step)
     ),
-    "gradients_accumulate": lambda _: Remedy(after_step=optimizer.cleared),
+    "gradients_accumulate": lambda _: Remedy(
+        after_step=optimizer.cleared, again=Remedy(network=optimizer.cleared_before_each_pass)
+    ),
     "gradients_lost": _of_text(
         ("zero_grad() once a step", optimizer.cleared_after_the_step),
         ("clip gradients", optimizer.clipped_in_time),
@@ -149,7 +151,10 @@ _BY_RULE = {
     "update_too_large": _SLOWER,
     "update_too_small": lambda finding: optimizer.rate_times(10.0 ** (-3 - round(finding.value))),
     "stalled": _of_text(("the same optimizer.lr", optimizer.every_step(optimizer.same_rates))),
-    "learning_rate_gone": _of_text(("once an epoch", optimizer.every_step(optimizer.held_rate))),
+    "learning_rate_gone": _of_text(
+        ("first_lr * factor", optimizer.every_step(optimizer.held_rate)),
+        ("once an epoch", optimizer.every_step(optimizer.held_rate)),
+    ),
     "weights_decay_to_zero": optimizer.less_decay,
     "gradient_spike": optimizer.every_step(optimizer.clipped),
     "saturated": _of_text(

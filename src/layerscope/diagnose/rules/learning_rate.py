@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from layerscope.diagnose.compounding_rate import compounds
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import HALF
@@ -22,6 +23,11 @@ _MOSTLY = 2 / 3
 """Of the steps so far: a cosine spends the last 6 % of its steps below a hundredth, and a rate that
 is divided by ten at each third of a training none."""
 
+_SUNK, _PART = 1e-4, 0.1
+"""Of the largest rate, and of the steps so far: a cosine spends 0.6 % of its steps below that, one
+that ends at a tenth of a thousandth none, and a straight line a hundredth of a percent."""
+
+_TENTH = 0.1
 
 _HALF_OF_ASKED = 0.5
 """Of the rate that a schedule was made with: what a warm-up has to reach within the training."""
@@ -36,7 +42,8 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
 
     A schedule may well end at 0, with the training: it is a note where the loss is down to half.
     Or below a hundredth in two thirds of all steps so far, from twice `patience` on, while the loss
-    is above half of chance: the schedule was over before anything was learned. With several
+    is above half of chance: the schedule was over before anything was learned. Likewise below a
+    ten-thousandth in a tenth of all steps, and below a tenth where it `compounds`. With several
     optimizers the steps tell of different rates, and the rule is silent; so it is where another
     parameter group has a larger rate than the first, which `stalled` tells of.
 
@@ -62,11 +69,21 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     early = (
         faded & ~ill & (count > _MOSTLY * curve.known) & (curve.known >= 2 * thresholds.patience)
     )
-    early &= left_of_chance(figures, memory) > HALF
+    left = left_of_chance(figures, memory)
+    early &= left > HALF
+    sunk = (values < _SUNK) & ~ill
+    depth = memory.of_run("sunk")
+    deep = np.nan_to_num(depth[0]) + np.cumsum(sunk)
+    depth[0] = deep[-1]
+    sunk &= (deep > _PART * curve.known) & (curve.known >= 2 * thresholds.patience) & ~early
+    sunk &= left > HALF
+    compound = compounds(np.where(curve.alone, rates, np.nan), memory)
+    compound &= (values < _TENTH) & (left > HALF) & ~ill
     at_last = _at_the_end(figures, rates, memory)
     endless = (at_last < _HALF_OF_ASKED) & curve.alone & ~ill & ~early
     values = np.where(endless, at_last, values)
-    severity = np.where(ill, np.where(learned, 1, 2), np.where(early | endless, 2, 0))
+    late = early | sunk | compound
+    severity = np.where(ill, np.where(learned, 1, 2), np.where(late | endless, 2, 0))
     begun = memory.of_run("warm", 4)[1]
     severity[(figures.steps == begun) & (rates == 0)] = 0  # where a warm-up may well begin
     return Symptoms.of_run(
@@ -97,14 +114,36 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
             "in the optimizer's steps, not in batches or samples",
             (_HALF_OF_ASKED, _HALF_OF_ASKED, np.nan),
         ),
+        Advice(
+            "each change of the learning rate is by a higher power of one factor than the change "
+            "before: it is down to {value:.2g} of what it was, and the loss still above half of "
+            "chance",
+            "lr = first_lr * factor ** epoch, of the rate that the training began with: a power "
+            "of the factor, applied to the rate of the epoch before, is a power of all before it",
+            (_TENTH, _TENTH, np.nan),
+        ),
+        Advice(
+            "the learning rate is down to {value:.2g} of what it was, and the loss is still above "
+            "half of chance: hardly anything moves any more",
+            "a schedule that falls more slowly, or lr = first_lr * factor ** epoch where each "
+            "epoch's rate is made of the last one's; scheduler.step() once an epoch if its "
+            "numbers are epochs",
+            (_SUNK, _SUNK, np.nan),
+        ),
         limits=(_GONE, _GONE, np.nan),
         source="torch.optim.lr_scheduler: a scheduler counts its own steps",
         lasting=thresholds.warm_up,
-        cause=np.where(endless, 3, np.where(early, 2, ~(highest > 0))).astype(np.int8),
+        cause=np.select(
+            (endless, compound, early, sunk), (3, 4, 2, 5), np.where(highest > 0, 0, 1)
+        ).astype(np.int8),
         since=np.where(
             ~(highest > 0) | endless,
             np.nan_to_num(begun),
-            np.where(early | (ill & ~learned), np.nan_to_num(known[1]), figures.steps),
+            np.where(
+                (late | (ill & ~learned)) & ~np.isnan(known[1]),
+                np.nan_to_num(known[1]),
+                figures.steps,
+            ),
         ).astype(np.int64),
         falling=True,
     )

@@ -92,7 +92,7 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
         Advice(
             "gradients are not cleared between steps: each step is taken with the sum of all "
             "gradients so far",
-            "optimizer.zero_grad() before each backward",
+            "optimizer.zero_grad() before each backward; without an optimizer model.zero_grad()",
         ),
         Advice(
             "one of the optimizers takes each step with the sum of all gradients so far: nobody "
