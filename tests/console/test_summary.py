@@ -134,3 +134,22 @@ def test_findings_of_diagnosis_json_look_as_those_of_the_judge():
 def test_no_markup_is_read_in_names(name):
     whole = "".join(printed([finding(explanation=name, remedy=name)], name))
     assert whole.replace(" ", "").count(name.replace(" ", "")) == 3
+
+
+def test_harmless_notes_are_one_line_unless_all_are_asked_for():
+    found = [
+        finding(rule="biased", severity="note", layer="02_relu", harmless=True),
+        finding(rule="saturated", severity="note", harmless=True),
+        finding(rule="linear_chain", severity="note", remedy=""),
+    ]
+    lines = printed(found)
+    assert lines[-3:] == [
+        "· nothing to mend while the loss falls: biased (02_relu), saturated (01_tanh);",
+        "`layerscope diagnose` tells more",
+        "3 notes · files: logs/mine",
+    ]
+    assert [line for line in lines[:-3] if "→" in line or "biased" in line] == []
+    whole = Console(width=200, no_color=True)
+    with whole.capture() as captured:
+        whole.print(summary(found, whole=True))
+    assert captured.get().count("→") == 2

@@ -295,15 +295,48 @@ def test_on_small_data_dead_units_are_a_note_while_the_loss_falls():
 
 
 @pytest.mark.parametrize(
-    ("born", "dead", "warned"), [(50, 57, False), (50, 60, True), (20, 57, True)]
+    ("born", "dead", "told"),
+    [
+        (50, 57, None),  # of 100: 8 more are chance, too
+        (50, 60, "warning"),
+        (20, 57, "warning"),
+        (20, 27, None),
+        (20, 29, "note"),
+    ],
 )
-def test_units_that_chance_has_made_silent_are_not_warned_of(born, dead, warned):
+def test_units_that_chance_has_made_silent_are_not_told_of(born, dead, told):
     figures = healthy(network("relu"))
     figures["silent_units"][0, 2] = born
     figures["zeros"][0, 2] = 0.5
     figures["silent_units"][1:, 2] = dead
     figures["dead_units"][36:, 2], figures["dead_since"][36:, 2] = dead, 1
-    assert rules_and_words(figures)["dead_units"].severity == ("warning" if warned else "note")
+    finding = rules_and_words(figures).get("dead_units")
+    assert (finding and finding.severity) == told
+
+
+def test_a_layer_of_few_units_is_dead_with_all_of_them_however_many_were_born_silent():
+    figures = healthy(network("relu"))
+    figures["units"][:, 2] = 2
+    figures["silent_units"][0, 2], figures["zeros"][0, 2] = 1, 0.5
+    figures["silent_units"][1:, 2] = 2
+    figures["dead_units"][36:, 2], figures["dead_since"][36:, 2] = 2, 1
+    assert rules_and_words(figures)["dead_units"].severity == "critical"
+
+
+@pytest.mark.parametrize(
+    ("falls", "warned", "harmless"),
+    [(True, False, True), (False, False, False), (True, True, False)],
+)
+def test_a_note_of_a_layer_is_harmless_while_the_loss_falls_and_nothing_is_warned_of(
+    falls, warned, harmless
+):
+    figures = healthy(network())
+    figures["loss"][10:] = 2.0 if falls else 3.0  # of 3.0
+    figures["activation_mean"][:, 2] = 0.8 * figures["activation_std"][:, 2]
+    figures["activation_std"][:, 4] *= 0.001 if warned else 1
+    told = rules_and_words(figures)
+    assert told["biased"].severity == "note"
+    assert told["biased"].harmless == harmless
 
 
 def test_units_that_a_bias_has_shut_are_warned_of():

@@ -279,6 +279,28 @@ def test_the_pass_of_a_gradient_penalty_is_not_that_of_the_loss():
         assert not (seen.gradient == 1).any()
 
 
+@pytest.mark.parametrize("makes_graph", [True, False])
+def test_a_slope_of_the_data_is_not_the_gradient_of_the_loss(makes_graph):
+    """A loss of slopes alone, as of a network that learns a field, tells of no output; samples that
+    an energy's slopes draw come before the loss's pass.
+    """
+    network = mlp()
+    ends = watched(network)
+    for _ in range(2):
+        for _ in range(3):
+            inputs = X.clone().requires_grad_()
+            (slope,) = torch.autograd.grad(network(inputs).sum(), inputs, create_graph=makes_graph)
+        if makes_graph:
+            slope.square().mean().backward()
+            assert ends.take().output is None
+        else:
+            output = network(X)
+            F.cross_entropy(output, Y).backward()
+            seen = ends.take()
+            assert torch.equal(seen.output.values, output.double())
+            assert seen.passes == 1
+
+
 def two_networks(gets_data):
     """What is seen of the first two steps of a network that makes data and one that gets these."""
     pair = nn.ModuleDict({"maker": nn.Sequential(nn.Linear(4, 4), nn.Tanh()), "judge": mlp()})

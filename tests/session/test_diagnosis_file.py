@@ -155,7 +155,7 @@ def test_so_does_one_that_theory_was_asked_about(tmp_path, prediction):
 
 OPTIONAL = {
     "step": {"incomplete", "attention", "stream", "experts", "gates", "looked_at"},
-    "finding": {"layer_steps", "sure"},
+    "finding": {"layer_steps", "sure", "harmless"},
 }
 
 

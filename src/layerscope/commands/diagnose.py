@@ -50,7 +50,7 @@ def run(options: Namespace) -> int:
         told = {"findings": [each.as_json() for each in findings], "judged_by": judged_by}
         print(json.dumps(told, indent=1, allow_nan=False))
     else:
-        terminal().print(summary(findings, options.run))
+        terminal().print(summary(findings, options.run, whole=True))
     if options.fail_on is None:
         return ExitCode.FINISHED
     limit = SEVERITIES.index(options.fail_on)

@@ -24,6 +24,8 @@ def summary(
     steps: int | None = None,
     patience: int = 0,
     lasting: int = 0,
+    *,
+    whole: bool = False,
 ) -> RenderableType:
     """Each finding with its mark, place, sentence and what to type; the last line counts them.
 
@@ -32,6 +34,7 @@ def summary(
     sure it is. The last line is like `1 critical, 1 warning · files: logs/mine`. At most 80
     columns wide; names may hold anything, and no markup is read in them. A run that is
     too short for rules of layers, or, without a warning, for that of the loss, says so above it.
+    Harmless notes are one line together.
 
     Args:
         findings: in the order of telling; as `Judge.findings` or diagnosis.json
@@ -40,17 +43,21 @@ def summary(
         steps: how many the run has; None if that is not to be told.
         patience: how many it takes to judge whether the loss falls.
         lasting: how many it takes to judge a layer.
+        whole: whether harmless notes are told like all others.
     """
     known = [each if isinstance(each, Finding) else Finding.of_json(each) for each in findings]
     rules = {each.rule for each in known}
     lines: list[RenderableType] = []
-    told: set[str] = set()
+    quiet = [] if whole else [each for each in known if each.harmless]
+    told = {each.rule for each in quiet}
     for each in known:
-        if each.because not in rules:
+        if each not in quiet and each.because not in rules:
             lines += _story(each, known, 0, told)
     for each in known:  # two that name each other as their cause
         if each.rule not in told:
             lines += _story(each, known, 0, told)
+    if quiet:
+        lines.append(_in_a_line(quiet))
     severities = [each.severity for each in known]
     worst = max(severities, key=SEVERITIES.index, default=None)
     if steps is not None and (steps < lasting or (steps < patience and worst in (None, "note"))):
@@ -93,6 +100,13 @@ def _story(
         if each.because == finding.rule and each.rule not in told:
             lines += _story(each, findings, depth + 1, told)
     return lines
+
+
+def _in_a_line(quiet: Sequence[Finding]) -> Text:
+    shown = (each.printable() for each in quiet)
+    places = ", ".join(f"{each.rule} ({each.layer})" for each in shown)
+    more = "`layerscope diagnose` tells more"
+    return Text(f"· nothing to mend while the loss falls: {places}; {more}", style="dim")
 
 
 def _indented(text: Text, depth: int) -> RenderableType:

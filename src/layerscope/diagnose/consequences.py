@@ -210,6 +210,14 @@ WITHOUT_GRADIENT = frozenset({"dead_units", "no_gradient"})
 OF_LAYERS = frozenset({"saturated", "dead_units", "idle", "collapsed", "biased"})
 """A layer with it passes little of the gradient on, and takes nothing from how others do."""
 
+SYMPTOMS = OF_LAYERS | {
+    *("vanishing_gradient", "exploding_gradient", "gradient_spike", "attention_uniform"),
+    *("update_too_small", "update_too_large", "stalled"),
+}
+"""What layers show. What a user wrote is no symptom, and a note of it asks for a look whatever the
+loss does: `linear_chain`, `target_scale`.
+"""
+
 SEEN_LATE = frozenset(
     {
         *("labels_without_signal", "attention_uniform", "experts_unused", "loss_rising"),

@@ -20,6 +20,9 @@ WINDOW = 20
 _TENTH = 0.1
 _THROWN, _ABOUT, _QUARTER = 1.5, 1.05, 0.75
 
+SURE = 3.0
+"""Standard errors by which a loss has fallen, or has not."""
+
 HALF = 0.5
 """Of the way to the lowest loss: a network that is beyond has learned something."""
 
@@ -154,6 +157,14 @@ class LossCurve:
         level, floor = float(self._recent.mean()), float(self._floor[0])
         start = float(np.mean(self._first))
         return level <= _ABOUT * self._lowest and level - floor < _QUARTER * (start - floor)
+
+    @property
+    def is_below_start(self) -> bool:
+        """Whether the present level is below the start by more than noise."""
+        if len(self._first) < FIRST:
+            return False
+        noise = float(self._recent.std()) * np.sqrt(1 / FIRST + 1 / WINDOW)
+        return float(np.mean(self._first) - self._recent.mean()) > SURE * noise
 
     @property
     def was_thrown(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from layerscope.diagnose.consequences import SYMPTOMS
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.finding import Finding, Findings
 from layerscope.diagnose.in_torch import in_torch
@@ -75,7 +76,11 @@ class Judge:
         """All so far, in the order in which to mend them: see `story`."""
         found: Collection[Finding] = self._found_now().values()
         found = [self._as_it_turned_out(finding) for finding in found]
-        return Findings(story([*self._added, *found]))
+        told = story([*self._added, *found])
+        # With a warning beside it a symptom's note is a clue.
+        if self._loss_curve.is_below_start and all(each.severity == "note" for each in told):
+            told = [replace(each, harmless=each.rule in SYMPTOMS) for each in told]
+        return Findings(told)
 
     def _as_it_turned_out(self, finding: Finding) -> Finding:
         """A note where the network has learned since what the warning said it could not, or where

@@ -4,14 +4,13 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.loss_curve import HALF, CurveOfBlock
+from layerscope.diagnose.loss_curve import HALF, SURE, CurveOfBlock
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.symptoms import Severities
 
 _TENTH = 0.1
 _BELOW = 0.98  # as where labels are said to have no signal
-_SURE = 3.0  # standard errors, as where a loss is said not to fall
 
 
 def note_if_solved(
@@ -37,7 +36,7 @@ def has_learned(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
 def is_learning(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is below its start by more than noise, bool [steps]; False if unknown."""
     curve = memory.loss_curve.of(figures)
-    learning: npt.NDArray[np.bool_] = curve.start - curve.level > _SURE * curve.noise
+    learning: npt.NDArray[np.bool_] = curve.start - curve.level > SURE * curve.noise
     return learning
 
 

@@ -200,20 +200,23 @@ class NetworkEnds:
         samples, shape = number_of_samples(tensor), tensor.shape
         alike = samples_alike(inputs, shape, rows)
         by_sample = len(shape) <= 2 and may_have_a_row_each(inputs, shape)
-        for_inputs = any(each.requires_grad for _, each in tensors_in(inputs))  # as an attack's
+        wanted = [each for _, each in tensors_in(inputs) if each.requires_grad]  # as an attack's
+        of_data = any(each.is_leaf for each in wanted)  # or of what draws samples by gradients
 
         def see_gradient(gradient: Tensor) -> None:
             self._states.forget()
             given, passes = self._passes.given, self._passes
-            self.kept_gradients.look(begins=given > 0, counts=not for_inputs)
+            self.kept_gradients.look(begins=given > 0, counts=not wanted)
             if given > 0:
                 self.uncleared.look()
                 self.by_hand.look()
             discounted = self._values.compare(gradient, given)
-            makes_graph = torch.is_grad_enabled()  # a penalty's, if another pass comes: no loss's
-            passes.note_gradient(self.kept_gradients.weights, counts=not makes_graph)
+            makes_graph = torch.is_grad_enabled()
+            aside = makes_graph or of_data  # if another pass comes, that one is the loss's
+            passes.note_gradient(self.kept_gradients.weights, counts=not aside)
             is_first = self.keeps_first and passes.number > 1
-            if is_first or (makes_graph and self._output):
+            is_slope = makes_graph and of_data  # by the inputs: a penalty's, or an equation's term
+            if is_first or is_slope or (aside and self._output):
                 return
             if has_memory(gradient) and gradient.shape == shape:
                 slope, square = samples_of(gradient, rows), sum_of_squares(gradient)

@@ -62,7 +62,7 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
 
     Weights that are drawn evenly about zero shut a ReLU on all samples as often as they open it on
     all: where the inputs are much alike, as images are, up to half of the units are born silent,
-    and harm nothing. A warning asks for more than chance makes of that; but where more than half of
+    and harm nothing. A finding asks for more than chance makes of that; but where more than half of
     the first step's outputs were zero, it was not chance that shut them.
     """
     t = thresholds
@@ -70,7 +70,7 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     can_shut = memory.roles.only("can_shut") == 1
     silent = figures["silent_units"] / figures["units"] * np.where(can_shut, 1, np.nan)
     born = _born_silent(silent, figures, memory)
-    bad = np.fmax(t.dead_bad, born).astype(np.float32)
+    some, bad = (np.fmax(limit, born).astype(np.float32) for limit in limits[:2])
     units = figures["units"]
     finite = ~(figures["activation_nonfinite"] > 0)  # NaN is not active, and no death
     alive = memory.roles.only("can_die") * np.where(finite, np.float32(1), np.float32(np.nan))
@@ -84,12 +84,13 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     severity = note_if_solved(graded(values, limits), figures, memory)
     note_if_baseline(severity, figures, memory)
     if severity is not None:
+        severity[(severity < 3) & (values <= some)] = 0
         severity[early] = np.minimum(severity[early], 2)
     begun = memory.of_layers("begun", 3)
     if severity is None and not (silent > t.dead_share).any() and np.isnan(begun).all():
         return Symptoms(values)
     since = None
-    of_layers: tuple[float | Values, ...] = (t.dead_share, bad, t.dead_critical)
+    of_layers: tuple[float | Values, ...] = (some, bad, t.dead_critical)
     starts = [
         _silent_since(silent, limit, figures.steps, begun[row])
         for row, limit in enumerate(of_layers)
