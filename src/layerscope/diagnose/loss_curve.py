@@ -164,7 +164,7 @@ class LossCurve:
         if len(self._first) < FIRST:
             return False
         noise = float(self._recent.std()) * np.sqrt(1 / FIRST + 1 / WINDOW)
-        return float(np.mean(self._first) - self._recent.mean()) > SURE * noise
+        return float(np.mean(self._first)) - float(self._recent.mean()) > SURE * float(noise)
 
     @property
     def was_thrown(self) -> bool:
