@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.session.direction_figures import direction_figures
+from layerscope.session.direction_figures import direction_figures, is_mean_cosine
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program, batches, blobs, fit
 from tests.diagnose.test_rules import found, healthy, network
@@ -74,6 +74,27 @@ def test_the_cosine_between_outputs_is_told_where_they_are_only_turned():
     cosines = unit @ unit.T
     expected = (cosines.sum() - 20) / (20 * 19)
     assert direction_figures(output, across)["output_cosine"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("reduced", [torch.mean, torch.sum])
+def test_a_mean_of_negative_cosines_is_told_of_by_the_gradients_lengths(reduced):
+    output, word = torch.randn(2, 12, 5, dtype=torch.float64).requires_grad_()
+    for target, told in ((-output.detach() + 0.3 * word.detach(), True), (word.detach(), False)):
+        loss = reduced(F.cosine_similarity(output, target))
+        (slope,) = torch.autograd.grad(loss, output)
+        both = output.detach().numpy(), slope.numpy()
+        assert is_mean_cosine(*both, loss.item()) == told
+        assert not is_mean_cosine(*both, 1.1 * loss.item())
+
+
+@pytest.mark.parametrize(
+    ("values", "severity"), [((0, 1, 1, 1), "warning"), ((1, 1, 0, 1), "note")]
+)
+def test_a_loss_that_is_a_cosine_without_its_minus_is_warned_of(values, severity):
+    figures = healthy(network(), 40)
+    figures["loss"][:], figures["loss_kind"][::10] = -0.5, 0
+    figures["loss_of_cosines"][::10] = values
+    assert found(figures)["negative_loss"][0] == severity
 
 
 class Cosines(nn.Module):

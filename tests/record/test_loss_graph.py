@@ -38,6 +38,20 @@ def test_a_softmax_along_the_samples_is_told_from_one_along_the_classes(backward
         assert form(divergence(axis), backward=backward) == LossForm()
 
 
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_cosine_without_a_minus_is_told_from_one_with_it(backward):
+    for loss_of in (
+        lambda scores, _: F.cosine_similarity(OTHER.detach(), scores).mean(),
+        lambda scores, _: (F.normalize(scores, dim=1) * OTHER).sum(1).sum() / 12,
+        lambda scores, _: torch.einsum("nd,nd->n", F.normalize(scores, dim=1), OTHER).mean(),
+    ):
+        assert form(loss_of, backward=backward) == LossForm(of_cosines=True)
+        for turned in (torch.neg, lambda loss: 1 - loss, lambda loss: -2 * loss):
+            way = lambda *both: turned(loss_of(*both))  # noqa: B023, E731
+            assert form(way, backward=backward) == LossForm()
+    assert form(lambda scores, _: (scores * OTHER).sum(1).mean()) == LossForm()
+
+
 def test_a_softmax_of_what_is_transposed_or_along_both_axes_is_none():
     assert form(lambda scores, _: scores.T.softmax(1).square().sum()) == LossForm()
     both = lambda scores, _: (scores.softmax(0) + scores.softmax(1)).square().sum()  # noqa: E731

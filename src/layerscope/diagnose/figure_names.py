@@ -101,6 +101,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "target_std": "their standard deviation",
     "target_zeros": "of a percentage error, share of all slopes that targets near 0 have",
     "target_sum": "how far the sum of a row's targets is from 1, the mean over the rows",
+    "loss_of_cosines": "1 if it is the mean cosine of the output with something, else 0",
     "loss_negated": "1 if the loss is minus one of its kind, else 0",
     "loss_activated": "1 if the loop puts the output through a softmax or sigmoid first, else 0",
     "targets_are_inputs": "1 if a squared error compares the output with the data, else 0",

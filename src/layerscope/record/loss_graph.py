@@ -9,7 +9,7 @@ from torch import Tensor
 from layerscope.record.broadcast_in_loss import broadcasts
 from layerscope.record.kept_graphs import KeptGraphs
 from layerscope.record.loss_nodes import NODES, PARTS, WHOLE, behind, inputs_of, shape_of, through
-from layerscope.record.output_function import MOVES, kind_of
+from layerscope.record.output_function import MOVES, is_normalized, kind_of
 from layerscope.record.policy_loss import baseline_of, chosen_in
 
 _SCALES = ("Mul", "Div")
@@ -36,6 +36,8 @@ class LossForm:
             loss.
         activated_twice: it takes the sigmoid or softmax of an output that is one already.
         of_earlier: it is made of outputs of earlier steps as well.
+        of_cosines: it is the mean or the sum of the cosines of an output with something, or of
+            products of a normalised one, with no minus before them.
         baseline: of one of rewards, ids of the parameters that no action's probability depends on.
     """
 
@@ -47,6 +49,7 @@ class LossForm:
     candidates: int = 0
     activated_twice: bool = False
     of_earlier: bool = False
+    of_cosines: bool = False
     baseline: frozenset[int] = frozenset()
 
     def figures(self) -> dict[str, float]:
@@ -156,6 +159,7 @@ def _form_of(loss: Any, outputs: _Outputs, earlier: Collection[object]) -> LossF
         activated_twice=any(
             kind in _TAKES_LOGITS and _is_activated(node, outputs) for node, kind in kinds.items()
         ),
+        of_cosines=_is_of_cosines(loss, outputs),
     )
 
 
@@ -169,6 +173,19 @@ def _axis_of(softmax: Any, outputs: _Outputs) -> str:
     if len(shape) != 2 or min(shape) < 2 or shape[0] == shape[1]:
         return ""
     return "samples" if getattr(softmax, "_saved_dim", 1) in _FIRST_OF_TWO else "classes"
+
+
+_ADDS = (*WHOLE, "Mean", "Sum", "Div")
+
+
+def _is_of_cosines(loss: Any, outputs: _Outputs) -> bool:
+    """Whether nothing but sums and means lie between the loss and products of a normalised output:
+    minus their mean has a node for the sign, and 1 - their mean for the difference.
+    """
+    product = through(loss, _ADDS, outputs)
+    if product in outputs or kind_of(product) not in ("Mul", "Bmm"):
+        return False
+    return any(is_normalized(each, outputs) for each in inputs_of(product))
 
 
 _TAKES_LOGITS = ("Sigmoid", "LogSigmoid", "Softmax", "LogSoftmax", "BinaryCrossEntropyWithLogits")

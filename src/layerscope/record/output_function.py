@@ -1,5 +1,6 @@
 """Which function made a tensor, be it a module's or written in a forward: autograd knows."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,16 +133,19 @@ def _is_of_cosines(node: Any) -> bool:
         before = [each for each, _ in here.next_functions if each is not None]
         if kind in _PRODUCTS:
             operands = before[-2:]
-            return len(operands) == 2 and all(map(_is_normalized, operands))
+            return len(operands) == 2 and all(map(is_normalized, operands))
         waiting += before
     return False
 
 
-def _is_normalized(node: Any) -> bool:
+def is_normalized(node: Any, ends: Container[Any] = ()) -> bool:
+    """Whether what it gives has been divided by its norm, up to these nodes and no further back."""
     waiting, steps = [node], 0
     while waiting and steps < _STEPS:
         here = waiting.pop(0)
         steps += 1
+        if here in ends:
+            continue
         kind = kind_of(here)
         if kind in _NORMS:
             return True

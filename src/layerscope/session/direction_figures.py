@@ -8,6 +8,9 @@ from layerscope.session.input_figures import Matrix
 _TURNS = 1e-4
 """|z g| / |z| |g|, at most, of outputs z that a gradient g only turns; float32 leaves less."""
 
+_CLOSE = 1e-3
+"""Of 1."""
+
 _FEWEST = 8
 """Samples."""
 
@@ -25,6 +28,21 @@ def direction_figures(output: Matrix, gradient: Matrix) -> dict[str, float]:
     count = len(output)
     total = np.square((output / lengths[:, None]).sum(0)).sum()
     return {"output_cosine": float((total - count) / (count * (count - 1)))}
+
+
+def is_mean_cosine(output: Matrix, gradient: Matrix, loss: float) -> bool:
+    """Whether a loss below 0 is the mean or the sum of negative cosines, where the gradient only
+    turns outputs: a row of it is as long as the sine is, over the output's length.
+    """
+    lengths, rows = np.linalg.norm(output, axis=1), len(output)
+    for factor in (1, rows):  # of a sum, of a mean
+        sines = factor * lengths * np.linalg.norm(gradient, axis=1)
+        if sines.max() > 1 + _CLOSE:
+            continue
+        cosines = -np.sqrt(np.clip(1 - np.square(sines), 0, 1))
+        if abs(cosines.mean() - loss * factor / rows) <= _CLOSE:
+            return True
+    return False
 
 
 def _only_turns(output: Matrix, gradient: Matrix, told: npt.NDArray[np.intp]) -> bool:

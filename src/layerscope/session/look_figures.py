@@ -21,7 +21,7 @@ from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.look import Look
 from layerscope.record.observation import Observation
 from layerscope.record.untrained import blank_rows, is_fresh_head, untrained
-from layerscope.session.direction_figures import direction_figures
+from layerscope.session.direction_figures import direction_figures, is_mean_cosine
 from layerscope.session.input_figures import input_figures, rms
 from layerscope.session.latent_figures import latent_figures
 from layerscope.session.looked_at_outputs import (
@@ -193,7 +193,10 @@ class LookFigures:
         figures["axes_mixed"] = float(output.mixes_axes.get())
         figures["bootstrapped"] = float(output.bootstrapped.get())
         figures["output_grad_sign"] = abs(float(np.sign(gradient).sum())) / gradient.size
-        figures |= direction_figures(values, gradient)
+        figures |= (turned := direction_figures(values, gradient))
+        if turned and loss < 0 and ends.form is not None and len(values) == output.samples:
+            of_cosines = ends.form.of_cosines and is_mean_cosine(values, gradient, loss)
+            figures["loss_of_cosines"] = float(of_cosines)
         square = output.gradient_square / scale**2
         view = view_loss(values, gradient, output.samples, loss, square)
         picked, of_picked = picked_outputs(values, gradient, view.kind)

@@ -65,6 +65,7 @@ _BY_RULE = {
     "loss_broadcast": _of(losses=dict.fromkeys((*_ERRORS, "huber_loss"), losses.of_one_shape)),
     "negative_loss": _of_text(
         ("turn the sign", _of(sign=-1.0)),
+        ("minus the cosine", _of(sign=-1.0)),
         (
             "log_softmax before",
             _of(

@@ -49,6 +49,12 @@ _NEGATIVE = (
         "error + divergence, with divergence = -0.5 * (1 + log_variance - mean**2 - "
         "log_variance.exp()), which is never below 0",
     ),
+    Advice(
+        "the loss is {value:.3g}: it is the mean cosine of the output with what it is compared "
+        "with, and is made small by outputs that point away from that",
+        "1 - cosine, or minus the cosine: torch's cosine_similarity is 1 for what is alike, where "
+        "Keras' loss of that name has a minus",
+    ),
 )
 
 _DRAWN_AWAY = -0.5
@@ -88,7 +94,8 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     its own optimizer's, and such a sum is of no kind that is known. One look is none: where the
     returns of a policy are all the same, a small term beside them may look like it. Nor are a few
     among many of no known kind: several terms may have the value of another loss by chance. Minus a
-    divergence from a normal is told by the gradient on the mean and the variance.
+    divergence from a normal is told by the gradient on the mean and the variance. That a mean cosine
+    has no minus, only the graph of the loss tells.
     """
     loss = memory.loss_curve.of(figures).loss
     below = loss < 0
@@ -100,6 +107,7 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     drawn = np.where(np.isnan(drawn), np.nan, drawn < _DRAWN_AWAY)
     by_chance = is_of_no_known_kind(figures, memory)
     away = _in_each_look(drawn, memory.of_run("away", 1 + _LOOKS))
+    of_cosines = _in_each_look(figures["loss_of_cosines"], memory.of_run("cosines", 1 + _LOOKS))
     largest = np.fmax(-figures["target_min"], figures["target_max"] - 1)  # beyond 0 to 1
     beyond = memory.known("beyond", largest) > 0
     if not below.any():
@@ -110,6 +118,7 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     cause[np.isin(kind, _BINARY) & beyond & ~by_chance] = 1
     cause[negated] = 3
     cause[away] = 4
+    cause[of_cosines] = 5
     severity = np.where(below, np.where(cause == 2, 1, 2), 0).astype(np.int8)
     return Symptoms.of_run(
         "loss",
