@@ -94,8 +94,8 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     its own optimizer's, and such a sum is of no kind that is known. One look is none: where the
     returns of a policy are all the same, a small term beside them may look like it. Nor are a few
     among many of no known kind: several terms may have the value of another loss by chance. Minus a
-    divergence from a normal is told by the gradient on the mean and the variance. That a mean cosine
-    has no minus, only the graph of the loss tells.
+    divergence from a normal is told by the gradient on the mean and the variance. That a mean
+    cosine has no minus, only the graph of the loss tells.
     """
     loss = memory.loss_curve.of(figures).loss
     below = loss < 0
