@@ -42,6 +42,7 @@ RARE, FREQUENT = ONE_CLASS | {"weighted_samples": 0.49}, ONE_CLASS | {"weighted_
         ("temperature", {"temperature": 10.1}, "warning", "divided by 10.1"),
         ("self_as_negative", {"against_itself": 1.0}, "warning", "more like itself"),
         ("target_is_input", {"targets_are_inputs": 1.0}, "warning", "copy"),
+        ("generator_label", {"judge_asks": 1.0, "maker_asks": 1.0}, "warning", "the same way"),
         ("target_gradient", {"bootstrapped": 1.0}, "warning", "targets"),
         ("target_gradient", {"advantage_gradient": 1.0}, "warning", "the advantage"),
         (
@@ -96,6 +97,9 @@ def test_what_each_look_shows_is_told_of(rule, told, severity, words):
         ("self_as_negative", {"against_itself": 0.0}),
         ("target_is_input", {"targets_are_inputs": 0.0}),
         ("target_is_input", {"targets_are_inputs": 1.0, "dropout": 0.1}),
+        ("generator_label", {"judge_asks": 1.0, "maker_asks": -1.0}),
+        ("generator_label", {"judge_asks": 0.0, "maker_asks": 0.0}),
+        ("generator_label", {"maker_asks": 1.0}),
         ("target_is_input", {"targets_are_inputs": 1.0, **NARROW}),
         ("target_gradient", {"bootstrapped": 0.0, "advantage_gradient": 0.0}),
         ("attention_axis", {"attention_across": (2, 0.0)}),

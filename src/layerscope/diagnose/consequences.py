@@ -82,6 +82,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_after_activation": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},
     "target_scale": _SYMPTOMS,
     "target_gradient": _SYMPTOMS,
+    "generator_label": _SYMPTOMS | {"outputs_alike"},
     "self_as_negative": frozenset({"loss_not_falling", "collapsed"}),
     "target_is_input": _SYMPTOMS - {"not_finite", "loss_diverged", "loss_rising"},
     "posterior_collapse": _SYMPTOMS - {"not_finite"},
@@ -198,7 +199,7 @@ FROM_THE_START = frozenset(
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
         *("target_scale", "loss_reduction", "dropout_high", "posterior_collapse"),
         *("softmax_hidden", "too_narrow", "frozen_untrained", "target_gradient", "norm_of_few"),
-        *("target_is_input", "self_as_negative"),
+        *("target_is_input", "self_as_negative", "generator_label"),
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
         *("temperature", "large_weights", "attention_axis", "mask_inverted"),
         *("heads_mixed", "graph_kept", "padding_read", "no_positions"),
@@ -248,6 +249,6 @@ BY_GRADIENTS = BY_UPDATES | {
     *("loss_broadcast", "not_shuffled", "one_class", "class_weights", "next_token"),
     *("negative_loss", "target_out_of_range", "target_scale", "target_gradient", "loss_reduction"),
     *("loss_not_finite", "gradients_accumulate", "gradients_lost", "not_registered"),
-    "no_gradient",
+    *("no_gradient", "generator_label"),
 }
 """They change gradients at once, and what layers give by way of an update."""

@@ -109,6 +109,7 @@ class Ends:
         views_mixed: see `MixedViews.are_any`.
         order_read: see `OrderRead.is_any`.
         softmax_within: see `SoftmaxWithin.over_samples`.
+        asked: which way another network's outputs were to be judged, see `Adversaries.take`.
         passes: backward passes that came to an output, with the weights that the last one had: a
             closure is called with others each time.
     """
@@ -131,6 +132,7 @@ class Ends:
     views_mixed: bool = False
     order_read: bool = False
     softmax_within: bool = False
+    asked: tuple[Pending[float], Pending[float]] | None = None
 
     @property
     def of_actions(self) -> bool:

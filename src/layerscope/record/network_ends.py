@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.adversaries import Adversaries
 from layerscope.record.backward_passes import BackwardPasses
 from layerscope.record.bootstrapped import Bootstrapped
 from layerscope.record.detached_states import DetachedStates
@@ -94,7 +95,7 @@ class NetworkEnds:
         self._of_parameter: set[str] = set()
         self._data = NetworkData(state, ask)
         self._output: Output | None = None
-        self._passes = BackwardPasses()
+        self._passes, self._adversaries = BackwardPasses(), Adversaries()
         self.keeps_first = False
 
     def replace(self, layers: Sequence[Layer]) -> None:
@@ -181,6 +182,7 @@ class NetworkEnds:
     def _see_output(self, module: nn.Module, inputs: Any, output: Any) -> None:
         if not self._ask():
             return
+        self._adversaries.note_made(module, output)
         with_gradient = [each for _, each in tensors_in(output) if each.requires_grad]
         trained = [each for each in with_gradient if each.ndim]
         has_terms, tensor = len(with_gradient) > len(trained), next(iter(trained), None)
@@ -191,6 +193,8 @@ class NetworkEnds:
             self._state.on_lasting_tensors.extend(self._pair.watch(trained[1:]))
         if tensor is None or not has_memory(tensor):
             return
+        judged = self._adversaries.watch(module, inputs, tensor)
+        self._state.on_lasting_tensors.extend(judged)
         layouts = self._state.layouts
         if layouts is not None and layouts.of(tensor).parts:  # of classes, perhaps
             return
@@ -240,7 +244,8 @@ class NetworkEnds:
         seen = self.loss_graph.take(), changed, self._states.are_detached
         first = self._first
         views = first.views.are_any, first.order.is_any, first.softmax.over_samples
-        ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held, *views)
+        asked = self._adversaries.take()
+        ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held, *views, asked)
         self._states.forget()
         self._output = None
         self._passes.end_step()

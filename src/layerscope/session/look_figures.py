@@ -156,6 +156,9 @@ class LookFigures:
             "gradients_changed": ends.gradients_changed,
         }
         figures |= {name: float(it) for name, it in told.items() if it is not None}
+        if ends.asked is not None:
+            judge, maker = ends.asked
+            figures |= {"judge_asks": judge.get(), "maker_asks": maker.get()}
         if ends.pair:
             figures |= latent_figures([e.get().numpy() for e in ends.pair], ends.output, ends.data)
         if (output := ends.output) is not None:

@@ -1,6 +1,7 @@
 """All programs, by name."""
 
 from tests.diagnose.programs import (
+    of_adversaries,
     of_attention,
     of_axes,
     of_copies,
@@ -32,6 +33,7 @@ from tests.diagnose.programs.program import PROGRAMS
 
 __all__ = [
     "PROGRAMS",
+    "of_adversaries",
     "of_attention",
     "of_axes",
     "of_copies",

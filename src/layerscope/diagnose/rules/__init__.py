@@ -30,6 +30,7 @@ from layerscope.diagnose.rules import temperature as temperature
 from layerscope.diagnose.rules import targets as targets
 from layerscope.diagnose.rules import next_token as next_token
 from layerscope.diagnose.rules import target_gradient as target_gradient
+from layerscope.diagnose.rules import generator_label as generator_label
 from layerscope.diagnose.rules import target_is_input as target_is_input
 from layerscope.diagnose.rules import input_scale as input_scale
 from layerscope.diagnose.rules import outputs_alike as outputs_alike

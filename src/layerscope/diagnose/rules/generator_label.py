@@ -1,0 +1,41 @@
+"""A generator and its discriminator that ask the same of the same scores."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_LOOKS = 3
+
+
+@rule_of_run("generator_label", looks_at=("judge_asks", "maker_asks"))
+def generator_label(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+    """1 where one network scores what another has given, in one pass cut off from it and in one
+    connected with it, and both passes draw all scores the same way, as last known of each.
+
+    Blind where something of the loop stands between the two, such as a concatenation with labels;
+    where a loss draws some scores up and others down, as a squared error does near its targets; and
+    where no pass is cut off.
+    """
+    judge = memory.known("judge", figures["judge_asks"])
+    maker = memory.known("maker", figures["maker_asks"])
+    looked = ~(np.isnan(figures["judge_asks"]) & np.isnan(figures["maker_asks"]))
+    told = looked & ~np.isnan(judge) & ~np.isnan(maker)
+    return Symptoms.of_run_above(
+        "loss",
+        np.where(told, (judge == maker) & (judge != 0), np.nan).astype(np.float64),
+        Advice(
+            "two passes draw the scores of one network's outputs the same way: the one that is "
+            "cut off from that network, and the one that is to train it. So a generator learns to "
+            "be told apart, and both losses become small together",
+            "ask for the opposite in the generator's pass: criterion(d(g(z)), ones) where d's own "
+            "pass has criterion(d(g(z).detach()), zeros); of scores without labels -d(g(z)).mean()",
+        ),
+        warning=0.0,
+        source="Goodfellow et al. 2014, Generative Adversarial Nets, equation 1: one raises what "
+        "the other lowers",
+        lasting=_LOOKS,
+    )
