@@ -47,6 +47,17 @@ def test_the_way_of_each_pass_is_told():
     assert maker == -1
 
 
+def test_a_generator_and_its_discriminator_may_be_watched_by_two():
+    one, other = Adversaries(), Adversaries()
+    made = MAKER(NOISE)
+    one.note_made(MAKER, made)
+    other.watch(JUDGE, (made,), scores := JUDGE(made))
+    up(scores).backward()
+    assert one.take() is None
+    assert other.take()[1].get() == -1
+    assert other.watch(JUDGE, (made,), JUDGE(made)) == []  # that step is over
+
+
 def test_nothing_is_told_of_a_pass_that_is_not_cut_off():
     judge, maker = asked(down, down, cut=lambda made: made)
     assert math.isnan(judge)
