@@ -75,6 +75,7 @@ def erratic(seed, steps):
     figures["axes_mixed"][:] = figures["along_batch"]
     figures["bootstrapped"][:] = figures["loss_negated"]
     figures["against_itself"][:] = figures["targets_are_inputs"][:] = figures["loss_activated"]
+    figures["judge_asks"][:] = figures["maker_asks"][:] = figures["loss_activated"]
     figures["weight_row_spread"][:] = rng.integers(0, 3, figures["weight_row_spread"].shape)
     for name, highest in (
         *(("loss_kind", 8), ("output_function", 9)),
