@@ -1844,6 +1844,27 @@ def test_a_rate_that_has_sunk_or_compounds_is_told_while_little_is_learned(rates
     assert "learning_rate_gone" not in rules_and_words(figures)
 
 
+@pytest.mark.parametrize(
+    ("drawn", "returned", "words"),
+    [(2, 2, None), (3, 0, "drawn anew"), (0, 3, "bit for bit"), (4, 5, "drawn anew")],
+)
+def test_weights_that_are_written_three_times_between_steps_are_told(drawn, returned, words):
+    figures = healthy(network(), 120)
+    figures["weights_drawn"][::10], figures["weights_returned"][::10] = drawn, returned
+    figures["loss"][:] = 1.3
+    found = rules_and_words(figures).get("weights_overwritten")
+    assert (found is not None) == (words is not None)
+    assert words is None or (words in found.explanation and found.severity == "warning")
+
+
+def test_weights_that_come_back_in_a_run_that_learns_are_a_note():
+    figures = healthy(network(), 120)
+    figures["weights_drawn"][::10], figures["weights_returned"][::10] = 0, 0
+    figures["weights_returned"][80::10] = 3
+    figures["loss"][:] = np.linspace(1.3, 0.1, 120)
+    assert rules_and_words(figures)["weights_overwritten"].severity == "note"
+
+
 def test_where_no_weight_moves_no_rate_is_called_too_small():
     figures = healthy(network(), 120)
     figures["update_to_weight"][:], figures["weight_grad_rms"][:] = 0, 0

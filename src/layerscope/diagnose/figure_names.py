@@ -157,6 +157,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "made_anew": "parameters that the forward pass makes anew in every step",
     "weight_decay": "largest weight decay of a parameter group",
     "optimizers_replaced": "how many were made anew so far, of the parameters of one before",
+    "weights_drawn": "how often most weights came to a step as if drawn anew, so far",
+    "weights_returned": "how often they came to one as they had been before, bit for bit",
     "beta_ratio": "of Adam and its kind, beta1 / sqrt(beta2); 0 without betas",
     "epsilon_lost": "1 if what an optimizer adds to such a root is 0 in the weights' type, else 0",
     "epsilon": "of those, what is added to the root of the average of squares; 0 without",

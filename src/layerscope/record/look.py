@@ -27,6 +27,7 @@ class Look:
         optimizers_replaced: how many had the parameters of one before, and took its place.
         made_anew: such parameters that the forward pass makes anew in every step.
         planned_steps: how many the training will have; infinity if unknown.
+        weights_drawn, weights_returned: see `OverwrittenWeights`.
         inside: what was seen at places that are no layers, by kind and by the place's name:
             "attention", heads; "stream", additions; "experts", tokens; "gates", how many are shut.
     """
@@ -45,4 +46,6 @@ class Look:
     made_anew: int
     optimizers_replaced: int
     planned_steps: float
+    weights_drawn: int
+    weights_returned: int
     inside: Mapping[str, Mapping[str, Seen]]

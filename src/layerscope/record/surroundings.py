@@ -23,6 +23,7 @@ from layerscope.record.layer_parameter import LayerParameter
 from layerscope.record.layers import Layer
 from layerscope.record.look import Look
 from layerscope.record.network_ends import NetworkEnds
+from layerscope.record.overwritten_weights import OverwrittenWeights
 from layerscope.record.ownership import given_to, ownership
 from layerscope.record.place import Place
 from layerscope.record.routers import Routers
@@ -38,13 +39,14 @@ class Surroundings:
         attention, routers, dropouts: what measures them, for whoever sees functions.
         loss_graph: looks at the loss, where it is told with its graph.
         planned_steps: how many the training will have; infinity if unknown.
+        weights: whether something else than an optimizer writes them.
     """
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
         self.attention, self.routers, self.dropouts = Attention(), Routers(network), DropoutCalls()
         self._network, self.planned_steps = network, math.inf
         self.stream, self.gates = Stream(network, layers, state), Gates(network, layers, state)
-        self._state = state
+        self._state, self.weights = state, OverwrittenWeights()
         self._looking = self._stepped = False
         self._ends = NetworkEnds(
             network, layers, state, lambda: self._looking and state.counts_here
@@ -65,12 +67,14 @@ class Surroundings:
     def state(self) -> dict[str, Any]:
         """What the next look depends on, as plain types: for a checkpoint."""
         alike = self._alike if self._rows is None else self._rows.left
-        return {"alike": alike, "keeps_first": self._ends.keeps_first}
+        weights = self.weights.state()
+        return {"alike": alike, "keeps_first": self._ends.keeps_first, "weights": weights}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
         self._rows, self._alike = None, state["alike"]
         self._ends.keeps_first = state["keeps_first"]
+        self.weights.load_state(state["weights"])
 
     @property
     def wiring(self) -> dict[str, Wiring]:
@@ -182,10 +186,12 @@ class Surroundings:
         if not (self._optimizers or self._others):
             self._ends.by_hand.remember(parameters)
         self._ends.kept_gradients.remember(self._first_owned)
+        self.weights.choose(parameters)
 
     def note_step(self) -> None:
-        """An optimizer has taken its step; some nanoseconds."""
+        """An optimizer has taken its step; a microsecond."""
         self._ends.kept_gradients.note_step()
+        self.weights.leave()
 
     def _owned(self) -> frozenset[int]:
         return frozenset().union(*map(given_to, self._optimizers), *self._others.values())
@@ -223,6 +229,8 @@ class Surroundings:
             made_anew,
             self._replaced,
             self.planned_steps,
+            self.weights.drawn,
+            self.weights.returned,
             {kind: seen for kind, seen in inside if seen},
         )
         self._gradients, self._norm = set(), NONE

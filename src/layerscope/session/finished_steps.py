@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from layerscope.quantity import Quantity
 from layerscope.record.observation import SCALE
@@ -51,6 +52,10 @@ class FinishedSteps(Session):
         if self._recorder.state.counting:
             self._recorder.measure_gradients(of)
             self._surroundings.note_gradients(self._recorder.plan.parameters)
+
+    def arrive(self, optimizer: Optimizer) -> None:
+        """An optimizer is about to take its step, which moves parameters of this network."""
+        self._surroundings.weights.arrive(optimizer)
 
     def note_step(self) -> None:
         """An optimizer of this network has taken its step."""

@@ -93,6 +93,8 @@ class LookFigures:
         figures["gradient_norm"] = look.gradient_norm.get()
         figures["optimizers"] = float(look.optimizers)
         figures["optimizers_replaced"] = float(look.optimizers_replaced)
+        figures["weights_drawn"] = float(look.weights_drawn)
+        figures["weights_returned"] = float(look.weights_returned)
         figures |= {"unregistered": float(look.unregistered), "made_anew": float(look.made_anew)}
         if look.ownership is not None:
             figures |= {

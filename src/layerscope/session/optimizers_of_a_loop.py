@@ -99,6 +99,8 @@ class OptimizersOfALoop:
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         def before(session: FinishedSteps) -> None:
             mine = self._new_of(optimizer)
+            if mine:
+                session.arrive(optimizer)
             if mine and not self._stepped:
                 if self._by_optimizer:
                     self._measure_weights(session)

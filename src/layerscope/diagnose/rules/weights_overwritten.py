@@ -1,0 +1,50 @@
+"""Weights that something else than the optimizer writes, again and again."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.solved import has_learned
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_OFTEN = 3
+"""Times: a training may be begun again, and the best weights be loaded once."""
+
+
+@rule_of_run("weights_overwritten", looks_at=("weights_drawn", "weights_returned"))
+def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """How often the weights that one optimizer's step started from were not those that its step
+    before had left: as if drawn anew in most layers at once, or as they had been before.
+
+    Averages of weights, clamps and masks leave most of them as they are, and what is swapped back
+    before the next step is not seen. A new optimizer may begin a new training. Weights that come
+    back are a note where the loss is down to half.
+    """
+    drawn = figures["weights_drawn"].astype(np.float64)
+    returned = figures["weights_returned"].astype(np.float64)
+    goes_back = (returned >= _OFTEN) & ~(drawn >= _OFTEN)
+    severity = np.where(drawn >= _OFTEN, 2, 0)
+    severity[goes_back] = np.where(has_learned(figures, memory), 1, 2)[goes_back]
+    return Symptoms.of_run(
+        "network",
+        np.where(goes_back, returned, drawn),
+        severity.astype(np.int8),
+        Advice(
+            "at least {value:.0f} times the weights were drawn anew between two steps of the same "
+            "optimizer, in most layers at once: what had been learned was lost",
+            "whatever writes new weights once, before the loop: net.apply(init), "
+            "reset_parameters() and the like do not belong into the loop over epochs; where a "
+            "new training is to begin, as for a fold, make the optimizer anew too",
+        ),
+        Advice(
+            "at least {value:.0f} times the weights were back at what they had been before, bit "
+            "for bit: what the steps between had learned was lost",
+            "load_state_dict() once, before the loop; if each round is to begin at the same "
+            "weights, as a fold or a task does, make the optimizer anew with it",
+        ),
+        limits=(np.nan, float(_OFTEN), np.nan),
+        source="the weights, as the optimizer left them and as it found them",
+        cause=goes_back.astype(np.int8),
+    )

@@ -1,0 +1,129 @@
+"""Programs in which something else than the optimizer writes the weights, meant or not."""
+
+import copy
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.of_data import Convolutional, perceptron
+from tests.diagnose.programs.program import batches, blobs, pictures, practice, program, surface
+
+
+@program("weights_overwritten")
+def initialized_at_the_start_of_each_epoch(mended, watch):
+    def draw(module):
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            module.weight.data.normal_(0.0, 0.1)
+
+    x, y = pictures()
+    model = Convolutional()
+    model.apply(draw)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    with watch(model) as scope:
+        for step, (inputs, labels) in enumerate(batches(x, y, steps=200)):
+            if step % 16 == 0 and not mended:
+                model.apply(draw)
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(inputs), labels)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("weights_overwritten")
+def the_first_checkpoint_is_loaded_in_each_epoch(mended, watch):
+    x, y = blobs(classes=8, features=16, apart=0.6)
+    model = perceptron(16, 8)
+    pretrained = copy.deepcopy(model.state_dict())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    with watch(model) as scope:
+        for epoch in range(16):
+            if epoch == 0 or not mended:
+                model.load_state_dict(pretrained)
+            for inputs, labels in batches(x, y, steps=12):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(inputs), labels)
+                loss.backward()
+                optimizer.step()
+                scope.step(loss)
+
+
+@practice
+def folds_of_a_cross_validation_of_one_network(watch):
+    def draw(module):
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+
+    x, y = blobs()
+    model = perceptron(10, 4)
+    with watch(model) as scope:
+        for _ in range(5):
+            model.apply(draw)
+            optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+            for inputs, labels in batches(x, y, steps=40):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(inputs), labels)
+                loss.backward()
+                optimizer.step()
+                scope.step(loss)
+
+
+@practice
+def averages_that_are_swapped_in_for_each_validation(watch):
+    x, y = surface()
+    model = perceptron(6, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    average = copy.deepcopy(model)
+    with watch(model) as scope:
+        for step, (inputs, target) in enumerate(batches(x, y, steps=200)):
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(inputs), target)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+            with torch.no_grad():
+                for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
+                    slow.lerp_(fast, 0.1)
+            if step % 10 == 9:
+                kept = copy.deepcopy(model.state_dict())
+                model.load_state_dict(average.state_dict())
+                with torch.no_grad():
+                    F.mse_loss(model(x), y)
+                model.load_state_dict(kept)
+
+
+@practice
+def a_lookahead_that_steps_back_halfway(watch):
+    x, y = blobs()
+    model = perceptron(10, 4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    slow = copy.deepcopy(list(model.parameters()))
+    with watch(model) as scope:
+        for step, (inputs, labels) in enumerate(batches(x, y, steps=200)):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(inputs), labels)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+            if step % 5 == 4:
+                with torch.no_grad():
+                    for kept, fast in zip(slow, model.parameters(), strict=True):
+                        kept.lerp_(fast, 0.5)
+                        fast.copy_(kept)
+
+
+@practice
+def a_critic_whose_weights_are_clipped(watch):
+    critic = nn.Sequential(nn.Linear(2, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1))
+    optimizer = torch.optim.RMSprop(critic.parameters(), lr=1e-3)
+    with watch(critic) as scope:
+        for _ in range(150):
+            for parameter in critic.parameters():
+                parameter.data.clamp_(-0.05, 0.05)
+            real, made = torch.randn(64, 2) + 1, torch.randn(64, 2)
+            optimizer.zero_grad()
+            loss = critic(made).mean() - critic(real).mean()
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
