@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from layerscope.commands.one_sentence_parser import OneSentenceParser
 from layerscope.diagnose import Figures, Judge
-from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.findings.finding import Finding
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.profile import profile_of
 from layerscope.diagnose.registry import RULES

@@ -15,7 +15,7 @@ import torch
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "diagnosis.md"
-SURENESS = ROOT / "src" / "layerscope" / "diagnose" / "sureness.json"
+SURENESS = ROOT / "src" / "layerscope" / "diagnose" / "findings" / "sureness.json"
 sys.path.insert(0, str(ROOT))  # the programs are the tests'
 from layerscope.commands.one_sentence_parser import OneSentenceParser  # noqa: E402
 from tests.diagnose.programs.every_program import PROGRAMS  # noqa: E402

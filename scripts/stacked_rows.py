@@ -19,7 +19,7 @@ from layerscope.measure.unit_reading import UnitReading
 from layerscope.measure.units import UnitTally
 from layerscope.quantity import Quantity
 from layerscope.record import Observation, Recorder, choose_layers
-from layerscope.record.update_sums import UpdateReading
+from layerscope.record.parameters.update_sums import UpdateReading
 from layerscope.session.settings import Settings
 from layerscope.session.step_figures import StepFigures
 

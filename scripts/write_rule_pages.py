@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from layerscope.commands.one_sentence_parser import OneSentenceParser
+from layerscope.diagnose.findings.sureness import sure_sentence
 from layerscope.diagnose.rule_page import RulePage, page_names, page_of
-from layerscope.diagnose.sureness import sure_sentence
 
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- rules -->", "<!-- /rules -->"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layerscope.diagnose import Figures, Findings, Judge, Thresholds
-from layerscope.diagnose.own_diagnosis import OwnDiagnosis
+from layerscope.diagnose.findings.own_diagnosis import OwnDiagnosis
 from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import HistogramSeries, ScalarSeries
 from layerscope.session.local_folder import local_folder

@@ -15,7 +15,7 @@ from layerscope.diagnose import (
     rule,
     without,
 )
-from layerscope.diagnose.other_findings import not_measured_finding
+from layerscope.diagnose.findings.other_findings import not_measured_finding
 
 
 def tanh_layers(count=4):

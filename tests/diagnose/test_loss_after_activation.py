@@ -7,7 +7,7 @@ from layerscope.diagnose.figure_names import STEP_COLUMN
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.rules.loss_form import loss_after_activation

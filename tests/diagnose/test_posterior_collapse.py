@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from layerscope.measure.pending import Pending
-from layerscope.record.ends import Data, Output
-from layerscope.record.output_function import OutputFunction
+from layerscope.record.ends.ends import Data, Output
+from layerscope.record.graph.output_function import OutputFunction
 from layerscope.session.latent_figures import latent_figures
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program, batches, fit

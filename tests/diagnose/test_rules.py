@@ -8,7 +8,7 @@ import pytest
 
 from layerscope.diagnose import Figures, Judge, LayerFacts, Thresholds
 from layerscope.diagnose.last_function import LastFunction
-from layerscope.diagnose.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import Loss
 
 DEFAULT = Thresholds()
 

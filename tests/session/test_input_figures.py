@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from layerscope.measure.pending import Pending
-from layerscope.record.ends import Data
+from layerscope.record.ends.ends import Data
 from layerscope.session.input_figures import input_figures
 
 

@@ -25,7 +25,7 @@ from layerscope.diagnose import (
     Thresholds,
     without,
 )
-from layerscope.diagnose.own_diagnosis import OwnDiagnosis
+from layerscope.diagnose.findings.own_diagnosis import OwnDiagnosis
 from layerscope.events.reader import read_run
 from layerscope.exit_codes import ExitCode
 from layerscope.refusal import refuse

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
+from layerscope.diagnose.findings.sureness import sure_sentence, sureness_of
 from layerscope.diagnose.rule_page import RulePage, page_names, page_of
-from layerscope.diagnose.sureness import sure_sentence, sureness_of
 from layerscope.exit_codes import ExitCode
 from layerscope.refusal import refuse
 

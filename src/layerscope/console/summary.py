@@ -12,7 +12,7 @@ from rich.text import Text
 
 from layerscope.console.plain_table import STYLES
 from layerscope.diagnose import SEVERITIES, Finding
-from layerscope.diagnose.severity import counted
+from layerscope.diagnose.findings.severity import counted
 
 WIDTH = 80
 """Columns at most."""

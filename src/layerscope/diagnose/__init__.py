@@ -2,15 +2,15 @@
 
 from layerscope.diagnose import rules as _rules  # noqa: F401  registers them
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.finding import Finding, Findings
+from layerscope.diagnose.findings.finding import Finding, Findings
+from layerscope.diagnose.findings.severity import SEVERITIES
+from layerscope.diagnose.findings.worst_by_layer import worst_by_layer
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import RULES, Rule, rule, rule_with_memory, without
 from layerscope.diagnose.run_judge import Judge
-from layerscope.diagnose.severity import SEVERITIES
 from layerscope.diagnose.symptoms import Advice, Symptoms, graded
 from layerscope.diagnose.thresholds import Thresholds
-from layerscope.diagnose.worst_by_layer import worst_by_layer
 
 __all__ = [
     "RULES",

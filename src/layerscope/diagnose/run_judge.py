@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from layerscope.diagnose.consequences import SYMPTOMS
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.finding import Finding, Findings
-from layerscope.diagnose.in_torch import in_torch
+from layerscope.diagnose.findings.consequences import SYMPTOMS
+from layerscope.diagnose.findings.finding import Finding, Findings
+from layerscope.diagnose.findings.in_torch import in_torch
+from layerscope.diagnose.findings.severity import SEVERITIES
+from layerscope.diagnose.findings.story import story
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_curve import FIRST, WINDOW, LossCurve
 from layerscope.diagnose.memory import Memory, Shared
 from layerscope.diagnose.onsets import Onsets
 from layerscope.diagnose.registry import OF_RUN, RULES, Rule
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.severity import SEVERITIES
-from layerscope.diagnose.story import story
 from layerscope.diagnose.thresholds import Thresholds
 
 _OUTGROWN = ("vanishing_gradient", "dead_units", "padding_read", "no_positions")

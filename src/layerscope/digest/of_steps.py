@@ -7,7 +7,7 @@ import numpy as np
 
 from layerscope.diagnose.figures import Array, Figures
 from layerscope.diagnose.loss_curve import FIRST, WINDOW
-from layerscope.diagnose.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.digest.bounded import number
 
 AS_LAST_SEEN = {

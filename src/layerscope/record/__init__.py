@@ -1,7 +1,7 @@
 """A model's step becomes an Observation: hooks on, hooks off, micro-batches merged."""
 
 from layerscope.record.channel import Channel
-from layerscope.record.layers import Layer, choose_layers
+from layerscope.record.network.layers import Layer, choose_layers
 from layerscope.record.observation import Observation
 from layerscope.record.recorder import Recorder
 from layerscope.record.recorder_options import RecorderOptions

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
-from layerscope.record.layers import Layer
+from layerscope.record.hooks.handles import remove_all
+from layerscope.record.hooks.quiet_hook import QuietHook, is_compiled
+from layerscope.record.network.layers import Layer
 from layerscope.record.output_hook import backward_pass
 from layerscope.record.place import Place
-from layerscope.record.quiet_hook import QuietHook, is_compiled
 
 SHUT, OPEN = 0.1, 0.9
 """Below and above, a gate is saturated (Karpathy et al. 2015, Visualizing and understanding

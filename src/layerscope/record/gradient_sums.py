@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from layerscope.record.channel import Channel
+from layerscope.record.distributed.shards import local_part
 from layerscope.record.plan import Plan
-from layerscope.record.shards import local_part
 
 MOST = 1 << 20
 """Elements of a gradient at most that is added up here."""

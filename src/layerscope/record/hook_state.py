@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.measure.measurable import is_measurable
-from layerscope.record.copies import Copies
-from layerscope.record.handles import remove_all
-from layerscope.record.layers import Layer
-from layerscope.record.layouts import Layouts
-from layerscope.record.shards import local_part
+from layerscope.record.distributed.copies import Copies
+from layerscope.record.distributed.layouts import Layouts
+from layerscope.record.distributed.shards import local_part
+from layerscope.record.hooks.handles import remove_all
+from layerscope.record.network.layers import Layer
 
 _LOCK = threading.Lock()  # a state may be copied with its network, and a lock may not
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
-from layerscope.record.layers import Layer
+from layerscope.record.hooks.handles import remove_all
+from layerscope.record.network.layers import Layer
 from layerscope.record.newcomers import (
     Newcomers,
     absorb,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from layerscope.measure.pending import Pending
-from layerscope.record.ends import Ends
-from layerscope.record.ownership import Ownership
+from layerscope.record.ends.ends import Ends
+from layerscope.record.parameters.ownership import Ownership
 from layerscope.record.place import Seen
 
 

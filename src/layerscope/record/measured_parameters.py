@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from torch import Tensor, nn
 
 from layerscope.record.channel import Channel
+from layerscope.record.distributed.shards import counts_here, is_partial_sum, is_sharded, local_part
 from layerscope.record.gradient_sums import TOO_MANY, GradientSums
-from layerscope.record.layer_parameter import LayerParameter, values_of
-from layerscope.record.shards import counts_here, is_partial_sum, is_sharded, local_part
-from layerscope.record.update_sums import UpdateSums
-from layerscope.record.updates import Updates
+from layerscope.record.parameters.layer_parameter import LayerParameter, values_of
+from layerscope.record.parameters.update_sums import UpdateSums
+from layerscope.record.parameters.updates import Updates
 
 Of = Callable[[nn.Parameter], bool]
 Rows = list[tuple[int, Tensor]]

@@ -11,7 +11,7 @@ from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_output import LayerOutput
-from layerscope.record.layers import Layer
+from layerscope.record.network.layers import Layer
 from layerscope.record.parted_output import output_of
 from layerscope.record.plan import Plan, device_of, units_of
 from layerscope.record.recorder_options import RecorderOptions

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from layerscope.measure.changed_in_place import Given
-from layerscope.record.layers import Layer
+from layerscope.record.distributed.shards import local_part
+from layerscope.record.network.layers import Layer
 from layerscope.record.outputs import tensors_in
-from layerscope.record.shards import local_part
 
 _NO_TENSORS = frozenset([type(None), bool, int, float, str])  # `F.relu(x, inplace=False)`
 

@@ -16,7 +16,7 @@ from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.look import Look
 from layerscope.record.not_finite import NotFinite
-from layerscope.record.update_sums import UpdateReading
+from layerscope.record.parameters.update_sums import UpdateReading
 
 # Slots of what travels along with a reading; see `Tally.carry`.
 LOSS, SCALE, SQUARED_NORM, CLIPPED_SQUARED_NORM, FOUND_INF, LOSS_OF_RANK_0 = range(6)

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from layerscope.measure.measurable import SMALL
 from layerscope.record.hook_state import HookState
-from layerscope.record.in_graph import graph_is_whole, measured_in_graph, number_of
+from layerscope.record.hooks.in_graph import graph_is_whole, measured_in_graph, number_of
+from layerscope.record.hooks.own_hook import OwnHook
 from layerscope.record.layer_output import LayerOutput
-from layerscope.record.layers import Layer
+from layerscope.record.network.layers import Layer
 from layerscope.record.outputs import tensors_in
-from layerscope.record.own_hook import OwnHook
 
 Meet = Callable[[Layer, str], LayerOutput]
 

@@ -4,11 +4,11 @@ from torch import Tensor
 
 from layerscope.measure.measurable import is_measurable
 from layerscope.quantity import Quantity
+from layerscope.record.distributed.layouts import Layout, Layouts
+from layerscope.record.distributed.shards import is_sharded, local_part
 from layerscope.record.hook_state import HookState
 from layerscope.record.layer_output import Inputs, LayerOutput
-from layerscope.record.layers import Layer
-from layerscope.record.layouts import Layout, Layouts
-from layerscope.record.shards import is_sharded, local_part
+from layerscope.record.network.layers import Layer
 
 _DIFFERS = "is divided in one way in some of its calls, and in another in others"
 

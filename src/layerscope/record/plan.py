@@ -16,10 +16,10 @@ from layerscope.measure.units import UnitTally
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.layer_output import LayerOutput
-from layerscope.record.layer_parameter import LayerParameter, parameters_of
-from layerscope.record.layers import Layer
-from layerscope.record.nonlinearities import Nonlinearity
+from layerscope.record.network.layers import Layer
+from layerscope.record.network.nonlinearities import Nonlinearity
 from layerscope.record.not_finite import NotFinite
+from layerscope.record.parameters.layer_parameter import LayerParameter, parameters_of
 from layerscope.record.parted_output import PartedOutput
 from layerscope.record.recorder_options import RecorderOptions
 

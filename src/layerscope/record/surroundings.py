@@ -11,24 +11,24 @@ from weakref import WeakSet
 from torch import nn
 from torch.optim import Optimizer
 
-from layerscope.record.alike_rows import AlikeRows
-from layerscope.record.attention import Attention
-from layerscope.record.dropout_calls import DropoutCalls
-from layerscope.record.frozen_in_name import frozen_in_name
+from layerscope.record.attention.attention import Attention
+from layerscope.record.ends.network_ends import NetworkEnds
 from layerscope.record.gates import Gates
-from layerscope.record.gradient_norm import NONE, gradient_norm
-from layerscope.record.graph import Wiring
+from layerscope.record.graph.layer_graph import Wiring
 from layerscope.record.hook_state import HookState
-from layerscope.record.layer_parameter import LayerParameter
-from layerscope.record.layers import Layer
 from layerscope.record.look import Look
-from layerscope.record.network_ends import NetworkEnds
-from layerscope.record.overwritten_weights import OverwrittenWeights
-from layerscope.record.ownership import given_to, ownership
+from layerscope.record.network.dropout_calls import DropoutCalls
+from layerscope.record.network.frozen_in_name import frozen_in_name
+from layerscope.record.network.layers import Layer
+from layerscope.record.network.two_modes import TwoModes, path_and_class
+from layerscope.record.parameters.alike_rows import AlikeRows
+from layerscope.record.parameters.gradient_norm import NONE, gradient_norm
+from layerscope.record.parameters.layer_parameter import LayerParameter
+from layerscope.record.parameters.overwritten_weights import OverwrittenWeights
+from layerscope.record.parameters.ownership import given_to, ownership
 from layerscope.record.place import Place
 from layerscope.record.routers import Routers
 from layerscope.record.stream import Stream
-from layerscope.record.two_modes import TwoModes, path_and_class
 
 
 class Surroundings:

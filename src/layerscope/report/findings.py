@@ -6,7 +6,7 @@ from typing import Any
 
 from layerscope.comparison.group import Group
 from layerscope.diagnose import SEVERITIES
-from layerscope.diagnose.sureness import sure_words
+from layerscope.diagnose.findings.sureness import sure_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from layerscope.quantity import Quantity
-from layerscope.record.layer_parameter import values_of
 from layerscope.record.observation import CLIPPED_SQUARED_NORM, FOUND_INF, SCALE, SQUARED_NORM
-from layerscope.record.ownership import given_to
+from layerscope.record.parameters.layer_parameter import values_of
+from layerscope.record.parameters.ownership import given_to
 from layerscope.session.session import Session
 
 _GRADIENTS = frozenset({Quantity.ACTIVATION_GRAD})

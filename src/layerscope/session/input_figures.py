@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.record.ends import Data
+from layerscope.record.ends.ends import Data
 
 _NORMAL = 1e-30
 """Smaller values are rounding, and their squares are 0."""

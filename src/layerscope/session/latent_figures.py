@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from layerscope.record.ends import Data, Output
+from layerscope.record.ends.ends import Data, Output
 from layerscope.session.input_figures import Matrix
 
 _SAME = 0.2

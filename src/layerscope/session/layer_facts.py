@@ -8,12 +8,12 @@ from torch import nn
 
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.record import Layer
-from layerscope.record.ends import normalizes, normalizes_by_batch
-from layerscope.record.graph import Wiring
+from layerscope.record.distributed.shards import class_of
+from layerscope.record.ends.ends import normalizes, normalizes_by_batch
+from layerscope.record.graph.layer_graph import Wiring
 from layerscope.record.layer_output import LayerOutput
-from layerscope.record.layer_parameter import LayerParameter
+from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.place import Place
-from layerscope.record.shards import class_of
 
 _MATRIX = 2
 

@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from torch import nn
 
-from layerscope.diagnose.classification_loss import log_of_sum
 from layerscope.diagnose.figure_names import LAYER_COLUMN, STEP_COLUMN
 from layerscope.diagnose.figures import Array
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.loss_kind import Loss
-from layerscope.diagnose.loss_level import loss_of
-from layerscope.diagnose.loss_view import view_loss
-from layerscope.diagnose.regression_loss import within_range
-from layerscope.record.ends import Ends, Output
-from layerscope.record.layer_parameter import LayerParameter
+from layerscope.diagnose.losses.classification_loss import log_of_sum
+from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.losses.loss_level import loss_of
+from layerscope.diagnose.losses.loss_view import view_loss
+from layerscope.diagnose.losses.regression_loss import within_range
+from layerscope.record.ends.ends import Ends, Output
 from layerscope.record.look import Look
 from layerscope.record.observation import Observation
-from layerscope.record.untrained import blank_rows, is_fresh_head, untrained
+from layerscope.record.parameters.layer_parameter import LayerParameter
+from layerscope.record.parameters.untrained import blank_rows, is_fresh_head, untrained
 from layerscope.session.direction_figures import direction_figures, is_mean_cosine
 from layerscope.session.input_figures import input_figures, rms
 from layerscope.session.latent_figures import latent_figures

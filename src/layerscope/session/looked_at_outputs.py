@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layerscope.diagnose.loss_kind import Loss, LossView
+from layerscope.diagnose.losses.loss_kind import Loss, LossView
 from layerscope.session.input_figures import Matrix, rms
 
 _CLOSE = 1e-3

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.record.ends import Ends
-from layerscope.record.heads import Heads
+from layerscope.record.attention.heads import Heads
+from layerscope.record.ends.ends import Ends
 from layerscope.record.place import Seen
 from layerscope.session.token_figures import Tokens
 

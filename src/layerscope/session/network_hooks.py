@@ -4,13 +4,13 @@ from torch import nn
 from torch.optim import Optimizer
 
 from layerscope.record import Recorder, choose_layers
-from layerscope.record.changes import Change, Changes
-from layerscope.record.function_layers import FunctionLayers
-from layerscope.record.functions import Functions
-from layerscope.record.functions_seen import FunctionsSeen
-from layerscope.record.layouts import layouts_of
-from layerscope.record.shards import put_shards_back
-from layerscope.record.stand_aside import StandAside
+from layerscope.record.distributed.layouts import layouts_of
+from layerscope.record.distributed.shards import put_shards_back
+from layerscope.record.functions.function_layers import FunctionLayers
+from layerscope.record.functions.functions import Functions
+from layerscope.record.functions.functions_seen import FunctionsSeen
+from layerscope.record.hooks.stand_aside import StandAside
+from layerscope.record.network.changes import Change, Changes
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.door import Door
 from layerscope.session.not_watched import (

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from layerscope.record.own_hook import OwnHook
+from layerscope.record.hooks.own_hook import OwnHook
 
 
 class PassingHook(OwnHook):

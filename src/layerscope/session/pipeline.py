@@ -9,7 +9,7 @@ import numpy as np
 
 from layerscope.diagnose.figure_names import LAYER_FIGURES
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.findings.finding import Finding
 from layerscope.events import flush_clock
 from layerscope.record import Observation, Recorder, is_keyframe
 from layerscope.record.plan import Plan

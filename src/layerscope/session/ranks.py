@@ -13,7 +13,7 @@ from torch import distributed as dist
 from layerscope.measure.reading import Reading
 from layerscope.measure.row_state import merge_ranks
 from layerscope.record import Recorder
-from layerscope.record.function_layers import FunctionLayers
+from layerscope.record.functions.function_layers import FunctionLayers
 
 _PATIENCE = timedelta(minutes=2)
 """Ranks that are this far apart do not measure the same step: better no measurement than no end."""

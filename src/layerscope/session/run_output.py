@@ -8,7 +8,7 @@ from typing import Any
 
 from layerscope.console.summary import summary
 from layerscope.console.terminal import terminal
-from layerscope.diagnose.other_findings import not_measured_finding
+from layerscope.diagnose.findings.other_findings import not_measured_finding
 from layerscope.events.event_file import EventFile
 from layerscope.measure.reading import Reading
 from layerscope.record import Recorder

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from layerscope.diagnose import SEVERITIES, Figures, Finding, Judge, without
-from layerscope.diagnose.other_findings import departure_finding
+from layerscope.diagnose.findings.other_findings import departure_finding
 from layerscope.extras import needs
 from layerscope.pictures.run_pictures import run_pictures
 from layerscope.record import Layer

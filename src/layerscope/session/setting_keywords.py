@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields
 from typing import TypedDict, TypeVar, get_type_hints
 
 from layerscope.diagnose import Thresholds
-from layerscope.record.layers import Choice
+from layerscope.record.network.layers import Choice
 from layerscope.record.schedule import Schedule
 from layerscope.session.settings import Settings
 from layerscope.sinks.finding_receiver import OnFinding

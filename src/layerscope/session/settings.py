@@ -12,7 +12,7 @@ from layerscope.arguments import at_least, at_most, one_of
 from layerscope.diagnose import SEVERITIES, Thresholds, without
 from layerscope.measure.tally import EXACT
 from layerscope.record import RecorderOptions
-from layerscope.record.layers import Choice, check_choice
+from layerscope.record.network.layers import Choice, check_choice
 from layerscope.record.schedule import Schedule
 from layerscope.record.schedule import every_n_steps as every
 from layerscope.sinks.finding_receiver import OnFinding, check_on_finding

@@ -14,7 +14,7 @@ from layerscope.measure.unit_reading import UnitColumn
 from layerscope.quantity import Quantity
 from layerscope.record import Channel, Observation
 from layerscope.record.observation import FOUND_INF, clip_factor_of, loss_of
-from layerscope.record.update_sums import UpdateReading
+from layerscope.record.parameters.update_sums import UpdateReading
 
 _UNIT_FIGURES = (
     (UnitColumn.UNITS, "units"),

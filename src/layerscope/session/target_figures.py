@@ -5,9 +5,9 @@ from collections import Counter
 
 import numpy as np
 
-from layerscope.diagnose.loss_kind import Loss, LossView
-from layerscope.diagnose.percentage_error import share_of_zeros
-from layerscope.record.ends import Output
+from layerscope.diagnose.losses.loss_kind import Loss, LossView
+from layerscope.diagnose.losses.percentage_error import share_of_zeros
+from layerscope.record.ends.ends import Output
 from layerscope.session.input_figures import Matrix, rms
 from layerscope.session.label_entropy import label_entropy
 from layerscope.session.weight_figures import weight_figures

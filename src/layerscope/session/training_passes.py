@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.record.handles import remove_all
 from layerscope.record.hook_state import HookState
+from layerscope.record.hooks.handles import remove_all
 from layerscope.session.passing_hook import PassingHook
 
 

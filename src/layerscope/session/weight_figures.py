@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.loss_kind import Loss, LossView
-from layerscope.diagnose.weighted_loss import class_weights
+from layerscope.diagnose.losses.loss_kind import Loss, LossView
+from layerscope.diagnose.losses.weighted_loss import class_weights
 from layerscope.session.input_figures import Matrix
 
 ENOUGH_LABELS = 300

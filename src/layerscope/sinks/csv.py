@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from layerscope.arguments import at_least
-from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.findings.finding import Finding
 from layerscope.sinks.sink import Sink, StepRecord
 from layerscope.sinks.tables import (
     FINDING_COLUMNS,

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.findings.finding import Finding
 from layerscope.sinks.sink import Sink
 
 _log = logging.getLogger("layerscope")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from layerscope.arguments import at_least
-from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.findings.finding import Finding
 from layerscope.extras import require
 from layerscope.sinks.sink import Sink, StepRecord
 from layerscope.sinks.tracked import tracked

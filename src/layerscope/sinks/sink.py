@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.findings.finding import Finding
 
 
 class Histogram(NamedTuple):

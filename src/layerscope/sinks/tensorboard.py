@@ -10,8 +10,8 @@ import numpy as np
 from layerscope.diagnose import LayerFacts
 from layerscope.diagnose.figure_names import LAYER_FIGURES, STEP_COLUMN, STEP_FIGURES
 from layerscope.diagnose.figures import Array
-from layerscope.diagnose.findings_text import TAG as FINDINGS
-from layerscope.diagnose.findings_text import findings_markdown
+from layerscope.diagnose.findings.findings_text import TAG as FINDINGS
+from layerscope.diagnose.findings.findings_text import findings_markdown
 from layerscope.events.encoders import ScalarEncoder
 from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import PLUGIN, document, image, scalar, text

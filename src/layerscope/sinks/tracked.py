@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from layerscope.arguments import at_least
-from layerscope.diagnose.severity import SEVERITIES
+from layerscope.diagnose.findings.severity import SEVERITIES
 from layerscope.extras import require
 from layerscope.sinks.sink import Sink, StepRecord
 

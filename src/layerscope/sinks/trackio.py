@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.findings.finding import Finding
 from layerscope.sinks.sink import StepRecord
 from layerscope.sinks.tracked import ALERTS, TrackerSink, tracked
 

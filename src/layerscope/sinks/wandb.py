@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.findings.finding import Finding
 from layerscope.sinks.sink import StepRecord
 from layerscope.sinks.tracked import ALERTS, TrackerSink, tracked
 

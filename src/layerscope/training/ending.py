@@ -16,7 +16,7 @@ from layerscope.console.plain_table import STYLES
 from layerscope.console.summary import from_here, summary
 from layerscope.console.terminal import terminal
 from layerscope.diagnose import SEVERITIES
-from layerscope.diagnose.severity import counted
+from layerscope.diagnose.findings.severity import counted
 from layerscope.lab.status import RunStatus
 from layerscope.report import write_report
 from layerscope.training.experiment import Experiment

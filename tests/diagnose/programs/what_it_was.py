@@ -3,7 +3,7 @@
 import itertools
 from functools import cache
 
-from layerscope.diagnose.consequences import CONSEQUENCES
+from layerscope.diagnose.findings.consequences import CONSEQUENCES
 from tests.diagnose.programs import (  # noqa: F401  enter them
     asked_later,
     asked_of_data,

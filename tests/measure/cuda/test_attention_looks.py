@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from layerscope.record.attention_mask import MASKED, AttentionMask
-from layerscope.record.heads import HeadSum
-from layerscope.record.logits import ONE_TOKEN, heads_of_products
+from layerscope.record.attention.attention_mask import MASKED, AttentionMask
+from layerscope.record.attention.heads import HeadSum
+from layerscope.record.attention.logits import ONE_TOKEN, heads_of_products
 from tests.measure.cuda.own_process import (
     assert_passes_interpreted,
     in_a_process_of_its_own,

@@ -71,7 +71,7 @@ def test_a_gpu_tells_the_same():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_an_update_on_a_gpu_is_read_as_one_on_the_cpu(kind):
-    from layerscope.record.updates import Updates
+    from layerscope.record.parameters.updates import Updates
 
     read = []
     for device in ("cpu", "cuda"):

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_curve import FIRST, WINDOW, CurveOfBlock
-from layerscope.diagnose.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import median_update
 from layerscope.diagnose.registry import rule_of_run

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_curve import HALF, WINDOW
-from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms
+from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import falls_on, median_update, way_so_far
 from layerscope.diagnose.registry import rule_of_run

@@ -5,8 +5,8 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.loss_kind import Loss
 from layerscope.diagnose.loss_terms import is_of_no_known_kind
+from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.symptoms import Advice, Symptoms

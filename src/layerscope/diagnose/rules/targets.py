@@ -7,7 +7,7 @@ import numpy as np
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.roles import Roles

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles

@@ -3,7 +3,7 @@
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.finding import Finding
+from layerscope.diagnose.findings.finding import Finding
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run, rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms

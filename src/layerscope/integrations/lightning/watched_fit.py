@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch.optim import Optimizer
 
-from layerscope.record.handles import remove_all, silence
+from layerscope.record.hooks.handles import remove_all, silence
 from layerscope.session.announced_steps import AnnouncedSteps
 
 _log = logging.getLogger("layerscope")

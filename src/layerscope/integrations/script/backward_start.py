@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node, get_gradient_edge
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.hooks.quiet_hook import QuietHook
 from layerscope.record.output_hook import is_exporting, is_wrapped
 from layerscope.record.outputs import tensors_in
-from layerscope.record.quiet_hook import QuietHook
 
 _ENGINE = "_engine_run_backward"
 """The Python function out of which autograd's engine is started. Torch has no hook for the start of

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from torch import nn
 from torch.optim import Optimizer
 
-from layerscope.record.ownership import given_to
-from layerscope.record.parts import parameters_of
-from layerscope.record.shards import class_of
+from layerscope.record.distributed.shards import class_of
+from layerscope.record.network.parts import parameters_of
+from layerscope.record.parameters.ownership import given_to
 
 
 def left_behind(called: Iterable[nn.Module], optimizer: Optimizer) -> str:

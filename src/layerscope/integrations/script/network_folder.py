@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import nn
 
-from layerscope.record.shards import class_of
+from layerscope.record.distributed.shards import class_of
 
 
 def network_folder(folder: Path, network: nn.Module, earlier: Iterable[nn.Module]) -> Path:

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from layerscope.record.ownership import given_to
+from layerscope.record.parameters.ownership import given_to
 
 
 def outermost_network(

@@ -1,0 +1,151 @@
+"""One cause, one story: findings in the order in which to mend them.
+
+A fault in the inputs, the loss or the optimizer makes units die, saturate, and updates too small or
+too large. Each of those is a finding too, and true; but to mend it is to mend the cause. So causes
+come first, by how near they are to the beginning of all: what the data are, what the loss makes of
+them, what the optimizer does, how the network is put together and started; then the steps' size;
+and symptoms last.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from layerscope.diagnose.findings.consequences import (
+    BY_GRADIENTS,
+    BY_UPDATES,
+    CONSEQUENCES,
+    FROM_THE_START,
+    OF_GRADIENTS,
+    OF_LAYERS,
+    OF_OUTPUTS,
+    RISKS,
+    SEEN_LATE,
+    WITHOUT_GRADIENT,
+)
+from layerscope.diagnose.findings.finding import Finding
+from layerscope.diagnose.findings.severity import SEVERITIES
+
+_RANK = {rule: place for place, rule in enumerate(CONSEQUENCES)}
+_WARNING = SEVERITIES.index("warning")
+
+
+def story(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings in the order in which to mend them, each with its `because`.
+
+    A cause that follows from no other, then what follows from it, also by way of another, the worst
+    first; then the next. Notes come last. A note that is a risk becomes a warning if a warning
+    follows from it.
+    """
+    left = sorted(findings, key=lambda f: (-f.level, f.step))
+    heads: list[list[Finding]] = []
+    while causes := sorted((f for f in left if _is_cause(f, left)), key=lambda f: _RANK[f.rule]):
+        roots = (f for f in causes if not any(_follows(f, other) for other in causes))
+        cause = next(roots, causes[0])
+        following = _all_that_follows(cause, left)
+        told = replace(cause, severity="warning") if cause.severity == "note" else cause
+        heads.append([told, *(replace(f, because=cause.rule) for f in following)])
+        left = [f for f in left if f is not cause and f not in following]
+    heads += [[f] for f in left]
+    # Among causes the order of CONSEQUENCES holds; what explains nothing goes by its severity.
+    heads.sort(key=_weight)
+    return [finding for head in heads for finding in head]
+
+
+def _is_cause(finding: Finding, others: Iterable[Finding]) -> bool:
+    if finding.level >= _WARNING:
+        return finding.rule in CONSEQUENCES
+    risks = RISKS.get(finding.rule, ())
+    return any(f.level >= _WARNING and f.rule in risks and _follows(f, finding) for f in others)
+
+
+def _all_that_follows(cause: Finding, others: list[Finding]) -> list[Finding]:
+    """What follows from a cause, and from warnings that do, in the order that it has."""
+    found = {cause.rule: cause}
+    explaining = [cause]
+    for explains in explaining:  # which grows
+        for finding in others:
+            if finding.rule not in found and _follows(finding, explains):
+                found[finding.rule] = finding
+                if finding.level >= _WARNING and finding.rule in CONSEQUENCES:
+                    explaining.append(finding)
+    return [f for f in others if f is not cause and f.rule in found]
+
+
+def _follows(finding: Finding, cause: Finding) -> bool:
+    """Whether a finding may be a consequence: of the right kind, and not before its cause. Of two
+    that may follow from each other the one that begins first explains, and of two that begin in
+    the same step the one that CONSEQUENCES has first: it is nearer to the data.
+    """
+    if finding.rule not in CONSEQUENCES[cause.rule] or _came_before_updates(finding, cause):
+        return False
+    if (cause.rule, finding.rule) == ("attention_logit_growth", "attention_collapse"):
+        return True  # logits grow before that is a warning
+    if (cause.rule, finding.rule) == ("loss_after_activation", "loss_not_finite"):
+        return cause.step < finding.step  # the logarithm of what no softmax keeps above 0
+    # Decay takes its time: what a layer has at step 0 is none of it, and it draws to zero whatever
+    # gets no gradient.
+    if finding.rule == "weights_decay_to_zero" and cause.rule in WITHOUT_GRADIENT:
+        return cause.step == 0 < finding.step
+    if cause.rule == "weights_decay_to_zero" and finding.rule in WITHOUT_GRADIENT:
+        return finding.step > 0
+    same_layers = set(finding.layer_names) <= set(cause.layer_names)
+    if cause.rule == "stalled":  # of other layers it says nothing
+        return same_layers
+    if cause.rule == "silent_branch":  # seen late, and true from the start
+        return _is_in_the_blocks_of(finding, cause)
+    if finding.rule == "vanishing_gradient" and cause.rule in OF_LAYERS:
+        if not same_layers:
+            return False  # others lose it, too
+        if cause.rule in CONSEQUENCES[finding.rule]:
+            return finding.step >= cause.step
+    if cause.rule == "vanishing_gradient" and finding.rule in OF_LAYERS:
+        return finding.step >= cause.step and not set(cause.layer_names) <= set(finding.layer_names)
+    if finding.rule in FROM_THE_START and finding.level >= _WARNING:
+        return cause.rule in FROM_THE_START and _RANK[cause.rule] < _RANK[finding.rule]
+    if cause.rule in CONSEQUENCES.get(finding.rule, ()):
+        return _begun(cause) < _begun(finding)
+    # What is there from the start has no step; the steps of a run's own rules say when it was seen.
+    if cause.rule == "loss_not_finite":
+        return finding.step >= cause.step
+    return finding.step >= cause.step or cause.rule in FROM_THE_START | SEEN_LATE
+
+
+def _came_before_updates(finding: Finding, cause: Finding) -> bool:
+    """Whether a finding is of step 0, and the cause could bring it about by an update only."""
+    if finding.step > 0:
+        return False
+    outputs = finding.rule in OF_OUTPUTS and cause.rule in BY_GRADIENTS
+    return outputs or (finding.rule in OF_GRADIENTS and cause.rule in BY_UPDATES)
+
+
+def _is_in_the_blocks_of(finding: Finding, branches: Finding) -> bool:
+    """Whether all layers with a finding are in blocks of which the branches are silent: "01_a.0.b"
+    is in that of "02_a.0/add".
+    """
+    within, adding = (
+        [name.partition("_")[2] for name in each.layer_names or (each.layer,)]
+        for each in (finding, branches)
+    )
+    blocks = tuple(f"{path.partition('/')[0]}." for path in adding)
+    return all(path.startswith(blocks) for path in within)
+
+
+def _begun(finding: Finding) -> tuple[int, int]:
+    """When a finding began, and its place among those of the same step."""
+    always = finding.rule in FROM_THE_START | SEEN_LATE
+    return (-1 if always else finding.step), _RANK[finding.rule]
+
+
+def _weight(head: list[Finding]) -> tuple[int, int, int, int]:
+    """Sorts stories: those with a warning first; causes of the start in their order, then others by
+    severity.
+    """
+    first = head[0]
+    worst = max(f.level for f in head)
+    at_the_root = first.rule in FROM_THE_START and first.level >= _WARNING
+    return (
+        -(worst >= _WARNING),
+        0 if at_the_root else 1,
+        _RANK[first.rule] if at_the_root else -worst,
+        first.step,
+    )

@@ -1,0 +1,1 @@
+"""Attention, in whichever way a network computes it: what its heads look at."""

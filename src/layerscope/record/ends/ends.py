@@ -1,0 +1,167 @@
+"""What was seen of a network's data and output in one step."""
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from layerscope.measure.pending import NO, Pending
+from layerscope.record.graph.loss_graph import LossForm
+from layerscope.record.graph.output_function import OutputFunction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """What a first layer got in a step.
+
+    Args:
+        pending: float [samples, features], some of the samples.
+        normalized: whether the layer is a normalisation.
+        given: of one that may be written by hand (no function, no matrix), what it gave, likewise.
+    """
+
+    pending: Pending[Tensor]
+    normalized: bool
+    given: Pending[Tensor] | None = None
+
+    @property
+    def values(self) -> Tensor:
+        """[samples, features]; may wait for the device."""
+        return self.pending.get()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """The network's output in a step. What is pending may have to be waited for.
+
+    Args:
+        pending: `values`.
+        slope: `gradient`; None if none came.
+        samples: how many there are in all.
+        function: that it has been through last.
+        alone: whether the network gave no other tensor that the loss may be made of, in this call
+            or in another before the same backward pass.
+        square: sum of the squares of the gradient of all samples; None if none came.
+        has_terms: whether the network gave scalars beside it that the loss may be made of.
+        every: how far apart the samples are that were kept.
+        mixes_axes: whether the loss took its classes and positions for each other.
+        given: what the network was called with in the same shape, as `pending`; None without any.
+        by_sample: whether each row is a sample of its own, not a place in a sequence or picture.
+        bootstrapped: whether the gradient on it and on another output are those of a value and of
+            a target made of the next one, see `Bootstrapped`.
+    """
+
+    pending: Pending[Tensor]
+    slope: Pending[Tensor] | None
+    samples: int
+    function: OutputFunction
+    alone: bool = True
+    square: Pending[float] | None = None
+    has_terms: bool = False
+    every: int = 1
+    mixes_axes: Pending[bool] = NO
+    bootstrapped: Pending[bool] = NO
+    by_sample: bool = True
+    given: Pending[Tensor] | None = None
+
+    @property
+    def values(self) -> Tensor:
+        """[samples, outputs], some of the samples; classes along the last axis."""
+        return self.pending.get()
+
+    @property
+    def gradient(self) -> Tensor | None:
+        """D loss / d values, with a gradient scaler's factor in it; None if none came."""
+        return None if self.slope is None else self.slope.get()
+
+    @property
+    def gradient_square(self) -> float:
+        """The sum of the squares of the gradient of all samples; NaN if none came."""
+        return math.nan if self.square is None else self.square.get()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ends:
+    """What was seen in one step; of several micro-batches in the first or the last, look by look.
+
+    Args:
+        data: of each first layer.
+        output: the last output that a gradient came to, in that backward pass; None without any.
+        gradients_kept: whether the gradients of the step before were still there when backward
+            began; None if it is not known.
+        along_batch: see `SequenceAxis.of_batch`; 3 where places are counted along one axis, and
+            attention runs along the other.
+        given: what embeddings got, as matrices of whole numbers, in the order of their calls.
+        pair: of two further outputs of one shape [samples, width], the first's values and gradient,
+            then the second's: mean and variance of what an autoencoder draws, say.
+        gradients_cleared: whether those of a backward pass were cleared before an optimizer came;
+            None if it is not known.
+        gradients_late: whether something has changed those of the step before between the
+            optimizer's step and the next one's beginning, and not to zero; likewise.
+        kept_by_one: of several optimizers, whether one took its step with gradients of the step
+            before; None if it is not known.
+        form: of the loss, as its graph tells; None where the loop has told none with a graph.
+        gradients_changed: whether those of the last backward pass were changed before an optimizer
+            came; None if it is not known.
+        states_detached: whether a recurrent cell's states are cut off from the graph at each step.
+        graphs_kept: how many graphs of earlier looks somebody holds; see `KeptGraphs`.
+        last_padding: see `PaddedEnds.share`.
+        views_mixed: see `MixedViews.are_any`.
+        order_read: see `OrderRead.is_any`.
+        softmax_within: see `SoftmaxWithin.over_samples`.
+        asked: which way another network's outputs were to be judged, see `Adversaries.take`.
+        passes: backward passes that came to an output, with the weights that the last one had: a
+            closure is called with others each time.
+    """
+
+    data: tuple[Data, ...]
+    output: Output | None
+    gradients_kept: bool | None
+    along_batch: int = 0
+    given: tuple[Pending[Tensor], ...] = ()
+    pair: tuple[Pending[Tensor], ...] = ()
+    gradients_cleared: bool | None = None
+    gradients_late: bool | None = None
+    kept_by_one: Pending[bool] | None = None
+    form: LossForm | None = None
+    gradients_changed: bool | None = None
+    states_detached: bool = False
+    graphs_kept: int = 0
+    last_padding: float = 0.0
+    passes: int = 0
+    views_mixed: bool = False
+    order_read: bool = False
+    softmax_within: bool = False
+    asked: tuple[Pending[float], Pending[float]] | None = None
+
+    @property
+    def of_actions(self) -> bool:
+        """Whether what the loss takes for targets are actions that were drawn, and no labels."""
+        return self.form is not None and self.form.of_rewards
+
+    @property
+    def tokens(self) -> tuple[Tensor, ...]:
+        """What embeddings got that is not the same everywhere, each once; may wait for them."""
+        seen: list[Tensor] = []
+        for tokens in (each.get() for each in self.given):
+            if tokens.min() < tokens.max() and not any(tokens.equal(each) for each in seen):
+                seen.append(tokens)
+        return tuple(seen)
+
+
+_NORMS = ("RMSNorm", "LayerNorm", "GroupNorm", "BatchNorm", "InstanceNorm")
+"""Ends of class names, with a 2d after them or not: libraries write their own."""
+
+
+def normalizes(module: nn.Module) -> bool:
+    """Whether it is a normalisation: one of torch's, or by its class's name."""
+    batch_or_instance = nn.modules.batchnorm._NormBase
+    others = (nn.GroupNorm, nn.LayerNorm, nn.LocalResponseNorm, nn.RMSNorm)
+    name = type(module).__name__.removesuffix("d").rstrip("123")
+    return isinstance(module, (batch_or_instance, *others)) or name.endswith(_NORMS)
+
+
+def normalizes_by_batch(module: nn.Module) -> bool:
+    """Whether it is one of torch's batch normalisations that looks at its own batch alone."""
+    is_of_batch = isinstance(module, nn.modules.batchnorm._BatchNorm)
+    return is_of_batch and not isinstance(module, nn.SyncBatchNorm)

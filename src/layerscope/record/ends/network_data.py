@@ -1,0 +1,92 @@
+"""What the first layers of a network get: its data."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.record.ends.ends import Data, normalizes
+from layerscope.record.hook_state import HookState
+from layerscope.record.hooks.quiet_hook import QuietHook
+from layerscope.record.network.layers import Layer
+from layerscope.record.outputs import tensors_in
+from layerscope.record.samples import evenly_spaced, has_memory, samples_of
+
+_CALLS = 4
+"""So many of a layer's calls in a step are kept, the last ones in one place: a discriminator gets
+real data in one, made ones in another.
+"""
+
+
+class NetworkData:
+    """Keeps samples of what layers get that has no gradient, in each of some calls.
+
+    Args:
+        state: of the hooks, which is told of the data.
+        ask: whether to look now.
+
+    Attributes:
+        first: the layers that were seen to get data.
+    """
+
+    def __init__(self, state: HookState, ask: Callable[[], bool]) -> None:
+        self._state = state
+        self._ask = ask
+        self.first: dict[Layer, None] = {}
+        self._seen: dict[tuple[str, int], Data] = {}
+        self._calls: Counter[str] = Counter()
+        self._inside: tuple[str, int] | None = None
+
+    def hook(self, layer: Layer) -> list[RemovableHandle]:
+        """Look at what a layer gets, before it can change that in place."""
+
+        def see(_: nn.Module, inputs: Any, named: Any) -> None:
+            state = self._state
+            if not state.counts_here:
+                return
+            tensor = inputs[0] if inputs else None
+            if type(tensor) is not Tensor or not tensor.is_floating_point():
+                tensor = next((each for _, each in tensors_in((inputs, named))), None)
+            if tensor is None or tensor.requires_grad or tensor.layout is not torch.strided:
+                return
+            if type(tensor) is not Tensor and not has_memory(tensor):
+                return
+            state.data[layer.name] = tensor, tensor._version
+            if self._ask() and has_memory(tensor):
+                self.first[layer] = None
+                values = samples_of(tensor, evenly_spaced(tensor))
+                call = min(self._calls[layer.name], _CALLS - 1)
+                self._calls[layer.name] += 1
+                self._seen[layer.name, call] = Data(values, normalizes(layer.entry))
+                self._inside = layer.name, call
+
+        def leave(_: nn.Module, __: Any, output: Any) -> None:
+            place, self._inside = self._inside, None
+            if place in self._seen and type(output) is Tensor and output.is_floating_point():
+                given = samples_of(output, evenly_spaced(output))
+                self._seen[place] = replace(self._seen[place], given=given)
+
+        # An embedding gets numbers of rows, and may get a mask to count them by, as OPT's does.
+        if isinstance(layer.entry, (torch.jit.ScriptModule, nn.Embedding)):
+            return []
+        handles = [layer.entry.register_forward_pre_hook(QuietHook(see), with_kwargs=True)]
+        if _may_normalize(layer):
+            handles.append(layer.entry.register_forward_hook(QuietHook(leave)))
+        return handles
+
+    def take(self) -> tuple[Data, ...]:
+        """What was seen since the last call."""
+        seen, self._seen = tuple(self._seen.values()), {}
+        self._calls.clear()
+        return seen
+
+
+def _may_normalize(layer: Layer) -> bool:
+    """Whether it is neither a known normalisation nor an activation function, nor has a matrix."""
+    if layer.function or layer.nonlinearity is not None or normalizes(layer.entry):
+        return False
+    return all(parameter.ndim == 1 for parameter in layer.entry.parameters())

@@ -1,0 +1,269 @@
+"""What goes into a network and what comes out: its data, its output, and the loss's gradient on it.
+
+The modules that the training loop calls are found in the first step: none of the network's others
+is running then. Their output is what the loss is made of. The data are what the first layers get
+that has no gradient: whatever a network does to a batch before its first layer is done by then.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.record.distributed.shards import gathers_parameters
+from layerscope.record.ends.adversaries import Adversaries
+from layerscope.record.ends.backward_passes import BackwardPasses
+from layerscope.record.ends.detached_states import DetachedStates
+from layerscope.record.ends.ends import Ends, Output
+from layerscope.record.ends.first_step import FirstStep
+from layerscope.record.ends.network_data import NetworkData
+from layerscope.record.ends.output_pair import OutputPair
+from layerscope.record.ends.padded_ends import PaddedEnds
+from layerscope.record.ends.running_calls import RunningCalls
+from layerscope.record.ends.sequence_axis import SequenceAxis
+from layerscope.record.ends.token_inputs import TokenInputs
+from layerscope.record.graph.bootstrapped import Bootstrapped
+from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
+from layerscope.record.graph.loss_graph import LossGraph
+from layerscope.record.graph.mixed_axes import mixes_axes
+from layerscope.record.graph.output_function import output_function
+from layerscope.record.hook_state import HookState
+from layerscope.record.hooks.handles import remove_all
+from layerscope.record.hooks.quiet_hook import QuietHook, is_compiled
+from layerscope.record.network.layers import Layer
+from layerscope.record.network.unregistered import Unregistered
+from layerscope.record.outputs import tensors_in
+from layerscope.record.parameters.gradients_by_hand import GradientsByHand
+from layerscope.record.parameters.kept_gradients import KeptGradients
+from layerscope.record.parameters.uncleared_gradients import UnclearedGradients
+from layerscope.record.samples import (
+    evenly_spaced,
+    has_memory,
+    may_have_a_row_each,
+    number_of_samples,
+    samples_alike,
+    samples_of,
+    sum_of_squares,
+)
+
+
+class NetworkEnds:
+    """Looks at a network's data and output in some of its steps; it keeps samples, not tensors.
+
+    Args:
+        state: of the hooks, which is told of the data.
+        ask: whether to look now: the hooks ask it.
+
+    Attributes:
+        wiring: how layers hang together, once a step has been seen.
+        unregistered: parameters of the first step that the network has not; not looked for under
+            FSDP, which computes with others.
+        kept_gradients, uncleared, by_hand: whether gradients are cleared between steps; by each
+            optimizer; without one.
+        loss_graph: what the loss makes of the outputs.
+        keeps_first: in every second look the first of several backward passes in a step is looked
+            at, else the last: those of a discriminator have one class of targets each.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        layers: Sequence[Layer],
+        state: HookState,
+        ask: Callable[[], bool],
+    ) -> None:
+        self._network = network
+        self._layers = tuple(layer for layer in layers if layer.has_output)
+        self._state = state
+        self._ask = ask
+        self.wiring: dict[str, Wiring] = {}
+        self.unregistered = Unregistered()
+        self.kept_gradients, self.uncleared = KeptGradients(), UnclearedGradients()
+        self.by_hand = GradientsByHand()
+        self._tokens, self._pair, self._values = TokenInputs(ask), OutputPair(), Bootstrapped()
+        self._sequence_axis, self.loss_graph = SequenceAxis(), LossGraph(ask)
+        self._states, self._padded = DetachedStates(), PaddedEnds(self._tokens.of_shape)
+        self._first = FirstStep()
+        self._handles: list[RemovableHandle] = []
+        self._discovering = True
+        self._calls = RunningCalls()
+        self._outermost: dict[nn.Module, None] = {}
+        self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
+        self._of_parameter: set[str] = set()
+        self._data = NetworkData(state, ask)
+        self._output: Output | None = None
+        self._passes, self._adversaries = BackwardPasses(), Adversaries()
+        self.keeps_first = False
+
+    def replace(self, layers: Sequence[Layer]) -> None:
+        """The network has changed: look for its ends and for how its layers hang together anew."""
+        is_on = bool(self._handles)
+        self.detach()
+        self._layers = tuple(layer for layer in layers if layer.has_output)
+        self._discovering = True
+        self._outermost.clear()
+        self._data.first.clear()
+        self._reached.clear()
+        self._first.returned.clear()
+        self._of_parameter.clear()
+        if is_on:
+            self.attach()
+
+    def attach(self) -> None:
+        """Put the hooks on; does nothing if they are on, or where hooks would be compiled in."""
+        if self._handles or is_compiled(self._network):
+            return
+        outside = [self._network] if self._state.is_compiled else list(self._network.modules())
+        if not self._state.is_compiled:
+            self._handles += self._tokens.attach(outside)
+        if self._discovering:
+            for module in outside:
+                if not isinstance(module, torch.jit.ScriptModule):
+                    self._handles += [
+                        module.register_forward_pre_hook(QuietHook(self._enter), with_kwargs=True),
+                        module.register_forward_hook(QuietHook(self._leave), always_call=True),
+                    ]
+            for layer in [] if self._state.is_compiled else self._layers:
+                self._handles += self._data.hook(layer)
+                if not isinstance(layer.module, torch.jit.ScriptModule):
+                    reach = functools.partial(self._reach, layer)
+                    self._handles.append(layer.module.register_forward_hook(QuietHook(reach)))
+            return
+        hook, called = QuietHook(self._see_output), self._outermost.keys() & set(outside)
+        self._handles += [module.register_forward_hook(hook) for module in called]
+        for layer in [] if self._state.is_compiled else self._data.first:
+            self._handles += self._data.hook(layer)
+
+    def detach(self) -> None:
+        """Take the hooks off."""
+        remove_all(self._handles)
+        self._calls.clear()
+
+    # Hooks.
+
+    def _enter(self, module: nn.Module, inputs: Any, named: Any) -> None:
+        if self._calls.begin(module) and self._ask():
+            self.unregistered.note_inputs((inputs, named))
+            self._first.begin((inputs, named))
+
+    def _leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        is_outermost = self._calls.end()
+        if not self._ask():
+            return
+        self._sequence_axis.note(module, output)
+        for each in (self._states, self._padded, self._first):
+            each.note(module, inputs, output)
+        if is_outermost:
+            self._outermost[module] = None
+            self.unregistered.note_output(output)
+            self._first.note_returned(output)
+            self._see_output(module, inputs, output)
+
+    def _reach(self, layer: Layer, module: nn.Module, inputs: Any, output: Any) -> None:
+        self.reach(layer, output)
+
+    def reach(self, layer: Layer, output: Any) -> None:
+        """Note a layer's output in the first step."""
+        if not (self._discovering and self._ask()):
+            return
+        tensor = next((tensor for _, tensor in tensors_in(output)), None)
+        node = None if tensor is None else tensor.grad_fn
+        if layer.nonlinearity is not None and tensor is not None and is_of_parameter(tensor):
+            self._of_parameter.add(layer.name)
+            return
+        known = self._reached.get(layer.name)
+        # The first call that has a gradient: one before, without, was another's forward pass.
+        if known is None or known[3] is None:
+            self._reached[layer.name] = (layer.name, layer.entry, layer.module, node)
+
+    def _see_output(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if not self._ask():
+            return
+        self._adversaries.note_made(module, output)
+        with_gradient = [each for _, each in tensors_in(output) if each.requires_grad]
+        trained = [each for each in with_gradient if each.ndim]
+        has_terms, tensor = len(with_gradient) > len(trained), next(iter(trained), None)
+        self._passes.given += len(trained)
+        for each in trained:
+            self.loss_graph.note_output(each)
+        if len(trained) > 2:
+            self._state.on_lasting_tensors.extend(self._pair.watch(trained[1:]))
+        if tensor is None or not has_memory(tensor):
+            return
+        judged = self._adversaries.watch(module, inputs, tensor)
+        self._state.on_lasting_tensors.extend(judged)
+        layouts = self._state.layouts
+        if layouts is not None and layouts.of(tensor).parts:  # of classes, perhaps
+            return
+        self._sequence_axis.compare(tensor)
+        rows = evenly_spaced(tensor)
+        values, function = samples_of(tensor, rows), output_function(tensor)  # loss may change it
+        samples, shape = number_of_samples(tensor), tensor.shape
+        alike = samples_alike(inputs, shape, rows)
+        by_sample = len(shape) <= 2 and may_have_a_row_each(inputs, shape)
+        wanted = [each for _, each in tensors_in(inputs) if each.requires_grad]  # as an attack's
+        of_data = any(each.is_leaf for each in wanted)  # or of what draws samples by gradients
+
+        def see_gradient(gradient: Tensor) -> None:
+            self._states.forget()
+            given, passes = self._passes.given, self._passes
+            self.kept_gradients.look(begins=given > 0, counts=not wanted)
+            if given > 0:
+                self.uncleared.look()
+                self.by_hand.look()
+            discounted = self._values.compare(gradient, given)
+            makes_graph = torch.is_grad_enabled()
+            aside = makes_graph or of_data  # if another pass comes, that one is the loss's
+            passes.note_gradient(self.kept_gradients.weights, counts=not aside)
+            is_first = self.keeps_first and passes.number > 1
+            is_slope = makes_graph and of_data  # by the inputs: a penalty's, or an equation's term
+            if is_first or is_slope or (aside and self._output):
+                return
+            if has_memory(gradient) and gradient.shape == shape:
+                slope, square = samples_of(gradient, rows), sum_of_squares(gradient)
+                told = values, slope, samples, function, passes.together <= 1, square, has_terms
+                beside = mixes_axes(gradient), discounted, by_sample, alike
+                self._output = Output(*told, rows.step, *beside)
+
+        handle = tensor.register_hook(QuietHook(see_gradient))  # type: ignore[no-untyped-call]
+        self._state.on_lasting_tensors.append(handle)  # it may be a parameter, or be kept
+
+    def take(self) -> Ends:
+        """What was seen since the last call; the first call ends the search for both ends."""
+        held = self.loss_graph.kept.count(), self._padded.share, self._passes.added
+        self._end_discovery()
+        kept, cleared, late, changed = self.kept_gradients.take()
+        by_hand = self.by_hand.take()
+        kept = by_hand if kept is None else kept
+        along_batch = self._sequence_axis.of_batch or 3 * self._first.places.differ
+        data = self._data.take()
+        beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
+        seen = self.loss_graph.take(), changed, self._states.are_detached
+        first = self._first
+        views = first.views.are_any, first.order.is_any, first.softmax.over_samples
+        asked = self._adversaries.take()
+        ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held, *views, asked)
+        self._states.forget()
+        self._output = None
+        self._passes.end_step()
+        self.keeps_first = not self.keeps_first
+        return ends
+
+    def _end_discovery(self) -> None:
+        """Look at the first step's graph, before that is told of: a resumed run has its own."""
+        if not (self._discovering and (self._outermost or self._reached)):
+            return
+        of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
+        about = self._first.returned, {layer.name for layer in self._data.first}
+        self.wiring = wiring(list(self._reached.values()), *about) | of_parameter
+        if not gathers_parameters(self._network):
+            self.unregistered.find(self._network, self._first.see)
+        self._first.end()
+        self._reached.clear()  # and with it the graph
+        self._discovering = False
+        if self._handles:
+            self.detach()
+            self.attach()

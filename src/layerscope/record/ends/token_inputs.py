@@ -1,0 +1,58 @@
+"""The tokens that a network gets, as its embeddings get them: what a language model reads."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from layerscope.measure.pending import Pending
+from layerscope.measure.pinned_ring import on_host
+from layerscope.record.hooks.quiet_hook import QuietHook
+
+_ELEMENTS = 2**18
+"""Of longer inputs nothing is kept: 2 MB."""
+
+_CALLS = 8
+"""So many of the first and of the last are kept: of several micro-batches one of them is judged."""
+
+
+class TokenInputs:
+    """Keeps the tokens of a step that is looked at.
+
+    Args:
+        ask: whether to look now.
+    """
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._ask = ask
+        self._seen: list[Pending[Tensor]] = []
+
+    def attach(self, modules: Sequence[nn.Module]) -> list[RemovableHandle]:
+        """Put a hook on each embedding among these modules."""
+        embeddings = (each for each in modules if isinstance(each, nn.Embedding))
+        hook = QuietHook(self._see)
+        return [each.register_forward_pre_hook(hook) for each in embeddings]
+
+    def _see(self, module: nn.Module, inputs: Any) -> None:
+        if not self._ask() or not inputs:
+            return
+        tokens = inputs[0]
+        if type(tokens) is not Tensor or tokens.ndim != 2 or tokens.numel() > _ELEMENTS:
+            return
+        if tokens.is_floating_point() or min(tokens.shape) < 2 or tokens.is_meta:
+            return
+        self._seen.append(on_host(tokens.detach().clone()))
+        if len(self._seen) > 2 * _CALLS:
+            del self._seen[_CALLS]
+
+    def of_shape(self, shape: torch.Size) -> Tensor | None:
+        """The last ones of this shape in the step that goes on; None without any."""
+        seen = (each.get() for each in reversed(self._seen))
+        return next((tokens for tokens in seen if tokens.shape == shape), None)
+
+    def take(self) -> tuple[Pending[Tensor], ...]:
+        """[rows, columns] each, in the order in which they came."""
+        seen, self._seen = tuple(self._seen), []
+        return seen

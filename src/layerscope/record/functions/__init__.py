@@ -1,0 +1,1 @@
+"""Functions that a network calls without a module: activations, attention, dropout."""

@@ -1,0 +1,48 @@
+"""Whether a loss makes [n, n] of what should have been [n], by the shapes in its graph."""
+
+from collections.abc import Container, Sequence
+from typing import Any
+
+from layerscope.record.graph.loss_nodes import inputs_of, shape_of, through
+from layerscope.record.graph.output_function import MOVES, kind_of
+
+_PAIRS = 3
+"""Samples: of two a pair is nothing odd."""
+
+_OF_TWO = ("Mul", "Div", "Sub", "Rsub", "Add")
+_ON_PURPOSE = tuple(kind for kind in MOVES if kind not in ("Expand", "Clone", "Alias", "ToCopy"))
+
+
+def broadcasts(
+    node: Any, nodes: Sequence[Any], outputs: Container[Any], samples: Container[int]
+) -> bool:
+    """Whether it makes [n, n] of a number of each sample, [n] or [n, 1], and of something that has
+    no gradient, and all of that goes into one number: whoever means pairs says so by a view, or
+    sums over the others of each sample.
+
+    Args:
+        nodes: all between the loss and the network's outputs.
+        samples: how many the outputs have.
+    """
+    if kind_of(node) not in _OF_TWO or node in outputs or len(inputs_of(node)) != 1:
+        return False
+    shape, (operand,) = shape_of(node), inputs_of(node)
+    n = shape[0] if shape else 0
+    if n < _PAIRS or shape != (n, n) or n not in samples:
+        return False
+    source = through(operand, ("Expand", "Clone", "Alias", "ToCopy"), outputs)
+    is_column = shape_of(operand) == (n, 1)
+    if is_column and source not in outputs and kind_of(source) in _ON_PURPOSE:
+        return False
+    if not is_column and shape_of(operand) != (n,):
+        return False
+    reached, waiting = {node}, [node]
+    while waiting:
+        here = waiting.pop()
+        for after in nodes:
+            if after not in reached and here in inputs_of(after):
+                if shape_of(after) not in (shape, (), (1,)):
+                    return False
+                reached.add(after)
+                waiting += [after] if shape_of(after) == shape else []
+    return True

@@ -1,0 +1,212 @@
+"""Which layer's output reaches which layer, read once off autograd's graph of the first step.
+
+The order in which modules are called is not the order of depth: a side branch may be called first,
+a head last. The graph that backward walks knows: from each layer's output back to the outputs that
+it was made of.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from layerscope.record.distributed.shards import class_of
+
+# Functions that only move elements, or scale them: a linear layer behind them still gets what a
+# linear layer before them gave. With two operands that have a gradient they are none.
+_MOVES = (
+    *("View", "UnsafeView", "ReshapeAlias", "Transpose", "Permute", "Unsqueeze", "Squeeze"),
+    *("Expand", "Clone", "Alias", "AsStrided", "ToCopy", "NativeDropout", "Slice", "Select"),
+    *("Mul", "Div", "Add", "Sub", "Neg", "T"),
+    "RegisterPostBackwardFunction",  # of FSDP, before each of its modules
+)
+_SLOPE = "_saved_negative_slope"
+"""Of a LeakyReLU's node: with a slope of 1 it is a straight line."""
+
+_PRODUCTS = ("Addmm", "Mm", "Bmm", "Baddbmm", "Linear", "MkldnnLinear")
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How one layer hangs together with the others.
+
+    Attributes:
+        parents: layers whose outputs reach it through no other watched layer.
+        on_trunk: whether every way from the last layers to the first passes it, as far as the
+            graph shows: of no layer behind a frozen one that gets data.
+        follows: the linear layer whose output it alone receives, without a function in between; ""
+            if it is no linear layer, or there is none, or that one is a bottleneck.
+        of_parameter: whether it is a function of a parameter, and of no data.
+        is_end: whether a call from outside returns its output, moved or scaled at most, and no
+            layer gets that but one that gets data too, as a discriminator's first does.
+    """
+
+    parents: tuple[str, ...]
+    on_trunk: bool
+    follows: str
+    of_parameter: bool = False
+    is_end: bool = False
+
+
+OF_PARAMETER = Wiring((), False, "", of_parameter=True)
+"""Of a gate that is the sigmoid of a parameter, or of a constraint's softplus: it leads nowhere."""
+
+
+def wiring(
+    outputs: Sequence[tuple[str, nn.Module, nn.Module, Any]],
+    returned: Iterable[Any] = (),
+    get_data: Collection[str] = (),
+) -> dict[str, Wiring]:
+    """How layers hang together.
+
+    Args:
+        outputs: (name, entry, module, grad_fn) of each layer in forward order: the module that
+            gets the layer's input, the one that gives its output, and that output's node in the
+            graph; None for one without a gradient.
+        returned: nodes of what calls from outside have returned.
+        get_data: names of the layers that get data.
+    """
+    nodes = {id(node): name for name, _, _, node in outputs if node is not None}
+    parents = {name: _parents(node, nodes) for name, _, _, node in outputs}
+    # What a frozen layer gives from data alone is not in the graph: where it goes cannot be seen,
+    # and it may pass beside all that is called later, as a frozen layer does beside its adapter.
+    trunk = _trunk([name for name, *_ in outputs], parents)
+    # A linear module whose own output is the layer's: no function was applied to it.
+    bare = {id(node): module for _, _, module, node in outputs if class_of(module) is nn.Linear}
+    fed = Counter(parent for of_layer in parents.values() for parent in of_layer)
+    ends = {_moved_from(node, nodes) for node in returned}
+    ends -= {parent for name in parents if name not in get_data for parent in parents[name]}
+    made = {}
+    for name, entry, _, node in outputs:
+        follows = ""
+        if class_of(entry) is nn.Linear and node is not None:
+            before = _linear_before(node, bare)
+            # What others get too (a residual, a gate's side branch, heads) is not theirs to merge.
+            alone = before is not None and fed[nodes[before]] == 1
+            if before is not None and alone and not _is_bottleneck(bare[before], entry):
+                follows = nodes[before]
+        place = tuple(parents[name]), name in trunk, follows
+        made[name] = Wiring(*place, is_end=name in ends)
+    return made
+
+
+def is_of_parameter(output: Tensor) -> bool:
+    """Whether an activation function's output is made of one parameter, and of no data: moved,
+    or scaled and shifted by a number while it has as many elements as the parameter.
+    """
+    node, single = output.grad_fn, True
+    while node is not None and len(_next(node)) == 1:
+        single &= len(node.next_functions) == 1  # a number is an input as well, and so are data
+        node = _next(node)[0]
+        if not _is_one_of(node, _MOVES):
+            parameter = getattr(node, "variable", None)
+            is_whole = single or (
+                isinstance(parameter, Tensor) and parameter.numel() == output.numel()
+            )
+            return isinstance(parameter, nn.Parameter) and is_whole
+    return False
+
+
+def _next(node: Any) -> list[Any]:
+    return [following for following, _ in node.next_functions if following is not None]
+
+
+def _parents(node: Any, nodes: dict[int, str]) -> list[str]:
+    """The nearest layers' outputs on all ways back from a node."""
+    if node is None:
+        return []
+    found: dict[str, None] = {}
+    seen, waiting = {id(node)}, _next(node)
+    kept = [node]  # an object that is gone may share its id with a later one
+    while waiting:
+        here = waiting.pop()
+        if id(here) in seen:
+            continue
+        seen.add(id(here))
+        kept.append(here)
+        if id(here) in nodes:
+            found[nodes[id(here)]] = None
+        else:
+            waiting += _next(here)
+    return list(found)
+
+
+def _trunk(order: Sequence[str], parents: dict[str, list[str]]) -> set[str]:
+    """Layers that no way from a last layer to a first one leaves out.
+
+    In forward order a way is a chain of edges; a layer is left out by an edge from before it to
+    behind it, by a way that begins behind it, and by one that ends before it.
+    """
+    place = {name: number for number, name in enumerate(order)}
+    has_child = {parent for name in order for parent in parents[name]}
+    edges: list[tuple[int, int]] = []
+    for name in order:
+        begins = [place[parent] for parent in parents[name] if place[parent] < place[name]]
+        edges += [(before, place[name]) for before in begins or [-1]]
+        if name not in has_child:
+            edges.append((place[name], len(order)))
+    reach = [0] * (len(order) + 2)  # how many edges span each place: a difference array
+    for before, behind in edges:
+        reach[before + 2] += 1  # shifted by one for the edge from -1
+        reach[behind + 1] -= 1
+    spanned, trunk = 0, set()
+    for number, name in enumerate(order):
+        spanned += reach[number + 1]
+        if not spanned:
+            trunk.add(name)
+    return trunk
+
+
+def _moved_from(node: Any, nodes: Mapping[int, str]) -> str | None:
+    """The layer whose output was moved, or scaled, to become that of `node`; None without one."""
+    while id(node) not in nodes:
+        following = _next(node)
+        if len(following) != 1 or not _is_one_of(node, _MOVES):
+            return None
+        node = following[0]
+    return nodes[id(node)]
+
+
+def _linear_before(node: Any, bare: Mapping[int, nn.Module]) -> int | None:
+    """The node of the bare linear output that the product behind `node` is made of; None if there
+    is none.
+    """
+    product = _product_before(node)
+    if product is None:
+        return None
+    for operand in _next(product):
+        here = operand
+        while True:
+            if id(here) in bare:
+                return id(here)
+            following = _next(here)
+            straight = _is_one_of(here, _MOVES) or getattr(here, _SLOPE, None) == 1
+            if not (straight and len(following) == 1):
+                break
+            here = following[0]
+    return None
+
+
+def _product_before(node: Any) -> Any:
+    """The nearest product on a way back without forks; None at a fork."""
+    here = node
+    while not _is_one_of(here, _PRODUCTS):
+        following = _next(here)
+        if len(following) != 1:
+            return None
+        here = following[0]
+    return here
+
+
+def _is_one_of(node: Any, kinds: Iterable[str]) -> bool:
+    name = type(node).__name__.removesuffix("0").removesuffix("1").removesuffix("Backward")
+    return name in kinds
+
+
+def _is_bottleneck(first: nn.Module, second: nn.Module) -> bool:
+    """Whether what two linear layers pass between them is narrower than both their ends."""
+    assert isinstance(first, nn.Linear)
+    assert isinstance(second, nn.Linear)
+    return first.out_features < min(first.in_features, second.out_features)

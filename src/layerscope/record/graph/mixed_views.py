@@ -1,0 +1,68 @@
+"""Whether a `view` within the network has put samples where another axis was."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from layerscope.record.graph.loss_nodes import shape_of
+from layerscope.record.graph.output_function import kind_of
+from layerscope.record.outputs import tensors_in
+from layerscope.record.samples import has_memory
+
+_VIEWS = ("View", "UnsafeView", "ReshapeAlias")
+
+
+class MixedViews:
+    """Told in the first step only. A view leaves the memory as it is: where it gives the same axes
+    in another order, [time, samples, features] of [samples, time, features], its rows are parts of
+    several samples. So are those of [samples, layers * units] that are cut out of a recurrent
+    layer's states, [layers, samples, units].
+
+    Only views that move the first axis count: within a sample one may well be cut anew.
+
+    Attributes:
+        are_any: whether there is such a view.
+    """
+
+    def __init__(self) -> None:
+        self.are_any = False
+        self._given: list[Tensor] = []  # to the network: their memory is nobody else's meanwhile
+        self._states: set[tuple[int, ...]] = set()
+
+    def begin(self, inputs: object) -> None:
+        """The network is called."""
+        self._given = [each for _, each in tensors_in(inputs) if has_memory(each)]
+
+    def note(self, module: nn.Module, inputs: object, output: object) -> None:
+        """A module of the network has given an output."""
+        if isinstance(module, nn.RNNBase):
+            self._states.update(tuple(each.shape) for _, each in [*tensors_in(output)][1:])
+        for _, tensor in tensors_in(inputs):
+            if not tensor.requires_grad and has_memory(tensor) and tensor.is_contiguous():
+                same = (e for e in self._given if e.data_ptr() == tensor.data_ptr())
+                self.are_any |= any(
+                    e.is_contiguous() and _moves_first(e.shape, tensor.shape) for e in same
+                )
+
+    def see(self, node: Any) -> None:
+        """A node of the graph of the network's output."""
+        before = getattr(node, "_saved_self_sym_sizes", None)
+        if before is not None and kind_of(node) in _VIEWS:
+            after, before = shape_of(node), tuple(before)
+            self.are_any |= _moves_first(before, after) or self._cuts_states(before, after)
+
+    def _cuts_states(self, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+        if before not in self._states or len(before) != 3 or before[0] == 1:
+            return False
+        layers, samples, units = before
+        return after == (samples, layers * units) and layers != samples
+
+    def end(self) -> None:
+        """The step is over."""
+        self._given.clear()
+
+
+def _moves_first(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+    """Whether they are the same axes in another order, with another one first."""
+    one, other = ([size for size in shape if size > 1] for shape in (before, after))
+    return len(one) > 2 and sorted(one) == sorted(other) and one[0] != other[0]

@@ -1,0 +1,1 @@
+"""What a network is made of: its layers, their names, functions and modes."""

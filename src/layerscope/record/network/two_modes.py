@@ -1,0 +1,105 @@
+"""Modules that behave otherwise in training than in evaluation: dropouts, batch normalisations."""
+
+import math
+
+from torch import nn
+
+from layerscope.record.distributed.shards import class_of
+from layerscope.record.network.layer_names import unwrapped
+
+_DROPOUTS = nn.modules.dropout._DropoutNd
+_NORMS = nn.modules.batchnorm._NormBase
+
+
+class TwoModes:
+    """Those of a network's trained parts: evaluation is the place of frozen ones."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+        self._homes = found = _in_trained_parts(network)
+        self._dropouts = [module for module in found if isinstance(module, _DROPOUTS)]
+        self._recurrent = [
+            each
+            for each in network.modules()
+            if isinstance(each, nn.RNNBase) and each.num_layers > 1
+        ]
+        self._norms = [module for module in found if isinstance(module, _NORMS)]
+
+    @property
+    def seen(self) -> tuple[float, float, float]:
+        """`dropout`, `norm_momentum` and `evaluation_share` of this moment."""
+        return self.dropout, self.norm_momentum, self.evaluation_share
+
+    @property
+    def dropout(self) -> float:
+        """Largest probability of a dropout that is on, those between the layers of a recurrent
+        stack too; 0 without any.
+        """
+        return max((probability for _, probability in self._dropping()), default=0.0)
+
+    @property
+    def dropout_at(self) -> str:
+        """Which module drops most, by `path_and_class`; "" without any."""
+        dropping = self._dropping()
+        most = max(dropping, key=lambda each: each[1])[0] if dropping else None
+        return path_and_class(most, self._network)
+
+    def _dropping(self) -> list[tuple[nn.Module, float]]:
+        own = [(each, each.p) for each in self._dropouts if each.training]
+        return own + [(each, each.dropout) for each in self._recurrent if each.training]
+
+    @property
+    def evaluation_share(self) -> float:
+        """Of all, the share that is in evaluation mode, and its home with it: one that stands so
+        alone in a module that trains was put there, as statistics that fine-tuning keeps. 0 without
+        any.
+        """
+        both = (*self._dropouts, *self._norms)
+        lost = sum(not each.training and not self._homes[each].training for each in both)
+        return lost / max(len(both), 1)
+
+    @property
+    def norm_momentum(self) -> float:
+        """Of those in training mode that keep running statistics, the largest momentum; 0 of one
+        that has never kept any, NaN without such. Waits for the device if one is 0.
+        """
+        largest = math.nan
+        for norm in self._norms:
+            if not norm.training or norm.running_mean is None or norm.momentum is None:
+                continue
+            if norm.momentum > 0:
+                largest = max(norm.momentum, largest)
+            elif not norm.running_mean.any():  # a loop may set it to 0 for one of several passes
+                return 0.0
+        return largest
+
+
+def path_and_class(module: nn.Module | None, network: nn.Module) -> str:
+    """Of a module in a network, such as "blocks.0.drop (Dropout)"; the class alone of the network
+    itself, and "" if it is no module of it.
+    """
+    if module is None:
+        return ""
+    name = class_of(module).__name__
+    for path, each in network.named_modules():
+        if each is module:
+            return f"{unwrapped(path)} ({name})" if unwrapped(path) else name
+    return ""
+
+
+def _in_trained_parts(network: nn.Module) -> dict[nn.Module, nn.Module]:
+    """Dropouts and batch normalisations, each with the module that it is in, but for those whose
+    nearest module with parameters, be it themselves, has none that is trained.
+    """
+    found: dict[nn.Module, nn.Module] = {}
+
+    def walk(module: nn.Module, home: nn.Module, is_trained: bool) -> None:
+        trained = [parameter.requires_grad for parameter in module.parameters()]
+        is_trained = any(trained) if trained else is_trained
+        if isinstance(module, (_DROPOUTS, _NORMS)) and is_trained:
+            found.setdefault(module, home)
+        for child in module.children():
+            walk(child, module, is_trained)
+
+    walk(network, network, True)
+    return found

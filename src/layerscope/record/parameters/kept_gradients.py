@@ -1,0 +1,141 @@
+"""What becomes of gradients: does the next step add to them, and did they all come to a step?"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from layerscope.measure.pending import Pending
+from layerscope.measure.pinned_ring import on_host
+from layerscope.record.distributed.shards import local_part
+from layerscope.record.parameters.layer_parameter import LayerParameter
+
+
+class KeptGradients:
+    """Follows the gradient of one parameter from a step to the next.
+
+    Whoever clears a gradient replaces it, or changes it in place: its identity and its version tell
+    of that, and it is read only where it may have been set to zero.
+    """
+
+    def __init__(self) -> None:
+        self._parameter: nn.Parameter | None = None
+        self._identity = self._version = 0  # of its gradient, after the step before
+        self._kept: bool | None = None
+        # Gradient and its version as the last pass left them, no optimizer having come since; the
+        # version of the parameter then; and whether the gradient was any.
+        self._left: tuple[tuple[int, int], int, Pending[Tensor]] | None = None
+        self._cleared: bool | None = None
+        self._changed: bool | None = None
+        self._stepped: tuple[int, int] | None = None  # gradient and version after an optimizer
+        self._changed_late: bool | None = None
+
+    def remember(self, parameters: Sequence[LayerParameter]) -> None:
+        """A step was taken: which gradient will be added to, if nobody clears it."""
+        for each in parameters:
+            gradient = each.parameter.grad
+            if gradient is not None:
+                self._parameter, self._identity = each.parameter, id(gradient)
+                self._version = local_part(gradient)._version
+                if self._stepped is None:  # the first time, nobody knew which parameter to follow
+                    self._stepped = state_of(gradient)
+                return
+        if parameters:  # cleared already
+            self._parameter, self._identity, self._version = parameters[0].parameter, -1, -1
+
+    def look(self, *, begins: bool = True, counts: bool = True) -> None:
+        """A gradient comes to an output.
+
+        Args:
+            begins: whether a backward pass begins with it, after a forward pass of its own.
+            counts: whether the parameters' gradients are what that pass is for.
+        """
+        parameter = self._parameter
+        if self._kept is None and parameter is not None:
+            kept = parameter.grad
+            unchanged = kept is not None and local_part(kept)._version == self._version
+            self._kept = unchanged and is_any(kept)  # `.data.zero_()` leaves the version as it was
+        self._check_kept()
+        if parameter is None or not begins:
+            return
+        gradient = parameter.grad
+        if counts and self._left is not None and self._left[1] == local_part(parameter)._version:
+            # One of zero may have been zero before: its units are dead, say.
+            cleared = not is_any(gradient) and (
+                state_of(gradient) != self._left[0] or bool(self._left[2].get())
+            )  # `.data.zero_()` leaves the state as it was
+            self._cleared = bool(self._cleared) or cleared
+        self._left = None
+        if counts:
+            before = state_of(gradient)
+            torch.autograd.Variable._execution_engine.queue_callback(lambda: self._passed(before))
+
+    def _passed(self, before: tuple[int, int] | None) -> None:
+        """A backward pass has ended; nobody has cleared what it left yet."""
+        parameter = self._parameter
+        gradient = None if parameter is None else parameter.grad
+        if parameter is None or gradient is None:
+            return
+        now = id(gradient), local_part(gradient)._version
+        if now != before:
+            is_any = on_host(local_part(gradient).any())
+            self._left = now, local_part(parameter)._version, is_any
+
+    def confirm(self) -> None:
+        """An optimizer comes, after the step's backward passes: are the gradients still the same?
+
+        `autograd.grad` adds to none, and what it gives may be put in their place; a later backward
+        pass may come after they were cleared.
+        """
+        self._check_kept()
+        gradient = None if self._parameter is None else self._parameter.grad
+        if self._left is not None:
+            self._changed = bool(self._changed) or state_of(gradient) != self._left[0]
+        if self._left is not None and gradient is not None:
+            # What was put in the place of what backward left may be made of all that was cleared.
+            self._cleared = bool(self._cleared) and id(gradient) == self._left[0][0]
+        self._left = None
+
+    def note_step(self) -> None:
+        """An optimizer has taken its step."""
+        if self._parameter is not None:
+            self._stepped = state_of(self._parameter.grad)
+
+    def _check_kept(self) -> None:
+        if self._kept and self._parameter is not None:
+            kept = self._parameter.grad
+            self._kept = kept is not None and id(kept) == self._identity
+
+    @property
+    def weights(self) -> int:
+        """Another number once the parameters have changed; -1 if that is not known."""
+        return -1 if self._parameter is None else local_part(self._parameter)._version
+
+    def begin(self) -> None:
+        """A step begins: was the gradient changed after the step before, and not to zero?"""
+        stepped, self._stepped = self._stepped, None
+        if stepped is not None and self._parameter is not None:
+            gradient = self._parameter.grad
+            now = state_of(gradient)
+            is_changed = now is not None and now[0] == stepped[0] and now != stepped
+            self._changed_late = is_changed and is_any(gradient)
+
+    def take(self) -> tuple[bool | None, bool | None, bool | None, bool | None]:
+        """Of the step that ends, None where it is not known: whether the gradients of the step
+        before were kept, whether those of a backward pass were cleared before an optimizer came,
+        whether those of the step before were changed after it, and whether those of the last
+        backward pass were changed before an optimizer came, by a clip, say.
+        """
+        found = self._kept, self._cleared, self._changed_late, self._changed
+        self._kept = self._cleared = self._changed_late = self._changed = None
+        return found
+
+
+def state_of(gradient: Tensor | None) -> tuple[int, int] | None:
+    """What changes when a gradient is replaced, and when it is changed in place; None of none."""
+    return None if gradient is None else (id(gradient), local_part(gradient)._version)
+
+
+def is_any(gradient: Tensor | None) -> bool:
+    """Whether there is one, and it is not all zero."""
+    return gradient is not None and bool(local_part(gradient).any())

@@ -1,0 +1,109 @@
+"""Which parameters the optimizers have."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from layerscope.record.network.parts import parameters_of
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """What the optimizers of a training have, all together.
+
+    Attributes:
+        owned: the `id` of each parameter that they have.
+        unowned_share: of the network's elements that are trained, those that no optimizer has.
+        foreign: parameters that they have and the network has not.
+        twice: parameters that stand there more than once.
+        weight_decay: the largest of any group.
+        maximize: whether any group goes up the gradient.
+        beta_ratio: of Adam and its kind, beta1 / sqrt(beta2), the largest of any group; 0 without.
+        epsilon: of those, what is added to the root of the average of squares, the largest; 0
+            without.
+        asked_rate: learning rate of the first group, as its schedule was told it; NaN without one.
+        epsilon_lost: whether such a number is 0 in the type of weights that it is for.
+        rate_shares: of the parameters of an optimizer whose groups have several learning rates,
+            that of its group / the largest.
+    """
+
+    owned: frozenset[int]
+    unowned_share: float
+    foreign: int
+    twice: int
+    weight_decay: float
+    maximize: bool
+    beta_ratio: float
+    epsilon: float
+    epsilon_lost: bool
+    asked_rate: float
+    rate_shares: Mapping[int, float]
+
+
+def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
+    """Compare what optimizers have with what a network has; a microsecond per parameter."""
+    optimizers = list(optimizers)
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    listed = [id(parameter) for group in groups for parameter in group["params"]]
+    owned = frozenset(listed)
+    own = parameters_of(network)
+    trained = [parameter for parameter in own.values() if parameter.requires_grad]
+    elements = sum(parameter.numel() for parameter in trained)
+    left = sum(parameter.numel() for parameter in trained if id(parameter) not in owned)
+    return Ownership(
+        owned,
+        left / elements if elements else 0.0,
+        len(owned - own.keys()),
+        len(listed) - len(owned),
+        max((float(group.get("weight_decay", 0) or 0) for group in groups), default=0.0),
+        any(group.get("maximize") is True for group in groups),
+        max(map(_beta_ratio, groups), default=0.0),
+        max(map(_epsilon, groups), default=0.0),
+        any(map(_loses_epsilon, groups)),
+        float(groups[0].get("initial_lr", math.nan)) if groups else math.nan,
+        _rate_shares(optimizers),
+    )
+
+
+def given_to(optimizer: Optimizer) -> dict[int, nn.Parameter]:
+    """The parameters that an optimizer has, by `id`; none where it has no groups, as a stand-in."""
+    # By `id`, since a tensor's own hash is a call of Python.
+    return {id(p): p for group in getattr(optimizer, "param_groups", ()) for p in group["params"]}
+
+
+def _beta_ratio(group: Mapping[str, Any]) -> float:
+    betas = group.get("betas")
+    if not isinstance(betas, tuple) or len(betas) != 2 or not float(betas[1]) > 0:
+        return 0.0
+    return float(betas[0]) / math.sqrt(betas[1])
+
+
+def _epsilon(group: Mapping[str, Any]) -> float:
+    epsilon = group.get("eps")
+    return float(epsilon) if "betas" in group and isinstance(epsilon, float | int) else 0.0
+
+
+_HALF_OF_SMALLEST = 2.0**-25
+"""Of float16: what is not above it becomes 0."""
+
+
+def _loses_epsilon(group: Mapping[str, Any]) -> bool:
+    epsilon = group.get("eps")
+    if not isinstance(epsilon, float) or epsilon > _HALF_OF_SMALLEST:
+        return False
+    return any(each.dtype == torch.float16 for each in group["params"])
+
+
+def _rate_shares(optimizers: Iterable[Optimizer]) -> dict[int, float]:
+    shares: dict[int, float] = {}
+    for optimizer in optimizers:
+        rates = [float(group.get("lr", 0) or 0) for group in optimizer.param_groups]
+        if len(set(rates)) > 1:
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                shares |= dict.fromkeys(map(id, group["params"]), rate / max(rates))
+    return shares

@@ -1,0 +1,137 @@
+"""Frozen weights that are as they were drawn, or 0: nobody has trained them."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from torch import Tensor, nn
+
+from layerscope.record.parameters.layer_parameter import LayerParameter
+
+_FEWEST, _MOST = 256, 65_536
+"""Elements of a weight that tell, and how many of a larger one are looked at."""
+
+_SURE = 4.0
+"""Standard errors."""
+
+_LENGTH = 8
+"""Elements of a vector that are all the same, which fewer may be by chance."""
+
+_ENOUGH, _MANY = 3, 4096
+"""Weights with a usual variance, which one that was trained may have by chance; and elements of
+each."""
+
+
+def untrained(
+    parameters: Sequence[LayerParameter], vectors: Iterable[nn.Parameter] = ()
+) -> list[str]:
+    """Entries whose weights are frozen, if those of all such are as torch draws them; [] if one is
+    not, or if a layer of the same shape is trained, of which they may be a copy.
+
+    Weights of torch's default are even between bounds that the fan-in gives, others normal with a
+    variance of one or two over a fan (He et al. 2015), 0.02^2 (Radford et al. 2018) or 1. Training
+    leaves neither bounds nor variance as they were. Nor does it leave all biases at 0 and all
+    weights of normalisations at 1: where frozen ones are, whatever the weights are drawn from.
+
+    Args:
+        parameters: of all layers.
+        vectors: the same, and biases among them where `parameters` has none.
+    """
+    known = [each for each in parameters if _tells(each.parameter)]
+    trained = {each.parameter.shape for each in known if each.parameter.requires_grad}
+    frozen = [each for each in known if not each.parameter.requires_grad]
+    if any(each.parameter.shape in trained for each in frozen):
+        return []
+    names = [each.channel.layer for each in frozen]
+    if names and _are_at_their_start(vectors):
+        return names
+    evidence = 0
+    for each in frozen:
+        of_one = _evidence(each.parameter)
+        if not of_one:  # a body that was loaded is known by its first weight
+            return []
+        evidence += of_one
+    return names if evidence >= _ENOUGH else []
+
+
+def is_fresh_head(
+    own: Iterable[tuple[str, nn.Parameter]], others: Sequence[LayerParameter]
+) -> bool:
+    """Whether a network's last layer is frozen, and has biases that are all 0 beside weights that
+    are not: training leaves none at 0. Not so of a copy of a layer that is trained.
+
+    Args:
+        own: name and parameter of what the layer has.
+        others: parameters of all layers.
+    """
+    named = {name: each for name, each in own if type(each) is nn.Parameter and not each.is_meta}
+    bias, weight = named.get("bias"), named.get("weight")
+    if bias is None or weight is None or bias.requires_grad or weight.requires_grad:
+        return False
+    is_copy = any(e.parameter.requires_grad and e.parameter.shape == weight.shape for e in others)
+    if is_copy or len(bias) < 2 or weight.ndim < 2:
+        return False
+    return not bool(bias.any()) and bool((weight != weight.flatten()[0]).any())
+
+
+def blank_rows(weight: nn.Parameter) -> float:
+    """Share of a frozen embedding's vectors that are 0 throughout; 0 of one that is trained, or
+    that has memory elsewhere. Of many vectors some are looked at, evenly spaced.
+    """
+    if weight.requires_grad or not _tells(weight) or weight.ndim != 2:
+        return 0.0
+    some = weight.detach()[:: -(-len(weight) // _MANY)]
+    return float((some == 0).all(1).double().mean())  # device to host, where there is one
+
+
+def _are_at_their_start(vectors: Iterable[nn.Parameter]) -> bool:
+    """Whether all that are frozen are 0 throughout or 1 throughout, some of either."""
+    zeros = ones = 0
+    for vector in vectors:
+        if vector.ndim != 1 or vector.requires_grad or len(vector) < _LENGTH or vector.is_meta:
+            continue
+        first = float(vector[0])  # device to host, where there is one
+        if first not in (0.0, 1.0) or not bool((vector == first).all()):
+            return False
+        zeros, ones = zeros + (first == 0), ones + (first == 1)
+    return zeros >= 2 and ones >= 1
+
+
+def _tells(weight: nn.Parameter) -> bool:
+    """Not a token that is learned, nor positions, of [1, n, width]: by no fan-in are they drawn."""
+    plain = type(weight) is nn.Parameter and weight.is_floating_point()
+    return (
+        plain
+        and weight.ndim > 1
+        and len(weight) > 1
+        and weight.numel() >= _FEWEST
+        and not weight.is_meta
+    )
+
+
+def _evidence(weight: Tensor) -> int:
+    """_ENOUGH for values that end at bounds that are known, 1 for a usual variance, else 0."""
+    rows, fan_in = weight.shape[0], weight[0].numel()
+    flat = weight.detach().flatten()
+    sample = flat[:: -(-len(flat) // _MOST)].double().cpu()  # device to host, where there is one
+    count, square = len(sample), sample.square()
+    variance = float(square.mean())
+    if not math.isfinite(variance) or not variance:
+        return 0
+    fourth = float(square.square().mean()) / variance**2
+    largest = float(sample.abs().max())
+    bounds = [1 / math.sqrt(fan) for fan in (fan_in, rows, rows / 3, rows / 4)]
+    bounds.append(math.sqrt(6 / (fan_in + rows)))
+    error = _SURE / math.sqrt(count)
+    is_even = abs(fourth - 1.8) < 1.4 * error and any(
+        (1 - 12 / count) * bound < largest <= (1 + 1e-5) * bound for bound in bounds
+    )
+    fan_out = rows * weight[0, 0].numel()
+    variances = (1 / fan_in, 2 / fan_in, 2 / fan_out, 2 / (fan_in + fan_out), 0.02**2, 1.0)
+    if is_even:
+        return _ENOUGH
+    is_normal = (
+        count >= _MANY
+        and abs(fourth - 3) < 5 * error
+        and any(abs(variance / usual - 1) < math.sqrt(2) * error for usual in variances)
+    )
+    return int(is_normal)

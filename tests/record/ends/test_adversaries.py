@@ -1,0 +1,75 @@
+"""Which way scores of another network's outputs are to be drawn is read off their gradients."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from layerscope.record.ends.adversaries import Adversaries
+
+MAKER, JUDGE = nn.Linear(3, 5), nn.Linear(5, 1)
+NOISE = torch.randn(12, 3)
+
+
+def asked(loss_of_judge, loss_of_maker, judge=JUDGE, changed=lambda made: made, cut=Tensor.detach):
+    """What both passes ask for, each loss one of scores; None is no pass."""
+    seen = Adversaries()
+    made = MAKER(NOISE)
+    seen.note_made(MAKER, made)
+    for loss_of, given in ((loss_of_judge, cut(made)), (loss_of_maker, made)):
+        given = changed(given)
+        scores = judge(given)
+        seen.note_made(judge, scores)
+        seen.watch(judge, (given,), scores)
+        if loss_of is not None:
+            loss_of(scores).backward(retain_graph=True)
+    ways = seen.take()
+    assert seen.take() is None
+    return None if ways is None else tuple(way.get() for way in ways)
+
+
+def down(scores):
+    return scores.exp().mean()
+
+
+def up(scores):
+    return -scores.mean()
+
+
+def test_the_way_of_each_pass_is_told():
+    assert asked(down, up) == (1, -1)
+    assert asked(down, down) == (1, 1)
+    assert asked(up, up) == (-1, -1)
+    assert asked(lambda scores: scores[:6].sum() - scores[6:].sum(), up) == (0, -1)
+    judge, maker = asked(None, up)
+    assert math.isnan(judge)
+    assert maker == -1
+
+
+def test_a_generator_and_its_discriminator_may_be_watched_by_two():
+    one, other = Adversaries(), Adversaries()
+    made = MAKER(NOISE)
+    one.note_made(MAKER, made)
+    other.watch(JUDGE, (made,), scores := JUDGE(made))
+    up(scores).backward()
+    assert one.take() is None
+    assert other.take()[1].get() == -1
+    assert other.watch(JUDGE, (made,), JUDGE(made)) == []  # that step is over
+
+
+def test_nothing_is_told_of_a_pass_that_is_not_cut_off():
+    judge, maker = asked(down, down, cut=lambda made: made)
+    assert math.isnan(judge)
+    assert maker == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"judge": nn.Linear(5, 2)}, {"judge": MAKER}, {"changed": lambda made: 1 * made}],
+    ids=["two outputs", "itself", "changed"],
+)
+def test_nothing_is_told_of_what_is_no_score_of_what_another_gave(options):
+    if options.get("judge") is MAKER:
+        options = {"judge": MAKER, "changed": lambda made: made[:, :3]}
+    assert asked(down, down, **options) is None

@@ -1,0 +1,51 @@
+"""A view that moves samples to where another axis was is told by shapes."""
+
+import pytest
+import torch
+from torch import nn
+
+from layerscope.record.graph.loss_nodes import behind
+from layerscope.record.graph.mixed_views import MixedViews
+
+X = torch.randn(6, 5, 3)
+
+
+def is_told(forward, layer=None, given=X):
+    """Of a network whose output is forward(layer, given)."""
+    layer = layer or nn.GRU(3, 4, num_layers=2, batch_first=True)
+    views = MixedViews()
+    views.begin((given,))
+    layer.register_forward_hook(views.note)
+    for node in behind(forward(layer, given).grad_fn, (), most=10_000):
+        views.see(node)
+    return views.are_any
+
+
+@pytest.mark.parametrize(
+    ("forward", "told"),
+    [
+        (lambda layer, x: layer(x)[1].view(6, -1), True),
+        (lambda layer, x: layer(x)[1].reshape(6, 8), True),
+        (lambda layer, x: layer(x)[1].reshape(6, 2, 4), True),
+        (lambda layer, x: layer(x)[1].transpose(0, 1).reshape(6, -1), False),
+        (lambda layer, x: layer(x)[1][-1], False),
+        (lambda layer, x: layer(x)[0].reshape(5, 6, 4), True),
+        (lambda layer, x: layer(x)[0].reshape(6, 4, 5), False),  # within a sample
+        (lambda layer, x: layer(x)[0].transpose(0, 1).reshape(5, 6, 4), False),
+        (lambda layer, x: layer(x)[0].reshape(-1, 4), False),
+        (lambda layer, x: layer(x)[0].reshape(6, -1), False),
+        (lambda layer, x: layer(x.view(5, 6, 3))[0], True),
+        (lambda layer, x: layer(x.view(6, 5, 3))[0], False),
+        (lambda layer, x: layer(x.transpose(0, 1))[0], False),
+        (lambda layer, x: layer(x.transpose(0, 1).contiguous())[0], False),
+    ],
+)
+def test_a_view_that_mixes_samples_is_told_from_others(forward, told):
+    assert is_told(forward) == told
+
+
+def test_states_of_one_layer_and_of_as_many_layers_as_samples_are_not():
+    flat = lambda layer, x: layer(x)[1].reshape(len(x), -1)  # noqa: E731
+    assert not is_told(flat, nn.GRU(3, 4, batch_first=True))
+    assert not is_told(flat, given=X[:2])
+    assert is_told(flat, nn.GRU(3, 4, batch_first=True, bidirectional=True))

@@ -1,0 +1,89 @@
+"""A softmax within a network that runs along the samples of the batch is known by its graph."""
+
+import pytest
+import torch
+from torch import nn
+
+from layerscope.record.graph.loss_nodes import behind
+from layerscope.record.graph.softmax_within import SoftmaxWithin
+from tests.diagnose.programs.judged import judged
+from tests.diagnose.programs.program import Program
+
+X = torch.randn(6, 4, 3)  # [samples, places, features]
+SCORE, OUT = nn.Linear(3, 1), nn.Linear(3, 2)
+WEIGHTS = nn.Parameter(torch.randn(6, 4))
+
+
+def pooled(weights, x=X):
+    return OUT((weights.view(*x.shape[:2], 1) * x).sum(1))
+
+
+def scores(x=X):
+    return SCORE(x).squeeze(-1)
+
+
+def over_samples(inputs, output):
+    seen = SoftmaxWithin()
+    seen.begin(inputs)
+    seen.note_returned(output)
+    for node in behind(output.grad_fn, ()):
+        seen.see(node)
+    return seen.over_samples
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        pooled(scores().softmax(0)),
+        pooled(scores().softmax(-2)),
+        pooled(SCORE(X).softmax(0)),
+        pooled(scores().softmax(0))[:, 0],
+    ],
+)
+def test_one_along_the_samples_is_known(output):
+    assert over_samples([X], output)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output"),
+    [
+        ([X], pooled(scores().softmax(1))),
+        ([X], pooled(WEIGHTS.softmax(0))),
+        ([X], pooled((scores()[..., None] @ SCORE(X).mT * 0.5).softmax(0).mean(2))),
+        ([X], OUT((scores().softmax(0)[..., None] * X).sum(0))),  # time first
+        ([X], OUT(X) * scores().softmax(0)[..., None]),  # a row for each place
+        ([X, torch.ones(6, 6)], pooled(scores().softmax(0))),  # nodes of a graph
+        ([X, torch.ones(2, 9)], pooled(scores().softmax(0))),
+        ([X], OUT(X[:, 0]) * SCORE(X[:, 0]).softmax(0)),  # a set's weights, one for each
+    ],
+)
+def test_one_along_what_may_be_another_axis_is_not(inputs, output):
+    assert not over_samples(inputs, output)
+
+
+class Pool(nn.Module):
+    def __init__(self, axis):
+        super().__init__()
+        self.score, self.out, self.axis = nn.Linear(3, 1), nn.Linear(3, 2), axis
+
+    def forward(self, x):
+        weights = self.score(x).squeeze(-1).softmax(self.axis)
+        return self.out((weights[..., None] * x).sum(1))
+
+
+@pytest.mark.parametrize(("axis", "rules"), [(0, ["softmax_over_batch"]), (1, [])])
+def test_it_is_told_of(axis, rules):
+    def run(_, watch):
+        network, y = Pool(axis), torch.randint(2, (6,))
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        with watch(network) as scope:
+            for _ in range(12):
+                optimizer.zero_grad()
+                loss = nn.functional.cross_entropy(network(X), y)
+                loss.backward()
+                optimizer.step()
+                scope.step(loss)
+
+    found = judged(Program("", run), mended=False)
+    assert [each.rule for each in found] == rules
+    assert all("within the network" in each.explanation for each in found)

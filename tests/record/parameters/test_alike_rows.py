@@ -1,0 +1,19 @@
+"""Which weights are asked whether their units are all the same."""
+
+import torch
+from torch import nn
+
+from layerscope.quantity import Quantity
+from layerscope.record.channel import Channel
+from layerscope.record.parameters.alike_rows import AlikeRows
+from layerscope.record.parameters.layer_parameter import LayerParameter
+
+
+def looked_at(shape):
+    weight = nn.Parameter(torch.ones(shape))
+    return AlikeRows([LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))]).look()
+
+
+def test_a_scale_for_each_head_may_start_at_one_and_a_weight_may_not():
+    assert looked_at((4, 1, 1)) == {}
+    assert looked_at((4, 3)) == looked_at((4, 1)) == looked_at((4, 1, 3)) == {"00": 0.0}

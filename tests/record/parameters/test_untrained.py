@@ -1,0 +1,134 @@
+"""Frozen weights as torch draws them are told from those that were trained."""
+
+import pytest
+import torch
+from torch import nn
+
+from layerscope.quantity import Quantity
+from layerscope.record.channel import Channel
+from layerscope.record.parameters.layer_parameter import LayerParameter
+from layerscope.record.parameters.untrained import blank_rows, is_fresh_head, untrained
+
+
+def entries(*layers):
+    return [
+        LayerParameter(layer.weight, name, Channel(Quantity.WEIGHT, name))
+        for name, layer in zip("abc", layers, strict=False)
+    ]
+
+
+def frozen(layer, init=None):
+    torch.manual_seed(0)
+    layer.reset_parameters()
+    if init is not None:
+        init(layer.weight)
+    return layer.requires_grad_(False)
+
+
+def trained(layer):
+    """The same after some steps toward anything at all."""
+    optimizer = torch.optim.Adam([layer.weight.requires_grad_()], lr=3e-3)
+    aim = torch.randn_like(layer.weight)
+    for _ in range(30):
+        optimizer.zero_grad()
+        (layer.weight - 0.2 * aim).square().sum().backward()
+        optimizer.step()
+    return layer.requires_grad_(False)
+
+
+EVEN = {
+    "linear": lambda: frozen(nn.Linear(48, 40)),
+    "convolution": lambda: frozen(nn.Conv2d(8, 24, 3)),
+    "groups": lambda: frozen(nn.Conv2d(16, 64, 3, groups=4)),
+    "xavier": lambda: frozen(nn.Linear(48, 40), nn.init.xavier_uniform_),
+}
+NORMAL = {
+    "embedding": lambda: frozen(nn.Embedding(300, 20)),
+    "kaiming": lambda: frozen(nn.Conv2d(16, 64, 3), nn.init.kaiming_normal_),
+    "gpt": lambda: frozen(nn.Linear(80, 80), lambda w: nn.init.normal_(w, std=0.02)),
+}
+
+
+@pytest.mark.parametrize("name", EVEN)
+def test_what_is_as_it_was_drawn_is_told_and_what_was_trained_is_not(name):
+    assert untrained(entries(EVEN[name]())) == ["a"]
+    assert untrained(entries(trained(EVEN[name]()))) == []
+
+
+@pytest.mark.parametrize("name", NORMAL)
+def test_a_usual_variance_tells_where_three_weights_have_one(name):
+    assert untrained(entries(NORMAL[name](), NORMAL[name](), NORMAL[name]())) == ["a", "b", "c"]
+    assert untrained(entries(NORMAL[name](), NORMAL[name]())) == []
+    assert untrained(entries(*(trained(NORMAL[name]()) for _ in range(3)))) == []
+
+
+def test_a_class_token_speaks_neither_for_a_draw_nor_against():
+    token = nn.Parameter(0.02 * torch.randn(1, 1, 768), requires_grad=False)
+    of_token = LayerParameter(token, "token", Channel(Quantity.WEIGHT, "token"))
+    assert untrained([of_token, *entries(*(NORMAL["gpt"]() for _ in range(3)))]) == ["a", "b", "c"]
+    assert untrained([of_token, *entries(*(NORMAL["gpt"]() for _ in range(2)))]) == []
+
+
+def test_one_layer_that_was_trained_speaks_for_all():
+    first, second = EVEN["linear"](), trained(EVEN["convolution"]())
+    assert untrained(entries(first, second)) == []
+
+
+def test_a_layer_like_one_that_is_trained_may_be_its_copy():
+    assert untrained(entries(EVEN["linear"](), nn.Linear(48, 40))) == []
+    assert untrained(entries(EVEN["linear"](), nn.Linear(40, 48))) == ["a"]
+
+
+def body(bias=0.0, weight=1.0):
+    layers = frozen(nn.Linear(20, 24), nn.init.orthogonal_), nn.LayerNorm(24).requires_grad_(False)
+    with torch.no_grad():
+        layers[0].bias.fill_(0)
+        layers[1].bias[3], layers[1].weight[3] = bias, weight
+    return layers, [each for layer in layers for each in layer.parameters()]
+
+
+def test_biases_of_zero_and_norms_of_one_tell_of_weights_that_are_drawn_in_any_way():
+    layers, vectors = body()
+    assert untrained(entries(*layers), vectors) == ["a"]
+    assert untrained(entries(*layers)) == []
+    for moved in ({"bias": 1e-6}, {"weight": 1 + 1e-6}):
+        layers, vectors = body(**moved)
+        assert untrained(entries(*layers), vectors) == []
+    layers, vectors = body()
+    assert untrained(entries(*layers), vectors[:2]) == []  # a linear layer's zeros alone
+
+
+def test_few_elements_tell_nothing():
+    assert untrained(entries(frozen(nn.Linear(8, 8)))) == []
+
+
+def head(bias=0.0, weight=None, frozen=True):
+    layer = nn.Linear(20, 3)
+    nn.init.constant_(layer.bias, bias)
+    if weight is not None:
+        nn.init.constant_(layer.weight, weight)
+    return layer.requires_grad_(not frozen)
+
+
+@pytest.mark.parametrize(
+    ("layer", "is_told"),
+    [
+        (head(), True),
+        (head(bias=0.1), False),
+        (head(weight=0.0), False),
+        (head(frozen=False), False),
+        (nn.Linear(20, 3, bias=False).requires_grad_(False), False),
+        (nn.Linear(20, 1).requires_grad_(False), False),
+    ],
+)
+def test_a_frozen_head_is_new_if_its_biases_are_all_zero(layer, is_told):
+    assert is_fresh_head(layer.named_parameters(), entries(nn.Linear(16, 20))) == is_told
+    assert not is_fresh_head(layer.named_parameters(), entries(nn.Linear(20, 3)))  # of a copy
+
+
+def test_vectors_that_are_0_throughout_are_counted_in_a_frozen_embedding():
+    vectors = torch.randn(6000, 16)
+    vectors[::3] = 0
+    vectors[:, 0] = 0
+    assert abs(blank_rows(nn.Embedding.from_pretrained(vectors).weight) - 1 / 3) < 0.01
+    assert blank_rows(nn.Embedding.from_pretrained(vectors, freeze=False).weight) == 0
