@@ -288,3 +288,27 @@ def test_a_layer_of_two_units_is_warned_of_where_eight_classes_are_not_learned()
 )
 def test_what_has_room_enough_is_not_narrow(told):
     assert narrow(**told) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, "10.0% of the targets"),
+        ({"uncalled_targets": 29.0}, ""),
+        ({"uncalled_share": 0.25}, ""),
+        ({"outputs": 5.0, "label_entropy": 2.0}, "class 3"),
+        ({"outputs": 5.0, "label_entropy": 1.0}, ""),
+    ],
+)
+def test_a_class_that_is_never_predicted_is_noted_where_others_are(told, words):
+    rare = {"outputs": 1.0, "uncalled_targets": 30.0, "uncalled_share": 0.1, "uncalled_class": 3.0}
+    figures = healthy(LAYERS, 200)
+    figures["loss"][:] = 1.0
+    for figure, value in (rare | told).items():
+        figures[figure][::10] = value
+    found = findings(figures)
+    assert ("class_not_predicted" in found) == bool(words)
+    if words:
+        assert found["class_not_predicted"].severity == "note"
+        assert words in found["class_not_predicted"].explanation
+        assert found["class_not_predicted"].step == 160

@@ -33,6 +33,7 @@ from layerscope.session.looked_at_outputs import (
 from layerscope.session.mask_figures import mask_figures
 from layerscope.session.target_figures import target_figures
 from layerscope.session.token_figures import token_figures
+from layerscope.session.uncalled import Uncalled
 from layerscope.session.weight_figures import ignored_figures
 
 
@@ -41,19 +42,22 @@ class LookFigures:
 
     def __init__(self) -> None:
         self._labels: Counter[int] = Counter()
+        self._uncalled = Uncalled()
         self._parameters: list[nn.Parameter] = []
         self._entries = np.zeros(0, np.intp)
         self._untrained: dict[int, float] = {}
         self._at: dict[str, int] = {}
         self._blank: dict[int, float] = {}
 
-    def state(self) -> dict[int, int]:
+    def state(self) -> dict[str, dict[int, int]]:
         """What is known of the targets so far, as plain types: for a checkpoint."""
-        return {int(label): int(count) for label, count in self._labels.items()}
+        seen = {int(label): int(count) for label, count in self._labels.items()}
+        return {"seen": seen, "uncalled": self._uncalled.state()}
 
-    def load_state(self, state: Mapping[int, int]) -> None:
+    def load_state(self, state: Mapping[str, Mapping[int, int]]) -> None:
         """Go on from what `state` gave."""
-        self._labels = Counter(state)
+        self._labels = Counter(state["seen"])
+        self._uncalled.load_state(state["uncalled"])
 
     def meet(
         self,
@@ -230,6 +234,8 @@ class LookFigures:
         if ends.of_actions:
             return figures
         figures |= target_figures(view, output, values, self._labels)
+        if output.alone and not ends.given:  # of tokens most classes are never the likeliest
+            figures |= self._uncalled.figures(view, values, self._labels)
         if output.alone and output.by_sample and not ends.given:  # of tokens padding is left out
             figures |= ignored_figures(view, values, self._labels)
         return figures

@@ -27,6 +27,7 @@ from layerscope.diagnose.rules import one_class as one_class
 from layerscope.diagnose.rules import labels as labels
 from layerscope.diagnose.rules import not_shuffled as not_shuffled
 from layerscope.diagnose.rules import class_weights as class_weights
+from layerscope.diagnose.rules import class_not_predicted as class_not_predicted
 from layerscope.diagnose.rules import temperature as temperature
 from layerscope.diagnose.rules import targets as targets
 from layerscope.diagnose.rules import next_token as next_token

@@ -1,0 +1,59 @@
+"""A class that the data have and the network never predicts."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.solved import left_of_chance
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_ENOUGH = 30
+"""Targets of a class, with not one sample taken for it: with 95 % certainty fewer than a tenth are
+found (the rule of three: Hanley and Lippman-Hand 1983)."""
+
+_BEGUN = 0.9
+"""Of what guessing costs: of many classes a network that has learned nothing predicts but a few."""
+
+_RARE = 0.25
+"""Of all targets: of two classes that are as frequent it is not the rarer one that is left out."""
+
+_TIMES = 2
+"""Of `patience`: before that a network may have begun with other classes."""
+
+
+@rule_of_run("class_not_predicted", looks_at="uncalled_targets")
+def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Targets of a class since the network has last taken a sample for it, in steps with a look;
+    the class that has most of them. A note: a class that is rare, or cannot be told from another,
+    is never the likeliest one for a network that is right, either.
+    """
+    known = memory.loss_curve.of(figures).known
+    told = (figures["uncalled_targets"] >= _ENOUGH) & (known >= _TIMES * thresholds.patience)
+    is_binary = figures["outputs"] == 1
+    is_rare = figures["uncalled_share"] < _RARE
+    told &= np.where(is_binary, is_rare, left_of_chance(figures, memory) < _BEGUN)
+    looked = ~np.isnan(figures["uncalled_targets"])
+    values = np.where(is_binary, figures["uncalled_share"], figures["uncalled_class"])
+    return Symptoms.of_run(
+        "output",
+        np.where(looked, np.where(told, values, 0.0), np.nan).astype(np.float64),
+        told.astype(np.int8),
+        Advice(
+            "class {value:.0f} is never predicted: of 30 targets of it and more not one sample has "
+            "its largest output there",
+            "if that class matters, look at its recall, not at accuracy; then a weight for it in "
+            "the loss, or more of its samples",
+        ),
+        Advice(
+            "one class is never predicted, though {value:.1%} of the targets are of it: not one "
+            "output was on its side of one half, of 30 such samples and more",
+            "if that class matters, look at its recall, not at accuracy; then pos_weight "
+            "(negatives / positives) in the loss, more of its samples, or another threshold than "
+            "one half",
+        ),
+        limits=(0.0, np.nan, np.nan),
+        source="with 95 % certainty fewer than a tenth of its samples are found (rule of three)",
+        cause=is_binary.astype(np.int8),
+    )

@@ -1,0 +1,55 @@
+"""A class that has targets, and that the network takes no sample for."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+
+from layerscope.diagnose.loss_kind import Loss, LossView
+from layerscope.session.input_figures import Matrix
+
+
+class Uncalled:
+    """Counts the targets of each class since a sample was last taken for it."""
+
+    def __init__(self) -> None:
+        self._targets: Counter[int] = Counter()
+
+    def state(self) -> dict[int, int]:
+        """By class, as plain types."""
+        return {int(label): int(count) for label, count in self._targets.items()}
+
+    def load_state(self, state: Mapping[int, int]) -> None:
+        """Go on from what `state` gave."""
+        self._targets = Counter(state)
+
+    def figures(self, view: LossView, output: Matrix, seen: Counter[int]) -> dict[str, float]:
+        """Of the class that has had most targets since, if any: which, how many these are, and its
+        share of all targets. Nothing where targets are no classes, or are soft.
+
+        Args:
+            view: of this step's loss.
+            output: [samples, outputs], that it was told by.
+            seen: how many targets of each class there were so far, this step's included.
+        """
+        targets = view.targets
+        is_binary = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS)
+        one_each = view.kind is Loss.CROSS_ENTROPY or (is_binary and output.shape[1] == 1)
+        if targets is None or not one_each or not np.isin(targets, np.rint(targets)).all():
+            return {}
+        if is_binary:
+            called = np.unique(output > (0.5 if view.kind is Loss.BINARY else 0.0))
+        else:
+            called = np.unique(output.argmax(1))
+        self._targets.update(targets[:, 0].astype(np.int64).tolist())
+        for label in called.astype(np.int64).tolist():
+            del self._targets[label]
+        if not self._targets:
+            return {"uncalled_targets": 0.0}
+        label, count = self._targets.most_common(1)[0]
+        share = seen[label] / max(seen.total(), 1)
+        return {
+            "uncalled_class": float(label),
+            "uncalled_targets": float(count),
+            "uncalled_share": share,
+        }

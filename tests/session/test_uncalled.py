@@ -1,0 +1,55 @@
+"""Targets of a class that the network takes no sample for are counted, look by look."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from layerscope.diagnose.loss_kind import Loss, LossView
+from layerscope.session.uncalled import Uncalled
+
+
+def looked(kind, *looks, uncalled=None):
+    """The figures after these looks, each targets and outputs."""
+    uncalled, seen = uncalled or Uncalled(), Counter()
+    for targets, output in looks:
+        targets = np.array(targets, float)[:, np.newaxis]
+        seen.update(targets[:, 0].tolist())
+        figures = uncalled.figures(LossView(kind, targets=targets), np.array(output, float), seen)
+    return figures
+
+
+def one_hot(*labels):
+    return np.eye(3)[list(labels)]
+
+
+def test_the_class_with_most_targets_since_it_was_called_is_told():
+    looks = [([0, 1, 2, 2], one_hot(2, 0, 0, 0)), ([1, 1, 2, 0], one_hot(0, 0, 0, 0))]
+    expected = {"uncalled_class": 1.0, "uncalled_targets": 3.0, "uncalled_share": 3 / 8}
+    assert looked(Loss.CROSS_ENTROPY, *looks) == expected
+    assert looked(Loss.CROSS_ENTROPY, *looks, ([0], one_hot(1)))["uncalled_class"] == 2
+    every = looked(Loss.CROSS_ENTROPY, *looks, ([0, 1, 2], one_hot(1, 2, 0)))
+    assert every == {"uncalled_targets": 0.0}
+
+
+@pytest.mark.parametrize(("kind", "half"), [(Loss.BINARY, 0.5), (Loss.BINARY_LOGITS, 0.0)])
+def test_one_output_is_on_a_class_s_side_of_one_half(kind, half):
+    below, above = [[half - 0.1]] * 3, [[half - 0.1], [half + 0.1], [half - 0.1]]
+    figures = looked(kind, ([0, 1, 1], below), ([0, 0, 0], below))
+    assert figures["uncalled_class"] == 1
+    assert figures["uncalled_share"] == 2 / 6
+    assert looked(kind, ([0, 1, 1], below), ([0, 0, 0], above)) == {"uncalled_targets": 0.0}
+
+
+def test_soft_targets_and_several_bits_are_no_classes():
+    assert looked(Loss.BINARY, ([0.5, 1], [[0.2], [0.3]])) == {}
+    assert looked(Loss.BINARY, ([0, 1], [[0.2, 0.1], [0.3, 0.1]])) == {}
+    assert looked(Loss.SQUARED_ERROR, ([0, 1], [[0.2], [0.3]])) == {}
+
+
+def test_what_was_counted_goes_on_from_a_checkpoint():
+    first, later = Uncalled(), Uncalled()
+    look = ([1, 1, 0], one_hot(0, 0, 0))
+    looked(Loss.CROSS_ENTROPY, look, uncalled=first)
+    later.load_state(first.state())
+    assert looked(Loss.CROSS_ENTROPY, look, uncalled=later)["uncalled_targets"] == 4
