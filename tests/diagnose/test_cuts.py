@@ -77,6 +77,7 @@ def erratic(seed, steps):
     figures["against_itself"][:] = figures["targets_are_inputs"][:] = figures["loss_activated"]
     figures["uncalled_targets"][:] = 40 * figures["loss_activated"]
     figures["uncalled_share"][:], figures["uncalled_class"][:] = 0.1, 1
+    figures["logit_scale"][:] = np.where(seed % 3 == 0, 0.05, np.nan)
     figures["judge_asks"][:] = figures["maker_asks"][:] = figures["loss_activated"]
     figures["weight_row_spread"][:] = rng.integers(0, 3, figures["weight_row_spread"].shape)
     for name, highest in (

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from layerscope.session.contrast_figures import scale_of_cosines
 from layerscope.session.direction_figures import direction_figures, is_mean_cosine
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program, batches, blobs, fit
@@ -134,3 +135,40 @@ def test_a_part_of_an_accumulated_batch_is_no_overconfident_start():
             scope.step(loss.detach())
 
     assert judged(Program("", run), mended=False) == []
+
+
+ROWS = torch.arange(10)
+
+
+def both_ways(logits):
+    return (F.cross_entropy(logits, ROWS) + F.cross_entropy(logits.T, ROWS)) / 2
+
+
+@pytest.mark.parametrize("scale", [0.07, 1.0, 3.0, 14.0])
+@pytest.mark.parametrize(
+    "loss_of",
+    [both_ways, lambda z: F.cross_entropy(z, ROWS), lambda z: F.cross_entropy(z.T, ROWS)],
+    ids=["both", "one", "other"],
+)
+def test_the_scale_of_two_outputs_cosines_is_told_by_their_gradients(loss_of, scale):
+    raw = [torch.randn(10, 6, dtype=torch.float64) for _ in range(2)]
+    for outputs in (raw, [F.normalize(each) for each in raw]):
+        outputs = [each.clone().requires_grad_() for each in outputs]
+        loss = loss_of(scale * F.normalize(outputs[0]) @ F.normalize(outputs[1]).T)
+        slopes = torch.autograd.grad(loss, outputs)
+        pairs = zip(outputs, slopes, strict=True)
+        told = scale_of_cosines(*(each.detach().numpy() for pair in pairs for each in pair))
+        assert np.isnan(told) if scale > 4 else told == pytest.approx(scale, rel=1e-3)
+
+
+def test_of_other_losses_of_two_outputs_no_scale_is_told():
+    other = (
+        lambda u, v: (u - v).square().sum(1).mean(),
+        lambda u, v: -F.cosine_similarity(u, v).mean(),
+        lambda u, v: F.cross_entropy(F.normalize(u) @ F.normalize(v).T, ROWS.flip(0)),
+    )
+    for loss_of in other:
+        outputs = [torch.randn(10, 6, dtype=torch.float64).requires_grad_() for _ in range(2)]
+        slopes = torch.autograd.grad(loss_of(*outputs), outputs)
+        pairs = zip(outputs, slopes, strict=True)
+        assert np.isnan(scale_of_cosines(*(e.detach().numpy() for pair in pairs for e in pair)))

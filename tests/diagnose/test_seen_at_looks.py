@@ -40,6 +40,8 @@ RARE, FREQUENT = ONE_CLASS | {"weighted_samples": 0.49}, ONE_CLASS | {"weighted_
     ("rule", "told", "severity", "words"),
     [
         ("temperature", {"temperature": 10.1}, "warning", "divided by 10.1"),
+        ("temperature", {"logit_scale": 0.5, "candidates": 64.0}, "warning", "below 77% of"),
+        ("temperature", {"logit_scale": 0.6, "outputs": 64.0}, "note", "below 72% of"),
         ("self_as_negative", {"against_itself": 1.0}, "warning", "more like itself"),
         ("target_is_input", {"targets_are_inputs": 1.0}, "warning", "copy"),
         ("generator_label", {"judge_asks": 1.0, "maker_asks": 1.0}, "warning", "the same way"),
@@ -94,6 +96,8 @@ def test_what_each_look_shows_is_told_of(rule, told, severity, words):
     [
         ("temperature", {"temperature": 10.0}),
         ("temperature", {"temperature": 0.05}),
+        ("temperature", {"logit_scale": 1.1, "candidates": 64.0}),
+        ("temperature", {"logit_scale": np.linspace(0.1, 0.2, 6), "candidates": 64.0}),
         ("self_as_negative", {"against_itself": 0.0}),
         ("target_is_input", {"targets_are_inputs": 0.0}),
         ("target_is_input", {"targets_are_inputs": 1.0, "dropout": 0.1}),

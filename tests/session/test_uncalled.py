@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from layerscope.diagnose.loss_kind import Loss, LossView
+from layerscope.diagnose.losses.loss_kind import Loss, LossView
 from layerscope.session.uncalled import Uncalled
 
 

@@ -114,6 +114,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "output_max": "largest value of the output",
     "output_rms": "root mean square of the output",
     "temperature": "what a cross-entropy divides the outputs by before its softmax; 1 for nothing",
+    "logit_scale": "what cosines are multiplied by before a softmax; where it is fixed, or small",
     "logit_z": "of a cross-entropy: log of the sum of exp(logits), the mean over the samples",
     "output_dropped": "share of outputs that are exactly 0 among others of both signs",
     "latent_drawn": "share of a divergence (minus one if < 0) in the slopes of mean and variance",

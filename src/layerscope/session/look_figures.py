@@ -21,6 +21,7 @@ from layerscope.record.look import Look
 from layerscope.record.observation import Observation
 from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.parameters.untrained import blank_rows, is_fresh_head, untrained
+from layerscope.session.contrast_figures import scale_of_cosines
 from layerscope.session.direction_figures import direction_figures, is_mean_cosine
 from layerscope.session.input_figures import input_figures, rms
 from layerscope.session.latent_figures import latent_figures
@@ -165,6 +166,11 @@ class LookFigures:
         if ends.asked is not None:
             judge, maker = ends.asked
             figures |= {"judge_asks": judge.get(), "maker_asks": maker.get()}
+        candidates = 0 if ends.form is None else ends.form.candidates
+        if ends.towers and candidates and loss > math.log(candidates) / 2:  # else it has got below
+            one, on_one, other, on_other = (each.get().numpy() for each in ends.towers)
+            slopes = on_one / scale, on_other / scale
+            figures["logit_scale"] = scale_of_cosines(one, slopes[0], other, slopes[1])
         if ends.pair:
             figures |= latent_figures([e.get().numpy() for e in ends.pair], ends.output, ends.data)
         if (output := ends.output) is not None:
@@ -229,6 +235,8 @@ class LookFigures:
         if view.kind is Loss.CROSS_ENTROPY:
             figures["logit_z"] = float(log_of_sum(values).mean())
             figures["temperature"] = view.temperature
+            if output.alone and not math.isnan(scale := output.function.cosine_scale):
+                figures["logit_scale"] = abs(scale) / view.temperature
         if output.alone and loss > 0 and len(values) == output.samples:
             figures["loss_beside"] = 1 - loss_of(view, values) / loss
         if ends.of_actions:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from layerscope.diagnose.loss_kind import Loss, LossView
+from layerscope.diagnose.losses.loss_kind import Loss, LossView
 from layerscope.session.input_figures import Matrix
 
 

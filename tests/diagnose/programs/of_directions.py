@@ -1,4 +1,4 @@
-"""Losses of which only the output's direction counts, the wrong way round."""
+"""Losses of which only the output's direction counts: the wrong way round, or too small."""
 
 import torch
 from torch import nn
@@ -31,3 +31,40 @@ def products_of_unit_vectors_without_their_minus(mended, watch):
         return -products.sum() / len(word) if mended else products.sum() / len(word)
 
     directions(watch, loss)
+
+
+@program("temperature")
+def cosines_of_captions_times_a_temperature(mended, watch):
+    x, _ = blobs(classes=16, features=12)
+    nets = [nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 8)) for _ in range(2)]
+    optimizer = torch.optim.Adam([*nets[0].parameters(), *nets[1].parameters()], lr=3e-3)
+    with watch(nn.ModuleList(nets)) as scope:
+        for (batch,) in batches(x, steps=80, size=48):
+            optimizer.zero_grad()
+            one, other = nets[0](batch), nets[1](batch + 0.2 * torch.randn_like(batch))
+            cosines = F.normalize(one, dim=1) @ F.normalize(other, dim=1).T
+            logits = cosines / 0.1 if mended else cosines * 0.1
+            loss = F.cross_entropy(logits, torch.arange(48))
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+
+
+class OfCosines(nn.Module):
+    """Logits that are cosines between features and the directions of classes, times a number."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 16))
+        self.directions, self.scale = nn.Parameter(torch.randn(16, 6)), scale
+
+    def forward(self, x):
+        return (F.normalize(self.body(x), dim=1) @ F.normalize(self.directions, dim=0)) * self.scale
+
+
+@program("temperature")
+def a_classifier_of_cosines_divided_by_its_scale(mended, watch):
+    x, y = blobs(classes=6, features=10)
+    model = OfCosines(16.0 if mended else 1 / 16)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=80), lambda m, x, y: F.cross_entropy(m(x), y))

@@ -1,5 +1,7 @@
 """Autograd tells which function an output has been through last."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -67,3 +69,24 @@ def test_a_softmax_of_one_number_per_node_is_none_over_samples():
 def test_a_softmax_along_an_axis_in_the_middle_is_told_by_its_axis(axis, over):
     output = torch.ones(2, 3, 4, requires_grad=True).log_softmax(axis)
     assert output_function(output).over_middle is over
+
+
+def test_a_fixed_number_times_cosines_is_told():
+    directions, learned = torch.randn(3, 5), nn.Parameter(torch.tensor(2.0))
+
+    def scale(change, normal=nn.functional.normalize):
+        product = (
+            normal(torch.randn(4, 5, requires_grad=True))
+            @ normal(1 * directions.requires_grad_()).T
+        )
+        return output_function(change(product)).cosine_scale
+
+    assert scale(lambda cosines: cosines) == 1
+    assert scale(lambda cosines: (16 * cosines)[:, None] / 4) == 4
+    for change in (
+        lambda cosines: learned * cosines,
+        lambda cosines: cosines * torch.ones(3),
+        lambda cosines: 16 * cosines - 1,
+    ):
+        assert math.isnan(scale(change))
+    assert math.isnan(scale(lambda product: 16 * product, normal=lambda x: x))

@@ -110,6 +110,8 @@ class Ends:
         order_read: see `OrderRead.is_any`.
         softmax_within: see `SoftmaxWithin.over_samples`.
         asked: which way another network's outputs were to be judged, see `Adversaries.take`.
+        towers: the two outputs of a contrastive loss: the first's values and gradient, then the
+            other's.
         passes: backward passes that came to an output, with the weights that the last one had: a
             closure is called with others each time.
     """
@@ -133,6 +135,7 @@ class Ends:
     order_read: bool = False
     softmax_within: bool = False
     asked: tuple[Pending[float], Pending[float]] | None = None
+    towers: tuple[Pending[Tensor], ...] = ()
 
     @property
     def of_actions(self) -> bool:

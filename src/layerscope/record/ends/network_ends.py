@@ -25,6 +25,7 @@ from layerscope.record.ends.padded_ends import PaddedEnds
 from layerscope.record.ends.running_calls import RunningCalls
 from layerscope.record.ends.sequence_axis import SequenceAxis
 from layerscope.record.ends.token_inputs import TokenInputs
+from layerscope.record.ends.towers import Towers
 from layerscope.record.graph.bootstrapped import Bootstrapped
 from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.graph.loss_graph import LossGraph
@@ -96,6 +97,7 @@ class NetworkEnds:
         self._data = NetworkData(state, ask)
         self._output: Output | None = None
         self._passes, self._adversaries = BackwardPasses(), Adversaries()
+        self._towers = Towers()
         self.keeps_first = False
 
     def replace(self, layers: Sequence[Layer]) -> None:
@@ -189,6 +191,7 @@ class NetworkEnds:
         self._passes.given += len(trained)
         for each in trained:
             self.loss_graph.note_output(each)
+        self._state.on_lasting_tensors.extend(self._towers.watch(trained))
         if len(trained) > 2:
             self._state.on_lasting_tensors.extend(self._pair.watch(trained[1:]))
         if tensor is None or not has_memory(tensor):
@@ -241,11 +244,14 @@ class NetworkEnds:
         along_batch = self._sequence_axis.of_batch or 3 * self._first.places.differ
         data = self._data.take()
         beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
-        seen = self.loss_graph.take(), changed, self._states.are_detached
+        form = self.loss_graph.take()
+        seen = form, changed, self._states.are_detached
         first = self._first
         views = first.views.are_any, first.order.is_any, first.softmax.over_samples
-        asked = self._adversaries.take()
-        ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held, *views, asked)
+        last = self._adversaries.take(), self._towers.take()
+        if form is not None:
+            self._towers.asked = form.candidates > 0
+        ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held, *views, *last)
         self._states.forget()
         self._output = None
         self._passes.end_step()

@@ -1,5 +1,6 @@
 """Which function made a tensor, be it a module's or written in a forward: autograd knows."""
 
+import math
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
@@ -44,12 +45,15 @@ class OutputFunction:
         over_samples: whether it is a softmax along the first axis of several samples and classes.
         over_middle: whether it is one along an axis that is neither the first nor the last.
         of_cosines: whether the output is made of a product of two normalised tensors.
+        cosine_scale: the number that such a product is multiplied by, if nothing else is done to
+            it; NaN else, and where the number is learned.
     """
 
     name: str = ""
     over_samples: bool = False
     over_middle: bool = False
     of_cosines: bool = False
+    cosine_scale: float = math.nan
 
 
 def output_function(tensor: Tensor) -> OutputFunction:
@@ -73,7 +77,9 @@ def output_function(tensor: Tensor) -> OutputFunction:
     matrix = tensor.ndim > 1 and len(tensor) > 1 and tensor.shape[-1] > 1
     place = axis if axis < tensor.ndim else axis - (_LAST + 1 - tensor.ndim)
     over_middle = not moved and 0 < place < tensor.ndim - 1
-    return OutputFunction(name, along_first and matrix, over_middle, _is_of_cosines(node))
+    of_cosines = _is_of_cosines(node)
+    scale = _scale_of(node) if of_cosines else math.nan
+    return OutputFunction(name, along_first and matrix, over_middle, of_cosines, scale)
 
 
 def kind_of(node: Any) -> str:
@@ -136,6 +142,25 @@ def _is_of_cosines(node: Any) -> bool:
             return len(operands) == 2 and all(map(is_normalized, operands))
         waiting += before
     return False
+
+
+def _scale_of(node: Any) -> float:
+    """What a product has been multiplied by since, if it was by fixed numbers and nothing else."""
+    scale = 1.0
+    while kind_of(node) not in _PRODUCTS:
+        kind, factor = kind_of(node), getattr(node, "_saved_other", None)
+        if kind in ("Mul", "Div"):
+            if not isinstance(factor, Tensor) or factor.ndim or factor.requires_grad:
+                return math.nan
+            if factor.device.type != "cpu":  # one would have to wait for it
+                return math.nan
+            scale *= float(factor) if kind == "Mul" else 1 / float(factor)
+        elif kind not in MOVES:
+            return math.nan
+        node = node.next_functions[0][0]
+        if node is None:
+            return math.nan
+    return scale
 
 
 def is_normalized(node: Any, ends: Container[Any] = ()) -> bool:
