@@ -155,14 +155,12 @@ class Measured:
         active = y.any(0)
         samples = self.silent_samples.setdefault(name, torch.zeros(y.shape[1]))
         since = self.silent_since.setdefault(name, torch.full((y.shape[1],), step))
-        was_dead = samples >= WINDOW
         since[active] = step + 1
         samples += len(y)
         samples[active] = 0
         dead = samples >= WINDOW
         figures["silent_units"] = int((~active).sum())
         figures["dead_units"] = int(dead.sum())
-        figures["revived_units"] = int((was_dead & active).sum())
         if dead.any():
             figures["dead_since"] = int(since[dead].min())
 

@@ -63,7 +63,7 @@ def healthy(layers, steps=60):
         if facts.bounds:
             figures["saturated"][:, column] = 0.01
         if facts.can_die:
-            for figure in ("silent_units", "dead_units", "quiet_units", "revived_units"):
+            for figure in ("silent_units", "dead_units", "quiet_units"):
                 figures[figure][:, column] = 0
     for figure, value in {
         "loss": 3.0,

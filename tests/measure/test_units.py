@@ -22,7 +22,7 @@ from tests.measure.unit_cases import (
     normal,
 )
 
-UNITS, SILENT, DEAD, SINCE, REVIVED, QUIET, SPREAD = UnitColumn
+UNITS, SILENT, DEAD, SINCE, QUIET, SPREAD = UnitColumn
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -93,7 +93,7 @@ def told(tally, *steps):
     columns = []
     for step, tensor in enumerate(steps):
         tally.add(0, tensor, -1)
-        columns.append(tally.read(step).get().values[0, [SILENT, DEAD, SINCE, REVIVED]].tolist())
+        columns.append(tally.read(step).get().values[0, [SILENT, DEAD, SINCE]].tolist())
     return columns
 
 
@@ -103,24 +103,24 @@ def test_units_die_one_by_one_and_the_longest_silence_is_told():
         tally, *(silent_but(*active) for active in [(0, 1, 2), (0, 1), (0, 1), (0,), (0,)])
     )
     nan = math.nan
-    expected = [[1, 0, nan, 0], [2, 0, nan, 0], [2, 1, 0, 0], [3, 2, 0, 0], [3, 2, 0, 0]]
+    expected = [[1, 0, nan], [2, 0, nan], [2, 1, 0], [3, 2, 0], [3, 2, 0]]
     assert np.array_equal(story, expected, equal_nan=True)
 
 
-def test_revived_units_are_counted_once_and_the_silence_begins_anew():
+def test_of_a_unit_that_is_active_again_the_silence_begins_anew():
     tally = UnitTally(1, [RELU], 2)
     all_on, without_3 = silent_but(0, 1, 2, 3), silent_but(0, 1, 2)
     story = told(tally, all_on, without_3, without_3, without_3, all_on, without_3, without_3)
     assert np.array_equal(
         story,
         [
-            [0, 0, math.nan, 0],
-            [1, 0, math.nan, 0],
-            [1, 1, 1, 0],
-            [1, 1, 1, 0],
-            [0, 0, math.nan, 1],
-            [1, 0, math.nan, 0],
-            [1, 1, 5, 0],
+            [0, 0, math.nan],
+            [1, 0, math.nan],
+            [1, 1, 1],
+            [1, 1, 1],
+            [0, 0, math.nan],
+            [1, 0, math.nan],
+            [1, 1, 5],
         ],
         equal_nan=True,
     )
@@ -130,7 +130,7 @@ def test_a_step_s_calls_merge_and_one_of_them_is_enough_to_be_active():
     tally = UnitTally(1, [RELU], 4)
     for tensor in (torch.zeros(2, 4), silent_but(1), torch.zeros(1, 4)):
         tally.add(0, tensor, -1)
-    assert tally.read(7).get().values[0].tolist() == [4, 3, 3, 7, 0, 0, 1]
+    assert tally.read(7).get().values[0].tolist() == [4, 3, 3, 7, 0, 1]
 
 
 def test_a_step_without_the_layer_neither_ends_nor_lengthens_a_silence():
@@ -152,7 +152,7 @@ def test_another_number_of_units_starts_the_row_anew_with_its_window(units):
     tally.add(0, torch.zeros(1, units), -1)
     assert tally.read(1).get().values[0, :SINCE].tolist() == [units, units, 0]
     tally.add(0, torch.zeros(1, units), -1)
-    assert tally.read(2).get().values[0, :REVIVED].tolist() == [units, units, units, 1]
+    assert tally.read(2).get().values[0, :QUIET].tolist() == [units, units, units, 1]
 
 
 def test_the_spread_is_the_widest_range_of_a_unit_by_the_largest_magnitude():

@@ -43,13 +43,12 @@ class Simulated:
 
     def read(self, step):
         if not self.columns:
-            return [0] + [math.nan] * 6
+            return [0] + [math.nan] * 5
         values = np.concatenate([rows for rows, _ in self.columns])
         units, samples = values.shape[1], values.shape[0]
-        silent = revived = 0
+        silent = 0
         for unit in range(units):
             if self._is_active(unit):
-                revived += self.silence[unit] >= self.window
                 self.silence[unit] = 0
             else:
                 silent += 1
@@ -60,7 +59,7 @@ class Simulated:
         since = min((self.since[unit] for unit in dead), default=math.nan)
         quiet = sum(silence >= QUIET_SAMPLES for silence in self.silence)
         self.columns = []
-        return [units, silent, len(dead), since, revived, quiet, self._spread(values)]
+        return [units, silent, len(dead), since, quiet, self._spread(values)]
 
     @staticmethod
     def _spread(values):

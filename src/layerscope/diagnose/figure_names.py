@@ -21,7 +21,6 @@ LAYER_FIGURES: Mapping[str, str] = {
     "silent_units": "units that were not active on any sample of this step",
     "dead_units": "units that were not active on any of the last `dead_window` samples",
     "dead_since": "the step from which on the longest silent of them has been silent",
-    "revived_units": "units that were dead and are active again",
     "quiet_units": "units that have not been active for 512 samples or more",
     "unit_spread": "largest (max - min) of a unit over the samples / largest |output|",
     "inputs_finite": "1 if the inputs of a layer with non-finite outputs were finite, else 0",

@@ -12,20 +12,18 @@ class UnitColumn(IntEnum):
 
     UNITS: how many the row has. SILENT: of these, not active on any sample of the step. DEAD: not
     active on at least `window` samples in a row, up to now. SINCE: the step from which the dead
-    unit that has been silent longest has been so; NaN if none is dead. REVIVED: dead when the row
-    was read before, and active in this step. QUIET: as DEAD, on at least QUIET_SAMPLES. SPREAD: the
-    largest range of a unit over the step's samples, as a share of the largest magnitude of any
-    unit, 0 to 2: at 0 the layer says the same whatever goes in; 0 if all is zero, NaN of fewer than
-    2 samples or without finite values.
+    unit that has been silent longest has been so; NaN if none is dead. QUIET: as DEAD, on at least
+    QUIET_SAMPLES. SPREAD: the largest range of a unit over the step's samples, as a share of the
+    largest magnitude of any unit, 0 to 2: at 0 the layer says the same whatever goes in; 0 if all
+    is zero, NaN of fewer than 2 samples or without finite values.
     """
 
     UNITS = 0
     SILENT = 1
     DEAD = 2
     SINCE = 3
-    REVIVED = 4
-    QUIET = 5
-    SPREAD = 6
+    QUIET = 4
+    SPREAD = 5
 
 
 QUIET_SAMPLES = 512

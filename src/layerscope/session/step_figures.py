@@ -21,7 +21,6 @@ _UNIT_FIGURES = (
     (UnitColumn.SILENT, "silent_units"),
     (UnitColumn.DEAD, "dead_units"),
     (UnitColumn.SINCE, "dead_since"),
-    (UnitColumn.REVIVED, "revived_units"),
     (UnitColumn.QUIET, "quiet_units"),
     (UnitColumn.SPREAD, "unit_spread"),
 )

@@ -47,8 +47,8 @@ def _extremes(block, capacity, units):  # type: ignore[no-untyped-def]
 
 @jit
 def _silences(block, capacity, units, samples, immortal, window, step):  # type: ignore[no-untyped-def]
-    """How many units are silent, dead, revived and quiet, and since when; the silences go on."""
-    silent, dead, revived, quiet, since = 0, 0, 0, 0, _NEVER
+    """How many units are silent, dead and quiet, and since when; the silences go on."""
+    silent, dead, quiet, since = 0, 0, 0, _NEVER
     for j in range(units):
         active = (immortal | load_i64(block, ACTIVE * capacity + j)) != 0
         before = load_i64(block, SILENCE * capacity + j)
@@ -58,13 +58,12 @@ def _silences(block, capacity, units, samples, immortal, window, step):  # type:
         is_dead = silence >= window
         silent += 0 if active else 1
         dead += is_dead
-        revived += active & (before >= window)
         quiet += silence >= QUIET_SAMPLES
         since = min(since, began if is_dead else _NEVER)
         store_i64(block, SILENCE * capacity + j, silence)
         store_i64(block, SINCE * capacity + j, began)
         store_i64(block, ACTIVE * capacity + j, 0)
-    return silent, dead, revived, quiet, since
+    return silent, dead, quiet, since
 
 
 @jit
@@ -92,7 +91,7 @@ def read_units(table, rows, window, step, values):  # type: ignore[no-untyped-de
         block, capacity = load_i64(head, BLOCK), load_i64(head, CAPACITY)
         units = load_i64(head, UNITS)
         widest, largest = _extremes(block, capacity, units)
-        silent, dead, revived, quiet, since = _silences(
+        silent, dead, quiet, since = _silences(
             block,
             capacity,
             units,
@@ -106,7 +105,6 @@ def read_units(table, rows, window, step, values):  # type: ignore[no-untyped-de
         store_f64(at, UnitColumn.SILENT, silent)
         store_f64(at, UnitColumn.DEAD, dead)
         store_f64(at, UnitColumn.SINCE, since if dead else np.nan)
-        store_f64(at, UnitColumn.REVIVED, revived)
         store_f64(at, UnitColumn.QUIET, quiet)
         spread = np.nan
         if samples > 1 and widest >= 0.0:

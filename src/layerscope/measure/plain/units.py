@@ -74,7 +74,6 @@ class PlainUnits(UnitBlocks):
             UnitColumn.SILENT: (~active).sum(),
             UnitColumn.DEAD: dead.sum(),
             UnitColumn.SINCE: torch.where(dead.any(), longest, torch.nan),
-            UnitColumn.REVIVED: (active & (silence >= window)).sum(),
             UnitColumn.QUIET: (silent >= QUIET_SAMPLES).sum(),
             UnitColumn.SPREAD: torch.where((samples > 1) & (widest >= 0), spread, torch.nan),
         }
