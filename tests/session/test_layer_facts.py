@@ -40,6 +40,34 @@ class OverChannels(Usual):
         return torch.einsum("oi,bip->bop", self.weight, x)
 
 
+class Bare(nn.Module):
+    """A weight with a name of its own, which takes the input from the left or from the right."""
+
+    def __init__(self, *shape, beside=False):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(*shape) / shape[0] ** 0.5)
+        self.v = nn.Parameter(torch.ones(2, 2)) if beside else None
+
+    def forward(self, x):
+        y = x @ (self.w if x.shape[-1] == self.w.shape[0] else self.w.T)
+        return y if self.v is None else y + self.v.sum()
+
+
+def widths(layer, x, folder):
+    """Of all entries of a network that begins with the layer, as they are stored."""
+    network = nn.Sequential(layer, nn.Flatten(), nn.LazyLinear(1))
+    network(x)
+    optimizer = torch.optim.SGD(network.parameters(), 0.01)
+    with watch(network, folder, images=False, summary=False) as watcher:
+        optimizer.zero_grad()
+        loss = network(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        watcher.step(loss)
+    (figures,) = figure_sets(read_run(folder))
+    return {facts.name: facts.width for facts in figures.layers}
+
+
 @pytest.mark.parametrize(
     ("layer", "x", "width"),
     [
@@ -57,17 +85,19 @@ class OverChannels(Usual):
 def test_what_goes_in_and_comes_out_tells_which_axis_of_a_matrix_is_which(
     layer, x, width, tmp_path
 ):
-    network = nn.Sequential(layer, nn.Flatten(), nn.LazyLinear(1))
-    network(x)
-    optimizer = torch.optim.SGD(network.parameters(), 0.01)
-    with watch(network, tmp_path) as watcher:
-        optimizer.zero_grad()
-        loss = network(x).square().mean()
-        loss.backward()
-        optimizer.step()
-        watcher.step(loss)
-    (figures,) = figure_sets(read_run(tmp_path))
-    assert figures.layers[0].width == width
+    assert next(iter(widths(layer, x, tmp_path).values())) == width
+
+
+@pytest.mark.parametrize(
+    ("layer", "width"),
+    [
+        (Bare(6, 24), (6, 24)),
+        (Bare(24, 6), (6, 24)),
+        (Bare(6, 24, beside=True), None),
+    ],
+)
+def test_a_matrix_of_another_name_is_known_where_it_is_the_only_one(layer, width, tmp_path):
+    assert widths(layer, torch.randn(8, 6), tmp_path)["00_bare.w"] == width
 
 
 def test_each_network_that_the_loop_calls_has_an_end(tmp_path):

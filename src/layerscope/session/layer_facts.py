@@ -1,10 +1,7 @@
 """What does not change about the layers of a network, for the rules and for whoever reads a run."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-
-from torch import nn
 
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.record import Layer
@@ -14,8 +11,7 @@ from layerscope.record.graph.layer_graph import Wiring
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.place import Place
-
-_MATRIX = 2
+from layerscope.session.matrix_width import width_of, width_of_named
 
 
 def layer_facts(
@@ -47,6 +43,7 @@ def layer_facts(
         of_layer = [output for output in outputs if output.layer is layer]
         names = {output.name for output in of_layer}
         own = {each.channel.layer for each in parameters if each.layer == layer.name} - names
+        features = of_layer[0].features if len(of_layer) == 1 else None
         made += [
             LayerFacts(
                 name=output.name,
@@ -74,7 +71,7 @@ def layer_facts(
                 dropout_at=dropout_at if output.order == last >= 0 else "",
                 of_parameter=layer.name in of_parameter,
                 frozen_in_name=frozen_by,
-                width=None if layer.function else _width(layer.entry, *output.features),
+                width=None if layer.function else width_of(layer.entry, output.features),
                 configured=configured,
             )
             for output in of_layer
@@ -87,7 +84,7 @@ def layer_facts(
                 weights=tuple(kinds[name]),
                 trainable=trainable[name],
                 frozen_in_name=frozen_by,
-                width=_width_of_projection(layer, name),
+                width=width_of_named(layer, name, features),
                 configured=configured,
             )
             for name in sorted(own)
@@ -107,37 +104,3 @@ def place_facts(places: Iterable[Place], configured: bool) -> tuple[LayerFacts, 
         )
         for place in places
     )
-
-
-def _width_of_projection(layer: Layer, name: str) -> tuple[int, int] | None:
-    """Of torch's attention, all of whose matrices are its own: [outputs, inputs]."""
-    if isinstance(layer.module, nn.MultiheadAttention):
-        for own, parameter in layer.parameters:
-            if name.endswith("." + own) and parameter.ndim == _MATRIX:
-                return int(parameter.shape[1]), int(parameter.shape[0])
-    return None
-
-
-def _width(module: nn.Module, given: int, made: int) -> tuple[int, int] | None:
-    """Of a matrix: how many inputs each of its outputs is made of, and how many outputs there are;
-    of a transposed convolution neither stands in its shape.
-
-    A matrix may be [outputs, inputs], as torch's own are, or [inputs, outputs], as GPT-2's: what
-    went in and came out tells.
-
-    Args:
-        module: that has the matrix.
-        given: how many numbers it takes, 0 if that is not known.
-        made: how many it gives; likewise.
-    """
-    # Not by its name as an attribute: to ask for the weight of a spectral norm is to change it.
-    weight = dict(module.named_parameters(recurse=False)).get("weight")
-    if isinstance(module, nn.Linear):
-        return int(module.in_features), int(module.out_features)  # numpy's, of np.prod: no JSON
-    is_turned = getattr(module, "transposed", False) or isinstance(module, nn.Embedding)
-    if is_turned or weight is None or weight.ndim < _MATRIX:
-        return None
-    rows, rest = int(weight.shape[0]), math.prod(weight.shape[1:])
-    if weight.ndim == _MATRIX and made != rows and (given == rows or (not given and made == rest)):
-        return rows, rest
-    return rest, rows

@@ -69,7 +69,8 @@ class LookFigures:
         """From now on these layers have these parameters, of which all are not measured."""
         self._at = at = {facts.name: place for place, facts in enumerate(layers)}
         every = (parameter for own in all_of_them.values() for _, parameter in own)
-        drawn = dict.fromkeys(untrained(parameters, every), 1.0)
+        widths = {facts.name: facts.width for facts in layers if facts.width}
+        drawn = dict.fromkeys(untrained(parameters, every, widths), 1.0)
         for facts in layers:
             if facts.last and is_fresh_head(all_of_them.get(facts.name, ()), parameters):
                 drawn[facts.name] = 2.0

@@ -41,6 +41,7 @@ EVEN = {
     "convolution": lambda: frozen(nn.Conv2d(8, 24, 3)),
     "groups": lambda: frozen(nn.Conv2d(16, 64, 3, groups=4)),
     "xavier": lambda: frozen(nn.Linear(48, 40), nn.init.xavier_uniform_),
+    "xavier's convolution": lambda: frozen(nn.Conv2d(8, 24, 3), nn.init.xavier_uniform_),
 }
 NORMAL = {
     "embedding": lambda: frozen(nn.Embedding(300, 20)),
@@ -60,6 +61,12 @@ def test_a_usual_variance_tells_where_three_weights_have_one(name):
     assert untrained(entries(NORMAL[name](), NORMAL[name](), NORMAL[name]())) == ["a", "b", "c"]
     assert untrained(entries(NORMAL[name](), NORMAL[name]())) == []
     assert untrained(entries(*(trained(NORMAL[name]()) for _ in range(3)))) == []
+
+
+def test_which_axis_is_fan_in_is_told_where_it_is_known():
+    turned = [frozen(nn.Linear(80, 120), lambda w: nn.init.normal_(w, std=120**-0.5))] * 3
+    assert untrained(entries(*turned), widths=dict.fromkeys("abc", (120, 80))) == ["a", "b", "c"]
+    assert untrained(entries(*turned), widths=dict.fromkeys("abc", (80, 120))) == []
 
 
 def test_a_class_token_speaks_neither_for_a_draw_nor_against():

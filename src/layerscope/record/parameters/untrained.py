@@ -1,7 +1,8 @@
 """Frozen weights that are as they were drawn, or 0: nobody has trained them."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from torch import Tensor, nn
 
@@ -22,7 +23,9 @@ each."""
 
 
 def untrained(
-    parameters: Sequence[LayerParameter], vectors: Iterable[nn.Parameter] = ()
+    parameters: Sequence[LayerParameter],
+    vectors: Iterable[nn.Parameter] = (),
+    widths: Mapping[str, tuple[int, int]] = MappingProxyType({}),
 ) -> list[str]:
     """Entries whose weights are frozen, if those of all such are as torch draws them; [] if one is
     not, or if a layer of the same shape is trained, of which they may be a copy.
@@ -35,6 +38,8 @@ def untrained(
     Args:
         parameters: of all layers.
         vectors: the same, and biases among them where `parameters` has none.
+        widths: of entries, how many inputs each output is made of, and how many outputs there are;
+            a weight that is none of these is taken as torch's own, [outputs, inputs].
     """
     known = [each for each in parameters if _tells(each.parameter)]
     trained = {each.parameter.shape for each in known if each.parameter.requires_grad}
@@ -46,7 +51,7 @@ def untrained(
         return names
     evidence = 0
     for each in frozen:
-        of_one = _evidence(each.parameter)
+        of_one = _evidence(each.parameter, widths.get(each.channel.layer))
         if not of_one:  # a body that was loaded is known by its first weight
             return []
         evidence += of_one
@@ -108,9 +113,11 @@ def _tells(weight: nn.Parameter) -> bool:
     )
 
 
-def _evidence(weight: Tensor) -> int:
+def _evidence(weight: Tensor, width: tuple[int, int] | None) -> int:
     """_ENOUGH for values that end at bounds that are known, 1 for a usual variance, else 0."""
-    rows, fan_in = weight.shape[0], weight[0].numel()
+    rows, of_each = weight.shape[0], weight[0].numel()
+    fan_in, outputs = width or (of_each, rows)
+    fan_out = outputs * weight[0, 0].numel()
     flat = weight.detach().flatten()
     sample = flat[:: -(-len(flat) // _MOST)].double().cpu()  # device to host, where there is one
     count, square = len(sample), sample.square()
@@ -119,13 +126,13 @@ def _evidence(weight: Tensor) -> int:
         return 0
     fourth = float(square.square().mean()) / variance**2
     largest = float(sample.abs().max())
+    # Of recurrent layers the bound is that of their states: rows are theirs, or of 3 or 4 gates.
     bounds = [1 / math.sqrt(fan) for fan in (fan_in, rows, rows / 3, rows / 4)]
-    bounds.append(math.sqrt(6 / (fan_in + rows)))
+    bounds.append(math.sqrt(6 / (fan_in + fan_out)))
     error = _SURE / math.sqrt(count)
     is_even = abs(fourth - 1.8) < 1.4 * error and any(
         (1 - 12 / count) * bound < largest <= (1 + 1e-5) * bound for bound in bounds
     )
-    fan_out = rows * weight[0, 0].numel()
     variances = (1 / fan_in, 2 / fan_in, 2 / fan_out, 2 / (fan_in + fan_out), 0.02**2, 1.0)
     if is_even:
         return _ENOUGH
