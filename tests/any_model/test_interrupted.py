@@ -78,8 +78,10 @@ def test_what_was_measured_of_the_step_that_a_loop_dies_in_is_there(tmp_path, mo
     assert written["incomplete"].tolist() == [0] * DIES_AT + [1]
     known = {name: int(np.isfinite(written[name][-1]).sum()) for name in MOMENTS[moment]}
     assert known == MOMENTS[moment]
-    last = json.loads((tmp_path / "diagnosis.json").read_text())["steps"][-1]
+    diagnosis = json.loads((tmp_path / "diagnosis.json").read_text())
+    last = diagnosis["steps"][-1]
     assert (last["step"], last["incomplete"]) == (DIES_AT, True)
+    assert diagnosis["state"] == "interrupted"
     keyframes = read_run(tmp_path / "keyframes").histograms["activation/00_tanh"]
     assert keyframes.steps.tolist() == [0, 1, 2, 3, 4, DIES_AT]
 
@@ -104,6 +106,7 @@ def test_a_loop_that_ends_by_itself_leaves_no_incomplete_step(tmp_path):
     assert figures(tmp_path)["incomplete"].tolist() == [0, 0, 0]
     text = (tmp_path / "diagnosis.json").read_text()
     assert "incomplete" not in text
+    assert json.loads(text)["state"] == "finished"
 
 
 class Dies(Mlp):
@@ -145,3 +148,4 @@ def test_the_step_that_lightning_dies_in_is_there(tmp_path, moment, has_gradient
     assert np.isfinite(written["activation_mean"][-1]).all()
     assert np.isfinite(written["activation_grad_rms"][-1]).any() == has_gradients
     assert monitor.diagnosis["steps"][-1]["incomplete"]
+    assert monitor.diagnosis["state"] == "interrupted"

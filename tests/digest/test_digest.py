@@ -47,7 +47,7 @@ def test_it_tells_the_story_in_order_with_its_causes():
         finding("input_scale", "inputs", value=51.64321),
         finding("saturated", because="input_scale", worst=math.inf),
     ]
-    told = read(digest_of("run", None, made_figures(["00_tanh", "01_tanh"]), story))
+    told = read(digest_of("run", "unknown", None, made_figures(["00_tanh", "01_tanh"]), story))
     assert [(f["rule"], f["because"]) for f in told["findings"]] == [
         ("input_scale", ""),
         ("saturated", "input_scale"),
@@ -60,7 +60,9 @@ def test_it_tells_the_story_in_order_with_its_causes():
 
 def test_it_tells_the_state_and_the_steps_of_the_run():
     status = RunStatus("failed", "out of memory", seconds=12.34567)
-    told = read(digest_of("a run", status, made_figures(["00_tanh"], steps=7), []))["run"]
+    told = read(digest_of("a run", status.state, status, made_figures(["00_tanh"], steps=7), []))[
+        "run"
+    ]
     assert told == {
         "name": "a run",
         "state": "failed",
@@ -84,7 +86,7 @@ def test_it_tells_loss_rate_and_what_was_last_seen_of_the_ends():
     of["loss_kind"][0] = Loss.SQUARED_ERROR
     of["weight_decay"][0] = 0.01
     of["skipped"][3] = 1
-    told = read(digest_of("run", None, figures, []))
+    told = read(digest_of("run", "unknown", None, figures, []))
     assert told["loss"]["start"] == 28  # 30 to 26
     finite = [*range(30, 18, -1), *range(17, 10, -1), 0.5, *range(9, 0, -1)]
     assert told["loss"]["now"] == number(np.mean(finite[-20:]))
@@ -98,7 +100,7 @@ def test_it_tells_loss_rate_and_what_was_last_seen_of_the_ends():
 def test_a_loss_of_which_nothing_is_known_is_said_to_be_so():
     figures = made_figures(["00_tanh"])
     figures.of_steps[:] = np.nan
-    told = read(digest_of("run", None, figures, []))
+    told = read(digest_of("run", "unknown", None, figures, []))
     assert told["loss"] == {"not_finite_steps": 0, "kind": "not_seen"}
     assert told["learning_rate"] == {}
 
@@ -111,7 +113,7 @@ def test_layers_come_in_the_order_in_which_they_are_worth_a_look():
     figures["activation_grad_rms"][-1, 3] = 1e-5  # two below the median layer
     figures["activation_nonfinite"][-1, 4] = 1
     story = [finding("idle", "05_tanh"), finding("collapsed", "01_tanh", "critical")]
-    told = read(digest_of("run", None, figures, story))["layers"]
+    told = read(digest_of("run", "unknown", None, figures, story))["layers"]
     assert [each["layer"][:2] for each in told] == ["01", "05", "04", "02", "03", "00"]
     assert told[1]["findings"] == ["idle"]
 
@@ -120,7 +122,7 @@ def test_a_layer_has_its_first_and_last_figures_where_they_were_measured():
     figures = made_figures(["00_tanh"], steps=25)
     figures["activation_std"][:, 0] = np.arange(25)
     figures["update_to_weight"][[0, 10, 20], 0] = 1.0, 2.0, 3.0
-    (layer,) = read(digest_of("run", None, figures, []))["layers"]
+    (layer,) = read(digest_of("run", "unknown", None, figures, []))["layers"]
     assert (layer["first"]["activation_std"], layer["last"]["activation_std"]) == (0, 24)
     assert (layer["first"]["update_to_weight"], layer["last"]["update_to_weight"]) == (1, 3)
     assert "weight_rms" not in layer["first"]
@@ -129,7 +131,7 @@ def test_a_layer_has_its_first_and_last_figures_where_they_were_measured():
 def test_two_thousand_layers_fit_and_those_left_out_are_counted():
     names = [f"{i:04d}_encoder.layer.{i}.activation" for i in range(2000)]
     story = [finding("saturated", names[1234])]
-    told = read(digest_of("run", None, made_figures(names), story))
+    told = read(digest_of("run", "unknown", None, made_figures(names), story))
     assert told["run"]["layers"] == 2000
     assert told["layers"][0]["layer"] == names[1234]
     assert len(told["layers"]) > 20
@@ -144,7 +146,7 @@ def test_hostile_long_names_fit_too(character):
     words = {"explanation": long, "remedy": long, "because": long}
     story = [finding(f"{i}{long}", names[0], **words) for i in range(100)]
     status = RunStatus("failed", long)
-    told = read(digest_of(long, status, made_figures(names), story))
+    told = read(digest_of(long, status.state, status, made_figures(names), story))
     assert told["findings"]
     assert told["layers"]
     assert told["layers"][0]["layer"].startswith(f"00_{HOSTILE[:30]}")
@@ -174,11 +176,11 @@ def test_it_says_what_each_of_its_figures_means():
     figures = made_figures(["00_tanh"])
     figures.of_steps[:] = 1
     figures.of_layers[:] = 1
-    told = read(digest_of("run", None, figures, []))
+    told = read(digest_of("run", "unknown", None, figures, []))
     shown = {*told["inputs"], *told["output"], *told["network"], *told["layers"][0]["last"]}
     assert shown <= set(told["meaning"])
 
 
 def test_a_run_without_a_step_has_no_digest():
     with pytest.raises(ValueError, match="at least 1 step, got 0"):
-        digest_of("run", None, made_figures(["00_tanh"], steps=0), [])
+        digest_of("run", "unknown", None, made_figures(["00_tanh"], steps=0), [])

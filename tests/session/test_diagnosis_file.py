@@ -77,7 +77,7 @@ def test_a_run_whose_last_step_was_not_looked_at_has_what_was_seen_before(tmp_pa
         assert len(step["attention"]) == 3
         assert len(step["stream"]) == 6
     run = read(tmp_path)
-    told = digest_of("run", None, run.figures, run.findings)["layers"]
+    told = digest_of("run", "finished", None, run.figures, run.findings)["layers"]
     assert sum("attention_entropy" in layer["last"] for layer in told) == 3
     maps = heatmaps(history_of(run.figures))["maps"]
     assert [len(maps[name]["layers"]) for name in OF_PLACES if name in maps] == [3, 3, 6, 6]

@@ -13,6 +13,7 @@ from layerscope.events.reader import read_run
 from layerscope.exit_codes import ExitCode
 from layerscope.lab.status import RunStatus
 from layerscope.refusal import refuse
+from layerscope.run_state import state_of
 from layerscope.sinks.figures_event import figures_of
 
 
@@ -24,9 +25,8 @@ def run(options: Namespace) -> int:
     except (OSError, ValueError) as error:
         return refuse(error)
     assert figures is not None  # else there was nothing to judge
-    print(
-        as_text(
-            digest_of(options.run.resolve().name, RunStatus.read(options.run), figures, findings)
-        )
-    )
+    run = options.run.resolve()
+    status = RunStatus.read(run)
+    told = (None, None) if status is None else (status.state, status.process)
+    print(as_text(digest_of(run.name, state_of(run, *told), status, figures, findings)))
     return ExitCode.FINISHED

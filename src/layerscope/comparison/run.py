@@ -26,8 +26,7 @@ class Run:
         folder: where it is.
         overrides: what it was started with, by key; None if unknown.
         seed: None if unknown.
-        state: of status.json, or "unknown"; "died" where that says "running" and its process has
-            ended.
+        state: see `run_state.state_of`.
         reason: why it ended so.
         seconds, steps: of the training.
         losses: the scalars of `LOSSES` that it has, or its only other loss, by tag.

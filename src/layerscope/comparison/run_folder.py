@@ -19,6 +19,7 @@ from layerscope.events.reader import RunEvents, read_run
 from layerscope.events.series import ScalarSeries
 from layerscope.events.summaries import PLUGIN
 from layerscope.process_identity import ProcessIdentity
+from layerscope.run_state import DIAGNOSIS, state_of
 from layerscope.sinks.figures_event import PREDICTION, figures_of
 from layerscope.theory import PredictionSummary
 from layerscope.whole_file import read_json
@@ -36,7 +37,7 @@ def run_of(folder: Path, name: str) -> Run | None:
     if status.get("state") is None and not (events and _is_ours(events)):
         return None
     overrides = overrides_of(folder, status.get("overrides"))
-    findings = _json(folder / "diagnosis.json").get("findings")
+    findings = _json(folder / DIAGNOSIS).get("findings")
     figures = figures_of(events) if events else None
     if isinstance(findings, list):
         findings = [each for each in findings if isinstance(each, dict)]
@@ -45,11 +46,11 @@ def run_of(folder: Path, name: str) -> Run | None:
     history = history_of(figures) if figures is not None and len(figures.steps) else None
     losses = _losses(events.scalars, figures) if events else {}
     versions = status.get("versions")
-    state = str(status.get("state", "unknown"))
+    told = None if status.get("state") is None else str(status["state"])
+    state = state_of(folder, told, ProcessIdentity.of_json(status.get("process")))
     reason = None if status.get("reason") is None else str(status["reason"])
-    process = ProcessIdentity.of_json(status.get("process"))
-    if state == "running" and process is not None and process.has_ended:
-        state, last = "died", "the first step" if history is None else f"step {history.edges[-1]:g}"
+    if state == "died":
+        last = "the first step" if history is None else f"step {history.edges[-1]:g}"
         reason = f"died at {last}: its process has ended without a word"
     return Run(
         name=name,

@@ -25,7 +25,11 @@ _NUMBERS = ("value", "worst", "threshold")
 
 
 def digest_of(
-    name: str, status: RunStatus | None, figures: Figures, findings: Sequence[Finding]
+    name: str,
+    state: str,
+    status: RunStatus | None,
+    figures: Figures,
+    findings: Sequence[Finding],
 ) -> dict[str, Any]:
     """All of it as plain types, at most `MAX_BYTES` as JSON, whatever the run's size.
 
@@ -33,7 +37,8 @@ def digest_of(
     what each figure is. A figure that was never known is left out, one that is not finite is None.
 
     Args:
-        status: of status.json; None if unknown, as beside a plain loop.
+        state: how the run stands; see `run_state.state_of`.
+        status: of status.json; None if there is none, as beside a plain loop.
         figures: of all its steps.
         findings: in the order of telling.
 
@@ -49,7 +54,7 @@ def digest_of(
         "schema": SCHEMA,
         "run": {
             "name": texts.short(name),
-            "state": "unknown" if status is None else status.state,
+            "state": state,
             "reason": None if reason is None else texts.short(reason),
             "seconds": None if status is None else number(status.seconds),
             "first_step": int(figures.steps[0]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import math
+import sys
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -110,7 +111,7 @@ class Watcher(Outcome):
             self._end()
             raise
         self._optimizers = OptimizersOfALoop(self._model, self._guarded)
-        atexit.register(self.close)
+        atexit.register(self._close_at_exit)
         self._begin()
         return self
 
@@ -194,6 +195,9 @@ class Watcher(Outcome):
         self._guarded(end)
         self._end()
 
+    def _close_at_exit(self) -> None:
+        self.close(interrupted=hasattr(sys, "last_value"))  # whether an exception ends the program
+
     def __enter__(self) -> Self:
         """Start."""
         return self.start()
@@ -231,6 +235,6 @@ class Watcher(Outcome):
         _OPEN.discard(self)
         if self._claimed is not None:
             self._claimed.release()
-        atexit.unregister(self.close)
+        atexit.unregister(self._close_at_exit)
         if self._optimizers is not None:
             self._optimizers.remove(failed=failed)

@@ -15,11 +15,11 @@ from layerscope.diagnose import Finding, Thresholds
 from layerscope.measure import Moments
 from layerscope.quantity import Quantity
 from layerscope.record import Channel, Layer, Observation
+from layerscope.run_state import DIAGNOSIS
 from layerscope.theory import PredictionSummary
 from layerscope.whole_file import write_whole
 
 SCHEMA = 3
-NAME = "diagnosis.json"
 
 _SHORT = {"minimum": "min", "maximum": "max"}
 
@@ -34,6 +34,7 @@ def diagnosis_of(
     classes: int | None = None,
     switched_off: Sequence[str] = (),
     last_look: Observation | None = None,
+    state: str = "unknown",
 ) -> dict[str, Any]:
     """The content of diagnosis.json: plain types, None for what is unknown or not finite.
 
@@ -47,6 +48,7 @@ def diagnosis_of(
         switched_off: rules that did not judge.
         last_look: the last step in which attention, a stream or the like was seen. If the last
             step saw none, it is given what was seen there.
+        state: how the training has ended: one of `run_state.ENDS`, or "unknown".
     """
     steps = [
         {
@@ -64,6 +66,7 @@ def diagnosis_of(
         _add_predictions(steps[0], layers, prediction)
     return {
         "schema": SCHEMA,
+        "state": state,
         "findings": [finding.as_json() for finding in findings],
         "steps": steps,
         "not_measured": [
@@ -111,7 +114,7 @@ def write_diagnosis(directory: str | PathLike[str], diagnosis: dict[str, Any]) -
         OSError: the folder cannot be written.
     """
     content = json.dumps(diagnosis, indent=1, allow_nan=False) + "\n"
-    return write_whole(Path(directory) / NAME, content)
+    return write_whole(Path(directory) / DIAGNOSIS, content)
 
 
 def _layers(measured: dict[Channel, Moments], layers: Sequence[Layer]) -> list[dict[str, Any]]:

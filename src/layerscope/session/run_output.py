@@ -100,19 +100,20 @@ class RunOutput:
         self._first = state["first"]
         self.pipeline.look_figures.load_state(state["labels"])
 
-    def close(self, trained: Reading | None) -> dict[str, Any] | None:
+    def close(self, trained: Reading | None, state: str) -> dict[str, Any] | None:
         """Write what waits, the diagnosis and the pictures, close the files, and print the summary
         if it is wanted.
 
         Args:
             trained: of all channels, with the weights as they are now; None if that is not known.
+            state: how the training has ended; see `diagnosis_of`.
 
         Returns:
             The content of diagnosis.json; None if no step was recorded.
         """
         try:
             self.pipeline.end()
-            diagnosis = self._write_end(trained)
+            diagnosis = self._write_end(trained, state)
         finally:
             for sink in self._sinks:
                 sink.close()
@@ -126,7 +127,7 @@ class RunOutput:
                 _log.warning("the summary of %s could not be printed: %s", self._directory, error)
         return diagnosis
 
-    def _write_end(self, trained: Reading | None) -> dict[str, Any] | None:
+    def _write_end(self, trained: Reading | None, state: str) -> dict[str, Any] | None:
         first, last = self.pipeline.first, self.pipeline.last
         if first is None or last is None:
             return None
@@ -151,6 +152,7 @@ class RunOutput:
             settings.classes,
             settings.switched_off,
             self.pipeline.last_look,
+            state,
         )
         if self._first is not None:
             diagnosis["steps"][0] = self._first

@@ -111,7 +111,7 @@ class WatchedRun:
         trained = self._trained_weights(interrupted)
         self._recorder.release()
         self._ranks.close()
-        self._write_out(trained)
+        self._write_out(trained, "interrupted" if interrupted else "finished")
 
     @IN_OUR_OWN_WAY
     def settle(self) -> None:
@@ -137,14 +137,14 @@ class WatchedRun:
             )
             return None
 
-    def _write_out(self, trained: Reading | None) -> None:
+    def _write_out(self, trained: Reading | None, state: str) -> None:
         output, self._output = self._output, None
         closed(self)
         if output is None:
             return
         if output.pipeline.first is None and self._recorder.state.reached and not self._failed:
             _log.warning("%s: no step was recorded: %s", self._door.name, self._door.no_step)
-        self.diagnosis = output.close(trained)
+        self.diagnosis = output.close(trained, state)
 
     @IN_OUR_OWN_WAY
     def give_up(self) -> None:
@@ -157,7 +157,8 @@ class WatchedRun:
         self._failed = True
         self._ranks.tell_failure()
         try:
-            self._write_out(self._trained_weights(interrupted=True))
+            # The training goes on, and nobody will see how it ends.
+            self._write_out(self._trained_weights(interrupted=True), "unknown")
         except Exception:  # told already, and perhaps the very same
             _log.debug("%s: while giving up", self._door.name, exc_info=True)
 
