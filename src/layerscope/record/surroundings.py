@@ -60,7 +60,7 @@ class Surroundings:
         self._stepped_by, self._norm = -1, NONE
         self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[int] = set()
-        self._modes: tuple[float, float, float] | None = None  # of this step's update
+        self._modes: dict[str, float] | None = None  # of this step's update
         self._rows: AlikeRows | None = None
         self._alike: list[str] | None = None  # in the run that goes on
 
@@ -79,7 +79,7 @@ class Surroundings:
     @property
     def wiring(self) -> dict[str, Wiring]:
         """How layers hang together, once a step has been seen."""
-        return self._ends.wiring
+        return self._ends.first.wiring
 
     @property
     def places(self) -> list[Place]:
@@ -206,8 +206,19 @@ class Surroundings:
         known = ownership(self._network, optimizers) if optimizers else None
         ends = self._ends.take()
         modes, self._modes = self._modes or self._two_modes.seen, None
-        dropout, norm_momentum, evaluation_share = modes
-        unregistered, made_anew = self._ends.unregistered.count(self._owned)
+        unregistered, made_anew = self._ends.first.unregistered.count(self._owned)
+        figures = {
+            **modes,
+            "dropout": max(modes["dropout"], self.dropouts.largest),
+            "optimizers": float(len(self._optimizers) + len(self._others)),
+            "optimizers_replaced": float(self._replaced),
+            "unregistered": float(unregistered),
+            "made_anew": float(made_anew),
+            "weights_drawn": float(self.weights.drawn),
+            "weights_returned": float(self.weights.returned),
+        }
+        if self.planned_steps < math.inf:
+            figures["planned_steps"] = float(self.planned_steps)
         inside = (
             ("attention", self.attention.take()),
             ("stream", self.stream.take()),
@@ -220,17 +231,8 @@ class Surroundings:
             frozenset(self._gradients),
             self._norm,
             self._rows.look(),
-            max(dropout, self.dropouts.largest),
-            norm_momentum,
-            len(self._optimizers) + len(self._others),
-            evaluation_share,
             self._stepped,
-            unregistered,
-            made_anew,
-            self._replaced,
-            self.planned_steps,
-            self.weights.drawn,
-            self.weights.returned,
+            figures,
             {kind: seen for kind, seen in inside if seen},
         )
         self._gradients, self._norm = set(), NONE

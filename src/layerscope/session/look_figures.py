@@ -92,28 +92,9 @@ class LookFigures:
         loss = observation.loss_of_output if observation.has_loss else math.nan
         with np.errstate(all="ignore"):
             figures = self._of_ends(look.ends, loss, observation.scale)
-        figures |= {"dropout": look.dropout, "evaluation_share": look.evaluation_share}
-        if look.planned_steps < math.inf:
-            figures["planned_steps"] = float(look.planned_steps)
-        figures["norm_momentum"] = look.norm_momentum
-        figures["gradient_norm"] = look.gradient_norm.get()
-        figures["optimizers"] = float(look.optimizers)
-        figures["optimizers_replaced"] = float(look.optimizers_replaced)
-        figures["weights_drawn"] = float(look.weights_drawn)
-        figures["weights_returned"] = float(look.weights_returned)
-        figures |= {"unregistered": float(look.unregistered), "made_anew": float(look.made_anew)}
+        figures |= {**look.figures, "gradient_norm": look.gradient_norm.get()}
         if look.ownership is not None:
-            figures |= {
-                "unowned_share": look.ownership.unowned_share,
-                "foreign": float(look.ownership.foreign),
-                "owned_twice": float(look.ownership.twice),
-                "weight_decay": look.ownership.weight_decay,
-                "maximize": float(look.ownership.maximize),
-                "beta_ratio": look.ownership.beta_ratio,
-                "epsilon": look.ownership.epsilon,
-                "rate_asked": look.ownership.asked_rate,
-                "epsilon_lost": float(look.ownership.epsilon_lost),
-            }
+            figures |= look.ownership.figures
         for name, value in figures.items():
             of_step[STEP_COLUMN[name]] = value
         for place, how in self._untrained.items():
@@ -130,6 +111,10 @@ class LookFigures:
                     of_layers[self._at[name], LAYER_COLUMN[figure]] = value
         for name, to_padding in mask_figures(look.inside.get("attention", {}), look.ends).items():
             of_layers[self._at[name], LAYER_COLUMN["attention_to_padding"]] = to_padding
+        self._fill_trained(observation, look, of_layers)
+
+    def _fill_trained(self, observation: Observation, look: Look, of_layers: Array) -> None:
+        """What each trained parameter got: a gradient, an optimizer, a learning rate."""
         # A step was taken, or the loss's gradient came to the output: whether there are gradients
         # to take it with or not, they were due.
         came = look.ends.output is not None and look.ownership is not None
@@ -148,22 +133,9 @@ class LookFigures:
                         of_layers[entry, LAYER_COLUMN["rate_share"]] = shares[id(parameter)]
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
-        figures = input_figures(ends.data)
-        told = {
-            "along_batch": ends.along_batch,
-            "states_detached": ends.states_detached,
-            "graphs_kept": ends.graphs_kept,
-            "last_padding": ends.last_padding,
-            "passes": ends.passes,
-            "views_mixed": ends.views_mixed,
-            "order_read": ends.order_read,
-            "gradients_kept": ends.gradients_kept,
-            "gradients_cleared": ends.gradients_cleared,
-            "gradients_kept_by_one": None if ends.kept_by_one is None else ends.kept_by_one.get(),
-            "gradients_late": ends.gradients_late,
-            "gradients_changed": ends.gradients_changed,
-        }
-        figures |= {name: float(it) for name, it in told.items() if it is not None}
+        figures = {**input_figures(ends.data), **ends.figures}
+        if ends.kept_by_one is not None:
+            figures["gradients_kept_by_one"] = float(ends.kept_by_one.get())
         if ends.asked is not None:
             judge, maker = ends.asked
             figures |= {"judge_asks": judge.get(), "maker_asks": maker.get()}

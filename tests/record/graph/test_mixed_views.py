@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.record.graph.loss_nodes import behind
 from layerscope.record.graph.mixed_views import MixedViews
+from layerscope.record.graph_nodes import behind
 
 X = torch.randn(6, 5, 3)
 

@@ -7,6 +7,10 @@ from torch import nn
 from layerscope.record.parameters.ownership import ownership
 
 
+def figures(network, *optimizers):
+    return ownership(network, optimizers).figures
+
+
 def test_parameters_know_the_share_of_the_largest_rate_that_their_group_has():
     network = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
     first, last = network.parameters()
@@ -25,33 +29,33 @@ def test_what_no_optimizer_has_and_what_is_not_the_networks_is_counted():
     network, other = nn.Linear(3, 1), nn.Linear(1, 1)
     given = [network.weight, *other.parameters()]
     known = ownership(network, [torch.optim.SGD(given, lr=0.1)])
-    assert (known.unowned_share, known.foreign) == (0.25, 2)
+    assert (known.figures["unowned_share"], known.figures["foreign"]) == (0.25, 2)
 
 
 def test_the_ratio_of_betas_is_the_largest_of_any_group():
     network = nn.Linear(2, 2)
     groups = [{"params": [network.weight]}, {"params": [network.bias], "betas": (0.999, 0.81)}]
-    assert ownership(network, [torch.optim.Adam(groups)]).beta_ratio == pytest.approx(0.999 / 0.9)
-    assert ownership(network, [torch.optim.SGD(network.parameters())]).beta_ratio == 0
+    assert figures(network, torch.optim.Adam(groups))["beta_ratio"] == pytest.approx(0.999 / 0.9)
+    assert figures(network, torch.optim.SGD(network.parameters()))["beta_ratio"] == 0
 
 
 def test_the_epsilon_of_adam_counts_and_none_of_others():
     network = nn.Linear(3, 2)
     adam = torch.optim.Adam([{"params": [network.weight]}, {"params": [network.bias], "eps": 0.1}])
-    assert ownership(network, [adam]).epsilon == 0.1
+    assert figures(network, adam)["epsilon"] == 0.1
     others = (
         torch.optim.Adagrad(network.parameters(), eps=0.1),
         torch.optim.Adafactor([network.bias]),
     )
-    assert ownership(network, others).epsilon == 0
+    assert figures(network, *others)["epsilon"] == 0
 
 
 def test_an_epsilon_that_float16_rounds_to_zero_is_lost():
     network = nn.Linear(3, 2)
-    assert not ownership(network, [torch.optim.Adam(network.parameters())]).epsilon_lost
+    assert not figures(network, torch.optim.Adam(network.parameters()))["epsilon_lost"]
     network.bias.data = network.bias.data.half()
     for epsilon, lost in ((1e-8, True), (2.0**-25, True), (4e-8, False), (1e-4, False)):
         for kind in (torch.optim.Adam, torch.optim.RMSprop):
             optimizer = kind(network.parameters(), eps=epsilon)
-            assert ownership(network, [optimizer]).epsilon_lost == lost
-    assert not ownership(network, [torch.optim.SGD(network.parameters())]).epsilon_lost
+            assert figures(network, optimizer)["epsilon_lost"] == lost
+    assert not figures(network, torch.optim.SGD(network.parameters()))["epsilon_lost"]

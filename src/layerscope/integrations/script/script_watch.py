@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 import torch
 from torch import nn
@@ -22,6 +22,7 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.console.summary import from_here
 from layerscope.integrations.script.around_call import AroundCall, look_around, with_parameters_of
 from layerscope.integrations.script.called_module import outermost_call, run_new_hooks
+from layerscope.integrations.script.known_modules import KnownModules
 from layerscope.integrations.script.left_behind import left_behind
 from layerscope.integrations.script.network_folder import network_folder
 from layerscope.integrations.script.watched_network import WatchedNetwork
@@ -66,9 +67,7 @@ class ScriptWatch:
         self.found = 0
         self.left_behind = ""
         self.networks: list[WatchedNetwork] = []
-        self._seen: WeakSet[nn.Module] = WeakSet()  # of a network, or of what no optimizer has
-        # Called, but no optimizer has them: how often, and at which call to look again.
-        self._waiting: WeakKeyDictionary[nn.Module, tuple[int, int]] = WeakKeyDictionary()
+        self._known = KnownModules()
         self._optimizers: WeakSet[Optimizer] = WeakSet()  # of the script, so far
         self._others: WeakSet[Optimizer] = WeakSet()  # of the process, before the script began
         self._stepping: Optimizer | None = None  # it may have a closure
@@ -130,12 +129,8 @@ class ScriptWatch:
             self._stop()
 
     def _before_call(self, module: nn.Module, inputs: Any) -> None:
-        if not torch.is_grad_enabled() or torch.compiler.is_compiling() or module in self._seen:
-            return
-        calls, look = self._waiting.get(module, (0, 1))
-        if calls + 1 < look:
-            self._waiting[module] = calls + 1, look
-        else:
+        is_training = torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        if is_training and self._known.are_asked(module):
             self._guarded(lambda: self._find(module, inputs))
 
     def _before_compile(self) -> None:
@@ -144,7 +139,7 @@ class ScriptWatch:
         called = outermost_call(sys._getframe())
         if called is None:
             self._guarded(self._find_all)
-        elif called not in self._seen:
+        elif called not in self._known:
             self._guarded(lambda: self._find(called))
 
     def _find_all(self) -> None:
@@ -154,7 +149,7 @@ class ScriptWatch:
             if optimizer in self._others or self._has_network(optimizer):
                 continue
             for each in with_parameters_of(optimizer, modules):
-                if each not in self._seen:
+                if each not in self._known:
                     self._find(each)
                     break
 
@@ -167,18 +162,16 @@ class ScriptWatch:
         own = parameters_of(module)
         if not any(each.requires_grad for each in own.values()):
             if not any(given_to(each).keys() & own.keys() for each in self._optimizers):
-                self._seen.update(module.modules())  # not frozen for a while, as a CycleGAN's
+                self._known.add(module)  # not frozen for a while, as a CycleGAN's
             return
-        self._seen.update(module.modules())
+        self._known.add(module)
         around = look_around(module, self._others)
         network = around.network
-        if network is None:  # no optimizer yet: look again, less and less often
-            calls = self._waiting.get(module, (0, 1))[0] + 1
-            self._waiting[module] = calls, 2 * calls
-            self._seen.discard(module)
+        if network is None:
+            self._known.wait_for(module)
             return
-        self._waiting.pop(module, None)
-        self._seen.update(network.modules())
+        self._known.wait_no_more(module)
+        self._known.add(network)
         if any(each.network is network for each in self.networks):
             return  # a module that came into it later
         hooks = set(module._forward_pre_hooks)
@@ -223,13 +216,10 @@ class ScriptWatch:
         self._compile_start.attach()  # torch._dynamo.reset has it forgotten
         self._optimizers.add(optimizer)
         given = given_to(optimizer).keys()
-        for module in list(self._waiting):
-            if given & parameters_of(module).keys():
-                del self._waiting[module]
-                self._seen.difference_update(module.modules())
+        self._known.forget_those_with(given)
         if not any(given <= parameters_of(each.network).keys() for each in self.networks):
             self._look_out()
-            self.left_behind = left_behind(self._waiting, optimizer) or self.left_behind
+            self.left_behind = left_behind(self._known.waiting, optimizer) or self.left_behind
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if optimizer not in self._optimizers and optimizer not in self._others:

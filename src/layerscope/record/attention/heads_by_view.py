@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from layerscope.record.graph.output_function import MOVES, kind_of
+from layerscope.record.graph_nodes import MOVES, kind_of
 
 _LOOKED_THROUGH = (*MOVES, "Mul", "Div")  # a scale, too
 _EXCHANGES = ("Transpose", "Permute", "T", "Movedim", "Expand", "Select", "Slice", "AsStrided")

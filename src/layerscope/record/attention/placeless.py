@@ -4,12 +4,11 @@ from typing import Any
 
 from torch import Tensor
 
-from layerscope.record.graph.loss_nodes import shape_of
-from layerscope.record.graph.output_function import kind_of
+from layerscope.record.graph_nodes import VIEWS, kind_of, shape_of
 
-_ANY = ("View", "UnsafeView", "ReshapeAlias", "Transpose", "Permute", "T", "Squeeze", "Unsqueeze")
 _ONE = (
-    *(*_ANY, "Split", "SplitWithSizes", "Unbind", "Select", "Expand", "Clone", "Alias", "ToCopy"),
+    *(*VIEWS, "Transpose", "Permute", "T", "Squeeze", "Unsqueeze", "Split", "SplitWithSizes"),
+    *("Unbind", "Select", "Expand", "Clone", "Alias", "ToCopy"),
     *("Relu", "Gelu", "Silu", "Tanh", "Sigmoid", "LeakyRelu", "Elu", "NativeDropout", "Neg"),
 )
 _PRODUCTS = {

@@ -16,6 +16,7 @@ from torch import distributed as dist
 from torch.autograd.function import BackwardCFunction
 
 from layerscope.record.distributed.shards import cuts_of, gathers_parameters, is_sharded, mesh_class
+from layerscope.record.graph_nodes import inputs_of
 
 Line = tuple[int, ...]
 """The processes along one dimension of a mesh, this one among them, by their ranks."""
@@ -135,7 +136,7 @@ class Layouts:
             if spec is not None:
                 self._met[here] = self._of_placements(spec.mesh, spec.placements)
                 continue
-            before = [each for each, _ in here.next_functions if each is not None]
+            before = inputs_of(here)
             unknown = [each for each in before if each not in self._met]
             if unknown:
                 waiting += unknown

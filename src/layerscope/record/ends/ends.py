@@ -1,6 +1,7 @@
 """What was seen of a network's data and output in one step."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -87,55 +88,29 @@ class Ends:
     Args:
         data: of each first layer.
         output: the last output that a gradient came to, in that backward pass; None without any.
-        gradients_kept: whether the gradients of the step before were still there when backward
-            began; None if it is not known.
-        along_batch: see `SequenceAxis.of_batch`; 3 where places are counted along one axis, and
-            attention runs along the other.
         given: what embeddings got, as matrices of whole numbers, in the order of their calls.
         pair: of two further outputs of one shape [samples, width], the first's values and gradient,
             then the second's: mean and variance of what an autoencoder draws, say.
-        gradients_cleared: whether those of a backward pass were cleared before an optimizer came;
-            None if it is not known.
-        gradients_late: whether something has changed those of the step before between the
-            optimizer's step and the next one's beginning, and not to zero; likewise.
+        form: of the loss, as its graph tells; None where the loop has told none with a graph.
         kept_by_one: of several optimizers, whether one took its step with gradients of the step
             before; None if it is not known.
-        form: of the loss, as its graph tells; None where the loop has told none with a graph.
-        gradients_changed: whether those of the last backward pass were changed before an optimizer
-            came; None if it is not known.
-        states_detached: whether a recurrent cell's states are cut off from the graph at each step.
-        graphs_kept: how many graphs of earlier looks somebody holds; see `KeptGraphs`.
-        last_padding: see `PaddedEnds.share`.
-        views_mixed: see `MixedViews.are_any`.
-        order_read: see `OrderRead.is_any`.
         softmax_within: see `SoftmaxWithin.over_samples`.
         asked: which way another network's outputs were to be judged, see `Adversaries.take`.
         towers: the two outputs of a contrastive loss: the first's values and gradient, then the
             other's.
-        passes: backward passes that came to an output, with the weights that the last one had: a
-            closure is called with others each time.
+        figures: by names of `STEP_FIGURES`, what is known at once and no matter of the loss.
     """
 
     data: tuple[Data, ...]
     output: Output | None
-    gradients_kept: bool | None
-    along_batch: int = 0
-    given: tuple[Pending[Tensor], ...] = ()
-    pair: tuple[Pending[Tensor], ...] = ()
-    gradients_cleared: bool | None = None
-    gradients_late: bool | None = None
-    kept_by_one: Pending[bool] | None = None
-    form: LossForm | None = None
-    gradients_changed: bool | None = None
-    states_detached: bool = False
-    graphs_kept: int = 0
-    last_padding: float = 0.0
-    passes: int = 0
-    views_mixed: bool = False
-    order_read: bool = False
-    softmax_within: bool = False
-    asked: tuple[Pending[float], Pending[float]] | None = None
-    towers: tuple[Pending[Tensor], ...] = ()
+    given: tuple[Pending[Tensor], ...]
+    pair: tuple[Pending[Tensor], ...]
+    form: LossForm | None
+    kept_by_one: Pending[bool] | None
+    softmax_within: bool
+    asked: tuple[Pending[float], Pending[float]] | None
+    towers: tuple[Pending[Tensor], ...]
+    figures: Mapping[str, float]
 
     @property
     def of_actions(self) -> bool:

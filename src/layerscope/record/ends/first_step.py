@@ -1,31 +1,42 @@
 """What is seen of a network in the first step: in its modules' calls, and in its graph."""
 
+from collections.abc import Collection
 from typing import Any
 
 from torch import nn
 
+from layerscope.record.distributed.shards import gathers_parameters
+from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.graph.mixed_views import MixedViews
 from layerscope.record.graph.order_read import OrderRead
 from layerscope.record.graph.places_axis import PlacesAxis
 from layerscope.record.graph.softmax_within import SoftmaxWithin
+from layerscope.record.network.layers import Layer
+from layerscope.record.network.unregistered import Unregistered
 from layerscope.record.outputs import tensors_in
 
 
 class FirstStep:
-    """Hands on what happens to those that look at it.
+    """Knows how layers hang together, and hands on what happens to those that look at it.
 
     Attributes:
         views, order, places, softmax: these, which look at its axes.
-        returned: nodes of the graph that calls from outside have returned the tensors of.
+        unregistered: parameters that the network has not; not looked for under FSDP, which computes
+            with others.
+        wiring: how layers hang together, once the step has ended.
     """
 
     def __init__(self) -> None:
         self.views, self.order, self.places = MixedViews(), OrderRead(), PlacesAxis()
-        self.softmax = SoftmaxWithin()
-        self.returned: list[Any] = []
+        self.softmax, self.unregistered = SoftmaxWithin(), Unregistered()
+        self.wiring: dict[str, Wiring] = {}
+        self._returned: list[Any] = []  # nodes of the tensors that calls from outside gave
+        self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
+        self._of_parameter: set[str] = set()
 
     def begin(self, inputs: object) -> None:
         """The network is called."""
+        self.unregistered.note_inputs(inputs)
         self.views.begin(inputs)
         self.softmax.begin(inputs)
 
@@ -38,14 +49,46 @@ class FirstStep:
         """A call from outside has returned this."""
         self.softmax.note_returned(output)
         nodes = (tensor.grad_fn for _, tensor in tensors_in(output))
-        self.returned += [node for node in nodes if node is not None]
+        self._returned += [node for node in nodes if node is not None]
 
-    def see(self, node: Any) -> None:
+    def reach(self, layer: Layer, output: object) -> None:
+        """A layer has given an output."""
+        tensor = next((tensor for _, tensor in tensors_in(output)), None)
+        node = None if tensor is None else tensor.grad_fn
+        if layer.nonlinearity is not None and tensor is not None and is_of_parameter(tensor):
+            self._of_parameter.add(layer.name)
+            return
+        known = self._reached.get(layer.name)
+        # The first call that has a gradient: one before, without, was another's forward pass.
+        if known is None or known[3] is None:
+            self._reached[layer.name] = (layer.name, layer.entry, layer.module, node)
+
+    @property
+    def has_reached(self) -> bool:
+        """Whether any layer has given an output."""
+        return bool(self._reached)
+
+    def _see(self, node: Any) -> None:
         """A node of the graph of the network's output."""
         for each in (self.views, self.order, self.places, self.softmax):
             each.see(node)
 
-    def end(self) -> None:
-        """The step is over."""
+    def end(self, network: nn.Module, get_data: Collection[str]) -> None:
+        """The step is over: look at its graph.
+
+        Args:
+            get_data: names of the layers that get data.
+        """
+        of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
+        wired = wiring(list(self._reached.values()), self._returned, get_data)
+        self.wiring = wired | of_parameter
+        if not gathers_parameters(network):
+            self.unregistered.find(network, self._returned, self._see)
         self.views.end()
-        self.returned.clear()  # and with it the graph
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the graph, and of what was reached in it."""
+        self._returned.clear()
+        self._reached.clear()
+        self._of_parameter.clear()

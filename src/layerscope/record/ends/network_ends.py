@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from layerscope.record.distributed.shards import gathers_parameters
 from layerscope.record.ends.adversaries import Adversaries
 from layerscope.record.ends.backward_passes import BackwardPasses
 from layerscope.record.ends.detached_states import DetachedStates
@@ -27,7 +26,6 @@ from layerscope.record.ends.sequence_axis import SequenceAxis
 from layerscope.record.ends.token_inputs import TokenInputs
 from layerscope.record.ends.towers import Towers
 from layerscope.record.graph.bootstrapped import Bootstrapped
-from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.graph.loss_graph import LossGraph
 from layerscope.record.graph.mixed_axes import mixes_axes
 from layerscope.record.graph.output_function import output_function
@@ -35,7 +33,6 @@ from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.handles import remove_all
 from layerscope.record.hooks.quiet_hook import QuietHook, is_compiled
 from layerscope.record.network.layers import Layer
-from layerscope.record.network.unregistered import Unregistered
 from layerscope.record.outputs import tensors_in
 from layerscope.record.parameters.gradients_by_hand import GradientsByHand
 from layerscope.record.parameters.kept_gradients import KeptGradients
@@ -59,9 +56,7 @@ class NetworkEnds:
         ask: whether to look now: the hooks ask it.
 
     Attributes:
-        wiring: how layers hang together, once a step has been seen.
-        unregistered: parameters of the first step that the network has not; not looked for under
-            FSDP, which computes with others.
+        first: what is seen in the first step.
         kept_gradients, uncleared, by_hand: whether gradients are cleared between steps; by each
             optimizer; without one.
         loss_graph: what the loss makes of the outputs.
@@ -80,20 +75,16 @@ class NetworkEnds:
         self._layers = tuple(layer for layer in layers if layer.has_output)
         self._state = state
         self._ask = ask
-        self.wiring: dict[str, Wiring] = {}
-        self.unregistered = Unregistered()
         self.kept_gradients, self.uncleared = KeptGradients(), UnclearedGradients()
         self.by_hand = GradientsByHand()
         self._tokens, self._pair, self._values = TokenInputs(ask), OutputPair(), Bootstrapped()
         self._sequence_axis, self.loss_graph = SequenceAxis(), LossGraph(ask)
         self._states, self._padded = DetachedStates(), PaddedEnds(self._tokens.of_shape)
-        self._first = FirstStep()
+        self.first = FirstStep()
         self._handles: list[RemovableHandle] = []
         self._discovering = True
         self._calls = RunningCalls()
         self._outermost: dict[nn.Module, None] = {}
-        self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
-        self._of_parameter: set[str] = set()
         self._data = NetworkData(state, ask)
         self._output: Output | None = None
         self._passes, self._adversaries = BackwardPasses(), Adversaries()
@@ -108,9 +99,7 @@ class NetworkEnds:
         self._discovering = True
         self._outermost.clear()
         self._data.first.clear()
-        self._reached.clear()
-        self._first.returned.clear()
-        self._of_parameter.clear()
+        self.first.forget()
         if is_on:
             self.attach()
 
@@ -148,20 +137,18 @@ class NetworkEnds:
 
     def _enter(self, module: nn.Module, inputs: Any, named: Any) -> None:
         if self._calls.begin(module) and self._ask():
-            self.unregistered.note_inputs((inputs, named))
-            self._first.begin((inputs, named))
+            self.first.begin((inputs, named))
 
     def _leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
         is_outermost = self._calls.end()
         if not self._ask():
             return
         self._sequence_axis.note(module, output)
-        for each in (self._states, self._padded, self._first):
+        for each in (self._states, self._padded, self.first):
             each.note(module, inputs, output)
         if is_outermost:
             self._outermost[module] = None
-            self.unregistered.note_output(output)
-            self._first.note_returned(output)
+            self.first.note_returned(output)
             self._see_output(module, inputs, output)
 
     def _reach(self, layer: Layer, module: nn.Module, inputs: Any, output: Any) -> None:
@@ -169,17 +156,8 @@ class NetworkEnds:
 
     def reach(self, layer: Layer, output: Any) -> None:
         """Note a layer's output in the first step."""
-        if not (self._discovering and self._ask()):
-            return
-        tensor = next((tensor for _, tensor in tensors_in(output)), None)
-        node = None if tensor is None else tensor.grad_fn
-        if layer.nonlinearity is not None and tensor is not None and is_of_parameter(tensor):
-            self._of_parameter.add(layer.name)
-            return
-        known = self._reached.get(layer.name)
-        # The first call that has a gradient: one before, without, was another's forward pass.
-        if known is None or known[3] is None:
-            self._reached[layer.name] = (layer.name, layer.entry, layer.module, node)
+        if self._discovering and self._ask():
+            self.first.reach(layer, output)
 
     def _see_output(self, module: nn.Module, inputs: Any, output: Any) -> None:
         if not self._ask():
@@ -236,22 +214,37 @@ class NetworkEnds:
 
     def take(self) -> Ends:
         """What was seen since the last call; the first call ends the search for both ends."""
-        held = self.loss_graph.kept.count(), self._padded.share, self._passes.added
+        graphs_kept = self.loss_graph.kept.count()  # before this step's are among them
         self._end_discovery()
-        kept, cleared, late, changed = self.kept_gradients.take()
+        first = self.first
         by_hand = self.by_hand.take()
-        kept = by_hand if kept is None else kept
-        along_batch = self._sequence_axis.of_batch or 3 * self._first.places.differ
-        data = self._data.take()
-        beside = self._tokens.take(), self._pair.take(), cleared, late, self.uncleared.take()
+        figures = {
+            **({} if by_hand is None else {"gradients_kept": by_hand}),
+            **self.kept_gradients.take(),
+            "graphs_kept": graphs_kept,
+            "last_padding": self._padded.share,
+            "passes": self._passes.added,
+            "along_batch": self._sequence_axis.of_batch or 3 * first.places.differ,
+            "states_detached": self._states.are_detached,
+            "views_mixed": first.views.are_any,
+            "order_read": first.order.is_any,
+        }
         form = self.loss_graph.take()
-        seen = form, changed, self._states.are_detached
-        first = self._first
-        views = first.views.are_any, first.order.is_any, first.softmax.over_samples
-        last = self._adversaries.take(), self._towers.take()
+        towers = self._towers.take()
         if form is not None:
             self._towers.asked = form.candidates > 0
-        ends = Ends(data, self._output, kept, along_batch, *beside, *seen, *held, *views, *last)
+        ends = Ends(
+            self._data.take(),
+            self._output,
+            self._tokens.take(),
+            self._pair.take(),
+            form,
+            self.uncleared.take(),
+            first.softmax.over_samples,
+            self._adversaries.take(),
+            towers,
+            {name: float(it) for name, it in figures.items()},
+        )
         self._states.forget()
         self._output = None
         self._passes.end_step()
@@ -260,15 +253,9 @@ class NetworkEnds:
 
     def _end_discovery(self) -> None:
         """Look at the first step's graph, before that is told of: a resumed run has its own."""
-        if not (self._discovering and (self._outermost or self._reached)):
+        if not (self._discovering and (self._outermost or self.first.has_reached)):
             return
-        of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
-        about = self._first.returned, {layer.name for layer in self._data.first}
-        self.wiring = wiring(list(self._reached.values()), *about) | of_parameter
-        if not gathers_parameters(self._network):
-            self.unregistered.find(self._network, self._first.see)
-        self._first.end()
-        self._reached.clear()  # and with it the graph
+        self.first.end(self._network, {layer.name for layer in self._data.first})
         self._discovering = False
         if self._handles:
             self.detach()

@@ -3,8 +3,7 @@
 from collections.abc import Container, Sequence
 from typing import Any
 
-from layerscope.record.graph.loss_nodes import inputs_of, shape_of, through
-from layerscope.record.graph.output_function import MOVES, kind_of
+from layerscope.record.graph_nodes import MOVES, inputs_of, kind_of, shape_of, through
 
 _PAIRS = 3
 """Samples: of two a pair is nothing odd."""

@@ -13,19 +13,18 @@ from typing import Any
 from torch import Tensor, nn
 
 from layerscope.record.distributed.shards import class_of
+from layerscope.record.graph_nodes import MOVES, PRODUCTS, inputs_of, kind_of
 
 # Functions that only move elements, or scale them: a linear layer behind them still gets what a
 # linear layer before them gave. With two operands that have a gradient they are none.
 _MOVES = (
-    *("View", "UnsafeView", "ReshapeAlias", "Transpose", "Permute", "Unsqueeze", "Squeeze"),
-    *("Expand", "Clone", "Alias", "AsStrided", "ToCopy", "NativeDropout", "Slice", "Select"),
-    *("Mul", "Div", "Add", "Sub", "Neg", "T"),
+    *(*MOVES, "NativeDropout", "Mul", "Div", "Add", "Sub", "Neg"),
     "RegisterPostBackwardFunction",  # of FSDP, before each of its modules
 )
 _SLOPE = "_saved_negative_slope"
 """Of a LeakyReLU's node: with a slope of 1 it is a straight line."""
 
-_PRODUCTS = ("Addmm", "Mm", "Bmm", "Baddbmm", "Linear", "MkldnnLinear")
+_PRODUCTS = (*PRODUCTS, "Baddbmm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +96,10 @@ def is_of_parameter(output: Tensor) -> bool:
     or scaled and shifted by a number while it has as many elements as the parameter.
     """
     node, single = output.grad_fn, True
-    while node is not None and len(_next(node)) == 1:
+    while node is not None and len(inputs_of(node)) == 1:
         single &= len(node.next_functions) == 1  # a number is an input as well, and so are data
-        node = _next(node)[0]
-        if not _is_one_of(node, _MOVES):
+        node = inputs_of(node)[0]
+        if kind_of(node) not in _MOVES:
             parameter = getattr(node, "variable", None)
             is_whole = single or (
                 isinstance(parameter, Tensor) and parameter.numel() == output.numel()
@@ -109,16 +108,12 @@ def is_of_parameter(output: Tensor) -> bool:
     return False
 
 
-def _next(node: Any) -> list[Any]:
-    return [following for following, _ in node.next_functions if following is not None]
-
-
 def _parents(node: Any, nodes: dict[int, str]) -> list[str]:
     """The nearest layers' outputs on all ways back from a node."""
     if node is None:
         return []
     found: dict[str, None] = {}
-    seen, waiting = {id(node)}, _next(node)
+    seen, waiting = {id(node)}, inputs_of(node)
     kept = [node]  # an object that is gone may share its id with a later one
     while waiting:
         here = waiting.pop()
@@ -129,7 +124,7 @@ def _parents(node: Any, nodes: dict[int, str]) -> list[str]:
         if id(here) in nodes:
             found[nodes[id(here)]] = None
         else:
-            waiting += _next(here)
+            waiting += inputs_of(here)
     return list(found)
 
 
@@ -162,8 +157,8 @@ def _trunk(order: Sequence[str], parents: dict[str, list[str]]) -> set[str]:
 def _moved_from(node: Any, nodes: Mapping[int, str]) -> str | None:
     """The layer whose output was moved, or scaled, to become that of `node`; None without one."""
     while id(node) not in nodes:
-        following = _next(node)
-        if len(following) != 1 or not _is_one_of(node, _MOVES):
+        following = inputs_of(node)
+        if len(following) != 1 or kind_of(node) not in _MOVES:
             return None
         node = following[0]
     return nodes[id(node)]
@@ -176,13 +171,13 @@ def _linear_before(node: Any, bare: Mapping[int, nn.Module]) -> int | None:
     product = _product_before(node)
     if product is None:
         return None
-    for operand in _next(product):
+    for operand in inputs_of(product):
         here = operand
         while True:
             if id(here) in bare:
                 return id(here)
-            following = _next(here)
-            straight = _is_one_of(here, _MOVES) or getattr(here, _SLOPE, None) == 1
+            following = inputs_of(here)
+            straight = kind_of(here) in _MOVES or getattr(here, _SLOPE, None) == 1
             if not (straight and len(following) == 1):
                 break
             here = following[0]
@@ -192,17 +187,12 @@ def _linear_before(node: Any, bare: Mapping[int, nn.Module]) -> int | None:
 def _product_before(node: Any) -> Any:
     """The nearest product on a way back without forks; None at a fork."""
     here = node
-    while not _is_one_of(here, _PRODUCTS):
-        following = _next(here)
+    while kind_of(here) not in _PRODUCTS:
+        following = inputs_of(here)
         if len(following) != 1:
             return None
         here = following[0]
     return here
-
-
-def _is_one_of(node: Any, kinds: Iterable[str]) -> bool:
-    name = type(node).__name__.removesuffix("0").removesuffix("1").removesuffix("Backward")
-    return name in kinds
 
 
 def _is_bottleneck(first: nn.Module, second: nn.Module) -> bool:

@@ -8,22 +8,23 @@ from torch import Tensor
 
 from layerscope.record.graph.broadcast_in_loss import broadcasts
 from layerscope.record.graph.kept_graphs import KeptGraphs
-from layerscope.record.graph.loss_nodes import (
+from layerscope.record.graph.output_function import is_normalized
+from layerscope.record.graph.policy_loss import baseline_of, chosen_in
+from layerscope.record.graph_nodes import (
+    MOVES,
     NODES,
     PARTS,
     WHOLE,
     behind,
     inputs_of,
+    kind_of,
     shape_of,
+    signed,
     through,
 )
-from layerscope.record.graph.output_function import MOVES, is_normalized, kind_of
-from layerscope.record.graph.policy_loss import baseline_of, chosen_in
 
 _SCALES = ("Mul", "Div")
 _OF_DIFFERENCES = (*PARTS, *_SCALES, "Neg", "Sub", "Rsub", "Add", "Mean", "Std", "Var")
-_FIRST_OF_TWO = (0, -2, 2**64 - 2)
-"""How autograd keeps the first of two axes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def _axis_of(softmax: Any, outputs: _Outputs) -> str:
     shape = outputs.shape_of(source)
     if len(shape) != 2 or min(shape) < 2 or shape[0] == shape[1]:
         return ""
-    return "samples" if getattr(softmax, "_saved_dim", 1) in _FIRST_OF_TWO else "classes"
+    return "samples" if signed(getattr(softmax, "_saved_dim", 1)) in (0, -2) else "classes"
 
 
 _ADDS = (*WHOLE, "Mean", "Sum", "Div")

@@ -4,12 +4,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from layerscope.record.graph.loss_nodes import shape_of
-from layerscope.record.graph.output_function import kind_of
+from layerscope.record.graph_nodes import VIEWS, kind_of, shape_of
 from layerscope.record.outputs import tensors_in
 from layerscope.record.samples import has_memory
-
-_VIEWS = ("View", "UnsafeView", "ReshapeAlias")
 
 
 class MixedViews:
@@ -47,7 +44,7 @@ class MixedViews:
     def see(self, node: Any) -> None:
         """A node of the graph of the network's output."""
         before = getattr(node, "_saved_self_sym_sizes", None)
-        if before is not None and kind_of(node) in _VIEWS:
+        if before is not None and kind_of(node) in VIEWS:
             after, before = shape_of(node), tuple(before)
             self.are_any |= _moves_first(before, after) or self._cuts_states(before, after)
 

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from layerscope.record.graph.loss_nodes import shape_of
-from layerscope.record.graph.output_function import kind_of
+from layerscope.record.graph_nodes import VIEWS, kind_of, shape_of
 
-_VIEWS = ("View", "UnsafeView", "ReshapeAlias")
 _IN_ORDER = (
     *("Convolution", "MkldnnConvolution", "MkldnnRnnLayer", "CudnnRnn"),
     *("ThnnFusedLstmCell", "ThnnFusedGruCell"),
@@ -28,6 +26,6 @@ class OrderRead:
         kind = kind_of(node)
         self.is_any |= kind in _IN_ORDER
         before = getattr(node, "_saved_self_sym_sizes", None)
-        if kind in _VIEWS and before is not None and len(before) == 3:
+        if kind in VIEWS and before is not None and len(before) == 3:
             samples, places, width = before
             self.is_any |= places > 1 and shape_of(node) == (samples, places * width)

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from layerscope.record.graph_nodes import MOVES, PRODUCTS, inputs_of, kind_of, signed
+
 _NAMES = {
     "Sigmoid": "sigmoid",
     "Softmax": "softmax",
@@ -17,22 +19,14 @@ _NAMES = {
     "LogSigmoid": "logsigmoid",
     "LogSoftmax": "log_softmax",
 }
-MOVES = (
-    *("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Transpose", "Permute", "T"),
-    *("Select", "Slice", "Expand", "Clone", "Alias", "AsStrided", "ToCopy"),
-)
 _JOINS = ("Stack", "Cat")  # as the steps of a sequence
 _RECURRENT = ("MkldnnRnnLayer", "ThnnFusedLstmCell", "ThnnFusedGruCell")
 _CUDNN, _CUDNN_RELU = "CudnnRnn", 0
-_PRODUCTS = ("Addmm", "Mm", "Bmm", "Linear", "MkldnnLinear")
-_LINEAR = (*_PRODUCTS, "Baddbmm", "Mv", "Trilinear", "Convolution", "MkldnnConvolution")
+_LINEAR = (*PRODUCTS, "Baddbmm", "Mv", "Trilinear", "Convolution", "MkldnnConvolution")
 _DIVIDES = ("Div", "Mul", "ClampMin", "Clamp", "Reciprocal", "Pow", "Add")
 _NORMS = ("LinalgVectorNorm", "Norm", "WeightNormInterface")
 _NODES, _STEPS = 64, 8
 """Behind the output, where a margin of angles takes some forty; and behind an operand."""
-
-_LAST = 2**64 - 1
-"""What autograd gives for the axis -1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +66,14 @@ def output_function(tensor: Tensor) -> OutputFunction:
         return OutputFunction()
     name = "linear" if _is_linear(node) else _NAMES.get(kind, "")
     name = "recurrent" if _is_state(node) else name
-    axis = getattr(node, "_saved_dim", _LAST) if "softmax" in name else _LAST
-    along_first = axis in (0, _LAST + 1 - tensor.ndim) and not moved
+    axis = signed(getattr(node, "_saved_dim", -1)) if "softmax" in name else -1
+    place = axis % max(tensor.ndim, 1)
     matrix = tensor.ndim > 1 and len(tensor) > 1 and tensor.shape[-1] > 1
-    place = axis if axis < tensor.ndim else axis - (_LAST + 1 - tensor.ndim)
+    over_samples = not moved and place == 0 and matrix
     over_middle = not moved and 0 < place < tensor.ndim - 1
     of_cosines = _is_of_cosines(node)
     scale = _scale_of(node) if of_cosines else math.nan
-    return OutputFunction(name, along_first and matrix, over_middle, of_cosines, scale)
-
-
-def kind_of(node: Any) -> str:
-    """A node's operation, as in `Addmm` of AddmmBackward0."""
-    return type(node).__name__.rstrip("0123456789").removesuffix("Backward")
+    return OutputFunction(name, over_samples, over_middle, of_cosines, scale)
 
 
 def _joins_alike(node: Any) -> bool:
@@ -101,15 +90,15 @@ def _is_state(node: Any) -> bool:
     if kind == _CUDNN:
         modes = getattr(node, "_saved_mode", _CUDNN_RELU), getattr(node, "_saved_proj_size", 0)
         return modes[0] != _CUDNN_RELU and modes[1] == 0
-    before = [each for each, _ in node.next_functions if each is not None]
+    before = inputs_of(node)
     kinds = sorted(map(kind_of, before))
     if kind == "Mul":
         gates = [each for each in before if kind_of(each) == "Sigmoid"]
         return kinds == ["Sigmoid", "Tanh"] and len(gates) == 1
     if kind == "Add" and kinds == ["Mul", "Tanh"]:
         product, tanh = sorted(before, key=kind_of)
-        differences = [each for each, _ in product.next_functions if kind_of(each) == "Sub"]
-        return any(tanh in (each for each, _ in minus.next_functions) for minus in differences)
+        differences = [each for each in inputs_of(product) if kind_of(each) == "Sub"]
+        return any(tanh in inputs_of(minus) for minus in differences)
     return kind in _RECURRENT
 
 
@@ -117,13 +106,11 @@ def _is_linear(node: Any) -> bool:
     """Whether it is a product or convolution, also one that is written out: a bias that is added
     by hand, or a sum over what two tensors give when they are multiplied.
     """
-    kind = kind_of(node)
-    before = [each for each, _ in node.next_functions if each is not None]
+    kind, before = kind_of(node), inputs_of(node)
     if kind == "Add":
         return any(kind_of(each) in _LINEAR for each in before)
     if kind == "Sum":
-        factors = [each for each, _ in before[0].next_functions if each is not None]
-        return kind_of(before[0]) == "Mul" and len(factors) == 2
+        return kind_of(before[0]) == "Mul" and len(inputs_of(before[0])) == 2
     return kind in _LINEAR
 
 
@@ -135,9 +122,8 @@ def _is_of_cosines(node: Any) -> bool:
     while waiting and seen < _NODES:
         here = waiting.pop(0)
         seen += 1
-        kind = kind_of(here)
-        before = [each for each, _ in here.next_functions if each is not None]
-        if kind in _PRODUCTS:
+        before = inputs_of(here)
+        if kind_of(here) in PRODUCTS:
             operands = before[-2:]
             return len(operands) == 2 and all(map(is_normalized, operands))
         waiting += before
@@ -147,7 +133,7 @@ def _is_of_cosines(node: Any) -> bool:
 def _scale_of(node: Any) -> float:
     """What a product has been multiplied by since, if it was by fixed numbers and nothing else."""
     scale = 1.0
-    while kind_of(node) not in _PRODUCTS:
+    while kind_of(node) not in PRODUCTS:
         kind, factor = kind_of(node), getattr(node, "_saved_other", None)
         if kind in ("Mul", "Div"):
             if not isinstance(factor, Tensor) or factor.ndim or factor.requires_grad:
@@ -175,5 +161,5 @@ def is_normalized(node: Any, ends: Container[Any] = ()) -> bool:
         if kind in _NORMS:
             return True
         if kind in (*MOVES, *_DIVIDES):
-            waiting += [each for each, _ in here.next_functions if each is not None]
+            waiting += inputs_of(here)
     return False

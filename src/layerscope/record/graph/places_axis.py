@@ -5,8 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from layerscope.record.graph.loss_nodes import shape_of
-from layerscope.record.graph.output_function import MOVES, kind_of
+from layerscope.record.graph_nodes import MOVES, inputs_of, kind_of, shape_of, through
 from layerscope.record.outputs import tensors_in
 from layerscope.record.samples import has_memory
 
@@ -73,8 +72,8 @@ class PlacesAxis:
         shape = shape_of(node)
         if kind_of(node) != "Add" or len(shape) != 3:
             return
-        for each, _ in node.next_functions:
-            own = self._shape_of_places(each) if each is not None else ()
+        for each in inputs_of(node):
+            own = self._shape_of_places(each)
             if own in (shape[1:], (1, *shape[1:])):
                 self._counted.add((shape[1], shape[0]))
             elif own == (shape[0], 1, shape[2]):
@@ -83,10 +82,7 @@ class PlacesAxis:
     def _shape_of_places(self, node: Any) -> tuple[int, ...]:
         """Of a parameter or of such an embedding, moved as it may be; () of all else."""
         shape = tuple(node.variable.shape) if hasattr(node, "variable") else shape_of(node)
-        while (
-            kind_of(node) in MOVES and len(node.next_functions) == 1 and node.next_functions[0][0]
-        ):
-            node = node.next_functions[0][0]
+        node = through(node, MOVES)
         is_code = kind_of(node) == "Embedding" and shape_of(node) in self._codes
         return shape if is_code or hasattr(node, "variable") else ()
 

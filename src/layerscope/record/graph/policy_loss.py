@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from layerscope.record.graph.loss_nodes import WHOLE, behind, inputs_of, shape_of, through
-from layerscope.record.graph.output_function import kind_of
+from layerscope.record.graph_nodes import WHOLE, behind, inputs_of, kind_of, shape_of, through
 
 _NODES = 20_000
 """Of a graph, looked at once in a run; a larger one is not judged."""

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from layerscope.record.graph.loss_nodes import WHOLE, inputs_of, shape_of, through
-from layerscope.record.graph.output_function import kind_of
+from layerscope.record.graph_nodes import WHOLE, inputs_of, kind_of, shape_of, signed, through
 from layerscope.record.outputs import tensors_in
 
 _OTHERS = ("AccumulateGrad", "Bmm")
@@ -44,8 +43,7 @@ class SoftmaxWithin:
         """A node of the graph of the network's output."""
         if not self._rows or kind_of(node) != "Softmax":
             return
-        shape, axis = shape_of(node), getattr(node, "_saved_dim", -1)
-        axis -= 2**64 if axis >= 2**63 else 0  # how autograd keeps one from the end
+        shape, axis = shape_of(node), signed(getattr(node, "_saved_dim", -1))
         if len(shape) < 2 or axis % len(shape) or shape[0] not in self._rows:
             return
         beside = shape[1:]

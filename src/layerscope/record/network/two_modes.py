@@ -26,9 +26,10 @@ class TwoModes:
         self._norms = [module for module in found if isinstance(module, _NORMS)]
 
     @property
-    def seen(self) -> tuple[float, float, float]:
-        """`dropout`, `norm_momentum` and `evaluation_share` of this moment."""
-        return self.dropout, self.norm_momentum, self.evaluation_share
+    def seen(self) -> dict[str, float]:
+        """These figures of this moment, by their names."""
+        names = ("dropout", "norm_momentum", "evaluation_share")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def dropout(self) -> float:

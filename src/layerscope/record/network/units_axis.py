@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from layerscope.record.graph_nodes import VIEWS, kind_of, signed
+
 _NORM = nn.modules.batchnorm._NormBase
 _CHANNELS_SECOND = (_NORM, nn.GroupNorm, nn.LocalResponseNorm)
 _FEATURES_LAST = (
@@ -22,7 +24,7 @@ _SECOND = ("NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm", "NativeGroupN
 _CONVOLUTIONS = ("Convolution", "ConvolutionOverrideable", "MkldnnConvolution")
 # Nodes with other axes than their input's; of all others, such as functions of each element and
 # poolings, the axes are those of their first input with as many.
-_RESHAPES = ("View", "UnsafeView", "ReshapeAlias", "Squeeze", "Expand")
+_RESHAPES = (*VIEWS, "Squeeze", "Expand")
 _LOST = ("Select", "Sum", "Mean", "Unbind", "Stack", "Index", "Repeat", "PixelShuffle", "Cat")
 
 
@@ -72,7 +74,7 @@ def _axis(node: Any, shape: Sequence[int], depth: int) -> int | None:
     """The axis in the output, of this shape, of a node."""
     if node is None or not depth:
         return None
-    kind = type(node).__name__.rstrip("0123456789").removesuffix("Backward")
+    kind = kind_of(node)
     axes = len(shape)
     if kind in _LAST or kind.startswith("ScaledDotProduct"):
         return axes - 1
@@ -101,16 +103,16 @@ def _moved(kind: str, node: Any, before: Any, shape: Sequence[int], depth: int) 
     """Through a node that moves axes: `source[i]` is where axis i of its output comes from."""
     axes = len(shape)
     if kind == "Unsqueeze":
-        new = _signed(node._saved_dim) % axes
+        new = signed(node._saved_dim) % axes
         source: list[int] = [axis - (axis > new) for axis in range(axes)]
         source[new] = -1
     else:
         source = list(range(axes))
         if kind == "Transpose":
-            one, other = (_signed(d) % axes for d in (node._saved_dim0, node._saved_dim1))
+            one, other = (signed(d) % axes for d in (node._saved_dim0, node._saved_dim1))
             source[one], source[other] = source[other], source[one]
         else:
-            source = [_signed(dim) % axes for dim in node._saved_dims]
+            source = [signed(dim) % axes for dim in node._saved_dims]
     sizes = {came: shape[axis] for axis, came in enumerate(source) if came >= 0}
     axis = _axis(before, [sizes[came] for came in sorted(sizes)], depth - 1)
     return None if axis is None or axis not in source else source.index(axis)
@@ -125,8 +127,3 @@ def _after_reshape(axis: int, before: Sequence[int], after: Sequence[int]) -> in
         if size == before[axis] and math.prod(after[:there]) == elements:
             return there
     return None
-
-
-def _signed(dimension: int) -> int:
-    """Autograd gives -1 as 2**64 - 1."""
-    return dimension - 2**64 if dimension >= 2**63 else dimension

@@ -5,11 +5,12 @@ not give its weights, and an optimizer never gets them. Autograd's graph has the
 """
 
 import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from torch import Tensor, nn
 
+from layerscope.record.graph_nodes import inputs_of
 from layerscope.record.outputs import tensors_in
 
 
@@ -18,7 +19,6 @@ class Unregistered:
 
     def __init__(self) -> None:
         self._inputs: list[Any] = []  # kept, so that no later object gets the same id
-        self._outputs: list[Any] = []
         self._found: list[weakref.ref[Tensor]] = []
         self._is_new = True
 
@@ -28,21 +28,17 @@ class Unregistered:
             tensor.grad_fn or tensor for _, tensor in tensors_in(inputs) if tensor.requires_grad
         ]
 
-    def note_output(self, output: object) -> None:
-        """What the network gives."""
-        nodes = (tensor.grad_fn for _, tensor in tensors_in(output))
-        self._outputs += [node for node in nodes if node is not None]
-
-    def find(self, network: nn.Module, see: Callable[[Any], None]) -> None:
+    def find(self, network: nn.Module, returned: Iterable[Any], see: Callable[[Any], None]) -> None:
         """Walk the graph from the outputs to the inputs; once, some microseconds a node.
 
         Args:
             network: whose parameters are known.
+            returned: the nodes of its outputs.
             see: is called with each node.
         """
         stop = {id(each) for each in self._inputs}
         own = {id(parameter) for parameter in network.parameters()}
-        seen, waiting, kept = set(), self._outputs, []
+        seen, waiting, kept = set(), list(returned), []
         while waiting:
             node = waiting.pop()
             variable = getattr(node, "variable", None)  # of a leaf
@@ -53,8 +49,8 @@ class Unregistered:
             see(node)
             if isinstance(variable, nn.Parameter) and id(variable) not in own:
                 self._found.append(weakref.ref(variable))
-            waiting += [before for before, _ in node.next_functions if before is not None]
-        self._inputs, self._outputs = [], []
+            waiting += inputs_of(node)
+        self._inputs.clear()
 
     def count(self, owned: Callable[[], Collection[int]]) -> tuple[int, int]:
         """How many there are still that no optimizer has; and how many are gone, since each

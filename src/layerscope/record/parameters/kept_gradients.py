@@ -120,15 +120,16 @@ class KeptGradients:
             is_changed = now is not None and now[0] == stepped[0] and now != stepped
             self._changed_late = is_changed and is_any(gradient)
 
-    def take(self) -> tuple[bool | None, bool | None, bool | None, bool | None]:
-        """Of the step that ends, None where it is not known: whether the gradients of the step
-        before were kept, whether those of a backward pass were cleared before an optimizer came,
-        whether those of the step before were changed after it, and whether those of the last
-        backward pass were changed before an optimizer came, by a clip, say.
-        """
-        found = self._kept, self._cleared, self._changed_late, self._changed
+    def take(self) -> dict[str, float]:
+        """Of the step that ends, what is known, by names of `STEP_FIGURES`."""
+        found = {
+            "gradients_kept": self._kept,
+            "gradients_cleared": self._cleared,
+            "gradients_changed": self._changed,
+            "gradients_late": self._changed_late,
+        }
         self._kept = self._cleared = self._changed_late = self._changed = None
-        return found
+        return {name: float(it) for name, it in found.items() if it is not None}
 
 
 def state_of(gradient: Tensor | None) -> tuple[int, int] | None:

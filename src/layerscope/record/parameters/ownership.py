@@ -18,31 +18,14 @@ class Ownership:
 
     Attributes:
         owned: the `id` of each parameter that they have.
-        unowned_share: of the network's elements that are trained, those that no optimizer has.
-        foreign: parameters that they have and the network has not.
-        twice: parameters that stand there more than once.
-        weight_decay: the largest of any group.
-        maximize: whether any group goes up the gradient.
-        beta_ratio: of Adam and its kind, beta1 / sqrt(beta2), the largest of any group; 0 without.
-        epsilon: of those, what is added to the root of the average of squares, the largest; 0
-            without.
-        asked_rate: learning rate of the first group, as its schedule was told it; NaN without one.
-        epsilon_lost: whether such a number is 0 in the type of weights that it is for.
         rate_shares: of the parameters of an optimizer whose groups have several learning rates,
             that of its group / the largest.
+        figures: by names of `STEP_FIGURES`, the largest of any group where groups differ.
     """
 
     owned: frozenset[int]
-    unowned_share: float
-    foreign: int
-    twice: int
-    weight_decay: float
-    maximize: bool
-    beta_ratio: float
-    epsilon: float
-    epsilon_lost: bool
-    asked_rate: float
     rate_shares: Mapping[int, float]
+    figures: Mapping[str, float]
 
 
 def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
@@ -55,19 +38,19 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
     trained = [parameter for parameter in own.values() if parameter.requires_grad]
     elements = sum(parameter.numel() for parameter in trained)
     left = sum(parameter.numel() for parameter in trained if id(parameter) not in owned)
-    return Ownership(
-        owned,
-        left / elements if elements else 0.0,
-        len(owned - own.keys()),
-        len(listed) - len(owned),
-        max((float(group.get("weight_decay", 0) or 0) for group in groups), default=0.0),
-        any(group.get("maximize") is True for group in groups),
-        max(map(_beta_ratio, groups), default=0.0),
-        max(map(_epsilon, groups), default=0.0),
-        any(map(_loses_epsilon, groups)),
-        float(groups[0].get("initial_lr", math.nan)) if groups else math.nan,
-        _rate_shares(optimizers),
-    )
+    decays = (float(group.get("weight_decay", 0) or 0) for group in groups)
+    figures = {
+        "unowned_share": left / elements if elements else 0.0,
+        "foreign": float(len(owned - own.keys())),
+        "owned_twice": float(len(listed) - len(owned)),
+        "weight_decay": max(decays, default=0.0),
+        "maximize": float(any(group.get("maximize") is True for group in groups)),
+        "beta_ratio": max(map(_beta_ratio, groups), default=0.0),
+        "epsilon": max(map(_epsilon, groups), default=0.0),
+        "epsilon_lost": float(any(map(_loses_epsilon, groups))),
+        "rate_asked": float(groups[0].get("initial_lr", math.nan)) if groups else math.nan,
+    }
+    return Ownership(owned, _rate_shares(optimizers), figures)
 
 
 def given_to(optimizer: Optimizer) -> dict[int, nn.Parameter]:
