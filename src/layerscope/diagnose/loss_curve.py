@@ -117,8 +117,7 @@ class LossCurve:
         risen = np.where(rises[1:] > rises[:-1], places, -1 - self._since_rise)
         since = places - np.maximum.accumulate(risen)
         self._rate, self._since_rise = float(rates[-1]), int(since[-1])
-        steady: npt.NDArray[np.bool_] = since >= WINDOW
-        return steady
+        return since >= WINDOW
 
     def _is_alone(self, figures: Figures) -> npt.NDArray[np.bool_]:
         several = (
@@ -126,8 +125,7 @@ class LossCurve:
             | self._several
         )
         self._several = bool(several[-1])
-        alone: npt.NDArray[np.bool_] = ~several
-        return alone
+        return ~several
 
     @property
     def has_learned(self) -> bool:

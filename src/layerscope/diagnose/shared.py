@@ -29,7 +29,6 @@ def once_a_block(function: Question[_Number]) -> Question[_Number]:
             answer = function(figures, memory.shared.memory_of(name, memory))
             answer.flags.writeable = False
             answers[name] = answer
-        answer_so_far: npt.NDArray[_Number] = answers[name]
-        return answer_so_far
+        return answers[name]
 
     return asked

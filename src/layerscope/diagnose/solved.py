@@ -28,16 +28,14 @@ def has_learned(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss has half of its way to the lowest behind it, bool [steps]."""
     curve = memory.loss_curve.of(figures)
     left = np.fmin(curve.loss, curve.level) - curve.floor
-    learned: npt.NDArray[np.bool_] = left < HALF * (curve.start - curve.floor)
-    return learned
+    return left < HALF * (curve.start - curve.floor)
 
 
 @once_a_block
 def is_learning(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is below its start by more than noise, bool [steps]; False if unknown."""
     curve = memory.loss_curve.of(figures)
-    learning: npt.NDArray[np.bool_] = curve.start - curve.level > SURE * curve.noise
-    return learning
+    return curve.start - curve.level > SURE * curve.noise
 
 
 @once_a_block
@@ -48,8 +46,7 @@ def beats_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     known = figures["label_entropy"].astype(np.float64)
     chance = memory.known("guessing", np.where(known > 0, known, np.nan))
     level = memory.loss_curve.of(figures).level
-    beats: npt.NDArray[np.bool_] = is_learning(figures, memory) & ~(level > _BELOW * chance)
-    return beats
+    return is_learning(figures, memory) & ~(level > _BELOW * chance)
 
 
 @once_a_block
@@ -76,10 +73,9 @@ def left_of_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
     chance = np.where(of_labels > 0, of_labels, np.square(figures["target_std"]))
     chance = memory.known("chance", np.where(chance > 0, chance, np.nan))
     known = np.where(np.isnan(chance), curve.start, chance)
-    left: npt.NDArray[np.float64] = (_now(curve) - curve.floor) / np.where(
+    return (_now(curve) - curve.floor) / np.where(
         known > curve.floor, known - curve.floor, np.nan
     )
-    return left
 
 
 def _now(curve: CurveOfBlock) -> npt.NDArray[np.float64]:

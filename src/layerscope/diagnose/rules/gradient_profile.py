@@ -120,8 +120,7 @@ def _first_moves(figures: Figures, memory: Memory, slow: float) -> npt.NDArray[n
     sizes = ratios * figures["weight_rms"][:, trained]
     share = memory.known("share", sizes[:, first] / np.fmax.reduce(sizes, axis=1))
     own = np.log10(memory.known("own", ratios[:, first]))
-    moves: npt.NDArray[np.bool_] = (own > _USUAL) | ((own > slow) & (share > _ALIKE))
-    return moves
+    return (own > _USUAL) | ((own > slow) & (share > _ALIKE))
 
 
 @rule_with_memory("exploding_gradient")

@@ -132,8 +132,7 @@ def _is_record(norms: Values, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the gradient is larger than all before it in the run, bool [steps]."""
     before = memory.of_run("largest_norm")[0]
     so_far = memory.highest("largest_norm", np.where(np.isfinite(norms), norms, 0))
-    record: npt.NDArray[np.bool_] = ~(norms <= np.append(before, so_far[:-1]))
-    return record
+    return ~(norms <= np.append(before, so_far[:-1]))
 
 
 def _spikes(

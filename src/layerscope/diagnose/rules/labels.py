@@ -169,5 +169,4 @@ def _variance(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
     total = np.cumsum([before[0], *np.where(known, found, 0.0)])[1:]
     count = before[1] + np.cumsum(known)
     sums[:] = total[-1], count[-1]
-    mean: npt.NDArray[np.float64] = np.where(total > 0, total / np.fmax(count, 1), np.nan)
-    return mean
+    return np.where(total > 0, total / np.fmax(count, 1), np.nan)

@@ -165,5 +165,4 @@ def _at_the_end(figures: Figures, rates: Values, memory: Memory) -> Values:
     now = (rates - before) / np.where(steps > at, steps - at, np.nan)
     straight = (mean > 0) & (np.abs(now - mean) <= _STRAIGHT * mean)
     at_last = rates + mean * np.maximum(planned - 1 - steps, 0)
-    result: Values = np.where(straight & (asked > 0), at_last / asked, np.nan)
-    return result
+    return np.where(straight & (asked > 0), at_last / asked, np.nan)

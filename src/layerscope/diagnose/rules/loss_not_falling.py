@@ -224,8 +224,7 @@ def _is_ending(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """
     rates = figures["learning_rate"].astype(np.float64)
     largest = memory.highest("highest", rates)
-    ending: npt.NDArray[np.bool_] = (rates < _HALF * largest) & (rates > _GONE * largest)
-    return ending
+    return (rates < _HALF * largest) & (rates > _GONE * largest)
 
 
 def patience_of(figures: Figures, t: Thresholds, memory: Memory) -> npt.NDArray[np.int64]:

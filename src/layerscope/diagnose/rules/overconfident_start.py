@@ -194,8 +194,7 @@ def _gains(figures: Figures, roles: Roles) -> npt.NDArray[np.float64]:
         and place not in roles.feeds_normalization
     ]
     sizes = np.square(figures["weight_rms"][0, judged].astype(np.float64))
-    gains: npt.NDArray[np.float64] = sizes * roles.fan_in[judged]
-    return gains
+    return sizes * roles.fan_in[judged]
 
 
 def _is_beyond(figures: Figures, roles: Roles) -> bool:

@@ -138,8 +138,7 @@ def _are_usual(sizes: Remembered, roles: Roles) -> npt.NDArray[np.bool_]:
         sizes: RMS of the weights at the start, [layers].
         roles: of the layers.
     """
-    usual: npt.NDArray[np.bool_] = np.square(sizes) * roles.fan_in < LARGEST_GAIN
-    return usual
+    return np.square(sizes) * roles.fan_in < LARGEST_GAIN
 
 
 def _ever_since(values: Values, limit: float, opened: Remembered) -> npt.NDArray[np.bool_]:
