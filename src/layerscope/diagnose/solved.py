@@ -73,9 +73,7 @@ def left_of_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
     chance = np.where(of_labels > 0, of_labels, np.square(figures["target_std"]))
     chance = memory.known("chance", np.where(chance > 0, chance, np.nan))
     known = np.where(np.isnan(chance), curve.start, chance)
-    return (_now(curve) - curve.floor) / np.where(
-        known > curve.floor, known - curve.floor, np.nan
-    )
+    return (_now(curve) - curve.floor) / np.where(known > curve.floor, known - curve.floor, np.nan)
 
 
 def _now(curve: CurveOfBlock) -> npt.NDArray[np.float64]:

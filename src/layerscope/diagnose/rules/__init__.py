@@ -1,4 +1,8 @@
-"""The rules. Importing them registers them, in the order in which findings are told."""
+"""The rules. Importing them registers them, in the order in which findings are told.
+
+How each judges, where its limits come from and what it cannot see stands in its page,
+`pages/NAME.md`. Its docstring says what its values are, and why they tell of an illness.
+"""
 
 # isort: off
 from layerscope.diagnose.rules import not_finite as not_finite

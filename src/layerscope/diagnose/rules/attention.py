@@ -121,13 +121,9 @@ def heads_mixed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
 def attention_collapse(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Mean over heads of a row's entropy / that of a uniform row over the keys that it may see.
 
-    Random weights of a usual size lie far above the limit: what is below in every look since the
-    first is ill. A layer that was above may have learned to look at one token: it is ill below half
-    the limit, unless the loss has fallen to less than half, or the task is solved. A note where all
-    weights beside it are known to be of a usual size, and the logits' scale too: what comes in is
-    large then, as in a transformer that normalises behind each layer and multiplies its embedding
-    by the root of its width (torch's default makes it eight times too large at a width of 64). Such
-    train well, by their other layers.
+    What comes in may be large, with usual weights, in a transformer that normalises behind each
+    layer and multiplies its embedding by the root of its width (torch's default makes it eight
+    times too large at a width of 64). Such train well, by their other layers: a note.
     """
     values = figures["attention_entropy"]
     by_inputs = memory.of_layers("by_inputs")[0]

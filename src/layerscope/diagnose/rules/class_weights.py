@@ -27,15 +27,9 @@ _TELLS = (
 @rule_of_run("class_weights", looks_at=("weighted_share", "ignored_class"))
 def class_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of a loss's weight that one class has: its samples times their weight, read off the
-    gradient on the output.
+    gradient on the output; or of the samples that get no gradient, where a class is left out.
 
-    A warning where a class of fewer than half of the samples has more than nine tenths of the
-    weight, or where a class of more than three quarters has the larger weight too; and nine tenths
-    of the other samples are taken for it. Weights that one chooses for the sake of recall leave
-    the others something to say.
-
-    Or a class that is left out: some samples, fewer than half, get no gradient at all, and of those
-    that do none is of that class. A class with a weight of 0 is one, and what `ignore_index` says.
+    Weights that one chooses for the sake of recall leave the others something to say.
     """
     values = figures["weighted_share"].astype(np.float64)
     samples = figures["weighted_samples"]

@@ -32,13 +32,8 @@ def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     """The norm of all gradients together, where it has been one and the same at each look while
     gradients of layers' weights have changed: they are clipped to it.
 
-    Gradients that are all the same, or all zero but that of a bias, are none that a clip has made.
-    A note, as Adam does not see how large gradients are; a cause where updates are too small.
-    Below a tenth it is told where steps go by the size of the gradient, as those of SGD. Nobody
-    clips to a thousandth on purpose: it is what clipping to 1 leaves if it comes before a
-    gradient scaler divides by its factor. Blind where some steps stay below the limit, to clipping
-    by value, where one weight alone has a gradient, and where gradients are clipped after they were
-    measured, as a trainer does.
+    A note, as Adam does not see how large gradients are. Nobody clips to a thousandth on purpose:
+    it is what clipping to 1 leaves if it comes before a gradient scaler divides by its factor.
     """
     norms = figures["gradient_norm"].astype(np.float64)
     ill = np.zeros(len(norms), bool)

@@ -73,15 +73,10 @@ def _is_linear(place: int, sizes: Values, roles: Roles) -> npt.NDArray[np.bool_]
 def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Largest spread of a unit over the samples of a step / largest |output|.
 
-    Only where all layers from there on are alike: a branch may well have a constant input, and
-    what a residual stream passes by is not lost. A note where the last layer alone is so: what it
-    gets still differs, and networks learn the mean of their targets first. Judged from two samples
-    on; outputs that are all zero are those of a layer that starts at zero, or of dead units.
-
     A linear layer whose weights are not zero gives different outputs to different inputs, but for
     rounding: where the first one's are all the same, so are the data, if all embeddings give one
-    vector alone. The last one's, too, are no mean that was learned: it gets the same. Pictures
-    are seen there alone, as places count as samples before. In a policy's baseline it is a note.
+    vector alone. The last one's, too, are no mean that was learned: it gets the same. Pictures are
+    seen there alone, as places count as samples before.
     """
     limit = thresholds.collapsed_spread
     roles = memory.roles

@@ -19,14 +19,9 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
     """Largest difference between the rows of a weight, where it is 0 after the first updates: all
     units of the layer compute the same, get the same gradient, and stay the same.
 
-    From the third measured weight on: a layer that starts at zero (a head, an adapter's B) has
-    moved by then, if a gradient comes to it. The last layer's rows get different gradients.
-
-    And all weights of zero from the start, in two layers or more: the gradient of each is a product
-    with the others', so none of them moves at first, and biases alone tell the units apart. One
-    layer of zeros is meant (a head, a branch's last layer: Zhang et al. 2019, Fixup, section 3). Of
-    any other constant, too, in all layers but the last: random biases part the units later, by next
-    to nothing.
+    One layer of zeros is meant (a head, a branch's last layer: Zhang et al. 2019, Fixup, section
+    3). Of several the gradient of each is a product with the others', so none of them moves at
+    first.
     """
     values = figures["weight_row_spread"] * memory.roles.only("trained")
     seen = memory.of_layers("seen")[0]
@@ -132,14 +127,8 @@ def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
 
 @rule_of_run("dropout_high", looks_at="dropout")
 def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """The largest probability of a dropout: 0.5 is what hidden units are usually dropped with.
-
-    Or outputs that are exactly 0 among others of both signs, where the loss would have them
-    otherwise: a dropout stands after the last layer, and what it drops no layer can make good.
-    Where autograd shows that a layer's product made them, be it of one input or of two, it stands
-    before that: a note, for all that the layer gets of a sample was dropped, or was 0 before.
-
-    It is named as long as the probability is the one that the run began with.
+    """The largest probability of a dropout; or the share of outputs that one after, or right
+    before, the last layer has dropped: what it drops no layer can make good.
     """
     t = thresholds
     first, last = memory.of_run("first"), memory.roles.last

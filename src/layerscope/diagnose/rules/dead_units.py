@@ -46,24 +46,11 @@ _ADVICE = (
 
 @rule_with_memory("dead_units")
 def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Share of a layer's units that are dead, as the figures count them: over enough samples.
+    """Share of a layer's units that are dead, as the figures count them: over enough samples, or
+    over 512 where the loss does not fall.
 
-    The verdict comes late, the step that is named is when it began: not before the longest silent
-    unit fell silent, and not before so many units were silent in every step. A layer whose outputs
-    are all zero for `lasting` steps is dead at once, however few samples there were, the last one
-    too: nothing passes it, either way. Where the task is solved it is a note, and in a policy's
-    baseline; so are, short of most
-    of a layer, dead units in a network whose loss is down to half, and those that have been silent
-    for fewer than `warm_up` steps: the pixels of an image are many samples, and of few images.
-
-    On small data that takes many epochs. So units that have been silent for 512 samples count too,
-    where they are as many as a warning needs, and the loss does not fall: a warning that says how
-    sure it is, never more. What few samples show is no disease where the network learns.
-
-    Weights that are drawn evenly about zero shut a ReLU on all samples as often as they open it on
-    all: where the inputs are much alike, as images are, up to half of the units are born silent,
-    and harm nothing. A finding asks for more than chance makes of that; but where more than half of
-    the first step's outputs were zero, it was not chance that shut them.
+    Fewer than a warning needs are no disease where the network learns, nor are those that have been
+    silent for a few steps: the pixels of an image are many samples, and of few images.
     """
     t = thresholds
     limits = (t.dead_share, t.dead_bad, t.dead_critical)

@@ -18,18 +18,11 @@ _MOST = 0.5
 @rule_with_memory("frozen_untrained")
 def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """1 for a frozen layer with weights as they are drawn at random, where all frozen layers have
-    such, and stand before all that are trained: a body that was to come with its weights.
+    such, and stand before all that are trained; 2 for a frozen last layer behind trained ones; the
+    share of vectors that are 0 for a frozen embedding.
 
-    Or 2 for a last layer, behind others that are trained: a new head that was frozen with the body.
-    That is a warning; not with several optimizers, where a network may be frozen for its turn.
-
-    A note, and a cause where the network does not learn: features may be random on purpose. Where
-    the loss is still at chance after twice `patience`, a warning. An
-    adapter's body, a teacher or a target network do not stand before all that is trained, or are
+    An adapter's body, a teacher or a target network do not stand before all that is trained, or are
     copies of what is.
-
-    The same of a frozen embedding most of whose vectors are 0, with their share: to the network
-    their tokens are one, and no training can tell them apart.
     """
     layers = memory.roles.layers
     drawn, heads = figures["untrained"] == 1, figures["untrained"] == 2

@@ -55,17 +55,7 @@ _GROWN = Advice(
 
 @rule_with_memory("vanishing_gradient")
 def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """From end to end, the gradient that is left at the first layer; see `Profile.faded`.
-
-    A note where the task is solved: what is left of the gradient there is chance. A note,
-    unless critical, where the loss is down to half: it has not kept the network from learning.
-    A note, unless critical, of a recurrent layer with gates: while its weights are small they
-    let a quarter pass, sigmoid(0) squared, in each of its layers, and training opens them.
-
-    Little gradient is a trouble where it makes little steps. Adam divides each by its usual size
-    (Kingma and Ba 2015, section 2.1): where the first layer moves by steps of the usual size, or as
-    others do, it is a note, as long as the loss falls below chance, and before `patience` steps.
-    """
+    """From end to end, the gradient that is left at the first layer; see `Profile.faded`."""
     t = thresholds
     limits = (t.vanishing_end_to_end, t.vanishing_bad, t.vanishing_critical)
     profile = profile_of(figures, memory.roles)

@@ -43,21 +43,11 @@ _ADVICE = (
 def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Gradient norm of a step / median of the 50 measured before, from `warm_up` of them on.
 
-    The norm is that of the layers' RMS weight gradients. A spike is also far out against the run's
-    own scatter, in the logarithm: noise is not a spike. A batch of less than half the largest so
-    far, as the last of an epoch, is not compared. Named are the layers whose own gradient is as far
-    from its own median. Where weights' gradients are clipped before they are measured, those of the
-    outputs still show it.
-
-    A note at first. A warning once the mean of the next `lasting` losses is above the level before,
-    beyond chance, and by a tenth of the way that the loss had fallen. An LSTM that learns has
-    spikes of 15 times the median, and a network that has all but one sample right, where labels are
-    smoothed, some of 100 times: they are none the worse. At once from 32 times the median on, where
-    Adam's second moment (Kingma and Ba 2015, beta2 of 0.999) is mostly that one gradient, unless it
-    was clipped, or an earlier one was larger still, as at the start of a hinge loss, most of whose
-    later gradients are 0; and where no loss is known. A converged run's spike stays a note,
-    whatever the loss of that one batch: if what had been learned is lost by it, `loss_diverged`
-    says so.
+    The norm is that of the layers' RMS weight gradients. Noise is none: a spike is also far out
+    against the run's own scatter. Adam's second moment (Kingma and Ba 2015, beta2 of 0.999) is
+    mostly that one gradient from 32 times the median on, unless an earlier one was larger still, as
+    at the start of a hinge loss, most of whose later gradients are 0. Whether a converged run has
+    lost by it what it had learned, `loss_diverged` says.
     """
     t = thresholds
     weights = figures["weight_grad_rms"].astype(np.float64)

@@ -14,13 +14,8 @@ _HELD = 2.0
 
 @rule_of_run("graph_kept", looks_at=("graphs_kept", "loss_of_earlier"))
 def graph_kept(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """Outputs of earlier steps whose graph is alive: a sum or a list of losses, or of outputs, that
-    were not cut off their graphs. A warning where the loss itself is made of such outputs, which is
-    then a sum of all losses so far; else a note.
-
-    Each output that is looked at marks its graph, and what is marked is counted later. Blind to
-    what keeps an output's history and not the output, such as a state that a module keeps, and,
-    for the warning, where the loop hands over a number.
+    """Outputs of earlier steps whose graph is alive, or 1 where the loss itself is made of such: a
+    sum of all losses so far.
     """
     held, of_loss = figures["graphs_kept"], figures["loss_of_earlier"] == 1
     values = np.where(of_loss, np.fmax(held, 1), held).astype(np.float64)

@@ -17,19 +17,11 @@ _REMEDY = (
 
 @rule_of_run("input_scale", looks_at="input_rms")
 def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Root mean square of the data that the first layers get; exact zeros are left out, as in
-    one-hot vectors.
+    """Root mean square of the data that the first layers get; exact zeros are left out, as in one-
+    hot vectors.
 
     The curvature of the loss along the first layer's weights goes with its square: at 10, steps
-    that suit the other layers are a hundred times too large there. Silent where a normalisation, of
-    torch or not, is the first to get the data. Where one gets the first layer's outputs, any scale
-    is divided out (Ioffe and Szegedy 2015, section 3.3: BN(Wu) = BN((aW)u)), and only uneven
-    features are told.
-
-    Inputs that are all exactly 0 are told for what they are, unless the network gets tokens too.
-
-    Features that hardly vary are a note too, whatever their size: to the network most of each
-    sample is the same. One mean and one deviation for columns of different scales makes such.
+    that suit the other layers are a hundred times too large there.
     """
     t = thresholds
     values = figures["input_rms"].astype(np.float64)

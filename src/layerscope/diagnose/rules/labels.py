@@ -26,15 +26,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     often each class comes, and nothing from its inputs. Likewise a squared error / the variance of
     its targets, which is 1 where all outputs are their mean, also of an autoencoder, whose targets
     are its inputs; and a contrastive loss / the logarithm of the number of samples among which it
-    looks for a partner.
-
-    A cross-entropy is judged once it has stayed there for `patience` steps without falling. Where
-    attention or a recurrence must find out first what to look at, and of the other losses, from
-    twice the patience with them on. A contrastive loss below what guessing costs, by more than its
-    noise, has begun to learn, and one that comes from above passes that on its way down.
-
-    Judged where steps are as large as usual, so that it is no slow learner. It does not see
-    whether labels are wrong, or whether the network cannot tell the inputs apart.
+    looks for a partner: below that, by more than its noise, it has begun to learn.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)

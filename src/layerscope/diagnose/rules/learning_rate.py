@@ -38,17 +38,10 @@ _STRAIGHT = 0.1
 
 @rule_of_run("learning_rate_gone")
 def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Learning rate / the largest so far, where it is all but 0 for `warm_up` steps.
+    """Learning rate / the largest so far; or, of one that rises to the training's end, what it
+    comes to / what was asked for.
 
-    A schedule may well end at 0, with the training: it is a note where the loss is down to half.
-    Or below a hundredth in two thirds of all steps so far, from twice `patience` on, while the loss
-    is above half of chance: the schedule was over before anything was learned. Likewise below a
-    ten-thousandth in a tenth of all steps, and below a tenth where it `compounds`. With several
-    optimizers the steps tell of different rates, and the rule is silent; so it is where another
-    parameter group has a larger rate than the first, which `stalled` tells of.
-
-    Or it rises by the same in each step, and at the training's last one, where the trainer says
-    which that is, will not have come to half of the rate that was asked for.
+    With several optimizers the steps tell of different rates, and the rule is silent.
     """
     rates = figures["learning_rate"].astype(np.float64)
     shares = memory.of_layers("shares")[0]

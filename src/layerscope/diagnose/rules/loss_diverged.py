@@ -59,29 +59,13 @@ change for all. What the loss does until then, its targets do: a queue of random
 
 @rule_of_run("loss_diverged")
 def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Loss / the first one, in `lasting` steps in a row: a warning; critical beyond ten times the
-    limit. Or in `lasting` of the last 20, where it is beyond the largest, too, that it had while
-    the weights were as good as they were: a batch with a sample of a class that is rare and weighs
-    much has a larger loss than one without, whatever was learned. Of batches of less than 32
-    samples the first few losses are the first one, and of less than 8 the last few are the present
-    one.
+    """Loss / the first one; of one that fell and came back, its level / its lowest.
 
-    Not so of a loss of rewards, whose own value tells nothing: that of its critic grows with what
-    the policy earns. A spike that is gone at once is none, and of a loss that has been below 0, as
-    an agent's, the first is no measure; nor is that of a task that was solved before, as in
-    fine-tuning, while the loss stays below a tenth of chance. Losses that are not finite count once
-    a finite one was beyond the limit.
-
-    Or the loss had fallen, and its mean over 20 steps is back at twice its lowest or more, and has
-    lost half of its way, for 20 steps: far beyond the run's noise, and with one optimizer. Not so
-    where the targets have grown by half, as those of a value that is being learned; where they are
-    not known, all of the way must be lost. Nor where labels of new classes have come.
-
-    Or one loss is beyond ten times the limit, and the mean of the next 20 is not below the start:
-    that step, or that batch's, has thrown the network out.
-
-    Of a loss whose kind is not known the start is the largest that it had while the weights were
-    as good as they were, and the limit is ten, of its lowest level too.
+    A batch with a sample of a class that is rare and weighs much has a larger loss than one
+    without, whatever was learned: so it is also compared with the largest that the loss had while
+    the weights were as good as they were. A loss of rewards tells nothing: that of a critic grows
+    with what the policy earns. Of a loss that has been below 0, as an agent's, the first is no
+    measure; nor is that of a task that was solved before, while it stays below a tenth of chance.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)

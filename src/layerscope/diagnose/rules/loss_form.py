@@ -90,19 +90,13 @@ _ACTIVATED = (
 
 @rule_of_run("loss_after_activation", looks_at="loss_kind")
 def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """A loss that takes logits, on outputs that are none: from the gradient on the output. Or one
-    that takes probabilities, on outputs that no softmax has made such.
+    """1 for a loss that takes logits, on outputs that are none; or one that takes probabilities, on
+    outputs that no softmax has made such.
 
     The second is told by k / z at the target's place alone, which falls as long as outputs grow,
     all of them; or by that and a push on all others, where the loss divides the outputs by their
-    sum, as Keras does: behind a ReLU a class that is 0 gets no gradient that brings it back. Of a
-    binary cross-entropy that cuts its probabilities off, outputs below 0 or above 1 have none. The
-    slopes of a CTC loss add up to those of the exponentials of its outputs, less 1. Of a loss of no
-    known kind its graph shows a sigmoid or softmax of an output that another one has made.
-
-    Outputs that a product or convolution made are cut or squashed by nothing, wherever they lie:
-    autograd knows. Blind where the output and the loss's gradient on it are not seen, and to an
-    activation that the last function of the network's forward undoes.
+    sum, as Keras does: behind a ReLU a class that is 0 gets no gradient that brings it back. The
+    slopes of a CTC loss add up to those of the exponentials of its outputs, less 1.
     """
     kind = figures["loss_kind"]
     takes_logits = (kind == Loss.CROSS_ENTROPY) | (kind == Loss.BINARY_LOGITS)
@@ -165,12 +159,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
 @rule_of_run("loss_broadcast", looks_at=("targets_broadcast", "loss_broadcasts"))
 def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Outputs [n, 1] minus targets [n] make n x n differences: each output is drawn to the mean of
-    all targets. The gradient shows it: it is 2 / n (output - one number), and the loss is larger,
-    by the targets' variance.
-
-    Targets that are all the same give that gradient too, and a loss that is told with something
-    added is larger: then the number is the same in every batch, and what the loss is larger by
-    is not. Of any other loss its graph tells, where the loop hands over the loss itself: a number
+    all targets. The gradient shows it, 2 / n (output - one number), or the loss's graph: a number
     of each sample and something without a gradient make [n, n], all of which goes into one mean.
     """
     of_graph = figures["loss_broadcasts"] == 1

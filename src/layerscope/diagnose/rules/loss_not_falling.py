@@ -105,24 +105,15 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
 
 @rule_of_run("loss_not_falling")
 def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Mean of the last 20 losses / that of the first 5, from `patience` steps on.
+    """Mean of the last 20 losses / the loss at the start, in three cases: it stays there; it falls
+    steadily by updates that are too small; or all updates so far come to next to nothing.
 
-    Falls by less than 2 %, and by no more than chance would, or by less than 0.5 %, where a fall by
-    a quarter would be seen among batches, or steps are small. Or falls by less than `loss_slow`,
-    steadily, with updates that are small beside the weights, unless a schedule has brought the rate
-    below half. Or, from twice `patience` on, falls on by less than `loss_slow` while all updates so
-    far come to less than a thousandth of the weights a step, or by less than half from four times
-    `patience` on, where updates have faded. Silent while it has lasted for fewer than 20 steps (an
-    adapter that starts at zero begins late), with several optimizers (a game of two networks),
-    where the loss is below 0 or fluctuates by more than 2 %, and once it has been low. Steps within
-    20 of a rise of the learning rate are passed over: all of a warm-up by steps, and the first
-    after each rise of one by epochs. An error is not judged where its targets have grown by half,
-    as those of a value that is being learned, nor a loss that has risen and may have a term that
-    grows: one of no known kind that looks at several outputs; nor one of rewards, whose value says
-    nothing of how much is earned. With attention and usual steps it waits four times as long. Of a
-    squared or absolute error between labels of 0 and 1 and a sigmoid or softmax it says that a
-    cross-entropy learns faster (Golik et al. 2013, Cross-Entropy vs. Squared Error Training,
-    section 3): the error's gradient is the difference times the function's slope.
+    An adapter that starts at zero begins late. An error is not judged where its targets have grown
+    by half, as those of a value that is being learned, nor a loss of rewards, whose value says
+    nothing of how much is earned. Of a squared or absolute error between labels of 0 and 1 and a
+    sigmoid or softmax it says that a cross-entropy learns faster (Golik et al. 2013, Cross-Entropy
+    vs. Squared Error Training, section 3): the error's gradient is the difference times the
+    function's slope.
 
     A task that is solved before it begins (fine-tuning) and one that no network could learn look
     the same from here; the first is left out where the loss is below a tenth of chance.

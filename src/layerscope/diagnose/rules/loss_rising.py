@@ -30,12 +30,8 @@ _SMALL = -1.5  # log10 of update / weight: below, a step is no leap
 @rule_of_run("loss_rising")
 def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Mean of the last 20 losses / that of the first 5, where it never was below and rises beyond
-    chance, by updates that are small beside the weights: not a leap, but the wrong direction.
-
-    Also where an optimizer is told to maximize, and the loss is a cross-entropy or an error, whose
-    best value is the smallest (torch.optim.SGD, argument maximize): then whatever the steps' size.
-    A loss of no known kind that looks at several outputs must be beyond ten times the start, as one
-    that diverges: one of them may be a term.
+    chance, by updates that are small beside the weights: not a leap, but the wrong direction. Or
+    whatever the updates where an optimizer is told to maximize a cross-entropy or an error.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)

@@ -83,19 +83,14 @@ def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
 
 @rule_of_run("negative_loss")
 def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Below 0, of a log-likelihood, or of a binary cross-entropy with targets that are not between
-    0 and 1: a warning. Of a loss that cannot be told it is a note, and so it is of one with targets
-    that it takes: then something else is added, such as a weight of its own that is learned
-    (Kendall et al. 2018).
+    """The loss, where it is below 0, or is made small where it should be large.
 
-    A log-density, a reward or a contrastive bound may well be negative. Minus a cross-entropy, or
-    minus an error, is told by its gradient: prediction minus target, with its sign turned (Bishop
-    2006, section 4.3.6). Minus a loss that an adversary is to raise is one of several terms, or
-    its own optimizer's, and such a sum is of no kind that is known. One look is none: where the
-    returns of a policy are all the same, a small term beside them may look like it. Nor are a few
-    among many of no known kind: several terms may have the value of another loss by chance. Minus a
-    divergence from a normal is told by the gradient on the mean and the variance. That a mean
-    cosine has no minus, only the graph of the loss tells.
+    Minus a cross-entropy, or minus an error, is told by its gradient: prediction minus target, with
+    its sign turned (Bishop 2006, section 4.3.6). Minus a loss that an adversary is to raise is one
+    of several terms, or its own optimizer's, and such a sum is of no kind that is known. One look
+    is none: where the returns of a policy are all the same, a small term beside them may look like
+    it. Nor are a few among many of no known kind: several terms may have the value of another loss
+    by chance. That a mean cosine has no minus, only the graph of the loss tells.
     """
     loss = memory.loss_curve.of(figures).loss
     below = loss < 0

@@ -57,14 +57,11 @@ def next_token(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     """Where all targets of a cross-entropy stand in the tokens that an embedding gets: 0, 1 or 2
     ahead; or the share of them that is padding.
 
-    One ahead is what a language model learns; there it is told if the network can see them. Where
-    they stand at the same place nothing is said of a network some layer of which has fewer rows
-    than there are tokens: an autoencoder is to copy. With two inputs, as of an encoder and a
-    decoder, only attention that always looks ahead is told of, and no recurrence: be both of
-    tokens, or one of sounds or pictures. Targets at the same place are told of there if they are
-    what the last of several embeddings gets, as a decoder's, and stand in none one ahead: what an
-    autoencoder is to give again goes into its encoder, which comes first. Or if the other input is
-    of numbers, as the picture that a caption is for.
+    With two inputs, as of an encoder and a decoder, only attention that always looks ahead is told
+    of, and no recurrence. Targets at the same place are told of there if they are what the last of
+    several embeddings gets, as a decoder's, and stand in none one ahead: what an autoencoder is to
+    give again goes into its encoder, which comes first. Or if the other input is of numbers, as the
+    picture that a caption is for.
     """
     shift, inputs = figures["target_shift"], figures["token_inputs"]
     padding = figures["target_padding"].astype(np.float64)

@@ -83,28 +83,15 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     """A layer that forward passes reach, with trained weights and a gradient of exactly 0, or none
     at all, for `warm_up` steps in a row.
 
-    Silent where the loss itself is 0: a hinge loss that is satisfied has no gradient; and where the
-    task is solved: probabilities that are clamped have none at their ends. A note where
-    a gradient of zero does come from the layer's outputs: then its inputs are all zero, as of a
-    branch that a user does not feed, or its units are all dead, and `dead_units` says so. A note,
-    too, where all layers that get none are fed by others that get one: an output that the loss
-    does not see; and of the layers of a mixture's experts while its router leaves experts without
-    tokens, which `experts_unused` judges. Silent about layers that no optimizer has where it has
-    others, and about those whose weights change without a gradient: a target network or a teacher
-    follows another by hand. Silent, too, where no optimizer comes and weights change all the same:
-    a loop that takes its own steps may have cleared the gradients by the time that they are read.
+    A note where a gradient of zero does come from the layer's outputs: then its inputs are all
+    zero, as of a branch that a user does not feed, or its units are all dead, and `dead_units` says
+    so. Silent where no optimizer comes and weights change all the same: a loop that takes its own
+    steps may have cleared the gradients by the time that they are read.
 
-    Of a recurrent layer the weights of the state are judged, where those of the inputs get a
-    gradient: a first state of 0 gives them none. Of the way back through a sequence only the first
-    step may be wanted, and it is left out. Those of the inputs are judged where they
-    get none at all.
-
-    Where no layer has any gradient, and backward did come to the outputs, gradients were cleared
-    before the step, or set to zero, which changes them after backward; where it did not, the loss
-    is cut off the network. Where what comes to the last layer's outputs is exactly 0 already, the
-    loss is flat there: it cuts them off. Where it comes to the outputs of all, and each one's
-    weights get exactly 0 of inputs that are not, what two passes of the same inputs get cancels. So
-    it does in a part of the network, a module of several layers, where it is so in each of them.
+    Which step of a cause it is, the places tell where a gradient comes to. To no outputs: the loss
+    is cut off the network. To outputs, and to no weights: gradients were cleared before the step,
+    or set to zero, which changes them after backward; or what two passes of the same inputs get
+    cancels.
     """
     roles = memory.roles
     rms = figures["weight_grad_rms"]

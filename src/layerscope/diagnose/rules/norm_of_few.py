@@ -16,13 +16,8 @@ _TWO = 2.0
 @rule_with_memory("norm_of_few")
 def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Values that a batch normalisation has of each channel in a step: of two, one becomes 1 and
-    the other -1, whatever they were, as each is as far from their mean as their deviation.
-
-    A warning where all paths pass it: nothing of a sample comes through but which of the two is
-    larger. A note at a place that others pass by, and a warning there too where what follows from
-    it is there: the gradient is divided by the two values' distance, which may be next to nothing.
-    Blind to micro-batches of two whose gradients are added up, and where any
-    dropout or normalisation is in evaluation mode.
+    the other -1, whatever they were, as each is as far from their mean as their deviation. The
+    gradient is divided by that distance, which may be next to nothing.
     """
     of = memory.roles.batch_norms
     if not of:

@@ -75,17 +75,10 @@ _ADVICE = (
 
 @rule_with_memory("not_finite")
 def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """Elements that are NaN or infinite: the limit is 0, and it is always critical.
+    """Elements that are NaN or infinite.
 
-    The producer is sought in the first step that has any. Forward: the first layer with such
-    outputs; the data made them if it is a first layer and they are not finite, its weights if those
-    are not (of an optimizer's eps that is 0 in their type, say), a parameter that no layer's output
-    belongs to (of a module that is made of others, as a mixture's experts) if one of them is not,
-    else a function before it if its inputs are not and
-    the layers before it gave finite outputs. Backward: the gradient of a layer's outputs is made by
-    the layer after it; so the producer comes right after the last layer whose outputs have a
-    gradient that is not finite. Then weight gradients alone. Of a loss that is not finite alone,
-    `loss_not_finite` tells.
+    The gradient of a layer's outputs is made by the layer after it: so the producer of one comes
+    right after the last layer whose outputs have a gradient that is not finite.
     """
     outputs, gradients = figures["activation_nonfinite"], figures["activation_grad_nonfinite"]
     weights = figures["weight_grad_nonfinite"]

@@ -21,14 +21,11 @@ in turn, and a rare class is not in every batch."""
 
 @rule_of_run("one_class", looks_at=("labels_seen", "target_min"))
 def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Share of the most frequent class among all targets seen so far, where it is 1.
+    """Share of the most frequent class among all targets seen so far, where it is 1; likewise 1
+    where all targets of a squared error are the same number.
 
     Targets are read off the gradient on the output, so whatever the loss does to labels on the way
-    is in them. Blind where the loss cannot be told, in any look: one that weights a class can be
-    told only while that class does not come. Blind, too, where it is made of several outputs, and
-    with several optimizers: a discriminator is told of true and false samples in turn.
-
-    Likewise 1 where all targets of a squared error are the same number.
+    is in them.
     """
     seen, label, looks = memory.of_run("one_class", 3)
     values = np.full(len(figures.steps), np.nan)

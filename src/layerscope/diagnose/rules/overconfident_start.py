@@ -91,14 +91,9 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     """Loss at step 0 / ln(classes), what uniform guessing costs; of a regression, the RMS of the
     outputs / that of the targets.
 
-    The classes are those that the judge was told, or else those that the gradient on the output
-    shows, two of a binary cross-entropy; silent where neither is known. Of a sum the loss is its
-    mean. Silent, too, where the last layer is frozen: what was trained on another task may be sure
-    of that; and where outputs are cosines times no more than 100, as they are meant to be. A note
-    where all layers have weights of a usual size, and outputs no
-    larger than such make of what comes in: Kaiming's in the last layer, too, or large inputs make a
-    loss that the first few steps mend. No few steps mend outputs a thousand times the targets, nor
-    a loss of hundreds: of usual inputs and weights, they have grown in a recurrence or a sum.
+    Of a sum the loss is its mean. What weights and inputs of a usual size make is a note: the first
+    few steps mend it. No few steps mend outputs a thousand times the targets, nor a loss of
+    hundreds.
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan, np.float32)
     roles = memory.roles

@@ -14,13 +14,9 @@ _OF_THE_START = 0.5
 
 @rule_of_run("running_statistics", looks_at="norm_momentum")
 def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Momentum of a batch normalisation in training: 0 keeps nothing of any batch, and above a half
-    the running statistics are those of the last batch or two: a note, since published networks
-    train so, and of large batches it does no harm. PyTorch's momentum is the share of the new
-    batch, 1 minus that of other frameworks (torch.nn.BatchNorm2d, note).
-
-    A momentum m leaves (1 - m)^n of the mean of 0 and the variance of 1 that they start with, after
-    n steps: where that is more than half after `patience` steps it is a note, as a run may go on.
+    """Momentum of a batch normalisation in training, the share of the new batch: 0 keeps nothing of
+    any. Or what it leaves, after n steps, of the mean of 0 and the variance of 1 that the running
+    statistics start with: (1 - m)^n.
     """
     values = figures["norm_momentum"].astype(np.float64)
     none = values == 0

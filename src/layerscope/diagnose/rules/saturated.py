@@ -68,16 +68,9 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
 def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of outputs where the function's own derivative is small.
 
-    The last layer is free to decide: a solved task has outputs near 0 and 1. So is that of each
-    network that the loop calls: a generator's pictures may be black and white. A layer that was
-    within the limit before may go somewhat beyond: that is what it learns. A gate (sigmoid,
-    softmax) learns to shut, so it is ill only if it has been shut in every step since the first;
-    what it learns later is a note. Of a softmax over n the figure is the share of samples with one
-    output near 1, less 1 / n: the first token of a causal sequence has nothing else to look at.
-    In a policy's baseline it is a note. Where the task is solved it is a note, and so it is where
-    it came while the loss fell to less than half: training has filled the ends then, and was not
-    stopped by it. And so it is in a network that was trained before, as a BERT's pooler: its
-    normalisations' weights are no longer the 1 that they begin at.
+    Of a softmax over n it is the share of samples with one output near 1, less 1 / n: the first
+    token of a causal sequence has nothing else to look at. Where it came while the loss fell to
+    less than half, training has filled the ends, and was not stopped by it.
 
     Which units training fills goes by their weights, so a layer of n units is a sample of n: of one
     that became saturated a warning asks for more than one in twenty such layers has by chance.

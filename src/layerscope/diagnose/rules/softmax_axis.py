@@ -61,13 +61,8 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
 
 @rule_of_run("softmax_over_batch", looks_at="outputs")
 def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Outputs between 0 and 1 that sum to 1 over the samples of the batch, not over the classes; or
-    the logarithms of such, by the axis that autograd has kept of the last function. Likewise a
-    softmax along the words of a sentence, where the loss takes the classes from the last axis.
-
-    Further inside, a warning, where the graph of the first step has one along a first axis that is
-    as long as the batch; see `SoftmaxWithin`. Blind to it in networks that give several rows for a
-    sample: in attention over sequences that come first, [T, B, C], the first axis is the right one.
+    """1 for outputs that sum to 1 over the samples of the batch, not over the classes, or the
+    logarithms of such; or for a softmax further inside, see `SoftmaxWithin`.
     """
     over = (figures["output_columns_one"] == 1) & (figures["output_rows_one"] != 1)
     over |= figures["softmax_over_samples"] == 1
@@ -110,15 +105,8 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
 
 @rule_of_run("sequence_over_batch")
 def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """A recurrent layer or attention with `batch_first=False` that gets the batch first, or one
-    with `batch_first=True` that gets time first: by shapes alone. What it remembers is then of
-    other samples.
-
-    Where the network gives a row for each place of the axis that is taken for time, and there are
-    not as many along the other. Or where an encoding of places is added along another axis than
-    attention runs along. Blind to batches that are as long as their sequences, to packed
-    sequences, to networks that give a row for each place of each sample, and to recurrences of
-    one's own.
+    """1 for a recurrent layer or attention that takes the batch's axis for time, by shapes alone:
+    what it remembers is then of other samples. 2 and 3, see `places_axis`.
     """
     along = figures["along_batch"]
     return Symptoms.of_run_above(
@@ -151,8 +139,8 @@ def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symp
 
 @rule_of_run("axes_mixed", looks_at=("axes_mixed", "views_mixed"))
 def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """A `view` or `reshape` in the place of a transpose, between the output and a cross-entropy, or
-    within the network.
+    """1 for a `view` or `reshape` in the place of a transpose, between the output and a cross-
+    entropy, or within the network.
 
     The gradient of a cross-entropy adds up to zero over the classes. If it does not along any axis
     of the output, but does along the classes of the same memory cut the other way, [n, classes,
@@ -160,9 +148,6 @@ def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
 
     Within the network it is one that gives all axes in another order, with another one first, or
     that cuts rows out of a recurrent layer's states: autograd has kept the shapes.
-
-    Blind to other views within the network, to losses whose gradient does not add up to zero, such
-    as errors and binary cross-entropies, and where there are as many positions as classes.
     """
     within = figures["views_mixed"] == 1
     return Symptoms.of_run_above(

@@ -51,14 +51,9 @@ _STALLED = (
 
 @rule_with_memory("stalled")
 def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """log10 of a layer's ratio / that of the median layer, where the layer does get a gradient.
-
-    And of one in a parameter group whose learning rate is below `rate_low` of the optimizer's
-    largest, the same against the median layer at that rate: below a tenth. Rates that differ on
-    purpose do so by less (Howard and Ruder 2018, section 3.2: 2.6 a layer).
-
-    Where the layer's gradient is as much smaller than the median layer's, it is not the optimizer's
-    doing: the gradient fades on its way, as over a recurrence's time steps (Bengio et al. 1994).
+    """log10 of a layer's ratio / that of the median layer, where the layer does get a gradient; of
+    one in a parameter group with a far smaller rate than the optimizer's largest, against the
+    median layer at that rate.
     """
     t = thresholds
     values = update_ratio(figures, memory.roles)

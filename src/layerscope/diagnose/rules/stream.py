@@ -65,10 +65,7 @@ def stream_grows(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     """RMS of the stream after an addition / what it was, 1 at least, before half of the way so far.
 
     The way is the sum of the learning rates of all steps: an optimizer that normalises moves a
-    weight by that much at most. Weights that always move the same way grow in proportion to it, and
-    a gated branch of three of them with its cube: 23 times over 2.8 times the way. What grows
-    faster grows exponentially. From step `patience` on; silent where the loss is above that of the
-    start: that is told as it is.
+    weight by that much at most.
     """
     t = thresholds
     sizes = figures["stream_rms"].astype(np.float64)

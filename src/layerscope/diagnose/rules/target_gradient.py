@@ -11,13 +11,11 @@ from layerscope.diagnose.thresholds import Thresholds
 
 @rule_of_run("target_gradient", looks_at=("bootstrapped", "advantage_gradient"))
 def target_gradient(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """A value and the target that the network gives for it, r + d z', which has a gradient too; or
-    a policy's loss, log p times (r - value), whose advantage has one.
+    """1 for a value and the target that the network gives for it, r + d z', which has a gradient
+    too; or a policy's loss, log p times (r - value), whose advantage has one.
 
     The slopes on the next state's value are then those on this one's, times minus the discount, row
-    for row. Blind where both come from one call, and with a discount of 1. An advantage is seen in
-    the loss's graph, where the loop hands over the loss itself, and policy and value are two
-    outputs.
+    for row.
     """
     of_target, of_advantage = figures["bootstrapped"], figures["advantage_gradient"]
     return Symptoms.of_run_above(

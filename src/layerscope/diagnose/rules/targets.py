@@ -28,18 +28,14 @@ _SMALL = 0.01
 
 @rule_of_run("target_out_of_range", looks_at="loss_kind")
 def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """How far targets lie beyond the range of the last layer's function, in their own spread; for
-    a binary cross-entropy beyond 0 to 1.
-
-    The function is the one that autograd knows the output to come from, or the last module's where
-    autograd has no name for it (Hardtanh). Blind to one that is undone by what follows it.
+    """How far targets lie beyond the range of the last layer's function, in their own spread; for a
+    binary cross-entropy beyond 0 to 1.
 
     A function right before a sigmoid leaves it a part of its range: after a ReLU nothing is below
-    0.5. The state of an LSTM or a GRU lies between -1 and 1. And of a softmax the outputs of a
-    sample add up to 1, so its targets have to: several labels of one sample do not. Blind to those
-    if they are one a sample on average. A hinge loss takes targets of -1 and 1, and is told with 0
-    and 1 by what it is where it has no slope. A percentage error takes targets that are not 0: one
-    that is gets a slope of 1 / 1e-7, or whatever keeps the divisor from 0, and others next to none.
+    0.5. The state of an LSTM or a GRU lies between -1 and 1. Of a softmax the outputs of a sample
+    add up to 1, so its targets have to. A hinge loss is told with targets of 0 and 1 by what it is
+    where it has no slope. A percentage error gives a target of 0 a slope of 1 / 1e-7, or whatever
+    keeps the divisor from 0, and others next to none.
     """
     kind = figures["loss_kind"]
     low, high = _range(figures, memory)
@@ -167,10 +163,8 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     """Root mean square of the targets of a squared or absolute error.
 
     A network begins with outputs of about 1. The gradient of a squared error goes with the error,
-    and an absolute error is walked down at the pace of the learning rate. Large ones are a note,
-    and a warning while the loss, after `patience` steps, is above that of the targets' mean. Those
-    below a hundredth, too: all that has been learned is then to give nothing, and that in the noise
-    of the steps; the loss itself looks small from the start.
+    and an absolute error is walked down at the pace of the learning rate. Of small ones all that
+    has been learned is to give nothing, and that in the noise of the steps.
     """
     t = thresholds
     values = figures["target_rms"].astype(np.float64)

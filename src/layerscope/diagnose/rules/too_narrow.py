@@ -32,11 +32,6 @@ def too_narrow(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     """Units of a layer between two wider ones, which all of the outputs are made of: one where
     there are three classes or more, two where there are more than four; or one unit of the first
     layer, where there is one output: it is then a function of one sum of the features.
-
-    Judged where the loss is above a quarter of chance: a note from `patience` steps on, a warning
-    from four times as many on. Several outputs of an error are no classes: a narrow code in the
-    middle of an autoencoder is what one wants to have. Nor is one unit too few, for one output,
-    that layers before it can make of all features.
     """
     narrow = _narrow(memory.roles)
     values = np.full((len(figures.steps), len(memory.roles.layers)), np.nan)

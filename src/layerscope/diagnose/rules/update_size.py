@@ -52,13 +52,12 @@ _SOURCE = "Karpathy, nn-zero-to-hero, lecture 3; CS231n, Neural Networks Part 3:
 
 @rule_with_memory("update_too_large")
 def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """log10 RMS(update) / RMS(weight), for longer than the warm-up; critical from 0 on.
+    """log10 RMS(update) / RMS(weight), for longer than the warm-up, or for `lasting` steps by which
+    the loss has doubled.
 
-    Or for `lasting` steps, if the loss is then twice what it was when they began: too large a step
-    makes weights large, against which the next steps look small. Weights that start at zero are
-    judged once the ratio has been within the limit: until they have a size, all is large to them.
-    But equal steps make it 1 / k after k of them: one that stays above 1 for `lasting` measured
-    updates is no growth to a size.
+    Weights that start at zero are judged once the ratio has been within the limit: until they have
+    a size, all is large to them. But equal steps make it 1 / k after k of them: one that stays
+    above 1 for `lasting` measured updates is no growth to a size.
     """
     t = thresholds
     values = update_ratio(figures, memory.roles)
@@ -103,13 +102,8 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
 def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """The same, where it has never been larger in the run: one that has learned may have done so.
 
-    Judged while the learning rate does not rise and is at least half of the largest so far, that is
-    neither in a warm-up nor at the end of a schedule, and is not 0. An update of exactly 0 is small
-    only where a gradient came to parameters that an optimizer has: `no_gradient` and
-    `not_optimized` say what else there is. A note where another parameter group has a larger rate:
-    fine-tuning gives a trunk a hundredth of its head's, and `stalled` tells of far less. A note,
-    too, of fewer than half of the layers while the loss falls: the others do learn. A convolution
-    before a normalisation moves the less the larger its weights are, and computes the same.
+    Neither in a warm-up nor at the end of a schedule. A convolution before a normalisation moves
+    the less the larger its weights are, and computes the same.
     """
     values = update_ratio(figures, memory.roles)
     learning = is_learning(figures, memory)

@@ -37,10 +37,6 @@ _REMEDY = (
 def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Size of the median layer's weights / their size when first measured.
 
-    Or below half of it, while the loss has not come down to half of chance, and something that
-    draws is seen: a learning rate times a weight decay above 1e-3, or a cross-entropy of which most
-    is none of the output's; or a twentieth was, while the output's own part is still at chance.
-    A layer of fewer than eight weights says nothing: one passes 0 on its way to the other sign.
     Gradients alone do not shrink a network that has yet to learn: those of all layers change their
     weights' squares by the same amount, as outputs grow or fall (Du et al. 2018, Algorithmic
     Regularization in Learning Deep Homogeneous Models).

@@ -109,13 +109,12 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
 
 @rule_of_run("gradients_lost")
 def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Whether the gradients of a backward pass were cleared before an optimizer came, though the
-    loop takes several passes a step; or whether gradients were changed after the step that they
-    were for, and cleared then.
+    """1 where the gradients of a backward pass were cleared before an optimizer came, though the
+    loop takes several passes a step; or were changed after the step that they were for, and
+    cleared.
 
-    Not where the weights were changed in between, as in SAM (Foret et al. 2021), where the inputs
-    had a gradient, as in adversarial training, or where something else was put in the gradients'
-    place, as by gradient surgery (Yu et al. 2020). Silent with several optimizers.
+    Not where the weights were changed in between, as in SAM (Foret et al. 2021), or where something
+    else was put in the gradients' place, as by gradient surgery (Yu et al. 2020).
     """
     alone = memory.loss_curve.of(figures).alone
     late = (figures["gradients_late"] == 1) & (figures["gradients_kept"] == 0)
