@@ -14,6 +14,7 @@ from layerscope.diagnose.layer_facts import LayerFacts
 
 Values = npt.NDArray[np.floating]
 Severities = npt.NDArray[np.int8]
+Numbers = npt.NDArray[np.integer | np.bool_]
 
 Limits = tuple[float, float, float]
 
@@ -78,35 +79,47 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
     place: str = ""
 
     @classmethod
-    def of_run(
+    def of_layers(
         cls,
-        place: str,
         values: Values,
-        severity: Severities | None = None,
+        severity: Numbers | None = None,
         *advice: Advice,
         limits: Limits = (math.nan, math.nan, math.nan),
         source: str = "",
         lasting: int = 1,
-        cause: npt.NDArray[np.int8] | None = None,
+        cause: Numbers | None = None,
         since: npt.NDArray[np.int64] | None = None,
         falling: bool = False,
+        place: str = "",
     ) -> Symptoms:
-        """Judges steps, not layers: values, severity, cause and since are [steps]."""
+        """The arguments are the attributes; what is so counts as 1, and what is not as 0."""
+        ill = None if severity is None or not severity.any() else severity.astype(np.int8)
+        causes = None if cause is None else cause.astype(np.int8)
+        return cls(values, ill, limits, advice, source, lasting, causes, since, falling, place)
 
-        def column(array: npt.NDArray[np.generic] | None) -> npt.NDArray[np.generic] | None:
-            return None if array is None else array[:, np.newaxis]
-
-        return cls(
-            column(values),  # type: ignore[arg-type]
-            column(severity) if severity is not None and severity.any() else None,  # type: ignore[arg-type]
-            limits,
-            advice,
-            source,
-            lasting,
-            column(cause),  # type: ignore[arg-type]
-            column(since),  # type: ignore[arg-type]
-            falling,
-            place,
+    @classmethod
+    def of_run(
+        cls,
+        place: str,
+        values: Values,
+        severity: Numbers | None = None,
+        *advice: Advice,
+        cause: Numbers | None = None,
+        since: npt.NDArray[np.int64] | None = None,
+        **told: Any,
+    ) -> Symptoms:
+        """Judges steps, not layers: values, severity, cause and since are [steps]. Others of the
+        arguments are those of `of_layers`.
+        """
+        column = (slice(None), np.newaxis)
+        return cls.of_layers(
+            values[column],
+            None if severity is None else severity[column],
+            *advice,
+            cause=None if cause is None else cause[column],
+            since=None if since is None else since[column],
+            place=place,
+            **told,
         )
 
     @classmethod

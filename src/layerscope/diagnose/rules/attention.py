@@ -78,19 +78,17 @@ def attention_axis(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     result weights the values: the weights of a query do not add up to 1.
     """
     values = figures["attention_across"]
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        np.where(values > 0, 2, 0).astype(np.int8) if (values > 0).any() else None,
-        (np.nan, 0.0, np.nan),
-        (
-            Advice(
-                "the softmax of {layer} does not run along its keys: the weights of a query do not "
-                "add up to 1",
-                "softmax(dim=-1) for scores of [batch, heads, queries, keys]",
-            ),
+        np.where(values > 0, 2, 0),
+        Advice(
+            "the softmax of {layer} does not run along its keys: the weights of a query do not "
+            "add up to 1",
+            "softmax(dim=-1) for scores of [batch, heads, queries, keys]",
         ),
-        "Vaswani et al. 2017, section 3.2.1: a weighted sum of the values",
-        _LOOKS,
+        limits=(np.nan, 0.0, np.nan),
+        source="Vaswani et al. 2017, section 3.2.1: a weighted sum of the values",
+        lasting=_LOOKS,
     )
 
 
@@ -100,20 +98,18 @@ def heads_mixed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     width], as their graph tells: a head is then a part of the rows, and sees no others.
     """
     values = figures["attention_by_view"]
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        np.where(values == 1, 2, 0).astype(np.int8) if (values == 1).any() else None,
-        (np.nan, 0.0, np.nan),
-        (
-            Advice(
-                "a view has cut the heads of {layer} out of its queries in the order of the "
-                "memory: a head has some of the rows, and each of them is a part of one",
-                "view(batch, rows, heads, width).transpose(1, 2) in the place of that view, of "
-                "queries, keys and values",
-            ),
+        np.where(values == 1, 2, 0),
+        Advice(
+            "a view has cut the heads of {layer} out of its queries in the order of the "
+            "memory: a head has some of the rows, and each of them is a part of one",
+            "view(batch, rows, heads, width).transpose(1, 2) in the place of that view, of "
+            "queries, keys and values",
         ),
-        "torch.Tensor.view: the data stay in their order",
-        _LOOKS,
+        limits=(np.nan, 0.0, np.nan),
+        source="torch.Tensor.view: the data stay in their order",
+        lasting=_LOOKS,
     )
 
 
@@ -142,14 +138,14 @@ def attention_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
         severity[meant] = np.minimum(severity[meant], 1)
         severity[:, by_inputs == 1] = np.minimum(severity[:, by_inputs == 1], 1)
     severity = note_if_solved(severity, figures, memory)
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
         severity,
-        limits,
-        _COLLAPSED,
-        "Zhai et al. 2023: low attention entropy goes with unstable training; limit ours",
-        _LOOKS,
-        np.where(was_open, 1, np.where(by_inputs == 1, 2, 0)).astype(np.int8),
+        *_COLLAPSED,
+        limits=limits,
+        source="Zhai et al. 2023: low attention entropy goes with unstable training; limit ours",
+        lasting=_LOOKS,
+        cause=np.where(was_open, 1, np.where(by_inputs == 1, 2, 0)),
         falling=True,
     )
 
@@ -189,13 +185,14 @@ def attention_logit_growth(figures: Figures, thresholds: Thresholds, memory: Mem
     if severity is not None:
         severity[~(values > _GROWN * np.fmax(first, 1))] = 0
     severity = note_if_solved(severity, figures, memory)
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
         severity,
-        limits,
-        (_GROWING,),
-        "Wortsman et al. 2023, section 3.4: runs above 1e4 diverged; Kimi K2 (2025) clips at 100",
-        _LOOKS,
+        _GROWING,
+        limits=limits,
+        source="Wortsman et al. 2023, section 3.4: runs above 1e4 diverged; Kimi K2 (2025) "
+        "clips at 100",
+        lasting=_LOOKS,
     )
 
 
@@ -216,12 +213,13 @@ def attention_uniform(figures: Figures, thresholds: Thresholds, memory: Memory) 
     learned = has_learned(figures, memory)[:, np.newaxis]  # at each block: it remembers
     if severity is not None:
         severity[can | learned] = np.minimum(severity[can | learned], 1)
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
         severity,
-        limits,
-        _UNIFORM,
-        "Dong et al. 2021, Noci et al. 2022: what attends uniformly makes tokens alike; limit ours",
-        _LOOKS,
-        can.astype(np.int8),
+        *_UNIFORM,
+        limits=limits,
+        source="Dong et al. 2021, Noci et al. 2022: what attends uniformly makes tokens alike; "
+        "limit ours",
+        lasting=_LOOKS,
+        cause=can,
     )

@@ -43,7 +43,7 @@ def class_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     return Symptoms.of_run(
         "loss",
         values,
-        np.where(rare | inverted | left_out, 2, 0).astype(np.int8),
+        np.where(rare | inverted | left_out, 2, 0),
         Advice(
             _TELLS,
             "a smaller weight of that class: pos_weight is the number of negatives over that of "
@@ -64,5 +64,5 @@ def class_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         limits=(np.nan, _MOST, np.nan),
         source="torch.nn.BCEWithLogitsLoss: pos_weight is negatives / positives",
         lasting=_LOOKS,
-        cause=np.where(left_out, 2, inverted).astype(np.int8),
+        cause=np.where(left_out, 2, inverted),
     )

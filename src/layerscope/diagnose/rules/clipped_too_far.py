@@ -50,7 +50,7 @@ def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     return Symptoms.of_run(
         "optimizer",
         norms,
-        np.where(ill, 1, 0).astype(np.int8),
+        np.where(ill, 1, 0),
         Advice(
             "all gradients together have a norm of {value:.3g} in every step: they are clipped to "
             "it, and nobody clips that far on purpose",
@@ -66,7 +66,7 @@ def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
         ),
         limits=(_SMALL, np.nan, np.nan),
         source="torch.amp, gradient clipping: gradients are clipped after they are unscaled",
-        cause=(norms >= _SMALL).astype(np.int8),
+        cause=norms >= _SMALL,
         falling=True,
     )
 

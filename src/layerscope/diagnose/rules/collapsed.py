@@ -112,13 +112,13 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
             severity[same, place] = np.where(severity[same, place] > 0, 2, 0)
     note_if_baseline(severity, figures, memory)
     np.fmax(largest, np.fmax.reduce(sizes, axis=0), out=largest)
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
         severity,
-        (np.nan, limit, np.nan),
-        _advice(bool(roles.embeddings)),
-        "Schoenholz et al. 2017: in the ordered phase all inputs become alike with depth",
-        thresholds.lasting,
-        cause,
+        *_advice(bool(roles.embeddings)),
+        limits=(np.nan, limit, np.nan),
+        source="Schoenholz et al. 2017: in the ordered phase all inputs become alike with depth",
+        lasting=thresholds.lasting,
+        cause=cause,
         falling=True,
     )

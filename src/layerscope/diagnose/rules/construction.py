@@ -41,32 +41,29 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
     number = (begun & hidden).sum(1, keepdims=True)
     all_alike = begun & (figures["weight_rms"] > 0) & (number > 0)
     all_alike &= number == (first & hidden).sum(1, keepdims=True)
-    severity = np.where(alike | all_zero, 3, np.where(all_alike, 2, 0)).astype(np.int8)
-    return Symptoms(
+    severity = np.where(alike | all_zero, 3, np.where(all_alike, 2, 0))
+    return Symptoms.of_layers(
         values,
-        severity if severity.any() else None,
-        (np.nan, np.nan, 0.0),
-        (
-            Advice(
-                "all units of {layer} have the same weights, and get the same gradient: they can "
-                "never differ",
-                "init=kaiming or init=xavier: random weights; only biases may start at a constant",
-            ),
-            Advice(
-                "all weights of the network are zero at the start, in {layer} too: no gradient "
-                "gets through them",
-                "init=kaiming or init=xavier: random weights; only biases may start at zero",
-            ),
-            Advice(
-                "all units of {layer} begin with the same weights, as those of all layers do: no "
-                "unit has anything of its own to learn",
-                "init=kaiming or init=xavier: random weights; only biases may start at a constant",
-            ),
+        severity,
+        Advice(
+            "all units of {layer} have the same weights, and get the same gradient: they can "
+            "never differ",
+            "init=kaiming or init=xavier: random weights; only biases may start at a constant",
         ),
-        "Goodfellow et al. 2016, Deep Learning, section 8.4: break symmetry between units",
-        1,
-        np.where(all_zero, 1, 2 * (all_alike & ~alike)).astype(np.int8),
-        np.zeros(values.shape, np.int64),
+        Advice(
+            "all weights of the network are zero at the start, in {layer} too: no gradient "
+            "gets through them",
+            "init=kaiming or init=xavier: random weights; only biases may start at zero",
+        ),
+        Advice(
+            "all units of {layer} begin with the same weights, as those of all layers do: no "
+            "unit has anything of its own to learn",
+            "init=kaiming or init=xavier: random weights; only biases may start at a constant",
+        ),
+        limits=(np.nan, np.nan, 0.0),
+        source="Goodfellow et al. 2016, Deep Learning, section 8.4: break symmetry between units",
+        cause=np.where(all_zero, 1, 2 * (all_alike & ~alike)),
+        since=np.zeros(values.shape, np.int64),
     )
 
 
@@ -96,12 +93,8 @@ def _without_function(facts: LayerFacts) -> str:
 
 @rule_with_memory("linear_chain")
 def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Two linear layers in a row with no function in between are one linear layer.
-
-    A note where the network has functions elsewhere, a warning where it has none: all of it is
-    then one linear layer. A narrow one between two wide ones is meant, as in adapters and
-    bottlenecks: it is not named. Seen in the graph of the first step, so functions between modules
-    count as functions.
+    """1 for two linear layers in a row with no function in between, in the graph of the first step:
+    they are one linear layer. Where the network has no function elsewhere, all of it is one.
     """
     chained = np.array([bool(facts.follows) for facts in memory.roles.layers])
     values = np.zeros((len(figures.steps), len(chained)))
@@ -109,19 +102,17 @@ def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
         return Symptoms(values)
     values[:, chained] = 1.0
     functions = any(facts.nonlinearity for facts in memory.roles.layers)
-    severity = np.where(values > 0, 1 if functions else 2, 0).astype(np.int8)
-    return Symptoms(
+    severity = np.where(values > 0, 1 if functions else 2, 0)
+    return Symptoms.of_layers(
         values,
         severity,
-        (0.0, 0.0, np.nan),
-        (
-            Advice(
-                "{layer} takes the outputs of a linear layer with no function in between: the two "
-                "compute no more than one would",
-                _without_function,
-            ),
+        Advice(
+            "{layer} takes the outputs of a linear layer with no function in between: the two "
+            "compute no more than one would",
+            _without_function,
         ),
-        "a product of matrices is a matrix",
+        limits=(0.0, 0.0, np.nan),
+        source="a product of matrices is a matrix",
     )
 
 
@@ -147,7 +138,7 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     return Symptoms.of_run(
         "network",
         values,
-        severity.astype(np.int8),
+        severity,
         Advice(
             "a dropout drops {value:.0%} of its inputs (limit {threshold:.0%})"
             + named.replace("{", "{{").replace("}", "}}")
@@ -168,7 +159,7 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
         ),
         limits=(t.dropout_usual, t.dropout_high, np.nan),
         source="Srivastava et al. 2014, section 7.3: best between 0.4 and 0.8 kept",
-        cause=np.select((dropped, before), (1, 2), 0).astype(np.int8),
+        cause=np.select((dropped, before), (1, 2), 0),
     )
 
 
@@ -176,16 +167,13 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
 def in_evaluation_mode(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the modules that behave otherwise in training (dropout, batch normalisation) which
     are in evaluation mode while an optimizer steps.
-
-    All of them: a warning, `model.train()` was forgotten. Some: a note, as frozen batch
-    normalisations are set so on purpose.
     """
     values = figures["evaluation_share"].astype(np.float64)
     severity = np.where(values == 1, 2, np.where(values > 0, 1, 0))
     return Symptoms.of_run(
         "network",
         values,
-        severity.astype(np.int8),
+        severity,
         Advice(
             "{value:.0%} of the dropouts and batch normalisations are in evaluation mode while the "
             "network trains",

@@ -43,33 +43,31 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
     severity[heads & others & ~several[:, np.newaxis]] = 2
     first = memory.of_run("first")
     first[0] = figures.steps[0] if np.isnan(first[0]) else first[0]
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        severity.astype(np.int8),
-        (0.0, 0.0, np.nan),
-        (
-            Advice(
-                "{layer} is frozen, and its weights are as they are drawn at random: nobody has "
-                "trained it",
-                "load the weights that were meant (weights='DEFAULT', load_state_dict) before they "
-                "are frozen; or leave requires_grad as it is, and hand them to the optimizer",
-            ),
-            Advice(
-                "{layer}, the last layer, is frozen while layers before it are trained, and its "
-                "biases are all 0: nobody has trained it",
-                "leave the new head to be trained: requires_grad_(True) for it, and its parameters "
-                "in the optimizer; with peft modules_to_save=['classifier'], or its name, or a "
-                "task_type, which does so",
-            ),
-            Advice(
-                "{layer} is frozen, and {value:.0%} of its vectors are 0: their tokens are one and "
-                "the same to the network",
-                "let it train (from_pretrained freezes it, unless told freeze=False), and draw the "
-                "vectors of unknown tokens at random; or look whether the tokens are spelled as in "
-                "the file of vectors",
-            ),
+        severity,
+        Advice(
+            "{layer} is frozen, and its weights are as they are drawn at random: nobody has "
+            "trained it",
+            "load the weights that were meant (weights='DEFAULT', load_state_dict) before they "
+            "are frozen; or leave requires_grad as it is, and hand them to the optimizer",
         ),
-        "torch.nn.init: bounds and variances of what is drawn",
-        cause=np.select((heads, blank), (1, 2)).astype(np.int8),
+        Advice(
+            "{layer}, the last layer, is frozen while layers before it are trained, and its "
+            "biases are all 0: nobody has trained it",
+            "leave the new head to be trained: requires_grad_(True) for it, and its parameters "
+            "in the optimizer; with peft modules_to_save=['classifier'], or its name, or a "
+            "task_type, which does so",
+        ),
+        Advice(
+            "{layer} is frozen, and {value:.0%} of its vectors are 0: their tokens are one and "
+            "the same to the network",
+            "let it train (from_pretrained freezes it, unless told freeze=False), and draw the "
+            "vectors of unknown tokens at random; or look whether the tokens are spelled as in "
+            "the file of vectors",
+        ),
+        limits=(0.0, 0.0, np.nan),
+        source="torch.nn.init: bounds and variances of what is drawn",
+        cause=np.select((heads, blank), (1, 2)),
         since=np.full(drawn.shape, first[0]).astype(np.int64),
     )

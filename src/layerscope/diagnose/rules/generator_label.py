@@ -15,10 +15,6 @@ _LOOKS = 3
 def generator_label(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """1 where one network scores what another has given, in one pass cut off from it and in one
     connected with it, and both passes draw all scores the same way, as last known of each.
-
-    Blind where something of the loop stands between the two, such as a concatenation with labels;
-    where a loss draws some scores up and others down, as a squared error does near its targets; and
-    where no pass is cut off.
     """
     judge = memory.known("judge", figures["judge_asks"])
     maker = memory.known("maker", figures["maker_asks"])

@@ -100,12 +100,12 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         if np.isnan(pending[0]) and not converged:
             pending[:] = step, before[row], noise[row], 0, 0
             ratios[:], kinds[:] = np.where(far, spikes[row], np.nan), cause[row]
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
         severity,
-        (t.spike_factor, t.spike_factor, np.nan),
-        _ADVICE,
-        "ZClip (Kumar et al. 2025): deviations from a run's own gradient norm",
+        *_ADVICE,
+        limits=(t.spike_factor, t.spike_factor, np.nan),
+        source="ZClip (Kumar et al. 2025): deviations from a run's own gradient norm",
         cause=cause,
         since=since,
     )

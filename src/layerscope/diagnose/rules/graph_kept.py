@@ -22,7 +22,7 @@ def graph_kept(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     return Symptoms.of_run(
         "loss",
         values,
-        np.where(of_loss, 2, np.where(held > _HELD, 1, 0)).astype(np.int8),
+        np.where(of_loss, 2, np.where(held > _HELD, 1, 0)),
         Advice(
             "the loss is made of the losses of earlier steps, too, with their graphs: it grows "
             "from step to step, and a backward pass through them goes back to weights that are no "
@@ -39,5 +39,5 @@ def graph_kept(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         limits=(_HELD, 0.0, np.nan),
         source="PyTorch FAQ: don't accumulate history across your training loop",
         lasting=3,
-        cause=(~of_loss).astype(np.int8),
+        cause=~of_loss,
     )

@@ -39,12 +39,12 @@ def idle(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
         for layer in np.flatnonzero((severity == 2).any(axis=0)).tolist():
             if roles.layers[layer].bounds is None and roles.normalized_later(layer):
                 severity[severity[:, layer] == 2, layer] = 0
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
         severity,
-        limits,
-        _ADVICE,
-        "the course, day 11, part II: activations clustered at zero",
-        thresholds.lasting,
+        *_ADVICE,
+        limits=limits,
+        source="the course, day 11, part II: activations clustered at zero",
+        lasting=thresholds.lasting,
         falling=True,
     )

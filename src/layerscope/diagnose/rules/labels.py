@@ -53,7 +53,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     return Symptoms.of_run(
         "loss",
         values,
-        np.where(ill, 2, 0).astype(np.int8),
+        np.where(ill, 2, 0),
         Advice(
             "the loss is {value:.3g} times the entropy of the labels: the "
             "network has learned how often each class comes, and nothing from its inputs",
@@ -88,9 +88,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Shannon 1948: the entropy is the least loss without a look at the inputs",
         lasting=t.warm_up,
-        cause=np.select((of_pairs, of_data, of_errors, updates < _USUAL), (2, 3, 1, 4), 0).astype(
-            np.int8
-        ),
+        cause=np.select((of_pairs, of_data, of_errors, updates < _USUAL), (2, 3, 1, 4), 0),
     )
 
 

@@ -45,13 +45,12 @@ def large_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     usual = float(known_median(sizes[np.newaxis], axis=1)[0])
     values[0] = sizes * _judged(roles)
     ill = (values > _LARGE) & (values > _LARGE * usual)
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        np.where(ill, 2, 0).astype(np.int8) if ill.any() else None,
-        (np.nan, _LARGE, np.nan),
-        (_ADVICE,),
-        "He et al. 2015: a variance of 2 / fan_in keeps the size of a signal",
-        1,
+        np.where(ill, 2, 0),
+        _ADVICE,
+        limits=(np.nan, _LARGE, np.nan),
+        source="He et al. 2015: a variance of 2 / fan_in keeps the size of a signal",
     )
 
 

@@ -82,7 +82,7 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     return Symptoms.of_run(
         "optimizer",
         values,
-        severity.astype(np.int8),
+        severity,
         Advice(
             "the learning rate is down to {value:.2g} of what it was: nothing moves any more",
             "scheduler.step() once an epoch if its numbers are epochs; else give it the number of "
@@ -128,7 +128,7 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
         lasting=thresholds.warm_up,
         cause=np.select(
             (endless, compound, early, sunk), (3, 4, 2, 5), np.where(highest > 0, 0, 1)
-        ).astype(np.int8),
+        ),
         since=np.where(
             ~(highest > 0) | endless,
             np.nan_to_num(begun),

@@ -122,7 +122,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         *(replace(each, limits=(np.nan, _TERMS, 10 * _TERMS)) for each in _ADVICE),
         limits=(np.nan, t.loss_diverged, 10 * t.loss_diverged),
         source="a network that has learned nothing has the loss of the start",
-        cause=np.where(lost, _OF_LOST, cause + np.where(unknown, len(_ADVICE), 0)).astype(np.int8),
+        cause=np.where(lost, _OF_LOST, cause + np.where(unknown, len(_ADVICE), 0)),
         since=np.where(lost, lost_since, since).astype(np.int64),
     )
 

@@ -146,7 +146,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     return Symptoms.of_run(
         "output",
         values,
-        np.where(ill, 2, 0).astype(np.int8),
+        np.where(ill, 2, 0),
         *_ACTIVATED,
         limits=(np.nan, 0.0, np.nan),
         source="torch.nn.CrossEntropyLoss: the input is expected to contain unnormalized logits; "
@@ -176,7 +176,7 @@ def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     return Symptoms.of_run(
         "loss",
         values,
-        np.where(told | of_graph, 3, 0).astype(np.int8),
+        np.where(told | of_graph, 3, 0),
         Advice(
             "the loss compares each output with the targets of all samples: output and target have "
             "shapes that broadcast, such as [n, 1] and [n]",
@@ -190,21 +190,17 @@ def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         limits=(np.nan, np.nan, 0.0),
         source="NumPy's rules of broadcasting",
         lasting=_LOOKS,
-        cause=(of_graph & ~told).astype(np.int8),
+        cause=of_graph & ~told,
     )
 
 
 @rule_of_run("loss_reduction", looks_at="loss_reduction")
 def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """The loss / the mean over its samples: as many as there are samples, where it is a sum.
+    """The loss / the mean over its samples: as many as there are samples, where it is a sum. Or the
+    number of a step's backward passes, each of the mean of its own samples: their gradients add up.
 
-    A note: a sum is right where the learning rate is made for it, and Adam does not see it. It is
-    a cause where steps are too large. A power of two far above the samples is a gradient scaler's
-    factor, of which `watch` was not told.
-
-    Or the number of a step's backward passes, each of the mean of its own samples: their gradients
-    add up. Silent of it with Adam and its kind, with several optimizers, and where the passes may
-    be those of other things, as with a loss of no known kind.
+    A note: a sum is right where the learning rate is made for it, and Adam does not see it. A power
+    of two far above the samples is a gradient scaler's factor, of which `watch` was not told.
     """
     times = figures["loss_reduction"].astype(np.float64)
     of_samples = times / figures["samples"]
@@ -218,7 +214,7 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     return Symptoms.of_run(
         "loss",
         times,
-        np.where(summed | added, 1, 0).astype(np.int8),
+        np.where(summed | added, 1, 0),
         Advice(
             "the loss is a sum over the batch, {value:.4g} times its mean: so are the gradients, "
             "and they grow with the batch",
@@ -233,5 +229,5 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         limits=(_TIMES, np.nan, np.nan),
         source="Goyal et al. 2017, section 2.1: the loss is a mean, or lr follows the batch",
         lasting=_LOOKS,
-        cause=added.astype(np.int8),
+        cause=added,
     )

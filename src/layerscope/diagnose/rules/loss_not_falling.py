@@ -168,12 +168,12 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     return Symptoms.of_run(
         "loss",
         ratio,
-        np.where(ill, 2, 0).astype(np.int8),
+        np.where(ill, 2, 0),
         *_advice(t),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Zhang et al. 2021 (AutoTrainer), slow convergence; here against the run's noise",
         lasting=WINDOW,
-        cause=cause.astype(np.int8),
+        cause=cause,
     )
 
 

@@ -53,12 +53,12 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     return Symptoms.of_run(
         "loss",
         values,
-        np.where(ill, 2, 0).astype(np.int8),
+        np.where(ill, 2, 0),
         _RISING,
         _MAXIMIZES,
         replace(_RISING, limits=(np.nan, _TERMS, np.nan)),
         limits=(np.nan, t.loss_rising, np.nan),
         source="gradient descent goes down for a step that is small enough",
         lasting=2 * t.lasting,
-        cause=np.where(is_upward, 1, np.where(of_terms, 2, 0)).astype(np.int8),
+        cause=np.where(is_upward, 1, np.where(of_terms, 2, 0)),
     )

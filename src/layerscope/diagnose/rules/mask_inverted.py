@@ -14,28 +14,27 @@ _LOOKS = 2
 
 @rule_with_memory("mask_inverted")
 def mask_inverted(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """An attention whose rows may look at all places of one token, which fills the ends or the
-    beginnings of sequences of different lengths, and at no place of any other.
+    """1 for an attention whose rows may look at all places of one token, which fills the ends or
+    the beginnings of sequences of different lengths, and at no place of any other.
 
     What may be seen is read off the masks, or off the scores that a softmax gets; the tokens are
-    those that embeddings get. Blind to sequences of anything but tokens, to those that are all of
-    one length, and in compiled code.
+    those that embeddings get.
     """
     values = figures["attention_to_padding"]
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        np.where(values == 1, 2, 0).astype(np.int8) if (values == 1).any() else None,
-        (np.nan, 0.0, np.nan),
-        (
-            Advice(
-                "the mask of {layer} is the wrong way round: it hides every token and shows the "
-                "padding alone",
-                "turn the mask around: key_padding_mask of torch.nn is True where a key is to be "
-                "ignored, attn_mask of scaled_dot_product_attention where it may be seen, and "
-                "attention_mask of transformers is 1 for tokens",
-            ),
+        np.where(values == 1, 2, 0),
+        Advice(
+            "the mask of {layer} is the wrong way round: it hides every token and shows the "
+            "padding alone",
+            "turn the mask around: key_padding_mask of torch.nn is True where a key is to be "
+            "ignored, attn_mask of scaled_dot_product_attention where it may be seen, and "
+            "attention_mask of transformers is 1 for tokens",
         ),
-        "torch.nn.MultiheadAttention: key_padding_mask, True is ignored; "
-        "scaled_dot_product_attention: attn_mask, True takes part",
-        _LOOKS,
+        limits=(np.nan, 0.0, np.nan),
+        source=(
+            "torch.nn.MultiheadAttention: key_padding_mask, True is ignored; "
+            "scaled_dot_product_attention: attn_mask, True takes part"
+        ),
+        lasting=_LOOKS,
     )

@@ -80,13 +80,13 @@ def next_token(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     return Symptoms.of_run(
         "loss",
         values,
-        np.where(ill, 2, 0).astype(np.int8),
+        np.where(ill, 2, 0),
         *_ADVICE,
         limits=(np.nan, _MOSTLY, np.nan),
         source="Bengio et al. 2003, A Neural Probabilistic Language Model: each token from those "
         "before it",
         lasting=_LOOKS,
-        cause=np.select(causes, range(len(causes)), 0).astype(np.int8),
+        cause=np.select(causes, range(len(causes)), 0),
     )
 
 

@@ -133,14 +133,14 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         flat = (figures["activation_grad_rms"][:, [last]] == 0) & ~none[:, [last]]
         cause = np.where(flat & (cause == _ZERO), _FLAT, cause)
     harmless = (((fed & ~none) | beside) & ~cancelled & ~of_part) | left_out
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        np.where(ill, np.where(harmless, 1, 2), 0).astype(np.int8),
-        (0.0, 0.0, np.nan),
-        _ADVICE,
-        "a gradient of exactly 0 is none: rounding leaves more",
-        thresholds.warm_up,
-        cause.astype(np.int8),
+        np.where(ill, np.where(harmless, 1, 2), 0),
+        *_ADVICE,
+        limits=(0.0, 0.0, np.nan),
+        source="a gradient of exactly 0 is none: rounding leaves more",
+        lasting=thresholds.warm_up,
+        cause=cause,
         falling=True,
     )
 

@@ -21,9 +21,6 @@ def no_positions(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     """Loss / what guessing costs, where the queries and keys of an attention are made of the data
     by the same function at each place, its mask is the same for each row, and nothing else in the
     network reads places. Then the outputs are the same for each order of a sequence's tokens.
-
-    A note from `patience` steps on, since one may mean it so: a set has no order. A warning from
-    four times as many on, if hardly anything was learned.
     """
     t = thresholds
     of_layers = figures["attention_placeless"]
@@ -40,7 +37,7 @@ def no_positions(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     return Symptoms.of_run(
         "network",
         np.where(is_placeless, left, np.nan),
-        severity.astype(np.int8),
+        severity,
         Advice(
             "nothing tells the network where in its sequence a token stands: its outputs are the "
             "same for each order of the tokens, and its loss is {value:.0%} of what guessing costs",

@@ -27,22 +27,18 @@ def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     values[:, of] = figures["activation_count"][:, of] / figures["units"][:, of]
     values[evaluated] = np.nan
     ill = values <= _TWO
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        np.where(ill, np.where(_passed_by(memory.roles), 1, 2), 0).astype(np.int8)
-        if ill.any()
-        else None,
-        (_TWO, _TWO, np.nan),
-        (
-            Advice(
-                "the batch normalisation of {layer} has {value:.0f} values of each channel to "
-                "normalise: they become 1 and -1, whatever they were",
-                "batches of 16 samples or more; or a LayerNorm or GroupNorm in its place, which "
-                "do not look at the batch",
-            ),
+        np.where(ill, np.where(_passed_by(memory.roles), 1, 2), 0),
+        Advice(
+            "the batch normalisation of {layer} has {value:.0f} values of each channel to "
+            "normalise: they become 1 and -1, whatever they were",
+            "batches of 16 samples or more; or a LayerNorm or GroupNorm in its place, which "
+            "do not look at the batch",
         ),
-        "Wu and He 2018, Group Normalization: small batches make batch statistics useless",
-        thresholds.lasting,
+        limits=(_TWO, _TWO, np.nan),
+        source="Wu and He 2018, Group Normalization: small batches make batch statistics useless",
+        lasting=thresholds.lasting,
         falling=True,
     )
 

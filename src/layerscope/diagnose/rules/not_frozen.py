@@ -19,17 +19,15 @@ def not_frozen(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     if not named.any():
         return Symptoms(owned)
     values = np.where(named, owned, np.nan)
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        np.where(values == 1, 2, 0).astype(np.int8),
-        (np.nan, 0.0, np.nan),
-        (
-            Advice(
-                "{layer} is trained, though requires_grad = False was set on its module, which "
-                "freezes nothing: a module has no such attribute",
-                "module.requires_grad_(False), with an underscore at the end, before the "
-                "optimizer is made",
-            ),
+        np.where(values == 1, 2, 0),
+        Advice(
+            "{layer} is trained, though requires_grad = False was set on its module, which "
+            "freezes nothing: a module has no such attribute",
+            "module.requires_grad_(False), with an underscore at the end, before the "
+            "optimizer is made",
         ),
-        "torch.nn.Module.requires_grad_",
+        limits=(np.nan, 0.0, np.nan),
+        source="torch.nn.Module.requires_grad_",
     )

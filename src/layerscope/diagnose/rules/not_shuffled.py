@@ -20,12 +20,9 @@ _SEVERAL = 0.1
 
 @rule_of_run("not_shuffled", looks_at="batch_entropy")
 def not_shuffled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Entropy of the labels within a batch, the mean over all looks / that of all labels seen: 1 of
-    random batches, 0 of data that are sorted by class.
-
-    A batch of n samples has an entropy of ln n at most. Silent with several optimizers, as a
-    discriminator gets true and false samples in turn; about batches of fewer than 8 samples; and
-    where rows of the output are places in a sequence or picture. Blind to regressions.
+    """Entropy of the labels within a batch, the mean over all looks / that of all labels seen, or
+    what a batch of n samples has at most, ln n: 1 of random batches, 0 of data that are sorted by
+    class.
     """
     within, samples = figures["batch_entropy"].astype(np.float64), figures["samples"]
     alone = memory.loss_curve.of(figures).alone
@@ -43,7 +40,7 @@ def not_shuffled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     return Symptoms.of_run(
         "loss",
         values,
-        np.where(ill, 2, 0).astype(np.int8),
+        np.where(ill, 2, 0),
         Advice(
             "a batch has {value:.0%} of the variety that all labels have (limit {threshold:.0%}): "
             "the data come sorted by class, and each step unlearns what the steps before have "

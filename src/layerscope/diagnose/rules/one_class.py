@@ -62,7 +62,7 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         ),
         warning=0.0,
         source="the targets, read off the loss's gradient on the output",
-        cause=of_errors.astype(np.int8),
+        cause=of_errors,
     )
 
 

@@ -66,9 +66,9 @@ def optimizer_averages(figures: Figures, thresholds: Thresholds, memory: Memory)
     return Symptoms.of_run(
         "optimizer",
         values,
-        np.where(exchanged | (made > _OFTEN), 2, np.where(drowns, 1, 0)).astype(np.int8),
+        np.where(exchanged | (made > _OFTEN), 2, np.where(drowns, 1, 0)),
         *_ADVICE,
         source="torch.optim: what an optimizer averages is in its state",
         lasting=thresholds.lasting,
-        cause=np.where(drowns, 2, exchanged).astype(np.int8),
+        cause=np.where(drowns, 2, exchanged),
     )

@@ -37,7 +37,7 @@ def outputs_alike(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     return Symptoms.of_run(
         "output",
         values,
-        np.where(alike | drawn, 2, 0).astype(np.int8),
+        np.where(alike | drawn, 2, 0),
         Advice(
             "the outputs of all samples point the same way (mean cosine {value:.4f}, limit "
             "{threshold:g}): a loss of cosines is made small by outputs that say nothing of their "
@@ -54,7 +54,7 @@ def outputs_alike(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         limits=(np.nan, _ALIKE, np.nan),
         source="Chen and He 2021, Exploring Simple Siamese Representation Learning: collapsing",
         lasting=_LOOKS,
-        cause=np.where(alike, 0, 1).astype(np.int8),
+        cause=np.where(alike, 0, 1),
     )
 
 

@@ -146,12 +146,12 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         cause = 6 - of_targets
     else:
         cause = 2 if beyond else of_targets + 3 * before
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        np.where(ill, severity, 0).astype(np.int8) if ill.any() else None,
-        (limit, limit, np.nan),
-        _ADVICE,
-        "Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
+        np.where(ill, severity, 0),
+        *_ADVICE,
+        limits=(limit, limit, np.nan),
+        source="Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
         cause=np.full(values.shape, cause, np.int8),
     )
 

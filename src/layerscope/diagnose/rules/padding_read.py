@@ -13,11 +13,8 @@ _MUCH, _MOSTLY = 1 / 3, 1 / 2
 @rule_of_run("padding_read", looks_at="last_padding")
 def padding_read(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """Share of the steps behind the last real one, where nothing but a recurrent layer's last step
-    or last state gets a gradient: the state was carried, and changed, through all the padding.
-
-    A warning where there is more padding than sequence, and nothing is learned in spite of it. Of
-    less a note, for a network may learn to carry it; a cause where it does not. Seen in the first
-    step; blind to packed sequences, which have no padding, and to recurrences that are not torch's.
+    or last state gets a gradient: the state was carried, and changed, through all the padding. A
+    network may learn to carry it.
     """
     return Symptoms.of_run_above(
         "network",

@@ -28,7 +28,7 @@ def posterior_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
     return Symptoms.of_run(
         "loss",
         values,
-        np.where(too_weak | (drawn > _ALL), 2, 0).astype(np.int8),
+        np.where(too_weak | (drawn > _ALL), 2, 0),
         Advice(
             "{value:.1%} of the gradient on the mean and the variance of what is drawn comes from "
             "their divergence, and hardly any from the error (limit {threshold:.0%}): they are "
@@ -49,5 +49,5 @@ def posterior_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
         source="Bowman et al. 2016, Generating Sentences from a Continuous Space, section 3.1; "
         "Lucas et al. 2019, Don't Blame the ELBO",
         lasting=t.lasting,
-        cause=too_weak.astype(np.int8),
+        cause=too_weak,
     )

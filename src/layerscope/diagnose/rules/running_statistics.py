@@ -26,7 +26,7 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
     return Symptoms.of_run(
         "network",
         values,
-        np.where(none, 2, np.where(begun | (values > _OF_ONE_BATCH), 1, 0)).astype(np.int8),
+        np.where(none, 2, np.where(begun | (values > _OF_ONE_BATCH), 1, 0)),
         Advice(
             "a batch normalisation has a momentum of {value:.3g} (limit {threshold:g}): in "
             "evaluation it normalises by what little the last batch tells",
@@ -47,5 +47,5 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
         limits=(_OF_ONE_BATCH, _OF_ONE_BATCH, np.nan),
         source="torch.nn.BatchNorm2d: momentum is the share of the new batch",
         lasting=thresholds.lasting,
-        cause=np.where(begun, 2, none).astype(np.int8),
+        cause=np.where(begun, 2, none),
     )

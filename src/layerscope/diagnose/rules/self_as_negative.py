@@ -9,12 +9,11 @@ from layerscope.diagnose.thresholds import Thresholds
 
 @rule_of_run("self_as_negative", looks_at="against_itself")
 def self_as_negative(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """A log-softmax over the products z z' of samples with the same samples, with nothing between
-    the product and the softmax but factors: the diagonal stands among the candidates.
+    """1 for a log-softmax over the products z z' of samples with the same samples, with nothing
+    between the product and the softmax but factors: the diagonal stands among the candidates.
 
     A sample is more like itself than like anything else, so the softmax gives most to an entry that
-    says nothing. Blind where it is written with exp and sums, and where the loop hands over a
-    number in the loss's stead.
+    says nothing.
     """
     return Symptoms.of_run_above(
         "loss",

@@ -55,7 +55,7 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         critical=0.0,
         source="softmax(z) = exp(z) / exp(z)",
         lasting=2,
-        cause=np.where(by_loss, 2, np.isin(figures["loss_kind"], _ERRORS)).astype(np.int8),
+        cause=np.where(by_loss, 2, np.isin(figures["loss_kind"], _ERRORS)),
     )
 
 
@@ -80,7 +80,7 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
     return Symptoms.of_run(
         "network" if memory.ever("within", within)[-1] else "output",
         values,
-        np.where(over | beside, 3, np.where(within, 2, 0)).astype(np.int8),
+        np.where(over | beside, 3, np.where(within, 2, 0)),
         Advice(
             "the outputs sum to 1 over the samples of the batch, not over the classes: the softmax "
             "is taken along the wrong axis",
@@ -99,7 +99,7 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
         limits=(np.nan, np.nan, 0.0),
         source="torch.nn.Softmax, argument dim",
         lasting=2,
-        cause=np.where(within, 2, beside).astype(np.int8),
+        cause=np.where(within, 2, beside),
     )
 
 
@@ -133,7 +133,7 @@ def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symp
         ),
         critical=0.0,
         source="torch.nn.LSTM, argument batch_first",
-        cause=np.clip(np.nan_to_num(along) - 1, 0, 2).astype(np.int8),
+        cause=np.clip(np.nan_to_num(along) - 1, 0, 2),
     )
 
 
@@ -169,5 +169,5 @@ def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         critical=0.0,
         source="torch.Tensor.view: the data stay in their order",
         lasting=3,
-        cause=within.astype(np.int8),
+        cause=within,
     )

@@ -23,19 +23,16 @@ def softmax_hidden(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     if not hidden:
         return Symptoms(values)
     values[:, hidden] = 1.0
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        (values > 0).astype(np.int8),
-        (0.0, np.nan, np.nan),
-        (
-            Advice(
-                "{layer} is a softmax between two layers: its outputs add up to 1, so each is "
-                "small, and so is the gradient that passes",
-                "torch.nn.ReLU(), GELU() or Tanh() between layers; a softmax at the network's end "
-                "only",
-            ),
+        values > 0,
+        Advice(
+            "{layer} is a softmax between two layers: its outputs add up to 1, so each is "
+            "small, and so is the gradient that passes",
+            "torch.nn.ReLU(), GELU() or Tanh() between layers; a softmax at the network's end only",
         ),
-        "Bridle 1990: a softmax makes shares of a whole, for the outputs of a classifier",
+        limits=(0.0, np.nan, np.nan),
+        source="Bridle 1990: a softmax makes shares of a whole, for the outputs of a classifier",
     )
 
 

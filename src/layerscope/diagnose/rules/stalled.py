@@ -81,13 +81,13 @@ def stalled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptom
         gradients = np.log10(figures["weight_grad_rms"].astype(np.float64))
         faded = gradients - known_median(gradients, axis=1)[:, np.newaxis] < t.update_stalled
         cause = np.where(faded & ~(cause == 1), 2, 0 if cause is None else cause).astype(np.int8)
-    return Symptoms(
+    return Symptoms.of_layers(
         apart,
         severity,
-        (np.nan, t.update_stalled, np.nan),
-        _STALLED,
-        "an update that is lost in rounding, or that nobody makes",
-        t.warm_up,
-        cause,
+        *_STALLED,
+        limits=(np.nan, t.update_stalled, np.nan),
+        source="an update that is lost in rounding, or that nobody makes",
+        lasting=t.warm_up,
+        cause=cause,
         falling=True,
     )

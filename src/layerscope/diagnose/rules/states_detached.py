@@ -9,12 +9,10 @@ from layerscope.diagnose.thresholds import Thresholds
 
 @rule_of_run("states_detached", looks_at="states_detached")
 def states_detached(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """A cell, or a recurrent layer that is called for one step at a time, that always gets what it
-    gave in its last call without the gradient, before any backward pass.
+    """1 for a cell, or a recurrent layer that is called for one step at a time, that always gets
+    what it gave in its last call without the gradient, before any backward pass.
 
-    Seen in the first step, by the memory in which states lie. States that are cut off now and then,
-    or between backward passes, are truncated on purpose. Blind to recurrences that are not
-    torch's, and to states that something else is done to on the way.
+    States that are cut off now and then, or between backward passes, are truncated on purpose.
     """
     return Symptoms.of_run_above(
         "network",

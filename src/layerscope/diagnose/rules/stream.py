@@ -42,21 +42,20 @@ def stream_grows_by_depth(figures: Figures, thresholds: Thresholds, memory: Memo
         values[rows, of[-1]] = ends[:, 1] / np.where(ends[:, 0] > 0, ends[:, 0], np.nan)
     limits = (t.stream_over_depth, t.stream_over_depth_bad, math.nan)
     severity = (values > limits[0]).astype(np.int8) + (values > limits[1])
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        severity if severity.any() else None,
-        limits,
-        (
-            Advice(
-                "over the second half of its blocks, up to {layer}, the residual stream grows "
-                "{value:.3g} times (limit {threshold:g}): each branch is as large as the stream",
-                "a normalisation at the beginning of each branch, x + f(norm(x)); or the last "
-                "weight of each branch at zero, or divided by sqrt(number of branches), at the "
-                "start; and see that no block's input is added to its output twice",
-            ),
+        severity,
+        Advice(
+            "over the second half of its blocks, up to {layer}, the residual stream grows "
+            "{value:.3g} times (limit {threshold:g}): each branch is as large as the stream",
+            "a normalisation at the beginning of each branch, x + f(norm(x)); or the last "
+            "weight of each branch at zero, or divided by sqrt(number of branches), at the "
+            "start; and see that no block's input is added to its output twice",
         ),
-        "De and Smith 2020: without normalisation a stream's variance doubles with each block",
-        t.lasting,
+        limits=limits,
+        source="De and Smith 2020: without normalisation a stream's variance doubles with "
+        "each block",
+        lasting=t.lasting,
     )
 
 
@@ -72,21 +71,19 @@ def stream_grows(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     values = sizes / np.maximum(_earlier(sizes, figures, memory), 1)
     values[(figures.steps < t.patience) | _is_lost(figures, memory)] = np.nan
     ill = values > t.stream_over_steps
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        np.where(ill, 2, 0).astype(np.int8) if ill.any() else None,
-        (math.nan, t.stream_over_steps, math.nan),
-        (
-            Advice(
-                "the residual stream at {layer} grows exponentially: it is "
-                "{value:.3g} times as large as it was half of the way before (limit {threshold:g})",
-                "look for a term of the loss, or a weight decay of your own, that makes weights "
-                "or activations large: its sign; a smaller optimizer.lr; or weight decay on the "
-                "last weight of each branch",
-            ),
+        np.where(ill, 2, 0),
+        Advice(
+            "the residual stream at {layer} grows exponentially: it is "
+            "{value:.3g} times as large as it was half of the way before (limit {threshold:g})",
+            "look for a term of the loss, or a weight decay of your own, that makes weights "
+            "or activations large: its sign; a smaller optimizer.lr; or weight decay on the "
+            "last weight of each branch",
         ),
-        "the cube of 2.8; Chameleon 2024, section 2.3: growing norms come before divergence",
-        _LOOKS,
+        limits=(math.nan, t.stream_over_steps, math.nan),
+        source="the cube of 2.8; Chameleon 2024, section 2.3: growing norms come before divergence",
+        lasting=_LOOKS,
     )
 
 
@@ -115,20 +112,18 @@ def silent_branch(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         largest = np.nan_to_num(values[:, of]).max(axis=1)
         heard[:, of] = (largest > _HEARD * t.branch_silent)[:, np.newaxis]
     ill = silent & heard
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        np.where(ill, 2, 0).astype(np.int8) if ill.any() else None,
-        (math.nan, t.branch_silent, math.nan),
-        (
-            Advice(
-                "the branch that {layer} adds has {value:.1g} of the stream's size (limit "
-                "{threshold:g}) and does not grow: the block passes its input on",
-                "see that its last weight, or its scale, is trained, and that no mask or factor "
-                "sets it to zero; a larger scale at the start, or a smaller stream",
-            ),
+        np.where(ill, 2, 0),
+        Advice(
+            "the branch that {layer} adds has {value:.1g} of the stream's size (limit "
+            "{threshold:g}) and does not grow: the block passes its input on",
+            "see that its last weight, or its scale, is trained, and that no mask or factor "
+            "sets it to zero; a larger scale at the start, or a smaller stream",
         ),
-        "a bfloat16 number has 8 bits: what is below 1/512 of it is rounded away",
-        t.lasting,
+        limits=(math.nan, t.branch_silent, math.nan),
+        source="a bfloat16 number has 8 bits: what is below 1/512 of it is rounded away",
+        lasting=t.lasting,
         falling=True,
     )
 

@@ -37,5 +37,5 @@ def target_gradient(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
         "where chance decides on the next state it learns something else; Sutton et al. 2000, "
         "theorem 1",
         lasting=3,
-        cause=((of_advantage == 1) & ~(of_target == 1)).astype(np.int8),
+        cause=(of_advantage == 1) & ~(of_target == 1),
     )

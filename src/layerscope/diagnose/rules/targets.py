@@ -78,7 +78,7 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     return Symptoms.of_run(
         "output",
         values,
-        np.where(ill, 2, 0).astype(np.int8),
+        np.where(ill, 2, 0),
         Advice(
             "targets lie beyond what the output can be, by {value:.2g} of their standard "
             "deviation: its last function has its end before",
@@ -127,7 +127,7 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
         source="the range of the function; torch.nn.BCELoss: targets between 0 and 1; Hyndman and "
         "Koehler 2006, section 2.2: percentage errors are infinite where a target is 0",
         lasting=3,
-        cause=cause.astype(np.int8),
+        cause=cause,
     )
 
 
@@ -182,7 +182,7 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     return Symptoms.of_run(
         "output",
         values,
-        severity.astype(np.int8),
+        severity,
         Advice(
             "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
             "network begins with outputs of about 1",
@@ -205,7 +205,7 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
         limits=(t.target_large, t.target_huge, np.nan),
         source="LeCun et al. 1998, Efficient BackProp, section 4.5, on the targets' scale",
         lasting=3,
-        cause=np.where(small, 1, 2 * held_up).astype(np.int8),
+        cause=np.where(small, 1, 2 * held_up),
     )
 
 

@@ -50,19 +50,17 @@ def too_narrow(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         asks_more |= of_one_number & (units == 1) & is_first
         values[:, index] = units
         severity[:, index] = (behind & asks_more) * (1 + late)
-    return Symptoms(
+    return Symptoms.of_layers(
         values,
-        severity if severity.any() else None,
-        (_FEW, _FEW, np.nan),
-        (
-            Advice(
-                "everything that the outputs are made of passes {layer}, which has a width of "
-                "{value:.0f}, and the loss is still above a quarter of chance",
-                "more units there: as many as its neighbours have",
-            ),
+        severity,
+        Advice(
+            "everything that the outputs are made of passes {layer}, which has a width of "
+            "{value:.0f}, and the loss is still above a quarter of chance",
+            "more units there: as many as its neighbours have",
         ),
-        "Goodfellow et al. 2016, Deep Learning, section 6.4.1: what cannot be represented is not "
-        "learned",
+        limits=(_FEW, _FEW, np.nan),
+        source="Goodfellow et al. 2016, Deep Learning, section 6.4.1: what cannot be represented "
+        "is not learned",
         since=np.zeros(values.shape, np.int64),
         falling=True,
     )

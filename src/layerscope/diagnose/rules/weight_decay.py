@@ -57,7 +57,7 @@ def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memo
     return Symptoms.of_run(
         "optimizer",
         values,
-        np.where(gone | drawn, 2, 0).astype(np.int8),
+        np.where(gone | drawn, 2, 0),
         Advice(
             "the weights have shrunk to {value:.2g} of their size at the start (limit "
             "{threshold:g}): they are drawn to zero faster than the loss holds them",
@@ -73,7 +73,7 @@ def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memo
         limits=(np.nan, t.weights_gone, np.nan),
         source=_SOURCE,
         lasting=3,
-        cause=drawn.astype(np.int8),
+        cause=drawn,
         falling=True,
     )
 

@@ -30,7 +30,7 @@ def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory
     return Symptoms.of_run(
         "network",
         np.where(goes_back, returned, drawn),
-        severity.astype(np.int8),
+        severity,
         Advice(
             "at least {value:.0f} times the weights were drawn anew between two steps of the same "
             "optimizer, in most layers at once: what had been learned was lost",
@@ -46,5 +46,5 @@ def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory
         ),
         limits=(np.nan, float(_OFTEN), np.nan),
         source="the weights, as the optimizer left them and as it found them",
-        cause=goes_back.astype(np.int8),
+        cause=goes_back,
     )

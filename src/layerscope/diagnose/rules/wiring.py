@@ -23,26 +23,24 @@ def not_optimized(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     # Of what no optimizer has, a plain loop does not say when its gradient is whole to be measured.
     unmeasured = np.isnan(figures["weight_grad_rms"]) & (figures["no_gradient"] == 0)
     ill = (values == 0) & ((figures["weight_grad_rms"] > 0) | unmeasured)
-    return Symptoms(
+    return Symptoms.of_layers(
         1 - values,
-        np.where(ill, 2, 0).astype(np.int8) if ill.any() else None,
-        (np.nan, 0.0, np.nan),
-        (
-            Advice(
-                "{layer} gets a gradient, and no optimizer has its parameters: it never learns",
-                "hand all parameters to the optimizer: torch.optim.AdamW(model.parameters()), made "
-                "after the last layer; or layer.requires_grad_(False) if it is to stay as it is",
-            ),
-            Advice(
-                "{layer} gets a gradient, and no optimizer has its parameters: it has those of "
-                "another network, or of this one before it was changed",
-                "make the optimizer from the network that is trained, after it was copied, moved, "
-                "wrapped or given a new head",
-            ),
+        np.where(ill, 2, 0),
+        Advice(
+            "{layer} gets a gradient, and no optimizer has its parameters: it never learns",
+            "hand all parameters to the optimizer: torch.optim.AdamW(model.parameters()), made "
+            "after the last layer; or layer.requires_grad_(False) if it is to stay as it is",
         ),
-        "torch.optim: an optimizer steps the parameters that it was given",
-        thresholds.lasting,
-        np.broadcast_to((figures["foreign"] > 0)[:, np.newaxis], values.shape).astype(np.int8),
+        Advice(
+            "{layer} gets a gradient, and no optimizer has its parameters: it has those of "
+            "another network, or of this one before it was changed",
+            "make the optimizer from the network that is trained, after it was copied, moved, "
+            "wrapped or given a new head",
+        ),
+        limits=(np.nan, 0.0, np.nan),
+        source="torch.optim: an optimizer steps the parameters that it was given",
+        lasting=thresholds.lasting,
+        cause=np.broadcast_to((figures["foreign"] > 0)[:, np.newaxis], values.shape),
     )
 
 
@@ -73,7 +71,7 @@ def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         warning=0.0,
         source="torch.nn.Module.__setattr__: only modules and parameters are registered",
         lasting=10,
-        cause=(anew > 0).astype(np.int8),
+        cause=anew > 0,
     )
 
 
@@ -103,7 +101,7 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
         critical=0.0,
         source="torch.Tensor.backward accumulates into .grad",
         lasting=thresholds.lasting,
-        cause=(~alone).astype(np.int8),
+        cause=~alone,
     )
 
 
@@ -138,7 +136,7 @@ def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         warning=0.0,
         source="torch.optim: a step is taken with what .grad is at that moment",
         lasting=thresholds.lasting,
-        cause=late.astype(np.int8),
+        cause=late,
     )
 
 
@@ -152,21 +150,20 @@ def updates_rounded_away(figures: Figures, thresholds: Thresholds, memory: Memor
     moved = figures["owned"] != 0
     values = np.where(moved, values, np.nan)
     # All of them, bit for bit, is no rounding: no step came to them.
-    severity = np.where((values > t.update_lost) & (values < 1), 2, 0).astype(np.int8)
-    return Symptoms(
+    severity = np.where((values > t.update_lost) & (values < 1), 2, 0)
+    return Symptoms.of_layers(
         values,
-        severity if severity.any() else None,
-        (np.nan, t.update_lost, np.nan),
-        (
-            Advice(
-                "{value:.0%} of the elements of {layer} that have a gradient are left as they were "
-                "(limit {threshold:.0%}): the updates are rounded away",
-                "weights in float32, and bfloat16 for the passes alone, "
-                "trainer.precision=bf16-mixed; or stochastic rounding; or a larger optimizer.lr",
-            ),
+        severity,
+        Advice(
+            "{value:.0%} of the elements of {layer} that have a gradient are left as they were "
+            "(limit {threshold:.0%}): the updates are rounded away",
+            "weights in float32, and bfloat16 for the passes alone, "
+            "trainer.precision=bf16-mixed; or stochastic rounding; or a larger optimizer.lr",
         ),
-        "Zamirai et al. 2021, Revisiting BFloat16 Training: updates that nearest rounding cancels",
-        3,
+        limits=(np.nan, t.update_lost, np.nan),
+        source="Zamirai et al. 2021, Revisiting BFloat16 Training: updates that nearest rounding "
+        "cancels",
+        lasting=3,
     )
 
 
