@@ -117,6 +117,9 @@ def without_places(steps, *loss, read=0.0):
 def test_attention_that_knows_of_no_places_is_told_of_while_nothing_is_learned():
     assert without_places(400, 3, 2.9) == ("warning", "network", 319)
     assert without_places(300, 3, 2.9) == ("note", "network", 79)
+    assert without_places(85, 3, 2.9) == ("note", "network", 79)
+    assert without_places(120, 3, 0) is None  # half of it is learned before
+    assert without_places(400, -3, -2.9) is None  # nothing says what guessing costs
     assert without_places(400, 3, 2.0) == ("note", "network", 79)
     assert without_places(400, 3, 1.0) == ("note", "network", 79)
     assert without_places(400, 3, 2.9, read=1.0) is None

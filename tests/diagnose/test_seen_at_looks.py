@@ -275,6 +275,7 @@ def test_a_layer_of_two_units_is_warned_of_where_eight_classes_are_not_learned()
     assert narrow(steps=300).severity == "note"
     first = {"units": 1, "at": 0, "kind": 6.0, "outputs": 1.0}  # of an error of one number
     assert narrow(**first).severity == "warning"
+    assert narrow(units=1, at=0, outputs=2.0).severity == "warning"  # of two classes
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""What is told of a loss's targets: of classes, of bits and of numbers."""
+
+import math
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from layerscope.diagnose.losses.loss_kind import Loss, LossView
+from layerscope.session.target_figures import target_figures
+
+THREE = np.array([[2], [0], [2], [2]])
+
+
+def figures(kind, targets, outputs=3, seen=None, alone=True, by_sample=True, **told):
+    output = SimpleNamespace(alone=alone, by_sample=by_sample)
+    values = np.zeros((len(targets), outputs))
+    view = LossView(kind, targets=None if targets is None else np.asarray(targets), **told)
+    return target_figures(view, output, values, Counter() if seen is None else seen)
+
+
+@pytest.mark.parametrize(
+    "kind", [Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE]
+)
+def test_labels_are_counted_in_the_step_and_over_all(kind):
+    seen = Counter({0: 2})
+    found = figures(kind, THREE, seen=seen)
+    assert seen == {0: 3, 2: 3}
+    assert (found["labels_seen"], found["label"], found["label_share"]) == (2, 2, 0.75)
+    assert found["label_entropy"] == pytest.approx(math.log(2))
+    assert found["batch_entropy"] == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
+    assert found["loss_floor"] == 0
+    assert "target_min" not in found
+
+
+def test_a_smoothed_loss_has_a_floor_and_rows_that_are_no_samples_no_entropy_of_the_batch():
+    found = figures(Loss.CROSS_ENTROPY, THREE, smoothing=0.3, by_sample=False)
+    assert found["loss_floor"] == pytest.approx(-0.8 * math.log(0.8) - 0.2 * math.log(0.1))
+    assert math.isnan(found["batch_entropy"])
+
+
+@pytest.mark.parametrize("kind", [Loss.BINARY, Loss.BINARY_LOGITS])
+def test_bits_of_one_output_are_labels_too_and_those_of_several_are_numbers(kind):
+    one = figures(kind, [[1.0], [0.0], [1.0], [1.0]], outputs=1)
+    assert (one["label"], one["label_share"]) == (1, 0.75)
+    assert (one["target_min"], one["target_max"]) == (0, 1)
+    two = figures(kind, [[1.0, 0.0], [1.0, 1.0]], outputs=2)
+    assert "label" not in two
+    assert two["target_sum"] == 0.5  # away from 1
+    assert two["target_std"] == pytest.approx(math.sqrt(3) / 4)
+    assert two["target_rms"] == pytest.approx(math.sqrt(3) / 2)
+
+
+def test_weighted_bits_lie_between_0_and_1_and_at_no_entropy():
+    weights = np.array([[5.0], [1.0], [5.0], [5.0]])
+    found = figures(Loss.BINARY, [[1.0], [0.0], [1.0], [1.0]], outputs=1, weights=weights)
+    assert math.isnan(found["label_entropy"])
+    assert (found["target_min"], found["target_max"]) == (0, 1)
+    assert "target_rms" not in found
+    assert found["weighted_samples"] == 0.75
+
+
+def test_weights_of_several_bits_are_told_by_the_step_alone():
+    bits, weights = [[1.0, 0.0], [0.0, 1.0]], np.array([[9.0, 1.0], [1.0, 9.0]])
+    found = figures(Loss.BINARY, bits, outputs=2, seen=Counter({1: 98}), weights=weights)
+    assert found["weighted_samples"] == 0.5
+    labelled = figures(Loss.CROSS_ENTROPY, [[0], [1]], 2, Counter({1: 98}), weights=weights[0])
+    assert labelled["weighted_samples"] == 0.99
+
+
+def test_targets_of_an_error_are_numbers_and_of_percentages_what_counts_are_zeros():
+    found = figures(Loss.SQUARED_ERROR, [[3.0], [-4.0]], outputs=1)
+    assert (found["target_min"], found["target_max"], found["target_sum"]) == (-4, 3, 3.5)
+    assert found["target_rms"] == pytest.approx(math.sqrt(12.5))
+    assert set(figures(Loss.PERCENTAGE_ERROR, [[1.0], [2.0]], outputs=1)) == {"target_zeros"}
+
+
+def test_without_targets_or_with_another_output_beside_there_is_nothing_to_tell():
+    assert figures(Loss.CROSS_ENTROPY, np.zeros((0, 1))) == {}
+    seen = Counter()
+    assert figures(Loss.CROSS_ENTROPY, THREE, seen=seen, alone=False) == {}
+    assert not seen
+    weights = np.array([9.0, 1.0, 9.0, 9.0])
+    assert figures(Loss.CROSS_ENTROPY, THREE, alone=False, weights=weights) == {}
