@@ -289,6 +289,7 @@ def test_a_layer_of_two_units_is_warned_of_where_eight_classes_are_not_learned()
         {"on_trunk": False},
         {"width": (2, 2)},
         {"units": 1, "kind": 6.0, "outputs": 1.0},  # not the first layer
+        {"units": 1, "at": 0, "kind": 6.0},  # of several numbers
     ],
 )
 def test_what_has_room_enough_is_not_narrow(told):
