@@ -1,11 +1,18 @@
 """A network that is compared with itself, both with a gradient, gets none and is told of."""
 
+from dataclasses import replace
+
+import numpy as np
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from layerscope.diagnose.cancelled_gradients import cancelled_gradients
+from layerscope.diagnose.roles import Roles
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
+from tests.diagnose.test_rules import healthy, layer
 
 
 class ActorCritic(nn.Module):
@@ -128,3 +135,63 @@ def test_a_part_whose_units_are_all_dead_is_not_compared_with_itself():
     told = found_beside_a_critic(torch.Tensor.detach, dead)
     assert "dead_units" in told
     assert "from itself" not in told
+
+
+PATHS = ("actor.0", "actor.2", "critic.0", "critic.2", "head")
+
+
+def of_layers(values=(0.0,) * 5, facts=None, none=None, **of_figures):
+    """Of two parts of two layers and a single one: whether all cancels, and the layers where it
+    does; figures are given by their layers.
+    """
+    layers = [replace(layer(i, "tanh", 5), path=path) for i, path in enumerate(PATHS)]
+    for index, told in (facts or {}).items():
+        layers[index] = replace(layers[index], **told)
+    figures = healthy(layers, 1)
+    for name, given in of_figures.items():
+        for index, value in given.items():
+            figures[name][:, index] = value
+    gets_none = np.zeros((1, 5), bool)
+    gets_none[:, none or []] = True
+    everywhere, parts = cancelled_gradients(
+        figures, np.array([values], np.float64), gets_none, Roles(layers)
+    )
+    return bool(everywhere[0, 0]), np.flatnonzero(parts[0]).tolist()
+
+
+DEAD = {"activation_max": {0: 0.0}, "activation_min": {0: 0.0}}
+NO_PARTS = {"facts": {index: {"path": str(index)} for index in range(5)}}
+
+
+@pytest.mark.parametrize(
+    ("figures", "everywhere", "parts"),
+    [
+        ({}, True, [0, 1, 2, 3]),
+        (NO_PARTS, True, []),
+        ({"values": (0, 0, 0, 0, 1)}, False, [0, 1, 2, 3]),
+        ({"values": (0, 0, 1, 0, 0)}, False, [0, 1]),
+        ({"values": (0, 0, np.nan, 0, 0)}, True, [0, 1]),
+        ({"values": (np.nan,) * 5}, False, []),
+        ({"none": [1]}, False, [2, 3]),
+        ({"activation_grad_rms": {1: 0.0}}, False, [2, 3]),
+        ({"activation_grad_rms": {4: 0.0}, "values": (0, 0, 0, 0, np.nan)}, True, [0, 1, 2, 3]),
+        (DEAD, False, [2, 3]),
+        ({"activation_max": {0: 0.0}}, True, [0, 1, 2, 3]),
+        ({"activation_min": {0: 0.0}}, True, [0, 1, 2, 3]),
+        ({name: {1: 0.0, 4: 0.0} for name in DEAD}, False, [0, 1, 2, 3]),  # the last of a part
+        ({name: {4: 0.0} for name in DEAD}, True, [0, 1, 2, 3]),  # of all
+        ({"facts": {0: {"trainable": False}}}, True, [2, 3]),  # one layer is no part
+        ({"facts": {0: {"weights": ()}}}, True, [2, 3]),
+        ({"facts": {0: {"order": -1}}}, True, [2, 3]),
+        ({"facts": {0: {"order": 1}, 1: {"order": 0}}, **DEAD}, False, [0, 1, 2, 3]),
+        ({"facts": {4: {"path": "net.actor.4"}}}, True, [0, 1, 2, 3]),
+    ],
+)
+def test_what_cancels_does_so_in_all_layers_or_in_all_of_a_part(figures, everywhere, parts):
+    assert of_layers(**figures) == (everywhere, parts)
+
+
+def test_a_part_may_be_a_part_of_one():
+    facts = {index: {"path": f"net.{path}"} for index, path in enumerate(PATHS)}
+    assert of_layers((0, 0, 0, 0, 0), facts) == (True, [0, 1, 2, 3, 4])
+    assert of_layers((0, 0, 1, 0, 0), facts) == (False, [0, 1])

@@ -289,7 +289,8 @@ def test_a_layer_of_two_units_is_warned_of_where_eight_classes_are_not_learned()
         {"on_trunk": False},
         {"width": (2, 2)},
         {"units": 1, "kind": 6.0, "outputs": 1.0},  # not the first layer
-        {"units": 1, "at": 0, "kind": 6.0},  # of several numbers
+        *({"units": 1, "at": 0, "kind": 6.0, "outputs": n} for n in (2.0, 8.0)),  # several numbers
+        {"units": 1, "at": 0, "kind": np.nan, "outputs": 1.0},
     ],
 )
 def test_what_has_room_enough_is_not_narrow(told):
