@@ -39,7 +39,7 @@ def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory
     return Symptoms.of_run(
         "output",
         np.where(looked, np.where(told, values, 0.0), np.nan).astype(np.float64),
-        told.astype(np.int8),
+        told,
         Advice(
             "class {value:.0f} is never predicted: of 30 targets of it and more not one sample has "
             "its largest output there",
@@ -55,5 +55,5 @@ def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory
         ),
         limits=(0.0, np.nan, np.nan),
         source="with 95 % certainty fewer than a tenth of its samples are found (rule of three)",
-        cause=is_binary.astype(np.int8),
+        cause=is_binary,
     )

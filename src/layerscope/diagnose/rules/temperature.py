@@ -39,7 +39,7 @@ def temperature(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     return Symptoms.of_run(
         "loss",
         np.where(high | np.isnan(floor), figures["temperature"], floor).astype(np.float64),
-        np.where(high, 2, severity).astype(np.int8),
+        np.where(high, 2, severity),
         Advice(
             "the outputs are divided by {value:.3g} before the loss takes its softmax (limit "
             "{threshold:g}): so is their gradient, and they must grow as many times as large "
@@ -57,7 +57,7 @@ def temperature(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         source="Hinton et al. 2015, Distilling the Knowledge, section 2: labels at a temperature "
         "of 1; Wang et al. 2017, NormFace, proposition 2: the least loss of a scale",
         lasting=_LOOKS,
-        cause=(~high).astype(np.int8),
+        cause=~high,
     )
 
 
