@@ -1683,6 +1683,34 @@ def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(times, told):
 
 
 @pytest.mark.parametrize(
+    ("kind", "outputs", "told"),
+    [
+        (Loss.BINARY_LOGITS, 32, False),
+        (Loss.BINARY_LOGITS, 1, True),
+        (Loss.CROSS_ENTROPY, 32, True),
+    ],
+)
+def test_a_mean_over_the_batch_of_sums_over_as_many_outputs_is_no_sum_over_the_batch(
+    kind, outputs, told
+):
+    figures = healthy(network())
+    about = {"samples": 32, "loss_reduction": 32, "loss_kind": kind, "outputs": outputs}
+    for name, value in about.items():
+        figures[name][::10] = value
+    assert ("loss_reduction" in found(figures)) == told
+
+
+@pytest.mark.parametrize(
+    ("until", "later", "severity"), [(36, 2.0, "note"), (60, 2.0, "warning"), (36, 2.9, "warning")]
+)
+def test_units_that_are_active_again_while_the_loss_falls_on_were_not_dead(until, later, severity):
+    figures = healthy(network("relu"), 60)
+    figures["loss"][:30], figures["loss"][30:] = 3.0, later
+    figures["silent_units"][:until, 2] = figures["quiet_units"][10:until, 2] = 60
+    assert found(figures)["dead_units"][0] == severity
+
+
+@pytest.mark.parametrize(
     ("told", "about"),
     [
         (True, {}),

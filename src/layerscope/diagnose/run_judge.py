@@ -96,10 +96,13 @@ class Judge:
         )
         if was_flat and finding.severity == "warning" and self._loss_curve.falls_on:
             return replace(finding, severity="note")
+        is_over = finding.last_step + WINDOW <= self._last_step
+        # Units that are active again were not dead.
+        if finding.rule == "dead_units" and is_over and self._loss_curve.falls_on:
+            return replace(finding, severity="note")
         if not self._loss_curve.has_learned:
             return finding
         passed = finding.rule in _OUTGROWN or was_flat
-        is_over = finding.last_step + WINDOW <= self._last_step
         in_peace = finding.step < FIRST and is_over and not self._loss_curve.was_thrown
         passed |= finding.rule in _OUTGROWN_IN_PEACE and in_peace
         if passed and finding.severity == "warning":

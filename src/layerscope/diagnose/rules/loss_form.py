@@ -26,6 +26,9 @@ _BOUNDED = ("hardtanh", "softsign")
 _TIMES = 10.0
 """A sum over fewer samples changes the pace by less than what one tries of learning rates."""
 
+# Their mean is over all elements, that of others over samples.
+_OF_ELEMENTS = (Loss.BINARY, Loss.BINARY_LOGITS, Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
+
 _MEAN = 0.01
 """How far from 1 the loss / its mean may be: weights that differ, rounding."""
 
@@ -207,6 +210,8 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     summed = (times > _TIMES) & (of_samples > 0.9)
     power = np.log2(np.where(times > 0, times, np.nan))
     summed &= ~((np.abs(power - np.round(power)) < 1e-3) & (times > 1000 * figures["samples"]))
+    over_outputs = np.abs(times / figures["outputs"] - 1) < _MEAN  # as many as samples, by chance
+    summed &= ~(over_outputs & np.isin(figures["loss_kind"], _OF_ELEMENTS))
     with_betas = memory.known("betas", figures["beta_ratio"]) > 0
     passes = np.where(np.abs(times - 1) < _MEAN, figures["passes"], np.nan)
     added = (passes > _TIMES) & ~with_betas & memory.loss_curve.of(figures).alone
