@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose import Figures, Judge, LayerFacts, Thresholds
+from layerscope.diagnose.findings.other_findings import not_measured_finding
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.losses.loss_kind import Loss
 
@@ -292,6 +293,16 @@ def test_on_small_data_dead_units_are_a_note_while_the_loss_falls():
     figures["loss"][10:] = 2.9  # of 3.0
     figures["silent_units"][20:, 2] = figures["quiet_units"][25:, 2] = 60
     assert found(figures) == {"dead_units": ("note", "02_relu", 20, 1)}
+
+
+@pytest.mark.parametrize(("layers", "harmless"), [(1, True), (3, False)])
+def test_a_few_layers_that_are_not_measured_ask_for_nothing_while_the_loss_falls(layers, harmless):
+    figures = healthy(network())  # of five layers
+    figures["loss"][10:] = 2.0  # of 3.0
+    judge = Judge(())
+    judge.look(figures)
+    judge.add(not_measured_finding({f"0{k}_tanh": "not called" for k in range(layers)}))
+    assert [each.harmless for each in judge.findings] == [harmless]
 
 
 @pytest.mark.parametrize(
