@@ -631,6 +631,16 @@ def test_weights_that_start_at_zero_have_no_size_to_compare_with():
     assert found(figures) == {}
 
 
+@pytest.mark.parametrize(("size", "told"), [(1e-3, False), (0.5, True)])
+def test_weights_that_start_next_to_zero_are_large_by_their_first_steps(size, told):
+    """As those of a gate or a head that is to begin as nothing: a gain of 0.001."""
+    layers = [replace(each, width=(100, 100)) for each in network()]
+    figures = healthy(layers)
+    figures["weight_rms"][0, 1] = size / 10
+    figures["update_to_weight"][:, 1] = [math.nan, *(1 / n**0.5 for n in range(1, 60))]
+    assert ("update_too_large" in found(figures)) == told
+
+
 def test_updates_are_too_small_only_if_they_never_were_larger():
     figures = healthy(network())
     figures["update_to_weight"][:, 3] = 1e-6

@@ -236,6 +236,15 @@ def test_a_huber_loss_of_a_column_and_a_row_is_told_as_broadcast(loss):
         assert not seen(lambda z, y=own: F.binary_cross_entropy_with_logits(z, y), (N, 1)).broadcast
 
 
+def test_half_of_a_binary_loss_whose_labels_are_all_the_same_is_not_told_as_broadcast():
+    """Of true and of made examples, say, which the network is given one after the other."""
+
+    def half(z):
+        return F.binary_cross_entropy_with_logits(z, torch.ones_like(z)) / 2 + 0.3
+
+    assert not seen(half, (N, 1), scale=0.5).broadcast
+
+
 def test_a_binary_loss_of_logits_that_are_all_sure_is_told_by_its_value():
     for offset in (30.0, -30.0):
 

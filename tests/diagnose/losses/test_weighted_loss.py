@@ -62,8 +62,9 @@ def test_a_focal_loss_is_one_that_takes_logits(power):
         lambda z: F.mse_loss(z, 2 * BITS - 1),
         lambda z: F.soft_margin_loss(z, 2 * BITS - 1) + z.square().mean(),
         lambda z: -(z * (2 * BITS - 1)).mean(),
+        lambda z: (F.softplus(-z) * BITS).sum() / BITS.sum(),
     ],
-    ids=["unweighted", "error", "a penalty beside it", "a critic's mean"],
+    ids=["unweighted", "error", "a penalty beside it", "a critic's mean", "the rest left out"],
 )
 def test_other_losses_are_no_weighted_ones(loss_of):
     assert seen(loss_of)[0] is None

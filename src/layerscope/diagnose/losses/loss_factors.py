@@ -22,4 +22,4 @@ def alike(values: Matrix) -> bool:
 
 def near(value: float, other: float) -> bool:
     """Whether two numbers are the same but for rounding."""
-    return abs(value / other - 1) <= CLOSE
+    return abs(value - other) <= CLOSE * abs(other)

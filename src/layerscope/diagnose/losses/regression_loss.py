@@ -94,7 +94,8 @@ def smooth_error_of_pairs(output: Matrix, gradient: Matrix, rows: int) -> LossVi
     if len(steep) < _PAIRS / 2 or not (steep > -CLOSE).all() or not (steep < 1 + CLOSE).all():
         return None
     partly = (steep > 0.05) & (steep < 0.95)
-    of_one_target = np.ptp(1 / (1 + np.exp(-z)) - slope) < CLOSE  # as a critic's smoothed label
+    p = 1 / (1 + np.exp(-z))
+    of_one_target = np.ptp(np.ptp(slope) / np.ptp(p) * p - slope) < CLOSE  # as a critic's label
     if partly.mean() < 0.5 or np.ptp(steep[partly]) < 0.02 or of_one_target:
         return None
     return LossView(Loss.ABSOLUTE_ERROR, 1.0, broadcast=True)

@@ -88,6 +88,8 @@ def _weights(
     none, one = float(np.median(ratios[best, ~ones])), float(np.median(ratios[best, ones]))
     if not (alike(ratios[best, ones]) and alike(ratios[best, ~ones])):
         return None
+    if not min(none, one) > 0:  # what is left out of the loss, such as padding, is of no class
+        return None
     return none, one, float(_POWERS[best])
 
 

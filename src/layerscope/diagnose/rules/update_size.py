@@ -19,6 +19,9 @@ from layerscope.diagnose.thresholds import Thresholds
 from layerscope.diagnose.update_ratio import update_ratio
 
 _LOSS_GREW = 2.0
+_NEXT_TO = 0.02
+"""Times the root of 1 / fan_in, where torch's own weights are 0.6: such weights give a fiftieth of
+what they get, and are next to zero."""
 
 
 def _smaller(facts: LayerFacts) -> str:
@@ -55,9 +58,9 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
     """log10 RMS(update) / RMS(weight), for longer than the warm-up, or for `lasting` steps by which
     the loss has doubled.
 
-    Weights that start at zero are judged once the ratio has been within the limit: until they have
-    a size, all is large to them. But equal steps make it 1 / k after k of them: one that stays
-    above 1 for `lasting` measured updates is no growth to a size.
+    Weights that start at zero, or next to it, are judged once the ratio has been within the limit:
+    until they have a size, all is large to them. But equal steps make it 1 / k after k of them: one
+    that stays above 1 for `lasting` measured updates is no growth to a size.
     """
     t = thresholds
     values = update_ratio(figures, memory.roles)
@@ -65,7 +68,9 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
     loss, clipped = figures["loss"].tolist(), is_clipped(figures, memory)
     # Of the running streak: its first step, its steps, the loss then; and whether it began at zero.
     begun, streak, loss_then, no_size = memory.of_layers("streak", 4)
-    zero = figures["weight_rms"] == 0
+    rms = figures["weight_rms"]
+    starts_small = (figures.steps == 0)[:, np.newaxis] & (rms * memory.roles.fan_in**0.5 < _NEXT_TO)
+    zero = (rms == 0) | starts_small
     large = (values > t.update_large) & ~zero
     severity, since = None, None
     if not (large.any() or zero.any() or (streak > 0).any() or (no_size > 0).any()):
