@@ -1914,6 +1914,35 @@ def test_weights_that_come_back_in_a_run_that_learns_are_a_note():
     assert rules_and_words(figures)["weights_overwritten"].severity == "note"
 
 
+@pytest.mark.parametrize(
+    ("figure", "value", "words"),
+    [
+        ("input_blank", 0.5, None),
+        ("input_blank", 0.6, "one number throughout"),
+        ("token_share", 0.89, None),
+        ("token_share", 0.91, "one and the same"),
+        ("batch_of", 512, "the same batch"),
+    ],
+)
+def test_inputs_that_repeat_are_told_with_what_they_are(figure, value, words):
+    figures = healthy(network(), 120)
+    figures[figure][::10] = value
+    figures["loss"][:] = 1.3
+    found = rules_and_words(figures).get("inputs_repeat")
+    assert (found is not None) == (words is not None)
+    if words is not None:
+        assert words in found.explanation
+        assert (found.severity, found.value) == ("warning", pytest.approx(value))
+
+
+def test_blank_samples_are_a_note_where_the_loss_is_down_to_half():
+    figures = healthy(network(), 120)
+    figures["input_blank"][::10] = 0.6
+    figures["loss"][:] = 1.3
+    figures["loss"][60:] = 0.3
+    assert rules_and_words(figures)["inputs_repeat"].severity == "note"
+
+
 def test_where_no_weight_moves_no_rate_is_called_too_small():
     figures = healthy(network(), 120)
     figures["update_to_weight"][:], figures["weight_grad_rms"][:] = 0, 0

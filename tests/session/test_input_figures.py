@@ -38,3 +38,14 @@ def test_a_layer_of_ones_own_that_gives_about_one_is_a_normalisation(size, told)
     values = 100 * torch.randn(64, 4, generator=torch.Generator().manual_seed(0)).double()
     seen = replace(data(values, False), given=Pending.at_hand(values * size / 100))
     assert input_figures((seen,))["inputs_normalized"] == told
+
+
+def test_a_part_of_a_sequence_may_be_zero_and_a_sample_that_is_blank_is_told_of_whole_ones_only():
+    zeros = data(torch.zeros(16, 20).double(), False)
+    assert "input_rms" not in input_figures((zeros, replace(zeros, is_part=True)))
+    blank = replace(zeros, blank=Pending.at_hand(torch.tensor(0.75)))
+    assert input_figures((blank,))["input_blank"] == 0.75
+    other = replace(blank, blank=Pending.at_hand(torch.tensor(0.25)))
+    assert input_figures((blank, other))["input_blank"] == 0.25
+    assert "input_blank" not in input_figures((blank, zeros))
+    assert "input_blank" not in input_figures((blank, replace(blank, is_part=True)))

@@ -31,12 +31,16 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
         "input_nonfinite": float(lost),
         "inputs_normalized": float(all(map(_is_normalized, data))),
     }
+    are_whole = not any(each.is_part for each in data)
+    blank = [float(each.blank.get()) for each in data if each.blank is not None]
+    if are_whole and len(blank) == len(data):
+        figures["input_blank"] = min(blank)
     if len(given) > 1:
         given = [values for values in given if (values != values[:1]).any()] or given
     finite = [values[np.isfinite(values)] for values in given]
     scales = [rms(values[values != 0]) for values in finite]
     if not any(scale >= 0 for scale in scales):
-        if lost or not any(values.size for values in finite):
+        if lost or not (are_whole and any(values.size for values in finite)):
             return figures
         return figures | {"input_rms": 0.0, "input_largest": 0.0}  # all of them are exactly 0
     place = int(np.nanargmax(scales))

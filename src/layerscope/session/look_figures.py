@@ -32,6 +32,8 @@ from layerscope.session.looked_at_outputs import (
     targets_are_inputs,
 )
 from layerscope.session.mask_figures import mask_figures
+from layerscope.session.repeated_batch import RepeatedBatch
+from layerscope.session.repeated_tokens import commonest_token
 from layerscope.session.target_figures import target_figures
 from layerscope.session.token_figures import token_figures
 from layerscope.session.uncalled import Uncalled
@@ -49,6 +51,7 @@ class LookFigures:
         self._untrained: dict[int, float] = {}
         self._at: dict[str, int] = {}
         self._blank: dict[int, float] = {}
+        self._batch = RepeatedBatch()
 
     def state(self) -> dict[str, dict[int, int]]:
         """What is known of the targets so far, as plain types: for a checkpoint."""
@@ -93,6 +96,9 @@ class LookFigures:
         with np.errstate(all="ignore"):
             figures = self._of_ends(look.ends, loss, observation.scale)
         figures |= {**look.figures, "gradient_norm": look.gradient_norm.get()}
+        if "planned_steps" not in look.figures:  # a trainer takes the batches itself
+            ends = look.ends
+            figures["batch_of"] = self._batch.see(ends.data, ends.tokens, ends.given_is_kept)
         if look.ownership is not None:
             figures |= look.ownership.figures
         for name, value in figures.items():
@@ -134,6 +140,7 @@ class LookFigures:
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
         figures = {**input_figures(ends.data), **ends.figures}
+        figures["token_share"] = commonest_token([each.numpy() for each in ends.tokens])
         if ends.kept_by_one is not None:
             figures["gradients_kept_by_one"] = float(ends.kept_by_one.get())
         if ends.asked is not None:

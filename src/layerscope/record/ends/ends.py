@@ -19,11 +19,19 @@ class Data:
         pending: float [samples, features], some of the samples.
         normalized: whether the layer is a normalisation.
         given: of one that may be written by hand (no function, no matrix), what it gave, likewise.
+        rows: how many rows the first axis has: samples, in most networks.
+        blank: see `blank_share`; None where it was not looked for.
+        is_kept: whether it is the very tensor that came at the look before, or a view of that.
+        is_part: whether the layer got others in the step too, as a cell gets a sequence's places.
     """
 
     pending: Pending[Tensor]
     normalized: bool
     given: Pending[Tensor] | None = None
+    rows: int = 0
+    blank: Pending[Tensor] | None = None
+    is_kept: bool = False
+    is_part: bool = False
 
     @property
     def values(self) -> Tensor:
@@ -89,6 +97,7 @@ class Ends:
         data: of each first layer.
         output: the last output that a gradient came to, in that backward pass; None without any.
         given: what embeddings got, as matrices of whole numbers, in the order of their calls.
+        given_is_kept: whether any of it is the very tensor that came at the look before.
         pair: of two further outputs of one shape [samples, width], the first's values and gradient,
             then the second's: mean and variance of what an autoencoder draws, say.
         form: of the loss, as its graph tells; None where the loop has told none with a graph.
@@ -104,6 +113,7 @@ class Ends:
     data: tuple[Data, ...]
     output: Output | None
     given: tuple[Pending[Tensor], ...]
+    given_is_kept: bool
     pair: tuple[Pending[Tensor], ...]
     form: LossForm | None
     kept_by_one: Pending[bool] | None

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.ends.blank_samples import blank_share
 from layerscope.record.ends.ends import Data, normalizes
+from layerscope.record.ends.origins import Origins
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.quiet_hook import QuietHook
 from layerscope.record.network.layers import Layer
@@ -39,6 +41,7 @@ class NetworkData:
         self.first: dict[Layer, None] = {}
         self._seen: dict[tuple[str, int], Data] = {}
         self._calls: Counter[str] = Counter()
+        self._origins = Origins()
         self._inside: tuple[str, int] | None = None
 
     def hook(self, layer: Layer) -> list[RemovableHandle]:
@@ -61,7 +64,12 @@ class NetworkData:
                 values = samples_of(tensor, evenly_spaced(tensor))
                 call = min(self._calls[layer.name], _CALLS - 1)
                 self._calls[layer.name] += 1
-                self._seen[layer.name, call] = Data(values, normalizes(layer.entry))
+                self._seen[layer.name, call] = Data(
+                    *(values, normalizes(layer.entry)),
+                    rows=len(tensor) if tensor.ndim > 1 else 0,
+                    blank=None if call else blank_share(tensor),
+                    is_kept=self._origins.is_same((layer.name, call), tensor),
+                )
                 self._inside = layer.name, call
 
         def leave(_: nn.Module, __: Any, output: Any) -> None:
@@ -80,7 +88,11 @@ class NetworkData:
 
     def take(self) -> tuple[Data, ...]:
         """What was seen since the last call."""
-        seen, self._seen = tuple(self._seen.values()), {}
+        several = {name for name, calls in self._calls.items() if calls > 1}
+        seen = tuple(
+            replace(data, is_part=name in several) for (name, _), data in self._seen.items()
+        )
+        self._seen = {}
         self._calls.clear()
         return seen
 

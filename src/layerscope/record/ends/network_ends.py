@@ -233,10 +233,12 @@ class NetworkEnds:
         towers = self._towers.take()
         if form is not None:
             self._towers.asked = form.candidates > 0
+        is_kept = self._tokens.are_kept
         ends = Ends(
             self._data.take(),
             self._output,
             self._tokens.take(),
+            is_kept,
             self._pair.take(),
             form,
             self.uncleared.take(),

@@ -9,6 +9,7 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import on_host
+from layerscope.record.ends.origins import Origins
 from layerscope.record.hooks.quiet_hook import QuietHook
 
 _ELEMENTS = 2**18
@@ -23,11 +24,15 @@ class TokenInputs:
 
     Args:
         ask: whether to look now.
+
+    Attributes:
+        are_kept: whether any of the step's is the very tensor that came at the look before.
     """
 
     def __init__(self, ask: Callable[[], bool]) -> None:
         self._ask = ask
         self._seen: list[Pending[Tensor]] = []
+        self._origins, self.are_kept = Origins(), False
 
     def attach(self, modules: Sequence[nn.Module]) -> list[RemovableHandle]:
         """Put a hook on each embedding among these modules."""
@@ -43,6 +48,7 @@ class TokenInputs:
             return
         if tokens.is_floating_point() or min(tokens.shape) < 2 or tokens.is_meta:
             return
+        self.are_kept |= self._origins.is_same((id(module), len(self._seen)), tokens)
         self._seen.append(on_host(tokens.detach().clone()))
         if len(self._seen) > 2 * _CALLS:
             del self._seen[_CALLS]
@@ -54,5 +60,5 @@ class TokenInputs:
 
     def take(self) -> tuple[Pending[Tensor], ...]:
         """[rows, columns] each, in the order in which they came."""
-        seen, self._seen = tuple(self._seen), []
+        seen, self._seen, self.are_kept = tuple(self._seen), [], False
         return seen

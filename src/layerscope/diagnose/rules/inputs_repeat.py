@@ -1,0 +1,66 @@
+"""Inputs that are the same again and again: blank samples, one token, one batch."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.solved import has_learned
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_BLANK = 0.5
+_ONE_TOKEN = 0.9
+_LOOKS = 3
+
+
+@rule_of_run("inputs_repeat", looks_at=("input_blank", "token_share", "batch_of"))
+def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Share of the samples that are one number throughout, or of the tokens that are one token and
+    no padding: most of them, and not all. Both are notes within the first `patience` steps, and
+    where the loss is down to half.
+
+    Or how many samples a loader has of which each step got the first batch, made anew, bit for bit.
+    Who means to learn one batch by heart, or trains on all data at once, has them in one tensor.
+    """
+    blank, token = figures["input_blank"], figures["token_share"]
+    batch_of = figures["batch_of"].astype(np.float64)
+    is_blank, is_one = blank > _BLANK, token >= _ONE_TOKEN
+    is_again = ~np.isnan(batch_of)
+    values = np.where(np.isnan(blank), token, np.where(is_one, token, blank)).astype(np.float64)
+    is_early = memory.loss_curve.of(figures).known < thresholds.patience
+    hardly = np.where(is_early | has_learned(figures, memory), 1, 2)
+    severity = np.where(is_blank | is_one, hardly, 0)
+    severity[is_again] = 2
+    return Symptoms.of_run(
+        "inputs",
+        np.where(is_again, batch_of, values),
+        severity.astype(np.int8),
+        Advice(
+            "{value:.0%} of the samples are one number throughout, the same in all of them (limit "
+            "{threshold:.0%}): there is nothing in them to learn from",
+            "look at a batch of inputs: a cast to whole numbers after a division (pictures / 255 "
+            "as uint8 are 0), a mask that hides all, files that were not read",
+            (_BLANK, _BLANK, np.nan),
+        ),
+        Advice(
+            "{value:.0%} of the tokens are one and the same, and no padding (limit "
+            "{threshold:.0%}): the network reads hardly anything",
+            "look at a batch of tokens: words that the vocabulary does not know all have the "
+            "number of the unknown one: texts in capitals, or cut otherwise than those that the "
+            "vocabulary was made of",
+            (_ONE_TOKEN, _ONE_TOKEN, np.nan),
+        ),
+        Advice(
+            "each step so far got the same batch, bit for bit, and made anew; a loader whose "
+            "batches are of that size, and that does not shuffle, has {value:.0f} samples",
+            "for batch in loader: in the place of next(iter(loader)), which begins anew with the "
+            "first batch each time; shuffle=True. If one batch is to be learned by heart, to see "
+            "whether the network can, all is well",
+            (np.nan, 0.0, np.nan),
+        ),
+        limits=(_BLANK, _BLANK, np.nan),
+        source="the data, as the network gets them",
+        lasting=_LOOKS,
+        cause=np.select((is_again, is_one & ~is_blank), (2, 1), 0).astype(np.int8),
+    )

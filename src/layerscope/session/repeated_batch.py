@@ -1,0 +1,77 @@
+"""Does a loop take the first batch of its loader in each step?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+from torch.utils.data import DataLoader, SequentialSampler
+
+from layerscope.record.ends.ends import Data
+from layerscope.session.live_objects import live_objects
+
+_LOOKS = 8
+"""At which all data are those of the first look."""
+
+
+class RepeatedBatch:
+    """Compares what a network gets at a look with what it got at the look before, until they differ
+    or it is the same tensor: who trains on all data at once has those in one tensor.
+
+    Then it looks once for a loader that would give more: it does not shuffle, its batches are of
+    this size, and its data set has more samples.
+    """
+
+    def __init__(self) -> None:
+        self._last: list[npt.NDArray[np.generic]] | None = None
+        self._looks = 0
+        self._is_over = False
+        self._of = np.nan
+
+    def see(self, data: Sequence[Data], tokens: Sequence[Tensor], is_kept: bool) -> float:
+        """How many samples the data set has whose first batch was all that came so far, made anew
+        each time; NaN if that is not known to be so.
+
+        Args:
+            data: of the first layers.
+            tokens: of embeddings.
+            is_kept: whether any of the tokens are the very tensor that came at the look before.
+        """
+        if self._is_over:
+            return np.nan
+        now: list[npt.NDArray[np.generic]] = [each.values.numpy() for each in data]
+        now += [each.numpy() for each in tokens]
+        last, self._last = self._last, now
+        if last is None:
+            return np.nan
+        is_same = is_kept or any(each.is_kept for each in data)
+        if is_same or not now or not _are_same(last, now):
+            self._is_over, self._last = True, None
+            return np.nan
+        self._looks += 1
+        if self._looks == _LOOKS:
+            rows = [each.rows for each in data] + [len(each) for each in tokens]
+            self._of = max(map(_samples_of_a_loader, set(rows)))
+        return self._of
+
+
+def _are_same(last: list[npt.NDArray[np.generic]], now: list[npt.NDArray[np.generic]]) -> bool:
+    return len(last) == len(now) and all(map(np.array_equal, last, now))
+
+
+def _samples_of_a_loader(rows: int) -> float:
+    """Of the largest data set that is read in order, by batches of so many samples, and has more;
+    NaN without any.
+    """
+    found = [np.nan]
+    (loaders,) = live_objects(DataLoader)
+    for loader in loaders:
+        if loader.batch_size != rows or not isinstance(loader.sampler, SequentialSampler):
+            continue
+        try:
+            samples = len(loader.dataset)
+        except Exception:  # it is the user's
+            continue
+        if samples > rows:
+            found.append(float(samples))
+    return float(np.fmax.reduce(found))

@@ -1,0 +1,76 @@
+"""Are nearly all tokens that a network gets one number, and not that of padding?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Tokens = npt.NDArray[np.int64]
+
+_NEARLY_ALL = 0.9
+_LOOKED_AT = 2048
+"""Tokens: whole rows."""
+
+_ENOUGH = 100
+"""Tokens, padding left out."""
+
+_OTHERS = 4
+"""Other tokens, at least: of two or three one may well be rare."""
+
+_INSIDE = 0.25
+"""Of the tokens from a row's first other one to its last; padding stands behind it, or before."""
+
+_MANY = 0.25
+"""Of the rows, that padding ends, or begins."""
+
+_MIXED = 0.5
+"""Of the columns, that have others too: a sequence may begin with a message and wait from then on,
+as in the copying task of Hochreiter and Schmidhuber 1997."""
+
+
+def commonest_token(tokens: Sequence[Tokens]) -> float:
+    """Largest share that one token has of all, padding left out, in any of the matrices
+    [rows, columns]; NaN where it is below 0.9, where there are too few, or where it may be padding.
+    """
+    few = (each[: max(1, _LOOKED_AT // each.shape[1]), :_LOOKED_AT] for each in tokens)
+    return float(np.fmax.reduce([np.nan, *map(_share, few)]))
+
+
+def _share(tokens: Tokens) -> float:
+    numbers, counts = np.unique(tokens, return_counts=True)
+    most = np.argsort(counts)[:-3:-1]  # one of them may be padding
+    if counts[most].sum() < _NEARLY_ALL * tokens.size:
+        return np.nan
+    is_padding = np.zeros(tokens.shape, bool)
+    for common in numbers[most]:
+        is_common = tokens == common
+        is_read = ~(is_padding | _ends(tokens, common))
+        others = is_read & ~is_common
+        inside = _from_first_to_last(others) & (others.sum(1) > 1)[:, np.newaxis]
+        if not inside.any() or is_common[inside].mean() < _INSIDE:
+            is_padding = is_common
+            continue
+        share = float(is_common[is_read].mean())
+        are_enough = is_read.sum() >= _ENOUGH and len(np.unique(tokens[others])) >= _OTHERS
+        is_mixed = others.any(0)[is_read.any(0)].mean() >= _MIXED
+        return share if are_enough and is_mixed and share >= _NEARLY_ALL else np.nan
+    return np.nan
+
+
+def _ends(tokens: Tokens, common: np.int64) -> npt.NDArray[np.bool_]:
+    """Where one token other than the commonest stands in a run at the same end of many rows."""
+    found = np.zeros(tokens.shape, bool)
+    for side in (slice(None, None, -1), slice(None)):
+        seen = tokens[:, side]
+        numbers, counts = np.unique(seen[:, 0][seen[:, 0] != common], return_counts=True)
+        if len(numbers) and counts.max() >= _MANY * len(seen):
+            run = np.logical_and.accumulate(seen == numbers[counts.argmax()], axis=1)
+            found[:, side] |= run
+    return found
+
+
+def _from_first_to_last(others: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    after = np.logical_or.accumulate(others, axis=1)
+    before = np.logical_or.accumulate(others[:, ::-1], axis=1)[:, ::-1]
+    inside: npt.NDArray[np.bool_] = after & before
+    return inside
