@@ -1700,7 +1700,62 @@ def test_running_statistics_that_are_mostly_those_of_the_start_are_a_note(moment
 def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(times, told):
     figures = healthy(network())
     figures["samples"][::10], figures["loss_reduction"][::10] = 32, times
+    figures["outputs"][::10] = 10
     assert ("loss_reduction" in found(figures)) == told
+
+
+@pytest.mark.parametrize(("times", "told"), [(64.0, True), (47.7, False), (213.4, False)])
+def test_a_loss_that_is_no_whole_number_of_times_its_mean_is_no_sum(times, told):
+    figures = healthy(network())
+    figures["samples"][::10], figures["loss_reduction"][::10] = 32, times
+    assert ("loss_reduction" in found(figures)) == told
+
+
+@pytest.mark.parametrize(
+    ("divided", "betas", "severity"),
+    [(1.0, 0.0, "warning"), (1.0, 0.9, "note"), (65536.0, 0.0, None), (9.5, 0.0, None)],
+)
+def test_a_scalers_factor_that_nothing_takes_out_again_is_told(divided, betas, severity):
+    figures = healthy(network())
+    figures["samples"][::10], figures["outputs"][::10] = 32, 10
+    figures["loss_reduction"][::10], figures["gradients_divided"][::10] = 65536.0, divided
+    figures["beta_ratio"][::10] = betas
+    finding = rules_and_words(figures).get("loss_reduction")
+    assert (finding and finding.severity) == severity
+    assert finding is None or "scaler.step(optimizer)" in finding.remedy
+
+
+def test_a_power_of_two_that_a_sum_may_come_to_is_no_scalers_factor():
+    figures = healthy(network())
+    figures["samples"][::10], figures["outputs"][::10] = 128, 1
+    figures["loss_reduction"][::10], figures["gradients_divided"][::10] = 128.0, 1.0
+    assert "sum over the batch" in rules_and_words(figures)["loss_reduction"].explanation
+
+
+@pytest.mark.parametrize(("goes_on", "told"), [(0.0, True), (1.0, False)])
+def test_a_network_that_was_trained_before_may_begin_with_a_large_loss(goes_on, told):
+    figures = healthy(network())
+    figures["loss"][0], figures["goes_on"][0] = 30.0, goes_on
+    assert ("overconfident_start" in found(figures, classes=27)) == told
+
+
+@pytest.mark.parametrize(("size", "words"), [(0.1, "optimizer.lr"), (1e20, "kaiming")])
+def test_where_weights_are_out_of_proportion_no_learning_rate_is_advised(size, words):
+    layers = tuple(replace(facts, width=(50, 50)) for facts in network())
+    figures = healthy(layers, 400)
+    figures["loss"][:] = 1.3
+    figures["update_to_weight"][:], figures["weight_rms"][:] = 1e-7, size
+    assert words in rules_and_words(figures)["update_too_small"].remedy
+
+
+@pytest.mark.parametrize(
+    ("function", "told"), [(LastFunction.NONE, True), (LastFunction.CLAMP, False)]
+)
+def test_an_output_that_a_clamp_holds_at_1_is_no_softmax(function, told):
+    figures = healthy(network())
+    figures["outputs"][::10], figures["output_function"][::10] = 1, function
+    figures["output_min"][::10] = figures["output_max"][::10] = 1.0
+    assert ("softmax_of_one" in found(figures)) == told
 
 
 @pytest.mark.parametrize(

@@ -83,3 +83,12 @@ def test_without_targets_or_with_another_output_beside_there_is_nothing_to_tell(
     assert not seen
     weights = np.array([9.0, 1.0, 9.0, 9.0])
     assert figures(Loss.CROSS_ENTROPY, THREE, alone=False, weights=weights) == {}
+
+
+@pytest.mark.parametrize(
+    ("signs", "alone", "told"), [(1.0, False, False), (1.0, True, True), ([-1, 1], False, True)]
+)
+def test_a_mean_of_outputs_in_a_sum_of_several_has_no_targets(signs, alone, told):
+    targets = 50 * np.broadcast_to(np.array(signs, float), 2)[:, np.newaxis]
+    found = figures(Loss.ABSOLUTE_ERROR, targets, outputs=1, alone=alone)
+    assert ("target_rms" in found) == told

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 class LastFunction(IntEnum):
     """By their usual names; LINEAR is a product or convolution and no function after it, RECURRENT
-    the state of an LSTM or a GRU, NONE any other, or none.
+    the state of an LSTM or a GRU, CLAMP a cut at bounds that are not kept, NONE any other, or none.
     """
 
     NONE = 0
@@ -21,6 +21,7 @@ class LastFunction(IntEnum):
     LOG_SOFTMAX = 8
     LINEAR = 9
     RECURRENT = 10
+    CLAMP = 11
 
     @property
     def range(self) -> tuple[float, float]:

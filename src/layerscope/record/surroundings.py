@@ -40,11 +40,13 @@ class Surroundings:
         loss_graph: looks at the loss, where it is told with its graph.
         planned_steps: how many the training will have; infinity if unknown.
         weights: whether something else than an optimizer writes them.
+        goes_on: whether an optimizer had taken steps before it came here, so that the network is
+            one that was trained.
     """
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
         self.attention, self.routers, self.dropouts = Attention(), Routers(network), DropoutCalls()
-        self._network, self.planned_steps = network, math.inf
+        self._network, self.planned_steps, self.goes_on = network, math.inf, False
         self.stream, self.gates = Stream(network, layers, state), Gates(network, layers, state)
         self._state, self.weights = state, OverwrittenWeights()
         self._looking = self._stepped = False
@@ -60,6 +62,7 @@ class Surroundings:
         self._stepped_by, self._norm = -1, NONE
         self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[int] = set()
+        self._is_first = True  # no step was seen yet, nor by the run that goes on
         self._modes: dict[str, float] | None = None  # of this step's update
         self._rows: AlikeRows | None = None
         self._alike: list[str] | None = None  # in the run that goes on
@@ -67,14 +70,15 @@ class Surroundings:
     def state(self) -> dict[str, Any]:
         """What the next look depends on, as plain types: for a checkpoint."""
         alike = self._alike if self._rows is None else self._rows.left
-        weights = self.weights.state()
-        return {"alike": alike, "keeps_first": self._ends.keeps_first, "weights": weights}
+        about = {"weights": self.weights.state(), "goes_on": self.goes_on}
+        return {"alike": alike, "keeps_first": self._ends.keeps_first} | about
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
         self._rows, self._alike = None, state["alike"]
         self._ends.keeps_first = state["keeps_first"]
         self.weights.load_state(state["weights"])
+        self.goes_on, self._is_first = state["goes_on"], False
 
     @property
     def wiring(self) -> dict[str, Wiring]:
@@ -154,8 +158,12 @@ class Surroundings:
                 self._replaced += optimizer not in self._known
             self._known.add(optimizer)
             self._optimizers[optimizer] = has
+            if self._is_first and any(map(_has_stepped, optimizer.state.values())):
+                self.goes_on = True
         if len(self._optimizers) > 1:
             self._ends.uncleared.note_optimizer(optimizer)
+        if self._looking and hasattr(optimizer, "grad_scale"):
+            self._ends.kept_gradients.note_division()
         self._stepped = True
 
     def note_other_optimizer(self, optimizer: Optimizer) -> None:
@@ -214,6 +222,7 @@ class Surroundings:
             "optimizers_replaced": float(self._replaced),
             "unregistered": float(unregistered),
             "made_anew": float(made_anew),
+            "goes_on": float(self.goes_on),
             "weights_drawn": float(self.weights.drawn),
             "weights_returned": float(self.weights.returned),
         }
@@ -235,5 +244,13 @@ class Surroundings:
             figures,
             {kind: seen for kind, seen in inside if seen},
         )
-        self._gradients, self._norm = set(), NONE
+        self._gradients, self._norm, self._is_first = set(), NONE, False
         return look
+
+
+def _has_stepped(state: Any) -> bool:
+    """Whether an optimizer's state of a parameter is that of one that has taken steps before."""
+    if not isinstance(state, Mapping):
+        return False
+    steps = state.get("step", 0)
+    return (steps is not None and float(steps) > 0) or state.get("momentum_buffer") is not None

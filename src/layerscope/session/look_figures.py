@@ -143,6 +143,8 @@ class LookFigures:
         figures["token_share"] = commonest_token([each.numpy() for each in ends.tokens])
         if ends.kept_by_one is not None:
             figures["gradients_kept_by_one"] = float(ends.kept_by_one.get())
+        if ends.gradients_divided is not None:
+            figures["gradients_divided"] = ends.gradients_divided.get()
         if ends.asked is not None:
             judge, maker = ends.asked
             figures |= {"judge_asks": judge.get(), "maker_asks": maker.get()}

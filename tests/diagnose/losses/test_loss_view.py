@@ -441,6 +441,31 @@ def test_the_log_probability_of_the_target_is_a_loss_with_its_sign_turned_and_a_
     assert not drawn.negated
 
 
+@pytest.mark.parametrize(("times", "told"), [(2.0**16, True), (2.0**4, False), (3e4, False)])
+def test_a_squared_error_is_told_through_a_gradient_scalers_factor(times, told):
+    torch.manual_seed(0)
+    output = torch.randn(N, 1, requires_grad=True)
+    loss = F.mse_loss(output, VALUES)
+    slope = torch.autograd.grad(loss, output)[0].double() * times
+    square = slope.square().sum().item()
+    view = view_loss(output.detach().double().numpy(), slope.numpy(), N, loss.item(), square)
+    assert (view.kind is Loss.SQUARED_ERROR) == told
+    if told:
+        assert view.reduction == times
+        assert np.allclose(view.targets, VALUES.numpy(), atol=1e-5)
+
+
+def test_a_function_of_each_cross_entropy_is_none_with_its_sign_turned():
+    def focal_of_the_loss_itself(z):
+        each = F.cross_entropy(z, LABELS, reduction="none")
+        return -((1 - each).square() * each.log()).mean()
+
+    weights = torch.linspace(0.2, 3, CLASSES)
+    weighted = seen(lambda z: -F.cross_entropy(z, LABELS, weights), (N, CLASSES))
+    assert weighted.negated
+    assert not seen(lambda z: focal_of_the_loss_itself(3 * z), (N, CLASSES)).negated
+
+
 def test_a_negative_loss_of_wrong_targets_is_not_taken_for_a_turned_sign():
     view = seen(lambda z: F.binary_cross_entropy_with_logits(3 + z, BITS + 1) - 9, (N, 1))
     assert not view.negated

@@ -285,3 +285,41 @@ def errors_of_parts_that_are_added_up(mended, watch):
         return F.mse_loss(model(x), y)
 
     in_parts(watch, model, optimizer, batches(*surface(), steps=60, size=96), loss, 12)
+
+
+def with_a_scaler(watch, model, optimizer, data, loss_of, divides):
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**14)
+    with watch(model) as scope:
+        for batch in data:
+            optimizer.zero_grad()
+            loss = loss_of(model, *batch)
+            scaler.scale(loss).backward()
+            if divides:
+                scaler.step(optimizer)
+                scaler.update()
+            else:
+                optimizer.step()
+            scope.step(loss)
+
+
+@program("loss_reduction")
+def the_optimizers_step_beside_a_gradient_scaler(mended, watch):
+    x, y = blobs(classes=4, features=10)
+    model = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+    def loss(model, x, y):
+        return F.cross_entropy(model(x), y)
+
+    with_a_scaler(watch, model, optimizer, batches(x, y, steps=80), loss, mended)
+
+
+@program("loss_reduction")
+def errors_with_the_factor_of_a_gradient_scaler(mended, watch):
+    model = nn.Sequential(nn.Linear(6, 48), nn.Tanh(), nn.Linear(48, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+
+    def loss(model, x, y):
+        return F.mse_loss(model(x), y)
+
+    with_a_scaler(watch, model, optimizer, batches(*surface(), steps=80), loss, mended)

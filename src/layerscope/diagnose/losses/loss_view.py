@@ -42,7 +42,7 @@ from layerscope.diagnose.losses.regression_loss import (
     squared_error_of_far_targets,
 )
 from layerscope.diagnose.losses.tempered_loss import tempered
-from layerscope.diagnose.losses.weighted_loss import weighted_binary
+from layerscope.diagnose.losses.weighted_loss import class_weights, weighted_binary
 
 _NEVER_NEGATIVE = (Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS, Loss.BINARY, Loss.SQUARED_ERROR)
 """And are told by more than the sign of a slope: a critic's mean has one too."""
@@ -52,6 +52,11 @@ _NEGATIVE_BY_TARGETS = (
     *(Loss.LOG_OF_SHARE, Loss.OVERLAP_OF_SCORES),
 )
 """Losses that targets of the wrong kind bring below 0."""
+
+
+_MOST, _ALIKE = 0.9, 0.02
+"""Share of the samples of a loss that count alike, and within what: one that the network is sure
+of has a factor that is mostly rounding."""
 
 
 def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float, square: float) -> LossView:
@@ -73,9 +78,26 @@ def view_loss(output: Matrix, gradient: Matrix, rows: int, loss: float, square: 
         never = turned.kind in _NEVER_NEGATIVE
         if turned.kind is Loss.LOG_LIKELIHOOD:  # of a density it may be
             never = _are_logs_of_shares(output)
+        elif turned.kind is Loss.CROSS_ENTROPY:
+            never = _is_linear_in_it(turned)
         if never and math.isfinite(turned.reduction):
             return replace(turned, negated=True)
     return view
+
+
+def _is_linear_in_it(view: LossView) -> bool:
+    """Whether all samples of a cross-entropy, or all of a class, count alike: else the loss is some
+    function of each sample's cross-entropy, and minus that is another one.
+    """
+    targets, weights = view.targets, view.weights
+    if targets is None or weights is None or len(targets) != len(weights):
+        return True
+    known = weights[np.isfinite(weights)]
+    if not len(known):
+        return True
+    off = np.abs(known - np.median(known))
+    is_one = np.quantile(off, _MOST) <= _ALIKE * np.median(known)
+    return bool(is_one) or bool(class_weights(targets[:, 0].astype(np.int64), weights))
 
 
 def _are_logs_of_shares(output: Matrix) -> bool:

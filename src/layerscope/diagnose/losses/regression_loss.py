@@ -13,6 +13,8 @@ _LEFT = 64.0
 _TINY = 0.01
 """Targets that may be 0, as long as outputs are below 1,000."""
 _EXACT = 1e-4
+_SCALED = 10
+"""Powers of two, at least, that a gradient scaler multiplies by: it begins with 16."""
 _PAIRS = 16
 """Samples: of so many the outputs are in the order of their slopes by chance in 1 of 10^13."""
 
@@ -101,6 +103,19 @@ def smooth_error_of_pairs(output: Matrix, gradient: Matrix, rows: int) -> LossVi
     return LossView(Loss.ABSOLUTE_ERROR, 1.0, broadcast=True)
 
 
+def _scaled(output: Matrix, gradient: Matrix, factor: float, elements: int) -> LossView | None:
+    """The mean of squares, or half of it, whose slopes have a gradient scaler's factor, a power of
+    two: the sum of their squares has it twice, and the loss has it not.
+    """
+    for k in (1 / elements, 0.5 / elements):
+        times = math.sqrt(factor / k) if factor > 0 else 1.0
+        power = round(math.log2(times))
+        if power >= _SCALED and abs(times / 2.0**power - 1) <= _EXACT:
+            targets = _unless_rounded(output - gradient / (2 * k * 2.0**power), output)
+            return LossView(Loss.SQUARED_ERROR, 2.0**power * k * elements, targets)
+    return None
+
+
 def squared_error_of_far_targets(
     output: Matrix, gradient: Matrix, rows: int, loss: float, square: float
 ) -> LossView | None:
@@ -134,6 +149,8 @@ def squared_error(
             if abs(factor / k - 1) <= within:
                 targets = _unless_rounded(output - gradient / (2 * k), output)
                 return LossView(Loss.SQUARED_ERROR, k * elements, targets)
+    if (scaled := _scaled(output, gradient, factor, elements)) is not None:
+        return scaled
     mean = output - gradient * elements / 2
     # Outputs that are all the same tell nothing: rows without a gradient have been left out.
     alike = (

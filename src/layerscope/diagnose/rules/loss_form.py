@@ -1,4 +1,4 @@
-"""What the loss is made of: an activation that it applies itself, broadcast targets, a sum."""
+"""What the loss is made of: an activation that it applies itself, broadcast targets."""
 
 import numpy as np
 
@@ -22,15 +22,6 @@ _ALIKE = 1e-4
 _SQUASHING = ("hardsigmoid",)
 _BOUNDED_BELOW = ("relu6",)
 _BOUNDED = ("hardtanh", "softsign")
-
-_TIMES = 10.0
-"""A sum over fewer samples changes the pace by less than what one tries of learning rates."""
-
-# Their mean is over all elements, that of others over samples.
-_OF_ELEMENTS = (Loss.BINARY, Loss.BINARY_LOGITS, Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
-
-_MEAN = 0.01
-"""How far from 1 the loss / its mean may be: weights that differ, rounding."""
 
 _ACTIVATED = (
     Advice(
@@ -194,45 +185,4 @@ def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         source="NumPy's rules of broadcasting",
         lasting=_LOOKS,
         cause=of_graph & ~told,
-    )
-
-
-@rule_of_run("loss_reduction", looks_at="loss_reduction")
-def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """The loss / the mean over its samples: as many as there are samples, where it is a sum. Or the
-    number of a step's backward passes, each of the mean of its own samples: their gradients add up.
-
-    A note: a sum is right where the learning rate is made for it, and Adam does not see it. A power
-    of two far above the samples is a gradient scaler's factor, of which `watch` was not told.
-    """
-    times = figures["loss_reduction"].astype(np.float64)
-    of_samples = times / figures["samples"]
-    summed = (times > _TIMES) & (of_samples > 0.9)
-    power = np.log2(np.where(times > 0, times, np.nan))
-    summed &= ~((np.abs(power - np.round(power)) < 1e-3) & (times > 1000 * figures["samples"]))
-    over_outputs = np.abs(times / figures["outputs"] - 1) < _MEAN  # as many as samples, by chance
-    summed &= ~(over_outputs & np.isin(figures["loss_kind"], _OF_ELEMENTS))
-    with_betas = memory.known("betas", figures["beta_ratio"]) > 0
-    passes = np.where(np.abs(times - 1) < _MEAN, figures["passes"], np.nan)
-    added = (passes > _TIMES) & ~with_betas & memory.loss_curve.of(figures).alone
-    times = np.where(added, passes, times)
-    return Symptoms.of_run(
-        "loss",
-        times,
-        np.where(summed | added, 1, 0),
-        Advice(
-            "the loss is a sum over the batch, {value:.4g} times its mean: so are the gradients, "
-            "and they grow with the batch",
-            "reduction='mean', or an optimizer.lr divided by {value:.4g}",
-        ),
-        Advice(
-            "each step adds up the gradients of {value:.0f} backward passes, and each is of a mean "
-            "over its own samples: the step is {value:.0f} times as large as that of one batch",
-            "(loss / {value:.0f}).backward() where gradients are accumulated, or an optimizer.lr "
-            "divided by {value:.0f}",
-        ),
-        limits=(_TIMES, np.nan, np.nan),
-        source="Goyal et al. 2017, section 2.1: the loss is a mean, or lr follows the batch",
-        lasting=_LOOKS,
-        cause=added,
     )

@@ -49,7 +49,7 @@ _ADVICE = (
     Advice(
         "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}), "
         "and no weights are large: the biases of {layer} are, or what its outputs are multiplied "
-        "with",
+        "with; or it was trained on something else before",
         "biases of 0 in the last layer; no factor, and no temperature far below 1, on its outputs",
     ),
     Advice(
@@ -101,6 +101,8 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         return Symptoms(values)
     last = roles.layers[roles.last]
     if not last.trainable and last.nonlinearity is None:
+        return Symptoms(values)
+    if figures["goes_on"][0] == 1:
         return Symptoms(values)
     if figures["output_cosines"][0] == 1 and _largest(figures) <= _LARGEST_SCALE:
         return Symptoms(values)

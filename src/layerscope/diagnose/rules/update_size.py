@@ -49,7 +49,19 @@ _TOO_SMALL = (
         "see what optimizer.lr is: 10^-3 is usual for Adam, and 10^-1 to 10^-2 for SGD; in an "
         "optimizer of your own, that step() changes the weights in place",
     ),
+    Advice(
+        "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual "
+        "10^-3), for these are more than a hundred times as large as those that keep a signal's "
+        "size",
+        "weights of variance 1 / fan_in or 2 / fan_in in this layer: torch.nn.init."
+        "kaiming_normal_; torch.empty and torch.Tensor(rows, columns) draw none, and hold what was "
+        "in the memory before",
+    ),
 )
+_OF_LARGE_WEIGHTS = 2
+_LARGE = 100.0
+"""Times the root of 1 / fan_in."""
+
 _SOURCE = "Karpathy, nn-zero-to-hero, lecture 3; CS231n, Neural Networks Part 3: about -3"
 
 
@@ -134,6 +146,8 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
         harmless = (few & learning)[:, np.newaxis] & np.isfinite(values)
         harmless |= of_groups < 1
         severity = np.where(harmless, np.minimum(severity, 1), severity).astype(np.int8)
+    sizes = figures["weight_rms"] * np.sqrt(memory.roles.fan_in)
+    are_large = (sizes > _LARGE) & ~np.isneginf(values)
     return Symptoms(
         values,
         severity,
@@ -141,7 +155,7 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
         _TOO_SMALL,
         _SOURCE,
         thresholds.warm_up,
-        np.isneginf(values).astype(np.int8),
+        np.where(are_large, _OF_LARGE_WEIGHTS, np.isneginf(values)),
         falling=True,
     )
 

@@ -105,6 +105,7 @@ class Ends:
             before; None if it is not known.
         softmax_within: see `SoftmaxWithin.over_samples`.
         asked: which way another network's outputs were to be judged, see `Adversaries.take`.
+        gradients_divided: see `KeptGradients.take_division`.
         towers: the two outputs of a contrastive loss: the first's values and gradient, then the
             other's.
         figures: by names of `STEP_FIGURES`, what is known at once and no matter of the loss.
@@ -119,6 +120,7 @@ class Ends:
     kept_by_one: Pending[bool] | None
     softmax_within: bool
     asked: tuple[Pending[float], Pending[float]] | None
+    gradients_divided: Pending[float] | None
     towers: tuple[Pending[Tensor], ...]
     figures: Mapping[str, float]
 

@@ -244,6 +244,7 @@ class NetworkEnds:
             self.uncleared.take(),
             first.softmax.over_samples,
             self._adversaries.take(),
+            self.kept_gradients.take_division(),
             towers,
             {name: float(it) for name, it in figures.items()},
         )

@@ -18,6 +18,7 @@ _NAMES = {
     "Elu": "elu",
     "LogSigmoid": "logsigmoid",
     "LogSoftmax": "log_softmax",
+    **dict.fromkeys(("Clamp", "ClampMin", "ClampMax", "Hardtanh", "Minimum", "Maximum"), "clamp"),
 }
 _JOINS = ("Stack", "Cat")  # as the steps of a sequence
 _RECURRENT = ("MkldnnRnnLayer", "ThnnFusedLstmCell", "ThnnFusedGruCell")

@@ -1,5 +1,6 @@
 """What becomes of gradients: does the next step add to them, and did they all come to a step?"""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -23,8 +24,10 @@ class KeptGradients:
         self._identity = self._version = 0  # of its gradient, after the step before
         self._kept: bool | None = None
         # Gradient and its version as the last pass left them, no optimizer having come since; the
-        # version of the parameter then; and whether the gradient was any.
-        self._left: tuple[tuple[int, int], int, Pending[Tensor]] | None = None
+        # version of the parameter then; whether the gradient was any; and its largest element.
+        self._left: tuple[tuple[int, int], int, Pending[Tensor], Pending[float]] | None = None
+        self._divided: Pending[float] | None = None
+        self._divides_itself = False
         self._cleared: bool | None = None
         self._changed: bool | None = None
         self._stepped: tuple[int, int] | None = None  # gradient and version after an optimizer
@@ -79,7 +82,7 @@ class KeptGradients:
         now = id(gradient), local_part(gradient)._version
         if now != before:
             is_any = on_host(local_part(gradient).any())
-            self._left = now, local_part(parameter)._version, is_any
+            self._left = now, local_part(parameter)._version, is_any, _largest(gradient)
 
     def confirm(self) -> None:
         """An optimizer comes, after the step's backward passes: are the gradients still the same?
@@ -91,10 +94,17 @@ class KeptGradients:
         gradient = None if self._parameter is None else self._parameter.grad
         if self._left is not None:
             self._changed = bool(self._changed) or state_of(gradient) != self._left[0]
+            if gradient is not None:  # what a scaler divides may keep its version
+                before, now = self._left[3], _largest(gradient)
+                self._divided = Pending(lambda: _quotient(before.get(), now.get()))
         if self._left is not None and gradient is not None:
             # What was put in the place of what backward left may be made of all that was cleared.
             self._cleared = bool(self._cleared) and id(gradient) == self._left[0][0]
         self._left = None
+
+    def note_division(self) -> None:
+        """The optimizer itself divides the gradients by a scaler's factor, as fused ones do."""
+        self._divides_itself = True
 
     def note_step(self) -> None:
         """An optimizer has taken its step."""
@@ -131,10 +141,30 @@ class KeptGradients:
         self._kept = self._cleared = self._changed_late = self._changed = None
         return {name: float(it) for name, it in found.items() if it is not None}
 
+    def take_division(self) -> Pending[float] | None:
+        """By what the gradients of the last backward pass were divided before an optimizer came, as
+        by a gradient scaler or a clip: 1 for nothing; None if it is not known.
+        """
+        divided = None if self._divides_itself else self._divided
+        self._divided, self._divides_itself = None, False
+        return divided
+
 
 def state_of(gradient: Tensor | None) -> tuple[int, int] | None:
     """What changes when a gradient is replaced, and when it is changed in place; None of none."""
     return None if gradient is None else (id(gradient), local_part(gradient)._version)
+
+
+def _largest(gradient: Tensor) -> Pending[float]:
+    """Largest magnitude of its elements; NaN of a sparse one."""
+    own = local_part(gradient)
+    if own.layout is not torch.strided or not own.numel():
+        return Pending.at_hand(math.nan)
+    return on_host(own.detach().abs().max()).then(float)
+
+
+def _quotient(before: float, now: float) -> float:
+    return before / now if now else math.nan
 
 
 def is_any(gradient: Tensor | None) -> bool:

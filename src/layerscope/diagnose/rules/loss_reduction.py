@@ -1,0 +1,82 @@
+"""A loss or a gradient that is a sum where a mean is usual, or has a gradient scaler's factor."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_LOOKS = 3
+"""Looks at the loss's gradient in a row: they are exact, one odd batch apart."""
+
+_TIMES = 10.0
+"""A sum over fewer samples changes the pace by less than what one tries of learning rates."""
+
+# Their mean is over all elements, that of others over samples.
+_OF_ELEMENTS = (Loss.BINARY, Loss.BINARY_LOGITS, Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
+
+_MEAN = 0.01
+"""How far from 1 the loss / its mean may be: weights that differ, rounding."""
+
+_WHOLE = 0.02
+"""How far from a whole number of times the samples: a loss of another form may be any times."""
+
+_BEYOND_ANY_SUM = 2.0
+"""Times the elements of the output: no sum over them is as large."""
+
+
+@rule_of_run("loss_reduction", looks_at="loss_reduction")
+def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """The loss / the mean over its samples: as many as there are samples, where it is a sum. Or the
+    number of a step's backward passes, each of the mean of its own samples: their gradients add up. Or
+    a gradient scaler's factor, which nothing has taken out of them again.
+
+    A note: a sum is right where the learning rate is made for it, and Adam does not see it.
+    """
+    times = figures["loss_reduction"].astype(np.float64)
+    of_samples = times / figures["samples"]
+    summed = (times > _TIMES) & (of_samples > 0.9)
+    # Over the elements of each sample, too; of a padded batch over nearly all places.
+    is_whole = np.abs(of_samples - np.maximum(np.round(of_samples), 1)) < _WHOLE * of_samples
+    summed &= is_whole | (of_samples < 1)
+    power = np.log2(np.where(times > 0, times, np.nan))
+    most = _BEYOND_ANY_SUM * figures["samples"] * np.fmax(figures["outputs"], 1)
+    scaled = (np.abs(power - np.round(power)) < 1e-3) & (times > most)
+    summed &= ~scaled
+    over_outputs = np.abs(times / figures["outputs"] - 1) < _MEAN  # as many as samples, by chance
+    summed &= ~(over_outputs & np.isin(figures["loss_kind"], _OF_ELEMENTS))
+    scaled &= memory.known("divided", figures["gradients_divided"]) == 1
+    with_betas = memory.known("betas", figures["beta_ratio"]) > 0
+    passes = np.where(np.abs(times - 1) < _MEAN, figures["passes"], np.nan)
+    added = (passes > _TIMES) & ~with_betas & memory.loss_curve.of(figures).alone
+    times = np.where(added, passes, times)
+    return Symptoms.of_run(
+        "loss",
+        times,
+        np.where(scaled & ~with_betas, 2, np.where(summed | added | scaled, 1, 0)),
+        Advice(
+            "the loss is a sum over the batch, {value:.4g} times its mean: so are the gradients, "
+            "and they grow with the batch",
+            "reduction='mean', or an optimizer.lr divided by {value:.4g}",
+        ),
+        Advice(
+            "each step adds up the gradients of {value:.0f} backward passes, and each is of a mean "
+            "over its own samples: the step is {value:.0f} times as large as that of one batch",
+            "(loss / {value:.0f}).backward() where gradients are accumulated, or an optimizer.lr "
+            "divided by {value:.0f}",
+        ),
+        Advice(
+            "the gradients that the optimizer gets are {value:.0f} times those of the loss: a "
+            "gradient scaler has multiplied the loss, and nothing divides them by it again",
+            "scaler.step(optimizer) and scaler.update() in the place of optimizer.step(); and "
+            "scaler.unscale_(optimizer) before gradients are clipped",
+            (_TIMES, _TIMES, np.nan),
+        ),
+        limits=(_TIMES, np.nan, np.nan),
+        source="Goyal et al. 2017, section 2.1: the loss is a mean, or lr follows the batch",
+        lasting=_LOOKS,
+        cause=np.where(scaled, 2, added),
+    )
