@@ -31,8 +31,8 @@ _BEYOND_ANY_SUM = 2.0
 @rule_of_run("loss_reduction", looks_at="loss_reduction")
 def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """The loss / the mean over its samples: as many as there are samples, where it is a sum. Or the
-    number of a step's backward passes, each of the mean of its own samples: their gradients add up. Or
-    a gradient scaler's factor, which nothing has taken out of them again.
+    number of a step's backward passes, each of the mean of its own samples: their gradients add up.
+    Or a gradient scaler's factor, which nothing has taken out of them again.
 
     A note: a sum is right where the learning rate is made for it, and Adam does not see it.
     """
