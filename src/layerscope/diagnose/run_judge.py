@@ -10,6 +10,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.findings.consequences import SYMPTOMS
 from layerscope.diagnose.findings.finding import Finding, Findings
 from layerscope.diagnose.findings.in_torch import in_torch
+from layerscope.diagnose.findings.one_rate import with_one_rate
 from layerscope.diagnose.findings.severity import SEVERITIES
 from layerscope.diagnose.findings.story import story
 from layerscope.diagnose.layer_facts import LayerFacts
@@ -76,7 +77,7 @@ class Judge:
         """All so far, in the order in which to mend them: see `story`."""
         found: Collection[Finding] = self._found_now().values()
         found = [self._as_it_turned_out(finding) for finding in found]
-        told = story([*self._added, *found])
+        told = with_one_rate(story([*self._added, *found]))
         # With a warning beside it a symptom's note is a clue.
         if self._loss_curve.is_below_start and all(each.severity == "note" for each in told):
             told = [replace(each, harmless=self._asks_nothing(each)) for each in told]
