@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from layerscope.diagnose import RULES, Judge
+from layerscope.diagnose import RULES, Figures, Judge
 from tests.diagnose.test_rules import healthy, network
 
 LAYERS = network()
@@ -175,6 +175,21 @@ def test_a_frozen_body_with_random_weights_is_a_note(columns, trained, told):
     assert ("frozen_untrained" in found) == told
     if told:
         assert (found["frozen_untrained"].severity, found["frozen_untrained"].layers) == ("note", 2)
+
+
+def test_a_frozen_body_with_random_weights_is_told_of_before_a_head_of_bare_parameters():
+    figures = frozen(range(5), [5])
+    bare = replace(figures.layers[5], module="Parameter", order=-1)
+    layers = (*figures.layers[:5], bare)
+    figures = Figures(layers, figures.steps, figures.of_layers, figures.of_steps)
+    assert "frozen_untrained" in findings(figures)
+
+
+def test_a_code_that_is_looked_up_behind_a_layer_is_no_copy_of_the_data():
+    looked_up = replace(LAYERS[2], module="Embedding", nonlinearity=None)
+    figures = healthy((*LAYERS[:2], looked_up, *LAYERS[3:]))
+    figures["targets_are_inputs"][::10] = 1.0
+    assert "target_is_input" not in findings(figures)
 
 
 @pytest.mark.parametrize(

@@ -92,3 +92,19 @@ def test_a_mean_of_outputs_in_a_sum_of_several_has_no_targets(signs, alone, told
     targets = 50 * np.broadcast_to(np.array(signs, float), 2)[:, np.newaxis]
     found = figures(Loss.ABSOLUTE_ERROR, targets, outputs=1, alone=alone)
     assert ("target_rms" in found) == told
+
+
+@pytest.mark.parametrize(
+    ("outputs", "error", "known"),
+    [(1.0, 300.0, True), (300.0, 1.0, True), (300.0, 290.0, False), (1.0, 0.9, False)],
+)
+def test_the_size_of_an_absolute_errors_targets_is_known_where_the_output_is_not_as_far_off(
+    outputs, error, known
+):
+    """A network that was thrown out gives 300 for targets of 1: the error is its own."""
+    sides = np.where(np.arange(64) % 2, 1.0, -1.0)[:, np.newaxis]
+    values = outputs * np.linspace(0.2, 1.8, 64)[:, np.newaxis] * sides
+    view = LossView(Loss.ABSOLUTE_ERROR, 1.0, values - error * sides)
+    output = SimpleNamespace(alone=True, by_sample=True)
+    size = target_figures(view, output, values, Counter())["target_rms"]
+    assert math.isnan(size) != known

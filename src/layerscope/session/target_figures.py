@@ -12,6 +12,9 @@ from layerscope.session.input_figures import Matrix, rms
 from layerscope.session.label_entropy import label_entropy
 from layerscope.session.weight_figures import weight_figures
 
+_ALIKE = 1e-6
+"""Relative: rounding."""
+
 _OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
 
 
@@ -56,7 +59,7 @@ def target_figures(
         figures |= {
             "target_min": float(targets.min()),
             "target_max": float(targets.max()),
-            "target_rms": rms(targets),
+            "target_rms": _size(view, targets, values),
             "target_std": float(targets.std()),
             "target_sum": float(np.abs(targets.sum(1) - 1).mean()),
         }
@@ -72,3 +75,15 @@ def _are_made_up(view: LossView, output: Output, values: Matrix) -> bool:
     if view.kind is not Loss.ABSOLUTE_ERROR or output.alone or targets is None:
         return False
     return bool((targets > values).all() or (targets < values).all())
+
+
+def _size(view: LossView, targets: Matrix, values: Matrix) -> float:
+    """Root mean square of the targets. Those of an absolute error lie one mean error away from the
+    output on average, and that may be the output's own: NaN unless they are large for certain, as
+    where the two differ by half of that.
+    """
+    size, off = rms(targets), np.abs(targets - values)
+    on_average = float(np.ptp(off)) <= _ALIKE * float(off.mean())  # not labels of 0 and 1
+    at_least = abs(float(np.abs(values).mean() - off.mean()))
+    is_guess = view.kind is Loss.ABSOLUTE_ERROR and on_average and at_least < size / 2
+    return math.nan if is_guess else size

@@ -1,5 +1,7 @@
 """Layers that were frozen before anybody has trained them."""
 
+import math
+
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
@@ -33,13 +35,15 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
         return Symptoms(values)
     trained = [each.order for each in layers if each.weights and each.trainable and each.order >= 0]
     frozen = [each.order for each, is_drawn in zip(layers, drawn.any(0), strict=True) if is_drawn]
-    stands_first = bool(trained and frozen) and -1 < min(frozen) <= max(frozen) < min(trained)
+    others = any(each.weights and each.trainable for each in layers)  # an adapter's parameters, too
+    # Bare parameters have no place: a head of cosines, where nothing that has one is trained.
+    behind = min(trained, default=math.inf if others else -1)
+    stands_first = bool(frozen) and -1 < min(frozen) <= max(frozen) < behind
     at_chance = left_of_chance(figures, memory) > _AT_CHANCE
     several = memory.known("several", figures["optimizers"]) > 1
     at_chance &= memory.loss_curve.of(figures).known >= 2 * thresholds.patience
     blank &= bool(trained)
     severity = np.where(drawn & stands_first | blank, 1 + at_chance[:, np.newaxis], 0)
-    others = any(each.weights and each.trainable for each in layers)  # an adapter's parameters, too
     severity[heads & others & ~several[:, np.newaxis]] = 2
     first = memory.of_run("first")
     first[0] = figures.steps[0] if np.isnan(first[0]) else first[0]
