@@ -1191,6 +1191,19 @@ def test_a_regression_of_several_numbers_is_no_matter_for_a_softmax(of_targets, 
     assert ("target_out_of_range" in found(figures)) == told
 
 
+@pytest.mark.parametrize(
+    ("rms", "std", "told"), [(1.0, 1.0, False), (4.2, 3.0, True), (0.1, 0.1, True)]
+)
+def test_a_normalisation_without_weights_gives_no_targets_but_standardised_ones(rms, std, told):
+    figures = healthy(network())
+    looked = {"loss_kind": 6, "output_function": LastFunction.NORMALIZED, "target_min": -20}
+    for name, value in (looked | {"target_max": 20, "target_std": std, "target_rms": rms}).items():
+        figures[name][::10] = value
+    said = rules_and_words(figures).get("target_out_of_range")
+    assert (said is not None) == told
+    assert not told or "no normalisation after the last layer" in said.remedy
+
+
 def test_targets_beyond_the_state_of_a_recurrent_layer_want_a_linear_one_after_it():
     figures = healthy(network())
     looked = {"loss_kind": 6, "output_function": LastFunction.RECURRENT, "target_min": -3}
@@ -1390,6 +1403,25 @@ def test_a_batch_norm_of_two_values_that_all_paths_pass_is_a_warning(on_trunk, s
     )
     figures["activation_count"][:] = 200
     assert found(figures)["norm_of_few"][0] == severity
+
+
+@pytest.mark.parametrize(
+    ("together", "told"), [(1, "nothing of it is left"), (2, "1 and -1"), (3, None)]
+)
+def test_a_layer_norm_of_one_number_leaves_nothing_and_of_two_which_is_the_larger(together, told):
+    layers = network("relu")
+    norm = replace(layers[1], normalizes=True, together=together)
+    figures = healthy((layers[0], norm, *layers[2:]))
+    said = rules_and_words(figures).get("norm_of_few")
+    assert (said and said.severity) == (told and "warning")
+    if told:
+        assert told in said.explanation
+
+
+def test_a_normalisation_that_gives_the_same_to_all_did_not_get_the_same():
+    figures = healthy(tuple(replace(each, normalizes=i == 5) for i, each in enumerate(network())))
+    figures["unit_spread"][:, 5] = 0.0
+    assert "so is what it gets" not in rules_and_words(figures)["collapsed"].explanation
 
 
 @pytest.mark.parametrize(("rms", "severity"), [(0.2, "note"), (1.0, "warning")])

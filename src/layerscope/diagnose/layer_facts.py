@@ -25,6 +25,8 @@ class LayerFacts:
         can_die: whether a unit can get where its derivative is zero or small for good.
         normalizes: whether the module that gets its input is a normalisation.
         by_batch: whether it is one that takes mean and deviation of its own batch.
+        together: of one that looks at a place of a sample alone, as a layer normalisation does, how
+            many of its numbers it normalises together; 0 of any other.
         weights: which of the entry's parameters are measured: "weight", "bias".
         trainable: whether any of its parameters required a gradient at the start.
         last: whether it is the last in order: logits and other outputs may have any scale.
@@ -58,6 +60,7 @@ class LayerFacts:
     can_die: bool = False
     normalizes: bool = False
     by_batch: bool = False
+    together: int = 0
     weights: tuple[str, ...] = ()
     trainable: bool = True
     last: bool = False

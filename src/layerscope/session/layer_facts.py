@@ -6,7 +6,7 @@ from types import MappingProxyType
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.record import Layer
 from layerscope.record.distributed.shards import class_of
-from layerscope.record.ends.ends import normalizes, normalizes_by_batch
+from layerscope.record.ends.ends import normalized_together, normalizes, normalizes_by_batch
 from layerscope.record.graph.layer_graph import Wiring
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.parameters.layer_parameter import LayerParameter
@@ -56,6 +56,7 @@ def layer_facts(
                 can_die=function is not None and function.can_die,
                 normalizes=not layer.function and normalizes(layer.entry),
                 by_batch=not layer.function and normalizes_by_batch(layer.entry),
+                together=0 if layer.function else normalized_together(layer.entry),
                 weights=tuple(kinds.get(output.name, ())),
                 trainable=trainable.get(
                     output.name, any(p.requires_grad for _, p in layer.parameters)

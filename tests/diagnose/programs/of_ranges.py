@@ -59,6 +59,33 @@ def an_lstm_cell_stepped_by_hand_without_a_head(mended, watch):
 
 
 @program("target_out_of_range")
+def a_price_under_a_batch_norm(mended, watch):
+    x, y = surface()
+    model = perceptron(6, 1)
+    if not mended:
+        model.append(nn.BatchNorm1d(1, affine=False))
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(x, y + 4), of_output(F.mse_loss))
+
+
+@program("target_out_of_range")
+def five_sensors_rebuilt_under_a_layer_norm(mended, watch):
+    class Rebuilt(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.code, self.back = nn.Linear(5, 4), nn.Linear(4, 5)
+
+        def forward(self, x):
+            y = self.back(torch.tanh(self.code(x)))
+            return y if mended else F.layer_norm(y, (5,))
+
+    x = torch.randn(600, 2) @ torch.randn(2, 5) * torch.tensor([3.0, 0.2, 1.0, 2.0, 0.5])
+    model = Rebuilt()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    fit(watch, model, optimizer, batches(x / 2, 2 * x + 1), of_output(F.mse_loss))
+
+
+@program("target_out_of_range")
 def two_heights_under_a_softmax(mended, watch):
     x, y = surface()
     heights = torch.cat([y, -y.roll(1)], 1).sigmoid()

@@ -111,6 +111,35 @@ def an_autoencoder_that_gets_pairs_and_normalises_its_code(mended, watch):
     fit(watch, model, optimizer, data, of_output(F.mse_loss))
 
 
+@program("norm_of_few")
+def a_layer_norm_of_the_one_number_that_comes_out(mended, watch):
+    x, y = surface()
+    last = [nn.Linear(32, 1)] if mended else [nn.Linear(32, 1), nn.LayerNorm(1)]
+    model = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), *last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=240), of_output(F.mse_loss))
+
+
+class SeriesEncoder(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.widen = nn.Linear(1, width) if width > 1 else nn.Identity()
+        self.block = nn.TransformerEncoderLayer(width, 1, 32, dropout=0.0, batch_first=True)
+        self.head = nn.Linear(width, 2)
+
+    def forward(self, x):
+        return self.head(self.block(self.widen(x)).mean(1))
+
+
+@program("norm_of_few")
+def a_transformer_of_width_one_on_a_series(mended, watch):
+    x = torch.randn(800, 12, 1)
+    y = (x.square().mean((1, 2)) > 1).long()
+    model = SeriesEncoder(16 if mended else 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=240), of_output(F.cross_entropy))
+
+
 @program("learning_rate_gone")
 def an_inverse_decay_stepped_in_every_batch(mended, watch):
     x, y = surface()

@@ -35,7 +35,7 @@ _OF_LOST_GRADIENTS = frozenset(
 _OF_FEW = frozenset(
     {
         *("gradient_spike", "exploding_gradient", "vanishing_gradient"),
-        *("loss_not_falling", "loss_diverged", "labels_without_signal"),
+        *("loss_not_falling", "loss_diverged", "labels_without_signal", "collapsed"),
     }
 )
 

@@ -60,11 +60,12 @@ def _advice(embeds: bool) -> tuple[Advice, ...]:
 
 def _is_linear(place: int, sizes: Values, roles: Roles) -> npt.NDArray[np.bool_]:
     """Whether different inputs make different outputs of a layer, as of each step: its weights, or
-    those of a recurrent module, are not zero, and it has no function with an end.
+    those of a recurrent module, are not zero, and it has no function with an end. (A normalisation
+    of one number gives the same to all.)
     """
     facts = roles.layers[place]
     of = [i for i, each in enumerate(roles.layers) if each.path == facts.path and each.weights]
-    if not of or facts.bounds is not None:
+    if not of or facts.bounds is not None or facts.normalizes:
         return np.zeros(len(sizes), bool)
     return np.asarray((sizes[:, of] > 0).all(axis=1))
 

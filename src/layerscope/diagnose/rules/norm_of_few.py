@@ -1,4 +1,4 @@
-"""Batch normalisations that have two values to normalise by."""
+"""Normalisations that have one or two values to normalise by."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,20 +12,32 @@ from layerscope.diagnose.thresholds import Thresholds
 
 _TWO = 2.0
 
+_OF_FEATURES = (
+    "nn.BatchNorm1d, which normalises over the samples; or normalized_shape the number of features "
+    "that the layer before gives; or no normalisation there"
+)
+
 
 @rule_with_memory("norm_of_few")
 def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Values that a batch normalisation has of each channel in a step: of two, one becomes 1 and
     the other -1, whatever they were, as each is as far from their mean as their deviation. The
-    gradient is divided by that distance, which may be next to nothing.
+    gradient is divided by that distance, which may be next to nothing. So it is with the numbers of
+    a sample that a layer normalisation takes together; and a single one is its own mean: 0.
     """
     of = memory.roles.batch_norms
-    if not of:
+    within = memory.roles.norms_of_few
+    if not of and not within:
         return Symptoms(figures["units"])
     evaluated = memory.known("evaluated", figures["evaluation_share"]) > 0
     values = np.full(figures["units"].shape, np.nan)
     values[:, of] = figures["activation_count"][:, of] / figures["units"][:, of]
     values[evaluated] = np.nan
+    cause = np.zeros(values.shape, np.int8)
+    for i in within:  # in evaluation it is the same
+        together = memory.roles.layers[i].together
+        values[:, i] = np.where(figures["activation_count"][:, i] > 0, together, np.nan)
+        cause[:, i] = together
     ill = values <= _TWO
     return Symptoms.of_layers(
         values,
@@ -36,9 +48,20 @@ def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
             "batches of 16 samples or more; or a LayerNorm or GroupNorm in its place, which "
             "do not look at the batch",
         ),
+        Advice(
+            "{layer} normalises {value:.0f} number of each sample by itself: it is its own mean, "
+            "and nothing of it is left",
+            _OF_FEATURES,
+        ),
+        Advice(
+            "{layer} normalises {value:.0f} numbers of each sample by themselves: they become 1 "
+            "and -1, whatever they were",
+            _OF_FEATURES,
+        ),
         limits=(_TWO, _TWO, np.nan),
         source="Wu and He 2018, Group Normalization: small batches make batch statistics useless",
         lasting=thresholds.lasting,
+        cause=cause,
         falling=True,
     )
 

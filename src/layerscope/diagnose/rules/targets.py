@@ -19,6 +19,9 @@ _ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
 _BEYOND = 0.05
 """Of the targets' spread: labels smoothed to 0 and 1 are within."""
 
+_LEFT = 0.25
+"""Of the targets' variance: that of a batch is known no better than to a tenth or two."""
+
 _NEARLY_ALL = 0.9
 """Of a gradient: the other samples' part is lost in what one batch differs from the next by."""
 
@@ -36,6 +39,9 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     add up to 1, so its targets have to. A hinge loss is told with targets of 0 and 1 by what it is
     where it has no slope. A percentage error gives a target of 0 a slope of 1 / 1e-7, or whatever
     keeps the divisor from 0, and others next to none.
+
+    A normalisation without weights gives numbers of mean 0 and deviation 1: of a squared error it
+    leaves at least (mean of the targets)^2 + (their deviation - 1)^2, told by their variance.
     """
     kind = figures["loss_kind"]
     low, high = _range(figures, memory)
@@ -69,10 +75,14 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     zeros = memory.highest("zeros", figures["target_zeros"])  # of some batches no target is one
     values[relative] = np.where(zeros > _NEARLY_ALL, zeros, 0.0)[relative]
     recurrent = figures["output_function"] == LastFunction.RECURRENT
-    ill = values > _BEYOND
+    normalized = (kind == Loss.SQUARED_ERROR) & (
+        figures["output_function"] == LastFunction.NORMALIZED
+    )
+    values = np.where(normalized, _left_by_norm(figures), values)
+    ill = values > np.where(normalized, _LEFT, _BEYOND)
     cause = np.select(
-        (relative, hinge, error_of_shares, at_once, binary & bits, binary, recurrent),
-        (7, 4, 5, 3, 2, 1, 6),
+        (relative, hinge, error_of_shares, at_once, binary & bits, binary, recurrent, normalized),
+        (7, 4, 5, 3, 2, 1, 6, 8),
         0,
     )
     return Symptoms.of_run(
@@ -123,12 +133,28 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
             "binary_cross_entropy_with_logits and no function after the last layer",
             (np.nan, _NEARLY_ALL, np.nan),
         ),
+        Advice(
+            "a normalisation comes last: its outputs have a mean of 0 and a deviation of 1, "
+            "whatever is learned, and the targets have not; an error of {value:.2g} times the "
+            "targets' variance cannot be undercut",
+            "no normalisation after the last layer; or targets that are scaled: subtract their "
+            "mean and divide by their standard deviation over the training data",
+            (np.nan, _LEFT, np.nan),
+        ),
         limits=(np.nan, _BEYOND, np.nan),
         source="the range of the function; torch.nn.BCELoss: targets between 0 and 1; Hyndman and "
         "Koehler 2006, section 2.2: percentage errors are infinite where a target is 0",
         lasting=3,
         cause=cause,
     )
+
+
+def _left_by_norm(figures: Figures) -> Values:
+    """The least squared error of outputs of mean 0 and deviation 1 / the targets' variance."""
+    deviation = figures["target_std"].astype(np.float64)
+    of_mean = np.fmax(np.square(figures["target_rms"].astype(np.float64)) - deviation**2, 0.0)
+    left: Values = (of_mean + np.square(deviation - 1)) / np.fmax(deviation, 1e-6) ** 2
+    return left
 
 
 def _of_sigmoid(roles: Roles) -> tuple[float, float]:

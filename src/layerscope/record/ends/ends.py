@@ -155,3 +155,12 @@ def normalizes_by_batch(module: nn.Module) -> bool:
     """Whether it is one of torch's batch normalisations that looks at its own batch alone."""
     is_of_batch = isinstance(module, nn.modules.batchnorm._BatchNorm)
     return is_of_batch and not isinstance(module, nn.SyncBatchNorm)
+
+
+def normalized_together(module: nn.Module) -> int:
+    """Of torch's layer normalisation and root mean square, how many numbers of a sample it takes
+    its statistics of; 0 of any other module.
+    """
+    if isinstance(module, (nn.LayerNorm, nn.RMSNorm)):
+        return math.prod(int(size) for size in module.normalized_shape)
+    return 0

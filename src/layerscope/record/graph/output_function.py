@@ -26,6 +26,7 @@ _CUDNN, _CUDNN_RELU = "CudnnRnn", 0
 _LINEAR = (*PRODUCTS, "Baddbmm", "Mv", "Trilinear", "Convolution", "MkldnnConvolution")
 _DIVIDES = ("Div", "Mul", "ClampMin", "Clamp", "Reciprocal", "Pow", "Add")
 _NORMS = ("LinalgVectorNorm", "Norm", "WeightNormInterface")
+_STATISTICS = ("NativeBatchNorm", "CudnnBatchNorm", "NativeLayerNorm", "NativeGroupNorm")
 _NODES, _STEPS = 64, 8
 """Behind the output, where a margin of angles takes some forty; and behind an operand."""
 
@@ -36,7 +37,8 @@ class OutputFunction:
 
     Attributes:
         name: in lower case, "linear" for a product or convolution, "recurrent" for the state of an
-            LSTM or a GRU; "" for any that is not known.
+            LSTM or a GRU, "normalized" of a normalisation without weights; "" for any that is not
+            known.
         over_samples: whether it is a softmax along the first axis of several samples and classes.
         over_middle: whether it is one along an axis that is neither the first nor the last.
         of_cosines: whether the output is made of a product of two normalised tensors.
@@ -67,6 +69,8 @@ def output_function(tensor: Tensor) -> OutputFunction:
         return OutputFunction()
     name = "linear" if _is_linear(node) else _NAMES.get(kind, "")
     name = "recurrent" if _is_state(node) else name
+    if kind in _STATISTICS and getattr(node, "_saved_weight", name) is None:
+        name = "normalized"
     axis = signed(getattr(node, "_saved_dim", -1)) if "softmax" in name else -1
     place = axis % max(tensor.ndim, 1)
     matrix = tensor.ndim > 1 and len(tensor) > 1 and tensor.shape[-1] > 1
