@@ -1485,6 +1485,23 @@ def test_a_squared_error_as_large_as_its_targets_variance_says_nothing_of_the_in
     assert ("labels_without_signal" in found(figures)) == told
 
 
+@pytest.mark.parametrize(
+    ("fraction", "least", "largest", "told"),
+    [(0, 0, 29, True), (0.3, 0, 29, False), (0, 0, 1, False), (0, -3, 29, False)],
+)
+@pytest.mark.parametrize("rule", ["labels_without_signal", "target_scale"])
+def test_targets_that_are_whole_numbers_may_name_classes(rule, fraction, least, largest, told):
+    figures = healthy(network(), 240)
+    figures["update_to_weight"][:] *= 2
+    figures["loss"][:] = 64.0 + np.random.default_rng(0).normal(0, 0.01, 240)
+    figures["loss"][:40] += 1
+    looked = {"loss_kind": 6, "loss_reduction": 1, "target_std": 8, "target_rms": 2000}
+    looked |= {"target_fraction": fraction, "target_min": least, "target_max": largest}
+    for name, value in looked.items():
+        figures[name][::10] = value
+    assert ("if these numbers name classes" in rules_and_words(figures)[rule].remedy) == told
+
+
 @pytest.mark.parametrize(("copies", "words"), [(0, "belongs to its input"), (1, "breaks off")])
 def test_an_autoencoder_that_learns_the_mean_is_not_told_of_its_pairs(copies, words):
     figures = healthy(network(), 240)

@@ -104,6 +104,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "target_max": "largest target",
     "target_rms": "their root mean square",
     "target_std": "their standard deviation",
+    "target_fraction": "of a squared error of one output, how far targets are from whole numbers",
     "target_zeros": "of a percentage error, share of all slopes that targets near 0 have",
     "target_sum": "how far the sum of a row's targets is from 1, the mean over the rows",
     "loss_of_cosines": "1 if it is the mean cosine of the output with something, else 0",

@@ -61,6 +61,9 @@ def target_figures(
             "target_max": float(targets.max()),
             "target_rms": _size(view, targets, values),
             "target_std": float(targets.std()),
+            "target_fraction": float(np.abs(targets - targets.round()).max())
+            if view.kind is Loss.SQUARED_ERROR and targets.shape[1] == 1
+            else math.nan,
             "target_sum": float(np.abs(targets.sum(1) - 1).mean()),
         }
     return figures

@@ -17,6 +17,7 @@ from layerscope.diagnose.rules.loss_not_falling import (
 from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.solved import is_learning
 from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
 from layerscope.diagnose.thresholds import Thresholds
 
 
@@ -49,6 +50,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     due &= ~(of_pairs & (guess - curve.level > _BELOW * curve.noise * _OF_WINDOW))
     begun = is_learning(figures, memory) | of_errors | of_pairs
     of_data = of_errors & (memory.known("copied", figures["targets_are_inputs"]) == 1)
+    whole = targets_may_be_classes(figures, memory)
     ill = due & begun & there
     return Symptoms.of_run(
         "loss",
@@ -85,10 +87,17 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
             "optimizer.lr ten times larger, and again if that is not enough; if the loss stays "
             "there, " + _PAIRS,
         ),
+        Advice(
+            "the loss is {value:.3g} times the variance of the targets, which are whole numbers: "
+            "the network has learned their mean, and nothing from its inputs",
+            CLASSES + _PAIRS,
+        ),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Shannon 1948: the entropy is the least loss without a look at the inputs",
         lasting=t.warm_up,
-        cause=np.select((of_pairs, of_data, of_errors, updates < _USUAL), (2, 3, 1, 4), 0),
+        cause=np.select(
+            (of_pairs, of_data, of_errors & whole, of_errors, updates < _USUAL), (2, 3, 5, 1, 4), 0
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values
-from layerscope.diagnose.target_bits import targets_are_bits
+from layerscope.diagnose.target_bits import CLASSES, targets_are_bits, targets_may_be_classes
 from layerscope.diagnose.thresholds import Thresholds
 
 _ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
@@ -205,6 +205,7 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     small = (values < _SMALL) & (figures["target_std"] > 0)
     held_up = ((severity == 1) | small) & worse & on_its_way
     severity[held_up] = 2
+    whole = targets_may_be_classes(figures, memory) & ~small
     return Symptoms.of_run(
         "output",
         values,
@@ -228,10 +229,15 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
             _SCALED,
             (np.nan, t.target_large, np.nan),
         ),
+        Advice(
+            "the targets are whole numbers with a root mean square of {value:.3g}, where a network "
+            "begins with outputs of about 1",
+            CLASSES + _SCALED,
+        ),
         limits=(t.target_large, t.target_huge, np.nan),
         source="LeCun et al. 1998, Efficient BackProp, section 4.5, on the targets' scale",
         lasting=3,
-        cause=np.where(small, 1, 2 * held_up),
+        cause=np.select((small, whole, held_up), (1, 3, 2), 0),
     )
 
 
