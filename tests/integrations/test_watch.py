@@ -570,6 +570,27 @@ def test_an_optimizer_that_never_takes_a_step_is_a_finding(tmp_path, batches, to
     assert [finding.rule for finding in watcher.findings] == ["not_optimized"] * told
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_what_is_unfrozen_later_and_no_optimizer_has_is_told_of_from_then_on(tmp_path, told):
+    net = make_net()
+    first = next(each for each in net.modules() if isinstance(each, torch.nn.Linear))
+    first.requires_grad_(False)
+    optimizer = torch.optim.Adam([each for each in net.parameters() if each.requires_grad])
+    with layerscope.watch(net, tmp_path, images=False, summary=False) as scope:
+        for k, (x, y) in enumerate(batches(40)):
+            if k == 20:
+                first.requires_grad_(True)
+                if not told:
+                    optimizer.add_param_group({"params": list(first.parameters())})
+            optimizer.zero_grad()
+            loss = cross_entropy(net(x), y)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+    of = [(f.rule, f.step) for f in scope.findings if f.rule == "not_optimized"]
+    assert of == [("not_optimized", 20)] * told
+
+
 def test_an_optimizer_that_is_made_anew_in_each_step_is_not_kept(tmp_path):
     net, made = make_net(), []
     with layerscope.watch(net, tmp_path, images=False, summary=False) as scope:

@@ -238,6 +238,7 @@ class Surroundings:
             ends,
             known,
             frozenset(self._gradients),
+            frozenset(id(each.parameter) for each in parameters if each.parameter.requires_grad),
             self._norm,
             self._rows.look(),
             self._stepped,

@@ -46,8 +46,9 @@ class LookFigures:
     def __init__(self) -> None:
         self._labels: Counter[int] = Counter()
         self._uncalled = Uncalled()
-        self._parameters: list[nn.Parameter] = []
-        self._entries = np.zeros(0, np.intp)
+        # By `id`, each with its layer's place: those that are trained, and those that were not.
+        self._trained: dict[int, int] = {}
+        self._frozen: dict[int, int] = {}
         self._untrained: dict[int, float] = {}
         self._at: dict[str, int] = {}
         self._blank: dict[int, float] = {}
@@ -81,9 +82,10 @@ class LookFigures:
         named = [(at[each.channel.layer], each.parameter) for each in parameters]
         of_tokens = [pair for pair in named if layers[pair[0]].module.startswith("Embedding")]
         self._blank = {place: blank_rows(parameter) for place, parameter in of_tokens}
-        trained = [each for each in parameters if each.parameter.requires_grad]
-        self._parameters = [each.parameter for each in trained]
-        self._entries = np.array([at[each.channel.layer] for each in trained], np.intp)
+        self._trained, self._frozen = {}, {}
+        for place, parameter in named:
+            of = self._trained if parameter.requires_grad else self._frozen
+            of[id(parameter)] = place
 
     def fill(self, observation: Observation, look: Look, of_layers: Array, of_step: Array) -> None:
         """Write what was seen in a step among its figures.
@@ -106,9 +108,12 @@ class LookFigures:
         for place, how in self._untrained.items():
             of_layers[place, LAYER_COLUMN["untrained"]] = how
         of_layers[list(self._blank), LAYER_COLUMN["blank_rows"]] = list(self._blank.values())
+        for thawed in look.trained & self._frozen.keys():
+            self._trained[thawed] = self._frozen.pop(thawed)
+        entries = np.array(list(self._trained.values()), np.intp)
         if look.ends.form is not None and (beside := look.ends.form.baseline):
-            is_beside = [id(parameter) in beside for parameter in self._parameters]
-            of_layers[self._entries, LAYER_COLUMN["baseline"]] = is_beside
+            is_beside = [each in beside for each in self._trained]
+            of_layers[entries, LAYER_COLUMN["baseline"]] = is_beside
         for name, spread in look.row_spreads.items():
             of_layers[self._at[name], LAYER_COLUMN["weight_row_spread"]] = spread
         for seen_at in look.inside.values():
@@ -126,17 +131,17 @@ class LookFigures:
         came = look.ends.output is not None and look.ownership is not None
         has_backward = bool(look.gradients) or came or look.stepped
         if has_backward and not observation.skipped:
-            none = [id(parameter) not in look.gradients for parameter in self._parameters]
+            none = [each not in look.gradients for each in self._trained]
             np.fmax.at(
-                of_layers[:, LAYER_COLUMN["no_gradient"]], self._entries, np.array(none, np.float32)
+                of_layers[:, LAYER_COLUMN["no_gradient"]], entries, np.array(none, np.float32)
             )
         if look.ownership is not None:
-            owned = [id(parameter) in look.ownership.owned for parameter in self._parameters]
-            of_layers[self._entries, LAYER_COLUMN["owned"]] = owned
+            owned = look.ownership.owned
+            of_layers[entries, LAYER_COLUMN["owned"]] = [each in owned for each in self._trained]
             if shares := look.ownership.rate_shares:
-                for entry, parameter in zip(self._entries, self._parameters, strict=True):
-                    if id(parameter) in shares:
-                        of_layers[entry, LAYER_COLUMN["rate_share"]] = shares[id(parameter)]
+                for each, place in self._trained.items():
+                    if each in shares:
+                        of_layers[place, LAYER_COLUMN["rate_share"]] = shares[each]
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
         figures = {**input_figures(ends.data), **ends.figures}

@@ -103,6 +103,42 @@ def a_new_head_after_the_optimizer(mended, watch):
     fit(watch, model, optimizer, batches(x, y), cross_entropy)
 
 
+def unfrozen_at(step, mended, watch, body, head, data, loss, rate):
+    """A body that is frozen until this step, and that the optimizer gets then if it is mended."""
+    body.requires_grad_(False)
+    model = nn.Sequential(body, head)
+    optimizer = torch.optim.Adam(head.parameters(), lr=rate)
+    with watch(model) as scope:
+        for k, (x, y) in enumerate(data):
+            if k == step:
+                body.requires_grad_(True)
+                if mended:
+                    optimizer.add_param_group({"params": list(body.parameters())})
+            optimizer.zero_grad()
+            error = loss(model(x), y)
+            error.backward()
+            optimizer.step()
+            scope.step(error)
+
+
+@program("not_optimized", also=("frozen_untrained",))
+def a_body_that_is_unfrozen_and_not_handed_over(mended, watch):
+    x, y = blobs(classes=6, features=16, apart=1.0)
+    body = nn.Sequential(nn.Linear(16, 48), nn.GELU(), nn.Linear(48, 12), nn.GELU())
+    for each in (body[0], body[2]):
+        nn.init.orthogonal_(each.weight)
+    data = batches(x, y, steps=240)
+    unfrozen_at(30, mended, watch, body, nn.Linear(12, 6), data, F.cross_entropy, 3e-3)
+
+
+@program("not_optimized", also=("frozen_untrained",))
+def an_encoder_that_is_unfrozen_for_the_second_half(mended, watch):
+    x, y = surface()
+    body = nn.Sequential(nn.Linear(6, 4), nn.Tanh())
+    data = batches(x, y, steps=240)
+    unfrozen_at(100, mended, watch, body, nn.Linear(4, 1), data, F.mse_loss, 1e-2)
+
+
 class TwoInputs(nn.Module):
     def __init__(self):
         super().__init__()

@@ -29,7 +29,8 @@ def not_optimized(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         Advice(
             "{layer} gets a gradient, and no optimizer has its parameters: it never learns",
             "hand all parameters to the optimizer: torch.optim.AdamW(model.parameters()), made "
-            "after the last layer; or layer.requires_grad_(False) if it is to stay as it is",
+            "after the last layer; optimizer.add_param_group for what is unfrozen later; or "
+            "layer.requires_grad_(False) if it is to stay as it is",
         ),
         Advice(
             "{layer} gets a gradient, and no optimizer has its parameters: it has those of "
