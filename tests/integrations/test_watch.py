@@ -577,7 +577,7 @@ def test_what_is_unfrozen_later_and_no_optimizer_has_is_told_of_from_then_on(tmp
     first.requires_grad_(False)
     optimizer = torch.optim.Adam([each for each in net.parameters() if each.requires_grad])
     with layerscope.watch(net, tmp_path, images=False, summary=False) as scope:
-        for k, (x, y) in enumerate(batches(40)):
+        for k, (x, y) in enumerate(batches(90)):
             if k == 20:
                 first.requires_grad_(True)
                 if not told:
