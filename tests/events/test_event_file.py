@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
@@ -176,6 +177,30 @@ def test_a_file_that_nobody_holds_is_not_kept_by_the_clock(tmp_path: Path) -> No
     gone = weakref.ref(waiting)
     del waiting
     wait_until(lambda: gone() is None)
+
+
+def test_the_clock_goes_on_where_the_last_that_waits_goes_between_two_of_its_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it keeps is held weakly, and whoever collects garbage asks nobody."""
+
+    class Waiting:
+        def flush_on_time(self) -> None:
+            pass
+
+    class AboutToGo(weakref.WeakKeyDictionary[Any, float]):
+        def __len__(self) -> int:
+            kept = super().__len__()
+            waiting.clear()
+            return kept
+
+    clock, waiting = type(flush_clock._clock)(), [Waiting()]
+    kept = clock._kept = AboutToGo()
+    monkeypatch.setattr(clock, "_start", lambda: None)
+    clock.keep(waiting[0], 0.1)
+    monkeypatch.setattr(flush_clock, "_LONGEST", 0.0)
+    clock._watch()  # ends, since it keeps nothing any more
+    assert not list(kept)
 
 
 def test_a_run_can_be_found_as_soon_as_it_has_an_event(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ class _FlushClock:
                 if not self._kept:
                     self._thread = None
                     return
-                if self._changed.wait(min(*self._kept.values(), _LONGEST)):
+                # They may all have gone since the question above: they are held weakly.
+                if self._changed.wait(min((*self._kept.values(), _LONGEST))):
                     continue  # another one is kept or forgotten: the times are others
             self._flush()
 
