@@ -108,12 +108,6 @@ class LookFigures:
         for place, how in self._untrained.items():
             of_layers[place, LAYER_COLUMN["untrained"]] = how
         of_layers[list(self._blank), LAYER_COLUMN["blank_rows"]] = list(self._blank.values())
-        for thawed in look.trained & self._frozen.keys():
-            self._trained[thawed] = self._frozen.pop(thawed)
-        entries = np.array(list(self._trained.values()), np.intp)
-        if look.ends.form is not None and (beside := look.ends.form.baseline):
-            is_beside = [each in beside for each in self._trained]
-            of_layers[entries, LAYER_COLUMN["baseline"]] = is_beside
         for name, spread in look.row_spreads.items():
             of_layers[self._at[name], LAYER_COLUMN["weight_row_spread"]] = spread
         for seen_at in look.inside.values():
@@ -125,7 +119,15 @@ class LookFigures:
         self._fill_trained(observation, look, of_layers)
 
     def _fill_trained(self, observation: Observation, look: Look, of_layers: Array) -> None:
-        """What each trained parameter got: a gradient, an optimizer, a learning rate."""
+        """What each trained parameter got: a gradient, an optimizer, a learning rate; and whether
+        it is a baseline's.
+        """
+        for thawed in look.trained & self._frozen.keys():
+            self._trained[thawed] = self._frozen.pop(thawed)
+        entries = np.array(list(self._trained.values()), np.intp)
+        if look.ends.form is not None and (beside := look.ends.form.baseline):
+            is_beside = [each in beside for each in self._trained]
+            of_layers[entries, LAYER_COLUMN["baseline"]] = is_beside
         # A step was taken, or the loss's gradient came to the output: whether there are gradients
         # to take it with or not, they were due.
         came = look.ends.output is not None and look.ownership is not None
