@@ -111,6 +111,8 @@ def erratic(seed, steps):
         figures["activation_nonfinite"][:30] = 0
         figures["activation_max"][:] = figures["activation_min"][:] = 1
         figures["loss"][20:] = np.inf
+    if seed % 13 == 1:
+        figures["loss"][0], figures["loss_beside"][0] = 90.0, 0.0
     if seed % 7 == 0:
         figures["loss"][:] *= -1
     if seed % 3 == 0:
