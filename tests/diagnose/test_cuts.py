@@ -1,6 +1,7 @@
 """A run judged as it goes on and one judged from its files have the same findings."""
 
 from itertools import pairwise
+from zlib import crc32
 
 import numpy as np
 from hypothesis import example, given, settings
@@ -46,12 +47,16 @@ _FLAGS = (
 
 def erratic(seed, steps):
     """Figures that jump between healthy, sick and unknown, and stay so for some steps."""
-    rng = np.random.default_rng(seed)
+
+    def draws(name):
+        """Of each figure its own: one more figure changes no other."""
+        return np.random.default_rng([seed, crc32(name.encode())])
+
     figures = Figures.empty(LAYERS, range(steps))
     scale = {"activation_count": 6400, "units": 100, "dead_units": 60, "silent_units": 60}
     scale |= {"stream_rms": 1e4, "expert_tokens": 1e6}
     for name in LAYER_FIGURES:
-        shape = (steps // 6 + 1, len(LAYERS))
+        shape, rng = (steps // 6 + 1, len(LAYERS)), draws(name)
         values = 10.0 ** rng.uniform(-7, 1, shape) * scale.get(name, 1)
         if name in ("activation_count", "units"):
             values[:] = scale[name]
@@ -64,7 +69,8 @@ def erratic(seed, steps):
         figures[name][:] = np.repeat(values, 6, axis=0)[:steps]
         figures[name][rng.random((steps, len(LAYERS))) < 0.1] = np.nan
     for name in STEP_FIGURES:
-        figures[name][:] = 10.0 ** rng.uniform(-1, 1, steps)
+        figures[name][:] = 10.0 ** draws(name).uniform(-1, 1, steps)
+    rng = draws("the rest")
     for name in _FLAGS:
         figures[name][:] = rng.integers(0, 2, figures[name].shape)
     for name in ("dropout", "evaluation_share", "update_lost"):
@@ -104,6 +110,9 @@ def erratic(seed, steps):
         figures["label_entropy"][:] = 1.0
         figures["target_rms"][:] = figures["target_rms"][0]  # or its targets have grown
         figures["loss"][:3] += rng.choice([0.0, 0.2])
+        if seed % 12 == 0:  # it has learned how often each class comes
+            figures["loss"][:] = 1 + rng.normal(0, 1e-3, steps)
+            figures["loss"][:3] += 0.2
         figures["gradients_late"][:] = figures["gradients_cleared"][:] = seed % 2
     if seed % 5 == 0:
         figures["output_min"][:] = figures["output_max"][:] = figures["outputs"][:] = 1
