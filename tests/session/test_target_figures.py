@@ -108,3 +108,12 @@ def test_the_size_of_an_absolute_errors_targets_is_known_where_the_output_is_not
     output = SimpleNamespace(alone=True, by_sample=True)
     size = target_figures(view, output, values, Counter())["target_rms"]
     assert math.isnan(size) != known
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("kind", [Loss.ABSOLUTE_ERROR, Loss.SQUARED_ERROR])
+def test_targets_of_some_samples_have_a_size_too(kind, alone):
+    """A loss may leave some out, and of a broadcast one two targets stand for all."""
+    output = SimpleNamespace(alone=alone, by_sample=True)
+    view = LossView(kind, 1.0, np.array([[3.0], [3.0]]))
+    assert target_figures(view, output, np.zeros((4, 1)), Counter())["target_rms"] == 3

@@ -77,6 +77,8 @@ def _are_made_up(view: LossView, output: Output, values: Matrix) -> bool:
     targets = view.targets
     if view.kind is not Loss.ABSOLUTE_ERROR or output.alone or targets is None:
         return False
+    if targets.shape != values.shape:  # of some samples: the loss leaves others out
+        return False
     return bool((targets > values).all() or (targets < values).all())
 
 
@@ -85,8 +87,10 @@ def _size(view: LossView, targets: Matrix, values: Matrix) -> float:
     output on average, and that may be the output's own: NaN unless they are large for certain, as
     where the two differ by half of that.
     """
-    size, off = rms(targets), np.abs(targets - values)
+    size = rms(targets)
+    if view.kind is not Loss.ABSOLUTE_ERROR or targets.shape != values.shape:
+        return size
+    off = np.abs(targets - values)
     on_average = float(np.ptp(off)) <= _ALIKE * float(off.mean())  # not labels of 0 and 1
     at_least = abs(float(np.abs(values).mean() - off.mean()))
-    is_guess = view.kind is Loss.ABSOLUTE_ERROR and on_average and at_least < size / 2
-    return math.nan if is_guess else size
+    return math.nan if on_average and at_least < size / 2 else size
