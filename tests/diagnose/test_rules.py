@@ -2047,6 +2047,16 @@ def test_blank_samples_are_a_note_where_the_loss_is_down_to_half():
     assert rules_and_words(figures)["inputs_repeat"].severity == "note"
 
 
+@pytest.mark.parametrize(
+    ("entries", "statistics", "severity"), [(0, 0, None), (3, 0, "note"), (3, 3, "warning")]
+)
+def test_one_module_several_times_in_a_list_is_told(entries, statistics, severity):
+    figures = healthy(network())
+    figures["modules_repeated"][::10], figures["statistics_repeated"][::10] = entries, statistics
+    found = rules_and_words(figures).get("modules_repeated")
+    assert (found and found.severity) == severity
+
+
 def test_where_no_weight_moves_no_rate_is_called_too_small():
     figures = healthy(network(), 120)
     figures["update_to_weight"][:], figures["weight_grad_rms"][:] = 0, 0

@@ -172,6 +172,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "epsilon_lost": "1 if what an optimizer adds to such a root is 0 in the weights' type, else 0",
     "epsilon": "of those, what is added to the root of the average of squares; 0 without",
     "maximize": "1 if an optimizer is told to make the loss large, else 0",
+    "modules_repeated": "entries of lists that are a module which stands in the same list before",
+    "statistics_repeated": "of those, the ones with a batch normalisation's running statistics",
     "dropout": "largest probability of a dropout that is on",
     "norm_momentum": "largest momentum of a batch normalisation; 0 of one that has kept nothing",
     "evaluation_share": "of the dropouts and batch normalisations, those in evaluation mode",

@@ -20,6 +20,7 @@ from layerscope.record.look import Look
 from layerscope.record.network.dropout_calls import DropoutCalls
 from layerscope.record.network.frozen_in_name import frozen_in_name
 from layerscope.record.network.layers import Layer
+from layerscope.record.network.repeated_modules import repeated_modules
 from layerscope.record.network.two_modes import TwoModes, path_and_class
 from layerscope.record.parameters.alike_rows import AlikeRows
 from layerscope.record.parameters.gradient_norm import NONE, gradient_norm
@@ -54,6 +55,7 @@ class Surroundings:
             network, layers, state, lambda: self._looking and state.counts_here
         )
         self.loss_graph, self._two_modes = self._ends.loss_graph, TwoModes(network)
+        self._repeated = repeated_modules(network)
         self._optimizers: dict[Optimizer, frozenset[int]] = {}  # and what they have
         self._others: dict[int, frozenset[int]] = {}  # likewise, of other networks
         self._known: WeakSet[Optimizer] = WeakSet()
@@ -120,6 +122,7 @@ class Surroundings:
         self.stream.follow()
         self.gates.follow(layers)
         self._two_modes = TwoModes(self._network)
+        self._repeated = repeated_modules(self._network)
         self._stepped_by = -1
         self._rows = None
 
@@ -217,6 +220,7 @@ class Surroundings:
         unregistered, made_anew = self._ends.first.unregistered.count(self._owned)
         figures = {
             **modes,
+            **self._repeated,
             "dropout": max(modes["dropout"], self.dropouts.largest),
             "optimizers": float(len(self._optimizers) + len(self._others)),
             "optimizers_replaced": float(self._replaced),

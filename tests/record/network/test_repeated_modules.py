@@ -1,0 +1,35 @@
+"""Entries of lists that are one and the same module."""
+
+from torch import nn
+
+from layerscope.record.network.repeated_modules import repeated_modules
+
+
+def counts(network):
+    found = repeated_modules(network)
+    return found["modules_repeated"], found["statistics_repeated"]
+
+
+def block(norm=None):
+    return nn.Sequential(nn.Linear(4, 4), norm or nn.LayerNorm(4), nn.ReLU())
+
+
+def test_a_list_of_one_block_n_times_has_all_entries_but_one_of_another():
+    assert counts(nn.ModuleList([block()] * 4)) == (3, 0)
+    assert counts(nn.Sequential(nn.Linear(2, 4), *[block()] * 3)) == (2, 0)
+    assert counts(nn.ModuleDict(dict.fromkeys("abc", block()))) == (2, 0)
+    assert counts(nn.ModuleList([block() for _ in range(4)])) == (0, 0)
+
+
+def test_it_is_told_where_such_a_block_keeps_running_statistics():
+    assert counts(nn.ModuleList([block(nn.BatchNorm1d(4))] * 4)) == (3, 3)
+    silent = nn.BatchNorm1d(4, track_running_stats=False)
+    assert counts(nn.ModuleList([block(silent)] * 4)) == (3, 0)
+
+
+def test_functions_and_other_names_of_a_module_may_well_be_one_object():
+    function, layer = nn.ReLU(), nn.Linear(4, 4)
+    assert counts(nn.Sequential(nn.Linear(4, 4), function, nn.Linear(4, 4), function)) == (0, 0)
+    two = nn.Sequential(layer, nn.Sequential(nn.Tanh(), layer))
+    two.register_module("head", None)
+    assert counts(two) == (0, 0)
