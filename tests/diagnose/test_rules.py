@@ -1997,6 +1997,16 @@ def test_a_rate_that_has_sunk_or_compounds_is_told_while_little_is_learned(rates
     assert "learning_rate_gone" not in rules_and_words(figures)
 
 
+@pytest.mark.parametrize(("last", "told"), [(2.29, True), (0.5, False)])
+def test_a_warm_up_that_begins_anew_is_told_while_little_is_learned(last, told):
+    figures = healthy(network(), 240)
+    figures["learning_rate"][:] = 1e-7 + 1e-4 * (np.arange(240) % 14)
+    figures["loss"][:] = np.linspace(2.3, last, 240)
+    found = rules_and_words(figures).get("learning_rate_gone")
+    assert (found is not None) == told
+    assert not told or ("begins anew" in found.explanation and found.severity == "warning")
+
+
 @pytest.mark.parametrize(
     ("drawn", "returned", "words"),
     [(2, 2, None), (3, 0, "drawn anew"), (0, 3, "bit for bit"), (4, 5, "drawn anew")],

@@ -217,3 +217,44 @@ def rare_events_with_a_positive_weight(watch):
     loss = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(80.0))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     fit(watch, model, optimizer, batches(x, y, steps=250, size=64), of_output(loss))
+
+
+def in_epochs(watch, model, optimizer, data, loss_of, warm_up, mended):
+    """Twenty epochs of as many batches, with a warm-up of a hundred steps; where it is not mended,
+    its scheduler is made in each epoch.
+    """
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, warm_up)
+    with watch(model) as scope:
+        for _ in range(20):
+            if not mended:
+                scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, warm_up)
+            for inputs, targets in batches(*data, steps=10):
+                optimizer.zero_grad()
+                loss = loss_of(model(inputs), targets)
+                loss.backward()
+                optimizer.step()
+                scheduler.step()
+                scope.step(loss)
+
+
+@program("learning_rate_gone")
+def a_scheduler_that_is_made_in_each_epoch(mended, watch):
+    model = nn.Sequential(nn.Linear(16, 48), nn.ReLU(), nn.Linear(48, 8))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    data = blobs(classes=8, features=16, apart=0.8)
+
+    def warm_up(step):
+        return min(1.0, (step + 1) / 200) ** 2
+
+    in_epochs(watch, model, optimizer, data, F.cross_entropy, warm_up, mended)
+
+
+@program("learning_rate_gone")
+def a_warm_up_that_counts_the_batches_of_an_epoch(mended, watch):
+    model = nn.Sequential(nn.Linear(6, 48), nn.Tanh(), nn.Linear(48, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+
+    def warm_up(step):
+        return min(1.0, (step if mended else step % 10) / 200)
+
+    in_epochs(watch, model, optimizer, surface(), F.mse_loss, warm_up, mended=True)

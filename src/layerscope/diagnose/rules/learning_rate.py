@@ -8,6 +8,7 @@ from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import HALF
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.sawtooth_rate import begins_anew
 from layerscope.diagnose.solved import left_of_chance
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
@@ -72,11 +73,14 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     sunk &= left > HALF
     compound = compounds(np.where(curve.alone, rates, np.nan), memory)
     compound &= (values < _TENTH) & (left > HALF) & ~ill
+    anew = begins_anew(np.where(curve.alone, rates, np.nan), figures.steps, memory)
+    anew &= (left > HALF) & (curve.known >= 2 * thresholds.patience)
     at_last = _at_the_end(figures, rates, memory)
     endless = (at_last < _HALF_OF_ASKED) & curve.alone & ~ill & ~early
     values = np.where(endless, at_last, values)
     late = early | sunk | compound
     severity = np.where(ill, np.where(learned, 1, 2), np.where(late | endless, 2, 0))
+    severity[anew] = 2
     begun = memory.of_run("warm", 4)[1]
     severity[(figures.steps == begun) & (rates == 0)] = 0  # where a warm-up may well begin
     return Symptoms.of_run(
@@ -123,14 +127,21 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
             "numbers are epochs",
             (_SUNK, _SUNK, np.nan),
         ),
+        Advice(
+            "the learning rate rises and falls back to its least in a single step, again and "
+            "again: a warm-up that begins anew each time never ends",
+            "number the steps of a warm-up through all epochs, epoch * len(loader) + batch, and "
+            "make the scheduler once, before the loop over epochs",
+            (1.0, 1.0, np.nan),
+        ),
         limits=(_GONE, _GONE, np.nan),
         source="torch.optim.lr_scheduler: a scheduler counts its own steps",
         lasting=thresholds.warm_up,
         cause=np.select(
-            (endless, compound, early, sunk), (3, 4, 2, 5), np.where(highest > 0, 0, 1)
+            (anew, endless, compound, early, sunk), (6, 3, 4, 2, 5), np.where(highest > 0, 0, 1)
         ),
         since=np.where(
-            ~(highest > 0) | endless,
+            ~(highest > 0) | endless | anew,
             np.nan_to_num(begun),
             np.where(
                 (late | (ill & ~learned)) & ~np.isnan(known[1]),

@@ -1,0 +1,53 @@
+"""A warm-up that begins anew in each epoch, and rates that are meant to go up and down."""
+
+import numpy as np
+import pytest
+
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.roles import Roles
+from layerscope.diagnose.sawtooth_rate import begins_anew
+
+STEPS = np.arange(120)
+ANEW = 1e-7 + 0.03 * (STEPS % 14) / 200
+
+
+def told(rates, steps=STEPS, cut=None):
+    memory = Memory(Roles(()))
+    rates = rates.astype(np.float32).astype(np.float64)  # as figures have them
+    parts = [slice(None)] if cut is None else [slice(cut), slice(cut, None)]
+    return np.concatenate([begins_anew(rates[part], steps[part], memory) for part in parts])
+
+
+@pytest.mark.parametrize("rates", [ANEW, 0.03 * (STEPS % 14) / 200])
+def test_a_warm_up_that_begins_anew_is_told_from_the_third_time_on(rates):
+    found = told(rates)
+    assert not found[:42].any()
+    assert found[42:].all()
+
+
+def test_it_is_told_in_the_same_steps_wherever_the_run_is_cut():
+    for cut in (1, 14, 41, 42, 43, 100):
+        np.testing.assert_array_equal(told(ANEW, cut=cut), told(ANEW))
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        np.full(120, 0.03),
+        0.03 * np.minimum(1, STEPS / 20),  # one that ends
+        0.03 * np.minimum(1, (STEPS % 40) / 10),  # that ends each time
+        0.015 * (1 + np.cos(np.pi * (STEPS % 14) / 14)),  # warm restarts
+        0.001 + 0.03 * np.abs((STEPS + 7) % 14 - 7),  # cyclic
+        0.01 + 0.003 * (STEPS % 14),  # by less than ten times
+        0.03 * 0.9**STEPS,
+        np.where(STEPS < 28, ANEW, 0.03),
+        np.full(120, np.nan),
+    ],
+    ids=["even", "one", "ends", "restarts", "cyclic", "little", "falls", "twice", "none"],
+)
+def test_a_rate_that_is_meant_to_go_up_and_down_is_none(rates):
+    assert not told(rates).any()
+
+
+def test_where_steps_are_left_out_nothing_is_said():
+    assert not told(ANEW, 2 * STEPS).any()
