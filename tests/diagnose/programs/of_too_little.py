@@ -220,12 +220,12 @@ def rare_events_with_a_positive_weight(watch):
 
 
 def in_epochs(watch, model, optimizer, data, loss_of, warm_up, mended):
-    """Twenty epochs of as many batches, with a warm-up of a hundred steps; where it is not mended,
+    """Thirty epochs of ten batches, with a warm-up of two hundred steps; where it is not mended,
     its scheduler is made in each epoch.
     """
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, warm_up)
     with watch(model) as scope:
-        for _ in range(20):
+        for _ in range(30):
             if not mended:
                 scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, warm_up)
             for inputs, targets in batches(*data, steps=10):
