@@ -14,9 +14,11 @@ from typing import Self
 from torch import Tensor, nn
 from torch.amp import GradScaler
 
+from layerscope.diagnose.rules.weights_overwritten import own_weights_loaded
 from layerscope.diagnose.rules.wiring import NEVER_STEPPED, never_stepped
 from layerscope.integrations.outcome import Outcome
 from layerscope.record import choose_layers
+from layerscope.record.parameters.own_weights import OwnWeights
 from layerscope.session.claimed_folder import ClaimedFolder, claim
 from layerscope.session.door import Door
 from layerscope.session.finished_steps import FinishedSteps
@@ -59,6 +61,7 @@ class Watcher(Outcome):
         self._scale = LossScale(scaler)
         self._at = start
         self._optimizers: OptimizersOfALoop | None = None
+        self._own_weights = OwnWeights(model, lambda: self._at)
         self._door = door
         self._named, self._steps = named, steps
         self._loss = ToldLoss(door)
@@ -111,6 +114,7 @@ class Watcher(Outcome):
             self._end()
             raise
         self._optimizers = OptimizersOfALoop(self._model, self._guarded)
+        self._own_weights.attach()
         atexit.register(self._close_at_exit)
         self._begin()
         return self
@@ -190,8 +194,11 @@ class Watcher(Outcome):
         def end(session: FinishedSteps) -> None:
             if self._unanswered >= NEVER_STEPPED:
                 session.verdict.judge.add(never_stepped(self._unanswered))
+            if self._own_weights.loaded is not None:
+                session.verdict.judge.add(own_weights_loaded(self._own_weights.loaded))
             session.close(interrupted)
 
+        self._own_weights.detach()
         self._guarded(end)
         self._end()
 
@@ -233,6 +240,7 @@ class Watcher(Outcome):
     def _end(self, *, failed: bool = False) -> None:
         self._session = None
         _OPEN.discard(self)
+        self._own_weights.detach()
         if self._claimed is not None:
             self._claimed.release()
         atexit.unregister(self._close_at_exit)

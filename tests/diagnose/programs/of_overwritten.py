@@ -49,6 +49,43 @@ def the_first_checkpoint_is_loaded_in_each_epoch(mended, watch):
                 scope.step(loss)
 
 
+def kept_for_the_end(watch, model, optimizer, data, loss_of, keep):
+    """The weights with the lowest loss on one half are loaded at the end."""
+    x, y = data
+    with watch(model) as scope:
+        best, lowest = None, float("inf")
+        for step, (inputs, targets) in enumerate(batches(x[::2], y[::2], steps=120)):
+            optimizer.zero_grad()
+            loss = loss_of(model(inputs), targets)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+            if step % 10 == 9:
+                with torch.no_grad():
+                    now = float(loss_of(model(x[1::2]), y[1::2]))
+                if now < lowest:
+                    best, lowest = keep(model.state_dict()), now
+        model.load_state_dict(best)
+
+
+@program("weights_overwritten")
+def the_best_weights_are_kept_without_a_copy(mended, watch):
+    model = perceptron(10, 4)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    keep = copy.deepcopy if mended else dict
+    kept_for_the_end(watch, model, optimizer, blobs(), F.cross_entropy, keep)
+
+
+@program("weights_overwritten")
+def the_best_weights_of_a_regression_are_brought_to_the_cpu_where_they_are(mended, watch):
+    def keep(state):
+        return {name: each.cpu().clone() if mended else each.cpu() for name, each in state.items()}
+
+    model = perceptron(6, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    kept_for_the_end(watch, model, optimizer, surface(), F.mse_loss, keep)
+
+
 @practice
 def folds_of_a_cross_validation_of_one_network(watch):
     def draw(module):

@@ -1,8 +1,11 @@
-"""Weights that something else than the optimizer writes, again and again."""
+"""Weights that something else than the optimizer writes, again and again; or seems to write."""
+
+import math
 
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.findings.finding import Finding
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.solved import has_learned
@@ -47,4 +50,28 @@ def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory
         limits=(np.nan, float(_OFTEN), np.nan),
         source="the weights, as the optimizer left them and as it found them",
         cause=goes_back,
+    )
+
+
+def own_weights_loaded(step: int) -> Finding:
+    """The finding of a loop that loads the network's own weights, having kept no copy of them.
+
+    Args:
+        step: in which it did.
+    """
+    return Finding(
+        rule="weights_overwritten",
+        severity="warning",
+        layer="network",
+        step=step,
+        layers=0,
+        last_step=step,
+        value=math.nan,
+        worst=math.nan,
+        threshold=math.nan,
+        source="torch.nn.Module.state_dict: the tensors are references to the parameters",
+        explanation="what load_state_dict was given are the network's own weights as they are now, "
+        "taken some steps ago and not copied: they have changed with every step since, and to load "
+        "them changes nothing",
+        remedy="copy.deepcopy(model.state_dict()) where weights are kept, such as the best so far",
     )
