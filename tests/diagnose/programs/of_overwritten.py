@@ -50,7 +50,7 @@ def the_first_checkpoint_is_loaded_in_each_epoch(mended, watch):
 
 
 def kept_for_the_end(watch, model, optimizer, data, loss_of, keep):
-    """The weights with the lowest loss on one half are loaded at the end."""
+    """Those weights of the first hundred steps that do best on the other half are loaded at the end."""
     x, y = data
     with watch(model) as scope:
         best, lowest = None, float("inf")
@@ -63,7 +63,7 @@ def kept_for_the_end(watch, model, optimizer, data, loss_of, keep):
             if step % 10 == 9:
                 with torch.no_grad():
                     now = float(loss_of(model(x[1::2]), y[1::2]))
-                if now < lowest:
+                if now < lowest and step < 100:
                     best, lowest = keep(model.state_dict()), now
         model.load_state_dict(best)
 
