@@ -50,7 +50,7 @@ def the_first_checkpoint_is_loaded_in_each_epoch(mended, watch):
 
 
 def kept_for_the_end(watch, model, optimizer, data, loss_of, keep):
-    """Those weights of the first hundred steps that do best on the other half are loaded at the end."""
+    """The weights of the first hundred steps that do best on the other half are loaded last."""
     x, y = data
     with watch(model) as scope:
         best, lowest = None, float("inf")
