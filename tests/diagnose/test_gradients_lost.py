@@ -77,6 +77,34 @@ def clipped_late(network, optimizer, backward):
     return loss
 
 
+def of_the_last_part(network, optimizer, backward):
+    for part in range(5):
+        loss = (network(X[8 * part : 8 * part + 8]) - Y[8 * part : 8 * part + 8]).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+def of_what_an_agent_saw(network, optimizer, backward):
+    """It walks through its world one sample at a time, and nobody tells torch not to follow."""
+    for k in range(12):
+        network(X[k : k + 1])
+    optimizer.zero_grad()
+    loss = backward()
+    optimizer.step()
+    return loss
+
+
+def of_a_target_of_its_own(network, optimizer, backward):
+    target = 0.9 * network(X[:32]).detach() + 0.1 * network(X[32:]).detach()
+    optimizer.zero_grad()
+    loss = (network(X[:32]) - Y[:32] - target).square().mean()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
 def added_up(network, optimizer, backward):
     optimizer.zero_grad()
     loss = backward(part=0) + backward(part=1)
@@ -176,6 +204,7 @@ CASES = (
     set_to_zero_between,
     set_to_zero_by_its_data,
     clipped_late,
+    of_the_last_part,
 )
 
 
@@ -184,7 +213,10 @@ def test_what_does_not_come_to_a_step_is_told_of(step):
     assert of_loop(step) == ["gradients_lost"]
 
 
-ON_PURPOSE = (added_up, sharpness_aware, adversarial, surgery)
+ON_PURPOSE = (
+    *(added_up, sharpness_aware, adversarial, surgery),
+    *(of_what_an_agent_saw, of_a_target_of_its_own),
+)
 
 
 @pytest.mark.parametrize("step", [*ON_PURPOSE, set_to_zero_as_of_old, set_to_zero_of_two])

@@ -82,6 +82,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "loss_kind": "which loss the gradient on the output shows: a number of `loss_kind.Loss`",
     "loss_reduction": "1 if the loss is a mean over its elements, n if it is a sum over n",
     "passes": "backward passes of the step, whose gradients add up",
+    "passes_unlearned": "forward passes that no gradient came to, for each like them that one did",
     "samples": "rows of the output that the loss looks at",
     "outputs": "values per row of the output: classes, of a cross-entropy",
     "labels_seen": "different class numbers among the targets of this step",

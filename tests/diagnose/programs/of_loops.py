@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.of_data import cross_entropy, perceptron
+from tests.diagnose.programs.of_data import Forecaster, cross_entropy, perceptron
 from tests.diagnose.programs.program import (
     batches,
     blobs,
@@ -166,6 +166,37 @@ def gradients_cleared_between_the_parts_of_a_batch(mended, watch):
                     optimizer.zero_grad()
                 loss = F.cross_entropy(model(batch_x), batch_y)
                 (loss / 4).backward()
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("gradients_lost")
+def a_step_for_each_pass_through_the_data(mended, watch):
+    x, y = blobs(classes=4, features=10)
+    model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 4))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    with watch(model) as scope:
+        for _ in range(30):
+            for part, (batch_x, batch_y) in enumerate(batches(x, y, steps=8)):
+                loss = F.cross_entropy(model(batch_x), batch_y)
+                if mended or part == 7:
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                    scope.step(loss)
+
+
+@program("gradients_lost")
+def the_last_window_of_a_series_alone(mended, watch):
+    x, y = waves()
+    model = Forecaster(12)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    with watch(model) as scope:
+        for batch_x, batch_y in batches(x, y, steps=60, size=60):
+            parts = [F.mse_loss(model(batch_x[k::6]), batch_y[k::6]) for k in range(6)]
+            loss = sum(parts) / 6 if mended else parts[-1]
+            optimizer.zero_grad()
+            loss.backward()
             optimizer.step()
             scope.step(loss)
 

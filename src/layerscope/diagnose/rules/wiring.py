@@ -110,7 +110,8 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
 def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """1 where the gradients of a backward pass were cleared before an optimizer came, though the
     loop takes several passes a step; or were changed after the step that they were for, and
-    cleared.
+    cleared. And how many forward passes a step no backward pass comes to, for each like them that
+    one comes to: more than three are no detached target.
 
     Not where the weights were changed in between, as in SAM (Foret et al. 2021), or where something
     else was put in the gradients' place, as by gradient surgery (Yu et al. 2020).
@@ -120,6 +121,8 @@ def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     values = np.where(late, 1.0, figures["gradients_cleared"].astype(np.float64))
     known = ~np.isnan(figures["gradients_late"]) | ~np.isnan(values)
     values = np.where(alone & known, np.nan_to_num(values), np.nan)
+    unlearned = figures["passes_unlearned"] > _DETACHED
+    values = np.where(unlearned & alone, figures["passes_unlearned"], values)
     return Symptoms.of_run_above(
         "optimizer",
         values,
@@ -134,11 +137,21 @@ def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "whatever does so, such as clip_grad_norm_, changes nothing",
             "clip gradients between loss.backward() and optimizer.step()",
         ),
+        Advice(
+            "for each forward pass that is learned from, {value:.0f} like it are not: no backward "
+            "pass comes to what they gave",
+            "loss.backward() and optimizer.step() within the loop over batches; passes that are "
+            "not to be learned from under torch.no_grad()",
+        ),
         warning=0.0,
         source="torch.optim: a step is taken with what .grad is at that moment",
         lasting=thresholds.lasting,
-        cause=late,
+        cause=np.where(unlearned, 2, late),
     )
+
+
+_DETACHED = 3.0
+"""Forward passes for each that is learned from: targets of the network's own, say."""
 
 
 @rule_with_memory("updates_rounded_away")

@@ -1,5 +1,10 @@
 """How many backward passes come to a network's outputs in a step, and to how many outputs each."""
 
+from collections import defaultdict
+
+Kind = tuple[int, tuple[int, ...]]
+"""Of a call: the `id` of the module, and the shape of a sample that it gives."""
+
 
 class BackwardPasses:
     """Is told of outputs, and of gradients that come to them.
@@ -16,6 +21,35 @@ class BackwardPasses:
     def __init__(self) -> None:
         self.given = self.together = self.number = self.added = 0
         self._weights = -1
+        # Of each kind of call how many samples it gave, call by call, and which got a gradient.
+        self._calls: defaultdict[Kind, list[int]] = defaultdict(list)
+        self._reached: defaultdict[Kind, set[int]] = defaultdict(set)
+
+    def note_call(self, kind: Kind, samples: int) -> int:
+        """The loop has called a module, and a gradient can come to what it gives.
+
+        Returns:
+            Which call of its kind it is in this step.
+        """
+        self._calls[kind].append(samples)
+        return len(self._calls[kind]) - 1
+
+    def note_reached(self, kind: Kind, number: int) -> None:
+        """A gradient comes to what that call gave."""
+        self._reached[kind].add(number)
+
+    @property
+    def unlearned(self) -> float:
+        """Calls of the step that no gradient came to / those of their kind that one came to, the
+        most of any kind. A call of fewer samples than these, as of an agent in its world, is none.
+        """
+        most = 0.0
+        for kind, reached in self._reached.items():
+            samples = self._calls[kind]
+            least = min(samples[each] for each in reached)
+            others = sum(each >= least for each in samples) - len(reached)
+            most = max(most, others / len(reached))
+        return most
 
     def note_gradient(self, weights: int, *, counts: bool) -> None:
         """A gradient comes to an output.
@@ -33,3 +67,5 @@ class BackwardPasses:
     def end_step(self) -> None:
         """The step is over."""
         self.given = self.together = self.number = self.added = 0
+        self._calls.clear()
+        self._reached.clear()

@@ -187,10 +187,13 @@ class NetworkEnds:
         by_sample = len(shape) <= 2 and may_have_a_row_each(inputs, shape)
         wanted = [each for _, each in tensors_in(inputs) if each.requires_grad]  # as an attack's
         of_data = any(each.is_leaf for each in wanted)  # or of what draws samples by gradients
+        kind = id(module), tuple(shape[1:])
+        number = self._passes.note_call(kind, len(tensor))
 
         def see_gradient(gradient: Tensor) -> None:
             self._states.forget()
             given, passes = self._passes.given, self._passes
+            passes.note_reached(kind, number)
             self.kept_gradients.look(begins=given > 0, counts=not wanted)
             if given > 0:
                 self.uncleared.look()
@@ -224,6 +227,7 @@ class NetworkEnds:
             "graphs_kept": graphs_kept,
             "last_padding": self._padded.share,
             "passes": self._passes.added,
+            "passes_unlearned": self._passes.unlearned,
             "along_batch": self._sequence_axis.of_batch or 3 * first.places.differ,
             "states_detached": self._states.are_detached,
             "views_mixed": first.views.are_any,
