@@ -2247,3 +2247,19 @@ def test_a_loss_that_has_begun_to_fall_late_is_a_note(at_the_end, severity):
     noise = 0.001 * np.random.default_rng(0).normal(size=300)
     figures["loss"][:] = np.interp(np.arange(300), [0, 130, 250], [1, 1, at_the_end]) + noise
     assert found(figures)["loss_not_falling"][0] == severity
+
+
+@pytest.mark.parametrize(("largest", "told"), [(0.7, True), (0.6, False)])
+def test_an_error_at_the_variance_of_targets_that_are_nearly_all_0_is_told_of_by_small_steps_too(
+    largest, told
+):
+    figures = healthy(network(), 260)
+    figures["loss"][:], figures["loss"][:20] = 0.01, 0.03
+    figures["update_to_weight"][:] = 1e-5
+    figures["loss_kind"][::10], figures["loss_reduction"][::10] = 6, 1
+    figures["target_std"][::10] = figures["target_rms"][::10] = 0.1
+    figures["target_min"][::10], figures["target_max"][::10] = 0, largest
+    assert ("labels_without_signal" in found(figures)) == told
+    figures["loss"][200:] = 0.008
+    figures["loss"][20:200] = np.linspace(0.03, 0.008, 180)  # it passes by
+    assert "labels_without_signal" not in found(figures)

@@ -27,7 +27,8 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     often each class comes, and nothing from its inputs. Likewise a squared error / the variance of
     its targets, which is 1 where all outputs are their mean, also of an autoencoder, whose targets
     are its inputs; and a contrastive loss / the logarithm of the number of samples among which it
-    looks for a partner: below that, by more than its noise, it has begun to learn.
+    looks for a partner: below that, by more than its noise, it has begun to learn. Targets nearly all
+    of which are 0, as of a map with a peak, are judged whatever the size of the steps.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
@@ -42,10 +43,11 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     values = curve.level / guess
     off = np.where(of_errors, _OF_VARIANCE, 1 - t.loss_stuck)
     there = np.abs(values - 1) < off
-    stayed = _has_stayed(there, curve, t.patience - WINDOW, memory.of_run("stayed", 2))
+    rests, stayed = _has_stayed(there, curve, t.patience - WINDOW, memory.of_run("stayed", 2))
     due = curve.known >= 2 * patience_of(figures, t, memory)
     due |= stayed & ~(of_errors | of_pairs | _recurs(figures, memory) | attends(figures, memory))
-    due &= curve.judged & (updates > np.where(of_errors, _USUAL, t.update_slow))
+    sparse = of_errors & _are_sparse(figures, memory)
+    due &= curve.judged & (sparse & rests | (updates > np.where(of_errors, _USUAL, t.update_slow)))
     # The number of candidates is exact, and chance alone does not get below what it costs.
     due &= ~(of_pairs & (guess - curve.level > _BELOW * curve.noise * _OF_WINDOW))
     begun = is_learning(figures, memory) | of_errors | of_pairs
@@ -92,19 +94,38 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
             "the network has learned their mean, and nothing from its inputs",
             CLASSES + _PAIRS,
         ),
+        Advice(
+            "the loss is {value:.3g} times the variance of the targets, nearly all of which are "
+            "next to 0: a map of zeros costs no more, and so far no more was learned",
+            "a larger weight for what is not ground: (1 + 40 * targets) * (outputs - targets) ** "
+            "2, or a sum over each map in place of its mean; and optimizer.lr ten times larger; if "
+            "the loss stays there, " + _PAIRS,
+        ),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Shannon 1948: the entropy is the least loss without a look at the inputs",
         lasting=t.warm_up,
         cause=np.select(
-            (of_pairs, of_data, of_errors & whole, of_errors, updates < _USUAL), (2, 3, 5, 1, 4), 0
+            (of_pairs, of_data, sparse, of_errors & whole, of_errors, updates < _USUAL),
+            (2, 3, 6, 5, 1, 4),
+            0,
         ),
     )
 
 
+def _are_sparse(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the targets of a squared error are small beside the largest of them, [steps]."""
+    largest = np.fmax(figures["target_max"], -figures["target_min"])
+    told = (figures["loss_kind"] == Loss.SQUARED_ERROR) & (largest > 0)
+    share = np.where(told, figures["target_rms"] / np.where(told, largest, 1), np.nan)
+    sparse: npt.NDArray[np.bool_] = memory.known("sparse", share) < _SPARSE
+    return sparse
+
+
 def _has_stayed(
     there: npt.NDArray[np.bool_], curve: CurveOfBlock, least: int, before: npt.NDArray[np.float64]
-) -> npt.NDArray[np.bool_]:
-    """Whether it has been so for as many steps, and the loss has not fallen meanwhile, [steps].
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Whether it has been so for as many steps, and whether the loss has not fallen meanwhile
+    either, [steps] each.
 
     Args:
         there: whether it is so, [steps].
@@ -113,19 +134,20 @@ def _has_stayed(
             window later, by when what was before is out of it; afterwards, of the next.
     """
     count, first = np.nan_to_num(before[0]), before[1]
-    stayed = np.zeros(len(there), bool)
+    rests, stayed = np.zeros((2, len(there)), bool)
     if not there.any():  # the usual
         before[0] = 0.0 if not np.isnan(curve.level).all() else before[0]
-        return stayed
+        return rests, stayed
     for row in np.flatnonzero(~np.isnan(curve.level)).tolist():
         count = count + 1 if there[row] else 0.0
         if count == WINDOW:
             first = curve.level[row]
         # The noise is that of FIRST losses against WINDOW; here are WINDOW against WINDOW.
         noise = curve.noise[row] * np.sqrt((2 / WINDOW) / (1 / FIRST + 1 / WINDOW))
-        stayed[row] = count >= least and first - curve.level[row] < _FALLING * noise
+        rests[row] = count >= least
+        stayed[row] = rests[row] and first - curve.level[row] < _FALLING * noise
     before[:] = count, first
-    return stayed
+    return rests, stayed
 
 
 @once_a_block
@@ -149,6 +171,9 @@ stays may be a rate that is too low."""
 
 _OF_VARIANCE = 0.05
 """That of some hundred targets is known no better."""
+
+_SPARSE = 0.15
+"""Root mean square / largest: of thousands of normal numbers it is about 0.25."""
 
 _PAIRS = (
     "look whether each label belongs to its input: print some pairs; a shuffle, or a reshape, of "
