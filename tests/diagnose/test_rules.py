@@ -2263,3 +2263,14 @@ def test_an_error_at_the_variance_of_targets_that_are_nearly_all_0_is_told_of_by
     figures["loss"][200:] = 0.008
     figures["loss"][20:200] = np.linspace(0.03, 0.008, 180)  # it passes by
     assert "labels_without_signal" not in found(figures)
+
+
+@pytest.mark.parametrize(
+    ("momentum", "samples", "level"),
+    [(0.99, 32, "warning"), (0.99, 33, "note"), (0.6, 14, "warning"), (0.6, 15, "note")],
+)
+def test_running_statistics_of_the_last_few_values_are_warned_of(momentum, samples, level):
+    figures = healthy([replace(facts, by_batch=True) for facts in network()])
+    figures["norm_momentum"][::10] = momentum
+    figures["activation_count"][:, 2] = samples * figures["units"][:, 2]
+    assert found(figures)["running_statistics"][0] == level

@@ -258,3 +258,22 @@ def a_warm_up_that_counts_the_batches_of_an_epoch(mended, watch):
         return min(1.0, (step if mended else step % 10) / 200)
 
     in_epochs(watch, model, optimizer, surface(), F.mse_loss, warm_up, mended=True)
+
+
+@program("running_statistics")
+def a_momentum_of_another_framework(mended, watch):
+    x, y = blobs(classes=4, features=10)
+    norms = [nn.BatchNorm1d(24, momentum=0.01 if mended else 0.99) for _ in range(2)]
+    layers = [nn.Linear(10, 24), norms[0], nn.ReLU(), nn.Linear(24, 24), norms[1], nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Linear(24, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y, steps=80, size=10), cross_entropy)
+
+
+@program("running_statistics")
+def statistics_of_two_small_batches(mended, watch):
+    x, y = surface()
+    norm = nn.BatchNorm1d(32, momentum=0.1 if mended else 0.7)
+    model = nn.Sequential(nn.Linear(6, 32), norm, nn.Tanh(), nn.Linear(32, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=60, size=12), of_output(F.mse_loss))

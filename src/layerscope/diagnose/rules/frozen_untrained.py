@@ -41,7 +41,7 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
     stands_first = bool(frozen) and -1 < min(frozen) <= max(frozen) < behind
     at_chance = left_of_chance(figures, memory) > _AT_CHANCE
     several = memory.known("several", figures["optimizers"]) > 1
-    at_chance &= memory.loss_curve.of(figures).known >= 2 * thresholds.patience
+    at_chance &= memory.loss_curve.of(figures).known >= thresholds.patience
     blank &= bool(trained)
     severity = np.where(drawn & stands_first | blank, 1 + at_chance[:, np.newaxis], 0)
     severity[heads & others & ~several[:, np.newaxis]] = 2

@@ -27,8 +27,8 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     often each class comes, and nothing from its inputs. Likewise a squared error / the variance of
     its targets, which is 1 where all outputs are their mean, also of an autoencoder, whose targets
     are its inputs; and a contrastive loss / the logarithm of the number of samples among which it
-    looks for a partner: below that, by more than its noise, it has begun to learn. Targets nearly all
-    of which are 0, as of a map with a peak, are judged whatever the size of the steps.
+    looks for a partner: below that, by more than its noise, it has begun to learn. Targets nearly
+    all of which are 0, as of a map with a peak, are judged whatever the size of the steps.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)

@@ -1,6 +1,7 @@
 """Batch normalisations whose running statistics are of no use in evaluation."""
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
@@ -11,22 +12,28 @@ from layerscope.diagnose.thresholds import Thresholds
 _OF_ONE_BATCH = 0.5
 _OF_THE_START = 0.5
 
+_FEW = 33.0
+"""Values: of fewer, a variance is known no better than to 25 %, which is sqrt(2 / (n - 1))."""
+
 
 @rule_of_run("running_statistics", looks_at="norm_momentum")
 def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Momentum of a batch normalisation in training, the share of the new batch: 0 keeps nothing of
     any. Or what it leaves, after n steps, of the mean of 0 and the variance of 1 that the running
-    statistics start with: (1 - m)^n.
+    statistics start with: (1 - m)^n. A warning where all that the statistics are made of are 33 values
+    of a channel or fewer: n (2 - m) / m of them count, of batches with n.
     """
     values = figures["norm_momentum"].astype(np.float64)
     none = values == 0
     left = (1 - values) ** (figures.steps + 1)
     begun = ~none & (left > _OF_THE_START) & (figures.steps >= thresholds.patience)
     values = np.where(begun, left, values)
+    last = ~begun & (values > _OF_ONE_BATCH)
+    few = last & (_fewest(figures, memory) * (2 - values) / np.where(last, values, 1) < _FEW)
     return Symptoms.of_run(
         "network",
         values,
-        np.where(none, 2, np.where(begun | (values > _OF_ONE_BATCH), 1, 0)),
+        np.where(none | few, 2, np.where(begun | last, 1, 0)),
         Advice(
             "a batch normalisation has a momentum of {value:.3g} (limit {threshold:g}): in "
             "evaluation it normalises by what little the last batch tells",
@@ -44,8 +51,27 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
             "evaluate later, or momentum=0.1, PyTorch's own: the share of the new batch",
             (_OF_THE_START, np.nan, np.nan),
         ),
+        Advice(
+            "a batch normalisation has a momentum of {value:.3g} (limit {threshold:g}), and few "
+            "values of a channel in a batch: the variance that evaluation divides by is that of "
+            "the last of them, and off by a quarter and more",
+            "momentum=0.1, PyTorch's own: it is 1 minus that of Keras, whose 0.99 is 0.01 here",
+        ),
         limits=(_OF_ONE_BATCH, _OF_ONE_BATCH, np.nan),
         source="torch.nn.BatchNorm2d: momentum is the share of the new batch",
         lasting=thresholds.lasting,
-        cause=np.where(begun, 2, none),
+        cause=np.select((begun, few, none), (2, 3, 1)),
     )
+
+
+def _fewest(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+    """Values that the batch normalisation with fewest has of each channel in a step, as last known,
+    [steps]; of micro-batches those of all together.
+    """
+    of = memory.roles.batch_norms
+    if not of:
+        return np.full(len(figures.steps), np.nan)
+    values = figures["activation_count"][:, of] / figures["units"][:, of]
+    known = np.fmin.reduce(values.astype(np.float64), axis=1)
+    fewest: npt.NDArray[np.float64] = memory.known("fewest", known)
+    return fewest
