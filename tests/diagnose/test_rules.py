@@ -2274,3 +2274,29 @@ def test_running_statistics_of_the_last_few_values_are_warned_of(momentum, sampl
     figures["norm_momentum"][::10] = momentum
     figures["activation_count"][:, 2] = samples * figures["units"][:, 2]
     assert found(figures)["running_statistics"][0] == level
+
+
+@pytest.mark.parametrize(
+    ("of_layer", "of_figures", "told"),
+    [
+        ({}, {}, True),
+        ({"module": "LayerNorm"}, {}, False),
+        ({"width": (8, 8)}, {}, False),
+        ({"nonlinearity": "relu"}, {}, False),
+        ({}, {"weight_rms": 0.0}, False),
+        ({}, {"zeros": 0.99}, False),
+        ({}, {"before": 1.0}, False),
+    ],
+)
+def test_a_norm_of_ones_own_that_makes_zeros_of_what_is_not_is_named(of_layer, of_figures, told):
+    layers = list(network())
+    own = {"module": "Norm", "nonlinearity": None, "bounds": None, "weights": ("weight",)}
+    layers[2] = replace(layers[2], **own | of_layer)
+    figures = healthy(layers)
+    values = {"zeros": 1.0, "weight_rms": 1.0, "before": 0.0} | of_figures
+    figures["zeros"][:, 1] = values.pop("before")
+    for figure, value in values.items():
+        figures[figure][:, 2] = value
+    finding = rules_and_words(figures).get("collapsed")
+    assert (finding is not None) == told
+    assert not told or (finding.layer, finding.severity) == (layers[2].name, "warning")

@@ -49,3 +49,14 @@ def test_a_part_of_a_sequence_may_be_zero_and_a_sample_that_is_blank_is_told_of_
     assert input_figures((blank, other))["input_blank"] == 0.25
     assert "input_blank" not in input_figures((blank, zeros))
     assert "input_blank" not in input_figures((blank, replace(blank, is_part=True)))
+
+
+@pytest.mark.parametrize(
+    ("size", "before", "told"), [(0.1, 100, 1), (0.1, 0.5, 0), (0.01, 100, 0), (0, 100, 1)]
+)
+def test_rows_of_length_one_are_a_normalisation_where_they_were_far_larger(size, before, told):
+    values = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)).double()
+    seen = replace(data(before * values, False), given=Pending.at_hand(size * values))
+    assert input_figures((seen,))["inputs_normalized"] == told
+    both = input_figures((seen, data(2 * values, False)))
+    assert (both["input_rms"] < 3) == (told or before < 1)

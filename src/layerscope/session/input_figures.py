@@ -13,6 +13,9 @@ _NORMAL = 1e-30
 _ABOUT_ONE = 3.0
 """Times 1 or a part of it: a normalisation gives 1 times its weights, which change."""
 
+_LEAST, _LESS = 0.05, 10.0
+"""Rows of length 1 are smaller, and far smaller than what they were made of."""
+
 _SAMPLES = 8
 """Of fewer a feature may be the same by chance."""
 
@@ -27,16 +30,20 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
         return {}
     given = [each.values.numpy() for each in data]
     lost = sum(int((~np.isfinite(values)).sum()) for values in given)
+    normalized = list(map(_is_normalized, data))
     figures = {
         "input_nonfinite": float(lost),
-        "inputs_normalized": float(all(map(_is_normalized, data))),
+        "inputs_normalized": float(all(normalized)),
     }
     are_whole = not any(each.is_part for each in data)
     blank = [float(each.blank.get()) for each in data if each.blank is not None]
     if are_whole and len(blank) == len(data):
         figures["input_blank"] = min(blank)
     if len(given) > 1:
-        given = [values for values in given if (values != values[:1]).any()] or given
+        pairs = list(zip(given, normalized, strict=True))
+        pairs = [pair for pair in pairs if (pair[0] != pair[0][:1]).any()] or pairs
+        pairs = [pair for pair in pairs if not pair[1]] or pairs
+        given = [values for values, _ in pairs]
     finite = [values[np.isfinite(values)] for values in given]
     scales = [rms(values[values != 0]) for values in finite]
     if not any(scale >= 0 for scale in scales):
@@ -60,7 +67,11 @@ def _is_normalized(data: Data) -> bool:
     if data.given is None:
         return data.normalized
     given = data.given.get().numpy()
-    return 1 / _ABOUT_ONE < rms(given) < _ABOUT_ONE
+    size, before = rms(given), rms(data.values.numpy())
+    if size == 0:
+        return before > 0  # of zeros `collapsed` tells
+    least = _LEAST if before > _LESS * size else 1 / _ABOUT_ONE
+    return least < size < _ABOUT_ONE
 
 
 def _feature_ratio(values: Matrix) -> float:

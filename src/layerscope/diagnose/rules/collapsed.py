@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_terms import note_if_baseline
 from layerscope.diagnose.memory import Memory
@@ -15,6 +16,12 @@ from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.rules.stalled import AT_ITS_OWN_END
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
+
+_OF_TORCH = (
+    *("Embedding", "LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm", "InstanceNorm"),
+    *("SyncBatchNorm", "Bilinear", "Multihead"),
+)
+"""What has weights there that are neither those of a layer nor of a convolution."""
 
 
 def _apart_again(facts: LayerFacts) -> str:
@@ -55,6 +62,13 @@ def _advice(embeds: bool) -> tuple[Advice, ...]:
             "are not zero: so is what it gets",
             data + "; then at the layers before it: their units may all be dead",
         ),
+        Advice(
+            "all outputs of {layer} are exactly 0, though neither its weights are nor what it "
+            "gets: from here on the samples are the same",
+            "see what that module computes: in float16 the square of a number above 255 is "
+            "infinite, and what is divided by the root of that is 0; x.float() before the square",
+            (np.nan, 0.0, np.nan),
+        ),
     )
 
 
@@ -70,6 +84,24 @@ def _is_linear(place: int, sizes: Values, roles: Roles) -> npt.NDArray[np.bool_]
     return np.asarray((sizes[:, of] > 0).all(axis=1))
 
 
+def _are_erased(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Where a module that is none of torch's, and has no matrix, makes exactly 0 of all that it
+    gets, [steps, layers].
+    """
+    layers, order = memory.roles.layers, memory.roles.chain.tolist()
+    erased = np.zeros(figures["zeros"].shape, bool)
+    for number, place in enumerate(order):
+        facts = layers[place]
+        is_own = "weight" in facts.weights and facts.width is None and facts.nonlinearity is None
+        if not is_own or facts.module.startswith(_OF_TORCH) or is_recurrent(facts):
+            continue
+        sizes = figures["weight_rms"][:, place].astype(np.float64)
+        size = last_known(sizes, memory.of_run(f"size {place}"))
+        was = figures["zeros"][:, order[number - 1]] if number else figures["input_rms"] == 0
+        erased[:, place] = (figures["zeros"][:, place] == 1) & (size > 0) & ~(was == 1)
+    return erased
+
+
 @rule_with_memory("collapsed")
 def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Largest spread of a unit over the samples of a step / largest |output|.
@@ -78,9 +110,13 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     rounding: where the first one's are all the same, so are the data, if all embeddings give one
     vector alone. The last one's, too, are no mean that was learned: it gets the same. Pictures are
     seen there alone, as places count as samples before.
+
+    Or a module of one's own, with weights that are no matrix and not 0, makes zeros of what is not:
+    a norm in float16 whose squares overflow.
     """
     limit = thresholds.collapsed_spread
     roles = memory.roles
+    erased = _are_erased(figures, memory)
     values = figures["unit_spread"] * roles.only("varies")
     severity, cause = None, None
     sizes: Values = figures["weight_rms"]
@@ -111,6 +147,10 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
                 same &= same_tokens
             cause[same, place] = words
             severity[same, place] = np.where(severity[same, place] > 0, 2, 0)
+    if erased.any():
+        values = np.where(erased, 0.0, values)
+        severity = np.where(erased, 2, 0 if severity is None else severity).astype(np.int8)
+        cause = np.where(erased, 3, 0 if cause is None else cause).astype(np.int8)
     note_if_baseline(severity, figures, memory)
     np.fmax(largest, np.fmax.reduce(sizes, axis=0), out=largest)
     return Symptoms.of_layers(

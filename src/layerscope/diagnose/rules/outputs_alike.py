@@ -17,7 +17,9 @@ _LOOKS = 3
 _REMEDY = (
     "something that drives samples apart: other samples as negatives; labels of -1 for pairs that "
     "differ, not 0; a stopped gradient and a predictor (SimSiam: -cosine(p, z.detach())); triplets "
-    "of any negatives first, and of the hardest later"
+    "of any negatives first, and of the hardest later; a loss that comes to rest at its margin "
+    "may have positives and negatives exchanged: relu(d_positive - d_negative + margin) is of "
+    "distances, relu(s_negative - s_positive + margin) of similarities"
 )
 
 

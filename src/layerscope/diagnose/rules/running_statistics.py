@@ -20,8 +20,8 @@ _FEW = 33.0
 def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Momentum of a batch normalisation in training, the share of the new batch: 0 keeps nothing of
     any. Or what it leaves, after n steps, of the mean of 0 and the variance of 1 that the running
-    statistics start with: (1 - m)^n. A warning where all that the statistics are made of are 33 values
-    of a channel or fewer: n (2 - m) / m of them count, of batches with n.
+    statistics start with: (1 - m)^n. A warning where all that they are made of are 33 values of a
+    channel or fewer: n (2 - m) / m of them count, of batches with n.
     """
     values = figures["norm_momentum"].astype(np.float64)
     none = values == 0
