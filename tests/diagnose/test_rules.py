@@ -1517,6 +1517,18 @@ def test_an_autoencoder_that_learns_the_mean_is_not_told_of_its_pairs(copies, wo
     assert words in finding.remedy
 
 
+@pytest.mark.parametrize(
+    ("later", "severity"), [(0.9, "note"), (1.386, "warning"), (1.3, "warning")]
+)
+def test_labels_have_a_signal_where_the_loss_falls_on_below_chance(later, severity):
+    figures = healthy(network(), 200)
+    figures["loss"][:] = 1.386 + np.random.default_rng(0).normal(0, 0.003, 200)
+    figures["loss"][:5] += 0.05
+    figures["loss"][150:] = later
+    figures["label_entropy"][::10] = 1.386
+    assert found(figures)["labels_without_signal"][0] == severity
+
+
 @pytest.mark.parametrize(("recurs", "steps", "told"), [(0, 97, 0), (0, 98, 1), (1, 100, 0)])
 def test_a_cross_entropy_that_stays_at_chance_for_its_patience_says_nothing(recurs, steps, told):
     figures = healthy(network(), 100)

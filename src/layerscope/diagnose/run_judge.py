@@ -102,8 +102,9 @@ class Judge:
         if was_flat and finding.severity == "warning" and self._loss_curve.falls_on:
             return replace(finding, severity="note")
         is_over = finding.last_step + WINDOW <= self._last_step
-        # Units that are active again were not dead.
-        if finding.rule == "dead_units" and is_over and self._loss_curve.falls_on:
+        # Units that are active again were not dead, and a loss below chance has found the signal.
+        passing = finding.rule in ("dead_units", "labels_without_signal")
+        if passing and is_over and self._loss_curve.falls_on:
             return replace(finding, severity="note")
         if not self._loss_curve.has_learned:
             return finding
