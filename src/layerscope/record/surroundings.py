@@ -54,7 +54,7 @@ class Surroundings:
         self._ends = NetworkEnds(
             network, layers, state, lambda: self._looking and state.counts_here
         )
-        self.loss_graph, self._two_modes = self._ends.loss_graph, TwoModes(network)
+        self.loss_graph, self._two_modes = self._ends.output.loss_graph, TwoModes(network)
         self._repeated = repeated_modules(network)
         self._optimizers: dict[Optimizer, frozenset[int]] = {}  # and what they have
         self._others: dict[int, frozenset[int]] = {}  # likewise, of other networks
@@ -73,12 +73,12 @@ class Surroundings:
         """What the next look depends on, as plain types: for a checkpoint."""
         alike = self._alike if self._rows is None else self._rows.left
         about = {"weights": self.weights.state(), "goes_on": self.goes_on}
-        return {"alike": alike, "keeps_first": self._ends.keeps_first} | about
+        return {"alike": alike, "keeps_first": self._ends.output.keeps_first} | about
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
         self._rows, self._alike = None, state["alike"]
-        self._ends.keeps_first = state["keeps_first"]
+        self._ends.output.keeps_first = state["keeps_first"]
         self.weights.load_state(state["weights"])
         self.goes_on, self._is_first = state["goes_on"], False
 
@@ -144,9 +144,9 @@ class Surroundings:
         """A step begins: `looking`, whether it is looked at, and `searching`, at gates too."""
         self._looking = looking
         self._stepped = False
-        self._ends.kept_gradients.begin()
+        self._ends.output.kept_gradients.begin()
         if len(self._optimizers) > 1:
-            self._ends.uncleared.begin(self._optimizers, looking)
+            self._ends.output.uncleared.begin(self._optimizers, looking)
         self.stream.begin(looking, searching)
         self.gates.begin(looking and searching)
 
@@ -164,15 +164,15 @@ class Surroundings:
             if self._is_first and any(map(_has_stepped, optimizer.state.values())):
                 self.goes_on = True
         if len(self._optimizers) > 1:
-            self._ends.uncleared.note_optimizer(optimizer)
+            self._ends.output.uncleared.note_optimizer(optimizer)
         if self._looking and hasattr(optimizer, "grad_scale"):
-            self._ends.kept_gradients.note_division()
+            self._ends.output.kept_gradients.note_division()
         self._stepped = True
 
     def note_other_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step that has none of this network's parameters."""
         if self._looking:
-            self._ends.kept_gradients.confirm()
+            self._ends.output.kept_gradients.confirm()
         if id(optimizer) not in self._others:
             self._others[id(optimizer)] = frozenset(given_to(optimizer))
         if self._looking and all(each.grad is None for each in given_to(optimizer).values()):
@@ -181,7 +181,7 @@ class Surroundings:
     def note_gradients(self, parameters: Sequence[LayerParameter]) -> None:
         """An optimizer is about to get these parameters' gradients."""
         if self._looking:
-            self._ends.kept_gradients.confirm()
+            self._ends.output.kept_gradients.confirm()
             self._modes = self._two_modes.seen  # before a validation
             self._norm = gradient_norm(self._network)
             self._gradients.update(
@@ -195,13 +195,13 @@ class Surroundings:
             owned = set().union(*map(given_to, self._optimizers))
             self._first_owned = [each for each in parameters if id(each.parameter) in owned][:1]
         if not (self._optimizers or self._others):
-            self._ends.by_hand.remember(parameters)
-        self._ends.kept_gradients.remember(self._first_owned)
+            self._ends.output.by_hand.remember(parameters)
+        self._ends.output.kept_gradients.remember(self._first_owned)
         self.weights.choose(parameters)
 
     def note_step(self) -> None:
         """An optimizer has taken its step; a microsecond."""
-        self._ends.kept_gradients.note_step()
+        self._ends.output.kept_gradients.note_step()
         self.weights.leave()
 
     def _owned(self) -> frozenset[int]:

@@ -145,14 +145,14 @@ def test_gradients_that_were_cleared_are_not_kept(set_to_none):
     parameters = [LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))]
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     network(X).sum().backward()
-    ends.kept_gradients.remember(parameters)
+    ends.output.kept_gradients.remember(parameters)
     optimizer.zero_grad(set_to_none=set_to_none)
     ends.take()
     network(X).sum().backward()
     assert ends.take().figures["gradients_kept"] == 0
-    ends.kept_gradients.remember(parameters)
+    ends.output.kept_gradients.remember(parameters)
     network(X).sum().backward()
-    ends.kept_gradients.confirm()
+    ends.output.kept_gradients.confirm()
     assert ends.take().figures["gradients_kept"] == 1
 
 
@@ -177,10 +177,10 @@ def test_a_backward_pass_that_adds_to_no_gradient_keeps_none(backward):
     parameters = [LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))]
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     network(X).sum().backward()
-    ends.kept_gradients.remember(parameters)
+    ends.output.kept_gradients.remember(parameters)
     ends.take()
     backward(network, optimizer)
-    ends.kept_gradients.confirm()
+    ends.output.kept_gradients.confirm()
     assert ends.take().figures["gradients_kept"] == 0
 
 
@@ -242,7 +242,7 @@ def test_passes_add_up_as_long_as_the_weights_are_the_same(moves, passes):
     """A closure's, as of LBFGS, and the two of sharpness-aware minimisation are of others each."""
     network = mlp()
     ends, weight = watched(network), network[0].weight
-    ends.kept_gradients.remember([LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))])
+    ends.output.kept_gradients.remember([LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))])
     for _ in range(3):
         F.cross_entropy(network(X), Y).backward()
         if moves:

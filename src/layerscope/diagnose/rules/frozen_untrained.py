@@ -17,6 +17,29 @@ _MOST = 0.5
 """Of an embedding's vectors."""
 
 
+_ADVICE = (
+    Advice(
+        "{layer} is frozen, and its weights are as they are drawn at random: nobody has trained it",
+        "load the weights that were meant (weights='DEFAULT', load_state_dict) before they "
+        "are frozen; or leave requires_grad as it is, and hand them to the optimizer",
+    ),
+    Advice(
+        "{layer}, the last layer, is frozen while layers before it are trained, and its "
+        "biases are all 0: nobody has trained it",
+        "leave the new head to be trained: requires_grad_(True) for it, and its parameters "
+        "in the optimizer; with peft modules_to_save=['classifier'], or its name, or a "
+        "task_type, which does so",
+    ),
+    Advice(
+        "{layer} is frozen, and {value:.0%} of its vectors are 0: their tokens are one and "
+        "the same to the network",
+        "let it train (from_pretrained freezes it, unless told freeze=False), and draw the "
+        "vectors of unknown tokens at random; or look whether the tokens are spelled as in "
+        "the file of vectors",
+    ),
+)
+
+
 @rule_with_memory("frozen_untrained")
 def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """1 for a frozen layer with weights as they are drawn at random, where all frozen layers have
@@ -50,26 +73,7 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
     return Symptoms.of_layers(
         values,
         severity,
-        Advice(
-            "{layer} is frozen, and its weights are as they are drawn at random: nobody has "
-            "trained it",
-            "load the weights that were meant (weights='DEFAULT', load_state_dict) before they "
-            "are frozen; or leave requires_grad as it is, and hand them to the optimizer",
-        ),
-        Advice(
-            "{layer}, the last layer, is frozen while layers before it are trained, and its "
-            "biases are all 0: nobody has trained it",
-            "leave the new head to be trained: requires_grad_(True) for it, and its parameters "
-            "in the optimizer; with peft modules_to_save=['classifier'], or its name, or a "
-            "task_type, which does so",
-        ),
-        Advice(
-            "{layer} is frozen, and {value:.0%} of its vectors are 0: their tokens are one and "
-            "the same to the network",
-            "let it train (from_pretrained freezes it, unless told freeze=False), and draw the "
-            "vectors of unknown tokens at random; or look whether the tokens are spelled as in "
-            "the file of vectors",
-        ),
+        *_ADVICE,
         limits=(0.0, 0.0, np.nan),
         source="torch.nn.init: bounds and variances of what is drawn",
         cause=np.select((heads, blank), (1, 2)),

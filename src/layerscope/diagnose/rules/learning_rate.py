@@ -37,6 +37,57 @@ _STRAIGHT = 0.1
 """How far one step of a straight warm-up may be from the mean of all, relative to it."""
 
 
+_GONE_ADVICE = (
+    Advice(
+        "the learning rate is down to {value:.2g} of what it was: nothing moves any more",
+        "scheduler.step() once an epoch if its numbers are epochs; else give it the number of "
+        "steps that the training really has",
+    ),
+    Advice(
+        "the learning rate is 0, and has never been more: nothing moves",
+        "scheduler.step() after each optimizer.step(): a warm-up that begins at 0 never leaves "
+        "it otherwise; else see what optimizer.lr is",
+    ),
+    Advice(
+        "the learning rate has been below {threshold:.0%} of what it was for most of the run, "
+        "and the loss is still above half of chance: the schedule ended before it had learned",
+        "a schedule that falls more slowly: scheduler.step() once an epoch if its numbers are "
+        "epochs; else give it the number of steps that the training really has",
+        (_FADED, _FADED, np.nan),
+    ),
+    Advice(
+        "the warm-up is longer than the training: at the last step the learning rate will have "
+        "come to {value:.1%} of what was asked for",
+        "a warm-up of a tenth of the steps or less (warmup_steps, num_warmup_steps), counted "
+        "in the optimizer's steps, not in batches or samples",
+        (_HALF_OF_ASKED, _HALF_OF_ASKED, np.nan),
+    ),
+    Advice(
+        "each change of the learning rate is by a higher power of one factor than the change "
+        "before: it is down to {value:.2g} of what it was, and the loss still above half of "
+        "chance",
+        "lr = first_lr * factor ** epoch, of the rate that the training began with: a power "
+        "of the factor, applied to the rate of the epoch before, is a power of all before it",
+        (_TENTH, _TENTH, np.nan),
+    ),
+    Advice(
+        "the learning rate is down to {value:.2g} of what it was, and the loss is still above "
+        "half of chance: hardly anything moves any more",
+        "a schedule that falls more slowly, or lr = first_lr * factor ** epoch where each "
+        "epoch's rate is made of the last one's; scheduler.step() once an epoch if its "
+        "numbers are epochs",
+        (_SUNK, _SUNK, np.nan),
+    ),
+    Advice(
+        "the learning rate rises and falls back to its least in a single step, again and "
+        "again: a warm-up that begins anew each time never ends",
+        "number the steps of a warm-up through all epochs, epoch * len(loader) + batch, and "
+        "make the scheduler once, before the loop over epochs",
+        (1.0, 1.0, np.nan),
+    ),
+)
+
+
 @rule_of_run("learning_rate_gone")
 def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Learning rate / the largest so far; or, of one that rises to the training's end, what it
@@ -87,53 +138,7 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
         "optimizer",
         values,
         severity,
-        Advice(
-            "the learning rate is down to {value:.2g} of what it was: nothing moves any more",
-            "scheduler.step() once an epoch if its numbers are epochs; else give it the number of "
-            "steps that the training really has",
-        ),
-        Advice(
-            "the learning rate is 0, and has never been more: nothing moves",
-            "scheduler.step() after each optimizer.step(): a warm-up that begins at 0 never leaves "
-            "it otherwise; else see what optimizer.lr is",
-        ),
-        Advice(
-            "the learning rate has been below {threshold:.0%} of what it was for most of the run, "
-            "and the loss is still above half of chance: the schedule ended before it had learned",
-            "a schedule that falls more slowly: scheduler.step() once an epoch if its numbers are "
-            "epochs; else give it the number of steps that the training really has",
-            (_FADED, _FADED, np.nan),
-        ),
-        Advice(
-            "the warm-up is longer than the training: at the last step the learning rate will have "
-            "come to {value:.1%} of what was asked for",
-            "a warm-up of a tenth of the steps or less (warmup_steps, num_warmup_steps), counted "
-            "in the optimizer's steps, not in batches or samples",
-            (_HALF_OF_ASKED, _HALF_OF_ASKED, np.nan),
-        ),
-        Advice(
-            "each change of the learning rate is by a higher power of one factor than the change "
-            "before: it is down to {value:.2g} of what it was, and the loss still above half of "
-            "chance",
-            "lr = first_lr * factor ** epoch, of the rate that the training began with: a power "
-            "of the factor, applied to the rate of the epoch before, is a power of all before it",
-            (_TENTH, _TENTH, np.nan),
-        ),
-        Advice(
-            "the learning rate is down to {value:.2g} of what it was, and the loss is still above "
-            "half of chance: hardly anything moves any more",
-            "a schedule that falls more slowly, or lr = first_lr * factor ** epoch where each "
-            "epoch's rate is made of the last one's; scheduler.step() once an epoch if its "
-            "numbers are epochs",
-            (_SUNK, _SUNK, np.nan),
-        ),
-        Advice(
-            "the learning rate rises and falls back to its least in a single step, again and "
-            "again: a warm-up that begins anew each time never ends",
-            "number the steps of a warm-up through all epochs, epoch * len(loader) + batch, and "
-            "make the scheduler once, before the loop over epochs",
-            (1.0, 1.0, np.nan),
-        ),
+        *_GONE_ADVICE,
         limits=(_GONE, _GONE, np.nan),
         source="torch.optim.lr_scheduler: a scheduler counts its own steps",
         lasting=thresholds.warm_up,

@@ -29,6 +29,62 @@ _SMALL = 0.01
 """Of the outputs that a network begins with: steps of a usual size move these by so much."""
 
 
+_OUT_OF_RANGE = (
+    Advice(
+        "targets lie beyond what the output can be, by {value:.2g} of their standard "
+        "deviation: its last function has its end before",
+        "for a regression, no function after the last layer (or targets scaled into its "
+        "range); for more than two classes, an output each and cross_entropy",
+    ),
+    Advice(
+        "a binary cross-entropy gets targets that are not between 0 and 1",
+        "for a regression, mse_loss and no function after the last layer; for more than two "
+        "classes, an output each and cross_entropy; for two, labels 0 and 1",
+    ),
+    Advice(
+        "targets of 0 and 1 lie beyond what the output can be, by {value:.2g} of their "
+        "standard deviation: another function stands before its sigmoid",
+        "the sigmoid right after the last linear layer, and no other function before it",
+    ),
+    Advice(
+        "the outputs of a sample are made to add up to 1, and its targets do not: their sum is "
+        "off by {value:.2g} on average",
+        "where a sample may have several labels, no softmax: an output each, and "
+        "binary_cross_entropy_with_logits",
+    ),
+    Advice(
+        "a hinge loss gets targets of 0 and 1: where the target is 0 it has no slope, and "
+        "nothing is learned of such samples",
+        "targets of -1 and 1 for a hinge loss: 2 * y - 1",
+    ),
+    Advice(
+        "the outputs of a sample are made to add up to 1, as by a softmax, and the targets of "
+        "its error do not: their sum is off by {value:.2g} on average",
+        "for a regression, no softmax after the last layer, and no other function",
+    ),
+    Advice(
+        "targets lie beyond what the output can be, by {value:.2g} of their standard "
+        "deviation: it is a recurrent layer's state, which lies between -1 and 1",
+        "a linear layer after the recurrent one: nn.Linear(hidden_size, outputs)",
+    ),
+    Advice(
+        "a percentage error divides by its targets, and some of them are 0, or next to it: "
+        "{value:.1%} of the gradient are theirs",
+        "l1_loss or mse_loss on targets that are scaled; for labels of 0 and 1, "
+        "binary_cross_entropy_with_logits and no function after the last layer",
+        (np.nan, _NEARLY_ALL, np.nan),
+    ),
+    Advice(
+        "a normalisation comes last: its outputs have a mean of 0 and a deviation of 1, "
+        "whatever is learned, and the targets have not; an error of {value:.2g} times the "
+        "targets' variance cannot be undercut",
+        "no normalisation after the last layer; or targets that are scaled: subtract their "
+        "mean and divide by their standard deviation over the training data",
+        (np.nan, _LEFT, np.nan),
+    ),
+)
+
+
 @rule_of_run("target_out_of_range", looks_at="loss_kind")
 def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """How far targets lie beyond the range of the last layer's function, in their own spread; for a
@@ -89,58 +145,7 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
         "output",
         values,
         np.where(ill, 2, 0),
-        Advice(
-            "targets lie beyond what the output can be, by {value:.2g} of their standard "
-            "deviation: its last function has its end before",
-            "for a regression, no function after the last layer (or targets scaled into its "
-            "range); for more than two classes, an output each and cross_entropy",
-        ),
-        Advice(
-            "a binary cross-entropy gets targets that are not between 0 and 1",
-            "for a regression, mse_loss and no function after the last layer; for more than two "
-            "classes, an output each and cross_entropy; for two, labels 0 and 1",
-        ),
-        Advice(
-            "targets of 0 and 1 lie beyond what the output can be, by {value:.2g} of their "
-            "standard deviation: another function stands before its sigmoid",
-            "the sigmoid right after the last linear layer, and no other function before it",
-        ),
-        Advice(
-            "the outputs of a sample are made to add up to 1, and its targets do not: their sum is "
-            "off by {value:.2g} on average",
-            "where a sample may have several labels, no softmax: an output each, and "
-            "binary_cross_entropy_with_logits",
-        ),
-        Advice(
-            "a hinge loss gets targets of 0 and 1: where the target is 0 it has no slope, and "
-            "nothing is learned of such samples",
-            "targets of -1 and 1 for a hinge loss: 2 * y - 1",
-        ),
-        Advice(
-            "the outputs of a sample are made to add up to 1, as by a softmax, and the targets of "
-            "its error do not: their sum is off by {value:.2g} on average",
-            "for a regression, no softmax after the last layer, and no other function",
-        ),
-        Advice(
-            "targets lie beyond what the output can be, by {value:.2g} of their standard "
-            "deviation: it is a recurrent layer's state, which lies between -1 and 1",
-            "a linear layer after the recurrent one: nn.Linear(hidden_size, outputs)",
-        ),
-        Advice(
-            "a percentage error divides by its targets, and some of them are 0, or next to it: "
-            "{value:.1%} of the gradient are theirs",
-            "l1_loss or mse_loss on targets that are scaled; for labels of 0 and 1, "
-            "binary_cross_entropy_with_logits and no function after the last layer",
-            (np.nan, _NEARLY_ALL, np.nan),
-        ),
-        Advice(
-            "a normalisation comes last: its outputs have a mean of 0 and a deviation of 1, "
-            "whatever is learned, and the targets have not; an error of {value:.2g} times the "
-            "targets' variance cannot be undercut",
-            "no normalisation after the last layer; or targets that are scaled: subtract their "
-            "mean and divide by their standard deviation over the training data",
-            (np.nan, _LEFT, np.nan),
-        ),
+        *_OUT_OF_RANGE,
         limits=(np.nan, _BEYOND, np.nan),
         source="the range of the function; torch.nn.BCELoss: targets between 0 and 1; Hyndman and "
         "Koehler 2006, section 2.2: percentage errors are infinite where a target is 0",

@@ -1,0 +1,153 @@
+"""What a network gives and the loss asks of it: its output with its gradient, pass by pass."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from layerscope.record.ends.adversaries import Adversaries
+from layerscope.record.ends.backward_passes import BackwardPasses
+from layerscope.record.ends.detached_states import DetachedStates
+from layerscope.record.ends.ends import Output
+from layerscope.record.ends.output_pair import OutputPair
+from layerscope.record.ends.sequence_axis import SequenceAxis
+from layerscope.record.ends.towers import Towers
+from layerscope.record.graph.bootstrapped import Bootstrapped
+from layerscope.record.graph.loss_graph import LossGraph
+from layerscope.record.graph.mixed_axes import mixes_axes
+from layerscope.record.graph.output_function import output_function
+from layerscope.record.hook_state import HookState
+from layerscope.record.hooks.quiet_hook import QuietHook
+from layerscope.record.outputs import tensors_in
+from layerscope.record.parameters.gradients_by_hand import GradientsByHand
+from layerscope.record.parameters.kept_gradients import KeptGradients
+from layerscope.record.parameters.uncleared_gradients import UnclearedGradients
+from layerscope.record.samples import (
+    evenly_spaced,
+    has_memory,
+    may_have_a_row_each,
+    number_of_samples,
+    samples_alike,
+    samples_of,
+    sum_of_squares,
+)
+
+
+class OutputEnd:
+    """Is told what outermost modules give; it keeps samples, not tensors.
+
+    Args:
+        state: of the hooks, which is told of the tensors that have some.
+        ask: whether to look now.
+
+    Attributes:
+        kept_gradients, uncleared, by_hand: whether gradients are cleared between steps; by each
+            optimizer; without one.
+        loss_graph: what the loss makes of the outputs.
+        states, sequence_axis: of the recurrent layers on the way.
+        keeps_first: in every second look the first of several backward passes in a step is looked
+            at, else the last: those of a discriminator have one class of targets each.
+    """
+
+    def __init__(self, state: HookState, ask: Callable[[], bool]) -> None:
+        self._state = state
+        self.kept_gradients, self.uncleared = KeptGradients(), UnclearedGradients()
+        self.by_hand = GradientsByHand()
+        self.loss_graph = LossGraph(ask)
+        self.states, self.sequence_axis = DetachedStates(), SequenceAxis()
+        self.keeps_first = False
+        self._output: Output | None = None
+        self._passes, self._values = BackwardPasses(), Bootstrapped()
+        self._pair, self._towers, self._adversaries = OutputPair(), Towers(), Adversaries()
+
+    def see(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        """A module that the training loop has called gives this."""
+        self._adversaries.note_made(module, output)
+        with_gradient = [each for _, each in tensors_in(output) if each.requires_grad]
+        trained = [each for each in with_gradient if each.ndim]
+        has_terms, tensor = len(with_gradient) > len(trained), next(iter(trained), None)
+        self._passes.given += len(trained)
+        for each in trained:
+            self.loss_graph.note_output(each)
+        hooked = self._state.on_lasting_tensors  # they may be parameters, or be kept
+        hooked.extend(self._towers.watch(trained))
+        if len(trained) > 2:
+            hooked.extend(self._pair.watch(trained[1:]))
+        if tensor is None or not has_memory(tensor):
+            return
+        hooked.extend(self._adversaries.watch(module, inputs, tensor))
+        layouts = self._state.layouts
+        if layouts is not None and layouts.of(tensor).parts:  # of classes, perhaps
+            return
+        self.sequence_axis.compare(tensor)
+        rows = evenly_spaced(tensor)
+        values, function = samples_of(tensor, rows), output_function(tensor)  # loss may change it
+        samples, shape = number_of_samples(tensor), tensor.shape
+        alike = samples_alike(inputs, shape, rows)
+        by_sample = len(shape) <= 2 and may_have_a_row_each(inputs, shape)
+        wanted = [each for _, each in tensors_in(inputs) if each.requires_grad]  # as an attack's
+        of_data = any(each.is_leaf for each in wanted)  # or of what draws samples by gradients
+        kind = id(module), tuple(shape[1:])
+        number = self._passes.note_call(kind, len(tensor))
+
+        def see_gradient(gradient: Tensor) -> None:
+            given, passes = self._passes.given, self._passes
+            passes.note_reached(kind, number)
+            discounted = self._values.compare(gradient, given)
+            aside = self._begin_backward(of_inputs=bool(wanted), of_data=of_data)
+            is_first = self.keeps_first and passes.number > 1
+            # By the inputs: a penalty's, or an equation's term.
+            is_slope = torch.is_grad_enabled() and of_data
+            if is_first or is_slope or (aside and self._output):
+                return
+            if has_memory(gradient) and gradient.shape == shape:
+                slope, square = samples_of(gradient, rows), sum_of_squares(gradient)
+                told = values, slope, samples, function, passes.together <= 1, square, has_terms
+                beside = mixes_axes(gradient), discounted, by_sample, alike
+                self._output = Output(*told, rows.step, *beside)
+
+        hooked.append(tensor.register_hook(QuietHook(see_gradient)))  # type: ignore[no-untyped-call]
+
+    def _begin_backward(self, *, of_inputs: bool, of_data: bool) -> bool:
+        """A gradient comes to an output: whether it is another's than the loss's, if another pass
+        comes.
+        """
+        self.states.forget()
+        given = self._passes.given > 0
+        self.kept_gradients.look(begins=given, counts=not of_inputs)
+        if given:
+            self.uncleared.look()
+            self.by_hand.look()
+        aside = torch.is_grad_enabled() or of_data
+        self._passes.note_gradient(self.kept_gradients.weights, counts=not aside)
+        return aside
+
+    def take(self) -> tuple[dict[str, Any], dict[str, float]]:
+        """What was seen since the last call: fields of `Ends`, and figures."""
+        by_hand = self.by_hand.take()
+        figures = {
+            **({} if by_hand is None else {"gradients_kept": by_hand}),
+            **self.kept_gradients.take(),
+            "graphs_kept": self.loss_graph.kept.count(),  # before this step's are among them
+            "passes": self._passes.added,
+            "passes_unlearned": self._passes.unlearned,
+            "states_detached": self.states.are_detached,
+        }
+        form, towers = self.loss_graph.take(), self._towers.take()
+        if form is not None:
+            self._towers.asked = form.candidates > 0
+        fields = {
+            "output": self._output,
+            "pair": self._pair.take(),
+            "form": form,
+            "kept_by_one": self.uncleared.take(),
+            "asked": self._adversaries.take(),
+            "gradients_divided": self.kept_gradients.take_division(),
+            "towers": towers,
+        }
+        self.states.forget()
+        self._output = None
+        self._passes.end_step()
+        self.keeps_first = not self.keeps_first
+        return fields, figures
