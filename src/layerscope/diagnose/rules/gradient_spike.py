@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.median import known_median
-from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
@@ -74,16 +74,12 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     severity, since = np.zeros(values.shape, np.int8), np.zeros(values.shape, np.int64)
     ratios, kinds = memory.of_layers("ratios")[0], memory.of_layers("kinds")[0]
     for row, step in enumerate(figures.steps.tolist()):
-        if not np.isnan(pending[0]) and not np.isnan(curve.loss[row]):
-            pending[3:] = pending[3] + curve.loss[row], pending[4] + 1
-            if pending[4] >= t.lasting:
-                lost, fallen = pending[3] / pending[4] - pending[1], curve.start[row] - pending[1]
-                if lost > _SURE * pending[2] and not lost < _FELT * fallen:
-                    named = ~np.isnan(ratios)
-                    values[row, named] = ratios[named]
-                    severity[row, named], since[row] = 2, int(pending[0])
-                    cause[row] = np.nan_to_num(kinds)
-                pending[:] = np.nan
+        harmful = _harmful(pending, curve.loss[row], curve.start[row], t.lasting)
+        if harmful is not None:
+            named = ~np.isnan(ratios)
+            values[row, named] = ratios[named]
+            severity[row, named], since[row] = 2, harmful
+            cause[row] = np.nan_to_num(kinds)
         if row not in spikes:
             continue
         far = spikes[row] > t.spike_factor
@@ -109,6 +105,21 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         cause=cause,
         since=since,
     )
+
+
+def _harmful(pending: Remembered, loss: float, start: float, lasting: int) -> int | None:
+    """The step of the spike that waits for losses, if this one makes them enough and their mean is
+    above the level before it; it waits no more then.
+    """
+    if np.isnan(pending[0]) or np.isnan(loss):
+        return None
+    pending[3:] = pending[3] + loss, pending[4] + 1
+    step, before, noise, total, count = pending.tolist()
+    if count < lasting:
+        return None
+    pending[:] = np.nan
+    lost = total / count - before
+    return int(step) if lost > _SURE * noise and not lost < _FELT * (start - before) else None
 
 
 def _norms(of_layers: Values) -> Values:
