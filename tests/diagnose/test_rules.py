@@ -1319,10 +1319,15 @@ def test_functions_are_full_from_the_start_on_in_a_network_that_was_trained_befo
     assert (found(figures)["saturated"][0] != "note") == told
 
 
-def looks_at_labels(kinds, labels, samples=100):
+THE_FIRST_TWO = [1, 1, *[np.nan] * 4]
+
+
+def looks_at_labels(kinds, labels, samples=100, seen=1, **others):
     figures = healthy(network(), 60)
     figures["loss_kind"][::10], figures["samples"][:] = kinds, samples
-    figures["labels_seen"][::10], figures["label"][::10] = 1, labels
+    figures["labels_seen"][::10], figures["label"][::10] = seen, labels
+    for name, value in others.items():
+        figures[name][:] = value
     return "one_class" in found(figures)
 
 
@@ -1332,15 +1337,17 @@ def test_one_class_takes_three_looks_and_none_at_a_loss_that_cannot_be_told():
     assert looks_at_labels([1, 1, 1, 0, 0, 0], 0)  # by then it is certain
     assert not looks_at_labels(1, [1, 0, 1, 0, 1, 0])  # a discriminator's passes
     assert not looks_at_labels(1, 0, samples=40)  # another may well be one in a hundred
+    assert not looks_at_labels(1, 0, samples=400, seen=THE_FIRST_TWO)
+    assert not looks_at_labels(1, 0, seen=2)
+    assert not looks_at_labels(1, 0, optimizers=2)
 
 
-def looks_at_targets(low, high, samples=100, kind=6):
+def looks_at_targets(low, high, samples=100, kind=6, **others):
     figures = healthy(network(), 60)
-    figures["loss_kind"][::10], figures["samples"][:], figures["output_alone"][::10] = (
-        kind,
-        samples,
-        1,
-    )
+    for name, value in others.items():
+        figures[name][:] = value
+    figures["loss_kind"][::10], figures["samples"][:] = kind, samples
+    figures["output_alone"][::10] = others.get("output_alone", 1)
     figures["output_rms"][::10], figures["target_min"][::10] = 1, low
     figures["target_max"][::10] = high
     return rules_and_words(figures).get("one_class")
@@ -1352,6 +1359,10 @@ def test_targets_of_an_error_that_are_one_number_are_told():
     assert looks_at_targets(0, [0, 0, 0, 0, 0, 0.1]).severity == "warning"  # it was certain by then
     for told in ((0, 1e-4), ([0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 0, 1]), (0, 0, 40), (0, 0, 100, 7)):
         assert looks_at_targets(*told) is None
+    for told in ({"output_alone": 0}, {"targets_broadcast": 1}, {"optimizers": 2}):
+        assert looks_at_targets(3, 3, **told) is None
+    assert looks_at_targets(THE_FIRST_TWO, THE_FIRST_TWO, samples=400) is None
+    assert looks_at_targets([np.nan, *[3] * 5], 3) is not None
 
 
 def test_outputs_that_grow_in_a_recurrence_drown_the_targets_of_a_squared_error():

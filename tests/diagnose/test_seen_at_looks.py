@@ -272,11 +272,12 @@ def test_a_layer_of_far_larger_weights_than_all_others_at_the_start_is_told_of(f
         assert of_layer.value == pytest.approx(10.1)
 
 
-def narrow(units=2, steps=400, left=0.3, kind=1.0, outputs=8.0, at=2, **facts):
+def narrow(units=2, steps=400, left=0.3, kind=1.0, outputs=8.0, at=2, further=1, **facts):
     """Figures of a network with a layer of few units, whose loss falls to a share of chance."""
     layers = [replace(each, width=(8, 8)) for each in LAYERS]
     layers[at] = replace(layers[at], **{"width": (8, units)} | facts)
-    layers[at + 1] = replace(layers[at + 1], width=(units, 8))
+    layers[at + 1] = replace(layers[at + 1], width=None)
+    layers[at + further] = replace(layers[at + further], width=(units, 8))
     figures = healthy(tuple(layers), steps)
     figures["loss"][:] = np.interp(range(steps), [0, 40], [1, left])
     figures["label_entropy"][:], figures["loss_kind"][:], figures["outputs"][:] = 1, kind, outputs
@@ -291,6 +292,7 @@ def test_a_layer_of_two_units_is_warned_of_where_eight_classes_are_not_learned()
     first = {"units": 1, "at": 0, "kind": 6.0, "outputs": 1.0}  # of an error of one number
     assert narrow(**first).severity == "warning"
     assert narrow(units=1, at=0, outputs=2.0).severity == "warning"  # of two classes
+    assert narrow(further=2).severity == "warning"  # beyond what has no matrix
 
 
 @pytest.mark.parametrize(
@@ -306,6 +308,9 @@ def test_a_layer_of_two_units_is_warned_of_where_eight_classes_are_not_learned()
         {"units": 1, "kind": 6.0, "outputs": 1.0},  # not the first layer
         *({"units": 1, "at": 0, "kind": 6.0, "outputs": n} for n in (2.0, 8.0)),  # several numbers
         {"units": 1, "at": 0, "kind": np.nan, "outputs": 1.0},
+        {"units": 2, "at": 0, "kind": 6.0, "outputs": 1.0},
+        {"units": 1, "at": 0, "kind": 6.0, "outputs": 1.0, "order": -1},
+        {"weights": ()},
     ],
 )
 def test_what_has_room_enough_is_not_narrow(told):

@@ -242,7 +242,9 @@ def test_passes_add_up_as_long_as_the_weights_are_the_same(moves, passes):
     """A closure's, as of LBFGS, and the two of sharpness-aware minimisation are of others each."""
     network = mlp()
     ends, weight = watched(network), network[0].weight
-    ends.output.kept_gradients.remember([LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))])
+    ends.output.kept_gradients.remember(
+        [LayerParameter(weight, "00", Channel(Quantity.WEIGHT, "00"))]
+    )
     for _ in range(3):
         F.cross_entropy(network(X), Y).backward()
         if moves:
