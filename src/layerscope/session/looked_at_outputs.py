@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layerscope.diagnose.losses.loss_kind import Loss, LossView
+from layerscope.diagnose.losses.loss_kind import ERRORS, Loss, LossView
 from layerscope.session.input_figures import Matrix, rms
 
 _CLOSE = 1e-3
@@ -13,7 +13,7 @@ _CLOSE = 1e-3
 _ONE = 2e-3
 """How far from 1 a sum of probabilities may be: bfloat16 rounds to three digits."""
 
-_OF_VALUES = (Loss.UNKNOWN, Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
+_OF_VALUES = (Loss.UNKNOWN, *ERRORS)
 
 
 def picked_outputs(

@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 
-from layerscope.diagnose.losses.loss_kind import Loss, LossView
+from layerscope.diagnose.losses.loss_kind import OF_BITS, OF_CLASSES, Loss, LossView
 from layerscope.diagnose.losses.percentage_error import share_of_zeros
 from layerscope.record.ends.ends import Output
 from layerscope.session.input_figures import Matrix, rms
@@ -14,8 +14,6 @@ from layerscope.session.weight_figures import weight_figures
 
 _ALIKE = 1e-6
 """Relative: rounding."""
-
-_OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
 
 
 def target_figures(
@@ -32,9 +30,9 @@ def target_figures(
     if targets is None or not targets.size:
         return {}
     figures: dict[str, float] = {}
-    is_binary = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS)
+    is_binary = view.kind in OF_BITS
     single = is_binary and targets.shape[1] == 1
-    if output.alone and (view.kind in _OF_CLASSES or single):
+    if output.alone and (view.kind in OF_CLASSES or single):
         labels = Counter(targets[:, 0].astype(np.int64).tolist())
         seen.update(labels)
         label, most = labels.most_common(1)[0]
@@ -55,7 +53,7 @@ def target_figures(
         return figures | {"target_min": 0.0, "target_max": 1.0}
     if view.kind is Loss.PERCENTAGE_ERROR:
         return figures | {"target_zeros": share_of_zeros(targets)}
-    if view.kind not in _OF_CLASSES and not _are_made_up(view, output, values):
+    if view.kind not in OF_CLASSES and not _are_made_up(view, output, values):
         figures |= {
             "target_min": float(targets.min()),
             "target_max": float(targets.max()),

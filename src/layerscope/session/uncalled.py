@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from layerscope.diagnose.losses.loss_kind import Loss, LossView
+from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss, LossView
 from layerscope.session.input_figures import Matrix
 
 
@@ -33,7 +33,7 @@ class Uncalled:
             seen: how many targets of each class there were so far, this step's included.
         """
         targets = view.targets
-        is_binary = view.kind in (Loss.BINARY, Loss.BINARY_LOGITS)
+        is_binary = view.kind in OF_BITS
         one_each = view.kind is Loss.CROSS_ENTROPY or (is_binary and output.shape[1] == 1)
         if targets is None or not one_each or not np.isin(targets, np.rint(targets)).all():
             return {}

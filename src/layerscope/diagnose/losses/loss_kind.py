@@ -29,6 +29,16 @@ class Loss(IntEnum):
     PERCENTAGE_ERROR = 13  # an absolute error, each divided by its target
 
 
+OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
+"""Of one class of several, whose number is the target."""
+
+OF_BITS = (Loss.BINARY_LOGITS, Loss.BINARY)
+"""Of an output by itself, whose target is 0 or 1, or a share."""
+
+ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
+"""Of a number, which is told with its targets."""
+
+
 @dataclass(frozen=True, slots=True)
 class LossView:
     """What the gradient on the output tells of the loss in one step.

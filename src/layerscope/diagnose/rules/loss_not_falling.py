@@ -9,7 +9,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_curve import HALF, WINDOW
 from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms
-from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import ERRORS
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import falls_on, median_update, way_so_far
 from layerscope.diagnose.registry import rule_of_run
@@ -181,7 +181,7 @@ def _of_shares(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is an error between labels and a sigmoid or softmax, as last looked at."""
     ends = np.isin(figures["output_function"], (LastFunction.SIGMOID, LastFunction.SOFTMAX))
     ends |= figures["output_rows_one"] == 1
-    of_labels = np.isin(figures["loss_kind"], (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR))
+    of_labels = np.isin(figures["loss_kind"], ERRORS)
     of_labels &= ends & targets_are_bits(figures)
     looked = np.where(np.isnan(figures["loss_kind"]), np.nan, of_labels)
     are: npt.NDArray[np.bool_] = memory.known("of_shares", looked) == 1

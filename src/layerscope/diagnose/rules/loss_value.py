@@ -6,7 +6,7 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_terms import is_of_no_known_kind
-from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss
 from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.symptoms import Advice, Symptoms
@@ -21,7 +21,6 @@ _NOT_FINITE = Advice(
     "in your own loss, log and division of what may be 0; torch.nn.functional.cross_entropy "
     "takes logits, and is 0 / 0 where all targets are left out (ignore_index, -100)",
 )
-_BINARY = (Loss.BINARY, Loss.BINARY_LOGITS)
 _NEGATIVE = (
     Advice(
         "the loss is {value:.3g}, below 0: it is the output itself at the place of the target, "
@@ -110,7 +109,7 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     cause = np.full(len(loss), 2, np.int8)
     minus = memory.known("minus", figures["loss_negated"]) == 1
     cause[(kind == Loss.LOG_LIKELIHOOD) & ~by_chance & ~minus] = 0
-    cause[np.isin(kind, _BINARY) & beyond & ~by_chance] = 1
+    cause[np.isin(kind, OF_BITS) & beyond & ~by_chance] = 1
     cause[negated] = 3
     cause[away] = 4
     cause[of_cosines] = 5

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import ERRORS, OF_BITS, Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import LARGEST_GAIN, Roles
@@ -112,12 +112,12 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     times = max(figures["loss_reduction"][0], 1.0)
     if classes is None and kind in (Loss.CROSS_ENTROPY, Loss.LOG_OF_OUTPUT) and times > 0:
         classes = int(figures["outputs"][0])
-    elif classes is None and kind in (Loss.BINARY_LOGITS, Loss.BINARY) and times > 0:
+    elif classes is None and kind in OF_BITS and times > 0:
         classes = 2
     else:
         times = 1.0
     level = np.nan
-    of_targets = classes is None and kind in (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
+    of_targets = classes is None and kind in ERRORS
     if of_targets:
         # Targets of a squared error are unknown where they are lost in the rounding of its slope:
         # outputs are then millions of times as large.

@@ -4,13 +4,11 @@ import numpy as np
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_function import LastFunction
-from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
-
-_ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
 
 _CLAMPED = 1e-6
 """A loss: probabilities are often cut off at 1e-7 from 0 and 1, in float32."""
@@ -55,7 +53,7 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         critical=0.0,
         source="softmax(z) = exp(z) / exp(z)",
         lasting=2,
-        cause=np.where(by_loss, 2, np.isin(figures["loss_kind"], _ERRORS)),
+        cause=np.where(by_loss, 2, np.isin(figures["loss_kind"], ERRORS)),
     )
 
 

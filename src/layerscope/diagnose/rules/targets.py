@@ -7,7 +7,7 @@ import numpy as np
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.roles import Roles
@@ -15,7 +15,6 @@ from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.target_bits import CLASSES, targets_are_bits, targets_may_be_classes
 from layerscope.diagnose.thresholds import Thresholds
 
-_ERRORS = (Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
 _BEYOND = 0.05
 """Of the targets' spread: labels smoothed to 0 and 1 are within."""
 
@@ -102,7 +101,7 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     kind = figures["loss_kind"]
     low, high = _range(figures, memory)
     binary = (kind == Loss.BINARY) | (kind == Loss.BINARY_LOGITS)
-    error = np.isin(kind, _ERRORS)
+    error = np.isin(kind, ERRORS)
     least, most = _of_sigmoid(memory.roles)
     of_shares = kind == Loss.BINARY
     lows = np.where(of_shares, least, np.where(binary, 0.0, np.where(error, low, -np.inf)))
@@ -199,7 +198,7 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     """
     t = thresholds
     values = figures["target_rms"].astype(np.float64)
-    values[~np.isin(figures["loss_kind"], _ERRORS)] = np.nan
+    values[~np.isin(figures["loss_kind"], ERRORS)] = np.nan
     severity = np.where(values > t.target_huge, 2, np.where(values > t.target_large, 1, 0))
     # By then it should be better than one that says the targets' mean, whatever it is given.
     curve = memory.loss_curve.of(figures)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import ERRORS, OF_BITS, OF_CLASSES
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
@@ -23,9 +23,6 @@ _LEFT = 0.25
 _LATE = 4
 """Times `patience`: what is narrow learns slowly, if it does."""
 
-_OF_CLASSES = (Loss.CROSS_ENTROPY, Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT, Loss.LOG_OF_SHARE)
-_OF_ONE_NUMBER = (Loss.BINARY, Loss.BINARY_LOGITS, Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
-
 
 @rule_with_memory("too_narrow")
 def too_narrow(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
@@ -39,8 +36,10 @@ def too_narrow(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         return Symptoms(values)
     kind = memory.known("kind", figures["loss_kind"])
     outputs = memory.known("outputs", figures["outputs"])
-    of_classes = np.isin(kind, _OF_CLASSES)
-    of_one_number = np.isin(kind, _OF_ONE_NUMBER) & (outputs == 1) | of_classes & (outputs == 2)
+    of_classes = np.isin(kind, OF_CLASSES)
+    of_one_number = np.isin(kind, (*OF_BITS, *ERRORS)) & (outputs == 1) | of_classes & (
+        outputs == 2
+    )
     known = memory.loss_curve.of(figures).known
     late = known >= _LATE * thresholds.patience
     behind = (left_of_chance(figures, memory) > _LEFT) & (known >= thresholds.patience)
