@@ -117,11 +117,6 @@ class Observation(NamedTuple):  # one is made of each step: a tuple takes a thir
         ]
         return not self.reading.get().moments[rows, MomentColumn.COUNT].any()
 
-    @property
-    def clip_factor(self) -> float:
-        """Norm of the gradients after clipping / before; NaN if nobody clips."""
-        return float(clip_factor_of(self.reading.get().carried))
-
     def moments(self) -> dict[Channel, Moments]:
         """The exact figures of every channel that something reached."""
         found, reading = {}, self.reading.get()
