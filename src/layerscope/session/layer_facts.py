@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.record import Layer
@@ -39,7 +40,6 @@ def layer_facts(
     for layer in layers:
         paths = [frozen_in_name.get(id(parameter)) for _, parameter in layer.parameters]
         frozen_by = next((path for path in paths if path is not None), None)
-        function = layer.nonlinearity
         of_layer = [output for output in outputs if output.layer is layer]
         names = {output.name for output in of_layer}
         own = {each.channel.layer for each in parameters if each.layer == layer.name} - names
@@ -50,10 +50,6 @@ def layer_facts(
                 path=layer.path,
                 module=layer.function or class_of(layer.module).__name__,
                 order=output.order,
-                nonlinearity=None if function is None else function.name,
-                bounds=None if function is None else function.bounds,
-                odd=function is not None and function.odd,
-                can_die=function is not None and function.can_die,
                 normalizes=not layer.function and normalizes(layer.entry),
                 by_batch=not layer.function and normalizes_by_batch(layer.entry),
                 together=0 if layer.function else normalized_together(layer.entry),
@@ -63,17 +59,12 @@ def layer_facts(
                 ),
                 last=output.order == last >= 0,
                 end=output.order != last and layer.name in wiring and wiring[layer.name].is_end,
-                # A layer that the first step left out, as a LayerDrop does, may be left out.
-                on_trunk=wiring[layer.name].on_trunk
-                if layer.name in wiring
-                else not (layer.function or wiring),
-                fed=layer.name in wiring and bool(wiring[layer.name].parents),
-                follows=wiring[layer.name].follows if layer.name in wiring else "",
                 dropout_at=dropout_at if output.order == last >= 0 else "",
-                of_parameter=layer.name in of_parameter,
                 frozen_in_name=frozen_by,
                 width=None if layer.function else width_of(layer.entry, output.features),
                 configured=configured,
+                **_of_function(layer),
+                **_of_wiring(layer, wiring),
             )
             for output in of_layer
         ]
@@ -91,6 +82,30 @@ def layer_facts(
             for name in sorted(own)
         ]
     return tuple(made)
+
+
+def _of_function(layer: Layer) -> dict[str, Any]:
+    function = layer.nonlinearity
+    if function is None:
+        return {}
+    return {
+        "nonlinearity": function.name,
+        "bounds": function.bounds,
+        "odd": function.odd,
+        "can_die": function.can_die,
+    }
+
+
+def _of_wiring(layer: Layer, wiring: Mapping[str, Wiring]) -> dict[str, Any]:
+    known = wiring.get(layer.name)
+    if known is None:  # one that the first step left out, as a LayerDrop does, may be left out
+        return {"on_trunk": not (layer.function or wiring)}
+    return {
+        "on_trunk": known.on_trunk,
+        "fed": bool(known.parents),
+        "follows": known.follows,
+        "of_parameter": known.of_parameter,
+    }
 
 
 def place_facts(places: Iterable[Place], configured: bool) -> tuple[LayerFacts, ...]:

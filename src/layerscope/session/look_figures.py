@@ -23,7 +23,7 @@ from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.parameters.untrained import blank_rows, is_fresh_head, untrained
 from layerscope.session.contrast_figures import scale_of_cosines
 from layerscope.session.direction_figures import direction_figures, is_mean_cosine
-from layerscope.session.input_figures import input_figures, rms
+from layerscope.session.input_figures import Matrix, input_figures, rms
 from layerscope.session.latent_figures import latent_figures
 from layerscope.session.looked_at_outputs import (
     dropped,
@@ -176,19 +176,7 @@ class LookFigures:
     def _of_output(self, ends: Ends, output: Output, loss: float, scale: float) -> dict[str, float]:
         values = output.values.numpy()
         function = LastFunction[(output.function.name or "none").upper()]
-        figures = {
-            "samples": float(output.samples),
-            "outputs": float(values.shape[1]),
-            "output_min": float(values.min()),
-            "output_max": float(values.max()),
-            "output_rms": rms(values),
-            "output_function": float(function),
-            "softmax_over_samples": float(output.function.over_samples),
-            "output_cosines": float(output.function.of_cosines),
-            "output_rows_one": float(sums_to_one(values, axis=1)),
-        }
-        if len(values) == output.samples and values.shape[1] > 1:  # or one state, no batch
-            figures["output_columns_one"] = float(sums_to_one(values, axis=0))
+        figures = {"output_function": float(function), **_of_values(output, values)}
         if output.gradient is None:
             return figures
         gradient = output.gradient.numpy() / scale
@@ -236,3 +224,20 @@ class LookFigures:
         if output.alone and output.by_sample and not ends.given:  # of tokens padding is left out
             figures |= ignored_figures(view, values, self._labels)
         return figures
+
+
+def _of_values(output: Output, values: Matrix) -> dict[str, float]:
+    """What an output is, whatever the loss makes of it."""
+    figures = {
+        "samples": float(output.samples),
+        "outputs": float(values.shape[1]),
+        "output_min": float(values.min()),
+        "output_max": float(values.max()),
+        "output_rms": rms(values),
+        "softmax_over_samples": float(output.function.over_samples),
+        "output_cosines": float(output.function.of_cosines),
+        "output_rows_one": float(sums_to_one(values, axis=1)),
+    }
+    if len(values) == output.samples and values.shape[1] > 1:  # or one state, no batch
+        figures["output_columns_one"] = float(sums_to_one(values, axis=0))
+    return figures
