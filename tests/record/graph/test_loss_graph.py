@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.record.graph.loss_graph import LossForm, LossGraph
+from layerscope.record.graph.loss_form import LossForm
+from layerscope.record.graph.loss_graph import LossGraph
 
 SCORES, OTHER = (torch.randn(12, 3, requires_grad=True) for _ in range(2))
 LABELS = torch.arange(12) % 3

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from layerscope.measure.pending import NO, Pending
-from layerscope.record.graph.loss_graph import LossForm
+from layerscope.record.graph.loss_form import LossForm
 from layerscope.record.graph.output_function import OutputFunction
 
 

@@ -1,104 +1,15 @@
-"""What the loss makes of a network's outputs, as autograd's graph between the two tells."""
+"""Follows losses from their outputs to what is told of them, step by step."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 from torch import Tensor
 
-from layerscope.record.graph.broadcast_in_loss import broadcasts
 from layerscope.record.graph.kept_graphs import KeptGraphs
-from layerscope.record.graph.output_function import is_normalized
+from layerscope.record.graph.loss_form import LossForm, form_of
+from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.policy_loss import baseline_of, chosen_in
-from layerscope.record.graph_nodes import (
-    MOVES,
-    NODES,
-    PARTS,
-    WHOLE,
-    behind,
-    inputs_of,
-    kind_of,
-    shape_of,
-    signed,
-    through,
-)
-
-_SCALES = ("Mul", "Div")
-_OF_DIFFERENCES = (*PARTS, *_SCALES, "Neg", "Sub", "Rsub", "Add", "Mean", "Std", "Var")
-
-
-@dataclass(frozen=True, slots=True)
-class LossForm:
-    """What is told of a loss.
-
-    Attributes:
-        over_samples: it takes the softmax of an output [samples, classes] along the samples only.
-        against_itself: it takes the softmax of the products of all samples with all, those of each
-            with itself among them.
-        through_advantage: it multiplies a log-probability of one output with the difference of
-            another one from something, and both get a gradient.
-        of_rewards: it multiplies the log-probabilities of what was chosen, one by one, with numbers
-            that get no gradient: rewards, or advantages.
-        broadcasts: it combines a number of each of n samples with numbers of all of them, and takes
-            the mean, or the sum, of the n x n that this makes.
-        candidates: among how many samples a contrastive loss finds each one's partner; 0 of another
-            loss.
-        activated_twice: it takes the sigmoid or softmax of an output that is one already.
-        of_earlier: it is made of outputs of earlier steps as well.
-        of_cosines: it is the mean or the sum of the cosines of an output with something, or of
-            products of a normalised one, with no minus before them.
-        baseline: of one of rewards, ids of the parameters that no action's probability depends on.
-    """
-
-    over_samples: bool = False
-    against_itself: bool = False
-    through_advantage: bool = False
-    of_rewards: bool = False
-    broadcasts: bool = False
-    candidates: int = 0
-    activated_twice: bool = False
-    of_earlier: bool = False
-    of_cosines: bool = False
-    baseline: frozenset[int] = frozenset()
-
-    def figures(self) -> dict[str, float]:
-        """By the name of each figure; of a softmax only that it runs along the samples."""
-        figures = {
-            "against_itself": float(self.against_itself),
-            "advantage_gradient": float(self.through_advantage),
-            "of_rewards": float(self.of_rewards),
-            "loss_broadcasts": float(self.broadcasts),
-            "activated_twice": float(self.activated_twice),
-            "loss_of_earlier": float(self.of_earlier),
-        }
-        if self.candidates:
-            figures["candidates"] = float(self.candidates)
-        return figures | ({"softmax_over_samples": 1.0} if self.over_samples else {})
-
-
-class _Outputs:
-    """Nodes that made a network's outputs: each bears a mark, for who keeps a node keeps its graph.
-
-    Attributes:
-        are_any: whether one was noted.
-    """
-
-    def __init__(self) -> None:
-        self.are_any = False
-
-    def note(self, tensor: Tensor) -> None:
-        node: Any = tensor.grad_fn
-        if node is not None:
-            node.metadata[self] = tuple(tensor.shape)
-            self.are_any = True
-
-    def __contains__(self, node: Any) -> bool:
-        return self in node.metadata
-
-    def shape_of(self, node: Any) -> tuple[int, ...]:
-        """Of the output; () of a node that made none."""
-        shape: tuple[int, ...] = node.metadata.get(self, ())
-        return shape
+from layerscope.record.graph_nodes import behind
 
 
 class LossGraph:
@@ -114,7 +25,7 @@ class LossGraph:
     def __init__(self, ask: Callable[[], bool]) -> None:
         self._ask = ask
         self.kept = KeptGraphs()
-        self._outputs = _Outputs()
+        self._outputs = MarkedOutputs()
         self._form: LossForm | None = None
         self._baseline: frozenset[int] | None = None  # once known: a walk through all of the graph
 
@@ -126,7 +37,7 @@ class LossGraph:
         """The loss of the step that goes on, before or after its backward pass."""
         node = getattr(loss, "grad_fn", None) if self._outputs.are_any else None
         if node is not None and self._ask():
-            form = _form_of(node, self._outputs, self.kept.held())
+            form = form_of(node, self._outputs, self.kept.held())
             if form.of_rewards and self._baseline is None:
                 self._baseline = baseline_of(node, chosen_in(behind(node, self._outputs)))
             self._form = replace(form, baseline=self._baseline or form.baseline)
@@ -142,111 +53,4 @@ class LossGraph:
         """What comes now is of another loss."""
         if self._outputs.are_any:
             self.kept.add(self._outputs)
-            self._outputs = _Outputs()
-
-
-def _form_of(loss: Any, outputs: _Outputs, earlier: Collection[object]) -> LossForm:
-    nodes = behind(loss, outputs)
-    of_rewards = bool(chosen_in(nodes))
-    of_earlier = bool(earlier) and any(mark in node.metadata for node in nodes for mark in earlier)
-    if of_earlier or len(nodes) >= NODES:  # an episode's, say, whose steps are all alike
-        return LossForm(of_rewards=of_rewards, of_earlier=of_earlier)
-    kinds = {node: kind_of(node) for node in nodes if node not in outputs}
-    shapes = (outputs.shape_of(node) for node in nodes if node in outputs)
-    samples = {shape[0] for shape in shapes if shape}
-    softmaxes = [node for node, kind in kinds.items() if kind in ("LogSoftmax", "Softmax")]
-    along = [_axis_of(node, outputs) for node in softmaxes]
-    logs = [node for node, kind in kinds.items() if kind == "LogSoftmax"]
-    products = [node for node, kind in kinds.items() if kind == "Mul"]
-    return LossForm(
-        over_samples="samples" in along and "classes" not in along,
-        against_itself=any(map(_is_against_itself, logs)),
-        through_advantage=any(_has_advantage(node, outputs) for node in products),
-        of_rewards=of_rewards,
-        broadcasts=any(broadcasts(node, nodes, outputs, samples) for node in nodes),
-        candidates=max(map(_candidates_of, logs), default=0),
-        activated_twice=any(
-            kind in _TAKES_LOGITS and _is_activated(node, outputs) for node, kind in kinds.items()
-        ),
-        of_cosines=_is_of_cosines(loss, outputs),
-    )
-
-
-_IN_PLACE = tuple(kind for kind in WHOLE if kind not in ("Transpose", "T", "Permute"))
-
-
-def _axis_of(softmax: Any, outputs: _Outputs) -> str:
-    """Along which axis of an output [samples, classes] a softmax runs; "" of anything else."""
-    source = through(inputs_of(softmax)[0], (*_IN_PLACE, *_SCALES), outputs)
-    shape = outputs.shape_of(source)
-    if len(shape) != 2 or min(shape) < 2 or shape[0] == shape[1]:
-        return ""
-    return "samples" if signed(getattr(softmax, "_saved_dim", 1)) in (0, -2) else "classes"
-
-
-_ADDS = (*WHOLE, "Mean", "Sum", "Div")
-
-
-def _is_of_cosines(loss: Any, outputs: _Outputs) -> bool:
-    """Whether nothing but sums and means lie between the loss and products of a normalised output:
-    minus their mean has a node for the sign, and 1 - their mean for the difference.
-    """
-    product = through(loss, _ADDS, outputs)
-    if product in outputs or kind_of(product) not in ("Mul", "Bmm"):
-        return False
-    return any(is_normalized(each, outputs) for each in inputs_of(product))
-
-
-_TAKES_LOGITS = ("Sigmoid", "LogSigmoid", "Softmax", "LogSoftmax", "BinaryCrossEntropyWithLogits")
-
-
-def _is_activated(node: Any, outputs: _Outputs) -> bool:
-    """Whether what a function of logits takes is an output that a sigmoid or softmax has made."""
-    source = through(inputs_of(node)[0], WHOLE, outputs)
-    return source in outputs and kind_of(through(source, WHOLE)) in ("Sigmoid", "Softmax")
-
-
-def _is_against_itself(softmax: Any) -> bool:
-    """Whether its rows are products of samples with all of the same samples, nothing masked."""
-    product = through(inputs_of(softmax)[0], (*WHOLE, *_SCALES))
-    operands = inputs_of(product)
-    if kind_of(product) != "Mm" or len(operands) != 2:
-        return False
-    one, other = (through(each, WHOLE) for each in operands)
-    return one is other
-
-
-_BETWEEN = (*WHOLE, *_SCALES, "MaskedFill", "CopySlices", "Sub", "Add", "Where")
-
-
-def _candidates_of(softmax: Any) -> int:
-    """How many entries its rows have, if they are products of embeddings; 0 else."""
-    source = through(inputs_of(softmax)[0], _BETWEEN)
-    # Or a temperature that is learned times such products.
-    factors = inputs_of(source) if kind_of(source) == "Mul" else [source]
-    sources = [through(each, _BETWEEN) for each in factors]
-    source = next((each for each in sources if kind_of(each) == "Mm"), None)
-    if source is None or len(inputs_of(source)) != 2:
-        return 0
-    if any(kind_of(through(each, WHOLE)) == "AccumulateGrad" for each in inputs_of(source)):
-        return 0  # a layer's weight: a function of the loop's own is part of the network
-    shape = shape_of(softmax)
-    return int(shape[-1]) if len(shape) == 2 else 0
-
-
-def _has_advantage(product: Any, outputs: _Outputs) -> bool:
-    operands = inputs_of(product)
-    if len(operands) != 2:
-        return False
-    for of_policy, of_value in (operands, reversed(operands)):
-        nodes = behind(of_value, outputs)
-        values = {node for node in nodes if node in outputs}
-        between = [kind_of(node) for node in nodes if node not in outputs]
-        allowed = all(kind in _OF_DIFFERENCES or kind in MOVES for kind in between)
-        if not values or not allowed or not {"Sub", "Rsub"} & set(between):
-            continue
-        of_logs = behind(of_policy, outputs)
-        is_log = any(kind_of(node) in ("LogSoftmax", "Logsumexp") for node in of_logs)
-        if is_log and not values & set(of_logs):
-            return True
-    return False
+            self._outputs = MarkedOutputs()
