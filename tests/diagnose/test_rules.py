@@ -1357,7 +1357,7 @@ def test_targets_of_an_error_that_are_one_number_are_told():
     assert "the same number" in looks_at_targets(0, 1e-6).explanation
     assert looks_at_targets(3, 3).severity == "warning"
     assert looks_at_targets(0, [0, 0, 0, 0, 0, 0.1]).severity == "warning"  # it was certain by then
-    for told in ((0, 1e-4), ([0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 0, 1]), (0, 0, 40), (0, 0, 100, 7)):
+    for told in ((0, 2e-5), ([0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 0, 1]), (0, 0, 40), (0, 0, 100, 7)):
         assert looks_at_targets(*told) is None
     for told in ({"output_alone": 0}, {"targets_broadcast": 1}, {"optimizers": 2}):
         assert looks_at_targets(3, 3, **told) is None
