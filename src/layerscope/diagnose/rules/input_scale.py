@@ -48,6 +48,16 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         "inputs",
         np.where(uneven, ratio, np.where(alike, spread, values)),
         severity,
+        *_advice(t),
+        limits=(t.input_uneven, t.input_large, np.nan),
+        source=_SOURCE,
+        lasting=3,
+        cause=cause,
+    )
+
+
+def _advice(t: Thresholds) -> tuple[Advice, ...]:
+    return (
         Advice(
             "the inputs have a root mean square of {value:.3g} (limit {threshold:g}): the first "
             "layer learns at another pace than the rest",
@@ -78,8 +88,4 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
             "divided and rounded down, a mask that hides all",
             (np.nan, 0.0, np.nan),
         ),
-        limits=(t.input_uneven, t.input_large, np.nan),
-        source=_SOURCE,
-        lasting=3,
-        cause=cause,
     )

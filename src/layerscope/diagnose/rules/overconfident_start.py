@@ -107,15 +107,7 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     if figures["output_cosines"][0] == 1 and _largest(figures) <= _LARGEST_SCALE:
         return Symptoms(values)
     limit = thresholds.overconfident_start
-    kind, classes = figures["loss_kind"][0], roles.classes
-    # Where parts of a batch count for their share, the loss that is told is a part's, or all's.
-    times = max(figures["loss_reduction"][0], 1.0)
-    if classes is None and kind in (Loss.CROSS_ENTROPY, Loss.LOG_OF_OUTPUT) and times > 0:
-        classes = int(figures["outputs"][0])
-    elif classes is None and kind in OF_BITS and times > 0:
-        classes = 2
-    else:
-        times = 1.0
+    kind, (classes, times) = figures["loss_kind"][0], _classes(figures, roles)
     level = np.nan
     of_targets = classes is None and kind in ERRORS
     if of_targets:
@@ -156,6 +148,20 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         source="Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
         cause=np.full(values.shape, cause, np.int8),
     )
+
+
+def _classes(figures: Figures, roles: Roles) -> tuple[int | None, float]:
+    """How many the loss chooses from, None if that is not known; and how many times its mean it is.
+
+    Where parts of a batch count for their share, the loss that is told is a part's, or all's.
+    """
+    kind, times = figures["loss_kind"][0], max(figures["loss_reduction"][0], 1.0)
+    if roles.classes is None and times > 0:
+        if kind in (Loss.CROSS_ENTROPY, Loss.LOG_OF_OUTPUT):
+            return int(figures["outputs"][0]), times
+        if kind in OF_BITS:
+            return 2, times
+    return roles.classes, 1.0
 
 
 def _has_large_weights_of_embedding(figures: Figures, roles: Roles) -> bool:
