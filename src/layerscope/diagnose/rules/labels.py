@@ -8,12 +8,12 @@ from layerscope.diagnose.loss_curve import FIRST, WINDOW, CurveOfBlock
 from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import median_update
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.rules.loss_not_falling import (
+from layerscope.diagnose.patience import (
     attends,
     patience_of,
     targets_have_grown,
 )
+from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.solved import is_learning
 from layerscope.diagnose.symptoms import Advice, Symptoms

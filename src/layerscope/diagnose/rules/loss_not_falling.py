@@ -12,8 +12,8 @@ from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms
 from layerscope.diagnose.losses.loss_kind import ERRORS
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import falls_on, median_update, way_so_far
+from layerscope.diagnose.patience import LATE, attends, patience_of, targets_have_grown
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.solved import is_solved, left_of_chance
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import targets_are_bits
@@ -25,11 +25,6 @@ _SURE = 3.0  # standard errors: of hundreds of steps one in a thousand is that f
 _STEADY = 0.02  # standard error / level; what fluctuates more may be a game, or a reward
 _STEADY_IF_KNOWN = 0.2
 _SEEN = 0.25  # of the level: where chance may hide a fall by as much, one that is not seen may be
-_GROWN = 1.5
-_LATE = 4
-"""Times `patience`, of a network with attention: it often stays on a plateau until a head has found
-what to look at, and then learns at once (Hoffmann et al. 2024, Eureka-Moments in Transformers; Chen
-et al. 2024, Sudden Drops in the Loss)."""
 _HALF, _GONE = 0.5, 1e-3  # of the largest learning rate so far
 _TINY = -1.0  # log10, below what is slow already
 _USUAL = 1e-3
@@ -146,7 +141,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     small_steps = (updates < t.update_slow) & ~ending
     slow = (ratio > t.loss_slow) & small_steps
     short_way = (ratio > t.loss_slow) | (
-        (ratio > HALF) & small_steps & (curve.known >= _LATE * t.patience) & (left > HALF)
+        (ratio > HALF) & small_steps & (curve.known >= LATE * t.patience) & (left > HALF)
     )
     short_way &= (way < _USUAL * curve.known) & going & ~ending
     short_way &= ~(slow | flat | attends(figures, memory))
@@ -216,25 +211,3 @@ def _is_ending(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     rates = figures["learning_rate"].astype(np.float64)
     largest = memory.highest("highest", rates)
     return (rates < _HALF * largest) & (rates > _GONE * largest)
-
-
-def patience_of(figures: Figures, t: Thresholds, memory: Memory) -> npt.NDArray[np.int64]:
-    """Losses to wait for before one that does not fall says anything, as of each step."""
-    return np.where(attends(figures, memory), _LATE * t.patience, t.patience)
-
-
-@once_a_block
-def attends(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Whether an attention has been seen, as of each step."""
-    return memory.ever("attends", ~np.isnan(figures["attention_entropy"]).all(axis=1))
-
-
-@once_a_block
-def targets_have_grown(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Whether those of an error are half as large again as the first that were seen, [steps]."""
-    sizes = memory.known("sizes", figures["target_rms"])
-    first = memory.of_run("first_size")
-    if np.isnan(first[0]) and not np.isnan(sizes).all():
-        first[0] = sizes[~np.isnan(sizes)][0]
-    grown: npt.NDArray[np.bool_] = sizes > _GROWN * first[0]
-    return grown

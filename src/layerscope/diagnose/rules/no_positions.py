@@ -4,8 +4,8 @@ import numpy as np
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.patience import patience_of
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.rules.loss_not_falling import patience_of
 from layerscope.diagnose.solved import has_learned, left_of_chance
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds

@@ -1,0 +1,38 @@
+"""How long a loss may stay where it is before that says anything."""
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.shared import once_a_block
+from layerscope.diagnose.thresholds import Thresholds
+
+LATE = 4
+"""Times `patience`, of a network with attention: it often stays on a plateau until a head has found
+what to look at, and then learns at once (Hoffmann et al. 2024, Eureka-Moments in Transformers; Chen
+et al. 2024, Sudden Drops in the Loss)."""
+
+_GROWN = 1.5
+
+
+def patience_of(figures: Figures, t: Thresholds, memory: Memory) -> npt.NDArray[np.int64]:
+    """Losses to wait for before one that does not fall says anything, as of each step."""
+    return np.where(attends(figures, memory), LATE * t.patience, t.patience)
+
+
+@once_a_block
+def attends(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether an attention has been seen, as of each step."""
+    return memory.ever("attends", ~np.isnan(figures["attention_entropy"]).all(axis=1))
+
+
+@once_a_block
+def targets_have_grown(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether those of an error are half as large again as the first that were seen, [steps]."""
+    sizes = memory.known("sizes", figures["target_rms"])
+    first = memory.of_run("first_size")
+    if np.isnan(first[0]) and not np.isnan(sizes).all():
+        first[0] = sizes[~np.isnan(sizes)][0]
+    grown: npt.NDArray[np.bool_] = sizes > _GROWN * first[0]
+    return grown
