@@ -36,17 +36,28 @@ def test_a_busy_expert_is_a_note_and_no_other_load_is_told_of():
     assert told() == {}
 
 
-@pytest.mark.parametrize(("unused", "severity"), [(0.05, "note"), (0.0, "warning")])
-def test_no_gradient_in_an_expert_is_its_routers_matter_while_that_leaves_some_out(
-    unused, severity
-):
+@pytest.mark.parametrize(
+    ("facts", "severity"),
+    [
+        ({}, "note"),
+        ({"unused": 0.0}, "warning"),
+        ({"router": "3"}, "note"),  # what is below it
+        ({"router": "gate", "path": "experts.1"}, "note"),  # beside it, in the network itself
+        ({"path": "4.experts.1"}, "warning"),
+        ({"path": "33.experts.1"}, "warning"),
+        ({"on_trunk": True}, "warning"),
+        ({"place": "03_mixture/attention"}, "warning"),
+    ],
+)
+def test_no_gradient_in_an_expert_is_its_routers_matter_while_that_leaves_some_out(facts, severity):
+    told = {"unused": 0.05, "router": "3.gate", "path": "3.experts.1", "on_trunk": False} | facts
     expert = LayerFacts(
-        "07_expert", "3.experts.1", "Linear", 3, weights=("weight",), on_trunk=False
+        "07_expert", told["path"], "Linear", 3, weights=("weight",), on_trunk=told["on_trunk"]
     )
-    place = LayerFacts(PLACE, "3.gate", "experts", trainable=False)
+    place = LayerFacts(told.get("place", PLACE), told["router"], "experts", trainable=False)
     figures = healthy((*network(), place, expert), 60)
     figures["weight_grad_rms"][20:, -1] = figures["activation_grad_rms"][20:, -1] = 0.0
-    figures["experts_unused"][::10, -2] = unused
+    figures["experts_unused"][::10, -2] = told["unused"]
     assert found(figures)["no_gradient"][:2] == (severity, "07_expert")
 
 
