@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import Loss, LossView
 from layerscope.diagnose.losses.loss_view import view_loss
 from layerscope.diagnose.losses.weighted_loss import class_weights, weighted_binary
 from layerscope.session.weight_figures import ignored_figures, weight_figures
@@ -128,3 +128,25 @@ def test_a_class_that_the_loss_leaves_out_is_named_once_labels_enough_were_seen(
 def test_samples_without_a_label_leave_no_class_out():
     assert ignored() == {"ignored_share": 0}
     assert ignored(masked=20) == {"ignored_share": pytest.approx(1 / 3)}
+
+
+TWO, WEIGHTS = np.array([[0.0], [1.0]]), np.array([9.0, 1.0])
+
+
+def test_weights_of_classes_are_shared_out_by_the_labels_of_a_cross_entropy():
+    view, seen = LossView(Loss.CROSS_ENTROPY, targets=TWO, weights=WEIGHTS), {0: 1, 1: 9}
+    of = weight_figures(view, np.eye(2), seen)
+    assert (of["weighted_share"], of["weighted_samples"], of["weighted_called"]) == (0.5, 0.1, 0)
+    assert weight_figures(view, np.eye(3)[:, :2], seen) == {}  # of a step with other samples
+
+
+@pytest.mark.parametrize("told", [{"targets": TWO}, {"weights": WEIGHTS}])
+def test_what_is_not_known_of_a_loss_shares_nothing_out(told):
+    assert weight_figures(LossView(Loss.CROSS_ENTROPY, **told), np.eye(2), {}) == {}
+
+
+@pytest.mark.parametrize(
+    "view", [LossView(Loss.CROSS_ENTROPY), LossView(Loss.LOG_LIKELIHOOD, targets=TWO)]
+)
+def test_only_a_cross_entropy_whose_labels_are_known_leaves_samples_out(view):
+    assert ignored_figures(view, np.eye(2), {0: 400}) == {}
