@@ -120,6 +120,8 @@ def test_what_each_look_shows_is_told_of(rule, told, severity, words):
         ("class_weights", {"ignored_class": 0.0, "ignored_share": 0.5}),
         *(("class_weights", RARE | {"weighted_samples": share}) for share in (0.5, 0.75)),
         ("class_weights", FREQUENT | {"weighted_times": 3.0}),
+        ("class_weights", FREQUENT | {"weighted_called": 0.9}),
+        ("class_weights", {"ignored_share": 0.1}),  # of no class
         *(("class_weights", RARE | {name: 0.9}) for name in ("weighted_share", "weighted_called")),
     ],
 )
