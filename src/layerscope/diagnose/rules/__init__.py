@@ -28,6 +28,7 @@ from layerscope.diagnose.rules import loss_reduction as loss_reduction
 from layerscope.diagnose.rules import graph_kept as graph_kept
 from layerscope.diagnose.rules import states_detached as states_detached
 from layerscope.diagnose.rules import padding_read as padding_read
+from layerscope.diagnose.rules import loss_not_falling as loss_not_falling
 from layerscope.diagnose.rules import no_positions as no_positions
 from layerscope.diagnose.rules import one_class as one_class
 from layerscope.diagnose.rules import labels as labels
@@ -62,4 +63,3 @@ from layerscope.diagnose.rules import stalled as stalled
 from layerscope.diagnose.rules import collapsed as collapsed
 from layerscope.diagnose.rules import loss_diverged as loss_diverged
 from layerscope.diagnose.rules import loss_rising as loss_rising
-from layerscope.diagnose.rules import loss_not_falling as loss_not_falling
