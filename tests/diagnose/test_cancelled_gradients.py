@@ -137,6 +137,29 @@ def test_a_part_whose_units_are_all_dead_is_not_compared_with_itself():
     assert "from itself" not in told
 
 
+@pytest.mark.parametrize(("function", "told"), [(nn.ReLU, True), (nn.Tanh, False)])
+def test_second_derivatives_of_a_network_of_relus_are_0_and_nothing_is_taken_from_itself(
+    function, told
+):
+    def run(_, watch):
+        network = nn.Sequential(nn.Linear(1, 16), function(), nn.Linear(16, 1))
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+        with watch(network) as scope:
+            for _ in range(30):
+                x = torch.rand(32, 1).requires_grad_()
+                first = torch.autograd.grad(network(x).sum(), x, create_graph=True)[0]
+                second = torch.autograd.grad(first.sum(), x, create_graph=True)[0]
+                loss = (second + 1).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                scope.step(loss)
+
+    explanations = [each.explanation for each in judged(Program("", run), mended=False)]
+    assert any("second derivative is 0" in each for each in explanations) == told
+    assert not any("from itself" in each for each in explanations)
+
+
 PATHS = ("actor.0", "actor.2", "critic.0", "critic.2", "head")
 
 

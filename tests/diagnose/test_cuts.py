@@ -135,7 +135,7 @@ def erratic(seed, steps):
     figures["attention_to_padding"][:] = figures["loss_activated"][:, np.newaxis]
     figures["attention_by_view"][:] = figures["loss_negated"][:, np.newaxis]
     figures["attention_placeless"][:] = figures["attention_by_view"]
-    figures["order_read"][:] = float(seed % 5 == 1)
+    figures["order_read"][:] = figures["slopes_taken"][:] = float(seed % 5 == 1)
     figures["gradients_changed"][:] = figures["targets_fed"][:] = figures["loss_negated"]
     figures["loss_of_earlier"][:] = figures["loss_activated"]
     figures["graphs_kept"][:] = 4 * figures["loss_activated"]

@@ -158,6 +158,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "gradients_cleared": "1 if a backward pass left some that were cleared before the step, else 0",
     "gradients_changed": "1 if something changed those of a backward pass before the step, else 0",
     "gradients_divided": "by what these were divided before the step, by a scaler, say; 1 if not",
+    "slopes_taken": "1 if the loss may have slopes of the output by the inputs in it, else 0",
     "gradients_late": "1 if something changed those of the step before after it, else 0",
     "unowned_share": "share of the trained elements that no optimizer has",
     "foreign": "parameters that the optimizers have, and the network has not",

@@ -17,7 +17,9 @@ from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
-_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE, _CANCELLED, _IN_PART = range(9)
+_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE, _CANCELLED, _IN_PART, _OF_SLOPES = (
+    range(10)
+)
 
 _ADVICE = (
     Advice(
@@ -75,7 +77,16 @@ _ADVICE = (
         "detach() one of the two, such as the log-probabilities of the old policy; or "
         "requires_grad_(False) if the part is not to learn",
     ),
+    Advice(
+        "the gradients of {layer}, and of all other layers, are exactly 0: the loss is made of how "
+        "the output changes with the inputs (autograd.grad), and of functions like ReLU that "
+        "change is the same all around: a second derivative is 0, whatever the weights",
+        "nn.Tanh(), nn.SiLU() or nn.Softplus() in the place of ReLU, where a loss has second "
+        "derivatives",
+    ),
 )
+_PIECEWISE = ("relu", "leaky_relu", "prelu", "relu6", "hardtanh", "hardshrink", "threshold")
+"""Functions whose second derivative is 0."""
 
 
 @rule_with_memory("no_gradient")
@@ -122,6 +133,10 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     cause[:, of_state] = _ONE_STEP
     cancelled, of_part = cancelled_gradients(figures, values, none, roles)
     of_part &= ~cancelled & (changed != 1)
+    of_slopes = (memory.known("slopes", figures["slopes_taken"]) == 1)[:, np.newaxis]
+    piecewise = any(each.nonlinearity in _PIECEWISE for each in roles.layers)
+    flat_slopes = of_slopes & piecewise & (ill | np.isnan(values)).all(axis=1, keepdims=True)
+    cancelled, of_part = cancelled & ~of_slopes, of_part & ~of_slopes
     cause = np.where(cancelled & (cause == _ZERO), _CANCELLED, cause)
     cause = np.where(of_part & (cause == _ZERO), _IN_PART, cause)
     cause = np.where((changed == 1) & (cause == _CANCELLED), _CLEARED, cause)
@@ -132,7 +147,8 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     if last >= 0:  # where a gradient of zero comes to the last layer of all
         flat = (figures["activation_grad_rms"][:, [last]] == 0) & ~none[:, [last]]
         cause = np.where(flat & (cause == _ZERO), _FLAT, cause)
-    harmless = (((fed & ~none) | beside) & ~cancelled & ~of_part) | left_out
+    cause = np.where(flat_slopes, _OF_SLOPES, cause)
+    harmless = (((fed & ~none) | beside) & ~(cancelled | of_part | flat_slopes)) | left_out
     return Symptoms.of_layers(
         values,
         np.where(ill, np.where(harmless, 1, 2), 0),

@@ -15,12 +15,13 @@ class BackwardPasses:
         given: outputs since a gradient came.
         together: outputs of the last pass.
         number: passes of the step.
+        of_slopes: whether one of the step was taken by the network's inputs, with a graph.
         added: of these, the last ones between which the weights did not change.
     """
 
     def __init__(self) -> None:
         self.given = self.together = self.number = self.added = 0
-        self._weights = -1
+        self._weights, self.of_slopes = -1, False
         # Of each kind of call how many samples it gave, call by call, and which got a gradient.
         self._calls: defaultdict[Kind, list[int]] = defaultdict(list)
         self._reached: defaultdict[Kind, set[int]] = defaultdict(set)
@@ -69,3 +70,4 @@ class BackwardPasses:
         self.given = self.together = self.number = self.added = 0
         self._calls.clear()
         self._reached.clear()
+        self.of_slopes = False

@@ -99,6 +99,7 @@ class OutputEnd:
             is_first = self.keeps_first and passes.number > 1
             # By the inputs: a penalty's, or an equation's term.
             is_slope = torch.is_grad_enabled() and of_data
+            passes.of_slopes |= is_slope
             if is_first or is_slope or (aside and self._output):
                 return
             if has_memory(gradient) and gradient.shape == shape:
@@ -132,6 +133,7 @@ class OutputEnd:
             "graphs_kept": self.loss_graph.kept.count(),  # before this step's are among them
             "passes": self._passes.added,
             "passes_unlearned": self._passes.unlearned,
+            "slopes_taken": self._passes.of_slopes,
             "states_detached": self.states.are_detached,
         }
         form, towers = self.loss_graph.take(), self._towers.take()
