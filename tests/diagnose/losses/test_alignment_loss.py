@@ -37,3 +37,12 @@ def test_an_alignment_of_scores_is_told(lengths):
 )
 def test_other_losses_are_no_alignment(loss_of):
     assert alignment_of_scores(*slopes(loss_of)) is None
+
+
+def test_scores_of_pairs_that_begin_far_below_0_are_no_alignment():
+    """A sigmoid is then all but exp(x): Zhai et al. 2023, Sigmoid Loss for Image-Text Pairs."""
+    torch.manual_seed(0)
+    scores = (torch.randn(18, 18) - 9).requires_grad_()
+    loss = -F.logsigmoid((2 * torch.eye(18) - 1) * scores).sum() / 18
+    (slope,) = torch.autograd.grad(loss, scores)
+    assert alignment_of_scores(scores.detach().double().numpy(), slope.double().numpy()) is None
