@@ -1768,6 +1768,24 @@ def test_running_statistics_that_are_mostly_those_of_the_start_are_a_note(moment
     assert not told or (finding.severity == "note" and "start with" in finding.explanation)
 
 
+@pytest.mark.parametrize(
+    ("times", "passes", "falls", "severity"),
+    [
+        *((1 / 32, 1, False, "warning"), (1 / 32, 1, True, "note")),
+        *((1 / 32, 32, False, None), (1 / 30, 1, False, None)),
+    ],
+)
+def test_a_mean_that_is_divided_by_its_samples_once_more_is_told(times, passes, falls, severity):
+    figures = healthy(network(), 120)
+    figures["loss"][:] = 0.07 - 3e-4 * falls * np.arange(120)
+    looked = {"samples": 32, "loss_reduction": times, "passes": passes, "beta_ratio": 0}
+    for name, value in looked.items():
+        figures[name][::10] = value
+    found = rules_and_words(figures).get("loss_reduction")
+    assert (found and found.severity) == severity
+    assert severity is None or "divided by their number once more" in found.explanation
+
+
 @pytest.mark.parametrize(("times", "told"), [(256.0, True), (65536.0, False), (65000.0, True)])
 def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(times, told):
     figures = healthy(network())

@@ -278,3 +278,28 @@ def a_recurrence_that_is_read_as_an_array(mended, watch):
     model = Detached(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     fit(watch, model, optimizer, batches(x, y, steps=80), of_output(F.mse_loss))
+
+
+@program("loss_reduction")
+def a_mean_divided_by_the_batch_again(mended, watch):
+    x, y = blobs(classes=6, features=16, apart=1.0)
+    model = perceptron(16, 6)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+
+    def loss(net, x, y):
+        return cross_entropy(net, x, y) / (1 if mended else len(x))
+
+    fit(watch, model, optimizer, batches(x, y, steps=200), loss)
+
+
+@program("loss_reduction")
+def sums_of_topics_over_the_square_of_the_batch(mended, watch):
+    x, y = phrases()
+    model = nn.Sequential(nn.EmbeddingBag(60, 16), nn.Linear(16, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def loss(net, x, y):
+        of_all = F.cross_entropy(net(x), y, reduction="sum")
+        return of_all / (len(x) if mended else len(x) ** 2)
+
+    fit(watch, model, optimizer, batches(x, y, steps=240), loss)

@@ -6,6 +6,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.solved import is_learning
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -32,7 +33,8 @@ _BEYOND_ANY_SUM = 2.0
 def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """The loss / the mean over its samples: as many as there are samples, where it is a sum. Or the
     number of a step's backward passes, each of the mean of its own samples: their gradients add up.
-    Or a gradient scaler's factor, which nothing has taken out of them again.
+    Or a gradient scaler's factor, which nothing has taken out of them again. Or a mean that is
+    divided by the number of samples once more: told as that number.
 
     A note: a sum is right where the learning rate is made for it, and Adam does not see it.
     """
@@ -52,11 +54,20 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     with_betas = memory.known("betas", figures["beta_ratio"]) > 0
     passes = np.where(np.abs(times - 1) < _MEAN, figures["passes"], np.nan)
     added = (passes > _TIMES) & ~with_betas & memory.loss_curve.of(figures).alone
-    times = np.where(added, passes, times)
+    # Of several passes each is a part of the mean.
+    again = (np.abs(times * figures["samples"] - 1) < _MEAN) & (figures["passes"] <= 1)
+    again &= (figures["samples"] > _TIMES) & ~with_betas
+    curve = memory.loss_curve.of(figures)
+    stays = (curve.known >= thresholds.patience) & ~is_learning(figures, memory)
+    times = np.select((added, again), (passes, figures["samples"]), times)
     return Symptoms.of_run(
         "loss",
         times,
-        np.where(scaled & ~with_betas, 2, np.where(summed | added | scaled, 1, 0)),
+        np.where(
+            (scaled & ~with_betas) | (again & stays),
+            2,
+            np.where(summed | added | scaled | again, 1, 0),
+        ),
         Advice(
             "the loss is a sum over the batch, {value:.4g} times its mean: so are the gradients, "
             "and they grow with the batch",
@@ -75,8 +86,14 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "scaler.unscale_(optimizer) before gradients are clipped",
             (_TIMES, _TIMES, np.nan),
         ),
+        Advice(
+            "the loss is the mean over {value:.0f} samples, divided by their number once more: the "
+            "gradients are {value:.0f} times smaller than those of the mean",
+            "the loss itself, which is a mean already, and not loss / {value:.0f}",
+            (_TIMES, _TIMES, np.nan),
+        ),
         limits=(_TIMES, np.nan, np.nan),
         source="Goyal et al. 2017, section 2.1: the loss is a mean, or lr follows the batch",
         lasting=_LOOKS,
-        cause=np.where(scaled, 2, added),
+        cause=np.select((scaled, again), (2, 3), added),
     )
