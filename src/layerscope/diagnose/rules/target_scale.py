@@ -1,0 +1,77 @@
+"""Targets that are far larger, or far smaller, than what a network gives."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
+from layerscope.diagnose.thresholds import Thresholds
+
+_SMALL = 0.01
+"""Of the outputs that a network begins with: steps of a usual size move these by so much."""
+
+
+@rule_of_run("target_scale", looks_at="target_rms")
+def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """Root mean square of the targets of a squared or absolute error.
+
+    A network begins with outputs of about 1. The gradient of a squared error goes with the error,
+    and an absolute error is walked down at the pace of the learning rate. Of small ones all that
+    has been learned is to give nothing, and that in the noise of the steps.
+    """
+    t = thresholds
+    values = figures["target_rms"].astype(np.float64)
+    values[~np.isin(figures["loss_kind"], ERRORS)] = np.nan
+    severity = np.where(values > t.target_huge, 2, np.where(values > t.target_large, 1, 0))
+    # By then it should be better than one that says the targets' mean, whatever it is given.
+    curve = memory.loss_curve.of(figures)
+    of_squares = figures["loss_kind"] == Loss.SQUARED_ERROR
+    of_mean = figures["target_std"].astype(np.float64) ** np.where(of_squares, 2, 1)
+    worse = (curve.level > of_mean * figures["loss_reduction"]) & (curve.known >= t.patience)
+    on_its_way = curve.judged & (curve.level < curve.start)  # and has not diverged
+    small = (values < _SMALL) & (figures["target_std"] > 0)
+    held_up = ((severity == 1) | small) & worse & on_its_way
+    severity[held_up] = 2
+    whole = targets_may_be_classes(figures, memory) & ~small
+    return Symptoms.of_run(
+        "output",
+        values,
+        severity,
+        Advice(
+            "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
+            "network begins with outputs of about 1",
+            _SCALED,
+        ),
+        Advice(
+            "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
+            "network begins with outputs of about 1; and the loss is still above that of their "
+            "mean: the targets are lost in what the steps change",
+            _SCALED,
+            (np.nan, _SMALL, np.nan),
+        ),
+        Advice(
+            "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
+            "network begins with outputs of about 1; and the loss is still above that of their "
+            "mean: the way to their size is long",
+            _SCALED,
+            (np.nan, t.target_large, np.nan),
+        ),
+        Advice(
+            "the targets are whole numbers with a root mean square of {value:.3g}, where a network "
+            "begins with outputs of about 1",
+            CLASSES + _SCALED,
+        ),
+        limits=(t.target_large, t.target_huge, np.nan),
+        source="LeCun et al. 1998, Efficient BackProp, section 4.5, on the targets' scale",
+        lasting=3,
+        cause=np.select((small, whole, held_up), (1, 3, 2), 0),
+    )
+
+
+_SCALED = (
+    "scale the targets: subtract their mean and divide by their standard deviation over the "
+    "training data, and scale the outputs back"
+)
