@@ -91,5 +91,6 @@ def test_a_loop_whose_instrument_fails_ends_nobody_knows_how(tmp_path, monkeypat
 @pytest.mark.slow
 @pytest.mark.parametrize(("dies", "state"), [([], "finished"), (["yes"], "interrupted")])
 def test_a_program_that_closes_nothing_says_at_its_end_how_it_ended(tmp_path, dies, state):
-    subprocess.run([sys.executable, "-c", LOOP, str(tmp_path), *dies], capture_output=True)
+    command = [sys.executable, "-c", LOOP, str(tmp_path), *dies]
+    subprocess.run(command, capture_output=True, timeout=120)
     assert state_of(tmp_path, None, None) == state

@@ -3,7 +3,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from layerscope.console.summary import summary
-from layerscope.diagnose import RULES, Finding, sureness
+from layerscope.diagnose import RULES, Finding
+from layerscope.diagnose.findings import sureness
 from tests.made_findings import finding
 from tests.runs import HOSTILE
 

@@ -1794,6 +1794,23 @@ def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(times, told):
     assert ("loss_reduction" in found(figures)) == told
 
 
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ((layer(0, None, 0, width=(2, 2)),), "a hidden layer with"),
+        ((layer(0, None, 1, module="RNN"), layer(1, None, 1, width=(8, 2))), "nn.GRU or nn.LSTM"),
+        ((layer(0, "relu", 1), layer(1, None, 1, width=(8, 2))), "look whether each label"),
+    ],
+)
+def test_before_the_labels_are_doubted_the_network_is_that_cannot_learn_them(layers, words):
+    figures = healthy(layers, 240)
+    figures["update_to_weight"][:] *= 2
+    figures["loss"][:] = 1 + np.random.default_rng(0).normal(0, 1e-3, 240)
+    figures["loss"][:10] += 0.3
+    figures["loss_kind"][::10], figures["label_entropy"][::10] = Loss.CROSS_ENTROPY, 1.0
+    assert rules_and_words(figures)["labels_without_signal"].remedy.startswith(words)
+
+
 @pytest.mark.parametrize(("times", "told"), [(64.0, True), (47.7, False), (213.4, False)])
 def test_a_loss_that_is_no_whole_number_of_times_its_mean_is_no_sum(times, told):
     figures = healthy(network())

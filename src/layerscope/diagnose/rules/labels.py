@@ -15,6 +15,7 @@ from layerscope.diagnose.patience import (
 )
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.shared import once_a_block
+from layerscope.diagnose.simple_network import rather
 from layerscope.diagnose.solved import is_learning
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
@@ -61,12 +62,12 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
         Advice(
             "the loss is {value:.3g} times the entropy of the labels: the "
             "network has learned how often each class comes, and nothing from its inputs",
-            _PAIRS,
+            rather(memory.roles) + _PAIRS,
         ),
         Advice(
             "the loss is {value:.3g} times the variance of the targets: the "
             "network has learned their mean, and nothing from its inputs",
-            _PAIRS,
+            rather(memory.roles) + _PAIRS,
         ),
         Advice(
             "the loss is {value:.3g} times that of guessing among all samples of the batch: the "

@@ -14,6 +14,7 @@ from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import falls_on, median_update, way_so_far
 from layerscope.diagnose.patience import LATE, attends, patience_of, targets_have_grown
 from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.simple_network import rather
 from layerscope.diagnose.solved import is_solved, left_of_chance
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import targets_are_bits
@@ -33,8 +34,8 @@ _FLAT, _SMALL_STEPS, _SLOW, _OF_SHARES, _TINY_STEPS, _AT_CHANCE, _STILL, _THROWN
 _SHORT_WAY = 8
 
 
-@lru_cache(maxsize=1)
-def _advice(t: Thresholds) -> tuple[Advice, ...]:
+@lru_cache(maxsize=2)
+def _advice(t: Thresholds, first: str) -> tuple[Advice, ...]:
     fallen = 1 - t.loss_stuck
     return (
         Advice(
@@ -73,7 +74,8 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit {threshold:.0%}), "
             "and that is the entropy of the labels: so far the inputs say nothing of them",
-            "look whether each label belongs to its input: print some pairs; a shuffle, or a "
+            first
+            + "look whether each label belongs to its input: print some pairs; a shuffle, or a "
             "reshape, of one and not of the other parts them; else see that the network fits one "
             "batch, with optimizer.lr ten times smaller and ten times larger",
         ),
@@ -164,7 +166,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         "loss",
         ratio,
         np.where(ill, 2, 0),
-        *_advice(t),
+        *_advice(t, rather(memory.roles)),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Zhang et al. 2021 (AutoTrainer), slow convergence; here against the run's noise",
         lasting=WINDOW,
