@@ -15,8 +15,8 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
     """A squared error between the output and the very data that the network gets.
 
     An autoencoder is to be held back: by a layer that gives fewer values than there are data, by a
-    dropout, by a code that is looked up, or by another term of the loss, beside which the error
-    does not fit the gradient. With none of these the identity is the best that can be learned.
+    dropout, or by another term of the loss, beside which the error does not fit the gradient. With
+    none of these the identity is the best that can be learned.
     """
     same = figures["targets_are_inputs"]
     ill = (same == 1) & ~_is_narrowed(figures, memory) & ~(figures["dropout"] > 0)
@@ -43,9 +43,6 @@ def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     count, roles = figures["activation_count"], memory.roles
     if roles.last < 0:
         return np.zeros(len(count), bool)
-    # What is looked up behind a layer is one of a few vectors, however long those are.
-    if any(roles.layers[each].order > 0 for each in roles.embeddings):
-        return np.ones(len(count), bool)
     chain = [each for each in roles.chain.tolist() if each not in roles.embeddings]
     narrow: npt.NDArray[np.bool_] = np.any(count[:, chain] < count[:, [roles.last]], axis=1)
     return narrow
