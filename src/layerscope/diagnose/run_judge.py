@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.findings.consequences import SYMPTOMS
 from layerscope.diagnose.findings.finding import Finding, Findings
 from layerscope.diagnose.findings.in_torch import in_torch
 from layerscope.diagnose.findings.one_rate import with_one_rate
+from layerscope.diagnose.findings.rule_groups import SYMPTOMS
 from layerscope.diagnose.findings.severity import SEVERITIES
 from layerscope.diagnose.findings.story import story
 from layerscope.diagnose.layer_facts import LayerFacts

@@ -10,19 +10,18 @@ and symptoms last.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from layerscope.diagnose.findings.consequences import (
+from layerscope.diagnose.findings.consequences import CONSEQUENCES, RISKS
+from layerscope.diagnose.findings.finding import Finding
+from layerscope.diagnose.findings.rule_groups import (
     BY_GRADIENTS,
     BY_UPDATES,
-    CONSEQUENCES,
     FROM_THE_START,
     OF_GRADIENTS,
     OF_LAYERS,
     OF_OUTPUTS,
-    RISKS,
     SEEN_LATE,
     WITHOUT_GRADIENT,
 )
-from layerscope.diagnose.findings.finding import Finding
 from layerscope.diagnose.findings.severity import SEVERITIES
 
 _RANK = {rule: place for place, rule in enumerate(CONSEQUENCES)}
