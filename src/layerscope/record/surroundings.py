@@ -6,7 +6,6 @@ Looked at in some steps only.
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
-from weakref import WeakSet
 
 from torch import nn
 from torch.optim import Optimizer
@@ -26,7 +25,8 @@ from layerscope.record.parameters.alike_rows import AlikeRows
 from layerscope.record.parameters.gradient_norm import NONE, gradient_norm
 from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.parameters.overwritten_weights import OverwrittenWeights
-from layerscope.record.parameters.ownership import given_to, ownership
+from layerscope.record.parameters.ownership import ownership
+from layerscope.record.parameters.seen_optimizers import SeenOptimizers
 from layerscope.record.place import Place
 from layerscope.record.routers import Routers
 from layerscope.record.stream import Stream
@@ -41,13 +41,11 @@ class Surroundings:
         loss_graph: looks at the loss, where it is told with its graph.
         planned_steps: how many the training will have; infinity if unknown.
         weights: whether something else than an optimizer writes them.
-        goes_on: whether an optimizer had taken steps before it came here, so that the network is
-            one that was trained.
     """
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
         self.attention, self.routers, self.dropouts = Attention(), Routers(network), DropoutCalls()
-        self._network, self.planned_steps, self.goes_on = network, math.inf, False
+        self._network, self.planned_steps = network, math.inf
         self.stream, self.gates = Stream(network, layers, state), Gates(network, layers, state)
         self._state, self.weights = state, OverwrittenWeights()
         self._looking = self._stepped = False
@@ -56,11 +54,7 @@ class Surroundings:
         )
         self.loss_graph, self._two_modes = self._ends.output.loss_graph, TwoModes(network)
         self._repeated = repeated_modules(network)
-        self._optimizers: dict[Optimizer, frozenset[int]] = {}  # and what they have
-        self._others: dict[int, frozenset[int]] = {}  # likewise, of other networks
-        self._known: WeakSet[Optimizer] = WeakSet()
-        self._replaced = 0
-        self._in_vain: list[Optimizer] = []  # in this step
+        self._optimizers = SeenOptimizers()
         self._stepped_by, self._norm = -1, NONE
         self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[int] = set()
@@ -72,7 +66,7 @@ class Surroundings:
     def state(self) -> dict[str, Any]:
         """What the next look depends on, as plain types: for a checkpoint."""
         alike = self._alike if self._rows is None else self._rows.left
-        about = {"weights": self.weights.state(), "goes_on": self.goes_on}
+        about = {"weights": self.weights.state(), "goes_on": self._optimizers.go_on}
         return {"alike": alike, "keeps_first": self._ends.output.keeps_first} | about
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -80,7 +74,7 @@ class Surroundings:
         self._rows, self._alike = None, state["alike"]
         self._ends.output.keeps_first = state["keeps_first"]
         self.weights.load_state(state["weights"])
-        self.goes_on, self._is_first = state["goes_on"], False
+        self._optimizers.go_on, self._is_first = state["goes_on"], False
 
     @property
     def wiring(self) -> dict[str, Wiring]:
@@ -145,25 +139,15 @@ class Surroundings:
         self._looking = looking
         self._stepped = False
         self._ends.output.kept_gradients.begin()
-        if len(self._optimizers) > 1:
-            self._ends.output.uncleared.begin(self._optimizers, looking)
+        if len(self._optimizers.of_network) > 1:
+            self._ends.output.uncleared.begin(self._optimizers.of_network, looking)
         self.stream.begin(looking, searching)
         self.gates.begin(looking and searching)
 
     def note_optimizer(self, optimizer: Optimizer) -> None:
-        """An optimizer takes a step. One that is made anew in each, of the same parameters, takes
-        the place of the one before: nobody else may keep that.
-        """
-        if optimizer not in self._optimizers:
-            has = frozenset(given_to(optimizer))
-            for other in [each for each, had in self._optimizers.items() if had == has]:
-                del self._optimizers[other]
-                self._replaced += optimizer not in self._known
-            self._known.add(optimizer)
-            self._optimizers[optimizer] = has
-            if self._is_first and any(map(_has_stepped, optimizer.state.values())):
-                self.goes_on = True
-        if len(self._optimizers) > 1:
+        """An optimizer takes a step of this network's parameters."""
+        self._optimizers.note(optimizer, is_first=self._is_first)
+        if len(self._optimizers.of_network) > 1:
             self._ends.output.uncleared.note_optimizer(optimizer)
         if self._looking and hasattr(optimizer, "grad_scale"):
             self._ends.output.kept_gradients.note_division()
@@ -173,10 +157,7 @@ class Surroundings:
         """An optimizer takes a step that has none of this network's parameters."""
         if self._looking:
             self._ends.output.kept_gradients.confirm()
-        if id(optimizer) not in self._others:
-            self._others[id(optimizer)] = frozenset(given_to(optimizer))
-        if self._looking and all(each.grad is None for each in given_to(optimizer).values()):
-            self._in_vain.append(optimizer)
+        self._optimizers.note_other(optimizer, looking=self._looking)
 
     def note_gradients(self, parameters: Sequence[LayerParameter]) -> None:
         """An optimizer is about to get these parameters' gradients."""
@@ -190,11 +171,10 @@ class Surroundings:
 
     def end_update(self, parameters: Sequence[LayerParameter]) -> None:
         """The step that an optimizer has taken is over; some nanoseconds."""
-        if self._stepped_by != len(self._optimizers):
-            self._stepped_by = len(self._optimizers)
-            owned = set().union(*map(given_to, self._optimizers))
-            self._first_owned = [each for each in parameters if id(each.parameter) in owned][:1]
-        if not (self._optimizers or self._others):
+        if self._stepped_by != len(self._optimizers.of_network):
+            self._stepped_by = len(self._optimizers.of_network)
+            self._first_owned = self._optimizers.first_owned(parameters)
+        if not self._optimizers:
             self._ends.output.by_hand.remember(parameters)
         self._ends.output.kept_gradients.remember(self._first_owned)
         self.weights.choose(parameters)
@@ -204,29 +184,23 @@ class Surroundings:
         self._ends.output.kept_gradients.note_step()
         self.weights.leave()
 
-    def _owned(self) -> frozenset[int]:
-        return frozenset().union(*map(given_to, self._optimizers), *self._others.values())
-
     def take(self, parameters: Sequence[LayerParameter]) -> Look | None:
         """What was seen in this step; None if it was not to be looked at."""
         if not self._looking:
             return None
         self._rows = self._rows or AlikeRows(parameters, self._alike)
-        # One of no use, which steps without any gradient, was meant to have this network's.
-        optimizers, self._in_vain = self._optimizers or self._in_vain, []
+        optimizers = self._optimizers.take()
         known = ownership(self._network, optimizers) if optimizers else None
         ends = self._ends.take()
         modes, self._modes = self._modes or self._two_modes.seen, None
-        unregistered, made_anew = self._ends.first.unregistered.count(self._owned)
+        unregistered, made_anew = self._ends.first.unregistered.count(self._optimizers.owned)
         figures = {
             **modes,
             **self._repeated,
             "dropout": max(modes["dropout"], self.dropouts.largest),
-            "optimizers": float(len(self._optimizers) + len(self._others)),
-            "optimizers_replaced": float(self._replaced),
+            **self._optimizers.figures(),
             "unregistered": float(unregistered),
             "made_anew": float(made_anew),
-            "goes_on": float(self.goes_on),
             "weights_drawn": float(self.weights.drawn),
             "weights_returned": float(self.weights.returned),
         }
@@ -251,11 +225,3 @@ class Surroundings:
         )
         self._gradients, self._norm, self._is_first = set(), NONE, False
         return look
-
-
-def _has_stepped(state: Any) -> bool:
-    """Whether an optimizer's state of a parameter is that of one that has taken steps before."""
-    if not isinstance(state, Mapping):
-        return False
-    steps = state.get("step", 0)
-    return (steps is not None and float(steps) > 0) or state.get("momentum_buffer") is not None
