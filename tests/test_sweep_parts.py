@@ -78,6 +78,15 @@ def test_resuming_a_sweep_that_is_not_there_is_refused(tmp_path):
         refuse_to_mix(sweep_config(tmp_path / "new", True))
 
 
+def test_a_folder_in_the_home_is_looked_at_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine" / "seed=0").mkdir(parents=True)
+    refuse_to_mix(sweep_config("~/mine", True))
+    RunStatus("finished").write(tmp_path / "mine" / "seed=0")
+    with pytest.raises(ValueError, match="must hold no runs"):
+        refuse_to_mix(sweep_config("~/mine", False))
+
+
 @pytest.fixture
 def sweep(tmp_path):
     """Of three jobs, of which none has begun."""
@@ -226,7 +235,7 @@ def test_criticality_is_the_mean_change_of_the_gradient_per_layer(tmp_path):
     [
         ("seed=range(0)", "seed must name values to try, got seed=range(0)"),
         ("seed=interval(0,1)", "seed must name values to try, got seed=interval(0,1)"),
-        ("seed=range(1000000000000)", "a sweep must have at most 10000 jobs, got more"),
+        ("seed=range(1000000000000)", "a sweep must have at most 10,000 jobs, got 10,001 or more"),
         ("folder=x,y", "folder must be left out with -m, got folder=x,y: each job has one of its"),
         ("resume=true", "resume must be left out with -m, got resume=true: sweep.resume=true goes"),
     ],

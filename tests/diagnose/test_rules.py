@@ -2107,6 +2107,20 @@ def test_inputs_that_repeat_are_told_with_what_they_are(figure, value, words):
         assert (found.severity, found.value) == ("warning", pytest.approx(value))
 
 
+def test_inputs_that_repeat_are_told_of_from_three_looks_on():
+    for looks, told in ((2, False), (3, True)):
+        figures = healthy(network(), 120)
+        figures["input_blank"][: 10 * looks : 10] = 0.6
+        assert ("inputs_repeat" in rules_and_words(figures)) == told
+
+
+def test_of_a_network_of_pictures_and_tokens_the_tokens_are_told_with_their_own_share():
+    figures = healthy(network(), 120)
+    figures["input_blank"][::10], figures["token_share"][::10] = 0.6, 0.95
+    told = rules_and_words(figures)["inputs_repeat"]
+    assert "95% of the tokens" in told.explanation
+
+
 def test_blank_samples_are_a_note_where_the_loss_is_down_to_half():
     figures = healthy(network(), 120)
     figures["input_blank"][::10] = 0.6
@@ -2116,7 +2130,7 @@ def test_blank_samples_are_a_note_where_the_loss_is_down_to_half():
 
 
 @pytest.mark.parametrize(
-    ("entries", "statistics", "severity"), [(0, 0, None), (3, 0, "note"), (3, 3, "warning")]
+    ("entries", "statistics", "severity"), [(0, 0, None), (1, 0, "note"), (3, 1, "warning")]
 )
 def test_one_module_several_times_in_a_list_is_told(entries, statistics, severity):
     figures = healthy(network())

@@ -606,6 +606,29 @@ def test_an_optimizer_that_is_made_anew_in_each_step_is_not_kept(tmp_path):
     assert figures(tmp_path)["optimizers_replaced"][4] == 4
 
 
+def test_networks_that_train_beside_the_watched_one_are_not_kept(tmp_path):
+    net, gone = make_net(), []
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def train(network, its, x, y):
+        its.zero_grad()
+        loss = cross_entropy(network(x), y)
+        loss.backward()
+        its.step()
+        return loss
+
+    with layerscope.watch(net, tmp_path, images=False, summary=False) as scope:
+        for x, y in batches():
+            other = make_net()
+            gone += [weakref.ref(each) for each in other.parameters()]
+            train(other, torch.optim.SGD(other.parameters(), lr=0.1), x, y)
+            scope.step(train(net, optimizer, x, y))
+        del other
+        gc.collect()
+        assert len(gone) == 24
+        assert not [each for each in gone if each() is not None]
+
+
 def test_a_validation_before_the_step_ends_does_not_say_how_it_was_trained(tmp_path):
     net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.25), nn.Linear(4, 1))
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 from torch import nn
 from torch.optim import Optimizer
@@ -34,8 +35,8 @@ class OptimizersOfALoop:
         self._own = parameters_of(network)
         self._changes = 0
         self._guarded = guarded
-        # By `id`, as all that follows.
-        self._foreign: dict[int, nn.Parameter] = {}  # those of other networks' optimizers
+        # By `id`, as all that follows: what other networks' optimizers have, which come and go.
+        self._foreign: WeakValueDictionary[int, nn.Parameter] = WeakValueDictionary()
         self._without_optimizer = set(self._own)  # so far
         self._step = 0
         self._stepped: set[int] = set()  # in this step
@@ -120,8 +121,8 @@ class OptimizersOfALoop:
         """What an optimizer has of the network that none has come to in this step."""
         given = given_to(optimizer)
         mine = given.keys() & self._own.keys()
-        if not mine and not given.keys() <= self._foreign.keys():  # all parameters may be new
-            self._foreign |= given
+        if not mine and any(key not in self._foreign for key in given):  # all may be new
+            self._foreign.update(given)
             now = parameters_of(self._network)
             if given.keys() & now.keys():
                 self._own |= now

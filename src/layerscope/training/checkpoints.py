@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 _log = logging.getLogger("layerscope")
@@ -28,9 +28,9 @@ def step_of(path: Path, model: nn.Module, optimizer: Optimizer, accumulate: int 
     """The step with which a training goes on from a checkpoint; refuses one that is of no use, and
     warns of one that a validation in the middle of a step has left.
 
-    It is read with `weights_only=True`: nothing in it is run.
-
     Args:
+        path: of the checkpoint.
+        model: the network that goes on.
         optimizer: like the one that goes on; it takes over the state.
         accumulate: batches of a step.
 
@@ -38,14 +38,39 @@ def step_of(path: Path, model: nn.Module, optimizer: Optimizer, accumulate: int 
         ValueError: there is none, it is damaged, or it is of another network or optimizer; one
             sentence.
     """
+    content = _content_of(path)
+    _refuse_other_network(path, content["state_dict"], model)
+    if missing := _no_state_of(optimizer, content["optimizer_states"]):
+        raise ValueError(
+            "ckpt_path must be a checkpoint of this optimizer, "
+            f"{type(optimizer).__name__}, got {path}: {missing}"
+        )
+    if given := _given_of_its_step(content["loops"], accumulate):
+        _log.warning(
+            "%s is of the middle of step %d: %d of its batches will be missing in it",
+            path,
+            content["global_step"],
+            given,
+        )
+    return int(content["global_step"])
+
+
+_PARTS = {"state_dict": Mapping, "global_step": int, "loops": Mapping, "optimizer_states": Sequence}
+"""Of a checkpoint that a training has written, what is read here, and its type."""
+
+
+def _content_of(path: Path) -> Mapping[str, Any]:
+    """What a checkpoint holds, of which `_PARTS` are there. It is read with `weights_only=True`:
+    nothing in it is run.
+    """
     try:
         _refuse_damaged(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        weights = {name: tuple(tensor.shape) for name, tensor in content["state_dict"].items()}
-        step = int(content["global_step"])
-        for part, kind in (("loops", Mapping), ("optimizer_states", Sequence)):
+        content: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        for part, kind in _PARTS.items():
             if not isinstance(content[part], kind):
                 raise TypeError(part)
+        if not all(isinstance(each, Tensor) for each in content["state_dict"].values()):
+            raise TypeError("state_dict")
     except FileNotFoundError:
         raise ValueError(
             f"ckpt_path must be a checkpoint, got {path}, which is not there"
@@ -62,6 +87,11 @@ def step_of(path: Path, model: nn.Module, optimizer: Optimizer, accumulate: int 
         raise ValueError(
             f"ckpt_path must be a checkpoint of a training, got {path}, which holds something else"
         ) from None
+    return content
+
+
+def _refuse_other_network(path: Path, saved: Mapping[str, Tensor], model: nn.Module) -> None:
+    weights = {name: tuple(tensor.shape) for name, tensor in saved.items()}
     own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     for name in sorted({*own, *weights}):
         if own.get(name) != weights.get(name):
@@ -70,19 +100,6 @@ def step_of(path: Path, model: nn.Module, optimizer: Optimizer, accumulate: int 
                 f"ckpt_path must be a checkpoint of this network, got {path}: {name} has {there} "
                 f"there and {here} here"
             )
-    if missing := _no_state_of(optimizer, content["optimizer_states"]):
-        raise ValueError(
-            "ckpt_path must be a checkpoint of this optimizer, "
-            f"{type(optimizer).__name__}, got {path}: {missing}"
-        )
-    if given := _given_of_its_step(content["loops"], accumulate):
-        _log.warning(
-            "%s is of the middle of step %d: %d of its batches will be missing in it",
-            path,
-            step,
-            given,
-        )
-    return step
 
 
 def _no_state_of(optimizer: Optimizer, states: Sequence[Any]) -> str | None:

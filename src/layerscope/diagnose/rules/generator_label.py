@@ -18,11 +18,10 @@ def generator_label(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     """
     judge = memory.known("judge", figures["judge_asks"])
     maker = memory.known("maker", figures["maker_asks"])
-    looked = ~(np.isnan(figures["judge_asks"]) & np.isnan(figures["maker_asks"]))
-    told = looked & ~np.isnan(judge) & ~np.isnan(maker)
+    looked = ~np.isnan(np.fmax(figures["judge_asks"], figures["maker_asks"]))
     return Symptoms.of_run_above(
         "loss",
-        np.where(told, (judge == maker) & (judge != 0), np.nan).astype(np.float64),
+        np.where(looked, (judge == maker) & (judge != 0), np.nan).astype(np.float64),
         Advice(
             "two passes draw the scores of one network's outputs the same way: the one that is "
             "cut off from that network, and the one that is to train it. So a generator learns to "

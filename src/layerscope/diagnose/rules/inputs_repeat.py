@@ -27,7 +27,7 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     batch_of = figures["batch_of"].astype(np.float64)
     is_blank, is_one = blank > _BLANK, token >= _ONE_TOKEN
     is_again = ~np.isnan(batch_of)
-    values = np.where(np.isnan(blank), token, np.where(is_one, token, blank)).astype(np.float64)
+    values = np.where(is_one, token, np.fmax(blank, token)).astype(np.float64)
     is_early = memory.loss_curve.of(figures).known < thresholds.patience
     hardly = np.where(is_early | has_learned(figures, memory), 1, 2)
     severity = np.where(is_blank | is_one, hardly, 0)
@@ -62,5 +62,5 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         limits=(_BLANK, _BLANK, np.nan),
         source="the data, as the network gets them",
         lasting=_LOOKS,
-        cause=np.select((is_again, is_one & ~is_blank), (2, 1), 0).astype(np.int8),
+        cause=np.select((is_again, is_one), (2, 1), 0),
     )

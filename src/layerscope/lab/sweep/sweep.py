@@ -135,7 +135,8 @@ class Sweep(Callback):
             values = [_values(each) for each in swept]
             self.total = prod(map(len, values))
             if self.total > _MOST_JOBS:
-                raise ValueError(f"a sweep must have at most {_MOST_JOBS} jobs, got more")
+                told = f"a sweep must have at most {_MOST_JOBS:,} jobs, got {self.total:,} or more"
+                raise ValueError(told)
             self.names = [run_name(",".join(sorted(job))) for job in product(*values)]
             twice = [name for name, count in Counter(self.names).items() if count > 1]
             if twice:
@@ -195,7 +196,7 @@ def hold_folder(config: DictConfig) -> Path:
 
 def refuse_to_mix(config: DictConfig) -> None:
     """Raise ValueError if the sweep would write among another's runs, or resume nothing."""
-    resume, folder = config.sweep.resume, Path(config.hydra.sweep.dir)
+    resume, folder = config.sweep.resume, Path(config.hydra.sweep.dir).expanduser()
     if resume and not folder.is_dir():
         raise ValueError(
             f"sweep.resume needs the folder of an earlier sweep, got {folder}, which does not "
