@@ -35,6 +35,8 @@ OF_TWO_LOOKS = ("attention_axis", "mask_inverted", "heads_mixed")
 ONE_CLASS = {"weighted_share": 0.91, "weighted_called": 0.91, "weighted_times": 3.1}
 RARE, FREQUENT = ONE_CLASS | {"weighted_samples": 0.49}, ONE_CLASS | {"weighted_samples": 0.76}
 
+PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
+
 
 @pytest.mark.parametrize(
     ("rule", "told", "severity", "words"),
@@ -45,6 +47,8 @@ RARE, FREQUENT = ONE_CLASS | {"weighted_samples": 0.49}, ONE_CLASS | {"weighted_
         ("self_as_negative", {"against_itself": 1.0}, "warning", "more like itself"),
         ("target_is_input", {"targets_are_inputs": 1.0}, "warning", "copy"),
         ("generator_label", {"judge_asks": 1.0, "maker_asks": 1.0}, "warning", "the same way"),
+        ("penalty_without_gradient", PLAIN, "warning", "without a graph"),
+        ("loss_weights", {"weights_free": 1.0}, "warning", "nothing in it holds them"),
         ("target_gradient", {"bootstrapped": 1.0}, "warning", "targets"),
         ("target_gradient", {"advantage_gradient": 1.0}, "warning", "the advantage"),
         (
@@ -106,6 +110,10 @@ def test_what_each_look_shows_is_told_of(rule, told, severity, words):
         ("generator_label", {"maker_asks": 1.0}),
         ("target_is_input", {"targets_are_inputs": 1.0, **NARROW}),
         ("target_gradient", {"bootstrapped": 0.0, "advantage_gradient": 0.0}),
+        ("penalty_without_gradient", PLAIN | {"slopes_taken": 1.0}),
+        ("penalty_without_gradient", PLAIN | {"slopes_plain": 0.0}),
+        ("penalty_without_gradient", PLAIN | {"number_added": 0.0}),
+        ("loss_weights", {"weights_free": 0.0}),
         ("attention_axis", {"attention_across": (2, 0.0)}),
         ("axes_mixed", {"axes_mixed": 0.0, "views_mixed": 0.0}),
         ("mask_inverted", {"attention_to_padding": (2, 0.0)}),

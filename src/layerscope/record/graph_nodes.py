@@ -1,7 +1,9 @@
 """Autograd's graph, node by node: what one does, the shape that it gives, what lies behind it."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
+
+import torch
 
 VIEWS = ("View", "UnsafeView", "ReshapeAlias")
 """Functions that cut the same memory into other axes."""
@@ -23,6 +25,10 @@ PRODUCTS = ("Addmm", "Mm", "Bmm", "Linear", "MkldnnLinear")
 
 NODES = 128
 """Between loss and outputs; losses take some ten."""
+
+backward_pass: Callable[[], int] = torch._C._current_graph_task_id
+"""The number of the backward pass that is running; -1 outside. Modules are called inside one when
+activation checkpointing computes again what it has not kept. torch's own FSDP asks the same."""
 
 
 def kind_of(node: Any) -> str:

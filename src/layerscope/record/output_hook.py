@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from layerscope.measure.measurable import SMALL
+from layerscope.record.graph_nodes import backward_pass
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.in_graph import graph_is_whole, measured_in_graph, number_of
 from layerscope.record.hooks.own_hook import OwnHook
@@ -15,10 +16,6 @@ from layerscope.record.network.layers import Layer
 from layerscope.record.outputs import tensors_in
 
 Meet = Callable[[Layer, str], LayerOutput]
-
-# The number of the backward pass that is running; -1 outside. Modules are called inside one when
-# activation checkpointing computes again what it has not kept. torch's own FSDP asks the same.
-backward_pass: Callable[[], int] = torch._C._current_graph_task_id
 
 _function_modes: Callable[[], int] = torch._C._len_torch_function_stack
 

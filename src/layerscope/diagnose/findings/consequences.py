@@ -56,6 +56,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
         {"loss_not_falling", "labels_without_signal", "vanishing_gradient", "no_gradient"}
         | {"stalled", "update_too_small"}
     ),
+    "penalty_without_gradient": _SYMPTOMS | {"negative_loss"},
+    "loss_weights": _SYMPTOMS | {"negative_loss"},
     "graph_kept": _OF_LARGE_STEPS - {"overconfident_start"},
     "padding_read": _OF_PADDING,
     "attention_axis": _SYMPTOMS | {"next_token"},

@@ -24,6 +24,7 @@ from layerscope.diagnose.rules import norm_of_few as norm_of_few
 from layerscope.diagnose.rules import softmax_axis as softmax_axis
 from layerscope.diagnose.rules import weights_overwritten as weights_overwritten
 from layerscope.diagnose.rules import loss_form as loss_form
+from layerscope.diagnose.rules import loss_terms as loss_terms
 from layerscope.diagnose.rules import loss_reduction as loss_reduction
 from layerscope.diagnose.rules import graph_kept as graph_kept
 from layerscope.diagnose.rules import states_detached as states_detached

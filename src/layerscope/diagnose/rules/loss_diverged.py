@@ -51,6 +51,9 @@ _TERMS = 10.0
 """Of a loss of no known kind: its terms may grow, as the weight of one is turned up, or as an
 encoder moves away from what it is drawn to (van den Oord et al. 2017, VQ-VAE, whose targets are
 network outputs without a gradient)."""
+_SIGNED = 1000.0
+"""Of one that has been below 0, as a critic's or an agent's: its level / the largest size that it had
+at first. What an agent earns, and its critic's error with it, grows by less."""
 _AS_IT_WAS = 0.1
 """Sum of update / weight so far, of the median layer: what is too much for one step is hardly a
 change for all. What the loss does until then, its targets do: a queue of random keys (He et al.
@@ -76,7 +79,10 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     at_first = np.fmax(start, _largest_at_first(figures, present, memory))
     start = np.where(unknown, at_first, start)
     values = present / np.where(start > 0, start, np.nan)
-    values[memory.ever("negative", curve.loss < 0)] = np.nan
+    signed = memory.ever("negative", curve.loss < 0)
+    sizes = np.where(curve.known <= WINDOW, np.abs(curve.loss), np.nan)
+    values = np.where(signed, curve.level / memory.highest("sizes_at_first", sizes), values)
+    limit = np.where(signed, _SIGNED, limit)
     large = (values > limit) & ~is_solved(figures, memory)
     lost, lost_since = _lost(figures, unknown, memory)
     of_rewards = is_of_rewards(figures, memory)
@@ -120,9 +126,10 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         severity,
         *_ADVICE,
         *(replace(each, limits=(np.nan, _TERMS, 10 * _TERMS)) for each in _ADVICE),
+        *(replace(each, limits=(np.nan, _SIGNED, 10 * _SIGNED)) for each in _ADVICE),
         limits=(np.nan, t.loss_diverged, 10 * t.loss_diverged),
         source="a network that has learned nothing has the loss of the start",
-        cause=np.where(lost, _OF_LOST, cause + np.where(unknown, len(_ADVICE), 0)),
+        cause=np.where(lost, _OF_LOST, cause + len(_ADVICE) * np.where(signed, 2, unknown)),
         since=np.where(lost, lost_since, since).astype(np.int64),
     )
 

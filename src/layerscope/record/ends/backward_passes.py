@@ -16,12 +16,14 @@ class BackwardPasses:
         together: outputs of the last pass.
         number: passes of the step.
         of_slopes: whether one of the step was taken by the network's inputs, with a graph.
+        plain_slopes: whether one was without, and another pass came after it.
         added: of these, the last ones between which the weights did not change.
     """
 
     def __init__(self) -> None:
         self.given = self.together = self.number = self.added = 0
-        self._weights, self.of_slopes = -1, False
+        self._weights, self.of_slopes, self.plain_slopes = -1, False, False
+        self._plain: int | None = None
         # Of each kind of call how many samples it gave, call by call, and which got a gradient.
         self._calls: defaultdict[Kind, list[int]] = defaultdict(list)
         self._reached: defaultdict[Kind, set[int]] = defaultdict(set)
@@ -52,6 +54,18 @@ class BackwardPasses:
             most = max(most, others / len(reached))
         return most
 
+    def note_pass(self, number: int, *, of_data: bool, with_graph: bool) -> None:
+        """A gradient comes to an output in a backward pass, as torch numbers them.
+
+        Args:
+            of_data: whether it can go on to the network's inputs.
+            with_graph: whether what it gives has a gradient.
+        """
+        self.of_slopes |= of_data and with_graph
+        self.plain_slopes |= self._plain is not None and number != self._plain
+        if of_data and not with_graph and self._plain is None:
+            self._plain = number
+
     def note_gradient(self, weights: int, *, counts: bool) -> None:
         """A gradient comes to an output.
 
@@ -70,4 +84,5 @@ class BackwardPasses:
         self.given = self.together = self.number = self.added = 0
         self._calls.clear()
         self._reached.clear()
-        self.of_slopes = False
+        self.of_slopes = self.plain_slopes = False
+        self._plain = None

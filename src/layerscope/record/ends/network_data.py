@@ -25,7 +25,7 @@ real data in one, made ones in another.
 
 
 class NetworkData:
-    """Keeps samples of what layers get that has no gradient, in each of some calls.
+    """Keeps samples of what layers get that nothing with a gradient has made, in some calls.
 
     Args:
         state: of the hooks, which is told of the data.
@@ -54,7 +54,10 @@ class NetworkData:
             tensor = inputs[0] if inputs else None
             if type(tensor) is not Tensor or not tensor.is_floating_point():
                 tensor = next((each for _, each in tensors_in((inputs, named))), None)
-            if tensor is None or tensor.requires_grad or tensor.layout is not torch.strided:
+            if tensor is None or tensor.layout is not torch.strided:
+                return
+            # Data that slopes are taken by are data, too.
+            if tensor.requires_grad and not (tensor.is_leaf and type(tensor) is Tensor):
                 return
             if type(tensor) is not Tensor and not has_memory(tensor):
                 return

@@ -17,6 +17,7 @@ from layerscope.record.graph.bootstrapped import Bootstrapped
 from layerscope.record.graph.loss_graph import LossGraph
 from layerscope.record.graph.mixed_axes import mixes_axes
 from layerscope.record.graph.output_function import output_function
+from layerscope.record.graph_nodes import backward_pass
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.quiet_hook import QuietHook
 from layerscope.record.outputs import tensors_in
@@ -98,8 +99,9 @@ class OutputEnd:
             aside = self._begin_backward(of_inputs=bool(wanted), of_data=of_data)
             is_first = self.keeps_first and passes.number > 1
             # By the inputs: a penalty's, or an equation's term.
-            is_slope = torch.is_grad_enabled() and of_data
-            passes.of_slopes |= is_slope
+            with_graph = torch.is_grad_enabled()
+            is_slope = with_graph and of_data
+            passes.note_pass(backward_pass(), of_data=of_data, with_graph=with_graph)
             if is_first or is_slope or (aside and self._output):
                 return
             if has_memory(gradient) and gradient.shape == shape:
@@ -134,6 +136,7 @@ class OutputEnd:
             "passes": self._passes.added,
             "passes_unlearned": self._passes.unlearned,
             "slopes_taken": self._passes.of_slopes,
+            "slopes_plain": self._passes.plain_slopes,
             "states_detached": self.states.are_detached,
         }
         form, towers = self.loss_graph.take(), self._towers.take()

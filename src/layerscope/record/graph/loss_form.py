@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from layerscope.measure.pending import Pending
 from layerscope.record.graph.broadcast_in_loss import broadcasts
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.output_function import is_normalized
@@ -46,6 +47,9 @@ class LossForm:
         of_cosines: it is the mean or the sum of the cosines of an output with something, or of
             products of a normalised one, with no minus before them.
         baseline: of one of rewards, ids of the parameters that no action's probability depends on.
+        adds_number: see `LossSum`.
+        weights_free: of one whose terms have weights that are learned, and that nothing holds,
+            whether these have moved the way that makes it small; None of any other.
     """
 
     over_samples: bool = False
@@ -58,6 +62,8 @@ class LossForm:
     of_earlier: bool = False
     of_cosines: bool = False
     baseline: frozenset[int] = frozenset()
+    adds_number: bool = False
+    weights_free: Pending[bool] | None = None
 
     def figures(self) -> dict[str, float]:
         """By the name of each figure; of a softmax only that it runs along the samples."""
@@ -68,7 +74,10 @@ class LossForm:
             "loss_broadcasts": float(self.broadcasts),
             "activated_twice": float(self.activated_twice),
             "loss_of_earlier": float(self.of_earlier),
+            "number_added": float(self.adds_number),
         }
+        if self.weights_free is not None:
+            figures["weights_free"] = float(self.weights_free.get())
         if self.candidates:
             figures["candidates"] = float(self.candidates)
         return figures | ({"softmax_over_samples": 1.0} if self.over_samples else {})

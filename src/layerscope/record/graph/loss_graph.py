@@ -6,7 +6,9 @@ from dataclasses import replace
 from torch import Tensor
 
 from layerscope.record.graph.kept_graphs import KeptGraphs
+from layerscope.record.graph.learned_weights import LearnedWeights
 from layerscope.record.graph.loss_form import LossForm, form_of
+from layerscope.record.graph.loss_sum import sum_of
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.policy_loss import baseline_of, chosen_in
 from layerscope.record.graph_nodes import behind
@@ -28,6 +30,7 @@ class LossGraph:
         self._outputs = MarkedOutputs()
         self._form: LossForm | None = None
         self._baseline: frozenset[int] | None = None  # once known: a walk through all of the graph
+        self._weights = LearnedWeights()
 
     def note_output(self, tensor: Tensor) -> None:
         """The network has given this, which has a gradient."""
@@ -40,7 +43,13 @@ class LossGraph:
             form = form_of(node, self._outputs, self.kept.held())
             if form.of_rewards and self._baseline is None:
                 self._baseline = baseline_of(node, chosen_in(behind(node, self._outputs)))
-            self._form = replace(form, baseline=self._baseline or form.baseline)
+            terms = sum_of(node, self._outputs)
+            self._form = replace(
+                form,
+                baseline=self._baseline or form.baseline,
+                adds_number=terms.adds_number,
+                weights_free=self._weights.compare(terms.free),
+            )
             self._turn()
 
     def take(self) -> LossForm | None:

@@ -1,0 +1,105 @@
+"""What a loss adds up is read off its graph."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from layerscope.record.graph.learned_weights import LearnedWeights
+from layerscope.record.graph.loss_sum import sum_of
+from layerscope.record.graph.marked_outputs import MarkedOutputs
+
+SCORES = torch.randn(12, 3, requires_grad=True)
+LABELS = torch.arange(12) % 3
+X = torch.randn(12, requires_grad=True)
+W = nn.Parameter(torch.ones(2))
+
+
+def told(loss_of):
+    """Of loss_of(scores [12, 3]), an output of a network."""
+    outputs, scores = MarkedOutputs(), 1 * SCORES
+    outputs.note(scores)
+    return sum_of(loss_of(scores).grad_fn, outputs)
+
+
+def entropy(scores):
+    return F.cross_entropy(scores, LABELS)
+
+
+def error(scores):
+    return scores[:, 0].square().mean()
+
+
+@pytest.mark.parametrize(
+    "loss_of",
+    [
+        lambda s: entropy(s) + torch.tensor(0.3),
+        lambda s: torch.tensor(0.3) + entropy(s),
+        lambda s: (s[:, 0].mean() - s[:, 1].mean() + 2 * torch.tensor(0.3)) / 2,
+        lambda s: sum([entropy(s), torch.tensor(0.3), error(s)]),
+        lambda s: entropy(s) + X.square().mean(),
+    ],
+    ids=["last", "first", "beside two terms", "in a sum", "of data that require a gradient"],
+)
+def test_a_number_among_the_terms_is_seen(loss_of):
+    assert told(loss_of).adds_number
+
+
+@pytest.mark.parametrize(
+    "loss_of",
+    [
+        entropy,
+        lambda s: sum([entropy(s), error(s)]),  # which begins with 0
+        lambda s: 1 - F.cosine_similarity(s, torch.ones(12, 3)).mean(),
+        lambda s: F.relu(0.2 + s[:, 0] - s[:, 1]).mean(),
+        lambda s: (s[:, 0] - LABELS).square().mean() + W.square().sum(),
+    ],
+    ids=["one term", "a sum", "a cosine", "a margin", "a penalty of weights"],
+)
+def test_targets_margins_and_the_start_of_a_sum_are_no_such_numbers(loss_of):
+    assert not told(loss_of).adds_number
+
+
+@pytest.mark.parametrize(
+    ("loss_of", "plain"),
+    [
+        (lambda s: W[0] * entropy(s) + error(s) * W[1], True),
+        (lambda s: (W * torch.stack([entropy(s), error(s)])).sum(), True),
+        (lambda s: (-W[0]).exp() * entropy(s) + error(s), False),
+        (lambda s: entropy(s) / (2 * W[0] ** 2), False),
+    ],
+)
+def test_a_parameter_that_multiplies_a_term_and_stands_nowhere_else_is_free(loss_of, plain):
+    assert told(loss_of).free == ((W, plain),)
+
+
+@pytest.mark.parametrize(
+    "loss_of",
+    [
+        lambda s: (-W[0]).exp() * entropy(s) + W[0],
+        lambda s: entropy(s) / W[0] ** 2 + (1 + W[0] ** 2).log(),
+        lambda s: (W.softmax(0) * torch.stack([entropy(s), error(s)])).sum(),
+        lambda s: entropy(W[0].exp() * s),
+        lambda s: (W[0] * s).mean(),
+        lambda s: W.detach()[0] * entropy(s),
+    ],
+    ids=["s", "its logarithm", "a softmax", "a temperature", "of an output", "a number"],
+)
+def test_a_weight_that_is_held_or_of_no_term_is_not(loss_of):
+    assert told(loss_of).free == ()
+
+
+def test_a_weight_has_moved_once_all_of_it_has_fallen_or_gone_against_its_gradient():
+    for plain, grad, after, so in (
+        (True, None, [0.9, 0.8], True),
+        (True, None, [0.9, 1.1], False),
+        (False, [1.0, -1.0], [0.9, 1.1], True),
+        (False, [1.0, 1.0], [0.9, 1.1], False),
+        (False, None, [0.9, 0.9], False),
+    ):
+        weights, looks = nn.Parameter(torch.ones(2)), LearnedWeights()
+        weights.grad = None if grad is None else torch.tensor(grad)
+        assert not looks.compare([(weights, plain)]).get()
+        weights.data = torch.tensor(after)
+        assert looks.compare([(weights, plain)]).get() == so
+    assert looks.compare([]) is None
