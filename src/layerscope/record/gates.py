@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.record.graph_nodes import backward_pass
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.handles import remove_all
 from layerscope.record.hooks.quiet_hook import QuietHook, is_compiled
 from layerscope.record.network.layers import Layer
-from layerscope.record.graph_nodes import backward_pass
 from layerscope.record.place import Place
 
 SHUT, OPEN = 0.1, 0.9

@@ -11,11 +11,11 @@ from torch import nn
 from layerscope.record.attention.attention import ATTENTION, ATTENTION_CALLS, Attention
 from layerscope.record.distributed.shards import is_sharded
 from layerscope.record.functions.function_layers import FunctionLayers
+from layerscope.record.graph_nodes import backward_pass
 from layerscope.record.hook_state import HookState
 from layerscope.record.network.dropout_calls import DROPOUT_CALLS, DropoutCalls
 from layerscope.record.network.layers import Layer
 from layerscope.record.network.nonlinearities import nonlinearity_of
-from layerscope.record.graph_nodes import backward_pass
 from layerscope.record.output_hook import OutputHook
 from layerscope.record.place import Place
 from layerscope.record.routers import EXPERTS, ROUTER_CALLS, Routers
