@@ -52,8 +52,8 @@ _TERMS = 10.0
 encoder moves away from what it is drawn to (van den Oord et al. 2017, VQ-VAE, whose targets are
 network outputs without a gradient)."""
 _SIGNED = 1000.0
-"""Of one that has been below 0, as a critic's or an agent's: its level / the largest size that it had
-at first. What an agent earns, and its critic's error with it, grows by less."""
+"""Of one that has been below 0, as a critic's or an agent's: its level / the largest size that it
+had at first. What an agent earns, and its critic's error with it, grows by less."""
 _AS_IT_WAS = 0.1
 """Sum of update / weight so far, of the median layer: what is too much for one step is hardly a
 change for all. What the loss does until then, its targets do: a queue of random keys (He et al.

@@ -1,4 +1,4 @@
-"""What a loss adds up, as its graph tells: numbers without a gradient, and factors that are learned.
+"""What a loss adds up, as its graph tells: numbers without a gradient, and learned factors.
 
 Between the loss and its terms lie sums, means, signs and factors; what is behind anything else is a
 term, and not looked into.
