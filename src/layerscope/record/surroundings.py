@@ -44,8 +44,9 @@ class Surroundings:
     """
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], state: HookState) -> None:
-        self.attention, self.routers, self.dropouts = Attention(), Routers(network), DropoutCalls()
+        self.attention, self.routers = Attention(), Routers(network)
         self._network, self.planned_steps = network, math.inf
+        self.dropouts = DropoutCalls(network)
         self.stream, self.gates = Stream(network, layers, state), Gates(network, layers, state)
         self._state, self.weights = state, OverwrittenWeights()
         self._looking = self._stepped = False

@@ -3,6 +3,8 @@
 from torch import nn
 from torch.optim import Optimizer
 
+from layerscope.diagnose.findings.finding import Finding
+from layerscope.diagnose.rules.dropout_high import dropout_in_evaluation
 from layerscope.record import Recorder, choose_layers
 from layerscope.record.distributed.layouts import layouts_of
 from layerscope.record.distributed.shards import put_shards_back
@@ -71,6 +73,20 @@ class NetworkHooks:
         self._functions.detach()
         self.recorder.detach()
         self.surroundings.detach()
+
+    def end(self) -> None:
+        """Take off, for good, what stays on while the others are off."""
+        self._functions.evaluated.detach()
+
+    def dropout_in_evaluation(self, step: int) -> Finding | None:
+        """What is to be said, when training has ended after a step, of a dropout that is on in
+        evaluation; None if there is nothing.
+        """
+        seen = self._functions.evaluated
+        seen.conclude()
+        if seen.found is None:
+            return None
+        return dropout_in_evaluation(seen.found.name, seen.probability, seen.where, step)
 
     def put_back(self) -> None:
         """Have the hooks that stand aside on again, for whoever owns them to take off."""

@@ -108,6 +108,7 @@ class WatchedRun:
             interrupted: whether an exception has ended the training.
         """
         self.detach()
+        self._hooks.end()
         trained = self._trained_weights(interrupted)
         self._recorder.release()
         self._ranks.close()
@@ -153,6 +154,7 @@ class WatchedRun:
         In a distributed training the other ranks hear of it when they merge their next step.
         """
         self.detach()
+        self._hooks.end()
         self._recorder.release()
         self._failed = True
         self._ranks.tell_failure()

@@ -31,7 +31,7 @@ class Watched:
         self.recorder = Recorder(choose_layers(network), network=network)
         self.layers = FunctionLayers(network, self.recorder, choice)
         self.reached, self.attention, self.routers = [], Attention(), Routers(network)
-        self.dropouts = DropoutCalls()
+        self.dropouts = DropoutCalls(network)
         seen = FunctionsSeen(
             self.layers,
             self.recorder.state,

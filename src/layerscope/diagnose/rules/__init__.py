@@ -15,6 +15,7 @@ from layerscope.diagnose.rules import optimizer_averages as optimizer_averages
 from layerscope.diagnose.rules import clipped_too_far as clipped_too_far
 from layerscope.diagnose.rules import no_gradient as no_gradient
 from layerscope.diagnose.rules import construction as construction
+from layerscope.diagnose.rules import dropout_high as dropout_high
 from layerscope.diagnose.rules import modules_repeated as modules_repeated
 from layerscope.diagnose.rules import softmax_hidden as softmax_hidden
 from layerscope.diagnose.rules import too_narrow as too_narrow

@@ -1,13 +1,11 @@
-"""How the network is put together: constant weights, linear layers in a row, too much dropout."""
+"""How the network is put together: constant weights, linear layers in a row, and its mode."""
 
 import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.last_function import LastFunction
-from layerscope.diagnose.last_known import last_known, note_first
+from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run, rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms
@@ -80,10 +78,6 @@ def _without_gradient(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]
     return without
 
 
-_DROPPED = 0.02
-"""Of a batch of 32 with ten outputs that is six."""
-
-
 def _without_function(facts: LayerFacts) -> str:
     return (
         f"an activation function between {facts.follows} and {facts.name}, such as torch.nn.ReLU; "
@@ -113,53 +107,6 @@ def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
         ),
         limits=(0.0, 0.0, np.nan),
         source="a product of matrices is a matrix",
-    )
-
-
-@rule_of_run("dropout_high", looks_at="dropout")
-def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """The largest probability of a dropout; or the share of outputs that one after, or right
-    before, the last layer has dropped: what it drops no layer can make good.
-    """
-    t = thresholds
-    first, last = memory.of_run("first"), memory.roles.last
-    note_first(figures["dropout"][:, np.newaxis], first)
-    at = memory.roles.layers[last].dropout_at if last >= 0 else ""
-    named = f", that of {at}" if at and (figures["dropout"] == first).any() else ""
-    dropped = figures["output_dropped"] > _DROPPED
-    dropped &= (figures["dropout"] > 0) & (figures["loss_kind"] > Loss.UNKNOWN)
-    before = dropped & (figures["output_function"] == LastFunction.LINEAR)
-    dropped &= ~before
-    values = figures["dropout"]
-    high, usual = np.float32(t.dropout_high), np.float32(t.dropout_usual)  # 0.8 is not above 0.8
-    severity = np.where((values > high) | dropped, 2, np.where((values > usual) | before, 1, 0))
-    before &= ~(values > usual)
-    values = np.where(dropped | before, figures["output_dropped"], figures["dropout"])
-    return Symptoms.of_run(
-        "network",
-        values,
-        severity,
-        Advice(
-            "a dropout drops {value:.0%} of its inputs (limit {threshold:.0%})"
-            + named.replace("{", "{{").replace("}", "}}")
-            + ": little of the signal is left, and much of it is noise",
-            "a probability of 0.1 to 0.5; in PyTorch p is the share that is dropped, not kept",
-        ),
-        Advice(
-            "{value:.0%} of the network's outputs are dropped (limit {threshold:.0%}): a dropout "
-            "stands after its last layer",
-            "no dropout after the last layer: it belongs before it",
-            (np.nan, _DROPPED, np.nan),
-        ),
-        Advice(
-            "{value:.0%} of the network's outputs are 0 (limit {threshold:.0%}): a dropout before "
-            "its last layer leaves nothing of some samples",
-            "more features before that dropout, or a smaller probability of it",
-            (_DROPPED, np.nan, np.nan),
-        ),
-        limits=(t.dropout_usual, t.dropout_high, np.nan),
-        source="Srivastava et al. 2014, section 7.3: best between 0.4 and 0.8 kept",
-        cause=np.select((dropped, before), (1, 2), 0),
     )
 
 

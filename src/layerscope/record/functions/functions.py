@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.record.attention.fast_paths import FAST, FastPaths
+from layerscope.record.functions.evaluated_dropouts import EvaluatedDropouts
 from layerscope.record.functions.function_mode import AroundForward, FunctionMode, put_on, take_off
 from layerscope.record.functions.functions_seen import FunctionsSeen
 from layerscope.record.hooks.compile_start import CompileStart
@@ -45,9 +46,13 @@ class Functions:
 
     Args:
         seen: is told of each call while the mode is on.
+
+    Attributes:
+        evaluated: knows of dropouts that stay on in evaluation.
     """
 
     def __init__(self, network: nn.Module, seen: FunctionsSeen) -> None:
+        self.evaluated = EvaluatedDropouts(network, seen.dropouts)
         self._network = network
         self._seen = seen
         self._state, self._attention, self._routers = seen.state, seen.attention, seen.routers
@@ -120,6 +125,8 @@ class Functions:
             call: what calls every function of torch in this step, to see them all.
         """
         self._end_pass()
+        if self._seen.dropouts.any_of_code and self._is_attached and not self._state.is_compiled:
+            self.evaluated.attach(self._outermost)
         exact = search
         search = search or not self._has_searched
         places = self._attention.places or self._routers.places

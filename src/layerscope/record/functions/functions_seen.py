@@ -13,6 +13,7 @@ from layerscope.record.distributed.shards import is_sharded
 from layerscope.record.functions.function_layers import FunctionLayers
 from layerscope.record.graph_nodes import backward_pass
 from layerscope.record.hook_state import HookState
+from layerscope.record.network.calling_code import MODULE_CALLS
 from layerscope.record.network.dropout_calls import DROPOUT_CALLS, DropoutCalls
 from layerscope.record.network.layers import Layer
 from layerscope.record.network.nonlinearities import nonlinearity_of
@@ -146,9 +147,6 @@ Site = tuple[int, ...]
 """Where each function on the way from a module's call to the call in question stands in its code:
 the same for a loop's every pass, another for each line."""
 
-_CALL = nn.Module._call_impl.__code__
-_CALLS = (_CALL, *(c for c in _CALL.co_consts if isinstance(c, types.CodeType)))
-
 
 def call_site() -> tuple[nn.Module | None, Site]:
     """The innermost module that is being called, and the site; None outside of all modules.
@@ -159,7 +157,7 @@ def call_site() -> tuple[nn.Module | None, Site]:
     frame: types.FrameType | None = sys._getframe(3)  # of whatever has called torch's function
     places: list[int] = []
     while frame is not None:
-        if frame.f_code in _CALLS:
+        if frame.f_code in MODULE_CALLS:
             return frame.f_locals["self"], tuple(places)
         places.append(frame.f_lasti)
         frame = frame.f_back

@@ -1,0 +1,123 @@
+"""Dropout that drops too much, at the wrong place, or when nothing is to be dropped."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.findings.finding import Finding
+from layerscope.diagnose.last_function import LastFunction
+from layerscope.diagnose.last_known import note_first
+from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_DROPPED = 0.02
+"""Of a batch of 32 with ten outputs that is six."""
+
+
+@rule_of_run("dropout_high", looks_at="dropout")
+def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """The largest probability of a dropout; or the share of outputs that one after, or right
+    before, the last layer has dropped: what it drops no layer can make good.
+    """
+    t = thresholds
+    first, last = memory.of_run("first"), memory.roles.last
+    note_first(figures["dropout"][:, np.newaxis], first)
+    at = memory.roles.layers[last].dropout_at if last >= 0 else ""
+    named = f", that of {at}" if at and (figures["dropout"] == first).any() else ""
+    dropped = figures["output_dropped"] > _DROPPED
+    dropped &= (figures["dropout"] > 0) & (figures["loss_kind"] > Loss.UNKNOWN)
+    before = dropped & (figures["output_function"] == LastFunction.LINEAR)
+    dropped &= ~before
+    values = figures["dropout"]
+    high, usual = np.float32(t.dropout_high), np.float32(t.dropout_usual)  # 0.8 is not above 0.8
+    severity = np.where((values > high) | dropped, 2, np.where((values > usual) | before, 1, 0))
+    before &= ~(values > usual)
+    values = np.where(dropped | before, figures["output_dropped"], figures["dropout"])
+    return Symptoms.of_run(
+        "network",
+        values,
+        severity,
+        Advice(
+            "a dropout drops {value:.0%} of its inputs (limit {threshold:.0%})"
+            + named.replace("{", "{{").replace("}", "}}")
+            + ": little of the signal is left, and much of it is noise",
+            "a probability of 0.1 to 0.5; in PyTorch p is the share that is dropped, not kept",
+        ),
+        Advice(
+            "{value:.0%} of the network's outputs are dropped (limit {threshold:.0%}): a dropout "
+            "stands after its last layer",
+            "no dropout after the last layer: it belongs before it",
+            (np.nan, _DROPPED, np.nan),
+        ),
+        Advice(
+            "{value:.0%} of the network's outputs are 0 (limit {threshold:.0%}): a dropout before "
+            "its last layer leaves nothing of some samples",
+            "more features before that dropout, or a smaller probability of it",
+            (_DROPPED, np.nan, np.nan),
+        ),
+        limits=(t.dropout_usual, t.dropout_high, np.nan),
+        source="Srivastava et al. 2014, section 7.3: best between 0.4 and 0.8 kept",
+        cause=np.select((dropped, before), (1, 2), 0),
+    )
+
+
+_STAYS_ON: Mapping[str, tuple[str, str]] = {
+    "NOT_TOLD": (
+        "a function of torch does not know the mode of the network, and drops unless it is told "
+        "`training=False`",
+        "F.dropout(x, p, training=self.training), or an nn.Dropout(p) made in __init__; if it is "
+        "meant, as for Monte Carlo dropout, training=True says so",
+    ),
+    "TOLD_OTHERWISE": (
+        "what its call is told of the mode is not that of the module which it stands in",
+        "training=self.training of the module that calls it; if it is meant, as for Monte Carlo "
+        "dropout, training=True says so",
+    ),
+    "FUSED": (
+        "scaled_dot_product_attention drops `dropout_p` whatever the mode of the network",
+        "dropout_p=p if self.training else 0.0",
+    ),
+    "NOT_REGISTERED": (
+        "it is made anew in forward, or kept where the network does not know of it, and eval() "
+        "does not reach it",
+        "self.dropout = nn.Dropout(p) in __init__, and self.dropout(x) in forward",
+    ),
+    "MEANT": (
+        "its call says `training=True`",
+        "nothing if it is meant, as for Monte Carlo dropout, whose outputs are averaged over "
+        "several passes; else training=self.training",
+    ),
+}
+
+
+def dropout_in_evaluation(why: str, probability: float, where: str, step: int) -> Finding:
+    """The finding of a dropout that is on in a pass of a network in evaluation mode.
+
+    Args:
+        why: a name of `StaysOn`.
+        probability: the share that it drops.
+        where: its module, "" if it is in none.
+        step: after which it was seen.
+    """
+    because, remedy = _STAYS_ON[why]
+    return Finding(
+        rule="dropout_high",
+        severity="note" if why == "MEANT" else "warning",
+        layer="network",
+        step=step,
+        layers=0,
+        last_step=step,
+        value=probability,
+        worst=probability,
+        threshold=math.nan,
+        source="torch.nn.functional.dropout: training is True unless it is told; Gal and "
+        "Ghahramani 2016 for what is meant",
+        explanation=f"a dropout of {where or 'the network'} drops {probability:.0%} in evaluation "
+        f"mode too, so that equal inputs get unequal outputs: {because}",
+        remedy=remedy,
+    )
