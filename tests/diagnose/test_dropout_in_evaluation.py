@@ -155,8 +155,9 @@ def test_without_an_evaluation_only_code_without_a_word_of_the_mode_is_told_of(
     assert (found(drop, tmp_path, evaluate=False, drops=kind()) is not None) == is_told
 
 
-def test_a_dropout_that_is_left_on_for_monte_carlo_is_not_told_of(tmp_path):
-    class Left(nn.Dropout):
+@pytest.mark.parametrize("kind", [nn.Dropout, DropsWhatIsGiven])
+def test_a_dropout_that_is_left_on_for_monte_carlo_is_not_told_of(kind, tmp_path):
+    class Left(kind):
         def train(self, mode=True):
             return super().train(True)
 
@@ -164,7 +165,7 @@ def test_a_dropout_that_is_left_on_for_monte_carlo_is_not_told_of(tmp_path):
         return F.dropout(module.left(x), 0.1, module.training)
 
     network = Calls(drop)
-    network.left = Left(0.3)
+    network.left = Left()
     network.eval()
     assert network.left.training
     with layerscope.watch(network, tmp_path, images=False, summary=False) as watcher:

@@ -96,7 +96,7 @@ def _told_by(frame: types.FrameType) -> Told:
 
 
 def _is_passed_over(frame: types.FrameType) -> bool:
-    home = frame.f_globals.get("__name__", "").split(".")
+    home = str(frame.f_globals.get("__name__", "")).split(".")
     return home[0] == "torch" or home[:2] == ["layerscope", "record"]
 
 

@@ -71,8 +71,9 @@ class DropoutCalls:
 
 def is_of_torch(module: nn.Module | None) -> bool:
     """Whether a module is a dropout of torch's, and drops as torch has it."""
-    is_one = isinstance(module, nn.modules.dropout._DropoutNd)
-    return is_one and type(module).forward.__module__ == nn.modules.dropout.__name__
+    if not isinstance(module, nn.modules.dropout._DropoutNd):
+        return False
+    return bool(type(module).forward.__module__ == nn.modules.dropout.__name__)
 
 
 def probability_of(function: Any, args: Any, kwargs: Mapping[str, Any]) -> float:
