@@ -78,6 +78,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "inputs_normalized": "1 if a normalisation is what first gets the data, else 0",
     "input_blank": "share of the samples that are one number throughout, the same in all of them",
     "batch_of": "samples of the data set whose first batch alone has come, made anew each time",
+    "whole_set": "samples of each batch, if all so far were the same ones in any order, else 0",
     "token_share": "share of all tokens that one has which is not padding",
     "loss_kind": "which loss the gradient on the output shows: a number of `loss_kind.Loss`",
     "loss_reduction": "1 if the loss is a mean over its elements, n if it is a sum over n",

@@ -91,6 +91,8 @@ class Judge:
         """A note where the network has learned since what the warning said it could not, or where
         functions fill while it learns on, or where a spike was that of a task that it has solved.
         """
+        if finding.rule == "full_batch" and self._loss_curve.falls_on:
+            return replace(finding, severity="note")
         if finding.rule == "saturated" and finding.step > 0 and self._loss_curve.falls_on:
             return replace(finding, severity="note")
         if finding.rule == "gradient_spike" and self._loss_curve.is_solved:

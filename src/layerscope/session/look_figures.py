@@ -38,6 +38,7 @@ from layerscope.session.target_figures import target_figures
 from layerscope.session.token_figures import token_figures
 from layerscope.session.uncalled import Uncalled
 from layerscope.session.weight_figures import ignored_figures
+from layerscope.session.whole_set import WholeSet
 
 
 class LookFigures:
@@ -52,7 +53,7 @@ class LookFigures:
         self._untrained: dict[int, float] = {}
         self._at: dict[str, int] = {}
         self._blank: dict[int, float] = {}
-        self._batch = RepeatedBatch()
+        self._batch, self._whole = RepeatedBatch(), WholeSet()
 
     def state(self) -> dict[str, dict[int, int]]:
         """What is known of the targets so far, as plain types: for a checkpoint."""
@@ -101,6 +102,7 @@ class LookFigures:
         if "planned_steps" not in look.figures:  # a trainer takes the batches itself
             ends = look.ends
             figures["batch_of"] = self._batch.see(ends.data, ends.tokens, ends.given_is_kept)
+        figures["whole_set"] = self._whole.see(look.ends.data)
         if look.ownership is not None:
             figures |= look.ownership.figures
         for name, value in figures.items():

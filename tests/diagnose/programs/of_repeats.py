@@ -112,6 +112,32 @@ def letters_in_another_case(mended, watch):
     fit(watch, model, optimizer, batches(letters, y, steps=160), cross_entropy)
 
 
+@program("full_batch")
+def a_hundred_epochs_of_one_step(mended, watch):
+    x, y = pictures()
+    model = Convolutional()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+    data = batches(x, y, steps=400) if mended else ((x, y) for _ in range(100))
+    fit(watch, model, optimizer, data, cross_entropy)
+
+
+@program("full_batch")
+def a_loader_of_one_batch(mended, watch):
+    data = TensorDataset(*surface())
+    loader = DataLoader(data, batch_size=32 if mended else len(data), shuffle=True)
+    model = perceptron(6, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, all_of_them(loader, 320 if mended else 100), of_output(F.mse_loss))
+
+
+@practice
+def all_data_in_steps_that_are_enough(watch):
+    x, y = blobs()
+    model = perceptron(10, 4)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, ((x, y) for _ in range(120)), cross_entropy)
+
+
 @practice
 def all_data_in_each_step(watch):
     x, y = surface(count=128)

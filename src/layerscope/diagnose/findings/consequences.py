@@ -77,6 +77,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "learning_rate_gone": _NO_LEARNING | {"update_too_small", "stalled"},
     "optimizer_averages": _OF_LARGE_STEPS | {"update_too_small"},
     "clipped_too_far": _NO_LEARNING | {"update_too_small"},
+    "full_batch": _NO_LEARNING,
     "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
     "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
     "negative_loss": _SYMPTOMS,

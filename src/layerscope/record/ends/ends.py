@@ -23,6 +23,7 @@ class Data:
         blank: see `blank_share`; None where it was not looked for.
         is_kept: whether it is the very tensor that came at the look before, or a view of that.
         is_part: whether the layer got others in the step too, as a cell gets a sequence's places.
+        summed: see `summed_samples`; None where it was not asked for.
     """
 
     pending: Pending[Tensor]
@@ -32,6 +33,7 @@ class Data:
     blank: Pending[Tensor] | None = None
     is_kept: bool = False
     is_part: bool = False
+    summed: Pending[Tensor] | None = None
 
     @property
     def values(self) -> Tensor:

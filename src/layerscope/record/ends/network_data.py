@@ -12,6 +12,7 @@ from torch.utils.hooks import RemovableHandle
 from layerscope.record.ends.blank_samples import blank_share
 from layerscope.record.ends.ends import Data, normalizes
 from layerscope.record.ends.origins import Origins
+from layerscope.record.ends.summed_samples import summed_samples
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.quiet_hook import QuietHook
 from layerscope.record.network.layers import Layer
@@ -72,6 +73,7 @@ class NetworkData:
                     rows=len(tensor) if tensor.ndim > 1 else 0,
                     blank=None if call else blank_share(tensor),
                     is_kept=self._origins.is_same((layer.name, call), tensor),
+                    summed=None if call else summed_samples(tensor),
                 )
                 self._inside = layer.name, call
 

@@ -1,0 +1,45 @@
+"""Does each step get the same samples, all of them at once?"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from layerscope.record.ends.ends import Data
+
+_LOOKS = 3
+"""At which two batches with the same sums are the same samples beyond doubt."""
+
+_ALIKE = 1e-6
+"""Relative: the sums of one batch in two orders differ by rounding, in float32 inputs' sixteenth
+digit; those of two batches of n samples by about 1 / sqrt(n)."""
+
+
+class WholeSet:
+    """Compares, at each look, two sums over the samples with those of the first look."""
+
+    def __init__(self) -> None:
+        self._first: list[Tensor] | None = None
+        self._looks = 0
+        self._differed = False
+
+    def see(self, data: Sequence[Data]) -> float:
+        """How many samples each batch has, if all so far were the same ones, in whatever order; 0
+        if they were not, or nobody can tell.
+
+        Args:
+            data: of the first layers.
+        """
+        if self._differed:
+            return 0.0
+        sums = [each.summed.get() for each in data if each.summed is not None and not each.is_part]
+        first = self._first = self._first or sums
+        if not sums or len(sums) != len(first) or not all(map(_are_alike, sums, first)):
+            self._differed = True
+            return 0.0
+        self._looks += 1
+        return float(max(each.rows for each in data)) if self._looks >= _LOOKS else 0.0
+
+
+def _are_alike(one: Tensor, other: Tensor) -> bool:
+    return torch.allclose(one, other, rtol=_ALIKE, atol=0.0)
