@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-_NO_LEARNING = frozenset({"loss_not_falling", "labels_without_signal"})
+_NO_LEARNING = frozenset({"loss_not_falling", "labels_without_signal", "full_batch"})
 _SYMPTOMS = frozenset(
     {
         *("not_finite", "saturated", "dead_units", "idle", "biased", "collapsed"),
         *("vanishing_gradient", "exploding_gradient", "gradient_spike"),
         *("update_too_large", "update_too_small", "stalled", "overconfident_start"),
         *("loss_not_falling", "loss_diverged", "loss_rising", "no_gradient"),
-        *("labels_without_signal", "weights_decay_to_zero"),
+        *("labels_without_signal", "weights_decay_to_zero", "full_batch"),
         *("attention_collapse", "attention_logit_growth", "attention_uniform"),
         *("stream_grows", "silent_branch", "experts_unused", "experts_uneven"),
     }
@@ -77,7 +77,6 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "learning_rate_gone": _NO_LEARNING | {"update_too_small", "stalled"},
     "optimizer_averages": _OF_LARGE_STEPS | {"update_too_small"},
     "clipped_too_far": _NO_LEARNING | {"update_too_small"},
-    "full_batch": _NO_LEARNING,
     "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
     "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
     "negative_loss": _SYMPTOMS,
@@ -168,6 +167,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "collapsed": _NO_LEARNING | {"vanishing_gradient", "update_too_small", "stalled"},
     # A set has no order: what else keeps a network from learning is told first.
     "no_positions": _OF_NO_ORDER,
+    # Many steps, too, go nowhere where something else keeps a network from learning.
+    "full_batch": frozenset({"loss_not_falling", "labels_without_signal"}),
     "labels_without_signal": frozenset({"loss_not_falling", "outputs_alike"}),
     "outputs_alike": frozenset({"collapsed", "idle", "no_gradient", "loss_not_falling"}),
     "attention_uniform": _NO_LEARNING | {"collapsed"},
