@@ -55,6 +55,7 @@ STEPS = np.arange(400)
         pytest.param(np.full(400, 0.1), id="constant"),
         pytest.param(np.full(400, np.nan), id="unknown"),
         pytest.param(0.1 * np.exp(-((STEPS / 200.0) ** 2)), id="bell"),
+        pytest.param(np.where(EPOCHS == 1, 0.05, upon_the_last(0.9)), id="once otherwise"),
     ],
 )
 def test_usual_schedules_do_not(rates):

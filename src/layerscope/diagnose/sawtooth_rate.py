@@ -44,14 +44,13 @@ def begins_anew(
             break
         if math.isnan(least):
             known[:] = rate, rate, steps[row], 0, 0
-            if math.isnan(rate):
-                known[0], known[4] = 0, -1
             continue
-        is_next = steps[row] == step + 1
         known[1:3] = rate, steps[row]
-        if is_next and rate > before:
+        if steps[row] != step + 1:
+            known[4] = -1
+        elif rate > before:
             known[3] = rises + 1
-        elif is_next and rises >= _FEWEST and before >= _RISE * least and _is(rate, least):
+        elif rises >= _FEWEST and before >= _RISE * least and _is(rate, least):
             known[3:] = 0, times + 1
         else:
             known[4] = -1
