@@ -32,6 +32,12 @@ def test_a_power_upon_the_rate_of_the_last_epoch_compounds_from_its_fifth_change
     assert found[100:].all()
 
 
+def test_steps_whose_rate_is_not_known_are_passed_over():
+    rates = upon_the_last(0.9)
+    rates[1::2] = np.nan
+    np.testing.assert_array_equal(told(rates), told(upon_the_last(0.9)))
+
+
 def test_it_is_told_in_the_same_steps_wherever_the_run_is_cut():
     rates = upon_the_last(0.9)
     for cut in (1, 50, 99, 100, 101, 300):

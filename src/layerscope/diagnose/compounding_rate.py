@@ -31,9 +31,8 @@ def compounds(rates: npt.NDArray[np.float64], memory: Memory) -> npt.NDArray[np.
         if fitting < 0 or fitting >= _CHANGES:
             found[step:] = fitting > 0
             break
-        if rate > 0:
+        if rate > 0 and rate != before:
             known[0] = rate
-        if before > 0 and rate > 0 and rate != before:
             known[1:] = _after(math.log(rate / before), change, exponent, fitting)
         found[step] = known[3] >= _CHANGES
     return found
@@ -43,7 +42,7 @@ def _after(
     now: float, change: float, exponent: float, fitting: float
 ) -> tuple[float, float, float]:
     """The last change, its exponent, and how many fit: below 0 if it does not."""
-    if math.isnan(change):
+    if math.isnan(change):  # of the first rate, and of the first that differs
         return now, math.nan, 0.0
     factor = now - change  # its logarithm, if exponents go up by one
     if not factor < 0:
