@@ -61,6 +61,8 @@ STEPS = np.arange(400)
         pytest.param(np.full(400, 0.1), id="constant"),
         pytest.param(np.full(400, np.nan), id="unknown"),
         pytest.param(0.1 * np.exp(-((STEPS / 200.0) ** 2)), id="bell"),
+        pytest.param(0.1 * 0.5**EPOCHS, id="halves"),  # to the last bit the same each time
+        pytest.param(0.1 * 0.99 ** np.cumsum([0, 1, *range(2, 38, 2)])[EPOCHS], id="even powers"),
         pytest.param(np.where(EPOCHS == 1, 0.05, upon_the_last(0.9)), id="once otherwise"),
     ],
 )

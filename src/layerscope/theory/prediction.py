@@ -7,12 +7,12 @@ networks through transient chaos", for the way forward; Schoenholz et al. (2017)
 propagation", for the way back.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from layerscope.theory.activations import Array, activation_named
+from layerscope.theory.activations import Activation, Array, activation_named
 from layerscope.theory.architecture import Inputs, Layer, require_chain
 from layerscope.theory.backward import gradient_logs, weight_gradient
 from layerscope.theory.moments import Moments, moments, saturated_share
@@ -81,25 +81,7 @@ def predict(
     chain = require_chain(layers)
     inputs = inputs or Inputs()
     activations = [activation_named(layer.activation) for layer in chain]
-
-    second, cross = inputs.second_moment, inputs.second_moment * inputs.correlation
-    correlation = inputs.correlation
-    incoming: list[tuple[float, float]] = []
-    signal: list[tuple[float, float]] = []
-    expectations: list[Moments] = []
-    slope_pairs: list[float] = []
-    for layer, activation in zip(chain, activations, strict=True):
-        incoming.append((second, cross))
-        variance = layer.sigma_w2 * second + layer.bias_variance
-        if 0 < variance < np.inf:  # else the correlation stays what it was
-            covariance = layer.sigma_w2 * cross + layer.bias_variance
-            correlation = min(covariance / variance, 1.0)
-        signal.append((variance, correlation))
-        expectations.append(moments(activation, variance))
-        second = float(expectations[-1].second)
-        cross, slope_pair = pair_moments(activation, variance, correlation)
-        slope_pairs.append(slope_pair)
-
+    incoming, signal, expectations, slope_pairs = _forward(chain, activations, inputs)
     of = _stacked(expectations)
     variances, correlations = np.array(signal).T
     seconds, crosses = np.array(incoming).T
@@ -132,6 +114,32 @@ def predict(
         grad_spread=grad_spread,
         phase=phase_of(activations[-1], chain[-1].sigma_w2, chain[-1].bias_variance, variances[-1]),
     )
+
+
+def _forward(
+    chain: Sequence[Layer], activations: Sequence[Activation], inputs: Inputs
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]], list[Moments], list[float]]:
+    """Of each layer: second moment of one example and of two that come in; variance and correlation
+    of its pre-activations; moments of what it gives; E[phi'(z) phi'(z')] of two examples.
+    """
+    second, cross = inputs.second_moment, inputs.second_moment * inputs.correlation
+    correlation = inputs.correlation
+    incoming: list[tuple[float, float]] = []
+    signal: list[tuple[float, float]] = []
+    expectations: list[Moments] = []
+    slope_pairs: list[float] = []
+    for layer, activation in zip(chain, activations, strict=True):
+        incoming.append((second, cross))
+        variance = layer.sigma_w2 * second + layer.bias_variance
+        if 0 < variance < np.inf:  # else the correlation stays what it was
+            covariance = layer.sigma_w2 * cross + layer.bias_variance
+            correlation = min(covariance / variance, 1.0)
+        signal.append((variance, correlation))
+        expectations.append(moments(activation, variance))
+        second = float(expectations[-1].second)
+        cross, slope_pair = pair_moments(activation, variance, correlation)
+        slope_pairs.append(slope_pair)
+    return incoming, signal, expectations, slope_pairs
 
 
 def _stacked(expectations: list[Moments]) -> Moments:
