@@ -20,7 +20,6 @@ from layerscope.record.ends.ends import Ends, Output
 from layerscope.record.look import Look
 from layerscope.record.observation import Observation
 from layerscope.record.parameters.layer_parameter import LayerParameter
-from layerscope.record.parameters.untrained import blank_rows, is_fresh_head, untrained
 from layerscope.session.contrast_figures import scale_of_cosines
 from layerscope.session.direction_figures import direction_figures, is_mean_cosine
 from layerscope.session.input_figures import Matrix, input_figures, rms
@@ -32,6 +31,7 @@ from layerscope.session.looked_at_outputs import (
     targets_are_inputs,
 )
 from layerscope.session.mask_figures import mask_figures
+from layerscope.session.parameter_figures import ParameterFigures
 from layerscope.session.repeated_batch import RepeatedBatch
 from layerscope.session.repeated_tokens import commonest_token
 from layerscope.session.target_figures import target_figures
@@ -47,12 +47,8 @@ class LookFigures:
     def __init__(self) -> None:
         self._labels: Counter[int] = Counter()
         self._uncalled = Uncalled()
-        # By `id`, each with its layer's place: those that are trained, and those that were not.
-        self._trained: dict[int, int] = {}
-        self._frozen: dict[int, int] = {}
-        self._untrained: dict[int, float] = {}
+        self._parameters = ParameterFigures()
         self._at: dict[str, int] = {}
-        self._blank: dict[int, float] = {}
         self._batch, self._whole = RepeatedBatch(), WholeSet()
 
     def state(self) -> dict[str, dict[int, int]]:
@@ -72,21 +68,8 @@ class LookFigures:
         all_of_them: Mapping[str, Sequence[tuple[str, nn.Parameter]]],
     ) -> None:
         """From now on these layers have these parameters, of which all are not measured."""
-        self._at = at = {facts.name: place for place, facts in enumerate(layers)}
-        every = (parameter for own in all_of_them.values() for _, parameter in own)
-        widths = {facts.name: facts.width for facts in layers if facts.width}
-        drawn = dict.fromkeys(untrained(parameters, every, widths), 1.0)
-        for facts in layers:
-            if facts.last and is_fresh_head(all_of_them.get(facts.name, ()), parameters):
-                drawn[facts.name] = 2.0
-        self._untrained = {at[name]: how for name, how in drawn.items()}
-        named = [(at[each.channel.layer], each.parameter) for each in parameters]
-        of_tokens = [pair for pair in named if layers[pair[0]].module.startswith("Embedding")]
-        self._blank = {place: blank_rows(parameter) for place, parameter in of_tokens}
-        self._trained, self._frozen = {}, {}
-        for place, parameter in named:
-            of = self._trained if parameter.requires_grad else self._frozen
-            of[id(parameter)] = place
+        self._at = {facts.name: place for place, facts in enumerate(layers)}
+        self._parameters.meet(layers, parameters, all_of_them)
 
     def fill(self, observation: Observation, look: Look, of_layers: Array, of_step: Array) -> None:
         """Write what was seen in a step among its figures.
@@ -107,9 +90,6 @@ class LookFigures:
             figures |= look.ownership.figures
         for name, value in figures.items():
             of_step[STEP_COLUMN[name]] = value
-        for place, how in self._untrained.items():
-            of_layers[place, LAYER_COLUMN["untrained"]] = how
-        of_layers[list(self._blank), LAYER_COLUMN["blank_rows"]] = list(self._blank.values())
         for name, spread in look.row_spreads.items():
             of_layers[self._at[name], LAYER_COLUMN["weight_row_spread"]] = spread
         for seen_at in look.inside.values():
@@ -118,34 +98,7 @@ class LookFigures:
                     of_layers[self._at[name], LAYER_COLUMN[figure]] = value
         for name, to_padding in mask_figures(look.inside.get("attention", {}), look.ends).items():
             of_layers[self._at[name], LAYER_COLUMN["attention_to_padding"]] = to_padding
-        self._fill_trained(observation, look, of_layers)
-
-    def _fill_trained(self, observation: Observation, look: Look, of_layers: Array) -> None:
-        """What each trained parameter got: a gradient, an optimizer, a learning rate; and whether
-        it is a baseline's.
-        """
-        for thawed in look.trained & self._frozen.keys():
-            self._trained[thawed] = self._frozen.pop(thawed)
-        entries = np.array(list(self._trained.values()), np.intp)
-        if look.ends.form is not None and (beside := look.ends.form.baseline):
-            is_beside = [each in beside for each in self._trained]
-            of_layers[entries, LAYER_COLUMN["baseline"]] = is_beside
-        # A step was taken, or the loss's gradient came to the output: whether there are gradients
-        # to take it with or not, they were due.
-        came = look.ends.output is not None and look.ownership is not None
-        has_backward = bool(look.gradients) or came or look.stepped
-        if has_backward and not observation.skipped:
-            none = [each not in look.gradients for each in self._trained]
-            np.fmax.at(
-                of_layers[:, LAYER_COLUMN["no_gradient"]], entries, np.array(none, np.float32)
-            )
-        if look.ownership is not None:
-            owned = look.ownership.owned
-            of_layers[entries, LAYER_COLUMN["owned"]] = [each in owned for each in self._trained]
-            if shares := look.ownership.rate_shares:
-                for each, place in self._trained.items():
-                    if each in shares:
-                        of_layers[place, LAYER_COLUMN["rate_share"]] = shares[each]
+        self._parameters.fill(look, of_layers, skipped=observation.skipped)
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
         figures = {**input_figures(ends.data), **ends.figures}

@@ -1,0 +1,76 @@
+"""What each parameter is and got, as figures of its layer: a gradient, an optimizer, a rate."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from torch import nn
+
+from layerscope.diagnose.figure_names import LAYER_COLUMN
+from layerscope.diagnose.figures import Array
+from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.record.look import Look
+from layerscope.record.parameters.layer_parameter import LayerParameter
+from layerscope.record.parameters.untrained import blank_rows, is_fresh_head, untrained
+
+
+class ParameterFigures:
+    """Knows which parameters are trained, and of which layers; each by its `id`."""
+
+    def __init__(self) -> None:
+        self._trained: dict[int, int] = {}  # each with its layer's place
+        self._frozen: dict[int, int] = {}
+        self._untrained: dict[int, float] = {}  # by place, as the next
+        self._blank: dict[int, float] = {}
+
+    def meet(
+        self,
+        layers: Sequence[LayerFacts],
+        parameters: Sequence[LayerParameter],
+        all_of_them: Mapping[str, Sequence[tuple[str, nn.Parameter]]],
+    ) -> None:
+        """From now on these layers have these parameters, of which all are not measured."""
+        at = {facts.name: place for place, facts in enumerate(layers)}
+        every = (parameter for own in all_of_them.values() for _, parameter in own)
+        widths = {facts.name: facts.width for facts in layers if facts.width}
+        drawn = dict.fromkeys(untrained(parameters, every, widths), 1.0)
+        for facts in layers:
+            if facts.last and is_fresh_head(all_of_them.get(facts.name, ()), parameters):
+                drawn[facts.name] = 2.0
+        self._untrained = {at[name]: how for name, how in drawn.items()}
+        named = [(at[each.channel.layer], each.parameter) for each in parameters]
+        of_tokens = [pair for pair in named if layers[pair[0]].module.startswith("Embedding")]
+        self._blank = {place: blank_rows(parameter) for place, parameter in of_tokens}
+        self._trained, self._frozen = {}, {}
+        for place, parameter in named:
+            of = self._trained if parameter.requires_grad else self._frozen
+            of[id(parameter)] = place
+
+    def fill(self, look: Look, of_layers: Array, *, skipped: bool) -> None:
+        """Write what each trained parameter got in a step among its layer's figures, and what each
+        was at the start.
+
+        Args:
+            look: what was seen.
+            of_layers: float32 [layers, len(LAYER_FIGURES)].
+            skipped: whether a gradient scaler has left the step out.
+        """
+        of_layers[list(self._untrained), LAYER_COLUMN["untrained"]] = list(self._untrained.values())
+        of_layers[list(self._blank), LAYER_COLUMN["blank_rows"]] = list(self._blank.values())
+        for thawed in look.trained & self._frozen.keys():
+            self._trained[thawed] = self._frozen.pop(thawed)
+        places = np.array(list(self._trained.values()), np.intp)
+        if look.ends.form is not None and (beside := look.ends.form.baseline):
+            is_beside = [each in beside for each in self._trained]
+            of_layers[places, LAYER_COLUMN["baseline"]] = is_beside
+        # A step was taken, or the loss's gradient came to the output: whether there are gradients
+        # to take it with or not, they were due.
+        came = look.ends.output is not None and look.ownership is not None
+        if (look.gradients or came or look.stepped) and not skipped:
+            none = np.array([each not in look.gradients for each in self._trained], np.float32)
+            np.fmax.at(of_layers[:, LAYER_COLUMN["no_gradient"]], places, none)
+        if look.ownership is not None:
+            owned = look.ownership.owned
+            of_layers[places, LAYER_COLUMN["owned"]] = [each in owned for each in self._trained]
+            for each in look.ownership.rate_shares.keys() & self._trained.keys():
+                share = look.ownership.rate_shares[each]
+                of_layers[self._trained[each], LAYER_COLUMN["rate_share"]] = share
