@@ -8,8 +8,8 @@ import numpy.typing as npt
 Tokens = npt.NDArray[np.int64]
 
 _NEARLY_ALL = 0.9
-_LOOKED_AT = 2048
-"""Tokens: whole rows."""
+_LOOKED_AT, _ROWS = 2048, 4
+"""Tokens: whole rows, and so many of them at least: of fewer it is not seen where others stand."""
 
 _ENOUGH = 100
 """Tokens, padding left out."""
@@ -24,15 +24,15 @@ _MANY = 0.25
 """Of the rows, that padding ends, or begins."""
 
 _MIXED = 0.5
-"""Of the columns, that have others too: a sequence may begin with a message and wait from then on,
-as in the copying task of Hochreiter and Schmidhuber 1997."""
+"""Of the columns that would have others if these stood anywhere: a sequence may begin with a
+message and wait from then on, as in the copying task of Hochreiter and Schmidhuber 1997."""
 
 
 def commonest_token(tokens: Sequence[Tokens]) -> float:
     """Largest share that one token has of all, padding left out, in any of the matrices
     [rows, columns]; NaN where it is below 0.9, where there are too few, or where it may be padding.
     """
-    few = (each[: max(1, _LOOKED_AT // each.shape[1]), :_LOOKED_AT] for each in tokens)
+    few = (each[: max(_ROWS, _LOOKED_AT // each.shape[1]), :_LOOKED_AT] for each in tokens)
     return float(np.fmax.reduce([np.nan, *map(_share, few)]))
 
 
@@ -41,18 +41,17 @@ def _share(tokens: Tokens) -> float:
     most = np.argsort(counts)[:-3:-1]  # one of them may be padding
     if counts[most].sum() < _NEARLY_ALL * tokens.size:
         return np.nan
-    is_padding = np.zeros(tokens.shape, bool)
     for common in numbers[most]:
         is_common = tokens == common
-        is_read = ~(is_padding | _ends(tokens, common))
+        is_read = ~_ends(tokens, common)
         others = is_read & ~is_common
         inside = _from_first_to_last(others) & (others.sum(1) > 1)[:, np.newaxis]
-        if not inside.any() or is_common[inside].mean() < _INSIDE:
-            is_padding = is_common
+        if not inside.any() or is_common[inside].mean() < _INSIDE:  # it is padding
             continue
         share = float(is_common[is_read].mean())
         are_enough = is_read.sum() >= _ENOUGH and len(np.unique(tokens[others])) >= _OTHERS
-        is_mixed = others.any(0)[is_read.any(0)].mean() >= _MIXED
+        expected = (1 - share ** is_read.sum(0)).sum()
+        is_mixed = len(tokens) >= _ROWS and others.any(0).sum() >= _MIXED * expected
         return share if are_enough and is_mixed and share >= _NEARLY_ALL else np.nan
     return np.nan
 
