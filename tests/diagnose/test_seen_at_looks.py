@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose import RULES, Figures, Judge
+from layerscope.diagnose.last_function import LastFunction
 from tests.diagnose.test_rules import healthy, network
 
 LAYERS = network()
@@ -35,6 +36,7 @@ OF_TWO_LOOKS = ("attention_axis", "mask_inverted", "heads_mixed")
 ONE_CLASS = {"weighted_share": 0.91, "weighted_called": 0.91, "weighted_times": 3.1}
 RARE, FREQUENT = ONE_CLASS | {"weighted_samples": 0.49}, ONE_CLASS | {"weighted_samples": 0.76}
 
+UNEVEN = {"input_rms": 0.4, "input_largest": 1.0, "input_feature_ratio": 101.0}
 PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
 
 
@@ -49,6 +51,9 @@ PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
         ("generator_label", {"judge_asks": 1.0, "maker_asks": 1.0}, "warning", "the same way"),
         ("penalty_without_gradient", PLAIN, "warning", "without a graph"),
         ("loss_weights", {"weights_free": 1.0}, "warning", "nothing in it holds them"),
+        ("target_tail", {"target_tail": 0.76}, "note", "one percent of the targets"),
+        ("input_scale", UNEVEN, "note", "drowns the others"),
+        ("input_scale", UNEVEN | {"input_rows_one": 1.0}, "warning", "by its own length"),
         ("target_gradient", {"bootstrapped": 1.0}, "warning", "targets"),
         ("target_gradient", {"advantage_gradient": 1.0}, "warning", "the advantage"),
         (
@@ -114,6 +119,8 @@ def test_what_each_look_shows_is_told_of(rule, told, severity, words):
         ("penalty_without_gradient", PLAIN | {"slopes_plain": 0.0}),
         ("penalty_without_gradient", PLAIN | {"number_added": 0.0}),
         ("loss_weights", {"weights_free": 0.0}),
+        ("target_tail", {"target_tail": 0.75}),
+        ("input_scale", UNEVEN | {"input_rows_one": 1.0, "input_feature_ratio": 100.0}),
         ("attention_axis", {"attention_across": (2, 0.0)}),
         ("axes_mixed", {"axes_mixed": 0.0, "views_mixed": 0.0}),
         ("mask_inverted", {"attention_to_padding": (2, 0.0)}),
@@ -358,3 +365,21 @@ def test_a_class_that_is_never_predicted_is_noted_where_others_are(told, words):
         assert found["class_not_predicted"].severity == "note"
         assert words in found["class_not_predicted"].explanation
         assert found["class_not_predicted"].step == 160
+
+
+@pytest.mark.parametrize(
+    ("share", "function", "without", "steps", "so"),
+    [
+        (0.91, LastFunction.LINEAR, True, 190, True),
+        (0.9, LastFunction.LINEAR, True, 190, False),
+        (0.91, LastFunction.TANH, True, 190, False),
+        (0.91, LastFunction.LINEAR, False, 190, False),
+        (0.91, LastFunction.LINEAR, True, 180, False),  # two looks since step 160
+    ],
+)
+def test_an_error_that_is_one_missing_number_asks_for_a_bias(share, function, without, steps, so):
+    figures = healthy((*LAYERS[:-1], replace(LAYERS[-1], without_bias=without)), steps)
+    figures["error_mean"][::10], figures["output_function"][::10] = share, function
+    found = findings(figures)
+    assert ("offset_missing" in found) == so
+    assert not so or found["offset_missing"].severity == "warning"

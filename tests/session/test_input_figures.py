@@ -60,3 +60,20 @@ def test_rows_of_length_one_are_a_normalisation_where_they_were_far_larger(size,
     assert input_figures((seen,))["inputs_normalized"] == told
     both = input_figures((seen, data(2 * values, False)))
     assert (both["input_rms"] < 3) == (told or before < 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (lambda x: x / x.square().sum(1, keepdim=True).sqrt(), 1.0),
+        (lambda x: x.abs() / x.abs().sum(1, keepdim=True), 1.0),
+        (lambda x: x, 0.0),
+        (lambda x: x / x.square().sum(0).sqrt(), 0.0),
+        (lambda x: (x / x.square().sum(1, keepdim=True).sqrt())[:7], 0.0),
+        (lambda x: torch.nn.functional.one_hot((x[:, 0] > 0).long(), 5).double(), 0.0),
+    ],
+    ids=["of length 1", "of sum 1", "as they are", "columns", "too few", "mostly 0"],
+)
+def test_samples_that_were_divided_by_their_own_length_are_seen(rows, told):
+    values = rows(torch.randn(64, 5, generator=torch.Generator().manual_seed(0)).double())
+    assert input_figures((data(values, False),))["input_rows_one"] == told

@@ -44,6 +44,7 @@ class LayerFacts:
         frozen_in_name: path of the module that has its parameters, or of one above, on which
             somebody set `requires_grad = False`, which does nothing; None without one.
         width: of a matrix or a convolution, (inputs, outputs) of a unit; None for any other.
+        without_bias: whether it is a matrix or a convolution that was asked to have no bias.
         stream: where the entry is no layer, but a place where a branch is added to a residual
             stream: the path of the list of blocks that the stream goes through; else "".
         stream_depth: how many additions to that stream come before it; -1 of a layer.
@@ -72,6 +73,7 @@ class LayerFacts:
     of_parameter: bool = False
     frozen_in_name: str | None = None
     width: tuple[int, int] | None = None
+    without_bias: bool = False
     stream: str = ""
     stream_depth: int = -1
     configured: bool = False

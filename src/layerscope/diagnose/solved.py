@@ -10,6 +10,7 @@ from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.symptoms import Severities
 
 _TENTH = 0.1
+_ANY_SUM = 2.0
 _BELOW = 0.98  # as where labels are said to have no signal
 
 
@@ -45,6 +46,7 @@ def beats_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """
     known = figures["label_entropy"].astype(np.float64)
     chance = memory.known("guessing", np.where(known > 0, known, np.nan))
+    chance = chance * times_its_mean(figures, memory)
     level = memory.loss_curve.of(figures).level
     return is_learning(figures, memory) & ~(level > _BELOW * chance)
 
@@ -72,8 +74,22 @@ def left_of_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
     of_labels = figures["label_entropy"].astype(np.float64)
     chance = np.where(of_labels > 0, of_labels, np.square(figures["target_std"]))
     chance = memory.known("chance", np.where(chance > 0, chance, np.nan))
-    known = np.where(np.isnan(chance), curve.start, chance)
-    return (_now(curve) - curve.floor) / np.where(known > curve.floor, known - curve.floor, np.nan)
+    times = times_its_mean(figures, memory)
+    known, floor = np.where(np.isnan(chance), curve.start, times * chance), times * curve.floor
+    return (_now(curve) - floor) / np.where(known > floor, known - floor, np.nan)
+
+
+@once_a_block
+def times_its_mean(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+    """The loss / the mean over its samples, [steps]: n of a sum, 1 / n of a mean that is divided
+    once more; 1 where that is not known, where a step adds up several passes, and of gradients
+    larger than any sum's, which something has multiplied.
+    """
+    times = figures["loss_reduction"].astype(np.float64)
+    most = _ANY_SUM * figures["samples"] * np.fmax(figures["outputs"], 1)
+    told = (times > 0) & (times <= most) & ~(figures["passes"] > 1)
+    known = memory.known("times", np.where(told, times, np.nan))
+    return np.where(np.isnan(known), 1.0, known)
 
 
 def _now(curve: CurveOfBlock) -> npt.NDArray[np.float64]:

@@ -19,6 +19,8 @@ _LEAST, _LESS = 0.05, 10.0
 _SAMPLES = 8
 """Of fewer a feature may be the same by chance."""
 
+_TENTH, _EXACT = 0.1, 1e-4
+
 Matrix = npt.NDArray[np.float64]
 
 
@@ -59,6 +61,7 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
         "input_mean": float(values.mean()) / size if size > 0 else math.nan,
         "input_feature_ratio": _feature_ratio(given[place]),
         "input_feature_spread": _feature_spread(given[place]),
+        "input_rows_one": float(_has_rows_of_one(given[place])),
     }
 
 
@@ -90,6 +93,17 @@ def _feature_spread(values: Matrix) -> float:
     sizes = np.sqrt(np.square(values).mean(0))
     spreads = values.std(0)[sizes > _NORMAL] / sizes[sizes > _NORMAL]
     return float(np.median(spreads)) if spreads.size else math.nan
+
+
+def _has_rows_of_one(values: Matrix) -> bool:
+    """Whether each row has a length of 1, or adds up to 1, and few elements are 0, as those of
+    counted words are.
+    """
+    few = len(values) < _SAMPLES or values.shape[1] < 3
+    if few or not np.isfinite(values).all() or (values == 0).mean() > _TENTH:
+        return False
+    sizes = np.sqrt(np.square(values).sum(1)), np.abs(values).sum(1)
+    return any(np.abs(each - 1).max() <= _EXACT for each in sizes)
 
 
 def rms(values: Matrix) -> float:

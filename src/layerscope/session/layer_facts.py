@@ -62,6 +62,7 @@ def layer_facts(
                 dropout_at=dropout_at if output.order == last >= 0 else "",
                 frozen_in_name=frozen_by,
                 width=None if layer.function else width_of(layer.entry, output.features),
+                without_bias=not layer.function and getattr(layer.entry, "bias", True) is None,
                 configured=configured,
                 **_of_function(layer),
                 **_of_wiring(layer, wiring),

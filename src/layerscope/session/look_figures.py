@@ -35,6 +35,7 @@ from layerscope.session.parameter_figures import ParameterFigures
 from layerscope.session.repeated_batch import RepeatedBatch
 from layerscope.session.repeated_tokens import commonest_token
 from layerscope.session.target_figures import target_figures
+from layerscope.session.target_tail import TargetTail
 from layerscope.session.token_figures import token_figures
 from layerscope.session.uncalled import Uncalled
 from layerscope.session.weight_figures import ignored_figures
@@ -49,7 +50,7 @@ class LookFigures:
         self._uncalled = Uncalled()
         self._parameters = ParameterFigures()
         self._at: dict[str, int] = {}
-        self._batch, self._whole = RepeatedBatch(), WholeSet()
+        self._batch, self._whole, self._tail = RepeatedBatch(), WholeSet(), TargetTail()
 
     def state(self) -> dict[str, dict[int, int]]:
         """What is known of the targets so far, as plain types: for a checkpoint."""
@@ -174,6 +175,8 @@ class LookFigures:
         if ends.of_actions:
             return figures
         figures |= target_figures(view, output, values, self._labels)
+        if output.alone:
+            figures |= self._tail.figures(view, values, by_sample=output.by_sample)
         if output.alone and not ends.given:  # of tokens most classes are never the likeliest
             figures |= self._uncalled.figures(view, values, self._labels)
         if output.alone and output.by_sample and not ends.given:  # of tokens padding is left out

@@ -29,3 +29,20 @@ def peaks_of_one_of_two_marks(mended, watch):
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=2e-2, momentum=0.9)
     fit(watch, model, optimizer, batches(x, places[:, :1], steps=260), weighted(mended, 200))
+
+
+@program("labels_without_signal")
+def the_middles_of_bars_that_lie(mended, watch):
+    at = torch.randint(576, (256, 2))
+    places = nn.functional.one_hot(at, 576).view(-1, 2, 24, 24).float()
+    lying, standing = (
+        nn.functional.max_pool2d(places[:, [i]], size, 1, pad)
+        for i, size, pad in ((0, (1, 5), (0, 2)), (1, (5, 1), (2, 0)))
+    )
+    x = torch.maximum(lying, standing) + 0.1 * torch.randn(256, 1, 24, 24)
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()),
+        nn.Conv2d(8, 1, 1),
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=2e-2, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, places[:, :1], steps=260), weighted(mended, 200))

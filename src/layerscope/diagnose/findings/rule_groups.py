@@ -15,7 +15,7 @@ FROM_THE_START = frozenset(
         *("updates_rounded_away", "weights_decay_to_zero", "stream_grows_by_depth"),
         *("temperature", "large_weights", "attention_axis", "mask_inverted"),
         *("heads_mixed", "graph_kept", "padding_read", "no_positions"),
-        *("penalty_without_gradient", "loss_weights"),
+        *("penalty_without_gradient", "loss_weights", "target_tail", "offset_missing"),
     }
 )
 
@@ -63,5 +63,6 @@ BY_GRADIENTS = BY_UPDATES | {
     *("negative_loss", "target_out_of_range", "target_scale", "target_gradient", "loss_reduction"),
     *("loss_not_finite", "gradients_accumulate", "gradients_lost", "not_registered"),
     *("no_gradient", "generator_label", "penalty_without_gradient", "loss_weights"),
+    *("target_tail", "offset_missing"),
 }
 """They change gradients at once, and what layers give by way of an update."""

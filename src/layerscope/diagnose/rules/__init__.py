@@ -40,6 +40,7 @@ from layerscope.diagnose.rules import class_weights as class_weights
 from layerscope.diagnose.rules import class_not_predicted as class_not_predicted
 from layerscope.diagnose.rules import temperature as temperature
 from layerscope.diagnose.rules import target_out_of_range as target_out_of_range
+from layerscope.diagnose.rules import error_of_few as error_of_few
 from layerscope.diagnose.rules import target_scale as target_scale
 from layerscope.diagnose.rules import next_token as next_token
 from layerscope.diagnose.rules import target_gradient as target_gradient

@@ -41,8 +41,10 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     ill = large | small | uneven | alike | nothing
     if not ill.any():
         return Symptoms.of_run("inputs", values)
-    severity = np.where(large | small | nothing, 2, np.where(uneven | alike, 1, 0)).astype(np.int8)
-    cause = np.select((large, small, uneven, nothing), (0, 1, 2, 4), 3).astype(np.int8)
+    by_row = uneven & (figures["input_rows_one"] == 1)
+    certain = large | small | nothing | by_row
+    severity = np.where(certain, 2, np.where(uneven | alike, 1, 0)).astype(np.int8)
+    cause = np.select((large, small, by_row, uneven, nothing), (0, 1, 5, 2, 4), 3).astype(np.int8)
     spread = figures["input_feature_spread"].astype(np.float64)
     return Symptoms.of_run(
         "inputs",
@@ -87,5 +89,12 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
             "look at a batch of inputs: an array that was never filled, whole numbers that were "
             "divided and rounded down, a mask that hides all",
             (np.nan, 0.0, np.nan),
+        ),
+        Advice(
+            "each sample has been divided by its own length, and one feature is {value:.3g} times "
+            "as large as the median one: its size is what is left, nearly the same in all samples",
+            "scale each feature by its own numbers, over the training data: axis 0, as "
+            "sklearn's StandardScaler does, not each sample (Normalizer, keras.utils.normalize)",
+            (np.nan, t.input_uneven, np.nan),
         ),
     )

@@ -16,7 +16,7 @@ from layerscope.diagnose.patience import (
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.simple_network import rather
-from layerscope.diagnose.solved import is_learning
+from layerscope.diagnose.solved import is_learning, times_its_mean
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
 from layerscope.diagnose.thresholds import Thresholds
@@ -34,13 +34,14 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     t = thresholds
     curve = memory.loss_curve.of(figures)
     entropy = memory.known("entropy", figures["label_entropy"])
+    times = times_its_mean(figures, memory)
     guessing = np.log(memory.known("candidates", figures["candidates"]))
     of_pairs = np.isnan(entropy) & (guessing > 0)
     entropy = np.where(of_pairs, guessing, entropy)
     variance = _variance(figures, memory)
     updates = median_update(figures, memory)
     of_errors = np.isnan(entropy) & ~targets_have_grown(figures, memory)
-    guess = np.where(entropy > 0.1, entropy, np.where(of_errors, variance, np.nan))
+    guess = np.where(entropy > 0.1, entropy * times, np.where(of_errors, variance, np.nan))
     values = curve.level / guess
     off = np.where(of_errors, _OF_VARIANCE, 1 - t.loss_stuck)
     there = np.abs(values - 1) < off

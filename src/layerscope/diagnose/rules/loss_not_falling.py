@@ -15,7 +15,7 @@ from layerscope.diagnose.pace import falls_on, median_update, way_so_far
 from layerscope.diagnose.patience import LATE, attends, patience_of, targets_have_grown
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.simple_network import rather
-from layerscope.diagnose.solved import is_solved, left_of_chance
+from layerscope.diagnose.solved import is_solved, left_of_chance, times_its_mean
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import targets_are_bits
 from layerscope.diagnose.thresholds import Thresholds
@@ -123,7 +123,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     # An error or a likelihood: its noise is that of the batches.
     told = (figures["loss_kind"] > 0) & ~np.isnan(figures["loss_reduction"])
     is_known = memory.known("kind", np.where(told, 1.0, np.nan))
-    entropy = memory.known("entropy", figures["label_entropy"])
+    entropy = memory.known("entropy", figures["label_entropy"]) * times_its_mean(figures, memory)
     unseen = _moves_unseen(figures, updates, memory)
     way, going = way_so_far(figures, memory), falls_on(curve, t.patience, memory)
     left = left_of_chance(figures, memory)

@@ -1,0 +1,66 @@
+"""A squared error nearly all of which a few targets make, or the mean of all."""
+
+import numpy as np
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_function import LastFunction
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+_TAIL = 0.75
+"""Of a thousand normal numbers one percent have 0.08 of the squares, of exponential ones 0.22, of
+log-normal ones with a deviation of 1 about 0.44, and of 2 0.86."""
+
+_NEARLY_ALL = 0.9
+_TIMES = 2
+
+
+@rule_of_run("target_tail", looks_at="target_tail")
+def target_tail(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+    """Share of the targets' squared deviations that the farthest one percent of them have.
+
+    A squared error is made small by the mean, which a few far targets draw to them: so most of what
+    is learned is learned of these (Huber 1964).
+    """
+    return Symptoms.of_run_above(
+        "output",
+        figures["target_tail"].astype(np.float64),
+        Advice(
+            "one percent of the targets make {value:.0%} of what a squared error is at first "
+            "(limit {threshold:.0%}): they have a long tail, and few samples are learned",
+            "the logarithm of the targets, as torch.log1p of counts and prices, scaled then, and "
+            "the outputs taken back by torch.expm1; where they have both signs, a rank or a Huber "
+            "loss; no clipping of the gradient mends it",
+        ),
+        note=_TAIL,
+        source="Huber 1964, Robust Estimation of a Location Parameter; Box and Cox 1964, An "
+        "Analysis of Transformations",
+        lasting=3,
+    )
+
+
+@rule_of_run("offset_missing", looks_at="error_mean")
+def offset_missing(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
+    """(mean error)^2 / squared error, of an output whose last layer has no bias: what one number
+    added to all outputs would take away.
+    """
+    last = memory.roles.layers[memory.roles.last] if memory.roles.last >= 0 else None
+    values = figures["error_mean"].astype(np.float64)
+    if last is None or not last.without_bias:
+        return Symptoms.of_run("output", values)
+    free = figures["output_function"] == LastFunction.LINEAR
+    late = memory.loss_curve.of(figures).known >= _TIMES * thresholds.patience
+    return Symptoms.of_run_above(
+        "output",
+        np.where(free & late, values, np.nan),
+        Advice(
+            "{value:.0%} of the squared error is that of one number which is missing in all "
+            "outputs: the last layer has no bias, and the targets' mean is not 0",
+            "bias=True in the last layer; or subtract the targets' mean from them",
+        ),
+        warning=_NEARLY_ALL,
+        source="the mean square is the variance and the square of the mean",
+        lasting=3,
+    )
