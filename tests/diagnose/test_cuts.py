@@ -24,6 +24,7 @@ LAYERS = tuple(
         can_die=function == "relu",
         weights=("weight",),
         last=i == len(FUNCTIONS) - 1,
+        without_bias=i == len(FUNCTIONS) - 1,
         by_batch=i == 1,
         follows="05" if i == 6 else "",
         trainable=i > 0,
@@ -138,6 +139,9 @@ def erratic(seed, steps):
     figures["order_read"][:] = figures["slopes_taken"][:] = float(seed % 5 == 1)
     figures["gradients_changed"][:] = figures["targets_fed"][:] = figures["loss_negated"]
     figures["loss_of_earlier"][:] = figures["loss_activated"]
+    figures["slopes_plain"][:] = figures["number_added"][:] = figures["loss_activated"]
+    if seed % 7 == 3:
+        figures["error_mean"][:], figures["output_function"][:] = 0.95, 9
     figures["graphs_kept"][:] = 4 * figures["loss_activated"]
     figures["last_padding"][:] = 0.6 * figures["loss_activated"]
     figures["states_detached"][:] = figures["loss_activated"]
