@@ -1,5 +1,6 @@
 """tests/ mirrors src/layerscope/: who knows a package finds its tests."""
 
+import ast
 from pathlib import Path
 
 TESTS = Path(__file__).parent
@@ -74,3 +75,40 @@ def test_a_test_module_of_no_package_is_told_of(tmp_path):
     assert list(astray(tmp_path / "tests", tmp_path / "src", {"crossing": "a reason"})) == [
         *("measure/gpu/test_kernel.py", "show/test_page.py", "test_gone.py"),
     ]
+
+
+def imported_within(path):
+    """(module, name) that a file's functions import from the package: a test that this machine
+    skips would not find out that they are gone."""
+    text = path.read_text(encoding="utf-8")
+    if "    from layerscope" not in text:
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.col_offset and not node.level:
+            if node.module and node.module.partition(".")[0] == PACKAGE.name:
+                yield from ((node.module, each.name) for each in node.names)
+
+
+def has(module, name):
+    """Whether the package's source has a module, and it a module or anything else of that name."""
+    place = PACKAGE.parent.joinpath(*module.split("."))
+    source = place.with_suffix(".py") if not place.is_dir() else place / "__init__.py"
+    if not source.exists():
+        return False
+    return any((place / f"{name}{end}").exists() for end in ("", ".py")) or any(
+        name in (getattr(node, "name", None), getattr(node, "id", None), getattr(node, "asname", 0))
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+    )
+
+
+def test_what_a_test_imports_within_itself_is_there():
+    wanted = {(path, *each) for path in TESTS.rglob("*.py") for each in imported_within(path)}
+    assert wanted
+    assert [each for each in wanted if not has(*each[1:])] == []
+
+
+def test_what_is_gone_is_found_to_be_gone():
+    assert has("layerscope.record.attention", "logits")
+    assert has("layerscope", "watch")
+    assert not has("layerscope.record", "logits")
+    assert not has("layerscope.no_such_room", "logits")
