@@ -8,7 +8,9 @@ from torch import nn
 
 import layerscope
 from layerscope.events.reader import read_run
-from layerscope.record import Recorder, choose_layers
+from layerscope.measure.device_tally import DeviceTally
+from layerscope.measure.device_units import DeviceUnitTally
+from layerscope.record import Recorder, choose_layers, plan
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
@@ -237,3 +239,42 @@ def test_a_layer_that_the_first_step_leaves_out_is_not_on_the_trunk(tmp_path):
     assert [(each.order >= 0, each.on_trunk) for each in layers] == [
         (True, number != 2) for number in range(4)
     ]
+
+
+def as_of_a_device(monkeypatch):
+    """What is counted is counted as on a device; the CPU plays it."""
+    monkeypatch.setattr(plan, "tally_for", lambda *of: DeviceTally(*of[:5]))
+    monkeypatch.setattr(plan, "units_for", DeviceUnitTally)
+
+
+def test_of_a_device_few_steps_are_written_together_and_the_latest_wait(tmp_path, net, monkeypatch):
+    as_of_a_device(monkeypatch)
+    run = Run(net, tmp_path, clock=lambda: 1000.0)
+    written = {}
+    for step in range(40):
+        run.step(step)
+        run.sink.flush()
+        written[step] = len(steps_in(tmp_path))
+    assert all(step - 12 < count <= step - 3 for step, count in written.items() if count)
+    assert [step for step, count in written.items() if count != written.get(step - 1, 0)] == [
+        *(11, 19, 27, 35)
+    ]
+    run.close()
+    assert steps_in(tmp_path) == list(range(40))
+
+
+def test_a_step_that_is_left_alone_counts_as_the_first_that_waits(tmp_path, net, monkeypatch):
+    as_of_a_device(monkeypatch)
+    now = [1000.0]
+    run = Run(net, tmp_path, clock=lambda: now[0], flush_seconds=10_000.0)
+    for step in range(20):  # step k comes at 1400 + 400 k; the first 16 are judged
+        now[0] += 400
+        run.step(step)
+    now[0] = 7_800 + 9_999
+    run.step(20)
+    run.sink.flush()
+    assert steps_in(tmp_path) == list(range(16))
+    now[0] += 1
+    run.step(21)
+    assert steps_in(tmp_path) == list(range(22))
+    run.close()

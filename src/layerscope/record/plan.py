@@ -56,6 +56,11 @@ class Plan:
     units_here: UnitTally | DeviceUnitTally
     held: HeldTensors | HeldOnDevice
 
+    @property
+    def arrives_later(self) -> bool:
+        """Whether a step's readings come from a device, while the host goes on."""
+        return isinstance(self.tally, DeviceTally)
+
     def bare_parameters(self) -> tuple[tuple[str, Tensor], ...]:
         """Name and parameter, of those of layers whose output is not watched: as a module has them
         that is made of others.

@@ -36,6 +36,12 @@ long for a thousand as for ten."""
 _ROWS_WAITING = 1 << 15
 """Measured tensors of all the steps that wait to be written: 27 MB."""
 
+_OF_A_DEVICE, _ON_THEIR_WAY = 8, 4
+"""Steps that are written together where a device trains, and the latest steps, which are left
+alone, for who looks at them waits. The host has time between steps there, as it only says what is
+to be computed: of some milliseconds at once the device sees nothing, but it stands still for most
+of the tenth of a second that hundreds of steps take."""
+
 _FIGURES_WAITING = 1 << 21
 """Figures of all the steps that wait to be judged: 8 MB."""
 
@@ -118,8 +124,10 @@ class Pipeline:
             self.flush()
         elif any(sink.awaits(number) for sink in self._sinks):
             self.drain()
-        elif len(self._waiting) >= _enough(self._written, self._most_waiting):
-            self._drain(judges=self._must_judge(len(self._waiting)))
+        else:
+            ready = len(self._waiting) - self._left_alone
+            if ready >= _enough(self._written, self._most_waiting):
+                self._drain(ready, judges=self._must_judge(ready))
         self.first, self.last = self.first or step, step
         if observation.look is not None and observation.look.inside:
             self.last_look = observation
@@ -153,10 +161,13 @@ class Pipeline:
         of_layers = {each.name: each.parameters for each in self._recorder.hooked.layers}
         self.look_figures.meet(self._figures.layers, plan.parameters, of_layers)
         rows, figures = len(plan.channels), len(self._figures.layers) * len(LAYER_FIGURES)
-        self._most_waiting = min(1 + _ROWS_WAITING // max(rows, 1), _MOST_WRITTEN)
+        most = _OF_A_DEVICE if plan.arrives_later else _MOST_WRITTEN
+        self._most_waiting = min(1 + _ROWS_WAITING // max(rows, 1), most)
+        self._left_alone = _ON_THEIR_WAY if plan.arrives_later else 0
         self._most_unjudged = min(1 + _FIGURES_WAITING // max(figures, 1), _MOST_JUDGED)
         if not self._may_wait:
             self._most_waiting = self._most_unjudged = 1
+            self._left_alone = 0
 
     def flush(self) -> None:
         """Judge and write what waits, so that others can read it."""
@@ -195,11 +206,12 @@ class Pipeline:
         """Judge and write what waits."""
         with self._lock:
             self._raise_failure()
-            self._drain()
+            self._drain(len(self._waiting))
 
     @np.errstate(all="ignore")  # as in a session: this may run in the clock's thread
-    def _drain(self, judges: bool = True) -> None:
-        steps, self._waiting = self._waiting, []
+    def _drain(self, number: int, judges: bool = True) -> None:
+        """Write so many of the steps that wait, from the first on."""
+        steps, self._waiting = self._waiting[:number], self._waiting[number:]
         is_first = self._written == 0
         if steps:
             if is_first:
@@ -214,6 +226,8 @@ class Pipeline:
         block = StepBlock(self._channels, steps, written, findings, prediction)
         for sink in self._sinks:
             sink.write(block)
+        if self._waiting and not self._unjudged:
+            self._since = self._waiting[0].wall_time
 
     def _judge(self) -> list[Finding]:
         unjudged, self._unjudged = self._unjudged, []
