@@ -85,8 +85,9 @@ def imported_within(path):
         return
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.col_offset and not node.level:
-            if node.module and node.module.partition(".")[0] == PACKAGE.name:
-                yield from ((node.module, each.name) for each in node.names)
+            module = node.module or ""
+            if module.partition(".")[0] == PACKAGE.name:
+                yield from ((module, each.name) for each in node.names)
 
 
 def has(module, name):
