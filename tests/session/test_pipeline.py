@@ -12,6 +12,7 @@ from layerscope.measure.device_tally import DeviceTally
 from layerscope.measure.device_units import DeviceUnitTally
 from layerscope.record import Recorder, choose_layers, plan
 from layerscope.record.surroundings import Surroundings
+from layerscope.session import pipeline
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
 from layerscope.session.pipeline import Pipeline
@@ -241,15 +242,18 @@ def test_a_layer_that_the_first_step_leaves_out_is_not_on_the_trunk(tmp_path):
     ]
 
 
-def as_of_a_device(monkeypatch):
-    """What is counted is counted as on a device; the CPU plays it."""
+def run_on_a_device(net, folder, monkeypatch, **options):
+    """A run whose tensors are counted as on a device, which the CPU plays: eight steps together."""
     monkeypatch.setattr(plan, "tally_for", lambda *of: DeviceTally(*of[:5]))
     monkeypatch.setattr(plan, "units_for", DeviceUnitTally)
+    run = Run(net, folder, **options)
+    rows = len(run.recorder.plan.channels)
+    monkeypatch.setattr(pipeline, "_ROWS_OF_A_DEVICE", 7 * rows)
+    return run
 
 
 def test_of_a_device_few_steps_are_written_together_and_the_latest_wait(tmp_path, net, monkeypatch):
-    as_of_a_device(monkeypatch)
-    run = Run(net, tmp_path, clock=lambda: 1000.0)
+    run = run_on_a_device(net, tmp_path, monkeypatch, clock=lambda: 1000.0)
     written = {}
     for step in range(40):
         run.step(step)
@@ -264,9 +268,8 @@ def test_of_a_device_few_steps_are_written_together_and_the_latest_wait(tmp_path
 
 
 def test_a_step_that_is_left_alone_counts_as_the_first_that_waits(tmp_path, net, monkeypatch):
-    as_of_a_device(monkeypatch)
     now = [1000.0]
-    run = Run(net, tmp_path, clock=lambda: now[0], flush_seconds=10_000.0)
+    run = run_on_a_device(net, tmp_path, monkeypatch, clock=lambda: now[0], flush_seconds=10_000.0)
     for step in range(20):  # step k comes at 1400 + 400 k; the first 16 are judged
         now[0] += 400
         run.step(step)

@@ -36,11 +36,11 @@ long for a thousand as for ten."""
 _ROWS_WAITING = 1 << 15
 """Measured tensors of all the steps that wait to be written: 27 MB."""
 
-_OF_A_DEVICE, _ON_THEIR_WAY = 8, 4
-"""Steps that are written together where a device trains, and the latest steps, which are left
-alone, for who looks at them waits. The host has time between steps there, as it only says what is
-to be computed: of some milliseconds at once the device sees nothing, but it stands still for most
-of the tenth of a second that hundreds of steps take."""
+_ROWS_OF_A_DEVICE, _ON_THEIR_WAY = 1 << 11, 4
+"""The same where a device trains, and the latest steps, which are left alone, for who looks at them
+waits. The host has time between steps there, as it only says what is to be computed: of some
+milliseconds at once the device sees nothing, but of the tenth of a second that hundreds of steps of
+a large network take it stands still for the most part."""
 
 _FIGURES_WAITING = 1 << 21
 """Figures of all the steps that wait to be judged: 8 MB."""
@@ -161,8 +161,8 @@ class Pipeline:
         of_layers = {each.name: each.parameters for each in self._recorder.hooked.layers}
         self.look_figures.meet(self._figures.layers, plan.parameters, of_layers)
         rows, figures = len(plan.channels), len(self._figures.layers) * len(LAYER_FIGURES)
-        most = _OF_A_DEVICE if plan.arrives_later else _MOST_WRITTEN
-        self._most_waiting = min(1 + _ROWS_WAITING // max(rows, 1), most)
+        most = _ROWS_OF_A_DEVICE if plan.arrives_later else _ROWS_WAITING
+        self._most_waiting = min(1 + most // max(rows, 1), _MOST_WRITTEN)
         self._left_alone = _ON_THEIR_WAY if plan.arrives_later else 0
         self._most_unjudged = min(1 + _FIGURES_WAITING // max(figures, 1), _MOST_JUDGED)
         if not self._may_wait:

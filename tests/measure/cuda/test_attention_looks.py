@@ -92,7 +92,7 @@ def assert_same(got, expected, near):
 @pytest.mark.parametrize("name", CASES)
 def test_the_kernel_sees_what_torch_does(name, exact, monkeypatch):
     from layerscope.measure.cuda.attention_looks import AttentionLooks
-    from layerscope.record.attention.attention import logits
+    from layerscope.record.attention import logits
 
     expected = table(*CASES[name][0], *CASES[name][1:], exact)
     kernel = AttentionLooks(ONE_TOKEN, MASKED)
@@ -123,7 +123,7 @@ def test_what_it_does_not_take_goes_the_other_way():
 @pytest.mark.parametrize("exact", [True, False])
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16, torch.float16], ids=str)
 def test_a_gpu_sees_what_the_cpu_does(name, exact, kind, monkeypatch):
-    from layerscope.record.attention.attention import logits
+    from layerscope.record.attention import logits
 
     (q, k), masks, is_causal = CASES[name]
     given = q.to(kind), k.to(kind), masks, is_causal, exact
