@@ -31,6 +31,13 @@ def test_tokens_are_data_too(loader):
     assert math.isnan([other.see((), (tokens,), is_kept=True) for _ in range(9)][-1])
 
 
+def test_where_nothing_comes_or_other_inputs_too_nothing_is_said(loader):
+    tokens = torch.arange(30).reshape(6, 5)
+    for looks in ([()] * 11, [(tokens.clone(),) * (1 + (look == 3)) for look in range(11)]):
+        followed = RepeatedBatch()
+        assert all(math.isnan(followed.see((), given, is_kept=False)) for given in looks)
+
+
 @pytest.fixture
 def loader():
     return DataLoader(TensorDataset(torch.arange(20)), batch_size=6)

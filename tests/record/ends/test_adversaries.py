@@ -12,10 +12,17 @@ MAKER, JUDGE = nn.Linear(3, 5), nn.Linear(5, 1)
 NOISE = torch.randn(12, 3)
 
 
-def asked(loss_of_judge, loss_of_maker, judge=JUDGE, changed=lambda made: made, cut=Tensor.detach):
+def asked(
+    loss_of_judge,
+    loss_of_maker,
+    judge=JUDGE,
+    changed=lambda made: made,
+    cut=Tensor.detach,
+    noise=NOISE,
+):
     """What both passes ask for, each loss one of scores; None is no pass."""
     seen = Adversaries()
-    made = MAKER(NOISE)
+    made = MAKER(noise)
     seen.note_made(MAKER, made)
     for loss_of, given in ((loss_of_judge, cut(made)), (loss_of_maker, made)):
         given = changed(given)
@@ -56,6 +63,11 @@ def test_a_generator_and_its_discriminator_may_be_watched_by_two():
     assert one.take() is None
     assert other.take()[1].get() == -1
     assert other.watch(JUDGE, (made,), JUDGE(made)) == []  # that step is over
+
+
+@pytest.mark.parametrize(("samples", "told"), [(7, None), (8, (1, -1))])
+def test_few_scores_have_one_sign_by_chance(samples, told):
+    assert asked(down, up, noise=NOISE[:samples]) == told
 
 
 def test_nothing_is_told_of_a_pass_that_is_not_cut_off():

@@ -31,6 +31,19 @@ def test_rows_with_one_number_that_differs_are_not_blank():
     assert share(torch.eye(16, 20)) == 0.0
 
 
+def test_samples_that_have_the_blank_ones_number_among_others_are_not_blank():
+    data = 1 + torch.rand(16, 20)
+    data[:, 0] = 0.0
+    data[:6] = 0.0
+    assert share(data) == 6 / 16
+
+
+def test_of_two_numbers_it_is_the_share_of_one():
+    data = torch.rand(16, 20)
+    data[:7], data[7:13] = 0.0, 5.0
+    assert share(data) == 7 / 16
+
+
 def test_of_few_samples_or_few_numbers_nothing_is_said():
     assert share(torch.zeros(7, 20)) is None
     assert share(torch.zeros(16, 15)) is None

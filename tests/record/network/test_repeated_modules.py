@@ -33,3 +33,6 @@ def test_functions_and_other_names_of_a_module_may_well_be_one_object():
     two = nn.Sequential(layer, nn.Sequential(nn.Tanh(), layer))
     two.register_module("head", None)
     assert counts(two) == (0, 0)
+    tied = nn.Module()
+    tied.encoder = tied.decoder = layer
+    assert counts(tied) == (0, 0)
