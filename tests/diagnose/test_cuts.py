@@ -138,6 +138,7 @@ def erratic(seed, steps):
     figures["attention_placeless"][:] = figures["attention_by_view"]
     figures["order_read"][:] = figures["slopes_taken"][:] = float(seed % 5 == 1)
     figures["gradients_changed"][:] = figures["targets_fed"][:] = figures["loss_negated"]
+    figures["slopes_plain"][:] = figures["number_added"][:] = figures["loss_activated"]
     figures["loss_of_earlier"][:] = figures["loss_activated"]
     figures["slopes_plain"][:] = figures["number_added"][:] = figures["loss_activated"]
     if seed % 7 == 3:

@@ -130,31 +130,29 @@ class LossCurve:
     @property
     def has_learned(self) -> bool:
         """Whether the present level has half of the way from the start to the lowest behind it."""
-        if len(self._first) < FIRST:
-            return False
-        floor = float(self._floor[0])
-        return float(self._recent.mean()) - floor < HALF * (float(np.mean(self._first)) - floor)
+        return self._is_down_to(HALF)
 
     @property
     def is_solved(self) -> bool:
         """Whether the present level has nine tenths of the way from the start behind it, and no
         loss was thrown up.
         """
-        if len(self._first) < FIRST or self.was_thrown:
-            return False
-        floor = float(self._floor[0])
-        return float(self._recent.mean()) - floor < _TENTH * (float(np.mean(self._first)) - floor)
+        return self._is_down_to(_TENTH) and not self.was_thrown
 
     @property
     def falls_on(self) -> bool:
         """Whether the present level has a quarter of the way behind it, is about the lowest so far,
         and no loss was thrown up.
         """
-        if len(self._first) < FIRST or self.was_thrown:
+        is_lowest = float(self._recent.mean()) <= _ABOUT * self._lowest
+        return is_lowest and self._is_down_to(_QUARTER) and not self.was_thrown
+
+    def _is_down_to(self, share: float) -> bool:
+        """Whether less than a share of the way from the start to the lowest is left."""
+        if len(self._first) < FIRST:
             return False
-        level, floor = float(self._recent.mean()), float(self._floor[0])
-        start = float(np.mean(self._first))
-        return level <= _ABOUT * self._lowest and level - floor < _QUARTER * (start - floor)
+        floor = float(self._floor[0])
+        return float(self._recent.mean()) - floor < share * (float(np.mean(self._first)) - floor)
 
     @property
     def is_below_start(self) -> bool:

@@ -1,6 +1,6 @@
 """The judge of one run: figures in, block by block, findings out."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,20 +13,14 @@ from layerscope.diagnose.findings.one_rate import with_one_rate
 from layerscope.diagnose.findings.rule_groups import SYMPTOMS
 from layerscope.diagnose.findings.severity import SEVERITIES
 from layerscope.diagnose.findings.story import story
+from layerscope.diagnose.hindsight import in_hindsight
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.loss_curve import FIRST, WINDOW, LossCurve
+from layerscope.diagnose.loss_curve import LossCurve
 from layerscope.diagnose.memory import Memory, Shared
 from layerscope.diagnose.onsets import Onsets
 from layerscope.diagnose.registry import OF_RUN, RULES, Rule
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.thresholds import Thresholds
-
-_OUTGROWN = ("vanishing_gradient", "dead_units", "padding_read", "no_positions")
-"""Warnings that say that a network cannot learn: one that has learned has outgrown them."""
-
-_OUTGROWN_IN_PEACE = ("collapsed", "update_too_large")
-"""Likewise, of what was so from the first steps on, and is over, unless the loss was thrown up.
-Deep sigmoids begin alike, and weights that begin small grow by large steps."""
 
 
 class Judge:
@@ -75,8 +69,10 @@ class Judge:
     @property
     def findings(self) -> Findings:
         """All so far, in the order in which to mend them: see `story`."""
-        found: Collection[Finding] = self._found_now().values()
-        found = [self._as_it_turned_out(finding) for finding in found]
+        found = [
+            in_hindsight(each, self._loss_curve, self._last_step, self._thresholds)
+            for each in self._found_now().values()
+        ]
         told = with_one_rate(story([*self._added, *found]))
         # With a warning beside it a symptom's note is a clue.
         if self._loss_curve.is_below_start and all(each.severity == "note" for each in told):
@@ -86,36 +82,6 @@ class Judge:
     def _asks_nothing(self, note: Finding) -> bool:
         few = 2 * note.layers < len(self._roles.layers)  # such as a copy that is kept, not called
         return note.rule in SYMPTOMS or (note.rule == "not_measured" and few)
-
-    def _as_it_turned_out(self, finding: Finding) -> Finding:
-        """A note where the network has learned since what the warning said it could not, or where
-        functions fill while it learns on, or where a spike was that of a task that it has solved.
-        """
-        if finding.rule == "full_batch" and self._loss_curve.falls_on:
-            return replace(finding, severity="note")
-        if finding.rule == "saturated" and finding.step > 0 and self._loss_curve.falls_on:
-            return replace(finding, severity="note")
-        if finding.rule == "gradient_spike" and self._loss_curve.is_solved:
-            return replace(finding, severity="note")
-        # It was said not to fall at all: some networks begin late.
-        was_flat = (
-            finding.rule == "loss_not_falling" and finding.value > self._thresholds.loss_stuck
-        )
-        if was_flat and finding.severity == "warning" and self._loss_curve.falls_on:
-            return replace(finding, severity="note")
-        is_over = finding.last_step + WINDOW <= self._last_step
-        # Units that are active again were not dead, and a loss below chance has found the signal.
-        passing = finding.rule in ("dead_units", "labels_without_signal")
-        if passing and is_over and self._loss_curve.falls_on:
-            return replace(finding, severity="note")
-        if not self._loss_curve.has_learned:
-            return finding
-        passed = finding.rule in _OUTGROWN or was_flat
-        in_peace = finding.step < FIRST and is_over and not self._loss_curve.was_thrown
-        passed |= finding.rule in _OUTGROWN_IN_PEACE and in_peace
-        if passed and finding.severity == "warning":
-            return replace(finding, severity="note")
-        return finding
 
     def add(self, finding: Finding) -> None:
         """Take in a finding that was made elsewhere, such as a departure from theory."""

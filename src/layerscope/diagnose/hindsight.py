@@ -1,0 +1,52 @@
+"""What a warning turns out to be once the run has gone on: a note, where the network learns."""
+
+from dataclasses import replace
+
+from layerscope.diagnose.findings.finding import Finding
+from layerscope.diagnose.loss_curve import FIRST, WINDOW, LossCurve
+from layerscope.diagnose.thresholds import Thresholds
+
+_OUTGROWN = ("vanishing_gradient", "dead_units", "padding_read", "no_positions")
+"""Warnings that say that a network cannot learn: one that has learned has outgrown them."""
+
+_OUTGROWN_IN_PEACE = ("collapsed", "update_too_large")
+"""Likewise, of what was so from the first steps on, and is over, unless the loss was thrown up.
+Deep sigmoids begin alike, and weights that begin small grow by large steps."""
+
+_PASSING = ("dead_units", "labels_without_signal")
+"""Units that are active again were not dead, and a loss below chance has found the signal."""
+
+
+def in_hindsight(
+    finding: Finding, curve: LossCurve, last_step: int, thresholds: Thresholds
+) -> Finding:
+    """The finding, or a note of it where the network has learned since what the warning said it
+    could not, where functions fill while it learns on, or where a spike was that of a task that it
+    has solved.
+
+    Args:
+        finding: as its rule made it.
+        curve: the run's loss so far.
+        last_step: the last one that was judged.
+        thresholds: what the rules compared with.
+    """
+    rule, is_over = finding.rule, finding.last_step + WINDOW <= last_step
+    # It was said not to fall at all: some networks begin late.
+    was_flat = rule == "loss_not_falling" and finding.value > thresholds.loss_stuck
+    in_peace = finding.step < FIRST and is_over and not curve.was_thrown
+    is_passing = (
+        rule == "full_batch"
+        or (rule == "saturated" and finding.step > 0)
+        or (rule in _PASSING and is_over)
+        or (was_flat and finding.severity == "warning")
+    )
+    is_outgrown = finding.severity == "warning" and (
+        was_flat or rule in _OUTGROWN or (rule in _OUTGROWN_IN_PEACE and in_peace)
+    )
+    if (
+        (is_passing and curve.falls_on)
+        or (is_outgrown and curve.has_learned)
+        or (rule == "gradient_spike" and curve.is_solved)
+    ):
+        return replace(finding, severity="note")
+    return finding
