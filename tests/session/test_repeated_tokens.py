@@ -68,7 +68,8 @@ def spread(rows=16, columns=20, others=(0, 0), kinds=5, step=3, alone=0):
     for row in range(rows):
         for place, kind in enumerate(others):
             if kind != UNKNOWN:
-                tokens[row, (step * row + place) % (columns - len(others) + 1)] = 2 + row % kinds
+                at = (step * row + place) % (columns - len(others) + 1)
+                tokens[row, at] = 2 + (row + place) % kinds
     return tokens
 
 

@@ -12,6 +12,7 @@ from tests.diagnose.programs.program import Program
 X = torch.randn(6, 4, 3)  # [samples, places, features]
 SCORE, OUT = nn.Linear(3, 1), nn.Linear(3, 2)
 WEIGHTS = nn.Parameter(torch.randn(6, 4))
+FIRST = nn.Linear(3, 3)(X[:, 0])
 
 
 def pooled(weights, x=X):
@@ -38,6 +39,7 @@ def over_samples(inputs, output):
         pooled(scores().softmax(-2)),
         pooled(SCORE(X).softmax(0)),
         pooled(scores().softmax(0))[:, 0],
+        pooled(scores(X[:, :2]).softmax(0), X[:, :2]),  # of two places
     ],
 )
 def test_one_along_the_samples_is_known(output):
@@ -53,7 +55,10 @@ def test_one_along_the_samples_is_known(output):
         ([X], OUT((scores().softmax(0)[..., None] * X).sum(0))),  # time first
         ([X], OUT(X) * scores().softmax(0)[..., None]),  # a row for each place
         ([X, torch.ones(6, 6)], pooled(scores().softmax(0))),  # nodes of a graph
-        ([X, torch.ones(2, 9)], pooled(scores().softmax(0))),
+        *(([X, torch.ones(rows, 9)], pooled(scores().softmax(0))) for rows in (2, 7)),
+        ([X], pooled(scores().mT.softmax(0).mT.contiguous())),  # the right one, which is turned
+        ([X], OUT(X[:, 0]) * scores().mean(1).softmax(0)[:, None]),  # a set's weights
+        ([X], OUT((FIRST @ FIRST.mT).softmax(0) @ FIRST)),  # each sample with each
         ([X], OUT(X[:, 0]) * SCORE(X[:, 0]).softmax(0)),  # a set's weights, one for each
     ],
 )

@@ -12,12 +12,13 @@ from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.parameters.overwritten_weights import OverwrittenWeights
 
 
-def counts(between, *, anew=False, steps=40, every=5):
+def counts(between, *layers, anew=False, steps=40, every=5):
     """(drawn, returned) of a training in which `between(network, step)` comes after each `every`
     steps; `anew`: with another optimizer from then on.
     """
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 16), nn.Linear(16, 2))
+    layers = layers or (nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 16), nn.Linear(16, 2))
+    network = nn.Sequential(*layers)
     parameters = [
         LayerParameter(each, name, Channel(Quantity.WEIGHT, name))
         for name, each in network.named_parameters()
@@ -113,6 +114,21 @@ def the_last_layer(network, step):
 )
 def test_what_leaves_most_of_the_weights_as_they_are_is_not(change):
     assert counts(change) == (0, 0)
+
+
+def test_one_matrix_is_not_most_layers_and_a_network_may_have_none():
+    assert counts(drawn_anew, nn.Linear(8, 2)) == (0, 0)
+    assert counts(drawn_anew, nn.LayerNorm(8)) == (0, 0)
+
+
+@pytest.mark.parametrize(("harmless", "told"), [(15, (4, 0)), (20, (0, 0))])
+def test_what_writes_harmlessly_three_times_is_not_looked_at_any_more(harmless, told):
+    """Of the first time nothing is compared."""
+
+    def change(network, step):
+        return averaged(network, step) if step <= harmless else drawn_anew(network, step)
+
+    assert counts(change) == told
 
 
 def test_the_counts_go_on_in_a_resumed_run():

@@ -60,6 +60,47 @@ def test_a_state_that_is_filled_in_the_same_step_is_none():
     assert loaded(lambda network: network.state_dict(), steps=0, fill=True) is None
 
 
+def test_a_state_of_this_step_is_none_where_an_older_one_is_kept():
+    network, step = nn.Linear(2, 2), 5
+    own = OwnWeights(network, lambda: step)
+    own.attach()
+    kept = [network.state_dict(), network.state_dict(keep_vars=True)]
+    step += 1
+    network.load_state_dict(network.state_dict())
+    network.load_state_dict(network.state_dict(keep_vars=True))
+    assert own.loaded is None
+    network.load_state_dict(state_dict=kept[0])
+    assert own.loaded == 6
+
+
+def test_a_state_that_a_hook_of_the_network_has_copied_is_none():
+    def copied(module, state, prefix, metadata):
+        for name in list(state):
+            state[name] = state[name].clone()
+
+    network, step = nn.Linear(2, 2), 5
+    network.register_state_dict_post_hook(copied)
+    own = OwnWeights(network, lambda: step)
+    own.attach()
+    kept = network.state_dict()
+    step += 1
+    network.load_state_dict(kept)
+    assert own.loaded is None
+
+
+def test_a_network_with_a_state_dict_of_its_own_keeps_it():
+    def mine():
+        return {}
+
+    network = nn.Linear(2, 2)
+    network.state_dict = mine
+    own = OwnWeights(network, lambda: 0)
+    own.attach()
+    own.detach()
+    assert network.__dict__["state_dict"] is mine
+    assert not vars(mine)
+
+
 def test_states_that_nobody_keeps_are_forgotten():
     network = nn.Linear(2, 2)
     own = OwnWeights(network, lambda: 0)

@@ -1,8 +1,10 @@
-"""Tells when torch.compile is about to read code, so that nothing of ours is compiled into it."""
+"""What torch.compile has to do with a network, so that nothing of ours is compiled into it."""
 
 import sys
 from collections.abc import Callable
 from typing import Any
+
+from torch import nn
 
 
 class CompileStart:
@@ -34,3 +36,12 @@ class CompileStart:
 
     def _on_start(self, *about: Any) -> None:
         self._tell()
+
+
+def is_compiled(network: nn.Module) -> bool:
+    """Whether torch.compile would trace hooks into its code."""
+    return any(
+        type(module).__name__ == "OptimizedModule"
+        or getattr(module, "_compiled_call_impl", None) is not None
+        for module in network.modules()
+    )

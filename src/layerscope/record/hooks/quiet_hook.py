@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
 
 from layerscope.record.hooks.own_hook import OwnHook
 
@@ -35,12 +34,3 @@ class QuietHook(OwnHook):
                 self._hook(*arguments)
         except Exception:
             _log.debug("LayerScope: a network's end was not seen", exc_info=True)
-
-
-def is_compiled(network: nn.Module) -> bool:
-    """Whether torch.compile would trace hooks into its code."""
-    return any(
-        type(module).__name__ == "OptimizedModule"
-        or getattr(module, "_compiled_call_impl", None) is not None
-        for module in network.modules()
-    )
