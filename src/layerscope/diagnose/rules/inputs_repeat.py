@@ -35,7 +35,7 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     return Symptoms.of_run(
         "inputs",
         np.where(is_again, batch_of, values),
-        severity.astype(np.int8),
+        severity,
         Advice(
             "{value:.0%} of the samples are one number throughout, the same in all of them (limit "
             "{threshold:.0%}): there is nothing in them to learn from",

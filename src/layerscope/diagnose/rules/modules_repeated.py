@@ -39,5 +39,5 @@ def modules_repeated(figures: Figures, thresholds: Thresholds, memory: Memory) -
         ),
         limits=(0.0, 0.0, np.nan),
         source="torch.nn.ModuleList and Sequential: a module may have several names",
-        cause=mixed.astype(np.int8),
+        cause=mixed,
     )
