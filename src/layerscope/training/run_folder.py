@@ -2,16 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
 
 from omegaconf import DictConfig
 
+from layerscope.held_folder import held_folder
 from layerscope.lab.signature import as_typed
 from layerscope.lab.sweep.job_line import run_name
 from layerscope.lab.typed_overrides import typed_overrides
 from layerscope.process_identity import is_first_process
-from layerscope.run_lock import FolderTakenError, RunLock
 from layerscope.session.local_folder import local_folder, nearest
 
 CHECKPOINTS, LAST = "checkpoints", "last.ckpt"
@@ -49,27 +48,15 @@ def run_folder(config: DictConfig) -> Path:
     resumed = checkpoint_to_resume(config, folder)
     if not is_typed and (name := typed_name(typed_overrides(config.hydra))):
         folder = folder.with_name(f"{folder.name}_{name}")
-    for number in count(1):
-        candidate = folder if number == 1 else folder.with_name(f"{folder.name}_{number}")
-        try:
-            candidate.mkdir(parents=True, exist_ok=is_typed)
-            RunLock(candidate)
-            its_own = resumed is not None and resumed.resolve().is_relative_to(folder.resolve())
-            if is_typed and not its_own and holds_run(candidate):
-                goes_on = any((candidate / CHECKPOINTS).glob("*.ckpt"))
-                way_out = "add resume=true to go on with it, or name" if goes_on else "name"
-                raise ValueError(
-                    f"{key} must be a folder without a run, got {folder}: {way_out} another one"
-                )
-            return candidate
-        except FolderTakenError as taken:
-            raise ValueError(f"{key} must be a folder that is free: {taken}") from None
-        except FileExistsError as error:  # of a run that started in the same second
-            if is_typed:
-                raise ValueError(f"{key} must be a folder, got {folder}") from error
-        except OSError as error:
-            raise ValueError(f"{key} cannot be made, got {folder}: {error.strerror}") from error
-    raise AssertionError("count has no end")
+    held = held_folder(folder, key, is_typed=is_typed)
+    its_own = resumed is not None and resumed.resolve().is_relative_to(folder.resolve())
+    if is_typed and not its_own and holds_run(held):
+        goes_on = any((held / CHECKPOINTS).glob("*.ckpt"))
+        way_out = "add resume=true to go on with it, or name" if goes_on else "name"
+        raise ValueError(
+            f"{key} must be a folder without a run, got {folder}: {way_out} another one"
+        )
+    return held
 
 
 def has_default_folder(config: DictConfig) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
-from itertools import count, islice, product
+from itertools import islice, product
 from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,6 +23,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from layerscope.arguments import at_least
+from layerscope.held_folder import held_folder
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import NAME, RunStatus
 from layerscope.lab.sweep.job_line import outcome, run_name
@@ -31,7 +32,6 @@ from layerscope.lab.sweep.sweep_settings import check_sweep
 from layerscope.lab.typed_overrides import typed_overrides
 from layerscope.process_identity import ProcessIdentity
 from layerscope.refusal import refuse
-from layerscope.run_lock import FolderTakenError, RunLock
 
 # Here, because each process that unpickles the callback imports this file before it names its job.
 _MOST_JOBS = 10_000
@@ -164,10 +164,7 @@ def _values(swept: Override) -> list[str]:
 
 
 def hold_folder(config: DictConfig) -> Path:
-    """Make the sweep's folder, and keep other processes out of it until this one ends.
-
-    If nobody has typed it and there is one already, of a sweep that began in the same second, _2,
-    _3 and so on are tried.
+    """Make the sweep's folder, or one beside it that is free: see `held_folder`.
 
     Raises:
         ValueError: the sweep would write among another's runs or with another one, or resume
@@ -177,21 +174,7 @@ def hold_folder(config: DictConfig) -> Path:
     overrides = [*typed_overrides(config.hydra), *config.hydra.overrides.hydra]
     is_typed = any(each.startswith(("sweep.folder=", "hydra.sweep.dir=")) for each in overrides)
     folder = Path(config.hydra.sweep.dir).expanduser()
-    for number in count(1):
-        candidate = folder if number == 1 else folder.with_name(f"{folder.name}_{number}")
-        try:
-            candidate.mkdir(parents=True, exist_ok=is_typed)
-            RunLock(candidate)
-            return candidate
-        except FolderTakenError as taken:
-            raise ValueError(f"sweep.folder must be a folder that is free: {taken}") from None
-        except FileExistsError as error:
-            if is_typed:
-                raise ValueError(f"sweep.folder must be a folder, got {folder}") from error
-        except OSError as error:
-            told = f"sweep.folder cannot be made, got {folder}: {error.strerror}"
-            raise ValueError(told) from error
-    raise AssertionError("count has no end")
+    return held_folder(folder, "sweep.folder", is_typed=is_typed)
 
 
 def refuse_to_mix(config: DictConfig) -> None:
