@@ -22,7 +22,7 @@ def hinge_of_bits(output: Matrix, gradient: Matrix, rows: int, loss: float) -> L
         loss: its value.
     """
     z, slope = output[:, 0], gradient[:, 0]
-    down, none = slope < 0, (slope == 0) & (np.abs(output[:, 0]) < 1)
+    down, none = slope < 0, (slope == 0) & (np.abs(z) < 1)
     if output.shape[1] > 1 or (slope > 0).any() or min(down.sum(), none.sum()) < _FEWEST:
         return None
     if not (alike(-slope[down]) and (z[down] < 1).all()):

@@ -24,6 +24,9 @@ _ENOUGH = 8
 _FLAT = 5.0
 """Of two classes: below, the loss is too much like others to be told by its value."""
 
+_LEAST, _MOST = 1e-4, 1e6
+"""Temperatures: beyond, they are read off rounding."""
+
 _ROUNDS = 50
 
 
@@ -49,7 +52,7 @@ def tempered(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossVi
         t = _of_two_classes(output, gradient, target, rows, loss)
     else:
         t = _of_slopes(output, gradient, target)
-    if t is None or not 1e-4 < t < 1e6:
+    if t is None or not _LEAST < t < _MOST:
         return None
     p = softmax(output / t)
     factor = -gradient[every, target] / (1 - p[every, target])
@@ -65,6 +68,9 @@ def tempered(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossVi
 
 
 def _of_slopes(output: Matrix, gradient: Matrix, target: npt.NDArray[np.intp]) -> float | None:
+    """T by least squares: of classes that are no target, the logarithms of the slopes differ as
+    z / T does. None where too few samples have two such classes, or they differ the other way.
+    """
     known = gradient > _SMALL * -gradient[np.arange(len(output)), target][:, None]
     known[known.sum(1) < 2] = False
     if known.any(1).sum() < _ENOUGH:
@@ -82,6 +88,9 @@ def _of_slopes(output: Matrix, gradient: Matrix, target: npt.NDArray[np.intp]) -
 def _of_two_classes(
     output: Matrix, gradient: Matrix, target: npt.NDArray[np.intp], rows: int, loss: float
 ) -> float | None:
+    """T of a mean over the rows, each of whose slopes is 1 / (T (1 + exp(margin / T))), solved for
+    1 / T round by round. None where T is too small to be told, or the loss is another.
+    """
     every = np.arange(len(output))
     margin = output[every, target] - output[every, 1 - target]
     slope = -gradient[every, target] * rows

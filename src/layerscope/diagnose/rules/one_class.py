@@ -18,6 +18,9 @@ _LOOKS = 3
 """In which they must be so: a discriminator's passes, true and false ones in turn, are looked at
 in turn, and a rare class is not in every batch."""
 
+_ROUNDED = 1e-5
+"""Of the outputs, which targets are found as a difference from, in float32."""
+
 
 @rule_of_run("one_class", looks_at=("labels_seen", "target_min"))
 def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
@@ -83,7 +86,3 @@ def _one_number(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     known[1:] = seen[-1], looks[-1]
     one: npt.NDArray[np.bool_] = told & ~differ & (seen >= _ENOUGH) & (looks >= _LOOKS)
     return one
-
-
-_ROUNDED = 1e-5
-"""Of the outputs, which targets are found as a difference from, in float32."""

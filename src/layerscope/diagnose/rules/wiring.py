@@ -9,6 +9,9 @@ from layerscope.diagnose.registry import rule_of_run, rule_with_memory
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
+_DETACHED = 3.0
+"""Forward passes for each that is learned from: targets of the network's own, say."""
+
 
 @rule_with_memory("not_optimized")
 def not_optimized(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
@@ -148,10 +151,6 @@ def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         lasting=thresholds.lasting,
         cause=np.where(unlearned, 2, late),
     )
-
-
-_DETACHED = 3.0
-"""Forward passes for each that is learned from: targets of the network's own, say."""
 
 
 @rule_with_memory("updates_rounded_away")

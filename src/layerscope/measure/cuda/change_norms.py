@@ -172,10 +172,10 @@ class ChangeNorms:
         jobs: list[int] = []
         first = 0
         for job in group:
-            sharers = min(PROGRAMS, job[3] // share) or 1
+            sharers = min(PROGRAMS, job[SIZE.value] // share) or 1
             jobs += (*job, first, sharers)
             first += sharers
-        sent = self._lists.send((dtype, aligned, group[0][4]), jobs)
+        sent = self._lists.send((dtype, aligned, group[0][PLACE.value]), jobs)
         with current(self.device):
             self._add(
                 (dtype, aligned),
