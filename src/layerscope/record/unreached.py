@@ -58,11 +58,9 @@ class Unreached:
                 self.in_evaluation_mode.setdefault(name, step)
         self._state.evaluated.clear()
 
-    def note_unfired(self) -> list[str]:
-        """The layers whose hooks have never been called while counting, in either mode; they are
-        not measured until they are.
-        """
-        unfired = [
+    def unfired(self) -> list[str]:
+        """The layers whose hooks have never been called while counting, in either mode."""
+        return [
             hook.layer.name
             for hook in self._hooks
             if hook.layer.has_output
@@ -71,6 +69,10 @@ class Unreached:
             and hook.layer.name not in self._fired_before
             and hook.layer.name not in self.in_evaluation_mode
         ]
+
+    def note_unfired(self) -> list[str]:
+        """The same; they are not measured until they are called."""
+        unfired = self.unfired()
         divided = self._state.layouts is not None
         self._unfired = dict.fromkeys(unfired, NEVER_FIRED_DIVIDED if divided else NEVER_FIRED)
         return unfired

@@ -5,6 +5,7 @@ from torch.optim import Optimizer
 
 from layerscope.diagnose.findings.finding import Finding
 from layerscope.diagnose.rules.dropout_high import dropout_in_evaluation
+from layerscope.diagnose.rules.modules_repeated import called_twice
 from layerscope.record import Recorder, choose_layers
 from layerscope.record.distributed.layouts import layouts_of
 from layerscope.record.distributed.shards import put_shards_back
@@ -13,6 +14,7 @@ from layerscope.record.functions.functions import Functions
 from layerscope.record.functions.functions_seen import FunctionsSeen
 from layerscope.record.hooks.stand_aside import StandAside
 from layerscope.record.network.changes import Change, Changes
+from layerscope.record.network.stand_ins import StandIns
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.door import Door
 from layerscope.session.not_watched import (
@@ -23,6 +25,9 @@ from layerscope.session.not_watched import (
     tell_lost,
 )
 from layerscope.session.settings import Settings
+
+_LOOKED = 3
+"""Passes that count, in the second of which calls are compared."""
 
 
 class NetworkHooks:
@@ -57,6 +62,7 @@ class NetworkHooks:
         seen = FunctionsSeen(self.function_layers, recorder.state, around.reach, *looks)
         self._functions = Functions(network, seen)
         self._stand_aside = StandAside(network)
+        self._stand_ins, self._begun = StandIns(), 0
         self._told_evaluation = False
         self._told_changed: set[str] = set()
 
@@ -77,6 +83,7 @@ class NetworkHooks:
     def end(self) -> None:
         """Take off, for good, what stays on while the others are off."""
         self._functions.evaluated.detach()
+        self._stand_ins.detach()
 
     def dropout_in_evaluation(self, step: int) -> Finding | None:
         """What is to be said, when training has ended after a step, of a dropout that is on in
@@ -138,6 +145,30 @@ class NetworkHooks:
         self.surroundings.begin(looks, searches)
         stream = self.surroundings.stream
         self._functions.begin(looks, searches, stream.call if stream.is_on else None)
+        if counts and self._begun < _LOOKED:
+            self._look_for_stand_ins()
+
+    def _look_for_stand_ins(self) -> None:
+        """In the second pass that counts, when those have been called that are called at all."""
+        self._begun += 1
+        self._stand_ins.detach()
+        if self._begun == _LOOKED - 1 and not self.recorder.state.is_compiled:
+            never = set(self.recorder.unreached.unfired())
+            layers = [layer for layer in self.recorder.hooked.layers if not layer.function]
+            self._stand_ins.attach(
+                [layer for layer in layers if layer.name not in never],
+                [layer for layer in layers if layer.name in never],
+            )
+
+    def stand_in(self) -> Finding | None:
+        """What is to be said of a layer that is called in another's place; None if there is none:
+        the other may have been called later.
+        """
+        found = self._stand_ins.found
+        for uncalled in self.recorder.unreached.unfired() if found else ():
+            if uncalled in found:
+                return called_twice(found[uncalled], uncalled)
+        return None
 
     def tell_unmeasured(self, step: int) -> None:
         """Warn of what a step that was observed says nothing of."""

@@ -163,8 +163,8 @@ class Session(WatchedRun):
             step = self._unfinished_step()
             if step is not None and self._recorder.state.failure is None:
                 self._record(step, incomplete=True)
-        if self._output is not None and "dropout_high" not in self._settings.switched_off:
-            found = self._hooks.dropout_in_evaluation(self._step)
-            if found is not None:
-                self.verdict.judge.add(found)
+        if self._output is not None:
+            for found in (self._hooks.dropout_in_evaluation(self._step), self._hooks.stand_in()):
+                if found is not None and found.rule not in self._settings.switched_off:
+                    self.verdict.judge.add(found)
         super().close(interrupted)

@@ -1,10 +1,10 @@
-"""Dropout that evaluation does not turn off."""
+"""Dropout that evaluation does not turn off, and layers in the place of others."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, phrases, program
+from tests.diagnose.programs.program import batches, blobs, fit, of_output, phrases, program
 
 
 def validated(watch, model, optimizer, x, y):
@@ -61,3 +61,50 @@ def fused_attention_that_always_drops(mended, watch):
     x, y = blobs(apart=3.0)
     model = Attending(mended)
     validated(watch, model, torch.optim.Adam(model.parameters(), lr=1e-2), x, y)
+
+
+class TwoEnds(nn.Module):
+    def __init__(self, mended):
+        super().__init__()
+        self.mended = mended
+        self.body = nn.Linear(10, 32)
+        self.mean, self.spread = nn.Linear(32, 1), nn.Linear(32, 1)
+
+    def forward(self, x):
+        h = self.body(x).relu()
+        return self.mean(h), (self.spread if self.mended else self.mean)(h)
+
+
+@program("modules_repeated")
+def one_head_for_mean_and_spread(mended, watch):
+    x = torch.randn(1024, 10)
+    y = x[:, :1] + 0.1 * torch.exp(x[:, 1:2]) * torch.randn(1024, 1)
+    model = TwoEnds(mended)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+
+    def loss_of(model, x, y):
+        mean, spread = model(x)
+        return F.gaussian_nll_loss(mean, y, F.softplus(spread) + 0.01)
+
+    fit(watch, model, optimizer, batches(x, y, steps=120), loss_of)
+
+
+class Gated(nn.Module):
+    def __init__(self, mended):
+        super().__init__()
+        self.mended = mended
+        self.words = nn.Embedding(60, 24)
+        self.value, self.gate, self.out = nn.Linear(24, 24), nn.Linear(24, 24), nn.Linear(24, 3)
+
+    def forward(self, tokens):
+        x = self.words(tokens)
+        gate = torch.sigmoid((self.gate if self.mended else self.value)(x))
+        return self.out((self.value(x) * gate).mean(1))
+
+
+@program("modules_repeated")
+def a_gate_that_is_computed_by_the_layer_beside_it(mended, watch):
+    tokens, topic = phrases()
+    model = Gated(mended)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(tokens, topic, steps=100), of_output(F.cross_entropy))

@@ -1,8 +1,11 @@
-"""A list that names one module several times, where each entry was meant to be a layer."""
+"""One module where several were meant: several times in a list, or in the place of another."""
+
+import math
 
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.findings.finding import Finding
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.symptoms import Advice, Symptoms
@@ -40,4 +43,31 @@ def modules_repeated(figures: Figures, thresholds: Thresholds, memory: Memory) -
         limits=(0.0, 0.0, np.nan),
         source="torch.nn.ModuleList and Sequential: a module may have several names",
         cause=mixed,
+    )
+
+
+def called_twice(called: str, uncalled: str) -> Finding:
+    """The finding of a layer that is called in the place of another.
+
+    Args:
+        called: the layer that gets the same tensor twice in a step.
+        uncalled: the one of the same class and shapes that is never called.
+    """
+    return Finding(
+        rule="modules_repeated",
+        severity="warning",
+        layer=called,
+        step=0,
+        layers=2,
+        last_step=0,
+        value=math.nan,
+        worst=math.nan,
+        threshold=math.nan,
+        source="two calls of one layer with one input have one output",
+        explanation=f"{called} is called twice with the same input in a step, and {uncalled}, of "
+        "the same kind and shapes and trained too, is never called: two outputs are one, to the "
+        "last bit",
+        remedy=f"in forward, call {uncalled} in one of the two places of {called}; if one layer is "
+        f"to do both, take {uncalled} out of the network",
+        layer_names=(called, uncalled),
     )
