@@ -16,13 +16,20 @@ Deep sigmoids begin alike, and weights that begin small grow by large steps."""
 _PASSING = ("dead_units", "labels_without_signal")
 """Units that are active again were not dead, and a loss below chance has found the signal."""
 
+_OF_GROWING_TARGETS = ("dead_units", "gradient_spike", "loss_diverged", "target_scale")
+"""What they tell of grows with the targets: a value that is learned may well have it, and a state
+that an agent never comes to has units of its own."""
+
+_GROWTH = 1000.0
+"""Times that a loss may well grow with them."""
+
 
 def in_hindsight(
     finding: Finding, curve: LossCurve, last_step: int, thresholds: Thresholds
 ) -> Finding:
     """The finding, or a note of it where the network has learned since what the warning said it
-    could not, where functions fill while it learns on, or where a spike was that of a task that it
-    has solved.
+    could not, where functions fill while it learns on, where a spike was that of a task that it has
+    solved, or where it is what comes of targets that grow.
 
     Args:
         finding: as its rule made it.
@@ -43,8 +50,11 @@ def in_hindsight(
     is_outgrown = finding.severity == "warning" and (
         was_flat or rule in _OUTGROWN or (rule in _OUTGROWN_IN_PEACE and in_peace)
     )
+    grows = rule in _OF_GROWING_TARGETS and curve.targets_have_grown
+    grows &= rule != "loss_diverged" or finding.worst < _GROWTH
     if (
-        (is_passing and curve.falls_on)
+        grows
+        or (is_passing and curve.falls_on)
         or (is_outgrown and curve.has_learned)
         or (rule == "gradient_spike" and curve.is_solved)
     ):

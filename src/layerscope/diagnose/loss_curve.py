@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.target_growth import TargetGrowth
 
 Curve = npt.NDArray[np.float64]
 
@@ -69,6 +70,7 @@ class LossCurve:
         self._rate = np.nan
         self._since_rise = WINDOW
         self._several = False
+        self._targets = TargetGrowth()
         self._block: Figures | None = None
         self._curve: CurveOfBlock | None = None
 
@@ -79,6 +81,7 @@ class LossCurve:
         return self._curve
 
     def _follow(self, figures: Figures) -> CurveOfBlock:
+        self._targets.follow(figures["target_rms"])
         loss = figures["loss"].astype(np.float64)
         finite = ~np.isinf(loss)
         loss[~finite] = np.nan
@@ -167,9 +170,15 @@ class LossCurve:
         """Whether a loss was half as large again as the very first."""
         return bool(self._first) and self._highest > _THROWN * abs(self._first[0])
 
+    @property
+    def targets_have_grown(self) -> bool:
+        """Whether the targets have, as those of a value that is learned from itself."""
+        return self._targets.has_been
+
     def state(self) -> dict[str, Any]:
         """All of it, as plain types."""
         return {
+            "targets": self._targets.state(),
             "first": list(self._first),
             "recent": self._recent.tolist(),
             "known": self._known,
@@ -192,4 +201,5 @@ class LossCurve:
         self._rate = float(state["rate"])
         self._since_rise = int(state["since_rise"])
         self._several = bool(state["several"])
+        self._targets.load_state(state["targets"])
         self._block = self._curve = None
