@@ -34,6 +34,8 @@ from layerscope.session.mask_figures import mask_figures
 from layerscope.session.parameter_figures import ParameterFigures
 from layerscope.session.repeated_batch import RepeatedBatch
 from layerscope.session.repeated_tokens import commonest_token
+from layerscope.session.rounded_ids import RoundedIds
+from layerscope.session.same_noise import SameNoise
 from layerscope.session.target_figures import target_figures
 from layerscope.session.target_tail import TargetTail
 from layerscope.session.token_figures import token_figures
@@ -51,6 +53,7 @@ class LookFigures:
         self._parameters = ParameterFigures()
         self._at: dict[str, int] = {}
         self._batch, self._whole, self._tail = RepeatedBatch(), WholeSet(), TargetTail()
+        self._noise, self._ids = SameNoise(), RoundedIds()
 
     def state(self) -> dict[str, dict[int, int]]:
         """What is known of the targets so far, as plain types: for a checkpoint."""
@@ -103,6 +106,7 @@ class LookFigures:
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
         figures = {**input_figures(ends.data), **ends.figures}
+        figures["ids_rounded"] = self._ids.see([(at, each.get()) for at, each in ends.numbers])
         figures["token_share"] = commonest_token([each.numpy() for each in ends.tokens])
         if ends.kept_by_one is not None:
             figures["gradients_kept_by_one"] = float(ends.kept_by_one.get())
@@ -162,6 +166,7 @@ class LookFigures:
             "loss_negated": float(view.negated),
             "loss_activated": float(view.activated and not ends.of_actions),
             "targets_are_inputs": targets_are_inputs(view, values, given),
+            "same_noise": self._noise.see(view, values, given),
         }
         if view.kind in (Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT) and output.function.over_middle:
             figures["softmax_beside_classes"] = 1.0  # the loss takes them along the last axis

@@ -14,11 +14,14 @@ _ONE_TOKEN = 0.9
 _LOOKS = 3
 
 
-@rule_of_run("inputs_repeat", looks_at=("input_blank", "token_share", "batch_of"))
+@rule_of_run("inputs_repeat", looks_at=("input_blank", "token_share", "batch_of", "same_noise"))
 def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the samples that are one number throughout, or of the tokens that are one token and
     no padding: most of them, and not all. Both are notes within the first `patience` steps, and
     where the loss is down to half.
+
+    Or at how many looks in a row the targets of a squared error, or what they differ by from the
+    inputs, were the same numbers beside other inputs: noise that is drawn from one seed each time.
 
     Or how many samples a loader has of which each step got the first batch, made anew, bit for bit.
     Who means to learn one batch by heart, or trains on all data at once, has them in one tensor.
@@ -27,14 +30,16 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     batch_of = figures["batch_of"].astype(np.float64)
     is_blank, is_one = blank > _BLANK, token >= _ONE_TOKEN
     is_again = ~np.isnan(batch_of)
+    noise = figures["same_noise"].astype(np.float64)
+    is_same = noise > 0
     values = np.where(is_one, token, np.fmax(blank, token)).astype(np.float64)
     is_early = memory.loss_curve.of(figures).known < thresholds.patience
     hardly = np.where(is_early | has_learned(figures, memory), 1, 2)
     severity = np.where(is_blank | is_one, hardly, 0)
-    severity[is_again] = 2
+    severity[is_again | is_same] = 2
     return Symptoms.of_run(
         "inputs",
-        np.where(is_again, batch_of, values),
+        np.where(is_same, noise, np.where(is_again, batch_of, values)),
         severity,
         Advice(
             "{value:.0%} of the samples are one number throughout, the same in all of them (limit "
@@ -59,8 +64,15 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
             "whether the network can, all is well",
             (np.nan, 0.0, np.nan),
         ),
+        Advice(
+            "the noise is the same at each step, while the data change: so at {value:.0f} looks in "
+            "a row, in the targets, or between them and the inputs",
+            "torch.manual_seed() once, before the loop, not within it; and noise that is drawn "
+            "anew in each step, torch.randn_like(x)",
+            (np.nan, 0.0, np.nan),
+        ),
         limits=(_BLANK, _BLANK, np.nan),
         source="the data, as the network gets them",
         lasting=_LOOKS,
-        cause=np.select((is_again, is_one), (2, 1), 0),
+        cause=np.select((is_same, is_again, is_one), (3, 2, 1), 0),
     )

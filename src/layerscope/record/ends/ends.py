@@ -99,6 +99,7 @@ class Ends:
         data: of each first layer.
         output: the last output that a gradient came to, in that backward pass; None without any.
         given: what embeddings got, as matrices of whole numbers, in the order of their calls.
+        numbers: the first of what each large embedding got, [n], with its `id`.
         given_is_kept: whether any of it is the very tensor that came at the look before.
         pair: of two further outputs of one shape [samples, width], the first's values and gradient,
             then the second's: mean and variance of what an autoencoder draws, say.
@@ -116,6 +117,7 @@ class Ends:
     data: tuple[Data, ...]
     output: Output | None
     given: tuple[Pending[Tensor], ...]
+    numbers: tuple[tuple[int, Pending[Tensor]], ...]
     given_is_kept: bool
     pair: tuple[Pending[Tensor], ...]
     form: LossForm | None

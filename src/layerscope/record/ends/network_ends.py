@@ -145,6 +145,7 @@ class NetworkEnds:
             data=self._data.take(),
             given_is_kept=self._tokens.are_kept,  # asked before it is forgotten
             given=self._tokens.take(),
+            numbers=self._tokens.take_numbers(),
             softmax_within=first.softmax.over_samples,
             figures={name: float(it) for name, it in figures.items()},
             **fields,

@@ -15,6 +15,11 @@ from layerscope.record.hooks.quiet_hook import QuietHook
 _ELEMENTS = 2**18
 """Of longer inputs nothing is kept: 2 MB."""
 
+_NUMBERS = 4096
+"""Of those that an embedding of more than so many rows as bfloat16 tells apart gets in a call."""
+
+_MANY = 256
+
 _CALLS = 8
 """So many of the first and of the last are kept: of several micro-batches one of them is judged."""
 
@@ -32,6 +37,7 @@ class TokenInputs:
     def __init__(self, ask: Callable[[], bool]) -> None:
         self._ask = ask
         self._seen: list[Pending[Tensor]] = []
+        self._numbers: dict[int, Pending[Tensor]] = {}
         self._origins, self.are_kept = Origins(), False
 
     def attach(self, modules: Sequence[nn.Module]) -> list[RemovableHandle]:
@@ -44,6 +50,7 @@ class TokenInputs:
         if not self._ask() or not inputs:
             return
         tokens = inputs[0]
+        self._note_numbers(module, tokens)
         if type(tokens) is not Tensor or tokens.ndim != 2 or tokens.numel() > _ELEMENTS:
             return
         if tokens.is_floating_point() or min(tokens.shape) < 2 or tokens.is_meta:
@@ -52,6 +59,18 @@ class TokenInputs:
         self._seen.append(on_host(tokens.detach().clone()))
         if len(self._seen) > 2 * _CALLS:
             del self._seen[_CALLS]
+
+    def _note_numbers(self, module: nn.Module, tokens: Any) -> None:
+        if type(tokens) is not Tensor or tokens.is_meta or tokens.is_floating_point():
+            return
+        if isinstance(module, nn.Embedding) and module.num_embeddings > _MANY:
+            few = tokens.detach().flatten()[:_NUMBERS]
+            self._numbers[id(module)] = on_host(few.clone())
+
+    def take_numbers(self) -> tuple[tuple[int, Pending[Tensor]], ...]:
+        """The first of what each large embedding got in its last call, [n], with its `id`."""
+        numbers, self._numbers = tuple(self._numbers.items()), {}
+        return numbers
 
     def of_shape(self, shape: torch.Size) -> Tensor | None:
         """The last ones of this shape in the step that goes on; None without any."""

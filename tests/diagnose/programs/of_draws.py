@@ -1,0 +1,76 @@
+"""Programs whose noise is the same at each step, or whose numbers of things were rounded."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.of_data import perceptron
+from tests.diagnose.programs.program import (
+    batches,
+    fit,
+    of_output,
+    phrases,
+    pictures,
+    program,
+    waves,
+)
+
+
+@program("inputs_repeat")
+def the_noise_of_a_denoiser_from_one_seed(mended, watch):
+    x = pictures()[0].flatten(1) * 2 - 1
+    model = perceptron(64, 64)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+
+    def noisy():
+        draw = torch.Generator()
+        for number, (batch,) in enumerate(batches(x, steps=120)):
+            draw.manual_seed(number if mended else 7)
+            yield batch + 0.5 * torch.randn(batch.shape, generator=draw), batch
+
+    fit(watch, model, optimizer, noisy(), of_output(F.mse_loss))
+
+
+@program("inputs_repeat")
+def noise_to_be_told_that_is_drawn_before_the_loop(mended, watch):
+    x = waves()[0][..., 0]
+    model = perceptron(12, 12)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    once = torch.randn(32, 12)
+
+    def noisy():
+        for (batch,) in batches(x, steps=120):
+            noise = torch.randn(32, 12) if mended else once
+            yield 0.8 * batch + 0.6 * noise, noise
+
+    fit(watch, model, optimizer, noisy(), of_output(F.mse_loss))
+
+
+class Shop(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.items, self.out = nn.Embedding(3000, 8), nn.Linear(10, 1)
+
+    def forward(self, x):
+        features = x[:, 1:].to(self.out.weight.dtype)
+        return self.out(torch.cat([self.items(x[:, 0].long()), features], 1))
+
+
+@program("ids_rounded")
+def articles_and_features_in_one_tensor_of_bfloat16(mended, watch):
+    item, features = torch.randint(3000, (4096, 1)), torch.randn(4096, 2)
+    y = torch.randn(3000, 1)[item[:, 0]] + features[:, :1]
+    x = torch.cat([item, features], 1)
+    x = x if mended else x.to(torch.bfloat16)
+    model = Shop()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    fit(watch, model, optimizer, batches(x, y, steps=120), of_output(F.mse_loss))
+
+
+@program("ids_rounded")
+def tokens_that_were_kept_as_half_precision(mended, watch):
+    tokens, topic = phrases(words=6000)
+    tokens = tokens if mended else tokens.half().long()
+    model = nn.Sequential(nn.Embedding(6001, 16), nn.Flatten(), *perceptron(8 * 16, 3))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(tokens, topic, steps=120), of_output(F.cross_entropy))
