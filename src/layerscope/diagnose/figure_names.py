@@ -137,6 +137,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "axes_mixed": "1 if the loss takes classes and positions of the output for each other, else 0",
     "views_mixed": "1 if a view within the network puts samples where another axis was, else 0",
     "order_read": "1 if the network reads rows of sequences by their places, as flattened, else 0",
+    "backward_alone": "autograd functions whose own backward does not use the gradient it gets",
     "output_cosines": "1 if the output is a product of two normalised tensors, else 0",
     "output_cosine": "where the gradient only turns outputs: the mean cosine between two of them",
     "output_rows_one": "1 if each row of the output is a distribution that sums to 1, else 0",

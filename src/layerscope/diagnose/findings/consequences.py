@@ -72,6 +72,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "gradients_accumulate": _OF_LARGE_STEPS,
     "gradients_lost": _OF_LARGE_STEPS,
     "weights_overwritten": _SYMPTOMS - {"not_finite"},
+    "backward_alone": _SYMPTOMS,
     "not_registered": _OF_LOST_GRADIENTS,
     "not_optimized": _OF_LOST_GRADIENTS,
     "learning_rate_gone": _NO_LEARNING | {"update_too_small", "stalled"},

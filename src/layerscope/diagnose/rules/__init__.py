@@ -14,6 +14,7 @@ from layerscope.diagnose.rules import learning_rate as learning_rate
 from layerscope.diagnose.rules import optimizer_averages as optimizer_averages
 from layerscope.diagnose.rules import clipped_too_far as clipped_too_far
 from layerscope.diagnose.rules import no_gradient as no_gradient
+from layerscope.diagnose.rules import backward_alone as backward_alone
 from layerscope.diagnose.rules import construction as construction
 from layerscope.diagnose.rules import dropout_high as dropout_high
 from layerscope.diagnose.rules import modules_repeated as modules_repeated

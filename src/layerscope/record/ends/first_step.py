@@ -9,6 +9,7 @@ from layerscope.record.distributed.shards import gathers_parameters
 from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.graph.mixed_views import MixedViews
 from layerscope.record.graph.order_read import OrderRead
+from layerscope.record.graph.own_backward import OwnBackward
 from layerscope.record.graph.places_axis import PlacesAxis
 from layerscope.record.graph.softmax_within import SoftmaxWithin
 from layerscope.record.network.layers import Layer
@@ -21,6 +22,7 @@ class FirstStep:
 
     Attributes:
         views, order, places, softmax: these, which look at its axes.
+        backward: looks at functions with a backward of their own.
         unregistered: parameters that the network has not; not looked for under FSDP, which computes
             with others.
         wiring: how layers hang together, once the step has ended.
@@ -29,6 +31,7 @@ class FirstStep:
     def __init__(self) -> None:
         self.views, self.order, self.places = MixedViews(), OrderRead(), PlacesAxis()
         self.softmax, self.unregistered = SoftmaxWithin(), Unregistered()
+        self.backward = OwnBackward()
         self.wiring: dict[str, Wiring] = {}
         self._returned: list[Any] = []  # nodes of the tensors that calls from outside gave
         self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
@@ -48,8 +51,9 @@ class FirstStep:
     def note_returned(self, output: object) -> None:
         """A call from outside has returned this."""
         self.softmax.note_returned(output)
-        nodes = (tensor.grad_fn for _, tensor in tensors_in(output))
-        self._returned += [node for node in nodes if node is not None]
+        nodes = [tensor.grad_fn for _, tensor in tensors_in(output) if tensor.grad_fn is not None]
+        self._returned += nodes
+        self.backward.look(nodes)
 
     def reach(self, layer: Layer, output: object) -> None:
         """A layer has given an output."""

@@ -140,6 +140,7 @@ class NetworkEnds:
             "along_batch": self.output.sequence_axis.of_batch or 3 * first.places.differ,
             "views_mixed": first.views.are_any,
             "order_read": first.order.is_any,
+            "backward_alone": len(first.backward.without_gradient),
         }
         return Ends(
             data=self._data.take(),

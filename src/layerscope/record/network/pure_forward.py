@@ -34,7 +34,14 @@ def is_pure(module: nn.Module) -> bool:
     return isinstance(forward, types.FunctionType) and _only_computes(forward, module, _DEEPEST)
 
 
-def _only_computes(function: types.FunctionType, owner: nn.Module, depth: int) -> bool:
+def only_computes(function: types.FunctionType, owner: Any) -> bool:
+    """Whether a function of a class's computes and no more, as `is_pure` has it, and calls nothing
+    that is not torch's or Python's.
+    """
+    return _only_computes(function, owner, 1)
+
+
+def _only_computes(function: types.FunctionType, owner: Any, depth: int) -> bool:
     if depth == 0:
         return False
     given = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
@@ -68,14 +75,14 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _codes(constant)
 
 
-def _is_its_own(owner: nn.Module, name: str) -> bool:
+def _is_its_own(owner: Any, name: str) -> bool:
     """Whether an attribute is the module's or its classes', not one that torch gives all."""
     return name in vars(owner) or any(
         name in vars(kind) for kind in type(owner).__mro__ if not _is_of_torch(kind)
     )
 
 
-def _is_harmless(value: Any, owner: nn.Module, depth: int) -> bool:
+def _is_harmless(value: Any, owner: Any, depth: int) -> bool:
     if isinstance(value, functools.partial):
         return _is_harmless(value.func, owner, depth)
     if isinstance(value, types.MethodType) and _is_autograd_function(value.__self__):

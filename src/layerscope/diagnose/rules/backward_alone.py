@@ -1,0 +1,31 @@
+"""An autograd function of one's own whose backward leaves out the gradient that it gets."""
+
+from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.thresholds import Thresholds
+
+
+@rule_of_run("backward_alone", looks_at="backward_alone")
+def backward_alone(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+    """How many functions give the same gradient for a gradient of ones and for one of minus ones.
+
+    By the chain rule the gradient of an input is the function's derivative times the gradient of
+    its output: linear in it, so that the opposite goes in and the opposite comes out. What is meant
+    to be no derivative, as a straight-through estimator or a gradient that is turned round, is
+    linear too.
+    """
+    return Symptoms.of_run_above(
+        "network",
+        figures["backward_alone"],
+        Advice(
+            "the backward of {value:.0f} torch.autograd.Function of the network gives the same "
+            "gradient whatever gradient it gets: what comes behind it cannot tell the layers "
+            "before it anything",
+            "in backward(ctx, grad_output), return grad_output * derivative, not the derivative "
+            "alone; torch.autograd.gradcheck compares it with differences",
+        ),
+        warning=0.0,
+        source="torch.autograd.Function.backward: a product of the vector with the Jacobian",
+    )
