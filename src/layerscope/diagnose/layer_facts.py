@@ -45,6 +45,7 @@ class LayerFacts:
             somebody set `requires_grad = False`, which does nothing; None without one.
         width: of a matrix or a convolution, (inputs, outputs) of a unit; None for any other.
         without_bias: whether it is a matrix or a convolution that was asked to have no bias.
+        skipped: of a convolution, the share of its input's places that it never reads.
         stream: where the entry is no layer, but a place where a branch is added to a residual
             stream: the path of the list of blocks that the stream goes through; else "".
         stream_depth: how many additions to that stream come before it; -1 of a layer.
@@ -74,6 +75,7 @@ class LayerFacts:
     frozen_in_name: str | None = None
     width: tuple[int, int] | None = None
     without_bias: bool = False
+    skipped: float = 0.0
     stream: str = ""
     stream_depth: int = -1
     configured: bool = False

@@ -13,6 +13,7 @@ from layerscope.record.layer_output import LayerOutput
 from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.place import Place
 from layerscope.session.matrix_width import width_of, width_of_named
+from layerscope.session.skipped_places import skipped_places
 
 
 def layer_facts(
@@ -63,6 +64,7 @@ def layer_facts(
                 frozen_in_name=frozen_by,
                 width=None if layer.function else width_of(layer.entry, output.features),
                 without_bias=not layer.function and getattr(layer.entry, "bias", True) is None,
+                skipped=0.0 if layer.function else skipped_places(layer.entry),
                 configured=configured,
                 **_of_function(layer),
                 **_of_wiring(layer, wiring),

@@ -4,7 +4,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import batches, blobs, fit, of_output, phrases, program
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    of_output,
+    phrases,
+    pictures,
+    program,
+    waves,
+)
 
 
 def validated(watch, model, optimizer, x, y):
@@ -108,3 +117,25 @@ def a_gate_that_is_computed_by_the_layer_beside_it(mended, watch):
     model = Gated(mended)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(tokens, topic, steps=100), of_output(F.cross_entropy))
+
+
+@program("places_skipped", first=False)
+def a_stride_of_four_for_a_kernel_of_two(mended, watch):
+    x, y = pictures()
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 16, 2, stride=2 if mended else 4), nn.ReLU(), nn.Flatten()),
+        nn.Linear(16 * (16 if mended else 4), 4),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=120), of_output(F.cross_entropy))
+
+
+@program("places_skipped", first=False)
+def a_stride_and_a_dilation_that_read_the_same_places(mended, watch):
+    x, y = waves(length=24)
+    model = nn.Sequential(
+        *(nn.Flatten(), nn.Unflatten(1, (1, 24)), nn.Conv1d(1, 8, 3, 1 if mended else 4, 0, 4)),
+        *(nn.Tanh(), nn.Flatten(), nn.Linear(8 * (16 if mended else 4), 1)),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=120), of_output(F.mse_loss))

@@ -19,6 +19,7 @@ from layerscope.diagnose.rules import construction as construction
 from layerscope.diagnose.rules import dropout_high as dropout_high
 from layerscope.diagnose.rules import modules_repeated as modules_repeated
 from layerscope.diagnose.rules import softmax_hidden as softmax_hidden
+from layerscope.diagnose.rules import places_skipped as places_skipped
 from layerscope.diagnose.rules import too_narrow as too_narrow
 from layerscope.diagnose.rules import frozen_untrained as frozen_untrained
 from layerscope.diagnose.rules import running_statistics as running_statistics
