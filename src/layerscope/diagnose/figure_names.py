@@ -176,6 +176,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "unregistered": "parameters that the output is made of, and that nobody has",
     "made_anew": "parameters that the forward pass makes anew in every step",
     "weight_decay": "largest weight decay of a parameter group",
+    "wants_all_data": "1 if an optimizer is Rprop or L-BFGS, which want the same data each time",
     "optimizers_replaced": "how many were made anew so far, of the parameters of one before",
     "weights_drawn": "how often most weights came to a step as if drawn anew, so far",
     "weights_returned": "how often they came to one as they had been before, bit for bit",

@@ -42,13 +42,14 @@ def in_hindsight(
     was_flat = rule == "loss_not_falling" and finding.value > thresholds.loss_stuck
     in_peace = finding.step < FIRST and is_over and not curve.was_thrown
     is_passing = (
-        rule == "full_batch"
+        (rule == "full_batch" and finding.threshold > 0)
         or (rule == "saturated" and finding.step > 0)
         or (rule in _PASSING and is_over)
         or (was_flat and finding.severity == "warning")
     )
+    wants_all_data = rule == "full_batch" and finding.threshold == 0  # its optimizer does
     is_outgrown = finding.severity == "warning" and (
-        was_flat or rule in _OUTGROWN or (rule in _OUTGROWN_IN_PEACE and in_peace)
+        was_flat or rule in _OUTGROWN or wants_all_data or (rule in _OUTGROWN_IN_PEACE and in_peace)
     )
     grows = rule in _OF_GROWING_TARGETS and curve.targets_have_grown
     grows &= rule != "loss_diverged" or finding.worst < _GROWTH

@@ -1,5 +1,6 @@
 """Does each step get the same samples, all of them at once?"""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -25,20 +26,25 @@ class WholeSet:
 
     def see(self, data: Sequence[Data]) -> float:
         """How many samples each batch has, if all so far were the same ones, in whatever order; 0
-        if they were not, or nobody can tell.
+        if they were not, NaN where nobody can tell.
 
         Args:
             data: of the first layers.
         """
         if self._differed:
             return 0.0
-        sums = [each.summed.get() for each in data if each.summed is not None and not each.is_part]
+        sums = [each.summed.get() for each in data if each.summed is not None]
         first = self._first = self._first or sums
-        if not sums or len(sums) != len(first) or not all(map(_are_alike, sums, first)):
+        if not sums or len(sums) != len(first):
+            self._first, self._looks = None, 0
+            return math.nan
+        if not all(map(_are_alike, sums, first)):
             self._differed = True
             return 0.0
         self._looks += 1
-        return float(max(each.rows for each in data)) if self._looks >= _LOOKS else 0.0
+        if any(each.is_part for each in data):  # the others may differ
+            return math.nan
+        return float(max(each.rows for each in data)) if self._looks >= _LOOKS else math.nan
 
 
 def _are_alike(one: Tensor, other: Tensor) -> bool:

@@ -130,6 +130,33 @@ def a_loader_of_one_batch(mended, watch):
     fit(watch, model, optimizer, all_of_them(loader, 320 if mended else 100), of_output(F.mse_loss))
 
 
+@program("full_batch", first=False)
+def a_sign_of_each_batch_by_itself(mended, watch):
+    x, y = surface()
+    model = perceptron(6, 1)
+    optimizer = torch.optim.Rprop(model.parameters(), lr=0.01)
+    data = ((x, y) for _ in range(120)) if mended else batches(x, y, steps=120, size=16)
+    fit(watch, model, optimizer, data, of_output(F.mse_loss))
+
+
+@program("full_batch", first=False)
+def a_curvature_of_each_batch_by_itself(mended, watch):
+    x, y = blobs(apart=1.0)
+    model = perceptron(10, 4)
+    optimizer = torch.optim.LBFGS(model.parameters(), lr=0.5, max_iter=4)
+    data = ((x, y) for _ in range(60)) if mended else batches(x, y, steps=60, size=16)
+    with watch(model) as scope:
+        for batch_x, batch_y in data:
+
+            def closure(batch_x=batch_x, batch_y=batch_y):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(batch_x), batch_y)
+                loss.backward()
+                return loss
+
+            scope.step(optimizer.step(closure))
+
+
 @practice
 def all_data_in_steps_that_are_enough(watch):
     x, y = blobs()

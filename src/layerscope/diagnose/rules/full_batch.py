@@ -1,17 +1,21 @@
-"""All of the data in each step, and so few steps that the loss has hardly begun to fall."""
+"""All of the data in each step, where few will do; or few, where an optimizer wants them all."""
 
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import median_update
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.solved import is_learning, is_solved
+from layerscope.diagnose.solved import has_learned, is_learning, is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
+_MANY = 256
+"""Samples of a batch: of fewer nobody says that they are too many for one step."""
 
-@rule_of_run("full_batch", looks_at="whole_set")
+
+@rule_of_run("full_batch", looks_at=("whole_set", "wants_all_data"))
 def full_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Loss / the loss at the start, where each step got the same samples, all at once, and the loss
     falls: an epoch is one step.
@@ -19,11 +23,17 @@ def full_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     A step of 32 samples costs a small part of a step of all, and its gradient is nearly as good
     (Goodfellow et al. 2016, Deep Learning, section 8.1.3: the error of a mean falls with the square
     root of the samples, its cost grows with them).
+
+    Or the same ratio of an optimizer that compares steps as if all were of one function, while each
+    gets other samples; a note where the loss is down to half.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
     ratio = curve.level / curve.start
-    is_whole = memory.known("whole", figures["whole_set"]) > 0
+    samples = memory.known("whole", figures["whole_set"])
+    is_whole = samples >= _MANY
+    wants_all = (memory.known("wants", figures["wants_all_data"]) == 1) & (samples == 0)
+    wants_all &= curve.known >= WINDOW
     slow = median_update(figures, memory) < t.update_slow  # that is the rate's part
     ill = is_whole & (curve.known >= t.patience) & curve.judged & ~slow
     ill &= (ratio > t.loss_slow) & (curve.level > 0) & is_learning(figures, memory)
@@ -31,7 +41,7 @@ def full_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     return Symptoms.of_run(
         "loss",
         ratio,
-        np.where(ill, 2, 0),
+        np.where(wants_all, np.where(has_learned(figures, memory), 1, 2), np.where(ill, 2, 0)),
         Advice(
             "each step gets the same samples, all of them at once, so that an epoch is one step: "
             "the loss falls, and is still {value:.1%} of what it was at the start (limit "
@@ -41,7 +51,15 @@ def full_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
             "where all data must come at once, as a graph must, many more steps, and optimizer.lr "
             "larger as far as the loss stays steady",
         ),
+        Advice(
+            "the optimizer compares steps as if all were of one function, and each step gets other "
+            "samples: what it takes for a change of the slope is a change of the batch (the loss "
+            "is {value:.1%} of what it was at the start)",
+            "torch.optim.Adam or SGD for batches; Rprop and LBFGS with all data in each step",
+            (0.0, 0.0, np.nan),
+        ),
         limits=(np.nan, t.loss_slow, np.nan),
+        cause=wants_all.astype(np.int8),
         source="Goodfellow et al. 2016, Deep Learning, section 8.1.3: many small steps for the "
         "price of a large one",
         lasting=t.lasting,

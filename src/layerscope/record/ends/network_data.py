@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.measure.pending import Pending
 from layerscope.record.ends.blank_samples import blank_share
 from layerscope.record.ends.ends import Data, normalizes
 from layerscope.record.ends.origins import Origins
@@ -23,6 +24,13 @@ _CALLS = 4
 """So many of a layer's calls in a step are kept, the last ones in one place: a discriminator gets
 real data in one, made ones in another.
 """
+
+
+MANY = 256
+"""Samples of a batch: of fewer nobody says that they are too many for one step."""
+
+_SUMMED = 8
+"""Batches of fewer, of which it is asked whether they are the same samples."""
 
 
 class NetworkData:
@@ -44,6 +52,7 @@ class NetworkData:
         self._calls: Counter[str] = Counter()
         self._origins = Origins()
         self._inside: tuple[str, int] | None = None
+        self._summed = 0
 
     def hook(self, layer: Layer) -> list[RemovableHandle]:
         """Look at what a layer gets, before it can change that in place."""
@@ -73,7 +82,7 @@ class NetworkData:
                     rows=len(tensor) if tensor.ndim > 1 else 0,
                     blank=None if call else blank_share(tensor),
                     is_kept=self._origins.is_same((layer.name, call), tensor),
-                    summed=None if call else summed_samples(tensor),
+                    summed=self._sum(tensor) if call == 0 else None,
                 )
                 self._inside = layer.name, call
 
@@ -90,6 +99,11 @@ class NetworkData:
         if _may_normalize(layer):
             handles.append(layer.entry.register_forward_hook(QuietHook(leave)))
         return handles
+
+    def _sum(self, tensor: Tensor) -> Pending[Tensor] | None:
+        if len(tensor) < MANY:
+            self._summed += 1
+        return summed_samples(tensor) if self._summed <= _SUMMED else None
 
     def take(self) -> tuple[Data, ...]:
         """What was seen since the last call."""

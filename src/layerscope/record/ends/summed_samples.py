@@ -6,18 +6,15 @@ from torch import Tensor
 from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import on_host
 
-FEWEST = 256
-"""Samples of a batch: of fewer nobody says that they are too many for one step."""
-
 _PROBED = 16
 """Numbers of each sample that count."""
 
 
 def summed_samples(data: Tensor) -> Pending[Tensor] | None:
     """Of [samples, ...], the sum of a number of each sample, and of its square, float64 [2]; None
-    of fewer than FEWEST samples, or where memory has them in another order.
+    of one sample, or where memory has them in another order.
     """
-    if data.ndim < 2 or len(data) < FEWEST or not data.is_contiguous():
+    if data.ndim < 2 or len(data) < 2 or not data.is_contiguous():
         return None
     features = data.detach().flatten(1)
     few = features[:, :: max(1, features.shape[1] // _PROBED)].double()

@@ -48,6 +48,7 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
         "beta_ratio": max(map(_beta_ratio, groups), default=0.0),
         "epsilon": max(map(_epsilon, groups), default=0.0),
         "epsilon_lost": float(any(map(_loses_epsilon, groups))),
+        "wants_all_data": float(any(isinstance(each, _OF_ALL_DATA) for each in optimizers)),
         "rate_asked": float(groups[0].get("initial_lr", math.nan)) if groups else math.nan,
     }
     return Ownership(owned, _rate_shares(optimizers), figures)
@@ -70,6 +71,9 @@ def _epsilon(group: Mapping[str, Any]) -> float:
     epsilon = group.get("eps")
     return float(epsilon) if "betas" in group and isinstance(epsilon, float | int) else 0.0
 
+
+_OF_ALL_DATA = (torch.optim.Rprop, torch.optim.LBFGS)
+"""They compare gradients, or losses, of several steps as those of one function."""
 
 _HALF_OF_SMALLEST = 2.0**-25
 """Of float16: what is not above it becomes 0."""
