@@ -133,6 +133,7 @@ def a_loader_of_one_batch(mended, watch):
 @program("full_batch", first=False)
 def a_sign_of_each_batch_by_itself(mended, watch):
     x, y = surface()
+    y = y + torch.randn_like(y)  # as of a measurement
     model = perceptron(6, 1)
     optimizer = torch.optim.Rprop(model.parameters(), lr=0.01)
     data = ((x, y) for _ in range(120)) if mended else batches(x, y, steps=120, size=16)

@@ -98,6 +98,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "dropout_high": _SYMPTOMS - {"not_finite", "loss_not_finite", "loss_diverged"},
     "linear_chain": frozenset({"loss_not_falling", "exploding_gradient"}),
     "softmax_hidden": _OF_LOST_GRADIENTS,
+    "gates_shut": _OF_LOST_GRADIENTS | _NO_LEARNING,
     "places_skipped": _OF_NO_ORDER | {"dead_units"},
     "too_narrow": _OF_LOST_GRADIENTS,
     "frozen_untrained": _NO_LEARNING | {"collapsed"},

@@ -7,7 +7,7 @@ FROM_THE_START = frozenset(
         "not_shuffled",
         *("gradients_accumulate", "gradients_lost", "optimizer_averages", "clipped_too_far"),
         *("weights_overwritten", "inputs_repeat", "full_batch", "ids_rounded", "backward_alone"),
-        "places_skipped",
+        *("places_skipped", "gates_shut"),
         *("not_optimized", "not_registered", "in_evaluation_mode", "constant_weights"),
         *("loss_after_activation", "negative_loss", "target_out_of_range", "input_scale"),
         *("target_scale", "loss_reduction", "dropout_high", "posterior_collapse"),

@@ -33,6 +33,7 @@ from layerscope.diagnose.rules import graph_kept as graph_kept
 from layerscope.diagnose.rules import states_detached as states_detached
 from layerscope.diagnose.rules import padding_read as padding_read
 from layerscope.diagnose.rules import full_batch as full_batch
+from layerscope.diagnose.rules import gates_shut as gates_shut
 from layerscope.diagnose.rules import loss_not_falling as loss_not_falling
 from layerscope.diagnose.rules import no_positions as no_positions
 from layerscope.diagnose.rules import one_class as one_class
