@@ -30,12 +30,14 @@ LAYERS = tuple(
         trainable=i > 0,
         width={3: (8, 2), 4: (2, 8)}.get(i, (8, 8)),
         frozen_in_name="2" if i == 2 else None,
+        skipped=0.75 if i == 5 else 0.0,
     )
     for i, function in enumerate(FUNCTIONS)
 ) + tuple(
     LayerFacts(f"blocks.{i}/add", f"blocks.{i}", "Block", stream="blocks", stream_depth=i)
     for i in range(4)
 )
+LAYERS += (LayerFacts("00/forget", "0", "gate", trainable=False),)
 EAGER = Thresholds(lasting=3, warm_up=4, patience=25)
 
 
@@ -144,6 +146,9 @@ def erratic(seed, steps):
     if seed % 7 == 3:
         figures["error_mean"][:], figures["output_function"][:] = 0.95, 9
     figures["graphs_kept"][:] = 4 * figures["loss_activated"]
+    figures["slopes_plain"][:] = figures["number_added"][:] = figures["loss_activated"]
+    figures["whole_set"][:], figures["wants_all_data"][:] = 0, figures["loss_activated"]
+    figures["gate_shut"][:, -1] = 0.95
     figures["last_padding"][:] = 0.6 * figures["loss_activated"]
     figures["states_detached"][:] = figures["loss_activated"]
     figures["baseline"][:, 0] = figures["loss_activated"] * (seed % 3 > 1)

@@ -33,7 +33,7 @@ def full_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     samples = memory.known("whole", figures["whole_set"])
     is_whole = samples >= _MANY
     wants_all = (memory.known("wants", figures["wants_all_data"]) == 1) & (samples == 0)
-    wants_all &= curve.known >= WINDOW
+    wants_all &= (curve.known >= WINDOW) & ~np.isnan(ratio)
     slow = median_update(figures, memory) < t.update_slow  # that is the rate's part
     ill = is_whole & (curve.known >= t.patience) & curve.judged & ~slow
     ill &= (ratio > t.loss_slow) & (curve.level > 0) & is_learning(figures, memory)
