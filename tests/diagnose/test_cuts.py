@@ -146,7 +146,6 @@ def erratic(seed, steps):
     if seed % 7 == 3:
         figures["error_mean"][:], figures["output_function"][:] = 0.95, 9
     figures["graphs_kept"][:] = 4 * figures["loss_activated"]
-    figures["slopes_plain"][:] = figures["number_added"][:] = figures["loss_activated"]
     figures["whole_set"][:], figures["wants_all_data"][:] = 0, figures["loss_activated"]
     figures["gate_shut"][:, -1] = 0.95
     figures["last_padding"][:] = 0.6 * figures["loss_activated"]
