@@ -37,7 +37,18 @@ def given_to_the_optimizer(_):
         if left:
             optimizer.add_param_group({"params": left})
 
-    return Remedy(optimizer=change)
+    return Remedy(each_step=change)  # what is unfrozen later, too
+
+
+def with_divided_gradients(factor):
+    """As a gradient scaler's own step has them."""
+
+    def divide(_, network):
+        for parameter in network.parameters():
+            if parameter.grad is not None:
+                parameter.grad /= factor
+
+    return Remedy(each_step=divide)
 
 
 def every_step(change):

@@ -135,8 +135,12 @@ _BY_RULE = {
     "linear_chain": network.with_functions_between,
     "dropout_high": _of_text(("a probability of", network.less_dropout)),
     "experts_unused": network.balanced,
-    "loss_reduction": lambda finding: optimizer.rate_times(
-        finding.value if "once more" in finding.explanation else 1 / finding.value
+    "loss_reduction": lambda finding: (
+        optimizer.with_divided_gradients(finding.value)
+        if "scaler.step" in finding.remedy
+        else optimizer.rate_times(
+            finding.value if "once more" in finding.explanation else 1 / finding.value
+        )
     ),
     "loss_diverged": _SLOWER,
     "loss_rising": _of_text(("maximize=False", lambda _: optimizer.group(maximize=False))),
