@@ -36,6 +36,9 @@ class Judge:
         classes: how many classes the loss, a mean cross-entropy in nats, chooses from. None for
             any other loss: the rule `overconfident_start` is then silent.
 
+    Attributes:
+        schedulers: of the learning rate, by name, where somebody knows them; "" if not.
+
     Raises:
         ValueError: classes is below 2.
     """
@@ -65,6 +68,7 @@ class Judge:
         self._found: dict[str, Finding] = {}
         self._added: list[Finding] = []
         self._last_step = -1
+        self.schedulers = ""
 
     @property
     def findings(self) -> Findings:
@@ -73,11 +77,19 @@ class Judge:
             in_hindsight(each, self._loss_curve, self._last_step, self._thresholds)
             for each in self._found_now().values()
         ]
+        if self.schedulers:
+            found = [self._with_schedulers(each) for each in found]
         told = with_one_rate(story([*self._added, *found]))
         # With a warning beside it a symptom's note is a clue.
         if self._loss_curve.is_below_start and all(each.severity == "note" for each in told):
             told = [replace(each, harmless=self._asks_nothing(each)) for each in told]
         return Findings(told)
+
+    def _with_schedulers(self, finding: Finding) -> Finding:
+        if finding.rule != "learning_rate_gone":
+            return finding
+        told = f"{finding.explanation}; the rate is that of {self.schedulers}"
+        return replace(finding, explanation=told)
 
     def _asks_nothing(self, note: Finding) -> bool:
         few = 2 * note.layers < len(self._roles.layers)  # such as a copy that is kept, not called

@@ -83,6 +83,11 @@ class Surroundings:
         return self._ends.first.wiring
 
     @property
+    def optimizers(self) -> list[Optimizer]:
+        """Those of the network that have taken steps."""
+        return list(self._optimizers.of_network)
+
+    @property
     def places(self) -> list[Place]:
         """That are no layers, and were seen so far."""
         seen = (self.attention, self.stream, self.routers, self.gates)

@@ -19,6 +19,7 @@ from layerscope.session.diagnosis_file import diagnosis_of, write_diagnosis
 from layerscope.session.door import Door
 from layerscope.session.pipeline import Pipeline
 from layerscope.session.run_verdict import RunVerdict
+from layerscope.session.schedulers import schedulers_of
 from layerscope.session.settings import Settings
 from layerscope.sinks.block_sink import BlockSink
 from layerscope.sinks.finding_receiver import FindingReceiver
@@ -54,7 +55,7 @@ class RunOutput:
         resumed_at: int | None = None,
     ) -> None:
         self._directory = directory
-        self._recorder = recorder
+        self._recorder, self._surroundings = recorder, surroundings
         self._verdict = verdict
         self._settings = settings
         self._first: dict[str, Any] | None = None  # of diagnosis.json, once a checkpoint has it
@@ -138,6 +139,8 @@ class RunOutput:
         late = [not_measured_finding(unseen)] if unseen else []
         for finding in late:
             verdict.judge.add(finding)
+        if any(finding.rule == "learning_rate_gone" for finding in verdict.judge.findings):
+            verdict.judge.schedulers = schedulers_of(self._surroundings.optimizers)
         if trained is not None:
             plan = self._recorder.plan
             now = last.observation.with_rows_from(plan.without_weights, plan.channels, trained)
