@@ -48,6 +48,7 @@ PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
         ("temperature", {"logit_scale": 0.6, "outputs": 64.0}, "note", "below 72% of"),
         ("self_as_negative", {"against_itself": 1.0}, "warning", "more like itself"),
         ("target_is_input", {"targets_are_inputs": 1.0}, "warning", "copy"),
+        ("target_is_input", {"targets_are_inputs": 2.0}, "warning", "to a hundredth"),
         ("generator_label", {"judge_asks": 1.0, "maker_asks": 1.0}, "warning", "the same way"),
         ("penalty_without_gradient", PLAIN, "warning", "without a graph"),
         ("loss_weights", {"weights_free": 1.0}, "warning", "nothing in it holds them"),

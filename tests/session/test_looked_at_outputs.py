@@ -42,3 +42,14 @@ def test_targets_are_the_data_if_all_of_them_are(kind, shift, told):
     wide = np.zeros((4, 7))
     found = targets_are_inputs(LossView(kind, targets=targets), VALUES + 1, (wide, VALUES))
     assert found == pytest.approx(told, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("off", "others", "told"), [(0.005, 1, 2.0), (0.005, 3, 0.0), (0.02, 0, 0.0), (0.0005, 0, 1.0)]
+)
+def test_targets_are_nearly_the_data_if_nearly_all_samples_are(off, others, told):
+    data = np.random.default_rng(0).normal(size=(20, 3))
+    targets = data + off * np.sign(data)
+    targets[:others] += 1.0
+    view = LossView(Loss.SQUARED_ERROR, targets=targets)
+    assert targets_are_inputs(view, data + 1, [data]) == told

@@ -1,4 +1,4 @@
-"""Programs whose noise is the same at each step, or whose numbers of things were rounded."""
+"""Programs whose noise is the same at each step, or next to none, or all; and rounded numbers."""
 
 import torch
 from torch import nn
@@ -74,3 +74,41 @@ def tokens_that_were_kept_as_half_precision(mended, watch):
     model = nn.Sequential(nn.Embedding(6001, 16), nn.Flatten(), *perceptron(8 * 16, 3))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(tokens, topic, steps=120), of_output(F.cross_entropy))
+
+
+class OfTime(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.times, self.layers = nn.Embedding(50, 16), perceptron(width + 16, width)
+
+    def forward(self, x, time):
+        return self.layers(torch.cat([x, self.times(time)], 1))
+
+
+@program("target_is_input")
+def the_product_of_the_betas_themselves(mended, watch):
+    x = waves(length=8)[0][..., 0]
+    betas = torch.linspace(0.001, 0.3, 50)
+    bar = torch.cumprod(1 - betas if mended else betas, 0)[:, None]
+    model = OfTime(8)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+
+    def loss_of(model, clean):
+        time, noise = torch.randint(50, (len(clean),)), torch.randn_like(clean)
+        noisy = bar[time].sqrt() * clean + (1 - bar[time]).sqrt() * noise
+        return F.mse_loss(model(noisy, time), noise)
+
+    fit(watch, model, optimizer, batches(x, steps=120), loss_of)
+
+
+@program("target_is_input")
+def a_denoiser_with_next_to_no_noise(mended, watch):
+    x = pictures()[0].flatten(1)
+    model = nn.Sequential(nn.Linear(64, 96), nn.ReLU(), nn.Linear(96, 64))
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    size = 0.3 if mended else 0.3 / 255  # of pictures that were divided already
+
+    def loss_of(model, clean):
+        return F.mse_loss(model(clean + size * torch.randn_like(clean)), clean)
+
+    fit(watch, model, optimizer, batches(x, steps=120), loss_of)

@@ -19,20 +19,30 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
     none of these the identity is the best that can be learned.
     """
     same = figures["targets_are_inputs"]
-    ill = (same == 1) & ~_is_narrowed(figures, memory) & ~(figures["dropout"] > 0)
-    return Symptoms.of_run_above(
+    ill = (same > 0) & ~_is_narrowed(figures, memory) & ~(figures["dropout"] > 0)
+    return Symptoms.of_run(
         "loss",
         np.where(np.isnan(same), np.nan, ill),
+        np.where(ill, 2, 0),
         Advice(
             "the targets are the network's own inputs, and no layer is narrower than they are: all "
             "that is to be learned is to copy them",
             "see which tensor the loss compares with: noise, next values or clean data, not what "
             "the network is given; of an autoencoder make the code narrower than its input",
         ),
-        warning=0.0,
+        Advice(
+            "in nearly all samples the targets are the network's own inputs to a hundredth of "
+            "their size, and no layer is narrower than they are: to copy them is nearly all that "
+            "is to be learned",
+            "see what data are mixed with: of a diffusion, alphas_cumprod is torch.cumprod(1 - "
+            "betas, 0), so that the first steps are nearly clean and the last ones nearly noise; "
+            "of a denoiser, noise of the data's size",
+        ),
+        limits=(np.nan, 0.0, np.nan),
         source="Goodfellow et al. 2016, Deep Learning, section 14.2: an overcomplete autoencoder "
         "can copy its input and learns nothing of the data",
         lasting=thresholds.lasting,
+        cause=(same == 2).astype(np.int8),
     )
 
 
