@@ -1789,11 +1789,22 @@ def test_a_mean_that_is_divided_by_its_samples_once_more_is_told(times, passes, 
     assert severity is None or "divided by their number once more" in found.explanation
 
 
-@pytest.mark.parametrize(("times", "told"), [(256.0, True), (65536.0, False), (65000.0, True)])
-def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(times, told):
+@pytest.mark.parametrize(
+    ("times", "outputs", "told"),
+    [
+        (256.0, 10, True),
+        (512.0, 10, True),  # all elements may be summed up, and counted twice
+        (1024.0, 10, False),
+        (65536.0, 10, False),
+        (65000.0, 10, True),  # no power of two
+        (64.0, np.nan, True),
+        (128.0, np.nan, False),
+    ],
+)
+def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(times, outputs, told):
     figures = healthy(network())
     figures["samples"][::10], figures["loss_reduction"][::10] = 32, times
-    figures["outputs"][::10] = 10
+    figures["outputs"][::10] = outputs
     assert ("loss_reduction" in found(figures)) == told
 
 
@@ -1814,11 +1825,27 @@ def test_before_the_labels_are_doubted_the_network_is_that_cannot_learn_them(lay
     assert rules_and_words(figures)["labels_without_signal"].remedy.startswith(words)
 
 
-@pytest.mark.parametrize(("times", "told"), [(64.0, True), (47.7, False), (213.4, False)])
-def test_a_loss_that_is_no_whole_number_of_times_its_mean_is_no_sum(times, told):
+@pytest.mark.parametrize(
+    ("samples", "times", "told"),
+    [
+        (32, 64.0, True),
+        (32, 47.7, False),
+        (32, 213.4, False),
+        (32, 2.03 * 32, True),  # a whole number of times, and rounding
+        (32, 2.06 * 32, False),
+        (64, 0.91 * 64, True),  # a padded batch
+        (64, 0.89 * 64, False),
+        (11, 11.0, True),
+        (10, 10.0, False),  # of so few nobody cares
+        (40, 20.0, False),
+    ],
+)
+def test_a_loss_that_is_no_whole_number_of_times_its_mean_is_no_sum(samples, times, told):
     figures = healthy(network())
-    figures["samples"][::10], figures["loss_reduction"][::10] = 32, times
+    figures["samples"][::10], figures["loss_reduction"][::10] = samples, times
     assert ("loss_reduction" in found(figures)) == told
+    figures["loss_reduction"][20:] = np.nan  # two looks
+    assert "loss_reduction" not in found(figures)
 
 
 @pytest.mark.parametrize(

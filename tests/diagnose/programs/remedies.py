@@ -100,6 +100,7 @@ _BY_RULE = {
     ),
     "softmax_over_batch": network.softmax_over_classes,
     "sequence_over_batch": _of_text(
+        ("an encoding of places", lambda _: None),  # of another shape as well
         ("or batch_first=False", network.batch_first(False)),
         ("batch_first=True", network.batch_first(True)),
     ),
