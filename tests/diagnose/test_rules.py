@@ -1900,6 +1900,7 @@ def test_an_output_that_a_clamp_holds_at_1_is_no_softmax(function, told):
     [
         (Loss.BINARY_LOGITS, 32, False),
         (Loss.BINARY_LOGITS, 1, True),
+        (Loss.BINARY_LOGITS, 100, True),
         (Loss.CROSS_ENTROPY, 32, True),
     ],
 )

@@ -42,7 +42,7 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     of_samples = times / figures["samples"]
     summed = (times > _TIMES) & (of_samples > 0.9)
     # Over the elements of each sample, too; of a padded batch over nearly all places.
-    is_whole = np.abs(of_samples - np.maximum(np.round(of_samples), 1)) < _WHOLE * of_samples
+    is_whole = np.abs(of_samples - np.round(of_samples)) < _WHOLE * of_samples
     summed &= is_whole | (of_samples < 1)
     power = np.log2(np.where(times > 0, times, np.nan))
     most = _BEYOND_ANY_SUM * figures["samples"] * np.fmax(figures["outputs"], 1)
