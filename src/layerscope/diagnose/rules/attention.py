@@ -77,16 +77,12 @@ def attention_axis(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     """A softmax of products of queries and keys along another axis than that of the keys, whose
     result weights the values: the weights of a query do not add up to 1.
     """
-    values = figures["attention_across"]
-    return Symptoms.of_layers(
-        values,
-        np.where(values > 0, 2, 0),
-        Advice(
-            "the softmax of {layer} does not run along its keys: the weights of a query do not "
-            "add up to 1",
-            "softmax(dim=-1) for scores of [batch, heads, queries, keys]",
-        ),
-        limits=(np.nan, 0.0, np.nan),
+    return Symptoms.above(
+        figures["attention_across"],
+        warning=0.0,
+        explanation="the softmax of {layer} does not run along its keys: the weights of a query do "
+        "not add up to 1",
+        remedy="softmax(dim=-1) for scores of [batch, heads, queries, keys]",
         source="Vaswani et al. 2017, section 3.2.1: a weighted sum of the values",
         lasting=_LOOKS,
     )
@@ -97,17 +93,13 @@ def heads_mixed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     """Queries [batch, heads, rows, width] that a view alone has cut out of [batch, rows, heads *
     width], as their graph tells: a head is then a part of the rows, and sees no others.
     """
-    values = figures["attention_by_view"]
-    return Symptoms.of_layers(
-        values,
-        np.where(values == 1, 2, 0),
-        Advice(
-            "a view has cut the heads of {layer} out of its queries in the order of the "
-            "memory: a head has some of the rows, and each of them is a part of one",
-            "view(batch, rows, heads, width).transpose(1, 2) in the place of that view, of "
-            "queries, keys and values",
-        ),
-        limits=(np.nan, 0.0, np.nan),
+    return Symptoms.above(
+        figures["attention_by_view"],
+        warning=0.0,
+        explanation="a view has cut the heads of {layer} out of its queries in the order of the "
+        "memory: a head has some of the rows, and each of them is a part of one",
+        remedy="view(batch, rows, heads, width).transpose(1, 2) in the place of that view, of "
+        "queries, keys and values",
         source="torch.Tensor.view: the data stay in their order",
         lasting=_LOOKS,
     )

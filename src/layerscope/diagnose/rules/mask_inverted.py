@@ -1,11 +1,9 @@
 """A padding mask the wrong way round: attention sees the padding, and nothing else."""
 
-import numpy as np
-
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.symptoms import Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _LOOKS = 2
@@ -20,18 +18,14 @@ def mask_inverted(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     What may be seen is read off the masks, or off the scores that a softmax gets; the tokens are
     those that embeddings get.
     """
-    values = figures["attention_to_padding"]
-    return Symptoms.of_layers(
-        values,
-        np.where(values == 1, 2, 0),
-        Advice(
-            "the mask of {layer} is the wrong way round: it hides every token and shows the "
-            "padding alone",
-            "turn the mask around: key_padding_mask of torch.nn is True where a key is to be "
-            "ignored, attn_mask of scaled_dot_product_attention where it may be seen, and "
-            "attention_mask of transformers is 1 for tokens",
-        ),
-        limits=(np.nan, 0.0, np.nan),
+    return Symptoms.above(
+        figures["attention_to_padding"],
+        warning=0.0,
+        explanation="the mask of {layer} is the wrong way round: it hides every token and shows "
+        "the padding alone",
+        remedy="turn the mask around: key_padding_mask of torch.nn is True where a key is to be "
+        "ignored, attn_mask of scaled_dot_product_attention where it may be seen, and "
+        "attention_mask of transformers is 1 for tokens",
         source=(
             "torch.nn.MultiheadAttention: key_padding_mask, True is ignored; "
             "scaled_dot_product_attention: attn_mask, True takes part"

@@ -5,7 +5,7 @@ import numpy as np
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.symptoms import Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 
@@ -14,20 +14,13 @@ def not_frozen(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     """1 for a layer whose parameters an optimizer has and trains, though somebody set
     `requires_grad = False` on its module: torch knows no such attribute of a module.
     """
-    owned = figures["owned"]
     named = np.array([each.frozen_in_name is not None for each in memory.roles.layers], bool)
-    if not named.any():
-        return Symptoms(owned)
-    values = np.where(named, owned, np.nan)
-    return Symptoms.of_layers(
-        values,
-        np.where(values == 1, 2, 0),
-        Advice(
-            "{layer} is trained, though requires_grad = False was set on its module, which "
-            "freezes nothing: a module has no such attribute",
-            "module.requires_grad_(False), with an underscore at the end, before the "
-            "optimizer is made",
-        ),
-        limits=(np.nan, 0.0, np.nan),
+    return Symptoms.above(
+        np.where(named, figures["owned"], np.nan),
+        warning=0.0,
+        explanation="{layer} is trained, though requires_grad = False was set on its module, which "
+        "freezes nothing: a module has no such attribute",
+        remedy="module.requires_grad_(False), with an underscore at the end, before the "
+        "optimizer is made",
         source="torch.nn.Module.requires_grad_",
     )

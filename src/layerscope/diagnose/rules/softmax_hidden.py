@@ -6,7 +6,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.symptoms import Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 
@@ -18,20 +18,15 @@ def softmax_hidden(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     of topics. Weights of an attention or a router are multiplied with something else, and are not
     on the one way that every gradient passes.
     """
-    hidden = _hidden(memory.roles)
     values = np.zeros((len(figures.steps), len(memory.roles.layers)))
-    if not hidden:
-        return Symptoms(values)
-    values[:, hidden] = 1.0
-    return Symptoms.of_layers(
+    values[:, _hidden(memory.roles)] = 1.0
+    return Symptoms.above(
         values,
-        values > 0,
-        Advice(
-            "{layer} is a softmax between two layers: its outputs add up to 1, so each is "
-            "small, and so is the gradient that passes",
-            "torch.nn.ReLU(), GELU() or Tanh() between layers; a softmax at the network's end only",
-        ),
-        limits=(0.0, np.nan, np.nan),
+        note=0.0,
+        explanation="{layer} is a softmax between two layers: its outputs add up to 1, so each is "
+        "small, and so is the gradient that passes",
+        remedy="torch.nn.ReLU(), GELU() or Tanh() between layers; a softmax at the network's end "
+        "only",
         source="Bridle 1990: a softmax makes shares of a whole, for the outputs of a classifier",
     )
 
