@@ -51,3 +51,22 @@ def test_no_rate_is_told_where_a_layer_does_not_move_at_all(ratio, words):
     assert words in told.remedy
     assert ("larger" in told.remedy) == (ratio > 0)
     assert np.isneginf(told.value) == (ratio == 0)
+
+
+def that_stays(layers, steps=400):
+    figures = healthy(layers, steps)
+    figures["loss"][:] = 3 + 1e-3 * np.cos(np.arange(steps))
+    return figures
+
+
+@pytest.mark.parametrize(
+    ("default", "words"),
+    [(1.0, "1e+03 times what it is, for 1 is"), (5e-3, "ten times"), (np.nan, "ten times")],
+)
+def test_a_rate_far_below_what_its_optimizer_has_by_itself_is_raised_to_that(default, words):
+    figures = that_stays(network(), 120)
+    figures["update_to_weight"][:] = 10**-3.8
+    figures["learning_rate"][:], figures["rate_default"][::10] = 1e-3, default
+    assert words in told_of("loss_not_falling", figures).remedy
+    figures["learning_rate"][5] = 0.2  # it has been there
+    assert "ten times" in told_of("loss_not_falling", figures).remedy

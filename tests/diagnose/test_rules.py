@@ -1347,12 +1347,16 @@ def test_one_class_takes_three_looks_and_none_at_a_loss_that_cannot_be_told():
 
 def looks_at_targets(low, high, samples=100, kind=6, **others):
     figures = healthy(network(), 60)
-    for name, value in others.items():
-        figures[name][:] = value
+    for name in others.keys() - {"apart"}:
+        figures[name][:] = others[name]
     figures["loss_kind"][::10], figures["samples"][:] = kind, samples
     figures["output_alone"][::10] = others.get("output_alone", 1)
     figures["output_rms"][::10], figures["target_min"][::10] = 1, low
     figures["target_max"][::10] = high
+    figures["outputs"][:] = others.get("outputs", 1)
+    lows, highs = figures["target_min"][::10], figures["target_max"][::10]
+    apart = np.fmax.accumulate(highs) - np.fmin.accumulate(lows)
+    figures["targets_apart"][::10] = np.where(np.isnan(lows), np.nan, others.get("apart", apart))
     return rules_and_words(figures).get("one_class")
 
 
@@ -1366,6 +1370,61 @@ def test_targets_of_an_error_that_are_one_number_are_told():
         assert looks_at_targets(3, 3, **told) is None
     assert looks_at_targets(THE_FIRST_TWO, THE_FIRST_TWO, samples=400) is None
     assert looks_at_targets([np.nan, *[3] * 5], 3) is not None
+
+
+def test_a_stride_beyond_the_kernel_is_told_where_all_has_to_pass():
+    def told(share, **about):
+        layers = network()
+        layers = (layers[0], replace(layers[1], unread=share, **about), *layers[2:])
+        finding = rules_and_words(healthy(layers)).get("inputs_unread")
+        return None if finding is None else (finding.severity, finding.layer)
+
+    assert told(0.75) == ("warning", network()[1].name)
+    assert told(0.5)[0] == "note"
+    assert told(0.0) is None
+    assert told(0.75, on_trunk=False) is None
+    assert told(0.75, fed=True, of_one_place=True) is None  # a shortcut, or a block's first
+    assert told(0.75, fed=True)[0] == told(0.75, fed=False, of_one_place=True)[0] == "warning"
+
+
+def test_inputs_that_were_scaled_batch_by_batch_are_told_whatever_else_is_uneven():
+    for code in (1, 2):
+        figures = healthy(network(), 40)
+        figures["input_rms"][::10], figures["input_by_batch"][::10] = 1, code
+        figures["input_feature_ratio"][::10] = 1e4
+        assert "scaled by its own numbers" in rules_and_words(figures)["input_scale"].explanation
+    figures["input_by_batch"][::10] = 0
+    assert "drowns" in rules_and_words(figures)["input_scale"].explanation
+
+
+def test_targets_that_are_the_same_in_all_samples_are_told_output_by_output():
+    several = {"apart": 0, "outputs": 3, "loss_reduction": 1}
+    assert "output by output" in looks_at_targets(1, 2, **several).explanation
+    assert "output by output" in looks_at_targets(0, 1, kind=4, **several).explanation
+    assert "the same number" in looks_at_targets(1, 1, kind=4, **several).explanation
+    assert looks_at_targets(1, 2, **several | {"apart": 1e-4}) is None
+    assert looks_at_targets(1, 2, **several | {"loss_reduction": 3}) is None  # to a centre
+    assert looks_at_targets(0, 1, kind=4, **several | {"outputs": 1}) is None  # see `label`
+
+
+def test_a_column_that_is_the_target_is_told_apart_from_targets_that_are_the_input():
+    for column, same, words in ((2, 0, "a column"), (2, np.nan, "a column"), (2, 1, "own inputs")):
+        figures = healthy(network(), 100)
+        figures["target_column"][::10], figures["targets_are_inputs"][::10] = column, same
+        assert words in rules_and_words(figures)["target_is_input"].explanation
+    figures["target_column"][::10], figures["targets_are_inputs"][::10] = -1, 0
+    assert "target_is_input" not in rules_and_words(figures)
+
+
+def test_targets_of_a_cross_entropy_that_are_no_probabilities_are_told_of_one_pass():
+    for code, words in ((1, "some are negative"), (2, "do not add up to 1")):
+        figures = healthy(network(), 40)
+        figures["targets_no_shares"][::10], figures["loss_kind"][::10] = code, 0
+        assert words in rules_and_words(figures)["target_out_of_range"].explanation
+        figures["passes"][::10] = 2  # a loss that is told may be another than the one of all
+        assert "target_out_of_range" not in rules_and_words(figures)
+    figures["targets_no_shares"][::10], figures["passes"][::10] = 0, 1
+    assert "target_out_of_range" not in rules_and_words(figures)
 
 
 def test_outputs_that_grow_in_a_recurrence_drown_the_targets_of_a_squared_error():

@@ -16,6 +16,7 @@ from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.losses.loss_level import loss_of
 from layerscope.diagnose.losses.loss_view import view_loss
 from layerscope.diagnose.losses.regression_loss import within_range
+from layerscope.diagnose.losses.shares import shares_of
 from layerscope.record.ends.ends import Ends, Output
 from layerscope.record.look import Look
 from layerscope.record.observation import Observation
@@ -28,6 +29,7 @@ from layerscope.session.looked_at_outputs import (
     dropped,
     picked_outputs,
     sums_to_one,
+    target_column,
     targets_are_inputs,
 )
 from layerscope.session.mask_figures import mask_figures
@@ -36,8 +38,10 @@ from layerscope.session.repeated_batch import RepeatedBatch
 from layerscope.session.repeated_tokens import commonest_token
 from layerscope.session.rounded_ids import RoundedIds
 from layerscope.session.same_noise import SameNoise
+from layerscope.session.scaled_batches import ScaledBatches
 from layerscope.session.target_figures import target_figures
 from layerscope.session.target_tail import TargetTail
+from layerscope.session.targets_apart import TargetsApart
 from layerscope.session.token_figures import token_figures
 from layerscope.session.uncalled import Uncalled
 from layerscope.session.weight_figures import ignored_figures
@@ -54,6 +58,7 @@ class LookFigures:
         self._at: dict[str, int] = {}
         self._batch, self._whole, self._tail = RepeatedBatch(), WholeSet(), TargetTail()
         self._noise, self._ids = SameNoise(), RoundedIds()
+        self._apart, self._scaled = TargetsApart(), ScaledBatches()
 
     def state(self) -> dict[str, dict[int, int]]:
         """What is known of the targets so far, as plain types: for a checkpoint."""
@@ -90,6 +95,7 @@ class LookFigures:
             ends = look.ends
             figures["batch_of"] = self._batch.see(ends.data, ends.tokens, ends.given_is_kept)
         figures["whole_set"] = self._whole.see(look.ends.data)
+        figures["input_by_batch"] = float(self._scaled.see(look.ends.data))
         if look.ownership is not None:
             figures |= look.ownership.figures
         for name, value in figures.items():
@@ -151,6 +157,10 @@ class LookFigures:
             figures["loss_of_cosines"] = float(of_cosines)
         square = output.gradient_square / scale**2
         view = view_loss(values, gradient, output.samples, loss, square)
+        form = ends.form if len(values) == output.samples else None
+        if form is not None and form.of_shares and view.kind is not Loss.SEVERAL_CLASSES:
+            shares = shares_of(values, gradient, loss, mean=form.is_mean)
+            figures["targets_no_shares"] = float(shares)
         picked, of_picked = picked_outputs(values, gradient, view.kind)
         if picked is not None and of_picked is not None:
             values = picked
@@ -182,6 +192,11 @@ class LookFigures:
         figures |= target_figures(view, output, values, self._labels)
         if output.alone:
             figures |= self._tail.figures(view, values, by_sample=output.by_sample)
+            if output.by_sample or view.kind is Loss.SQUARED_ERROR:  # of maps most is ground
+                figures["targets_apart"] = self._apart.see(view)
+            if len(values) == output.samples and output.by_sample and not ends.given:
+                raw = [each.values.numpy() for each in ends.data if not each.is_part]
+                figures["target_column"] = target_column(view, raw)
         if output.alone and not ends.given:  # of tokens most classes are never the likeliest
             figures |= self._uncalled.figures(view, values, self._labels)
         if output.alone and output.by_sample and not ends.given:  # of tokens padding is left out

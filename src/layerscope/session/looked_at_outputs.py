@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from layerscope.diagnose.losses.loss_kind import ERRORS, Loss, LossView
+from layerscope.diagnose.losses.loss_kind import ERRORS, OF_BITS, OF_CLASSES, Loss, LossView
 from layerscope.session.input_figures import Matrix, rms
 
 _CLOSE = 1e-3
@@ -57,6 +57,33 @@ def targets_are_inputs(view: LossView, values: Matrix, data: Sequence[Matrix]) -
         if (np.sqrt(np.square(off).mean(1)) <= _NEAR * size).mean() >= _NEARLY_ALL:
             nearly = 2.0
     return nearly
+
+
+def target_column(view: LossView, data: Sequence[Matrix]) -> float:
+    """Which column of what a first layer gets, and no other, is the targets, from 0; -1 if
+    none is, and NaN where the loss has not one target for each sample.
+
+    Args:
+        data: [samples, features] each.
+    """
+    targets = view.targets
+    if view.kind not in _OF_ONE_TARGET or view.broadcast or targets is None:
+        return np.nan
+    if targets.shape[1] != 1 or not (len(targets) >= _MANY):
+        return np.nan
+    found, counts = np.unique(targets, return_counts=True)
+    if len(found) < _MANY and np.sort(counts)[-2:-1].sum() < _MANY:  # nearly all are one
+        return np.nan
+    for inputs in data:
+        if inputs.shape[1] > 1 and len(inputs) == len(targets):
+            same = np.abs(inputs - targets).max(0) <= _SAME * targets.std()
+            if same.sum() == 1:
+                return float(same.argmax())
+    return -1.0
+
+
+_OF_ONE_TARGET = (Loss.SQUARED_ERROR, *OF_BITS, *OF_CLASSES)
+_MANY, _SAME = 8, 1e-4
 
 
 def dropped(values: Matrix, gradient: Matrix) -> float:

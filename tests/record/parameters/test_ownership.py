@@ -1,5 +1,7 @@
 """What optimizers have of a network, and at which learning rates."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -48,6 +50,17 @@ def test_the_epsilon_of_adam_counts_and_none_of_others():
         torch.optim.Adafactor([network.bias]),
     )
     assert figures(network, *others)["epsilon"] == 0
+
+
+def test_the_rate_of_torchs_own_optimizers_is_known_if_none_is_asked_for():
+    class Own(torch.optim.SGD):
+        def __init__(self, parameters, lr=7.0):
+            super().__init__(parameters, lr)
+
+    network = nn.Linear(3, 2)
+    for kind, rate in ((torch.optim.Adadelta, 1.0), (torch.optim.Adam, 1e-3)):
+        assert figures(network, kind(network.parameters(), lr=0.5))["rate_default"] == rate
+    assert math.isnan(figures(network, Own(network.parameters()))["rate_default"])
 
 
 def test_an_epsilon_that_float16_rounds_to_zero_is_lost():

@@ -38,17 +38,20 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         figures["input_feature_spread"] < t.collapsed_spread
     )
     alike &= ~np.isnan(values)
-    ill = large | small | uneven | alike | nothing
+    by_batch = (figures["input_by_batch"] > 0) & ~(large | small | nothing)
+    ill = large | small | uneven | alike | nothing | by_batch
     if not ill.any():
         return Symptoms.of_run("inputs", values)
     by_row = uneven & (figures["input_rows_one"] == 1)
-    certain = large | small | nothing | by_row
+    certain = large | small | nothing | by_row | by_batch
     severity = np.where(certain, 2, np.where(uneven | alike, 1, 0)).astype(np.int8)
-    cause = np.select((large, small, by_row, uneven, nothing), (0, 1, 5, 2, 4), 3).astype(np.int8)
+    cause = np.select(
+        (large, small, by_batch, by_row, uneven, nothing), (0, 1, 6, 5, 2, 4), 3
+    ).astype(np.int8)
     spread = figures["input_feature_spread"].astype(np.float64)
     return Symptoms.of_run(
         "inputs",
-        np.where(uneven, ratio, np.where(alike, spread, values)),
+        np.select((by_batch, uneven, alike), (1.0, ratio, spread), values),
         severity,
         *_advice(t),
         limits=(t.input_uneven, t.input_large, np.nan),
@@ -96,5 +99,13 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
             "scale each feature by its own numbers, over the training data: axis 0, as "
             "sklearn's StandardScaler does, not each sample (Normalizer, keras.utils.normalize)",
             (np.nan, t.input_uneven, np.nan),
+        ),
+        Advice(
+            "each batch has been scaled by its own numbers: the ends, or mean and deviation, of "
+            "every column are the same in all batches, to the last digits, so that one sample is "
+            "another one in each",
+            "scale by numbers of the training data, found once (scaler.fit before the training, "
+            "transform for each batch, and for what comes later); or BatchNorm, which keeps them",
+            (np.nan, 0.0, np.nan),
         ),
     )

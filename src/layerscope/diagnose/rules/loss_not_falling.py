@@ -1,5 +1,6 @@
 """A loss that does not fall, though the network has had time."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -34,28 +35,41 @@ _FLAT, _SMALL_STEPS, _SLOW, _OF_SHARES, _TINY_STEPS, _AT_CHANCE, _STILL, _THROWN
 _SHORT_WAY = 8
 
 
-@lru_cache(maxsize=2)
-def _advice(t: Thresholds, first: str) -> tuple[Advice, ...]:
-    fallen = 1 - t.loss_stuck
+@lru_cache(maxsize=4)
+def _advice(t: Thresholds, first: str, default: float, times: float) -> tuple[Advice, ...]:
+    """The words.
+
+    Args:
+        first: what to try before labels are doubted.
+        default: the learning rate that this optimizer has if none is asked for.
+        times: that / the run's own; NaN where it is not known.
+    """
+    fallen, larger = 1 - t.loss_stuck, "optimizer.lr=... ten times what it is"
+    much_larger = "optimizer.lr=... a hundred times what it is"
+    if times >= _TENFOLD:
+        larger = much_larger = (
+            f"optimizer.lr=... {times:.3g} times what it is, for {default:g} is what this "
+            "optimizer has if none is asked for"
+        )
     return (
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit "
             "{threshold:.0%}): the network has not begun to learn",
-            "optimizer.lr ten times larger, and ten times smaller: see with which the network fits "
-            "one batch, trained on it alone; with neither, see that each label belongs to its "
+            "optimizer.lr ten times larger, and ten times smaller: see with which the network "
+            "fits one batch, trained on it alone; with neither, see that each label belongs to its "
             "input, and that no layer is cut off from the loss",
         ),
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit "
             "{threshold:.0%}), and a step changes the weights by less than 10^"
             f"{t.update_slow:g} of their size, where 10^-3 is usual",
-            "optimizer.lr=... ten times what it is; and a warm-up that ends, in steps",
+            f"{larger}; and a warm-up that ends, in steps",
         ),
         Advice(
             "the loss falls steadily and too slowly: it is {value:.1%} of what "
             f"it was, and a step changes the weights by less than 10^{t.update_slow:g} of their "
             f"size, where 10^-3 is usual (a fall of {fallen:.0%} alone would be no trouble)",
-            "optimizer.lr=... ten times what it is; and a warm-up that ends, in steps",
+            f"{larger}; and a warm-up that ends, in steps",
             (np.nan, t.loss_slow, np.nan),
         ),
         Advice(
@@ -63,13 +77,13 @@ def _advice(t: Thresholds, first: str) -> tuple[Advice, ...]:
             "an error between labels and a sigmoid or softmax, and passes hardly anything on where "
             "that is flat",
             "cross_entropy, or binary_cross_entropy_with_logits, on outputs without that function; "
-            "else optimizer.lr=... ten times what it is",
+            f"else {larger}",
         ),
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit "
             f"{{threshold:.0%}}), and a step changes the weights by less than "
             f"10^{t.update_slow + _TINY:g} of their size, where 10^-3 is usual",
-            "optimizer.lr=... a hundred times what it is; and a warm-up that ends, in steps",
+            f"{much_larger}; and a warm-up that ends, in steps",
         ),
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit {threshold:.0%}), "
@@ -94,7 +108,7 @@ def _advice(t: Thresholds, first: str) -> tuple[Advice, ...]:
         Advice(
             "the loss falls steadily and too slowly: it is {value:.1%} of what it was, and steps "
             f"have changed the weights by less than {_USUAL:g} of their size each, on average",
-            "optimizer.lr=... ten times what it is; and a warm-up that ends, in steps",
+            f"{larger}; and a warm-up that ends, in steps",
             (np.nan, HALF, np.nan),
         ),
     )
@@ -125,6 +139,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     is_known = memory.known("kind", np.where(told, 1.0, np.nan))
     entropy = memory.known("entropy", figures["label_entropy"]) * times_its_mean(figures, memory)
     unseen = _moves_unseen(figures, updates, memory)
+    rates = _rates(figures, memory)
     way, going = way_so_far(figures, memory), falls_on(curve, t.patience, memory)
     left = left_of_chance(figures, memory)
     low = is_solved(figures, memory) | targets_have_grown(figures, memory)
@@ -166,12 +181,24 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         "loss",
         ratio,
         np.where(ill, 2, 0),
-        *_advice(t, rather(memory.roles)),
+        *_advice(t, rather(memory.roles), *rates),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Zhang et al. 2021 (AutoTrainer), slow convergence; here against the run's noise",
         lasting=WINDOW,
         cause=cause,
     )
+
+
+def _rates(figures: Figures, memory: Memory) -> tuple[float, float]:
+    """The rate that the optimizer has by itself, and how many times the run's largest so far that
+    is: Adadelta's is 1, and Adam's 0.001 (Zeiler 2012; Kingma and Ba 2015).
+    """
+    default = float(memory.known("default", figures["rate_default"])[-1])
+    rate = float(memory.highest("rate", figures["learning_rate"])[-1])
+    return default, default / rate if rate > 0 else math.nan
+
+
+_TENFOLD = 10 * (1 - 1e-6)
 
 
 def _of_shares(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:

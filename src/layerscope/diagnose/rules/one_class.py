@@ -4,10 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
 _ENOUGH = 300
@@ -18,14 +18,12 @@ _LOOKS = 3
 """In which they must be so: a discriminator's passes, true and false ones in turn, are looked at
 in turn, and a rare class is not in every batch."""
 
-_ROUNDED = 1e-5
-"""Of the outputs, which targets are found as a difference from, in float32."""
 
-
-@rule_of_run("one_class", looks_at=("labels_seen", "target_min"))
+@rule_of_run("one_class", looks_at=("labels_seen", "targets_apart"))
 def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the most frequent class among all targets seen so far, where it is 1; likewise 1
-    where all targets of a squared error are the same number.
+    where all targets of a squared error are the same number, or the targets of all samples are the
+    same numbers, of such an error or of a binary loss of several outputs.
 
     Targets are read off the gradient on the output, so whatever the loss does to labels on the way
     is in them.
@@ -46,8 +44,9 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         looks += 1
         values[row] = float(seen >= _ENOUGH and looks >= _LOOKS)
     memory.of_run("one_class", 3)[:] = seen, label, looks
-    of_errors = _one_number(figures, memory) & ~several
+    of_errors = _all_alike(figures, memory) & ~several
     values[of_errors] = 1.0
+    of_one_number = figures["target_min"] >= figures["target_max"] - _off(figures)
     return Symptoms.of_run_above(
         "loss",
         values,
@@ -63,26 +62,47 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
             "look at the targets as the loss gets them: a cast to whole numbers (.long(), .int()) "
             "makes 0 of all that lies between -1 and 1; a division or a wrong column does as much",
         ),
+        Advice(
+            "the targets that were looked at so far are the same in all samples, output by output, "
+            "and any other is rarer than 1 %, with 95 % certainty: nothing but these numbers can "
+            "be learned",
+            "print some rows of the targets as the loss gets them: rows that are one list, as in "
+            "[[0] * classes] * samples, all change together; so do rows of an expanded tensor",
+        ),
         warning=0.0,
         source="the targets, read off the loss's gradient on the output",
-        cause=of_errors,
+        cause=np.where(of_errors, np.where(of_one_number, 1, 2), 0),
     )
 
 
-def _one_number(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Whether all targets of a squared error that were looked at are one number, and are enough,
-    [steps].
+def _all_alike(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether all samples that were looked at have the same targets, and are enough, [steps]. A
+    squared error of several outputs that is no mean over them may be to a centre, as that of deep
+    support vector data description, which is one for all.
     """
-    told = (figures["loss_kind"] == Loss.SQUARED_ERROR) & (figures["output_alone"] == 1)
-    told &= ~((figures["targets_broadcast"] == 1) | np.isnan(figures["target_min"]))
-    low, high = figures["target_min"].astype(np.float64), figures["target_max"]
-    known = memory.of_run("one_number", 3)
-    if np.isnan(known[0]) and told.any():
-        known[:] = low[told][0], 0, 0
-    off = np.fmax(high - known[0], known[0] - low)
-    differ = memory.ever("differ", told & ~(off <= _ROUNDED * figures["output_rms"]))
-    seen = known[1] + np.cumsum(np.where(told, figures["samples"], 0))
-    looks = known[2] + np.cumsum(told)
-    known[1:] = seen[-1], looks[-1]
-    one: npt.NDArray[np.bool_] = told & ~differ & (seen >= _ENOUGH) & (looks >= _LOOKS)
-    return one
+    several, mean = figures["outputs"] > 1, np.abs(figures["loss_reduction"] - 1) < _MEAN
+    told = (figures["loss_kind"] == Loss.SQUARED_ERROR) & (~several | mean)
+    told |= np.isin(figures["loss_kind"], OF_BITS) & several
+    told &= (figures["output_alone"] == 1) & ~(figures["targets_broadcast"] == 1)
+    told &= ~np.isnan(figures["targets_apart"])
+    differ = memory.ever("differ", told & ~(figures["targets_apart"] <= _off(figures)))
+    known = memory.of_run("alike", 2)
+    known[:] = np.nan_to_num(known)
+    seen = known[0] + np.cumsum(np.where(told, figures["samples"], 0))
+    looks = known[1] + np.cumsum(told)
+    known[:] = seen[-1], looks[-1]
+    alike: npt.NDArray[np.bool_] = told & ~differ & (seen >= _ENOUGH) & (looks >= _LOOKS)
+    return alike
+
+
+def _off(figures: Figures) -> Values:
+    """How far apart targets may be that are the same: they are found as a difference from the
+    outputs, in float32.
+    """
+    return _ROUNDED * figures["output_rms"]
+
+
+_ROUNDED = 1e-5
+"""Of the outputs."""
+
+_MEAN = 0.01

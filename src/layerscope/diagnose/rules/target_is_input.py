@@ -10,20 +10,23 @@ from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 
-@rule_of_run("target_is_input", looks_at="targets_are_inputs")
+@rule_of_run("target_is_input", looks_at=("targets_are_inputs", "target_column"))
 def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """A squared error between the output and the very data that the network gets.
 
     An autoencoder is to be held back: by a layer that gives fewer values than there are data, by a
     dropout, or by another term of the loss, beside which the error does not fit the gradient. With
-    none of these the identity is the best that can be learned.
+    none of these the identity is the best that can be learned. Likewise a column of a table that
+    is the target itself, of any loss with one target for each sample.
     """
     same = figures["targets_are_inputs"]
     ill = (same > 0) & ~_is_narrowed(figures, memory) & ~(figures["dropout"] > 0)
+    left_in = (figures["target_column"] >= 0) & ~(same > 0)
+    unknown = np.isnan(same) & np.isnan(figures["target_column"])
     return Symptoms.of_run(
         "loss",
-        np.where(np.isnan(same), np.nan, ill),
-        np.where(ill, 2, 0),
+        np.where(unknown, np.nan, ill | left_in),
+        np.where(ill | left_in, 2, 0),
         Advice(
             "the targets are the network's own inputs, and no layer is narrower than they are: all "
             "that is to be learned is to copy them",
@@ -38,11 +41,16 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
             "betas, 0), so that the first steps are nearly clean and the last ones nearly noise; "
             "of a denoiser, noise of the data's size",
         ),
+        Advice(
+            "a column of the input is the target itself, in each sample: the answer was left among "
+            "the features, all that is learned is to copy it, and it is not there when it counts",
+            "take the target's column out of the inputs: x = table.drop(columns=target)",
+        ),
         limits=(np.nan, 0.0, np.nan),
         source="Goodfellow et al. 2016, Deep Learning, section 14.2: an overcomplete autoencoder "
         "can copy its input and learns nothing of the data",
         lasting=thresholds.lasting,
-        cause=(same == 2).astype(np.int8),
+        cause=np.select((left_in, same == 2), (2, 1), 0),
     )
 
 

@@ -8,6 +8,7 @@ from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
+from layerscope.diagnose.losses.shares import Shares
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.roles import Roles
@@ -78,6 +79,18 @@ _OUT_OF_RANGE = (
         "mean and divide by their standard deviation over the training data",
         (np.nan, _LEFT, np.nan),
     ),
+    Advice(
+        "a cross-entropy takes targets of the outputs' shape for probabilities, and these are "
+        "none: some are negative, so nothing keeps the loss from falling for ever",
+        "for a regression, mse_loss; for classes, their numbers as integers, or probabilities that "
+        "add up to 1 in each sample",
+    ),
+    Advice(
+        "a cross-entropy takes targets of the outputs' shape for probabilities, and these are "
+        "none: in some samples, or all, they do not add up to 1, as its softmax does",
+        "for a regression, mse_loss; for several labels a sample, "
+        "binary_cross_entropy_with_logits; for classes, their numbers as integers",
+    ),
 )
 
 
@@ -91,6 +104,9 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     add up to 1, so its targets have to. A hinge loss is told with targets of 0 and 1 by what it is
     where it has no slope. A percentage error gives a target of 0 a slope of 1 / 1e-7, or whatever
     keeps the divisor from 0, and others next to none.
+
+    A cross-entropy takes floats of its outputs' shape for probabilities, whatever they are: what
+    its slopes say of them is worked out in `losses.shares`.
 
     A normalisation without weights gives numbers of mean 0 and deviation 1: of a squared error it
     leaves at least (mean of the targets)^2 + (their deviation - 1)^2, told by their variance.
@@ -131,10 +147,15 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
         figures["output_function"] == LastFunction.NORMALIZED
     )
     values = np.where(normalized, _left_by_norm(figures), values)
+    no_shares = np.where(figures["passes"] > 1, np.nan, figures["targets_no_shares"])
+    values = np.where(np.isnan(no_shares), values, no_shares > 0)
     ill = values > np.where(normalized, _LEFT, _BEYOND)
     cause = np.select(
-        (relative, hinge, error_of_shares, at_once, binary & bits, binary, recurrent, normalized),
-        (7, 4, 5, 3, 2, 1, 6, 8),
+        (
+            *(no_shares == Shares.NEGATIVE, no_shares == Shares.OF_OTHER_SUMS, relative, hinge),
+            *(error_of_shares, at_once, binary & bits, binary, recurrent, normalized),
+        ),
+        (9, 10, 7, 4, 5, 3, 2, 1, 6, 8),
         0,
     )
     return Symptoms.of_run(

@@ -9,6 +9,7 @@ from layerscope.record.graph.broadcast_in_loss import broadcasts
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.output_function import is_normalized
 from layerscope.record.graph.policy_loss import chosen_in
+from layerscope.record.graph.shares_in_loss import is_mean_of_torch, takes_shares
 from layerscope.record.graph_nodes import (
     MOVES,
     NODES,
@@ -47,6 +48,8 @@ class LossForm:
         of_cosines: it is the mean or the sum of the cosines of an output with something, or of
             products of a normalised one, with no minus before them.
         baseline: of one of rewards, ids of the parameters that no action's probability depends on.
+        of_shares: see `takes_shares`.
+        is_mean: see `is_mean_of_torch`.
         adds_number: see `LossSum`.
         weights_free: of one whose terms have weights that are learned, and that nothing holds,
             whether these have moved the way that makes it small; None of any other.
@@ -62,6 +65,8 @@ class LossForm:
     of_earlier: bool = False
     of_cosines: bool = False
     baseline: frozenset[int] = frozenset()
+    of_shares: bool = False
+    is_mean: bool = False
     adds_number: bool = False
     weights_free: Pending[bool] | None = None
 
@@ -114,6 +119,8 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
             kind in _TAKES_LOGITS and _is_activated(node, outputs) for node, kind in kinds.items()
         ),
         of_cosines=_is_of_cosines(loss, outputs),
+        of_shares=takes_shares(loss, outputs),
+        is_mean=is_mean_of_torch(loss),
     )
 
 

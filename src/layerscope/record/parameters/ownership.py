@@ -1,8 +1,10 @@
 """Which parameters the optimizers have."""
 
+import inspect
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -49,6 +51,7 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
         "epsilon": max(map(_epsilon, groups), default=0.0),
         "epsilon_lost": float(any(map(_loses_epsilon, groups))),
         "wants_all_data": float(any(isinstance(each, _OF_ALL_DATA) for each in optimizers)),
+        "rate_default": _default_rate(type(optimizers[0])) if optimizers else math.nan,
         "rate_asked": float(groups[0].get("initial_lr", math.nan)) if groups else math.nan,
     }
     return Ownership(owned, _rate_shares(optimizers), figures)
@@ -74,6 +77,18 @@ def _epsilon(group: Mapping[str, Any]) -> float:
 
 _OF_ALL_DATA = (torch.optim.Rprop, torch.optim.LBFGS)
 """They compare gradients, or losses, of several steps as those of one function."""
+
+
+@cache
+def _default_rate(kind: type[Optimizer]) -> float:
+    """The learning rate that one of torch's own optimizers has if none is asked for; NaN of others,
+    and where one has to be.
+    """
+    told = inspect.signature(kind).parameters.get("lr")
+    is_number = told is not None and isinstance(told.default, float | int)
+    is_own = kind.__module__.startswith("torch.optim")
+    return float(told.default) if told is not None and is_number and is_own else math.nan
+
 
 _HALF_OF_SMALLEST = 2.0**-25
 """Of float16: what is not above it becomes 0."""

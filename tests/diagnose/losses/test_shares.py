@@ -1,0 +1,38 @@
+"""Are targets of a cross-entropy probabilities, by its slopes and its value?"""
+
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from layerscope.diagnose.losses.shares import Shares, shares_of
+
+
+def judged(targets, times=1.0, mean=False, **options):
+    torch.manual_seed(0)
+    output = (2 * torch.randn(targets.shape)).requires_grad_()
+    loss = times * F.cross_entropy(output, targets, **options)
+    loss.backward()
+    values, slopes = output.detach().double().numpy(), output.grad.double().numpy()
+    return shares_of(values, slopes, float(loss.detach()), mean=mean)
+
+
+SHARES = torch.rand(16, 4, generator=torch.Generator().manual_seed(1)).softmax(1)
+COUNTS = torch.arange(1.0, 17)[:, None]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("times", [1.0, 0.01])
+def test_targets_below_0_are_told_at_any_scale_and_probabilities_are_let_be(reduction, times):
+    told = {"reduction": reduction, "times": times}
+    assert judged(SHARES, **told) is Shares.MAY_BE
+    assert judged(F.one_hot(torch.arange(16) % 4, 4).float(), **told) is Shares.MAY_BE
+    assert judged(SHARES, label_smoothing=0.1, **told) is Shares.MAY_BE
+    assert judged(SHARES - 0.5, **told) is Shares.NEGATIVE
+
+
+def test_sums_that_differ_are_told_unless_samples_are_left_out():
+    assert judged(F.one_hot(torch.arange(16) % 4, 4) * COUNTS) is Shares.OF_OTHER_SUMS
+    assert judged(SHARES * 3) is Shares.MAY_BE  # the same as a larger learning rate
+    assert judged(SHARES * 3, mean=True) is Shares.OF_OTHER_SUMS
+    assert judged(SHARES, mean=True) is Shares.MAY_BE
+    assert judged(SHARES * (COUNTS > 5)) is Shares.MAY_BE

@@ -1,0 +1,53 @@
+"""Do samples differ in their targets, and is a column of the data the targets themselves?"""
+
+import math
+
+import numpy as np
+import pytest
+
+from layerscope.diagnose.losses.loss_kind import Loss, LossView
+from layerscope.session.looked_at_outputs import target_column
+from layerscope.session.targets_apart import TargetsApart
+
+CHANCE = np.random.default_rng(0)
+
+
+def view(targets, kind=Loss.SQUARED_ERROR, **about):
+    return LossView(kind, targets=np.asarray(targets, float), **about)
+
+
+def test_targets_are_compared_output_by_output_with_all_that_came_before():
+    apart = TargetsApart()
+    assert apart.see(view([[1, 5], [1, 5]])) == 0
+    assert math.isnan(apart.see(view([[9, 9]], Loss.CROSS_ENTROPY)))
+    assert apart.see(view([[1, 5], [1, 7]])) == 2
+    assert apart.see(view([[2, 6]], Loss.BINARY)) == 2
+    assert apart.see(view([[2.0]])) == math.inf
+
+
+@pytest.mark.parametrize("kind", [Loss.SQUARED_ERROR, Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS])
+def test_the_column_that_is_the_target_is_found(kind):
+    data = CHANCE.normal(size=(32, 4))
+    targets = data[:, 2:3].copy() if kind is Loss.SQUARED_ERROR else np.arange(32)[:, None] % 2
+    data[:, 2:3] = targets
+    assert target_column(view(targets, kind), [data]) == 2
+    assert target_column(view(targets, kind), [data[:, [2, 2, 0]]]) == -1  # a task of one number
+    data[0, 2] += 0.01
+    assert target_column(view(targets, kind), [data]) == -1
+
+
+def test_nothing_is_told_of_one_column_of_few_samples_and_of_a_rare_class():
+    data = CHANCE.normal(size=(32, 4))
+    targets = data[:, 2:3]
+    assert target_column(view(targets), [targets]) == -1
+    assert target_column(view(targets), [data[:16]]) == -1
+    assert target_column(view(targets[:8]), [data[:8]]) == 2
+    for unknown in (
+        view(targets[:7]),
+        view(data[:, 2:]),
+        view(targets, Loss.ABSOLUTE_ERROR),
+        view(targets, broadcast=True),
+        view(np.arange(32)[:, None] < 7, Loss.BINARY),
+    ):
+        assert math.isnan(target_column(unknown, [data]))
+    assert target_column(view(np.arange(32)[:, None] < 8, Loss.BINARY), [data]) == -1
