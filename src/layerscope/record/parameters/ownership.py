@@ -51,7 +51,7 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
         "epsilon": max(map(_epsilon, groups), default=0.0),
         "epsilon_lost": float(any(map(_loses_epsilon, groups))),
         "wants_all_data": float(any(isinstance(each, _OF_ALL_DATA) for each in optimizers)),
-        "rate_default": _default_rate(type(optimizers[0])) if optimizers else math.nan,
+        "rate_default": _default_rate(optimizers[0]) if optimizers else math.nan,
         "rate_asked": float(groups[0].get("initial_lr", math.nan)) if groups else math.nan,
     }
     return Ownership(owned, _rate_shares(optimizers), figures)
@@ -79,15 +79,20 @@ _OF_ALL_DATA = (torch.optim.Rprop, torch.optim.LBFGS)
 """They compare gradients, or losses, of several steps as those of one function."""
 
 
-@cache
-def _default_rate(kind: type[Optimizer]) -> float:
+def _default_rate(optimizer: Optimizer) -> float:
     """The learning rate that one of torch's own optimizers has if none is asked for; NaN of others,
     and where one has to be.
     """
-    told = inspect.signature(kind).parameters.get("lr")
-    is_number = told is not None and isinstance(told.default, float | int)
-    is_own = kind.__module__.startswith("torch.optim")
-    return float(told.default) if told is not None and is_number and is_own else math.nan
+    kind = type(optimizer)
+    if not kind.__module__.startswith("torch.optim"):
+        return math.nan
+    told = _parameters_of(kind).get("lr")  # type: ignore[arg-type] # a class has a hash
+    return float(told.default) if told and isinstance(told.default, float | int) else math.nan
+
+
+@cache
+def _parameters_of(kind: type[Optimizer]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(kind).parameters
 
 
 _HALF_OF_SMALLEST = 2.0**-25
