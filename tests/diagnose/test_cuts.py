@@ -26,7 +26,6 @@ LAYERS = tuple(
         last=i == len(FUNCTIONS) - 1,
         without_bias=i == len(FUNCTIONS) - 1,
         by_batch=i == 1,
-        unread=0.75 * (i == 4),
         follows="05" if i == 6 else "",
         trainable=i > 0,
         width={3: (8, 2), 4: (2, 8)}.get(i, (8, 8)),

@@ -1372,21 +1372,6 @@ def test_targets_of_an_error_that_are_one_number_are_told():
     assert looks_at_targets([np.nan, *[3] * 5], 3) is not None
 
 
-def test_a_stride_beyond_the_kernel_is_told_where_all_has_to_pass():
-    def told(share, **about):
-        layers = network()
-        layers = (layers[0], replace(layers[1], unread=share, **about), *layers[2:])
-        finding = rules_and_words(healthy(layers)).get("inputs_unread")
-        return None if finding is None else (finding.severity, finding.layer)
-
-    assert told(0.75) == ("warning", network()[1].name)
-    assert told(0.5)[0] == "note"
-    assert told(0.0) is None
-    assert told(0.75, on_trunk=False) is None
-    assert told(0.75, fed=True, of_one_place=True) is None  # a shortcut, or a block's first
-    assert told(0.75, fed=True)[0] == told(0.75, fed=False, of_one_place=True)[0] == "warning"
-
-
 def test_inputs_that_were_scaled_batch_by_batch_are_told_whatever_else_is_uneven():
     for code in (1, 2):
         figures = healthy(network(), 40)

@@ -44,8 +44,6 @@ class LayerFacts:
         frozen_in_name: path of the module that has its parameters, or of one above, on which
             somebody set `requires_grad = False`, which does nothing; None without one.
         width: of a matrix or a convolution, (inputs, outputs) of a unit; None for any other.
-        unread: share of the places of its input that a convolution never reads, see `unread_share`.
-        of_one_place: whether it is a convolution whose kernel is one place.
         without_bias: whether it is a matrix or a convolution that was asked to have no bias.
         skipped: of a convolution, the share of its input's places that it never reads.
         stream: where the entry is no layer, but a place where a branch is added to a residual
@@ -76,8 +74,6 @@ class LayerFacts:
     of_parameter: bool = False
     frozen_in_name: str | None = None
     width: tuple[int, int] | None = None
-    unread: float = 0.0
-    of_one_place: bool = False
     without_bias: bool = False
     skipped: float = 0.0
     stream: str = ""

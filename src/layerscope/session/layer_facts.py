@@ -10,7 +10,6 @@ from layerscope.record.distributed.shards import class_of
 from layerscope.record.ends.ends import normalized_together, normalizes, normalizes_by_batch
 from layerscope.record.graph.layer_graph import Wiring
 from layerscope.record.layer_output import LayerOutput
-from layerscope.record.network.unread_places import unread_share
 from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.place import Place
 from layerscope.session.matrix_width import width_of, width_of_named
@@ -64,8 +63,6 @@ def layer_facts(
                 dropout_at=dropout_at if output.order == last >= 0 else "",
                 frozen_in_name=frozen_by,
                 width=None if layer.function else width_of(layer.entry, output.features),
-                unread=0.0 if layer.function else unread_share(layer.entry),
-                of_one_place=set(getattr(layer.entry, "kernel_size", ())) == {1},
                 without_bias=not layer.function and getattr(layer.entry, "bias", True) is None,
                 skipped=0.0 if layer.function else skipped_places(layer.entry),
                 configured=configured,

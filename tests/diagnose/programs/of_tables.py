@@ -1,36 +1,10 @@
-"""What of the data comes in: places that no kernel reads, and columns scaled batch by batch."""
+"""Columns of the data that were scaled batch by batch."""
 
 import torch
-from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.of_data import cross_entropy, perceptron
-from tests.diagnose.programs.program import batches, blobs, fit, pictures, program, surface
-
-
-@program("inputs_unread")
-def kernel_and_stride_exchanged(mended, watch):
-    x, y = pictures(side=12)
-    x = x + 0.3 * torch.randn_like(x)
-    first = nn.Conv2d(1, 12, *((4, 2) if mended else (2, 4)))
-    width = first(x[:1]).numel()
-    model = nn.Sequential(first, nn.ReLU(), nn.Flatten(), nn.Linear(width, 32), nn.ReLU())
-    model.append(nn.Linear(32, 4))
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
-
-
-@program("inputs_unread")
-def every_fifth_value_of_a_wave(mended, watch):
-    y = torch.randint(2, (512,))
-    time = torch.arange(60.0)
-    x = torch.sin((0.3 + 0.2 * y[:, None]) * time + 6.3 * torch.rand(512, 1))[:, None]
-    x = x + 0.3 * torch.randn_like(x)
-    convolutions = (nn.Conv1d(1, 16, 5, 1, 2), nn.Tanh(), nn.Conv1d(16, 16, 2, 2 if mended else 5))
-    model = nn.Sequential(*convolutions, nn.Tanh(), nn.Flatten(), nn.LazyLinear(2))
-    model(x[:1])
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
+from tests.diagnose.programs.of_data import perceptron
+from tests.diagnose.programs.program import batches, blobs, fit, program, surface
 
 
 def scaled(x, of, by_ends):

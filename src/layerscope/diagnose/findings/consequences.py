@@ -101,7 +101,6 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "gates_shut": _OF_LOST_GRADIENTS | _NO_LEARNING,
     "places_skipped": _OF_NO_ORDER | {"dead_units"},
     "too_narrow": _OF_LOST_GRADIENTS,
-    "inputs_unread": _OF_LOST_GRADIENTS | {"overconfident_start"},
     "frozen_untrained": _NO_LEARNING | {"collapsed"},
     "norm_of_few": _OF_FEW,
     # Beside weights that are next to nothing every step is large.

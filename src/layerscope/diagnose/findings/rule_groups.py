@@ -17,7 +17,6 @@ FROM_THE_START = frozenset(
         *("temperature", "large_weights", "attention_axis", "mask_inverted"),
         *("heads_mixed", "graph_kept", "padding_read", "no_positions"),
         *("penalty_without_gradient", "loss_weights", "target_tail", "offset_missing"),
-        "inputs_unread",
     }
 )
 

@@ -16,7 +16,6 @@ from layerscope.diagnose.rules import clipped_too_far as clipped_too_far
 from layerscope.diagnose.rules import no_gradient as no_gradient
 from layerscope.diagnose.rules import backward_alone as backward_alone
 from layerscope.diagnose.rules import construction as construction
-from layerscope.diagnose.rules import inputs_unread as inputs_unread
 from layerscope.diagnose.rules import dropout_high as dropout_high
 from layerscope.diagnose.rules import modules_repeated as modules_repeated
 from layerscope.diagnose.rules import softmax_hidden as softmax_hidden
