@@ -1819,7 +1819,7 @@ def test_running_statistics_that_are_mostly_those_of_the_start_are_a_note(moment
     ("times", "passes", "falls", "severity"),
     [
         *((1 / 32, 1, False, "warning"), (1 / 32, 1, True, "note")),
-        *((1 / 32, 32, False, None), (1 / 30, 1, False, None)),
+        *((1 / 32, 32, False, None), (1 / 30, 1, False, None), (1 / 40, 1, False, None)),
     ],
 )
 def test_a_mean_that_is_divided_by_its_samples_once_more_is_told(times, passes, falls, severity):
@@ -1831,6 +1831,11 @@ def test_a_mean_that_is_divided_by_its_samples_once_more_is_told(times, passes, 
     found = rules_and_words(figures).get("loss_reduction")
     assert (found and found.severity) == severity
     assert severity is None or "divided by their number once more" in found.explanation
+    for name, value in (("beta_ratio", 0.9), ("samples", 10)):  # Adam does not see it; nor do few
+        figures[name][::10] = value
+        figures["loss_reduction"][::10] = 1 / figures["samples"][0]
+        assert "loss_reduction" not in rules_and_words(figures)
+        figures["beta_ratio"][::10] = 0
 
 
 @pytest.mark.parametrize(
