@@ -12,7 +12,7 @@ from layerscope.measure.device_tally import DeviceTally
 from layerscope.measure.device_units import DeviceUnitTally
 from layerscope.record import Recorder, choose_layers, plan
 from layerscope.record.surroundings import Surroundings
-from layerscope.session import pipeline
+from layerscope.session import block_sizes
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
 from layerscope.session.pipeline import Pipeline
@@ -248,7 +248,7 @@ def run_on_a_device(net, folder, monkeypatch, **options):
     monkeypatch.setattr(plan, "units_for", DeviceUnitTally)
     run = Run(net, folder, **options)
     rows = len(run.recorder.plan.channels)
-    monkeypatch.setattr(pipeline, "_ROWS_OF_A_DEVICE", 7 * rows)
+    monkeypatch.setattr(block_sizes, "_ROWS_OF_A_DEVICE", 7 * rows)
     return run
 
 

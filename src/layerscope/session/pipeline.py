@@ -14,6 +14,7 @@ from layerscope.events import flush_clock
 from layerscope.record import Observation, Recorder, is_keyframe
 from layerscope.record.plan import Plan
 from layerscope.record.surroundings import Surroundings
+from layerscope.session.block_sizes import NO_WAIT, BlockSizes
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
 from layerscope.session.layer_facts import layer_facts, place_facts
@@ -24,26 +25,6 @@ from layerscope.session.settings import NEVER, Settings
 from layerscope.session.step_figures import StepFigures
 from layerscope.sinks.block_sink import BlockSink
 from layerscope.sinks.step_block import Step, StepBlock
-
-_AT_FIRST, _GROWTH = 16, 3
-"""Steps that wait for one another: so many at the start of a run, where findings are news; then so
-many times as many as came before, up to the following."""
-
-_MOST_WRITTEN, _MOST_JUDGED = 256, 1024
-"""Steps that are written together, and steps that are judged together: a look of the judge takes as
-long for a thousand as for ten."""
-
-_ROWS_WAITING = 1 << 15
-"""Measured tensors of all the steps that wait to be written: 27 MB."""
-
-_ROWS_OF_A_DEVICE, _ON_THEIR_WAY = 1 << 11, 4
-"""The same where a device trains, and the latest steps, which are left alone, for who looks at them
-waits. The host has time between steps there, as it only says what is to be computed: of some
-milliseconds at once the device sees nothing, but of the tenth of a second that hundreds of steps of
-a large network take it stands still for the most part."""
-
-_FIGURES_WAITING = 1 << 21
-"""Figures of all the steps that wait to be judged: 8 MB."""
 
 
 class Pipeline:
@@ -125,8 +106,8 @@ class Pipeline:
         elif any(sink.awaits(number) for sink in self._sinks):
             self.drain()
         else:
-            ready = len(self._waiting) - self._left_alone
-            if ready >= _enough(self._written, self._most_waiting):
+            ready = len(self._waiting) - self._sizes.left_alone
+            if ready >= self._sizes.to_write(self._written):
                 self._drain(ready, judges=self._must_judge(ready))
         self.first, self.last = self.first or step, step
         if observation.look is not None and observation.look.inside:
@@ -135,7 +116,7 @@ class Pipeline:
     def _must_judge(self, new: int) -> bool:
         """Whether these steps and those that are written already are enough for the judge."""
         unjudged = self._written + new - self._judged
-        return unjudged >= _enough(self._judged, self._most_unjudged)
+        return unjudged >= self._sizes.to_judge(self._judged)
 
     def _meet(self, measured: tuple[Plan, int, int]) -> None:
         """From now on this is measured; what waits is of what was measured before."""
@@ -160,14 +141,10 @@ class Pipeline:
         )
         of_layers = {each.name: each.parameters for each in self._recorder.hooked.layers}
         self.look_figures.meet(self._figures.layers, plan.parameters, of_layers)
-        rows, figures = len(plan.channels), len(self._figures.layers) * len(LAYER_FIGURES)
-        most = _ROWS_OF_A_DEVICE if plan.arrives_later else _ROWS_WAITING
-        self._most_waiting = min(1 + most // max(rows, 1), _MOST_WRITTEN)
-        self._left_alone = _ON_THEIR_WAY if plan.arrives_later else 0
-        self._most_unjudged = min(1 + _FIGURES_WAITING // max(figures, 1), _MOST_JUDGED)
-        if not self._may_wait:
-            self._most_waiting = self._most_unjudged = 1
-            self._left_alone = 0
+        self._sizes = NO_WAIT
+        if self._may_wait:
+            rows, figures = len(plan.channels), len(self._figures.layers) * len(LAYER_FIGURES)
+            self._sizes = BlockSizes.of(rows, figures, arrive_later=plan.arrives_later)
 
     def flush(self) -> None:
         """Judge and write what waits, so that others can read it."""
@@ -244,8 +221,3 @@ class Pipeline:
                     *(figures.of_layers[row], figures.of_steps[row]),
                 )
         return figures
-
-
-def _enough(before: int, most: int) -> int:
-    """How many steps wait for one another, after so many."""
-    return min(most, max(_GROWTH * before, _AT_FIRST))
