@@ -31,7 +31,10 @@ def looked(layers=LAYERS, **told):
     return figures
 
 
-OF_TWO_LOOKS = ("attention_axis", "mask_inverted", "heads_mixed")
+OF_TWO_LOOKS = (
+    *("attention_axis", "mask_inverted", "heads_mixed"),
+    "labels_by_batch",  # whose figure is of several looks
+)
 
 ONE_CLASS = {"weighted_share": 0.91, "weighted_called": 0.91, "weighted_times": 3.1}
 RARE, FREQUENT = ONE_CLASS | {"weighted_samples": 0.49}, ONE_CLASS | {"weighted_samples": 0.76}
@@ -52,6 +55,7 @@ PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
         ("generator_label", {"judge_asks": 1.0, "maker_asks": 1.0}, "warning", "the same way"),
         ("penalty_without_gradient", PLAIN, "warning", "without a graph"),
         ("loss_weights", {"weights_free": 1.0}, "warning", "nothing in it holds them"),
+        ("labels_by_batch", {"labels_numbered": 6.5}, "warning", "once in 10^"),
         ("target_tail", {"target_tail": 0.76}, "note", "one percent of the targets"),
         ("input_scale", UNEVEN, "note", "drowns the others"),
         ("input_scale", UNEVEN | {"input_rows_one": 1.0}, "warning", "by its own length"),
@@ -121,6 +125,7 @@ def test_what_each_look_shows_is_told_of(rule, told, severity, words):
         ("penalty_without_gradient", PLAIN | {"number_added": 0.0}),
         ("loss_weights", {"weights_free": 0.0}),
         ("target_tail", {"target_tail": 0.75}),
+        ("labels_by_batch", {"labels_numbered": 6.0}),
         ("input_scale", UNEVEN | {"input_rows_one": 1.0, "input_feature_ratio": 100.0}),
         ("attention_axis", {"attention_across": (2, 0.0)}),
         ("axes_mixed", {"axes_mixed": 0.0, "views_mixed": 0.0}),
@@ -384,3 +389,46 @@ def test_an_error_that_is_one_missing_number_asks_for_a_bias(share, function, wi
     found = findings(figures)
     assert ("offset_missing" in found) == so
     assert not so or found["offset_missing"].severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("first", "told", "words"),
+    [
+        (32, {}, "though all outputs"),
+        (1, {}, "a batch of one sample"),
+        (2, {}, "though all outputs"),
+        (32, {"of_alignment": 1.0}, "CTC"),
+    ],
+)
+def test_what_made_a_loss_that_is_not_finite_is_told(first, told, words):
+    figures = looked(samples=32.0, **told)
+    figures["activation_count"][:] = 320
+    figures["activation_count"][55] = 10 * first
+    figures["loss"][55] = np.inf
+    assert words in findings(figures)["loss_not_finite"].explanation
+
+
+@pytest.mark.parametrize(
+    ("loss", "severity"),
+    [
+        (lambda step: 3 - step**2 / 2, "warning"),
+        (lambda step: 3 - 20 * step, "warning"),
+        (lambda step: 3 - 1.6 * step, "note"),  # not as far
+        (lambda step: 3 - 7.5 * step**0.8, "note"),  # it flattens
+    ],
+)
+def test_a_loss_that_falls_below_0_without_end_is_told_from_one_that_may(loss, severity):
+    figures = healthy(LAYERS, 400 if loss(1000.0) < -6000 else 1800)
+    figures["loss"][:] = loss(figures.steps.astype(float))
+    figures["loss"][:20] = 3.0
+    found = findings(figures)["negative_loss"]
+    assert found.severity == severity
+    assert ("nothing holds it" in found.explanation) == (severity == "warning")
+
+
+@pytest.mark.parametrize(("times", "so"), [(1.2, True), (0.8, False)])
+def test_a_loss_that_was_below_0_diverges_at_a_thousand_times_its_first_size(times, so):
+    figures = healthy(LAYERS, 120)
+    figures["loss"][:20], figures["loss"][20:30] = 2.0, -1.0
+    figures["loss"][30:] = times * 2000
+    assert ("loss_diverged" in findings(figures)) == so

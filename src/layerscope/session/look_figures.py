@@ -12,7 +12,7 @@ from layerscope.diagnose.figures import Array
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.classification_loss import log_of_sum
-from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.losses.loss_kind import OF_CLASSES, Loss
 from layerscope.diagnose.losses.loss_level import loss_of
 from layerscope.diagnose.losses.loss_view import view_loss
 from layerscope.diagnose.losses.regression_loss import within_range
@@ -33,6 +33,7 @@ from layerscope.session.looked_at_outputs import (
     targets_are_inputs,
 )
 from layerscope.session.mask_figures import mask_figures
+from layerscope.session.numbered_labels import NumberedLabels
 from layerscope.session.parameter_figures import ParameterFigures
 from layerscope.session.repeated_batch import RepeatedBatch
 from layerscope.session.repeated_tokens import commonest_token
@@ -57,6 +58,7 @@ class LookFigures:
         self._parameters = ParameterFigures()
         self._at: dict[str, int] = {}
         self._batch, self._whole, self._tail = RepeatedBatch(), WholeSet(), TargetTail()
+        self._numbered = NumberedLabels()
         self._noise, self._ids = SameNoise(), RoundedIds()
         self._apart, self._scaled = TargetsApart(), ScaledBatches()
 
@@ -192,6 +194,9 @@ class LookFigures:
         figures |= target_figures(view, output, values, self._labels)
         if output.alone:
             figures |= self._tail.figures(view, values, by_sample=output.by_sample)
+            if view.kind in OF_CLASSES and view.targets is not None:
+                numbered = self._numbered.see(view.targets[:, 0].astype(np.int64))
+                figures["labels_numbered"] = numbered
             if output.by_sample or view.kind is Loss.SQUARED_ERROR:  # of maps most is ground
                 figures["targets_apart"] = self._apart.see(view)
             if len(values) == output.samples and output.by_sample and not ends.given:

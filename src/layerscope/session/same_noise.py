@@ -39,7 +39,8 @@ class SameNoise:
         if view.kind is not Loss.SQUARED_ERROR or view.broadcast or targets is None or not data:
             return np.nan
         like = [each for each in data if each.shape == targets.shape == values.shape]
-        now = [targets, *(each - targets for each in like)]
+        # Of targets of another shape the same may come with data that are changed each time.
+        now = [targets, *(each - targets for each in like)] if like else []
         inputs, self._inputs = self._inputs, data[0]
         before, self._before = self._before, now
         if inputs is None or inputs.shape != data[0].shape or len(before) != len(now):

@@ -189,12 +189,14 @@ def test_figures_tell_of_candidates_and_of_a_softmax_along_samples_where_there_a
             "activated_twice",
             "loss_of_earlier",
             "number_added",
+            "of_alignment",
         ),
         0.0,
     )
     assert LossForm().figures() == usual
     told = ("against_itself", "through_advantage", "of_rewards", "broadcasts", "activated_twice")
-    several = LossForm(**dict.fromkeys((*told, "of_earlier", "adds_number"), True), candidates=12)
+    told = (*told, "of_earlier", "adds_number", "of_alignment")
+    several = LossForm(**dict.fromkeys(told, True), candidates=12)
     assert several.figures() == dict.fromkeys(usual, 1.0) | {"candidates": 12.0}
     assert LossForm(over_samples=True).figures() == usual | {"softmax_over_samples": 1.0}
 

@@ -83,6 +83,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "negative_loss": _SYMPTOMS,
     "target_out_of_range": _SYMPTOMS | {"negative_loss"},
     "inputs_repeat": _SYMPTOMS | {"one_class", "input_scale"},
+    "labels_by_batch": _SYMPTOMS,
     "ids_rounded": _NO_LEARNING,
     "input_scale": _SYMPTOMS,
     "loss_after_activation": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},

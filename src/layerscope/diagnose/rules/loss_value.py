@@ -5,7 +5,8 @@ import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.loss_terms import is_of_no_known_kind
+from layerscope.diagnose.loss_curve import WINDOW
+from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards
 from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss
 from layerscope.diagnose.memory import Memory, Remembered
 from layerscope.diagnose.registry import rule_of_run
@@ -15,11 +16,29 @@ from layerscope.diagnose.thresholds import Thresholds
 _ROOT_OF_LARGEST = 1e18  # float32's largest number is 3e38, and errors are squared
 
 _LOOKS = 3
+_WHOLE = 0.1
+
+_ENDLESS, _SOON = 1000.0, 100.0
+"""Times the largest size of the first losses, below 0: that of a density flattens before."""
+
+_PACE = 10.0
+"""A loss that falls by the same in each step takes ten times as many for ten times as far."""
 
 _NOT_FINITE = Advice(
     "the loss is not finite, though all outputs of the network are",
     "in your own loss, log and division of what may be 0; torch.nn.functional.cross_entropy "
     "takes logits, and is 0 / 0 where all targets are left out (ignore_index, -100)",
+)
+_ONE_SAMPLE = Advice(
+    "the loss is not finite in a batch of one sample, though all outputs of the network are",
+    "drop_last=True in the DataLoader; or no deviation of one sample: std() divides by n - 1, "
+    "which is 0, and std(unbiased=False) + 1e-8 is not",
+)
+_ALIGNMENT = Advice(
+    "the loss is not finite, though all outputs of the network are: it is a CTC loss, which is "
+    "infinite where a text has more letters than the output has steps",
+    "more steps in the output, at least as many as letters and one for each pair of equal ones "
+    "that follow each other; or leave such texts out, as zero_infinity=True does",
 )
 _NEGATIVE = (
     Advice(
@@ -54,6 +73,13 @@ _NEGATIVE = (
         "1 - cosine, or minus the cosine: torch's cosine_similarity is 1 for what is alike, where "
         "Keras' loss of that name has a minus",
     ),
+    Advice(
+        "the loss is {value:.3g}, below 0, a thousand times as large as at the start, and falls as "
+        "fast as ever: nothing holds it from below",
+        "look at the sign of each term: the logarithm of a variance is added, and not subtracted; "
+        "targets of a cross-entropy are shares, none below 0 and 1 in all (for numbers mse_loss); "
+        "a factor that is learned needs a term of its own",
+    ),
 )
 
 _DRAWN_AWAY = -0.5
@@ -68,6 +94,8 @@ def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     """
     wrong = ~memory.loss_curve.of(figures).finite
     values = wrong.astype(np.float64)
+    alone = _is_one_sample(figures, memory)
+    aligns = memory.known("alignment", figures["of_alignment"]) == 1
     if not wrong.any():
         return Symptoms.of_run("loss", values)
     largest = np.fmax(-figures["activation_min"], figures["activation_max"])
@@ -76,8 +104,27 @@ def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     passed_on = memory.ever("began", made_before)
     severity = np.where(wrong & ~passed_on, 3, 0).astype(np.int8)
     return Symptoms.of_run(
-        "loss", values, severity, _NOT_FINITE, limits=(np.nan, np.nan, 0.0), source="any at all"
+        "loss",
+        values,
+        severity,
+        *(_NOT_FINITE, _ONE_SAMPLE, _ALIGNMENT),
+        limits=(np.nan, np.nan, 0.0),
+        source="any at all",
+        cause=np.select((aligns, alone), (2, 1), 0),
     )
+
+
+def _is_one_sample(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether a step's batch is a single sample where others have several, [steps]: the last layer
+    gives as many values for each.
+    """
+    most = memory.highest("samples", figures["samples"])
+    if memory.roles.last < 0:
+        return np.zeros(len(most), bool)
+    counts = figures["activation_count"][:, memory.roles.last]
+    largest = memory.highest("counts", counts)
+    one: npt.NDArray[np.bool_] = (most > 1) & (np.abs(counts / largest * most - 1) < _WHOLE)
+    return one
 
 
 @rule_of_run("negative_loss")
@@ -104,10 +151,12 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     of_cosines = _in_each_look(figures["loss_of_cosines"], memory.of_run("cosines", 1 + _LOOKS))
     largest = np.fmax(-figures["target_min"], figures["target_max"] - 1)  # beyond 0 to 1
     beyond = memory.known("beyond", largest) > 0
+    endless = _falls_without_end(figures, memory)
     if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
     cause = np.full(len(loss), 2, np.int8)
     minus = memory.known("minus", figures["loss_negated"]) == 1
+    cause[endless] = 6
     cause[(kind == Loss.LOG_LIKELIHOOD) & ~by_chance & ~minus] = 0
     cause[np.isin(kind, OF_BITS) & beyond & ~by_chance] = 1
     cause[negated] = 3
@@ -125,6 +174,23 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         cause=cause,
         falling=True,
     )
+
+
+def _falls_without_end(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether a loss that is below 0 has come to 1,000 times its first size, no slower than from
+    there to 100 times that, [steps]. One of rewards goes as far as these do.
+    """
+    curve = memory.loss_curve.of(figures)
+    sizes = np.where(curve.known <= WINDOW, np.abs(curve.loss), np.nan)
+    first = memory.highest("first", sizes)
+    passed = memory.of_run("passed", 1)
+    soon = curve.level < -_SOON * first
+    if np.isnan(passed[0]) and soon.any():
+        passed[0] = curve.known[soon.argmax()]
+    far = curve.level < -_ENDLESS * first
+    fast = curve.known <= _PACE * passed[0]
+    endless: npt.NDArray[np.bool_] = far & ~is_of_rewards(figures, memory)
+    return memory.ever("endless", endless & fast) & far
 
 
 def _in_each_look(values: npt.NDArray[np.floating], last: Remembered) -> npt.NDArray[np.bool_]:

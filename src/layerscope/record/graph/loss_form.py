@@ -51,6 +51,7 @@ class LossForm:
         of_shares: see `takes_shares`.
         is_mean: see `is_mean_of_torch`.
         adds_number: see `LossSum`.
+        of_alignment: there is a CTC loss in it.
         weights_free: of one whose terms have weights that are learned, and that nothing holds,
             whether these have moved the way that makes it small; None of any other.
     """
@@ -68,6 +69,7 @@ class LossForm:
     of_shares: bool = False
     is_mean: bool = False
     adds_number: bool = False
+    of_alignment: bool = False
     weights_free: Pending[bool] | None = None
 
     def figures(self) -> dict[str, float]:
@@ -80,6 +82,7 @@ class LossForm:
             "activated_twice": float(self.activated_twice),
             "loss_of_earlier": float(self.of_earlier),
             "number_added": float(self.adds_number),
+            "of_alignment": float(self.of_alignment),
         }
         if self.weights_free is not None:
             figures["weights_free"] = float(self.weights_free.get())
@@ -119,6 +122,7 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
             kind in _TAKES_LOGITS and _is_activated(node, outputs) for node, kind in kinds.items()
         ),
         of_cosines=_is_of_cosines(loss, outputs),
+        of_alignment=any("CtcLoss" in kind for kind in kinds.values()),
         of_shares=takes_shares(loss, outputs),
         is_mean=is_mean_of_torch(loss),
     )
