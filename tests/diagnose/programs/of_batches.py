@@ -110,16 +110,6 @@ def a_table_with_its_answer(mended, watch):
     fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
 
 
-@program("target_is_input")
-def kinds_with_their_own_number(mended, watch):
-    x, y = blobs(5, 8)
-    number = torch.randperm(5)[y] if mended else y
-    x = standard(torch.cat([x, number[:, None].float()], 1))
-    model = perceptron(9, 5)
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    fit(watch, model, optimizer, batches(x, y), cross_entropy)
-
-
 @program("one_class")
 def several_numbers_from_one_row(mended, watch):
     x, y = surface()
@@ -130,7 +120,7 @@ def several_numbers_from_one_row(mended, watch):
     fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
 
 
-@program("negative_loss")
+@program("target_out_of_range", first=False)
 def numbers_in_the_place_of_shares(mended, watch):
     x, y = surface()
     y = torch.cat([y, x[:, 1:3]], 1)
