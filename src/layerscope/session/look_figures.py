@@ -61,6 +61,7 @@ class LookFigures:
         self._numbered = NumberedLabels()
         self._noise, self._ids = SameNoise(), RoundedIds()
         self._apart, self._scaled = TargetsApart(), ScaledBatches()
+        self._may_have_column = True  # until no column of one batch is its targets
 
     def state(self) -> dict[str, dict[int, int]]:
         """What is known of the targets so far, as plain types: for a checkpoint."""
@@ -199,9 +200,11 @@ class LookFigures:
                 figures["labels_numbered"] = numbered
             if output.by_sample or view.kind is Loss.SQUARED_ERROR:  # of maps most is ground
                 figures["targets_apart"] = self._apart.see(view)
-            if len(values) == output.samples and output.by_sample and not ends.given:
+            of_rows = len(values) == output.samples and output.by_sample and not ends.given
+            if of_rows and self._may_have_column:
                 raw = [each.values.numpy() for each in ends.data if not each.is_part]
-                figures["target_column"] = target_column(view, raw)
+                figures["target_column"] = column = target_column(view, raw)
+                self._may_have_column = column != -1
         if output.alone and not ends.given:  # of tokens most classes are never the likeliest
             figures |= self._uncalled.figures(view, values, self._labels)
         if output.alone and output.by_sample and not ends.given:  # of tokens padding is left out
