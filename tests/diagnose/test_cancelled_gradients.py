@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from layerscope.diagnose import Judge
 from layerscope.diagnose.cancelled_gradients import cancelled_gradients
 from layerscope.diagnose.roles import Roles
 from tests.diagnose.programs.judged import judged
@@ -218,3 +219,16 @@ def test_a_part_may_be_a_part_of_one():
     facts = {index: {"path": f"net.{path}"} for index, path in enumerate(PATHS)}
     assert of_layers((0, 0, 0, 0, 0), facts) == (True, [0, 1, 2, 3, 4])
     assert of_layers((0, 0, 1, 0, 0), facts) == (False, [0, 1])
+
+
+@pytest.mark.parametrize("asks", [0, 1])
+def test_an_optimizer_that_asks_several_times_a_step_is_not_said_to_cancel(asks):
+    layers = tuple(layer(i) for i in range(3))
+    figures = healthy(layers, 60)
+    figures["weight_grad_rms"][:], figures["gradients_changed"][::10] = 0, 0
+    figures["wants_all_data"][::10] = asks
+    judge = Judge(layers)
+    judge.look(figures)
+    told = [each.explanation for each in judge.findings if each.rule == "no_gradient"]
+    assert told
+    assert any("from itself" in each for each in told) == (not asks)

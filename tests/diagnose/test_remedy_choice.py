@@ -61,7 +61,7 @@ def that_stays(layers, steps=400):
 
 @pytest.mark.parametrize(
     ("default", "words"),
-    [(1.0, "1e+03 times what it is, for 1 is"), (5e-3, "ten times"), (np.nan, "ten times")],
+    [(1.0, "1000 times larger: 1 is"), (5e-3, "ten times"), (np.nan, "ten times")],
 )
 def test_a_rate_far_below_what_its_optimizer_has_by_itself_is_raised_to_that(default, words):
     figures = that_stays(network(), 120)

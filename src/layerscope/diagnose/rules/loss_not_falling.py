@@ -48,8 +48,8 @@ def _advice(t: Thresholds, first: str, default: float, times: float) -> tuple[Ad
     much_larger = "optimizer.lr=... a hundred times what it is"
     if times >= _TENFOLD:
         larger = much_larger = (
-            f"optimizer.lr=... {times:.3g} times what it is, for {default:g} is what this "
-            "optimizer has if none is asked for"
+            f"optimizer.lr=... {times:.0f} times larger: {default:g} is what this optimizer "
+            "has if none is asked for"
         )
     return (
         Advice(

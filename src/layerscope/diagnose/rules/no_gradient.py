@@ -136,7 +136,9 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     of_slopes = (memory.known("slopes", figures["slopes_taken"]) == 1)[:, np.newaxis]
     piecewise = any(each.nonlinearity in _PIECEWISE for each in roles.layers)
     flat_slopes = of_slopes & piecewise & (ill | np.isnan(values)).all(axis=1, keepdims=True)
-    cancelled, of_part = cancelled & ~of_slopes, of_part & ~of_slopes
+    # One that asks for gradients several times in a step leaves outputs and weights of others.
+    several = (memory.known("asks", figures["wants_all_data"]) == 1)[:, np.newaxis]
+    cancelled, of_part = (each & ~(of_slopes | several) for each in (cancelled, of_part))
     cause = np.where(cancelled & (cause == _ZERO), _CANCELLED, cause)
     cause = np.where(of_part & (cause == _ZERO), _IN_PART, cause)
     cause = np.where((changed == 1) & (cause == _CANCELLED), _CLEARED, cause)
