@@ -42,3 +42,8 @@ def test_the_part_of_the_error_that_one_number_would_take_away():
     assert told(np.arange(8.0), off=[1.0, -1.0])["error_mean"] == pytest.approx(0)
     assert told(np.arange(8.0), off=[3.0, 1.0])["error_mean"] == pytest.approx(4 / 5)
     assert "error_mean" not in told(np.arange(8.0))
+
+
+def test_one_value_that_is_far_out_is_no_tail():
+    values = np.append(CHANCE.normal(size=1023), 3000.0)
+    assert told(values)["target_tail"] < 0.12

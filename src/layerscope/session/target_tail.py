@@ -14,6 +14,8 @@ _FEWEST, _MOST = 256, 1024
 """Targets of the looks so far: of fewer, one percent is one or two."""
 
 _PART = 100
+_TAIL = 0.5
+"""Of what is left without the farthest one: else that one is a row in other units, and no tail."""
 
 
 class TargetTail:
@@ -47,5 +49,10 @@ class TargetTail:
         off = np.abs(seen - np.median(seen))
         if len(seen) < _FEWEST or np.median(off) == 0:  # of mostly one value no logarithm is left
             return {}
-        squares = np.sort(np.square(seen - seen.mean()))
-        return {"target_tail": float(squares[-(len(seen) // _PART) :].sum() / squares.sum())}
+        share, others = _share_of_farthest(seen), _share_of_farthest(np.delete(seen, off.argmax()))
+        return {"target_tail": share if others > _TAIL else others}
+
+
+def _share_of_farthest(values: Column) -> float:
+    squares = np.sort(np.square(values - values.mean()))
+    return float(squares[-max(len(values) // _PART, 1) :].sum() / squares.sum())
