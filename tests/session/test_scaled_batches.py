@@ -37,6 +37,7 @@ def drawn(count=3, samples=12, columns=4):
         (standard, Scaled.BY_ITS_MEAN),
         (lambda x: standard(x, 0), Scaled.BY_ITS_MEAN),
         (lambda x: x, Scaled.BY_NOTHING),
+        (lambda x: 3 * standard(x), Scaled.BY_NOTHING),
     ],
 )
 def test_three_batches_tell_what_was_done_to_each(how, told):

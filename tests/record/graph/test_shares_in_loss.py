@@ -22,6 +22,7 @@ OTHERS = {
     "of another term": lambda z: F.cross_entropy(z, SHARES) + z.square().mean(),
     "of a divergence": lambda z: F.kl_div(z.log_softmax(1), SHARES, reduction="sum"),
     "of a part": lambda z: F.cross_entropy(z[:, :2], SHARES[:, :2]),
+    "of its own shares": lambda z: -(z.log_softmax(1) * z.softmax(1)).sum(1).mean(),
     "of no softmax": lambda z: -(SHARES * z).sum(1).mean(),
 }
 
