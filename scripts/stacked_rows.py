@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from layerscope.diagnose import Figures, LayerFacts
+from layerscope.figures.step_figures import StepFigures
 from layerscope.lab.mlp import MLP
 from layerscope.measure import Tally
 from layerscope.measure.cpu.kinds import KINDS
@@ -21,7 +22,6 @@ from layerscope.quantity import Quantity
 from layerscope.record import Observation, Recorder, choose_layers
 from layerscope.record.parameters.update_sums import UpdateReading
 from layerscope.session.settings import Settings
-from layerscope.session.step_figures import StepFigures
 
 SETTINGS = Settings(summary=False, images=False)
 _EVERYWHERE = (-math.inf, math.inf)

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.session.contrast_figures import scale_of_cosines
-from layerscope.session.direction_figures import direction_figures, is_mean_cosine
+from layerscope.figures.contrast import scale_of_cosines
+from layerscope.figures.directions import direction_figures, is_mean_cosine
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program, batches, blobs, fit
 from tests.diagnose.test_rules import found, healthy, network

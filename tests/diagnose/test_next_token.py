@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.session.token_figures import token_figures
+from layerscope.figures.tokens import token_figures
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
 

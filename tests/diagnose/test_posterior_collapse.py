@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from layerscope.figures.latents import latent_figures
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Data, Output
 from layerscope.record.graph.output_function import OutputFunction
-from layerscope.session.latent_figures import latent_figures
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program, batches, fit
 

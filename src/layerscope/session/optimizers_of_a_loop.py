@@ -12,11 +12,11 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
+from layerscope.live_objects import live_objects
 from layerscope.record.hooks.handles import remove_all, silence
 from layerscope.record.network.parts import parameters_of
 from layerscope.record.parameters.ownership import given_to
 from layerscope.session.finished_steps import FinishedSteps
-from layerscope.session.live_objects import live_objects
 
 Guarded = Callable[[Callable[[FinishedSteps], None]], None]
 

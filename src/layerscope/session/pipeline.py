@@ -11,18 +11,18 @@ from layerscope.diagnose.figure_names import LAYER_FIGURES
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.findings.finding import Finding
 from layerscope.events import flush_clock
+from layerscope.figures.layer_facts import layer_facts, place_facts
+from layerscope.figures.look_figures import LookFigures
+from layerscope.figures.step_figures import StepFigures
 from layerscope.record import Observation, Recorder, is_keyframe
 from layerscope.record.plan import Plan
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.block_sizes import NO_WAIT, BlockSizes
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
-from layerscope.session.layer_facts import layer_facts, place_facts
-from layerscope.session.look_figures import LookFigures
 from layerscope.session.not_watched import tell_unfired
 from layerscope.session.run_verdict import RunVerdict
 from layerscope.session.settings import NEVER, Settings
-from layerscope.session.step_figures import StepFigures
 from layerscope.sinks.block_sink import BlockSink
 from layerscope.sinks.step_block import Step, StepBlock
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from layerscope.session.live_objects import live_objects
+from layerscope.live_objects import live_objects
 
 _NUMBERS = (
     *("T_max", "T_0", "step_size", "gamma", "milestones", "total_steps", "total_iters"),

@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
 from layerscope.diagnose.losses.loss_view import view_loss
 from layerscope.diagnose.losses.weighted_loss import class_weights, weighted_binary
-from layerscope.session.weight_figures import ignored_figures, weight_figures
+from layerscope.figures.class_weights import ignored_figures, weight_figures
 
 BITS = (torch.arange(64)[:, None] % 4 == 0).float()
 

@@ -9,9 +9,9 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from layerscope.integrations.script.outermost_network import outermost_network
+from layerscope.live_objects import live_objects
 from layerscope.record.network.parts import parameters_of
 from layerscope.record.parameters.ownership import given_to
-from layerscope.session.live_objects import live_objects
 
 
 @dataclass(frozen=True, slots=True)

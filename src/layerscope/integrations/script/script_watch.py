@@ -26,12 +26,12 @@ from layerscope.integrations.script.known_modules import KnownModules
 from layerscope.integrations.script.left_behind import left_behind
 from layerscope.integrations.script.network_folder import network_folder
 from layerscope.integrations.script.watched_network import WatchedNetwork
+from layerscope.live_objects import live_objects
 from layerscope.record.distributed.shards import class_of
 from layerscope.record.hooks.compile_start import CompileStart
 from layerscope.record.hooks.handles import remove_all, silence
 from layerscope.record.network.parts import parameters_of
 from layerscope.record.parameters.ownership import given_to
-from layerscope.session.live_objects import live_objects
 from layerscope.session.settings import Settings
 
 _log = logging.getLogger("layerscope")

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
-from layerscope.session.input_figures import Matrix
+from layerscope.figures.inputs import Matrix
 
 Column = npt.NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss, LossView
-from layerscope.session.input_figures import Matrix
+from layerscope.figures.inputs import Matrix
 
 
 class Uncalled:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
 from layerscope.diagnose.losses.weighted_loss import class_weights
-from layerscope.session.input_figures import Matrix
+from layerscope.figures.inputs import Matrix
 
 ENOUGH_LABELS = 300
 """A class that is none of theirs has less than 1 % of all, with 95 % certainty (rule of three)."""

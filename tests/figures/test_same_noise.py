@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
-from layerscope.session.same_noise import SameNoise
+from layerscope.figures.same_noise import SameNoise
 
 NOISE = torch.randn(8, 6).double().numpy()
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
-from layerscope.session.looked_at_outputs import target_column
-from layerscope.session.targets_apart import TargetsApart
+from layerscope.figures.looked_at_outputs import target_column
+from layerscope.figures.targets_apart import TargetsApart
 
 CHANCE = np.random.default_rng(0)
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from torch import Tensor
 from torch.utils.data import DataLoader, SequentialSampler
 
+from layerscope.live_objects import live_objects
 from layerscope.record.ends.ends import Data
-from layerscope.session.live_objects import live_objects
 
 _LOOKS = 8
 """At which all data are those of the first look."""

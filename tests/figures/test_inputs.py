@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from layerscope.figures.inputs import input_figures
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Data
-from layerscope.session.input_figures import input_figures
 
 
 def data(values, normalized):

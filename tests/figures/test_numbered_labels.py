@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layerscope.session.numbered_labels import NumberedLabels
+from layerscope.figures.numbered_labels import NumberedLabels
 
 CHANCE = np.random.default_rng(0)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.session.input_figures import Matrix
+from layerscope.figures.inputs import Matrix
 
 _TURNS = 1e-4
 """|z g| / |z| |g|, at most, of outputs z that a gradient g only turns; float32 leaves less."""

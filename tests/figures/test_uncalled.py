@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
-from layerscope.session.uncalled import Uncalled
+from layerscope.figures.uncalled import Uncalled
 
 
 def looked(kind, *looks, uncalled=None):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layerscope.session.input_figures import Matrix
+from layerscope.figures.inputs import Matrix
 
 _CLOSE = 1e-2
 """Of the gradient's length, what the best scale may leave."""

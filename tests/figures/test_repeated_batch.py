@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
+from layerscope.figures.repeated_batch import RepeatedBatch
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Data
-from layerscope.session.repeated_batch import RepeatedBatch
 
 BATCH = torch.randn(6, 3, dtype=torch.float64)
 

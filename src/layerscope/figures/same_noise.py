@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
-from layerscope.session.input_figures import Matrix, rms
+from layerscope.figures.inputs import Matrix, rms
 
 _CLOSE = 1e-3
 """Relative: a target is found as a difference, in float32."""

@@ -7,10 +7,10 @@ import numpy as np
 
 from layerscope.diagnose.losses.loss_kind import OF_BITS, OF_CLASSES, Loss, LossView
 from layerscope.diagnose.losses.percentage_error import share_of_zeros
+from layerscope.figures.class_weights import weight_figures
+from layerscope.figures.inputs import Matrix, rms
+from layerscope.figures.label_entropy import label_entropy
 from layerscope.record.ends.ends import Output
-from layerscope.session.input_figures import Matrix, rms
-from layerscope.session.label_entropy import label_entropy
-from layerscope.session.weight_figures import weight_figures
 
 _ALIKE = 1e-6
 """Relative: rounding."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
-from layerscope.session.looked_at_outputs import picked_outputs, targets_are_inputs
+from layerscope.figures.looked_at_outputs import picked_outputs, targets_are_inputs
 
 VALUES = np.arange(12.0).reshape(4, 3)
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from layerscope.figures.rounded_ids import RoundedIds
 from layerscope.record.ends.token_inputs import TokenInputs
-from layerscope.session.rounded_ids import RoundedIds
 
 IDS = torch.arange(4000)
 

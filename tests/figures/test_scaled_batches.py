@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from layerscope.figures.scaled_batches import Scaled, ScaledBatches
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Data
-from layerscope.session.scaled_batches import Scaled, ScaledBatches
 
 
 def ends(x):

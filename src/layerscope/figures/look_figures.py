@@ -17,36 +17,36 @@ from layerscope.diagnose.losses.loss_level import loss_of
 from layerscope.diagnose.losses.loss_view import view_loss
 from layerscope.diagnose.losses.regression_loss import within_range
 from layerscope.diagnose.losses.shares import shares_of
-from layerscope.record.ends.ends import Ends, Output
-from layerscope.record.look import Look
-from layerscope.record.observation import Observation
-from layerscope.record.parameters.layer_parameter import LayerParameter
-from layerscope.session.contrast_figures import scale_of_cosines
-from layerscope.session.direction_figures import direction_figures, is_mean_cosine
-from layerscope.session.input_figures import Matrix, input_figures, rms
-from layerscope.session.latent_figures import latent_figures
-from layerscope.session.looked_at_outputs import (
+from layerscope.figures.attention_masks import mask_figures
+from layerscope.figures.class_weights import ignored_figures
+from layerscope.figures.contrast import scale_of_cosines
+from layerscope.figures.directions import direction_figures, is_mean_cosine
+from layerscope.figures.inputs import Matrix, input_figures, rms
+from layerscope.figures.latents import latent_figures
+from layerscope.figures.looked_at_outputs import (
     dropped,
     picked_outputs,
     sums_to_one,
     target_column,
     targets_are_inputs,
 )
-from layerscope.session.mask_figures import mask_figures
-from layerscope.session.numbered_labels import NumberedLabels
-from layerscope.session.parameter_figures import ParameterFigures
-from layerscope.session.repeated_batch import RepeatedBatch
-from layerscope.session.repeated_tokens import commonest_token
-from layerscope.session.rounded_ids import RoundedIds
-from layerscope.session.same_noise import SameNoise
-from layerscope.session.scaled_batches import ScaledBatches
-from layerscope.session.target_figures import target_figures
-from layerscope.session.target_tail import TargetTail
-from layerscope.session.targets_apart import TargetsApart
-from layerscope.session.token_figures import token_figures
-from layerscope.session.uncalled import Uncalled
-from layerscope.session.weight_figures import ignored_figures
-from layerscope.session.whole_set import WholeSet
+from layerscope.figures.numbered_labels import NumberedLabels
+from layerscope.figures.parameter_figures import ParameterFigures
+from layerscope.figures.repeated_batch import RepeatedBatch
+from layerscope.figures.repeated_tokens import commonest_token
+from layerscope.figures.rounded_ids import RoundedIds
+from layerscope.figures.same_noise import SameNoise
+from layerscope.figures.scaled_batches import ScaledBatches
+from layerscope.figures.target_tail import TargetTail
+from layerscope.figures.targets import target_figures
+from layerscope.figures.targets_apart import TargetsApart
+from layerscope.figures.tokens import token_figures
+from layerscope.figures.uncalled import Uncalled
+from layerscope.figures.whole_set import WholeSet
+from layerscope.record.ends.ends import Ends, Output
+from layerscope.record.look import Look
+from layerscope.record.observation import Observation
+from layerscope.record.parameters.layer_parameter import LayerParameter
 
 
 class LookFigures:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from layerscope.figures.inputs import Matrix
 from layerscope.record.ends.ends import Data, Output
-from layerscope.session.input_figures import Matrix
 
 _SAME = 0.2
 """How far the factors of both may be apart, relatively, to be those of one term."""

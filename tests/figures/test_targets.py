@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
-from layerscope.session.target_figures import target_figures
+from layerscope.figures.targets import target_figures
 
 THREE = np.array([[2], [0], [2], [2]])
 

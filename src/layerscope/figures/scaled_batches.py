@@ -5,8 +5,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from layerscope.figures.inputs import Matrix
 from layerscope.record.ends.ends import Data
-from layerscope.session.input_figures import Matrix
 
 _FEWEST, _COLUMNS = 4, 2
 """Samples of a batch, and columns: of one column a place that is always drawn is no scale."""

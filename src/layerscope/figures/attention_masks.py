@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.figures.tokens import Tokens
 from layerscope.record.attention.heads import Heads
 from layerscope.record.ends.ends import Ends
 from layerscope.record.place import Seen
-from layerscope.session.token_figures import Tokens
 
 _DIFFERENT = 8
 """Tokens that are hidden: padding is one token, and text is many."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.session.input_figures import Matrix
+from layerscope.figures.inputs import Matrix
 
 Tokens = npt.NDArray[np.int64]
 

@@ -5,6 +5,8 @@ from types import MappingProxyType
 from typing import Any
 
 from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.figures.matrix_width import width_of, width_of_named
+from layerscope.figures.skipped_places import skipped_places
 from layerscope.record import Layer
 from layerscope.record.distributed.shards import class_of
 from layerscope.record.ends.ends import normalized_together, normalizes, normalizes_by_batch
@@ -12,8 +14,6 @@ from layerscope.record.graph.layer_graph import Wiring
 from layerscope.record.layer_output import LayerOutput
 from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.place import Place
-from layerscope.session.matrix_width import width_of, width_of_named
-from layerscope.session.skipped_places import skipped_places
 
 
 def layer_facts(
