@@ -30,12 +30,7 @@ class ResidentMemory(Callback):
     """Prints the resident memory of this process at the steps SHOWN, in 10**6 bytes."""
 
     def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Read it from the kernel."""
         if trainer.global_step in SHOWN:

@@ -7,14 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from layerscope.pictures.picture import (
-    FAINT,
-    INK,
-    dress,
-    new_picture,
-    plain_log_ticks,
-    to_png,
-)
+from layerscope.pictures.picture import FAINT, INK, dress, new_picture, plain_log_ticks, to_png
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from scripts.lesson_figures import LOOKS, Runs, diagnosis, hidden, linear

@@ -161,10 +161,7 @@ def test_hparams_has_a_row_per_run_with_its_loss_and_its_true_status(look):
     assert head[2:7] == ["init", "model.activation", "model.depth", "optimizer.lr", "seed"]
     assert head[7:9] == ["val/loss", "run/ended"]
     rows = {row[0]: row for row in rows if row[0]}
-    assert rows.keys() == {
-        *("optimizer.lr=0.004", "optimizer.lr=-1"),
-        *("killed", "interrupted"),
-    }
+    assert rows.keys() == {*("optimizer.lr=0.004", "optimizer.lr=-1"), *("killed", "interrupted")}
     finished = rows["optimizer.lr=0.004"]
     assert finished[2:7] == ["random", "tanh", "2.0000", "0.0040000", "42.000"]
     assert 0 < float(finished[7]) < 30

@@ -73,7 +73,7 @@ def test_a_test_module_of_no_package_is_told_of(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert list(astray(tmp_path / "tests", tmp_path / "src", {"crossing": "a reason"})) == [
-        *("measure/gpu/test_kernel.py", "show/test_page.py", "test_gone.py"),
+        *("measure/gpu/test_kernel.py", "show/test_page.py", "test_gone.py")
     ]
 
 

@@ -36,10 +36,7 @@ def test_a_stdout_whose_disk_is_full_is_one_sentence(monkeypatch, capfd, named):
         assert main(["explain", *named]) == 1
         print("what is flushed at exit goes nowhere")
     monkeypatch.undo()
-    assert capfd.readouterr() == (
-        "",
-        "error: not all could be written: No space left on device\n",
-    )
+    assert capfd.readouterr() == ("", "error: not all could be written: No space left on device\n")
 
 
 def test_what_else_goes_wrong_is_raised():

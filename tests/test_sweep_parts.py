@@ -59,9 +59,7 @@ def test_slurm_takes_the_plugins_own_settings_and_ours():
 
 
 def sweep_config(folder, resume):
-    return OmegaConf.create(
-        {"sweep": {"resume": resume}, "hydra": {"sweep": {"dir": str(folder)}}},
-    )
+    return OmegaConf.create({"sweep": {"resume": resume}, "hydra": {"sweep": {"dir": str(folder)}}})
 
 
 def test_a_folder_that_holds_runs_is_refused_unless_the_sweep_goes_on(tmp_path):

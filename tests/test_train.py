@@ -54,8 +54,7 @@ DEEP = ("experiment=hundred_layers", "experiment=three_hundred_layers")
 
 
 @pytest.mark.parametrize(
-    "choice",
-    [pytest.param(each, marks=[pytest.mark.slow] * (each in DEEP)) for each in CHOICES],
+    "choice", [pytest.param(each, marks=[pytest.mark.slow] * (each in DEEP)) for each in CHOICES]
 )
 def test_every_file_of_conf_composes_and_runs_two_steps(tmp_path, choice):
     assert run(tmp_path, choice, "trainer.max_steps=2", "trainer.max_epochs=2") == 0

@@ -226,10 +226,7 @@ FIGURES = {
     "activation_nonfinite": ("activation", lambda x: np.count_nonzero(~np.isfinite(x))),
     "zeros": ("activation", lambda x: np.count_nonzero(x == 0) / len(x)),
     "activation_grad_rms": ("activation_grad", lambda x: rms(x[np.isfinite(x)])),
-    "activation_grad_nonfinite": (
-        "activation_grad",
-        lambda x: np.count_nonzero(~np.isfinite(x)),
-    ),
+    "activation_grad_nonfinite": ("activation_grad", lambda x: np.count_nonzero(~np.isfinite(x))),
     "weight_grad_rms": ("weight_grad", lambda x: rms(x[np.isfinite(x)])),
     "weight_grad_nonfinite": ("weight_grad", lambda x: np.count_nonzero(~np.isfinite(x))),
     "weight_rms": ("weight", lambda x: rms(x)),

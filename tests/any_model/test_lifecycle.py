@@ -18,7 +18,7 @@ from tests.any_model.training import Batches, figures, fit, seed_all, trainer_fo
 
 pytestmark = [
     # What a resumed run's ModelCheckpoint finds there is what it is to go on from.
-    pytest.mark.filterwarnings("ignore:Checkpoint directory:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Checkpoint directory:UserWarning")
 ]
 
 

@@ -12,12 +12,7 @@ from layerscope import LayerMonitor, watch
 from layerscope.events.reader import read_run
 from layerscope.record import is_keyframe
 from tests.any_model.nets import Gan, Mlp, make, seeded
-from tests.any_model.reference import (
-    assert_figures_are_those_of,
-    expected_figure,
-    rms,
-    run_plainly,
-)
+from tests.any_model.reference import assert_figures_are_those_of, expected_figure, rms, run_plainly
 from tests.any_model.training import EVERYTHING, figures, fit
 
 
@@ -121,11 +116,7 @@ OPTIMIZERS = {
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        *OPTIMIZERS,
-        *("gan", "sparse_bag", "resnet", "lstm", "gpt_tied"),
-    ],
+    "name", [*OPTIMIZERS, *("gan", "sparse_bag", "resnet", "lstm", "gpt_tied")]
 )
 def test_the_update_is_the_difference_that_the_step_made_whatever_the_optimizer(tmp_path, name):
     def net():

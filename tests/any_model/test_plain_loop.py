@@ -33,10 +33,7 @@ def train(net, folder=None, after=None, **options):
                 after(at, watcher)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["resnet", "gpt_tied", "lstm", "float64", "siamese", "fused"],
-)
+@pytest.mark.parametrize("name", ["resnet", "gpt_tied", "lstm", "float64", "siamese", "fused"])
 def test_a_plain_loop_is_measured_as_a_plain_loop_measures_itself(tmp_path, name):
     train(make(name), tmp_path)
     assert_figures_are_those_of(

@@ -84,10 +84,7 @@ def test_a_skipped_step_is_recorded_as_skipped_and_not_as_an_update(tmp_path):
 def _from(written, first):
     kept = written.steps >= first
     return type(written)(
-        written.layers,
-        written.steps[kept] - first,
-        written.of_layers[kept],
-        written.of_steps[kept],
+        written.layers, written.steps[kept] - first, written.of_layers[kept], written.of_steps[kept]
     )
 
 

@@ -7,14 +7,7 @@ import layerscope
 
 
 def watch_loop(
-    net,
-    folder,
-    steps=12,
-    draw=None,
-    before=None,
-    optimizer=None,
-    retain_graph=False,
-    **settings,
+    net, folder, steps=12, draw=None, before=None, optimizer=None, retain_graph=False, **settings
 ):
     """Train a net by SGD on the mean square of what it gives; the watcher, closed.
 

@@ -144,10 +144,7 @@ class ViT(nn.Module):
         self.patches = nn.Conv2d(1, width, 2, stride=2)
         self.first = nn.Parameter(0.02 * torch.randn(1, 1, width))
         self.places = nn.Parameter(0.02 * torch.randn(1, 17, width))
-        self.blocks = nn.Sequential(
-            *[Block(width) for _ in range(2)],
-            nn.LayerNorm(width),
-        )
+        self.blocks = nn.Sequential(*[Block(width) for _ in range(2)], nn.LayerNorm(width))
         self.out = nn.Linear(width, 4)
 
     def forward(self, x):

@@ -23,10 +23,7 @@ def unpacked(_, x, **told):
 
 
 def over_lines(_, x):
-    return F.dropout(
-        x,
-        p=0.3,
-    )
+    return F.dropout(x, p=0.3)
 
 
 def attended(module, x, p):

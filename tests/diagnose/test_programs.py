@@ -2,11 +2,7 @@
 
 import pytest
 
-from tests.diagnose.programs import (  # noqa: F401  enter them
-    held_out,
-    held_out_later,
-    held_out_of_layers,
-)
+from tests.diagnose.programs import held_out, held_out_later, held_out_of_layers  # noqa: F401  enter them
 from tests.diagnose.programs.every_program import PROGRAMS
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import HELD_OUT

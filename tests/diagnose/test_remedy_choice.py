@@ -14,8 +14,7 @@ def told_of(rule, figures, **options):
 
 
 @pytest.mark.parametrize(
-    ("rms", "remedy"),
-    [(1.0, "nn.init.xavier_normal_"), (0.1, "smaller inputs to 02_tanh")],
+    ("rms", "remedy"), [(1.0, "nn.init.xavier_normal_"), (0.1, "smaller inputs to 02_tanh")]
 )
 def test_weights_of_a_usual_size_are_not_blamed_for_saturation(rms, remedy):
     layers = [layer(i, width=(100, 100)) for i in range(5)] + [layer(5, None, width=(100, 100))]

@@ -98,8 +98,7 @@ def test_nothing_is_found_where_nothing_is_wrong():
 
 
 @pytest.mark.parametrize(
-    ("first", "remedy"),
-    [(0, "smaller weights"), (3, "a smaller optimizer.lr")],
+    ("first", "remedy"), [(0, "smaller weights"), (3, "a smaller optimizer.lr")]
 )
 def test_a_note_from_the_first_step_on_is_answered_with_the_init(first, remedy):
     figures = healthy(network())
@@ -705,11 +704,7 @@ def test_a_layer_that_gets_a_gradient_and_does_not_move_is_stalled():
 
 
 def test_an_embedding_and_a_frozen_layer_may_stand_still():
-    layers = (
-        layer(0, None, module="Embedding"),
-        layer(1, trainable=False),
-        *network()[2:],
-    )
+    layers = (layer(0, None, module="Embedding"), layer(1, trainable=False), *network()[2:])
     figures = healthy(layers)
     figures["update_to_weight"][:, 0] = 1e-7
     figures["update_to_weight"][:, 1] = 0.0

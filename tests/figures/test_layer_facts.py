@@ -90,11 +90,7 @@ def test_what_goes_in_and_comes_out_tells_which_axis_of_a_matrix_is_which(
 
 @pytest.mark.parametrize(
     ("layer", "width"),
-    [
-        (Bare(6, 24), (6, 24)),
-        (Bare(24, 6), (6, 24)),
-        (Bare(6, 24, beside=True), None),
-    ],
+    [(Bare(6, 24), (6, 24)), (Bare(24, 6), (6, 24)), (Bare(6, 24, beside=True), None)],
 )
 def test_a_matrix_of_another_name_is_known_where_it_is_the_only_one(layer, width, tmp_path):
     assert widths(layer, torch.randn(8, 6), tmp_path)["00_bare.w"] == width

@@ -29,13 +29,7 @@ SICK = [
     "NaN in one weight's gradient",
     "collapsed, from step 9",
 ]
-WELL = [
-    "ResNet with BatchNorm",
-    "frozen backbone",
-    "short last batch",
-    "LSTM",
-    "embedding bag",
-]
+WELL = ["ResNet with BatchNorm", "frozen backbone", "short last batch", "LSTM", "embedding bag"]
 TIMES = {"monitor_ms", "step_ms"}  # the clock's, not the training's
 OF_A_TRAINER = {"planned_steps"}  # a loop of one's own does not say how long it will be
 

@@ -82,10 +82,7 @@ def test_weights_follow_from_the_generator_alone(draw):
             "mode must be one of constant, fan_in, fan_out, fan_avg, got 'fan_sum'; "
             "did you mean fan_out?",
         ),
-        (
-            (1.0, "fan_in", "cauchy"),
-            "distribution must be one of normal, uniform, got 'cauchy'",
-        ),
+        ((1.0, "fan_in", "cauchy"), "distribution must be one of normal, uniform, got 'cauchy'"),
     ],
 )
 def test_a_bad_argument_is_refused_in_one_sentence(arguments, sentence):

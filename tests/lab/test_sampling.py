@@ -87,10 +87,7 @@ def test_items_follow_from_the_generator_and_the_global_one_is_untouched():
 
 @pytest.mark.parametrize(
     ("count", "limit", "sentence"),
-    [
-        (0, 5, "count must be at least 1, got 0"),
-        (5, 0, "limit must be at least 1, got 0"),
-    ],
+    [(0, 5, "count must be at least 1, got 0"), (5, 0, "limit must be at least 1, got 0")],
 )
 def test_a_bad_size_is_refused_in_one_sentence(count, limit, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):

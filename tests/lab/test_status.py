@@ -89,10 +89,7 @@ def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path, 
             {"state": "done"},
             "state must be one of running, finished, failed, interrupted, got 'done'",
         ),
-        (
-            {"state": "failed", "steps": -1},
-            "steps must be at least 0, got -1",
-        ),
+        ({"state": "failed", "steps": -1}, "steps must be at least 0, got -1"),
     ],
 )
 def test_a_bad_argument_is_refused_in_one_sentence(arguments, sentence):

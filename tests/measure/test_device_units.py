@@ -139,10 +139,7 @@ def test_a_unit_on_a_gpu_with_values_on_both_sides_is_active_only_with_one_withi
 @pytest.mark.gpu
 def test_all_shares_of_a_large_tensor_are_watched_and_nothing_waits():
     shapes = [(60_000, 100), (300, 5000), (70, 33, 40, 41)]
-    tallies = [
-        DeviceUnitTally(torch.device("cuda"), 3, [TANH] * 3, 1),
-        UnitTally(3, [TANH] * 3, 1),
-    ]
+    tallies = [DeviceUnitTally(torch.device("cuda"), 3, [TANH] * 3, 1), UnitTally(3, [TANH] * 3, 1)]
     tensors = [torch.tanh(normal(*shape) * 5) for shape in shapes]
     on_gpu = [tensor.cuda() for tensor in tensors]
     for step in range(3):

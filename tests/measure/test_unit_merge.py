@@ -163,9 +163,7 @@ def test_ranks_that_have_parts_of_the_units_read_what_one_with_all_would(make):
     one = make(2, active, window)
     # Two groups of ranks with data of their own; in each, the first has 3 units and the other 2.
     which = [[(rank % 2, 2), (0, 1)] for rank in range(4)]
-    ranks = Ranks(
-        *((make(2, active, window), make(2, active, window), of) for of in which),
-    )
+    ranks = Ranks(*((make(2, active, window), make(2, active, window), of) for of in which))
     for step in range(6):
         for group in range(2):
             x, y = (normal(4 + group, units, seed=step * 7 + group) for units in (5, 4))

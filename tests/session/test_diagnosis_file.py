@@ -200,8 +200,7 @@ def breakages():
     yield broken("a nameless layer", lambda d: d["steps"][0]["layers"][0].update(layer="linear"))
     yield broken("no names", lambda d: d["findings"][0].pop("layer_names"))
     yield broken(
-        "a share above 1",
-        lambda d: d["steps"][0]["layers"][0]["activation"].update(zeros=1.1),
+        "a share above 1", lambda d: d["steps"][0]["layers"][0]["activation"].update(zeros=1.1)
     )
     yield broken(
         "a negative std", lambda d: d["steps"][0]["layers"][0]["activation"].update(std=-1.0)

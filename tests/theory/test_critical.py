@@ -144,10 +144,7 @@ def test_the_line_of_the_diagram_is_made_of_critical_points():
     ("axes", "sentence"),
     [
         (([], [0.0]), "sigma_w2 must be a list of at least 1 number, got shape (0,)"),
-        (
-            ([1.0], [0.0, -1.0]),
-            "bias_variance[1] must be a finite number of at least 0, got -1.0",
-        ),
+        (([1.0], [0.0, -1.0]), "bias_variance[1] must be a finite number of at least 0, got -1.0"),
     ],
 )
 def test_a_bad_axis_is_refused_in_one_sentence(axes, sentence):

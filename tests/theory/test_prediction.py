@@ -168,10 +168,7 @@ def test_a_net_of_real_weights_is_as_predicted():
         before = slopes[layer] * gradient
         of_weights.append(math.sqrt(np.mean((before @ inputs[layer].T) ** 2)))
         gradient = weights[layer].T @ before
-    for measured, expected in (
-        (of_outputs, got.activation_grad),
-        (of_weights, got.weight_grad),
-    ):
+    for measured, expected in ((of_outputs, got.activation_grad), (of_weights, got.weight_grad)):
         errors = np.log(measured[::-1]) - np.log(measured[0]) - np.log(expected)
         assert np.all(np.abs(errors) < 0.05 + 3 * got.grad_spread)
     products = outputs[-2].T @ outputs[-2] / n
@@ -231,10 +228,7 @@ def test_measured_inputs_have_the_moments_of_their_examples():
             lambda: Inputs.measured(np.zeros(3)),
             "inputs must be [examples, coordinates], got shape (3,)",
         ),
-        (
-            lambda: Inputs.measured(np.full((2, 2), np.nan)),
-            "inputs must be finite, got NaN or inf",
-        ),
+        (lambda: Inputs.measured(np.full((2, 2), np.nan)), "inputs must be finite, got NaN or inf"),
     ],
 )
 def test_a_bad_argument_is_refused_in_one_sentence(call, sentence):

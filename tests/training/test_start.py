@@ -71,10 +71,7 @@ BOMB = "a0: &a0 x\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (
-            "a:\n\tb: 1",
-            "mine.yaml must be YAML: found character '\\t' that cannot start any token",
-        ),
+        ("a:\n\tb: 1", "mine.yaml must be YAML: found character '\\t' that cannot start any token"),
         ("a: 1\na: 2", "mine.yaml must be YAML: found duplicate key a (line 2)"),
         ("a: &a [*a]", "no config and no value may be nested without end, or lead to itself"),
         ("3", "mine.yaml must be YAML of keys and values: Invalid loaded object type: int"),

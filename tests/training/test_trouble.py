@@ -48,9 +48,7 @@ def test_a_full_disk_ends_no_training_and_leaves_nothing_half(tmp_path, words, m
 
 
 def test_a_folder_that_is_removed_is_told_and_what_comes_later_is_kept(
-    tmp_path,
-    words,
-    monkeypatch,
+    tmp_path, words, monkeypatch
 ):
     folder, original = tmp_path / "run", LanguageModel.training_step
 

@@ -17,10 +17,7 @@ def test_a_ward_has_twenty_sick_nets_and_four_healthy_ones_and_is_the_same_for_a
 
 @pytest.mark.parametrize(
     ("number", "sentence"),
-    [
-        (0, "patients must be at least 1, got 0"),
-        (37, "patients must be at most 36, got 37"),
-    ],
+    [(0, "patients must be at least 1, got 0"), (37, "patients must be at most 36, got 37")],
 )
 def test_a_ward_of_another_size_is_refused_in_a_sentence(number, sentence):
     with pytest.raises(ValueError, match=f"^{sentence}$"):

@@ -16,15 +16,7 @@ from typing import Any
 
 from layerscope.console.summary import summary
 from layerscope.console.terminal import terminal
-from layerscope.diagnose import (
-    RULES,
-    SEVERITIES,
-    Figures,
-    Finding,
-    Judge,
-    Thresholds,
-    without,
-)
+from layerscope.diagnose import RULES, SEVERITIES, Figures, Finding, Judge, Thresholds, without
 from layerscope.diagnose.findings.own_diagnosis import OwnDiagnosis
 from layerscope.events.reader import read_run
 from layerscope.exit_codes import ExitCode

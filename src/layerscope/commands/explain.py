@@ -28,7 +28,9 @@ def run(options: Namespace) -> int:
         _print_list(as_json=options.json)
         return ExitCode.FINISHED
     if options.rule not in page_names():
-        return refuse(_unknown(options.rule))
+        wanted = options.rule.lower().replace("-", "_")
+        nearest = get_close_matches(wanted, page_names(), n=1, cutoff=0.0)[0]
+        return refuse(f"there is no rule named {options.rule!r}; the nearest is {nearest}")
     page = page_of(options.rule)
     if options.json:
         print(json.dumps(explained(page), indent=1))
@@ -63,8 +65,3 @@ def _print_list(*, as_json: bool) -> None:
         return
     for page in pages:
         print(f"{page.rule:{width}}  {page.says}")
-
-
-def _unknown(rule: str) -> str:
-    nearest = get_close_matches(rule.lower().replace("-", "_"), page_names(), n=1, cutoff=0.0)[0]
-    return f"there is no rule named {rule!r}; the nearest is {nearest}"

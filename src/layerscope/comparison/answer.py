@@ -19,7 +19,8 @@ def answer_of(groups: Sequence[Group], loss: str) -> tuple[str, str]:
         loss: the name of what they are ranked by.
     """
     if len(groups) == 1 and len(groups[0].runs) == 1:
-        return _answer_of_one(groups[0].runs[0], loss)
+        run = groups[0].runs[0]
+        return _verdict(run), f"{_loss(run, loss)}{_gradient(run)}."
     return _best_loss(groups, loss), _best_signal(groups)
 
 
@@ -30,7 +31,8 @@ def _best_loss(groups: Sequence[Group], loss: str) -> str:
         return "No loss was logged."
     if math.isinf(median):
         return f"Every training blew up: no group ends with a finite {loss}."
-    ends = f"{best.label} ends with the lowest {loss}: {loss_text(median)}{_of(count)}"
+    of = f"median of {count} seeds" if count > 1 else "one seed"
+    ends = f"{best.label} ends with the lowest {loss}: {loss_text(median)} ({of})"
     if len(groups) == 1:
         return f"{ends}; there is nothing to compare it with."
     second = groups[1]
@@ -74,15 +76,6 @@ def _signal(group: Group) -> str:
         if not math.isnan(share):
             parts.append(f"{100 * share:.1f} % {what}")
     return " with ".join([parts[0], " and ".join(parts[1:])]) if len(parts) > 1 else parts[0]
-
-
-def _of(count: int) -> str:
-    return f" (median of {count} seeds)" if count > 1 else " (one seed)"
-
-
-def _answer_of_one(run: Run, loss: str) -> tuple[str, str]:
-    """Say what was found wrong, the worst first, and what became of the loss and the gradient."""
-    return _verdict(run), f"{_loss(run, loss)}{_gradient(run)}."
 
 
 def _verdict(run: Run) -> str:

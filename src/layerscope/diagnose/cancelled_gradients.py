@@ -10,10 +10,7 @@ from layerscope.diagnose.roles import Roles
 
 
 def cancelled_gradients(
-    figures: Figures,
-    values: npt.NDArray[np.floating],
-    none: npt.NDArray[np.bool_],
-    roles: Roles,
+    figures: Figures, values: npt.NDArray[np.floating], none: npt.NDArray[np.bool_], roles: Roles
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Whether what comes to all outputs cancels, bool [steps, 1]; and within which parts of the
     network it does, bool [steps, layers], True for the layers of such a part.

@@ -12,12 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figure_names import (
-    LAYER_COLUMN,
-    LAYER_FIGURES,
-    STEP_COLUMN,
-    STEP_FIGURES,
-)
+from layerscope.diagnose.figure_names import LAYER_COLUMN, LAYER_FIGURES, STEP_COLUMN, STEP_FIGURES
 from layerscope.diagnose.layer_facts import LayerFacts
 
 Array = npt.NDArray[np.float32]

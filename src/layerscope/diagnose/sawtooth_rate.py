@@ -50,13 +50,9 @@ def begins_anew(
             known[4] = -1
         elif rate > before:
             known[3] = rises + 1
-        elif rises >= _FEWEST and before >= _RISE * least and _is(rate, least):
+        elif rises >= _FEWEST and before >= _RISE * least and abs(rate - least) <= _SAME * least:
             known[3:] = 0, times + 1
         else:
             known[4] = -1
         found[row] = known[4] >= _TIMES
     return found
-
-
-def _is(rate: float, least: float) -> bool:
-    return abs(rate - least) <= _SAME * least

@@ -72,11 +72,7 @@ def _learning_rate(figures: Figures) -> dict[str, Any]:
     known = rate[~np.isnan(rate)].tolist()
     if not known:
         return {}
-    return {
-        "start": number(known[0]),
-        "now": number(known[-1]),
-        "highest": number(max(known)),
-    }
+    return {"start": number(known[0]), "now": number(known[-1]), "highest": number(max(known))}
 
 
 def _last_seen(figures: Figures, names: tuple[str, ...]) -> dict[str, Any]:

@@ -25,11 +25,7 @@ _NUMBERS = ("value", "worst", "threshold")
 
 
 def digest_of(
-    name: str,
-    state: str,
-    status: RunStatus | None,
-    figures: Figures,
-    findings: Sequence[Finding],
+    name: str, state: str, status: RunStatus | None, figures: Figures, findings: Sequence[Finding]
 ) -> dict[str, Any]:
     """All of it as plain types, at most `MAX_BYTES` as JSON, whatever the run's size.
 

@@ -66,10 +66,7 @@ def session_end(state: str, seconds: float) -> list[bytes]:
         raise ValueError(f"state must be one of {', '.join(_ENDS)}, got {state!r}")
     status, ended = _ENDS[state]
     end = _enum(1, status) + _double(2, seconds)
-    return [
-        marker("_hparams_/session_end_info", _PLUGIN, field(4, end)),
-        scalar(ENDED, ended),
-    ]
+    return [marker("_hparams_/session_end_info", _PLUGIN, field(4, end)), scalar(ENDED, ended)]
 
 
 def _columns(params: Mapping[str, HParam]) -> bytes:

@@ -33,10 +33,7 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
     given = [each.values.numpy() for each in data]
     lost = sum(int((~np.isfinite(values)).sum()) for values in given)
     normalized = list(map(_is_normalized, data))
-    figures = {
-        "input_nonfinite": float(lost),
-        "inputs_normalized": float(all(normalized)),
-    }
+    figures = {"input_nonfinite": float(lost), "inputs_normalized": float(all(normalized))}
     are_whole = not any(each.is_part for each in data)
     blank = [float(each.blank.get()) for each in data if each.blank is not None]
     if are_whole and len(blank) == len(data):

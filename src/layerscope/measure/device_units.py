@@ -42,11 +42,7 @@ class DeviceUnitTally:
     """
 
     def __init__(
-        self,
-        device: torch.device,
-        rows: int,
-        active: Sequence[tuple[float, float]],
-        window: int,
+        self, device: torch.device, rows: int, active: Sequence[tuple[float, float]], window: int
     ) -> None:
         self._device = torch.empty(0, device=device).device  # with its number, as tensors have it
         self._units = _units_on(self._device, UnitOptions(rows, active, window))

@@ -18,12 +18,7 @@ CARRIED = 8
 
 NOTHING_CARRIED = (0.0,) * CARRIED
 
-_SCALED = [
-    MomentColumn.MEAN,
-    MomentColumn.ABSOLUTE_SUM,
-    MomentColumn.MINIMUM,
-    MomentColumn.MAXIMUM,
-]
+_SCALED = [MomentColumn.MEAN, MomentColumn.ABSOLUTE_SUM, MomentColumn.MINIMUM, MomentColumn.MAXIMUM]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

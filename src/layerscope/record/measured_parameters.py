@@ -29,10 +29,7 @@ class MeasuredParameters:
     """
 
     def __init__(
-        self,
-        parameters: Sequence[LayerParameter],
-        sums: GradientSums,
-        not_measured: dict[str, str],
+        self, parameters: Sequence[LayerParameter], sums: GradientSums, not_measured: dict[str, str]
     ) -> None:
         self._parameters = parameters
         self._sums = sums

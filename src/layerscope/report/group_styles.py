@@ -38,7 +38,8 @@ def styles_of(groups: Sequence[Group]) -> list[Style]:
         if _FIRST_CHOICE in fit
         else max(fit, key=lambda key: len(values[key]), default="")
     )
-    facets = [_told(group, [key for key in keys if key != coloured]) for group in groups]
+    others = [key for key in keys if key != coloured]
+    facets = [", ".join(f"{key}={group.choices[key]}" for key in others) for group in groups]
     if len(groups) <= COLOURS and (not coloured or len(groups) == len(set(facets))):
         return [Style(i, group.label, "") for i, group in enumerate(groups)]
     if not coloured or len(set(facets)) > _FACETS:
@@ -51,7 +52,3 @@ def styles_of(groups: Sequence[Group]) -> list[Style]:
         )
         for group, facet in zip(groups, facets, strict=True)
     ]
-
-
-def _told(group: Group, keys: Sequence[str]) -> str:
-    return ", ".join(f"{key}={group.choices[key]}" for key in keys)

@@ -99,13 +99,7 @@ class Session(WatchedRun):
             raise self._recorder.state.failure
 
     @IN_OUR_OWN_WAY
-    def _record(
-        self,
-        step: int,
-        *,
-        left_out: bool = False,
-        incomplete: bool = False,
-    ) -> None:
+    def _record(self, step: int, *, left_out: bool = False, incomplete: bool = False) -> None:
         """Observe a step, and pass it on.
 
         Args:

@@ -27,8 +27,7 @@ def encode(inside: Mapping[str, Mapping[str, Seen]]) -> list[bytes]:
         document(
             f"{PLUGIN}/{kind}",
             json.dumps(
-                {name: seen.as_json() for name, seen in inside[kind].items()},
-                separators=(",", ":"),
+                {name: seen.as_json() for name, seen in inside[kind].items()}, separators=(",", ":")
             ),
             PLUGIN,
         )

@@ -43,9 +43,7 @@ class PhaseDiagram:
 
 
 def phase_diagram(
-    activation: str,
-    sigma_w2: Sequence[float] | Array,
-    bias_variance: Sequence[float] | Array,
+    activation: str, sigma_w2: Sequence[float] | Array, bias_variance: Sequence[float] | Array
 ) -> PhaseDiagram:
     """Find the fixed point and the depth scale of every pair of variances; 10,000 take 0.3 s.
 

@@ -66,8 +66,9 @@ def start(main: Callable[[], object], conf: Path, typed: str) -> int:
                 print(usage(conf, groups, overrides, typed, mine))
             else:
                 flags = _flags(arguments)
+                sets_hydra = any(each.lstrip("+~").startswith("hydra.") for each in flags.overrides)
                 try:
-                    if mine or flags.config_name or any(map(_is_of_hydra, flags.overrides)):
+                    if mine or flags.config_name or sets_hydra:
                         name = flags.config_name or "train"
                         check_somebodys(conf, mine, name, flags.overrides, sweeps=flags.multirun)
                     main()
@@ -115,10 +116,6 @@ def _refuse_flags(message: str) -> NoReturn:
             f"settings must stand side by side, without a flag between, got {settings}"
         )
     raise ValueError(message)
-
-
-def _is_of_hydra(override: str) -> bool:
-    return override.lstrip("+~").startswith("hydra.")
 
 
 def refused(told: str, *, debug: bool) -> int:

@@ -55,10 +55,7 @@ def test_a_consequence_names_its_cause():
 def test_what_to_change_and_how_sure_that_is_are_told_of_the_cause_alone(monkeypatch):
     monkeypatch.setattr(Finding, "how_sure", "how sure: true in 16 of 16 test programs")
     cause, follows = shown([finding(rule="stalled"), finding(because="stalled")])
-    assert cause[2:] == [
-        "To change: init=kaiming",
-        "How sure: true in 16 of 16 test programs.",
-    ]
+    assert cause[2:] == ["To change: init=kaiming", "How sure: true in 16 of 16 test programs."]
     assert len(follows) == 2
 
 

@@ -5,14 +5,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import (
-    batches,
-    fit,
-    of_output,
-    phrases,
-    pictures,
-    program,
-)
+from tests.diagnose.programs.program import batches, fit, of_output, phrases, pictures, program
 
 
 class Tanh(torch.autograd.Function):

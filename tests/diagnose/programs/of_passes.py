@@ -4,15 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import (
-    batches,
-    blobs,
-    fit,
-    of_output,
-    program,
-    surface,
-    waves,
-)
+from tests.diagnose.programs.program import batches, blobs, fit, of_output, program, surface, waves
 
 
 @program("gradients_accumulate")

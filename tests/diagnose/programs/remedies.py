@@ -48,8 +48,7 @@ _NO_FUNCTION = _of(network=network.last_function(nn.Identity()))
 
 _BY_RULE = {
     "attention_collapse": _of_text(
-        ("smaller weights for queries", network.smaller_large_weights),
-        ("a tenth of", _SLOWER),
+        ("smaller weights for queries", network.smaller_large_weights), ("a tenth of", _SLOWER)
     ),
     "attention_logit_growth": _SLOWER,
     "input_scale": _of_text(("standard", network.standardised_inputs)),
@@ -80,7 +79,7 @@ _BY_RULE = {
         ("ignore_index", lambda _: Remedy(losses={"cross_entropy": losses.without_padding()})),
     ),
     "outputs_alike": _of_text(
-        ("labels of -1", _of(losses={"cosine_embedding_loss": losses.of_signs})),
+        ("labels of -1", _of(losses={"cosine_embedding_loss": losses.of_signs}))
     ),
     "target_out_of_range": _of_text(
         ("no function after", _NO_FUNCTION),

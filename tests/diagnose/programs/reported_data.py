@@ -44,11 +44,7 @@ def statistics_of_bytes_for_pictures_of_0_to_1(mended, watch):
     x, y = pictures()
     x = (x - 0.48) / 0.23 if mended else (x - 123.0) / 58.0
     model = nn.Sequential(
-        nn.Conv2d(1, 8, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(128, 4),
+        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(128, 4)
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.cross_entropy))

@@ -44,10 +44,7 @@ def likelihood_of_raw_scores(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=150), of_output(criterion))
 
 
-@asked(
-    "loss_broadcast",
-    follows=("loss_not_falling", "collapsed", "labels_without_signal"),
-)
+@asked("loss_broadcast", follows=("loss_not_falling", "collapsed", "labels_without_signal"))
 def a_huber_loss_of_a_column_and_a_row(mended, watch):
     x, y = surface()
     model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 1))

@@ -15,13 +15,7 @@ from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.plain.table import PlainTable
 from layerscope.measure.row_options import RowOptions
 from layerscope.measure.unit_reading import UnitColumn
-from tests.measure.device_cases import (
-    CASES,
-    OPTIONS,
-    assert_as_the_cpu,
-    read,
-    refusing_to_wait,
-)
+from tests.measure.device_cases import CASES, OPTIONS, assert_as_the_cpu, read, refusing_to_wait
 from tests.measure.reference import held
 
 pytestmark = [

@@ -292,11 +292,7 @@ def test_nothing_is_seen_in_evaluation_mode_or_while_nobody_counts():
 
 
 def test_a_regular_expression_chooses_functions_and_classes_choose_none():
-    for choice, expected in (
-        ("gelu$", ["02_block/gelu"]),
-        (r"^[^/]*$", []),
-        (nn.Linear, []),
-    ):
+    for choice, expected in (("gelu$", ["02_block/gelu"]), (r"^[^/]*$", []), (nn.Linear, [])):
         with Watched(Net(), choice) as watched:
             watched.step(torch.randn(5, 4))
         assert watched.names() == expected

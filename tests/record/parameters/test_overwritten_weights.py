@@ -109,8 +109,7 @@ def the_last_layer(network, step):
 
 
 @pytest.mark.parametrize(
-    "change",
-    [averaged, clamped, masked, swapped_and_back, moved_to_a_copy, the_last_layer],
+    "change", [averaged, clamped, masked, swapped_and_back, moved_to_a_copy, the_last_layer]
 )
 def test_what_leaves_most_of_the_weights_as_they_are_is_not(change):
     assert counts(change) == (0, 0)

@@ -8,11 +8,7 @@ from layerscope.diagnose.loss_curve import FIRST, WINDOW, CurveOfBlock
 from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import median_update
-from layerscope.diagnose.patience import (
-    attends,
-    patience_of,
-    targets_have_grown,
-)
+from layerscope.diagnose.patience import attends, patience_of, targets_have_grown
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.simple_network import rather

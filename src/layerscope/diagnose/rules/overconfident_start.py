@@ -104,7 +104,8 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
         return Symptoms(values)
     if figures["goes_on"][0] == 1:
         return Symptoms(values)
-    if figures["output_cosines"][0] == 1 and _largest(figures) <= _LARGEST_SCALE:
+    largest = max(figures["output_max"][0], -figures["output_min"][0])
+    if figures["output_cosines"][0] == 1 and largest <= _LARGEST_SCALE:
         return Symptoms(values)
     limit = thresholds.overconfident_start
     kind, (classes, times) = figures["loss_kind"][0], _classes(figures, roles)
@@ -177,10 +178,6 @@ def _has_large_weights_of_embedding(figures: Figures, roles: Roles) -> bool:
         if each.module == "Embedding"
     ]
     return any(size**2 * last.width[0] >= LARGEST_GAIN for size in sizes)
-
-
-def _largest(figures: Figures) -> float:
-    return float(max(figures["output_max"][0], -figures["output_min"][0]))
 
 
 def _gains(figures: Figures, roles: Roles) -> npt.NDArray[np.float64]:

@@ -125,11 +125,7 @@ class LayerMonitor(FitHooks):
         monitors = (each for each in trainer.callbacks if isinstance(each, LayerMonitor))  # type: ignore[attr-defined]
         self._leads = next(monitors) is self
         self._folder = FitFolder(
-            trainer,
-            self._log_dir,
-            resumes=self._state.resumes,
-            leads=self._leads,
-            door=_DOOR,
+            trainer, self._log_dir, resumes=self._state.resumes, leads=self._leads, door=_DOOR
         )
 
     def on_load_checkpoint(

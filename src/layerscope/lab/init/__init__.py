@@ -8,11 +8,7 @@ from layerscope.lab.init.initializer import Initializer
 from layerscope.lab.init.lsuv import LSUV
 from layerscope.lab.init.orthogonal import orthogonal
 from layerscope.lab.init.scheme import InitScheme
-from layerscope.lab.init.variance_scaling import (
-    critical_gain,
-    critical_scaling,
-    variance_scaling,
-)
+from layerscope.lab.init.variance_scaling import critical_gain, critical_scaling, variance_scaling
 
 __all__ = [
     "LSUV",

@@ -154,10 +154,7 @@ def add_figures(address, size, sums, tallies):  # type: ignore[no-untyped-def]
     Returns:
         False, and nothing is added, where an element is neither zero nor normal.
     """
-    low, high = (
-        np.float32(load_f64(sums, Sums.LOW)),
-        np.float32(load_f64(sums, Sums.HIGH)),
-    )
+    low, high = (np.float32(load_f64(sums, Sums.LOW)), np.float32(load_f64(sums, Sums.HIGH)))
     largest, smallest, lowest, highest, zeros, outside = _extremes(address, size, low, high)
     if largest >= _EXPONENT_ALL_ONES or smallest < _SMALLEST_NORMAL:
         return False
@@ -170,10 +167,7 @@ def add_figures(address, size, sums, tallies):  # type: ignore[no-untyped-def]
 @jit
 def add_counted(address, size, sums, tallies, lanes):  # type: ignore[no-untyped-def]
     """The same, and the elements, a multiple of WIDTH, are counted in the lanes."""
-    low, high = (
-        np.float32(load_f64(sums, Sums.LOW)),
-        np.float32(load_f64(sums, Sums.HIGH)),
-    )
+    low, high = (np.float32(load_f64(sums, Sums.LOW)), np.float32(load_f64(sums, Sums.HIGH)))
     largest, less, minimum, maximum, zeros, outside, total, squares, absolute = one_pass(
         address, size, low, high, load_f64(sums, Sums.SHIFT), lanes
     )

@@ -144,16 +144,7 @@ def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untype
                 if kind != FLOAT64:  # compared as torch does
                     low, high = np.float64(np.float32(low)), np.float64(np.float32(high))
                 add_elements(
-                    kind == FLOAT64,
-                    source,
-                    length,
-                    first,
-                    last,
-                    low,
-                    high,
-                    counts,
-                    sums,
-                    tallies,
+                    kind == FLOAT64, source, length, first, last, low, high, counts, sums, tallies
                 )
             elif not in_one_pass:
                 _count(block + 4 * first, last - first, counts, used, bins)

@@ -48,17 +48,7 @@ def read_rows(table, first, rows, options, moments, linear, logarithmic, reset):
             counted = finite - zeros - left_out
             weight = (finite - zeros) / counted if counted > 0 else 1.0
             fill_linear(
-                counts,
-                near,
-                far,
-                minimum,
-                maximum,
-                left,
-                right,
-                zeros,
-                finite,
-                weight,
-                linear[row],
+                counts, near, far, minimum, maximum, left, right, zeros, finite, weight, linear[row]
             )
             if logs[row]:
                 fill_logarithmic(counts, near, far, zeros, finite, weight, logarithmic[row])

@@ -92,13 +92,7 @@ def read_units(table, rows, window, step, values):  # type: ignore[no-untyped-de
         units = load_i64(head, UNITS)
         widest, largest = _extremes(block, capacity, units)
         silent, dead, quiet, since = _silences(
-            block,
-            capacity,
-            units,
-            samples,
-            1 if immortal else 0,
-            window,
-            step,
+            block, capacity, units, samples, 1 if immortal else 0, window, step
         )
         store_i64(load_i64(table, SAMPLES), row, 0)
         store_f64(at, UnitColumn.UNITS, units)

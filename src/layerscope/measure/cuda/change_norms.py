@@ -127,10 +127,7 @@ class ChangeNorms:
         self([zeros], [zeros], [None])
 
     def __call__(
-        self,
-        now: Sequence[Tensor],
-        before: Sequence[Tensor],
-        gradients: Sequence[Tensor | None],
+        self, now: Sequence[Tensor], before: Sequence[Tensor], gradients: Sequence[Tensor | None]
     ) -> Tensor:
         """Norms of changes and of weights before, float64 [2, tensors]; [4, tensors] if one of them
         has 16 bits: then also elements with a gradient that are as they were, and those with one.

@@ -11,13 +11,7 @@ import triton.language as tl
 
 from layerscope.measure.cuda.bins import BINS, ZERO, magnitude_of
 from layerscope.measure.cuda.elements import load
-from layerscope.measure.cuda.figures import (
-    add_figures,
-    add_to,
-    no_figures,
-    number_of,
-    with_values,
-)
+from layerscope.measure.cuda.figures import add_figures, add_to, no_figures, number_of, with_values
 from layerscope.measure.cuda.partials import NAN, NEGATIVE_INF, OUTSIDE, POSITIVE_INF
 from layerscope.measure.cuda.slots import ELSEWHERE, counted, slot_of
 

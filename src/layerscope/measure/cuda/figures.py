@@ -15,15 +15,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from layerscope.measure.cuda.partials import (
-    ABSOLUTE,
-    MAXIMUM,
-    MINIMUM,
-    NEAR,
-    OUTSIDE,
-    SQUARES,
-    SUM,
-)
+from layerscope.measure.cuda.partials import ABSOLUTE, MAXIMUM, MINIMUM, NEAR, OUTSIDE, SQUARES, SUM
 
 _INF = tl.constexpr(float("inf"))
 

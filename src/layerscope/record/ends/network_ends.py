@@ -40,11 +40,7 @@ class NetworkEnds:
     """
 
     def __init__(
-        self,
-        network: nn.Module,
-        layers: Sequence[Layer],
-        state: HookState,
-        ask: Callable[[], bool],
+        self, network: nn.Module, layers: Sequence[Layer], state: HookState, ask: Callable[[], bool]
     ) -> None:
         self._network = network
         self._layers = tuple(layer for layer in layers if layer.has_output)

@@ -98,8 +98,7 @@ def choose_layers(network: nn.Module, choice: Choice = None) -> tuple[Layer, ...
     digits = max(2, len(str(len(chosen) - 1)))
     return tuple(
         replace(
-            layer,
-            name=f"{order:0{digits}d}_{label_of(layer.path, layer.module, prefix, network)}",
+            layer, name=f"{order:0{digits}d}_{label_of(layer.path, layer.module, prefix, network)}"
         )
         for order, layer in enumerate(chosen)
     )
