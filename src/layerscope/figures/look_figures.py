@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -22,6 +23,7 @@ from layerscope.figures.class_weights import ignored_figures
 from layerscope.figures.contrast import scale_of_cosines
 from layerscope.figures.directions import direction_figures, is_mean_cosine
 from layerscope.figures.inputs import Matrix, input_figures, rms
+from layerscope.figures.kept_between_looks import KeptBetweenLooks
 from layerscope.figures.latents import latent_figures
 from layerscope.figures.looked_at_outputs import (
     dropped,
@@ -63,15 +65,23 @@ class LookFigures:
         self._apart, self._scaled = TargetsApart(), ScaledBatches()
         self._may_have_column = True  # until no column of one batch is its targets
 
-    def state(self) -> dict[str, dict[int, int]]:
-        """What is known of the targets so far, as plain types: for a checkpoint."""
+    def state(self) -> dict[str, Any]:
+        """What is known of data and targets so far, as plain types: for a checkpoint."""
         seen = {int(label): int(count) for label, count in self._labels.items()}
-        return {"seen": seen, "uncalled": self._uncalled.state()}
+        kept = {name: each.state() for name, each in self._kept.items()}
+        return {"seen": seen, "kept": kept, "may_have_column": self._may_have_column}
 
-    def load_state(self, state: Mapping[str, Mapping[int, int]]) -> None:
+    def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
         self._labels = Counter(state["seen"])
-        self._uncalled.load_state(state["uncalled"])
+        self._may_have_column = state["may_have_column"]
+        for name, each in self._kept.items():
+            each.load_state(state["kept"][name])
+
+    @property
+    def _kept(self) -> dict[str, KeptBetweenLooks]:
+        every = vars(self).items()
+        return {name: each for name, each in every if isinstance(each, KeptBetweenLooks)}
 
     def meet(
         self,

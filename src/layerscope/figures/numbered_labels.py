@@ -6,10 +6,12 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.figures.kept_between_looks import KeptBetweenLooks
+
 Labels = npt.NDArray[np.int64]
 
 
-class NumberedLabels:
+class NumberedLabels(KeptBetweenLooks):
     """Follows the class numbers of batches: are they 0 to k - 1 in each, without a gap, where there
     are more classes than k?
     """
@@ -22,11 +24,14 @@ class NumberedLabels:
         """Minus log10 of the chance that all batches so far are so, were their labels drawn by
         frequency; 0 once one was not.
         """
+        if self._chance == -math.inf:
+            return 0.0
         here = set(labels.tolist())
         self._counts.update(labels.tolist())
         known = len(self._counts)
         if here != set(range(len(here))) or set(self._counts) != set(range(known)):
             self._chance = -math.inf
+            self._counts.clear()
         elif len(here) < known:
             self._chance -= math.log10(_chance_of_no_gap(self._counts, len(labels)))
         return max(self._chance, 0.0)

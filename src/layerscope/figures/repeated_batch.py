@@ -1,12 +1,14 @@
 """Does a loop take the first batch of its loader in each step?"""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 from torch.utils.data import DataLoader, SequentialSampler
 
+from layerscope.figures.kept_between_looks import KeptBetweenLooks
 from layerscope.live_objects import live_objects
 from layerscope.record.ends.ends import Data
 
@@ -14,7 +16,7 @@ _LOOKS = 8
 """At which all data are those of the first look."""
 
 
-class RepeatedBatch:
+class RepeatedBatch(KeptBetweenLooks):
     """Compares what a network gets at a look with what it got at the look before, until they differ
     or it is the same tensor: who trains on all data at once has those in one tensor.
 
@@ -23,7 +25,7 @@ class RepeatedBatch:
     """
 
     def __init__(self) -> None:
-        self._last: list[npt.NDArray[np.generic]] | None = None
+        self._last: list[bytes] | None = None
         self._looks = 0
         self._is_over = False
         self._of = np.nan
@@ -39,13 +41,13 @@ class RepeatedBatch:
         """
         if self._is_over:
             return np.nan
-        now: list[npt.NDArray[np.generic]] = [each.values.numpy() for each in data]
-        now += [each.numpy() for each in tokens]
+        now = [_digest(each.values.numpy()) for each in data]
+        now += [_digest(each.numpy()) for each in tokens]
         last, self._last = self._last, now
         if last is None:
             return np.nan
         is_same = is_kept or any(each.is_kept for each in data)
-        if is_same or not now or not _are_same(last, now):
+        if is_same or not now or last != now:
             self._is_over, self._last = True, None
             return np.nan
         self._looks += 1
@@ -55,8 +57,10 @@ class RepeatedBatch:
         return self._of
 
 
-def _are_same(last: list[npt.NDArray[np.generic]], now: list[npt.NDArray[np.generic]]) -> bool:
-    return len(last) == len(now) and all(map(np.array_equal, last, now))
+def _digest(values: npt.NDArray[np.generic]) -> bytes:
+    """Of the numbers and how many there are along each axis: 16 bytes, as a checkpoint holds it."""
+    shape = repr(values.shape).encode()
+    return blake2b(shape + values.tobytes(), digest_size=16).digest()
 
 
 def _samples_of_a_loader(rows: int) -> float:

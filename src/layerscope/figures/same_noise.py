@@ -6,6 +6,7 @@ import numpy as np
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
 from layerscope.figures.inputs import Matrix, rms
+from layerscope.figures.kept_between_looks import KeptBetweenLooks
 
 _CLOSE = 1e-3
 """Relative: a target is found as a difference, in float32."""
@@ -16,8 +17,11 @@ _DIFFERENT = 16
 _LOUD = 0.05
 """Of the inputs' size: less noise is rounding."""
 
+_MOST = 4096
+"""Numbers that are kept of each: a checkpoint holds them."""
 
-class SameNoise:
+
+class SameNoise(KeptBetweenLooks):
     """Compares, look by look, the targets of a squared error, which may be the noise itself, and
     what they differ by from inputs of their shape, while the inputs change.
     """
@@ -41,16 +45,22 @@ class SameNoise:
         like = [each for each in data if each.shape == targets.shape == values.shape]
         # Of targets of another shape the same may come with data that are changed each time.
         now = [targets, *(each - targets for each in like)] if like else []
-        inputs, self._inputs = self._inputs, data[0]
+        now = [_first(each) for each in now]
+        size, given = rms(data[0]), _first(data[0])
+        inputs, self._inputs = self._inputs, given
         before, self._before = self._before, now
-        if inputs is None or inputs.shape != data[0].shape or len(before) != len(now):
+        if inputs is None or inputs.shape != given.shape or len(before) != len(now):
             self._looks = 0
             return 0.0
-        changed = np.abs(inputs - data[0]).max() > _CLOSE * rms(data[0])
-        size = rms(data[0])
+        changed = np.abs(inputs - given).max() > _CLOSE * size
         same = changed and any(_are_same(*pair, size) for pair in zip(before, now, strict=True))
         self._looks = self._looks + 1 if same else 0
         return float(self._looks)
+
+
+def _first(values: Matrix) -> Matrix:
+    """Of [samples, features], the first samples' numbers, one at least."""
+    return values.ravel()[:_MOST]
 
 
 def _are_same(before: Matrix, now: Matrix, size: float) -> bool:

@@ -6,6 +6,7 @@ from enum import IntEnum
 import numpy as np
 
 from layerscope.figures.inputs import Matrix
+from layerscope.figures.kept_between_looks import KeptBetweenLooks
 from layerscope.record.ends.ends import Data
 
 _FEWEST, _COLUMNS = 4, 2
@@ -25,7 +26,7 @@ class Scaled(IntEnum):
     """And its deviation."""
 
 
-class ScaledBatches:
+class ScaledBatches(KeptBetweenLooks):
     """Compares the columns of what first comes in, look by look, until one of them differs."""
 
     def __init__(self) -> None:
@@ -43,12 +44,12 @@ class ScaledBatches:
             return Scaled.BY_NOTHING
         first = data[0] if data else None
         if first is None or first.is_part or first.rows != len(first.values):
-            self._left = set()  # no table
+            self._end()  # no table
             return Scaled.BY_NOTHING
         values = first.values.numpy()
         values = values[:, np.ptp(values, axis=0) > 0] if np.isfinite(values).all() else values[:0]
         if len(values) < _FEWEST or values.shape[1] < _COLUMNS:
-            self._left = set()
+            self._end()
             return Scaled.BY_NOTHING
         about = np.stack([values.min(0), values.max(0), values.mean(0), values.std(0)])
         before, self._before = self._before, about
@@ -59,11 +60,14 @@ class ScaledBatches:
         if before is not None and before.shape == about.shape:
             of_ends, of_mean = (_are_same(about[part], before[part], about) for part in _PARTS)
             if of_ends and of_mean:  # the same samples, perhaps in another order
-                self._left = set()
+                self._end()
             if not of_ends:
                 self._left -= {Scaled.BY_ITS_ENDS}
         self._looks += 1
         return min(self._left) if self._left and self._looks >= _LOOKS else Scaled.BY_NOTHING
+
+    def _end(self) -> None:
+        self._left, self._before = set(), None
 
 
 _PARTS = (slice(0, 2), slice(2, 4))

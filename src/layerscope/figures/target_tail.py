@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
 from layerscope.figures.inputs import Matrix
+from layerscope.figures.kept_between_looks import KeptBetweenLooks
 
 Column = npt.NDArray[np.float64]
 
@@ -18,7 +19,7 @@ _TAIL = 0.5
 """Of what is left without the farthest one: else that one is a row in other units, and no tail."""
 
 
-class TargetTail:
+class TargetTail(KeptBetweenLooks):
     """Remembers the last targets of a squared error of one output."""
 
     def __init__(self) -> None:

@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss, LossView
+from layerscope.figures.kept_between_looks import KeptBetweenLooks
 
 _TOLD = (Loss.SQUARED_ERROR, *OF_BITS)
 
 
-class TargetsApart:
+class TargetsApart(KeptBetweenLooks):
     """Remembers the smallest and the largest target of each output."""
 
     def __init__(self) -> None:

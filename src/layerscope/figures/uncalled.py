@@ -1,27 +1,19 @@
 """A class that has targets, and that the network takes no sample for."""
 
 from collections import Counter
-from collections.abc import Mapping
 
 import numpy as np
 
 from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss, LossView
 from layerscope.figures.inputs import Matrix
+from layerscope.figures.kept_between_looks import KeptBetweenLooks
 
 
-class Uncalled:
+class Uncalled(KeptBetweenLooks):
     """Counts the targets of each class since a sample was last taken for it."""
 
     def __init__(self) -> None:
         self._targets: Counter[int] = Counter()
-
-    def state(self) -> dict[int, int]:
-        """By class, as plain types."""
-        return {int(label): int(count) for label, count in self._targets.items()}
-
-    def load_state(self, state: Mapping[int, int]) -> None:
-        """Go on from what `state` gave."""
-        self._targets = Counter(state)
 
     def figures(self, view: LossView, output: Matrix, seen: Counter[int]) -> dict[str, float]:
         """Of the class that has had most targets since, if any: which, how many these are, and its

@@ -3,24 +3,27 @@
 import math
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
+from layerscope.figures.kept_between_looks import KeptBetweenLooks
 from layerscope.record.ends.ends import Data
 
 _LOOKS = 3
 """At which two batches with the same sums are the same samples beyond doubt."""
+
+_Sums = npt.NDArray[np.float64]
 
 _ALIKE = 1e-6
 """Relative: the sums of one batch in two orders differ by rounding, in float32 inputs' sixteenth
 digit; those of two batches of n samples by about 1 / sqrt(n)."""
 
 
-class WholeSet:
+class WholeSet(KeptBetweenLooks):
     """Compares, at each look, two sums over the samples with those of the first look."""
 
     def __init__(self) -> None:
-        self._first: list[Tensor] | None = None
+        self._first: list[_Sums] | None = None
         self._looks = 0
         self._differed = False
 
@@ -33,7 +36,7 @@ class WholeSet:
         """
         if self._differed:
             return 0.0
-        sums = [each.summed.get() for each in data if each.summed is not None]
+        sums = [each.summed.get().numpy() for each in data if each.summed is not None]
         first = self._first = self._first or sums
         if not sums or len(sums) != len(first):
             self._first, self._looks = None, 0
@@ -47,5 +50,5 @@ class WholeSet:
         return float(max(each.rows for each in data)) if self._looks >= _LOOKS else math.nan
 
 
-def _are_alike(one: Tensor, other: Tensor) -> bool:
-    return torch.allclose(one, other, rtol=_ALIKE, atol=0.0)
+def _are_alike(one: _Sums, other: _Sums) -> bool:
+    return np.allclose(one, other, rtol=_ALIKE, atol=0.0)

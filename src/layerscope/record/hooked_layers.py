@@ -72,7 +72,9 @@ class HookedLayers:
         self._state.leave_lasting_tensors()
 
     def found(self) -> list[tuple[str, str, int]]:
-        """(layer, output, order) of all that is measured, for `settle` on another rank."""
+        """(layer, output, order) of all that is measured, for `settle` on another rank, or when
+        the run goes on.
+        """
         outputs = (*self.plan.outputs, *self.newcomers.waiting)
         return [(each.layer.name, each.name, each.order) for each in outputs if each.order >= 0]
 
@@ -80,7 +82,7 @@ class HookedLayers:
         """Make another plan, in which newcomers have rows, with what all have measured.
 
         Args:
-            also: (layer, output, order) of what other ranks have found.
+            also: (layer, output, order) of what others have found.
         """
         before = self.plan
         for layer, output in self.newcomers.meet_all(also, before.outputs):
@@ -146,7 +148,7 @@ class HookedLayers:
         self.hooks.sort(key=lambda hook: order[hook.layer.name])
 
     def functions(self) -> list[tuple[str, str, str, str]]:
-        """(name, path, function, name of the layer before) of each function, for other ranks."""
+        """(name, path, function, name of the layer before) of each function, for others."""
         found, before = [], ""
         for layer in self._layers:
             if layer.function:

@@ -68,12 +68,15 @@ class Surroundings:
         """What the next look depends on, as plain types: for a checkpoint."""
         alike = self._alike if self._rows is None else self._rows.left
         about = {"weights": self.weights.state(), "goes_on": self._optimizers.go_on}
-        return {"alike": alike, "keeps_first": self._ends.output.keeps_first} | about
+        ends = self._ends
+        of_ends = {"keeps_first": ends.output.keeps_first, "summed": ends.data.summed}
+        return {"alike": alike} | of_ends | about
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
         self._rows, self._alike = None, state["alike"]
         self._ends.output.keeps_first = state["keeps_first"]
+        self._ends.data.summed = state["summed"]
         self.weights.load_state(state["weights"])
         self._optimizers.go_on, self._is_first = state["goes_on"], False
 

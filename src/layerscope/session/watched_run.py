@@ -174,7 +174,10 @@ class WatchedRun:
             return self._state()
 
     def _state(self) -> dict[str, Any]:
+        hooked = self._recorder.hooked
         state = {
+            "functions": [list(each) for each in hooked.functions()],
+            "outputs": [list(each) for each in hooked.found()],
             "judge": self.verdict.judge.state(),
             "units": self._recorder.plan.units.state(),
             "surroundings": self._surroundings.state(),
@@ -187,6 +190,8 @@ class WatchedRun:
         """
         fresh = self._state()
         try:
+            self._meet(state)
+            fresh["units"] = self._recorder.plan.units.state()  # of as many rows
             self._load(state)
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             self._load(fresh)
@@ -196,6 +201,13 @@ class WatchedRun:
                 self._door.name,
                 error,
             )
+
+    def _meet(self, state: Mapping[str, Any]) -> None:
+        """Give rows to what the run has found in its first steps: functions that are no modules,
+        and outputs beside the one that was planned for. Else what is remembered fits no rows.
+        """
+        self._hooks.function_layers.meet_others(state["functions"])
+        self._recorder.settle(state["outputs"])
 
     def _load(self, state: Mapping[str, Any]) -> None:
         self.verdict.judge.load_state(state["judge"])

@@ -99,7 +99,7 @@ class Ends:
         data: of each first layer.
         output: the last output that a gradient came to, in that backward pass; None without any.
         given: what embeddings got, as matrices of whole numbers, in the order of their calls.
-        numbers: the first of what each large embedding got, [n], with its `id`.
+        numbers: the first of what each large embedding got, [n], with its number among them.
         given_is_kept: whether any of it is the very tensor that came at the look before.
         pair: of two further outputs of one shape [samples, width], the first's values and gradient,
             then the second's: mean and variance of what an autoencoder draws, say.

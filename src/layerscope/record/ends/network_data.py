@@ -42,6 +42,7 @@ class NetworkData:
 
     Attributes:
         first: the layers that were seen to get data.
+        summed: how many batches have been asked whether they are the same samples.
     """
 
     def __init__(self, state: HookState, ask: Callable[[], bool]) -> None:
@@ -52,7 +53,7 @@ class NetworkData:
         self._calls: Counter[str] = Counter()
         self._origins = Origins()
         self._inside: tuple[str, int] | None = None
-        self._summed = 0
+        self.summed = 0
 
     def hook(self, layer: Layer) -> list[RemovableHandle]:
         """Look at what a layer gets, before it can change that in place."""
@@ -102,8 +103,8 @@ class NetworkData:
 
     def _sum(self, tensor: Tensor) -> Pending[Tensor] | None:
         if len(tensor) < MANY:
-            self._summed += 1
-        return summed_samples(tensor) if self._summed <= _SUMMED else None
+            self.summed += 1
+        return summed_samples(tensor) if self.summed <= _SUMMED else None
 
     def take(self) -> tuple[Data, ...]:
         """What was seen since the last call."""

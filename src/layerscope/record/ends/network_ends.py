@@ -37,6 +37,7 @@ class NetworkEnds:
     Attributes:
         first: what is seen in the first step.
         output: what the loss asks of the other end.
+        data: what the first layers get.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class NetworkEnds:
         self._discovering = True
         self._calls = RunningCalls()
         self._outermost: dict[nn.Module, None] = {}
-        self._data = NetworkData(state, ask)
+        self.data = NetworkData(state, ask)
 
     def replace(self, layers: Sequence[Layer]) -> None:
         """The network has changed: look for its ends and for how its layers hang together anew."""
@@ -62,7 +63,7 @@ class NetworkEnds:
         self._layers = tuple(layer for layer in layers if layer.has_output)
         self._discovering = True
         self._outermost.clear()
-        self._data.first.clear()
+        self.data.first.clear()
         self.first.forget()
         if is_on:
             self.attach()
@@ -82,15 +83,15 @@ class NetworkEnds:
                         module.register_forward_hook(QuietHook(self._leave), always_call=True),
                     ]
             for layer in [] if self._state.is_compiled else self._layers:
-                self._handles += self._data.hook(layer)
+                self._handles += self.data.hook(layer)
                 if not isinstance(layer.module, torch.jit.ScriptModule):
                     reach = functools.partial(self._reach, layer)
                     self._handles.append(layer.module.register_forward_hook(QuietHook(reach)))
             return
         hook, called = QuietHook(self._see_output), self._outermost.keys() & set(outside)
         self._handles += [module.register_forward_hook(hook) for module in called]
-        for layer in [] if self._state.is_compiled else self._data.first:
-            self._handles += self._data.hook(layer)
+        for layer in [] if self._state.is_compiled else self.data.first:
+            self._handles += self.data.hook(layer)
 
     def detach(self) -> None:
         """Take the hooks off."""
@@ -139,7 +140,7 @@ class NetworkEnds:
             "backward_alone": len(first.backward.without_gradient),
         }
         return Ends(
-            data=self._data.take(),
+            data=self.data.take(),
             given_is_kept=self._tokens.are_kept,  # asked before it is forgotten
             given=self._tokens.take(),
             numbers=self._tokens.take_numbers(),
@@ -152,7 +153,7 @@ class NetworkEnds:
         """Look at the first step's graph, before that is told of: a resumed run has its own."""
         if not (self._discovering and (self._outermost or self.first.has_reached)):
             return
-        self.first.end(self._network, {layer.name for layer in self._data.first})
+        self.first.end(self._network, {layer.name for layer in self.data.first})
         self._discovering = False
         if self._handles:
             self.detach()

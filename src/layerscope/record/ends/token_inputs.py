@@ -38,11 +38,13 @@ class TokenInputs:
         self._ask = ask
         self._seen: list[Pending[Tensor]] = []
         self._numbers: dict[int, Pending[Tensor]] = {}
+        self._at: dict[int, int] = {}  # each embedding's number, by its `id`
         self._origins, self.are_kept = Origins(), False
 
     def attach(self, modules: Sequence[nn.Module]) -> list[RemovableHandle]:
         """Put a hook on each embedding among these modules."""
-        embeddings = (each for each in modules if isinstance(each, nn.Embedding))
+        embeddings = [each for each in modules if isinstance(each, nn.Embedding)]
+        self._at = {id(each): number for number, each in enumerate(embeddings)}
         hook = QuietHook(self._see)
         return [each.register_forward_pre_hook(hook) for each in embeddings]
 
@@ -65,10 +67,12 @@ class TokenInputs:
             return
         if isinstance(module, nn.Embedding) and module.num_embeddings > _MANY:
             few = tokens.detach().flatten()[:_NUMBERS]
-            self._numbers[id(module)] = on_host(few.clone())
+            self._numbers[self._at[id(module)]] = on_host(few.clone())
 
     def take_numbers(self) -> tuple[tuple[int, Pending[Tensor]], ...]:
-        """The first of what each large embedding got in its last call, [n], with its `id`."""
+        """The first of what each large embedding got in its last call, [n], with its number among
+        the network's embeddings.
+        """
         numbers, self._numbers = tuple(self._numbers.items()), {}
         return numbers
 

@@ -87,7 +87,7 @@ class FunctionLayers:
         return any(0 <= orders.get(layer.name, -1) < now for layer in layers)
 
     def meet_others(self, found: Iterable[tuple[str, str, str, str]]) -> None:
-        """Make layers of functions that other ranks have met, so that all have the same ones.
+        """Make layers of functions that other ranks have met, or the run that goes on.
 
         Args:
             found: (name, path, function, name of the layer before) by `HookedLayers.functions`.
