@@ -11,7 +11,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import NoReturn, Self
@@ -112,24 +112,31 @@ class EventFile:
         Raises:
             ValueError: the file is closed.
         """
+        self.add_all([(step, values, time.time() if wall_time is None else wall_time)])
+
+    def add_all(
+        self, events: Iterable[tuple[int, Sequence[bytes | memoryview], float]]
+    ) -> None:
+        """Append events as `add` does, each of (step, values, wall_time), one after the other: each
+        is written before the next is asked for.
+        """
         self._check()
-        if not 0 <= step <= _MAX_STEP:
-            raise ValueError(f"step must be between 0 and 2**63 - 1, got {step}")
-        if not values:
-            return
-        wall_time = time.time() if wall_time is None else wall_time
-        size = sum(map(len, values))
-        head = _WALL_TIME_THEN_STEP.pack(0x09, wall_time, 0x10)
-        payload = b"".join((head, varint(step), _SUMMARY_KEY, varint(size), *values))
         with self._lock:
-            if self._file is None:
-                self._open()
-            self._append(payload)
-            if (
-                self._pending_bytes >= _BUFFER_BYTES
-                or self._clock() - self._flushed_at >= self._flush_seconds
-            ):
-                self._flush()
+            for step, values, wall_time in events:
+                if not 0 <= step <= _MAX_STEP:
+                    raise ValueError(f"step must be between 0 and 2**63 - 1, got {step}")
+                if not values:
+                    continue
+                if self._file is None:
+                    self._open()
+                size = varint(sum(map(len, values)))
+                head = _WALL_TIME_THEN_STEP.pack(0x09, wall_time, 0x10)
+                self._append(b"".join((head, varint(step), _SUMMARY_KEY, size, *values)))
+                if (
+                    self._pending_bytes >= _BUFFER_BYTES
+                    or self._clock() - self._flushed_at >= self._flush_seconds
+                ):
+                    self._flush()
 
     def restart(self, step: int) -> None:
         """Say that a run goes on at `step`: what its earlier files say of this step and later ones

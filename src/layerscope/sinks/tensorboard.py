@@ -111,29 +111,29 @@ class TensorBoardSink:
 
     def _write_steps(self, steps: Sequence[Step], of_layers: Array, of_steps: Array) -> None:
         readings = [step.observation.reading.get() for step in steps]
-        encoded = zip(
-            self._histograms.encode_steps(readings),
-            self._figures.encode_steps(of_layers, of_steps),
-            strict=True,
-        )
         rows = [row for row, step in enumerate(steps) if step.with_scalars]
-        scalars = iter(
-            self._scalars.encode_steps(
-                [readings[row] for row in rows], of_layers[rows], of_steps[rows]
-            )
+        scalars = self._scalars.encode_steps(
+            [readings[row] for row in rows], of_layers[rows], of_steps[rows]
         )
-        losses = self._losses(of_steps)
-        for step, loss, (histograms, figures) in zip(steps, losses, encoded, strict=True):
-            values = histograms + figures
-            look = step.observation.look
-            if look is not None:
-                values += parts_event.encode(look.inside)
-            if step.with_scalars:
-                values += next(scalars)
-            values += loss
-            self._events.add(step.observation.step, values, step.wall_time)
+        further = self._losses(of_steps)
+        for row, of_step in zip(rows, scalars, strict=True):
+            further[row] = [*of_step, *further[row]]
+        for row, step in enumerate(steps):
+            if step.observation.look is not None:
+                further[row] = [*parts_event.encode(step.observation.look.inside), *further[row]]
             if step.is_keyframe:
                 self._write_keyframe(step)
+        encoded = zip(
+            steps,
+            self._histograms.encode_steps(readings),
+            self._figures.encode_steps(of_layers, of_steps),
+            further,
+            strict=True,
+        )
+        self._events.add_all(
+            (step.observation.step, [*histograms, *figures, *more], step.wall_time)
+            for step, histograms, figures, more in encoded
+        )
 
     def _losses(self, of_steps: Array) -> list[list[bytes | memoryview]]:
         """Of each step its loss as values; none where it is not known, or has no scalar."""
