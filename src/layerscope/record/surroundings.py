@@ -193,10 +193,13 @@ class Surroundings:
         self._ends.output.kept_gradients.note_step()
         self.weights.leave()
 
-    def take(self, parameters: Sequence[LayerParameter]) -> Look | None:
-        """What was seen in this step; None if it was not to be looked at."""
-        if not self._looking:
-            return None
+    @property
+    def is_looking(self) -> bool:
+        """Whether this step is looked at."""
+        return self._looking
+
+    def take(self, parameters: Sequence[LayerParameter]) -> Look:
+        """What was seen in a step that is looked at."""
         self._rows = self._rows or AlikeRows(parameters, self._alike)
         optimizers = self._optimizers.take()
         known = ownership(self._network, optimizers) if optimizers else None

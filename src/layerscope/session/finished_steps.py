@@ -47,8 +47,8 @@ class FinishedSteps(Session):
         if self.is_updating:
             self._recorder.begin_update(may_change)
 
-    def measure_gradients(self, of: Callable[[nn.Parameter], bool]) -> None:
-        """Measure gradients now, of these parameters."""
+    def measure_gradients(self, of: Callable[[nn.Parameter], bool] | None) -> None:
+        """Measure gradients now, of these parameters, all if None."""
         if self._recorder.state.counting:
             self._recorder.measure_gradients(of)
             self._surroundings.note_gradients(self._recorder.plan.parameters)

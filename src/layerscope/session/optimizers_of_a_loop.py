@@ -140,7 +140,8 @@ class OptimizersOfALoop:
             session.note_other_optimizer(optimizer)  # of another network in the loop, as a GAN's
 
     def _measure(self, session: FinishedSteps, parameters: set[int]) -> None:
-        session.measure_gradients(lambda parameter: id(parameter) in parameters)
+        are_all = len(parameters) == len(self._own)  # the common case asks of none
+        session.measure_gradients(None if are_all else lambda each: id(each) in parameters)
         if session.is_updating:
             own = self._own
             self._with_gradient |= {i for i in parameters if own[i].grad is not None}

@@ -81,6 +81,10 @@ def _of_shares(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:
     every, classes, total = np.arange(len(output)), output.shape[1], output.sum(1)
     if classes < 2 or (classes == 2 and output.min() < 0):
         return None
+    if classes > 3:  # most losses are told by the first row that they are none of these
+        others = np.sort(gradient[0])[1:-1]
+        if others[-1] - others[0] > 4 * CLOSE * np.abs(others).max():
+            return None
     apart = np.abs(gradient - np.median(gradient, axis=1, keepdims=True))
     target = apart.argmax(1) if classes > 2 else gradient.argmin(1)
     at, down = output[every, target], gradient[every, target]
