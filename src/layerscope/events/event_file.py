@@ -114,9 +114,7 @@ class EventFile:
         """
         self.add_all([(step, values, time.time() if wall_time is None else wall_time)])
 
-    def add_all(
-        self, events: Iterable[tuple[int, Sequence[bytes | memoryview], float]]
-    ) -> None:
+    def add_all(self, events: Iterable[tuple[int, Sequence[bytes | memoryview], float]]) -> None:
         """Append events as `add` does, each of (step, values, wall_time), one after the other: each
         is written before the next is asked for.
         """

@@ -20,21 +20,17 @@ _ACTIVATION, _GRADIENT = range(2)  # rows of a newcomer's own tally
 
 
 class Newcomers:
-    """Measures each unexpected output in a tally of its own, until the step is observed."""
+    """Measures each unexpected output in a tally of its own, until the step is observed.
+
+    Attributes:
+        waiting: those that have no row in the plan yet.
+    """
 
     def __init__(self, layers: Sequence[Layer], options: RecorderOptions, state: HookState) -> None:
         self._layers = layers
         self._options = options
         self._state = state
-        self._waiting: list[LayerOutput] = []
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    @property
-    def waiting(self) -> tuple[LayerOutput, ...]:
-        """Those that have no row in the plan yet."""
-        return tuple(self._waiting)
+        self.waiting: list[LayerOutput] = []
 
     def follow(self, layers: Sequence[Layer]) -> None:
         """Meet outputs of these layers, which stand in the places of those before."""
@@ -52,7 +48,7 @@ class Newcomers:
         if output.activation >= 0:
             output.units = units_of((output,), device_of(self._layers), self._options)
             output.unit_row = 0
-        self._waiting.append(output)
+        self.waiting.append(output)
         return output
 
     def meet_all(
@@ -67,7 +63,7 @@ class Newcomers:
         Returns:
             (the layer's position, the output) of each that is new.
         """
-        names = {output.name for output in (*known, *self._waiting)}
+        names = {output.name for output in (*known, *self.waiting)}
         at = {layer.name: position for position, layer in enumerate(self._layers)}
         new = []
         for layer, name, order in found:
@@ -83,7 +79,7 @@ class Newcomers:
 
     def leave(self) -> list[tuple[Channel, Tally | DeviceTally, int]]:
         """They wait no more; (channel, tally, row) of all that they have measured."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         return [
             (Channel(quantity, output.name), output.tally, row)
             for output in waiting

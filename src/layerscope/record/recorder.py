@@ -167,7 +167,7 @@ class Recorder:
     @property
     def has_newcomers(self) -> bool:
         """Whether an output turned up that has no row yet."""
-        return bool(self.hooked.newcomers)
+        return bool(self.hooked.newcomers.waiting)
 
     def settle(self, also: Iterable[tuple[str, str, int]] = ()) -> None:
         """Give newcomers rows among the others, with what they have measured.

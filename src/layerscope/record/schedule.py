@@ -80,9 +80,10 @@ _KEYFRAMES = frozenset(
 )
 
 
-def is_keyframe(step: int) -> bool:
-    """The first 50 steps of `log_spaced(2)`: the last is step 23,726,566."""
-    return step in _KEYFRAMES
+is_keyframe: Schedule = _KEYFRAMES.__contains__
+"""Whether it is one of the first 50 steps of `log_spaced(2)`, of which the last is 23,726,566. It
+is asked six times a step, and so is no function of Python.
+"""
 
 
 def keyframes_before(steps: float) -> list[int]:

@@ -14,6 +14,7 @@ from torch.utils.hooks import RemovableHandle
 
 from layerscope.live_objects import live_objects
 from layerscope.record.hooks.handles import remove_all, silence
+from layerscope.record.network.optimizer_groups import Groups, groups_of
 from layerscope.record.network.parts import parameters_of
 from layerscope.record.parameters.ownership import given_to
 from layerscope.session.finished_steps import FinishedSteps
@@ -37,6 +38,8 @@ class OptimizersOfALoop:
         self._guarded = guarded
         # By `id`, as all that follows: what other networks' optimizers have, which come and go.
         self._foreign: WeakValueDictionary[int, nn.Parameter] = WeakValueDictionary()
+        # What optimizers have of the network, while their groups are as they were.
+        self._known: dict[int, tuple[Groups, set[int]]] = {}
         self._without_optimizer = set(self._own)  # so far
         self._step = 0
         self._stepped: set[int] = set()  # in this step
@@ -77,6 +80,7 @@ class OptimizersOfALoop:
             still = self._without_optimizer & now.keys()
             self._without_optimizer = still | (now.keys() - self._own.keys())
             self._own = now
+            self._known.clear()
         self._by_optimizer = bool(self._stepped)
         self._stepped, self._with_gradient = set(), set()
         if not self._by_optimizer:
@@ -119,6 +123,15 @@ class OptimizersOfALoop:
 
     def _new_of(self, optimizer: Optimizer) -> set[int]:
         """What an optimizer has of the network that none has come to in this step."""
+        groups, known = groups_of(optimizer), self._known.get(id(optimizer))
+        if known is not None and known[0] == groups:
+            return known[1] - self._stepped
+        mine = self._all_of(optimizer)
+        if mine:
+            self._known[id(optimizer)] = groups, mine
+        return mine - self._stepped
+
+    def _all_of(self, optimizer: Optimizer) -> set[int]:
         given = given_to(optimizer)
         mine = given.keys() & self._own.keys()
         if not mine and any(key not in self._foreign for key in given):  # all may be new
@@ -126,8 +139,9 @@ class OptimizersOfALoop:
             now = parameters_of(self._network)
             if given.keys() & now.keys():
                 self._own |= now
+                self._known.clear()
                 mine = given.keys() & self._own.keys()
-        return mine - self._stepped
+        return mine
 
     def _take(self, session: FinishedSteps, optimizer: Optimizer, mine: set[int]) -> None:
         if mine:

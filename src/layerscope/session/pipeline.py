@@ -103,15 +103,20 @@ class Pipeline:
         self._waiting.append(step)
         if step.wall_time - self._since >= self._flush_seconds:
             self.flush()
-        elif any(sink.awaits(number) for sink in self._sinks):
-            self.drain()
         else:
-            ready = len(self._waiting) - self._sizes.left_alone
-            if ready >= self._sizes.to_write(self._written):
-                self._drain(ready, judges=self._must_judge(ready))
+            self._drain_what_is_due(number)
         self.first, self.last = self.first or step, step
         if observation.look is not None and observation.look.inside:
             self.last_look = observation
+
+    def _drain_what_is_due(self, number: int) -> None:
+        for sink in self._sinks:
+            if sink.awaits(number):
+                self.drain()
+                return
+        ready = len(self._waiting) - self._sizes.left_alone
+        if ready >= self._sizes.to_write(self._written):
+            self._drain(ready, judges=self._must_judge(ready))
 
     def _must_judge(self, new: int) -> bool:
         """Whether these steps and those that are written already are enough for the judge."""

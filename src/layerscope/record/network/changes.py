@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from layerscope.record.distributed.shards import put_shards_back
 from layerscope.record.network.layers import Choice, Layer, choose_layers
+from layerscope.record.network.optimizer_groups import Groups, groups_of
 from layerscope.record.network.parts import parts_of
 
 
@@ -41,15 +42,12 @@ class Changes:
         self._choice = choice
         self._layers = tuple(layers)
         self._parts = self._parts_now()
-        self._had: dict[int, list[tuple[int, int]]] = {}
+        self._had: dict[int, Groups] = {}
         self.suspected = False
 
     def note_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step; a microsecond for each of its groups."""
-        has = [
-            (len(group["params"]), id(group["params"][-1]) if group["params"] else 0)
-            for group in optimizer.param_groups
-        ]
+        has = groups_of(optimizer)
         if self._had.get(id(optimizer)) != has:
             self._had[id(optimizer)] = has
             self.suspected = True
