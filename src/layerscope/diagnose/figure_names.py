@@ -75,6 +75,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "input_mean": "their mean, over |values|' root mean square",
     "input_feature_ratio": "RMS of the largest feature / that of the median one",
     "input_feature_spread": "standard deviation of the median feature / its RMS, over the samples",
+    "input_zeros": "share of exact zeros among these data",
+    "data_overwritten": "1 if what a data set keeps becomes 0 by and by, 2 if it changes, else 0",
     "input_nonfinite": "elements of these data that are NaN or infinite",
     "input_rows_one": "1 if the features of each sample have been divided by their length, else 0",
     "input_by_batch": "1 if each batch has been scaled by its own ends, 2 if by its mean, else 0",

@@ -54,6 +54,7 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
     size = rms(values)
     return figures | {
         "input_rms": scales[place],
+        "input_zeros": float((values == 0).mean()),
         "input_largest": float(np.abs(values).max()),
         "input_mean": float(values.mean()) / size if size > 0 else math.nan,
         "input_feature_ratio": _feature_ratio(given[place]),

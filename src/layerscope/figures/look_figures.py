@@ -33,6 +33,7 @@ from layerscope.figures.looked_at_outputs import (
     targets_are_inputs,
 )
 from layerscope.figures.numbered_labels import NumberedLabels
+from layerscope.figures.overwritten_data import OverwrittenData
 from layerscope.figures.parameter_figures import ParameterFigures
 from layerscope.figures.repeated_batch import RepeatedBatch
 from layerscope.figures.repeated_tokens import commonest_token
@@ -60,7 +61,7 @@ class LookFigures:
         self._parameters = ParameterFigures()
         self._at: dict[str, int] = {}
         self._batch, self._whole, self._tail = RepeatedBatch(), WholeSet(), TargetTail()
-        self._numbered = NumberedLabels()
+        self._numbered, self._overwritten = NumberedLabels(), OverwrittenData()
         self._noise, self._ids = SameNoise(), RoundedIds()
         self._apart, self._scaled = TargetsApart(), ScaledBatches()
         self._may_have_column = True  # until no column of one batch is its targets
@@ -107,6 +108,8 @@ class LookFigures:
         if "planned_steps" not in look.figures:  # a trainer takes the batches itself
             ends = look.ends
             figures["batch_of"] = self._batch.see(ends.data, ends.tokens, ends.given_is_kept)
+        about = figures.get("input_rms", math.nan), figures.get("input_zeros", math.nan)
+        figures["data_overwritten"] = self._overwritten.see(*about)
         figures["whole_set"] = self._whole.see(look.ends.data)
         figures["input_by_batch"] = float(self._scaled.see(look.ends.data))
         if look.ownership is not None:

@@ -51,6 +51,7 @@ from layerscope.diagnose.rules import generator_label as generator_label
 from layerscope.diagnose.rules import target_is_input as target_is_input
 from layerscope.diagnose.rules import input_scale as input_scale
 from layerscope.diagnose.rules import inputs_repeat as inputs_repeat
+from layerscope.diagnose.rules import data_overwritten as data_overwritten
 from layerscope.diagnose.rules import labels_by_batch as labels_by_batch
 from layerscope.diagnose.rules import ids_rounded as ids_rounded
 from layerscope.diagnose.rules import outputs_alike as outputs_alike
