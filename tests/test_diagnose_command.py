@@ -255,7 +255,7 @@ def test_a_folder_that_cannot_be_used_is_one_sentence_and_exit_code_2(sick, tmp_
     (file,) = corrupt.glob("*tfevents*")
     file.write_bytes(bytes(len(file.read_bytes())))
     for folder, sentence in (
-        (tmp_path / "missing", "no such event file or directory"),
+        (tmp_path / "missing", "there is no event file or folder"),
         (empty, "no event file"),
         (theirs, "hold no figures of layers to judge"),
         (corrupt, "is corrupt at byte"),

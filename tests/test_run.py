@@ -92,3 +92,5 @@ def test_a_folder_without_a_run_and_an_address_are_refused_in_a_sentence(tmp_pat
         layerscope.read(tmp_path)
     with pytest.raises(ValueError, match="folder must be a folder on this machine, got 's3://b/r'"):
         layerscope.read("s3://b/r")
+    with pytest.raises(ValueError, match="folder must be the path of a folder, got None"):
+        layerscope.read(None)

@@ -1,5 +1,6 @@
 """What stands where a file of a run should."""
 
+import errno
 import os
 import signal
 import stat
@@ -59,6 +60,16 @@ def test_nothing_but_a_file_is_replaced_and_the_users_path_is_told(tmp_path, nam
     assert refused.value.filename == str(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "pipe"]
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_full_disk_is_told_with_the_file_that_it_has_no_room_for(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as refused:
+        write_whole(tmp_path / "report.html", "text")
+    assert refused.value.filename == str(tmp_path / "report.html")
 
 
 @pytest.mark.parametrize("command", ["report", "diagnose", "digest", "show"])

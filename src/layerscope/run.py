@@ -101,10 +101,10 @@ def read(folder: str | PathLike[str]) -> Run:
 
     Raises:
         FileNotFoundError: there is no event file.
-        ValueError: the folder is not on this machine, or an event file is corrupt.
+        ValueError: it is no path, the folder is not on this machine, or an event file is corrupt.
     """
-    file = Path(folder).expanduser()
-    path = file.absolute() if file.is_file() else local_folder(folder, "folder")
+    file = isinstance(folder, str | PathLike) and Path(folder).expanduser()
+    path = file.absolute() if file and file.is_file() else local_folder(folder, "folder")
     settle(path)
     with np.errstate(all="ignore"):
         events = read_run(path)

@@ -53,9 +53,10 @@ def write_whole(path: Path, content: str | bytes) -> Path:
             os.fsync(file.fileno())  # else a crash can leave the new name on an empty file
         os.replace(draft, path)  # atomic, because it is in the same folder
     except OSError as error:
-        if error.filename is None:
+        if error.errno is None:
             raise
-        raise type(error)(error.errno, error.strerror, str(path)) from error  # not of the draft
+        # A full disk's error names no file, any other the draft.
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     finally:
         draft.unlink(missing_ok=True)
     return path

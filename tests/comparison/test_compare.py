@@ -158,6 +158,15 @@ def test_failed_runs_stay_in_the_table_and_out_of_the_estimates(tmp_path):
     assert "1 failed" in console_text(comparison_table(found))
 
 
+def test_a_run_whose_settings_nobody_wrote_down_goes_by_its_name(tmp_path):
+    for name in ("first", "second"):
+        run = Made().write(tmp_path)
+        shutil.rmtree(run / ".hydra")
+        (run / "status.json").unlink()
+        run.rename(tmp_path / name)
+    assert {group.label for group in compare(tmp_path).groups} == {"first", "second"}
+
+
 def test_the_same_seed_run_twice_counts_once(tmp_path):
     write_sweep(tmp_path / "1", seeds=(0,))
     write_sweep(tmp_path / "2", seeds=(0,))

@@ -152,7 +152,9 @@ def test_a_rule_registered_twice_is_refused():
 
 def test_layers_that_were_not_measured_are_a_note():
     judge = Judge(tanh_layers())
-    judge.add(not_measured_finding({"01_tanh": "compiled", "02_tanh": "compiled"}))
+    two = not_measured_finding({"01_tanh": "compiled", "02_tanh": "compiled"})
+    assert "could not be measured, nor could those of 1 other layer: compiled" in two.explanation
+    judge.add(two)
     (finding,) = judge.findings
     assert (finding.severity, finding.layer, finding.layers) == ("note", "01_tanh", 2)
 

@@ -74,6 +74,13 @@ def test_what_is_passed_over_is_named(run: Path, caplog) -> None:
     assert caplog.messages == [f"{run}.gz holds no events, and is passed over"]
 
 
+def test_a_file_of_another_kind_is_refused_by_its_name(run: Path) -> None:
+    script = run.with_name("train.py")
+    script.write_text("import torch")
+    with pytest.raises(FileNotFoundError, match=r"train\.py is not an event file"):
+        event_files(script)
+
+
 def test_files_that_only_start_alike_are_both_read(run: Path) -> None:
     other = run.with_name(run.name + ".2")
     other.write_bytes(run.read_bytes()[:-1] + b"x")

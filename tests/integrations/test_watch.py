@@ -251,6 +251,8 @@ def test_a_step_before_the_start_is_refused(tmp_path):
     ("given", "sentence"),
     [
         ({"model": [nn.Linear(1, 1)]}, "model must be a torch.nn.Module, got a list"),
+        ({"model": None}, "model must be a torch.nn.Module, got None"),
+        ({"model": nn.Linear}, "model must be a torch.nn.Module, got the class Linear"),
         ({"start": -1}, "start must be a whole number from 0 to 9223372036854775807, got -1"),
         ({"start": math.nan}, "start must be a whole number from 0 to .*, got nan"),
         ({"start": True}, "start must be a whole number from 0 to .*, got True"),
@@ -377,6 +379,18 @@ def test_a_float_loss_keeps_its_digits_whatever_the_default_dtype(tmp_path):
         finally:
             torch.set_default_dtype(before)
     assert figures(tmp_path)["loss"].tolist() == [np.float32(1.2345678)]
+
+
+def test_a_loop_whose_optimizer_never_steps_is_told_on_the_screen(tmp_path, capsys):
+    net = make_net()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    with layerscope.watch(net, tmp_path / "run") as watcher:
+        for _ in range(20):
+            optimizer.zero_grad()
+            net(torch.ones(2, 6)).sum().backward()
+            watcher.step()
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "after 20 batches the optimizer has not taken a single step" in printed
 
 
 def test_messages_name_the_door(tmp_path, caplog):

@@ -59,9 +59,9 @@ def test_a_bad_setting_is_refused_in_one_sentence_at_construction(tmp_path, sett
 
 
 def test_an_unknown_setting_is_refused_with_the_names_that_there_are(tmp_path):
-    with pytest.raises(TypeError, match="there is no setting 'layer'; there are layers, quant"):
-        LayerMonitor(layer="x")
-    with pytest.raises(TypeError, match="there is no setting 'layer'; there are"):
+    with pytest.raises(TypeError, match="there is no setting 'colour'; there are layers, quant"):
+        LayerMonitor(colour="x")
+    with pytest.raises(TypeError, match=r"there is no setting 'layer'; did you mean layers\?"):
         watch(nn.Linear(1, 1), tmp_path, layer="x")
 
 

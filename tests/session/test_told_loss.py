@@ -59,6 +59,11 @@ def test_what_is_no_number_is_named_once_and_left_out(loss, caplog):
     assert caplog.messages[0].startswith("watch: the loss must be a number or a tensor of numbers")
 
 
+def test_what_is_no_number_is_told_by_its_value_and_type(caplog):
+    assert ToldLoss(Door("watch", "")).scalar("0.5") is None
+    assert "got '0.5', a str; it is not recorded" in caplog.text
+
+
 def test_no_loss_is_no_fault(caplog):
     assert ToldLoss(Door("watch", "")).scalar(None) is None
     assert not caplog.records

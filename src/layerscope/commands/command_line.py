@@ -70,26 +70,34 @@ def parser_of(program: str) -> ArgumentParser:
         of.add_argument("run", type=_path, metavar="RUN_DIR", help="folder of one run")
 
     train = command("train", "train a network on names, or the networks of a sweep with -m")
-    train.add_argument("-m", "--multirun", action="store_true", help="each combination")
+    train.add_argument(
+        "-m", "--multirun", action="store_true", help="train each combination of the settings"
+    )
     train.add_argument("--config-dir", type=_path, help="with configs of your own")
     _overrides(train, "settings: init=kaiming model.depth=50")
     add_run_options(command("run", "watch a training script as it is"))
-    show = command("show", "what a run was found to have, and its layers, in the terminal")
+    show = command("show", "what was found in a run, and a table of its layers, in the terminal")
     show.add_argument(
         "folder", type=_path, nargs="?", default=Path(), metavar="FOLDER",
-        help="of a run, or with runs below it, of which the newest is shown; without it, this one",
+        help="a run, or a folder with runs below it: the newest is shown; by default this folder",
     )  # fmt: skip
     predict = command("predict", "what theory expects of every layer before its first step")
     predict.add_argument("--config-dir", type=_path, help="with configs of your own")
     _overrides(predict, "settings as for training: init=kaiming model.depth=50")
     diagnose = command("diagnose", "judge a run again from its event files")
-    diagnose.add_argument("--classes", type=int, help="that the loss chooses from")
+    diagnose.add_argument("--classes", type=int, help="how many classes the loss chooses from")
     diagnose.add_argument(
-        "--without", metavar="RULE", action="append", default=[], help="that is not to judge"
+        "--without",
+        metavar="RULE",
+        action="append",
+        default=[],
+        help="a rule to leave out; may be repeated",
     )
-    diagnose.add_argument("--json", action="store_true", help="print them as JSON")
+    diagnose.add_argument("--json", action="store_true", help="print the findings as JSON")
     diagnose.add_argument(
-        "--fail-on", choices=("warning", "critical"), help="exit with 4 if there is one as bad"
+        "--fail-on",
+        choices=("warning", "critical"),
+        help="exit with 4 if a finding is this bad, or worse",
     )
     run_folder(diagnose)
     diagnose.add_argument(
@@ -97,37 +105,46 @@ def parser_of(program: str) -> ArgumentParser:
     )
     report = command("report", "compare the runs in a folder, and write report.html")
     report.add_argument(
-        "folder", type=_path, metavar="FOLDER", help="of one run, or with runs below it"
+        "folder", type=_path, metavar="FOLDER", help="a run, or a folder with runs below it"
     )
     explain = command("explain", "what a finding means, how it is judged, and what to do")
-    rule = explain.add_argument("rule", nargs="?", metavar="RULE", help="all rules without it")
+    rule = explain.add_argument(
+        "rule", nargs="?", metavar="RULE", help="the rule; by default all, a line for each"
+    )
     rule.completer = _rule_names  # type: ignore[attr-defined] # argcomplete looks for it
     explain.add_argument("--json", action="store_true", help="print it as JSON")
     ward = command("ward", "a quiz: which disease do these charts show? With a score")
-    ward.add_argument("--seed", type=int, default=0, help="another one is another ward")
-    ward.add_argument("--patients", type=int, default=24, help="how many; of six, five are sick")
-    ward.add_argument("--page", type=_path, metavar="FILE", help="write it as a page, offline")
+    ward.add_argument("--seed", type=int, default=0, help="another seed draws other patients")
+    ward.add_argument("--patients", type=int, default=24, help="how many; five of six are sick")
     ward.add_argument(
-        "--answers", type=_path, metavar="FILE", help="with a line for each patient; asks nothing"
+        "--page", type=_path, metavar="FILE", help="write the quiz as a page that needs no network"
     )
-    run_folder(command("digest", "what a program needs to know of a run, as 32 kB of JSON"))
+    ward.add_argument(
+        "--answers", type=_path, metavar="FILE", help="your answers, one a line, instead of asking"
+    )
+    run_folder(command("digest", "what a program needs to know of a run, as JSON of at most 32 kB"))
     return parser
 
 
 def add_run_options(parser: ArgumentParser) -> list[str]:
     """Those of `layerscope run`, and their names; what follows the script is the script's own."""
     logdir = parser.add_argument(
-        "--logdir", type=_path, help="for the files; by default runs/SCRIPT_TIME"
+        "--logdir",
+        type=_path,
+        metavar="DIR",
+        help="where the files go; by default runs/SCRIPT_TIME",
     )
     fail_on = parser.add_argument(
         "--fail-on",
         choices=("warning", "critical"),
-        help="exit with 4 if the script succeeds and a finding is as bad",
+        help="exit with 4 if the script succeeds and a finding is this bad, or worse",
     )
     parser.add_argument(
         "-m", dest="module", metavar="MODULE", help="run a module, as python -m does"
     )
-    parser.add_argument("script", nargs="?", metavar="SCRIPT", help="and its own arguments")
+    parser.add_argument(
+        "script", nargs="?", metavar="SCRIPT", help="the script, and then its own arguments"
+    )
     return ["-h", "--help", *logdir.option_strings, *fail_on.option_strings]
 
 

@@ -83,7 +83,10 @@ def _settings(run: Run) -> dict[str, str]:
 
 def _group(runs: list[Run], settings: Mapping[str, str], told: Sequence[str]) -> Group:
     choices = {key: settings.get(key, "") for key in told}
-    written = [f"{key}={value}" for key, value in choices.items() if key in settings]
+    if "run" in settings and settings == choices:  # nobody wrote its settings down
+        written = [settings["run"]]
+    else:
+        written = [f"{key}={value}" for key, value in choices.items() if key in settings]
     counted = _counted(runs).values()
     estimates = {name: estimate([run.measures[name] for run in counted]) for name in MEASURES}
     return Group(", ".join(written) or "defaults", choices, settings, tuple(runs), estimates)

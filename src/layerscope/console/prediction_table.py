@@ -63,7 +63,7 @@ def verdict_sentences(prediction: Prediction) -> list[str]:
     verdict = p.phase.verdict
     return [
         given,
-        f"Verdict on endless layers like these: {verdict}{_MEANING[verdict]}{toward}.",
+        f"With endless layers like these the network is {verdict}{_MEANING[verdict]}{toward}.",
         f"The difference between two inputs survives {reach}; this network has {depth}.",
         _scales(p.phase),
     ]

@@ -26,11 +26,13 @@ def event_files(path: Path) -> list[Path]:
     copy and edit leave, and folders.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: there is none, or the file is of another kind.
     """
     if not path.is_dir():
         if not path.is_file():
-            raise FileNotFoundError(f"no such event file or directory: {path}")
+            raise FileNotFoundError(f"there is no event file or folder {path}")
+        if not _starts_an_event_file(_first_bytes(path)):
+            raise FileNotFoundError(f"{path} is not an event file")
         return [path]
     named = sorted(
         each

@@ -69,7 +69,10 @@ watch.__doc__ = with_settings_described(watch.__doc__)
 def _check(model: object, start: object, scaler: object) -> None:
     """Refuse what is not what its type says."""
     if not isinstance(model, nn.Module):
-        raise ValueError(f"model must be a torch.nn.Module, got a {type(model).__name__}")
+        got = f"a {type(model).__name__}"
+        if model is None or isinstance(model, type):
+            got = "None" if model is None else f"the class {model.__name__}"
+        raise ValueError(f"model must be a torch.nn.Module, got {got}")
     if isinstance(start, bool) or not isinstance(start, Integral) or not 0 <= int(start) < 2**63:
         raise ValueError(f"start must be a whole number from 0 to {2**63 - 1}, got {start!r}")
     scales = callable(getattr(scaler, "get_scale", None)) and not isinstance(scaler, type)

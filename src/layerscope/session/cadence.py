@@ -52,8 +52,8 @@ class Cadence:
         if first * every < steps:
             wanted = settings.wanted
             self.note = (
-                f"From step {first * every} on steps are left out, ever more of them, to keep "
-                f"to max_megabytes={settings.max_megabytes:g}."
+                f"From step {first * every} on, more and more steps are left out to keep to "
+                f"max_megabytes={settings.max_megabytes:g}."
             )
             if steps < math.inf:
                 self._tell_of_steps_left_out()
@@ -70,7 +70,7 @@ class Cadence:
 
     def _tell_of_steps_left_out(self) -> None:
         self._told = True
-        _log.warning("%s: %s", self._door.name, self.note)
+        _log.warning("%s: %s", self._door.name, f"{self.note[0].lower()}{self.note[1:-1]}")
 
     def is_due(self, step: int) -> bool:
         """Whether a step is measured; raises what the user's `schedule` raises."""

@@ -16,6 +16,10 @@ _open: set[str] = set()  # real paths of the folders of this process's open sess
 _written: set[str] = set()  # and of all that it ever had
 
 
+class EarlierRunError(FolderTakenError):
+    """The folder holds a run that is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedFolder:
     """A folder that nobody else writes to until it is released.
@@ -61,7 +65,9 @@ def claim(folder: Path, door: Door, *, resumes: bool = False, named: bool = True
             first = first or str(taken)
             if may_move:
                 continue
-            way_out = "" if resumes else ", or resume the run"
+            way_out = ""
+            if isinstance(taken, EarlierRunError):
+                way_out = "; choose another folder, or resume that run"
             raise ValueError(f"log_dir must be a folder that is free: {taken}{way_out}") from None
         if first:
             _log.warning("%s: %s; this one is written to %s", door.name, first, candidate)
@@ -85,7 +91,7 @@ def _claimed(folder: Path, door: Door, resumes: bool, exist_ok: bool) -> Claimed
     if place in _open:
         raise FolderTakenError(f"{folder} is being written by another {door.name}")
     if not resumes and holds_run(folder):
-        raise FolderTakenError(f"{folder} holds an earlier run")
+        raise EarlierRunError(f"{folder} holds an earlier run")
     try:
         folder.mkdir(parents=True, exist_ok=exist_ok)
     except FileExistsError:

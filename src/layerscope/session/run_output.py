@@ -118,9 +118,11 @@ class RunOutput:
         finally:
             for sink in self._sinks:
                 sink.close()
-        if diagnosis is not None and self._settings.summary:
+        findings = self._verdict.judge.findings
+        if self._settings.summary and (diagnosis is not None or findings):
             try:
-                findings, steps = self._verdict.judge.findings, diagnosis["steps"][-1]["step"] + 1
+                # Without a step there may be the finding that no optimizer has taken one.
+                steps = 0 if diagnosis is None else diagnosis["steps"][-1]["step"] + 1
                 limits = self._settings.thresholds
                 told = summary(findings, self._directory, steps, limits.patience, limits.lasting)
                 terminal().print(told)

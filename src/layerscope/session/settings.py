@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
 
-from layerscope.arguments import at_least, at_most, one_of
+from layerscope.arguments import at_least, at_most, did_you_mean, one_of
 from layerscope.diagnose import SEVERITIES, Thresholds, without
 from layerscope.measure.tally import EXACT
 from layerscope.record import RecorderOptions
@@ -175,7 +175,8 @@ class Settings:
         names = [field.name for field in fields(cls)]
         for name in given:
             if name not in names:
-                raise TypeError(f"there is no setting {name!r}; there are {', '.join(names)}")
+                meant = did_you_mean(name, names) or f"; there are {', '.join(names)}"
+                raise TypeError(f"there is no setting {name!r}{meant}")
         return cls(**given)
 
     @property

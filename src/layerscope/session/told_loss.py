@@ -1,6 +1,7 @@
 """The loss as a loop tells it, as a scalar."""
 
 import logging
+import reprlib
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ class ToldLoss:
                 return tensor.double().mean()
             kind = f"a tensor of {tensor.numel()} elements, {tensor.dtype}, {tensor.device}"
         except (TypeError, ValueError, RuntimeError, OverflowError):
-            kind = repr(type(loss).__name__)
+            kind = f"{reprlib.repr(loss)}, a {type(loss).__name__}"
         if not self._told:
             self._told = True
             _log.warning(

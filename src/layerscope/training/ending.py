@@ -83,5 +83,5 @@ def _report(folder: Path) -> Path | None:
     try:
         return write_report(folder)
     except OSError as error:  # a full disk, say: the training has its result all the same
-        print(f"report.html was not written: {error}", file=sys.stderr)
+        print(f"report.html was not written: {error.strerror or error}", file=sys.stderr)
         return None

@@ -14,7 +14,8 @@ def not_measured_finding(reasons: Mapping[str, str]) -> Finding:
         reasons: by layer, at least one.
     """
     layer, reason = next(iter(reasons.items()))
-    others = f", nor could {len(reasons) - 1} others" if len(reasons) > 1 else ""
+    more = len(reasons) - 1
+    others = f", nor could those of {more} other layer{'s' * (more > 1)}" if more else ""
     return Finding(
         rule="not_measured",
         severity="note",
