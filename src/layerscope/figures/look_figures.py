@@ -17,7 +17,7 @@ from layerscope.diagnose.losses.loss_kind import OF_CLASSES, Loss
 from layerscope.diagnose.losses.loss_level import loss_of
 from layerscope.diagnose.losses.loss_view import view_loss
 from layerscope.diagnose.losses.regression_loss import within_range
-from layerscope.diagnose.losses.shares import shares_of
+from layerscope.diagnose.losses.shares import Shares, shares_of
 from layerscope.figures.attention_masks import mask_figures
 from layerscope.figures.class_weights import ignored_figures
 from layerscope.figures.contrast import scale_of_cosines
@@ -167,16 +167,19 @@ class LookFigures:
         figures["axes_mixed"] = float(output.mixes_axes.get())
         figures["bootstrapped"] = float(output.bootstrapped.get())
         figures["output_grad_sign"] = abs(float(np.sign(gradient).sum())) / gradient.size
-        figures |= (turned := direction_figures(values, gradient))
-        if turned and loss < 0 and ends.form is not None and len(values) == output.samples:
+        figures |= (directions := direction_figures(values, gradient))
+        if directions and loss < 0 and ends.form is not None and len(values) == output.samples:
             of_cosines = ends.form.of_cosines and is_mean_cosine(values, gradient, loss)
             figures["loss_of_cosines"] = float(of_cosines)
         square = output.gradient_square / scale**2
         view = view_loss(values, gradient, output.samples, loss, square)
         form = ends.form if len(values) == output.samples else None
+        turned = view.negated
         if form is not None and form.of_shares and view.kind is not Loss.SEVERAL_CLASSES:
             shares = shares_of(values, gradient, loss, mean=form.is_mean)
-            figures["targets_no_shares"] = float(shares)
+            turned |= shares is Shares.TURNED
+            # Minus a cross-entropy has minus its shares: nothing is wrong with them.
+            figures["targets_no_shares"] = 0.0 if turned else float(shares)
         picked, of_picked = picked_outputs(values, gradient, view.kind)
         if picked is not None and of_picked is not None:
             values = picked
@@ -189,7 +192,7 @@ class LookFigures:
             # Of a loss that is made of several outputs one does not know this one's part.
             "loss_reduction": view.reduction if output.alone else math.nan,
             "targets_broadcast": float(view.broadcast),
-            "loss_negated": float(view.negated),
+            "loss_negated": float(turned),
             "loss_activated": float(view.activated and not ends.of_actions),
             "targets_are_inputs": targets_are_inputs(view, values, given),
             "same_noise": self._noise.see(view, values, given),

@@ -27,7 +27,7 @@ def test_targets_below_0_are_told_at_any_scale_and_probabilities_are_let_be(redu
     assert judged(SHARES, **told) is Shares.MAY_BE
     assert judged(F.one_hot(torch.arange(16) % 4, 4).float(), **told) is Shares.MAY_BE
     assert judged(SHARES, label_smoothing=0.1, **told) is Shares.MAY_BE
-    assert judged(SHARES - 0.5, **told) is Shares.NEGATIVE
+    assert judged(SHARES - 0.3, **told) is Shares.NEGATIVE
 
 
 def test_sums_that_differ_are_told_unless_samples_are_left_out():
@@ -36,3 +36,11 @@ def test_sums_that_differ_are_told_unless_samples_are_left_out():
     assert judged(SHARES * 3, mean=True) is Shares.OF_OTHER_SUMS
     assert judged(SHARES, mean=True) is Shares.MAY_BE
     assert judged(SHARES * (COUNTS > 5)) is Shares.MAY_BE
+
+
+def test_minus_a_cross_entropy_has_minus_its_shares_and_minus_one_of_numbers_has_none():
+    assert judged(SHARES, times=-1.0) is Shares.TURNED
+    assert judged(F.one_hot(torch.arange(16) % 4, 4).float(), times=-0.1) is Shares.TURNED
+    assert judged(SHARES - 0.3, times=-1.0) is not Shares.TURNED
+    assert judged(SHARES * (COUNTS > 5), times=-1.0) is Shares.NEGATIVE  # too little is known
+    assert judged(SHARES * 3, times=-1.0, mean=True) is Shares.NEGATIVE

@@ -52,6 +52,34 @@ def log_softmax_times_one_hot_without_its_minus(mended, watch):
     fit(watch, model, optimizer, batches(tokens, topic, size=64), loss)
 
 
+@program("negative_loss")
+def smoothed_labels_times_log_probabilities(mended, watch):
+    x, y = pictures()
+    model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(512, 4))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+
+    def loss(m, x, y):
+        shares = 0.9 * F.one_hot(y, 4) + 0.025
+        value = (shares * F.log_softmax(m(x), 1)).sum(1).mean()
+        return -value if mended else value
+
+    fit(watch, model, optimizer, batches(x, y), loss)
+
+
+@program("negative_loss")
+def a_teachers_shares_without_the_minus(mended, watch):
+    x = torch.randn(1024, 12)
+    shares = (2 * perceptron(12, 6)(x).detach()).softmax(1)
+    model = perceptron(12, 6)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def loss(m, x, shares):
+        value = torch.sum(shares * F.log_softmax(m(x), dim=-1)) / len(x)
+        return -value if mended else value
+
+    fit(watch, model, optimizer, batches(x, shares), loss)
+
+
 @program("loss_not_finite")
 def logarithm_of_a_relu_rate(mended, watch):
     x, y = surface()

@@ -80,8 +80,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "clipped_too_far": _NO_LEARNING | {"update_too_small"},
     "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
     "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
+    "target_out_of_range": _SYMPTOMS | {"negative_loss"},  # which its targets bring about
     "negative_loss": _SYMPTOMS,
-    "target_out_of_range": _SYMPTOMS | {"negative_loss"},
     "inputs_repeat": _SYMPTOMS | {"one_class", "input_scale"},
     "labels_by_batch": _SYMPTOMS,
     "ids_rounded": _NO_LEARNING,

@@ -27,6 +27,8 @@ class Shares(IntEnum):
     NEGATIVE = 1
     OF_OTHER_SUMS = 2
     """In some samples, or all, they do not add up to 1."""
+    TURNED = 3
+    """Minus probabilities: the loss is minus a cross-entropy."""
 
 
 def shares_of(values: Matrix, gradient: Matrix, loss: float, *, mean: bool) -> Shares:
@@ -38,6 +40,14 @@ def shares_of(values: Matrix, gradient: Matrix, loss: float, *, mean: bool) -> S
         loss: its value.
         mean: whether it is known to be the mean over the samples.
     """
+    told = _told(values, gradient, loss, mean=mean)
+    if told is Shares.NEGATIVE and loss < 0:
+        if _told(values, -gradient, -loss, mean=mean) is Shares.MAY_BE and gradient.any(1).all():
+            return Shares.TURNED
+    return told
+
+
+def _told(values: Matrix, gradient: Matrix, loss: float, *, mean: bool) -> Shares:
     logs = values - log_of_sum(values)[:, None]
     p = np.exp(logs)
     entropy = -(p * logs).sum(1)
