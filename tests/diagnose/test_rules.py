@@ -1073,7 +1073,7 @@ def test_the_first_layer_is_the_same_to_the_last_bit_where_the_data_are(
     if embedded is not None:
         layers[0] = replace(layers[0], module="Embedding", nonlinearity=None)
     figures = healthy(tuple(layers))
-    figures["unit_spread"][:] = first
+    figures["unit_spread"][:], figures["input_rms"][0] = first, 1.0
     figures["weight_rms"][:] = weight
     if embedded is not None:
         figures["unit_spread"][:, 0] = embedded
@@ -1421,7 +1421,7 @@ def test_outputs_that_grow_in_a_recurrence_drown_the_targets_of_a_squared_error(
 
 def test_the_last_layer_that_gives_the_same_to_the_last_bit_has_learned_no_mean():
     figures = healthy(network())
-    figures["unit_spread"][:, 5] = 1e-3
+    figures["unit_spread"][:, 5], figures["input_rms"][0] = 1e-3, 1.0
     assert rules_and_words(figures)["collapsed"].severity == "note"
     figures["unit_spread"][:, 5] = 0.0
     found = rules_and_words(figures)["collapsed"]
@@ -2447,3 +2447,90 @@ def test_a_norm_of_ones_own_that_makes_zeros_of_what_is_not_is_named(of_layer, o
     finding = rules_and_words(figures).get("collapsed")
     assert (finding is not None) == told
     assert not told or (finding.layer, finding.severity) == (layers[2].name, "warning")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"input_rms": 1.0, "input_feature_spread": 0.0}, "so is what it gets"),
+        ({"input_rms": 1.0, "input_feature_spread": 0.9}, "computed before it"),
+        ({"input_rms": 1.0}, "so is what it gets"),  # of few samples nothing is known
+        ({}, "computed before it"),  # no layer gets the data themselves
+    ],
+)
+def test_a_first_layer_that_gets_the_same_of_data_that_differ_gets_what_was_made_of_them(
+    inputs, words
+):
+    figures = healthy(network())
+    for figure in ("input_rms", "input_feature_spread"):
+        figures[figure][:] = np.nan
+        figures[figure][::10] = inputs.get(figure, np.nan)
+    figures["unit_spread"][3:, 5] = 0.0
+    assert words in rules_and_words(figures)["collapsed"].explanation
+
+
+@pytest.mark.parametrize(
+    ("begins", "loss", "told"),
+    [(5.0, 1.5, "warning"), (5.0, 0.9, None), (2.5, 1.5, None), (20.0, 1.5, "warning")],
+)
+def test_outputs_that_began_far_from_their_targets_and_have_not_come_below_the_mean(
+    begins, loss, told
+):
+    layers = tuple(replace(facts, width=(50, 50)) for facts in network())
+    for steps in (70, 200):
+        figures = healthy(layers, steps)
+        figures["weight_rms"][:] = 0.2  # Kaiming's
+        figures["loss"][:] = loss + begins**2 * np.exp(-np.arange(steps) / 5)
+        for figure, value in {
+            "loss_kind": float(Loss.SQUARED_ERROR),
+            "loss_reduction": 1.0,
+            "target_std": 1.0,
+            "target_rms": 1.0,
+            "output_rms": begins,
+            "input_rms": 1.0,
+        }.items():
+            figures[figure][::10] = value
+        said = rules_and_words(figures).get("overconfident_start")
+        if steps == 70:
+            assert (said and said.severity) == ("note" if begins > 10 else None)
+    assert (said and said.severity) == told
+    if told:
+        assert said.step == 0
+        assert "still above" in said.explanation
+
+
+@pytest.mark.parametrize(("places", "told"), [(1, "note"), (4, None)])
+def test_rows_that_were_scaled_one_by_one_are_a_note_and_the_cause_of_what_is_not_learned(
+    places, told
+):
+    for steps in (40, 200):
+        figures = healthy(network(), steps)
+        samples = figures["activation_count"][0, 0] / figures["units"][0, 0] / places
+        for figure, value in {"input_rms": 1.0, "input_rows_one": 2.0, "samples": samples}.items():
+            figures[figure][::10] = value
+        figures["loss"][:], figures["label_entropy"][::10] = 2.3, 2.3
+        found = rules_and_words(figures)
+        if told is None or steps == 40:
+            assert (found.get("input_scale") and found["input_scale"].severity) == told
+    if told:
+        assert found["input_scale"].severity == "warning"
+        assert found["loss_not_falling"].because == "input_scale"
+
+
+@pytest.mark.parametrize(("zeros", "told"), [(0.9, False), (0.5, True)])
+def test_what_a_dropout_has_left_of_the_inputs_is_judged_as_it_was_before(zeros, told):
+    figures = healthy(network())
+    for figure, value in {"input_rms": 12.0, "input_zeros": zeros, "dropout": 0.9}.items():
+        figures[figure][::10] = value
+    assert ("input_scale" in rules_and_words(figures)) == told
+
+
+def test_a_binary_loss_of_a_softmax_is_told_by_the_sums_of_its_targets():
+    figures = healthy(network(), 40)
+    for figure, value in {"loss_kind": 0, "outputs": 5, "output_rows_one": 1}.items():
+        figures[figure][::10] = value
+    assert "target_out_of_range" not in rules_and_words(figures)
+    figures["target_sum"][::10] = 1.5
+    assert "add up to 1" in rules_and_words(figures)["target_out_of_range"].explanation
+    figures["output_rows_one"][::10] = 0
+    assert "target_out_of_range" not in rules_and_words(figures)

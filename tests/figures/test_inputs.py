@@ -68,12 +68,20 @@ def test_rows_of_length_one_are_a_normalisation_where_they_were_far_larger(size,
         (lambda x: x / x.square().sum(1, keepdim=True).sqrt(), 1.0),
         (lambda x: x.abs() / x.abs().sum(1, keepdim=True), 1.0),
         (lambda x: x, 0.0),
+        (lambda x: (x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True), 2.0),
+        (lambda x: (x - x.mean(0)) / x.std(0), 0.0),
+        (lambda x: (x - x.amin(1, keepdim=True)) / (x.amax(1) - x.amin(1))[:, None], 3.0),
+        (lambda x: (x > 0) + 0.0, 0.0),
+        (lambda x: (x - x.amin(0)) / (x.amax(0) - x.amin(0)), 0.0),
         (lambda x: x / x.square().sum(0).sqrt(), 0.0),
         (lambda x: (x / x.square().sum(1, keepdim=True).sqrt())[:7], 0.0),
         (lambda x: torch.nn.functional.one_hot((x[:, 0] > 0).long(), 5).double(), 0.0),
     ],
-    ids=["of length 1", "of sum 1", "as they are", "columns", "too few", "mostly 0"],
+    ids=[
+        *("of length 1", "of sum 1", "as they are", "of deviation 1", "columns of deviation 1"),
+        *("of ends 0 and 1", "bits", "columns of ends 0 and 1", "columns", "too few", "mostly 0"),
+    ],
 )
-def test_samples_that_were_divided_by_their_own_length_are_seen(rows, told):
+def test_samples_that_were_scaled_by_their_own_numbers_are_seen(rows, told):
     values = rows(torch.randn(64, 5, generator=torch.Generator().manual_seed(0)).double())
     assert input_figures((data(values, False),))["input_rows_one"] == told

@@ -31,9 +31,26 @@ def test_the_column_that_is_the_target_is_found(kind):
     targets = data[:, 2:3].copy() if kind is Loss.SQUARED_ERROR else np.arange(32)[:, None] % 2
     data[:, 2:3] = targets
     assert target_column(view(targets, kind), [data]) == 2
-    assert target_column(view(targets, kind), [data[:, [2, 2, 0]]]) == -1  # a task of one number
+    twice = 0 if kind is not Loss.SQUARED_ERROR else -1  # a task of one number
+    assert target_column(view(targets, kind), [data[:, [2, 2, 0]]]) == twice
     data[0, 2] += 0.01
     assert target_column(view(targets, kind), [data]) == -1
+
+
+def test_columns_that_give_the_class_away_are_found_scaled_and_one_for_each_class():
+    data, labels = CHANCE.normal(size=(33, 4)), np.arange(33)[:, None] % 3
+    classes = view(labels, Loss.CROSS_ENTROPY)
+    each = (labels == np.arange(3)).astype(float)
+    assert target_column(classes, [np.hstack([data, (labels - 0.99) / 0.83])]) == 4
+    assert target_column(classes, [np.hstack([data[:, :1], each, data])]) == 1
+    assert target_column(classes, [np.hstack([data, each[:, :2]])]) == 4  # the third is the rest
+    assert target_column(classes, [np.hstack([data, each[:, :1]])]) == -1  # a kind of several
+    assert target_column(classes, [each[:, [2, 0, 1]]]) == -1  # a table of one row for each class
+    rare = view(
+        np.where(np.arange(33)[:, None] < 17, 0, np.arange(33)[:, None]), Loss.CROSS_ENTROPY
+    )
+    assert target_column(rare, [np.hstack([data, rare.targets])]) == 4
+    assert target_column(rare, [np.hstack([data, 2 * rare.targets])]) == -1  # of one of a kind
 
 
 def test_nothing_is_told_of_one_column_of_few_samples_and_of_a_rare_class():

@@ -1,6 +1,7 @@
 """What the data looked like that a network was given, as figures."""
 
 import math
+from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +60,8 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
         "input_mean": float(values.mean()) / size if size > 0 else math.nan,
         "input_feature_ratio": _feature_ratio(given[place]),
         "input_feature_spread": _feature_spread(given[place]),
-        "input_rows_one": float(_has_rows_of_one(given[place])),
+        "input_rows_one": float(_rows_alike(given[place])),
+        "input_zeros": float((values == 0).mean()),
     }
 
 
@@ -93,15 +95,35 @@ def _feature_spread(values: Matrix) -> float:
     return float(np.median(spreads)) if spreads.size else math.nan
 
 
-def _has_rows_of_one(values: Matrix) -> bool:
-    """Whether each row has a length of 1, or adds up to 1, and few elements are 0, as those of
-    counted words are.
-    """
-    few = len(values) < _SAMPLES or values.shape[1] < 3
-    if few or not np.isfinite(values).all() or (values == 0).mean() > _TENTH:
-        return False
+class RowsAlike(IntEnum):
+    """By what all samples have been scaled, each by itself."""
+
+    NOTHING = 0
+    LENGTH = 1
+    """Or sum: it is 1."""
+    DEVIATION = 2
+    """And the mean is 0."""
+    ENDS = 3
+    """The least and the largest value are the same in all."""
+
+
+def _rows_alike(values: Matrix) -> RowsAlike:
+    """By what each row has been scaled, if few elements are 0, as those of counted words are."""
+    if len(values) < _SAMPLES or values.shape[1] < 3 or not np.isfinite(values).all():
+        return RowsAlike.NOTHING
+    ends = values.min(1), values.max(1)
+    if all(np.ptp(end) <= _EXACT * np.ptp(values) for end in ends):
+        at_ends = [(np.abs(values - end[:, None]) <= _EXACT).sum(1).max() for end in ends]
+        return RowsAlike.ENDS if max(at_ends) == 1 else RowsAlike.NOTHING
+    if (values == 0).mean() > _TENTH:
+        return RowsAlike.NOTHING
     sizes = np.sqrt(np.square(values).sum(1)), np.abs(values).sum(1)
-    return any(np.abs(each - 1).max() <= _EXACT for each in sizes)
+    if any(np.abs(each - 1).max() <= _EXACT for each in sizes):
+        return RowsAlike.LENGTH
+    deviations = values.std(1)
+    centred = np.abs(values.mean(1)).max() <= _EXACT and np.ptp(deviations) <= _EXACT
+    is_one = centred and abs(deviations[0] - 1) < 0.5  # of n, or of n - 1
+    return RowsAlike.DEVIATION if is_one else RowsAlike.NOTHING
 
 
 def rms(values: Matrix) -> float:

@@ -60,8 +60,9 @@ def targets_are_inputs(view: LossView, values: Matrix, data: Sequence[Matrix]) -
 
 
 def target_column(view: LossView, data: Sequence[Matrix]) -> float:
-    """Which column of what a first layer gets, and no other, is the targets, from 0; -1 if
-    none is, and NaN where the loss has not one target for each sample.
+    """Which column of what a first layer gets, and no other, is the targets, from 0; of classes
+    also the first of those that are constant in each class and together tell all classes apart. -1
+    if none is, and NaN where the loss has not one target for each sample.
 
     Args:
         data: [samples, features] each.
@@ -79,7 +80,27 @@ def target_column(view: LossView, data: Sequence[Matrix]) -> float:
             same = np.abs(inputs - targets).max(0) <= _SAME * targets.std()
             if same.sum() == 1:
                 return float(same.argmax())
+            if view.kind is not Loss.SQUARED_ERROR and (column := _telling(inputs, targets)) >= 0:
+                return float(column)
     return -1.0
+
+
+def _telling(inputs: Matrix, targets: Matrix) -> int:
+    """The first of the columns that give the class away, as its number, scaled or not, or one
+    column for each class does; -1 if none do, or if no column differs within a class.
+    """
+    _, place, counts = np.unique(targets[:, 0], return_inverse=True, return_counts=True)
+    order = np.argsort(place, kind="stable")[np.repeat(counts, counts) > 1]  # of one nothing shows
+    starts = np.append(0, np.cumsum(counts[counts > 1]))[:-1]
+    if len(starts) < 2 or len(order) < 2 * _MANY:
+        return -1
+    least = np.minimum.reduceat(inputs[order], starts)
+    constant = (least == np.maximum.reduceat(inputs[order], starts)).all(0)
+    telling = constant & (np.ptp(least, axis=0) > 0)
+    if constant.all() or not telling.any():
+        return -1
+    apart = len(np.unique(least[:, telling], axis=0)) == len(starts)
+    return int(telling.argmax()) if apart else -1
 
 
 _OF_ONE_TARGET = (Loss.SQUARED_ERROR, *OF_BITS, *OF_CLASSES)

@@ -197,7 +197,7 @@ RISKS: Mapping[str, frozenset[str]] = {
     "target_scale": frozenset({"loss_not_falling", "saturated", "dead_units"}),
     "target_tail": _NO_LEARNING | {"gradient_spike", "loss_diverged", "loss_rising"},
     "dropout_high": _NO_LEARNING,
-    "input_scale": frozenset({"loss_not_falling", "loss_diverged", "saturated", "dead_units"}),
+    "input_scale": _NO_LEARNING | {"loss_diverged", "saturated", "dead_units"},
     "linear_chain": _NO_LEARNING,
     "attention_uniform": _NO_LEARNING,
 }

@@ -41,6 +41,7 @@ from layerscope.diagnose.losses.regression_loss import (
     squared_error,
     squared_error_of_far_targets,
 )
+from layerscope.diagnose.losses.several_classes import several_of_shares
 from layerscope.diagnose.losses.tempered_loss import tempered
 from layerscope.diagnose.losses.weighted_loss import class_weights, weighted_binary
 
@@ -168,6 +169,7 @@ def _view(output: Matrix, gradient: Matrix, rows: int, loss: float, square: floa
         or through_softmax(output, gradient, rows, loss)
         or through_tempered_softmax(output, gradient, rows, loss)
         or through_sigmoid(output, gradient, rows)
+        or several_of_shares(output, gradient, rows, loss)
         or tempered(output, gradient, rows, loss)
         or LossView(Loss.UNKNOWN)
     )

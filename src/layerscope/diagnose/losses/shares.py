@@ -41,10 +41,10 @@ def shares_of(values: Matrix, gradient: Matrix, loss: float, *, mean: bool) -> S
         mean: whether it is known to be the mean over the samples.
     """
     told = _told(values, gradient, loss, mean=mean)
-    if told is Shares.NEGATIVE and loss < 0:
-        if _told(values, -gradient, -loss, mean=mean) is Shares.MAY_BE and gradient.any(1).all():
-            return Shares.TURNED
-    return told
+    if told is not Shares.NEGATIVE or loss >= 0 or not gradient.any(1).all():
+        return told
+    turned = _told(values, -gradient, -loss, mean=mean)
+    return Shares.TURNED if turned is Shares.MAY_BE else told
 
 
 def _told(values: Matrix, gradient: Matrix, loss: float, *, mean: bool) -> Shares:

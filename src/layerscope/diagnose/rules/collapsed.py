@@ -69,6 +69,13 @@ def _advice(embeds: bool) -> tuple[Advice, ...]:
             "infinite, and what is divided by the root of that is 0; x.float() before the square",
             (np.nan, 0.0, np.nan),
         ),
+        Advice(
+            "the outputs of {layer} are the same for all samples, to the last bit, and its weights "
+            "are not zero: what is computed before it is the same for all",
+            "print what that layer gets: of exp(-d**2 / (2 * width**2)) and other functions that "
+            "reach no sample, widths of about the distance between samples (which grows with the "
+            "root of the features); else look for units that are all dead, or a factor of 0",
+        ),
     )
 
 
@@ -121,6 +128,8 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     severity, cause = None, None
     sizes: Values = figures["weight_rms"]
     largest = memory.of_layers("largest")[0]
+    differ = memory.known("differ", figures["input_feature_spread"]) > limit
+    differ |= np.isnan(memory.known("data", figures["input_rms"]))  # no layer gets the data
     low = values < limit
     if low.any():
         sizes = np.fmax.accumulate(np.vstack([largest, sizes]))[1:]
@@ -147,6 +156,8 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
                 same &= same_tokens
             cause[same, place] = words
             severity[same, place] = np.where(severity[same, place] > 0, 2, 0)
+            if words == 2 or not roles.embeddings:  # else it may be tokens that are the same
+                cause[same & differ, place] = 4
     if erased.any():
         values = np.where(erased, 0.0, values)
         severity = np.where(erased, 2, 0 if severity is None else severity).astype(np.int8)

@@ -1,6 +1,7 @@
 """Inputs that are far larger or smaller than 1, or of which one feature drowns the others."""
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
@@ -9,6 +10,12 @@ from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _SOURCE = "LeCun et al. 1998, Efficient BackProp, section 4.3: inputs of mean 0 and variance 1"
+_MEAN_AND_DEVIATION = 2
+"""Of `input_rows_one`: this or more; rows of one length are usual for vectors of words."""
+
+_CHANCE = 0.03
+"""How far a share of zeros may be from the probability of a dropout."""
+
 _REMEDY = (
     "scale the inputs: subtract each feature's mean and divide by its standard deviation over the "
     "training data; or a normalisation as the first layer"
@@ -26,6 +33,9 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     t = thresholds
     values = figures["input_rms"].astype(np.float64)
     values[figures["inputs_normalized"] == 1] = np.nan
+    dropped = figures["dropout"].astype(np.float64)  # what a dropout keeps it divides by 1 - p
+    behind = (dropped > 0) & (np.abs(figures["input_zeros"] - dropped) < _CHANCE)
+    values[behind] *= (1 - dropped)[behind]
     ratio = figures["input_feature_ratio"]
     large, small = values > t.input_large, figures["input_largest"] < t.input_small
     small &= values < t.input_small
@@ -39,19 +49,23 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     )
     alike &= ~np.isnan(values)
     by_batch = (figures["input_by_batch"] > 0) & ~(large | small | nothing)
-    ill = large | small | uneven | alike | nothing | by_batch
+    rows_alike = ~(large | small | uneven | alike | nothing | by_batch) & _are_of_rows(
+        figures, memory
+    )
+    rows_alike &= figures["input_rows_one"] >= _MEAN_AND_DEVIATION
+    ill = large | small | uneven | alike | nothing | by_batch | rows_alike
     if not ill.any():
         return Symptoms.of_run("inputs", values)
     by_row = uneven & (figures["input_rows_one"] == 1)
     certain = large | small | nothing | by_row | by_batch
-    severity = np.where(certain, 2, np.where(uneven | alike, 1, 0)).astype(np.int8)
+    severity = np.where(certain, 2, np.where(uneven | alike | rows_alike, 1, 0)).astype(np.int8)
     cause = np.select(
-        (large, small, by_batch, by_row, uneven, nothing), (0, 1, 6, 5, 2, 4), 3
+        (large, small, by_batch, by_row, uneven, nothing, rows_alike), (0, 1, 6, 5, 2, 4, 7), 3
     ).astype(np.int8)
     spread = figures["input_feature_spread"].astype(np.float64)
     return Symptoms.of_run(
         "inputs",
-        np.select((by_batch, uneven, alike), (1.0, ratio, spread), values),
+        np.select((by_batch, uneven, alike, rows_alike), (1.0, ratio, spread, 1.0), values),
         severity,
         *_advice(t),
         limits=(t.input_uneven, t.input_large, np.nan),
@@ -59,6 +73,18 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         lasting=3,
         cause=cause,
     )
+
+
+def _are_of_rows(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the first layer gives one row for each sample, [steps]: pictures and sounds, which
+    have many places, may each have their own scale.
+    """
+    if not len(memory.roles.chain):
+        return np.zeros(len(figures.steps), bool)
+    first = memory.roles.chain[0]
+    rows = figures["activation_count"][:, first] / figures["units"][:, first]
+    of_rows: npt.NDArray[np.bool_] = rows == figures["samples"]
+    return of_rows
 
 
 def _advice(t: Thresholds) -> tuple[Advice, ...]:
@@ -107,5 +133,13 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
             "scale by numbers of the training data, found once (scaler.fit before the training, "
             "transform for each batch, and for what comes later); or BatchNorm, which keeps them",
             (np.nan, 0.0, np.nan),
+        ),
+        Advice(
+            "each sample has been scaled by its own numbers, mean and deviation or ends: these are "
+            "the same in all samples, and what they said of a sample is gone",
+            "scale each feature by its own numbers, over the training data: axis 0, as "
+            "sklearn's StandardScaler does of [samples, features]; nothing if only the shape of a "
+            "sample counts",
+            (0.0, np.nan, np.nan),
         ),
     )

@@ -4,18 +4,17 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.in_each_look import LOOKS, in_each_look
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards
 from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss
-from layerscope.diagnose.memory import Memory, Remembered
+from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _ROOT_OF_LARGEST = 1e18  # float32's largest number is 3e38, and errors are squared
 
-_LOOKS = 3
 _WHOLE = 0.1
 
 _ENDLESS, _SOON = 1000.0, 100.0
@@ -143,12 +142,12 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     # Kinds that were told stay: outputs that have grown certain tell nothing any more.
     told = np.where(figures["loss_kind"] > Loss.UNKNOWN, figures["loss_kind"], np.nan)
     kind = memory.known("kind", told)
-    negated = _in_each_look(figures["loss_negated"], memory.of_run("negated", 1 + _LOOKS))
+    negated = in_each_look(figures["loss_negated"], memory.of_run("negated", 1 + LOOKS))
     drawn = figures["latent_drawn"]
     drawn = np.where(np.isnan(drawn), np.nan, drawn < _DRAWN_AWAY)
     by_chance = is_of_no_known_kind(figures, memory)
-    away = _in_each_look(drawn, memory.of_run("away", 1 + _LOOKS))
-    of_cosines = _in_each_look(figures["loss_of_cosines"], memory.of_run("cosines", 1 + _LOOKS))
+    away = in_each_look(drawn, memory.of_run("away", 1 + LOOKS))
+    of_cosines = in_each_look(figures["loss_of_cosines"], memory.of_run("cosines", 1 + LOOKS))
     largest = np.fmax(-figures["target_min"], figures["target_max"] - 1)  # beyond 0 to 1
     beyond = memory.known("beyond", largest) > 0
     endless = _falls_without_end(figures, memory)
@@ -191,18 +190,3 @@ def _falls_without_end(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_
     fast = curve.known <= _PACE * passed[0]
     endless: npt.NDArray[np.bool_] = far & ~is_of_rewards(figures, memory)
     return memory.ever("endless", endless & fast) & far
-
-
-def _in_each_look(values: npt.NDArray[np.floating], last: Remembered) -> npt.NDArray[np.bool_]:
-    """Whether it was so in each of the last _LOOKS looks, [steps].
-
-    Args:
-        values: 1 if so, 0 if not, NaN in steps without a look.
-        last: whether it was so before, then the looks before; afterwards, of this block.
-    """
-    in_each = np.full(len(values), np.nan)
-    for row in np.flatnonzero(~np.isnan(values)).tolist():
-        last[1:] = [*last[2:], values[row]]
-        in_each[row] = (last[1:] == 1).all()
-    so: npt.NDArray[np.bool_] = last_known(in_each, last[:1]) == 1
-    return so

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.in_each_look import LOOKS, in_each_look
 from layerscope.diagnose.losses.loss_kind import ERRORS, OF_BITS, Loss
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
@@ -12,6 +13,9 @@ from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
 _FAR = 10.0  # times the targets: the loss then starts a hundred times as high as that of saying 0
+_ABOVE = 3.0
+"""Times the targets, where the loss is above that of their mean for long: it began at ten times."""
+
 _NEVER_MENDED = 1000.0
 """Times the targets: steps of a thousandth of the weights take thousands to make it 1."""
 
@@ -77,13 +81,20 @@ _ADVICE = (
         _IN_EACH_STEP,
     ),
     Advice(
+        "the outputs of {layer} at step 0 were {value:.2g} times as large as the targets (limit "
+        "{threshold:g}), and the loss is still above that of the targets' mean: all that has been "
+        "learned is to make them smaller",
+        _REMEDY + "; and no factor on its outputs: scale the targets in its place",
+        (np.nan, _ABOVE, np.nan),
+    ),
+    Advice(
         "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}): "
         "{layer} shares the weights of an embedding, and these are too large for it",
         "nn.init.normal_(embedding.weight, std=0.02) where the last layer shares an embedding's "
         "weights, which nn.Embedding draws with a standard deviation of 1",
     ),
 )
-_OF_EMBEDDING = 7
+_HELD_UP, _OF_EMBEDDING = 7, 8
 
 
 @rule_with_memory("overconfident_start")
@@ -97,58 +108,86 @@ def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan, np.float32)
     roles = memory.roles
-    if figures.steps[0] != 0 or roles.last < 0:
-        return Symptoms(values)
-    last = roles.layers[roles.last]
-    if not last.trainable and last.nonlinearity is None:
-        return Symptoms(values)
-    if figures["goes_on"][0] == 1:
-        return Symptoms(values)
-    largest = max(figures["output_max"][0], -figures["output_min"][0])
-    if figures["output_cosines"][0] == 1 and largest <= _LARGEST_SCALE:
-        return Symptoms(values)
+    severity, cause = np.zeros((2, *values.shape), np.int8)
     limit = thresholds.overconfident_start
+    if roles.last >= 0 and figures.steps[0] == 0 and _is_judged(figures, roles):
+        value, limit, severity[0, roles.last], cause[0] = _at_the_start(figures, thresholds, memory)
+        values[0, roles.last] = value
+    if (held_up := _held_up(figures, thresholds, memory)).any():
+        values[held_up, roles.last] = memory.of_run("times")[0]
+        severity[held_up, roles.last], cause[held_up] = 2, _HELD_UP
+    return Symptoms.of_layers(
+        values,
+        severity,
+        *_ADVICE,
+        limits=(limit, limit, np.nan),
+        source="Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
+        cause=cause,
+        since=np.zeros(values.shape, np.int64),
+    )
+
+
+def _is_judged(figures: Figures, roles: Roles) -> bool:
+    last = roles.layers[roles.last]
+    if figures["goes_on"][0] == 1 or not (last.trainable or last.nonlinearity is not None):
+        return False
+    largest = max(figures["output_max"][0], -figures["output_min"][0])
+    return not (figures["output_cosines"][0] == 1 and largest <= _LARGEST_SCALE)
+
+
+def _at_the_start(
+    figures: Figures, thresholds: Thresholds, memory: Memory
+) -> tuple[float, float, int, int]:
+    """(value, limit, severity, cause) of step 0."""
+    roles = memory.roles
+    value, limit, level = np.nan, thresholds.overconfident_start, np.nan
     kind, (classes, times) = figures["loss_kind"][0], _classes(figures, roles)
-    level = np.nan
     of_targets = classes is None and kind in ERRORS
     if of_targets:
         # Targets of a squared error are unknown where they are lost in the rounding of its slope:
         # outputs are then millions of times as large.
         lost = kind == Loss.SQUARED_ERROR and np.isnan(figures["target_rms"][0])
         size = 1.0 if lost else max(float(figures["target_rms"][0]), 1.0)
-        values[0, roles.last], limit = figures["output_rms"][0] / size, _FAR
+        value, limit = float(figures["output_rms"][0] / size), _FAR
+        memory.of_run("times")[0] = value
     elif classes is not None:
         beside = figures["loss_beside"][0]  # a penalty's share is no confidence
         level = figures["loss"][0] / times * (1 - (beside if beside > 0 else 0))
-        values[0, roles.last] = level / np.log(classes)
+        value = level / np.log(classes)
         if level - np.log(classes) < _NATS:
             limit = np.inf
-    ill = values > limit
-    gains = _gains(figures, roles) if ill.any() else np.zeros(0)
+    if not value > limit:
+        return value, thresholds.overconfident_start, 0, 0
+    gains = _gains(figures, roles)
     usual = bool(len(gains) and (gains < LARGEST_GAIN).all())
     before = bool((gains[:-1] >= LARGEST_GAIN).any())
     beyond = usual and not of_targets and _is_beyond(figures, roles)
     # A single layer has no way to grow on; the weights of a recurrence are among the trained.
     long = usual and (roles.only("trained") == 1).sum() > 1
-    grown = np.nanmax(values) > _NEVER_MENDED if of_targets and long else level > _HUNDREDS
+    grown = value > _NEVER_MENDED if of_targets and long else level > _HUNDREDS
     grown = bool(long and grown and figures["input_rms"][0] <= thresholds.input_large)
-    tied = bool(ill.any()) and not of_targets and _has_large_weights_of_embedding(figures, roles)
+    tied = not of_targets and _has_large_weights_of_embedding(figures, roles)
     severity = 1 if usual and not (beyond or grown or tied) else 2
-    limit = limit if ill.any() else thresholds.overconfident_start
     if tied:
-        cause = _OF_EMBEDDING
-    elif grown:
-        cause = 6 - of_targets
-    else:
-        cause = 2 if beyond else of_targets + 3 * before
-    return Symptoms.of_layers(
-        values,
-        np.where(ill, severity, 0),
-        *_ADVICE,
-        limits=(limit, limit, np.nan),
-        source="Karpathy, nn-zero-to-hero, lecture 3: a loss of 27 where ln(27) = 3.3 was due",
-        cause=np.full(values.shape, cause, np.int8),
-    )
+        return value, limit, severity, _OF_EMBEDDING
+    if grown:
+        return value, limit, severity, 6 - of_targets
+    return value, limit, severity, 2 if beyond else of_targets + 3 * before
+
+
+def _held_up(figures: Figures, thresholds: Thresholds, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Where outputs began far larger than the targets, and with `patience` steps the error is still
+    above that of the targets' mean, which a bias alone learns, [steps].
+    """
+    if not memory.of_run("times")[0] > _ABOVE or memory.roles.last < 0:
+        return np.zeros(len(figures.steps), bool)
+    curve = memory.loss_curve.of(figures)
+    of_squares = figures["loss_kind"] == Loss.SQUARED_ERROR
+    of_mean = figures["target_std"].astype(np.float64) ** np.where(of_squares, 2, 1)
+    above = np.where(np.isnan(of_mean), np.nan, curve.level > of_mean * figures["loss_reduction"])
+    so = in_each_look(above, memory.of_run("above", 1 + LOOKS))
+    late: npt.NDArray[np.bool_] = curve.known >= thresholds.patience
+    return so & late & (curve.level < curve.start)
 
 
 def _classes(figures: Figures, roles: Roles) -> tuple[int | None, float]:

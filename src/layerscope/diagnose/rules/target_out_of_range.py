@@ -137,6 +137,9 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     error_of_shares &= ~targets_are_bits(figures)
     error_of_shares &= (figures["outputs"] > 1) & (figures["target_sum"] > _BEYOND)
     values = np.where(error_of_shares, figures["target_sum"], values)
+    # Of a binary cross-entropy of shares with targets between 0 and 1 no more is known than these.
+    apart = (kind == Loss.UNKNOWN) & each_sums & (figures["target_sum"] > _BEYOND)
+    values = np.where(apart, figures["target_sum"], values)
     hinge = kind == Loss.HINGE_OF_BITS
     values[hinge] = 1.0
     relative = kind == Loss.PERCENTAGE_ERROR
@@ -153,7 +156,7 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     cause = np.select(
         (
             *(no_shares == Shares.NEGATIVE, no_shares == Shares.OF_OTHER_SUMS, relative, hinge),
-            *(error_of_shares, at_once, binary & bits, binary, recurrent, normalized),
+            *(error_of_shares, at_once | apart, binary & bits, binary, recurrent, normalized),
         ),
         (9, 10, 7, 4, 5, 3, 2, 1, 6, 8),
         0,

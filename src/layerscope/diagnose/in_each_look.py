@@ -1,0 +1,24 @@
+"""What several looks in a row have to agree on, as one of them may be chance."""
+
+import numpy as np
+import numpy.typing as npt
+
+from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.memory import Remembered
+
+LOOKS = 3
+
+
+def in_each_look(values: npt.NDArray[np.floating], last: Remembered) -> npt.NDArray[np.bool_]:
+    """Whether it was so in each of the last LOOKS looks, [steps].
+
+    Args:
+        values: 1 if so, 0 if not, NaN in steps without a look.
+        last: whether it was so before, then the looks before; afterwards, of this block.
+    """
+    in_each = np.full(len(values), np.nan)
+    for row in np.flatnonzero(~np.isnan(values)).tolist():
+        last[1:] = [*last[2:], values[row]]
+        in_each[row] = (last[1:] == 1).all()
+    so: npt.NDArray[np.bool_] = last_known(in_each, last[:1]) == 1
+    return so
