@@ -79,7 +79,6 @@ STEP_FIGURES: Mapping[str, str] = {
     "data_overwritten": "1 if what a data set keeps becomes 0 by and by, 2 if it changes, else 0",
     "input_nonfinite": "elements of these data that are NaN or infinite",
     "input_rows_one": "each sample was scaled by: 1 length, 2 mean and deviation, 3 ends; else 0",
-    "input_zeros": "share of exact zeros in these data",
     "input_by_batch": "1 if each batch has been scaled by its own ends, 2 if by its mean, else 0",
     "inputs_normalized": "1 if a normalisation is what first gets the data, else 0",
     "input_blank": "share of the samples that are one number throughout, the same in all of them",

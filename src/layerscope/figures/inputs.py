@@ -61,7 +61,6 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
         "input_feature_ratio": _feature_ratio(given[place]),
         "input_feature_spread": _feature_spread(given[place]),
         "input_rows_one": float(_rows_alike(given[place])),
-        "input_zeros": float((values == 0).mean()),
     }
 
 

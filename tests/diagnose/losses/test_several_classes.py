@@ -33,11 +33,7 @@ def told(loss_of, targets, last=torch.softmax, rows=None):
 
 @pytest.mark.parametrize(
     ("loss_of", "last"),
-    [
-        (of_shares, torch.softmax),
-        (over_their_sum, torch.softmax),
-        (of_logs, torch.log_softmax),
-    ],
+    [(of_shares, torch.softmax), (over_their_sum, torch.softmax), (of_logs, torch.log_softmax)],
 )
 def test_several_labels_of_a_sample_are_told_and_one_is_no_fault(loss_of, last):
     view = told(loss_of, LABELS, last)

@@ -49,11 +49,10 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     )
     alike &= ~np.isnan(values)
     by_batch = (figures["input_by_batch"] > 0) & ~(large | small | nothing)
-    rows_alike = ~(large | small | uneven | alike | nothing | by_batch) & _are_of_rows(
-        figures, memory
-    )
-    rows_alike &= figures["input_rows_one"] >= _MEAN_AND_DEVIATION
-    ill = large | small | uneven | alike | nothing | by_batch | rows_alike
+    ill = large | small | uneven | alike | nothing | by_batch
+    rows_alike = ~ill & (figures["input_rows_one"] >= _MEAN_AND_DEVIATION)
+    rows_alike &= _are_of_rows(figures, memory)
+    ill |= rows_alike
     if not ill.any():
         return Symptoms.of_run("inputs", values)
     by_row = uneven & (figures["input_rows_one"] == 1)
