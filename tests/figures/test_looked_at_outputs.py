@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
-from layerscope.figures.looked_at_outputs import picked_outputs, targets_are_inputs
+from layerscope.figures.looked_at_outputs import (
+    picked_outputs,
+    targets_are_inputs,
+    targets_are_next,
+)
 
 VALUES = np.arange(12.0).reshape(4, 3)
 
@@ -53,3 +57,34 @@ def test_targets_are_nearly_the_data_if_nearly_all_samples_are(off, others, told
     targets[:others] += 1.0
     view = LossView(Loss.SQUARED_ERROR, targets=targets)
     assert targets_are_inputs(view, data + 1, [data]) == told
+
+
+def series(count=6, length=12, features=2):
+    return np.random.default_rng(0).normal(size=(count, length + 1, features))
+
+
+def is_next(given, targets, every=1, kind=Loss.SQUARED_ERROR):
+    return targets_are_next(LossView(kind, targets=targets), targets + 1, given, every)
+
+
+def test_targets_are_the_next_of_the_data_along_either_axis():
+    x = series()
+    along_rows = [each.reshape(-1, 2) for each in (x[:, :-1], x[:, 1:])]
+    along_columns = [each[..., 0] for each in (x[:, :-1], x[:, 1:])]
+    assert is_next(*along_rows)
+    assert is_next(*along_columns)
+    assert not is_next(*along_rows, every=2)
+    for given, targets in (along_rows, along_columns):
+        assert not is_next(given, given)
+        assert not is_next(targets, given)  # those before
+        assert not is_next(given, targets + 0.1)
+        assert not is_next(given, targets, kind=Loss.CROSS_ENTROPY)
+        assert not is_next(given[:4], targets)
+
+
+def test_a_series_that_stays_as_it_is_and_short_ones_tell_nothing():
+    x = np.repeat(series(length=0), 13, axis=1)
+    assert not is_next(x[:, :-1, 0], x[:, 1:, 0])
+    x = series(length=5)
+    assert not is_next(x[:, :-1].reshape(-1, 2), x[:, 1:].reshape(-1, 2))
+    assert not is_next(x[:, :-1, 0], x[:, 1:, 0])

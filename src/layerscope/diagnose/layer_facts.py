@@ -46,6 +46,7 @@ class LayerFacts:
         width: of a matrix or a convolution, (inputs, outputs) of a unit; None for any other.
         without_bias: whether it is a matrix or a convolution that was asked to have no bias.
         skipped: of a convolution, the share of its input's places that it never reads.
+        ahead: whether it is one along time whose places read those behind them.
         stream: where the entry is no layer, but a place where a branch is added to a residual
             stream: the path of the list of blocks that the stream goes through; else "".
         stream_depth: how many additions to that stream come before it; -1 of a layer.
@@ -76,6 +77,7 @@ class LayerFacts:
     width: tuple[int, int] | None = None
     without_bias: bool = False
     skipped: float = 0.0
+    ahead: bool = False
     stream: str = ""
     stream_depth: int = -1
     configured: bool = False

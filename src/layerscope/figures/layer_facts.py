@@ -6,6 +6,7 @@ from typing import Any
 
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.figures.matrix_width import width_of, width_of_named
+from layerscope.figures.reads_ahead import reads_ahead
 from layerscope.figures.skipped_places import skipped_places
 from layerscope.record import Layer
 from layerscope.record.distributed.shards import class_of
@@ -65,6 +66,7 @@ def layer_facts(
                 width=None if layer.function else width_of(layer.entry, output.features),
                 without_bias=not layer.function and getattr(layer.entry, "bias", True) is None,
                 skipped=0.0 if layer.function else skipped_places(layer.entry),
+                ahead=not layer.function and reads_ahead(layer.entry),
                 configured=configured,
                 **_of_function(layer),
                 **_of_wiring(layer, wiring),

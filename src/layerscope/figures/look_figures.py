@@ -13,7 +13,7 @@ from layerscope.diagnose.figures import Array
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.classification_loss import log_of_sum
-from layerscope.diagnose.losses.loss_kind import OF_CLASSES, Loss
+from layerscope.diagnose.losses.loss_kind import OF_CLASSES, Loss, LossView
 from layerscope.diagnose.losses.loss_level import loss_of
 from layerscope.diagnose.losses.loss_view import view_loss
 from layerscope.diagnose.losses.regression_loss import within_range
@@ -31,6 +31,7 @@ from layerscope.figures.looked_at_outputs import (
     sums_to_one,
     target_column,
     targets_are_inputs,
+    targets_are_next,
 )
 from layerscope.figures.numbered_labels import NumberedLabels
 from layerscope.figures.overwritten_data import OverwrittenData
@@ -196,6 +197,7 @@ class LookFigures:
             "loss_activated": float(view.activated and not ends.of_actions),
             "targets_are_inputs": targets_are_inputs(view, values, given),
             "same_noise": self._noise.see(view, values, given),
+            "value_shift": _value_shift(ends, output, view, values),
         }
         if view.kind in (Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT) and output.function.over_middle:
             figures["softmax_beside_classes"] = 1.0  # the loss takes them along the last axis
@@ -226,6 +228,15 @@ class LookFigures:
         if output.alone and output.by_sample and not ends.given:  # of tokens padding is left out
             figures |= ignored_figures(view, values, self._labels)
         return figures
+
+
+def _value_shift(ends: Ends, output: Output, view: LossView, values: Matrix) -> float:
+    """1 if targets are the next of the numbers that the network gets, and it gets no others; else
+    0; NaN where the network was called with nothing of its output's shape.
+    """
+    if output.given is None or len(ends.data) != 1 or ends.tokens:
+        return math.nan
+    return float(targets_are_next(view, values, output.given.get().numpy(), output.every))
 
 
 def _of_values(output: Output, values: Matrix) -> dict[str, float]:

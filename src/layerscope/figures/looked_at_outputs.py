@@ -17,6 +17,10 @@ et al. 2020, Denoising Diffusion Probabilistic Models, section 4: of a thousand)
 _ONE = 2e-3
 """How far from 1 a sum of probabilities may be: bfloat16 rounds to three digits."""
 
+_BUT_ENDS, _HALF = 0.85, 0.5
+"""Shares of the places: of sequences of eight, seven have a next one; and of a series that stays as
+it is the same place would do as well."""
+
 _OF_VALUES = (Loss.UNKNOWN, *ERRORS)
 
 
@@ -57,6 +61,35 @@ def targets_are_inputs(view: LossView, values: Matrix, data: Sequence[Matrix]) -
         if (np.sqrt(np.square(off).mean(1)) <= _NEAR * size).mean() >= _NEARLY_ALL:
             nearly = 2.0
     return nearly
+
+
+def targets_are_next(view: LossView, values: Matrix, given: Matrix, every: int) -> bool:
+    """Whether a squared error compares each place of the output with the next one of what the
+    network got, along the features or, where each row is a place, along the rows.
+
+    Args:
+        values: of the output, [samples, outputs].
+        given: of what the network was called with in its shape.
+        every: how far apart the rows are that were kept.
+    """
+    targets = view.targets
+    if view.kind is not Loss.SQUARED_ERROR or view.broadcast or targets is None:
+        return False
+    if not targets.shape == values.shape == given.shape:
+        return False
+    close = _CLOSE * rms(given)
+    pairs = [(given, targets)] if given.shape[1] >= _MANY else []
+    pairs += [(given.T, targets.T)] if every == 1 and len(given) >= _MANY else []
+    for inputs, asked in pairs:  # time along the columns
+        now, after = (np.abs(each - asked[:, :-1]) <= close for each in _shifted(inputs))
+        # Rows of several samples are one behind the other: the last place of each has no next one.
+        if after.all(0).mean() >= _BUT_ENDS and now.mean() < _HALF:
+            return True
+    return False
+
+
+def _shifted(inputs: Matrix) -> tuple[Matrix, Matrix]:
+    return inputs[:, :-1], inputs[:, 1:]
 
 
 def target_column(view: LossView, data: Sequence[Matrix]) -> float:

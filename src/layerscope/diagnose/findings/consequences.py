@@ -85,7 +85,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "inputs_repeat": _SYMPTOMS | {"one_class", "input_scale"},
     "labels_by_batch": _SYMPTOMS,
     "ids_rounded": _NO_LEARNING,
-    "data_overwritten": _SYMPTOMS | {"input_scale"},
+    "data_overwritten": _SYMPTOMS | {"input_scale", "inputs_repeat"},
     "input_scale": _SYMPTOMS,
     "loss_after_activation": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},
     "target_tail": _SYMPTOMS | {"target_scale"},

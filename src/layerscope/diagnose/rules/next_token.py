@@ -20,7 +20,12 @@ _MOSTLY = 0.5
 _RECURRENT = ("LSTM", "GRU", "RNN")
 """Their last states have a row for each sequence."""
 
-_SAME, _SEEN, _TWICE, _PADDED, _FED = range(5)
+_SAME, _SEEN, _TWICE, _PADDED, _FED, _NEXT = range(6)
+_NO_LOOK_AHEAD = (
+    "a causal mask: is_causal=True, or torch.nn.Transformer.generate_square_subsequent_mask; no "
+    "bidirectional recurrence; for convolutions, padding before the sequence only: "
+    "F.pad(x, (dilation * (kernel_size - 1), 0)) and padding=0"
+)
 _ADVICE = (
     Advice(
         "the targets are the very tokens that stand at the same places of the input: the network "
@@ -28,10 +33,9 @@ _ADVICE = (
         "shift the targets by one token: logits[:, :-1] against tokens[:, 1:]",
     ),
     Advice(
-        "the targets are the next tokens of the input, and the network sees them: an attention, or "
-        "a recurrent layer, looks ahead of each token",
-        "a causal mask: is_causal=True, or torch.nn.Transformer.generate_square_subsequent_mask; "
-        "and no bidirectional recurrence",
+        "the targets are the next tokens of the input, and the network sees them: an attention, "
+        "a recurrent layer or a convolution looks ahead of each token",
+        _NO_LOOK_AHEAD,
     ),
     Advice(
         "the targets are not the next tokens of the input but those after: they are shifted twice",
@@ -49,13 +53,19 @@ _ADVICE = (
         "shift the targets by one token: tokens[:, :-1], with a token for the beginning before "
         "them, into the decoder, and tokens[:, 1:] as the targets",
     ),
+    Advice(
+        "the targets are the next values of the input, and the network sees them: a convolution "
+        "that is padded on both sides, an attention or a recurrent layer looks ahead of each place",
+        _NO_LOOK_AHEAD,
+    ),
 )
 
 
-@rule_of_run("next_token", looks_at=("target_shift", "target_padding"))
+@rule_of_run("next_token", looks_at=("target_shift", "target_padding", "value_shift"))
 def next_token(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Where all targets of a cross-entropy stand in the tokens that an embedding gets: 0, 1 or 2
-    ahead; or the share of them that is padding.
+    ahead; or the share of them that is padding. Or where those of a squared error stand in the only
+    numbers that the network gets, if it looks ahead of them.
 
     With two inputs, as of an encoder and a decoder, only attention that always looks ahead is told
     of, and no recurrence. Targets at the same place are told of there if they are what the last of
@@ -73,10 +83,12 @@ def next_token(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     twice = (shift == 2) & ~np.isnan(figures["loss_reduction"])  # of one output
     padded = padding > _MOSTLY
     fed = (figures["targets_fed"] == 1) | ((shift == 0) & single & ~alone & narrowed)
-    causes = (same, seen, twice, padded, fed)
+    foreseen = (figures["value_shift"] == 1) & _sees(figures, memory, np.isnan(inputs))
+    causes = (same, seen, twice, padded, fed, foreseen)
     ill = np.logical_or.reduce(causes)
     values = np.where(padded & ~(same | seen | twice | fed), padding, np.where(ill, 1.0, 0.0))
-    values[np.isnan(inputs) | (np.isnan(shift) & np.isnan(padding))] = np.nan
+    unknown = np.isnan(inputs) | (np.isnan(shift) & np.isnan(padding))
+    values[unknown & np.isnan(figures["value_shift"])] = np.nan
     return Symptoms.of_run(
         "loss",
         values,
@@ -107,14 +119,15 @@ def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
 
 
 def _sees(figures: Figures, memory: Memory, alone: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Whether a layer looks ahead of each token, [steps]; `alone`, where tokens are all it gets."""
+    """Whether a layer looks ahead of each place, [steps]; `alone`, where they are all it gets."""
     ahead = figures["attention_ahead"]
     names = [facts.name for facts in memory.roles.layers if ".weight_hh" in facts.name]
-    both_ways = any("_reverse" in name for name in names)
+    read_on = any("_reverse" in name for name in names)
+    read_on |= any(facts.ahead and facts.order >= 0 for facts in memory.roles.layers)
     if ahead.shape[1]:
         any_ahead = np.fmax.reduce(ahead, axis=1) > _SEES
         all_ahead = np.fmin.reduce(ahead, axis=1) > _SEES
     else:
         any_ahead = all_ahead = np.zeros(len(ahead), bool)
-    sees: npt.NDArray[np.bool_] = np.where(alone, any_ahead | both_ways, all_ahead & (not names))
+    sees: npt.NDArray[np.bool_] = np.where(alone, any_ahead | read_on, all_ahead & (not names))
     return sees
