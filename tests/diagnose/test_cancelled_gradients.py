@@ -157,7 +157,7 @@ def test_second_derivatives_of_a_network_of_relus_are_0_and_nothing_is_taken_fro
                 scope.step(loss)
 
     explanations = [each.explanation for each in judged(Program("", run), mended=False)]
-    assert any("second derivative is 0" in each for each in explanations) == told
+    assert any("second derivative of 0" in each for each in explanations) == told
     assert not any("from itself" in each for each in explanations)
 
 

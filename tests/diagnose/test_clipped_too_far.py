@@ -72,4 +72,4 @@ def test_a_hundredth_is_a_clip_where_steps_go_by_the_size_of_the_gradient(times,
     figures["update_to_weight"][:, 0] = times * 0.1 * gradients / 0.5
     judged = clipped_too_far(figures, Thresholds(), Memory(Roles(LAYERS)))
     assert (judged.severity is not None) == told
-    assert not told or "go by their size" in judged.advice[judged.cause[7, 0]].explanation
+    assert not told or "in proportion to it" in judged.advice[judged.cause[7, 0]].explanation

@@ -995,7 +995,7 @@ def test_one_leap_throws_a_network_out_if_what_comes_after_is_not_below_the_star
     assert ("loss_diverged" in found) == told
     if told:
         assert found["loss_diverged"].step == 7
-        assert "leapt to 40 times" in found["loss_diverged"].explanation
+        assert "jumped to 40 times" in found["loss_diverged"].explanation
 
 
 @pytest.mark.parametrize(
@@ -1213,7 +1213,7 @@ def test_outputs_that_add_up_to_one_do_not_reach_several_labels():
 
 
 def test_a_sequence_over_the_batch_is_critical_at_once():
-    for axis, word in ((1, "first axis"), (2, "second axis"), (3, "places are counted")):
+    for axis, word in ((1, "first axis"), (2, "second axis"), (3, "positions are encoded")):
         figures = healthy(network())
         figures["along_batch"][0] = axis
         finding = rules_and_words(figures)["sequence_over_batch"]
@@ -1426,7 +1426,7 @@ def test_the_last_layer_that_gives_the_same_to_the_last_bit_has_learned_no_mean(
     figures["unit_spread"][:, 5] = 0.0
     found = rules_and_words(figures)["collapsed"]
     assert found.severity == "warning"
-    assert "so is what it gets" in found.explanation
+    assert "so its inputs must be" in found.explanation
 
 
 @pytest.mark.parametrize(("values", "spiked", "told"), [(2, 1, True), (2, 0, False), (3, 1, False)])
@@ -1474,7 +1474,7 @@ def test_a_layer_norm_of_one_number_leaves_nothing_and_of_two_which_is_the_large
 def test_a_normalisation_that_gives_the_same_to_all_did_not_get_the_same():
     figures = healthy(tuple(replace(each, normalizes=i == 5) for i, each in enumerate(network())))
     figures["unit_spread"][:, 5] = 0.0
-    assert "so is what it gets" not in rules_and_words(figures)["collapsed"].explanation
+    assert "so its inputs must be" not in rules_and_words(figures)["collapsed"].explanation
 
 
 @pytest.mark.parametrize(("rms", "severity"), [(0.2, "note"), (1.0, "warning")])
@@ -1613,7 +1613,7 @@ def test_a_softmax_over_samples_gives_a_sample_that_is_alone_1_for_every_class(
     assert ("softmax_over_batch" in found(figures)) == told
 
 
-@pytest.mark.parametrize(("update", "words"), [(5e-4, "optimizer.lr"), (2e-3, "look whether each")])
+@pytest.mark.parametrize(("update", "words"), [(5e-4, "optimizer.lr"), (2e-3, "check that each")])
 def test_at_chance_small_steps_are_to_be_larger_before_labels_are_doubted(update, words):
     figures = healthy(network(), 130)
     figures["update_to_weight"][:] = update
@@ -1857,7 +1857,7 @@ def test_the_factor_of_a_gradient_scaler_is_no_sum_over_the_batch(times, outputs
     [
         ((layer(0, None, 0, width=(2, 2)),), "a hidden layer with"),
         ((layer(0, None, 1, module="RNN"), layer(1, None, 1, width=(8, 2))), "nn.GRU or nn.LSTM"),
-        ((layer(0, "relu", 1), layer(1, None, 1, width=(8, 2))), "look whether each label"),
+        ((layer(0, "relu", 1), layer(1, None, 1, width=(8, 2))), "check that each label"),
     ],
 )
 def test_before_the_labels_are_doubted_the_network_is_that_cannot_learn_them(layers, words):
@@ -2010,7 +2010,7 @@ def test_a_loss_that_rises_and_may_have_a_term_that_grows_is_not_said_not_to_fal
 @pytest.mark.parametrize(
     ("size", "level", "told"),
     [
-        (1e-5, 1e-6, "lost in what the steps change"),
+        (1e-5, 1e-6, "smaller than what a step changes"),
         (1e-5, 1e-11, ""),
         (0.1, 1.0, ""),
         (20.0, 1e3, "20 (limit 10), where a network begins with outputs of about 1; and the loss"),
@@ -2137,7 +2137,7 @@ def test_a_warm_up_that_begins_anew_is_told_while_little_is_learned(last, told):
     figures["loss"][:] = np.linspace(2.3, last, 240)
     found = rules_and_words(figures).get("learning_rate_gone")
     assert (found is not None) == told
-    assert not told or ("begins anew" in found.explanation and found.severity == "warning")
+    assert not told or ("starts over" in found.explanation and found.severity == "warning")
 
 
 @pytest.mark.parametrize(
@@ -2245,7 +2245,7 @@ def test_a_loss_that_is_back_above_its_start_is_not_said_to_fall():
 
 
 def test_weights_that_are_not_finite_are_blamed_on_an_epsilon_that_their_type_cannot_hold():
-    for lost, words in ((1.0, "eps is 0 in float16"), (0.0, "the step before has left them so")):
+    for lost, words in ((1.0, "eps is 0 in float16"), (0.0, "the step before made them so")):
         figures = healthy(network())
         figures["epsilon_lost"][0] = lost
         figures["activation_nonfinite"][1:, 1:] = 7
@@ -2452,9 +2452,9 @@ def test_a_norm_of_ones_own_that_makes_zeros_of_what_is_not_is_named(of_layer, o
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [
-        ({"input_rms": 1.0, "input_feature_spread": 0.0}, "so is what it gets"),
+        ({"input_rms": 1.0, "input_feature_spread": 0.0}, "so its inputs must be"),
         ({"input_rms": 1.0, "input_feature_spread": 0.9}, "computed before it"),
-        ({"input_rms": 1.0}, "so is what it gets"),  # of few samples nothing is known
+        ({"input_rms": 1.0}, "so its inputs must be"),  # of few samples nothing is known
         ({}, "computed before it"),  # no layer gets the data themselves
     ],
 )

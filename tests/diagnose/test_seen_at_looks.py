@@ -49,12 +49,12 @@ PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
         ("temperature", {"temperature": 10.1}, "warning", "divided by 10.1"),
         ("temperature", {"logit_scale": 0.5, "candidates": 64.0}, "warning", "below 77% of"),
         ("temperature", {"logit_scale": 0.6, "outputs": 64.0}, "note", "below 72% of"),
-        ("self_as_negative", {"against_itself": 1.0}, "warning", "more like itself"),
+        ("self_as_negative", {"against_itself": 1.0}, "warning", "most like itself"),
         ("target_is_input", {"targets_are_inputs": 1.0}, "warning", "copy"),
         ("target_is_input", {"targets_are_inputs": 2.0}, "warning", "to a hundredth"),
         ("generator_label", {"judge_asks": 1.0, "maker_asks": 1.0}, "warning", "the same way"),
         ("penalty_without_gradient", PLAIN, "warning", "without a graph"),
-        ("loss_weights", {"weights_free": 1.0}, "warning", "nothing in it holds them"),
+        ("loss_weights", {"weights_free": 1.0}, "warning", "nothing in the loss holds them"),
         ("labels_by_batch", {"labels_numbered": 6.5}, "warning", "once in 10^"),
         ("data_overwritten", {"data_overwritten": 1.0}, "warning", "gets emptier"),
         ("data_overwritten", {"data_overwritten": 2.0}, "warning", "itself changes"),
@@ -91,7 +91,7 @@ PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
             "warning",
             "noise of 1.1",
         ),
-        ("axes_mixed", {"axes_mixed": 1.0}, "critical", "classes and positions"),
+        ("axes_mixed", {"axes_mixed": 1.0}, "critical", "the classes and the positions"),
         ("axes_mixed", {"views_mixed": 1.0}, "critical", "parts of several samples"),
         ("class_weights", RARE, "warning", "takes nearly all samples for it"),
         ("class_weights", FREQUENT, "warning", "the most frequent one anyway"),
@@ -426,7 +426,7 @@ def test_a_loss_that_falls_below_0_without_end_is_told_from_one_that_may(loss, s
     figures["loss"][:20] = 3.0
     found = findings(figures)["negative_loss"]
     assert found.severity == severity
-    assert ("nothing holds it" in found.explanation) == (severity == "warning")
+    assert ("no lower bound" in found.explanation) == (severity == "warning")
 
 
 @pytest.mark.parametrize(("times", "so"), [(1.2, True), (0.8, False)])

@@ -288,7 +288,7 @@ def test_a_monitors_state_that_is_malformed_is_one_sentence(tmp_path, words, who
         folder = tmp_path / str(number)
         settings = (f"ckpt_path={tmp_path / 'a.ckpt'}", "trainer.max_epochs=4")
         assert run(folder, words, *settings) == 0
-        assert "the checkpoint's state of it is malformed, or of another version" in caplog.text
+        assert "its state in the checkpoint is malformed, or of another version" in caplog.text
         assert "Traceback" not in caplog.text
         status = json.loads((folder / "status.json").read_text())
         assert (status["state"], status["reason"]) == ("finished", None)

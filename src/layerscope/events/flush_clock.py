@@ -40,7 +40,7 @@ class _FlushClock:
             thread.start()
             self._thread = thread
         except RuntimeError as error:  # the user may have as many processes as the system allows
-            _log.warning("what is recorded reaches the disk with the next step only: %s", error)
+            _log.warning("a record reaches the disk only with the next step: %s", error)
 
     def forget(self, flushable: Flushable) -> None:
         with self._changed:

@@ -123,7 +123,7 @@ def tell_lost(recorder: Recorder, step: int, door: Door) -> None:
     """Warn of outputs and gradients that a step says nothing of, and forget them."""
     lost, recorder.lost = recorder.lost, {}
     _log.warning(
-        "%s: step %d says nothing of %s: changed in place after the layer was called, which had "
+        "%s: step %d has no figures of %s: changed in place after the layer was called, which had "
         "not been seen before; from now on copies are measured",
         door.name,
         step,

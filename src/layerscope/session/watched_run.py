@@ -132,7 +132,7 @@ class WatchedRun:
             if not self._recorder.is_sharded:
                 raise
             _log.warning(
-                "%s: the weights that training has ended with are not told: %s",
+                "%s: the weights at the end of training are not recorded: %s",
                 self._door.name,
                 error,
             )
@@ -196,8 +196,8 @@ class WatchedRun:
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             self._load(fresh)
             _log.warning(
-                "%s: the checkpoint's state of it is malformed, or of another version (%s): "
-                "findings and what they remember begin anew",
+                "%s: its state in the checkpoint is malformed, or of another version (%s): "
+                "findings start over",
                 self._door.name,
                 error,
             )

@@ -47,7 +47,7 @@ def step_of(path: Path, model: nn.Module, optimizer: Optimizer, accumulate: int 
         )
     if given := _given_of_its_step(content["loops"], accumulate):
         _log.warning(
-            "%s is of the middle of step %d: %d of its batches will be missing in it",
+            "%s was saved in the middle of step %d: a resumed run will miss %d of its batches",
             path,
             content["global_step"],
             given,

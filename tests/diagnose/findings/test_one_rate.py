@@ -6,7 +6,7 @@ from layerscope.diagnose.findings.finding import Finding
 from layerscope.diagnose.findings.one_rate import AFTERWARDS, with_one_rate
 from layerscope.diagnose.symptoms import A_TENTH
 
-FASTER = "optimizer.lr=... ten times what it is; and a warm-up that ends, in steps"
+FASTER = "optimizer.lr=... ten times what it is; and see that a warm-up, if any, ends"
 
 
 def asking(remedy, because=""):

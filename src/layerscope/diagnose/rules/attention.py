@@ -46,7 +46,7 @@ _COLLAPSED = (
     Advice(
         "the rows of {layer} look at one token each from the start on: the entropy of their "
         "weights is {value:.2g} of a uniform row's (limit {threshold:g}); its queries and keys "
-        "have weights of a usual size, so what they are made of is large",
+        "have weights of a usual size, so the values that they are made from must be large",
         "a normalisation before it; no factor of sqrt(width) on an embedding whose elements have "
         "a variance of 1, as torch.nn.Embedding's have",
     ),
@@ -59,7 +59,7 @@ _GROWING = Advice(
 _UNIFORM = (
     Advice(
         "no head of {layer} can choose: the entropy of its rows is {value:.5g} of a uniform row's "
-        "(limit {threshold:g}), for something divides the products of its queries and keys by far "
+        "(limit {threshold:g}), because the products of its queries and keys are divided by far "
         "more than the square root of their width",
         "divide the logits by the square root of a head's width, once",
     ),

@@ -20,9 +20,9 @@ def backward_alone(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         "network",
         figures["backward_alone"],
         Advice(
-            "the backward of {value:.0f} torch.autograd.Function of the network gives the same "
-            "gradient whatever gradient it gets: what comes behind it cannot tell the layers "
-            "before it anything",
+            "the backward of {value:.0f} torch.autograd.Function of the network returns the same "
+            "gradient whatever gradient it is given: nothing of the loss reaches the layers "
+            "before it",
             "in backward(ctx, grad_output), return grad_output * derivative, not the derivative "
             "alone; torch.autograd.gradcheck compares it with differences",
         ),

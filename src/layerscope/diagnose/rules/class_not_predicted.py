@@ -41,14 +41,14 @@ def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory
         np.where(looked, np.where(told, values, 0.0), np.nan).astype(np.float64),
         told,
         Advice(
-            "class {value:.0f} is never predicted: of 30 targets of it and more not one sample has "
-            "its largest output there",
+            "class {value:.0f} is never predicted: it was the target of 30 samples or more, and "
+            "had the largest output in none of them",
             "if that class matters, look at its recall, not at accuracy; then a weight for it in "
             "the loss, or more of its samples",
         ),
         Advice(
-            "one class is never predicted, though {value:.1%} of the targets are of it: not one "
-            "output was on its side of one half, of 30 such samples and more",
+            "one class is never predicted, though {value:.1%} of the targets are of it: of 30 "
+            "such samples or more, not one output was on its side of one half",
             "if that class matters, look at its recall, not at accuracy; then pos_weight "
             "(negatives / positives) in the loss, more of its samples, or another threshold than "
             "one half",

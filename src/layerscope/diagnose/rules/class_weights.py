@@ -55,10 +55,10 @@ def class_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
             "number of negatives over that of positives",
         ),
         Advice(
-            "some samples get no gradient from the loss, and of all others none is of class "
-            "{value:.0f}: it is left out, and will never be predicted",
-            "no ignore_index that is the number of a class (-100, the default, is none), and no "
-            "class weight of 0",
+            "some samples get no gradient from the loss, and none of the others is of class "
+            "{value:.0f}: that class is left out, and will never be predicted",
+            "an ignore_index that is not the number of a class (the default of -100 is not), and "
+            "no class weight of 0",
             (np.nan, 0.0, np.nan),
         ),
         limits=(np.nan, _MOST, np.nan),

@@ -59,7 +59,7 @@ def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
         ),
         Advice(
             "all gradients together have a norm of {value:.3g} in every step: they are clipped to "
-            "it, and the optimizer's steps go by their size",
+            "it, and this optimizer's steps are in proportion to it",
             "a larger limit of the clipping: 1 is usual; or an optimizer.lr that is as many times "
             "larger as the limit is smaller",
             (_SMALL_TO_ALL, np.nan, np.nan),

@@ -54,17 +54,17 @@ def _advice(embeds: bool) -> tuple[Advice, ...]:
         ),
         Advice(
             "the outputs of {layer}, the first layer, are the same for all samples, to the last "
-            "bit: so is what it gets",
+            "bit: so its inputs must be the same too",
             data,
         ),
         Advice(
-            "the outputs of {layer} are the same for all samples, to the last bit, and its weights "
-            "are not zero: so is what it gets",
+            "the outputs of {layer} are the same for all samples, to the last bit, though its "
+            "weights are not zero: so its inputs must be the same too",
             data + "; then at the layers before it: their units may all be dead",
         ),
         Advice(
-            "all outputs of {layer} are exactly 0, though neither its weights are nor what it "
-            "gets: from here on the samples are the same",
+            "all outputs of {layer} are exactly 0, though its weights and its inputs are not: "
+            "from here on all samples look the same",
             "see what that module computes: in float16 the square of a number above 255 is "
             "infinite, and what is divided by the root of that is 0; x.float() before the square",
             (np.nan, 0.0, np.nan),

@@ -54,8 +54,8 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
             "init=kaiming or init=xavier: random weights; only biases may start at zero",
         ),
         Advice(
-            "all units of {layer} begin with the same weights, as those of all layers do: no "
-            "unit has anything of its own to learn",
+            "all units of {layer} begin with the same weights, and so do those of all other "
+            "layers: no unit can learn anything of its own",
             "init=kaiming or init=xavier: random weights; only biases may start at a constant",
         ),
         limits=(np.nan, np.nan, 0.0),

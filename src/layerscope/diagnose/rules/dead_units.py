@@ -36,11 +36,11 @@ _ADVICE = (
     Advice("{value:.0%} of the units of {layer} are dead (limit {threshold:.0%})",
            _later),
     Advice("{value:.0%} of the units of {layer} have been silent from the start on (limit "
-           "{threshold:.0%}); so far on few samples: with 95 % certainty none is active on more "
-           "than 0.6 % of all", _at_the_start),
-    Advice("{value:.0%} of the units of {layer} are silent (limit "
-           "{threshold:.0%}); so far on few samples: with 95 % certainty none is active on more "
-           "than 0.6 % of all", _later),
+           "{threshold:.0%}), on few samples so far: with 95 % certainty none of them is active "
+           "on more than 0.6 % of all samples", _at_the_start),
+    Advice("{value:.0%} of the units of {layer} are silent (limit {threshold:.0%}), on few "
+           "samples so far: with 95 % certainty none of them is active on more than 0.6 % of all "
+           "samples", _later),
 )  # fmt: skip
 
 

@@ -28,11 +28,12 @@ def target_tail(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         "output",
         figures["target_tail"].astype(np.float64),
         Advice(
-            "one percent of the targets make {value:.0%} of what a squared error is at first "
-            "(limit {threshold:.0%}): they have a long tail, and few samples are learned",
-            "the logarithm of the targets, as torch.log1p of counts and prices, scaled then, and "
-            "the outputs taken back by torch.expm1; where they have both signs, a rank or a Huber "
-            "loss; no clipping of the gradient mends it",
+            "one percent of the targets make up {value:.0%} of the squared error at the start "
+            "(limit {threshold:.0%}): the targets have a long tail, and the network learns from "
+            "few samples",
+            "the logarithm of the targets as targets, torch.log1p of counts and prices, then "
+            "scaled, and torch.expm1 to take outputs back; where targets have both signs, their "
+            "rank, or a Huber loss; clipping the gradient does not help",
         ),
         note=_TAIL,
         source="Huber 1964, Robust Estimation of a Location Parameter; Box and Cox 1964, An "
@@ -56,8 +57,8 @@ def offset_missing(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         "output",
         np.where(free & late, values, np.nan),
         Advice(
-            "{value:.0%} of the squared error is that of one number which is missing in all "
-            "outputs: the last layer has no bias, and the targets' mean is not 0",
+            "{value:.0%} of the squared error would go if one number were added to all outputs: "
+            "the last layer has no bias, and the targets' mean is not 0",
             "bias=True in the last layer; or subtract the targets' mean from them",
         ),
         warning=_NEARLY_ALL,

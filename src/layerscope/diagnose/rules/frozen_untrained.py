@@ -19,20 +19,20 @@ _MOST = 0.5
 
 _ADVICE = (
     Advice(
-        "{layer} is frozen, and its weights are as they are drawn at random: nobody has trained it",
+        "{layer} is frozen, and its weights look as if just drawn at random: it was never trained",
         "load the weights that were meant (weights='DEFAULT', load_state_dict) before they "
         "are frozen; or leave requires_grad as it is, and hand them to the optimizer",
     ),
     Advice(
-        "{layer}, the last layer, is frozen while layers before it are trained, and its "
-        "biases are all 0: nobody has trained it",
-        "leave the new head to be trained: requires_grad_(True) for it, and its parameters "
-        "in the optimizer; with peft modules_to_save=['classifier'], or its name, or a "
-        "task_type, which does so",
+        "{layer}, the last layer, is frozen while layers before it are trained, and its biases "
+        "are all 0: it was never trained",
+        "train the new head: requires_grad_(True) for it, and its parameters in the optimizer; "
+        "with peft modules_to_save=['classifier'], the head's name, or a task_type, which does "
+        "the same",
     ),
     Advice(
-        "{layer} is frozen, and {value:.0%} of its vectors are 0: their tokens are one and "
-        "the same to the network",
+        "{layer} is frozen, and {value:.0%} of its vectors are 0: the network cannot tell their "
+        "tokens apart",
         "let it train (from_pretrained freezes it, unless told freeze=False), and draw the "
         "vectors of unknown tokens at random; or look whether the tokens are spelled as in "
         "the file of vectors",

@@ -43,8 +43,8 @@ def full_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         ratio,
         np.where(wants_all, np.where(has_learned(figures, memory), 1, 2), np.where(ill, 2, 0)),
         Advice(
-            "each step gets the same samples, all of them at once, so that an epoch is one step: "
-            "the loss falls, and is still {value:.1%} of what it was at the start (limit "
+            "each step gets the same samples, all of them at once, so an epoch is one step: the "
+            "loss falls, but is still {value:.1%} of what it was at the start (limit "
             "{threshold:.0%})",
             "smaller batches, of 32 samples say, drawn anew in each epoch "
             "(DataLoader(..., batch_size=32, shuffle=True)): many more steps for the same work; "
@@ -52,9 +52,9 @@ def full_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
             "larger as far as the loss stays steady",
         ),
         Advice(
-            "the optimizer compares steps as if all were of one function, and each step gets other "
-            "samples: what it takes for a change of the slope is a change of the batch (the loss "
-            "is {value:.1%} of what it was at the start)",
+            "the optimizer compares the gradients of successive steps, but each step gets other "
+            "samples: it takes a change of the batch for a change of the slope (the loss is "
+            "{value:.1%} of what it was at the start)",
             "torch.optim.Adam or SGD for batches; Rprop and LBFGS with all data in each step",
             (0.0, 0.0, np.nan),
         ),

@@ -47,8 +47,8 @@ def gates_shut(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         severity,
         Advice(
             "{value:.0%} of the values of {layer} have been below 0.1 since the first step (limit "
-            "{threshold:.0%}): each step of a sequence forgets what the layer knew before, and the "
-            "gradient goes back no further",
+            "{threshold:.0%}): at each step of a sequence the layer forgets what it knew, and the "
+            "gradient goes no further back",
             "that gate's bias at 1 or so (torch's LSTM: the second quarter of bias_ih_l0; its GRU: "
             "the second third), or torch's own initialization",
         ),

@@ -23,9 +23,9 @@ def generator_label(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
         "loss",
         np.where(looked, (judge == maker) & (judge != 0), np.nan).astype(np.float64),
         Advice(
-            "two passes draw the scores of one network's outputs the same way: the one that is "
-            "cut off from that network, and the one that is to train it. So a generator learns to "
-            "be told apart, and both losses become small together",
+            "two passes push the scores of one network's outputs the same way: the one that is "
+            "cut off from that network, and the one that is to train it; so a generator learns to "
+            "be told from real data, and both losses become small together",
             "ask for the opposite in the generator's pass: criterion(d(g(z)), ones) where d's own "
             "pass has criterion(d(g(z).detach()), zeros); of scores without labels -d(g(z)).mean()",
         ),

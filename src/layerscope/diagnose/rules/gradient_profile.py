@@ -40,10 +40,10 @@ _FADED_FROM_THE_START = Advice(
     _against_fading,
 )
 _FADED_LATER = Advice(
-    "{value:.2g} of the gradient is left at the first layer (limit {threshold:g}), which more "
-    "reached at the start; {layer} is the first that does not pass it on",
-    "optimizer.lr a tenth of what it is, or a warm-up of it: steps have led there; or a residual "
-    "or a normalisation",
+    "{value:.2g} of the gradient is left at the first layer (limit {threshold:g}), less than at "
+    "the start; {layer} is the first that does not pass it on",
+    "optimizer.lr a tenth of what it is, or a warm-up of it, since it began well; or a residual "
+    "connection or a normalisation",
 )
 _FADED = (_FADED_FROM_THE_START, _FADED_LATER)
 _GROWN = Advice(

@@ -27,8 +27,8 @@ _ADVICE = (
     ),
     Advice(
         "the gradient of the outputs of {layer} is {value:.3g} times its running median (limit "
-        "{threshold:g}), and that of the weights is not: it was clipped before it was measured, or "
-        "a few samples among many have it",
+        "{threshold:g}), and that of the weights is not: it was clipped before it was measured, "
+        "or only a few samples have it",
         _LOOK,
     ),
     Advice(

@@ -24,15 +24,14 @@ def graph_kept(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         values,
         np.where(of_loss, 2, np.where(held > _HELD, 1, 0)),
         Advice(
-            "the loss is made of the losses of earlier steps, too, with their graphs: it grows "
-            "from step to step, and a backward pass through them goes back to weights that are no "
-            "more",
+            "the loss also contains the losses of earlier steps, with their graphs: it grows from "
+            "step to step, and backward passes through weights that have changed since",
             "a loss of its own in each step, for backward and for what is logged; add up "
             "loss.item() or loss.detach(), and take retain_graph=True out",
         ),
         Advice(
-            "the graphs of steps that are over are still held, of {value:.0f} of the last eight "
-            "looks: the memory that they take grows with each step",
+            "the graphs of earlier steps are still held, those of {value:.0f} of the last eight "
+            "looks: they take more memory with each step",
             "loss.item() or loss.detach() for what is added up, kept in a list or logged, and "
             "output.detach() for outputs",
         ),

@@ -22,9 +22,8 @@ def ids_rounded(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         2 * (values > 0),
         *(
             Advice(
-                f"the numbers that an embedding got above {{value:.0f}} are all numbers that "
-                f"{kind} can hold: they went through that type, and others were "
-                "rounded to them",
+                f"all numbers above {{value:.0f}} that an embedding got are numbers that {kind} "
+                "can hold: they went through that type, which has rounded the others",
                 f"keep numbers of things in int64, apart from the features: x.to(torch.{kind}) for "
                 "the features alone; autocast, which leaves inputs as they are, in the place of a "
                 "cast by hand",

@@ -119,18 +119,19 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
             (np.nan, 0.0, np.nan),
         ),
         Advice(
-            "each sample has been divided by its own length, and one feature is {value:.3g} times "
-            "as large as the median one: its size is what is left, nearly the same in all samples",
+            "each sample was divided by its own length, and one feature is {value:.3g} times as "
+            "large as the median one: that feature is now nearly the same in all samples, and "
+            "next to nothing is left of the others",
             "scale each feature by its own numbers, over the training data: axis 0, as "
             "sklearn's StandardScaler does, not each sample (Normalizer, keras.utils.normalize)",
             (np.nan, t.input_uneven, np.nan),
         ),
         Advice(
-            "each batch has been scaled by its own numbers: the ends, or mean and deviation, of "
-            "every column are the same in all batches, to the last digits, so that one sample is "
-            "another one in each",
-            "scale by numbers of the training data, found once (scaler.fit before the training, "
-            "transform for each batch, and for what comes later); or BatchNorm, which keeps them",
+            "each batch was scaled by its own numbers: every column has the same ends, or the "
+            "same mean and deviation, in all batches, so the same sample looks different in each "
+            "of them",
+            "scale by numbers of the training data, taken once (scaler.fit before training, "
+            "transform for each batch, and for later data); or BatchNorm, which keeps them",
             (np.nan, 0.0, np.nan),
         ),
         Advice(

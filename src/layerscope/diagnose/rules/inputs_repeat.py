@@ -42,31 +42,31 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         np.where(is_same, noise, np.where(is_again, batch_of, values)),
         severity,
         Advice(
-            "{value:.0%} of the samples are one number throughout, the same in all of them (limit "
-            "{threshold:.0%}): there is nothing in them to learn from",
+            "{value:.0%} of the samples hold one number throughout, the same in all of them "
+            "(limit {threshold:.0%}): there is nothing in them to learn from",
             "look at a batch of inputs: a cast to whole numbers after a division (pictures / 255 "
             "as uint8 are 0), a mask that hides all, files that were not read",
             (_BLANK, _BLANK, np.nan),
         ),
         Advice(
-            "{value:.0%} of the tokens are one and the same, and no padding (limit "
+            "{value:.0%} of the tokens are one and the same, and it is not padding (limit "
             "{threshold:.0%}): the network reads hardly anything",
-            "look at a batch of tokens: words that the vocabulary does not know all have the "
-            "number of the unknown one: texts in capitals, or cut otherwise than those that the "
-            "vocabulary was made of",
+            "look at a batch of tokens: all words that the vocabulary does not know become the "
+            "unknown token, as where texts are in capitals, or split in another way than those "
+            "that the vocabulary was made from",
             (_ONE_TOKEN, _ONE_TOKEN, np.nan),
         ),
         Advice(
-            "each step so far got the same batch, bit for bit, and made anew; a loader whose "
-            "batches are of that size, and that does not shuffle, has {value:.0f} samples",
-            "for batch in loader: in the place of next(iter(loader)), which begins anew with the "
-            "first batch each time; shuffle=True. If one batch is to be learned by heart, to see "
-            "whether the network can, all is well",
+            "each step so far got the same batch, bit for bit, in a new tensor; a DataLoader with "
+            "batches of that size, which does not shuffle, has {value:.0f} samples",
+            "for batch in loader: in the place of next(iter(loader)), which begins with the first "
+            "batch each time; shuffle=True; nothing, if you overfit one batch on purpose",
             (np.nan, 0.0, np.nan),
         ),
         Advice(
-            "the noise is the same at each step, while the data change: so at {value:.0f} looks in "
-            "a row, in the targets, or between them and the inputs",
+            "the noise is the same at each step, while the data change: it was the same at "
+            "{value:.0f} looks in a row, as the targets, or as what sets them apart from the "
+            "inputs",
             "torch.manual_seed() once, before the loop, not within it; and noise that is drawn "
             "anew in each step, torch.randn_like(x)",
             (np.nan, 0.0, np.nan),

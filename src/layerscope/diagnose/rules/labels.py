@@ -57,44 +57,43 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
         values,
         np.where(ill, 2, 0),
         Advice(
-            "the loss is {value:.3g} times the entropy of the labels: the "
-            "network has learned how often each class comes, and nothing from its inputs",
+            "the loss stays at {value:.1%} of the entropy of the labels: the network has learned "
+            "how often each class comes, and nothing from its inputs",
             rather(memory.roles) + _PAIRS,
         ),
         Advice(
-            "the loss is {value:.3g} times the variance of the targets: the "
-            "network has learned their mean, and nothing from its inputs",
+            "the loss stays at {value:.1%} of the variance of the targets: the network has "
+            "learned their mean, and nothing from its inputs",
             rather(memory.roles) + _PAIRS,
         ),
         Advice(
-            "the loss is {value:.3g} times that of guessing among all samples of the batch: the "
-            "network has learned nothing of which belong together",
-            "look whether row i of one view belongs to row i of the other, as targets of "
-            "torch.arange say: a loader of its own, or a shuffle, parts them",
+            "the loss stays at {value:.1%} of what guessing among the samples of the batch costs: "
+            "the network has not learned which of them belong together",
+            "check that row i of one view belongs to row i of the other, as targets of "
+            "torch.arange say: a loader or a shuffle for each of the two separates them",
         ),
         Advice(
-            "the loss is {value:.3g} times the variance of the data that it compares with, which "
-            "the network is given: it has learned their mean, and nothing of a sample comes "
-            "through it",
+            "the loss stays at {value:.1%} of the variance of the data that the network is to "
+            "reproduce: it has learned their mean, and nothing of a sample comes through it",
             "see where the way from the input to the output breaks off: a code that is rounded or "
             "looked up passes the gradient on as code + (rounded - code).detach(), one that is "
             "drawn needs a smaller weight of its divergence; else optimizer.lr ten times larger",
         ),
         Advice(
-            "the loss is {value:.3g} times the entropy of the labels: so far the network has "
+            "the loss stays at {value:.1%} of the entropy of the labels: so far the network has "
             "learned how often each class comes, and nothing from its inputs; its steps are "
             "smaller than 0.1% of a weight",
             "optimizer.lr ten times larger, and again if that is not enough; if the loss stays "
             "there, " + _PAIRS,
         ),
         Advice(
-            "the loss is {value:.3g} times the variance of the targets, which are whole numbers: "
-            "the network has learned their mean, and nothing from its inputs",
+            "the loss stays at {value:.1%} of the variance of the targets, which are whole "
+            "numbers: the network has learned their mean, and nothing from its inputs",
             CLASSES + _PAIRS,
         ),
         Advice(
-            "the loss is {value:.3g} times the variance of the targets, nearly all of which are "
-            "next to 0: a map of zeros costs no more, and so far no more was learned",
+            "the loss stays at {value:.1%} of the variance of the targets, nearly all of which "
+            "are close to 0: a map of zeros costs no more, and so far nothing better was learned",
             "a larger weight for what is not ground: (1 + 40 * targets) * (outputs - targets) ** "
             "2, or a sum over each map in place of its mean; and optimizer.lr ten times larger; if "
             "the loss stays there, " + _PAIRS,
@@ -174,8 +173,8 @@ _SPARSE = 0.15
 """Root mean square / largest: of thousands of normal numbers it is about 0.25."""
 
 _PAIRS = (
-    "look whether each label belongs to its input: print some pairs; a shuffle, or a reshape, of "
-    "one and not of the other parts them"
+    "check that each label belongs to its input: print some pairs; a shuffle, or a reshape, of "
+    "only one of the two separates them"
 )
 
 

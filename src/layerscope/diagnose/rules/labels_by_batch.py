@@ -21,9 +21,9 @@ def labels_by_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
         "loss",
         figures["labels_numbered"].astype(np.float64),
         Advice(
-            "each batch has the classes from 0 to some number without a gap, whichever are in it: "
-            "by chance once in 10^{value:.0f}. The labels were numbered in each batch anew, and "
-            "one class has several numbers",
+            "the labels of each batch count up from 0 without a gap, which happens by chance once "
+            "in 10^{value:.0f}: the classes were numbered anew in each batch, so one class has "
+            "several numbers",
             "number the classes once, for all data: a table from class to number, made before the "
             "batches are; no unique(return_inverse=True) or factorize() in collate_fn",
         ),

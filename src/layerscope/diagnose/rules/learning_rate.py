@@ -49,8 +49,9 @@ _GONE_ADVICE = (
         "it otherwise; else see what optimizer.lr is",
     ),
     Advice(
-        "the learning rate has been below {threshold:.0%} of what it was for most of the run, "
-        "and the loss is still above half of chance: the schedule ended before it had learned",
+        "the learning rate has been below {threshold:.0%} of what it was for most of the run, and "
+        "the loss is still above half of what guessing costs: the schedule ended before the "
+        "network had learned",
         "a schedule that falls more slowly: scheduler.step() once an epoch if its numbers are "
         "epochs; else give it the number of steps that the training really has",
         (_FADED, _FADED, np.nan),
@@ -64,23 +65,23 @@ _GONE_ADVICE = (
     ),
     Advice(
         "each change of the learning rate is by a higher power of one factor than the change "
-        "before: it is down to {value:.2g} of what it was, and the loss still above half of "
-        "chance",
-        "lr = first_lr * factor ** epoch, of the rate that the training began with: a power "
-        "of the factor, applied to the rate of the epoch before, is a power of all before it",
+        "before: it is down to {value:.2g} of what it was, and the loss is still above half of "
+        "what guessing costs",
+        "lr = first_lr * factor ** epoch, from the rate that the training began with: applied to "
+        "the rate of the epoch before, the powers multiply up",
         (_TENTH, _TENTH, np.nan),
     ),
     Advice(
         "the learning rate is down to {value:.2g} of what it was, and the loss is still above "
-        "half of chance: hardly anything moves any more",
+        "half of what guessing costs: hardly anything moves any more",
         "a schedule that falls more slowly, or lr = first_lr * factor ** epoch where each "
         "epoch's rate is made of the last one's; scheduler.step() once an epoch if its "
         "numbers are epochs",
         (_SUNK, _SUNK, np.nan),
     ),
     Advice(
-        "the learning rate rises and falls back to its least in a single step, again and "
-        "again: a warm-up that begins anew each time never ends",
+        "the learning rate rises and falls back to its lowest value in a single step, again and "
+        "again: the warm-up starts over each time and never ends",
         "number the steps of a warm-up through all epochs, epoch * len(loader) + batch, and "
         "make the scheduler once, before the loop over epochs",
         (1.0, 1.0, np.nan),

@@ -19,7 +19,7 @@ from layerscope.diagnose.thresholds import Thresholds
 
 _DIVERGED = Advice(
     "the loss is {value:.3g} times what it was at the start (limit {threshold:g})",
-    f"{A_TENTH}; and see that the loss is to be made small: its sign, and the optimizer's maximize",
+    f"{A_TENTH}; and check the sign of the loss, and the optimizer's maximize",
 )
 _LEAPS = Advice(
     "the loss leaps again and again to more than {threshold:g} times what it was at the start "
@@ -34,7 +34,7 @@ _LOST = Advice(
     (np.nan, 2.0, np.nan),
 )
 _THROWN = Advice(
-    "one step has thrown the network out: the loss leapt to {value:.3g} times what it was at the "
+    "one step has undone the network: the loss jumped to {value:.3g} times what it was at the "
     "start, and the next 20 losses are not below the start",
     f"trainer.gradient_clip_val=1.0; or {A_TENTH}",
 )

@@ -47,12 +47,12 @@ _ACTIVATED = (
         "take the last activation function off the network's end",
     ),
     Advice(
-        "the loss takes logits, but the output has been through a function with bounds",
+        "the loss takes logits, but the output has been through a bounded function",
         "take the last activation function off the network's end",
     ),
     Advice(
-        "the loss divides the outputs of a sample by their sum to have probabilities: no softmax "
-        "stands at the network's end, but another function, or none",
+        "the loss divides the outputs of a sample by their sum to get probabilities: the network "
+        "does not end with a softmax, but with another function, or with none",
         "torch.nn.Softmax(1) as the last function, in place of the one that stands there; or none "
         "there, and cross_entropy",
     ),
@@ -63,13 +63,13 @@ _ACTIVATED = (
         "logarithm of your own",
     ),
     Advice(
-        "a binary cross-entropy takes the outputs for probabilities, and they are none: those "
+        "a binary cross-entropy takes the outputs for probabilities, which they are not: those "
         "below 0 or above 1 are cut off, and get no gradient",
         "binary_cross_entropy_with_logits on the outputs of the last linear layer; or a sigmoid as "
         "the last function",
     ),
     Advice(
-        "a loss of overlap (Dice, IoU) takes the outputs for probabilities, and they are none: "
+        "a loss of overlap (Dice, IoU) takes the outputs for probabilities, which they are not: "
         "scores without bounds make it as small as one likes",
         "a sigmoid of the outputs before a loss of overlap, or a softmax where classes exclude "
         "each other",
@@ -177,8 +177,8 @@ def loss_broadcast(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "give both the same shape: target.unsqueeze(1), or output.squeeze(1)",
         ),
         Advice(
-            "the loss combines what it has of each sample with what it has of all samples: two "
-            "tensors in it have shapes that broadcast to [n, n], such as [n] and [n, 1]",
+            "the loss combines each sample's number with those of all samples: two tensors in it "
+            "have shapes that broadcast to [n, n], such as [n] and [n, 1]",
             "give both the same shape: squeeze(1) of the one, or unsqueeze(1) of the other",
         ),
         limits=(np.nan, np.nan, 0.0),

@@ -63,19 +63,18 @@ def _advice(t: Thresholds, first: str, default: float, times: float) -> tuple[Ad
             "the loss is still {value:.1%} of what it was at the start (limit "
             "{threshold:.0%}), and a step changes the weights by less than 10^"
             f"{t.update_slow:g} of their size, where 10^-3 is usual",
-            f"{larger}; and a warm-up that ends, in steps",
+            f"{larger}; and see that a warm-up, if any, ends",
         ),
         Advice(
             "the loss falls steadily and too slowly: it is {value:.1%} of what "
             f"it was, and a step changes the weights by less than 10^{t.update_slow:g} of their "
             f"size, where 10^-3 is usual (a fall of {fallen:.0%} alone would be no trouble)",
-            f"{larger}; and a warm-up that ends, in steps",
+            f"{larger}; and see that a warm-up, if any, ends",
             (np.nan, t.loss_slow, np.nan),
         ),
         Advice(
-            "the loss is still {value:.1%} of what it was at the start: it is "
-            "an error between labels and a sigmoid or softmax, and passes hardly anything on where "
-            "that is flat",
+            "the loss is still {value:.1%} of what it was at the start: it is an error between "
+            "labels and a sigmoid or softmax, which passes hardly any gradient on where it is flat",
             "cross_entropy, or binary_cross_entropy_with_logits, on outputs without that function; "
             f"else {larger}",
         ),
@@ -83,32 +82,31 @@ def _advice(t: Thresholds, first: str, default: float, times: float) -> tuple[Ad
             "the loss is still {value:.1%} of what it was at the start (limit "
             f"{{threshold:.0%}}), and a step changes the weights by less than "
             f"10^{t.update_slow + _TINY:g} of their size, where 10^-3 is usual",
-            f"{much_larger}; and a warm-up that ends, in steps",
+            f"{much_larger}; and see that a warm-up, if any, ends",
         ),
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit {threshold:.0%}), "
-            "and that is the entropy of the labels: so far the inputs say nothing of them",
-            first
-            + "look whether each label belongs to its input: print some pairs; a shuffle, or a "
-            "reshape, of one and not of the other parts them; else see that the network fits one "
+            "and that is the entropy of the labels: so far nothing was learned from the inputs",
+            first + "check that each label belongs to its input: print some pairs; a shuffle, or a "
+            "reshape, of only one of the two separates them; else see that the network fits one "
             "batch, with optimizer.lr ten times smaller and ten times larger",
         ),
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit "
             "{threshold:.0%}), and steps leave most layers' weights as they are, bit for bit",
-            "look at what stands above this finding first: a rate is too small only where it "
-            "stands there; else see that gradients come to the layers, and that the optimizer "
-            "has their parameters",
+            "look at what stands above this finding first, and blame the learning rate only if "
+            "that does; else see that gradients reach the layers, and that the optimizer has "
+            "their parameters",
         ),
         Advice(
             f"steps have thrown the loss up to more than {t.loss_diverged:g} times what it was at "
-            "the start, and it falls no more: it is {value:.1%} of that",
+            "the start, and it has stopped falling: it is {value:.1%} of that",
             "optimizer.lr=... a tenth of what it is, or a warm-up of it",
         ),
         Advice(
             "the loss falls steadily and too slowly: it is {value:.1%} of what it was, and steps "
             f"have changed the weights by less than {_USUAL:g} of their size each, on average",
-            f"{larger}; and a warm-up that ends, in steps",
+            f"{larger}; and see that a warm-up, if any, ends",
             (np.nan, HALF, np.nan),
         ),
     )

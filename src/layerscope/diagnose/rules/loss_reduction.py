@@ -69,8 +69,8 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             np.where(summed | added | scaled | again, 1, 0),
         ),
         Advice(
-            "the loss is a sum over the batch, {value:.4g} times its mean: so are the gradients, "
-            "and they grow with the batch",
+            "the loss is a sum over the batch, {value:.4g} times the mean: the gradients are as "
+            "many times larger, and grow with the batch",
             "reduction='mean', or an optimizer.lr divided by {value:.4g}",
         ),
         Advice(

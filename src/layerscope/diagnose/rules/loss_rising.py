@@ -15,7 +15,8 @@ from layerscope.diagnose.thresholds import Thresholds
 _RISING = Advice(
     "the loss rises from the start, steadily and by small steps: it is {value:.3g} times what it "
     "was (limit {threshold:g})",
-    "the sign of the loss, or of the update (maximize=True, p += lr * p.grad): each step goes up",
+    "check the sign of the loss, or of the update (maximize=True, p += lr * p.grad): each step "
+    "goes up",
 )
 _MAXIMIZES = Advice(
     "the optimizer makes the loss as large as it can (maximize=True): it is {value:.3g} times what "

@@ -21,8 +21,8 @@ def penalty_without_gradient(figures: Figures, _: Thresholds, memory: Memory) ->
         "loss",
         np.where(np.isnan(figures["number_added"]), np.nan, so & (figures["number_added"] == 1)),
         Advice(
-            "the slopes of the output by the data were taken without a graph, and what is made of "
-            "them is added to the loss as a number: it has no gradient, and holds nothing",
+            "the derivatives of the output by the data were taken without a graph, so what is "
+            "made of them is only a number in the loss: it has no gradient, and no effect",
             "torch.autograd.grad(..., create_graph=True) for the slopes that a penalty, or an "
             "equation, is made of; never .item() or .detach() on what is added to the loss",
         ),
@@ -45,9 +45,9 @@ def loss_weights(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         "loss",
         figures["weights_free"].astype(np.float64),
         Advice(
-            "the loss has weights of its terms that are learned, and nothing in it holds them: "
-            "they go where the terms count for nothing, or below 0, where the errors are made "
-            "large",
+            "the weights of the loss's terms are learned, and nothing in the loss holds them: "
+            "they go to where the terms count for nothing, or below 0, where large errors make "
+            "the loss small",
             "exp(-s) * term + s with a learned s for each term (Kendall et al. 2018); or weights "
             "that are numbers",
         ),

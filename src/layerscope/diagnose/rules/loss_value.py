@@ -25,13 +25,14 @@ _PACE = 10.0
 
 _NOT_FINITE = Advice(
     "the loss is not finite, though all outputs of the network are",
-    "in your own loss, log and division of what may be 0; torch.nn.functional.cross_entropy "
-    "takes logits, and is 0 / 0 where all targets are left out (ignore_index, -100)",
+    "look in your own loss for a log or a division of what may be 0; "
+    "torch.nn.functional.cross_entropy takes logits, and is 0 / 0 where all targets are left out "
+    "(ignore_index, -100)",
 )
 _ONE_SAMPLE = Advice(
     "the loss is not finite in a batch of one sample, though all outputs of the network are",
-    "drop_last=True in the DataLoader; or no deviation of one sample: std() divides by n - 1, "
-    "which is 0, and std(unbiased=False) + 1e-8 is not",
+    "drop_last=True in the DataLoader; or no standard deviation of one sample: std() divides by n "
+    "- 1, which is 0, where std(unbiased=False) + 1e-8 does not",
 )
 _ALIGNMENT = Advice(
     "the loss is not finite, though all outputs of the network are: it is a CTC loss, which is "
@@ -46,8 +47,8 @@ _NEGATIVE = (
         "torch.nn.functional.cross_entropy on logits, or log_softmax before nll_loss or kl_div",
     ),
     Advice(
-        "the loss is {value:.3g}; a loss of its kind is never below 0: its targets are none that "
-        "it takes",
+        "the loss is {value:.3g}; a loss of its kind is never below 0 with the targets that it is "
+        "made for",
         "labels of 0 and 1 for a binary cross-entropy; for class numbers an output each and "
         "cross_entropy; for a regression mse_loss and no function after the last layer",
     ),
@@ -56,25 +57,25 @@ _NEGATIVE = (
         "nothing if your loss may be negative, as a log-density may; else look at its sign",
     ),
     Advice(
-        "the loss is {value:.3g}: it is minus a cross-entropy or an error, and is made small by "
-        "outputs that are as wrong as can be",
+        "the loss is {value:.3g}: it is minus a cross-entropy or an error, so it is smallest "
+        "where outputs are as wrong as can be",
         "turn the sign of the loss: a cross-entropy is minus the mean of the log-probabilities",
     ),
     Advice(
-        "the loss is {value:.3g}: the divergence of what an autoencoder draws has the wrong sign, "
-        "and the loss falls without end as mean and variance leave 0 and 1",
+        "the loss is {value:.3g}: the divergence of a variational autoencoder has the wrong sign, "
+        "and the loss falls without end as mean and variance move away from 0 and 1",
         "error + divergence, with divergence = -0.5 * (1 + log_variance - mean**2 - "
         "log_variance.exp()), which is never below 0",
     ),
     Advice(
         "the loss is {value:.3g}: it is the mean cosine of the output with what it is compared "
-        "with, and is made small by outputs that point away from that",
+        "with, so it is smallest where outputs point away from that",
         "1 - cosine, or minus the cosine: torch's cosine_similarity is 1 for what is alike, where "
         "Keras' loss of that name has a minus",
     ),
     Advice(
-        "the loss is {value:.3g}, below 0, a thousand times as large as at the start, and falls as "
-        "fast as ever: nothing holds it from below",
+        "the loss is {value:.3g}, below 0, a thousand times as large as at the start, and falls "
+        "as fast as ever: it has no lower bound",
         "look at the sign of each term: a penalty is added, and so is the logarithm of a variance; "
         "targets of a cross-entropy are shares, none below 0 and 1 in all (for numbers mse_loss); "
         "a factor that is learned needs a term of its own",

@@ -45,9 +45,8 @@ _ADVICE = (
         "cut it off the network; so does a forward pass under no_grad",
     ),
     Advice(
-        "no gradient reaches {layer}, though inputs' weights get one: the "
-        "recurrence is not used, for its sequences are of one step, or the loss sees their first "
-        "step only",
+        "no gradient reaches {layer}, though the weights of the inputs get one: the recurrence is "
+        "not used, because sequences have one step, or the loss sees only their first",
         "inputs of [samples, time, features] with batch_first=True, and the output of the last "
         "step, out[:, -1], not out[:, 0] or out[0]",
     ),
@@ -59,28 +58,28 @@ _ADVICE = (
         "and 1",
     ),
     Advice(
-        "backward leaves no gradient at {layer}: it gets what other layers make, and nothing of "
-        "what it makes of that comes to the loss",
+        "backward leaves no gradient at {layer}: it gets the outputs of other layers, but nothing "
+        "of its own outputs reaches the loss",
         "leave it out if its output is not needed, such as the last of several that each hand on "
         "what they leave; else look for a detach(), .data or argmax behind it",
     ),
     Advice(
         "the gradients that come to the outputs of {layer}, and of all other layers, add up to "
-        "exactly 0 in their weights: the loss takes the network's output from itself",
+        "exactly 0 in their weights: the loss subtracts the network's output from itself",
         "detach() one of the two: the log-probabilities of the old policy as they were when the "
         "actions were drawn, or a target, computed once under no_grad",
     ),
     Advice(
         "the gradients that come to the outputs of {layer}, and of all other layers of this part "
-        "of the network, add up to exactly 0 in their weights: the loss takes the part's output "
-        "from itself",
+        "of the network, add up to exactly 0 in their weights: the loss subtracts the part's "
+        "output from itself",
         "detach() one of the two, such as the log-probabilities of the old policy; or "
         "requires_grad_(False) if the part is not to learn",
     ),
     Advice(
-        "the gradients of {layer}, and of all other layers, are exactly 0: the loss is made of how "
-        "the output changes with the inputs (autograd.grad), and of functions like ReLU that "
-        "change is the same all around: a second derivative is 0, whatever the weights",
+        "the gradients of {layer}, and of all other layers, are exactly 0: the loss is made of "
+        "the derivative of the output by the inputs (autograd.grad), and functions like ReLU have "
+        "a second derivative of 0, whatever the weights",
         "nn.Tanh(), nn.SiLU() or nn.Softplus() in the place of ReLU, where a loss has second "
         "derivatives",
     ),

@@ -47,7 +47,7 @@ _ADVICE = (
     ),
     Advice(
         "{value:.0f} outputs of {layer} are not finite, because its weights are not: the step "
-        "before has left them so",
+        "before made them so",
         _smaller_steps,
     ),
     Advice(
@@ -60,8 +60,8 @@ _ADVICE = (
         "a smaller loss: a sum over many samples overflowed; trainer.precision=bf16-mixed",
     ),
     Advice(
-        "{value:.0f} elements of {layer}, a parameter, are not finite: the step before has left "
-        "them so, and what is computed with them is not finite either",
+        "{value:.0f} elements of {layer}, a parameter, are not finite: the step before made them "
+        "so, and what is computed with them is not finite either",
         _OF_STEPS,
     ),
     Advice(

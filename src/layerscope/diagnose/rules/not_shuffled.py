@@ -43,8 +43,8 @@ def not_shuffled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
         np.where(ill, 2, 0),
         Advice(
             "a batch has {value:.0%} of the variety that all labels have (limit {threshold:.0%}): "
-            "the data come sorted by class, and each step unlearns what the steps before have "
-            "learned of the others",
+            "the data come sorted by class, and each step unlearns what earlier steps have "
+            "learned of the other classes",
             "DataLoader(..., shuffle=True), or one permutation of inputs and labels alike before "
             "each epoch",
         ),

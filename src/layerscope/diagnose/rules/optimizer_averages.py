@@ -32,8 +32,8 @@ _ADVICE = (
     ),
     Advice(
         "the optimizer's eps is {value:.2g} times the largest of all layers' gradients (limit "
-        "{threshold:g}): it drowns their squares' average, and a step is the gradient times lr / "
-        "eps, as that of SGD with a rate of that size",
+        "{threshold:g}): it drowns the average of their squares, so a step is the gradient times "
+        "lr / eps, as with SGD at that rate",
         "eps=1e-8, as it is by default; up to 1e-3 where 16 bits or an agent's targets ask for it",
         (_DROWNS, np.nan, np.nan),
     ),

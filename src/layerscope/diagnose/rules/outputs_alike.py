@@ -42,14 +42,14 @@ def outputs_alike(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         np.where(alike | drawn, 2, 0),
         Advice(
             "the outputs of all samples point the same way (mean cosine {value:.4f}, limit "
-            "{threshold:g}): a loss of cosines is made small by outputs that say nothing of their "
-            "inputs",
+            "{threshold:g}): a loss of cosines is small then, though the outputs say nothing of "
+            "their inputs",
             _REMEDY,
         ),
         Advice(
-            "the outputs of all samples are drawn together (mean cosine {value:.3f}, limit "
-            "{threshold:g}), and were not at the start: a loss of cosines is made small by outputs "
-            "that say nothing of their inputs",
+            "the outputs of all samples have come to point the same way (mean cosine {value:.3f}, "
+            "limit {threshold:g}), which they did not at the start: a loss of cosines is small "
+            "then, though the outputs say nothing of their inputs",
             _REMEDY,
             (np.nan, _DRAWN, np.nan),
         ),

@@ -52,8 +52,8 @@ _ADVICE = (
     ),
     Advice(
         "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}), "
-        "and no weights are large: the biases of {layer} are, or what its outputs are multiplied "
-        "with; or it was trained on something else before",
+        "though no weights are large: the biases of {layer} are, or a factor on its outputs; or "
+        "the network was trained on something else before",
         "biases of 0 in the last layer; no factor, and no temperature far below 1, on its outputs",
     ),
     Advice(

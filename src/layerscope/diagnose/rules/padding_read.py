@@ -20,9 +20,9 @@ def padding_read(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         "network",
         figures["last_padding"],
         Advice(
-            "of a recurrent layer the state after the last step is read, and {value:.0%} of the "
-            "steps are padding at the ends of sequences (limit {threshold:.0%}): what was read of "
-            "a sequence has to survive them",
+            "the state of a recurrent layer is read after the last step, and {value:.0%} of the "
+            "steps are padding at the ends of sequences (limit {threshold:.0%}): what the layer "
+            "has read must survive them",
             "torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, "
             "enforce_sorted=False) before the layer, and its last state h_n; or the output of each "
             "sequence's own last step, out[range(len(x)), lengths - 1]; or padding on the left",

@@ -30,16 +30,16 @@ def posterior_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
         values,
         np.where(too_weak | (drawn > _ALL), 2, 0),
         Advice(
-            "{value:.1%} of the gradient on the mean and the variance of what is drawn comes from "
-            "their divergence, and hardly any from the error (limit {threshold:.0%}): they are "
-            "drawn to 0 and 1, whatever the input is",
+            "{value:.1%} of the gradient on the mean and the variance of the code comes from "
+            "their divergence, and hardly any from the error (limit {threshold:.0%}): they go to "
+            "0 and 1, whatever the input is",
             "both terms summed over their elements and divided by the batch, where one is a sum "
             "and the other a mean; else a smaller weight of the divergence, or one that grows from "
             "0",
         ),
         Advice(
-            "the error weighs so little beside the divergence that no code is worth it: both "
-            "together take the data for noise of {value:.3g} times the largest variance that they "
+            "the error weighs so little beside the divergence that a code does not pay: together "
+            "they treat the data as noise of {value:.3g} times the largest variance that the data "
             "have along any direction (limit {threshold:g})",
             "both terms summed over their elements and divided by the batch, where one is a sum "
             "and the other a mean; else a smaller weight of the divergence",

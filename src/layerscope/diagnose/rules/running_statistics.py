@@ -36,7 +36,7 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
         np.where(none | few, 2, np.where(begun | last, 1, 0)),
         Advice(
             "a batch normalisation has a momentum of {value:.3g} (limit {threshold:g}): in "
-            "evaluation it normalises by what little the last batch tells",
+            "evaluation it normalises by little more than the last batch",
             "momentum=0.1, PyTorch's own: it is 1 minus that of Keras, whose 0.99 is 0.01 here",
         ),
         Advice(
@@ -52,9 +52,9 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
             (_OF_THE_START, np.nan, np.nan),
         ),
         Advice(
-            "a batch normalisation has a momentum of {value:.3g} (limit {threshold:g}), and few "
-            "values of a channel in a batch: the variance that evaluation divides by is that of "
-            "the last of them, and off by a quarter and more",
+            "a batch normalisation has a momentum of {value:.3g} (limit {threshold:g}), and a "
+            "batch has few values of a channel: evaluation divides by the variance of the last "
+            "few, which is off by a quarter and more",
             "momentum=0.1, PyTorch's own: it is 1 minus that of Keras, whose 0.99 is 0.01 here",
         ),
         limits=(_OF_ONE_BATCH, _OF_ONE_BATCH, np.nan),

@@ -19,8 +19,8 @@ def self_as_negative(figures: Figures, _: Thresholds, memory: Memory) -> Symptom
         "loss",
         figures["against_itself"],
         Advice(
-            "each sample stands among the candidates that the contrastive loss compares it with: "
-            "it is more like itself than like any other, whatever is learned",
+            "each sample is among the candidates that the contrastive loss compares it with: it "
+            "is always most like itself, whatever is learned",
             "similarity.fill_diagonal_(-inf), or masked_fill with torch.eye, before the softmax",
         ),
         warning=0.0,

@@ -91,7 +91,7 @@ def softmax_over_batch(figures: Figures, thresholds: Thresholds, memory: Memory)
         ),
         Advice(
             "a softmax within the network runs along the samples of the batch: its weights add up "
-            "to 1 over the samples, and not over what each of them has",
+            "to 1 over the samples, and not within each of them",
             "softmax(dim=1) for scores of [samples, places]",
         ),
         limits=(np.nan, np.nan, 0.0),
@@ -123,8 +123,9 @@ def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symp
             "layer; or batch_first=False where it is made",
         ),
         Advice(
-            "places are counted along one axis of [.., .., width], and attention runs along the "
-            "other: either it runs from sample to sample, or each sample has a code of its own",
+            "positions are encoded along one axis of [.., .., width], and attention runs along "
+            "the other: either attention runs from sample to sample, or each sample gets a "
+            "position of its own",
             "batch_first=True where nn.MultiheadAttention or nn.TransformerEncoderLayer is made, "
             "for inputs of [samples, time, features]; and an encoding of places of [time, width], "
             "or of [time, 1, width] for inputs of [time, samples, features]",
@@ -152,14 +153,14 @@ def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         "network" if memory.ever("within", within)[-1] else "loss",
         np.fmax(figures["axes_mixed"], figures["views_mixed"]),
         Advice(
-            "the loss takes classes and positions of the output for each other: a view has cut its "
-            "memory anew where axes were to be exchanged",
+            "the loss mixes up the classes and the positions of the output: there is a view or "
+            "reshape where axes should be exchanged",
             "transpose(1, 2), permute or movedim in the place of that view or reshape, and reshape "
             "after it",
         ),
         Advice(
-            "a view within the network cuts its memory anew where axes were to be exchanged: each "
-            "row behind it is made of parts of several samples",
+            "a view or reshape stands within the network where axes should be exchanged: each row "
+            "behind it is made of parts of several samples",
             "x.transpose(0, 1) in the place of x.view(time, samples, features); of a recurrent "
             "layer's states h_n[-1], or torch.cat([h_n[-2], h_n[-1]], 1) of both directions, in "
             "the place of h_n.view(samples, -1)",

@@ -42,8 +42,8 @@ _STALLED = (
         (np.nan, _SLOW, np.nan),
     ),
     Advice(
-        "hardly any gradient comes to {layer}: it moves by 10^{value:.1f} of what the median layer "
-        "does (limit 10^{threshold:g}), and gets less of the gradient, too, by more than that",
+        "hardly any gradient comes to {layer}: it moves by 10^{value:.1f} of what the median "
+        "layer does (limit 10^{threshold:g}), and its share of the gradient is smaller still",
         _nearer_to_the_loss,
     ),
 )

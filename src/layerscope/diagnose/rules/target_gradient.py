@@ -22,8 +22,8 @@ def target_gradient(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
         "loss",
         np.fmax(of_target, of_advantage),
         Advice(
-            "the gradient flows into the targets, which the network gives itself: to make the "
-            "error small, the value of the next state is moved as well as that of this one",
+            "the gradient flows into the targets, which the network computes itself: the error is "
+            "made small by moving the value of the next state as well as that of this one",
             "target.detach(), or torch.no_grad() around the forward pass of the next state; and a "
             "target network that is copied now and then",
         ),

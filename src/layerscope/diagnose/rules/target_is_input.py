@@ -28,22 +28,23 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
         np.where(unknown, np.nan, ill | left_in),
         np.where(ill | left_in, 2, 0),
         Advice(
-            "the targets are the network's own inputs, and no layer is narrower than they are: all "
-            "that is to be learned is to copy them",
+            "the targets are the network's own inputs, and no layer is narrower than they are: "
+            "there is nothing to learn but to copy them",
             "see which tensor the loss compares with: noise, next values or clean data, not what "
             "the network is given; of an autoencoder make the code narrower than its input",
         ),
         Advice(
             "in nearly all samples the targets are the network's own inputs to a hundredth of "
-            "their size, and no layer is narrower than they are: to copy them is nearly all that "
-            "is to be learned",
+            "their size, and no layer is narrower than they are: there is hardly anything to "
+            "learn but to copy them",
             "see what data are mixed with: of a diffusion, alphas_cumprod is torch.cumprod(1 - "
             "betas, 0), so that the first steps are nearly clean and the last ones nearly noise; "
             "of a denoiser, noise of the data's size",
         ),
         Advice(
-            "a column of the input is the target itself, in each sample: the answer was left among "
-            "the features, all that is learned is to copy it, and it is not there when it counts",
+            "a column of the input is the target itself, in each sample: the answer was left "
+            "among the features, so the network only copies it, and will not have it when it is "
+            "used",
             "take the target's column out of the inputs: x = table.drop(columns=target)",
         ),
         limits=(np.nan, 0.0, np.nan),

@@ -28,8 +28,8 @@ _NEARLY_ALL = 0.9
 
 _OUT_OF_RANGE = (
     Advice(
-        "targets lie beyond what the output can be, by {value:.2g} of their standard "
-        "deviation: its last function has its end before",
+        "targets lie outside the range of the output, by {value:.2g} of their standard deviation: "
+        "the network's last function does not reach them",
         "for a regression, no function after the last layer (or targets scaled into its "
         "range); for more than two classes, an output each and cross_entropy",
     ),
@@ -39,8 +39,8 @@ _OUT_OF_RANGE = (
         "classes, an output each and cross_entropy; for two, labels 0 and 1",
     ),
     Advice(
-        "targets of 0 and 1 lie beyond what the output can be, by {value:.2g} of their "
-        "standard deviation: another function stands before its sigmoid",
+        "targets of 0 and 1 lie outside the range of the output, by {value:.2g} of their standard "
+        "deviation: another function stands before its sigmoid",
         "the sigmoid right after the last linear layer, and no other function before it",
     ),
     Advice(
@@ -50,8 +50,8 @@ _OUT_OF_RANGE = (
         "binary_cross_entropy_with_logits",
     ),
     Advice(
-        "a hinge loss gets targets of 0 and 1: where the target is 0 it has no slope, and "
-        "nothing is learned of such samples",
+        "a hinge loss gets targets of 0 and 1: where the target is 0 it has no slope, and nothing "
+        "is learned from such samples",
         "targets of -1 and 1 for a hinge loss: 2 * y - 1",
     ),
     Advice(
@@ -60,34 +60,34 @@ _OUT_OF_RANGE = (
         "for a regression, no softmax after the last layer, and no other function",
     ),
     Advice(
-        "targets lie beyond what the output can be, by {value:.2g} of their standard "
-        "deviation: it is a recurrent layer's state, which lies between -1 and 1",
+        "targets lie outside the range of the output, by {value:.2g} of their standard deviation: "
+        "it is a recurrent layer's state, which lies between -1 and 1",
         "a linear layer after the recurrent one: nn.Linear(hidden_size, outputs)",
     ),
     Advice(
-        "a percentage error divides by its targets, and some of them are 0, or next to it: "
-        "{value:.1%} of the gradient are theirs",
+        "a percentage error divides by its targets, and some of them are 0, or close to it: "
+        "{value:.1%} of the gradient comes from these",
         "l1_loss or mse_loss on targets that are scaled; for labels of 0 and 1, "
         "binary_cross_entropy_with_logits and no function after the last layer",
         (np.nan, _NEARLY_ALL, np.nan),
     ),
     Advice(
-        "a normalisation comes last: its outputs have a mean of 0 and a deviation of 1, "
-        "whatever is learned, and the targets have not; an error of {value:.2g} times the "
-        "targets' variance cannot be undercut",
+        "a normalisation comes last: its outputs have a mean of 0 and a deviation of 1, whatever "
+        "is learned, and the targets do not; the error cannot fall below {value:.2g} times the "
+        "targets' variance",
         "no normalisation after the last layer; or targets that are scaled: subtract their "
         "mean and divide by their standard deviation over the training data",
         (np.nan, _LEFT, np.nan),
     ),
     Advice(
-        "a cross-entropy takes targets of the outputs' shape for probabilities, and these are "
-        "none: some are negative, so nothing keeps the loss from falling for ever",
+        "a cross-entropy takes targets of the outputs' shape for probabilities, which these are "
+        "not: some are negative, so nothing keeps the loss from falling for ever",
         "for a regression, mse_loss; for classes, their numbers as integers, or probabilities that "
         "add up to 1 in each sample",
     ),
     Advice(
-        "a cross-entropy takes targets of the outputs' shape for probabilities, and these are "
-        "none: in some samples, or all, they do not add up to 1, as its softmax does",
+        "a cross-entropy takes targets of the outputs' shape for probabilities, which these are "
+        "not: in some samples, or all, they do not add up to 1, as its softmax does",
         "for a regression, mse_loss; for several labels a sample, "
         "binary_cross_entropy_with_logits; for classes, their numbers as integers",
     ),

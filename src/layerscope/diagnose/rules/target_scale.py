@@ -48,14 +48,14 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
         Advice(
             "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
             "network begins with outputs of about 1; and the loss is still above that of their "
-            "mean: the targets are lost in what the steps change",
+            "mean: they are smaller than what a step changes",
             _SCALED,
             (np.nan, _SMALL, np.nan),
         ),
         Advice(
             "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
             "network begins with outputs of about 1; and the loss is still above that of their "
-            "mean: the way to their size is long",
+            "mean: outputs have a long way to go",
             _SCALED,
             (np.nan, t.target_large, np.nan),
         ),

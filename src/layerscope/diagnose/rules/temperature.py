@@ -42,7 +42,7 @@ def temperature(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         np.where(high, 2, severity),
         Advice(
             "the outputs are divided by {value:.3g} before the loss takes its softmax (limit "
-            "{threshold:g}): so is their gradient, and they must grow as many times as large "
+            "{threshold:g}): so is their gradient, and outputs must become as many times larger "
             "before the network can be sure of anything",
             "the logits as they are: no temperature where targets are class numbers",
         ),

@@ -53,8 +53,8 @@ def too_narrow(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         values,
         severity,
         Advice(
-            "everything that the outputs are made of passes {layer}, which has a width of "
-            "{value:.0f}, and the loss is still above a quarter of chance",
+            "everything has to pass {layer} on its way to the output; it has a width of "
+            "{value:.0f}, and the loss is still above a quarter of what guessing costs",
             "more units there: as many as its neighbours have",
         ),
         limits=(_FEW, _FEW, np.nan),

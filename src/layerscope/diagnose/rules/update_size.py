@@ -51,8 +51,8 @@ _TOO_SMALL = (
     ),
     Advice(
         "a step changes {layer} by 10^{value:.1f} of its weights (limit 10^{threshold:g}, usual "
-        "10^-3), for these are more than a hundred times as large as those that keep a signal's "
-        "size",
+        "10^-3), because these are more than a hundred times as large as those that keep a "
+        "signal's size",
         "weights of variance 1 / fan_in or 2 / fan_in in this layer: torch.nn.init."
         "kaiming_normal_; torch.empty and torch.Tensor(rows, columns) draw none, and hold what was "
         "in the memory before",

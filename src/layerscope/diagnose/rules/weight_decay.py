@@ -60,13 +60,13 @@ def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memo
         np.where(gone | drawn, 2, 0),
         Advice(
             "the weights have shrunk to {value:.2g} of their size at the start (limit "
-            "{threshold:g}): they are drawn to zero faster than the loss holds them",
+            "{threshold:g}): they are pulled to zero faster than the loss can hold them",
             _REMEDY,
         ),
         Advice(
             "the weights have shrunk to {value:.2g} of their size at the start (limit "
-            "{threshold:g}), and the loss is still above half of chance: weight decay, or a "
-            "penalty, pulls as strongly as the loss does",
+            "{threshold:g}), and the loss is still above half of what guessing costs: weight "
+            "decay, or a penalty, pulls as strongly as the loss does",
             _REMEDY,
             (np.nan, _SHRUNK, np.nan),
         ),

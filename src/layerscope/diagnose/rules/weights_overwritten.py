@@ -35,15 +35,15 @@ def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory
         np.where(goes_back, returned, drawn),
         severity,
         Advice(
-            "at least {value:.0f} times the weights were drawn anew between two steps of the same "
-            "optimizer, in most layers at once: what had been learned was lost",
+            "the weights of most layers were drawn anew between two steps of the same optimizer, "
+            "at least {value:.0f} times: what had been learned was lost",
             "whatever writes new weights once, before the loop: net.apply(init), "
             "reset_parameters() and the like do not belong into the loop over epochs; where a "
             "new training is to begin, as for a fold, make the optimizer anew too",
         ),
         Advice(
-            "at least {value:.0f} times the weights were back at what they had been before, bit "
-            "for bit: what the steps between had learned was lost",
+            "the weights went back to earlier ones, bit for bit, at least {value:.0f} times: what "
+            "the steps in between had learned was lost",
             "load_state_dict() once, before the loop; if each round is to begin at the same "
             "weights, as a fold or a task does, make the optimizer anew with it",
         ),

@@ -61,14 +61,14 @@ def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         "network",
         np.fmax(lost, anew),
         Advice(
-            "the forward pass uses {value:.0f} parameters that the network does not have, and no "
-            "optimizer: they never learn, are not saved, and stay where they are on model.to(...)",
+            "the forward pass uses {value:.0f} parameters that neither the network nor an "
+            "optimizer has: they never learn, are not saved, and are not moved by model.to(...)",
             "torch.nn.ModuleList or ModuleDict for modules, ParameterList for parameters, instead "
             "of a Python list or dict; and the optimizer made after that",
         ),
         Advice(
-            "the forward pass makes {value:.0f} parameters anew each time: nobody gets their "
-            "gradients, and what they are made of never learns",
+            "the forward pass makes {value:.0f} parameters anew each time: their gradients are "
+            "thrown away, and what they are made from never learns",
             "take the wrapping off: the module's own parameters, without torch.nn.Parameter(...) "
             "or requires_grad_() in the forward pass",
         ),
@@ -97,8 +97,8 @@ def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memor
             "optimizer.zero_grad() before each backward; without an optimizer model.zero_grad()",
         ),
         Advice(
-            "one of the optimizers takes each step with the sum of all gradients so far: nobody "
-            "clears those of its parameters",
+            "one of the optimizers takes each step with the sum of all gradients so far: those of "
+            "its parameters are never cleared",
             "zero_grad() of each optimizer before the backward pass of its own loss: that of "
             "another clears no gradient but its own",
         ),
@@ -137,12 +137,12 @@ def gradients_lost(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         ),
         Advice(
             "the gradients are changed after the optimizer's step, and cleared before the next: "
-            "whatever does so, such as clip_grad_norm_, changes nothing",
+            "what changes them, such as clip_grad_norm_, has no effect",
             "clip gradients between loss.backward() and optimizer.step()",
         ),
         Advice(
-            "for each forward pass that is learned from, {value:.0f} like it are not: no backward "
-            "pass comes to what they gave",
+            "for each forward pass with a backward pass there are {value:.0f} without one: "
+            "nothing is learned from these",
             "loss.backward() and optimizer.step() within the loop over batches; passes that are "
             "not to be learned from under torch.no_grad()",
         ),
