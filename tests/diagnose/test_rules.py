@@ -1643,6 +1643,31 @@ def test_a_contrastive_loss_that_passes_what_guessing_costs_on_its_way_down_lear
     assert ("labels_without_signal" in found(figures)) == told
 
 
+@pytest.mark.parametrize("beyond", [-2.0, 6.0])
+def test_a_contrastive_loss_is_measured_by_what_guessing_costs_and_not_by_its_start(beyond):
+    """A queue of random keys tells a partner at once; keys that are learned are harder."""
+    figures = healthy(network(), 200)
+    figures["loss"][:] = np.log(512) + beyond + 1e-4 * np.arange(200)
+    figures["loss"][:5] = 0.1, 0.3, 0.8, 1.2, 2.0
+    figures["update_to_weight"][:] = 1e-3
+    rules = {"loss_diverged", "loss_rising"}
+    assert found(figures).keys() >= rules
+    figures["candidates"][::10] = 512
+    assert (found(figures).keys() & rules == set()) == (beyond < 0)
+    figures["loss"][:5] = np.log(512) + beyond
+    figures["loss"][:] += np.random.default_rng(0).normal(0, 0.02, 200) - 1e-4 * np.arange(200)
+    assert ("loss_not_falling" not in found(figures)) == (beyond < 0)
+
+
+def test_the_place_of_a_partner_among_candidates_is_no_class():
+    figures = healthy(network(), 200)
+    for name, value in (("labels_seen", 1), ("label", 0), ("samples", 64), ("loss_kind", 1)):
+        figures[name][::10] = value
+    assert "one_class" in found(figures)
+    figures["candidates"][::10] = 512
+    assert "one_class" not in found(figures)
+
+
 @pytest.mark.parametrize(("of_inputs", "told"), [(1e-2, True), (0.0, False)])
 def test_a_recurrence_whose_own_weights_get_no_gradient_is_not_used(of_inputs, told):
     parts = ("weight_hh_l0", "weight_ih_l0", "weight_hh_l0_reverse")

@@ -59,3 +59,12 @@ def test_bounds_of_the_data_themselves_few_samples_and_sequences_are_let_be():
     assert set(judged([ends(each[:, :1]) for each in drawn()])) == {0}
     assert set(judged(list(map(ends, drawn())), rows=6)) == {0}
     assert set(judged(list(map(ends, drawn())), is_part=True)) == {0}
+
+
+def test_batches_that_are_nearly_all_of_few_samples_have_their_ends_and_no_scale():
+    (pool,) = drawn(count=1)
+    at_an_end = {*pool.argmin(0).tolist(), *pool.argmax(0).tolist()}
+    left = [row for row in range(12) if row not in at_an_end][:3]
+    batches = [pool[[row for row in range(12) if row != each]] for each in left]
+    assert set(judged(batches)) == {0}
+    assert judged([ends(each) for each in batches])[2] == Scaled.BY_ITS_ENDS

@@ -52,6 +52,15 @@ def beats_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
 
 
 @once_a_block
+def guessing_among_candidates(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+    """What a contrastive loss costs that takes all candidates for equally likely, [steps]; NaN of
+    another loss. Its start is no measure: the others that a partner stands among are the network's
+    own outputs, and random numbers in a queue that begins to fill (He et al. 2020, MoCo).
+    """
+    return memory.known("log_candidates", np.log(figures["candidates"].astype(np.float64)))
+
+
+@once_a_block
 def is_solved(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is a tenth of chance, bool [steps]; of its start where chance is not known.
 

@@ -61,7 +61,7 @@ class ScaledBatches(KeptBetweenLooks):
             of_ends, of_mean = (_are_same(about[part], before[part], about) for part in _PARTS)
             if of_ends and of_mean:  # the same samples, perhaps in another order
                 self._end()
-            if not of_ends:
+            if not (of_ends and _are_of_all_columns(about)):
                 self._left -= {Scaled.BY_ITS_ENDS}
         self._looks += 1
         return min(self._left) if self._left and self._looks >= _LOOKS else Scaled.BY_NOTHING
@@ -75,6 +75,14 @@ _PARTS = (slice(0, 2), slice(2, 4))
 
 def _are_same(one: Matrix, other: Matrix, about: Matrix) -> bool:
     return bool((np.abs(one - other) <= _SAME * (about[1] - about[0])).all())
+
+
+def _are_of_all_columns(about: Matrix) -> bool:
+    """Whether all columns have the same ends, as a scale gives them: batches that are nearly all of
+    few samples, as of a replay buffer that begins to fill, have those of the samples.
+    """
+    low, high = about[:2]
+    return bool(max(np.ptp(low), np.ptp(high)) <= _SAME * (high - low).min())
 
 
 def _are_single(values: Matrix, about: Matrix) -> bool:

@@ -148,8 +148,44 @@ def test_a_temperature_that_is_learned_may_stand_before_or_behind_the_products(s
     assert form(loss) == LossForm(candidates=12)
 
 
+ALIKE = (
+    lambda one, other: torch.einsum("nc,nc->n", one, other)[:, None],
+    lambda one, other: (one * other).sum(1, keepdim=True),
+    lambda one, other: torch.bmm(one[:, None], other[..., None])[:, 0],
+)
+
+
+@pytest.mark.parametrize("alike", ALIKE)
+@pytest.mark.parametrize("partner", [lambda v: v, lambda v: v.detach()])
+def test_partners_that_stand_before_all_others_are_candidates_too(alike, partner):
+    queue = torch.randn(3, 7)
+
+    def loss(scores, values):
+        logits = torch.cat([alike(scores, partner(values + SCORES)), scores @ queue], 1) / 0.07
+        return F.cross_entropy(logits, torch.zeros(12, dtype=torch.long))
+
+    assert form(loss) == LossForm(candidates=8)
+
+
+def test_pairs_that_are_picked_from_all_products_are_candidates_too():
+    pairs = torch.eye(12, dtype=torch.bool).roll(6, 0)
+
+    def loss(scores, _):
+        products = scores @ scores.T
+        near = products[pairs].view(12, 1)
+        logits = torch.cat([near, products[~pairs].view(12, 11)], 1)
+        return F.cross_entropy(logits, torch.zeros(12, dtype=torch.long))
+
+    assert form(loss) == LossForm(candidates=12)
+
+
 def test_a_layer_that_the_loop_calls_itself_compares_no_candidates():
     assert form(lambda scores, _: F.cross_entropy(scores @ OTHER.T, LABELS)) == LossForm()
+
+    def of_two(scores, _):
+        return F.cross_entropy(torch.cat([scores @ OTHER.T, scores], 1), LABELS)
+
+    assert form(of_two) == LossForm()
 
 
 def policy(advantage_of):

@@ -12,7 +12,11 @@ from layerscope.diagnose.patience import attends, patience_of, targets_have_grow
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.simple_network import rather
-from layerscope.diagnose.solved import is_learning, times_its_mean
+from layerscope.diagnose.solved import (
+    guessing_among_candidates,
+    is_learning,
+    times_its_mean,
+)
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
 from layerscope.diagnose.thresholds import Thresholds
@@ -31,7 +35,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     curve = memory.loss_curve.of(figures)
     entropy = memory.known("entropy", figures["label_entropy"])
     times = times_its_mean(figures, memory)
-    guessing = np.log(memory.known("candidates", figures["candidates"]))
+    guessing = guessing_among_candidates(figures, memory)
     of_pairs = np.isnan(entropy) & (guessing > 0)
     entropy = np.where(of_pairs, guessing, entropy)
     variance = _variance(figures, memory)

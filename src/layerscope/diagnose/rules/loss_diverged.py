@@ -13,7 +13,7 @@ from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import OF_LEVELS, way_so_far
 from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.solved import is_solved
+from layerscope.diagnose.solved import guessing_among_candidates, is_solved
 from layerscope.diagnose.symptoms import A_TENTH, Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -78,6 +78,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     limit = np.where(unknown, _TERMS, t.loss_diverged)
     at_first = np.fmax(start, _largest_at_first(figures, present, memory))
     start = np.where(unknown, at_first, start)
+    start = np.fmax(start, guessing_among_candidates(figures, memory))
     values = present / np.where(start > 0, start, np.nan)
     signed = memory.ever("negative", curve.loss < 0)
     sizes = np.where(curve.known <= WINDOW, np.abs(curve.loss), np.nan)

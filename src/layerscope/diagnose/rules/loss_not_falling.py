@@ -16,7 +16,12 @@ from layerscope.diagnose.pace import falls_on, median_update, way_so_far
 from layerscope.diagnose.patience import LATE, attends, patience_of, targets_have_grown
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.simple_network import rather
-from layerscope.diagnose.solved import is_solved, left_of_chance, times_its_mean
+from layerscope.diagnose.solved import (
+    guessing_among_candidates,
+    is_solved,
+    left_of_chance,
+    times_its_mean,
+)
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import targets_are_bits
 from layerscope.diagnose.thresholds import Thresholds
@@ -143,6 +148,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     low = is_solved(figures, memory) | targets_have_grown(figures, memory)
     low |= may_be_of_terms(figures, memory) & (ratio > t.loss_rising)
     low |= is_of_rewards(figures, memory)
+    low |= guessing_among_candidates(figures, memory) - curve.level > _SURE * curve.noise
     late = curve.known >= patience_of(figures, t, memory)
     due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
     if not due.any():

@@ -9,6 +9,7 @@ from layerscope.diagnose.loss_terms import may_be_of_terms
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import median_update
 from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose.solved import guessing_among_candidates
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
@@ -45,6 +46,7 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     of_terms = may_be_of_terms(figures, memory)
     limit = np.where(of_terms, _TERMS, t.loss_rising)
     above = (values > limit) & (curve.level - curve.start > _SURE * curve.noise)
+    above &= ~(curve.level < guessing_among_candidates(figures, memory))
     never_below = curve.lowest >= curve.start - curve.noise
     ill = above & never_below & rising & curve.judged & ~(updates > _SMALL)
     upward = np.where(figures["loss_negated"] == 1, 0.0, figures["maximize"])

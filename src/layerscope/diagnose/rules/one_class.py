@@ -32,6 +32,8 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     values = np.full(len(figures.steps), np.nan)
     several = ~memory.loss_curve.of(figures).alone
     unknown = figures["loss_kind"] == Loss.UNKNOWN
+    # A class of a contrastive loss is a place: that of the partner, and often the first.
+    several |= memory.known("candidates", figures["candidates"]) > 0
     for row in np.flatnonzero((figures["labels_seen"] >= 1) | unknown).tolist():
         here = float(figures["label"][row])
         if np.isnan(seen):

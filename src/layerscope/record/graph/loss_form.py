@@ -181,13 +181,30 @@ def _candidates_of(softmax: Any) -> int:
     # Or a temperature that is learned times such products.
     factors = inputs_of(source) if kind_of(source) == "Mul" else [source]
     sources = [through(each, _BETWEEN) for each in factors]
-    source = next((each for each in sources if kind_of(each) == "Mm"), None)
-    if source is None or len(inputs_of(source)) != 2:
+    joined = next((each for each in sources if kind_of(each) == "Cat"), None)
+    if joined is None:
+        parts = [each for each in sources if kind_of(each) == "Mm" and len(inputs_of(each)) == 2]
+    else:  # the partner's products, and those of all others, which may have no gradient: a queue
+        parts = [_summed(each) for each in inputs_of(joined)]
+    if not parts or not all(map(_is_of_embeddings, parts)):
         return 0
-    if any(kind_of(through(each, WHOLE)) == "AccumulateGrad" for each in inputs_of(source)):
-        return 0  # a layer's weight: a function of the loop's own is part of the network
     shape = shape_of(softmax)
     return int(shape[-1]) if len(shape) == 2 else 0
+
+
+def _summed(node: Any) -> Any:
+    """The product behind it, or that which is summed up along an axis."""
+    node = through(node, (*_BETWEEN, *PARTS))
+    return through(inputs_of(node)[0], WHOLE) if kind_of(node) == "Sum" else node
+
+
+def _is_of_embeddings(product: Any) -> bool:
+    """Whether it is a product, and none of a layer's weight: a function of the loop's own is part
+    of the network.
+    """
+    operands = [through(each, WHOLE) for each in inputs_of(product)]
+    is_one = kind_of(product) in ("Mm", "Bmm", "Mul") and bool(operands)
+    return is_one and not any(kind_of(each) == "AccumulateGrad" for each in operands)
 
 
 def _has_advantage(product: Any, outputs: MarkedOutputs) -> bool:
