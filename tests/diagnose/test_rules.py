@@ -982,6 +982,16 @@ def test_what_was_learned_and_is_lost_again_is_told_unless_the_targets_have_grow
         assert "lost again" in found["loss_diverged"].explanation
 
 
+@pytest.mark.parametrize("kind", [Loss.SQUARED_ERROR, Loss.UNKNOWN])
+def test_targets_may_have_grown_since_a_loss_that_was_an_error_can_be_told_no_more(kind):
+    """As a Huber loss of an agent's values, whose errors leave its square part."""
+    figures = healthy(network(), 120)
+    figures["loss"][:] = np.r_[np.linspace(2, 0.5, 60), np.linspace(0.5, 2.6, 20), np.full(40, 2.6)]
+    figures["loss_kind"][:60:3], figures["target_rms"][:60:3] = Loss.SQUARED_ERROR, 1
+    figures["loss_kind"][60::10] = kind
+    assert ("loss_diverged" in found(figures)) == (kind != Loss.UNKNOWN)
+
+
 @pytest.mark.parametrize(
     ("leap", "later", "told"), [(40, 1.1, True), (29, 1.1, False), (40, 0.9, False)]
 )

@@ -180,6 +180,8 @@ def _lost(
     # Where the targets are not known, they may have: then all that had been learned must be lost.
     told = np.isfinite(figures["target_rms"]) | np.isfinite(figures["label_entropy"])
     known = memory.known("told", np.where(told, 1.0, np.nan)) == 1
+    # Nor are they since a loss can be told no more: a Huber loss, where errors have grown large.
+    unknown = unknown | (memory.known("kind", figures["loss_kind"]) == 0)
     sizes = memory.known("sizes", figures["target_rms"])
     learned = curve.start - curve.level > _SURE * curve.noise
     labels = memory.known("labels", figures["label_entropy"])
