@@ -596,3 +596,12 @@ def test_other_errors_are_no_percentage_error():
         lambda z: (z - VALUES).square().mean() + 0.1,
     )
     assert all(seen(loss_of, (N, 1)).kind is not Loss.PERCENTAGE_ERROR for loss_of in others)
+
+
+def test_squares_of_outputs_beside_other_terms_are_no_error_whatever_they_add_up_to():
+    def density(z):
+        likely = z.square().sum(1).mean() / 2
+        return likely + likely.detach()  # as large as half the mean square of an error from -z
+
+    assert seen(density, (N, 2)).kind is Loss.UNKNOWN
+    assert seen(lambda z: F.mse_loss(z, torch.zeros_like(z))).kind is Loss.SQUARED_ERROR

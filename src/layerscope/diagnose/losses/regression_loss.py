@@ -103,6 +103,22 @@ def smooth_error_of_pairs(output: Matrix, gradient: Matrix, rows: int) -> LossVi
     return LossView(Loss.ABSOLUTE_ERROR, 1.0, broadcast=True)
 
 
+def _is_multiple(targets: Matrix, output: Matrix) -> bool:
+    """Whether targets are the outputs times a number: then the loss has a term of the outputs'
+    squares alone, as that of a normal density (Dinh et al. 2014, NICE), and its other terms happen
+    to make it as large as an error would be. Targets of 0 may be meant.
+    """
+    if output.size < _PAIRS:
+        return False
+    times = float((targets * output).sum() / max(np.square(output).sum(), 1e-300))
+    return abs(times) > CLOSE and _rms(targets - times * output) <= CLOSE * _rms(targets)
+
+
+def _rms(values: Matrix) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.square(values).mean()))
+
+
 def _scaled(output: Matrix, gradient: Matrix, factor: float, elements: int) -> LossView | None:
     """The mean of squares, or half of it, whose slopes have a gradient scaler's factor, a power of
     two: the sum of their squares has it twice, and the loss has it not.
@@ -148,6 +164,8 @@ def squared_error(
         for k in (usual, usual / 2):  # half the square is written as often
             if abs(factor / k - 1) <= within:
                 targets = _unless_rounded(output - gradient / (2 * k), output)
+                if targets is not None and _is_multiple(targets, output):
+                    return None
                 return LossView(Loss.SQUARED_ERROR, k * elements, targets)
     if (scaled := _scaled(output, gradient, factor, elements)) is not None:
         return scaled
