@@ -294,6 +294,18 @@ def test_on_small_data_dead_units_are_a_note_while_the_loss_falls():
     assert found(figures) == {"dead_units": ("note", "02_relu", 20, 1)}
 
 
+@pytest.mark.parametrize("kind", [Loss.CROSS_ENTROPY, Loss.UNKNOWN])
+@pytest.mark.parametrize("falls", [False, True])
+def test_of_a_loss_whose_lowest_nobody_knows_it_counts_that_it_falls(kind, falls):
+    figures = healthy(network("relu"))
+    figures["loss"][10:] = 2.9 if falls else 3.0
+    figures["loss_kind"][::10] = kind
+    figures["silent_units"][20:, 2] = figures["dead_units"][36:, 2] = 60
+    figures["dead_since"][36:, 2] = 20
+    is_note = falls and kind == Loss.UNKNOWN
+    assert found(figures)["dead_units"][0] == ("note" if is_note else "warning")
+
+
 @pytest.mark.parametrize(("layers", "harmless"), [(1, True), (3, False)])
 def test_a_few_layers_that_are_not_measured_ask_for_nothing_while_the_loss_falls(layers, harmless):
     figures = healthy(network())  # of five layers

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.loss_terms import note_if_baseline
+from layerscope.diagnose.loss_terms import is_of_no_known_kind, note_if_baseline
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.solved import has_learned, is_learning, note_if_solved
@@ -68,6 +68,10 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     values = np.where(early, quiet, values)
     values[_in_a_row(shut, memory.of_layers("shut")[0]) >= t.lasting] = 1.0
     early &= values < 1
+    # How far a loss of no known kind may fall nobody knows, a density's below 0: it counts that it
+    # falls.
+    learns = is_learning(figures, memory) & is_of_no_known_kind(figures, memory)
+    learns |= has_learned(figures, memory)
     severity = note_if_solved(graded(values, limits), figures, memory)
     note_if_baseline(severity, figures, memory)
     if severity is not None:
@@ -90,7 +94,7 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         since = np.fmax(np.fmax(start, dead_since), 0).astype(np.int64)
         cause = (since > 0).astype(np.int8) + 2 * early.astype(np.int8)
         soon = figures.steps[:, np.newaxis] - since < t.warm_up
-        harmless = (soon & (values < 1)) | has_learned(figures, memory)[:, np.newaxis]
+        harmless = (soon & (values < 1)) | learns[:, np.newaxis]
         severity[(severity == 2) & harmless] = 1
         severity[early & is_learning(figures, memory)[:, np.newaxis]] = 1
     return Symptoms(values, severity, limits, _ADVICE, _SOURCE, 1, cause, since)
