@@ -187,6 +187,29 @@ def test_a_layer_that_the_loop_calls_itself_compares_no_candidates():
 
     assert form(of_two) == LossForm()
 
+    def of_directions(scores, _):
+        return F.cross_entropy(F.normalize(scores) @ F.normalize(OTHER).T, LABELS)
+
+    assert form(of_directions) == LossForm()
+
+
+EACH_ITS_OWN = (
+    lambda one, others: torch.einsum("nd,nkd->nk", one, others),
+    lambda one, others: (others @ one[..., None])[..., 0],
+    lambda one, others: (one[:, None] * others).sum(2) / 0.1,
+)
+
+
+@pytest.mark.parametrize("products", EACH_ITS_OWN)
+def test_candidates_may_be_others_for_each_sample_and_no_table_of_all(products):
+    def loss(scores, values):
+        return F.cross_entropy(products(scores, torch.stack([values + SCORES] * 5, 1)), LABELS)
+
+    assert form(loss) == LossForm(candidates=5)
+    table = torch.nn.Parameter(torch.ones(1, 5, 3))
+    of_all = form(lambda scores, _: F.cross_entropy(products(scores, table.expand(12, 5, 3)), LABELS))
+    assert of_all == LossForm()
+
 
 def policy(advantage_of):
     def loss(scores, values):

@@ -183,7 +183,8 @@ def _candidates_of(softmax: Any) -> int:
     sources = [through(each, _BETWEEN) for each in factors]
     joined = next((each for each in sources if kind_of(each) == "Cat"), None)
     if joined is None:
-        parts = [each for each in sources if kind_of(each) == "Mm" and len(inputs_of(each)) == 2]
+        parts = [_summed(each) for each in sources]
+        parts = [each for each in parts if kind_of(each) in _OF_TWO and len(inputs_of(each)) == 2]
     else:  # the partner's products, and those of all others, which may have no gradient: a queue
         parts = [_summed(each) for each in inputs_of(joined)]
     if not parts or not all(map(_is_of_embeddings, parts)):
@@ -192,19 +193,30 @@ def _candidates_of(softmax: Any) -> int:
     return int(shape[-1]) if len(shape) == 2 else 0
 
 
+_OF_TWO = ("Mm", "Bmm", "Mul")
+
+
 def _summed(node: Any) -> Any:
-    """The product behind it, or that which is summed up along an axis."""
+    """The product of matrices behind it, or that which is summed up along an axis."""
     node = through(node, (*_BETWEEN, *PARTS))
-    return through(inputs_of(node)[0], WHOLE) if kind_of(node) == "Sum" else node
+    if kind_of(node) == "Sum":
+        return through(inputs_of(node)[0], WHOLE)
+    return None if kind_of(node) == "Mul" else node
 
 
 def _is_of_embeddings(product: Any) -> bool:
     """Whether it is a product, and none of a layer's weight: a function of the loop's own is part
     of the network.
     """
-    operands = [through(each, WHOLE) for each in inputs_of(product)]
-    is_one = kind_of(product) in ("Mm", "Bmm", "Mul") and bool(operands)
+    operands = [_undivided(each) for each in inputs_of(product)]
+    is_one = kind_of(product) in _OF_TWO and bool(operands)
     return is_one and not any(kind_of(each) == "AccumulateGrad" for each in operands)
+
+
+def _undivided(node: Any) -> Any:
+    """What it is, moved, or what has been divided by its norm to make it."""
+    node = through(node, WHOLE)
+    return through(inputs_of(node)[0], WHOLE) if kind_of(node) == "Div" else node
 
 
 def _has_advantage(product: Any, outputs: MarkedOutputs) -> bool:
