@@ -605,3 +605,11 @@ def test_squares_of_outputs_beside_other_terms_are_no_error_whatever_they_add_up
 
     assert seen(density, (N, 2)).kind is Loss.UNKNOWN
     assert seen(lambda z: F.mse_loss(z, torch.zeros_like(z))).kind is Loss.SQUARED_ERROR
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 5])
+def test_squares_of_outputs_and_a_number_are_no_error_of_all_pairs(outputs):
+    """As the density of a flow whose volume changes alike everywhere."""
+    assert seen(lambda z: z.square().mean() + 1.5, (N, outputs)).kind is Loss.UNKNOWN
+    targets = VALUES[:, 0] - VALUES.mean() + 0.1
+    assert seen(lambda z: (z - targets).square().mean(), (N, 1)).broadcast

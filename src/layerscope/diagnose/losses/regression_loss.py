@@ -175,6 +175,8 @@ def squared_error(
         len(output) > 2 and np.ptp(output) > 0 and np.ptp(mean) <= CLOSE * (np.ptp(output) + 1e-30)
     )
     variance = loss - np.square(output - mean).mean()
+    # Drawn to 0 they are by a square of their own, too, beside which the loss has other terms.
+    alike = alike and abs(float(mean.mean())) > _EXACT * _rms(output)
     if alike and output.size == elements and variance > 0:
         # (z_i - y_j)^2 over all i and j: each output is drawn to the mean of all targets, and the
         # loss is larger by their variance.
