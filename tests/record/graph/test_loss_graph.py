@@ -207,7 +207,9 @@ def test_candidates_may_be_others_for_each_sample_and_no_table_of_all(products):
 
     assert form(loss) == LossForm(candidates=5)
     table = torch.nn.Parameter(torch.ones(1, 5, 3))
-    of_all = form(lambda scores, _: F.cross_entropy(products(scores, table.expand(12, 5, 3)), LABELS))
+    of_all = form(
+        lambda scores, _: F.cross_entropy(products(scores, table.expand(12, 5, 3)), LABELS)
+    )
     assert of_all == LossForm()
 
 

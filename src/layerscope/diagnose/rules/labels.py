@@ -12,11 +12,7 @@ from layerscope.diagnose.patience import attends, patience_of, targets_have_grow
 from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.simple_network import rather
-from layerscope.diagnose.solved import (
-    guessing_among_candidates,
-    is_learning,
-    times_its_mean,
-)
+from layerscope.diagnose.solved import guessing_among_candidates, is_learning, times_its_mean
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
 from layerscope.diagnose.thresholds import Thresholds
