@@ -234,7 +234,7 @@ def test_a_run_that_goes_on_has_no_diagnosis_yet_and_is_judged_by_the_defaults(
         (["thresholds.saturated_bad=1.2"], "saturated_bad must be between 0 and 1, got 1.2"),
         (["thresholds.saturated_bad=0.9"], "saturated_trained must be at least saturated_bad, 0.9"),
         (["--classes", "1"], "classes must be at least 2, got 1"),
-        (["--without", "saturatde"], "there is no rule named 'saturatde'; the rules are "),
+        (["--without", "saturatde"], "there is no rule named 'saturatde'; did you mean saturated?"),
     ],
 )  # fmt: skip
 def test_a_bad_setting_is_one_sentence_and_exit_code_2(sick, capsys, arguments, sentence):

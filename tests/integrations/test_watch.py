@@ -393,6 +393,27 @@ def test_a_loop_whose_optimizer_never_steps_is_told_on_the_screen(tmp_path, caps
     assert "after 20 batches the optimizer has not taken a single step" in printed
 
 
+def test_a_step_after_close_is_told_once_and_recorded_nowhere(tmp_path, caplog):
+    net = make_net()
+    with layerscope.watch(net, tmp_path / "run") as watcher:
+        loop(watcher, net, 3)
+    assert not caplog.records
+    for _ in range(2):
+        assert watcher.step(1.0)
+    assert caplog.messages == ["watch: step() was called after close(): it records nothing"]
+    assert layerscope.read(tmp_path / "run").figures.steps.tolist() == [0, 1, 2]
+
+
+def test_a_watcher_says_in_a_line_where_it_is(tmp_path):
+    net = make_net()
+    watcher = layerscope.watch(net, tmp_path / "run")
+    assert repr(watcher) == f"<Watcher of {tmp_path}/run: not started, no finding>"
+    with watcher:
+        loop(watcher, net, 3)
+        assert repr(watcher) == f"<Watcher of {tmp_path}/run: open, 3 steps, no finding>"
+    assert repr(watcher) == f"<Watcher of {tmp_path}/run: closed, 3 steps, no finding>"
+
+
 def test_messages_name_the_door(tmp_path, caplog):
     net = make_net()
     with torch.no_grad():

@@ -3,6 +3,7 @@ import hashlib
 import json
 import math
 import re
+import shutil
 from dataclasses import asdict
 from html.parser import HTMLParser
 
@@ -79,6 +80,14 @@ def test_the_policy_lets_our_scripts_run_and_nothing_else(tmp_path):
     assert re.findall(r"'sha256-([^']+)'", policy) == ours
     assert len(ours) == 2
     assert not any(name.startswith("on") for _, each in page.elements for name in each)
+
+
+def test_a_run_whose_settings_nobody_wrote_down_has_its_folder_s_name_for_a_title(tmp_path):
+    run = Made().write(tmp_path)
+    (run / "status.json").unlink()
+    shutil.rmtree(run / ".hydra")
+    mine = run.rename(tmp_path / "mine")
+    assert "<h1>mine</h1>" in write_report(mine).read_text()
 
 
 def test_plotly_is_there_once(tmp_path):

@@ -5,6 +5,7 @@ from functools import wraps
 
 import numpy as np
 
+from layerscope.arguments import did_you_mean
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.symptoms import Symptoms
@@ -88,5 +89,6 @@ def without(*names: str) -> Mapping[str, Rule]:
     """All registered rules but these; ValueError if there is none of a name."""
     for name in names:
         if name not in RULES:
-            raise ValueError(f"there is no rule named {name!r}; the rules are {', '.join(RULES)}")
+            meant = did_you_mean(name, RULES) or f"; the rules are {', '.join(RULES)}"
+            raise ValueError(f"there is no rule named {name!r}{meant}")
     return {name: rule for name, rule in RULES.items() if name not in names}

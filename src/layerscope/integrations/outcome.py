@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from layerscope.diagnose import Finding, Findings
+from layerscope.diagnose.findings.severity import counted
 from layerscope.session.finished_steps import FinishedSteps
 
 
@@ -24,14 +25,20 @@ class Outcome:
 
     def _repr_html_(self) -> str:
         """For notebooks: whether it watches, where the files land, and what has been found."""
-        if self._opened is None:
-            told = "not started"
-        elif self.failure is not None:
-            told = self.failure
-        else:
-            told = f"{'closed' if self._session is None else 'open'}, {self._at} steps"
         folder = f"<code>{escape(str(self._folder))}</code>"
-        return f"<p>{folder}: {escape(told)}</p>{self.findings._repr_html_()}"
+        return f"<p>{folder}: {escape(self._state())}</p>{self.findings._repr_html_()}"
+
+    def __repr__(self) -> str:
+        """The same in a line, for a terminal."""
+        found = counted([each.severity for each in self.findings])
+        return f"<{type(self).__name__} of {self._folder}: {self._state()}, {found}>"
+
+    def _state(self) -> str:
+        if self._opened is None:
+            return "not started"
+        if self.failure is not None:
+            return self.failure
+        return f"{'closed' if self._session is None else 'open'}, {self._at} steps"
 
     @property
     def folder(self) -> Path:

@@ -66,6 +66,7 @@ class Watcher(Outcome):
         self._named, self._steps = named, steps
         self._loss = ToldLoss(door)
         self._unanswered = 0  # calls of `step` before any optimizer took one
+        self._was_closed = self._told_of_late_steps = False
 
     def start(self) -> Self:
         """Put the hooks on and open the files; call it before the first forward pass.
@@ -139,6 +140,11 @@ class Watcher(Outcome):
             raise RuntimeError(
                 f"{self._door.name}: step() needs start() before it, or a `with` block around it"
             )
+        if (
+            self._was_closed and not self._told_of_late_steps
+        ):  # as a notebook's cell that runs again
+            self._told_of_late_steps = True
+            _log.warning("%s: step() was called after close(): it records nothing", self._door.name)
         self.note_loss(loss)
         ended = False
 
@@ -201,6 +207,7 @@ class Watcher(Outcome):
         self._own_weights.detach()
         self._guarded(end)
         self._end()
+        self._was_closed = True
 
     def _close_at_exit(self) -> None:
         self.close(interrupted=hasattr(sys, "last_value"))  # whether an exception ends the program

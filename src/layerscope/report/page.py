@@ -60,7 +60,8 @@ def page_of(comparison: Comparison) -> str:
     if typed is not None:
         title = " ".join(f"{key}={value}" for key, value in typed.items()) or "default settings"
     else:
-        title = " × ".join(key.split(".")[-1] for key in groups[0].choices) or name
+        varied = [key.split(".")[-1] for key in groups[0].choices if key != "run"]
+        title = " × ".join(varied) or name  # "run": whose settings nobody wrote down
     return template(__package__, "report.html").render(
         title=title,
         name=name,
