@@ -77,7 +77,7 @@ _NEGATIVE = (
         "the loss is {value:.3g}, below 0, a thousand times as large as at the start, and falls "
         "as fast as ever: it has no lower bound",
         "look at the sign of each term: a penalty is added, and so is the logarithm of a variance; "
-        "targets of a cross-entropy are shares, none below 0 and 1 in all (for numbers mse_loss); "
+        "targets of a cross-entropy are shares: none below 0, and 1 in all (for numbers mse_loss); "
         "a factor that is learned needs a term of its own",
     ),
 )
