@@ -15,11 +15,10 @@ _LASTS = 2
 
 
 def _keeps(facts: LayerFacts) -> bool:
-    """Whether it is a gate that what a state keeps is multiplied with: an LSTM's forget gate, or a
-    GRU's update gate as torch has it.
+    """Whether, of gates, it is one that what a state keeps is multiplied with: an LSTM's forget
+    gate, or a GRU's update gate as torch has it.
     """
-    gate = facts.name.rpartition("/")[2]
-    return facts.module == "gate" and gate.startswith(("forget", "update"))
+    return facts.name.rpartition("/")[2].startswith(("forget", "update"))
 
 
 @rule_with_memory("gates_shut")

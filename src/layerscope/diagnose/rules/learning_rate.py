@@ -121,20 +121,20 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     depth = memory.of_run("sunk")
     deep = np.nan_to_num(depth[0]) + np.cumsum(sunk)
     depth[0] = deep[-1]
-    sunk &= (deep > _PART * curve.known) & (curve.known >= 2 * thresholds.patience) & ~early
+    sunk &= (deep > _PART * curve.known) & (curve.known >= 2 * thresholds.patience)
     sunk &= left > HALF
     compound = compounds(np.where(curve.alone, rates, np.nan), memory)
     compound &= (values < _TENTH) & (left > HALF) & ~ill
     anew = begins_anew(np.where(curve.alone, rates, np.nan), figures.steps, memory)
     anew &= (left > HALF) & (curve.known >= 2 * thresholds.patience)
     at_last = _at_the_end(figures, rates, memory)
-    endless = (at_last < _HALF_OF_ASKED) & curve.alone & ~ill & ~early
+    endless = (at_last < _HALF_OF_ASKED) & curve.alone
     values = np.where(endless, at_last, values)
     late = early | sunk | compound
     severity = np.where(ill, np.where(learned, 1, 2), np.where(late | endless, 2, 0))
     severity[anew] = 2
     begun = memory.of_run("warm", 4)[1]
-    severity[(figures.steps == begun) & (rates == 0)] = 0  # where a warm-up may well begin
+    severity[figures.steps == begun] = 0  # a warm-up may well begin at a rate of 0
     return Symptoms.of_run(
         "optimizer",
         values,

@@ -41,7 +41,8 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         is_one = seen >= _ENOUGH and looks >= _LOOKS  # what has grown certain tells nothing more
         if unknown[row] and is_one:
             continue
-        mixed = figures["labels_seen"][row] > 1 or here != label or several[row] or unknown[row]
+        # What cannot be told has no label, and NaN is no other's equal.
+        mixed = figures["labels_seen"][row] > 1 or here != label or several[row]
         seen = -np.inf if mixed else seen + float(figures["samples"][row])
         looks += 1
         values[row] = float(seen >= _ENOUGH and looks >= _LOOKS)

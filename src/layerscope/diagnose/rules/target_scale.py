@@ -35,7 +35,7 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     small = (values < _SMALL) & (figures["target_std"] > 0)
     held_up = ((severity == 1) | small) & worse & on_its_way
     severity[held_up] = 2
-    whole = targets_may_be_classes(figures, memory) & ~small
+    whole = targets_may_be_classes(figures, memory)
     return Symptoms.of_run(
         "output",
         values,

@@ -75,6 +75,6 @@ def _floor(figures: Figures, memory: Memory) -> Values:
     candidates = figures["candidates"].astype(np.float64)
     classes = np.where(np.isnan(candidates), figures["outputs"], candidates).astype(np.float64)
     floor = np.log1p((classes - 1) * np.exp(-2 * scale)) / np.log(classes)
-    lasts = (steps >= _STEPS) & ~moved & (classes > 1)
+    lasts = (steps >= _STEPS) & ~moved
     within: Values = np.where(lasts, floor, np.where(np.isnan(scale), np.nan, 0.0))
     return within
