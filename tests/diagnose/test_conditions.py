@@ -121,6 +121,13 @@ def test_a_loss_of_rewards_that_rises_is_not_said_not_to_fall(of_rewards, is_tol
     assert bool({"loss_not_falling", "loss_rising"} & findings(figures).keys()) == is_told
 
 
+@pytest.mark.parametrize(("baseline", "severity"), [(0, "critical"), (1, "note")])
+def test_a_network_that_is_a_baseline_altogether_is_warned_of_nowhere(baseline, severity):
+    figures = healthy(network())
+    figures["saturated"][:, :5], figures["baseline"][::10] = 0.9, baseline
+    assert findings(figures)["saturated"].severity == severity
+
+
 def test_targets_that_grow_from_one_block_of_steps_to_the_next_have_grown():
     figures = healthy(network(), 160)
     figures["loss"][:] = np.linspace(1, 1.3, 160)

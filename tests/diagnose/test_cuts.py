@@ -142,12 +142,13 @@ def erratic(seed, steps):
     figures["gradients_changed"][:] = figures["targets_fed"][:] = figures["loss_negated"]
     figures["slopes_plain"][:] = figures["number_added"][:] = figures["loss_activated"]
     figures["loss_of_earlier"][:] = figures["loss_activated"]
-    figures["slopes_plain"][:] = figures["number_added"][:] = figures["loss_activated"]
     if seed % 7 == 3:
         figures["error_mean"][:], figures["output_function"][:] = 0.95, 9
     figures["graphs_kept"][:] = 4 * figures["loss_activated"]
     figures["whole_set"][:], figures["wants_all_data"][:] = 0, figures["loss_activated"]
     figures["gate_shut"][:, -1] = 0.95
+    if seed % 4 < 2:  # of no contrastive loss
+        figures["candidates"][:] = np.nan
     figures["last_padding"][:] = 0.6 * figures["loss_activated"]
     figures["states_detached"][:] = figures["loss_activated"]
     figures["baseline"][:, 0] = figures["loss_activated"] * (seed % 3 > 1)
