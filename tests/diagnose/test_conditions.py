@@ -6,7 +6,16 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from layerscope.diagnose import Judge
+from layerscope.diagnose import RULES, Judge
+from layerscope.diagnose.findings.consequences import CONSEQUENCES
+from layerscope.diagnose.findings.rule_groups import (
+    BY_GRADIENTS,
+    FROM_THE_START,
+    OF_GRADIENTS,
+    OF_OUTPUTS,
+    SEEN_LATE,
+    SYMPTOMS,
+)
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.simple_network import rather
 from tests.diagnose.findings.test_story import found, told
@@ -211,6 +220,23 @@ def test_what_was_so_before_follows_from_nothing(cause, since, rule, step):
     assert {because for *_, because in told(found(cause, step=since), found(rule, step=step))} == {
         ""
     }
+
+
+COME_WITH_STEPS = {
+    *("attention_collapse", "attention_logit_growth", "biased", "collapsed", "dead_units", "idle"),
+    *("exploding_gradient", "gradient_spike", "learning_rate_gone", "loss_diverged"),
+    *("no_gradient", "not_finite", "overconfident_start", "saturated", "silent_branch", "stalled"),
+    *("stream_grows", "update_too_large", "update_too_small", "vanishing_gradient"),
+    "linear_chain",  # no cause of its own: see `CONSEQUENCES`
+}
+
+
+def test_each_cause_is_there_from_the_start_or_is_seen_late_or_comes_with_steps():
+    assert set(CONSEQUENCES) - FROM_THE_START - SEEN_LATE == COME_WITH_STEPS
+    assert not FROM_THE_START & SEEN_LATE
+    assert set(CONSEQUENCES) <= set(RULES)
+    groups = (FROM_THE_START, SEEN_LATE, SYMPTOMS, OF_OUTPUTS, OF_GRADIENTS, BY_GRADIENTS)
+    assert frozenset().union(*groups) <= set(RULES)
 
 
 def in_layers(rule, step, *names):
