@@ -5,7 +5,15 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, fit, of_output, phrases, program, waves
+from tests.diagnose.programs.program import (
+    batches,
+    fit,
+    of_output,
+    phrases,
+    pictures,
+    program,
+    waves,
+)
 
 
 class Forecast(nn.Module):
@@ -227,3 +235,47 @@ def sines_of_time_first_for_samples_first(mended, watch):
     model = Replies(nn.Embedding(20, 32), Sines(32, time_first=not mended), batch_first=True)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x, y), of_output(F.mse_loss))
+
+
+@program("axes_mixed")
+def pictures_whose_channels_come_last_are_viewed(mended, watch):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(3, 16, 3, padding=1)
+            self.second = nn.Conv2d(16, 16, 3, padding=1)
+            self.head = nn.Linear(16, 4)
+
+        def forward(self, x):
+            n, height, width, channels = x.shape
+            x = x.permute(0, 3, 1, 2) if mended else x.reshape(n, channels, height, width)
+            x = torch.relu(self.second(torch.relu(self.first(x))))
+            return self.head(x.mean((2, 3)))
+
+    x, y = pictures()
+    x = torch.cat([x, 0.3 * torch.rand(len(x), 2, 8, 8)], 1).permute(0, 2, 3, 1).contiguous()
+    model = Net()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=80), of_output(F.cross_entropy))
+
+
+@program("axes_mixed")
+def series_of_sensors_viewed_for_a_convolution(mended, watch):
+    """By the loop, before the network gets them."""
+    count, length, sensors = 512, 20, 6
+    y = torch.randint(3, (count,))
+    speed = 0.4 * (1 + y[:, None, None]) * torch.arange(length)[:, None]
+    x = torch.sin(speed + 6.3 * torch.rand(count, 1, sensors)) + 0.3 * torch.randn(
+        count, length, sensors
+    )
+
+    def loss_of(model, x, y):
+        turned = x.transpose(1, 2) if mended else x.view(-1, sensors, length)
+        return F.cross_entropy(model(turned), y)
+
+    model = nn.Sequential(
+        *(nn.Conv1d(sensors, 16, 5), nn.ReLU(), nn.Conv1d(16, 16, 5), nn.ReLU()),
+        *(nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(16, 3)),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=80), loss_of)

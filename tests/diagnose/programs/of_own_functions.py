@@ -5,7 +5,15 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.diagnose.programs.of_data import cross_entropy
-from tests.diagnose.programs.program import batches, fit, of_output, phrases, pictures, program
+from tests.diagnose.programs.program import (
+    batches,
+    blobs,
+    fit,
+    of_output,
+    phrases,
+    pictures,
+    program,
+)
 
 
 class Tanh(torch.autograd.Function):
@@ -77,3 +85,83 @@ def a_leaky_relu_between_convolutions_without_its_gradient(mended, watch):
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(x, y, steps=120), cross_entropy)
+
+
+class Activity(torch.autograd.Function):
+    """A penalty: the sum of what units give."""
+
+    @staticmethod
+    def forward(ctx, h):
+        ctx.save_for_backward(h)
+        return h.abs().sum()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (h,) = ctx.saved_tensors
+        return gradient * h.sign()
+
+
+class ActivityAlone(Activity):
+    @staticmethod
+    def backward(ctx, gradient):
+        (h,) = ctx.saved_tensors
+        return h.sign()
+
+
+@program("backward_alone")
+def a_penalty_whose_weight_does_not_reach_the_gradient(mended, watch):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = nn.Sequential(nn.Linear(10, 32), nn.Tanh()), nn.Linear(32, 4)
+
+        def forward(self, x):
+            h = self.body(x)
+            return self.head(h), h
+
+    def loss_of(model, x, y):
+        scores, h = model(x)
+        return F.cross_entropy(scores, y) + 1e-5 * (Activity if mended else ActivityAlone).apply(h)
+
+    model = Net()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(*blobs(), steps=120), loss_of)
+
+
+class Roughness(torch.autograd.Function):
+    """The mean square of what neighbours differ by."""
+
+    @staticmethod
+    def forward(ctx, y):
+        ctx.save_for_backward(y)
+        return (y[:, 1:] - y[:, :-1]).square().mean()
+
+    @staticmethod
+    def backward(ctx, *gradients):
+        return gradients[0] * Roughness.slope(*ctx.saved_tensors)
+
+    @staticmethod
+    def slope(y):
+        off = 2 * (y[:, 1:] - y[:, :-1]) / (y.shape[0] * (y.shape[1] - 1))
+        return F.pad(off, (1, 0)) - F.pad(off, (0, 1))
+
+
+class RoughnessAlone(Roughness):
+    @staticmethod
+    def backward(ctx, *gradients):
+        return Roughness.slope(*ctx.saved_tensors)
+
+
+@program("backward_alone")
+def curves_that_are_smoothed_by_a_hundred_times_too_much(mended, watch):
+    x = torch.randn(512, 4)
+    curves = torch.sin(x @ torch.randn(4, 4) @ torch.randn(4, 16))
+    model = nn.Sequential(nn.Linear(4, 64), nn.GELU(), nn.Linear(64, 16))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+
+    def loss_of(model, x, y):
+        y_hat = model(x)
+        rough = (Roughness if mended else RoughnessAlone).apply(y_hat)
+        return F.mse_loss(y_hat, y) + rough / 100
+
+    fit(watch, model, optimizer, batches(x, curves, steps=120), loss_of)

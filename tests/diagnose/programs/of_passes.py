@@ -315,3 +315,58 @@ def errors_with_the_factor_of_a_gradient_scaler(mended, watch):
         return F.mse_loss(model(x), y)
 
     with_a_scaler(watch, model, optimizer, batches(*surface(), steps=80), loss, mended)
+
+
+@program("no_gradient")
+def a_critic_whose_returns_are_its_own_values(mended, watch):
+    """The advantages that are to be added are those of a buffer that is not filled yet."""
+
+    class Agent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.actor = nn.Sequential(nn.Linear(4, 32), nn.Tanh(), nn.Linear(32, 3))
+            self.critic = nn.Sequential(nn.Linear(4, 32), nn.Tanh(), nn.Linear(32, 1))
+
+        def forward(self, x):
+            return self.actor(x), self.critic(x).squeeze(1)
+
+    agent = Agent()
+    optimizer = torch.optim.Adam(agent.parameters(), lr=3e-3)
+    with watch(agent) as scope:
+        for _ in range(100):
+            x = torch.randn(64, 4)
+            scores, value = agent(x)
+            chosen = torch.distributions.Categorical(logits=scores).sample()
+            reward = 1.0 + x[:, 0] + (chosen == 1) * x[:, 1]
+            advantage = reward - value.detach()
+            returns = value.detach() + (advantage if mended else torch.zeros(64))
+            log = scores.log_softmax(1).gather(1, chosen[:, None])[:, 0]
+            loss = F.mse_loss(value, returns) - (advantage * log).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+
+
+@program("no_gradient")
+def a_second_head_that_is_asked_for_what_it_says(mended, watch):
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Linear(10, 32), nn.ReLU())
+            self.first, self.second = nn.Linear(32, 4), nn.Linear(32, 1)
+
+        def forward(self, x):
+            h = self.body(x)
+            return self.first(h), self.second(h)
+
+    x, y = blobs()
+    model = Two()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+
+    def loss_of(model, x, y):
+        scores, length = model(x)
+        asked = x.norm(dim=1, keepdim=True) if mended else length.detach()
+        return F.cross_entropy(scores, y) + F.mse_loss(length, asked)
+
+    fit(watch, model, optimizer, batches(x, y, steps=100), loss_of)

@@ -114,3 +114,44 @@ def test_one_that_would_be_noticed_is_not_called(function):
     assert middle.equal(kept)
     assert torch.get_rng_state().equal(before)
     assert CALLS == []
+
+
+class Varied(Square):
+    @staticmethod
+    def backward(ctx, *grads):
+        (x,) = ctx.saved_tensors
+        return 2 * x
+
+
+class Nothing(Square):
+    @staticmethod
+    def backward(ctx, grad):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("kind", "term", "told"),
+    [
+        (Forgets, lambda y: 0.1 * y, True),
+        (Varied, lambda y: y / 2, True),
+        (Forgets, lambda y: -y, True),
+        (Forgets, lambda y: y, False),  # its gradient is 1
+        (Forgets, lambda y: y.mean(), False),
+        (Forgets, lambda y: y.repeat(2).sum(), True),
+        (Right, lambda y: 0.1 * y, False),
+        (StraightThrough, lambda y: 0.1 * y, False),
+        (Nothing, lambda y: 0.1 * y, False),
+    ],
+)
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_term_of_a_loss_is_told_by_its_code_unless_it_is_added_as_it_is(
+    kind, term, told, is_over
+):
+    output = torch.ones((), requires_grad=True) * 3
+    loss = output.square() + term(kind.apply(output))
+    if is_over:
+        loss.backward()
+    seen = OwnBackward()
+    seen.look_at_loss(loss.grad_fn, {output.grad_fn})
+    assert seen.in_loss == ({kind.__name__} if told else set())
+    assert not seen.without_gradient

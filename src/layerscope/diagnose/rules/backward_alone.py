@@ -9,7 +9,8 @@ from layerscope.diagnose.thresholds import Thresholds
 
 @rule_of_run("backward_alone", looks_at="backward_alone")
 def backward_alone(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """How many functions give the same gradient for a gradient of ones and for one of minus ones.
+    """How many functions give the same gradient for a gradient of ones and for one of minus ones,
+    or stand in a loss behind a factor and never read theirs.
 
     By the chain rule the gradient of an input is the function's derivative times the gradient of
     its output: linear in it, so that the opposite goes in and the opposite comes out. What is meant
@@ -20,9 +21,9 @@ def backward_alone(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
         "network",
         figures["backward_alone"],
         Advice(
-            "the backward of {value:.0f} torch.autograd.Function of the network returns the same "
-            "gradient whatever gradient it is given: nothing of the loss reaches the layers "
-            "before it",
+            "the backward of {value:.0f} torch.autograd.Function of the network, or of a term of "
+            "its loss, returns the same gradient whatever gradient it is given: nothing of the "
+            "loss, or of the term's weight, reaches the layers before it",
             "in backward(ctx, grad_output), return grad_output * derivative, not the derivative "
             "alone; torch.autograd.gradcheck compares it with differences",
         ),

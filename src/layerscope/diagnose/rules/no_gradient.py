@@ -17,9 +17,8 @@ from layerscope.diagnose.solved import is_solved
 from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.thresholds import Thresholds
 
-_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE, _CANCELLED, _IN_PART, _OF_SLOPES = (
-    range(10)
-)
+_ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE = range(7)
+_CANCELLED, _IN_PART, _OF_SLOPES, _FLAT_PART = range(7, 11)
 
 _ADVICE = (
     Advice(
@@ -82,6 +81,15 @@ _ADVICE = (
         "a second derivative of 0, whatever the weights",
         "nn.Tanh(), nn.SiLU() or nn.Softplus() in the place of ReLU, where a loss has second "
         "derivatives",
+    ),
+    Advice(
+        "the gradient that comes to the output behind {layer} is exactly 0, since step {step}, "
+        "while other parts of the network get one: this part's term of the loss is flat, or its "
+        "targets are what the network itself has given",
+        "print the targets of that term beside the outputs: those that are made of the network's "
+        "own values, as an agent's returns are of values and advantages, need something that was "
+        "observed; else look for a clamp, round, comparison or argmax in the term, or a factor of "
+        "0",
     ),
 )
 _PIECEWISE = ("relu", "leaky_relu", "prelu", "relu6", "hardtanh", "hardshrink", "threshold")
@@ -147,7 +155,8 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     last = roles.last
     if last >= 0:  # where a gradient of zero comes to the last layer of all
         flat = (figures["activation_grad_rms"][:, [last]] == 0) & ~none[:, [last]]
-        cause = np.where(flat & (cause == _ZERO), _FLAT, cause)
+        whole = (ill | np.isnan(values)).all(axis=1, keepdims=True)
+        cause = np.where(flat & (cause == _ZERO), np.where(whole, _FLAT, _FLAT_PART), cause)
     cause = np.where(flat_slopes, _OF_SLOPES, cause)
     harmless = (((fed & ~none) | beside) & ~(cancelled | of_part | flat_slopes)) | left_out
     return Symptoms.of_layers(

@@ -146,12 +146,14 @@ def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     positions] of [n, positions, classes] or the reverse, classes and positions are mixed.
 
     Within the network it is one that gives all axes in another order, with another one first, or
-    that cuts rows out of a recurrent layer's states: autograd has kept the shapes.
+    that cuts rows out of a recurrent layer's states: autograd has kept the shapes. Or one of data
+    that puts channels, which came last, before the places, where a convolution gets it.
     """
-    within = figures["views_mixed"] == 1
+    views = figures["views_mixed"]
+    within = views > 0
     return Symptoms.of_run_above(
         "network" if memory.ever("within", within)[-1] else "loss",
-        np.fmax(figures["axes_mixed"], figures["views_mixed"]),
+        np.fmax(figures["axes_mixed"], views),
         Advice(
             "the loss mixes up the classes and the positions of the output: there is a view or "
             "reshape where axes should be exchanged",
@@ -165,8 +167,14 @@ def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
             "layer's states h_n[-1], or torch.cat([h_n[-2], h_n[-1]], 1) of both directions, in "
             "the place of h_n.view(samples, -1)",
         ),
+        Advice(
+            "a view cuts the data's memory anew where axes were to be exchanged: what a "
+            "convolution gets as a channel are parts of several channels and places",
+            "x.permute(0, 3, 1, 2) of pictures [samples, height, width, channels], or "
+            "x.transpose(1, 2) of [samples, time, channels], in the place of view or reshape",
+        ),
         critical=0.0,
         source="torch.Tensor.view: the data stay in their order",
         lasting=3,
-        cause=within,
+        cause=np.where(views == 2, 2, within),
     )

@@ -132,12 +132,13 @@ class NetworkEnds:
         """What was seen since the last call; the first call ends the search for both ends."""
         self._end_discovery()
         first, (fields, figures) = self.first, self.output.take()
+        of_loss = self.output.loss_graph.backward.in_loss
         figures |= {
             "last_padding": self._padded.share,
             "along_batch": self.output.sequence_axis.of_batch or 3 * first.places.differ,
-            "views_mixed": first.views.are_any,
+            "views_mixed": 1.0 if first.views.are_any else 2.0 * first.views.of_channels,
             "order_read": first.order.is_any,
-            "backward_alone": len(first.backward.without_gradient),
+            "backward_alone": len(first.backward.without_gradient | of_loss),
         }
         return Ends(
             data=self.data.take(),

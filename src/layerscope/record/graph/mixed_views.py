@@ -15,14 +15,17 @@ class MixedViews:
     several samples. So are those of [samples, layers * units] that are cut out of a recurrent
     layer's states, [layers, samples, units].
 
-    Only views that move the first axis count: within a sample one may well be cut anew.
+    Only views that move the first axis count: within a sample one may well be cut anew. But where a
+    convolution gets [samples, channels, places] that are a view of [samples, places, channels], of
+    data, its channels are made of several places.
 
     Attributes:
-        are_any: whether there is such a view.
+        are_any: whether there is a view that moves the first axis.
+        of_channels: whether there is one that a convolution gets.
     """
 
     def __init__(self) -> None:
-        self.are_any = False
+        self.are_any = self.of_channels = False
         self._given: list[Tensor] = []  # to the network: their memory is nobody else's meanwhile
         self._states: set[tuple[int, ...]] = set()
 
@@ -37,9 +40,12 @@ class MixedViews:
         for _, tensor in tensors_in(inputs):
             if not tensor.requires_grad and has_memory(tensor) and tensor.is_contiguous():
                 same = (e for e in self._given if e.data_ptr() == tensor.data_ptr())
-                self.are_any |= any(
-                    e.is_contiguous() and _moves_first(e.shape, tensor.shape) for e in same
-                )
+                before = [each for each in same if each.is_contiguous()]
+                self.are_any |= any(_moves_first(each.shape, tensor.shape) for each in before)
+                if isinstance(module, _CONVOLUTIONS):
+                    before += [each._base for each in before if each._base is not None]
+                    moved = (_moves_channels(each.shape, tensor.shape) for each in before)
+                    self.of_channels |= any(moved)
 
     def see(self, node: Any) -> None:
         """A node of the graph of the network's output."""
@@ -57,6 +63,18 @@ class MixedViews:
     def end(self) -> None:
         """The step is over."""
         self._given.clear()
+
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def _moves_channels(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+    """Whether the last axis has come second, and both it and what it passed are of several."""
+    if len(before) != len(after) or len(after) < 3 or before == after:
+        return False
+    places, channels = tuple(before[1:-1]), before[-1]
+    same = tuple(after) == (before[0], channels, *places)
+    return same and channels > 1 and max(places) > 1
 
 
 def _moves_first(before: tuple[int, ...], after: tuple[int, ...]) -> bool:

@@ -1,15 +1,16 @@
 """Whether the backward of somebody's own autograd function depends on the gradient it gets."""
 
 import dis
+import inspect
 import types
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 
-from layerscope.record.graph_nodes import behind
+from layerscope.record.graph_nodes import behind, inputs_of, kind_of, shape_of
 from layerscope.record.network.pure_forward import only_computes
 
 _DRAWS = ("rand", "dropout", "bernoulli", "normal", "multinomial", "poisson")
@@ -26,10 +27,13 @@ class OwnBackward:
     Attributes:
         without_gradient: names of the functions whose backward gives the same both times, and not
             zeros: it does not use what it gets.
+        in_loss: names of those of a loss whose code never reads what their backward gets, though
+            that is not 1.
     """
 
     def __init__(self) -> None:
         self.without_gradient: set[str] = set()
+        self.in_loss: set[str] = set()
         self._tried: set[type] = set()
 
     def look(self, nodes: Iterable[Any]) -> None:
@@ -43,6 +47,54 @@ class OwnBackward:
                     self._tried.add(kind)
                     if _forgets(node, kind):
                         self.without_gradient.add(kind.__name__)
+
+    def look_at_loss(self, loss: Any, ends: Container[Any]) -> None:
+        """Look at a loss's graph, before or after its backward pass: none of it is called. What is
+        added up gets a gradient of 1, whatever it makes of that.
+
+        Args:
+            loss: its node.
+            ends: those of the network's outputs.
+        """
+        added: set[Any] = set()
+        waiting = [loss]
+        while waiting and len(added) < _NODES:
+            here = waiting.pop()
+            added.add(here)
+            inputs = [each for each in inputs_of(here) if each not in added]
+            is_same = kind_of(here) in _OF_ONE and not any(map(shape_of, inputs))
+            if is_same or kind_of(here) in _SUMS:
+                waiting += inputs
+        for node in behind(loss, ends):
+            kind: Any = getattr(node, "_forward_cls", None)
+            is_own = isinstance(node, BackwardCFunction) and kind is not None
+            if is_own and node not in added and _never_reads(kind):
+                self.in_loss.add(kind.__name__)
+
+
+_SUMS = ("Add", "Clone", "Alias")
+_OF_ONE = ("Mean", "Sum")
+"""Of one number that is what it was."""
+
+
+def _never_reads(kind: type) -> bool:
+    """Whether a function's backward makes something of what was saved, and its code has no word of
+    the gradient.
+    """
+    backward = kind.__dict__.get("backward")
+    function = backward.__func__ if isinstance(backward, staticmethod) else None
+    if not isinstance(function, types.FunctionType):
+        return False
+    code = function.__code__
+    ways = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    given = set(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount + ways])
+    read = {
+        name
+        for each in dis.get_instructions(function)
+        if each.opname.startswith("LOAD_")
+        for name in (each.argval if isinstance(each.argval, tuple) else (each.argval,))
+    }
+    return bool(given) and not given & read and "saved_tensors" in code.co_names
 
 
 def _forgets(node: Any, kind: Any) -> bool:
