@@ -1823,6 +1823,19 @@ def test_betas_that_are_exchanged_are_told(ratio, told):
 
 
 @pytest.mark.parametrize(
+    ("momentum", "last", "severity"),
+    [(0.995, 30.0, None), (0.996, 30.0, "warning"), (0.996, 2.0, "note"), (0.0, 30.0, None)],
+)
+def test_a_long_momentum_is_told_and_is_why_a_loss_diverges(momentum, last, severity):
+    figures = healthy(network(), 120)
+    figures["optimizers_replaced"][::10], figures["momentum"][::10] = 0, momentum
+    figures["loss"][:60], figures["loss"][60:] = 3.0, last
+    told = found(figures)
+    assert told.get("optimizer_averages", (None,))[0] == severity
+    assert severity != "warning" or next(iter(told)) == "optimizer_averages"
+
+
+@pytest.mark.parametrize(
     ("epsilon", "gradient", "last", "severity"),
     [
         *((0.1, 1e-3, 2.0, "note"), (0.1, 1e-3, 0.001, None), (0.1, 0.04, 2.0, None)),

@@ -33,7 +33,7 @@ def looked(layers=LAYERS, **told):
 
 OF_TWO_LOOKS = (
     *("attention_axis", "mask_inverted", "heads_mixed"),
-    "labels_by_batch",  # whose figure is of several looks
+    *("labels_by_batch", "weights_overwritten"),  # whose figures are of several looks or steps
 )
 
 ONE_CLASS = {"weighted_share": 0.91, "weighted_called": 0.91, "weighted_times": 3.1}
@@ -58,6 +58,7 @@ PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
         ("labels_by_batch", {"labels_numbered": 6.5}, "warning", "once in 10^"),
         ("data_overwritten", {"data_overwritten": 1.0}, "warning", "gets emptier"),
         ("data_overwritten", {"data_overwritten": 2.0}, "warning", "itself changes"),
+        ("weights_overwritten", {"weights_undone": 10.0}, "warning", "taken back"),
         ("target_tail", {"target_tail": 0.76}, "note", "one percent of the targets"),
         ("input_scale", UNEVEN, "note", "drowns the others"),
         ("input_scale", UNEVEN | {"input_rows_one": 1.0}, "warning", "by its own length"),
@@ -129,6 +130,7 @@ def test_what_each_look_shows_is_told_of(rule, told, severity, words):
         ("loss_weights", {"weights_free": 0.0}),
         ("target_tail", {"target_tail": 0.75}),
         ("labels_by_batch", {"labels_numbered": 6.0}),
+        ("weights_overwritten", {"weights_undone": 9.0}),
         ("data_overwritten", {"data_overwritten": 0.0}),
         ("input_scale", UNEVEN | {"input_rows_one": 1.0, "input_feature_ratio": 100.0}),
         ("attention_axis", {"attention_across": (2, 0.0)}),

@@ -215,6 +215,7 @@ class Surroundings:
             "made_anew": float(made_anew),
             "weights_drawn": float(self.weights.drawn),
             "weights_returned": float(self.weights.returned),
+            "weights_undone": float(self.weights.undone),
         }
         if self.planned_steps < math.inf:
             figures["planned_steps"] = float(self.planned_steps)

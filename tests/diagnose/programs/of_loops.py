@@ -303,3 +303,24 @@ def sums_of_topics_over_the_square_of_the_batch(mended, watch):
         return of_all / (len(x) if mended else len(x) ** 2)
 
     fit(watch, model, optimizer, batches(x, y, steps=240), loss)
+
+
+@program("optimizer_averages")
+def a_momentum_with_a_nine_too_many(mended, watch):
+    x, y = surface()
+    model = nn.Sequential(
+        nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1)
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.9 if mended else 0.999)
+    fit(watch, model, optimizer, batches(x, y, steps=200), of_output(F.mse_loss))
+
+
+@program("optimizer_averages")
+def a_decay_of_averages_taken_for_the_momentum(mended, watch):
+    x, y = blobs(6, 12, apart=0.8)
+    model = nn.Sequential(
+        nn.Linear(12, 48), nn.Tanh(), nn.Linear(48, 48), nn.Tanh(), nn.Linear(48, 6)
+    )
+    momentum = 0.9 if mended else 0.998
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=momentum, nesterov=True)
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.cross_entropy))

@@ -164,3 +164,79 @@ def a_critic_whose_weights_are_clipped(watch):
             loss.backward()
             optimizer.step()
             scope.step(loss)
+
+
+def averaged_into(average, weights, share):
+    """Of each weight of a network, this share of another's is added to the rest of its own."""
+    with torch.no_grad():
+        for kept, new in zip(average.parameters(), weights.parameters(), strict=True):
+            kept.mul_(1 - share).add_(new, alpha=share)
+
+
+def student(watch, after_step, rate=3e-3):
+    x, y = surface()
+    model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
+    other = copy.deepcopy(model)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    with watch(model) as scope:
+        for inputs, targets in batches(x, y, steps=150):
+            optimizer.zero_grad()
+            loss = F.mse_loss(model(inputs), targets)
+            loss.backward()
+            optimizer.step()
+            after_step(model, other)
+            scope.step(loss)
+
+
+@program("weights_overwritten")
+def an_average_that_is_loaded_after_each_step(mended, watch):
+    def after_step(model, average):
+        averaged_into(average, model, 0.01)
+        if not mended:
+            model.load_state_dict(average.state_dict())
+
+    student(watch, after_step)
+
+
+@program("weights_overwritten")
+def a_student_that_is_averaged_in_the_place_of_its_teacher(mended, watch):
+    def after_step(model, teacher):
+        if mended:
+            averaged_into(teacher, model, 0.01)
+        else:
+            averaged_into(model, teacher, 0.95)
+
+    student(watch, after_step)
+
+
+@practice
+def weights_that_are_clamped_after_each_step(watch):
+    """As a critic's (Arjovsky et al. 2017, algorithm 1), until nearly all lie at the ends."""
+
+    def after_step(model, _):
+        for weight in model.parameters():
+            weight.data.clamp_(-0.05, 0.05)
+
+    student(watch, after_step)
+
+
+@practice
+def weights_that_are_drawn_half_way_back_every_fifth_step(watch):
+    """Zhang et al. 2019, Lookahead Optimizer, algorithm 1."""
+    steps = iter(range(1000))
+
+    def after_step(model, slow):
+        if next(steps) % 5 == 4:
+            averaged_into(slow, model, 0.5)
+            model.load_state_dict(slow.state_dict())
+
+    student(watch, after_step)
+
+
+@practice
+def rows_that_are_given_a_length_of_one_after_each_step(watch):
+    def after_step(model, _):
+        weight = model[0].weight.data
+        weight.div_(weight.norm(dim=1, keepdim=True))
+
+    student(watch, after_step)

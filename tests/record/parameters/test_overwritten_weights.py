@@ -36,6 +36,7 @@ def counts(between, *layers, anew=False, steps=40, every=5):
         followed.arrive(optimizer)
         optimizer.step()
         followed.leave()
+    counts.undone = followed.undone
     return followed.drawn, followed.returned
 
 
@@ -153,3 +154,52 @@ def test_weights_in_half_precision_are_followed_too():
         for each in parameters:
             each.parameter.data.normal_()
     assert followed.drawn == 2
+
+
+@pytest.mark.parametrize(
+    ("left", "told"), [(0.01, True), (0.09, True), (0.15, False), (0.0, False), (1.5, False)]
+)
+def test_steps_are_undone_where_a_tenth_or_less_of_each_is_left_and_not_nothing(left, told):
+    before = {}
+
+    def take_back(network, step):
+        for weight in network.parameters():
+            if step > 1:
+                old = before[weight]
+                weight.data = old + left * (weight.data - old)
+            before[weight] = weight.data.clone()
+
+    counts(take_back, every=1)
+    assert (counts.undone > 30) == told
+    assert told or counts.undone == 0
+
+
+def test_a_step_that_is_left_whole_ends_the_row():
+    before = {}
+
+    def take_back(network, step):
+        for weight in network.parameters():
+            if step > 1 and step != 35:
+                weight.data = before[weight] + 0.01 * (weight.data - before[weight])
+            before[weight] = weight.data.clone()
+
+    counts(take_back, every=1)
+    assert counts.undone == 4
+
+
+def test_what_clamps_masks_and_lengths_take_back_is_not_undone():
+    def clamp(network, step):
+        for weight in network.parameters():
+            weight.data.clamp_(-0.02, 0.02)
+
+    def mask(network, step):
+        for weight in network.parameters():
+            weight.data[weight.data.abs() < 0.3] = 0
+
+    def unit(network, step):
+        weight = network[2].weight.data
+        weight /= weight.norm(dim=1, keepdim=True)
+
+    for change in (clamp, mask, unit):
+        counts(change, every=1)
+        assert counts.undone == 0

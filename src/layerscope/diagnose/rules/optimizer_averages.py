@@ -17,6 +17,10 @@ _BY_HAND = 1e-4
 """Of an epsilon: nobody has a larger one by default, and gradients below a tenth of a smaller one
 are those of a task that is solved."""
 
+_LONG = 200.0
+"""Steps that a momentum adds up: of 0.995. Twice as many as nnU-Net's 0.99, the largest that is
+usual."""
+
 _ADVICE = (
     Advice(
         "the optimizer is made anew {value:.2g} times a step: its momentum and its averages begin "
@@ -37,6 +41,12 @@ _ADVICE = (
         "eps=1e-8, as it is by default; up to 1e-3 where 16 bits or an agent's targets ask for it",
         (_DROWNS, np.nan, np.nan),
     ),
+    Advice(
+        "the optimizer's momentum adds up {value:.0f} steps (limit {threshold:g}): a gradient "
+        "moves the weights as many times as far as lr says, and goes on to do so long after",
+        "momentum=0.9; with less of it lr may be larger",
+        (_LONG, np.nan, np.nan),
+    ),
 )
 
 
@@ -47,7 +57,8 @@ def optimizer_averages(figures: Figures, thresholds: Thresholds, memory: Memory)
     2018, On the Convergence of Adam and Beyond, theorem 2).
 
     Or epsilon / the largest RMS of a layer's gradient. A note, as a large learning rate may make up
-    for it; and the cause of a loss that does not fall, and of small steps.
+    for it; and the cause of a loss that does not fall, and of small steps. Or how many steps an
+    undamped momentum m adds up, 1 / (1 - m): a note, and the cause of what large steps bring about.
     """
     last = memory.of_run("last", 2)
     made = np.full(len(figures.steps), np.nan)
@@ -62,13 +73,16 @@ def optimizer_averages(figures: Figures, thresholds: Thresholds, memory: Memory)
     times = np.where(epsilon >= _BY_HAND, epsilon / gradients, np.nan)
     drowns = (times > _DROWNS) & np.isfinite(times) & ~exchanged & ~(made > _OFTEN)
     drowns &= ~is_solved(figures, memory)
-    values = np.where(exchanged, ratio, np.where(drowns, times, made))
+    momentum = figures["momentum"].astype(np.float64)
+    adds_up = 1 / np.maximum(1 - momentum, 1e-9)
+    long = (adds_up > _LONG * (1 + 1e-4)) & ~(exchanged | drowns | (made > _OFTEN))
+    values = np.select((exchanged, drowns, long), (ratio, times, adds_up), made)
     return Symptoms.of_run(
         "optimizer",
         values,
-        np.where(exchanged | (made > _OFTEN), 2, np.where(drowns, 1, 0)),
+        np.where(exchanged | (made > _OFTEN), 2, np.where(drowns | long, 1, 0)),
         *_ADVICE,
         source="torch.optim: what an optimizer averages is in its state",
         lasting=thresholds.lasting,
-        cause=np.where(drowns, 2, exchanged),
+        cause=np.select((drowns, long), (2, 3), exchanged),
     )

@@ -16,10 +16,17 @@ _OFTEN = 3
 """Times: a training may be begun again, and the best weights be loaded once."""
 
 
-@rule_of_run("weights_overwritten", looks_at=("weights_drawn", "weights_returned"))
+_UNDONE = 10
+"""Steps in a row."""
+
+
+@rule_of_run(
+    "weights_overwritten", looks_at=("weights_drawn", "weights_returned", "weights_undone")
+)
 def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """How often the weights that one optimizer's step started from were not those that its step
-    before had left: as if drawn anew in most layers at once, or as they had been before.
+    before had left: as if drawn anew in most layers at once, or as they had been before; or how
+    many steps in a row were taken back but for a tenth.
 
     Averages of weights, clamps and masks leave most of them as they are, and what is swapped back
     before the next step is not seen. A new optimizer may begin a new training. Weights that come
@@ -30,9 +37,12 @@ def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory
     goes_back = (returned >= _OFTEN) & ~(drawn >= _OFTEN)
     severity = np.where(drawn >= _OFTEN, 2, 0)
     severity[goes_back] = np.where(has_learned(figures, memory), 1, 2)[goes_back]
+    undone = figures["weights_undone"].astype(np.float64)
+    is_undone = (undone >= _UNDONE) & (severity == 0)
+    severity[is_undone] = 2
     return Symptoms.of_run(
         "network",
-        np.where(goes_back, returned, drawn),
+        np.where(is_undone, undone, np.where(goes_back, returned, drawn)),
         severity,
         Advice(
             "the weights of most layers were drawn anew between two steps of the same optimizer, "
@@ -47,9 +57,17 @@ def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory
             "load_state_dict() once, before the loop; if each round is to begin at the same "
             "weights, as a fold or a task does, make the optimizer anew with it",
         ),
+        Advice(
+            "most of each of the last {value:.0f} steps was taken back: a tenth or less of what "
+            "the optimizer changed was left when the next step came. Something draws the weights "
+            "to others, such as an average of them that is written into the network",
+            "keep an average in a copy (average.mul_(0.999).add_(weight, alpha=0.001)), and use "
+            "it for evaluation alone; of a teacher and a student it is the teacher that follows",
+            (np.nan, float(_UNDONE), np.nan),
+        ),
         limits=(np.nan, float(_OFTEN), np.nan),
         source="the weights, as the optimizer left them and as it found them",
-        cause=goes_back,
+        cause=np.where(is_undone, 2, goes_back),
     )
 
 

@@ -25,6 +25,13 @@ _HARMLESS = 3
 """Changes that were none of the kind, after which nothing is looked at any more: averages or clamps
 that come in each step."""
 
+_MOST, _TENTH = 0.5, 0.1
+"""Shares: of the elements, and of a step's length."""
+
+_TYPES: Mapping[torch.dtype, type[np.floating]] = {
+    torch.float32: np.float32,
+    torch.float64: np.float64,
+}
 _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -40,36 +47,43 @@ class OverwrittenWeights:
     Attributes:
         drawn: how often most weights had nothing to do with those that the optimizer left.
         returned: how often all of them were what they had been before, bit for bit.
+        undone: after how many steps in a row, up to the last one, hardly anything was left of the
+            step.
     """
 
     def __init__(self) -> None:
-        self.drawn = self.returned = self._harmless = 0
+        self.drawn = self.returned = self.undone = self._harmless = 0
         self._chosen_of: Sequence[LayerParameter] | None = None
         self._read: Callable[[], object] | None = None
         self._followed: list[nn.Parameter] = []
         self._known: WeakSet[Optimizer] = WeakSet()
+        self._came: object = None  # what the last step started from
         self._left: object = None
         self._kept: Tensor | None = None  # [weights, _ELEMENTS], as the optimizer left them
         self._written: Tensor | None = None  # likewise, as they were written the last time
-        self._follows = False
+        self._follows, self._type = False, _TYPES.get(torch.float32)
 
     def state(self) -> dict[str, int]:
         """How often so far, for a checkpoint."""
-        return {"drawn": self.drawn, "returned": self.returned}
+        return {"drawn": self.drawn, "returned": self.returned, "undone": self.undone}
 
     def load_state(self, state: Mapping[str, int]) -> None:
         """Go on from what `state` gave."""
         self.drawn, self.returned = state["drawn"], state["returned"]
+        self.undone = state["undone"]
 
     def choose(self, parameters: Sequence[LayerParameter]) -> None:
         """From now on these parameters are there; some nanoseconds where they are the same."""
         if parameters is self._chosen_of:
             return
-        self._chosen_of, self._left, self._kept, self._written = parameters, None, None, None
+        self._chosen_of, self._came, self._left = parameters, None, None
+        self._kept = self._written = None
         # Of a vector, and of an embedding's first rows, all elements may be alike, or never move.
         matrices = [each.parameter for each in parameters if _may_be_drawn(each.parameter)]
         self._followed = matrices[:: max(1, -(-len(matrices) // _WEIGHTS))]
-        self._read = _reader(matrices[len(matrices) // 2]) if matrices else None
+        middle = matrices[len(matrices) // 2] if matrices else None
+        self._read = None if middle is None else _reader(middle)
+        self._type = None if middle is None else _TYPES.get(middle.dtype)
 
     def leave(self) -> None:
         """An optimizer has taken its step; a microsecond."""
@@ -83,12 +97,19 @@ class OverwrittenWeights:
         """An optimizer is about to take its step; a microsecond."""
         if optimizer not in self._known:
             self._known.add(optimizer)
-            self._left = self._kept = self._written = None
+            self._came = self._left = self._kept = self._written = None
         left, self._left = self._left, None
-        if left is None or self._read is None or self._read() == left:
+        if left is None or self._read is None:
             return
-        self._compare(_elements(self._followed))
-        self._follows = True
+        came, self._came = self._came, self._read()
+        if self._came == left:
+            self.undone = 0
+            return
+        is_undone = _is_undone(came, left, self._came, self._type)
+        self.undone = self.undone + 1 if is_undone else 0
+        if not is_undone:
+            self._compare(_elements(self._followed))
+            self._follows = True
 
     def _compare(self, now: Tensor) -> None:
         """Waits for the device, where something was written between two steps."""
@@ -105,6 +126,21 @@ class OverwrittenWeights:
             self.drawn += 1
         else:
             self._harmless += 1
+
+
+def _is_undone(came: object, left: object, now: object, kind: type[np.floating] | None) -> bool:
+    """Whether of what a step has changed a tenth or less is left, but not nothing of most elements,
+    as where a clamp or a mask holds them.
+    """
+    if kind is None or not isinstance(came, bytes):
+        return False
+    if not (isinstance(left, bytes) and isinstance(now, bytes)):
+        return False
+    before, after, found = (np.frombuffer(each, kind) for each in (came, left, now))
+    is_held = (found == before).mean() > _MOST
+    if is_held or not np.isfinite([before, after, found]).all():
+        return False
+    return bool(np.linalg.norm(found - before) <= _TENTH * np.linalg.norm(after - before))
 
 
 def _may_be_drawn(parameter: nn.Parameter) -> bool:

@@ -48,6 +48,7 @@ def ownership(network: nn.Module, optimizers: Iterable[Optimizer]) -> Ownership:
         "weight_decay": max(decays, default=0.0),
         "maximize": float(any(group.get("maximize") is True for group in groups)),
         "beta_ratio": max(map(_beta_ratio, groups), default=0.0),
+        "momentum": max(map(_momentum, groups), default=0.0),
         "epsilon": max(map(_epsilon, groups), default=0.0),
         "epsilon_lost": float(any(map(_loses_epsilon, groups))),
         "wants_all_data": float(any(isinstance(each, _OF_ALL_DATA) for each in optimizers)),
@@ -68,6 +69,11 @@ def _beta_ratio(group: Mapping[str, Any]) -> float:
     if not isinstance(betas, tuple) or len(betas) != 2 or not float(betas[1]) > 0:
         return 0.0
     return float(betas[0]) / math.sqrt(betas[1])
+
+
+def _momentum(group: Mapping[str, Any]) -> float:
+    momentum, damped = group.get("momentum"), group.get("dampening", 0)
+    return float(momentum) if isinstance(momentum, float) and damped == 0 else 0.0
 
 
 def _epsilon(group: Mapping[str, Any]) -> float:
