@@ -154,6 +154,7 @@ def test_layers_that_were_not_measured_are_a_note():
     judge = Judge(tanh_layers())
     two = not_measured_finding({"01_tanh": "compiled", "02_tanh": "compiled"})
     assert "could not be measured, nor could those of 1 other layer: compiled" in two.explanation
+    assert "monitor." not in two.remedy  # a loop of one's own has no such key
     judge.add(two)
     (finding,) = judge.findings
     assert (finding.severity, finding.layer, finding.layers) == ("note", "01_tanh", 2)

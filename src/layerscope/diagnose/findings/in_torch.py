@@ -18,7 +18,6 @@ _WORDS = tuple(
         (r"optimizer\.lr=\.\.\.", "optimizer.lr (lr=... where the optimizer is made):"),
         (r"trainer\.precision=bf16-mixed", "torch.autocast to bfloat16"),
         (r"trainer\.gradient_clip_val=1\.0", "nn.utils.clip_grad_norm_(parameters, 1.0)"),
-        (r"monitor\.layers", "the setting layers"),
     )
 )
 

@@ -29,7 +29,7 @@ def not_measured_finding(reasons: Mapping[str, str]) -> Finding:
         source="its hooks never fired",
         explanation=f"the outputs of {layer} could not be measured{others}: {reason}",
         remedy="call the module itself instead of a function on its weights, and compile the "
-        "network after the monitor has put its hooks on; or leave the layer out of monitor.layers",
+        "network after the monitor has put its hooks on; or leave it out by the setting layers",
         layer_names=tuple(reasons),
     )
 
