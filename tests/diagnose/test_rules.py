@@ -2594,3 +2594,15 @@ def test_a_binary_loss_of_a_softmax_is_told_by_the_sums_of_its_targets():
     assert "add up to 1" in rules_and_words(figures)["target_out_of_range"].explanation
     figures["output_rows_one"][::10] = 0
     assert "target_out_of_range" not in rules_and_words(figures)
+
+
+@pytest.mark.parametrize(("end", "severity"), [(4.0, "warning"), (3.4, "warning"), (2.0, "note")])
+def test_a_loss_that_rose_and_comes_down_again_did_not_go_the_wrong_way(end, severity):
+    figures = healthy(network(), 200)
+    figures["loss"][:] = np.r_[
+        np.linspace(2.5, 4.0, 80), np.linspace(4.0, end, 90), np.full(30, end)
+    ]
+    figures["loss"][:] += np.random.default_rng(0).normal(0, 0.01, 200)
+    figures["update_to_weight"][:] = 1e-2
+    told = found(figures)
+    assert (told["loss_rising"][0], told["loss_not_falling"][0]) == (severity, severity)

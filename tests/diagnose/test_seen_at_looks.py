@@ -11,6 +11,7 @@ from tests.diagnose.test_rules import healthy, network
 
 LAYERS = network()
 NARROW = {"activation_count": (2, 60)}
+SQUEEZED = {"activation_count": (2, 12800), "units": (2, 400)}
 
 
 def findings(figures):
@@ -52,6 +53,8 @@ PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
         ("self_as_negative", {"against_itself": 1.0}, "warning", "most like itself"),
         ("target_is_input", {"targets_are_inputs": 1.0}, "warning", "copy"),
         ("target_is_input", {"targets_are_inputs": 2.0}, "warning", "to a hundredth"),
+        ("target_is_input", {"targets_are_inputs": 1.0, **SQUEEZED}, "note", "autoencoder's"),
+        ("target_is_input", {"targets_are_inputs": 2.0, **SQUEEZED}, "note", "autoencoder's"),
         ("generator_label", {"judge_asks": 1.0, "maker_asks": 1.0}, "warning", "the same way"),
         ("penalty_without_gradient", PLAIN, "warning", "without a graph"),
         ("loss_weights", {"weights_free": 1.0}, "warning", "nothing in the loss holds them"),

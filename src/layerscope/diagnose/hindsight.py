@@ -16,6 +16,11 @@ Deep sigmoids begin alike, and weights that begin small grow by large steps."""
 _PASSING = ("dead_units", "labels_without_signal")
 """Units that are active again were not dead, and a loss below chance has found the signal."""
 
+_OF_A_RISE = ("loss_rising", "loss_not_falling")
+"""Steps that go the wrong way do not bring a loss down again. One that compares a network with a
+teacher that is a mean of its own weights (Caron et al. 2021, DINO) begins low, since both are the
+same, and rises before it falls."""
+
 _OF_GROWING_TARGETS = ("dead_units", "gradient_spike", "loss_diverged", "target_scale")
 """What they tell of grows with the targets: a value that is learned may well have it, and a state
 that an agent never comes to has units of its own."""
@@ -55,6 +60,7 @@ def in_hindsight(
     grows &= rule != "loss_diverged" or finding.worst < _GROWTH
     if (
         grows
+        or (rule in _OF_A_RISE and is_over and curve.came_down)
         or (is_passing and curve.falls_on)
         or (is_outgrown and curve.has_learned)
         or (rule == "gradient_spike" and curve.is_solved)

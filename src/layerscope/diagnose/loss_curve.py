@@ -20,6 +20,8 @@ WINDOW = 20
 
 _TENTH = 0.1
 _THROWN, _ABOUT, _QUARTER = 1.5, 1.05, 0.75
+_RISEN = 0.05
+"""Of the start: levels of a loss that stays differ by less."""
 
 SURE = 3.0
 """Standard errors by which a loss has fallen, or has not."""
@@ -65,7 +67,7 @@ class LossCurve:
         self._first: list[float] = []
         self._recent = np.full(WINDOW, np.nan)
         self._known = 0
-        self._lowest, self._highest = np.inf, -np.inf
+        self._lowest, self._highest, self._peak = np.inf, -np.inf, -np.inf  # levels, but the second
         self._floor = np.zeros(1)
         self._rate = np.nan
         self._since_rise = WINDOW
@@ -103,6 +105,7 @@ class LossCurve:
             scatter[is_known] = windows.std(1)
             self._recent = joined[-WINDOW:].copy()
             self._highest = max(self._highest, float(values.max()))
+        self._peak = float(np.fmax.reduce(np.append(self._peak, level)))
         lowest = np.fmin.accumulate(np.append(self._lowest, level))
         self._lowest = float(lowest[-1])
         self._known = int(known[-1])
@@ -171,6 +174,16 @@ class LossCurve:
         return bool(self._first) and self._highest > _THROWN * abs(self._first[0])
 
     @property
+    def came_down(self) -> bool:
+        """Whether the level rose and has half of its rise behind it again, by more than noise."""
+        if len(self._first) < FIRST:
+            return False
+        level, start = float(self._recent.mean()), float(np.mean(self._first))
+        noise = SURE * float(self._recent.std()) * np.sqrt(2 / WINDOW)
+        risen = self._peak - start
+        return self._peak - level > max(HALF * risen, float(noise)) and risen > _RISEN * abs(start)
+
+    @property
     def targets_have_grown(self) -> bool:
         """Whether the targets have, as those of a value that is learned from itself."""
         return self._targets.has_been
@@ -184,6 +197,7 @@ class LossCurve:
             "known": self._known,
             "lowest": self._lowest,
             "highest": self._highest,
+            "peak": self._peak,
             "floor": self._floor.tolist(),
             "rate": self._rate,
             "since_rise": self._since_rise,
@@ -196,7 +210,7 @@ class LossCurve:
         self._recent = np.array(state["recent"], np.float64)
         self._known = int(state["known"])
         self._lowest = float(state["lowest"])
-        self._highest = float(state["highest"])
+        self._highest, self._peak = float(state["highest"]), float(state["peak"])
         self._floor = np.array(state["floor"], np.float64)
         self._rate = float(state["rate"])
         self._since_rise = int(state["since_rise"])

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
+from layerscope.diagnose.symptoms import Advice, Symptoms, Values
 from layerscope.diagnose.thresholds import Thresholds
 
 
@@ -16,17 +16,21 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
 
     An autoencoder is to be held back: by a layer that gives fewer values than there are data, by a
     dropout, or by another term of the loss, beside which the error does not fit the gradient. With
-    none of these the identity is the best that can be learned. Likewise a column of a table that
-    is the target itself, of any loss with one target for each sample.
+    none of these the identity is the best that can be learned. Where data with several places, as
+    steps or pixels, pass a layer that gives fewer, it is an autoencoder, and copies no place as it
+    is, though its code may hold as much as the data: that is a note. Likewise a column of a table
+    that is the target itself, of any loss with one target for each sample.
     """
     same = figures["targets_are_inputs"]
-    ill = (same > 0) & ~_is_narrowed(figures, memory) & ~(figures["dropout"] > 0)
+    count = figures["activation_count"]
+    ill = (same > 0) & ~_is_narrowed(count, memory) & ~(figures["dropout"] > 0)
+    has_a_code = _is_narrowed(count / figures["units"], memory)
     left_in = (figures["target_column"] >= 0) & ~(same > 0)
     unknown = np.isnan(same) & np.isnan(figures["target_column"])
     return Symptoms.of_run(
         "loss",
         np.where(unknown, np.nan, ill | left_in),
-        np.where(ill | left_in, 2, 0),
+        np.where(left_in, 2, np.where(ill, np.where(has_a_code, 1, 2), 0)),
         Advice(
             "the targets are the network's own inputs, and no layer is narrower than they are: "
             "there is nothing to learn but to copy them",
@@ -47,19 +51,28 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
             "used",
             "take the target's column out of the inputs: x = table.drop(columns=target)",
         ),
+        Advice(
+            "the targets are the network's own inputs, as an autoencoder's are, and its code may "
+            "hold as many values as they: it may learn to copy them",
+            "of an autoencoder make the code narrower than its input; of another network see which "
+            "tensor the loss compares with: noise, next values or clean data",
+        ),
         limits=(np.nan, 0.0, np.nan),
         source="Goodfellow et al. 2016, Deep Learning, section 14.2: an overcomplete autoencoder "
         "can copy its input and learns nothing of the data",
         lasting=thresholds.lasting,
-        cause=np.select((left_in, same == 2), (2, 1), 0),
+        cause=np.select((left_in, has_a_code, same == 2), (2, 3, 1), 0),
     )
 
 
-def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Whether a layer on the way gives fewer values than the last one, [steps]; an embedding is on
-    the way of what it looks up, and of no errors' data.
+def _is_narrowed(count: Values, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether a layer on the way gives fewer of something than the last one, [steps]; an embedding
+    is on the way of what it looks up, and of no errors' data.
+
+    Args:
+        count: of values, or of places, [steps, layers].
     """
-    count, roles = figures["activation_count"], memory.roles
+    roles = memory.roles
     if roles.last < 0:
         return np.zeros(len(count), bool)
     chain = [each for each in roles.chain.tolist() if each not in roles.embeddings]
