@@ -87,6 +87,8 @@ def erratic(seed, steps):
     figures["uncalled_targets"][:] = 40 * figures["loss_activated"]
     figures["uncalled_share"][:], figures["uncalled_class"][:] = 0.1, 1
     figures["logit_scale"][:] = np.where(seed % 3 == 0, 0.05, np.nan)
+    if seed % 4:  # of another loss than a contrastive one
+        figures["candidates"][:] = np.nan
     figures["judge_asks"][:] = figures["maker_asks"][:] = figures["loss_activated"]
     figures["weight_row_spread"][:] = rng.integers(0, 3, figures["weight_row_spread"].shape)
     for name, highest in (

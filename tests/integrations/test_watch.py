@@ -682,3 +682,31 @@ def test_a_validation_before_the_step_ends_does_not_say_how_it_was_trained(tmp_p
     np.testing.assert_array_equal(figures["evaluation_share"], 0)
     np.testing.assert_array_equal(figures["dropout"], 0.25)
     assert not [each for each in watcher.findings if each.rule == "in_evaluation_mode"]
+
+
+_DRAWN_BESIDE = """
+import random, tempfile
+import numpy, torch
+import layerscope
+random.seed(0), numpy.random.seed(0), torch.manual_seed(0)
+network = torch.nn.Linear(3, 1)
+optimizer = torch.optim.SGD(network.parameters(), 0.1)
+before = random.getstate(), numpy.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+with layerscope.watch(network, tempfile.mkdtemp()) as watcher:
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = network(torch.ones(4, 3)).sum().square()
+        loss.backward()
+        optimizer.step()
+        watcher.step(loss)
+after = random.getstate(), numpy.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+print([one == other for one, other in zip(before, after)])
+"""
+
+
+def test_the_first_watch_of_a_process_draws_none_of_the_script_s_random_numbers():
+    """What it imports on first use may: rich draws some for its styles."""
+    done = subprocess.run(
+        [sys.executable, "-c", _DRAWN_BESIDE], capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout.splitlines()[-1] == "[True, True, True]", done.stderr
