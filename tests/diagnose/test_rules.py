@@ -1132,6 +1132,17 @@ def test_parameters_that_nobody_has_are_told_after_ten_looks():
     assert rules_and_words(figures)["not_registered"].value == 4
 
 
+def test_weights_of_a_loss_that_nobody_has_are_told_after_ten_looks():
+    figures = healthy(network(), 110)
+    figures["unregistered"][::10] = figures["made_anew"][::10] = 0
+    figures["untrained_in_loss"][:90:10] = 2
+    assert "not_registered" not in rules_and_words(figures)
+    figures["untrained_in_loss"][90] = 2
+    found = rules_and_words(figures)["not_registered"]
+    assert found.value == 2
+    assert "criterion" in found.remedy
+
+
 @pytest.mark.parametrize("moves", ["middle", "told", "neither"])
 def test_targets_that_are_all_the_same_are_not_taken_for_broadcast_ones(moves):
     figures = healthy(network(), 110)

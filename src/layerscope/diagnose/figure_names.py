@@ -184,6 +184,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "foreign": "parameters that the optimizers have, and the network has not",
     "owned_twice": "parameters that stand in the optimizers more than once",
     "unregistered": "parameters that the output is made of, and that nobody has",
+    "untrained_in_loss": "numbers that want a gradient in the loss, and that nobody ever moves",
     "made_anew": "parameters that the forward pass makes anew in every step",
     "weight_decay": "largest weight decay of a parameter group",
     "wants_all_data": "1 if an optimizer is Rprop or L-BFGS, which want the same data each time",

@@ -212,6 +212,7 @@ class Surroundings:
             "dropout": max(modes["dropout"], self.dropouts.largest),
             **self._optimizers.figures(),
             "unregistered": float(unregistered),
+            "untrained_in_loss": float(self.loss_graph.untrained.count(self._optimizers.owned)),
             "made_anew": float(made_anew),
             "weights_drawn": float(self.weights.drawn),
             "weights_returned": float(self.weights.returned),

@@ -238,3 +238,48 @@ def targets_of_the_same_network_and_no_stop(mended, watch):
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     loss = drawn_to_the_other_view(of_distance=True, stopped=mended)
     fit(watch, model, optimizer, batches(x, steps=400, size=64), loss)
+
+
+class Uncertainty(nn.Module):
+    """Two errors, each by a learned weight (Kendall et al. 2018)."""
+
+    def __init__(self):
+        super().__init__()
+        self.scales = nn.Parameter(torch.zeros(2))
+
+    def forward(self, *errors):
+        terms = zip(errors, self.scales, strict=True)
+        return sum(torch.exp(-scale) * error + scale for error, scale in terms)
+
+
+@program("not_registered")
+def weights_of_terms_in_a_criterion_that_no_optimizer_has(mended, watch):
+    x, y = surface()
+    model, criterion = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 2)), Uncertainty()
+
+    def loss(model, x, y):
+        one, other = model(x).unbind(1)
+        noisy = y[:, 0] + torch.randn(len(y))
+        return criterion((one - noisy).square().mean(), (other - y[:, 0]).square().mean())
+
+    others = criterion.parameters() if mended else ()
+    optimizer = torch.optim.Adam([*model.parameters(), *others], lr=1e-2)
+    fit(watch, model, optimizer, batches(x, y, steps=140), loss)
+
+
+@program("not_registered")
+def a_scale_of_cosines_beside_the_network(mended, watch):
+    x, y = blobs(classes=4, features=16)
+    model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8))
+    centres = F.normalize(torch.randn(4, 8), dim=1)
+    balance = torch.zeros(1, requires_grad=True)
+
+    def loss(model, x, y):
+        z = model(x)
+        apart = F.cross_entropy(5 * F.normalize(z, dim=1) @ centres.T, y)
+        length = (z.norm(dim=1) - 1).square().mean()
+        return apart * torch.exp(-balance[0]) + length * torch.exp(balance[0])
+
+    others = [balance] if mended else []
+    optimizer = torch.optim.Adam([*model.parameters(), *others], lr=5e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=140), loss)

@@ -103,3 +103,34 @@ def test_a_weight_has_moved_once_all_of_it_has_fallen_or_gone_against_its_gradie
         weights.data = torch.tensor(after)
         assert looks.compare([(weights, plain)]).get() == so
     assert looks.compare([]) is None
+
+
+S = torch.zeros(2, requires_grad=True)  # no parameter
+
+
+@pytest.mark.parametrize(
+    ("loss_of", "leaves"),
+    [
+        (lambda s: torch.exp(-S[0]) * entropy(s) + S[0], {S}),
+        (lambda s: W[0] * entropy(s) + W[1] * error(s), {W}),
+        (lambda s: entropy(s) + 0.1 * S[0] ** 2, {S}),
+        (lambda s: entropy(s) + X.square().mean(), set()),
+        (lambda s: entropy(s) + (X * (s[:, 0] - s[:, 1]).exp()).sum(), set()),
+        (lambda s: entropy(s) + (s @ torch.ones(3) * 2).mean(), set()),
+    ],
+    ids=["a factor and a term", "factors", "a term", "data", "a factor of data", "outputs alone"],
+)
+def test_small_leaves_that_the_loss_is_made_of_are_known(loss_of, leaves):
+    found = told(loss_of).leaves
+    assert {id(each) for each in found} == {id(each) for each in leaves}
+
+
+def test_a_weight_beside_the_network_is_no_number_that_is_added():
+    assert not told(lambda s: torch.exp(-S[0]) * entropy(s) + S[0]).adds_number
+
+
+def test_a_number_that_makes_one_term_large_and_the_other_small_is_held():
+    assert told(lambda s: S[:1] * entropy(s)).free
+    one = torch.zeros(1, requires_grad=True)
+    assert told(lambda s: torch.exp(-one) * entropy(s) + torch.exp(one) * error(s)).free == ()
+    assert told(lambda s: W[0] * entropy(s) + W[1] * error(s)).free

@@ -51,15 +51,18 @@ def not_optimized(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
 @rule_of_run("not_registered")
 def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Parameters in the graph of the network's output that neither the network nor any optimizer
-    has: modules in a Python list or dict, or weights that each forward pass wraps anew.
+    has: modules in a Python list or dict, or weights that each forward pass wraps anew. And small
+    tensors that multiply a term of the loss, or are one, want a gradient, and are what they were.
 
     What the inputs were made of is not the network's, and is left out. Judged from ten looks on: by
     then every optimizer has taken a step.
     """
     lost, anew = figures["unregistered"], figures["made_anew"]
+    of_network, of_loss = np.fmax(lost, anew), figures["untrained_in_loss"]
+    in_loss = (of_loss > 0) & ~(of_network > 0)
     return Symptoms.of_run_above(
         "network",
-        np.fmax(lost, anew),
+        np.where(in_loss, of_loss, of_network),
         Advice(
             "the forward pass uses {value:.0f} parameters that neither the network nor an "
             "optimizer has: they never learn, are not saved, and are not moved by model.to(...)",
@@ -72,10 +75,17 @@ def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "take the wrapping off: the module's own parameters, without torch.nn.Parameter(...) "
             "or requires_grad_() in the forward pass",
         ),
+        Advice(
+            "the loss has tensors that want a gradient ({value:.0f}), such as learned weights of "
+            "its terms, and no optimizer has them: they are still what they were",
+            "hand them to the optimizer: torch.optim.AdamW([*model.parameters(), "
+            "*criterion.parameters()]), or an nn.Parameter of the model in the place of a tensor "
+            "with requires_grad=True; without requires_grad if they are constants",
+        ),
         warning=0.0,
         source="torch.nn.Module.__setattr__: only modules and parameters are registered",
         lasting=10,
-        cause=anew > 0,
+        cause=np.where(in_loss, 2, anew > 0),
     )
 
 

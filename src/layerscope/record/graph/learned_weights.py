@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from layerscope.measure.pending import NO, Pending
 from layerscope.measure.pinned_ring import on_host
@@ -15,12 +15,12 @@ class LearnedWeights:
     def __init__(self) -> None:
         self._first: dict[int, Tensor] = {}
 
-    def compare(self, free: Sequence[tuple[nn.Parameter, bool]]) -> Pending[bool] | None:
+    def compare(self, free: Sequence[tuple[Tensor, bool]]) -> Pending[bool] | None:
         """Whether all elements of one have moved the way that makes the loss small since the first
         look; None without any.
 
         Args:
-            free: parameters, and whether each multiplies losses as it is: then that way is down,
+            free: small leaves, and whether each multiplies losses as it is: then that way is down,
                 else it is against the gradient.
         """
         if not free:

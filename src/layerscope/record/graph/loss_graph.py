@@ -12,6 +12,7 @@ from layerscope.record.graph.loss_sum import sum_of
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.own_backward import OwnBackward
 from layerscope.record.graph.policy_loss import baseline_of, chosen_in
+from layerscope.record.graph.untrained_leaves import UntrainedLeaves
 from layerscope.record.graph_nodes import behind
 
 
@@ -24,11 +25,13 @@ class LossGraph:
     Attributes:
         kept: graphs of earlier looks.
         backward: looks at functions with a backward of their own.
+        untrained: small leaves that losses are made of.
     """
 
     def __init__(self, ask: Callable[[], bool]) -> None:
         self._ask = ask
         self.kept, self.backward = KeptGraphs(), OwnBackward()
+        self.untrained = UntrainedLeaves()
         self._outputs = MarkedOutputs()
         self._form: LossForm | None = None
         self._baseline: frozenset[int] | None = None  # once known: a walk through all of the graph
@@ -46,6 +49,7 @@ class LossGraph:
             if form.of_rewards and self._baseline is None:
                 self._baseline = baseline_of(node, chosen_in(behind(node, self._outputs)))
             terms = sum_of(node, self._outputs)
+            self.untrained.note(terms.leaves)
             self.backward.look_at_loss(node, self._outputs)
             self._form = replace(
                 form,

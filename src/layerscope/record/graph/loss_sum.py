@@ -5,11 +5,12 @@ term, and not looked into.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph_nodes import (
@@ -26,15 +27,20 @@ _ADDS = ("Add", "Sub")
 _SCALES = ("Mul", "Div")
 _OF_ONE = (*WHOLE, "Neg", "Rsub", "Mean", "Sum")
 _OF_SEVERAL = (*_ADDS, "Stack", "Cat")
+_ONE_OF = ("Select", "Slice", "Index", "Unbind")
 _EACH = (
-    *(*WHOLE, *_SCALES, *_ADDS, "Neg", "Rsub", "Select", "Slice", "Index", "AccumulateGrad"),
+    *(*WHOLE, *_SCALES, *_ADDS, "Neg", "Rsub", *_ONE_OF, "AccumulateGrad"),
     *("Exp", "Log", "Pow", "Reciprocal", "Sqrt", "Abs", "Softplus", "Sigmoid", "Relu", "Clamp"),
 )
 """What may be done to each element of a factor by itself. A softmax of several is not: it holds
 them together."""
 
-_PLAIN = (*WHOLE, "Select", "Slice", "Index", "AccumulateGrad")
+_PLAIN = (*WHOLE, *_ONE_OF, "AccumulateGrad")
 _NEAR, _ELEMENTS = 16, 64
+
+_TERMS = 8
+"""Of a loss that have learned weights: more may be data, such as points of a differential equation,
+which want a gradient as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +50,14 @@ class LossSum:
     Attributes:
         adds_number: it adds something to its terms that has no gradient by the network: a penalty
             that was computed without one, or a number.
-        free: parameters that multiply a term, and that no other term is made of; whether each does
-            so as it is, without a function of it.
+        free: small leaves that multiply a term, and that no other term is made of, nor one number
+            of which multiplies two; whether each does so as it is, without a function of it.
+        leaves: small leaves of which there is a factor of a few numbers, or a term of one.
     """
 
     adds_number: bool = False
-    free: tuple[tuple[nn.Parameter, bool], ...] = ()
+    free: tuple[tuple[Tensor, bool], ...] = ()
+    leaves: tuple[Tensor, ...] = ()
 
 
 @dataclass(slots=True)
@@ -74,14 +82,25 @@ def sum_of(loss: Any, outputs: MarkedOutputs) -> LossSum:
         waiting += _step(walk, *waiting.pop())
     of_terms = [behind(term, outputs) for term in walk.terms]
     held = {node for nodes in of_terms for node in nodes}
-    of_data_alone = any(_is_of_data(nodes, outputs) for nodes in of_terms)
+    of_factors = {factor: _leaf_of(factor) for factor in walk.factors}
+    times = Counter(of_factors.values())
+    learned = set(of_factors.values())
+    of_data_alone = any(
+        _is_of_data(nodes, outputs) and learned.isdisjoint(nodes) for nodes in of_terms
+    )
     free = {
         leaf: all(kind_of(node) in _PLAIN for node in behind(factor, ()))
-        for factor in walk.factors
-        if (leaf := _leaf_of(factor)) is not None and leaf not in held
+        for factor, leaf in of_factors.items()
+        if leaf not in held and times[leaf] <= leaf.variable.numel()
     }
-    adds_number = walk.adds_number or of_data_alone
-    return LossSum(adds_number, tuple((leaf.variable, plain) for leaf, plain in free.items()))
+    numbers = (each for each in walk.terms if math.prod(shape_of(each)) == 1)
+    few = (each for each in walk.factors if math.prod(shape_of(each)) <= _TERMS)
+    leaves = {leaf for each in (*few, *numbers) if (leaf := _leaf_of(each)) is not None}
+    return LossSum(
+        walk.adds_number or of_data_alone,
+        tuple((leaf.variable, plain) for leaf, plain in free.items()),
+        tuple(leaf.variable for leaf in leaves),
+    )
 
 
 def _is_of_data(nodes: Sequence[Any], outputs: MarkedOutputs) -> bool:
@@ -124,7 +143,7 @@ def _is_no_start(node: Any, outputs: MarkedOutputs) -> bool:
 
 
 def _factor_and_rest(product: Any, outputs: MarkedOutputs) -> tuple[Any, Any] | None:
-    """A parameter's function, and the loss that it multiplies, or divides."""
+    """A small leaf's function, and the loss that it multiplies, or divides."""
     one, other = inputs_of(product)
     for factor, rest in ((one, other), (other, one))[kind_of(product) == "Div" :]:
         ends = through(rest, (*_OF_ONE, *_SCALES), outputs)
@@ -136,10 +155,9 @@ def _factor_and_rest(product: Any, outputs: MarkedOutputs) -> tuple[Any, Any] | 
 
 
 def _leaf_of(factor: Any) -> Any:
-    """The one small parameter that a factor is made of, element by element; None of any other."""
+    """The one small leaf that a factor is made of, element by element; None of any other."""
     nodes = behind(factor, (), most=_NEAR)
     leaves = [node for node in nodes if kind_of(node) == "AccumulateGrad"]
     if len(leaves) != 1 or not all(kind_of(node) in _EACH for node in nodes):
         return None
-    is_small = isinstance(leaves[0].variable, nn.Parameter)
-    return leaves[0] if is_small and leaves[0].variable.numel() <= _ELEMENTS else None
+    return leaves[0] if leaves[0].variable.numel() <= _ELEMENTS else None
