@@ -92,15 +92,20 @@ def sum_of(loss: Any, outputs: MarkedOutputs) -> LossSum:
         leaf: all(kind_of(node) in _PLAIN for node in behind(factor, ()))
         for factor, leaf in of_factors.items()
         if leaf not in held and times[leaf] <= leaf.variable.numel()
+        if isinstance(leaf.variable, nn.Parameter) or _are_few(factor)
     }
     numbers = (each for each in walk.terms if math.prod(shape_of(each)) == 1)
-    few = (each for each in walk.factors if math.prod(shape_of(each)) <= _TERMS)
+    few = (each for each in walk.factors if _are_few(each))
     leaves = {leaf for each in (*few, *numbers) if (leaf := _leaf_of(each)) is not None}
     return LossSum(
         walk.adds_number or of_data_alone,
         tuple((leaf.variable, plain) for leaf, plain in free.items()),
         tuple(leaf.variable for leaf in leaves),
     )
+
+
+def _are_few(factor: Any) -> bool:
+    return math.prod(shape_of(factor)) <= _TERMS
 
 
 def _is_of_data(nodes: Sequence[Any], outputs: MarkedOutputs) -> bool:
