@@ -15,6 +15,7 @@ from layerscope.events.event_file import EventFile
 from layerscope.events.summaries import scalar
 from layerscope.report import write_report
 from layerscope.report.findings import GroupFinding
+from layerscope.report.group_styles import styles_of
 from layerscope.report.packed import packed
 from layerscope.sinks.figures_event import FiguresEncoder
 from tests.made_findings import finding
@@ -88,6 +89,16 @@ def test_a_run_whose_settings_nobody_wrote_down_has_its_folder_s_name_for_a_titl
     shutil.rmtree(run / ".hydra")
     mine = run.rename(tmp_path / "mine")
     assert "<h1>mine</h1>" in write_report(mine).read_text()
+
+
+def test_runs_whose_settings_nobody_wrote_down_go_by_their_names_in_the_charts(tmp_path):
+    for name in ("first", "second"):
+        run = Made().write(tmp_path)
+        (run / "status.json").unlink()
+        shutil.rmtree(run / ".hydra")
+        run.rename(tmp_path / name)
+    styles = styles_of(compare(tmp_path).groups)
+    assert [style.name for style in styles] == ["first", "second"]
 
 
 def test_plotly_is_there_once(tmp_path):

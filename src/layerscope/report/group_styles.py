@@ -47,7 +47,7 @@ def styles_of(groups: Sequence[Group]) -> list[Style]:
     return [
         Style(
             values[coloured].index(group.choices[coloured]),
-            f"{coloured}={group.choices[coloured]}",
+            f"{coloured}={group.choices[coloured]}" if others else group.label,
             facet,
         )
         for group, facet in zip(groups, facets, strict=True)
