@@ -2617,3 +2617,55 @@ def test_a_loss_that_rose_and_comes_down_again_did_not_go_the_wrong_way(end, sev
     figures["update_to_weight"][:] = 1e-2
     told = found(figures)
     assert (told["loss_rising"][0], told["loss_not_falling"][0]) == (severity, severity)
+
+
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        ({}, "a margin"),
+        ({"output_min": -0.1}, "whole numbers"),
+        ({"output_function": LastFunction.SIGMOID}, "whole numbers"),
+        ({"target_std": 0.8}, "whole numbers"),  # other numbers between them
+        ({"target_min": 1.0}, "whole numbers"),
+    ],
+)
+def test_an_error_of_0_and_one_number_of_what_is_never_below_0_is_one_of_pairs(about, words):
+    figures = healthy(network(), 300)
+    figures["loss"][:] = 1 + np.random.default_rng(0).normal(0, 0.01, 300)
+    figures["loss"][:5] += 0.05
+    figures["update_to_weight"][:] = 2e-3
+    for figure, value in {
+        "loss_kind": Loss.SQUARED_ERROR,
+        "loss_reduction": 1.0,
+        "target_fraction": 0.0,
+        "target_min": 0.0,
+        "target_max": 2.0,
+        "target_std": 1.0,
+        "target_rms": 2**0.5,
+        "outputs": 1,
+        "output_min": 0.1,
+        "output_function": LastFunction.NONE,
+        **about,
+    }.items():
+        figures[figure][::10] = value
+    if "target_std" in about:
+        figures["loss"][:] *= 0.64
+    assert words in rules_and_words(figures)["labels_without_signal"].explanation
+
+
+@pytest.mark.parametrize(
+    ("slopes", "told"),
+    [
+        (lambda at: 0.05 * at, True),
+        (lambda at: 2.9 + 0 * at, False),  # it is bounded
+        (lambda at: 8 + 0 * at, False),  # where it is clipped
+        (lambda at: 0.05 * at * (at % 30 > 0), False),  # in some looks alone
+    ],
+)
+def test_a_critic_that_is_ever_steeper_is_held_by_nothing(slopes, told):
+    figures = healthy(network(), 200)
+    figures["loss"][:] = -1.0
+    figures["critic_slope"][::10] = slopes(np.arange(0.0, 200, 10))
+    found = rules_and_words(figures)["negative_loss"]
+    assert found.severity == ("warning" if told else "note")
+    assert ("critic's scores" in found.explanation) == told

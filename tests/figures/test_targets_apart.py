@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose.losses.loss_kind import Loss, LossView
-from layerscope.figures.looked_at_outputs import target_column
+from layerscope.figures.looked_at_outputs import critic_slope, target_column
 from layerscope.figures.targets_apart import TargetsApart
 
 CHANCE = np.random.default_rng(0)
@@ -68,3 +68,13 @@ def test_nothing_is_told_of_one_column_of_few_samples_and_of_a_rare_class():
     ):
         assert math.isnan(target_column(unknown, [data]))
     assert target_column(view(np.arange(32)[:, None] < 8, Loss.BINARY), [data]) == -1
+
+
+def test_scores_that_count_alike_beside_others_spread_as_far_as_a_critic_is_steep():
+    data = CHANCE.normal(size=(64, 3))
+    scores, alike = 5 * data[:, :1], np.full((64, 1), -1 / 64)
+    assert critic_slope(scores, alike, 2.0, [data]) == pytest.approx(5 / 3**0.5, rel=0.2)
+    assert math.isnan(critic_slope(scores, alike, -float(scores.mean()), [data]))  # its own loss
+    assert math.isnan(critic_slope(scores, alike * np.linspace(1, 1.1, 64)[:, None], 2.0, [data]))
+    assert math.isnan(critic_slope(scores, 0 * alike, 2.0, [data]))
+    assert math.isnan(critic_slope(scores, alike, 2.0, []))

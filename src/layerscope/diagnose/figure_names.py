@@ -121,6 +121,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "target_sum": "how far the sum of a row's targets is from 1, the mean over the rows",
     "targets_no_shares": "of a cross-entropy of shares, 1 if some are below 0, 2 if sums are not 1",
     "targets_apart": "largest difference between two samples' targets of one output, so far",
+    "critic_slope": "spread of a critic's scores / spread of its inputs",
     "target_column": "the column of the input data that is the targets, from 0; -1 if none is",
     "loss_of_cosines": "1 if it is the mean cosine of the output with something, else 0",
     "loss_negated": "1 if the loss is minus one of its kind, else 0",

@@ -26,6 +26,7 @@ from layerscope.figures.inputs import Matrix, input_figures, rms
 from layerscope.figures.kept_between_looks import KeptBetweenLooks
 from layerscope.figures.latents import latent_figures
 from layerscope.figures.looked_at_outputs import (
+    critic_slope,
     dropped,
     picked_outputs,
     sums_to_one,
@@ -168,6 +169,9 @@ class LookFigures:
         figures["axes_mixed"] = float(output.mixes_axes.get())
         figures["bootstrapped"] = float(output.bootstrapped.get())
         figures["output_grad_sign"] = abs(float(np.sign(gradient).sum())) / gradient.size
+        if values.shape[1] == 1 and len(values) == output.samples:
+            data = [each.values.numpy() for each in ends.data]
+            figures["critic_slope"] = critic_slope(values, gradient, loss, data)
         figures |= (directions := direction_figures(values, gradient))
         if directions and loss < 0 and ends.form is not None and len(values) == output.samples:
             of_cosines = ends.form.of_cosines and is_mean_cosine(values, gradient, loss)

@@ -140,6 +140,24 @@ _OF_ONE_TARGET = (Loss.SQUARED_ERROR, *OF_BITS, *OF_CLASSES)
 _MANY, _SAME = 8, 1e-4
 
 
+def critic_slope(values: Matrix, gradient: Matrix, loss: float, data: Sequence[Matrix]) -> float:
+    """Standard deviation of the outputs / that of the data, by length, where each output counts
+    alike in the loss and these are not all of it: as of a critic's scores of real and made samples.
+    NaN elsewhere. Of a function that is nowhere steeper than k it is k at most.
+
+    Args:
+        values, gradient: [samples, 1].
+        data: [samples, features] each.
+    """
+    slope = float(gradient[0, 0])
+    if not np.abs(gradient - slope).max() <= _SAME * abs(slope) or slope == 0:
+        return np.nan
+    if abs(loss - slope * values.sum()) <= _CLOSE * abs(loss):  # a network that gives its own loss
+        return np.nan
+    spread = max((np.sqrt(each.var(0).sum()) for each in data), default=0.0)
+    return float(values.std() / spread) if spread > 0 else np.nan
+
+
 def dropped(values: Matrix, gradient: Matrix) -> float:
     """Share of the outputs that are exactly 0 and that the loss would have otherwise, of outputs of
     both signs: a dropout leaves such. What is 0 for all samples is left out, as a head that starts

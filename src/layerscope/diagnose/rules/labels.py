@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_curve import FIRST, WINDOW, CurveOfBlock
 from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.memory import Memory
@@ -98,12 +99,22 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
             "2, or a sum over each map in place of its mean; and optimizer.lr ten times larger; if "
             "the loss stays there, " + _PAIRS,
         ),
+        Advice(
+            "the loss is {value:.3g} times the variance of what it compares with, which is 0 of "
+            "some samples and one number of all others, as of distances and a margin: nothing has "
+            "been learned of which pairs belong together",
+            "look what 1 means to the labels, and to the loss: alike, or different (Hadsell et "
+            "al. 2006 have 0 for alike, others have it the other way round); " + _PAIRS,
+        ),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Shannon 1948: the entropy is the least loss without a look at the inputs",
         lasting=t.warm_up,
         cause=np.select(
-            (of_pairs, of_data, sparse, of_errors & whole, of_errors, updates < _USUAL),
-            (2, 3, 6, 5, 1, 4),
+            (
+                *(of_pairs, of_data, sparse, of_errors & _are_margins(figures, memory)),
+                *(of_errors & whole, of_errors, updates < _USUAL),
+            ),
+            (2, 3, 6, 7, 5, 1, 4),
             0,
         ),
     )
@@ -116,6 +127,21 @@ def _are_sparse(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     share = np.where(told, figures["target_rms"] / np.where(told, largest, 1), np.nan)
     sparse: npt.NDArray[np.bool_] = memory.known("sparse", share) < _SPARSE
     return sparse
+
+
+def _are_margins(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether a squared error of outputs that are never below 0, behind no function with an end
+    there, has two targets alone, 0 and a number, [steps]: then their mean square is their mean
+    times the larger.
+    """
+    square = np.square(figures["target_rms"].astype(np.float64))
+    mean = np.sqrt(np.fmax(square - np.square(figures["target_std"]), 0))
+    two = np.abs(mean * figures["target_max"] - square) < _EXACT * square
+    two &= (figures["target_min"] < _EXACT * figures["target_max"]) & (figures["outputs"] == 1)
+    two &= figures["output_function"] == LastFunction.NONE
+    known = figures["loss_kind"] == Loss.SQUARED_ERROR
+    of_two = memory.known("margins", np.where(known, two, np.nan)) == 1
+    return of_two & ~memory.ever("below", figures["output_min"] < 0)
 
 
 def _has_stayed(
@@ -169,6 +195,7 @@ stays may be a rate that is too low."""
 _OF_VARIANCE = 0.05
 """That of some hundred targets is known no better."""
 
+_EXACT = 1e-3
 _SPARSE = 0.15
 """Root mean square / largest: of thousands of normal numbers it is about 0.25."""
 

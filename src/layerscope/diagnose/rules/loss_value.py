@@ -80,7 +80,17 @@ _NEGATIVE = (
         "targets of a cross-entropy are shares: none below 0, and 1 in all (for numbers mse_loss); "
         "a factor that is learned needs a term of its own",
     ),
+    Advice(
+        "the loss is {value:.3g}: it is made of a critic's scores, which differ by far more than "
+        "its inputs do, and more and more: nothing bounds how steep the critic is",
+        "a penalty of its slopes, 10 * (|slope| - 1)**2 at points between real and made samples "
+        "(Gulrajani et al. 2017), spectral_norm around its layers, or weights that are clipped "
+        "after each of its steps; of energies a penalty of their squares",
+    ),
 )
+
+_STEEP, _AGAIN = 3.0, 2.0
+"""Times the slope of 1 that a critic is to have; and times what it was half of the way before."""
 
 _DRAWN_AWAY = -0.5
 """Share of the gradient on mean and variance that is that of minus a divergence: most."""
@@ -136,7 +146,9 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     of several terms, or its own optimizer's, and such a sum is of no kind that is known. One look
     is none: where the returns of a policy are all the same, a small term beside them may look like
     it. Nor are a few among many of no known kind: several terms may have the value of another loss
-    by chance. That a mean cosine has no minus, only the graph of the loss tells.
+    by chance. That a mean cosine has no minus, only the graph of the loss tells. A critic's scores
+    spread at most k times as far as its inputs, if it is nowhere steeper than k: to 1 it is held
+    where it is to tell a distance (Arjovsky et al. 2017), and its loss has no end where it is not.
     """
     loss = memory.loss_curve.of(figures).loss
     below = loss < 0
@@ -152,11 +164,13 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     largest = np.fmax(-figures["target_min"], figures["target_max"] - 1)  # beyond 0 to 1
     beyond = memory.known("beyond", largest) > 0
     endless = _falls_without_end(figures, memory)
+    steep = in_each_look(_is_ever_steeper(figures, memory), memory.of_run("steep", 1 + LOOKS))
     if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
     cause = np.full(len(loss), 2, np.int8)
     minus = memory.known("minus", figures["loss_negated"]) == 1
     cause[endless] = 6
+    cause[steep] = 7
     cause[(kind == Loss.LOG_LIKELIHOOD) & ~by_chance & ~minus] = 0
     cause[np.isin(kind, OF_BITS) & beyond & ~by_chance] = 1
     cause[negated] = 3
@@ -174,6 +188,21 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         cause=cause,
         falling=True,
     )
+
+
+def _is_ever_steeper(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+    """1 if a critic is steeper than it should be and twice as steep as half of the way before, 0 if
+    not, NaN in steps without a look at one, [steps].
+    """
+    slopes = figures["critic_slope"].astype(np.float64)
+    known = memory.loss_curve.of(figures).known
+    steeper = np.full(len(slopes), np.nan)
+    before = memory.of_run("slopes", 3)  # (number of steps, slope) to double, and the one before
+    for row in np.flatnonzero(~np.isnan(slopes)).tolist():
+        if not known[row] < 2 * before[0]:
+            before[:] = known[row], slopes[row], before[1]
+        steeper[row] = slopes[row] > max(_STEEP, _AGAIN * np.nan_to_num(before[2], nan=np.inf))
+    return steeper
 
 
 def _falls_without_end(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
