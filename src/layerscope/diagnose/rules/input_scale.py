@@ -91,7 +91,8 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
         Advice(
             "the inputs have a root mean square of {value:.3g} (limit {threshold:g}): the first "
             "layer learns at another pace than the rest",
-            _REMEDY,
+            _REMEDY + "; where they number kinds of things, as letters or shops, nn.Embedding or "
+            "one_hot of the numbers in place of that",
             (np.nan, t.input_large, np.nan),
         ),
         Advice(
