@@ -140,7 +140,7 @@ def _are_margins(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     two &= (figures["target_min"] < _EXACT * figures["target_max"]) & (figures["outputs"] == 1)
     two &= figures["output_function"] == LastFunction.NONE
     known = figures["loss_kind"] == Loss.SQUARED_ERROR
-    of_two = memory.known("margins", np.where(known, two, np.nan)) == 1
+    of_two: npt.NDArray[np.bool_] = memory.known("margins", np.where(known, two, np.nan)) == 1
     return of_two & ~memory.ever("below", figures["output_min"] < 0)
 
 
