@@ -256,7 +256,7 @@ def test_layers_that_were_idle_before_a_gradient_vanished_are_not_so_by_it():
 
 def test_each_of_the_branches_that_add_nothing_explains_what_is_in_its_block():
     silent = in_layers("silent_branch", 80, "03_blocks.1/add", "05_blocks.2/add")
-    lost = in_layers("no_gradient", 0, "02_blocks.1.norm", "04_blocks.2.norm")
+    lost = in_layers("no_gradient", 0, "04_blocks.2.norm", "02_blocks.1.norm")
     assert ("no_gradient", "warning", "silent_branch") in told(lost, silent)
 
 
@@ -344,3 +344,25 @@ def test_a_warm_up_is_too_long_if_its_line_ends_below_half_of_what_was_asked_for
 
 def test_a_warm_up_that_begins_anew_does_so_from_the_start():
     assert rated(1e-7 + 1e-4 * (np.arange(240) % 14)).step == 0
+
+
+@pytest.mark.parametrize(("last", "step"), [(1.3, 50), (0.2, 100)])
+def test_a_rate_is_gone_since_it_faded_unless_the_network_has_learned(last, step):
+    rates = falls_to(0.005, 50, 150)
+    rates[100:] = 1e-13
+    figures = healthy(network(), 150)
+    figures["learning_rate"][:], figures["loss"][:] = rates, np.geomspace(1.3, last, 150)
+    assert rules_and_words(figures)["learning_rate_gone"].step == step
+
+
+def test_a_rate_that_compounds_does_so_since_it_is_below_a_tenth():
+    assert rated(0.01 * 0.9 ** np.cumsum(np.arange(20)).repeat(20)[:160]).step == 140
+
+
+def test_a_rate_that_stays_below_what_was_asked_for_is_no_warm_up():
+    assert rated(np.full(60, 1e-4), rate_asked=1e-3, planned_steps=228) is None
+
+
+def test_a_note_of_what_is_there_from_the_start_may_follow_from_steps():
+    notes = told(found("learning_rate_gone"), found("full_batch", "note", step=80))
+    assert ("full_batch", "note", "learning_rate_gone") in notes

@@ -175,4 +175,4 @@ def _at_the_end(figures: Figures, rates: Values, memory: Memory) -> Values:
     now = (rates - before) / np.where(steps > at, steps - at, np.nan)
     straight = (mean > 0) & (np.abs(now - mean) <= _STRAIGHT * mean)
     at_last = rates + mean * np.maximum(planned - 1 - steps, 0)
-    return np.where(straight & (asked > 0), at_last / asked, np.nan)
+    return np.where(straight, at_last / asked, np.nan)
