@@ -441,3 +441,9 @@ def test_a_loss_that_was_below_0_diverges_at_a_thousand_times_its_first_size(tim
     figures["loss"][:20], figures["loss"][20:30] = 2.0, -1.0
     figures["loss"][30:] = times * 2000
     assert ("loss_diverged" in findings(figures)) == so
+
+
+def test_data_that_are_overwritten_are_why_samples_are_blank():
+    told = findings(looked(data_overwritten=1.0, input_blank=0.6))
+    assert next(iter(told)) == "data_overwritten"
+    assert told["inputs_repeat"].because == "data_overwritten"
