@@ -84,7 +84,7 @@ def classifier(inputs, classes):
     return nn.Sequential(nn.Linear(inputs, 32), nn.ReLU(), nn.Linear(32, classes))
 
 
-@program("input_scale")
+@program("input_scale", blind="a note alone, as something is learned of what is left")
 def each_row_has_lost_its_mean_and_its_size(mended, watch):
     x, y = sizes()
     along = 0 if mended else 1
