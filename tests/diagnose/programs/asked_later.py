@@ -23,7 +23,7 @@ from tests.diagnose.programs.program import (
     waves,
 )
 
-FASTER = ("loss_not_falling: times what it is",)
+FASTER = ("loss_not_falling: times what it is", "loss_not_falling: times larger")
 
 
 @asked("weights_decay_to_zero", follows=("collapsed", "idle", *STILL, "dead_units"))

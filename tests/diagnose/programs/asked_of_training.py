@@ -51,7 +51,11 @@ STILL = (
 )
 
 
-@asked("update_too_small", also=("loss_not_falling: times what it is",), follows=("stalled",))
+@asked(
+    "update_too_small",
+    also=("loss_not_falling: times what it is", "loss_not_falling: times larger"),
+    follows=("stalled",),
+)
 def adadelta_as_if_it_were_adam(mended, watch):
     x, y = blobs(classes=4, features=16)
     model = nn.Sequential(
@@ -278,6 +282,7 @@ def a_rate_divided_in_every_batch(mended, watch):
     also=(
         "clipped_too_far",
         "loss_not_falling: times what it is",
+        "loss_not_falling: times larger",
         "update_too_small: clip",
         "loss_not_falling: clip",
     ),
