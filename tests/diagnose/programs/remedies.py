@@ -87,7 +87,7 @@ _BY_RULE = {
             "several labels, no softmax",
             _of(
                 network=network.last_function(nn.Identity()),
-                losses=dict.fromkeys(_ERRORS, losses.each_label),
+                losses=dict.fromkeys((*_ERRORS, "binary_cross_entropy"), losses.each_label),
             ),
         ),
     ),
