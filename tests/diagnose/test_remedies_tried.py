@@ -71,7 +71,9 @@ NO_HELP = {
     "a_head_whose_own_optimizer_is_forgotten": LIKE_A_MOMENTUM,
     "gradients_clipped_when_the_step_is_over": "the clip makes steps smaller, and was of no need",
     "an_absolute_error_of_a_sigmoid": "its rate is too low as well",
-    "a_warm_up_of_a_thousand_epochs": "ten times its rate is too low as well",
+    "statistics_of_two_small_batches": "its last statistics are near those of all data by chance",
+    "a_forecast_that_is_given_in_thousandths": "a factor stays, which the remedy names last",
+    "letters_as_their_numbers": "they have no order, scaled or not",
     "a_critic_that_is_never_cleared": "of two that play against each other neither's loss says",
     "a_bias_that_favours_the_busy_expert": "a loss for balance is no match for its bias",
 }

@@ -45,6 +45,10 @@ def _binary(_, output, target, **named):
     return functional.binary_cross_entropy_with_logits(output.flatten(), target.flatten().float())
 
 
+def _squared(_, output, target):
+    return functional.mse_loss(output, target)
+
+
 def _of_signs(original, one, other, target, **named):
     return original(one, other, torch.where(target == 0, -1.0, target), **named)
 
@@ -52,7 +56,7 @@ def _of_signs(original, one, other, target, **named):
 of_one_shape, shifted, of_logarithms = map(
     _measured, (_of_shape_of_outputs, _shifted, _of_logarithms)
 )
-binary, of_signs = map(_measured, (_binary, _of_signs))
+binary, of_signs, squared = map(_measured, (_binary, _of_signs, _squared))
 
 
 def without_padding():

@@ -1,6 +1,7 @@
 """What a finding's first remedy says, done to a training by a program, where a program can."""
 
 import math
+import re
 from dataclasses import replace
 
 import torch
@@ -33,6 +34,9 @@ def _of(**change):
 _FASTER = lambda _: optimizer.rate_times(10)  # noqa: E731
 _SLOWER = lambda _: replace(  # noqa: E731
     optimizer.rate_times(0.1), again=optimizer.rate_times(0.01)
+)
+_AS_MANY_TIMES = lambda finding: optimizer.rate_times(  # noqa: E731
+    float(re.search(r"(\d+) times larger: ", finding.remedy)[1])
 )
 _KAIMING = lambda _: network.started(nn.init.kaiming_normal_)  # noqa: E731
 _XAVIER = lambda _: network.started(nn.init.xavier_normal_)  # noqa: E731
@@ -82,6 +86,13 @@ _BY_RULE = {
         ("labels of -1", _of(losses={"cosine_embedding_loss": losses.of_signs}))
     ),
     "target_out_of_range": _of_text(
+        (
+            "for a regression, mse_loss",
+            _of(
+                network=network.last_function(nn.Identity()),
+                losses={"binary_cross_entropy": losses.squared},
+            ),
+        ),
         ("no function after", _NO_FUNCTION),
         (
             "several labels, no softmax",
@@ -154,6 +165,7 @@ _BY_RULE = {
         ),
         ("ten times what it is", _FASTER),
         ("hundred times what it is", lambda _: optimizer.rate_times(100)),
+        ("times larger: ", _AS_MANY_TIMES),
     ),
     "update_too_large": _SLOWER,
     "update_too_small": lambda finding: optimizer.rate_times(10.0 ** (-3 - round(finding.value))),
