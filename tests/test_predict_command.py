@@ -26,7 +26,7 @@ def test_the_table_has_every_layer_the_verdict_and_theorys_choice():
     lines = done.stdout.splitlines()
     assert sum(line[:2].isdigit() and "_tanh" in line for line in lines) == 50
     words = " ".join(done.stdout.split())
-    assert "layers like these: chaotic: gradients grow toward the input" in words
+    assert "layers like these the network is chaotic: gradients grow toward the input" in words
     assert "survives about 130 layers; this network has 50." in words
     assert "Theory would choose init=critical: weights of variance 1.05 / fan_in" in words
     assert max(len(line) for line in lines) <= 80

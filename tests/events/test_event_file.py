@@ -92,7 +92,7 @@ def test_where_no_thread_can_be_started_steps_are_written_all_the_same(
     with EventFile(tmp_path) as file:
         file.add(0, [scalar("a", 1.0)])
     assert steps_in(file.path) == [0]
-    assert "with the next step only: can't start new thread" in caplog.text
+    assert "only with the next step: can't start new thread" in caplog.text
 
 
 def test_nothing_logged_leaves_no_file(tmp_path: Path) -> None:
