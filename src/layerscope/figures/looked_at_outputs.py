@@ -81,15 +81,13 @@ def targets_are_next(view: LossView, values: Matrix, given: Matrix, every: int) 
     pairs = [(given, targets)] if given.shape[1] >= _MANY else []
     pairs += [(given.T, targets.T)] if every == 1 and len(given) >= _MANY else []
     for inputs, asked in pairs:  # time along the columns
-        now, after = (np.abs(each - asked[:, :-1]) <= close for each in _shifted(inputs))
+        now, after = (
+            np.abs(each - asked[:, :-1]) <= close for each in (inputs[:, :-1], inputs[:, 1:])
+        )
         # Rows of several samples are one behind the other: the last place of each has no next one.
         if after.all(0).mean() >= _BUT_ENDS and now.mean() < _HALF:
             return True
     return False
-
-
-def _shifted(inputs: Matrix) -> tuple[Matrix, Matrix]:
-    return inputs[:, :-1], inputs[:, 1:]
 
 
 def target_column(view: LossView, data: Sequence[Matrix]) -> float:

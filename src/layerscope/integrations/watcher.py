@@ -140,9 +140,8 @@ class Watcher(Outcome):
             raise RuntimeError(
                 f"{self._door.name}: step() needs start() before it, or a `with` block around it"
             )
-        if (
-            self._was_closed and not self._told_of_late_steps
-        ):  # as a notebook's cell that runs again
+        # As a notebook's cell that runs again does.
+        if self._was_closed and not self._told_of_late_steps:
             self._told_of_late_steps = True
             _log.warning("%s: step() was called after close(): it records nothing", self._door.name)
         self.note_loss(loss)

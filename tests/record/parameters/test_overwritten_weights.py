@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -203,3 +204,23 @@ def test_what_clamps_masks_and_lengths_take_back_is_not_undone():
     for change in (clamp, mask, unit):
         counts(change, every=1)
         assert counts.undone == 0
+
+
+def test_large_weights_are_compared_whatever_the_user_has_told_numpy():
+    layers = [nn.Linear(8, 8, bias=False) for _ in range(2)]
+    parameters = [
+        LayerParameter(each.weight, name, Channel(Quantity.WEIGHT, name))
+        for name, each in zip("01", layers, strict=True)
+    ]
+    followed = OverwrittenWeights()
+    followed.choose(parameters)
+    optimizer = torch.optim.SGD([each.parameter for each in parameters], lr=0.0)
+    with np.errstate(all="raise"):  # the square of 1e30 is no float32
+        for left in (1.0, 1.01, 1.02, 1.03):
+            for each in parameters:
+                each.parameter.data.fill_(left * 1e30)
+            followed.arrive(optimizer)
+            for each in parameters:
+                each.parameter.data.fill_(2e30)
+            followed.leave()
+    assert followed.undone == 2  # the first two steps are there to compare with

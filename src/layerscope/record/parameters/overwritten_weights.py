@@ -128,6 +128,7 @@ class OverwrittenWeights:
             self._harmless += 1
 
 
+@np.errstate(all="ignore")  # an optimizer's step is under way, and the user's own state holds
 def _is_undone(came: object, left: object, now: object, kind: type[np.floating] | None) -> bool:
     """Whether of what a step has changed a tenth or less is left, but not nothing of most elements,
     as where a clamp or a mask holds them.
