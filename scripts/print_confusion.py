@@ -1,4 +1,4 @@
-"""Print what the rules find in the tests' programs into docs/diagnosis.md, between two markers,
+"""Print what the rules find in the tests' programs into docs/diagnosis_measured.md, between two markers,
 how sure that makes each rule into sureness.json, and that into the rules' pages. Some ten minutes a
 seed. Stories that began with something else than the fault or what follows are printed on stderr.
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "diagnosis.md"
+PAGE = ROOT / "docs" / "diagnosis_measured.md"
 SURENESS = ROOT / "src" / "layerscope" / "diagnose" / "findings" / "sureness.json"
 sys.path.insert(0, str(ROOT))  # the programs are the tests'
 from layerscope.commands.one_sentence_parser import OneSentenceParser  # noqa: E402
