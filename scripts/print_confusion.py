@@ -1,6 +1,7 @@
-"""Print what the rules find in the tests' programs into docs/diagnosis_measured.md, between two markers,
-how sure that makes each rule into sureness.json, and that into the rules' pages. Some ten minutes a
-seed. Stories that began with something else than the fault or what follows are printed on stderr.
+"""Print what the rules find in the tests' programs into docs/diagnosis_measured.md, between two
+markers, how sure that makes each rule into sureness.json, and that into the rules' pages. Some ten
+minutes a seed. Stories that began with something else than the fault or what follows are printed on
+stderr.
 
 python scripts/print_confusion.py [SEED ...]
 """
