@@ -46,6 +46,6 @@ def test_every_picture_is_shown_on_its_rules_page():
 
 
 def test_the_confusion_table_stands_between_its_markers():
-    text = (DOCS / "diagnosis.md").read_text(encoding="utf-8")
+    text = (DOCS / "diagnosis_measured.md").read_text(encoding="utf-8")
     (between,) = re.findall(r"<!-- confusion -->(.*?)<!-- /confusion -->", text, re.DOTALL)
     assert "| rule |" in between
