@@ -120,7 +120,7 @@ class StackedRows:
                 updates = Pending.at_hand(
                     UpdateReading(update, weight, np.full_like(update, np.nan))
                 )
-            of_units = UnitReading(units.values[net * outputs : (net + 1) * outputs])
+            of_units = units[net * outputs : (net + 1) * outputs]
             seen.append(
                 Observation(
                     step, plan.channels, Pending.at_hand(own), Pending.at_hand(of_units), updates,

@@ -55,7 +55,7 @@ def test_what_was_held_is_measured_as_if_it_had_been_at_once(step):
     at_once.add(1, y.T)
     units.add(0, x, -1)
     assert (reading.moments == at_once.read(2).get().moments).all()
-    one, other = (each.read(0).get().values for each in (step.units, units))
+    one, other = (each.read(0).get() for each in (step.units, units))
     assert np.array_equal(one, other, equal_nan=True)
 
 

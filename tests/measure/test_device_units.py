@@ -46,14 +46,14 @@ def test_plain_torch_tells_many_calls_and_steps_as_simulated():
             x = torch.tanh(normal(1 + step % 4, 4, seed=step + 100 * call) * 20)
             tally.add(0, x, -1)
             simulated.add(x, -1)
-        assert_same(tally.read(step).get().values[0], simulated.read(step))
+        assert_same(tally.read(step).get()[0], simulated.read(step))
 
 
 def test_another_number_of_units_starts_the_row_anew():
     tally = in_plain_torch(1, [RELU], 2)
     for units in (4, 3, 3, 5):
         tally.add(0, torch.zeros(1, units), -1)
-        values = tally.read(0).get().values[0]
+        values = tally.read(0).get()[0]
     assert values[[UnitColumn.UNITS, UnitColumn.DEAD]].tolist() == [5, 0]
 
 
@@ -61,7 +61,7 @@ def test_another_number_of_units_starts_the_row_anew():
 def test_what_has_no_units_of_floating_point_is_passed_over(tensor):
     tally = in_plain_torch(1, [RELU], 1)
     assert not tally.add(0, tensor, -1)
-    assert tally.read(0).get().values[0, UnitColumn.UNITS] == 0
+    assert tally.read(0).get()[0, UnitColumn.UNITS] == 0
 
 
 def test_watching_needs_no_gradient_and_changes_nothing():
@@ -70,7 +70,7 @@ def test_watching_needs_no_gradient_and_changes_nothing():
     tally = in_plain_torch(1, [RELU], 1)
     assert tally.add(0, x, -1)
     assert x._version == version
-    assert not tally._units.extremes(0).requires_grad
+    assert not tally.blocks.extremes(0).requires_grad
 
 
 def test_readings_keep_their_values_when_the_next_step_is_read():
@@ -78,10 +78,7 @@ def test_readings_keep_their_values_when_the_next_step_is_read():
     tally.add(0, torch.zeros(1, 4), -1)
     first = tally.read(0)
     second = tally.read(1)
-    assert (first.get().values[0, UnitColumn.UNITS], second.get().values[0, UnitColumn.UNITS]) == (
-        4,
-        0,
-    )
+    assert (first.get()[0, UnitColumn.UNITS], second.get()[0, UnitColumn.UNITS]) == (4, 0)
 
 
 def test_devices_have_the_unit_tally_that_suits_them(monkeypatch):
@@ -149,9 +146,7 @@ def test_all_shares_of_a_large_tensor_are_watched_and_nothing_waits():
             reading = tallies[0].read(step)
         for row, tensor in enumerate(tensors):
             tallies[1].add(row, tensor, 1 if tensor.ndim == 4 else -1)
-        assert np.array_equal(
-            reading.get().values, tallies[1].read(step).get().values, equal_nan=True
-        )
+        assert np.array_equal(reading.get(), tallies[1].read(step).get(), equal_nan=True)
 
 
 @cuda
@@ -163,7 +158,7 @@ def test_rows_that_know_the_same_read_the_same_each_time():
     for step in range(50):
         for row in range(64):
             tally.add(row, tensor, -1)
-        values = tally.read(step).get().values
+        values = tally.read(step).get()
         assert (values[:, UnitColumn.UNITS] == 4096).all()
         assert (values[:, UnitColumn.DEAD] <= 4096).all()
         assert np.array_equal(values, np.broadcast_to(values[0], values.shape), equal_nan=True)

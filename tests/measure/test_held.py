@@ -55,7 +55,7 @@ def test_what_was_held_is_measured_as_if_it_had_been_at_once(step, whole):
     at_once.add(1, y.T)
     units.add(0, x, -1)
     assert (reading.moments == at_once.read(2).get().moments).all()
-    one, other = (each.read(0).get().values for each in (step.units, units))
+    one, other = (each.read(0).get() for each in (step.units, units))
     assert np.array_equal(one, other, equal_nan=True)
 
 
@@ -106,7 +106,7 @@ def test_what_comes_to_a_row_after_it_was_measured_is_measured_with_it(step):
     both.add_all([(0, torch.cat([x, y]))], whole=True)
     assert reading.moments_of(0).count == 500
     assert (reading.linear[0] == both.read(1).get().linear[0]).all()
-    assert step.units._table.samples.tolist() == [50]
+    assert step.units.blocks.samples.tolist() == [50]
 
 
 def test_what_was_measured_as_a_whole_can_be_put_into_bins(step):

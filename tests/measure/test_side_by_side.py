@@ -86,7 +86,7 @@ def test_they_are_counted_as_by_one_thread_to_the_last_bit(step, kind, monkeypat
         for name in ("moments", "linear", "logarithmic"):
             a, b = getattr(reading, name), getattr(expected, name)
             assert np.array_equal(a, b, equal_nan=True)
-        assert np.array_equal(units.values, units_expected.values, equal_nan=True)
+        assert np.array_equal(units, units_expected, equal_nan=True)
 
 
 def test_threads_that_count_at_the_same_time_keep_out_of_each_other_s_way(step, monkeypatch):

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from layerscope.measure.device_units import DeviceUnitTally
+from layerscope.measure.unit_merge import load_state, merge_ranks, state_of
+from layerscope.measure.unit_parts import join
 from layerscope.measure.unit_reading import UnitColumn
 from layerscope.measure.units import UnitTally
 from tests.measure.unit_cases import RELU, TANH, Simulated, assert_same, normal
@@ -26,7 +28,7 @@ class Ranks:
         self._given = [None] * len(tallies)
         self._barrier = threading.Barrier(len(tallies), timeout=30)
 
-    def merge(self, merge=lambda tally, all_reduce: tally.merge_ranks(all_reduce)):
+    def merge(self, merge=lambda tally, all_reduce: merge_ranks(tally.blocks, all_reduce)):
         failed = []
 
         def run(rank):
@@ -72,7 +74,7 @@ def test_ranks_read_what_one_that_had_seen_it_all_would(make):
                     tally.add(row, x, -1)
                     simulated[row].add(x, -1)
         ranks.merge()
-        readings = [tally.read(step).get().values for tally in ranks.tallies]
+        readings = [tally.read(step).get() for tally in ranks.tallies]
         for row in range(3):
             expected = simulated[row].read(step)
             for figures in readings:
@@ -100,7 +102,7 @@ def test_before_any_rank_has_seen_anything_there_is_nothing_to_merge(make):
     ranks = Ranks(*(make(1, [TANH], 5) for _ in range(2)))
     ranks.merge()
     assert ranks.calls[0][-1] == ("min", torch.float64, (3, 0))
-    assert ranks.tallies[0].read(0).get().values[0, 0] == 0
+    assert ranks.tallies[0].read(0).get()[0, 0] == 0
 
 
 @both
@@ -111,7 +113,7 @@ def test_where_ranks_differ_in_the_number_of_units_the_most_holds(make):
         ranks.tallies[rank].add(1, torch.zeros(5, 2), -1)
     ranks.merge()
     for tally in ranks.tallies:
-        assert tally.read(0).get().values[:, :4].tolist() == [[4, 4, 4, 0], [2, 2, 2, 0]]
+        assert tally.read(0).get()[:, :4].tolist() == [[4, 4, 4, 0], [2, 2, 2, 0]]
 
 
 @both
@@ -123,7 +125,7 @@ def test_windows_go_on_from_a_checkpoint(make, after):
                 x = normal(3, units, seed=step)
                 x[:, 1 + step // 5 % 3] = -9.0
                 tally.add(row, x, -1)
-            readings.append(tally.read(step).get().values)
+            readings.append(tally.read(step).get())
 
     readings = []
     active, window = [TANH, RELU, RELU], 10
@@ -131,14 +133,14 @@ def test_windows_go_on_from_a_checkpoint(make, after):
     through, readings = readings, []
     first = make(3, active, window)
     make_and_train(range(7), first)
-    state = first.state()
+    state = state_of(first.blocks)
     make_and_train([50], first)  # which the state must not notice
     readings.pop()
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
     second = after(3, active, window)
-    second.load_state(torch.load(file, weights_only=True))
+    load_state(second.blocks, torch.load(file, weights_only=True))
     make_and_train(range(7, 12), second)
     assert np.array_equal(readings, through, equal_nan=True)
     dead = np.array(through)[:, 1, UnitColumn.DEAD]
@@ -149,12 +151,12 @@ def test_windows_go_on_from_a_checkpoint(make, after):
 @both
 def test_a_state_of_other_rows_is_refused(make):
     with pytest.raises(ValueError, match="state must have one entry per row, 2, got 1"):
-        make(2, [RELU, RELU], 1).load_state(make(1, [RELU], 1).state())
+        load_state(make(2, [RELU, RELU], 1).blocks, state_of(make(1, [RELU], 1).blocks))
 
 
-def join(tallies, all_reduce):
+def joined(tallies, all_reduce):
     whole, parts, which = tallies
-    whole.join(parts, which, all_reduce)
+    join(whole.blocks, parts.blocks, which, all_reduce)
 
 
 @both
@@ -175,8 +177,8 @@ def test_ranks_that_have_parts_of_the_units_read_what_one_with_all_would(make):
             first.add(0, x[:, :3], -1)
             second.add(0, x[:, 3:], -1)
             first.add(1, y, -1)  # of what both have, one counts
-        ranks.merge(join)
-        expected = one.read(step).get().values
+        ranks.merge(joined)
+        expected = one.read(step).get()
         for whole, _, _ in ranks.tallies:
-            for found, row in zip(whole.read(step).get().values, expected, strict=True):
+            for found, row in zip(whole.read(step).get(), expected, strict=True):
                 assert_same(found, row)

@@ -49,7 +49,7 @@ def test_threads_share_a_large_tensor(shape, threads, monkeypatch):
         monkeypatch.setattr(torch, "get_num_threads", lambda used=used: used)
         tally = UnitTally(1, [TANH], 1)
         tally.add(0, tensor, axis)
-        readings.append(tally.read(0).get().values)
+        readings.append(tally.read(0).get())
     assert np.array_equal(*readings)
     inside = np.abs(tensor.movedim(axis, -1).reshape(-1, shape[axis]).numpy()) < np.float32(0.97)
     assert readings[0][0, DEAD] == (~inside.any(0)).sum() > 0
@@ -79,7 +79,7 @@ def test_any_sequence_of_calls_and_readings_is_told_as_simulated(steps, active, 
         for tensor in tensors:
             assert tally.add(0, tensor, -1)
             simulated.add(tensor, -1)
-        assert_same(tally.read(step).get().values[0], simulated.read(step))
+        assert_same(tally.read(step).get()[0], simulated.read(step))
 
 
 def silent_but(*units):
@@ -93,7 +93,7 @@ def told(tally, *steps):
     columns = []
     for step, tensor in enumerate(steps):
         tally.add(0, tensor, -1)
-        columns.append(tally.read(step).get().values[0, [SILENT, DEAD, SINCE]].tolist())
+        columns.append(tally.read(step).get()[0, [SILENT, DEAD, SINCE]].tolist())
     return columns
 
 
@@ -130,17 +130,17 @@ def test_a_step_s_calls_merge_and_one_of_them_is_enough_to_be_active():
     tally = UnitTally(1, [RELU], 4)
     for tensor in (torch.zeros(2, 4), silent_but(1), torch.zeros(1, 4)):
         tally.add(0, tensor, -1)
-    assert tally.read(7).get().values[0].tolist() == [4, 3, 3, 7, 0, 1]
+    assert tally.read(7).get()[0].tolist() == [4, 3, 3, 7, 0, 1]
 
 
 def test_a_step_without_the_layer_neither_ends_nor_lengthens_a_silence():
     tally = UnitTally(1, [RELU], 2)
     tally.add(0, torch.zeros(1, 4), -1)
     tally.read(0)
-    assert tally.read(1).get().values[0, UNITS] == 0
-    assert tally.read(2).get().values[0, UNITS] == 0
+    assert tally.read(1).get()[0, UNITS] == 0
+    assert tally.read(2).get()[0, UNITS] == 0
     tally.add(0, silent_but(0), -1)
-    assert tally.read(3).get().values[0, [DEAD, SINCE]].tolist() == [3, 0]
+    assert tally.read(3).get()[0, [DEAD, SINCE]].tolist() == [3, 0]
 
 
 @pytest.mark.parametrize("units", [3, 5])
@@ -150,21 +150,21 @@ def test_another_number_of_units_starts_the_row_anew_with_its_window(units):
     tally.read(0)
     tally.add(0, torch.full((9, 4), 100.0), -1)
     tally.add(0, torch.zeros(1, units), -1)
-    assert tally.read(1).get().values[0, :SINCE].tolist() == [units, units, 0]
+    assert tally.read(1).get()[0, :SINCE].tolist() == [units, units, 0]
     tally.add(0, torch.zeros(1, units), -1)
-    assert tally.read(2).get().values[0, :QUIET].tolist() == [units, units, units, 1]
+    assert tally.read(2).get()[0, :QUIET].tolist() == [units, units, units, 1]
 
 
 def test_the_spread_is_the_widest_range_of_a_unit_by_the_largest_magnitude():
     tally = UnitTally(1, [LINEAR], 1)
     tally.add(0, torch.tensor([[1.0, -8.0], [3.0, -7.0]]), -1)
-    assert tally.read(0).get().values[0, SPREAD] == 2 / 8
+    assert tally.read(0).get()[0, SPREAD] == 2 / 8
     tally.add(0, torch.tensor([[1.0, -8.0], [1.0, -8.0]]), -1)
-    assert tally.read(1).get().values[0, SPREAD] == 0
+    assert tally.read(1).get()[0, SPREAD] == 0
     tally.add(0, torch.zeros(2, 2), -1)
-    assert tally.read(2).get().values[0, SPREAD] == 0
+    assert tally.read(2).get()[0, SPREAD] == 0
     tally.add(0, torch.ones(1, 2), -1)
-    assert math.isnan(tally.read(3).get().values[0, SPREAD])
+    assert math.isnan(tally.read(3).get()[0, SPREAD])
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_the_spread_is_the_widest_range_of_a_unit_by_the_largest_magnitude():
 def test_what_has_no_units_of_floating_point_is_passed_over(tensor):
     tally = UnitTally(1, [RELU], 1)
     assert not tally.add(0, tensor, -1)
-    assert tally.read(0).get().values[0, UNITS] == 0
+    assert tally.read(0).get()[0, UNITS] == 0
 
 
 def test_watching_needs_no_gradient_and_changes_nothing():

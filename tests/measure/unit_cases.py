@@ -136,7 +136,7 @@ def assert_as_simulated(make, tensors, active, window=20):
         before = tensor.clone()
         assert tally.add(1, tensor, axis) == simulated.add(tensor.cpu(), axis)
         assert torch.equal(tensor.nan_to_num(7), before.nan_to_num(7))
-        values, expected = tally.read(step).get().values, simulated.read(step)
+        values, expected = tally.read(step).get(), simulated.read(step)
         assert values[0, 0] == 0
         assert np.isnan(values[0, 1:]).all()
         assert_same(values[1], expected)

@@ -132,7 +132,7 @@ class StepFigures:
     def _fill_units(self, observations: Sequence[Observation], out: Array) -> None:
         if observations[0].units is None:
             return
-        read = [each.units.get().values for each in observations if each.units is not None]
+        read = [each.units.get() for each in observations if each.units is not None]
         units = np.array(read)
         units[units[:, :, UnitColumn.UNITS] == 0] = np.nan
         for column, figure in _UNIT_FIGURES:

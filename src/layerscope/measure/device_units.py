@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,9 +14,7 @@ from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import PinnedRing
 from layerscope.measure.plain.units import PlainUnits
 from layerscope.measure.unit_layout import in_order, units_and_inner
-from layerscope.measure.unit_merge import load_state, merge_ranks, state_of
 from layerscope.measure.unit_options import UnitOptions
-from layerscope.measure.unit_parts import join
 from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitReading
 from layerscope.measure.units import UnitTally
 
@@ -37,6 +35,9 @@ class DeviceUnitTally:
         active: see `UnitTally`.
         window: see `UnitTally`.
 
+    Attributes:
+        blocks: see `UnitTally`.
+
     Raises:
         ValueError: see `UnitTally`.
     """
@@ -45,7 +46,7 @@ class DeviceUnitTally:
         self, device: torch.device, rows: int, active: Sequence[tuple[float, float]], window: int
     ) -> None:
         self._device = torch.empty(0, device=device).device  # with its number, as tensors have it
-        self._units = _units_on(self._device, UnitOptions(rows, active, window))
+        self.blocks = _blocks_on(self._device, UnitOptions(rows, active, window))
         self._window = window
         self._read = torch.zeros((rows, UNIT_COLUMNS), dtype=torch.float64, device=device)
         self._ring = PinnedRing(self._read) if device.type == "cuda" else None
@@ -73,51 +74,24 @@ class DeviceUnitTally:
             if not (size := tensor.numel()):
                 continue
             units, inner = units_and_inner(tensor.shape, size, axis)
-            if units != self._units.units[row]:
-                self._units.add_all(prepared)  # what came to the row before
+            if units != self.blocks.units[row]:
+                self.blocks.add_all(prepared)  # what came to the row before
                 prepared = []
-                self._units.start(row, units)
+                self.blocks.start(row, units)
             prepared.append((row, tensor, units, inner))
-        self._units.add_all(prepared)
+        self.blocks.add_all(prepared)
 
     def read(self, step: int) -> Pending[UnitReading]:
         """What all rows say of this step; leaves them empty but for how long units are silent."""
-        self._units.read(step, self._window, self._read)
+        self.blocks.read(step, self._window, self._read)
         if self._ring is None:
             return Pending.at_hand(_reading(self._read.cpu()))  # device to host: waits
         with torch.cuda.device(self._device):
             return self._ring.send(self._read, _reading)
 
-    def take_row(self, row: int, other: DeviceUnitTally, of: int) -> None:
-        """Make a row what row `of` of another tally is; see `UnitTally.take_row`."""
-        self._units.take_row(row, other._units, of)
-
-    def merge_ranks(self, all_reduce: Callable[[Tensor, str], None]) -> None:
-        """Make this step's measures those of all ranks: see `unit_merge`. Waits for the device."""
-        merge_ranks(self._units, all_reduce)
-
-    def join(
-        self,
-        parts: DeviceUnitTally,
-        which: Sequence[tuple[int, int]],
-        all_reduce: Callable[[Tensor, str], None],
-    ) -> None:
-        """Make this step's measures those of all ranks, of which each has parts of the units: see
-        `unit_parts`. Waits for the device.
-        """
-        join(self._units, parts._units, which, all_reduce)
-
-    def state(self) -> dict[str, Any]:
-        """How long units have been silent, for a checkpoint; waits for the device."""
-        return state_of(self._units)
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a state, of this class or of `UnitTally`; see there."""
-        load_state(self._units, state)
-
 
 def _reading(read: Tensor) -> UnitReading:
-    return UnitReading(read.numpy().copy())
+    return read.numpy().copy()
 
 
 def units_for(
@@ -133,7 +107,7 @@ def units_for(
     return DeviceUnitTally(device, rows, active, window)
 
 
-def _units_on(device: torch.device, options: UnitOptions) -> PlainUnits | TritonUnits:
+def _blocks_on(device: torch.device, options: UnitOptions) -> PlainUnits | TritonUnits:
     """The fastest units that a device has: Triton's on CUDA, else plain torch's."""
 
     def compiled() -> PlainUnits | TritonUnits:

@@ -1,6 +1,5 @@
 """What a unit tally says of one step."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy.typing as npt
 
 
 class UnitColumn(IntEnum):
-    """Columns of `UnitReading.values`.
+    """Columns of a `UnitReading`.
 
     UNITS: how many the row has. SILENT: of these, not active on any sample of the step. DEAD: not
     active on at least `window` samples in a row, up to now. SINCE: the step from which the dead
@@ -33,13 +32,6 @@ certainty (3 / n, the rule of three: Hanley and Lippman-Hand 1983)."""
 UNIT_COLUMNS = len(UnitColumn)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class UnitReading:
-    """The rows of a unit tally, as they were read.
-
-    Attributes:
-        values: float64 [rows, UNIT_COLUMNS], see `UnitColumn`; of a row that nothing was added to,
-            UNITS is 0 and the others NaN.
-    """
-
-    values: npt.NDArray[np.float64]
+UnitReading = npt.NDArray[np.float64]
+"""What was read of the rows, [rows, UNIT_COLUMNS], by `UnitColumn`; of a row that nothing was added
+to, UNITS is 0 and the others NaN."""

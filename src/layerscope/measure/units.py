@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from operator import getitem
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -18,9 +17,7 @@ from layerscope.measure.cpu.unit_read import read_units
 from layerscope.measure.cpu.unit_table import UnitTable
 from layerscope.measure.pending import Pending
 from layerscope.measure.unit_layout import in_order, units_and_inner
-from layerscope.measure.unit_merge import load_state, merge_ranks, state_of
 from layerscope.measure.unit_options import UnitOptions
-from layerscope.measure.unit_parts import join
 from layerscope.measure.unit_reading import UNIT_COLUMNS, UnitReading
 
 _READINGS = 16
@@ -43,7 +40,8 @@ class UnitTally:
         window: samples in a row on which a unit was not active before it counts as dead.
 
     Attributes:
-        address: of the table, for `Tally.measure`.
+        blocks: what is known of the units: see `unit_merge` and `unit_parts`.
+        address: of the blocks, for `Tally.measure`.
 
     Raises:
         ValueError: rows is negative, active has another length or an interval that holds no
@@ -51,10 +49,10 @@ class UnitTally:
     """
 
     def __init__(self, rows: int, active: Sequence[tuple[float, float]], window: int) -> None:
-        self._table = UnitTable(UnitOptions(rows, active, window))
+        self.blocks = UnitTable(UnitOptions(rows, active, window))
         self._window = window
         self._left = 0  # readings for which there is memory
-        self.address = self._table.address
+        self.address = self.blocks.address
 
     def add(self, row: int, tensor: Tensor, axis: int) -> bool:
         """Watch a layer's output where it lies; calls until the next reading merge.
@@ -103,15 +101,13 @@ class UnitTally:
             units, inner = tensor.shape[-1], 1
         else:
             units, inner = units_and_inner(tensor.shape, tensor.numel(), axis)
-        if units != self._table.units[row] and tensor.numel():
-            self._table.start(row, units)
+        if units != self.blocks.units[row] and tensor.numel():
+            self.blocks.start(row, units)
         return tensor, units, inner
 
     def read(self, step: int) -> Pending[UnitReading]:
-        """What all rows say of this step; leaves them empty but for how long units are silent. It
-        is at hand, and made a `UnitReading` when it is looked at.
-        """
-        rows = len(self._table.units)
+        """What all rows say of this step; leaves them empty but for how long units are silent."""
+        rows = len(self.blocks.units)
         if not self._left:
             self._left = _READINGS
             self._values = np.empty((_READINGS, rows, UNIT_COLUMNS))
@@ -120,39 +116,4 @@ class UnitTally:
         self._left -= 1
         size = 8 * rows * UNIT_COLUMNS
         read_units(self.address, rows, self._window, step, self._end - left * size)
-        return Pending(_one_of, values, -left)
-
-    def take_row(self, row: int, other: UnitTally, of: int) -> None:
-        """Make a row what row `of` of another tally is, a step under way included."""
-        self._table.take_row(row, other._table, of)
-
-    def merge_ranks(self, all_reduce: Callable[[Tensor, str], None]) -> None:
-        """Make this step's measures those of all ranks, before it is read: see `unit_merge`."""
-        merge_ranks(self._table, all_reduce)
-
-    def join(
-        self,
-        parts: UnitTally,
-        which: Sequence[tuple[int, int]],
-        all_reduce: Callable[[Tensor, str], None],
-    ) -> None:
-        """Make this step's measures those of all ranks, of which each has parts of the units: see
-        `unit_parts`.
-        """
-        join(self._table, parts._table, which, all_reduce)
-
-    def state(self) -> dict[str, Any]:
-        """How long units have been silent, for a checkpoint; a step under way is left out."""
-        return state_of(self._table)
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a state, of this class or of `DeviceUnitTally`.
-
-        Raises:
-            ValueError: the state is of another number of rows.
-        """
-        load_state(self._table, state)
-
-
-def _one_of(several: npt.NDArray[np.float64], place: int) -> UnitReading:
-    return UnitReading(several[place])
+        return Pending(getitem, values, -left)

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from layerscope.measure import Tally
 from layerscope.measure.device_tally import DeviceTally, tally_for
-from layerscope.measure.device_units import DeviceUnitTally
-from layerscope.measure.units import UnitTally
+from layerscope.measure.unit_blocks import UnitBlocks
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.hook_state import HookState
@@ -103,15 +102,15 @@ def absorb(
     after.tally.merge_carried(before.tally)  # type: ignore[arg-type]
 
 
-def rows_of_units(
-    outputs: Iterable[LayerOutput],
-) -> dict[str, tuple[UnitTally | DeviceUnitTally, int]]:
+def rows_of_units(outputs: Iterable[LayerOutput]) -> dict[str, tuple[UnitBlocks, int]]:
     """Where the units of outputs are watched, before a new plan gives them other rows."""
-    return {each.name: (each.units, each.unit_row) for each in outputs if each.units is not None}
+    return {
+        each.name: (each.units.blocks, each.unit_row) for each in outputs if each.units is not None
+    }
 
 
 def absorb_units(
-    after: Plan, before: Plan, of_outputs: Mapping[str, tuple[UnitTally | DeviceUnitTally, int]]
+    after: Plan, before: Plan, of_outputs: Mapping[str, tuple[UnitBlocks, int]]
 ) -> None:
     """Put into a new plan's rows of units what an old one's hold, and newcomers'.
 
@@ -120,12 +119,12 @@ def absorb_units(
     """
     for output in after.outputs:
         if output.units is not None and output.name in of_outputs:
-            output.units.take_row(output.unit_row, *of_outputs[output.name])  # type: ignore[arg-type]
+            output.units.blocks.take_row(output.unit_row, *of_outputs[output.name])
     if after.units_here is not after.units:
         rows = {output.name: row for row, output in enumerate(before.outputs)}
         for row, output in enumerate(after.outputs):
             if output.name in rows:
-                after.units.take_row(row, before.units, rows[output.name])  # type: ignore[arg-type]
+                after.units.blocks.take_row(row, before.units.blocks, rows[output.name])
 
 
 def in_network_order(

@@ -12,6 +12,8 @@ from layerscope.measure.device_held import HeldOnDevice
 from layerscope.measure.device_tally import DeviceTally, tally_for
 from layerscope.measure.device_units import DeviceUnitTally, units_for
 from layerscope.measure.held import HeldTensors
+from layerscope.measure.unit_merge import merge_ranks
+from layerscope.measure.unit_parts import join
 from layerscope.measure.units import UnitTally
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
@@ -85,13 +87,13 @@ class Plan:
     def merge_units(self, all_reduce: Callable[[Tensor, str], None]) -> None:
         """Make what is known of the units in this step that of all ranks."""
         if self.units_here is self.units:
-            self.units.merge_ranks(all_reduce)
+            merge_ranks(self.units.blocks, all_reduce)
             return
         parts = [
             output.unit_part() if isinstance(output, PartedOutput) else (0, 1)
             for output in self.outputs
         ]
-        self.units.join(self.units_here, parts, all_reduce)  # type: ignore[arg-type]
+        join(self.units.blocks, self.units_here.blocks, parts, all_reduce)
 
 
 def plan(

@@ -12,6 +12,7 @@ from torch import nn
 
 from layerscope.events.event_file import EventFile
 from layerscope.measure.reading import Reading
+from layerscope.measure.unit_merge import load_state, state_of
 from layerscope.session.cadence import Cadence
 from layerscope.session.door import Door
 from layerscope.session.network_hooks import NetworkHooks
@@ -179,7 +180,7 @@ class WatchedRun:
             "functions": [list(each) for each in hooked.functions()],
             "outputs": [list(each) for each in hooked.found()],
             "judge": self.verdict.judge.state(),
-            "units": self._recorder.plan.units.state(),
+            "units": state_of(self._recorder.plan.units.blocks),
             "surroundings": self._surroundings.state(),
         }
         return state if self._output is None else state | {"output": self._output.state()}
@@ -191,7 +192,7 @@ class WatchedRun:
         fresh = self._state()
         try:
             self._meet(state)
-            fresh["units"] = self._recorder.plan.units.state()  # of as many rows
+            fresh["units"] = state_of(self._recorder.plan.units.blocks)  # of as many rows
             self._load(state)
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             self._load(fresh)
@@ -211,7 +212,7 @@ class WatchedRun:
 
     def _load(self, state: Mapping[str, Any]) -> None:
         self.verdict.judge.load_state(state["judge"])
-        self._recorder.plan.units.load_state(state["units"])
+        load_state(self._recorder.plan.units.blocks, state["units"])
         self._surroundings.load_state(state["surroundings"])
         if self._output is not None and "output" in state:
             self._output.load_state(state["output"])

@@ -133,7 +133,7 @@ def test_a_training_step_never_waits_for_the_device():
         assert reading.get().moments[:, 0].tolist() == [
             *(128 * 256,) * 4, *(128 * 64,) * 2, 256 * 64, 256, 256 * 64, 64
         ]  # fmt: skip
-        assert of_units.get().values[:, UnitColumn.UNITS].tolist() == [256, 256, 64]
+        assert of_units.get()[:, UnitColumn.UNITS].tolist() == [256, 256, 64]
 
 
 def test_what_is_held_is_measured_on_the_stream_where_it_was_made():

@@ -126,7 +126,7 @@ class TritonUnits(UnitBlocks):
             )
 
     def read(self, step: int, window: int, out: Tensor) -> None:
-        """Fill out, the `UnitReading.values` of all rows; empty what belongs to the step."""
+        """Fill out, the `UnitReading` of all rows; empty what belongs to the step."""
         if not self.units:
             return
         heads: list[int] = []

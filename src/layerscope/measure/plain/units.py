@@ -50,7 +50,7 @@ class PlainUnits(UnitBlocks):
             self.add(*each)
 
     def read(self, step: int, window: int, out: Tensor) -> None:
-        """Fill out, the `UnitReading.values` of all rows; empty what belongs to the step."""
+        """Fill out, the `UnitReading` of all rows; empty what belongs to the step."""
         for row in range(len(self.units)):
             self._read_row(row, step, window, out[row])
         self.samples.zero_()
