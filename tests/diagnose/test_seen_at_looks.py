@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from layerscope.diagnose import RULES, Figures, Judge
+from layerscope.diagnose import RULES, Figures, Judge, LayerFacts
 from layerscope.diagnose.last_function import LastFunction
 from tests.diagnose.test_rules import healthy, network
 
@@ -310,6 +310,42 @@ def test_a_layer_of_far_larger_weights_than_all_others_at_the_start_is_told_of(f
         of_layer = found["large_weights"]
         assert (of_layer.severity, of_layer.layer, of_layer.layers) == ("warning", "02_tanh", 1)
         assert of_layer.value == pytest.approx(10.1)
+
+
+def states(kind, size, drawn=3.0, part="weight_hh_l0"):
+    """The finding of a recurrent layer of 64 states whose weights are this many times 1 / 8."""
+    own = LayerFacts(f"06_rnn.{part}", "rnn", kind, weights=("weight",), width=(64, 64))
+    figures = healthy((*LAYERS, own))
+    figures["weight_rms"][:, -1] = size / 8
+    figures["untrained"][:, -1] = drawn
+    return findings(figures).get("large_weights")
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "options", "limit"),
+    [
+        ("RNN", 4.1, {}, 4),
+        ("RNN", 3.9, {}, None),
+        ("RNNCell", 4.1, {"part": "weight_hh"}, 4),
+        ("GRU", 6.1, {}, 6),
+        ("LSTM", 5.9, {}, None),
+        ("LSTM", 6.1, {"part": "weight_hh_l1_reverse"}, 6),
+        ("RNN", 9.0, {"drawn": np.nan}, None),  # it was trained
+        ("RNN", 9.0, {"part": "weight_ih_l0"}, None),
+        ("Linear", 9.0, {}, None),
+    ],
+)
+def test_weights_from_state_to_state_are_judged_by_themselves(kind, size, options, limit):
+    found = states(kind, size, **options)
+    assert (found and found.threshold) == limit
+    if found:
+        assert (found.layer, found.severity) == (
+            f"06_rnn.{options.get('part', 'weight_hh_l0')}",
+            "warning",
+        )
+        assert "from one state to the next" in found.explanation
+        assert f"leave {options.get('part', 'weight_hh_l0')} as torch draws it" in found.remedy
+        assert "here 0.12;" in found.remedy
 
 
 def narrow(units=2, steps=400, left=0.3, kind=1.0, outputs=8.0, at=2, further=1, **facts):

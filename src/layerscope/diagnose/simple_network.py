@@ -10,7 +10,7 @@ _LINE = (
 )
 _FORGOTTEN = (
     "nn.GRU or nn.LSTM in the place of nn.RNN, if what matters lies more than some ten steps back: "
-    "as it is drawn it keeps about 0.58 of its state from one step to the next; then "
+    "as torch draws it, it keeps about 0.58 of its state from one step to the next; then "
 )
 
 

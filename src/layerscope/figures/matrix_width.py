@@ -36,7 +36,8 @@ def width_of(module: nn.Module, features: tuple[int, int]) -> Width | None:
 
 def width_of_named(layer: Layer, name: str, features: tuple[int, int] | None) -> Width | None:
     """Of a matrix with an entry of its own, such as `02_attention.in_proj_weight`; None unless it
-    is one of torch's attention, or its layer's only matrix, between what that takes and gives.
+    is one of torch's attention or recurrences, or its layer's only matrix, between what that takes
+    and gives.
 
     Args:
         layer: that has it.
@@ -47,7 +48,7 @@ def width_of_named(layer: Layer, name: str, features: tuple[int, int] | None) ->
     matrix = next((each for own, each in matrices.items() if name.endswith("." + own)), None)
     if matrix is None:
         return None
-    if isinstance(layer.module, nn.MultiheadAttention):
+    if isinstance(layer.module, (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)):
         return int(matrix.shape[1]), int(matrix.shape[0])
     if features is None or len(matrices) > 1 or sorted(features) != sorted(matrix.shape):
         return None

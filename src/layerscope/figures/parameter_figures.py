@@ -10,7 +10,12 @@ from layerscope.diagnose.figures import Array
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.record.look import Look
 from layerscope.record.parameters.layer_parameter import LayerParameter
-from layerscope.record.parameters.untrained import blank_rows, is_fresh_head, untrained
+from layerscope.record.parameters.untrained import (
+    blank_rows,
+    drawn_recurrences,
+    is_fresh_head,
+    untrained,
+)
 
 
 class ParameterFigures:
@@ -33,6 +38,7 @@ class ParameterFigures:
         every = (parameter for own in all_of_them.values() for _, parameter in own)
         widths = {facts.name: facts.width for facts in layers if facts.width}
         drawn = dict.fromkeys(untrained(parameters, every, widths), 1.0)
+        drawn |= dict.fromkeys(drawn_recurrences(parameters), 3.0)
         for facts in layers:
             if facts.last and is_fresh_head(all_of_them.get(facts.name, ()), parameters):
                 drawn[facts.name] = 2.0

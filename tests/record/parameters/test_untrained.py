@@ -7,7 +7,12 @@ from torch import nn
 from layerscope.quantity import Quantity
 from layerscope.record.channel import Channel
 from layerscope.record.parameters.layer_parameter import LayerParameter
-from layerscope.record.parameters.untrained import blank_rows, is_fresh_head, untrained
+from layerscope.record.parameters.untrained import (
+    blank_rows,
+    drawn_recurrences,
+    is_fresh_head,
+    untrained,
+)
 
 
 def entries(*layers):
@@ -139,3 +144,34 @@ def test_vectors_that_are_0_throughout_are_counted_in_a_frozen_embedding():
     vectors[:, 0] = 0
     assert abs(blank_rows(nn.Embedding.from_pretrained(vectors).weight) - 1 / 3) < 0.01
     assert blank_rows(nn.Embedding.from_pretrained(vectors, freeze=False).weight) == 0
+
+
+def of_states(weight, name="rnn.weight_hh_l0", needs_gradient=True):
+    parameter = nn.Parameter(weight, requires_grad=needs_gradient)
+    return [LayerParameter(parameter, "rnn", Channel(Quantity.WEIGHT, name))]
+
+
+def long_tailed():
+    torch.manual_seed(0)
+    return torch.randn(48, 48) * torch.tensor([0.5, 2.0]).repeat(24)[:, None]
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [
+        nn.init.normal_(torch.empty(48, 48), std=9),
+        nn.init.uniform_(torch.empty(48, 48), -3, 3),
+        nn.init.orthogonal_(torch.empty(48, 48), gain=7),
+    ],
+)
+def test_a_recurrence_as_it_was_drawn_is_told_whatever_its_size(weight):
+    assert drawn_recurrences(of_states(weight)) == ["rnn.weight_hh_l0"]
+    assert drawn_recurrences(of_states(weight, needs_gradient=False)) == []
+    assert drawn_recurrences(of_states(weight, name="rnn.weight_ih_l0")) == []
+
+
+@pytest.mark.parametrize(
+    "weight", [long_tailed(), torch.zeros(48, 48), torch.full((48, 48), torch.nan), torch.eye(48)]
+)
+def test_a_recurrence_that_was_trained_or_set_is_none_that_was_drawn(weight):
+    assert drawn_recurrences(of_states(weight)) == []

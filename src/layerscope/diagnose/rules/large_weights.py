@@ -1,11 +1,15 @@
 """A layer whose weights are far larger at the start than those of all others."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.recurrent import is_recurrent
 from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Advice, Symptoms
@@ -17,6 +21,14 @@ _LARGE = 10.0
 _FEWEST = 2
 """Layers that have weights: of one there is no other to compare it with."""
 
+_LIMITS = (4.0, 6.0)
+"""Times the same root, of the weights from state to state, without and with gates. Above 1
+differences between states grow at each step. On two tasks of 16 steps, with 16 and 64 states, a
+tanh learned nothing more from 3 on, a GRU less from 6 on, an LSTM nothing at 8."""
+
+_DRAWN = 3
+"""Of the figure `untrained`."""
+
 _ADVICE = Advice(
     "the weights of {layer} are {value:.3g} times as large at the start as those that keep a "
     "signal's size (limit {threshold:g}), and ten times those of other layers: its outputs drown "
@@ -26,11 +38,30 @@ _ADVICE = Advice(
 )
 
 
+def _as_torch_draws(facts: LayerFacts) -> str:
+    states = facts.width[0] if facts.width else 0
+    return (
+        f"leave {facts.name.rpartition('.')[2]} as torch draws it, between -1 / sqrt(hidden_size) "
+        f"and that, here {states**-0.5:.2g}; or torch.nn.init.orthogonal_ of each [hidden, hidden] "
+        "part of it"
+    )
+
+
+_ADVICE_OF_STATES = Advice(
+    "the weights of {layer}, from one state to the next, are {value:.3g} times as large at the "
+    "start as those that keep a state's size (limit {threshold:g}): from the first steps of a "
+    "sequence on its functions are at their ends, and what differs by chance grows at each step, "
+    "so the last state tells little of what was read",
+    _as_torch_draws,
+)
+
+
 @rule_with_memory("large_weights")
 def large_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """RMS of the weights at step 0 times the root of the fan-in, where it is more than ten times
     the median layer's too, or the other's of two: one layer was drawn, or scaled, otherwise than
-    the rest.
+    the rest. Of weights from state to state, as they were drawn, whatever others have: that is
+    their spectral radius (Girko 1985), and above 1 a network of tanh is chaotic.
 
     Not of the last layer, of which `overconfident_start` tells, of one before a bounded function,
     of which `saturated` does, nor before a normalisation, which divides by it.
@@ -40,17 +71,33 @@ def large_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         return Symptoms(values)
     roles = memory.roles
     sizes = figures["weight_rms"][0] * np.sqrt(roles.fan_in) * roles.only("trained")
-    if (~np.isnan(sizes)).sum() < _FEWEST:
-        return Symptoms(values)
-    usual = float(known_median(sizes[np.newaxis], axis=1)[0])
-    values[0] = sizes * _judged(roles)
-    ill = (values > _LARGE) & (values > _LARGE * usual)
+    limits = _limits_of_states(roles)
+    of_states = ~np.isnan(limits) & (figures["untrained"][0] == _DRAWN)
+    several = (~np.isnan(sizes)).sum() >= _FEWEST
+    usual = float(known_median(sizes[np.newaxis], axis=1)[0]) if several else np.inf
+    values[0] = sizes * np.where(of_states, 1, _judged(roles))
+    ill = (values > _LARGE) & (values > _LARGE * usual) & ~of_states
+    ill |= of_states & (values > limits)
     return Symptoms.of_layers(
         values,
         np.where(ill, 2, 0),
         _ADVICE,
+        *(replace(_ADVICE_OF_STATES, limits=(np.nan, each, np.nan)) for each in _LIMITS),
         limits=(np.nan, _LARGE, np.nan),
-        source="He et al. 2015: a variance of 2 / fan_in keeps the size of a signal",
+        source="He et al. 2015: a variance of 2 / fan_in keeps the size of a signal; Sompolinsky "
+        "et al. 1988, Chaos in Random Neural Networks: above 1 recurrent states are chaotic",
+        cause=np.where(of_states, 1 + (limits == _LIMITS[1]), 0)[np.newaxis] * np.ones_like(ill),
+    )
+
+
+def _limits_of_states(roles: Roles) -> npt.NDArray[np.float64]:
+    """Of weights from state to state the limit, NaN of all other layers, [layers]."""
+    of_states = (".weight_hh" in each.name and is_recurrent(each) for each in roles.layers)
+    return np.array(
+        [
+            _LIMITS[not each.module.startswith("RNN")] if is_one else np.nan
+            for each, is_one in zip(roles.layers, of_states, strict=True)
+        ]
     )
 
 

@@ -1,4 +1,4 @@
-"""Frozen weights that are as they were drawn, or 0: nobody has trained them."""
+"""Weights that are as they were drawn, or 0: nobody has trained them."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +56,22 @@ def untrained(
             return []
         evidence += of_one
     return names if evidence >= _ENOUGH else []
+
+
+def drawn_recurrences(parameters: Sequence[LayerParameter]) -> list[str]:
+    """Entries that are a trained recurrent layer's weights from state to state, if their values are
+    even or normal, of whatever size: training leaves gates of unlike size, and long tails.
+
+    Args:
+        parameters: of all layers.
+    """
+    of_states = [each for each in parameters if ".weight_hh" in each.channel.layer]
+    return [
+        each.channel.layer
+        for each in of_states
+        if each.parameter.requires_grad and _tells(each.parameter)
+        if any(_shape(_sample(each.parameter)))
+    ]
 
 
 def is_fresh_head(
@@ -118,19 +134,14 @@ def _evidence(weight: Tensor, width: tuple[int, int] | None) -> int:
     rows, of_each = weight.shape[0], weight[0].numel()
     fan_in, outputs = width or (of_each, rows)
     fan_out = outputs * weight[0, 0].numel()
-    flat = weight.detach().flatten()
-    sample = flat[:: -(-len(flat) // _MOST)].double().cpu()  # device to host, where there is one
-    count, square = len(sample), sample.square()
-    variance = float(square.mean())
-    if not math.isfinite(variance) or not variance:
-        return 0
-    fourth = float(square.square().mean()) / variance**2
-    largest = float(sample.abs().max())
+    sample = _sample(weight)
+    count, largest, variance = len(sample), float(sample.abs().max()), float(sample.square().mean())
+    even, normal = _shape(sample)
     # Of recurrent layers the bound is that of their states: rows are theirs, or of 3 or 4 gates.
     bounds = [1 / math.sqrt(fan) for fan in (fan_in, rows, rows / 3, rows / 4)]
     bounds.append(math.sqrt(6 / (fan_in + fan_out)))
     error = _SURE / math.sqrt(count)
-    is_even = abs(fourth - 1.8) < 1.4 * error and any(
+    is_even = even and any(
         (1 - 12 / count) * bound < largest <= (1 + 1e-5) * bound for bound in bounds
     )
     variances = (1 / fan_in, 2 / fan_in, 2 / fan_out, 2 / (fan_in + fan_out), 0.02**2, 1.0)
@@ -138,7 +149,24 @@ def _evidence(weight: Tensor, width: tuple[int, int] | None) -> int:
         return _ENOUGH
     is_normal = (
         count >= _MANY
-        and abs(fourth - 3) < 5 * error
+        and normal
         and any(abs(variance / usual - 1) < math.sqrt(2) * error for usual in variances)
     )
     return int(is_normal)
+
+
+def _sample(weight: Tensor) -> Tensor:
+    """Up to _MOST of its elements, evenly spaced, float64 on the host."""
+    flat = weight.detach().flatten()
+    return flat[:: -(-len(flat) // _MOST)].double().cpu()  # device to host, where there is one
+
+
+def _shape(sample: Tensor) -> tuple[bool, bool]:
+    """Whether the fourth moment is that of even values, and whether that of normal ones."""
+    square = sample.square()
+    variance = float(square.mean())
+    if not math.isfinite(variance) or not variance:
+        return False, False
+    fourth = float(square.square().mean()) / variance**2
+    error = _SURE / math.sqrt(len(sample))
+    return abs(fourth - 1.8) < 1.4 * error, abs(fourth - 3) < 5 * error
