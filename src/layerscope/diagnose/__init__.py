@@ -1,16 +1,19 @@
 """Figures become findings: which layer, since which step, why, and what to change. No torch."""
 
-from layerscope.diagnose import rules as _rules  # noqa: F401  registers them
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.findings.finding import Finding, Findings
 from layerscope.diagnose.findings.severity import SEVERITIES
 from layerscope.diagnose.findings.worst_by_layer import worst_by_layer
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import RULES, Rule, rule, rule_with_memory, without
+from layerscope.diagnose.registry import RULES, Rule, rule, rule_of_run, rule_with_memory, without
 from layerscope.diagnose.run_judge import Judge
 from layerscope.diagnose.symptoms import Advice, Symptoms, graded
 from layerscope.diagnose.thresholds import Thresholds
+
+# isort: split
+# Once all of this is there: a rule imports it from here, as one of a user's does.
+from layerscope.diagnose import rules as _rules  # noqa: F401  registers them
 
 __all__ = [
     "RULES",
@@ -27,6 +30,7 @@ __all__ = [
     "Thresholds",
     "graded",
     "rule",
+    "rule_of_run",
     "rule_with_memory",
     "without",
     "worst_by_layer",

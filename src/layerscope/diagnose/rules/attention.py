@@ -6,13 +6,10 @@ Judged in the steps that are looked at: keyframes, every tenth step at first, th
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.roles import LARGEST_GAIN, Roles
 from layerscope.diagnose.solved import has_learned, note_if_solved
-from layerscope.diagnose.symptoms import Advice, Symptoms, graded
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose.symptoms import graded
 
 _LOOKS = 2
 """In a row that must show it: one batch may be odd."""

@@ -1,10 +1,6 @@
 """An autograd function of one's own whose backward leaves out the gradient that it gets."""
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 
 
 @rule_of_run("backward_alone", looks_at="backward_alone")

@@ -2,11 +2,7 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.symptoms import Symptoms
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Figures, Memory, Symptoms, Thresholds, rule_with_memory
 
 FEW_UNITS = 8
 """Fewer are biased by chance: the mean of eight draws is two of their standard deviations away from

@@ -2,12 +2,8 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.solved import left_of_chance
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _ENOUGH = 30
 """Targets of a class, with not one sample taken for it: with 95 % certainty fewer than a tenth are

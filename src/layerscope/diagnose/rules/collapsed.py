@@ -5,17 +5,14 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_terms import note_if_baseline
-from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.recurrent import is_recurrent
-from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.rules.stalled import AT_ITS_OWN_END
-from layerscope.diagnose.symptoms import Advice, Symptoms, Values
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose.symptoms import Values
 
 _OF_TORCH = (
     *("Embedding", "LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm", "InstanceNorm"),

@@ -3,13 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import LayerFacts, rule_of_run, rule_with_memory
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds
 from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run, rule_with_memory
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 
 @rule_with_memory("constant_weights")

@@ -5,15 +5,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.findings.finding import Finding
+from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.losses.loss_kind import Loss
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _DROPPED = 0.02
 """Of a batch of 32 with ten outputs that is six."""

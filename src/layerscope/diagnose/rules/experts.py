@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.registry import rule
-from layerscope.diagnose.symptoms import Symptoms, Values
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Figures, Symptoms, Thresholds, rule
+from layerscope.diagnose.symptoms import Values
 
 _BY_CHANCE = 10.0
 """Tokens per expert in a step: an even router passes an expert by with a chance of exp(-10)."""

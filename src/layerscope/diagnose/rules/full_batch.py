@@ -2,14 +2,10 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.loss_curve import WINDOW
-from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import median_update
-from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.solved import has_learned, is_learning, is_solved
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _MANY = 256
 """Samples of a batch: of fewer nobody says that they are too many for one step."""

@@ -2,13 +2,9 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.solved import has_learned
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _NEARLY_ALL = 0.9
 _LASTS = 2

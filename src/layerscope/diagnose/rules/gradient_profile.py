@@ -9,14 +9,11 @@ embeddings are small before a normalisation.
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.memory import Memory
+from layerscope.diagnose import LayerFacts, graded
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.profile import Profile, culprits, profile_of
-from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.solved import beats_chance, has_learned, note_if_solved
-from layerscope.diagnose.symptoms import Advice, Limits, Symptoms, Values, graded
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose.symptoms import Limits, Values
 
 
 def _against_fading(facts: LayerFacts) -> str:

@@ -3,12 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.median import known_median
-from layerscope.diagnose.memory import Memory, Remembered
-from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.symptoms import Advice, Symptoms, Values
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose.memory import Remembered
+from layerscope.diagnose.symptoms import Values
 
 _RECENT = 50  # steps in the running median
 _CONVERGED = 0.2  # of the loss at the start: a gradient is small there, and anything is far from it

@@ -2,12 +2,9 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.rules.biased import FEW_UNITS
-from layerscope.diagnose.symptoms import Advice, Symptoms, graded
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose.symptoms import graded
 
 _ADVICE = (
     Advice(

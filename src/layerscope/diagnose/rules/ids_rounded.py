@@ -1,10 +1,6 @@
 """Numbers of things that a short floating-point type has rounded, before they were looked up."""
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 
 _BFLOAT16 = 256
 """Up to which bfloat16 holds every whole number, of 8 digits; float16 does up to 2,048."""

@@ -3,11 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 
 _SOURCE = "LeCun et al. 1998, Efficient BackProp, section 4.3: inputs of mean 0 and variance 1"
 _MEAN_AND_DEVIATION = 2

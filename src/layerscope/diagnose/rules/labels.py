@@ -3,20 +3,16 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_curve import FIRST, WINDOW, CurveOfBlock
 from layerscope.diagnose.losses.loss_kind import Loss
-from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import median_update
 from layerscope.diagnose.patience import attends, patience_of, targets_have_grown
-from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.simple_network import rather
 from layerscope.diagnose.solved import guessing_among_candidates, is_learning, times_its_mean
-from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
-from layerscope.diagnose.thresholds import Thresholds
 
 
 @rule_of_run("labels_without_signal")

@@ -5,15 +5,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.median import known_median
-from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.recurrent import is_recurrent
-from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _LARGE = 10.0
 """Times the root of 1 / fan_in; Kaiming's are 1.4, and torch's own 0.6."""

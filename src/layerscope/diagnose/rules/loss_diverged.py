@@ -5,17 +5,14 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.enough_samples import present_and_start
-from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards
-from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import OF_LEVELS, way_so_far
 from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
-from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.solved import guessing_among_candidates, is_solved
-from layerscope.diagnose.symptoms import A_TENTH, Advice, Symptoms, Values
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose.symptoms import A_TENTH, Values
 
 _DIVERGED = Advice(
     "the loss is {value:.3g} times what it was at the start (limit {threshold:g})",

@@ -6,15 +6,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_curve import HALF, WINDOW
 from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms
 from layerscope.diagnose.losses.loss_kind import ERRORS
-from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import falls_on, median_update, way_so_far
 from layerscope.diagnose.patience import LATE, attends, patience_of, targets_have_grown
-from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.simple_network import rather
 from layerscope.diagnose.solved import (
     guessing_among_candidates,
@@ -22,9 +20,7 @@ from layerscope.diagnose.solved import (
     left_of_chance,
     times_its_mean,
 )
-from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import targets_are_bits
-from layerscope.diagnose.thresholds import Thresholds
 
 Series = npt.NDArray[np.float64]
 

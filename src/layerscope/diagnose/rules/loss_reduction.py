@@ -2,13 +2,9 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.losses.loss_kind import Loss
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.solved import is_learning
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _LOOKS = 3
 """Looks at the loss's gradient in a row: they are exact, one odd batch apart."""

@@ -4,14 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.loss_terms import may_be_of_terms
-from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.pace import median_update
-from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.solved import guessing_among_candidates
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _RISING = Advice(
     "the loss rises from the start, steadily and by small steps: it is {value:.3g} times what it "

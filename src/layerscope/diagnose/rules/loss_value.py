@@ -3,15 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.in_each_look import LOOKS, in_each_look
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards
 from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _ROOT_OF_LARGEST = 1e18  # float32's largest number is 3e38, and errors are squared
 

@@ -1,10 +1,6 @@
 """A padding mask the wrong way round: attention sees the padding, and nothing else."""
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.symptoms import Symptoms
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Figures, Memory, Symptoms, Thresholds, rule_with_memory
 
 _LOOKS = 2
 """In a row: what is hidden is exact."""

@@ -4,12 +4,7 @@ import math
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.findings.finding import Finding
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
 
 _ANEW = "nn.ModuleList([Block() for _ in range(n)]), which makes each of them, not [Block()] * n"
 

@@ -5,17 +5,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.cancelled_gradients import cancelled_gradients
-from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.mixtures import without_tokens
 from layerscope.diagnose.recurrent import recurrences
-from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.solved import is_solved
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE = range(7)
 _CANCELLED, _IN_PART, _OF_SLOPES, _FLAT_PART = range(7, 11)

@@ -2,13 +2,9 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.patience import patience_of
-from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.solved import has_learned, left_of_chance
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _NOTHING = 0.9
 """Of what guessing costs: what is below may be learned by heart, or from how often tokens come."""

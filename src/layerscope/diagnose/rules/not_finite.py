@@ -2,14 +2,10 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.recurrent import CLIP, is_recurrent
-from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT, _PARAMETER, _EPSILON = range(8)
 

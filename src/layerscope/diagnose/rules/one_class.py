@@ -3,12 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms, Values
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose.symptoms import Values
 
 _ENOUGH = 300
 """Labels, all of one class: with 95 % certainty less than 1 % of all are of another (the rule of

@@ -2,12 +2,8 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.solved import is_solved
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _OFTEN = 0.5
 """Optimizers that are made anew / steps. Once an epoch, or at a restart, is on purpose."""

@@ -3,14 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.in_each_look import LOOKS, in_each_look
 from layerscope.diagnose.losses.loss_kind import ERRORS, OF_BITS, Loss
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import LARGEST_GAIN, Roles
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _FAR = 10.0  # times the targets: the loss then starts a hundred times as high as that of saying 0
 _ABOVE = 3.0

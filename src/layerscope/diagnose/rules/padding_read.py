@@ -1,10 +1,6 @@
 """A recurrent layer of which the last step is read, where sequences end in padding."""
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 
 _MUCH, _MOSTLY = 1 / 3, 1 / 2
 """Of the steps: over some of them a state is carried, and a picture's rows may end alike."""

@@ -3,11 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 
 _OF_ONE_BATCH = 0.5
 _OF_THE_START = 0.5

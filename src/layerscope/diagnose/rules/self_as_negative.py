@@ -1,10 +1,6 @@
 """A contrastive loss in which each sample is among the samples that it is to be told apart from."""
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 
 
 @rule_of_run("self_as_negative", looks_at="against_itself")

@@ -2,12 +2,8 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_with_memory
+from layerscope.diagnose import Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.symptoms import Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 
 @rule_with_memory("softmax_hidden")

@@ -2,15 +2,11 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import LayerFacts, graded
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.median import known_median
-from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.recurrent import is_recurrent
-from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.symptoms import Advice, Symptoms, graded
-from layerscope.diagnose.thresholds import Thresholds
 from layerscope.diagnose.update_ratio import update_ratio
 
 _SLOW = -1.0  # log10: a layer at a far lower rate, whose weights are not small in proportion

@@ -5,11 +5,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_with_memory
-from layerscope.diagnose.symptoms import Advice, Symptoms, Values
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.symptoms import Values
 
 _FEWEST = 4  # additions, of which two halves say something
 _HALF_OCTAVES = 100  # of what the optimizer has moved: a factor of 2^50

@@ -4,17 +4,14 @@ import math
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
 from layerscope.diagnose.losses.shares import Shares
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.symptoms import Advice, Symptoms, Values
+from layerscope.diagnose.symptoms import Values
 from layerscope.diagnose.target_bits import targets_are_bits
-from layerscope.diagnose.thresholds import Thresholds
 
 _BEYOND = 0.05
 """Of the targets' spread: labels smoothed to 0 and 1 are within."""

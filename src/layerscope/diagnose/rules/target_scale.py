@@ -2,13 +2,9 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms
 from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
-from layerscope.diagnose.thresholds import Thresholds
 
 _SMALL = 0.01
 """Of the outputs that a network begins with: steps of a usual size move these by so much."""

@@ -3,11 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
-from layerscope.diagnose.symptoms import Advice, Symptoms, Values
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.symptoms import Values
 
 _HIGH = 10.0
 _FLOOR, _HIGH_FLOOR = 0.5, 0.75

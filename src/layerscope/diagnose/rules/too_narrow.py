@@ -5,14 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.losses.loss_kind import ERRORS, OF_BITS, OF_CLASSES
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_with_memory
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.solved import left_of_chance
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _FEW = 2
 """Units. A plane is drawn for eyes; a code of three and more is a size that one may well choose."""

@@ -5,15 +5,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.loss_curve import HALF
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.solved import left_of_chance
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _SHRUNK = 0.5
 _FAST = 1e-3

@@ -4,13 +4,8 @@ import math
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.findings.finding import Finding
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run
+from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.solved import has_learned
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
 
 _OFTEN = 3
 """Times: a training may be begun again, and the best weights be loaded once."""

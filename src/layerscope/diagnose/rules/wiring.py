@@ -2,12 +2,8 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
-from layerscope.diagnose.findings.finding import Finding
-from layerscope.diagnose.memory import Memory
-from layerscope.diagnose.registry import rule_of_run, rule_with_memory
-from layerscope.diagnose.symptoms import Advice, Symptoms
-from layerscope.diagnose.thresholds import Thresholds
+from layerscope.diagnose import Finding, rule_of_run, rule_with_memory
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds
 
 _DETACHED = 3.0
 """Forward passes for each that is learned from: targets of the network's own, say."""
