@@ -3,8 +3,16 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose import LayerFacts, rule_of_run, rule_with_memory
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds
+from layerscope.diagnose import (
+    Advice,
+    Figures,
+    LayerFacts,
+    Memory,
+    Symptoms,
+    Thresholds,
+    rule_of_run,
+    rule_with_memory,
+)
 from layerscope.diagnose.last_known import last_known
 
 

@@ -2,8 +2,16 @@
 
 import numpy as np
 
-from layerscope.diagnose import LayerFacts, graded
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose import (
+    Advice,
+    Figures,
+    LayerFacts,
+    Memory,
+    Symptoms,
+    Thresholds,
+    graded,
+    rule_with_memory,
+)
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.recurrent import is_recurrent

@@ -7,8 +7,16 @@ CS231n, Neural Networks Part 3, "ratio of weights:updates".
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose import LayerFacts, graded
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose import (
+    Advice,
+    Figures,
+    LayerFacts,
+    Memory,
+    Symptoms,
+    Thresholds,
+    graded,
+    rule_with_memory,
+)
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
 from layerscope.diagnose.solved import is_learning
