@@ -3,17 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose import (
-    Advice,
-    Figures,
-    LayerFacts,
-    Memory,
-    Symptoms,
-    Thresholds,
-    rule_of_run,
-    rule_with_memory,
-)
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds
 from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.registry import rule_of_run, rule_with_memory
 
 
 @rule_with_memory("constant_weights")

@@ -5,20 +5,12 @@ from math import isnan, nan
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose import (
-    Advice,
-    Figures,
-    LayerFacts,
-    Memory,
-    Symptoms,
-    Thresholds,
-    graded,
-    rule_with_memory,
-)
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.last_known import note_first
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_terms import is_of_no_known_kind, note_if_baseline
 from layerscope.diagnose.solved import has_learned, is_learning, note_if_solved
-from layerscope.diagnose.symptoms import A_TENTH, Values
+from layerscope.diagnose.symptoms import A_TENTH, Values, graded
 
 
 def _at_the_start(facts: LayerFacts) -> str:

@@ -9,19 +9,11 @@ embeddings are small before a normalisation.
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose import (
-    Advice,
-    Figures,
-    LayerFacts,
-    Memory,
-    Symptoms,
-    Thresholds,
-    graded,
-    rule_with_memory,
-)
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.profile import Profile, culprits, profile_of
 from layerscope.diagnose.solved import beats_chance, has_learned, note_if_solved
-from layerscope.diagnose.symptoms import Limits, Values
+from layerscope.diagnose.symptoms import Limits, Values, graded
 
 
 def _against_fading(facts: LayerFacts) -> str:

@@ -5,22 +5,14 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose import (
-    Advice,
-    Figures,
-    LayerFacts,
-    Memory,
-    Symptoms,
-    Thresholds,
-    graded,
-    rule_with_memory,
-)
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.last_known import note_first
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_terms import note_if_baseline
 from layerscope.diagnose.memory import Remembered
 from layerscope.diagnose.roles import GATES, LARGEST_GAIN, Roles
 from layerscope.diagnose.solved import has_learned, note_if_solved
-from layerscope.diagnose.symptoms import Values
+from layerscope.diagnose.symptoms import Values, graded
 
 
 def _at_the_start(facts: LayerFacts) -> str:

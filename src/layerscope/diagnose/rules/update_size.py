@@ -7,20 +7,12 @@ CS231n, Neural Networks Part 3, "ratio of weights:updates".
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose import (
-    Advice,
-    Figures,
-    LayerFacts,
-    Memory,
-    Symptoms,
-    Thresholds,
-    graded,
-    rule_with_memory,
-)
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
 from layerscope.diagnose.solved import is_learning
-from layerscope.diagnose.symptoms import A_TENTH, Values
+from layerscope.diagnose.symptoms import A_TENTH, Values, graded
 from layerscope.diagnose.update_ratio import update_ratio
 
 _LOSS_GREW = 2.0

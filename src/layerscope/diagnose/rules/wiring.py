@@ -2,16 +2,9 @@
 
 import numpy as np
 
-from layerscope.diagnose import (
-    Advice,
-    Figures,
-    Finding,
-    Memory,
-    Symptoms,
-    Thresholds,
-    rule_of_run,
-    rule_with_memory,
-)
+from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds
+from layerscope.diagnose.findings.finding import Finding
+from layerscope.diagnose.registry import rule_of_run, rule_with_memory
 
 _DETACHED = 3.0
 """Forward passes for each that is learned from: targets of the network's own, say."""
