@@ -6,6 +6,7 @@ from typing import Any
 
 from layerscope.diagnose import Finding, Findings
 from layerscope.diagnose.findings.severity import counted
+from layerscope.integrations.loop_steps import LoopSteps
 from layerscope.session.finished_steps import FinishedSteps
 
 
@@ -19,7 +20,7 @@ class Outcome:
 
     failure: str | None = None
     _folder: Path
-    _at: int  # the step that goes on
+    _steps: LoopSteps
     _session: FinishedSteps | None = None  # as long as it goes on
     _opened: FinishedSteps | None = None  # from then on
 
@@ -38,7 +39,7 @@ class Outcome:
             return "not started"
         if self.failure is not None:
             return self.failure
-        return f"{'closed' if self._session is None else 'open'}, {self._at} steps"
+        return f"{'closed' if self._session is None else 'open'}, {self._steps.at} steps"
 
     @property
     def folder(self) -> Path:

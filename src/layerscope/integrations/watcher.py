@@ -1,4 +1,4 @@
-"""`Watcher`: a session in a loop that is not Lightning's, opened, told of steps, and closed."""
+"""`Watcher`: a session in a loop that is not Lightning's, opened and closed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from torch.amp import GradScaler
 
 from layerscope.diagnose.rules.weights_overwritten import own_weights_loaded
 from layerscope.diagnose.rules.wiring import NEVER_STEPPED, never_stepped
+from layerscope.integrations.loop_steps import LoopSteps
 from layerscope.integrations.outcome import Outcome
 from layerscope.record import choose_layers
 from layerscope.record.parameters.own_weights import OwnWeights
@@ -23,11 +24,8 @@ from layerscope.session.claimed_folder import ClaimedFolder, claim
 from layerscope.session.door import Door
 from layerscope.session.finished_steps import FinishedSteps
 from layerscope.session.local_folder import local_folder
-from layerscope.session.loss_scale import LossScale
-from layerscope.session.optimizers_of_a_loop import OptimizersOfALoop
 from layerscope.session.ranks import told_by_rank_0
 from layerscope.session.settings import Settings
-from layerscope.session.told_loss import ToldLoss
 
 _log = logging.getLogger("layerscope")
 
@@ -58,14 +56,10 @@ class Watcher(Outcome):
         self._folder = local_folder(log_dir)
         self._claimed: ClaimedFolder | None = None
         self._settings = settings
-        self._scale = LossScale(scaler)
-        self._at = start
-        self._optimizers: OptimizersOfALoop | None = None
-        self._own_weights = OwnWeights(model, lambda: self._at)
+        self._steps = LoopSteps(start, scaler, door)
+        self._own_weights = OwnWeights(model, lambda: self._steps.at)
         self._door = door
-        self._named, self._steps = named, steps
-        self._loss = ToldLoss(door)
-        self._unanswered = 0  # calls of `step` before any optimizer took one
+        self._named, self._planned = named, steps
         self._was_closed = self._told_of_late_steps = False
 
     def start(self) -> Self:
@@ -91,7 +85,7 @@ class Watcher(Outcome):
                     earlier._folder,
                 )
                 earlier.close()
-        resumes = self._at > 0
+        resumes = self._steps.at > 0
 
         def claimed() -> str:
             try:
@@ -107,17 +101,17 @@ class Watcher(Outcome):
         try:
             self._session = self._opened = FinishedSteps(
                 *(self._model, self._folder, self._settings, self._door),
-                start=self._at,
-                steps=self._steps,
+                start=self._steps.at,
+                steps=self._planned,
                 resumes=resumes,
             )
         except BaseException:
             self._end()
             raise
-        self._optimizers = OptimizersOfALoop(self._model, self._guarded)
+        self._steps.attach(self._model, self._guarded)
         self._own_weights.attach()
         atexit.register(self._close_at_exit)
-        self._begin()
+        self._guarded(self._steps.begin)
         return self
 
     def step(self, loss: Tensor | float | None = None) -> bool:
@@ -149,23 +143,11 @@ class Watcher(Outcome):
 
         def end(session: FinishedSteps) -> None:
             nonlocal ended
-            optimizers = self._optimizers
-            assert optimizers is not None
-            left_out = not optimizers.any_came and self._scale.has_backed_off
-            if not (optimizers.any_came or left_out) and optimizers.is_awaited:
-                self._unanswered += self._unanswered >= 0
-                return  # a micro-batch
-            ended, self._unanswered = True, -1
-            session.see_loss(loss)
-            if (mean := self._loss.take()) is not None:
-                session.note_loss(self._scale.of(mean))
-            optimizers.end(session)
-            session.finish(self._at, optimizers.had_gradient, self._scale.factor, left_out)
+            ended = self._steps.end(session, loss)
 
         self._guarded(end)
         if ended:
-            self._at += 1
-            self._begin()
+            self._guarded(self._steps.begin)
         return self._session is None or self._session.verdict.stop is None
 
     def note_loss(self, loss: Tensor | float | None) -> None:
@@ -175,11 +157,11 @@ class Watcher(Outcome):
         Args:
             loss: as for `step`.
         """
-        self._loss.note(loss)
+        self._steps.note_loss(loss)
 
     def note_scaled_loss(self, loss: Tensor | None) -> None:
         """Tell the loss that backward started from, with the gradient scaler's factor in it."""
-        self._loss.note(None if loss is None else self._scale.out_of(loss))
+        self._steps.note_scaled_loss(loss)
 
     def see_loss(self, loss: Tensor) -> None:
         """Look at the graph of a loss of the step that goes on, where `step` will not be told it.
@@ -197,8 +179,8 @@ class Watcher(Outcome):
         """
 
         def end(session: FinishedSteps) -> None:
-            if self._unanswered >= NEVER_STEPPED:
-                session.verdict.judge.add(never_stepped(self._unanswered))
+            if self._steps.unanswered >= NEVER_STEPPED:
+                session.verdict.judge.add(never_stepped(self._steps.unanswered))
             if self._own_weights.loaded is not None:
                 session.verdict.judge.add(own_weights_loaded(self._own_weights.loaded))
             session.close(interrupted)
@@ -219,15 +201,6 @@ class Watcher(Outcome):
         """Close, whatever happened."""
         self.close(interrupted=kind is not None)
 
-    def _begin(self) -> None:
-        def begin(session: FinishedSteps) -> None:
-            session.begin(self._at)
-            self._scale.begin()
-            assert self._optimizers is not None
-            self._optimizers.begin(session, self._at)
-
-        self._guarded(begin)
-
     def _guarded(self, work: Callable[[FinishedSteps], None]) -> None:
         """The instrument's own failure ends the watching, loudly and once, and nothing else."""
         session = self._session
@@ -236,7 +209,8 @@ class Watcher(Outcome):
         try:
             work(session)
         except Exception as error:
-            self.failure = f"watching stopped at step {self._at}: {type(error).__name__}: {error}"
+            step = self._steps.at
+            self.failure = f"watching stopped at step {step}: {type(error).__name__}: {error}"
             # What the machine refuses is no riddle that a traceback would solve.
             trace = None if isinstance(error, OSError) else error
             _log.error("%s: %s; the loop goes on", self._door.name, self.failure, exc_info=trace)
@@ -250,5 +224,4 @@ class Watcher(Outcome):
         if self._claimed is not None:
             self._claimed.release()
         atexit.unregister(self._close_at_exit)
-        if self._optimizers is not None:
-            self._optimizers.remove(failed=failed)
+        self._steps.detach(failed=failed)

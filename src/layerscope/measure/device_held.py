@@ -4,8 +4,6 @@ A launch takes the host some thirty microseconds, and counts faster where it has
 what a step brings is only noted, and measured when it has come to some megabytes, or the step ends.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from contextlib import nullcontext

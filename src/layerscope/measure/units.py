@@ -1,7 +1,5 @@
 """The units of many layers watched side by side: which are dead, and whether samples differ."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from operator import getitem
 

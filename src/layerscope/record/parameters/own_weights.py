@@ -1,7 +1,5 @@
 """Does a network load weights that are its own, as they are now?"""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import ref

@@ -1,0 +1,181 @@
+"""What a network's output and the loss's gradient on it show, as figures."""
+
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from layerscope.diagnose.last_function import LastFunction
+from layerscope.diagnose.losses.classification_loss import log_of_sum
+from layerscope.diagnose.losses.loss_kind import OF_CLASSES, Loss, LossView
+from layerscope.diagnose.losses.loss_level import loss_of
+from layerscope.diagnose.losses.loss_view import view_loss
+from layerscope.diagnose.losses.regression_loss import within_range
+from layerscope.diagnose.losses.shares import Shares, shares_of
+from layerscope.figures.class_weights import ignored_figures
+from layerscope.figures.directions import direction_figures, is_mean_cosine
+from layerscope.figures.inputs import Matrix, rms
+from layerscope.figures.looked_at_outputs import (
+    critic_slope,
+    dropped,
+    picked_outputs,
+    sums_to_one,
+    target_column,
+    targets_are_inputs,
+    targets_are_next,
+)
+from layerscope.figures.numbered_labels import NumberedLabels
+from layerscope.figures.same_noise import SameNoise
+from layerscope.figures.target_tail import TargetTail
+from layerscope.figures.targets import target_figures
+from layerscope.figures.targets_apart import TargetsApart
+from layerscope.figures.uncalled import Uncalled
+from layerscope.record.ends.ends import Ends, Output
+
+
+class OutputFigures:
+    """Makes figures of the output, look after look of one run.
+
+    Attributes:
+        labels: how many targets of each class came so far.
+        may_have_column: whether a column of the data may be the targets: until none of one batch
+            is.
+    """
+
+    def __init__(self) -> None:
+        self.labels: Counter[int] = Counter()
+        self.may_have_column = True
+        self._uncalled, self._tail = Uncalled(), TargetTail()
+        self._numbered, self._noise, self._apart = NumberedLabels(), SameNoise(), TargetsApart()
+
+    def of(self, ends: Ends, output: Output, loss: float, scale: float) -> dict[str, float]:
+        """Its figures at a look.
+
+        Args:
+            ends: what was seen beside it.
+            loss: NaN if it is unknown.
+            scale: a gradient scaler's factor.
+        """
+        values = output.values.numpy()
+        function = LastFunction[(output.function.name or "none").upper()]
+        figures = {"output_function": float(function), **_of_values(output, values)}
+        if output.gradient is None:
+            return figures
+        gradient = output.gradient.numpy() / scale
+        figures |= _of_gradient(ends, output, values, gradient, loss)
+        square = output.gradient_square / scale**2
+        view = view_loss(values, gradient, output.samples, loss, square)
+        form = ends.form if len(values) == output.samples else None
+        turned = view.negated
+        if form is not None and form.of_shares and view.kind is not Loss.SEVERAL_CLASSES:
+            shares = shares_of(values, gradient, loss, mean=form.is_mean)
+            turned |= shares is Shares.TURNED
+            # Minus a cross-entropy has minus its shares: nothing is wrong with them.
+            figures["targets_no_shares"] = 0.0 if turned else float(shares)
+        picked, of_picked = picked_outputs(values, gradient, view.kind)
+        if picked is not None and of_picked is not None:
+            values = picked
+            view = view_loss(values, of_picked, output.samples, loss, square)
+        view = within_range(view, values, *function.range)
+        given = [each.values.numpy() for each in ends.data]
+        given += [] if output.given is None else [output.given.get().numpy()]
+        figures |= {
+            "loss_kind": float(view.kind),
+            # Of a loss that is made of several outputs one does not know this one's part.
+            "loss_reduction": view.reduction if output.alone else math.nan,
+            "targets_broadcast": float(view.broadcast),
+            "loss_negated": float(turned),
+            "loss_activated": float(view.activated and not ends.of_actions),
+            "targets_are_inputs": targets_are_inputs(view, values, given),
+            "same_noise": self._noise.see(view, values, given),
+            "value_shift": _value_shift(ends, output, view, values),
+            **_of_loss(output, view, values, loss),
+        }
+        return (
+            figures if ends.of_actions else figures | self._of_targets(ends, output, view, values)
+        )
+
+    def _of_targets(
+        self, ends: Ends, output: Output, view: LossView, values: Matrix
+    ) -> dict[str, float]:
+        figures: dict[str, Any] = target_figures(view, output, values, self.labels)
+        if output.alone:
+            figures |= self._tail.figures(view, values, by_sample=output.by_sample)
+            if view.kind in OF_CLASSES and view.targets is not None:
+                numbered = self._numbered.see(view.targets[:, 0].astype(np.int64))
+                figures["labels_numbered"] = numbered
+            if output.by_sample or view.kind is Loss.SQUARED_ERROR:  # of maps most is ground
+                figures["targets_apart"] = self._apart.see(view)
+            of_rows = len(values) == output.samples and output.by_sample and not ends.given
+            if of_rows and self.may_have_column:
+                raw = [each.values.numpy() for each in ends.data if not each.is_part]
+                figures["target_column"] = column = target_column(view, raw)
+                self.may_have_column = column != -1
+        if output.alone and not ends.given:  # of tokens most classes are never the likeliest
+            figures |= self._uncalled.figures(view, values, self.labels)
+            if output.by_sample:  # of tokens padding is left out
+                figures |= ignored_figures(view, values, self.labels)
+        return figures
+
+
+def _of_values(output: Output, values: Matrix) -> dict[str, float]:
+    """What an output is, whatever the loss makes of it."""
+    figures = {
+        "samples": float(output.samples),
+        "outputs": float(values.shape[1]),
+        "output_min": float(values.min()),
+        "output_max": float(values.max()),
+        "output_rms": rms(values),
+        "softmax_over_samples": float(output.function.over_samples),
+        "output_cosines": float(output.function.of_cosines),
+        "output_rows_one": float(sums_to_one(values, axis=1)),
+    }
+    if len(values) == output.samples and values.shape[1] > 1:  # or one state, no batch
+        figures["output_columns_one"] = float(sums_to_one(values, axis=0))
+    return figures
+
+
+def _of_gradient(
+    ends: Ends, output: Output, values: Matrix, gradient: Matrix, loss: float
+) -> dict[str, float]:
+    """What the gradient on it tells, whichever loss it is of."""
+    figures = {
+        "output_dropped": dropped(values, gradient),
+        "output_alone": float(output.alone and not output.has_terms),
+        "axes_mixed": float(output.mixes_axes.get()),
+        "bootstrapped": float(output.bootstrapped.get()),
+        "output_grad_sign": abs(float(np.sign(gradient).sum())) / gradient.size,
+    }
+    if values.shape[1] == 1 and len(values) == output.samples:
+        data = [each.values.numpy() for each in ends.data]
+        figures["critic_slope"] = critic_slope(values, gradient, loss, data)
+    figures |= (directions := direction_figures(values, gradient))
+    if directions and loss < 0 and ends.form is not None and len(values) == output.samples:
+        of_cosines = ends.form.of_cosines and is_mean_cosine(values, gradient, loss)
+        figures["loss_of_cosines"] = float(of_cosines)
+    return figures
+
+
+def _of_loss(output: Output, view: LossView, values: Matrix, loss: float) -> dict[str, float]:
+    """What a known loss makes of it."""
+    figures = {}
+    if view.kind in (Loss.LOG_LIKELIHOOD, Loss.LOG_OF_OUTPUT) and output.function.over_middle:
+        figures["softmax_beside_classes"] = 1.0  # the loss takes them along the last axis
+    if view.kind is Loss.CROSS_ENTROPY:
+        figures["logit_z"] = float(log_of_sum(values).mean())
+        figures["temperature"] = view.temperature
+        if output.alone and not math.isnan(scale := output.function.cosine_scale):
+            figures["logit_scale"] = abs(scale) / view.temperature
+    if output.alone and loss > 0 and len(values) == output.samples:
+        figures["loss_beside"] = 1 - loss_of(view, values) / loss
+    return figures
+
+
+def _value_shift(ends: Ends, output: Output, view: LossView, values: Matrix) -> float:
+    """1 if targets are the next of the numbers that the network gets, and it gets no others; else
+    0; NaN where the network was called with nothing of its output's shape.
+    """
+    if output.given is None or len(ends.data) != 1 or ends.tokens:
+        return math.nan
+    return float(targets_are_next(view, values, output.given.get().numpy(), output.every))

@@ -1,0 +1,79 @@
+"""The steps of a loop that is not Lightning's: which call ends one, and what is told of it."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.amp import GradScaler
+
+from layerscope.session.door import Door
+from layerscope.session.finished_steps import FinishedSteps
+from layerscope.session.loss_scale import LossScale
+from layerscope.session.optimizers_of_a_loop import OptimizersOfALoop
+from layerscope.session.told_loss import ToldLoss
+
+
+class LoopSteps:
+    """Counts the steps, and knows the step's losses, its gradient scaler and its optimizers.
+
+    Args:
+        start: the first step.
+        scaler: the loop's gradient scaler; None without one.
+
+    Attributes:
+        at: the step that goes on.
+        unanswered: calls of `end` before any optimizer took a step; below 0 once one has.
+    """
+
+    def __init__(self, start: int, scaler: GradScaler | None, door: Door) -> None:
+        self.at = start
+        self.unanswered = 0
+        self._scale = LossScale(scaler)
+        self._loss = ToldLoss(door)
+        self._optimizers: OptimizersOfALoop | None = None
+
+    def attach(
+        self, model: nn.Module, guarded: Callable[[Callable[[FinishedSteps], None]], None]
+    ) -> None:
+        """Follow the optimizers of a loop, whose hooks are guarded so."""
+        self._optimizers = OptimizersOfALoop(model, guarded)
+
+    def detach(self, *, failed: bool) -> None:
+        """Follow them no more."""
+        if self._optimizers is not None:
+            self._optimizers.remove(failed=failed)
+
+    def note_loss(self, loss: object) -> None:
+        """A loss of the step that goes on: a number, a tensor, or None for none."""
+        self._loss.note(loss)
+
+    def note_scaled_loss(self, loss: Tensor | None) -> None:
+        """The loss that backward started from, with the gradient scaler's factor in it."""
+        self._loss.note(None if loss is None else self._scale.out_of(loss))
+
+    def begin(self, session: FinishedSteps) -> None:
+        """The step begins."""
+        session.begin(self.at)
+        self._scale.begin()
+        assert self._optimizers is not None
+        self._optimizers.begin(session, self.at)
+
+    def end(self, session: FinishedSteps, loss: Tensor | float | None) -> bool:
+        """Whether a call ends the step: after a micro-batch no optimizer has taken one.
+
+        Args:
+            loss: that the call was given, whose graph is looked at.
+        """
+        optimizers = self._optimizers
+        assert optimizers is not None
+        left_out = not optimizers.any_came and self._scale.has_backed_off
+        if not (optimizers.any_came or left_out) and optimizers.is_awaited:
+            self.unanswered += self.unanswered >= 0
+            return False
+        self.unanswered = -1
+        session.see_loss(loss)
+        if (mean := self._loss.take()) is not None:
+            session.note_loss(self._scale.of(mean))
+        optimizers.end(session)
+        session.finish(self.at, optimizers.had_gradient, self._scale.factor, left_out)
+        self.at += 1
+        return True
