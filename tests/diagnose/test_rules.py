@@ -1400,6 +1400,26 @@ def test_targets_of_an_error_that_are_one_number_are_told():
     assert looks_at_targets([np.nan, *[3] * 5], 3) is not None
 
 
+@pytest.mark.parametrize(
+    ("far", "rms", "severity", "words"),
+    [
+        (5.1, 1.0, "warning", "exactly -999, which is 5.1 times"),
+        (5.1, 1e3, "warning", "exactly -999, which is 5.1 times"),  # which makes it large
+        (4.9, 1.0, "note", "in column 3 of the inputs"),
+        (4.9, 1e3, "warning", "root mean square"),
+        (0.0, 1.0, None, None),
+    ],
+)
+def test_a_value_far_from_all_others_of_its_column_is_told_of(far, rms, severity, words):
+    figures = healthy(network(), 40)
+    for name, value in {"": far, "_column": 3, "_value": -999}.items():
+        figures[f"input_far{name}"][::10] = value
+    figures["input_rms"][::10] = rms
+    told = rules_and_words(figures).get("input_scale")
+    assert (told and told.severity) == severity
+    assert words is None or words in told.explanation
+
+
 def test_inputs_that_were_scaled_batch_by_batch_are_told_whatever_else_is_uneven():
     for code in (1, 2):
         figures = healthy(network(), 40)

@@ -14,6 +14,7 @@ from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.figures.attention_masks import mask_figures
 from layerscope.figures.contrast import scale_of_cosines
+from layerscope.figures.far_values import FarValues
 from layerscope.figures.inputs import input_figures
 from layerscope.figures.kept_between_looks import KeptBetweenLooks
 from layerscope.figures.latents import latent_figures
@@ -39,7 +40,7 @@ class LookFigures:
         self._output, self._parameters = OutputFigures(), ParameterFigures()
         self._at: dict[str, int] = {}
         self._batch, self._whole, self._overwritten = RepeatedBatch(), WholeSet(), OverwrittenData()
-        self._ids, self._scaled = RoundedIds(), ScaledBatches()
+        self._ids, self._scaled, self._far = RoundedIds(), ScaledBatches(), FarValues()
 
     def state(self) -> dict[str, Any]:
         """What is known of data and targets so far, as plain types: for a checkpoint."""
@@ -87,6 +88,7 @@ class LookFigures:
         figures["data_overwritten"] = self._overwritten.see(*about)
         figures["whole_set"] = self._whole.see(look.ends.data)
         figures["input_by_batch"] = float(self._scaled.see(look.ends.data))
+        figures |= self._far.see(look.ends.data)
         if look.ownership is not None:
             figures |= look.ownership.figures
         for name, value in figures.items():

@@ -50,6 +50,7 @@ from tests.diagnose.programs import (
     of_tables,
     of_terms,
     of_too_little,
+    of_unknown_values,
     of_updates,
     of_weights,
 )
@@ -106,6 +107,7 @@ __all__ = [
     "of_tables",
     "of_terms",
     "of_too_little",
+    "of_unknown_values",
     "of_updates",
     "of_weights",
 ]

@@ -182,3 +182,19 @@ def rewards_of_zero_and_one(watch):
 
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(states, best, steps=150, size=64), loss)
+
+
+@practice
+def amounts_that_are_mostly_nothing(watch):
+    """Logarithms of sums where there was one, columns cut at their ends, counts, and kinds."""
+    count = 1200
+    spent = torch.where(torch.rand(count) < 0.6, torch.exp(7 + torch.randn(count)), 0.0)
+    visits = torch.poisson(torch.full((count,), 1.5))
+    age = (45 + 20 * torch.randn(count)).round().clamp(18, 75)
+    kind = F.one_hot(torch.randint(3, (count,)), 3).float()
+    table = torch.cat([torch.stack([torch.log1p(spent), visits, age], 1), kind], 1)
+    y = (torch.log1p(spent) + 0.1 * age + torch.randn(count) > 9).long()
+    x = (table - table.mean(0)) / table.std(0)
+    model = perceptron(6, 48, 2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=200, size=64), of_output(F.cross_entropy))

@@ -1,4 +1,4 @@
-"""Inputs that are far larger or smaller than 1, or of which one feature drowns the others."""
+"""Inputs that are far larger or smaller than 1, or of which a feature or a value drowns others."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,12 @@ _MEAN_AND_DEVIATION = 2
 
 _CHANCE = 0.03
 """How far a share of zeros may be from the probability of a dropout."""
+
+_FAR = 5.0
+"""Times the range of all other values: logarithms of sums, and 0 where there is none, have two."""
+
+_UNKNOWN = 8
+"""Which of the words are of a value that stands for something else."""
 
 _REMEDY = (
     "scale the inputs: subtract each feature's mean and divide by its standard deviation over the "
@@ -45,28 +51,53 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     )
     alike &= ~np.isnan(values)
     by_batch = (figures["input_by_batch"] > 0) & ~(large | small | nothing)
-    ill = large | small | uneven | alike | nothing | by_batch
+    # It makes inputs large, and columns uneven: scaled, it leaves next to nothing of the others.
+    far = figures["input_far"].astype(np.float64)
+    unknown = far > 1
+    ill = large | small | uneven | alike | nothing | by_batch | unknown
     rows_alike = ~ill & (figures["input_rows_one"] >= _MEAN_AND_DEVIATION)
     rows_alike &= _are_of_rows(figures, memory)
     ill |= rows_alike
     if not ill.any():
         return Symptoms.of_run("inputs", values)
     by_row = uneven & (figures["input_rows_one"] == 1)
-    certain = large | small | nothing | by_row | by_batch
-    severity = np.where(certain, 2, np.where(uneven | alike | rows_alike, 1, 0)).astype(np.int8)
+    certain = large | small | nothing | by_row | by_batch | (far > _FAR)
+    severity = np.where(certain, 2, np.where(ill, 1, 0)).astype(np.int8)
+    by_value = (far > _FAR) | unknown & ~(large | small | nothing | by_row | by_batch)
     cause = np.select(
-        (large, small, by_batch, by_row, uneven, nothing, rows_alike), (0, 1, 6, 5, 2, 4, 7), 3
+        (by_value, large, small, by_batch, by_row, uneven, nothing, rows_alike),
+        (_UNKNOWN, 0, 1, 6, 5, 2, 4, 7),
+        3,
     ).astype(np.int8)
     spread = figures["input_feature_spread"].astype(np.float64)
     return Symptoms.of_run(
         "inputs",
-        np.select((by_batch, uneven, alike, rows_alike), (1.0, ratio, spread, 1.0), values),
+        np.select(
+            (by_value, by_batch, uneven, alike, rows_alike), (far, 1.0, ratio, spread, 1.0), values
+        ),
         severity,
         *_advice(t),
+        _of_a_value(figures, memory),
         limits=(t.input_uneven, t.input_large, np.nan),
         source=_SOURCE,
         lasting=3,
         cause=cause,
+    )
+
+
+def _of_a_value(figures: Figures, memory: Memory) -> Advice:
+    """The words of a value that stands for something else, as last known."""
+    column = memory.known("column", figures["input_far_column"])[-1]
+    value = memory.known("value", figures["input_far_value"])[-1]
+    return Advice(
+        f"in column {column:.0f} of the inputs (the first is 0) several samples have exactly "
+        f"{value:.4g}, which is {{value:.3g}} times as far from all other values as the largest of "
+        "these is from the smallest (limit {threshold:g}): it seems to stand for what is not "
+        "known, as -999 does, and once the column is scaled with it the others hardly differ",
+        "find these before columns are scaled: put the column's median in their place "
+        "(SimpleImputer of sklearn, fillna of pandas), and give a further column of 0 and 1 that "
+        "says where; nothing if the value is one that the column may have",
+        (1.0, _FAR, np.nan),
     )
 
 

@@ -1,0 +1,94 @@
+"""Does one value of a column stand for something else than the others: -999 for "not known"?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from layerscope.figures.kept_between_looks import KeptBetweenLooks
+from layerscope.record.ends.ends import Data
+
+_FEWEST = 3
+"""Samples of one batch that have it, all of them different: one that is far out comes again."""
+
+_OTHERS = 8
+"""Different other values, at least: of fewer it may be one of a few kinds, or of marks."""
+
+_MOST = 0.5
+"""Share of the samples that have it: what most have is what the others are exceptions to."""
+
+_ROWS, _COLUMNS, _ENOUGH = 256, 128, 8192
+"""Samples of a batch, and columns of a table, that are looked at; and samples in all."""
+
+_NONE = {"input_far": 0.0}
+
+
+class FarValues(KeptBetweenLooks):
+    """Of each column of what first comes in, what lies at its ends, look by look. The first column
+    that shows such a value is kept to.
+    """
+
+    def __init__(self) -> None:
+        self._begin(0)
+
+    def see(self, data: Sequence[Data]) -> dict[str, float]:
+        """How far the value lies from all others, in times by which these are spread, from 1 on;
+        its column, and itself. 0 of no such value; nothing where no table comes in.
+
+        Args:
+            data: of the first layers; the first of them counts.
+        """
+        first = data[0] if data else None
+        if first is None or first.is_part or first.rows != len(first.values):
+            return {}
+        values = first.values.numpy()[:_ROWS]
+        if not values.size or values.shape[1] > _COLUMNS or not np.isfinite(values).all():
+            return {}
+        if self._ends.shape[2] != values.shape[1]:
+            self._begin(values.shape[1])
+        if self._samples > _ENOUGH:
+            return self._told()
+        rows = np.unique(values, axis=0)  # a sample that has been drawn twice is one
+        self._samples += len(rows)
+        for end, signed in enumerate((rows, -rows)):
+            low = signed.min(0)
+            at = signed == low
+            count = at.sum(0)
+            after = np.where(at, np.inf, signed).min(0)
+            lowest, second = self._ends[end]
+            new, same = low < lowest, low == lowest
+            self._seen[end] = np.where(new, 0, self._seen[end]) + np.where(new | same, count, 0)
+            most = np.where(new, 0, self._most[end])
+            self._most[end] = np.where(new | same, np.fmax(most, count), most)
+            beyond = np.where(new, np.fmin(lowest, after), np.where(same, after, low))
+            self._ends[end] = np.fmin(low, lowest), np.where(new, beyond, np.fmin(second, beyond))
+        others = (np.diff(np.sort(rows, axis=0), axis=0) > 0).sum(0)  # besides one of them
+        self._others = np.fmax(self._others, others)
+        return self._told()
+
+    def _told(self) -> dict[str, float]:
+        (lowest, second), (highest, before) = self._ends[0], -self._ends[1]
+        with np.errstate(all="ignore"):
+            far = np.stack(
+                [(second - lowest) / (highest - second), (highest - before) / (before - lowest)]
+            )
+        so = (self._most >= _FEWEST) & (self._seen <= _MOST * self._samples)
+        so &= (self._others >= _OTHERS) & np.isfinite(far) & (far > 1)
+        if not so.any():
+            return _NONE
+        times = np.where(so, far, 0)
+        if self._column < 0 or not times[:, self._column].any():
+            self._column = int(times.max(0).argmax())
+        end = int(times[:, self._column].argmax())
+        value = (lowest, highest)[end][self._column]
+        return {
+            "input_far": float(times[end, self._column]),
+            "input_far_column": float(self._column),
+            "input_far_value": float(value),
+        }
+
+    def _begin(self, columns: int) -> None:
+        # The two lowest values, and minus the two highest; how often the lowest and the highest
+        # have come, and in how many different samples of one batch; and values of one, at most.
+        self._ends = np.full((2, 2, columns), np.inf)
+        self._seen, self._most = np.zeros((2, columns)), np.zeros((2, columns))
+        self._others, self._samples, self._column = np.zeros(columns), 0, -1
