@@ -28,7 +28,11 @@ class FarValues(KeptBetweenLooks):
     """
 
     def __init__(self) -> None:
-        self._begin(0)
+        # The two lowest values, and minus the two highest; how often the lowest and the highest
+        # have come, and in how many different samples of one batch; and values of one, at most.
+        self._ends = np.full((2, 2, 0), np.inf)
+        self._seen, self._most, self._others = np.zeros((2, 0)), np.zeros((2, 0)), np.zeros(0)
+        self._samples, self._column = 0, -1
 
     def see(self, data: Sequence[Data]) -> dict[str, float]:
         """How far the value lies from all others, in times by which these are spread, from 1 on;
@@ -87,8 +91,6 @@ class FarValues(KeptBetweenLooks):
         }
 
     def _begin(self, columns: int) -> None:
-        # The two lowest values, and minus the two highest; how often the lowest and the highest
-        # have come, and in how many different samples of one batch; and values of one, at most.
         self._ends = np.full((2, 2, columns), np.inf)
         self._seen, self._most = np.zeros((2, columns)), np.zeros((2, columns))
         self._others, self._samples, self._column = np.zeros(columns), 0, -1
