@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, is_
 from typing import Any
 
 from torch import Tensor
@@ -63,6 +64,21 @@ def rows_changed(entries: Iterable[Entry], how: bytearray) -> list[int]:
         if how[row] == WATCHED:
             how[row] = REFERRED
     return lost
+
+
+_version: Callable[[Tensor], int] = attrgetter("_version")
+
+
+def are_unchanged(numbers: list[Any]) -> bool:
+    """Whether entries, one behind the other, are all held as they are, and have not been changed:
+    by far the most common, and asked of all at once in half the time.
+    """
+    own = numbers[2::WIDTH]
+    return (
+        all(map(is_, numbers[1::WIDTH], own))
+        and list(map(_version, own)) == numbers[3::WIDTH]
+        and list(map(Tensor.data_ptr, own)) == numbers[4::WIDTH]
+    )
 
 
 def entries_of(numbers: list[Any]) -> Iterator[Entry]:

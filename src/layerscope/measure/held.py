@@ -20,6 +20,7 @@ from layerscope.measure.changed_in_place import (
     Entry,
     Given,
     Unusual,
+    are_unchanged,
     entries_of,
     one_behind_the_other,
     rows_changed,
@@ -74,7 +75,7 @@ class HeldTensors:
         self._large: list[Any] = []  # entries
         self._large_bytes = 0
         self._unusual = _NOTHING  # among the large ones, since `measure` told of it
-        self.largest = _largest(tally)
+        self.largest = LARGE if tally.side_by_side > 1 else SMALL
 
     def hold(
         self,
@@ -165,7 +166,7 @@ class HeldTensors:
         self._large.clear()
         self._measured = self._bytes = self._large_bytes = 0
         self._unusual = _NOTHING
-        self.largest = _largest(self._tally)
+        self.largest = LARGE if self._tally.side_by_side > 1 else SMALL
 
     def _measure_large(self) -> None:
         """Measure the large ones, and let them go."""
@@ -208,7 +209,9 @@ class HeldTensors:
 
     def _without_changed(self, waiting: list[Any]) -> tuple[list[Any], list[int]]:
         """Entries by row, without those of rows that are lost, and these rows."""
-        lost = rows_changed(entries_of(waiting), self._how)
+        lost: list[int] = []
+        if not are_unchanged(waiting):
+            lost = rows_changed(entries_of(waiting), self._how)
         if lost:
             left = (entry for entry in entries_of(waiting) if entry[0] not in lost)
             waiting = one_behind_the_other(left)
@@ -244,7 +247,3 @@ class HeldTensors:
             ):
                 found[row] = given
         return list(found.items())
-
-
-def _largest(tally: Tally) -> int:
-    return LARGE if tally.side_by_side > 1 else SMALL

@@ -115,9 +115,12 @@ class Tally:
         """
         small: list[int] = []
         large: list[int] = []
-        largest = LARGE if self.side_by_side > 1 else SMALL
         for row, tensor in tensors:
-            if not is_measurable(tensor) or not tensor.is_cpu or tensor.nbytes > largest:
+            if (
+                not is_measurable(tensor)
+                or not tensor.is_cpu
+                or (tensor.nbytes > SMALL and (tensor.nbytes > LARGE or self.side_by_side == 1))
+            ):
                 self.add(row, tensor)
             elif size := tensor.numel():
                 if not tensor.is_contiguous():

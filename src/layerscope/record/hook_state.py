@@ -123,7 +123,8 @@ class HookState:
         self.data_finite = self.bare_not_finite = None
         if self.layouts is not None:
             self.layouts.end_step()
-        self.leave_lasting_tensors()
+        if self.on_lasting_tensors:
+            self.leave_lasting_tensors()
 
     def leave_lasting_tensors(self) -> None:
         """Take the gradient hooks off tensors that live on."""

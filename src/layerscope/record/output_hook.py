@@ -65,7 +65,8 @@ class OutputHook(OwnHook):
     def __call__(self, module: nn.Module, inputs: Any, named: Any, output: Any) -> Tensor | None:
         """Called by torch after the module's forward."""
         state = self._state
-        if not state.counting or is_exporting():
+        # An export's tensors are of classes of its own.
+        if not state.counting or (type(output) is not Tensor and is_exporting()):
             return None
         if state.aside is not None and (_is_compiling() or state.depth_aside()):
             return None

@@ -40,6 +40,7 @@ class Surroundings:
         attention, routers, dropouts: what measures them, for whoever sees functions.
         loss_graph: looks at the loss, where it is told with its graph.
         planned_steps: how many the training will have; infinity if unknown.
+        is_looking: whether this step is looked at.
         weights: whether something else than an optimizer writes them.
     """
 
@@ -49,9 +50,9 @@ class Surroundings:
         self.dropouts = DropoutCalls(network)
         self.stream, self.gates = Stream(network, layers, state), Gates(network, layers, state)
         self._state, self.weights = state, OverwrittenWeights()
-        self._looking = self._stepped = False
+        self.is_looking = self._stepped = False
         self._ends = NetworkEnds(
-            network, layers, state, lambda: self._looking and state.counts_here
+            network, layers, state, lambda: self.is_looking and state.counts_here
         )
         self.loss_graph, self._two_modes = self._ends.output.loss_graph, TwoModes(network)
         self._repeated = repeated_modules(network)
@@ -145,32 +146,34 @@ class Surroundings:
 
     def begin(self, looking: bool, searching: bool) -> None:
         """A step begins: `looking`, whether it is looked at, and `searching`, at gates too."""
-        self._looking = looking
+        if looking or self.is_looking:
+            self._ends.look(looking)
+            self.stream.begin(looking, searching)
+            self.gates.begin(looking and searching)
+        self.is_looking = looking
         self._stepped = False
         self._ends.output.kept_gradients.begin()
         if len(self._optimizers.of_network) > 1:
             self._ends.output.uncleared.begin(self._optimizers.of_network, looking)
-        self.stream.begin(looking, searching)
-        self.gates.begin(looking and searching)
 
     def note_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step of this network's parameters."""
         self._optimizers.note(optimizer, is_first=self._is_first)
         if len(self._optimizers.of_network) > 1:
             self._ends.output.uncleared.note_optimizer(optimizer)
-        if self._looking and hasattr(optimizer, "grad_scale"):
+        if self.is_looking and hasattr(optimizer, "grad_scale"):
             self._ends.output.kept_gradients.note_division()
         self._stepped = True
 
     def note_other_optimizer(self, optimizer: Optimizer) -> None:
         """An optimizer takes a step that has none of this network's parameters."""
-        if self._looking:
+        if self.is_looking:
             self._ends.output.kept_gradients.confirm()
-        self._optimizers.note_other(optimizer, looking=self._looking)
+        self._optimizers.note_other(optimizer, looking=self.is_looking)
 
     def note_gradients(self, parameters: Sequence[LayerParameter]) -> None:
         """An optimizer is about to get these parameters' gradients."""
-        if self._looking:
+        if self.is_looking:
             self._ends.output.kept_gradients.confirm()
             self._modes = self._two_modes.seen  # before a validation
             self._norm = gradient_norm(self._network)
@@ -192,11 +195,6 @@ class Surroundings:
         """An optimizer has taken its step; a microsecond."""
         self._ends.output.kept_gradients.note_step()
         self.weights.leave()
-
-    @property
-    def is_looking(self) -> bool:
-        """Whether this step is looked at."""
-        return self._looking
 
     def take(self, parameters: Sequence[LayerParameter]) -> Look:
         """What was seen in a step that is looked at."""

@@ -49,10 +49,11 @@ class Cadence:
         self._told = False
         every = settings.every_n_steps if settings.schedule is None else 1
         first, thinned = _fitting(settings.max_megabytes * 1e6 / bytes_per_step, every, steps)
-        if first * every < steps:
+        until = first * every
+        if until < steps:
             wanted = settings.wanted
             self.note = (
-                f"From step {first * every} on, more and more steps are left out to keep to "
+                f"From step {until} on, more and more steps are left out to keep to "
                 f"max_megabytes={settings.max_megabytes:g}."
             )
             if steps < math.inf:
@@ -61,7 +62,7 @@ class Cadence:
             def wanted_and_fits(step: int) -> bool:
                 if not wanted(step):
                     return False
-                fits = thinned(step // every)
+                fits = step < until or thinned(step // every)
                 if not fits and not self._told:  # of a run that may have ended before
                     self._tell_of_steps_left_out()
                 return fits

@@ -144,7 +144,7 @@ class NetworkHooks:
         self.recorder.state.counting = counts
         self.surroundings.begin(looks, searches)
         stream = self.surroundings.stream
-        self._functions.begin(looks, searches, stream.call if stream.is_on else None)
+        self._functions.begin(looks, searches, stream.call if looks and stream.is_on else None)
         if counts and self._begun < _LOOKED:
             self._look_for_stand_ins()
 

@@ -85,10 +85,11 @@ class Pipeline:
         not. Raises what the clock's thread ran into since the last call.
         """
         with self._lock:
+            if self._failed is not None:
+                self._raise_failure()
             self._take(observation)
 
     def _take(self, observation: Observation) -> None:
-        self._raise_failure()
         around = self._surroundings
         recorder = self._recorder
         measured = recorder.plan, recorder.state.reached, around.number_of_places
@@ -114,9 +115,13 @@ class Pipeline:
             if sink.awaits(number):
                 self.drain()
                 return
-        ready = len(self._waiting) - self._sizes.left_alone
-        if ready >= self._sizes.to_write(self._written):
+        if len(self._waiting) >= self._block:
+            ready = len(self._waiting) - self._sizes.left_alone
             self._drain(ready, judges=self._must_judge(ready))
+
+    def _begin_block(self) -> None:
+        """Find out, once for all the steps of a block, how many wait until it is written."""
+        self._block = self._sizes.left_alone + self._sizes.to_write(self._written)
 
     def _must_judge(self, new: int) -> bool:
         """Whether these steps and those that are written already are enough for the judge."""
@@ -150,6 +155,7 @@ class Pipeline:
         if self._may_wait:
             rows, figures = len(plan.channels), len(self._figures.layers) * len(LAYER_FIGURES)
             self._sizes = BlockSizes.of(rows, figures, arrive_later=plan.arrives_later)
+        self._begin_block()
 
     def flush(self) -> None:
         """Judge and write what waits, so that others can read it."""
@@ -200,6 +206,7 @@ class Pipeline:
                 tell_unfired(self._recorder, steps[0].observation, self._door)
             self._unjudged.append(self._figures_of(steps))
             self._written += len(steps)
+            self._begin_block()
         if not self._unjudged:
             return
         written = self._unjudged[-1] if steps else self._unjudged[-1].of_rows(slice(0, 0))

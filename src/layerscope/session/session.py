@@ -22,13 +22,14 @@ class Session(WatchedRun):
 
     Attributes:
         must_stop: whether the training must end now; on all ranks in the same step.
+        step: that goes on.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.must_stop = False
         self._stopwatch = Stopwatch(self._settings.budget)
-        self._step = 0
+        self.step = 0
         self._has_loss = self._with_weights = self._updating = False
         self._about: dict[str, Any] = {}
 
@@ -39,7 +40,7 @@ class Session(WatchedRun):
 
     def begin(self, step: int) -> None:
         """A micro-batch of a step begins."""
-        self._step = step
+        self.step = step
         self._with_weights = self._updating = False
         is_due = self._cadence.is_due(step)
         looks = is_due and self._cadence.look_is_due(step)
@@ -152,7 +153,7 @@ class Session(WatchedRun):
 
     def _unfinished_step(self) -> int | None:
         """The step that is being measured, if one is."""
-        return self._step if self._recorder.state.counting else None
+        return self.step if self._recorder.state.counting else None
 
     @IN_OUR_OWN_WAY
     def close(self, interrupted: bool = False) -> None:
@@ -168,7 +169,7 @@ class Session(WatchedRun):
             if step is not None and self._recorder.state.failure is None:
                 self._record(step, incomplete=True)
         if self._output is not None:
-            for found in (self._hooks.dropout_in_evaluation(self._step), self._hooks.stand_in()):
+            for found in (self._hooks.dropout_in_evaluation(self.step), self._hooks.stand_in()):
                 if found is not None and found.rule not in self._settings.switched_off:
                     self.verdict.judge.add(found)
         super().close(interrupted)

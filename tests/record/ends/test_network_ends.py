@@ -21,6 +21,7 @@ def watched(network):
     state.counting = True
     ends = NetworkEnds(network, choose_layers(network), state, lambda: True)
     ends.attach()
+    ends.look(True)
     return ends
 
 
@@ -36,6 +37,32 @@ class Last(nn.Module):
 
 X = torch.randn(16, 4, generator=torch.Generator().manual_seed(1)) * 5
 Y = torch.arange(16) % 3
+
+
+def test_hooks_that_see_nothing_between_looks_are_off_until_something_is_compiled():
+    network = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 3))
+    ends = watched(network)
+    tokens = torch.arange(32).reshape(16, 2) % 9
+    F.cross_entropy(network(tokens)[:, -1], Y).backward()
+    ends.take()  # the first step searches
+
+    def hooks():
+        return len(network._forward_hooks), len(network[0]._forward_pre_hooks)
+
+    assert hooks() == (1, 1)
+    ends.look(False)
+    assert hooks() == (0, 0)
+    ends.look(True)
+    assert hooks() == (1, 1)
+    network(tokens)
+    assert len(ends.take().given) == 1
+    ends.detach()
+    assert hooks() == (0, 0)
+    ends.attach()
+    assert hooks() == (1, 1)
+    ends._state.is_compiled = True
+    ends.look(False)
+    assert hooks() == (1, 1)
 
 
 def test_data_output_and_gradient_of_a_step_are_those_that_the_loop_had():

@@ -65,13 +65,14 @@ class WatchedFit:
             return
         trainer = self._trainer
         optimizer = getattr(optimizer, "optimizer", optimizer)
-        number = 0
-        if not self._alone:
+        step, number = self.session.step, 0  # `global_step` goes through nine properties
+        if not self._alone:  # another one may have made it the next
+            step = trainer.global_step
             bare = [getattr(each, "optimizer", each) for each in trainer.optimizers]
             number = next((i for i, each in enumerate(bare) if each is optimizer), 0)
         scaler = getattr(self._precision, "scaler", None)
         self.session.before_update(
-            trainer.global_step,
+            step,
             optimizer,
             index=number,
             alone=self._alone,

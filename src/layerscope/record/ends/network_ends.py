@@ -51,6 +51,8 @@ class NetworkEnds:
         self._padded = PaddedEnds(self._tokens.of_shape)
         self.first, self.output = FirstStep(), OutputEnd(state, ask)
         self._handles: list[RemovableHandle] = []
+        self._of_looks: list[RemovableHandle] = []  # on in steps that are looked at alone
+        self._is_on = self._looks = False
         self._discovering = True
         self._calls = RunningCalls()
         self._outermost: dict[nn.Module, None] = {}
@@ -58,7 +60,7 @@ class NetworkEnds:
 
     def replace(self, layers: Sequence[Layer]) -> None:
         """The network has changed: look for its ends and for how its layers hang together anew."""
-        is_on = bool(self._handles)
+        is_on = self._is_on
         self.detach()
         self._layers = tuple(layer for layer in layers if layer.has_output)
         self._discovering = True
@@ -70,32 +72,55 @@ class NetworkEnds:
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on, or where hooks would be compiled in."""
-        if self._handles or is_compiled(self._network):
+        if self._is_on or is_compiled(self._network):
             return
-        outside = [self._network] if self._state.is_compiled else list(self._network.modules())
+        self._is_on = True
+        if not self._discovering:
+            for layer in [] if self._state.is_compiled else self.data.first:
+                self._handles += self.data.hook(layer)
+            self.look(self._looks)
+            return
+        outside = self._outside()
         if not self._state.is_compiled:
             self._handles += self._tokens.attach(outside)
-        if self._discovering:
-            for module in outside:
-                if not isinstance(module, torch.jit.ScriptModule):
-                    self._handles += [
-                        module.register_forward_pre_hook(QuietHook(self._enter), with_kwargs=True),
-                        module.register_forward_hook(QuietHook(self._leave), always_call=True),
-                    ]
-            for layer in [] if self._state.is_compiled else self._layers:
-                self._handles += self.data.hook(layer)
-                if not isinstance(layer.module, torch.jit.ScriptModule):
-                    reach = functools.partial(self._reach, layer)
-                    self._handles.append(layer.module.register_forward_hook(QuietHook(reach)))
-            return
-        hook, called = QuietHook(self._see_output), self._outermost.keys() & set(outside)
-        self._handles += [module.register_forward_hook(hook) for module in called]
-        for layer in [] if self._state.is_compiled else self.data.first:
+        for module in outside:
+            if not isinstance(module, torch.jit.ScriptModule):
+                self._handles += [
+                    module.register_forward_pre_hook(QuietHook(self._enter), with_kwargs=True),
+                    module.register_forward_hook(QuietHook(self._leave), always_call=True),
+                ]
+        for layer in [] if self._state.is_compiled else self._layers:
             self._handles += self.data.hook(layer)
+            if not isinstance(layer.module, torch.jit.ScriptModule):
+                reach = functools.partial(self._reach, layer)
+                self._handles.append(layer.module.register_forward_hook(QuietHook(reach)))
+
+    def _outside(self) -> list[nn.Module]:
+        """Modules whose hooks are not compiled."""
+        return [self._network] if self._state.is_compiled else list(self._network.modules())
+
+    def look(self, looks: bool) -> None:
+        """From now on steps are looked at, or not: then hooks that would see nothing are off. Once
+        something is compiled they stay on: it would be compiled anew whenever they come and go.
+        """
+        self._looks = looks
+        wanted = looks or self._state.is_compiled
+        if not self._is_on or self._discovering or wanted == bool(self._of_looks):
+            return
+        if not wanted:
+            remove_all(self._of_looks)
+            return
+        hook, outside = QuietHook(self._see_output), self._outside()
+        called = self._outermost.keys() & set(outside)
+        self._of_looks += [module.register_forward_hook(hook) for module in called]
+        if not self._state.is_compiled:
+            self._of_looks += self._tokens.attach(outside)
 
     def detach(self) -> None:
         """Take the hooks off."""
+        self._is_on = False
         remove_all(self._handles)
+        remove_all(self._of_looks)
         self._calls.clear()
 
     # Hooks.
@@ -156,6 +181,6 @@ class NetworkEnds:
             return
         self.first.end(self._network, {layer.name for layer in self.data.first})
         self._discovering = False
-        if self._handles:
+        if self._is_on:
             self.detach()
             self.attach()

@@ -123,7 +123,8 @@ class Functions:
                 modules are searched in the first measured step in any case.
             call: what calls every function of torch in this step, to see them all.
         """
-        self._end_pass()
+        if self._depth or self._is_paused or self._mode.attend is not None:
+            self._end_pass()
         if self._seen.dropouts.any_of_code and self._is_attached and not self._state.is_compiled:
             self.evaluated.attach(self._outermost)
         exact = search

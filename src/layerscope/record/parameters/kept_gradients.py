@@ -152,6 +152,8 @@ class KeptGradients:
 
 def state_of(gradient: Tensor | None) -> tuple[int, int] | None:
     """What changes when a gradient is replaced, and when it is changed in place; None of none."""
+    if type(gradient) is Tensor:  # by far the most common
+        return id(gradient), gradient._version
     return None if gradient is None else (id(gradient), local_part(gradient)._version)
 
 

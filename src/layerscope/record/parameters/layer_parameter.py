@@ -77,5 +77,6 @@ def why_not_measured(parameter: nn.Parameter) -> str | None:
 
 def values_of(gradient: Tensor) -> Tensor:
     """What this process has of a gradient; of a sparse one the values of the rows it touches."""
-    gradient = local_part(gradient)
+    if type(gradient) is not Tensor:
+        gradient = local_part(gradient)
     return gradient.coalesce().values() if gradient.is_sparse else gradient
