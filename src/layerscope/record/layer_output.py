@@ -111,10 +111,7 @@ class LayerOutput:
             given = inputs[0][0] if inputs[0] and self._is_given else None
             self.features = (_last_size(given), _last_size(tensor))
         if self.gradient >= 0 and tensor.requires_grad:
-            if tensor._backward_hooks or tensor.grad_fn is None:
-                self._hook_what_lives_on(tensor)
-            else:
-                hook_gradient(tensor, self)
+            self._hook(tensor)
 
     def _measure_output(self, tensor: Tensor, inputs: Inputs, may_wait: bool) -> None:
         """Let an output be held, where it may be; otherwise measure it where it lies."""
@@ -147,6 +144,13 @@ class LayerOutput:
         if self.not_finite is None:
             self.not_finite = look_for_cause(self.layer, self.name, given)
             self._state.look_around()
+
+    def _hook(self, tensor: Tensor) -> None:
+        """Put a hook on an output that measures its gradient."""
+        if tensor._backward_hooks or tensor.grad_fn is None:
+            self._hook_what_lives_on(tensor)
+        else:
+            hook_gradient(tensor, self)
 
     def _hook_what_lives_on(self, tensor: Tensor) -> None:
         """Put the hook on a tensor that is not new, such as a parameter that a module gives: once,
