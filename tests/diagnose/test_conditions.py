@@ -1,5 +1,6 @@
 """Rules and stories at conditions that no other test comes to: just within, and beyond."""
 
+import itertools
 from dataclasses import replace
 from itertools import pairwise
 
@@ -222,25 +223,38 @@ def test_what_was_so_before_follows_from_nothing(cause, since, rule, step):
     }
 
 
-COME_WITH_STEPS = {
-    *("attention_collapse", "attention_logit_growth", "biased", "collapsed", "dead_units", "idle"),
-    *("exploding_gradient", "gradient_spike", "learning_rate_gone", "loss_diverged"),
-    *("no_gradient", "not_finite", "overconfident_start", "saturated", "silent_branch", "stalled"),
-    *("stream_grows", "update_too_large", "update_too_small", "vanishing_gradient"),
-    "linear_chain",  # no cause of its own: see `CONSEQUENCES`
-}
+AT_LOOKS = {name for name, rule in RULES.items() if hasattr(rule, "__wrapped__")}
+"""Rules that are asked in steps with a look alone."""
 
 
-def test_each_cause_is_there_from_the_start_or_is_seen_late_or_comes_with_steps():
-    assert set(CONSEQUENCES) - FROM_THE_START - SEEN_LATE == COME_WITH_STEPS
-    assert not FROM_THE_START & SEEN_LATE
-    assert set(CONSEQUENCES) <= set(RULES)
+def test_what_looks_tell_of_was_so_from_the_start_and_what_layers_show_came_with_steps():
+    assert AT_LOOKS & set(CONSEQUENCES) <= FROM_THE_START | SEEN_LATE
+    assert not FROM_THE_START & (SYMPTOMS | OF_GRADIENTS | SEEN_LATE)
     groups = (FROM_THE_START, SEEN_LATE, SYMPTOMS, OF_OUTPUTS, OF_GRADIENTS, BY_GRADIENTS)
-    assert frozenset().union(*groups) <= set(RULES)
+    assert frozenset(CONSEQUENCES).union(*groups) <= set(RULES)
 
 
-def in_layers(rule, step, *names):
-    return replace(found(rule, step=step, layer=names[0]), layer_names=names)
+def test_each_consequence_of_the_table_is_told_under_its_cause_in_some_story():
+    layers = [
+        *itertools.product([("01", "02")], [("01", "02"), ("01", "02", "03"), ("01",)]),
+        (("03_blocks.1/add",), ("02_blocks.1.norm",)),
+    ]
+    steps = list(itertools.product((0, 1, 5), repeat=2))
+    pairs = {(cause, rule) for cause, rules in CONSEQUENCES.items() for rule in rules}
+    # Of two that may follow from each other the one that was always so explains.
+    pairs -= {(c, r) for c, r in pairs if (r, c) in pairs and r in FROM_THE_START | SEEN_LATE}
+    for cause, rule in pairs:
+        assert any(
+            (rule, severity, cause)
+            in told(in_layers(cause, since, *of), in_layers(rule, step, *its, severity=severity))
+            for severity in ("warning", "note")
+            for of, its in layers
+            for since, step in steps
+        ), f"{rule} never follows from {cause}"
+
+
+def in_layers(rule, step, *names, severity="warning"):
+    return replace(found(rule, severity, step, names[0]), layer_names=names)
 
 
 def test_steps_in_one_layer_may_take_the_gradient_of_another():
