@@ -13,8 +13,11 @@ from layerscope.figures.targets import target_figures
 THREE = np.array([[2], [0], [2], [2]])
 
 
-def figures(kind, targets, outputs=3, seen=None, alone=True, by_sample=True, **told):
-    output = SimpleNamespace(alone=alone, by_sample=by_sample)
+def figures(
+    kind, targets, outputs=3, seen=None, alone=True, by_sample=True, samples=None, **told
+):
+    samples = samples or (0 if targets is None else len(targets))
+    output = SimpleNamespace(alone=alone, by_sample=by_sample, samples=samples)
     values = np.zeros((len(targets), outputs))
     view = LossView(kind, targets=None if targets is None else np.asarray(targets), **told)
     return target_figures(view, output, values, Counter() if seen is None else seen)
@@ -45,6 +48,8 @@ def test_bits_of_one_output_are_labels_too_and_those_of_several_are_numbers(kind
     one = figures(kind, [[1.0], [0.0], [1.0], [1.0]], outputs=1)
     assert (one["label"], one["label_share"]) == (1, 0.75)
     assert (one["target_min"], one["target_max"]) == (0, 1)
+    assert one["target_fraction"] == 0
+    assert math.isnan(figures(kind, [[1.0]], outputs=1, samples=2)["target_fraction"])
     two = figures(kind, [[1.0, 0.0], [1.0, 1.0]], outputs=2)
     assert "label" not in two
     assert two["target_sum"] == 0.5  # away from 1

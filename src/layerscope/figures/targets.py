@@ -59,9 +59,7 @@ def target_figures(
             "target_max": float(targets.max()),
             "target_rms": _size(view, targets, values),
             "target_std": float(targets.std()),
-            "target_fraction": float(np.abs(targets - targets.round()).max())
-            if view.kind is Loss.SQUARED_ERROR and targets.shape[1] == 1
-            else math.nan,
+            "target_fraction": _fraction(view, output, targets),
             "target_sum": float(np.abs(targets.sum(1) - 1).mean()),
         }
     return figures
@@ -78,6 +76,17 @@ def _are_made_up(view: LossView, output: Output, values: Matrix) -> bool:
     if targets.shape != values.shape:  # of some samples: the loss leaves others out
         return False
     return bool((targets > values).all() or (targets < values).all())
+
+
+def _fraction(view: LossView, output: Output, targets: Matrix) -> float:
+    """How far targets of one output are from whole numbers; NaN where that is not known, as of a
+    binary cross-entropy some of whose slopes are rounded to 0.
+    """
+    known = view.kind is Loss.SQUARED_ERROR
+    known |= view.kind in OF_BITS and len(targets) == output.samples
+    if not known or targets.shape[1] != 1:
+        return math.nan
+    return float(np.abs(targets - targets.round()).max())
 
 
 def _size(view: LossView, targets: Matrix, values: Matrix) -> float:

@@ -121,8 +121,8 @@ def test_what_starts_sure_of_the_wrong_makes_large_steps():
 
 def test_of_causes_of_the_start_the_table_says_which_comes_first():
     whole = found("negative_loss", step=37), found("target_out_of_range")
-    assert [rule for rule, *_ in told(*whole)] == ["target_out_of_range", "negative_loss"]
-    assert told(*whole)[1][2] == "target_out_of_range"
+    assert [rule for rule, *_ in told(*whole)] == ["negative_loss", "target_out_of_range"]
+    assert told(*whole)[1][2] == "negative_loss"
     note = found("negative_loss", "note", step=37)
     assert told(note, whole[1])[1] == ("negative_loss", "note", "target_out_of_range")
 

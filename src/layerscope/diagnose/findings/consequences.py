@@ -80,8 +80,9 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "clipped_too_far": _NO_LEARNING | {"update_too_small"},
     "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
     "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
-    "target_out_of_range": _SYMPTOMS | {"negative_loss"},  # which its targets bring about
-    "negative_loss": _SYMPTOMS,
+    # Where the targets bring it about, it says so itself.
+    "negative_loss": _SYMPTOMS | {"target_out_of_range"},
+    "target_out_of_range": _SYMPTOMS | {"negative_loss"},
     "data_overwritten": _SYMPTOMS | {"input_scale", "inputs_repeat"},
     "inputs_repeat": _SYMPTOMS | {"one_class", "input_scale"},
     "labels_by_batch": _SYMPTOMS,

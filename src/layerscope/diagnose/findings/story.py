@@ -101,7 +101,7 @@ def _follows(finding: Finding, cause: Finding) -> bool:
         return finding.step >= cause.step and not set(cause.layer_names) <= set(finding.layer_names)
     if finding.rule in FROM_THE_START and finding.level >= _WARNING:
         return cause.rule in FROM_THE_START and _RANK[cause.rule] < _RANK[finding.rule]
-    if cause.rule in CONSEQUENCES.get(finding.rule, ()):
+    if finding.level >= _WARNING and cause.rule in CONSEQUENCES.get(finding.rule, ()):
         return _begun(cause) < _begun(finding)
     # What is there from the start has no step; the steps of a run's own rules say when it was seen.
     if cause.rule == "loss_not_finite":

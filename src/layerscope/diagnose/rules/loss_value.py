@@ -8,6 +8,8 @@ from layerscope.diagnose.in_each_look import LOOKS, in_each_look
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards
 from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss
+from layerscope.diagnose.losses.shares import Shares
+from layerscope.diagnose.target_bits import targets_beyond_bits
 
 _ROOT_OF_LARGEST = 1e18  # float32's largest number is 3e38, and errors are squared
 
@@ -42,12 +44,7 @@ _NEGATIVE = (
         "which should be a log-probability",
         "torch.nn.functional.cross_entropy on logits, or log_softmax before nll_loss or kl_div",
     ),
-    Advice(
-        "the loss is {value:.3g}; a loss of its kind is never below 0 with the targets that it is "
-        "made for",
-        "labels of 0 and 1 for a binary cross-entropy; for class numbers an output each and "
-        "cross_entropy; for a regression mse_loss and no function after the last layer",
-    ),
+    Advice("", ""),  # in its place stands what `targets_beyond_bits` says
     Advice(
         "the loss is {value:.3g}, below 0",
         "nothing if your loss may be negative, as a log-density may; else look at its sign",
@@ -83,7 +80,15 @@ _NEGATIVE = (
         "(Gulrajani et al. 2017), spectral_norm around its layers, or weights that are clipped "
         "after each of its steps; of energies a penalty of their squares",
     ),
+    Advice(
+        "a cross-entropy takes targets of the outputs' shape for probabilities, and some of these "
+        "are negative: the loss is {value:.3g}, below 0, and nothing keeps it from falling for "
+        "ever",
+        "for a regression, mse_loss; for classes, their numbers as integers, or probabilities that "
+        "add up to 1 in each sample",
+    ),
 )
+_OF_BITS, _NO_SHARES = 1, 8
 
 _STEEP, _AGAIN = 3.0, 2.0
 """Times the slope of 1 that a critic is to have; and times what it was half of the way before."""
@@ -161,6 +166,10 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     beyond = memory.known("beyond", largest) > 0
     endless = _falls_without_end(figures, memory)
     steep = in_each_look(_is_ever_steeper(figures, memory), memory.of_run("steep", 1 + LOOKS))
+    no_shares = np.where(figures["passes"] > 1, np.nan, figures["targets_no_shares"])
+    no_shares = np.where(np.isnan(no_shares), np.nan, no_shares == Shares.NEGATIVE)
+    no_shares = in_each_look(no_shares, memory.of_run("no_shares", 1 + LOOKS))
+    told, remedy = targets_beyond_bits(figures, memory, below)
     if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
     cause = np.full(len(loss), 2, np.int8)
@@ -168,16 +177,19 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     cause[endless] = 6
     cause[steep] = 7
     cause[(kind == Loss.LOG_LIKELIHOOD) & ~by_chance & ~minus] = 0
-    cause[np.isin(kind, OF_BITS) & beyond & ~by_chance] = 1
+    cause[np.isin(kind, OF_BITS) & beyond & ~by_chance] = _OF_BITS
+    cause[no_shares] = _NO_SHARES
     cause[negated] = 3
     cause[away] = 4
     cause[of_cosines] = 5
+    advice = list(_NEGATIVE)
+    advice[_OF_BITS] = Advice(f"{told}; the loss is {{value:.3g}}, below 0", remedy)
     severity = np.where(below, np.where(cause == 2, 1, 2), 0).astype(np.int8)
     return Symptoms.of_run(
         "loss",
         loss,
         severity,
-        *_NEGATIVE,
+        *advice,
         limits=(0.0, 0.0, np.nan),
         source="a cross-entropy is the negative logarithm of a probability",
         lasting=thresholds.lasting,

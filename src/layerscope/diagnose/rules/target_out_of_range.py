@@ -11,7 +11,7 @@ from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
 from layerscope.diagnose.losses.shares import Shares
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.symptoms import Values
-from layerscope.diagnose.target_bits import targets_are_bits
+from layerscope.diagnose.target_bits import targets_are_bits, targets_beyond_bits
 
 _BEYOND = 0.05
 """Of the targets' spread: labels smoothed to 0 and 1 are within."""
@@ -22,7 +22,6 @@ _LEFT = 0.25
 _NEARLY_ALL = 0.9
 """Of a gradient: the other samples' part is lost in what one batch differs from the next by."""
 
-
 _OUT_OF_RANGE = (
     Advice(
         "targets lie outside the range of the output, by {value:.2g} of their standard deviation: "
@@ -30,11 +29,7 @@ _OUT_OF_RANGE = (
         "for a regression, no function after the last layer (or targets scaled into its "
         "range); for more than two classes, an output each and cross_entropy",
     ),
-    Advice(
-        "a binary cross-entropy gets targets that are not between 0 and 1",
-        "for a regression, mse_loss and no function after the last layer; for more than two "
-        "classes, an output each and cross_entropy; for two, labels 0 and 1",
-    ),
+    Advice("", ""),  # in its place stands what `targets_beyond_bits` says
     Advice(
         "targets of 0 and 1 lie outside the range of the output, by {value:.2g} of their standard "
         "deviation: another function stands before its sigmoid",
@@ -89,6 +84,9 @@ _OUT_OF_RANGE = (
         "binary_cross_entropy_with_logits; for classes, their numbers as integers",
     ),
 )
+
+
+_OF_BITS = 1
 
 
 @rule_of_run("target_out_of_range", looks_at="loss_kind")
@@ -155,14 +153,16 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
             *(no_shares == Shares.NEGATIVE, no_shares == Shares.OF_OTHER_SUMS, relative, hinge),
             *(error_of_shares, at_once | apart, binary & bits, binary, recurrent, normalized),
         ),
-        (9, 10, 7, 4, 5, 3, 2, 1, 6, 8),
+        (9, 10, 7, 4, 5, 3, 2, _OF_BITS, 6, 8),
         0,
     )
+    advice = list(_OUT_OF_RANGE)
+    advice[_OF_BITS] = Advice(*targets_beyond_bits(figures, memory, ill))
     return Symptoms.of_run(
         "output",
         values,
         np.where(ill, 2, 0),
-        *_OUT_OF_RANGE,
+        *advice,
         limits=(np.nan, _BEYOND, np.nan),
         source="the range of the function; torch.nn.BCELoss: targets between 0 and 1; Hyndman and "
         "Koehler 2006, section 2.2: percentage errors are infinite where a target is 0",
