@@ -64,3 +64,27 @@ def test_a_loss_of_any_kind_that_takes_a_sigmoid_of_a_sigmoid_is_ill(twice):
 def test_outputs_that_have_been_beyond_0_to_1_come_there_by_chance(cut):
     lowest = [0.05, -0.2, 0.05, 0.05]
     assert told(LastFunction.NONE, lowest, [0.95] * 4, cut) == [2, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "slope", "loss", "ill"),
+    [
+        (-0.4, -0.1, 0.0, 8.0, True),
+        (0.0, 0.0, 0.0, 8.0, True),  # units of a ReLU that are all dead
+        (1.0, 3.0, 0.0, 8.0, True),
+        (-0.4, 0.1, 0.0, 8.0, False),  # some are none of these
+        (-0.4, -0.1, 0.1, 8.0, False),
+        (-0.4, -0.1, 0.0, 0.5, False),  # a margin that all have reached
+    ],
+)
+def test_a_flat_loss_of_outputs_none_of_which_is_a_probability_is_ill(
+    lowest, highest, slope, loss, ill
+):
+    figures = Figures.empty(LAYERS, np.arange(4))
+    figures["loss_kind"][:], figures["loss"][:] = Loss.UNKNOWN, loss
+    figures["output_min"][:], figures["output_max"][:] = lowest, highest
+    figures["activation_grad_rms"][:] = slope
+    figures["output_function"][:] = LastFunction.TANH
+    symptoms = loss_after_activation(figures, Thresholds(), Memory(Roles(LAYERS)))
+    assert (symptoms.severity is not None) == ill
+    assert not ill or "a tanh" in symptoms.advice[symptoms.cause[0, 0]].explanation

@@ -2627,6 +2627,22 @@ def test_a_binary_loss_of_a_softmax_is_told_by_the_sums_of_its_targets():
     assert "target_out_of_range" not in rules_and_words(figures)
 
 
+def test_steps_that_are_leaps_in_one_layer_do_not_go_the_wrong_way():
+    for leap, told in ((0.09, True), (0.2, False)):
+        figures = healthy(network(), 120)
+        figures["loss"][:], figures["update_to_weight"][:] = np.linspace(3, 6, 120), 1e-3
+        figures["update_to_weight"][5, -1] = leap
+        assert ("loss_rising" in found(figures)) == told
+
+
+def test_units_that_are_dead_at_the_networks_end_are_no_matter_of_an_init():
+    for last in (False, True):
+        layers = (*network()[:-1], replace(layer(9, "relu"), last=last))
+        figures = healthy(layers, 40)
+        figures["dead_units"][:, -1], figures["zeros"][:, -1] = figures["units"][:, -1], 1
+        assert ("no such function" in rules_and_words(figures)["dead_units"].remedy) == last
+
+
 @pytest.mark.parametrize(("end", "severity"), [(4.0, "warning"), (3.4, "warning"), (2.0, "note")])
 def test_a_loss_that_rose_and_comes_down_again_did_not_go_the_wrong_way(end, severity):
     figures = healthy(network(), 200)

@@ -13,9 +13,7 @@ from layerscope.figures.targets import target_figures
 THREE = np.array([[2], [0], [2], [2]])
 
 
-def figures(
-    kind, targets, outputs=3, seen=None, alone=True, by_sample=True, samples=None, **told
-):
+def figures(kind, targets, outputs=3, seen=None, alone=True, by_sample=True, samples=None, **told):
     samples = samples or (0 if targets is None else len(targets))
     output = SimpleNamespace(alone=alone, by_sample=by_sample, samples=samples)
     values = np.zeros((len(targets), outputs))

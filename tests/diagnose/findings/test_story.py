@@ -252,3 +252,12 @@ def test_outputs_with_a_mean_explain_samples_that_look_the_same_and_steps_that_a
     assert {because for *_, because in told(*after, found("biased"))[1:]} == {"biased"}
     later = told(found("update_too_large", step=2), found("biased", step=5))
     assert later[0][0] == "update_too_large"
+
+
+@pytest.mark.parametrize("rule", ["dead_units", "vanishing_gradient", "idle"])
+@pytest.mark.parametrize("seen", ["loss_not_falling", "labels_without_signal"])
+def test_what_layers_come_to_later_is_not_why_a_loss_has_never_fallen(seen, rule):
+    flat = found(seen, step=19 if seen == "loss_not_falling" else 120)
+    assert told(found(rule, step=67), flat) == [(seen, "warning", ""), (rule, "warning", seen)]
+    assert told(found(rule, step=3), flat)[0][0] == rule
+    assert told(found(rule, "critical", step=67), flat)[0] == (rule, "critical", "")

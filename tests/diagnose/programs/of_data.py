@@ -220,3 +220,35 @@ def shares_divided_as_whole_numbers(mended, watch):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     targets = bytes_of / 255 if mended else bytes_of // 255
     fit(watch, model, optimizer, batches(x, targets.float(), steps=120), of_output(F.mse_loss))
+
+
+class Plain(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.body = nn.Sequential(
+            *(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.ReLU(), nn.Flatten()),
+            *(nn.Linear(16 * 16, 48), nn.ReLU(), nn.Linear(48, classes)),
+        )
+
+    def forward(self, x):
+        return self.body(x)
+
+
+@program("loss_not_falling", follows=("dead_units", "vanishing_gradient", "idle"))
+def labels_of_a_folder_that_was_sorted_otherwise(mended, watch):
+    x, y = pictures(count=4096)
+    if not mended:
+        y = y[torch.randperm(len(y))]
+    optimizer = torch.optim.SGD((model := Plain(4)).parameters(), lr=0.05, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y, steps=250), cross_entropy)
+
+
+@program("loss_not_falling", follows=("dead_units", "vanishing_gradient", "idle"))
+def ratings_of_other_customers(mended, watch):
+    x = torch.rand(4096, 16)
+    y = (5 * torch.sigmoid(6 * (x[:, :4].mean(1) - 0.5))).long()
+    if not mended:
+        y = torch.randint(5, (len(y),))
+    model = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), perceptron(64, 5))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y, steps=250), cross_entropy)

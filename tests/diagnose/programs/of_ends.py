@@ -15,6 +15,7 @@ from tests.diagnose.programs.program import (
     pictures,
     program,
     surface,
+    waves,
 )
 
 
@@ -245,3 +246,37 @@ def ages_and_an_absolute_error(mended, watch):
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     data = batches(x, age, steps=150)
     fit(watch, model, optimizer, data, of_output(F.l1_loss))
+
+
+@program("loss_after_activation")
+def shares_that_are_torn_at_both_ends_behind_a_relu(mended, watch):
+    x, y = blobs(classes=2, features=6)
+    end = nn.Sigmoid() if mended else nn.ReLU()
+    model = nn.Sequential(*layers(6, 48, 24, 1), end)
+    with torch.no_grad():
+        model[4].bias.fill_(0.0 if mended else 1.5)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    loss = nn.BCELoss()
+    data = batches(x, y[:, None].float(), steps=150)
+    fit(watch, model, optimizer, data, lambda m, x, y: loss(m(x).clamp(0, 1), y))
+
+
+@program("loss_after_activation")
+def whether_a_wave_rises_told_by_raw_scores(mended, watch):
+    x, following = waves()
+    y = (following > x[:, -1]).float()
+    model = Next(nn.Sigmoid() if mended else nn.Identity())
+    with torch.no_grad():
+        model.out.bias.fill_(-0.6)
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(binary_of_clamped))
+
+
+class Next(nn.Module):
+    def __init__(self, end):
+        super().__init__()
+        self.rnn = nn.GRU(1, 24, batch_first=True)
+        self.out, self.end = nn.Linear(24, 1), end
+
+    def forward(self, x):
+        return self.end(self.out(self.rnn(x)[0][:, -1]))

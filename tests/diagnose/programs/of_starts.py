@@ -195,3 +195,26 @@ def an_array_that_nobody_has_filled(mended, watch):
     model = stack(nn.ReLU, 12, 48, 48, 4)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     fit(watch, model, optimizer, batches(given, y), cross_entropy)
+
+
+@program("saturated")
+def sigmoids_behind_weights_from_0_to_1(mended, watch):
+    x, y = blobs(classes=6, features=30)
+    model = stack(nn.Sigmoid, 30, 80, 40, 6)
+    if not mended:
+        for layer in model[::2]:
+            nn.init.uniform_(layer.weight, 0, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
+    fit(watch, model, optimizer, batches(x.abs(), y, steps=200), cross_entropy)
+
+
+@program("saturated")
+def sigmoids_behind_integers_for_weights(mended, watch):
+    x, y = pictures()
+    model = nn.Sequential(nn.Flatten(), *stack(nn.Sigmoid, 64, 64, 64, 4))
+    if not mended:
+        with torch.no_grad():
+            for layer in model[1::2]:
+                layer.weight.copy_(torch.randint(0, 3, layer.weight.shape))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.5)
+    fit(watch, model, optimizer, batches(x, y, steps=200), cross_entropy)

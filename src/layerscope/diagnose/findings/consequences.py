@@ -47,6 +47,10 @@ _OF_PADDING = frozenset(
     {"loss_not_falling", "labels_without_signal", "vanishing_gradient", "collapsed", "stalled"}
 )
 
+_OF_NOISE = frozenset(
+    {"vanishing_gradient", "dead_units", "idle", "collapsed", "saturated", "biased"}
+)
+
 CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_not_finite": frozenset({"not_finite", "idle", "dead_units", "no_gradient", "saturated"}),
     "softmax_over_batch": _SYMPTOMS | {"loss_after_activation", "target_scale"},
@@ -132,10 +136,10 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "update_too_large": _OF_LARGE_STEPS - {"overconfident_start", "update_too_large"},
     # Small weights pass on as little forward as they do backward.
     "vanishing_gradient": _NO_LEARNING | {"update_too_small", "stalled", "collapsed", "idle"},
-    # A tanh's unit that is saturated on every sample is dead, too.
+    # A tanh's unit that is saturated on every sample is dead, too, and a sigmoid's passes on a 1.
     "saturated": frozenset(
         {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
-        | {"dead_units", "overconfident_start"}
+        | {"dead_units", "overconfident_start", "idle"}
     ),
     "dead_units": frozenset(
         {"vanishing_gradient", "no_gradient", "collapsed", "idle", "loss_not_falling"}
@@ -178,7 +182,9 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "no_positions": _OF_NO_ORDER,
     # Many steps, too, go nowhere where something else keeps a network from learning.
     "full_batch": frozenset({"loss_not_falling", "labels_without_signal"}),
-    "labels_without_signal": frozenset({"loss_not_falling", "outputs_alike"}),
+    # A network that finds nothing to learn is driven by noise, and its layers fade and die of that.
+    "labels_without_signal": _OF_NOISE | {"loss_not_falling", "outputs_alike"},
+    "loss_not_falling": _OF_NOISE,
     "outputs_alike": frozenset({"collapsed", "idle", "no_gradient", "loss_not_falling"}),
     "attention_uniform": _NO_LEARNING | {"collapsed"},
     "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),

@@ -21,6 +21,8 @@ FROM_THE_START = frozenset(
     }
 )
 
+OF_NO_SIGNAL = frozenset({"labels_without_signal", "loss_not_falling"})
+
 WITHOUT_GRADIENT = frozenset({"dead_units", "no_gradient"})
 
 OF_LAYERS = frozenset({"saturated", "dead_units", "idle", "collapsed", "biased"})

@@ -18,11 +18,14 @@ from layerscope.diagnose.findings.rule_groups import (
     FROM_THE_START,
     OF_GRADIENTS,
     OF_LAYERS,
+    OF_NO_SIGNAL,
     OF_OUTPUTS,
     SEEN_LATE,
+    SYMPTOMS,
     WITHOUT_GRADIENT,
 )
 from layerscope.diagnose.findings.severity import SEVERITIES
+from layerscope.diagnose.loss_curve import WINDOW
 
 _RANK = {rule: place for place, rule in enumerate(CONSEQUENCES)}
 _WARNING = SEVERITIES.index("warning")
@@ -87,6 +90,8 @@ def _follows(finding: Finding, cause: Finding) -> bool:
         return cause.step == 0 < finding.step
     if cause.rule == "weights_decay_to_zero" and finding.rule in WITHOUT_GRADIENT:
         return finding.step > 0
+    if cause.rule in OF_NO_SIGNAL and finding.rule in SYMPTOMS and finding.level > _WARNING:
+        return False  # what has come to its end learns from no labels
     same_layers = set(finding.layer_names) <= set(cause.layer_names)
     if cause.rule == "stalled":  # of other layers it says nothing
         return same_layers
@@ -130,7 +135,11 @@ def _is_in_the_blocks_of(finding: Finding, branches: Finding) -> bool:
 
 
 def _begun(finding: Finding) -> tuple[int, int]:
-    """When a finding began, and its place among those of the same step."""
+    """When a finding began, and its place among those of the same step. Layers have some steps to
+    show why nothing is learned.
+    """
+    if finding.rule == "labels_without_signal":
+        return min(finding.step, WINDOW), _RANK[finding.rule]
     always = finding.rule in FROM_THE_START | SEEN_LATE
     return (-1 if always else finding.step), _RANK[finding.rule]
 

@@ -1,5 +1,7 @@
 """Dead units: never active on enough samples, and with no gradient that would bring them back."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from math import isnan, nan
 
 import numpy as np
@@ -27,6 +29,15 @@ def _later(facts: LayerFacts) -> str:
     return f"{A_TENTH}{other}"
 
 
+def _at_the_end(usual: Callable[[LayerFacts], str]) -> Callable[[LayerFacts], str]:
+    """What to do where the network ends with that function."""
+    return lambda facts: (
+        f"no such function after the last layer, whose outputs become {facts.name}: none for a "
+        "regression or for logits, a sigmoid for probabilities; if they cannot be below 0, "
+        + usual(facts)
+    )
+
+
 _ADVICE = (
     Advice("{value:.0%} of the units of {layer} were dead from the start (limit {threshold:.0%})",
            _at_the_start),
@@ -39,6 +50,10 @@ _ADVICE = (
            "samples so far: with 95 % certainty none of them is active on more than 0.6 % of all "
            "samples", _later),
 )  # fmt: skip
+_ALL = _ADVICE + tuple(
+    replace(each, remedy=_at_the_end(usual))
+    for each, usual in zip(_ADVICE, (_at_the_start, _later) * 2, strict=True)
+)
 
 
 @rule_with_memory("dead_units")
@@ -90,11 +105,12 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         dead_since = np.where(early, np.nan, figures["dead_since"])
         since = np.fmax(np.fmax(start, dead_since), 0).astype(np.int64)
         cause = (since > 0).astype(np.int8) + 2 * early.astype(np.int8)
+        cause[:, [facts.last or facts.end for facts in figures.layers]] += len(_ADVICE)
         soon = figures.steps[:, np.newaxis] - since < t.warm_up
         harmless = (soon & (values < 1)) | learns[:, np.newaxis]
         severity[(severity == 2) & harmless] = 1
         severity[early & is_learning(figures, memory)[:, np.newaxis]] = 1
-    return Symptoms(values, severity, limits, _ADVICE, _SOURCE, 1, cause, since)
+    return Symptoms(values, severity, limits, _ALL, _SOURCE, 1, cause, since)
 
 
 def _born_silent(silent: Values, figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """What the loss is made of: an activation that it applies itself, broadcast targets."""
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.last_function import LastFunction
@@ -13,6 +14,10 @@ _ENOUGH = 64
 
 _ALIKE = 1e-4
 """Of the spread: rounding."""
+
+_ABOVE_GUESSING = 1.0
+"""Nats: more than two classes of any frequencies cost, and less than one wrong sample in ten does
+whose probability is cut off at 1e-7."""
 
 # Functions that autograd has no name for; of others it knows whether the output comes from them.
 _SQUASHING = ("hardsigmoid",)
@@ -76,17 +81,42 @@ _ACTIVATED = (
         "log_softmax(dim=-1) of the outputs before ctc_loss",
     ),
 )
+_CUT_OFF = len(_ACTIVATED)
+_ENDS = {
+    LastFunction.TANH: "a tanh",
+    LastFunction.RELU: "a ReLU",
+    LastFunction.SOFTPLUS: "a softplus",
+    LastFunction.ELU: "an ELU",
+    LastFunction.LINEAR: "a linear layer and no function",
+}
+
+
+def _cut_off(function: float) -> Advice:
+    """The words where no output is between 0 and 1.
+
+    Args:
+        function: a `LastFunction` that the network ends with.
+    """
+    name = _ENDS.get(LastFunction(int(function)), "another function, or none")
+    return Advice(
+        "the loss is flat: all outputs are 0 or less, or 1 or more, and are cut off, as by a loss "
+        f"that takes them for probabilities; the network ends with {name}, not with a sigmoid",
+        "nn.Sigmoid() as the last function; or a linear layer at the end, no function after it, "
+        "and binary_cross_entropy_with_logits",
+    )
 
 
 @rule_of_run("loss_after_activation", looks_at="loss_kind")
 def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """1 for a loss that takes logits, on outputs that are none; or one that takes probabilities, on
-    outputs that no softmax has made such.
+    outputs that no softmax or sigmoid has made such.
 
     The second is told by k / z at the target's place alone, which falls as long as outputs grow,
     all of them; or by that and a push on all others, where the loss divides the outputs by their
     sum, as Keras does: behind a ReLU a class that is 0 gets no gradient that brings it back. The
-    slopes of a CTC loss add up to those of the exponentials of its outputs, less 1.
+    slopes of a CTC loss add up to those of the exponentials of its outputs, less 1. Where outputs
+    below 0 or above 1 are cut off, and all are, none has a slope, and the loss is larger than that
+    of a guess.
     """
     kind = figures["loss_kind"]
     takes_logits = (kind == Loss.CROSS_ENTROPY) | (kind == Loss.BINARY_LOGITS)
@@ -102,6 +132,8 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     told = np.where(clipped, 3, np.where(kind == Loss.OVERLAP_OF_SCORES, 4, told))
     told = np.where(kind == Loss.ALIGNMENT_OF_SCORES, 5, told)
     told = np.where((figures["activated_twice"] == 1) & ~takes_logits, 6, told)
+    cut_off = _are_cut_off(figures, memory)
+    told = np.where(cut_off, 7, told)
     if not (takes_logits | (told > 0)).any():
         return Symptoms.of_run("output", values)
     low, high = figures["output_min"], figures["output_max"]
@@ -130,20 +162,32 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     )
     ill = takes_logits & np.logical_or.reduce(causes)
     ill |= told > 0
-    told_first = (told == 6, told == 5, told == 4, told == 3, told == 2, told == 1, *causes)
-    cause = np.select(told_first, (2, 9, 8, 7, 5, 6, *range(5)), 0).astype(np.int8)
+    told_first = (*(told == each for each in range(7, 0, -1)), *causes)
+    cause = np.select(told_first, (_CUT_OFF, 2, 9, 8, 7, 5, 6, *range(5)), 0).astype(np.int8)
+    ends = written[cut_off][-1] if cut_off.any() else LastFunction.NONE
     values = np.where(ill, 1.0, values)
     return Symptoms.of_run(
         "output",
         values,
         np.where(ill, 2, 0),
         *_ACTIVATED,
+        _cut_off(ends),
         limits=(np.nan, 0.0, np.nan),
         source="torch.nn.CrossEntropyLoss: the input is expected to contain unnormalized logits; "
         "Bishop 2006, section 4.3.4, on softmax and cross-entropy",
         lasting=_LOOKS,
         cause=cause,
     )
+
+
+def _are_cut_off(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether no output is between 0 and 1, none has a slope, and the loss is no guess's, [steps]."""
+    if memory.roles.last < 0:
+        return np.zeros(len(figures.steps), bool)
+    beyond = (figures["output_max"] <= 0) | (figures["output_min"] >= 1)
+    flat = figures["activation_grad_rms"][:, memory.roles.last] == 0
+    cut_off: npt.NDArray[np.bool_] = beyond & flat & (figures["loss"] > _ABOVE_GUESSING)
+    return cut_off & (figures["loss_kind"] == Loss.UNKNOWN)
 
 
 @rule_of_run("loss_broadcast", looks_at=("targets_broadcast", "loss_broadcasts"))

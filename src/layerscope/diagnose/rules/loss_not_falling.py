@@ -147,6 +147,8 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     low |= guessing_among_candidates(figures, memory) - curve.level > _SURE * curve.noise
     late = curve.known >= patience_of(figures, t, memory)
     due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
+    whole = memory.known("whole", np.where(curve.known == WINDOW, figures.steps, np.nan))
+    risen = memory.highest("highest_level", ratio)
     if not due.any():
         return Symptoms.of_run("loss", ratio)
     steady = curve.noise < _STEADY * curve.level
@@ -168,7 +170,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     ill &= ~(np.isneginf(updates) & unseen)
     ratio[curve.alone & ~curve.judged] = np.nan
     tiny = updates < t.update_slow + _TINY
-    thrown = memory.highest("highest_level", ratio) > t.loss_diverged
+    thrown = risen > t.loss_diverged
     small = np.where(tiny, _TINY_STEPS, _SMALL_STEPS)
     cause = np.where(flat & ~small_steps, _FLAT, np.where(flat | (ratio >= 1), small, _SLOW))
     at_chance = np.abs(curve.level - entropy) < (1 - t.loss_stuck) * entropy
@@ -177,6 +179,9 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     cause = np.where(np.isneginf(updates), _STILL, np.where(thrown, _THROWN, cause))
     cause = np.where(_of_shares(figures, memory), _OF_SHARES, cause)
     cause = np.where(short_way, _SHORT_WAY, cause)
+    # One that has stayed there all the time did not wait for what layers come to later.
+    stayed = (cause == _AT_CHANCE) & ~(risen > t.loss_rising) & ~np.isnan(whole)
+    since = np.where(stayed, np.nan_to_num(whole), figures.steps).astype(np.int64)
     return Symptoms.of_run(
         "loss",
         ratio,
@@ -186,6 +191,7 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         source="Zhang et al. 2021 (AutoTrainer), slow convergence; here against the run's noise",
         lasting=WINDOW,
         cause=cause,
+        since=since,
     )
 
 

@@ -23,6 +23,8 @@ _MAXIMIZES = Advice(
 _SURE = 3.0
 _TERMS = 10.0  # times the start, of a loss that may have a term that grows
 _SMALL = -1.5  # log10 of update / weight: below, a step is no leap
+_LEAP = 0.1
+"""Update / weight of a layer: larger is a leap, whatever the others do, which may be saturated."""
 
 
 @rule_of_run("loss_rising")
@@ -45,6 +47,7 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     above &= ~(curve.level < guessing_among_candidates(figures, memory))
     never_below = curve.lowest >= curve.start - curve.noise
     ill = above & never_below & rising & curve.judged & ~(updates > _SMALL)
+    ill &= ~memory.ever("leapt", (figures["update_to_weight"] > _LEAP).any(axis=1))
     upward = np.where(figures["loss_negated"] == 1, 0.0, figures["maximize"])
     upward[np.isnan(figures["loss_kind"]) | (figures["loss_kind"] == 0)] = np.nan
     is_upward = memory.known("upward", upward) == 1
