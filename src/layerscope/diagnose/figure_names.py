@@ -119,7 +119,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "target_std": "their standard deviation",
     "target_tail": "of a squared error of one output, share of it that 1 % of the targets may make",
     "error_mean": "of such an error, share of it that the mean error makes: mean^2 / mean square",
-    "target_fraction": "of a squared error or binary loss of one output, how far targets are from whole"
+    "target_fraction": "of an error or binary loss of one output, how far targets are from whole"
     " numbers",
     "target_zeros": "of a percentage error, share of all slopes that targets near 0 have",
     "target_sum": "how far the sum of a row's targets is from 1, the mean over the rows",

@@ -181,7 +181,9 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
 
 
 def _are_cut_off(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Whether no output is between 0 and 1, none has a slope, and the loss is no guess's, [steps]."""
+    """Whether no output is between 0 and 1, none has a slope, and the loss is above a guess's,
+    [steps].
+    """
     if memory.roles.last < 0:
         return np.zeros(len(figures.steps), bool)
     beyond = (figures["output_max"] <= 0) | (figures["output_min"] >= 1)
