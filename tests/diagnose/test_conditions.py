@@ -168,6 +168,15 @@ def test_one_linear_layer_alone_draws_a_straight_line(layers, words):
     assert words in advice if words else not advice
 
 
+@pytest.mark.parametrize(("units", "words"), [(2, "more units"), (4, "more units"), (5, "")])
+def test_a_handful_of_units_is_what_to_change_before_the_labels(units, words):
+    last = replace(LINEAR, name="1", path="1", order=1, width=(units, 1), last=True)
+    narrow = replace(LINEAR, nonlinearity="tanh", width=(1, units), last=False)
+    advice = rather(Roles((narrow, last)))
+    assert words in advice if words else not advice
+    assert not rather(Roles((narrow, replace(LINEAR, order=2, width=None, weights=("w",)), last)))
+
+
 def test_a_note_stays_one_unless_a_warning_that_it_risks_follows_from_it():
     for note, beside in (
         ("loss_reduction", found("loss_diverged", "note")),
@@ -275,8 +284,8 @@ def test_each_of_the_branches_that_add_nothing_explains_what_is_in_its_block():
 
 
 def test_notes_go_by_their_step_wherever_they_come_from():
-    notes = found("biased", "note"), found("input_scale", "note", step=5)
-    assert [rule for rule, *_ in told(*notes)] == ["biased", "input_scale"]
+    notes = found("full_batch", "note", step=5), found("input_scale", "note")
+    assert [rule for rule, *_ in told(*notes)] == ["input_scale", "full_batch"]
 
 
 def rated(rates, cuts=(), **others):

@@ -1608,6 +1608,20 @@ def test_targets_that_are_whole_numbers_may_name_classes(rule, fraction, least, 
     assert ("if these numbers name classes" in rules_and_words(figures)[rule].remedy) == told
 
 
+@pytest.mark.parametrize(
+    ("level", "fraction", "told"), [(30.0, 0, True), (9.0, 0, False), (30.0, 0.3, False)]
+)
+def test_small_whole_numbers_that_are_not_learned_well_may_name_classes(level, fraction, told):
+    figures = healthy(network(), 240)
+    figures["loss"][:] = np.r_[np.linspace(70, level, 100), np.full(140, level)]
+    looked = {"loss_kind": 6, "loss_reduction": 1, "target_std": 8, "target_rms": 9}
+    looked |= {"target_fraction": fraction, "target_min": 0, "target_max": 9}
+    for name, value in looked.items():
+        figures[name][::10] = value
+    finding = rules_and_words(figures).get("target_scale")
+    assert (finding is not None and "name classes" in finding.remedy) == told
+
+
 @pytest.mark.parametrize(("copies", "words"), [(0, "belongs to its input"), (1, "breaks off")])
 def test_an_autoencoder_that_learns_the_mean_is_not_told_of_its_pairs(copies, words):
     figures = healthy(network(), 240)

@@ -12,6 +12,8 @@ _FORGOTTEN = (
     "nn.GRU or nn.LSTM in the place of nn.RNN, if what matters lies more than some ten steps back: "
     "as torch draws it, it keeps about 0.58 of its state from one step to the next; then "
 )
+_FEW = 4
+"""Units: a function of so many tanhs or ReLUs of sums bends as often."""
 
 
 def rather(roles: Roles) -> str:
@@ -25,4 +27,10 @@ def rather(roles: Roles) -> str:
         return _FORGOTTEN
     if len(reached) == 1 and reached[0].nonlinearity is None and reached[0].width is not None:
         return _LINE
+    hidden = [facts.width[1] for facts in reached if facts.width is not None and not facts.last]
+    if hidden and max(hidden) <= _FEW and all(facts.width for facts in reached if facts.weights):
+        return (
+            f"more units: the widest hidden layer has {max(hidden)}, with which a function bends "
+            f"about {max(hidden)} times, so 32 to begin with; then "
+        )
     return ""

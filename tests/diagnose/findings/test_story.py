@@ -184,6 +184,11 @@ def test_what_explains_nothing_goes_by_severity_and_notes_come_last():
     ] == ["stalled", "gradient_spike", "biased"]
 
 
+def test_a_note_of_what_was_written_stands_before_one_of_what_layers_show():
+    notes = found("dead_units", "note", step=3), found("target_scale", "note", step=160)
+    assert [rule for rule, *_ in told(*notes)] == ["target_scale", "dead_units"]
+
+
 def test_no_rule_follows_from_itself():
     for cause, consequences in CONSEQUENCES.items():
         assert cause not in consequences
@@ -254,7 +259,7 @@ def test_outputs_with_a_mean_explain_samples_that_look_the_same_and_steps_that_a
     assert later[0][0] == "update_too_large"
 
 
-@pytest.mark.parametrize("rule", ["dead_units", "vanishing_gradient", "idle"])
+@pytest.mark.parametrize("rule", sorted(CONSEQUENCES["loss_not_falling"]))
 @pytest.mark.parametrize("seen", ["loss_not_falling", "labels_without_signal"])
 def test_what_layers_come_to_later_is_not_why_a_loss_has_never_fallen(seen, rule):
     flat = found(seen, step=19 if seen == "loss_not_falling" else 120)

@@ -277,3 +277,25 @@ def statistics_of_two_small_batches(mended, watch):
     model = nn.Sequential(nn.Linear(6, 32), norm, nn.Tanh(), nn.Linear(32, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     fit(watch, model, optimizer, batches(x, y, steps=60, size=12), of_output(F.mse_loss))
+
+
+@program("labels_without_signal")
+def five_periods_from_two_sigmoids(mended, watch):
+    x = 2 * torch.rand(1024, 1) - 1
+    y = torch.sin(16 * x)
+    model = nn.Sequential(nn.Linear(1, 2), nn.Sigmoid(), nn.Linear(2, 1))
+    if mended:
+        model = nn.Sequential(nn.Linear(1, 64), nn.Tanh(), perceptron(64, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3 if mended else 2e-2)
+    fit(watch, model, optimizer, batches(x, y, steps=300), of_output(F.mse_loss))
+
+
+@program("labels_without_signal")
+def a_chessboard_from_three_units(mended, watch):
+    x = 4 * torch.rand(2048, 2)
+    y = (x.long().sum(1) % 2).long()
+    units = 64 if mended else 3
+    sizes = (nn.Linear(2, units), nn.Tanh(), nn.Linear(units, units), nn.Tanh())
+    model = nn.Sequential(*sizes, nn.Linear(units, 2))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    fit(watch, model, optimizer, batches(x - 2, y, steps=400), cross_entropy)

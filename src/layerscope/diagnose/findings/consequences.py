@@ -120,7 +120,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     # mean makes the loss steep in one direction, for which usual steps are too large (LeCun et al.
     # 1998, section 4.3).
     "biased": frozenset(
-        {"vanishing_gradient", "collapsed", "idle", "loss_not_falling"}
+        {"vanishing_gradient", "collapsed", "idle", "loss_not_falling", "labels_without_signal"}
         | {"update_too_large", "loss_diverged"}
     ),
     "attention_logit_growth": _OF_LARGE_STEPS - {"overconfident_start", "attention_logit_growth"},
@@ -139,7 +139,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     # A tanh's unit that is saturated on every sample is dead, too, and a sigmoid's passes on a 1.
     "saturated": frozenset(
         {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
-        | {"dead_units", "overconfident_start", "idle"}
+        | {"dead_units", "overconfident_start", "idle", "labels_without_signal"}
     ),
     "dead_units": frozenset(
         {"vanishing_gradient", "no_gradient", "collapsed", "idle", "loss_not_falling"}
@@ -187,7 +187,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "loss_not_falling": _OF_NOISE,
     "outputs_alike": frozenset({"collapsed", "idle", "no_gradient", "loss_not_falling"}),
     "attention_uniform": _NO_LEARNING | {"collapsed"},
-    "idle": frozenset({"loss_not_falling", "collapsed", "vanishing_gradient", "no_gradient"}),
+    "idle": _NO_LEARNING | {"collapsed", "vanishing_gradient", "no_gradient"},
 }
 """Of each cause, in the order in which causes are told, what may follow from it."""
 

@@ -26,6 +26,7 @@ from layerscope.diagnose.findings.rule_groups import (
 )
 from layerscope.diagnose.findings.severity import SEVERITIES
 from layerscope.diagnose.loss_curve import WINDOW
+from layerscope.diagnose.thresholds import Thresholds
 
 _RANK = {rule: place for place, rule in enumerate(CONSEQUENCES)}
 _WARNING = SEVERITIES.index("warning")
@@ -111,7 +112,10 @@ def _follows(finding: Finding, cause: Finding) -> bool:
     # What is there from the start has no step; the steps of a run's own rules say when it was seen.
     if cause.rule == "loss_not_finite":
         return finding.step >= cause.step
-    return finding.step >= cause.step or cause.rule in FROM_THE_START | SEEN_LATE
+    step = finding.step
+    if finding.rule == "loss_not_falling":  # which may be told to have begun long before
+        step = max(step, Thresholds().patience - 1)
+    return step >= cause.step or cause.rule in FROM_THE_START | SEEN_LATE
 
 
 def _came_before_updates(finding: Finding, cause: Finding) -> bool:
@@ -144,9 +148,9 @@ def _begun(finding: Finding) -> tuple[int, int]:
     return (-1 if always else finding.step), _RANK[finding.rule]
 
 
-def _weight(head: list[Finding]) -> tuple[int, int, int, int]:
+def _weight(head: list[Finding]) -> tuple[int, int, int, bool, int]:
     """Sorts stories: those with a warning first; causes of the start in their order, then others by
-    severity.
+    severity; notes of what a user wrote, then those of what layers show while it learns.
     """
     first = head[0]
     worst = max(f.level for f in head)
@@ -155,5 +159,6 @@ def _weight(head: list[Finding]) -> tuple[int, int, int, int]:
         -(worst >= _WARNING),
         0 if at_the_root else 1,
         _RANK[first.rule] if at_the_root else -worst,
+        worst < _WARNING and first.rule in SYMPTOMS,
         first.step,
     )

@@ -4,10 +4,14 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
+from layerscope.diagnose.solved import left_of_chance
 from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
 
 _SMALL = 0.01
 """Of the outputs that a network begins with: steps of a usual size move these by so much."""
+
+_LEFT = 0.25
+"""Of the targets' variance."""
 
 
 @rule_of_run("target_scale", looks_at="target_rms")
@@ -16,7 +20,8 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
 
     A network begins with outputs of about 1. The gradient of a squared error goes with the error,
     and an absolute error is walked down at the pace of the learning rate. Of small ones all that
-    has been learned is to give nothing, and that in the noise of the steps.
+    has been learned is to give nothing, and that in the noise of the steps. Whole numbers of any size that are not learned well may be numbers
+    of classes: a note, as they may be counts, too.
     """
     t = thresholds
     values = figures["target_rms"].astype(np.float64)
@@ -32,6 +37,10 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     held_up = ((severity == 1) | small) & worse & on_its_way
     severity[held_up] = 2
     whole = targets_may_be_classes(figures, memory)
+    # A class is not close to the one that has the next number.
+    unlearned = whole & of_squares & (left_of_chance(figures, memory) > _LEFT)
+    unlearned &= (severity == 0) & (curve.known >= 2 * t.patience)
+    severity[unlearned] = 1
     return Symptoms.of_run(
         "output",
         values,
@@ -60,10 +69,16 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
             "begins with outputs of about 1",
             CLASSES + _SCALED,
         ),
+        Advice(
+            "the targets are whole numbers with a root mean square of {value:.3g}, and the loss is "
+            "still above a quarter of their variance",
+            CLASSES + "nothing",
+            (0.0, t.target_huge, np.nan),
+        ),
         limits=(t.target_large, t.target_huge, np.nan),
         source="LeCun et al. 1998, Efficient BackProp, section 4.5, on the targets' scale",
         lasting=3,
-        cause=np.select((small, whole, held_up), (1, 3, 2), 0),
+        cause=np.select((unlearned, small, whole, held_up), (4, 1, 3, 2), 0),
     )
 
 
