@@ -280,13 +280,14 @@ def statistics_of_two_small_batches(mended, watch):
 
 
 @program("labels_without_signal")
-def five_periods_from_two_sigmoids(mended, watch):
+def several_periods_from_two_sigmoids(mended, watch):
     x = 2 * torch.rand(1024, 1) - 1
-    y = torch.sin(16 * x)
+    y = torch.sin(9 * x)
     model = nn.Sequential(nn.Linear(1, 2), nn.Sigmoid(), nn.Linear(2, 1))
     if mended:
-        model = nn.Sequential(nn.Linear(1, 64), nn.Tanh(), perceptron(64, 1))
-    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3 if mended else 2e-2)
+        wide = (nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
+        model = nn.Sequential(*wide)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     fit(watch, model, optimizer, batches(x, y, steps=300), of_output(F.mse_loss))
 
 

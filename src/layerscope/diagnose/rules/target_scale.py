@@ -20,8 +20,8 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
 
     A network begins with outputs of about 1. The gradient of a squared error goes with the error,
     and an absolute error is walked down at the pace of the learning rate. Of small ones all that
-    has been learned is to give nothing, and that in the noise of the steps. Whole numbers of any size that are not learned well may be numbers
-    of classes: a note, as they may be counts, too.
+    has been learned is to give nothing, and that in the noise of the steps. Whole numbers of any
+    size that are not learned well may be numbers of classes: a note, as they may be counts, too.
     """
     t = thresholds
     values = figures["target_rms"].astype(np.float64)
