@@ -280,15 +280,14 @@ def statistics_of_two_small_batches(mended, watch):
 
 
 @program("labels_without_signal")
-def several_periods_from_two_sigmoids(mended, watch):
-    x = 2 * torch.rand(1024, 1) - 1
-    y = torch.sin(9 * x)
-    model = nn.Sequential(nn.Linear(1, 2), nn.Sigmoid(), nn.Linear(2, 1))
-    if mended:
-        wide = (nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
-        model = nn.Sequential(*wide)
+def heights_of_tiles_from_two_sigmoids(mended, watch):
+    x = 4 * torch.rand(2048, 2)
+    y = 2.0 * (x.long().sum(1, keepdim=True) % 2) - 1
+    units = 64 if mended else 2
+    sizes = (nn.Linear(2, units), nn.Sigmoid(), nn.Linear(units, units), nn.ReLU())
+    model = nn.Sequential(*sizes, nn.Linear(units, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    fit(watch, model, optimizer, batches(x, y, steps=300), of_output(F.mse_loss))
+    fit(watch, model, optimizer, batches(3 * x - 6, y, steps=500), of_output(F.mse_loss))
 
 
 @program("labels_without_signal")
