@@ -169,7 +169,7 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     no_shares = np.where(figures["passes"] > 1, np.nan, figures["targets_no_shares"])
     no_shares = np.where(np.isnan(no_shares), np.nan, no_shares == Shares.NEGATIVE)
     no_shares = in_each_look(no_shares, memory.of_run("no_shares", 1 + LOOKS))
-    told, remedy = targets_beyond_bits(figures, memory, below)
+    words, remedy = targets_beyond_bits(figures, memory, below)
     if not below.any():
         return Symptoms.of_run("loss", loss, falling=True)
     cause = np.full(len(loss), 2, np.int8)
@@ -183,7 +183,7 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     cause[away] = 4
     cause[of_cosines] = 5
     advice = list(_NEGATIVE)
-    advice[_OF_BITS] = Advice(f"{told}; the loss is {{value:.3g}}, below 0", remedy)
+    advice[_OF_BITS] = Advice(f"{words}; the loss is {{value:.3g}}, below 0", remedy)
     severity = np.where(below, np.where(cause == 2, 1, 2), 0).astype(np.int8)
     return Symptoms.of_run(
         "loss",
