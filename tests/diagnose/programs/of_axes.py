@@ -178,6 +178,42 @@ def states_of_both_directions_cut_into_rows(mended, watch):
 
 
 @program("axes_mixed")
+def the_last_layers_states_reshaped_to_rows(mended, watch):
+    def read(layer, series):
+        _, (states, _) = layer(series)
+        last = states[-2:]
+        return (last.transpose(0, 1) if mended else last).reshape(len(series), -1)
+
+    layer = nn.LSTM(1, 16, num_layers=2, batch_first=True, bidirectional=True)
+    model = Rows(layer, read, 32)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    fit(watch, model, optimizer, batches(*waves()), of_output(F.mse_loss))
+
+
+@program("axes_mixed")
+def all_outputs_of_time_first_cut_into_rows(mended, watch):
+    def read(layer, series):
+        outputs, _ = layer(series.transpose(0, 1))
+        return (outputs.transpose(0, 1) if mended else outputs).reshape(len(series), -1)
+
+    model = Rows(nn.GRU(1, 12), read, 12 * 12)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    fit(watch, model, optimizer, batches(*waves()), of_output(F.mse_loss))
+
+
+@program("axes_mixed")
+def state_and_memory_stacked_and_viewed(mended, watch):
+    def read(layer, series):
+        _, (state, memory) = layer(series)
+        both = torch.stack([state[0], memory[0]], 1 if mended else 0)
+        return both.view(len(series), -1)
+
+    model = Rows(nn.LSTM(1, 20, batch_first=True), read, 40)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    fit(watch, model, optimizer, batches(*waves()), of_output(F.mse_loss))
+
+
+@program("axes_mixed")
 def data_that_are_viewed_as_time_first(mended, watch):
     def read(layer, series):
         count, length, width = series.shape

@@ -29,6 +29,9 @@ def is_told(forward, layer=None, given=X):
         (lambda layer, x: layer(x)[1].reshape(6, 2, 4), True),
         (lambda layer, x: layer(x)[1].transpose(0, 1).reshape(6, -1), False),
         (lambda layer, x: layer(x)[1][-1], False),
+        (lambda layer, x: layer(x)[1].repeat(2, 1, 1)[1:].reshape(6, -1), True),  # three of four
+        (lambda layer, x: layer(x)[1][-1:].reshape(6, -1), False),
+        (lambda layer, x: layer(x)[0].transpose(0, 1).reshape(6, -1), True),
         (lambda layer, x: layer(x)[0].reshape(5, 6, 4), True),
         (lambda layer, x: layer(x)[0].reshape(6, 4, 5), False),  # within a sample
         (lambda layer, x: layer(x)[0].transpose(0, 1).reshape(5, 6, 4), False),

@@ -13,7 +13,7 @@ class MixedViews:
     """Told in the first step only. A view leaves the memory as it is: where it gives the same axes
     in another order, [time, samples, features] of [samples, time, features], its rows are parts of
     several samples. So are those of [samples, layers * units] that are cut out of a recurrent
-    layer's states, [layers, samples, units].
+    layer's states, [layers, samples, units], out of some of them, or out of all its outputs.
 
     Only views that move the first axis count: within a sample one may well be cut anew. But where a
     convolution gets [samples, channels, places] that are a view of [samples, places, channels], of
@@ -36,7 +36,8 @@ class MixedViews:
     def note(self, module: nn.Module, inputs: object, output: object) -> None:
         """A module of the network has given an output."""
         if isinstance(module, nn.RNNBase):
-            self._states.update(tuple(each.shape) for _, each in [*tensors_in(output)][1:])
+            states = (tuple(each.shape) for _, each in [*tensors_in(output)][1:])
+            self._states.update(shape[1:] for shape in states if len(shape) == 3)
         for _, tensor in tensors_in(inputs):
             if not tensor.requires_grad and has_memory(tensor) and tensor.is_contiguous():
                 same = (e for e in self._given if e.data_ptr() == tensor.data_ptr())
@@ -55,7 +56,7 @@ class MixedViews:
             self.are_any |= _moves_first(before, after) or self._cuts_states(before, after)
 
     def _cuts_states(self, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
-        if before not in self._states or len(before) != 3 or before[0] == 1:
+        if len(before) != 3 or before[0] == 1 or before[1:] not in self._states:
             return False
         layers, samples, units = before
         return after == (samples, layers * units) and layers != samples
