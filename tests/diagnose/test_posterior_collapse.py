@@ -1,5 +1,7 @@
 """A divergence that drowns the error of an autoencoder is told, in any form of the variance."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from layerscope.figures.latents import latent_figures
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Data, Output
+from layerscope.record.ends.output_pair import OutputPair
 from layerscope.record.graph.output_function import OutputFunction
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program, batches, fit
@@ -22,23 +25,34 @@ class Autoencoder(nn.Module):
         self.encoder, self.decoder = nn.Linear(20, 8), nn.Linear(4, 20)
 
     def forward(self, x):
-        mean, spread = self.encoder(x).chunk(2, dim=1)
+        mean, spread = self.encoder(x).chunk(2, dim=-1)
         return self.decoder(mean + (spread / 2).exp() * torch.randn_like(mean)), mean, spread
 
 
+@pytest.mark.parametrize("places", [(), (5,)])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_a_sum_of_divergences_beside_a_mean_of_errors_is_told_of(reduction):
+def test_a_sum_of_divergences_beside_a_mean_of_errors_is_told_of(reduction, places):
     def loss(model, x):
         output, mean, spread = model(x)
         divergence = -0.5 * torch.sum(1 + spread - mean.square() - spread.exp())
         return F.mse_loss(output, x, reduction=reduction) + divergence
 
     def run(_, watch):
-        model, x = Autoencoder(), torch.randn(256, 4) @ torch.randn(4, 20)
+        model, x = Autoencoder(), torch.randn(256, *places, 4) @ torch.randn(4, 20)
         fit(watch, model, torch.optim.SGD(model.parameters(), lr=1e-4), batches(x, steps=8), loss)
 
     rules = [finding.rule for finding in judged(Program("", run), mended=False)]
     assert ("posterior_collapse" in rules) is (reduction == "mean")
+
+
+def test_matrices_are_taken_before_pictures_that_stand_first():
+    outputs = [torch.randn(shape, requires_grad=True) for shape in ((4, 3, 2), (4, 3, 2), (4, 5))]
+    outputs.append(torch.randn(4, 5, requires_grad=True))
+    pair = OutputPair()
+    hooks = pair.watch(outputs)
+    sum(each.square().sum() for each in outputs).backward()
+    assert [tuple(each.get().shape) for each in pair.take()] == [(4, 5)] * 4
+    assert len(hooks) == 2
 
 
 FORMS = {
@@ -86,5 +100,9 @@ def test_the_noise_that_both_terms_take_the_data_to_have_is_known(error):
     seen = Output(given[0], given[1], 64, OutputFunction())
     figures = latent_figures([each.numpy() for each in pair], seen, [Data(at_hand(x), False)])
     assert figures["latent_noise"] == pytest.approx(5 / 2 * noise / float(largest), rel=1e-3)
+    of_pixels = replace(seen, samples=8 * 64)  # variances of one pixel are not those of a picture
+    assert "latent_noise" not in latent_figures(
+        [each.numpy() for each in pair], of_pixels, [Data(at_hand(x), False)]
+    )
     other = latent_figures([each.numpy() for each in pair], seen, [Data(at_hand(x + 1), False)])
     assert "latent_noise" not in other  # what it is compared with is something else

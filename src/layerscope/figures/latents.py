@@ -32,7 +32,9 @@ def latent_figures(
     """
     factor, share = _divergence(*pair)
     figures = {"latent_drawn": share if factor > 0 else -share}
-    if factor > 0 and share > _KNOWN and output is not None and output.gradient is not None:
+    if output is None or output.samples != len(pair[0]):  # pixels, of pictures with a code each
+        return figures
+    if factor > 0 and share > _KNOWN and output.gradient is not None:
         values, gradient = output.values.numpy(), output.gradient.numpy()
         inputs = (each.values.numpy() for each in data)
         noise = [_noise(values, gradient, x, factor) for x in inputs if x.shape == values.shape]

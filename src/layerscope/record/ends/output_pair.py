@@ -12,6 +12,7 @@ from layerscope.record.samples import has_memory, samples_of
 
 _ALL = slice(None)
 _ELEMENTS = 65_536
+_MATRIX = 2
 
 
 class OutputPair:
@@ -21,10 +22,12 @@ class OutputPair:
         self._kept: dict[int, tuple[Pending[Tensor], Pending[Tensor]]] = {}
 
     def watch(self, outputs: Sequence[Tensor]) -> list[RemovableHandle]:
-        """Put hooks on the first two matrices of one shape that follow each other."""
-        for pair in pairwise(outputs):
+        """Put hooks on the first two matrices of one shape that follow each other; without any, on
+        the first two that have more axes, as codes of each place have.
+        """
+        for pair in sorted(pairwise(outputs), key=lambda pair: pair[0].ndim != _MATRIX):
             one, other = pair
-            alike = one.ndim == 2 and one.shape == other.shape and one is not other
+            alike = one.ndim >= _MATRIX and one.shape == other.shape and one is not other
             if alike and one.numel() <= _ELEMENTS and all(map(has_memory, pair)):
                 return [self._hook(place, each) for place, each in enumerate(pair)]
         return []
