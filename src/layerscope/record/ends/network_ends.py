@@ -53,6 +53,7 @@ class NetworkEnds:
         self._handles: list[RemovableHandle] = []
         self._of_looks: list[RemovableHandle] = []  # on in steps that are looked at alone
         self._is_on = self._looks = False
+        self._outside: list[nn.Module] = []
         self._discovering = True
         self._calls = RunningCalls()
         self._outermost: dict[nn.Module, None] = {}
@@ -75,15 +76,17 @@ class NetworkEnds:
         if self._is_on or is_compiled(self._network):
             return
         self._is_on = True
+        # Once something is compiled, all but the outermost module's would be compiled too.
+        is_alone = self._state.is_compiled
+        self._outside = [self._network] if is_alone else list(self._network.modules())
         if not self._discovering:
             for layer in [] if self._state.is_compiled else self.data.first:
                 self._handles += self.data.hook(layer)
             self.look(self._looks)
             return
-        outside = self._outside()
         if not self._state.is_compiled:
-            self._handles += self._tokens.attach(outside)
-        for module in outside:
+            self._handles += self._tokens.attach(self._outside)
+        for module in self._outside:
             if not isinstance(module, torch.jit.ScriptModule):
                 self._handles += [
                     module.register_forward_pre_hook(QuietHook(self._enter), with_kwargs=True),
@@ -94,10 +97,6 @@ class NetworkEnds:
             if not isinstance(layer.module, torch.jit.ScriptModule):
                 reach = functools.partial(self._reach, layer)
                 self._handles.append(layer.module.register_forward_hook(QuietHook(reach)))
-
-    def _outside(self) -> list[nn.Module]:
-        """Modules whose hooks are not compiled."""
-        return [self._network] if self._state.is_compiled else list(self._network.modules())
 
     def look(self, looks: bool) -> None:
         """From now on steps are looked at, or not: then hooks that would see nothing are off. Once
@@ -110,8 +109,8 @@ class NetworkEnds:
         if not wanted:
             remove_all(self._of_looks)
             return
-        hook, outside = QuietHook(self._see_output), self._outside()
-        called = self._outermost.keys() & set(outside)
+        outside = [self._network] if self._state.is_compiled else self._outside
+        hook, called = QuietHook(self._see_output), self._outermost.keys() & set(outside)
         self._of_looks += [module.register_forward_hook(hook) for module in called]
         if not self._state.is_compiled:
             self._of_looks += self._tokens.attach(outside)

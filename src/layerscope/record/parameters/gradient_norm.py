@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from layerscope.measure.pending import Pending
 from layerscope.measure.pinned_ring import on_host
+from layerscope.record.network.parts import parameters_of
 
 NONE = Pending.at_hand(math.nan)
 
@@ -17,7 +18,8 @@ def gradient_norm(network: nn.Module) -> Pending[float]:
     NaN where there are none, or where a process has parts of them only; from a CUDA device it comes
     later.
     """
-    gradients = [each.grad for each in network.parameters() if each.grad is not None]
+    every = (each.grad for each in parameters_of(network).values())
+    gradients = [gradient for gradient in every if gradient is not None]
     if not gradients or any(type(g) is not Tensor or g.is_sparse for g in gradients):
         return NONE
     return on_host(torch.nn.utils.get_total_norm(gradients)).then(float)
