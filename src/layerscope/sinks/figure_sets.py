@@ -6,13 +6,12 @@ Where layers come in later, what they are changes what the others are: the last 
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from layerscope.diagnose.figures import Figures
-from layerscope.sinks.figures_event import figures_of, tags_of
+from layerscope.sinks.figures_event import joined, sets_written, tags_of
 
 if TYPE_CHECKING:
     from layerscope.events.reader import RunEvents
@@ -27,19 +26,7 @@ def figure_sets(run: RunEvents) -> list[Figures]:
         ValueError: the files are of several runs, which would be taken for one.
     """
     _refuse_mixture(run)
-    sets = []
-    for number in itertools.count(1):
-        (about, *of_first), (document, *figures_of_set) = tags_of(1), tags_of(number)
-        if document not in run.documents:
-            break
-        pairs = zip(of_first, figures_of_set, strict=True)
-        alone = replace(
-            run,
-            documents={about: run.documents[document]},
-            tensors={first: run.tensors[tag] for first, tag in pairs if tag in run.tensors},
-        )
-        if (figures := figures_of(alone)) is not None and len(figures.steps):
-            sets.append(figures)
+    sets = [joined([each]) for each in sets_written(run)]
     owner = {step: n for n, figures in enumerate(sets) for step in figures.steps.tolist()}
     written = []
     # A resumed run begins with its first set again.

@@ -75,13 +75,24 @@ class FiguresEncoder:
 def figures_of(run: RunEvents) -> Figures | None:
     """All figures that a run's event files hold, in order of step; None without any.
 
-    Of a step that was written twice, as after a resumption, the later record counts. Figures that a
-    file of another version lacks are NaN, those it has beyond ours are left out.
+    Of a step that was written twice, as after a resumption, the later record counts.
 
     Raises:
         ValueError: what there is of them is malformed.
     """
-    parts = []
+    sets = sets_written(run)
+    return joined(sets) if sets else None
+
+
+def sets_written(run: RunEvents) -> list[Figures]:
+    """The figures of each set of layers, in the order of its records.
+
+    Figures that a file of another version lacks are NaN, those it has beyond ours are left out.
+
+    Raises:
+        ValueError: what there is of them is malformed.
+    """
+    sets = []
     for number in itertools.count(1):
         about, of_layers, of_steps = tags_of(number)
         if about not in run.documents:
@@ -89,10 +100,10 @@ def figures_of(run: RunEvents) -> Figures | None:
         if of_layers in run.tensors and of_steps in run.tensors:
             try:
                 content = json.loads(run.documents[about].texts[-1])
-                parts.append(_figures(content, run.tensors[of_layers], run.tensors[of_steps]))
+                sets.append(_figures(content, run.tensors[of_layers], run.tensors[of_steps]))
             except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
                 raise ValueError(f"{about} must be what a run writes, but {error}") from error
-    return _joined(parts) if parts else None
+    return sets
 
 
 def _figures(
@@ -114,8 +125,8 @@ def _copy(
     ]
 
 
-def _joined(parts: list[Figures]) -> Figures:
-    """Figures of several sets of layers as those of all layers, each step once."""
+def joined(parts: Sequence[Figures]) -> Figures:
+    """Figures of one or several sets of layers as those of all layers, each step once."""
     layers = {facts.name: facts for part in parts for facts in part.layers}
     names = sorted(layers)
     whole = Figures.empty(
