@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope import watch
 from layerscope.__main__ import main
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.events.event_file import EventFile
 from layerscope.lab.status import RunStatus
 from layerscope.sinks.figures_event import FiguresEncoder
+from tests.watching import watch_loop
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +23,15 @@ def unscaled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "unscaled"
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 3))
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    with watch(net, folder) as watcher:
-        for _ in range(40):
-            optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(net(torch.randn(32, 10) * 50), torch.arange(32) % 3)
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+    classes = torch.arange(32) % 3
+    watch_loop(
+        net,
+        folder,
+        40,
+        lambda step: (torch.randn(32, 10) * 50,),
+        lambda logits: nn.functional.cross_entropy(logits, classes),
+        optimizer=torch.optim.SGD(net.parameters(), lr=0.1),
+    )
     return folder
 
 

@@ -13,7 +13,7 @@ import layerscope
 from layerscope import LayerMonitor
 from tests.any_model.nets import Mlp, seeded
 from tests.any_model.training import fit
-from tests.any_model.watching import counts, hooks_on
+from tests.watching import counts, hooks_on
 
 AT, STEPS = 5, 12
 

@@ -15,6 +15,7 @@ from layerscope.session.settings import Settings
 from tests.any_model.nets import Mlp, seeded
 from tests.any_model.reference import FIGURES, assert_figures_are_those_of, run_plainly
 from tests.any_model.training import figures, fit
+from tests.watching import watch_loop
 
 pytestmark = [
     pytest.mark.slow,
@@ -118,14 +119,8 @@ def watched(folder, make_compiled):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
     make_compiled(net)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    with watch(net, folder, summary=False) as watcher:
-        for size in (8, 5, 11, 7):
-            loss = net(torch.randn(size, 4)).square().mean()
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            watcher.step(loss)
+    sizes = (8, 5, 11, 7)
+    watcher = watch_loop(net, folder, len(sizes), lambda step: (torch.randn(sizes[step], 4),))
     assert watcher.failure is None
     assert watcher.diagnosis["not_measured"] == []
     return figures(folder)
@@ -197,14 +192,7 @@ def test_attention_that_is_compiled_is_not_seen_and_the_log_says_so(tmp_path, ca
     run = torch.compile(net, backend="eager") if compiles == "a copy" else net
     if compiles in ("in place", "a part"):
         (net if compiles == "in place" else inner).compile(backend="eager")
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    with watch(run, tmp_path, images=False, summary=False) as watcher:
-        for _ in range(2):
-            optimizer.zero_grad()
-            loss = run(torch.randn(4, 6, 8)).square().mean()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+    watcher = watch_loop(run, tmp_path, 2, lambda step: (torch.randn(4, 6, 8),))
     assert watcher.failure is None
     seen = bool(read(tmp_path).attention)
     assert (seen, "attention" in caplog.text) == ((compiles == "nothing"), compiles != "nothing")

@@ -17,7 +17,7 @@ import layerscope
 from layerscope import LayerMonitor
 from tests.any_model.nets import Mlp, seeded
 from tests.any_model.training import fit
-from tests.any_model.watching import counts
+from tests.watching import counts
 
 
 def by_torch_save(net):

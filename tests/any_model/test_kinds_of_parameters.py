@@ -8,7 +8,7 @@ from torch import nn
 
 import layerscope
 from layerscope.record.unreached import NEVER_FIRED, USED_BY_OTHERS
-from tests.any_model.watching import counts, watch_loop
+from tests.watching import counts, watch_loop
 
 
 class Spectral(nn.Module):

@@ -4,7 +4,7 @@ A hook on it does not go with it."""
 import torch
 from torch import nn
 
-from tests.any_model.watching import counts, hooks_on, watch_loop
+from tests.watching import counts, hooks_on, watch_loop
 
 
 class Prompt(nn.Module):

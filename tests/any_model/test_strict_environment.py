@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import layerscope
-from tests.any_model.watching import counts
+from tests.watching import counts
 
 
 @pytest.fixture(params=["raise", "warn", "call"])

@@ -5,8 +5,8 @@ import os
 import torch
 from torch import nn
 
-from layerscope import watch
 from layerscope.__main__ import main
+from tests.watching import watch_loop
 
 
 def train(folder):
@@ -15,14 +15,7 @@ def train(folder):
     net = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
     with torch.no_grad():
         net[0].weight.mul_(100)
-    optimizer = torch.optim.SGD(net.parameters(), 0.01)
-    with watch(net, folder, summary=False) as watcher:
-        for _ in range(8):
-            optimizer.zero_grad()
-            loss = net(torch.randn(8, 4)).square().mean()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+    watch_loop(net, folder, 8)
 
 
 def test_the_newest_run_of_a_folder_is_shown_with_its_layers_and_findings(tmp_path, capsys):

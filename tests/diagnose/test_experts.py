@@ -81,6 +81,20 @@ class Mixture(nn.Module):
         return self.head(x + y)
 
 
+def trained(network, rate, data, folder):
+    """What is told of the experts, by rule."""
+    optimizer = torch.optim.Adam(network.parameters(), rate)
+    with layerscope.watch(network, folder, images=False, summary=False) as watcher:
+        for _ in range(130):
+            x = data()
+            optimizer.zero_grad()
+            loss = F.cross_entropy(network(x), x[:, :4].argmax(1)) + 0.01 * network.balance
+            loss.backward()
+            optimizer.step()
+            watcher.step(loss)
+    return {f.rule: f.severity for f in watcher.findings if f.rule.startswith("experts")}
+
+
 @pytest.mark.parametrize("mended", [False, True])
 def test_a_router_that_favours_one_expert_is_told_of(tmp_path, mended):
     """Its logit has a head start of 20."""
@@ -88,16 +102,7 @@ def test_a_router_that_favours_one_expert_is_told_of(tmp_path, mended):
     network = Mixture()
     if not mended:
         network.gate.bias.data[1] += 20
-    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
-    with layerscope.watch(network, tmp_path, images=False, summary=False) as watcher:
-        for _ in range(130):
-            x = torch.randn(64, 8)
-            optimizer.zero_grad()
-            loss = F.cross_entropy(network(x), x[:, :4].argmax(1)) + 0.01 * network.balance
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
-    rules = {f.rule: f.severity for f in watcher.findings if f.rule.startswith("experts")}
+    rules = trained(network, 1e-3, lambda: torch.randn(64, 8), tmp_path)
     assert rules.get("experts_unused") == (None if mended else "warning")
 
 
@@ -121,14 +126,5 @@ def test_a_router_whose_busiest_expert_gets_most_tokens_is_a_note(tmp_path, data
     torch.manual_seed(0)
     network = Mixture()
     network.gate.bias.data[1] += head_start
-    optimizer = torch.optim.Adam(network.parameters(), 1e-4)
-    with layerscope.watch(network, tmp_path, images=False, summary=False) as watcher:
-        for _ in range(130):
-            x = data()
-            optimizer.zero_grad()
-            loss = F.cross_entropy(network(x), x[:, :4].argmax(1)) + 0.01 * network.balance
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
-    rules = {f.rule: f.severity for f in watcher.findings if f.rule.startswith("experts")}
+    rules = trained(network, 1e-4, data, tmp_path)
     assert rules == ({"experts_uneven": "note"} if told else {})

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-import layerscope
+from tests.watching import watch_loop
 
 
 class Experts(nn.Module):
@@ -34,18 +34,14 @@ class WithPositions(nn.Module):
 def told(network, spoil, folder):
     """The finding of a loop in whose third step the network is spoiled between two updates."""
     torch.manual_seed(0)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
-    with layerscope.watch(network, folder, images=False, summary=False) as scope:
-        for step in range(6):
-            if step == 3:
-                with torch.no_grad():
-                    spoil()
-            optimizer.zero_grad()
-            loss = network(torch.randn(16, 8)).square().mean()
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
-    return next(finding for finding in scope.findings if finding.rule == "not_finite")
+
+    @torch.no_grad()
+    def before(step, net):
+        if step == 3:
+            spoil()
+
+    watcher = watch_loop(network, folder, 6, lambda step: (torch.randn(16, 8),), before=before)
+    return next(finding for finding in watcher.findings if finding.rule == "not_finite")
 
 
 def test_experts_in_one_parameter_are_named_where_one_number_of_them_is_nan(tmp_path):

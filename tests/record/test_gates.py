@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import layerscope
+from tests.watching import watch_loop
 
 
 def lstm(x, h, c, w, u, b):
@@ -72,14 +73,8 @@ class OfCells(nn.Module):
 
 
 def figures_of(network, x, folder):
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
-    with layerscope.watch(network, folder, images=False, summary=False) as watcher:
-        for _ in range(2):
-            optimizer.zero_grad()
-            loss = network(x).square().mean()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+    still = torch.optim.SGD(network.parameters(), lr=0.0)
+    watcher = watch_loop(network, folder, 2, lambda step: (x,), optimizer=still)
     assert watcher.failure is None
     figures = layerscope.read(folder).figures
     return {

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope import watch
 from layerscope.events.reader import read_run
 from layerscope.record.stream import repeated_blocks
 from layerscope.sinks.figures_event import figures_of
+from tests.watching import watch_loop
 
 WIDTH = 12
 
@@ -115,17 +115,16 @@ class AddedOutside(Noting):
 def trained(network, folder, steps=3, shape=(4, 5, WIDTH)):
     """The figures of a run, and those that the network's own notes make of its last step."""
     torch.manual_seed(0)
-    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+    adam = torch.optim.Adam(network.parameters(), 1e-2)
     noting = [module for module in network.modules() if isinstance(module, Noting)]
-    with watch(network, folder, summary=False) as watcher:
-        for _ in range(steps):
-            for each in noting:
-                each.notes.clear()
-            loss = network(torch.randn(shape)).square().mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+
+    def forget(step, net):
+        for each in noting:
+            each.notes.clear()
+
+    watcher = watch_loop(
+        network, folder, steps, lambda step: (torch.randn(shape),), before=forget, optimizer=adam
+    )
     assert watcher.failure is None
     return figures_of(read_run(folder)), [note for each in noting for note in each.notes]
 

@@ -11,7 +11,7 @@ import torch
 from jsonschema import Draft202012Validator
 from torch import nn
 
-from layerscope import LayerMonitor, read, watch
+from layerscope import LayerMonitor, read
 from layerscope.comparison.history import OF_PLACES, history_of
 from layerscope.diagnose import SEVERITIES, Finding, Thresholds
 from layerscope.digest.run_digest import digest_of
@@ -22,6 +22,7 @@ from layerscope.theory.prediction_summary import LAYER_PREDICTIONS, PhaseSummary
 from tests.any_model.nets import Mlp, make, seeded
 from tests.any_model.training import fit
 from tests.diagnose.healthy import GPT
+from tests.watching import mean_square, watch_loop
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "docs" / "diagnosis.schema.json").read_text(encoding="utf-8")
@@ -44,32 +45,18 @@ def written(folder):
     return diagnosis
 
 
-def watched(folder, loss=lambda x: x.square().mean(), steps=8, net=None, **settings):
+def watched(folder, loss=mean_square, steps=8, net=None, **settings):
     """A plain loop of a few steps, for diseases that a module of Lightning's would hide."""
     torch.manual_seed(0)
     net = net or nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 8), nn.Tanh())
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    with watch(net, folder, **settings) as watcher:
-        for _ in range(steps):
-            optimizer.zero_grad()
-            value = loss(net(torch.randn(16, 4)))
-            value.backward()
-            optimizer.step()
-            watcher.step(value)
+    watch_loop(net, folder, steps, lambda step: (torch.randn(16, 4),), loss, **settings)
     return written(folder)
 
 
 def test_a_run_whose_last_step_was_not_looked_at_has_what_was_seen_before(tmp_path):
     net = GPT(11)
     tokens = torch.randint(11, (4, 8))
-    with watch(net, tmp_path, images=False, summary=False) as watcher:
-        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-        for _ in range(8):
-            optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(net(tokens).flatten(0, 1), tokens.flatten())
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+    watch_loop(net, tmp_path, 8, lambda step: (tokens,))
     first, last = written(tmp_path)["steps"]
     assert (last["step"], last["looked_at"]) == (7, 6)
     assert "looked_at" not in first

@@ -3,23 +3,15 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
-import layerscope
 from layerscope.events.reader import read_run
+from tests.watching import watch_loop
 
 
 def train(folder, steps, start=0, **settings):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
-    with layerscope.watch(net, folder, start=start, **settings) as watcher:
-        for _ in range(steps):
-            optimizer.zero_grad()
-            loss = cross_entropy(net(torch.randn(5, 6)), torch.randint(3, (5,)))
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+    watch_loop(net, folder, steps, lambda step: (torch.randn(5, 6),), start=start, **settings)
     return net
 
 

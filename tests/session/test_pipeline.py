@@ -19,6 +19,7 @@ from layerscope.session.pipeline import Pipeline
 from layerscope.session.run_verdict import RunVerdict
 from layerscope.session.settings import Settings
 from layerscope.sinks.tensorboard import TensorBoardSink
+from tests.watching import watch_loop
 
 TAG = "activation/00_tanh"
 
@@ -227,15 +228,7 @@ def test_a_layer_that_the_first_step_leaves_out_is_not_on_the_trunk(tmp_path):
             self.dropped = None
             return x
 
-    net = Drops()
-    optimizer = torch.optim.SGD(net.parameters(), 0.1)
-    with layerscope.watch(net, tmp_path, images=False, summary=False) as watcher:
-        for _ in range(3):
-            optimizer.zero_grad()
-            loss = net(torch.randn(8, 4)).square().mean()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+    watch_loop(Drops(), tmp_path, 3)
     layers = [each for each in layerscope.read(tmp_path).figures.layers if each.module == "Linear"]
     assert [(each.order >= 0, each.on_trunk) for each in layers] == [
         (True, number != 2) for number in range(4)

@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 import layerscope
-from tests.any_model.watching import counts, hooks_on, watch_loop
+from tests.watching import counts, hooks_on, watch_loop
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning"),

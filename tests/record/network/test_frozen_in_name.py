@@ -1,8 +1,8 @@
 import torch
 from torch import nn
 
-import layerscope
 from layerscope.record.network.frozen_in_name import frozen_in_name
+from tests.watching import watch_loop
 
 
 def network():
@@ -23,15 +23,8 @@ def test_modules_are_told_and_parameters_are_not():
 
 
 def trained(made, parameters, folder):
-    optimizer = torch.optim.SGD(parameters, lr=0.01)
-    with layerscope.watch(made, folder, summary=False) as scope:
-        for _ in range(30):
-            optimizer.zero_grad()
-            loss = made(torch.randn(16, 4)).square().mean()
-            loss.backward()
-            optimizer.step()
-            scope.step(loss)
-    return [(each.rule, each.layer) for each in scope.findings if each.rule == "not_frozen"]
+    watcher = watch_loop(made, folder, 30, optimizer=torch.optim.SGD(parameters, lr=0.01))
+    return [(each.rule, each.layer) for each in watcher.findings if each.rule == "not_frozen"]
 
 
 def test_what_an_optimizer_trains_all_the_same_is_told(tmp_path):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-import layerscope
+from tests.watching import watch_loop
 
 
 class Heads(nn.Module):
@@ -25,14 +25,7 @@ def told(forward, folder, change=lambda network: None):
     """What is said of a layer that is called in another's place; None if nothing is."""
     network = Heads(forward)
     change(network)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
-    with layerscope.watch(network, folder, images=False, summary=False) as watcher:
-        for _ in range(4):
-            optimizer.zero_grad()
-            loss = network(torch.randn(8, 4)).square().mean()
-            loss.backward()
-            optimizer.step()
-            watcher.step(loss)
+    watcher = watch_loop(network, folder, 4)
     assert not any(len(each._forward_pre_hooks) for each in network.modules())
     found = [each for each in watcher.findings if each.rule == "modules_repeated"]
     return found[0] if found else None

@@ -5,7 +5,7 @@ from torch.nn.functional import gelu, linear, max_pool2d, relu, silu
 from torch.nn.functional import scaled_dot_product_attention as attention
 
 from layerscope.record.network.units_axis import axis_in_graph, axis_of_module, with_units_beside
-from tests.any_model.watching import last_figure, watch_loop
+from tests.watching import last_figure, watch_loop
 
 IMAGE, SEQUENCE = torch.randn(2, 3, 5, 7), torch.randn(2, 5, 3)
 conv, line, features = nn.Conv2d(3, 4, 3, padding=1), nn.Conv1d(3, 4, 1), nn.Linear(3, 4)

@@ -6,22 +6,34 @@ import torch
 import layerscope
 
 
-def watch_loop(
-    net, folder, steps=12, draw=None, before=None, optimizer=None, retain_graph=False, **settings
-):
-    """Train a net by SGD on the mean square of what it gives; the watcher, closed.
+def mean_square(output):
+    return output.square().mean()
 
-    draw: step -> what the net is called with. before: called with (step, net) before its forward
-    pass.
+
+def watch_loop(
+    net,
+    folder,
+    steps=12,
+    draw=lambda step: (torch.randn(6, 4),),
+    loss_of=mean_square,
+    *,
+    before=None,
+    optimizer=None,
+    retain_graph=False,
+    **settings,
+):
+    """Train a net, by SGD where no other optimizer is given; the watcher, closed.
+
+    draw: step -> what the net is called with. loss_of: what it gives -> the loss. before: called
+    with (step, net) before its forward pass.
     """
-    draw = draw or (lambda step: (torch.randn(6, 4),))
     optimizer = optimizer or torch.optim.SGD(net.parameters(), 0.01)
-    with layerscope.watch(net, folder, summary=False, images=False, **settings) as watcher:
+    with layerscope.watch(net, folder, **{"summary": False, "images": False} | settings) as watcher:
         for step in range(steps):
             if before:
                 before(step, net)
             optimizer.zero_grad()
-            loss = net(*draw(step)).square().mean()
+            loss = loss_of(net(*draw(step)))
             loss.backward(retain_graph=retain_graph)
             optimizer.step()
             watcher.step(loss)
