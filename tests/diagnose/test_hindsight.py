@@ -100,3 +100,25 @@ def test_what_the_run_has_shown_to_be_none_is_a_note(rule, curve, of):
 )
 def test_everything_else_stays_as_its_rule_made_it(rule, curve, of):
     assert severity(rule, curve, **of) == of.get("severity", "warning")
+
+
+@pytest.mark.parametrize(
+    ("times", "words", "expected"),
+    [
+        (
+            1.6,
+            "uniform guessing (limit 1.5), though",
+            "note",
+        ),  # the fifth loss is half of the first
+        (2.5, "uniform guessing (limit 1.5), though", "warning"),  # not yet below chance
+        (1.6, "uniform guessing (limit 1.5)", "warning"),  # weights are large
+        (1.6, "times as large as the targets (limit 1.5), though", "warning"),
+    ],
+)
+def test_a_start_that_a_few_steps_have_mended_is_a_note(times, words, expected):
+    falls = LossCurve()
+    falls.of(figures(np.r_[1.0, 0.9, 0.8, 0.7, 0.5, np.full(60, 0.45)]))
+    finding = Finding(
+        *("overconfident_start", "warning", "00", 0, 1, 0, times, times, 1.5, "", words, "")
+    )
+    assert in_hindsight(finding, falls, 64, Thresholds()).severity == expected

@@ -34,7 +34,8 @@ def in_hindsight(
 ) -> Finding:
     """The finding, or a note of it where the network has learned since what the warning said it
     could not, where functions fill while it learns on, where a spike was that of a task that it has
-    solved, or where it is what comes of targets that grow.
+    solved, where the first steps have mended a start, or where it is what comes of targets that
+    grow.
 
     Args:
         finding: as its rule made it.
@@ -64,6 +65,15 @@ def in_hindsight(
         or (is_passing and curve.falls_on)
         or (is_outgrown and curve.has_learned)
         or (rule == "gradient_spike" and curve.is_solved)
+        or (rule == "overconfident_start" and _was_mended_at_once(finding, curve))
     ):
         return replace(finding, severity="note")
     return finding
+
+
+def _was_mended_at_once(finding: Finding, curve: LossCurve) -> bool:
+    """Whether the loss of classes, whose weights were none too large, was below chance within the
+    first steps, in multiples of which it is told.
+    """
+    of_usual_weights = f"uniform guessing (limit {finding.threshold:g}), though"
+    return of_usual_weights in finding.explanation and curve.fell_below(1 / finding.value)

@@ -173,6 +173,10 @@ class LossCurve:
         """Whether a loss was half as large again as the very first."""
         return bool(self._first) and self._highest > _THROWN * abs(self._first[0])
 
+    def fell_below(self, share: float) -> bool:
+        """Whether the last of the first losses was below this share of the very first."""
+        return len(self._first) == FIRST and self._first[-1] < share * self._first[0]
+
     @property
     def came_down(self) -> bool:
         """Whether the level rose and has half of its rise behind it again, by more than noise."""

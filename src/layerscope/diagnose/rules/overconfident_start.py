@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.in_each_look import LOOKS, in_each_look
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.loss_kind import ERRORS, OF_BITS, Loss
 from layerscope.diagnose.roles import LARGEST_GAIN, Roles
 
@@ -28,7 +29,21 @@ _LARGEST_SCALE = 100.0
 _SHARP = 0.1
 """A temperature below is for cosines alone."""
 
-_REMEDY = "smaller weights in the last layer, as in init=kaiming, and no bias there"
+
+def _smaller(facts: LayerFacts) -> str:
+    """Weights that torch draws by itself are smaller than Kaiming's."""
+    if facts.configured:
+        return "smaller weights in the last layer, as in init=kaiming, and no bias there"
+    return (
+        "smaller weights in the last layer, a tenth of those that it starts with "
+        "(layer.weight.data *= 0.1), and no bias there"
+    )
+
+
+def _smaller_without_a_factor(facts: LayerFacts) -> str:
+    return _smaller(facts) + "; and no factor on its outputs: scale the targets in its place"
+
+
 _OF_ALL = "smaller weights in all layers, as in init=kaiming, and biases of 0"
 _IN_EACH_STEP = (
     "a tanh or a normalisation in each step of a recurrence, and orthogonal weights with a gain of "
@@ -38,12 +53,12 @@ _ADVICE = (
     Advice(
         "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}): "
         "{layer} starts too sure of itself",
-        _REMEDY,
+        _smaller,
     ),
     Advice(
         "the outputs of {layer} at step 0 are {value:.2g} times as large as the targets (limit "
         "{threshold:g}): the first steps are spent on making them small",
-        _REMEDY,
+        _smaller,
         (np.nan, _FAR, np.nan),
     ),
     Advice(
@@ -80,7 +95,7 @@ _ADVICE = (
         "the outputs of {layer} at step 0 were {value:.2g} times as large as the targets (limit "
         "{threshold:g}), and the loss is still above that of the targets' mean: all that has been "
         "learned is to make them smaller",
-        _REMEDY + "; and no factor on its outputs: scale the targets in its place",
+        _smaller_without_a_factor,
         (np.nan, _ABOVE, np.nan),
     ),
     Advice(
