@@ -109,7 +109,7 @@ def test_everything_else_stays_as_its_rule_made_it(rule, curve, of):
             1.6,
             "uniform guessing (limit 1.5), though",
             "note",
-        ),  # the fifth loss is half of the first
+        ),  # the fifth is half
         (2.5, "uniform guessing (limit 1.5), though", "warning"),  # not yet below chance
         (1.6, "uniform guessing (limit 1.5)", "warning"),  # weights are large
         (1.6, "times as large as the targets (limit 1.5), though", "warning"),
