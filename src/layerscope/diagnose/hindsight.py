@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from layerscope.diagnose.findings.finding import Finding
-from layerscope.diagnose.loss_curve import FIRST, WINDOW, LossCurve
+from layerscope.diagnose.loss_curve import FIRST, HALF, WINDOW, LossCurve
 from layerscope.diagnose.thresholds import Thresholds
 
 _OUTGROWN = ("vanishing_gradient", "dead_units", "padding_read", "no_positions")
@@ -14,7 +14,10 @@ _OUTGROWN_IN_PEACE = ("collapsed", "update_too_large")
 Deep sigmoids begin alike, and weights that begin small grow by large steps."""
 
 _PASSING = ("dead_units", "labels_without_signal")
-"""Units that are active again were not dead, and a loss below chance has found the signal."""
+"""Units that are active again were not dead, and a loss below chance has found the signal. Of a
+layer of which more is alive than dead a network learns on, if it does, where noise keeps its loss
+above half of the start, as of a likelihood of pixels.
+"""
 
 _OF_A_RISE = ("loss_rising", "loss_not_falling")
 """Steps that go the wrong way do not bring a loss down again. One that compares a network with a
@@ -51,6 +54,7 @@ def in_hindsight(
         (rule == "full_batch" and finding.threshold > 0)
         or (rule == "saturated" and finding.step > 0)
         or (rule in _PASSING and is_over)
+        or (rule == "dead_units" and finding.worst <= HALF)
         or (was_flat and finding.severity == "warning")
     )
     wants_all_data = rule == "full_batch" and finding.threshold == 0  # its optimizer does
