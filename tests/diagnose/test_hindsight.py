@@ -108,11 +108,7 @@ def test_everything_else_stays_as_its_rule_made_it(rule, curve, of):
 @pytest.mark.parametrize(
     ("times", "words", "expected"),
     [
-        (
-            1.6,
-            "uniform guessing (limit 1.5), though",
-            "note",
-        ),  # the fifth is half
+        (1.6, "uniform guessing (limit 1.5), though", "note"),  # the fifth is half
         (2.5, "uniform guessing (limit 1.5), though", "warning"),  # not yet below chance
         (1.6, "uniform guessing (limit 1.5)", "warning"),  # weights are large
         (1.6, "times as large as the targets (limit 1.5), though", "warning"),

@@ -393,6 +393,24 @@ def test_a_loop_whose_optimizer_never_steps_is_told_on_the_screen(tmp_path, caps
     assert "after 20 batches the optimizer has not taken a single step" in printed
 
 
+@pytest.mark.parametrize("given", [False, True])
+def test_a_layer_that_came_in_mid_run_and_that_no_optimizer_has_is_told(tmp_path, given):
+    net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    with layerscope.watch(net, tmp_path / "run", summary=False) as watcher:
+        for step in range(60):
+            if step == 12:
+                net.append(nn.Tanh()).append(last := nn.Linear(3, 3))
+                if given:
+                    optimizer.add_param_group({"params": last.parameters()})
+            optimizer.zero_grad()
+            (loss := net(torch.randn(8, 4)).square().mean()).backward()
+            optimizer.step()
+            watcher.step(loss)
+    told = [each for each in watcher.findings if each.rule == "not_optimized"]
+    assert [each.layer for each in told] == ([] if given else ["4"])
+
+
 def test_a_step_after_close_is_told_once_and_recorded_nowhere(tmp_path, caplog):
     net = make_net()
     with layerscope.watch(net, tmp_path / "run") as watcher:

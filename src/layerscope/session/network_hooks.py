@@ -6,6 +6,7 @@ from torch.optim import Optimizer
 from layerscope.diagnose.findings.finding import Finding
 from layerscope.diagnose.rules.dropout_high import dropout_in_evaluation
 from layerscope.diagnose.rules.modules_repeated import called_twice
+from layerscope.diagnose.rules.wiring import NEVER_STEPPED, never_given
 from layerscope.record import Recorder, choose_layers
 from layerscope.record.distributed.layouts import layouts_of
 from layerscope.record.distributed.shards import put_shards_back
@@ -15,6 +16,7 @@ from layerscope.record.functions.functions_seen import FunctionsSeen
 from layerscope.record.hooks.stand_aside import StandAside
 from layerscope.record.network.changes import Change, Changes
 from layerscope.record.network.stand_ins import StandIns
+from layerscope.record.parameters.ownership import given_to
 from layerscope.record.surroundings import Surroundings
 from layerscope.session.door import Door
 from layerscope.session.not_watched import (
@@ -65,6 +67,8 @@ class NetworkHooks:
         self._stand_ins, self._begun = StandIns(), 0
         self._told_evaluation = False
         self._told_changed: set[str] = set()
+        self._network, self._choice = network, settings.layers
+        self._came: dict[str, int] = {}  # paths of layers, before which step
 
     def attach(self) -> None:
         """Put the hooks on; does nothing if they are on."""
@@ -94,6 +98,22 @@ class NetworkHooks:
         if seen.found is None:
             return None
         return dropout_in_evaluation(seen.found.name, seen.probability, seen.where, step)
+
+    def newcomer_of_no_optimizer(self, step: int) -> Finding | None:
+        """What is to be said, when training has ended after a step, of layers that came in mid-run
+        and that no optimizer has, though they got a gradient; None if there are none.
+        """
+        if not self._came or not (optimizers := self.surroundings.optimizers):
+            return None
+        given = {number for each in optimizers for number in given_to(each)}
+        left = {
+            layer.path: self._came[layer.path]
+            for layer in choose_layers(self._network, self._choice)
+            if step - self._came.get(layer.path, step) >= NEVER_STEPPED
+            and any(each.grad is not None for _, each in layer.parameters)
+            and not any(id(each) in given for _, each in layer.parameters)
+        }
+        return never_given(next(iter(left)), len(left) - 1, min(left.values())) if left else None
 
     def put_back(self) -> None:
         """Have the hooks that stand aside on again, for whoever owns them to take off."""
@@ -129,6 +149,7 @@ class NetworkHooks:
             not_measured[name] = f"it was taken out of the network before step {step}"
         for path in change.came:
             not_measured[path] = f"it came into the network after the start, before step {step}"
+            self._came.setdefault(path, step)
         changed = {*change.other, *change.gone, *change.came}
         if not changed <= self._told_changed:  # a network may change at every step
             self._told_changed |= changed

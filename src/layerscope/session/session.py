@@ -169,7 +169,12 @@ class Session(WatchedRun):
             if step is not None and self._recorder.state.failure is None:
                 self._record(step, incomplete=True)
         if self._output is not None:
-            for found in (self._hooks.dropout_in_evaluation(self.step), self._hooks.stand_in()):
+            hooks = self._hooks
+            for found in (
+                hooks.dropout_in_evaluation(self.step),
+                hooks.stand_in(),
+                hooks.newcomer_of_no_optimizer(self.step),
+            ):
                 if found is not None and found.rule not in self._settings.switched_off:
                     self.verdict.judge.add(found)
         super().close(interrupted)

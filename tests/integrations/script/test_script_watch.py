@@ -370,6 +370,20 @@ def test_a_step_that_waited_for_an_optimizer_is_whole_though_a_validation_comes_
     assert never.state == {}
 
 
+@pytest.mark.parametrize("every", [0, 25])
+def test_a_script_whose_optimizer_never_steps_is_told_and_one_that_adds_up_is_not(
+    watch, tmp_path, capsys, every
+):
+    net, optimizer = classifier()
+    for count, (inputs, targets) in enumerate(batches(26)):
+        nn.functional.cross_entropy(net(inputs), targets).backward()
+        if every and count % every == every - 1:
+            optimizer.step()
+    watch.close()
+    told = "the optimizer has not taken a single step" in " ".join(capsys.readouterr().out.split())
+    assert told == (every == 0)
+
+
 class Adapted(nn.Module):
     def __init__(self, frozen):
         super().__init__()

@@ -1,5 +1,7 @@
 """What connects network and optimizer: whose parameters it has, and what becomes of gradients."""
 
+import math
+
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds
@@ -210,4 +212,32 @@ def never_stepped(batches: int) -> Finding:
         "is trained",
         remedy="optimizer.step() after loss.backward(), with its parentheses; with a gradient "
         "scaler scaler.step(optimizer)",
+    )
+
+
+def never_given(path: str, more: int, step: int) -> Finding:
+    """The finding of layers that were put into the network in mid-run, get a gradient, and are no
+    optimizer's: they are not measured, so no rule sees them.
+
+    Args:
+        path: of the first of them.
+        more: how many there are beside it.
+        step: before which they came.
+    """
+    others = f", and {more} more layer{'s' * (more > 1)}," if more else ""
+    return Finding(
+        rule="not_optimized",
+        severity="warning",
+        layer=path,
+        step=step,
+        layers=1 + more,
+        last_step=step,
+        value=math.nan,
+        worst=math.nan,
+        threshold=math.nan,
+        source="torch.optim: an optimizer steps the parameters that it was given",
+        explanation=f"{path}{others} came into the network before step {step} and got a gradient, "
+        "and no optimizer has its parameters: it never learns",
+        remedy='optimizer.add_param_group({"params": layer.parameters()}) once the layer is there; '
+        "or layer.requires_grad_(False) if it is to stay as it is",
     )

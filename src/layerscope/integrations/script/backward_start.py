@@ -30,10 +30,14 @@ class BackwardStart:
     Args:
         network: through which they go.
         tell: is given each loss, with its graph, while its backward pass runs.
+
+    Attributes:
+        passes: how many there were.
     """
 
     def __init__(self, network: nn.Module, tell: Callable[[Tensor], None]) -> None:
         self._tell = tell
+        self.passes = 0
         self._some = [each for each in network.parameters() if each.requires_grad][:8]
         self._total: Tensor | None = None
         # What was started from, as a pass may meet several outputs: not kept, for its graph's sake.
@@ -75,6 +79,7 @@ class BackwardStart:
         if loss is None or (self._last is not None and loss is self._last()):
             return
         self._last = ref(loss)
+        self.passes += 1
         # A GAN's discriminator also gets gradients from the generator's loss, which are cleared
         # before its own: what was started before the gradients were cleared does not count.
         is_cleared = all(each.grad is None for each in self._some)

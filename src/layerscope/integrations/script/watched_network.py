@@ -60,6 +60,7 @@ class WatchedNetwork:
         self._optimizers: WeakSet[Optimizer] = WeakSet(optimizers)
         self._is_mine: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()
         self._stepped: set[int] = set()
+        self._answered = 0  # backward passes that a step was asked for after; -1: one has come
         self._thread = threading.get_ident()  # which trains
         self._loss = BackwardStart(network, self._watcher.see_loss)
         self._handles: list[RemovableHandle] = []
@@ -123,9 +124,13 @@ class WatchedNetwork:
             self._end_step()
         elif self._scaler is not None:  # the step may be one that the scaler has left out
             self._watcher.step()
+        elif 0 <= self._answered < self._loss.passes:  # perhaps no optimizer ever takes one
+            self._answered = self._loss.passes
+            self._watcher.step()
 
     def _end_step(self) -> None:
         self._stepped.clear()
+        self._answered = -1
         self._watcher.note_scaled_loss(self._loss.take())
         self._watcher.step()
         if self._watcher.failure is not None:
