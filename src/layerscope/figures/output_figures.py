@@ -66,6 +66,9 @@ class OutputFigures:
         figures |= _of_gradient(ends, output, values, gradient, loss)
         square = output.gradient_square / scale**2
         view = view_loss(values, gradient, output.samples, loss, square)
+        if ends.form is not None and ends.form.of_alignment and output.alone:
+            # Shares of alignments look like labels, or errors, once a network is sure of them.
+            view = view if view.kind is Loss.ALIGNMENT_OF_SCORES else LossView(Loss.UNKNOWN)
         form = ends.form if len(values) == output.samples else None
         turned = view.negated
         if form is not None and form.of_shares and view.kind is not Loss.SEVERAL_CLASSES:

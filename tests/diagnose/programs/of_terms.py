@@ -125,6 +125,50 @@ def a_divergence_that_is_subtracted(mended, watch):
     fit(watch, model, optimizer, batches(x, steps=200), loss)
 
 
+class Listens(nn.Module):
+    """Log-probabilities of five sounds [n, time / 2, 5] of noisy readings [n, time, 5]."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv1d(5, 24, 3, stride=2, padding=1), nn.ReLU())
+        self.states, self.out = nn.GRU(24, 24, batch_first=True), nn.Linear(24, 5)
+
+    def forward(self, x):
+        h = self.first(x.transpose(1, 2)).transpose(1, 2)
+        return self.out(self.states(h)[0]).log_softmax(2)
+
+
+def sounds(count=384, each=8):
+    tokens = torch.randint(1, 5, (count, 3))
+    x = F.one_hot(tokens.repeat_interleave(each, 1), 5).float()
+    return x + 0.3 * torch.randn(x.shape), tokens
+
+
+FRAMES = "a batch may well have no text as long as its frames"
+
+
+@program("labels_without_signal", blind=FRAMES)
+def an_alignment_in_the_first_third_of_the_frames(mended, watch):
+    def ctc(model, x, tokens):
+        scores = model(x).transpose(0, 1)
+        lengths = torch.full((len(x),), len(scores) if mended else len(scores) // 3)
+        return F.ctc_loss(scores, tokens, lengths, torch.full((len(x),), 3), zero_infinity=True)
+
+    optimizer = torch.optim.Adam((model := Listens()).parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(*sounds(), steps=160), ctc)
+
+
+@program("labels_without_signal", blind=FRAMES)
+def an_alignment_that_counts_frames_of_another_stride(mended, watch):
+    def ctc(model, x, tokens):
+        lengths = torch.full((len(x),), x.shape[1] // (2 if mended else 8))
+        of_text = torch.full((len(x),), 3)
+        return F.ctc_loss(model(x).transpose(0, 1), tokens, lengths, of_text, reduction="sum")
+
+    optimizer = torch.optim.SGD((model := Listens()).parameters(), lr=1e-3, momentum=0.9)
+    fit(watch, model, optimizer, batches(*sounds(each=16), steps=200), ctc)
+
+
 @program("loss_after_activation")
 def an_alignment_of_raw_scores(mended, watch):
     tokens = torch.randint(1, 5, (256, 3))
