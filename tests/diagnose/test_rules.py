@@ -2246,6 +2246,19 @@ def test_a_warm_up_that_begins_anew_is_told_while_little_is_learned(last, told):
 
 
 @pytest.mark.parametrize(
+    ("cuts", "last", "severity"),
+    [(2, 0.5, "warning"), (-2, 0.5, "note"), (0, 0.5, None), (2, 2.3, None)],
+)
+def test_cuts_for_want_of_something_larger_are_told_where_the_loss_falls(cuts, last, severity):
+    figures = healthy(network(), 240)
+    figures["loss"][:] = np.linspace(2.3, last, 240)
+    figures["cuts_in_vain"][100::10] = cuts
+    found = rules_and_words(figures).get("learning_rate_gone")
+    assert (found and found.severity) == severity
+    assert severity is None or "mode='max') has cut the learning rate 2 times" in found.explanation
+
+
+@pytest.mark.parametrize(
     ("drawn", "returned", "words"),
     [(2, 2, None), (3, 0, "drawn anew"), (0, 3, "bit for bit"), (4, 5, "drawn anew")],
 )

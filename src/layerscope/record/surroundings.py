@@ -26,6 +26,7 @@ from layerscope.record.parameters.gradient_norm import NONE, gradient_norm
 from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.parameters.overwritten_weights import OverwrittenWeights
 from layerscope.record.parameters.ownership import ownership
+from layerscope.record.parameters.plateau_cuts import PlateauCuts
 from layerscope.record.parameters.seen_optimizers import SeenOptimizers
 from layerscope.record.place import Place
 from layerscope.record.routers import Routers
@@ -56,7 +57,7 @@ class Surroundings:
         )
         self.loss_graph, self._two_modes = self._ends.output.loss_graph, TwoModes(network)
         self._repeated = repeated_modules(network)
-        self._optimizers = SeenOptimizers()
+        self._optimizers, self._plateau = SeenOptimizers(), PlateauCuts()
         self._stepped_by, self._norm = -1, NONE
         self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[int] = set()
@@ -69,6 +70,7 @@ class Surroundings:
         """What the next look depends on, as plain types: for a checkpoint."""
         alike = self._alike if self._rows is None else self._rows.left
         about = {"weights": self.weights.state(), "goes_on": self._optimizers.go_on}
+        about["largest_rate"] = self._plateau.largest
         ends = self._ends
         of_ends = {"keeps_first": ends.output.keeps_first, "summed": ends.data.summed}
         return {"alike": alike} | of_ends | about
@@ -79,6 +81,7 @@ class Surroundings:
         self._ends.output.keeps_first = state["keeps_first"]
         self._ends.data.summed = state["summed"]
         self.weights.load_state(state["weights"])
+        self._plateau.largest = state["largest_rate"]
         self._optimizers.go_on, self._is_first = state["goes_on"], False
 
     @property
@@ -215,6 +218,7 @@ class Surroundings:
             "weights_drawn": float(self.weights.drawn),
             "weights_returned": float(self.weights.returned),
             "weights_undone": float(self.weights.undone),
+            "cuts_in_vain": self._plateau.see(optimizers),
         }
         if self.planned_steps < math.inf:
             figures["planned_steps"] = float(self.planned_steps)

@@ -1,5 +1,7 @@
 """Rates far below those that an optimizer has by itself."""
 
+from statistics import fmean
+
 import torch
 from torch.nn import functional as F  # noqa: N812
 
@@ -21,3 +23,46 @@ def adagrad_at_a_hundredth_of_its_own_rate(mended, watch):
     model = perceptron(6, 1)
     optimizer = torch.optim.Adagrad(model.parameters(), lr=2e-2 if mended else 1e-4)
     fit(watch, model, optimizer, batches(x, y, steps=250), of_output(F.mse_loss))
+
+
+def fit_by_plateaus(watch, model, optimizer, epochs, loss_of, judge, **about):
+    """A scheduler gets judge(mean loss of the epoch) after each of the epochs, lists of batches."""
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **about)
+    with watch(model) as scope:
+        for epoch in epochs:
+            losses = []
+            for batch in epoch:
+                optimizer.zero_grad()
+                loss = loss_of(model, *batch)
+                loss.backward()
+                optimizer.step()
+                scope.step(loss)
+                losses.append(loss.item())
+            scheduler.step(judge(fmean(losses)))
+
+
+@program("learning_rate_gone")
+def a_plateau_of_a_loss_that_is_to_rise(mended, watch):
+    x, y = blobs(classes=8, features=16, apart=0.7)
+    optimizer = torch.optim.SGD((model := perceptron(16, 8)).parameters(), lr=0.05, momentum=0.9)
+    epochs = [list(batches(x, y, steps=12)) for _ in range(25)]
+    mode = "min" if mended else "max"
+    fit_by_plateaus(
+        watch, model, optimizer, epochs, cross_entropy, lambda loss: loss, mode=mode, patience=2
+    )
+
+
+@program("learning_rate_gone")
+def a_plateau_of_the_loss_on_held_out_data(mended, watch):
+    x, y = surface()
+    y = 4 * y
+    optimizer = torch.optim.Adam((model := perceptron(6, 1)).parameters(), lr=3e-3)
+    epochs = [list(batches(x[:768], y[:768], steps=24)) for _ in range(16)]
+
+    def judge(_):
+        with torch.no_grad():
+            return F.mse_loss(model(x[768:]), y[768:])
+
+    about = {"factor": 0.3, "patience": 1, "mode": "min" if mended else "max"}
+    of_error = of_output(F.mse_loss)
+    fit_by_plateaus(watch, model, optimizer, epochs, of_error, judge, **about)

@@ -7,7 +7,7 @@ from layerscope.diagnose.compounding_rate import compounds
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import HALF
 from layerscope.diagnose.sawtooth_rate import begins_anew
-from layerscope.diagnose.solved import left_of_chance
+from layerscope.diagnose.solved import is_learning, left_of_chance
 from layerscope.diagnose.symptoms import Values
 
 _GONE = 1e-9
@@ -83,7 +83,16 @@ _GONE_ADVICE = (
         "make the scheduler once, before the loop over epochs",
         (1.0, 1.0, np.nan),
     ),
+    Advice(
+        "ReduceLROnPlateau(mode='max') has cut the learning rate {value:.0f} times, and has been "
+        "given nothing larger since its first values, while the loss has fallen: it waits for "
+        "something to rise that seems to be meant to fall",
+        "mode='min' where scheduler.step() gets a loss or an error; mode='max' is for an "
+        "accuracy, and if it is one, it has been best at the start",
+        (1.0, 1.0, np.nan),
+    ),
 )
+_IN_VAIN = 7
 
 
 @rule_of_run("learning_rate_gone")
@@ -128,8 +137,12 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
     endless = (at_last < _HALF_OF_ASKED) & curve.alone
     values = np.where(endless, at_last, values)
     late = early | sunk | compound
+    cuts = memory.known("cuts", figures["cuts_in_vain"])
+    in_vain = (np.abs(cuts) > 0) & is_learning(figures, memory) & curve.alone
+    values = np.where(in_vain, np.abs(cuts), values)
     severity = np.where(ill, np.where(learned, 1, 2), np.where(late | endless, 2, 0))
     severity[anew] = 2
+    severity = np.where(in_vain, np.where(cuts > 0, 2, np.fmax(severity, 1)), severity)
     begun = memory.of_run("warm", 4)[1]
     severity[figures.steps == begun] = 0  # a warm-up may well begin at a rate of 0
     return Symptoms.of_run(
@@ -141,7 +154,9 @@ def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory)
         source="torch.optim.lr_scheduler: a scheduler counts its own steps",
         lasting=thresholds.warm_up,
         cause=np.select(
-            (anew, endless, compound, early, sunk), (6, 3, 4, 2, 5), np.where(highest > 0, 0, 1)
+            (in_vain, anew, endless, compound, early, sunk),
+            (_IN_VAIN, 6, 3, 4, 2, 5),
+            np.where(highest > 0, 0, 1),
         ),
         since=np.where(
             ~(highest > 0) | endless | anew,
