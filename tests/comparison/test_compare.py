@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -155,7 +156,7 @@ def test_failed_runs_stay_in_the_table_and_out_of_the_estimates(tmp_path):
     failed = {group.label: (group.failed, group.estimates["loss"].count) for group in found.groups}
     assert failed == {"init=kaiming": (1, 2), "init=random": (0, 3), "init=xavier": (1, 0)}
     assert found.groups[-1].label == "init=xavier"
-    assert "1 failed" in console_text(comparison_table(found))
+    assert "1 unfinished" in console_text(comparison_table(found))
 
 
 def test_a_run_whose_settings_nobody_wrote_down_goes_by_its_name(tmp_path):
@@ -324,3 +325,11 @@ def test_a_run_whose_process_was_killed_has_died_at_its_last_step(tmp_path):
         run = run_of(job, "a")
         assert run.state == state
     assert re.fullmatch(r"died at step \d+: its process has ended without a word", run.reason)
+
+
+def test_of_very_many_groups_the_terminal_gets_the_first_hundred(tmp_path):
+    group = compare(write_sweep(tmp_path))
+    many = replace(group, groups=group.groups[:1] * 1167)
+    lines = console_text(comparison_table(many)).splitlines()
+    assert sum(line.strip().startswith(("99 ", "100 ", "101 ", "1167 ")) for line in lines) == 2
+    assert "These are the first 100 of 1,167: the page has all." in " ".join(map(str.strip, lines))

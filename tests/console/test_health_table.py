@@ -188,3 +188,12 @@ def test_of_many_layers_some_have_a_row_those_that_fell_ill_first_among_them():
     assert sum(line[:3].isdigit() for line in lines) == 52
     for name in ("000_tanh", "011_tanh", "199_tanh"):
         assert sum(line.startswith(name) for line in lines) == 2
+
+
+def test_forty_columns_have_every_layer_and_its_finding():
+    found = [finding(severity="critical", layer_names=("01_tanh",), step=0, last_step=99)]
+    lines = printed(predicted_run() | {"findings": [each.as_json() for each in found]}, width=40)
+    names = ["00_embedding", "01_tanh", "02_tanh", "03_logits"]
+    assert [line.split()[0] for line in lines if line[:2] in ("00", "01", "02", "03")] == names * 2
+    assert sum("✗ saturated" in line for line in lines) == 2
+    assert not any("…" in line for line in lines)

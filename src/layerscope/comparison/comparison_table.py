@@ -21,6 +21,7 @@ _ABOUT = {
     "warning": "warning: step of the first warning or worse.",
 }
 _PROMISED = 0.95
+_MOST = 100  # rows: with more a terminal loses what was printed before
 _LONGEST_WORD = 12  # of a setting; what is longer is folded
 
 
@@ -50,7 +51,11 @@ def comparison_table(comparison: Comparison) -> Table:
     for rank, (group, *cells) in enumerate(
         zip(groups, *(cells for _, cells in columns), strict=True), 1
     ):
-        table.add_row(str(rank), *map(Text, group.choices.values()), *cells)
+        if rank <= _MOST:
+            table.add_row(str(rank), *map(Text, group.choices.values()), *cells)
+    if len(groups) > _MOST:
+        table.caption += f" These are the first {_MOST} of {len(groups):,}: the page has all."
+    table.spare = ("dead", "sat.", "gradient", "behind")
     return table
 
 
@@ -78,7 +83,7 @@ def _caption(comparison: Comparison, shown: Sequence[str]) -> str:
 def _runs(group: Group) -> Text:
     if not group.failed:
         return Text(str(len(group.runs)))
-    return Text(f"{len(group.runs)}\n{group.failed} failed", style="bold red")
+    return Text(f"{len(group.runs)}\n{group.failed} unfinished", style="bold red")
 
 
 def _loss(group: Group) -> Text:

@@ -24,8 +24,9 @@ _MOST = 25  # rows a step, and those that findings name: what stands above stays
 
 
 def health_table(diagnosis: Mapping[str, Any]) -> Table:
-    """One line per layer, for the first and the last step; at most 80 columns wide. Of many
-    layers the first, the last, some evenly between, and those that a finding begins in.
+    """One line per layer, for the first and the last step; at most 80 columns wide, and on a
+    narrower terminal without some figures. Of many layers the first, the last, some evenly between,
+    and those that a finding begins in.
 
     The worst finding that names a layer stands beside it, in a step by which it had begun; a layer
     that no finding names has a dash. There is no other judgement. Below the table a sentence says
@@ -62,6 +63,7 @@ def health_table(diagnosis: Mapping[str, Any]) -> Table:
         if name != "sat." or saturable:
             table.add_column(name, justify="right", no_wrap=True)
     table.add_column("finding", overflow="fold", min_width=7)
+    table.spare = ("weight", "mean", "sat.", "std", "gradient")
     for step in shown:
         table.add_section()
         table.add_row(Text(f"step {step['step']}", style="bold"))

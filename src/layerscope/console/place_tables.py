@@ -99,6 +99,7 @@ def place_tables(diagnosis: Mapping[str, Any]) -> list[Table]:
         for head, _, _ in columns:
             table.add_column(head, justify="right", no_wrap=True)
         table.add_column("finding", overflow="fold", min_width=7)
+        table.spare = [head for head, _, _ in reversed(columns)]
         for step in shown:
             number = step.get("looked_at", step["step"])
             table.add_section()

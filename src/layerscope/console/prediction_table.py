@@ -43,6 +43,7 @@ def prediction_table(prediction: Prediction) -> Table:
         table.add_column(head, justify="left" if head == "layer" else "right", no_wrap=True)
     for row in zip(*(cells for _, cells in columns), strict=True):
         table.add_row(*row)
+    table.spare = ("±", "corr", "weight", "q", "chi", "mean", "zeros", "saturated")
     return table
 
 

@@ -71,7 +71,7 @@ def ranked_table(
     columns += [Column(head, MEASURES[name]) for name, head, _ in shown]
     several = any(len(group.runs) > 1 or group.failed for group in groups)
     if several:
-        columns.append(Column("runs", "seeds, and how many of them failed"))
+        columns.append(Column("runs", "seeds, and how many of them did not finish"))
     rows = []
     for group, style in zip(groups, group_styles, strict=True):
         cells = [_loss(group.estimates["loss"])]
@@ -111,5 +111,5 @@ def _behind(group: Group) -> Cell:
 
 
 def _runs(group: Group) -> Cell:
-    below = f"{group.failed} failed" if group.failed else ""
+    below = f"{group.failed} unfinished" if group.failed else ""
     return Cell(str(len(group.runs)), below, float(len(group.runs)), bool(group.failed))
