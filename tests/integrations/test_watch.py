@@ -1,10 +1,12 @@
 """What a plain loop may do that Lightning would not."""
 
+import contextlib
 import copy
 import gc
 import json
 import logging
 import math
+import pickle
 import subprocess
 import sys
 import weakref
@@ -728,3 +730,62 @@ def test_the_first_watch_of_a_process_draws_none_of_the_script_s_random_numbers(
         [sys.executable, "-c", _DRAWN_BESIDE], capture_output=True, text=True, timeout=300
     )
     assert done.stdout.splitlines()[-1] == "[True, True, True]", done.stderr
+
+
+def test_a_step_before_the_backward_pass_of_its_loss_is_told_once(tmp_path, caplog):
+    net = make_net()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    with layerscope.watch(net, tmp_path / "run") as watcher:
+        for x, y in batches():
+            optimizer.zero_grad()
+            loss = cross_entropy(net(x), y)
+            watcher.step(loss)
+            loss.backward()
+            optimizer.step()
+    assert caplog.messages == [
+        "watch: step() was called before the backward pass of its loss: each step is recorded with "
+        "the loss of the next one; call it after the optimizer's step"
+    ]
+
+
+def test_a_step_after_each_micro_batch_is_no_step_before_its_backward_pass(tmp_path, caplog):
+    net = make_net()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    with layerscope.watch(net, tmp_path / "run") as watcher:
+        for number, (x, y) in enumerate(batches()):
+            loss = cross_entropy(net(x), y)
+            loss.backward()
+            if number % 3 == 2:
+                optimizer.step()
+                optimizer.zero_grad()
+            watcher.step(loss)
+    assert not caplog.records
+    assert layerscope.read(tmp_path / "run").figures.steps.tolist() == [0, 1]
+
+
+def test_a_network_on_the_meta_device_ends_the_watching_in_one_sentence(tmp_path, caplog):
+    with torch.device("meta"):
+        net = make_net()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    with layerscope.watch(net, tmp_path / "run") as watcher:
+        for _ in range(3):
+            optimizer.zero_grad()
+            net(torch.ones(2, 6, device="meta")).sum().backward()
+            optimizer.step()
+            watcher.step()
+    assert watcher.failure == (
+        "watching stopped at step 0: the network is on the meta device, which holds no numbers: "
+        "give it real ones first, by model.to_empty(device=...) and its init"
+    )
+    assert caplog.messages == [f"watch: {watcher.failure}; the loop goes on"]
+    assert caplog.records[0].exc_info is None
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_watcher_is_not_copied_and_says_what_can_be(tmp_path, copied, is_open):
+    watcher = layerscope.watch(make_net(), tmp_path / "run")
+    said = pytest.raises(TypeError, match=r"^a Watcher holds .*: copy or save the network")
+    with watcher if is_open else contextlib.nullcontext(), said:
+        copied(watcher)
+    assert watcher.failure is None

@@ -67,6 +67,8 @@ class LoopSteps:
         assert optimizers is not None
         left_out = not optimizers.any_came and self._scale.has_backed_off
         if not (optimizers.any_came or left_out) and optimizers.is_awaited:
+            if self.unanswered == 0:
+                self._loss.tell_of_a_later_backward(loss)
             self.unanswered += self.unanswered >= 0
             return False
         self.unanswered = -1

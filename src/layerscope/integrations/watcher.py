@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
 from torch import Tensor, nn
 from torch.amp import GradScaler
@@ -24,6 +24,7 @@ from layerscope.session.claimed_folder import ClaimedFolder, claim
 from layerscope.session.door import Door
 from layerscope.session.finished_steps import FinishedSteps
 from layerscope.session.local_folder import local_folder
+from layerscope.session.own_failure import told_failure
 from layerscope.session.ranks import told_by_rank_0
 from layerscope.session.settings import Settings
 
@@ -190,6 +191,12 @@ class Watcher(Outcome):
         self._end()
         self._was_closed = True
 
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(
+            "a Watcher holds the open files of one process and cannot be copied or pickled: "
+            "copy or save the network, which is free of it"
+        )
+
     def _close_at_exit(self) -> None:
         self.close(interrupted=hasattr(sys, "last_value"))  # whether an exception ends the program
 
@@ -209,10 +216,8 @@ class Watcher(Outcome):
         try:
             work(session)
         except Exception as error:
-            step = self._steps.at
-            self.failure = f"watching stopped at step {step}: {type(error).__name__}: {error}"
-            # What the machine refuses is no riddle that a traceback would solve.
-            trace = None if isinstance(error, OSError) else error
+            why, trace = told_failure(error, self._model)
+            self.failure = f"watching stopped at step {self._steps.at}: {why}"
             _log.error("%s: %s; the loop goes on", self._door.name, self.failure, exc_info=trace)
             session.give_up()
             self._end(failed=True)

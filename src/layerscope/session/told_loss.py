@@ -33,6 +33,24 @@ class ToldLoss:
             return noted[0] if noted else None
         return sum(noted[1:], noted[0]) / len(noted)
 
+    def tell_of_a_later_backward(self, loss: object) -> None:
+        """Say so if a loss has its backward pass only after this."""
+        if not isinstance(loss, Tensor) or loss.grad_fn is None:
+            return
+        told = False
+
+        def tell(_: Tensor) -> None:
+            nonlocal told
+            if not told:
+                told = True
+                _log.warning(
+                    "%s: step() was called before the backward pass of its loss: each step is "
+                    "recorded with the loss of the next one; call it after the optimizer's step",
+                    self._door.name,
+                )
+
+        loss.register_hook(tell)
+
     def scalar(self, loss: object) -> Tensor | None:
         """The loss as a scalar tensor where it lies, of several values their mean.
 

@@ -19,6 +19,7 @@ from layerscope.record import Layer, choose_layers
 from layerscope.session.announced_steps import AnnouncedSteps
 from layerscope.session.door import Door
 from layerscope.session.local_folder import local_folder
+from layerscope.session.own_failure import told_failure
 from layerscope.session.setting_keywords import (
     SettingKeywords,
     with_setting_keywords,
@@ -218,11 +219,10 @@ class LayerMonitor(FitHooks):
             self._folder = None
 
     def _give_up(self, step: int, error: Exception) -> None:
-        self.failure = f"monitoring stopped at step {step}: {type(error).__name__}: {error}"
-        # What the machine refuses is no riddle that a traceback would solve.
-        trace = None if isinstance(error, OSError) else error
-        _log.error("LayerMonitor: %s; training goes on", self.failure, exc_info=trace)
         fit, self._fit = self._fit, None
+        why, trace = told_failure(error, None if fit is None else fit.module)
+        self.failure = f"monitoring stopped at step {step}: {why}"
+        _log.error("LayerMonitor: %s; training goes on", self.failure, exc_info=trace)
         if fit is not None:
             fit.release(failed=True)
             fit.session.give_up()

@@ -26,7 +26,7 @@ class WatchedFit:
         give_up: is told the step and what was raised, where an optimizer's own hook fails.
 
     Attributes:
-        session: as given.
+        module, session: as given.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class WatchedFit:
         self._give_up = give_up
         self._monitor = monitor
         self._leave_hooks_out()
-        self._module = module
+        self.module = module
         self._precision = trainer.precision_plugin
         self._alone = len(trainer.optimizers) == 1
         self._clips = is_overridden("configure_gradient_clipping", module)
@@ -86,7 +86,7 @@ class WatchedFit:
         try:
             self.session.after_update(optimizer)
             # Without automatic optimization the batch may go on with another optimizer.
-            if not self._module.automatic_optimization:
+            if not self.module.automatic_optimization:
                 self.session.begin(trainer.global_step + 1)
         except Exception as error:
             self._give_up(trainer.global_step, error)
