@@ -29,7 +29,7 @@ def test_an_address_is_refused(address):
 @pytest.mark.parametrize("path", ["/dev/null", "/dev/null/run"])
 def test_a_path_through_a_file_is_refused(path):
     with pytest.raises(
-        ValueError, match=f"^log_dir must be a folder, got {path}: /dev/null is none$"
+        ValueError, match=f"^log_dir must be a folder, got {path}: /dev/null is not one$"
     ):
         local_folder(path)
 

@@ -54,7 +54,7 @@ def composed(*overrides):
         ("trainer.log_every_n_steps=-1", "trainer.log_every_n_steps must be a finite number"),
         ("trainer.num_sanity_val_steps=-3", "at least 0, or -1 for all, got -3"),
         ("+trainer.gradient_clip_val=nan", "trainer.gradient_clip_val must be a finite number"),
-        ("trainer.max_steps=-5", "at least 0, or -1 for no bound, got -5"),
+        ("trainer.max_steps=-5", "at least 1, or -1 for no bound, got -5"),
         ("model.widths=100", "model.widths must be a list of whole numbers or null, got 100"),
         ("model.depth=9223372036854775808", "must be at most 9223372036854775807, got 9223372036"),
         ("model._partial_=null", "model._partial_ must be true or false, got null"),

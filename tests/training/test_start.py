@@ -47,7 +47,7 @@ def answered(tmp_path, *arguments):
         (["logger=null"], "logger must be one of events, got null"),
         (["report=abc"], "report must be true or false, got abc"),
         (["init.gain=abc"], "init.gain must be a number, got abc"),
-        (["folder=/dev/null/x"], "folder must be a folder, got /dev/null/x: /dev/null is none"),
+        (["folder=/dev/null/x"], "folder must be a folder, got /dev/null/x: /dev/null is not one"),
         (["-m", "init.gian=1"], "there is no key init.gian; did you mean init.gain?"),
         (["--cfg", "job", "init=kaimin"], "did you mean kaiming?"),
         (["seed=${oc.env:NO_SUCH}"], "seed: KeyError raised while resolving interpolation"),

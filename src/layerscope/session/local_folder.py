@@ -27,7 +27,7 @@ def local_folder(folder: str | os.PathLike[str], argument: str = "log_dir") -> P
     local = Path(os.path.abspath(os.path.expanduser(path)))
     there = nearest(local)
     if not there.is_dir():
-        raise ValueError(f"{argument} must be a folder, got {path}: {there} is none")
+        raise ValueError(f"{argument} must be a folder, got {path}: {there} is not one")
     return local
 
 

@@ -18,6 +18,7 @@ _MINUS_ONE = {
     "num_sanity_val_steps": "for all",
     "devices": "for all",
 }
+_NEVER_0 = ("max_steps", "max_epochs")  # see `_require_an_end` in experiment.py
 _LATER = ("model", "optimizer", "scheduler", "trainer")
 """Groups of which a training knows some arguments only when it makes the part."""
 
@@ -77,5 +78,6 @@ def _check_bounds(node: Mapping[str, Any], path: str) -> None:
             continue
         minus_one = key in _MINUS_ONE
         if not isfinite(value) or (value < 0 and not (minus_one and value == -1)):
-            bound = f"at least 0, or -1 {_MINUS_ONE[key]}" if minus_one else "at least 0"
+            least = 1 if key in _NEVER_0 else 0
+            bound = f"at least {least}, or -1 {_MINUS_ONE[key]}" if minus_one else "at least 0"
             raise ValueError(f"{path}.{key} must be a finite number of {bound}, got {value}")
