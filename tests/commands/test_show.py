@@ -1,11 +1,14 @@
 """`layerscope show`, on folders of runs."""
 
 import os
+import shutil
+from threading import Event, Thread
 
 import torch
 from torch import nn
 
 from layerscope.__main__ import main
+from layerscope.commands.show import newest_run
 from tests.watching import watch_loop
 
 
@@ -35,3 +38,26 @@ def test_the_newest_run_of_a_folder_is_shown_with_its_layers_and_findings(tmp_pa
 def test_a_folder_without_a_run_is_one_sentence(tmp_path, capsys):
     assert main(["show", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"error: there is no run in {tmp_path} or below it\n"
+
+
+def test_runs_that_are_removed_meanwhile_are_passed_over(tmp_path):
+    still, over = tmp_path / "still", Event()
+    still.mkdir()
+    (still / "events.out.tfevents.1").touch()
+
+    def come_and_go():
+        while not over.is_set():
+            for number in range(40):
+                (tmp_path / f"gone_{number}").mkdir()
+                (tmp_path / f"gone_{number}" / "events.out.tfevents.1").touch()
+            for number in range(40):
+                shutil.rmtree(tmp_path / f"gone_{number}")
+
+    thread = Thread(target=come_and_go)
+    thread.start()
+    try:
+        for _ in range(100):
+            newest_run(tmp_path)
+    finally:
+        over.set()
+        thread.join()

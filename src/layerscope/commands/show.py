@@ -1,8 +1,11 @@
 """`layerscope show [FOLDER]`: a run's layers and findings in the terminal, without PyTorch."""
 
+import os
 import sys
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 
 from layerscope.console.health_table import health_table
 from layerscope.console.place_tables import place_tables
@@ -43,11 +46,14 @@ def newest_run(folder: Path) -> Path:
     Raises:
         FileNotFoundError: there is none.
     """
-    files = [
-        each
-        for each in folder.rglob("*tfevents*")
-        if each.is_file() and each.parent.name != "keyframes"
-    ]
-    if not files:
+    written = {}
+    for above, _, names in os.walk(folder):  # which passes over a folder that is gone
+        for file in (Path(above, name) for name in names if "tfevents" in name):
+            if file.parent.name == "keyframes":
+                continue
+            with suppress(FileNotFoundError):  # somebody has removed it since
+                if S_ISREG((found := file.stat()).st_mode):
+                    written[file] = found.st_mtime_ns
+    if not written:
         raise FileNotFoundError(f"there is no run in {folder.absolute()} or below it")
-    return max(files, key=lambda file: (file.parent == folder, file.stat().st_mtime_ns)).parent
+    return max(written, key=lambda file: (file.parent == folder, written[file])).parent
