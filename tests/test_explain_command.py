@@ -1,8 +1,11 @@
 """`layerscope explain RULE`, as a user types it."""
 
+import io
 import json
+import signal
 import subprocess
 import sys
+from contextlib import redirect_stdout
 
 from layerscope.__main__ import main
 from layerscope.diagnose.rule_page import HEADINGS, page_names, page_of
@@ -62,3 +65,16 @@ def test_it_answers_without_torch():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=120)
     assert done.returncode == 0
+
+
+class _CtrlC(io.StringIO):
+    """A terminal at which somebody presses Ctrl-C as soon as a command prints."""
+
+    def write(self, text: str) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return len(text)
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback():
+    with redirect_stdout(_CtrlC()):
+        assert main(["explain"]) == 130

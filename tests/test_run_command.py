@@ -131,7 +131,10 @@ def test_a_script_does_not_begin_where_its_named_folder_holds_a_run(script, tmp_
         (["--logdri", "x", "train.py"], "arguments: --logdri; did you mean --logdir?\n"),
         (["--nosuch=1", "train.py", "--its=2"], "unrecognized arguments: --nosuch\n"),
         (["-m"], "expected one argument"),
-        (["-m", "no.such"], "error: the module must be one that Python finds, got no.such: "),
+        (
+            ["-m", "no.such"],
+            "error: the module must be one that Python finds, got no.such: No module named 'no'",
+        ),
         (["--logdir=", "x.py"], "argument --logdir: must be a path, got ''"),
         (["--logdir", "s3://a/b", __file__], "--logdir must be a folder on this machine, got 's3:"),
     ],

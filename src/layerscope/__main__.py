@@ -61,6 +61,8 @@ def _command(options: Namespace) -> int:
 def _called(command: str, run: Callable[[], int]) -> int:
     try:
         return run()
+    except KeyboardInterrupt:  # PyTorch's import takes seconds, in which many press Ctrl-C
+        return ExitCode.INTERRUPTED
     except ModuleNotFoundError as error:
         if (sentence := needs(command, error)) is None:
             raise

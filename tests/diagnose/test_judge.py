@@ -140,7 +140,9 @@ def test_a_rule_of_ones_own_is_one_function():
 def test_rules_can_be_left_out_and_unknown_names_are_refused():
     layers = tanh_layers()
     assert Judge(layers, rules=without("saturated")).look(saturated_from(0, 0, layers)) == []
-    with pytest.raises(ValueError, match="there is no rule named 'tired'; the rules are not_fin"):
+    with pytest.raises(
+        ValueError, match="there is no rule named 'tired'; `layerscope explain` lists them"
+    ):
         without("tired")
 
 

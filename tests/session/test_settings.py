@@ -36,7 +36,10 @@ from layerscope.session.settings import Settings
         ({"schedule": 5}, "schedule must be a function of the step, got 5"),
         ({"schedule": bool, "every_n_steps": 2}, "every_n_steps must be 1 beside a schedule"),
         ({"thresholds": {"lasting": 3}}, "thresholds must be layerscope.diagnose.Thresholds"),
-        ({"switched_off": ["nope"]}, "there is no rule named 'nope'; the rules are "),
+        (
+            {"switched_off": ["nope"]},
+            "there is no rule named 'nope'; `layerscope explain` lists them",
+        ),
         ({"layers": 5}, "layers must be a regular expression or module classes, got 5"),
         ({"layers": []}, r"layers must be a regular expression or module classes, got \[\]"),
         ({"layers": "("}, r"layers must be a regular expression, got '\('"),

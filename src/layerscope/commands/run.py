@@ -117,7 +117,8 @@ def _code_of(script: str, arguments: list[str], *, is_module: bool) -> int:
     except BaseException as error:
         its_own = _below_runpy(error.__traceback__)
         if its_own is None and isinstance(error, ImportError):
-            return refuse(f"the module must be one that Python finds, got {script}: {error}")
+            why = error.__cause__ or error  # without runpy's frame around it
+            return refuse(f"the module must be one that Python finds, got {script}: {why}")
         traceback.print_exception(type(error), error, its_own)
         return ExitCode.FAILED
     finally:

@@ -89,6 +89,6 @@ def without(*names: str) -> Mapping[str, Rule]:
     """All registered rules but these; ValueError if there is none of a name."""
     for name in names:
         if name not in RULES:
-            meant = did_you_mean(name, RULES) or f"; the rules are {', '.join(RULES)}"
+            meant = did_you_mean(name, RULES) or "; `layerscope explain` lists them"
             raise ValueError(f"there is no rule named {name!r}{meant}")
     return {name: rule for name, rule in RULES.items() if name not in names}
