@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from layerscope.console.health_table import finding_cell, short
-from layerscope.console.plain_table import plain_table
+from layerscope.console.plain_table import PlainTable, plain_table
 from layerscope.diagnose import Finding, worst_by_layer
 
 _LONGEST_NAME = 24  # columns
@@ -79,7 +78,7 @@ _KINDS: Mapping[str, tuple[str, str, Sequence[Column]]] = {
 """By name in diagnosis.json: title, caption, and of each column its head, field and form."""
 
 
-def place_tables(diagnosis: Mapping[str, Any]) -> list[Table]:
+def place_tables(diagnosis: Mapping[str, Any]) -> list[PlainTable]:
     """A table for each kind of place that the network has; at most 80 columns wide.
 
     One line per place, for the first and the last step, or the last one before that was looked at.

@@ -49,7 +49,7 @@ class ToldLoss:
                     self._door.name,
                 )
 
-        loss.register_hook(tell)
+        loss.register_hook(tell)  # type: ignore[no-untyped-call]
 
     def scalar(self, loss: object) -> Tensor | None:
         """The loss as a scalar tensor where it lies, of several values their mean.

@@ -38,7 +38,10 @@ def test_of_a_rule_that_was_not_met_nothing_is_said(monkeypatch):
     monkeypatch.setattr(module, "_measured", lambda: ({}, HEALTHY))
     assert sureness_of("idle") is None
     assert sure_words("idle") == ""
-    assert sure_sentence("idle") == "How sure: in our test programs no story began with this rule."
+    assert (
+        sure_sentence("idle")
+        == "How sure: not known, as no test program was told of this rule as a cause."
+    )
     assert finding(rule="idle").how_sure == ""
     assert finding(rule="idle").as_json()["sure"] is None
 
@@ -64,14 +67,15 @@ def test_a_line_says_the_share_that_was_true_and_what_it_rests_on(monkeypatch, c
 def test_a_page_says_all_counts_and_how_many_runs_were_healthy(monkeypatch):
     known(monkeypatch, 9, 1, 3, 1)
     assert sure_sentence("saturated") == (
-        "How sure: of 14 stories that began with this rule in our test programs, 9 told of the "
-        "fault itself, 1 of what follows from it, and 3 of neither; 1 came in 300 healthy runs."
+        "How sure: in faulty test programs this rule was told as a cause 13 times. It was the "
+        "fault itself in 9, a consequence of it in 1, and neither in 3. In 300 healthy runs it "
+        "was told once."
     )
     known(monkeypatch, 1, 0, 0, 0)
-    assert sure_sentence("saturated").startswith("How sure: of 1 story that began with this rule")
-    assert "test programs (few, for a share), 1 told" in sure_sentence("saturated")
+    assert "as a cause once, which is few for a share. It" in sure_sentence("saturated")
     known(monkeypatch, 5, 0, 0, 0)
     assert "few" not in sure_sentence("saturated")
+    assert sure_sentence("saturated").endswith("In 300 healthy runs it was told 0 times.")
 
 
 def test_a_finding_carries_the_counts_and_a_note_none_since_notes_were_not_counted(monkeypatch):

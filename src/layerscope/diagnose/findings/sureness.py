@@ -88,14 +88,19 @@ def sure_sentence(rule: str) -> str:
     """The same for a rule's page, with what the counts are."""
     sure, (_, healthy) = sureness_of(rule), _measured()
     if sure is None:
-        return "How sure: in our test programs no story began with this rule."
-    stories = "1 story" if sure.found == 1 else f"{sure.found} stories"
-    few = " (few, for a share)" if sure.found < FEW else ""
+        return "How sure: not known, as no test program was told of this rule as a cause."
+    faulty = sure.found - sure.false_alarms
+    few = ", which is few for a share" if sure.found < FEW else ""
     return (
-        f"How sure: of {stories} that began with this rule in our test programs{few}, {sure.cause} "
-        f"told of the fault itself, {sure.consequence} of what follows from it, and "
-        f"{sure.astray} of neither; {sure.false_alarms} came in {healthy} healthy runs."
+        f"How sure: in faulty test programs this rule was told as a cause {_times(faulty)}{few}. "
+        f"It was the fault itself in {sure.cause}, a consequence of it in {sure.consequence}, and "
+        f"neither in {sure.astray}. In {healthy} healthy runs it was told "
+        f"{_times(sure.false_alarms)}."
     )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def sureness_from(content: dict[str, Any]) -> tuple[dict[str, Sureness], int]:
