@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +19,7 @@ from layerscope.diagnose.findings.rule_groups import (
     SYMPTOMS,
 )
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.simple_network import rather
+from layerscope.diagnose.simple_network import dies_by_chance, rather
 from tests.diagnose.findings.test_story import found, told
 from tests.diagnose.test_rules import (
     healthy,
@@ -175,6 +176,16 @@ def test_a_handful_of_units_is_what_to_change_before_the_labels(units, words):
     advice = rather(Roles((narrow, last)))
     assert words in advice if words else not advice
     assert not rather(Roles((narrow, replace(LINEAR, order=2, width=None, weights=("w",)), last)))
+
+
+def relus(*widths):
+    layer_of = partial(replace, LINEAR, nonlinearity="relu", last=False)
+    return Roles(tuple(layer_of(width=(9, n), order=i, path=str(i)) for i, n in enumerate(widths)))
+
+
+def test_a_whole_layer_dies_by_chance_among_many_of_few_units_alone():
+    assert "about 62% of all draws" in dies_by_chance(relus(*[4] * 15))
+    assert dies_by_chance(relus(64, 4)) == dies_by_chance(relus(*[8] * 20)) == ""
 
 
 def test_a_note_stays_one_unless_a_warning_that_it_risks_follows_from_it():

@@ -1622,6 +1622,47 @@ def test_small_whole_numbers_that_are_not_learned_well_may_name_classes(level, f
     assert (finding is not None and "name classes" in finding.remedy) == told
 
 
+@pytest.mark.parametrize(
+    ("ratio", "rows", "told"), [(900, 64, True), (2, 64, False), (900, 8, False)]
+)
+def test_large_inputs_of_one_column_name_it(ratio, rows, told):
+    figures = healthy(network(), 40)
+    looked = {"input_rms": 750, "input_largest": 2000, "input_feature_at": 6}
+    looked |= {"input_feature_ratio": ratio, "samples": rows}
+    for name, value in looked.items():
+        figures[name][::10] = value
+    assert (
+        "column 6 (the first is 0)" in rules_and_words(figures)["input_scale"].explanation
+    ) == told
+
+
+@pytest.mark.parametrize(
+    ("dropped", "level", "kind", "severity"),
+    [(0.7, 4.5, 6, "warning"), (0.7, 3.0, 6, "note"), (0.5, 4.5, 6, None), (0.7, 4.5, 9, "note")],
+)
+def test_a_dropout_that_keeps_an_error_above_half_is_no_note(dropped, level, kind, severity):
+    figures = healthy(network(), 400)
+    figures["loss"][:] = np.linspace(8, level, 400)
+    looked = {"loss_kind": kind, "loss_reduction": 1, "target_std": 2, "dropout": dropped}
+    for name, value in looked.items():
+        figures[name][::10] = value
+    assert found(figures).get("dropout_high", (None,))[0] == severity
+
+
+@pytest.mark.parametrize(
+    ("level", "classes", "severity"), [(2.15, 10, "note"), (2.0, 10, None), (2.15, 1000, None)]
+)
+def test_a_loss_that_stays_near_the_entropy_for_long_is_a_note(level, classes, severity):
+    figures = healthy(network(), 400)
+    figures["update_to_weight"][:] = 2e-3
+    figures["loss"][:] = np.r_[np.linspace(2.4, level, 60), np.full(340, level)]
+    figures["loss"][:] += np.random.default_rng(0).normal(0, 0.01, 400)
+    looked = {"loss_kind": 1, "loss_reduction": 1, "outputs": classes, "label_entropy": 2.3}
+    for name, value in looked.items():
+        figures[name][::10] = value
+    assert found(figures).get("labels_without_signal", (None,))[0] == severity
+
+
 @pytest.mark.parametrize(("copies", "words"), [(0, "belongs to its input"), (1, "breaks off")])
 def test_an_autoencoder_that_learns_the_mean_is_not_told_of_its_pairs(copies, words):
     figures = healthy(network(), 240)

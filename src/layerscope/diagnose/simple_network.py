@@ -1,5 +1,8 @@
 """What a network cannot learn by the way it is built, whatever its labels are."""
 
+import math
+from functools import lru_cache
+
 from layerscope.diagnose.roles import Roles
 
 _FORGET = ("RNN", "RNNCell")
@@ -34,3 +37,30 @@ def rather(roles: Roles) -> str:
             f"about {max(hidden)} times, so 32 to begin with; then "
         )
     return ""
+
+
+@lru_cache(maxsize=1)
+def dies_by_chance(roles: Roles) -> str:
+    """What to try before another init where layers of few ReLUs follow on each other, to stand
+    before that remedy; "" of most networks.
+
+    A ReLU with random weights is shut by one sample with a chance of a half, so all n of a layer
+    are with 2^-n, and in a deep network one such layer is enough (Lu et al. 2020, Dying ReLU and
+    Initialization, theorem 3.3).
+    """
+    widths = [
+        facts.width[1]
+        for facts in roles.layers
+        if facts.nonlinearity == "relu" and facts.width is not None and facts.order >= 0
+    ]
+    dies = 1 - math.prod(1 - 0.5**width for width in widths)
+    if dies < _LIKELY:
+        return ""
+    return (
+        f"more units, or fewer layers: of {len(widths)} layers of ReLUs, some with {min(widths)} "
+        f"units, one is dead from the start in about {dies:.0%} of all draws, whatever the init; "
+        "then "
+    )
+
+
+_LIKELY = 0.1

@@ -58,7 +58,7 @@ def input_figures(data: tuple[Data, ...]) -> dict[str, float]:
         "input_zeros": float((values == 0).mean()),
         "input_largest": float(np.abs(values).max()),
         "input_mean": float(values.mean()) / size if size > 0 else math.nan,
-        "input_feature_ratio": _feature_ratio(given[place]),
+        **dict(zip(_FEATURE, _largest_feature(given[place]), strict=True)),
         "input_feature_spread": _feature_spread(given[place]),
         "input_rows_one": float(_rows_alike(given[place])),
     }
@@ -76,13 +76,18 @@ def _is_normalized(data: Data) -> bool:
     return least < size < _ABOUT_ONE
 
 
-def _feature_ratio(values: Matrix) -> float:
-    """RMS of the largest feature / that of the median one that is not all zero."""
+_FEATURE = ("input_feature_ratio", "input_feature_at")
+
+
+def _largest_feature(values: Matrix) -> tuple[float, float]:
+    """RMS of the largest feature / that of the median one that is not all zero; and which it is."""
     if values.shape[1] < 2 or not np.isfinite(values).all():
-        return math.nan
+        return math.nan, math.nan
     sizes = np.sqrt(np.square(values).mean(0))
-    sizes = sizes[sizes > _NORMAL]
-    return float(sizes.max() / np.median(sizes)) if len(sizes) > 1 else math.nan
+    usual = sizes[sizes > _NORMAL]
+    if len(usual) < 2:
+        return math.nan, math.nan
+    return float(usual.max() / np.median(usual)), float(sizes.argmax())
 
 
 def _feature_spread(values: Matrix) -> float:

@@ -438,3 +438,29 @@ def two_features_for_twelve_classes(mended, watch):
     model = Features()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y, steps=360), cross_entropy)
+
+
+def thinned(width, p, inputs=6):
+    """Two hidden layers, each with a dropout behind it."""
+    return nn.Sequential(
+        *(nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(p)),
+        *(nn.Linear(width, width), nn.ReLU(), nn.Dropout(p), nn.Linear(width, 1)),
+    )
+
+
+@program("dropout_high")
+def a_regression_that_loses_two_thirds_of_each_layer(mended, watch):
+    x, y = surface()
+    model = thinned(20, 0.0 if mended else 0.67)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=400), of_output(F.mse_loss))
+
+
+@program("dropout_high")
+def a_price_of_rooms_and_a_probability_that_was_to_be_kept(mended, watch):
+    x = torch.rand(1024, 6)
+    y = 2 * x[:, :1] * x[:, 1:2] + x[:, 2:3] ** 2 - x[:, 3:4]
+    y = (y - y.mean()) / y.std()
+    model = thinned(10, 0.0 if mended else 0.75)
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=2e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=400), of_output(F.mse_loss))

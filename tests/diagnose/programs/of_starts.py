@@ -218,3 +218,19 @@ def sigmoids_behind_integers_for_weights(mended, watch):
                 layer.weight.copy_(torch.randint(0, 3, layer.weight.shape))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.5)
     fit(watch, model, optimizer, batches(x, y, steps=200), cross_entropy)
+
+
+@program("dead_units", also=("vanishing_gradient: more units",))
+def twenty_layers_of_three_units(mended, watch):
+    x, y = blobs(classes=2, features=5)
+    model = stack(nn.ReLU, 5, *(32, 32) if mended else [3] * 20, 2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
+
+
+@program("dead_units", also=("vanishing_gradient: more units",))
+def a_regression_through_twelve_layers_of_two_units(mended, watch):
+    x, y = surface()
+    model = stack(nn.ReLU, 6, *(48, 48) if mended else [2] * 12, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(functional.mse_loss))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from math import isnan, nan
 
 import numpy as np
@@ -11,6 +12,7 @@ from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, r
 from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_terms import is_of_no_known_kind, note_if_baseline
+from layerscope.diagnose.simple_network import dies_by_chance
 from layerscope.diagnose.solved import has_learned, is_learning, note_if_solved
 from layerscope.diagnose.symptoms import A_TENTH, Values, graded
 
@@ -54,6 +56,23 @@ _ALL = _ADVICE + tuple(
     replace(each, remedy=_at_the_end(usual))
     for each, usual in zip(_ADVICE, (_at_the_start, _later) * 2, strict=True)
 )
+
+
+@lru_cache(maxsize=1)
+def _advice(first: str) -> tuple[Advice, ...]:
+    """The words.
+
+    Args:
+        first: what to try before another init.
+    """
+    if not first:
+        return _ALL
+    return tuple(
+        replace(each, remedy=lambda facts: first + _at_the_start(facts))
+        if each.remedy is _at_the_start
+        else each
+        for each in _ALL
+    )
 
 
 @rule_with_memory("dead_units")
@@ -110,7 +129,9 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
         harmless = (soon & (values < 1)) | learns[:, np.newaxis]
         severity[(severity == 2) & harmless] = 1
         severity[early & is_learning(figures, memory)[:, np.newaxis]] = 1
-    return Symptoms(values, severity, limits, _ALL, _SOURCE, 1, cause, since)
+    return Symptoms(
+        values, severity, limits, _advice(dies_by_chance(memory.roles)), _SOURCE, 1, cause, since
+    )
 
 
 def _born_silent(silent: Values, figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:

@@ -8,10 +8,15 @@ import numpy as np
 from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.last_known import note_first
-from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.loss_curve import HALF
+from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
+from layerscope.diagnose.solved import left_of_chance
 
 _DROPPED = 0.02
 """Of a batch of 32 with ten outputs that is six."""
+
+_LATE = 4
+"""Times `patience`: a dropout makes learning slower, and that is no harm."""
 
 
 @rule_of_run("dropout_high", looks_at="dropout")
@@ -32,6 +37,11 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     high, usual = np.float32(t.dropout_high), np.float32(t.dropout_usual)  # 0.8 is not above 0.8
     severity = np.where((values > high) | dropped, 2, np.where((values > usual) | before, 1, 0))
     before &= ~(values > usual)
+    # What a layer of few units gives varies with what is dropped, and an error counts each bit.
+    of_errors = np.isin(memory.known("kind", figures["loss_kind"]), ERRORS)
+    held_up = of_errors & (values > usual) & (left_of_chance(figures, memory) > HALF)
+    held_up &= (memory.loss_curve.of(figures).known >= _LATE * t.patience) & (severity < 2)
+    severity[held_up] = 2
     values = np.where(dropped | before, figures["output_dropped"], figures["dropout"])
     return Symptoms.of_run(
         "network",
@@ -55,9 +65,18 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
             "more features before that dropout, or a smaller probability of it",
             (_DROPPED, np.nan, np.nan),
         ),
+        Advice(
+            "a dropout drops {value:.0%} of its inputs (limit {threshold:.0%})"
+            + named.replace("{", "{{").replace("}", "}}")
+            + ", and the loss is still above half of the targets' variance: a regression has all "
+            "of that noise in its outputs",
+            "no dropout in a regression, or a probability of 0.1; in PyTorch p is the share that "
+            "is dropped, not kept",
+            (np.nan, t.dropout_usual, np.nan),
+        ),
         limits=(t.dropout_usual, t.dropout_high, np.nan),
         source="Srivastava et al. 2014, section 7.3: best between 0.4 and 0.8 kept",
-        cause=np.select((dropped, before), (1, 2), 0),
+        cause=np.select((dropped, before, held_up), (1, 2, 3), 0),
     )
 
 

@@ -6,12 +6,16 @@ what the last does. Growth is judged by larger factors: a healthy GPT has 120, b
 embeddings are small before a normalisation.
 """
 
+from dataclasses import replace
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.profile import Profile, culprits, profile_of
+from layerscope.diagnose.simple_network import dies_by_chance
 from layerscope.diagnose.solved import beats_chance, has_learned, note_if_solved
 from layerscope.diagnose.symptoms import Limits, Values, graded
 
@@ -42,7 +46,19 @@ _FADED_LATER = Advice(
     "optimizer.lr a tenth of what it is, or a warm-up of it, since it began well; or a residual "
     "connection or a normalisation",
 )
-_FADED = (_FADED_FROM_THE_START, _FADED_LATER)
+
+
+@lru_cache(maxsize=1)
+def _faded(first: str) -> tuple[Advice, Advice]:
+    """The words.
+
+    Args:
+        first: what to try before another init.
+    """
+    narrow = replace(_FADED_FROM_THE_START, remedy=lambda facts: first + _against_fading(facts))
+    return narrow if first else _FADED_FROM_THE_START, _FADED_LATER
+
+
 _GROWN = Advice(
     "the gradient grows by a factor of {value:.3g} toward the input (limit {threshold:g}); {layer} "
     "is the first that enlarges it",
@@ -56,7 +72,8 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     t = thresholds
     limits = (t.vanishing_end_to_end, t.vanishing_bad, t.vanishing_critical)
     profile = profile_of(figures, memory.roles)
-    symptoms = _symptoms(figures, profile, limits, _FADED, t.lasting, faded=True)
+    advice = _faded(dies_by_chance(memory.roles))
+    symptoms = _symptoms(figures, profile, limits, advice, t.lasting, faded=True)
     if symptoms.severity is not None:
         gated = [facts.module in _GATED for facts in figures.layers]
         symptoms.severity[(symptoms.severity == 2) & np.array(gated)] = 1

@@ -15,8 +15,10 @@ _CHANCE = 0.03
 _FAR = 5.0
 """Times the range of all other values: logarithms of sums, and 0 where there is none, have two."""
 
-_UNKNOWN = 8
-"""Which of the words are of a value that stands for something else."""
+_UNKNOWN, _ONE_LARGE = 8, 9
+"""Which of the words are of a value that stands for something else; of one feature alone that makes
+the inputs large.
+"""
 
 _REMEDY = (
     "scale the inputs: subtract each feature's mean and divide by its standard deviation over the "
@@ -60,13 +62,14 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     ill |= rows_alike
     if not ill.any():
         return Symptoms.of_run("inputs", values)
+    one_large = large & (ratio > t.input_uneven) & _are_of_rows(figures, memory)
     by_row = uneven & (figures["input_rows_one"] == 1)
     certain = large | small | nothing | by_row | by_batch | (far > _FAR)
     severity = np.where(certain, 2, np.where(ill, 1, 0)).astype(np.int8)
     by_value = (far > _FAR) | unknown & ~(large | small | nothing | by_row | by_batch)
     cause = np.select(
-        (by_value, large, small, by_batch, by_row, uneven, nothing, rows_alike),
-        (_UNKNOWN, 0, 1, 6, 5, 2, 4, 7),
+        (by_value, one_large, large, small, by_batch, by_row, uneven, nothing, rows_alike),
+        (_UNKNOWN, _ONE_LARGE, 0, 1, 6, 5, 2, 4, 7),
         3,
     ).astype(np.int8)
     spread = figures["input_feature_spread"].astype(np.float64)
@@ -78,6 +81,7 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         severity,
         *_advice(t),
         _of_a_value(figures, memory),
+        _of_one_feature(figures, memory, t, one_large),
         limits=(t.input_uneven, t.input_large, np.nan),
         source=_SOURCE,
         lasting=3,
@@ -98,6 +102,24 @@ def _of_a_value(figures: Figures, memory: Memory) -> Advice:
         "(SimpleImputer of sklearn, fillna of pandas), and give a further column of 0 and 1 that "
         "says where; nothing if the value is one that the column may have",
         (1.0, _FAR, np.nan),
+    )
+
+
+def _of_one_feature(
+    figures: Figures, memory: Memory, t: Thresholds, so: npt.NDArray[np.bool_]
+) -> Advice:
+    """The words of one feature that makes the inputs large, as known when it last was `so`."""
+    known = np.where(so, figures["input_feature_at"], np.nan)
+    place = memory.known("place", known)[-1]
+    times = memory.known("times", np.where(so, figures["input_feature_ratio"], np.nan))[-1]
+    return Advice(
+        "the inputs have a root mean square of {value:.3g} (limit {threshold:g}), which is that of "
+        f"column {place:.0f} (the first is 0): it is {times:.3g} times as large as the median one, "
+        "and drowns the others",
+        "scale that column, and best all of them: subtract its mean and divide by its standard "
+        "deviation over the training data; nn.Embedding or one_hot if it numbers kinds of things; "
+        "or a normalisation as the first layer",
+        (np.nan, t.input_large, np.nan),
     )
 
 

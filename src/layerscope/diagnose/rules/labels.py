@@ -49,10 +49,15 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     of_data = of_errors & (memory.known("copied", figures["targets_are_inputs"]) == 1)
     whole = targets_may_be_classes(figures, memory)
     ill = due & begun & there
+    # A network that reads many kinds of things, or waits for a head, is on its way for longer.
+    few = (memory.known("outputs", figures["outputs"]) <= _FEW_CLASSES) & (entropy > 0.1)
+    little = few & ~(of_errors | of_pairs | _recurs(figures, memory) | attends(figures, memory))
+    little &= (values > _LITTLE) & (values < 1) & is_learning(figures, memory) & curve.judged
+    little &= (curve.known >= _LATE * t.patience) & (updates > t.update_slow) & ~ill
     return Symptoms.of_run(
         "loss",
         values,
-        np.where(ill, 2, 0),
+        np.where(ill, 2, np.where(little, 1, 0)),
         Advice(
             "the loss stays at {value:.1%} of the entropy of the labels: the network has learned "
             "how often each class comes, and nothing from its inputs",
@@ -102,15 +107,22 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
             "look what 1 means to the labels, and to the loss: alike, or different (Hadsell et "
             "al. 2006 have 0 for alike, others have it the other way round); " + _PAIRS,
         ),
+        Advice(
+            "the loss is still {value:.0%} of the entropy of the labels: the network has learned "
+            "little of what is to be told from its inputs",
+            "print the pairs with the largest loss: labels that are partly wrong keep a loss up, "
+            "and so do inputs that say little of them, which is no fault",
+            (_LITTLE, np.nan, np.nan),
+        ),
         limits=(np.nan, t.loss_stuck, np.nan),
         source="Shannon 1948: the entropy is the least loss without a look at the inputs",
         lasting=t.warm_up,
         cause=np.select(
             (
-                *(of_pairs, of_data, sparse, of_errors & _are_margins(figures, memory)),
+                *(little, of_pairs, of_data, sparse, of_errors & _are_margins(figures, memory)),
                 *(of_errors & whole, of_errors, updates < _USUAL),
             ),
-            (2, 3, 6, 7, 5, 1, 4),
+            (8, 2, 3, 6, 7, 5, 1, 4),
             0,
         ),
     )
@@ -187,6 +199,9 @@ _FALLING = 2.0
 _USUAL = -3.0
 """log10 of update / weight (Karpathy, nn-zero-to-hero, lecture 3): with smaller ones an error that
 stays may be a rate that is too low."""
+
+_LITTLE, _LATE, _FEW_CLASSES = 0.9, 4, 100
+"""Of the entropy; times `patience`; classes."""
 
 _OF_VARIANCE = 0.05
 """That of some hundred targets is known no better."""

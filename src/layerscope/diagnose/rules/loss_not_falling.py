@@ -48,10 +48,12 @@ def _advice(t: Thresholds, first: str, default: float, times: float) -> tuple[Ad
     fallen, larger = 1 - t.loss_stuck, "optimizer.lr=... ten times what it is"
     much_larger = "optimizer.lr=... a hundred times what it is"
     if times >= _TENFOLD:
-        larger = much_larger = (
+        larger = (
             f"optimizer.lr=... {times:.0f} times larger: {default:g} is what this optimizer "
             "has if none is asked for"
         )
+        if times >= 10 * _TENFOLD:
+            much_larger = larger
     return (
         Advice(
             "the loss is still {value:.1%} of what it was at the start (limit "
