@@ -2287,6 +2287,20 @@ def test_a_warm_up_that_begins_anew_is_told_while_little_is_learned(last, told):
 
 
 @pytest.mark.parametrize(
+    ("size", "severity"), [(101.0, "warning"), (99.0, "note"), (9.9, None), (np.nan, None)]
+)
+def test_large_targets_of_another_output_are_told(size, severity):
+    figures = healthy(network(), 40)
+    figures["loss_kind"][::10] = 1
+    figures["target_rms_beside"][::10] = size
+    told = rules_and_words(figures).get("target_scale")
+    assert (told and told.severity) == severity
+    assert severity is None or f"one of several outputs have a root mean square of {size:.3g}" in (
+        told.explanation
+    )
+
+
+@pytest.mark.parametrize(
     ("cuts", "last", "severity"),
     [(2, 0.5, "warning"), (-2, 0.5, "note"), (0, 0.5, None), (2, 2.3, None)],
 )

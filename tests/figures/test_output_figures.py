@@ -5,9 +5,10 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from layerscope.diagnose.losses.loss_kind import Loss
-from layerscope.figures.output_figures import OutputFigures
+from layerscope.figures.output_figures import OutputFigures, targets_beside
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Ends, Output
+from layerscope.record.ends.further_outputs import FurtherOutputs
 from layerscope.record.graph.loss_form import LossForm
 from layerscope.record.graph.output_function import OutputFunction
 
@@ -21,7 +22,7 @@ def kind_of(slope_of, form=None, alone=True):
     output = Output(
         Pending.at_hand(values.detach()), Pending.at_hand(slope), 32, OutputFunction(), alone=alone
     )
-    ends = Ends((), output, (), (), False, (), form, None, False, None, None, (), {})
+    ends = Ends((), output, (), (), False, (), form, None, False, None, None, (), (), {})
     return OutputFigures().of(ends, output, float(loss.detach()), 1.0)["loss_kind"]
 
 
@@ -33,3 +34,37 @@ def test_shares_of_alignments_are_taken_neither_for_labels_nor_for_an_error(loss
     assert kind_of(loss) != Loss.UNKNOWN
     assert kind_of(loss, LossForm(of_alignment=True)) == Loss.UNKNOWN
     assert kind_of(loss, LossForm(of_alignment=True), alone=False) != Loss.UNKNOWN
+
+
+def beside(loss_of, size=300.0, form=None):
+    """What is told of the second of two outputs, by loss_of(first, second, classes, targets)."""
+    torch.manual_seed(0)
+    first, second = (torch.randn(32, width, requires_grad=True) for width in (4, 1))
+    targets = size + torch.randn(32, 1)
+    further = FurtherOutputs()
+    further.watch([second])
+    loss = loss_of(first, second, torch.randint(4, (32,)), targets)
+    loss.backward()
+    ends = Ends((), None, (), (), False, (), form, None, False, None, None, (), further.take(), {})
+    assert further.take() == ()
+    return targets_beside(ends, float(loss.detach()), 1.0), float(targets.square().mean() ** 0.5)
+
+
+def both(first, second, classes, targets):
+    return F.cross_entropy(first, classes) + F.mse_loss(second, targets)
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.5])
+def test_large_targets_of_another_output_are_told_where_they_make_the_loss(weight):
+    told, size = beside(
+        lambda one, other, *about: (
+            F.cross_entropy(one, about[0]) + weight * F.mse_loss(other, about[1])
+        )
+    )
+    assert told == {"target_rms_beside": pytest.approx(size, rel=1e-3)}
+
+
+def test_nothing_is_told_of_small_ones_of_another_error_or_beside_a_policy():
+    assert beside(both, size=1.0)[0] == {}  # the cross-entropy is a part of the loss
+    assert beside(lambda *a: F.cross_entropy(a[0], a[2]) + F.smooth_l1_loss(a[1], a[3]))[0] == {}
+    assert beside(both, form=LossForm(of_rewards=True))[0] == {}

@@ -118,6 +118,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "target_min": "smallest target, of errors and binary losses",
     "target_max": "largest target",
     "target_rms": "their root mean square",
+    "target_rms_beside": "the same of another output, whose squared error makes all of the loss",
     "target_std": "their standard deviation",
     "target_tail": "of a squared error of one output, share of it that 1 % of the targets may make",
     "error_mean": "of such an error, share of it that the mean error makes: mean^2 / mean square",

@@ -14,7 +14,7 @@ _LEFT = 0.25
 """Of the targets' variance."""
 
 
-@rule_of_run("target_scale", looks_at="target_rms")
+@rule_of_run("target_scale", looks_at=("target_rms", "target_rms_beside"))
 def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Root mean square of the targets of a squared or absolute error.
 
@@ -22,6 +22,9 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     and an absolute error is walked down at the pace of the learning rate. Of small ones all that
     has been learned is to give nothing, and that in the noise of the steps. Whole numbers of any
     size that are not learned well may be numbers of classes: a note, as they may be counts, too.
+
+    Or of a squared error of another output than the first that is all of the loss but for rounding:
+    what the losses of other outputs ask of the layers that all share is lost in its gradient.
     """
     t = thresholds
     values = figures["target_rms"].astype(np.float64)
@@ -41,6 +44,10 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     unlearned = whole & of_squares & (left_of_chance(figures, memory) > _LEFT)
     unlearned &= (severity == 0) & (curve.known >= 2 * t.patience)
     severity[unlearned] = 1
+    sizes = figures["target_rms_beside"].astype(np.float64)
+    beside = (sizes > t.target_large) & ~(severity == 2)
+    severity = np.where(beside, 1 + (sizes > t.target_huge), severity)
+    values = np.where(beside, sizes, values)
     return Symptoms.of_run(
         "output",
         values,
@@ -75,10 +82,16 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
             CLASSES + "nothing",
             (0.0, t.target_huge, np.nan),
         ),
+        Advice(
+            "the targets of one of several outputs have a root mean square of {value:.3g} (limit "
+            "{threshold:g}), and their squared error is all of the loss but for rounding: what the "
+            "other outputs' losses ask of the layers that they share is lost beside its gradient",
+            _SCALED + "; then see that the terms of the loss are of about one size",
+        ),
         limits=(t.target_large, t.target_huge, np.nan),
         source="LeCun et al. 1998, Efficient BackProp, section 4.5, on the targets' scale",
         lasting=3,
-        cause=np.select((unlearned, small, whole, held_up), (4, 1, 3, 2), 0),
+        cause=np.select((beside, unlearned, small, whole, held_up), (5, 4, 1, 3, 2), 0),
     )
 
 

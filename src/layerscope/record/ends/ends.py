@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from layerscope.measure.pending import NO, Pending
+from layerscope.record.ends.further_outputs import FurtherOutput
 from layerscope.record.graph.loss_form import LossForm
 from layerscope.record.graph.output_function import OutputFunction
 
@@ -111,6 +112,7 @@ class Ends:
         gradients_divided: see `KeptGradients.take_division`.
         towers: the two outputs of a contrastive loss: the first's values and gradient, then the
             other's.
+        further: outputs beside it that a gradient came to.
         figures: by names of `STEP_FIGURES`, what is known at once and no matter of the loss.
     """
 
@@ -126,6 +128,7 @@ class Ends:
     asked: tuple[Pending[float], Pending[float]] | None
     gradients_divided: Pending[float] | None
     towers: tuple[Pending[Tensor], ...]
+    further: tuple[FurtherOutput, ...]
     figures: Mapping[str, float]
 
     @property

@@ -10,6 +10,7 @@ from layerscope.record.ends.adversaries import Adversaries
 from layerscope.record.ends.backward_passes import BackwardPasses
 from layerscope.record.ends.detached_states import DetachedStates
 from layerscope.record.ends.ends import Output
+from layerscope.record.ends.further_outputs import FurtherOutputs
 from layerscope.record.ends.output_pair import OutputPair
 from layerscope.record.ends.sequence_axis import SequenceAxis
 from layerscope.record.ends.towers import Towers
@@ -61,6 +62,7 @@ class OutputEnd:
         self._output: Output | None = None
         self._passes, self._values = BackwardPasses(), Bootstrapped()
         self._pair, self._towers, self._adversaries = OutputPair(), Towers(), Adversaries()
+        self._further = FurtherOutputs()
 
     def see(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """A module that the training loop has called gives this."""
@@ -73,6 +75,7 @@ class OutputEnd:
             self.loss_graph.note_output(each)
         hooked = self._state.on_lasting_tensors  # they may be parameters, or be kept
         hooked.extend(self._towers.watch(trained))
+        hooked.extend(self._further.watch(trained[1:]))
         if len(trained) > 2:
             hooked.extend(self._pair.watch(trained[1:]))
         if tensor is None or not has_memory(tensor):
@@ -145,6 +148,7 @@ class OutputEnd:
         fields = {
             "output": self._output,
             "pair": self._pair.take(),
+            "further": self._further.take(),
             "form": form,
             "kept_by_one": self.uncleared.take(),
             "asked": self._adversaries.take(),
