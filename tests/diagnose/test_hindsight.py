@@ -15,7 +15,7 @@ STEPS = 101
 
 
 @cache
-def curve(end, *, thrown=False, targets=1.0):
+def curve(end, *, thrown=False, targets=1.0, kind=np.nan):
     """Of a loss that falls from 1, the size of whose targets goes to `targets` times as much."""
     followed = LossCurve()
     losses = np.geomspace(1, end, STEPS)
@@ -23,12 +23,16 @@ def curve(end, *, thrown=False, targets=1.0):
         losses[50] = 2.0
     seen = figures(losses)
     seen["target_rms"][:] = np.geomspace(1, targets, STEPS)
+    seen["loss_kind"][:] = kind
     followed.of(seen)
     return followed
 
 
 FLAT, FALLS, LEARNED, SOLVED = (curve(end) for end in (1.0, 0.6, 0.3, 0.03))
 THROWN, GROWN = curve(0.3, thrown=True), curve(1.0, targets=100.0)
+TERMS, SQUARES, TERMS_FLAT = (
+    curve(end, thrown=True, kind=k) for end, k in ((0.3, 0), (0.3, 6), (1.0, 0))
+)
 
 
 def test_the_curves_are_what_they_are_called():
@@ -67,6 +71,7 @@ def severity(rule, curve, severity="warning", **of):
         ("gradient_spike", GROWN, {}),
         ("target_scale", GROWN, {}),
         ("loss_diverged", GROWN, {"worst": 999.0}),
+        *((rule, TERMS, {"step": 20}) for rule in ("loss_diverged", "dead_units", "collapsed")),
     ],
 )
 def test_what_the_run_has_shown_to_be_none_is_a_note(rule, curve, of):
@@ -97,6 +102,10 @@ def test_what_the_run_has_shown_to_be_none_is_a_note(rule, curve, of):
         ("gradient_spike", LEARNED, {}),
         ("loss_diverged", GROWN, {"worst": 1001.0}),
         ("loss_diverged", SOLVED, {}),
+        *((rule, SQUARES, {"step": 20}) for rule in ("loss_diverged", "collapsed")),
+        *((rule, TERMS_FLAT, {}) for rule in ("loss_diverged", "collapsed", "dead_units")),
+        ("loss_diverged", TERMS, {"last_step": 81}),  # not over yet
+        ("loss_diverged", TERMS, {"severity": "critical"}),
         ("saturated", GROWN, {}),
         # What a user wrote stays what it is, whatever comes of it.
         *(("input_scale", of, {"value": 0.99}) for of in (SOLVED, GROWN)),

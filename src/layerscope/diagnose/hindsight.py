@@ -24,6 +24,11 @@ _OF_A_RISE = ("loss_rising", "loss_not_falling")
 teacher that is a mean of its own weights (Caron et al. 2021, DINO) begins low, since both are the
 same, and rises before it falls."""
 
+_OF_TERMS = ("loss_diverged", "dead_units", "collapsed")
+"""A loss of no known kind whose rise is undone has not diverged: a term of it grew, as that of a
+code book which an encoder runs away from (van den Oord et al. 2017, VQ-VAE). Until several of the
+codes are taken, a decoder gets the same for all samples, and some of its units are silent."""
+
 _OF_GROWING_TARGETS = ("dead_units", "gradient_spike", "loss_diverged", "target_scale")
 """What they tell of grows with the targets: a value that is learned may well have it, and a state
 that an agent never comes to has units of its own."""
@@ -68,8 +73,11 @@ def in_hindsight(
     )
     grows = rule in _OF_GROWING_TARGETS and curve.targets_have_grown
     grows &= rule != "loss_diverged" or finding.worst < _GROWTH
+    is_undone = rule in _OF_TERMS and is_over and finding.severity == "warning"
+    is_undone &= curve.is_of_no_known_kind and curve.is_below_start and curve.has_learned
     if (
         grows
+        or is_undone
         or (rule in _OF_A_RISE and is_over and curve.came_down)
         or (is_passing and curve.falls_on)
         or (is_outgrown and curve.has_learned)

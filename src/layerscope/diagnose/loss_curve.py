@@ -73,6 +73,7 @@ class LossCurve:
         self._since_rise = WINDOW
         self._several = False
         self._targets = TargetGrowth()
+        self._kinds = [0, 0]  # looks that have shown no known kind, and a known one
         self._block: Figures | None = None
         self._curve: CurveOfBlock | None = None
 
@@ -84,6 +85,9 @@ class LossCurve:
 
     def _follow(self, figures: Figures) -> CurveOfBlock:
         self._targets.follow(figures["target_rms"])
+        kinds = figures["loss_kind"]
+        self._kinds[0] += int((kinds == 0).sum())
+        self._kinds[1] += int((kinds > 0).sum())
         loss = figures["loss"].astype(np.float64)
         finite = ~np.isinf(loss)
         loss[~finite] = np.nan
@@ -178,6 +182,11 @@ class LossCurve:
         return len(self._first) == FIRST and self._first[-1] < share * self._first[0]
 
     @property
+    def is_of_no_known_kind(self) -> bool:
+        """Whether most looks at the gradient on the output have shown no known loss."""
+        return self._kinds[0] > self._kinds[1]
+
+    @property
     def came_down(self) -> bool:
         """Whether the level rose and has half of its rise behind it again, by more than noise."""
         if len(self._first) < FIRST:
@@ -196,6 +205,7 @@ class LossCurve:
         """All of it, as plain types."""
         return {
             "targets": self._targets.state(),
+            "kinds": list(self._kinds),
             "first": list(self._first),
             "recent": self._recent.tolist(),
             "known": self._known,
@@ -220,4 +230,5 @@ class LossCurve:
         self._since_rise = int(state["since_rise"])
         self._several = bool(state["several"])
         self._targets.load_state(state["targets"])
+        self._kinds = list(state["kinds"])
         self._block = self._curve = None

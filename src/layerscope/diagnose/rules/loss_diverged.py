@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.enough_samples import present_and_start
+from layerscope.diagnose.larger_targets import growth_of_an_error, largest_targets
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards
 from layerscope.diagnose.pace import OF_LEVELS, way_so_far
@@ -43,6 +44,7 @@ _ADVICE = (
 _OF_DIVERGED, _OF_LEAPS, _OF_LOST, _OF_THROWN, _OF_RECURRENT, _OF_THROWN_RECURRENT = range(6)
 _SURE = 3.0
 _GROWN = 1.5
+_OF_TASKS = 3.0  # largest targets / smallest: batches of one task alone differ by less
 _NEW_LABELS = 1.03  # entropy of the labels so far / that of before: batches alone change it by less
 _TERMS = 10.0
 """Of a loss of no known kind: its terms may grow, as the weight of one is turned up, or as an
@@ -66,6 +68,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     the weights were as good as they were. A loss of rewards tells nothing: that of a critic grows
     with what the policy earns. Of a loss that has been below 0, as an agent's, the first is no
     measure; nor is that of a task that was solved before, while it stays below a tenth of chance.
+    Where the targets themselves have become larger, as of the next task, so may an error.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
@@ -76,6 +79,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     at_first = np.fmax(start, _largest_at_first(figures, present, memory))
     start = np.where(unknown, at_first, start)
     start = np.fmax(start, guessing_among_candidates(figures, memory))
+    start *= growth_of_an_error(figures, memory)
     values = present / np.where(start > 0, start, np.nan)
     signed = memory.ever("negative", curve.loss < 0)
     sizes = np.where(curve.known <= WINDOW, np.abs(curve.loss), np.nan)
@@ -180,6 +184,9 @@ def _lost(
     # Nor are they since a loss can be told no more: a Huber loss, where errors have grown large.
     unknown = unknown | (memory.known("kind", figures["loss_kind"]) == 0)
     sizes = memory.known("sizes", figures["target_rms"])
+    largest = np.fmax(sizes, largest_targets(figures, memory))  # of one task of several
+    smallest = -memory.highest("smallest", -sizes)  # may be those of the lowest level
+    of_tasks = largest > _OF_TASKS * smallest
     learned = curve.start - curve.level > _SURE * curve.noise
     labels = memory.known("labels", figures["label_entropy"])
     # The lowest level, the targets' size and labels then; the streak, and its step.
@@ -201,8 +208,8 @@ def _lost(
         far = back > best and back > share * (curve.start[row] - best)
         far &= level > _TERMS * best or not unknown[row]
         far &= back > _SURE * OF_LEVELS * curve.noise[row] and bool(curve.alone[row])
-        new = sizes[row] > _GROWN * size or labels[row] > _NEW_LABELS * classes
-        if not far or best <= 0 or new:
+        new = largest[row] > _GROWN * size or labels[row] > _NEW_LABELS * classes
+        if not far or best <= 0 or new or of_tasks[row]:
             number = 0.0
             continue
         number, first = (number + 1, first) if number > 0 else (1.0, float(figures.steps[row]))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.larger_targets import growth_of_an_error
 from layerscope.diagnose.loss_terms import may_be_of_terms
 from layerscope.diagnose.pace import median_update
 from layerscope.diagnose.solved import guessing_among_candidates
@@ -42,7 +43,7 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     before[0] = levels[-1]
     rising = levels[1:] > levels[:-1]
     of_terms = may_be_of_terms(figures, memory)
-    limit = np.where(of_terms, _TERMS, t.loss_rising)
+    limit = np.where(of_terms, _TERMS, t.loss_rising) * growth_of_an_error(figures, memory)
     above = (values > limit) & (curve.level - curve.start > _SURE * curve.noise)
     above &= ~(curve.level < guessing_among_candidates(figures, memory))
     never_below = curve.lowest >= curve.start - curve.noise
