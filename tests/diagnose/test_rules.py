@@ -1663,6 +1663,16 @@ def test_a_loss_that_stays_near_the_entropy_for_long_is_a_note(level, classes, s
     assert found(figures).get("labels_without_signal", (None,))[0] == severity
 
 
+@pytest.mark.parametrize(("missing", "words"), [(0, ""), (1, "class 3"), (3, "nor of 2 others")])
+def test_a_class_that_is_never_a_target_is_a_note(missing, words):
+    figures = healthy(network(), 200)
+    looked = {"uncalled_targets": 0, "untargeted_classes": missing, "untargeted_class": 3}
+    for name, value in (looked | {"outputs": 10}).items():
+        figures[name][::10] = value
+    finding = rules_and_words(figures).get("class_not_predicted")
+    assert words in finding.explanation if words else finding is None
+
+
 @pytest.mark.parametrize(("copies", "words"), [(0, "belongs to its input"), (1, "breaks off")])
 def test_an_autoencoder_that_learns_the_mean_is_not_told_of_its_pairs(copies, words):
     figures = healthy(network(), 240)

@@ -53,3 +53,16 @@ def test_what_was_counted_goes_on_from_a_checkpoint():
     looked(Loss.CROSS_ENTROPY, look, uncalled=first)
     later.load_state(first.state())
     assert looked(Loss.CROSS_ENTROPY, look, uncalled=later)["uncalled_targets"] == 4
+
+
+def test_classes_that_never_come_are_told_once_there_were_enough_for_each():
+    three = Counter({0: 100, 2: 99})
+    assert "untargeted_classes" not in told([[0]], [[9.0, 0, 0, 0]], three - Counter({0: 1}))
+    found = told([[0]], [[9.0, 0, 0, 0]], three + Counter({2: 1}))
+    assert (found["untargeted_classes"], found["untargeted_class"]) == (2, 1)
+    assert "untargeted_classes" not in told([[0]], [[0.0] * 101], Counter({0: 9999}))
+
+
+def told(targets, output, seen):
+    view = LossView(Loss.CROSS_ENTROPY, targets=np.array(targets))
+    return Uncalled().figures(view, np.array(output), seen)

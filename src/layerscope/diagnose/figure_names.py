@@ -109,6 +109,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "ignored_class": "the one class that none of the others' targets so far were of",
     "uncalled_targets": "targets of a class since a sample was taken for it; of the one with most",
     "uncalled_class": "which class that is",
+    "untargeted_classes": "of up to 100 classes, those that never were a target, of 50 for each",
+    "untargeted_class": "the first of them",
     "uncalled_share": "its share of all targets so far",
     "loss_beside": "share of a mean cross-entropy that the output does not make: a penalty's",
     "loss_floor": "the lowest that the loss can get where labels are smoothed: a label's entropy",

@@ -1,5 +1,6 @@
 """A class that has targets, and that the network takes no sample for."""
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -7,6 +8,9 @@ import numpy as np
 from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss, LossView
 from layerscope.figures.inputs import Matrix
 from layerscope.figures.kept_between_looks import KeptBetweenLooks
+
+_FEW, _ENOUGH = 100, 50
+"""Classes; and targets for each: words of a vocabulary may well not come."""
 
 
 class Uncalled(KeptBetweenLooks):
@@ -36,12 +40,26 @@ class Uncalled(KeptBetweenLooks):
         self._targets.update(targets[:, 0].astype(np.int64).tolist())
         for label in called.astype(np.int64).tolist():
             del self._targets[label]
+        without = {} if is_binary else _untargeted(seen, output.shape[1])
         if not self._targets:
-            return {"uncalled_targets": 0.0}
+            return {"uncalled_targets": 0.0} | without
         label, count = self._targets.most_common(1)[0]
         share = seen[label] / max(seen.total(), 1)
         return {
             "uncalled_class": float(label),
             "uncalled_targets": float(count),
             "uncalled_share": share,
-        }
+        } | without
+
+
+def _untargeted(seen: Counter[int], outputs: int) -> dict[str, float]:
+    """How many of a few classes have never been a target, and the first of these, once there were
+    enough for each.
+    """
+    if outputs > _FEW or seen.total() < _ENOUGH * outputs:
+        return {}
+    missing = [label for label in range(outputs) if not seen[label]]
+    return {
+        "untargeted_classes": float(len(missing)),
+        "untargeted_class": float(missing[0]) if missing else math.nan,
+    }

@@ -1,4 +1,6 @@
-"""A class that the data have and the network never predicts."""
+"""A class that the data have and the network never predicts, or that the network has and the data
+never do.
+"""
 
 import numpy as np
 
@@ -23,19 +25,25 @@ _TIMES = 2
 def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Targets of a class since the network has last taken a sample for it, in steps with a look;
     the class that has most of them. A note: a class that is rare, or cannot be told from another,
-    is never the likeliest one for a network that is right, either.
+    is never the likeliest one for a network that is right, either. Or an output whose class has
+    never been a target: a note, too, as it may be kept for what is yet to come.
     """
     known = memory.loss_curve.of(figures).known
     told = (figures["uncalled_targets"] >= _ENOUGH) & (known >= _TIMES * thresholds.patience)
     is_binary = figures["outputs"] == 1
     is_rare = figures["uncalled_share"] < _RARE
     told &= np.where(is_binary, is_rare, left_of_chance(figures, memory) < _BEGUN)
+    alone = ~told & (figures["untargeted_classes"] > 0) & (known >= _TIMES * thresholds.patience)
+    others = np.where(alone, figures["untargeted_classes"] - 1, np.nan)
+    more = int(np.nan_to_num(memory.known("others", others)[-1]))
     looked = ~np.isnan(figures["uncalled_targets"])
     values = np.where(is_binary, figures["uncalled_share"], figures["uncalled_class"])
     return Symptoms.of_run(
         "output",
-        np.where(looked, np.where(told, values, 0.0), np.nan).astype(np.float64),
-        told,
+        np.where(
+            looked, np.select((told, alone), (values, figures["untargeted_class"]), 0.0), np.nan
+        ).astype(np.float64),
+        told | alone,
         Advice(
             "class {value:.0f} is never predicted: it was the target of 30 samples or more, and "
             "had the largest output in none of them",
@@ -49,7 +57,13 @@ def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory
             "(negatives / positives) in the loss, more of its samples, or another threshold than "
             "one half",
         ),
+        Advice(
+            "of 50 targets or more for each of the network's outputs, none was of class "
+            "{value:.0f}" + (f", nor of {more} other{'s' * (more > 1)}" if more else ""),
+            "see that the labels are whole: a class that got the number of another, or was left "
+            "out where data were split; else an output less for each",
+        ),
         limits=(0.0, np.nan, np.nan),
         source="with 95 % certainty fewer than a tenth of its samples are found (rule of three)",
-        cause=is_binary,
+        cause=np.where(alone, 2, is_binary),
     )
