@@ -84,12 +84,18 @@ def with_typed(path: str, told: str, typed: Sequence[str]) -> str:
     >>> typed = ["trainer.devices=abc", "trainer.max_steps=1"]
     >>> with_typed("trainer", "trainer: `devices` should be an int > 0", typed)
     'trainer: `devices` should be an int > 0, got trainer.devices=abc'
+    >>> with_typed("data", "data: names.txt is empty", ["data.path=names.txt"])
+    'data.path: names.txt is empty'
     """
     if told.startswith(f"{path}."):
         return told
     mine = [each for each in typed if each.lstrip("+").startswith(f"{path}.")]
     named = [each for each in mine if re.search(rf"\b{_argument(each)}\b", told)]
     mine = named or mine
+    for key, _, value in (each.lstrip("+").partition("=") for each in mine):
+        value = value.strip("[]'\"")
+        if len(value) > 2 and value in told and told.startswith(f"{path}: "):  # only the key lacks
+            return key + told.removeprefix(path)
     return f"{told}, got {' '.join(mine)}" if mine else told
 
 
