@@ -1642,7 +1642,8 @@ def test_large_inputs_of_one_column_name_it(ratio, rows, told):
 )
 def test_a_dropout_that_keeps_an_error_above_half_is_no_note(dropped, level, kind, severity):
     figures = healthy(network(), 400)
-    figures["loss"][:] = np.linspace(8, level, 400)
+    figures["loss"][:] = np.r_[np.linspace(8, level, 60), np.full(340, level)]
+    figures["update_to_weight"][:] = 5e-3
     looked = {"loss_kind": kind, "loss_reduction": 1, "target_std": 2, "dropout": dropped}
     for name, value in looked.items():
         figures[name][::10] = value
