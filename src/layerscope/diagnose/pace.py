@@ -45,11 +45,28 @@ def falls_on(curve: CurveOfBlock, least: int, memory: Memory) -> npt.NDArray[np.
     """Whether the loss, twice `least` steps from the start or later, has fallen in the later part
     by half as much as in the first `least` steps, or more, and by more than chance would, [steps].
     """
+    then = _level_at(least, curve, memory)
+    fallen = then - curve.level
+    enough = np.fmax((curve.start - then) / 2, _SURE * OF_LEVELS * curve.noise)
+    falls: npt.NDArray[np.bool_] = (curve.known >= 2 * least) & (fallen > enough)
+    return falls
+
+
+def keeps_pace(curve: CurveOfBlock, least: int, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the loss falls, since the first `least` steps, half as fast as in them or faster,
+    [steps]. By steps that are too small it falls evenly: one that falls ever more slowly comes to
+    where it ends, and how far that is from 0 only the loss's kind can tell.
+    """
+    then = _level_at(least, curve, memory)
+    later = (then - curve.level) / np.fmax(curve.known - least, 1)
+    keeps: npt.NDArray[np.bool_] = later >= (curve.start - then) / least / 2
+    return keeps
+
+
+def _level_at(least: int, curve: CurveOfBlock, memory: Memory) -> float:
+    """The level after `least` losses; NaN until there are as many."""
     then = memory.of_run("level_then")
     known = np.flatnonzero((curve.known >= least) & ~np.isnan(curve.level))
     if np.isnan(then[0]) and known.size:
         then[0] = curve.level[known[0]]
-    fallen = then[0] - curve.level
-    enough = np.fmax((curve.start - then[0]) / 2, _SURE * OF_LEVELS * curve.noise)
-    falls: npt.NDArray[np.bool_] = (curve.known >= 2 * least) & (fallen > enough)
-    return falls
+    return float(then[0])

@@ -6,7 +6,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.diagnose.programs.program import pictures, practice, program
+from tests.diagnose.programs.program import (
+    batches,
+    fit,
+    of_output,
+    pictures,
+    practice,
+    program,
+    surface,
+)
 
 
 def sine_network():
@@ -111,3 +119,27 @@ def a_code_book_whose_codes_are_found_late(watch):
 @program("loss_diverged", first=False, also=("update_too_large", "collapsed"))
 def a_code_book_whose_encoder_runs_away(mended, watch):
     fit_code_book(watch, 2e-3 if mended else 0.5)
+
+
+def of_times(model, x, at):
+    """Minus the partial log-likelihood of who comes when (Cox 1972)."""
+    scores = model(x[at.argsort(descending=True)])[:, 0]
+    return (scores.logcumsumexp(0) - scores).mean()
+
+
+@program("loss_not_falling")
+def times_by_steps_that_are_too_small(mended, watch):
+    x = torch.randn(2000, 8)
+    at = torch.distributions.Exponential((x @ torch.randn(8) / 4).exp()).sample()
+    model = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3 if mended else 2e-4)
+    fit(watch, model, optimizer, batches(x, at, steps=400, size=128), of_times)
+
+
+@program("loss_not_falling")
+def a_loss_of_ones_own_by_steps_that_are_too_small(mended, watch):
+    x, y = surface()
+    model = nn.Sequential(nn.Linear(6, 64), nn.Tanh(), nn.Linear(64, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3 if mended else 2e-5)
+    data = batches(x, y, steps=400, size=128)
+    fit(watch, model, optimizer, data, of_output(lambda z, y: 2 + (z - y).cosh().log().mean()))

@@ -11,7 +11,7 @@ from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_curve import HALF, WINDOW
 from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms
 from layerscope.diagnose.losses.loss_kind import ERRORS
-from layerscope.diagnose.pace import falls_on, median_update, way_so_far
+from layerscope.diagnose.pace import falls_on, keeps_pace, median_update, way_so_far
 from layerscope.diagnose.patience import LATE, attends, patience_of, targets_have_grown
 from layerscope.diagnose.simple_network import rather
 from layerscope.diagnose.solved import (
@@ -166,6 +166,8 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     )
     short_way &= (way < _USUAL * curve.known) & going & ~ending
     short_way &= ~(slow | flat | attends(figures, memory))
+    # A ranking's likelihood (Cox 1972) ends far from 0: a share of its start tells nothing.
+    short_way &= (is_known == 1) | keeps_pace(curve, t.patience, memory)
     late &= _SURE * curve.noise < _SEEN * curve.level
     ill = flat & (late | small_steps) | slow | short_way
     ill &= due & steady & ~low & (ratio < t.loss_diverged)
