@@ -161,13 +161,13 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     flat = (ratio > t.loss_stuck) & (by_chance | (ratio > 0.995)) & never
     small_steps = (updates < t.update_slow) & ~ending
     slow = (ratio > t.loss_slow) & small_steps
-    short_way = (ratio > t.loss_slow) | (
+    # A ranking's likelihood (Cox 1972) ends far from 0: a share of its start tells nothing.
+    paced = (is_known == 1) | keeps_pace(curve, t.patience, memory)
+    short_way = ((ratio > t.loss_slow) & paced) | (
         (ratio > HALF) & small_steps & (curve.known >= LATE * t.patience) & (left > HALF)
     )
     short_way &= (way < _USUAL * curve.known) & going & ~ending
     short_way &= ~(slow | flat | attends(figures, memory))
-    # A ranking's likelihood (Cox 1972) ends far from 0: a share of its start tells nothing.
-    short_way &= (is_known == 1) | keeps_pace(curve, t.patience, memory)
     late &= _SURE * curve.noise < _SEEN * curve.level
     ill = flat & (late | small_steps) | slow | short_way
     ill &= due & steady & ~low & (ratio < t.loss_diverged)
