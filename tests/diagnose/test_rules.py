@@ -774,6 +774,30 @@ def test_the_producer_is_named_and_not_those_who_passed_it_on():
     assert found(figures)["not_finite"] == ("critical", "02_tanh", 30, 1)
 
 
+def test_elements_of_the_outputs_are_counted_where_gradients_are_not_finite_too():
+    figures = healthy(network())
+    figures["activation_nonfinite"][30:] = 7
+    figures["weight_grad_nonfinite"][30:] = 6400
+    assert rules_and_words(figures)["not_finite"].value == 7
+
+
+@pytest.mark.parametrize(("step", "asks"), [(0, False), (30, True)])
+def test_no_rate_is_at_fault_before_the_first_update(step, asks):
+    figures = healthy(network())
+    figures["activation_nonfinite"][step:, 2:] = 7
+    figures["inputs_finite"][:] = 1
+    assert ("optimizer.lr" in rules_and_words(figures)["not_finite"].remedy) == asks
+
+
+def test_of_a_linear_module_and_its_function_the_functions_before_them_are_named():
+    figures = healthy(network())
+    figures["activation_nonfinite"][30:, 2:] = 7
+    figures["inputs_finite"][:] = np.nan
+    told = rules_and_words(figures)["not_finite"]
+    assert "from finite inputs" not in told.explanation
+    assert "torch.log" in told.remedy
+
+
 def test_where_inputs_are_unknown_the_first_in_order_is_named():
     layers = tuple(reversed(network()))
     figures = healthy(layers)
@@ -1873,7 +1897,9 @@ def test_a_loss_of_several_terms_may_grow_ten_times_and_an_error_may_not(kind):
     figures["loss_kind"][::10], figures["output_alone"][::10] = kind, 0
     assert ("loss_rising" in found(figures)) == ("loss_diverged" in found(figures)) == (kind == 6)
     figures["output_alone"][::10] = 1
-    assert "loss_rising" in found(figures)
+    remedy = rules_and_words(figures)["loss_rising"].remedy
+    assert remedy.startswith("check the sign") == (kind == 6)  # of none it is known
+    assert ("Q-learning" in remedy) == (kind == 0)
     figures["output_alone"][::10] = 0
     figures["loss"][60:] = 60  # the mean of 20 counts
     assert found(figures).keys() >= {"loss_rising", "loss_diverged"}

@@ -204,6 +204,19 @@ def test_a_logarithm_of_what_no_softmax_has_made_explains_a_loss_that_is_not_fin
     assert told(at_once, unmade)[0][0] == "loss_not_finite"
 
 
+@pytest.mark.parametrize("cause", ["in_evaluation_mode", "input_scale", "target_scale"])
+def test_a_loss_that_is_not_finite_late_follows_from_what_is_wrong_since_the_start(cause):
+    late, at_once = (found("loss_not_finite", "critical", step) for step in (172, 0))
+    assert told(late, found(cause))[1] == ("loss_not_finite", "critical", cause)
+    assert told(at_once, found(cause))[0] == ("loss_not_finite", "critical", "")
+
+
+def test_what_saturates_at_the_start_stands_before_a_loss_that_rises():
+    assert [rule for rule, _, _ in told(found("loss_rising"), found("saturated", "critical"))] == [
+        *("saturated", "loss_rising")
+    ]
+
+
 @pytest.mark.parametrize(
     ("cause", "rule"),
     [
@@ -212,6 +225,7 @@ def test_a_logarithm_of_what_no_softmax_has_made_explains_a_loss_that_is_not_fin
         ("update_too_large", "exploding_gradient"),
         ("target_scale", "saturated"),  # targets reach what layers give by way of an update
         ("not_optimized", "idle"),
+        ("loss_diverged", "saturated"),
     ],
 )
 def test_what_is_there_at_step_0_no_update_has_made(cause, rule):

@@ -82,7 +82,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "learning_rate_gone": _NO_LEARNING | {"update_too_small", "stalled"},
     "optimizer_averages": _OF_LARGE_STEPS | {"update_too_small"},
     "clipped_too_far": _NO_LEARNING | {"update_too_small"},
-    "in_evaluation_mode": _SYMPTOMS - {"not_finite"},
+    "in_evaluation_mode": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},
     "constant_weights": _SYMPTOMS - {"loss_diverged", "not_finite"},
     # Where the targets bring it about, it says so itself.
     "negative_loss": _SYMPTOMS | {"target_out_of_range"},
@@ -91,11 +91,11 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "inputs_repeat": _SYMPTOMS | {"one_class", "input_scale"},
     "labels_by_batch": _SYMPTOMS,
     "ids_rounded": _NO_LEARNING,
-    "input_scale": _SYMPTOMS,
+    "input_scale": _SYMPTOMS | {"loss_not_finite"},
     "loss_after_activation": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},
     "target_tail": _SYMPTOMS | {"target_scale"},
     "offset_missing": _SYMPTOMS | {"target_scale"},
-    "target_scale": _SYMPTOMS,
+    "target_scale": _SYMPTOMS | {"loss_not_finite"},
     "target_gradient": _SYMPTOMS,
     "generator_label": _SYMPTOMS | {"outputs_alike"},
     "self_as_negative": frozenset({"loss_not_falling", "collapsed"}),
@@ -139,7 +139,7 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     # A tanh's unit that is saturated on every sample is dead, too, and a sigmoid's passes on a 1.
     "saturated": frozenset(
         {"vanishing_gradient", "collapsed", "loss_not_falling", "update_too_small", "no_gradient"}
-        | {"dead_units", "overconfident_start", "idle", "labels_without_signal"}
+        | {"dead_units", "overconfident_start", "idle", "labels_without_signal", "loss_rising"}
     ),
     "dead_units": frozenset(
         {"vanishing_gradient", "no_gradient", "collapsed", "idle", "loss_not_falling"}

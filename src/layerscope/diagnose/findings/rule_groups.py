@@ -58,6 +58,7 @@ BY_UPDATES = frozenset(
     {
         *("update_too_large", "update_too_small", "stalled", "optimizer_averages"),
         *("learning_rate_gone", "not_optimized", "updates_rounded_away", "weights_decay_to_zero"),
+        *("loss_rising", "loss_diverged"),
     }
 )
 """What comes of them comes by way of an update, and none came before step 0."""

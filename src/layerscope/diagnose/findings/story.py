@@ -83,8 +83,9 @@ def _follows(finding: Finding, cause: Finding) -> bool:
         return False
     if (cause.rule, finding.rule) == ("attention_logit_growth", "attention_collapse"):
         return True  # logits grow before that is a warning
-    if (cause.rule, finding.rule) == ("loss_after_activation", "loss_not_finite"):
-        return cause.step < finding.step  # the logarithm of what no softmax keeps above 0
+    if finding.rule == "loss_not_finite" and cause.rule in FROM_THE_START:
+        # The logarithm of what no softmax keeps above 0, or what steps too large have made of it.
+        return cause.step < finding.step
     # Decay takes its time: what a layer has at step 0 is none of it, and it draws to zero whatever
     # gets no gradient.
     if finding.rule == "weights_decay_to_zero" and cause.rule in WITHOUT_GRADIENT:

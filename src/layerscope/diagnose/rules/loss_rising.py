@@ -6,8 +6,9 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.larger_targets import growth_of_an_error
-from layerscope.diagnose.loss_terms import may_be_of_terms
+from layerscope.diagnose.loss_terms import is_of_no_known_kind, may_be_of_terms
 from layerscope.diagnose.pace import median_update
+from layerscope.diagnose.patience import targets_have_grown
 from layerscope.diagnose.solved import guessing_among_candidates
 
 _RISING = Advice(
@@ -21,6 +22,12 @@ _MAXIMIZES = Advice(
     "it was",
     "maximize=False for a loss; only a reward is to be made large",
 )
+_OF_ITS_OWN_TARGETS = Advice(
+    _RISING.explanation,
+    "if the network has a part in its own targets, as in Q-learning, these may grow without end: "
+    "where an episode ends its reward alone is the target, reward + discount * (1 - done) * "
+    "Q(next); else check the sign of the loss, or of the update (maximize=True, p += lr * p.grad)",
+)
 _SURE = 3.0
 _TERMS = 10.0  # times the start, of a loss that may have a term that grows
 _SMALL = -1.5  # log10 of update / weight: below, a step is no leap
@@ -33,6 +40,10 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     """Mean of the last 20 losses / that of the first 5, where it never was below and rises beyond
     chance, by updates that are small beside the weights: not a leap, but the wrong direction. Or
     whatever the updates where an optimizer is told to maximize a cross-entropy or an error.
+
+    Targets that a network has a part in making grow with its outputs, and an error with them, whose
+    sign is right (Sutton and Barto 2018, section 6.5): where targets have grown, or the loss is of
+    no known kind, both are named.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
@@ -53,6 +64,7 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     upward[np.isnan(figures["loss_kind"]) | (figures["loss_kind"] == 0)] = np.nan
     is_upward = memory.known("upward", upward) == 1
     ill |= is_upward & (values > 1)
+    of_own_targets = targets_have_grown(figures, memory) | is_of_no_known_kind(figures, memory)
     return Symptoms.of_run(
         "loss",
         values,
@@ -60,8 +72,9 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         _RISING,
         _MAXIMIZES,
         replace(_RISING, limits=(np.nan, _TERMS, np.nan)),
+        _OF_ITS_OWN_TARGETS,
         limits=(np.nan, t.loss_rising, np.nan),
         source="gradient descent goes down for a step that is small enough",
         lasting=2 * t.lasting,
-        cause=np.where(is_upward, 1, np.where(of_terms, 2, 0)),
+        cause=np.select((is_upward, of_terms, of_own_targets), (1, 2, 3), 0),
     )

@@ -23,7 +23,8 @@ _PACE = 10.0
 
 _NOT_FINITE = Advice(
     "the loss is not finite, though all outputs of the network are",
-    "look in your own loss for a log or a division of what may be 0; "
+    "look in your own loss for a log or a division of what may be 0, or an exp of what may be "
+    "large; "
     "torch.nn.functional.cross_entropy takes logits, and is 0 / 0 where all targets are left out "
     "(ignore_index, -100)",
 )

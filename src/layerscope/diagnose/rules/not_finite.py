@@ -8,6 +8,13 @@ from layerscope.diagnose.recurrent import CLIP, is_recurrent
 from layerscope.diagnose.roles import Roles
 
 _OUTPUT, _INPUT, _BETWEEN, _WEIGHTS, _BACKWARD, _WEIGHT_GRADIENT, _PARAMETER, _EPSILON = range(8)
+_OUTPUT_AT_ONCE, _GIVEN_UNKNOWN = 8, 9
+
+_FUNCTIONS = (
+    "look at the functions before it in the forward of your module: a logarithm, root or division "
+    "of what may be 0 (torch.log(x + 1e-6)), an exp of what may be large, a softmax over a row "
+    "that is masked whole"
+)
 
 _OF_STEPS = (
     "a smaller optimizer.lr; an optimizer's eps that its type can hold (1e-8 is 0 in float16: "
@@ -38,8 +45,7 @@ _ADVICE = (
     Advice(
         "{value:.0f} outputs of {layer} are not finite: its inputs were not, though all layers "
         "before it gave finite outputs",
-        "look at the functions between the layers, in the forward of your module: a softmax over a "
-        "row that is masked whole, a division, root or logarithm of what may be 0",
+        _FUNCTIONS,
     ),
     Advice(
         "{value:.0f} outputs of {layer} are not finite, because its weights are not: the step "
@@ -66,6 +72,16 @@ _ADVICE = (
         "weights in float32, with torch.autocast for the passes; or an optimizer made with "
         "eps=1e-4; no optimizer.lr is small enough",
     ),
+    Advice(
+        "{value:.0f} outputs of {layer} are not finite in the very first step, from finite inputs",
+        "in your own module, a bound on what is exponentiated, divided by or taken the root or the "
+        "logarithm of; trainer.precision=bf16-mixed if it overflowed in float16",
+    ),
+    Advice(
+        "{value:.0f} outputs of {layer} are not finite, though its weights are, and so are the "
+        "data and all outputs of the layers before it",
+        f"{_FUNCTIONS}; trainer.precision=bf16-mixed if it overflowed in float16",
+    ),
 )
 
 
@@ -83,7 +99,7 @@ def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     if not rows.any():
         return Symptoms(outputs)
     bare = figures["weight_nonfinite"]
-    values = np.fmax(np.fmax(outputs, gradients), weights)
+    values = np.where(outputs > 0, outputs, np.fmax(gradients, weights))
     values = np.where(np.isnan(outputs) & (bare > 0), bare, values)
     severity = np.zeros(values.shape, np.int8)
     cause = np.zeros(values.shape, np.int8)
@@ -130,4 +146,6 @@ def _of_outputs(figures: Figures, row: int, layer: int, roles: Roles) -> tuple[i
         if bare.any():
             return int(np.flatnonzero(bare)[0]), _PARAMETER
         return layer, _INPUT if is_first else _BETWEEN
-    return layer, _OUTPUT
+    if np.isnan(finite) and roles.layers[layer].weights and roles.layers[layer].nonlinearity:
+        return layer, _GIVEN_UNKNOWN  # of a linear module and its function in one
+    return layer, _OUTPUT_AT_ONCE if figures.steps[row] == 0 else _OUTPUT
