@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+import layerscope
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
 
@@ -232,3 +233,54 @@ def test_gradients_that_are_set_to_zero_before_the_step_are_told_of_as_such():
 
 def test_gradients_that_are_zero_by_themselves_are_not_cleared():
     assert "gradients_lost" not in of_loop(added_up_to_zero)
+
+
+class Decoder(nn.Module):
+    """Projects what it is given beside its data, and adds the two up."""
+
+    def __init__(self):
+        super().__init__()
+        self.of_data, self.of_given, self.head = nn.Linear(4, 8), nn.Linear(3, 8), nn.Linear(8, 1)
+
+    def forward(self, x, given):
+        return self.head(torch.tanh(self.of_data(x) + self.of_given(given)))
+
+
+class Conditioned(nn.Module):
+    """Convolutions of a picture and of a map beside it."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.beside = (nn.Conv2d(1, 4, 3, padding=1) for _ in range(2))
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, x, given):
+        maps = torch.tanh(self.first(x) + self.beside(given))
+        return self.head(maps.mean((2, 3)))
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+@pytest.mark.parametrize(
+    ("network", "x", "given", "name"),
+    [
+        (Decoder, X, torch.randn(64, 3), "of_given"),
+        (Conditioned, torch.randn(64, 1, 6, 6), torch.randn(64, 1, 6, 6), "beside"),
+    ],
+)
+def test_a_layer_that_is_fed_zeros_is_told_that_its_inputs_are_0(
+    network, x, given, name, zeros, tmp_path
+):
+    torch.manual_seed(0)
+    network = network()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+    given = torch.zeros_like(given) if zeros else given
+    with layerscope.watch(network, tmp_path, images=False, summary=False) as scope:
+        for _ in range(40):
+            optimizer.zero_grad()
+            loss = (network(x, given) - Y).square().mean()
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+    told = [finding for finding in scope.findings if finding.rule == "no_gradient"]
+    assert [name in finding.layer for finding in told] == [True] * zeros
+    assert all("all of its inputs are 0" in finding.explanation for finding in told)

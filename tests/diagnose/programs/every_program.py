@@ -23,7 +23,6 @@ from tests.diagnose.programs import (
     of_float16,
     of_futures,
     of_gates,
-    of_given_values,
     of_heads,
     of_kinds_as_numbers,
     of_language,

@@ -14,7 +14,7 @@ from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.solved import is_solved
 
 _ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE = range(7)
-_CANCELLED, _IN_PART, _OF_SLOPES, _FLAT_PART = range(7, 11)
+_CANCELLED, _IN_PART, _OF_SLOPES, _FLAT_PART, _FED_ZEROS = range(7, 12)
 
 _ADVICE = (
     Advice(
@@ -87,6 +87,12 @@ _ADVICE = (
         "observed; else look for a clamp, round, comparison or argmax in the term, or a factor of "
         "0",
     ),
+    Advice(
+        "the outputs of {layer} get a gradient and its weights do not, so all of its inputs are 0, "
+        "in every sample",
+        "give it what it is to learn from: a decoder its targets, shifted by one, in the place of "
+        "torch.zeros; or leave it out where nothing is to come to it",
+    ),
 )
 _PIECEWISE = ("relu", "leaky_relu", "prelu", "relu6", "hardtanh", "hardshrink", "threshold")
 """Functions whose second derivative is 0."""
@@ -154,6 +160,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         whole = (ill | np.isnan(values)).all(axis=1, keepdims=True)
         cause = np.where(flat & (cause == _ZERO), np.where(whole, _FLAT, _FLAT_PART), cause)
     cause = np.where(flat_slopes, _OF_SLOPES, cause)
+    cause = np.where(_is_fed_zeros(figures, roles) & (cause == _ZERO), _FED_ZEROS, cause)
     harmless = (((fed & ~none) | beside) & ~(cancelled | of_part | flat_slopes)) | left_out
     return Symptoms.of_layers(
         values,
@@ -175,6 +182,17 @@ def _begin(roles: Roles) -> npt.NDArray[np.bool_]:
     return np.array(
         [each.path in reached and each.trainable and bool(each.weights) for each in roles.layers]
     )
+
+
+def _is_fed_zeros(figures: Figures, roles: Roles) -> npt.NDArray[np.bool_]:
+    """Where the outputs of a layer that is no function get a gradient and its weights exactly 0:
+    each weight's is a sum of products with its inputs. Its outputs, its offsets alone, are alike.
+    """
+    linear = [not (each.nonlinearity or each.normalizes) for each in roles.layers]
+    alike = (figures["unit_spread"] == 0) | (figures["activation_std"] == 0)
+    fed = (figures["activation_grad_rms"] > 0) & (figures["weight_grad_rms"] == 0)
+    zeros: npt.NDArray[np.bool_] = fed & alike & np.array(linear)
+    return zeros
 
 
 def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
