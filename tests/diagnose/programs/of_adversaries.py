@@ -51,3 +51,26 @@ def a_critics_scores_without_their_minus(mended, watch):
     sign = -1 if mended else 1
     of_judge = lambda real, made: made.mean() - real.mean()  # noqa: E731
     play(watch, of_judge, lambda made: sign * made.mean(), anew=True, clip=0.1)
+
+
+def squared(scores, label):
+    return (scores - label).square().mean()
+
+
+@program("generator_label")
+def least_squares_with_one_label_for_both(mended, watch):
+    play(
+        watch,
+        lambda real, made: squared(real, 1.0) + squared(made, 0.0),
+        lambda made: squared(made, 1.0 if mended else 0.0),
+    )
+
+
+@program("generator_label")
+def least_squares_of_scores_that_begin_below_all_labels(mended, watch):
+    play(
+        watch,
+        lambda real, made: squared(real - 3, 1.0) + squared(made - 3, 0.0),
+        lambda made: squared(made - 3, 1.0 if mended else 0.0),
+        anew=True,
+    )

@@ -54,6 +54,18 @@ def test_the_way_of_each_pass_is_told():
     assert maker == -1
 
 
+@pytest.mark.parametrize("offset", [-5.0, 0.0, 5.0])
+def test_of_squared_errors_the_targets_tell_and_no_sign(offset):
+    def to(label):
+        return lambda scores: (scores + offset - label).square().mean()
+
+    assert asked(to(0.0), to(1.0)) == (0, 0)
+    assert asked(to(1.0), to(1.0)) == (1, 1)
+    judge, maker = asked(None, to(1.0))
+    assert math.isnan(judge)
+    assert maker == 1  # its own targets are the same
+
+
 def test_a_generator_and_its_discriminator_may_be_watched_by_two():
     one, other = Adversaries(), Adversaries()
     made = MAKER(NOISE)

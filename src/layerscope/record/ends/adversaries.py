@@ -17,6 +17,10 @@ from layerscope.record.samples import has_memory
 _FEWEST = 8
 """Scores: fewer have one sign by chance."""
 
+_STRAIGHT, _SAME = 0.01, 0.05
+"""How far a squared error's gradients lie from a line, as a share of their range; and how far apart
+two targets are, as a share of the larger one, that are taken for the same."""
+
 _MADE: dict[StorageWeakRef, int] = {}
 """By the memory of what networks have given in the steps that go on: which network, by its id."""
 
@@ -26,7 +30,9 @@ class Adversaries:
 
     A discriminator gets a generator's outputs twice: cut off from it, to learn that they are false,
     and connected with it, for the generator to learn. The gradients on its scores have opposite
-    signs in the two passes, whatever the losses are. Each may be watched by a monitor of its own.
+    signs in the two passes, but for squared errors (Mao et al. 2017, Least Squares Generative
+    Adversarial Networks): scores below both targets are to rise in either pass, and what tells
+    is the targets. Each network may be watched by a monitor of its own.
     """
 
     def __init__(self) -> None:
@@ -51,25 +57,27 @@ class Adversaries:
         if got is None or maker is None or not is_score:
             return []
         passes = self._seen.setdefault((id(module), maker), [[], []])
-        connected = got.requires_grad
+        connected, scores = got.requires_grad, output.detach()
 
         def see(gradient: Tensor) -> None:
             if has_memory(gradient) and not torch.is_grad_enabled():  # a penalty's makes a graph
-                ends = torch.stack([gradient.min(), gradient.max()])
-                passes[connected].append(on_host(ends.detach()))
+                passes[connected].append(on_host(_asked(scores, gradient.detach())))
 
         return [output.register_hook(QuietHook(see))]  # type: ignore[no-untyped-call]
 
     def take(self) -> tuple[Pending[float], Pending[float]] | None:
         """1 where all scores of another's outputs were to be smaller, -1 where larger, 0 where
-        neither: in passes that are cut off from that one, and in those that reach it. NaN without
-        such a pass; None without either. Of the first such pair since the last call.
+        neither: in passes that are cut off from that one, and in those that reach it. Of squared
+        errors 1 and 1 where the targets are the same, else 0 and 0. NaN without such a pass; None
+        without either. Of the first such pair since the last call.
         """
         passes = next((each for each in self._seen.values() if any(each)), None)
         for place in self._own:
             _MADE.pop(place, None)
         self._own, self._seen = [], {}
-        return None if passes is None else (Pending(_way, passes[0]), Pending(_way, passes[1]))
+        if passes is None:
+            return None
+        return Pending(_way, passes[0], passes[1]), Pending(_way, passes[1], passes[0])
 
 
 def _maker_of(tensor: Tensor, module: nn.Module) -> int | None:
@@ -79,9 +87,27 @@ def _maker_of(tensor: Tensor, module: nn.Module) -> int | None:
     return None if maker == id(module) else maker
 
 
-def _way(ends: list[Pending[Tensor]]) -> float:
-    """The sign that all have in common."""
-    ways = set()
-    for low, high in (each.get().tolist() for each in ends):
-        ways.add(float(high > 0) - float(low < 0) if low * high >= 0 else 0.0)
-    return (ways.pop() if len(ways) == 1 else 0.0) if ways else math.nan
+def _asked(scores: Tensor, gradient: Tensor) -> Tensor:
+    """What a pass asks of scores, [5]: the least and the largest gradient; slope and target of a
+    squared error that would have these gradients; and how far they are from its.
+    """
+    away = scores - scores.mean()
+    slope = (away * gradient).sum() / (away * away).sum()
+    target = scores.mean() - gradient.mean() / slope
+    off = (gradient - slope * (scores - target)).abs().max()
+    return torch.stack([gradient.min(), gradient.max(), slope, target, off])
+
+
+def _way(passes: list[Pending[Tensor]], others: list[Pending[Tensor]]) -> float:
+    """The sign that all gradients of these passes have in common; of squared errors, whether the
+    other network's passes have the same targets.
+    """
+    asked, of_others = ([each.get().tolist() for each in some] for some in (passes, others))
+    if not asked:
+        return math.nan
+    both = asked + of_others
+    if all(slope > 0 and off <= _STRAIGHT * (high - low) for low, high, slope, _, off in both):
+        targets = [target for *_, target, _ in both]
+        return float(max(targets) - min(targets) <= _SAME * max(map(abs, targets)))
+    ways = {float(high > 0) - float(low < 0) if low * high >= 0 else 0.0 for low, high, *_ in asked}
+    return ways.pop() if len(ways) == 1 else 0.0
