@@ -204,7 +204,12 @@ def test_a_logarithm_of_what_no_softmax_has_made_explains_a_loss_that_is_not_fin
     assert told(at_once, unmade)[0][0] == "loss_not_finite"
 
 
-@pytest.mark.parametrize("cause", ["in_evaluation_mode", "input_scale", "target_scale"])
+def test_a_loss_that_finite_outputs_give_none_of_is_not_put_down_to_the_inputs_scale():
+    lost = found("loss_not_finite", "critical", 1)
+    assert told(lost, found("input_scale"))[0] == ("loss_not_finite", "critical", "")
+
+
+@pytest.mark.parametrize("cause", ["in_evaluation_mode", "target_scale"])
 def test_a_loss_that_is_not_finite_late_follows_from_what_is_wrong_since_the_start(cause):
     late, at_once = (found("loss_not_finite", "critical", step) for step in (172, 0))
     assert told(late, found(cause))[1] == ("loss_not_finite", "critical", cause)

@@ -91,7 +91,8 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "inputs_repeat": _SYMPTOMS | {"one_class", "input_scale"},
     "labels_by_batch": _SYMPTOMS,
     "ids_rounded": _NO_LEARNING,
-    "input_scale": _SYMPTOMS | {"loss_not_finite"},
+    # A loss of finite outputs that is none is the loss's own, whatever the inputs' scale.
+    "input_scale": _SYMPTOMS,
     "loss_after_activation": (_SYMPTOMS - {"not_finite"}) | {"loss_not_finite"},
     "target_tail": _SYMPTOMS | {"target_scale"},
     "offset_missing": _SYMPTOMS | {"target_scale"},
