@@ -62,13 +62,14 @@ def in_hindsight(
         or (rule == "dead_units" and finding.worst <= HALF)
         or (was_flat and finding.severity == "warning")
     )
-    drops_less = rule == "dropout_high" and finding.value <= thresholds.dropout_high
+    # Not one that drops too much in any network, nor one after the last layer.
+    kept_up = rule == "dropout_high" and finding.threshold == thresholds.dropout_usual
     wants_all_data = rule == "full_batch" and finding.threshold == 0  # its optimizer does
     is_outgrown = finding.severity == "warning" and (
         was_flat
         or rule in _OUTGROWN
         or wants_all_data
-        or drops_less
+        or kept_up
         or (rule in _OUTGROWN_IN_PEACE and in_peace)
     )
     grows = rule in _OF_GROWING_TARGETS and curve.targets_have_grown

@@ -116,7 +116,7 @@ def the_step_of_a_diffusion_as_a_number(mended, watch):
     fit(watch, model, optimizer, batches(x, steps=300, size=64), noise_told_from)
 
 
-@asked("target_out_of_range", follows=("negative_loss", *LARGE_STEPS))
+@asked("negative_loss", follows=("target_out_of_range", *LARGE_STEPS))
 def masks_of_0_and_255(mended, watch):
     x, _ = pictures()
     mask = (F.avg_pool2d(x, 3, 1, 1) > 0.5).float() * (1 if mended else 255)
