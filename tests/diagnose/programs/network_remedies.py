@@ -193,6 +193,13 @@ def smaller_large_weights(_):
                 rms, fan_in = module.weight.square().mean().sqrt(), module.weight[0].numel()
                 if rms**2 * fan_in > _LARGE_GAIN:
                     module.weight.mul_(fan_in**-0.5 / rms)
+            for name, weight in module.named_parameters(recurse=False):
+                if name.startswith("weight_hh"):
+                    rms, states = weight.square().mean().sqrt(), weight.shape[1]
+                    if rms**2 * states > _LARGE_GAIN and len(weight) == states:
+                        nn.init.orthogonal_(weight)
+                    elif rms**2 * states > _LARGE_GAIN:
+                        weight.mul_((3 * states) ** -0.5 / rms)  # as torch draws them
 
     return Remedy(network=change)
 

@@ -42,6 +42,7 @@ _KAIMING = lambda _: network.started(nn.init.kaiming_normal_)  # noqa: E731
 _XAVIER = lambda _: network.started(nn.init.xavier_normal_)  # noqa: E731
 
 _STARTS = (
+    ("more units, or fewer layers", lambda _: None),  # for a person
     ("nn.Tanh()", network.tanh_for_sigmoid),
     ("orthogonal", lambda _: network.started(nn.init.orthogonal_)),
     ("kaiming", _KAIMING),

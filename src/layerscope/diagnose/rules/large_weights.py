@@ -34,12 +34,17 @@ _ADVICE = Advice(
 )
 
 
-def _as_torch_draws(facts: LayerFacts) -> str:
+def _of_usual_size(facts: LayerFacts) -> str:
+    name = facts.name.rpartition(".")[2]
+    if facts.module.startswith("RNN"):
+        return (
+            f"torch.nn.init.orthogonal_ of {name}, which keeps a state's size; as torch itself "
+            "draws it, about 0.58 of a state is left at each step"
+        )
     states = facts.width[0] if facts.width else 0
     return (
-        f"leave {facts.name.rpartition('.')[2]} as torch draws it, between -1 / sqrt(hidden_size) "
-        f"and that, here {states**-0.5:.2g}; or torch.nn.init.orthogonal_ of each [hidden, hidden] "
-        "part of it"
+        f"leave {name} as torch draws it, between -1 / sqrt(hidden_size) and that, here "
+        f"{states**-0.5:.2g}; or torch.nn.init.orthogonal_ of each [hidden, hidden] part of it"
     )
 
 
@@ -48,7 +53,7 @@ _ADVICE_OF_STATES = Advice(
     "start as those that keep a state's size (limit {threshold:g}): from the first steps of a "
     "sequence on its functions are at their ends, and what differs by chance grows at each step, "
     "so the last state tells little of what was read",
-    _as_torch_draws,
+    _of_usual_size,
 )
 
 
