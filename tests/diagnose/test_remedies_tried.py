@@ -75,6 +75,7 @@ NO_HELP = {
     "a_forecast_that_is_given_in_thousandths": "a factor stays, which the remedy names last",
     "letters_as_their_numbers": "they have no order, scaled or not",
     "a_critic_that_is_never_cleared": "of two that play against each other neither's loss says",
+    "seconds_beside_a_share": "what is tried cannot tell the targets of two losses apart",
     "times_by_steps_that_are_too_small": "the loss of an order of times falls by few per cent",
     "a_bias_that_favours_the_busy_expert": "a loss for balance is no match for its bias",
 }
