@@ -60,4 +60,4 @@ def test_runs_that_are_removed_meanwhile_are_passed_over(tmp_path):
             newest_run(tmp_path)
     finally:
         over.set()
-        thread.join()
+        thread.join(timeout=60)
