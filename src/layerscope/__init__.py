@@ -5,9 +5,10 @@ Trainer, `watch` the same for a plain PyTorch loop; `EventLogger` is a fast Ligh
 gives what a run has written, `show` shows it in a notebook.
 """
 
-import random
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from layerscope.unnoticed_import import unnoticed
 
 if TYPE_CHECKING:
     from layerscope.integrations.huggingface import LayerScopeCallback
@@ -37,19 +38,15 @@ def __getattr__(name: str) -> Any:
         return version("layerscope")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # What is imported may draw random numbers, as rich does for its styles: those of a script that
-    # has set its seed before are to be what they are without us.
-    drawn = random.getstate()
     try:
-        return getattr(import_module(_HOMES[name]), name)
+        with unnoticed():
+            return getattr(import_module(_HOMES[name]), name)
     except ModuleNotFoundError as error:
         from layerscope.extras import needs
 
         if (sentence := needs(name, error)) is None:
             raise
         raise ModuleNotFoundError(sentence, name=error.name) from None
-    finally:
-        random.setstate(drawn)
 
 
 def __dir__() -> list[str]:
