@@ -1,4 +1,4 @@
-"""What is imported on first use leaves a script's random numbers and its garbage collector alone."""
+"""Imports on first use leave a script's random numbers and its garbage collector alone."""
 
 import gc
 import random
