@@ -69,3 +69,43 @@ def test_a_rate_far_below_what_its_optimizer_has_by_itself_is_raised_to_that(def
     assert words in told_of("loss_not_falling", figures).remedy
     figures["learning_rate"][5] = 0.2  # it has been there
     assert "ten times" in told_of("loss_not_falling", figures).remedy
+
+
+@pytest.mark.parametrize(
+    ("update", "at_first", "words"),
+    [(0.1, 0.5, "optimizer.lr a tenth"), (1e-3, 0.5, "kaiming"), (0.1, 0.08, "kaiming")],
+)
+def test_a_gradient_that_fades_once_steps_have_moved_the_weights_far_is_of_the_rate(
+    update, at_first, words
+):
+    figures = healthy(network())
+    figures["update_to_weight"][:] = update
+    figures["weight_grad_rms"][:4, 0] *= at_first
+    figures["activation_grad_rms"][:4, 0] *= at_first
+    figures["weight_grad_rms"][4:, 0] *= 1e-5
+    figures["activation_grad_rms"][4:, 0] *= 1e-5
+    told = told_of("vanishing_gradient", figures)
+    assert told.step == 4 and words in told.remedy
+
+
+@pytest.mark.parametrize(
+    ("update", "at_first", "starts"), [(0.1, 0.5, True), (1e-3, 0.5, False), (0.1, 0.02, False)]
+)
+def test_samples_that_become_alike_once_weights_have_moved_far_are_of_the_rate(
+    update, at_first, starts
+):
+    figures = healthy(network())
+    figures["update_to_weight"][:] = update
+    figures["unit_spread"][:4] = at_first
+    figures["unit_spread"][4:] = 1e-4
+    told = told_of("collapsed", figures)
+    assert told.step == 4 and ("a tenth of what it is" in told.remedy) == starts
+
+
+@pytest.mark.parametrize(("update", "first"), [(0.03, "optimizer.lr"), (3e-3, "nn.utils.clip")])
+def test_a_spike_among_steps_of_ten_times_the_usual_size_is_of_the_rate_first(update, first):
+    figures = healthy(network())
+    figures["update_to_weight"][:] = update
+    figures["weight_grad_rms"][50] *= 500
+    told = told_of("gradient_spike", figures)
+    assert told.remedy.startswith(first) and "clip" in told.remedy

@@ -15,6 +15,10 @@ Series = npt.NDArray[np.float64]
 OF_LEVELS = 0.63  # standard error between two levels / between a level and the start
 _SURE = 3.0
 
+_FAR = 0.2
+"""Of the weights' size: two hundred steps of the usual 10^-3, all in one direction. What a layer
+was healthy with at the start, and is not any more, the steps have done."""
+
 
 @once_a_block
 def median_update(figures: Figures, memory: Memory) -> Series:
@@ -39,6 +43,15 @@ def way_so_far(figures: Figures, memory: Memory) -> Series:
     way: Series = np.cumsum(np.append(before, np.nan_to_num(updates, nan=np.inf)))
     moved[0] = way[-1]
     return way[:-1]
+
+
+def has_moved_far(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether the steps before each have changed the median layer's weights far, [steps]: False
+    where one of them is not known.
+    """
+    way = way_so_far(figures, memory)
+    far: npt.NDArray[np.bool_] = (way > _FAR) & np.isfinite(way)
+    return far
 
 
 def falls_on(curve: CurveOfBlock, least: int, memory: Memory) -> npt.NDArray[np.bool_]:

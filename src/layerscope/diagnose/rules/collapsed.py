@@ -6,13 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.last_known import last_known, note_first
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_terms import note_if_baseline
+from layerscope.diagnose.pace import has_moved_far
 from layerscope.diagnose.recurrent import is_recurrent
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.rules.stalled import AT_ITS_OWN_END
-from layerscope.diagnose.symptoms import Values
+from layerscope.diagnose.symptoms import A_TENTH, Values
 
 _OF_TORCH = (
     *("Embedding", "LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm", "InstanceNorm"),
@@ -73,7 +74,18 @@ def _advice(embeds: bool) -> tuple[Advice, ...]:
             "reach no sample, widths of about the distance between samples (which grows with the "
             "root of the features); else look for units that are all dead, or a factor of 0",
         ),
+        Advice(
+            "the outputs of {layer} differ between samples by {value:.2g} of their size "
+            "(limit {threshold:g}), and so do those of all layers after it: at the start they "
+            "differed by ten times as much or more, and steps have moved the weights far since",
+            lambda facts: f"{A_TENTH}; else {_apart_again(facts)}",
+        ),
     )
+
+
+_BY_STEPS = 5
+_BEGAN_WELL = 10.0
+"""Times the limit."""
 
 
 def _is_linear(place: int, sizes: Values, roles: Roles) -> npt.NDArray[np.bool_]:
@@ -127,6 +139,8 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     largest = memory.of_layers("largest")[0]
     differ = memory.known("differ", figures["input_feature_spread"]) > limit
     differ |= np.isnan(memory.known("data", figures["input_rms"]))  # no layer gets the data
+    first_spread, far = memory.of_layers("first")[0], has_moved_far(figures, memory)
+    note_first(values, first_spread)
     low = values < limit
     if low.any():
         sizes = np.fmax.accumulate(np.vstack([largest, sizes]))[1:]
@@ -141,7 +155,8 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
         if len(in_order) > 1:
             alone = ~alike[:, -2] | np.isnan(values[:, in_order[-2]])
             severity[alone, roles.last] = np.minimum(severity[alone, roles.last], 1)
-        cause = np.zeros(values.shape, np.int8)
+        by_steps = far[:, np.newaxis] & (first_spread > _BEGAN_WELL * limit)
+        cause = np.where(by_steps, _BY_STEPS, 0).astype(np.int8)
         first = next((i for i in in_order.tolist() if i not in roles.embeddings), roles.last)
         embedded = figures["unit_spread"][:, roles.embeddings]
         same_tokens = (np.isnan(embedded) | (embedded == 0)).all(axis=1)

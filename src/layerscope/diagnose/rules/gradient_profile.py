@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.pace import has_moved_far
 from layerscope.diagnose.profile import Profile, culprits, profile_of
 from layerscope.diagnose.simple_network import dies_by_chance
 from layerscope.diagnose.solved import beats_chance, has_learned, note_if_solved
@@ -84,32 +86,37 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     if symptoms.severity is not None and harmless.any():
         so_far = symptoms.severity[harmless]
         symptoms.severity[harmless] = np.where(so_far == 2, 1, so_far)
-    faded_since = _since(profile.faded < t.vanishing_bad, profile.faded, figures, memory)
+    faded_since, by_steps = _since(profile.faded, t, figures, memory)
     if symptoms.severity is None or not (symptoms.severity > 1).any():
         return symptoms
     # It was so before that was a trouble; a note begins by itself.
     began = np.where(
         symptoms.severity > 1, faded_since[:, np.newaxis], figures.steps[:, np.newaxis]
     )
-    later = ((symptoms.severity > 1) & (began > t.warm_up)).astype(np.int8)
+    later = (began > t.warm_up) | by_steps[:, np.newaxis]
+    later = ((symptoms.severity > 1) & later).astype(np.int8)
     return symptoms._replace(since=began.astype(np.int64), cause=later)
 
 
 def _since(
-    so: npt.NDArray[np.bool_], known: Values, figures: Figures, memory: Memory
-) -> npt.NDArray[np.float64]:
-    """The step since which it has been so without a break, [steps]; NaN where it is not so."""
-    running = memory.of_run("since")
+    faded: Values, t: Thresholds, figures: Figures, memory: Memory
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """The step since which there is a warning without a break, [steps]; NaN where there is none.
+    And whether until then the steps had moved the weights far, in a network that began well.
+    """
+    running, first = memory.of_run("since", 2), memory.of_run("first")
+    so, far = faded < t.vanishing_bad, has_moved_far(figures, memory)
+    note_first(faded[:, np.newaxis], first)
     if not so.any() and np.isnan(running[0]):
-        return np.full(len(so), np.nan)
-    since = np.empty(len(so))
+        return np.full(len(so), np.nan), np.zeros(len(so), bool)
+    since = np.empty((len(so), 2))
     for place, step in enumerate(figures.steps.tolist()):
         if so[place]:
-            running[0] = step if np.isnan(running[0]) else running[0]
-        elif not np.isnan(known[place]):
-            running[0] = np.nan
-        since[place] = running[0]
-    return since
+            running[:] = (step, far[place]) if np.isnan(running[0]) else running
+        elif not np.isnan(faded[place]):
+            running[:] = np.nan
+        since[place] = running
+    return since[:, 0], (since[:, 1] == 1) & (first[0] > t.vanishing_end_to_end)
 
 
 def _first_moves(figures: Figures, memory: Memory, slow: float) -> npt.NDArray[np.bool_]:

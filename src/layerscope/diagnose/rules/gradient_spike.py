@@ -1,12 +1,15 @@
 """Gradient spike: one step whose gradient is far from all that this run has had."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Remembered
-from layerscope.diagnose.symptoms import Values
+from layerscope.diagnose.pace import median_update
+from layerscope.diagnose.symptoms import A_TENTH, Values
 
 _RECENT = 50  # steps in the running median
 _CONVERGED = 0.2  # of the loss at the start: a gradient is small there, and anything is far from it
@@ -17,6 +20,7 @@ _DOMINATES = 1000**0.5  # times the usual: most of Adam's second moment is then 
 _SURE = 3.0  # standard errors by which the loss is higher afterwards
 _FELT = 0.1  # of the way that the loss had fallen, which is lost
 _CLIP = "trainer.gradient_clip_val=1.0, and a look at the batch of that step"
+_LARGE = -2.0  # log10 of update / weight: ten times the usual
 _LOOK = "a look at the batch of that step: a clip makes its step smaller, not right"
 _ADVICE = (
     Advice(
@@ -34,6 +38,15 @@ _ADVICE = (
         "was clipped after that",
         _LOOK,
     ),
+)
+_OF_LARGE_STEPS = tuple(
+    replace(
+        each,
+        explanation=f"{each.explanation}; each step changes weights by more than a hundredth of "
+        "their size, where a thousandth is usual",
+        remedy=f"{A_TENTH}; else {each.remedy}",
+    )
+    for each in _ADVICE
 )
 
 
@@ -66,9 +79,11 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     before = np.append(memory.of_run("level")[0], curve.level)
     noise = np.append(memory.of_run("noise")[0], curve.noise)
     memory.of_run("level")[0], memory.of_run("noise")[0] = curve.level[-1], curve.noise[-1]
+    steps = median_update(figures, memory)
     if not spikes and np.isnan(pending[0]):
         return Symptoms(values)
     cause[(figures["clip_factor"] < _CLIPPED)[:, np.newaxis] & (cause == 0)] = 2
+    cause += len(_ADVICE) * (steps > _LARGE)[:, np.newaxis]
     severity, since = np.zeros(values.shape, np.int8), np.zeros(values.shape, np.int64)
     ratios, kinds = memory.of_layers("ratios")[0], memory.of_layers("kinds")[0]
     for row, step in enumerate(figures.steps.tolist()):
@@ -85,7 +100,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             far = spikes[row] == np.fmax.reduce(spikes[row])
         left = np.fmin(curve.loss[row], before[row]) - curve.floor[row]
         converged = left < _CONVERGED * (curve.start[row] - curve.floor[row])
-        unclipped = not cause[row].any()
+        unclipped = not (cause[row] % len(_ADVICE)).any()
         dominates = np.fmax.reduce(spikes[row]) > _DOMINATES and is_record[row]
         large = dominates or np.isnan(curve.loss[row])
         at_once = 2 if large and unclipped and not converged else 1
@@ -98,6 +113,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
         values,
         severity,
         *_ADVICE,
+        *_OF_LARGE_STEPS,
         limits=(t.spike_factor, t.spike_factor, np.nan),
         source="ZClip (Kumar et al. 2025): deviations from a run's own gradient norm",
         cause=cause,

@@ -1,0 +1,76 @@
+"""Networks that were trained before, and go on at a rate that undoes it."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.diagnose.programs.program import batches, blobs, fit, of_output, phrases, program
+
+
+def train(model, optimizer, data, loss_of):
+    for batch in data:
+        optimizer.zero_grad()
+        loss_of(model, *batch).backward()
+        optimizer.step()
+
+
+def cross_entropy(model, x, y):
+    return F.cross_entropy(model(x), y)
+
+
+class Reader(nn.Module):
+    """A transformer of words, and a head for its first place."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.words, self.places = nn.Embedding(61, 32), nn.Embedding(8, 32)
+        layer = nn.TransformerEncoderLayer(32, 4, 64, 0.0, batch_first=True, norm_first=False)
+        self.encoder = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
+        self.head = nn.Linear(32, outputs)
+
+    def forward(self, words):
+        encoded = self.encoder(self.words(words) + self.places(torch.arange(words.shape[1])))
+        return self.head(encoded[:, 0])
+
+
+def reader_of_words(x):
+    """One that has learned to guess the first word of each phrase from the others."""
+    model, hidden = Reader(60), x.clone()
+    hidden[:, 0] = 60
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    train(model, optimizer, batches(hidden, x[:, 0], steps=100), cross_entropy)
+    return model
+
+
+@program("vanishing_gradient", also=("update_too_large",))
+def a_reader_is_tuned_at_a_rate_for_none(mended, watch):
+    x, y = phrases(classes=3)
+    model = reader_of_words(x)
+    model.head = nn.Linear(32, 3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-4 if mended else 5e-2)
+    fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
+
+
+@program("vanishing_gradient", also=("update_too_large", "gradient_spike: a tenth"))
+def a_reader_is_tuned_to_count_by_steps_too_large(mended, watch):
+    x, _ = phrases(classes=3)
+    y = (x < 20).float().mean(1, keepdim=True)
+    y = (y - y.mean()) / y.std()
+    model = reader_of_words(x)
+    model.head = nn.Linear(32, 1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4 if mended else 5e-2)
+    fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.mse_loss))
+
+
+@program(
+    "update_too_large", blind="a loss that falls more slowly than it could has no look of its own"
+)
+def a_deep_network_goes_on_with_classes_that_are_new(mended, watch):
+    x, y = blobs(classes=12, features=16)
+    layers = (each for _ in range(6) for each in (nn.Linear(32, 32), nn.LayerNorm(32), nn.GELU()))
+    model = nn.Sequential(nn.Linear(16, 32), nn.GELU(), *layers, nn.Linear(32, 6))
+    before = torch.optim.Adam(model.parameters(), lr=1e-3)
+    train(model, before, batches(x[y < 6], y[y < 6], steps=200), cross_entropy)
+    model[-1] = nn.Linear(32, 12)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3 if mended else 0.05)
+    fit(watch, model, optimizer, batches(x, y, steps=150), cross_entropy)
