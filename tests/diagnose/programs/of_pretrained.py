@@ -62,9 +62,7 @@ def a_reader_is_tuned_to_count_by_steps_too_large(mended, watch):
     fit(watch, model, optimizer, batches(x, y, steps=150), of_output(F.mse_loss))
 
 
-@program(
-    "update_too_large", blind="a loss that falls more slowly than it could has no look of its own"
-)
+@program("update_too_large", blind="a loss may fall as slowly as this")
 def a_deep_network_goes_on_with_classes_that_are_new(mended, watch):
     x, y = blobs(classes=12, features=16)
     layers = (each for _ in range(6) for each in (nn.Linear(32, 32), nn.LayerNorm(32), nn.GELU()))
