@@ -93,9 +93,8 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     began = np.where(
         symptoms.severity > 1, faded_since[:, np.newaxis], figures.steps[:, np.newaxis]
     )
-    later = (began > t.warm_up) | by_steps[:, np.newaxis]
-    later = ((symptoms.severity > 1) & later).astype(np.int8)
-    return symptoms._replace(since=began.astype(np.int64), cause=later)
+    later = (symptoms.severity > 1) & ((began > t.warm_up) | by_steps[:, np.newaxis])
+    return symptoms._replace(since=began.astype(np.int64), cause=later.astype(np.int8))
 
 
 def _since(
