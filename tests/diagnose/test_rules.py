@@ -1698,6 +1698,26 @@ def test_a_class_that_is_never_a_target_is_a_note(missing, words):
     assert words in finding.explanation if words else finding is None
 
 
+@pytest.mark.parametrize(
+    ("others", "severity"),
+    [
+        *(({}, "warning"), ({"batch_entropy": 0.7}, "note"), ({"batch_entropy": np.nan}, "note")),
+        *(({"ignored_share": 0.1}, "note"), ({"candidates": 10}, "note")),
+        ({"untargeted_end": 0}, "note"),
+    ],
+    ids=["split off", "sorted", "places", "left out", "partners", "in between"],
+)
+def test_the_last_classes_of_mixed_even_ones_are_a_warning_if_they_never_come(others, severity):
+    figures = healthy(network(), 300)
+    looked = {"uncalled_targets": 0, "untargeted_classes": 2, "untargeted_class": 8, "outputs": 10}
+    looked |= {"untargeted_end": 1, "samples": 16, "label_entropy": 2.0, "batch_entropy": 1.8}
+    for name, value in (looked | others).items():
+        figures[name][::10] = value
+    finding = rules_and_words(figures)["class_not_predicted"]
+    assert finding.severity == severity
+    assert ("nor of the 1 after it" in finding.explanation) == (severity == "warning")
+
+
 @pytest.mark.parametrize(("copies", "words"), [(0, "belongs to its input"), (1, "breaks off")])
 def test_an_autoencoder_that_learns_the_mean_is_not_told_of_its_pairs(copies, words):
     figures = healthy(network(), 240)

@@ -63,6 +63,19 @@ def test_classes_that_never_come_are_told_once_there_were_enough_for_each():
     assert "untargeted_classes" not in told([[0]], [[0.0] * 101], Counter({0: 9999}))
 
 
+@pytest.mark.parametrize(
+    ("counts", "end"),
+    [
+        *(([100, 90, 80, 9, 0], 1), ([99, 99, 99, 99, 0, 0], 1), ([99, 99, 99, 0, 0], 0)),
+        *(([0, 99, 99, 99, 99], 0), ([200, 100, 30, 99, 0], 0), ([99, 99, 99, 99, 99], 0)),
+    ],
+    ids=["one", "two", "two of five", "first", "uneven", "none"],
+)
+def test_a_few_classes_at_the_end_of_even_ones_are_told(counts, end):
+    seen = Counter(dict(enumerate(counts)))
+    assert told([[0]], [[9.0] + [0.0] * (len(counts) - 1)], seen)["untargeted_end"] == end
+
+
 def told(targets, output, seen):
     view = LossView(Loss.CROSS_ENTROPY, targets=np.array(targets))
     return Uncalled().figures(view, np.array(output), seen)

@@ -111,6 +111,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "uncalled_class": "which class that is",
     "untargeted_classes": "of up to 100 classes, those that never were a target, of 50 for each",
     "untargeted_class": "the first of them",
+    "untargeted_end": "1 if they are a few at the end, and the others are equally frequent, else 0",
     "uncalled_share": "its share of all targets so far",
     "loss_beside": "share of a mean cross-entropy that the output does not make: a penalty's",
     "loss_floor": "the lowest that the loss can get where labels are smoothed: a label's entropy",

@@ -12,6 +12,9 @@ from layerscope.figures.kept_between_looks import KeptBetweenLooks
 _FEW, _ENOUGH = 100, 50
 """Classes; and targets for each: words of a vocabulary may well not come."""
 
+_PART, _EVEN = 1 / 3, 0.5
+"""Of the classes, that a split may take away; and of what a class has most often, that each has."""
+
 
 class Uncalled(KeptBetweenLooks):
     """Counts the targets of each class since a sample was last taken for it."""
@@ -62,4 +65,16 @@ def _untargeted(seen: Counter[int], outputs: int) -> dict[str, float]:
     return {
         "untargeted_classes": float(len(missing)),
         "untargeted_class": float(missing[0]) if missing else math.nan,
+        "untargeted_end": float(_are_split_off(missing, seen, outputs)),
     }
+
+
+def _are_split_off(missing: list[int], seen: Counter[int], outputs: int) -> bool:
+    """Whether the missing ones are a few at the end, as where data that lie class by class are cut
+    off there, and the others come about equally often, but for the class that the cut goes through.
+    """
+    begin = outputs - len(missing)
+    if not missing or missing[0] != begin or begin < 2 or len(missing) > _PART * outputs:
+        return False
+    counts = [seen[label] for label in range(begin)]
+    return min(counts[:-1]) >= _EVEN * float(np.median(counts))

@@ -5,6 +5,7 @@ never do.
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.batch_variety import variety_of_batches
 from layerscope.diagnose.solved import left_of_chance
 
 _ENOUGH = 30
@@ -20,6 +21,9 @@ _RARE = 0.25
 _TIMES = 2
 """Of `patience`: before that a network may have begun with other classes."""
 
+_MIXED = 0.7
+"""Of the variety of all labels: random batches of 8 samples of 8 classes have three quarters."""
+
 
 @rule_of_run("class_not_predicted", looks_at="uncalled_targets")
 def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
@@ -27,6 +31,10 @@ def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory
     the class that has most of them. A note: a class that is rare, or cannot be told from another,
     is never the likeliest one for a network that is right, either. Or an output whose class has
     never been a target: a note, too, as it may be kept for what is yet to come.
+
+    A warning where such classes are the last ones, and all others come about equally often, in
+    batches that are drawn from all of the data: of 50 targets for each class, one as frequent as
+    they would have come but for a chance of e^-50.
     """
     known = memory.loss_curve.of(figures).known
     told = (figures["uncalled_targets"] >= _ENOUGH) & (known >= _TIMES * thresholds.patience)
@@ -34,6 +42,10 @@ def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory
     is_rare = figures["uncalled_share"] < _RARE
     told &= np.where(is_binary, is_rare, left_of_chance(figures, memory) < _BEGUN)
     alone = ~told & (figures["untargeted_classes"] > 0) & (known >= _TIMES * thresholds.patience)
+    split_off = alone & (figures["untargeted_end"] == 1)
+    split_off &= variety_of_batches(figures, memory) > _MIXED
+    split_off &= ~memory.ever("ignored", figures["ignored_share"] > 0)
+    split_off &= ~(memory.known("candidates", figures["candidates"]) > 0)
     others = np.where(alone, figures["untargeted_classes"] - 1, np.nan)
     more = int(np.nan_to_num(memory.known("others", others)[-1]))
     looked = ~np.isnan(figures["uncalled_targets"])
@@ -43,7 +55,7 @@ def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory
         np.where(
             looked, np.select((told, alone), (values, figures["untargeted_class"]), 0.0), np.nan
         ).astype(np.float64),
-        told | alone,
+        np.where(split_off, 2, told | alone),
         Advice(
             "class {value:.0f} is never predicted: it was the target of 30 samples or more, and "
             "had the largest output in none of them",
@@ -63,7 +75,15 @@ def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory
             "see that the labels are whole: a class that got the number of another, or was left "
             "out where data were split; else an output less for each",
         ),
-        limits=(0.0, np.nan, np.nan),
+        Advice(
+            "of 50 targets or more for each of the network's outputs, none was of class "
+            "{value:.0f}" + (f", nor of the {more} after it" if more else ", the last one") + ", "
+            "while the others come equally often: data that lie class by class lose their last "
+            "classes where their end is split off",
+            "shuffle before the split (random_split, train_test_split(..., stratify=labels)); if "
+            "there is no such class, an output less for each",
+        ),
+        limits=(0.0, 0.0, np.nan),
         source="with 95 % certainty fewer than a tenth of its samples are found (rule of three)",
-        cause=np.where(alone, 2, is_binary),
+        cause=np.where(alone, np.where(split_off, 3, 2), is_binary),
     )

@@ -3,36 +3,18 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.batch_variety import variety_of_batches
 
-_LOOKS = 5
-_SAMPLES = 8
-"""Of fewer a batch may be of one class by chance."""
 _SHARE = 0.25
 """Of the labels' entropy. In random batches of n samples it is lowest where a class is so rare that
 one batch has it: (ln n + 1) / (ln N + 1) of N samples in all, which is a half and not a quarter."""
-_SEVERAL = 0.1
-"""Nats: a class of 2 %."""
 
 
 @rule_of_run("not_shuffled", looks_at="batch_entropy")
 def not_shuffled(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Entropy of the labels within a batch, the mean over all looks / that of all labels seen, or
-    what a batch of n samples has at most, ln n: 1 of random batches, 0 of data that are sorted by
-    class.
-    """
-    within, samples = figures["batch_entropy"].astype(np.float64), figures["samples"]
-    alone = memory.loss_curve.of(figures).alone
-    counts = ~np.isnan(within) & (samples >= _SAMPLES) & alone
-    floor = np.nan_to_num(figures["loss_floor"])  # of smoothed labels
-    sums = memory.of_run("batches", 2)
-    before = np.nan_to_num(sums)
-    looks = before[0] + np.cumsum(counts)
-    total = before[1] + np.cumsum(np.where(counts, within - floor, 0.0))
-    sums[:] = looks[-1], total[-1]
-    # Not fmin: of a loss with weights the labels' entropy is not known.
-    most = np.minimum(figures["label_entropy"] - floor, np.log(np.fmax(samples, 1)))
-    values = np.where(counts & (most > _SEVERAL), total / np.fmax(looks, 1) / most, np.nan)
-    ill = (values < _SHARE) & (looks >= _LOOKS)
+    """The variety of batches: 1 of random ones, 0 of data that are sorted by class."""
+    values = variety_of_batches(figures, memory)
+    ill = values < _SHARE
     return Symptoms.of_run(
         "loss",
         values,
