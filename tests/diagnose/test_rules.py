@@ -2844,3 +2844,22 @@ def test_a_critic_that_is_ever_steeper_is_held_by_nothing(slopes, told):
     found = rules_and_words(figures)["negative_loss"]
     assert found.severity == ("warning" if told else "note")
     assert ("critic's scores" in found.explanation) == told
+
+
+@pytest.mark.parametrize(
+    ("entropy", "spread", "severity"),
+    [(1.0, 1e-7, "warning"), (0.999, 1e-7, "note"), (1.0, 0.5, "note"), (np.nan, 1e-7, "note")],
+    ids=["alike", "chooses", "differ", "one place"],
+)
+def test_a_layer_that_is_fed_zeros_is_ill_where_an_attention_gets_the_same_at_each_place(
+    entropy, spread, severity
+):
+    layers = [layer(0, None), layer(1, None, fed=True), layer(2, None, fed=True), layer(5, None)]
+    layers += [LayerFacts("02_linear/attention", "02_linear", "attention", weights=())]
+    figures = healthy(tuple(layers))
+    figures["weight_grad_rms"][:, 0] = figures["unit_spread"][:, 0] = 0
+    figures["unit_spread"][:, 2] = spread
+    figures["attention_entropy"][::10, 4] = entropy
+    told = rules_and_words(figures)["no_gradient"]
+    assert (told.severity, told.layer) == (severity, "00_linear")
+    assert ("at each place" in told.explanation) == (severity == "warning")

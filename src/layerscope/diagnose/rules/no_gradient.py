@@ -14,7 +14,7 @@ from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.solved import is_solved
 
 _ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE = range(7)
-_CANCELLED, _IN_PART, _OF_SLOPES, _FLAT_PART, _FED_ZEROS = range(7, 12)
+_CANCELLED, _IN_PART, _OF_SLOPES, _FLAT_PART, _FED_ZEROS, _PLACELESS = range(7, 13)
 
 _ADVICE = (
     Advice(
@@ -93,7 +93,16 @@ _ADVICE = (
         "give it what it is to learn from: a decoder its targets, shifted by one, in the place of "
         "torch.zeros; or leave it out where nothing is to come to it",
     ),
+    Advice(
+        "the outputs of {layer} get a gradient and its weights do not, so all of its inputs are 0, "
+        "in every sample; and an attention gets the same at each place, so each place of the "
+        "output is the same",
+        "give a decoder its targets, shifted by one, in the place of torch.zeros; or, where it is "
+        "to give all places at once, an encoding of positions",
+    ),
 )
+_ROUNDED = 1e-5
+"""Of what is the same but for rounding."""
 _PIECEWISE = ("relu", "leaky_relu", "prelu", "relu6", "hardtanh", "hardshrink", "threshold")
 """Functions whose second derivative is 0."""
 
@@ -160,8 +169,12 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
         whole = (ill | np.isnan(values)).all(axis=1, keepdims=True)
         cause = np.where(flat & (cause == _ZERO), np.where(whole, _FLAT, _FLAT_PART), cause)
     cause = np.where(flat_slopes, _OF_SLOPES, cause)
-    cause = np.where(_is_fed_zeros(figures, roles) & (cause == _ZERO), _FED_ZEROS, cause)
+    fed_zeros = _is_fed_zeros(figures, roles) & (cause == _ZERO)
+    cause = np.where(fed_zeros, _FED_ZEROS, cause)
+    placeless = fed_zeros & memory.ever("placeless", _are_places_alike(figures, roles))[:, None]
+    cause = np.where(placeless, _PLACELESS, cause)
     harmless = (((fed & ~none) | beside) & ~(cancelled | of_part | flat_slopes)) | left_out
+    harmless &= ~placeless
     return Symptoms.of_layers(
         values,
         np.where(ill, np.where(harmless, 1, 2), 0),
@@ -193,6 +206,21 @@ def _is_fed_zeros(figures: Figures, roles: Roles) -> npt.NDArray[np.bool_]:
     fed = (figures["activation_grad_rms"] > 0) & (figures["weight_grad_rms"] == 0)
     zeros: npt.NDArray[np.bool_] = fed & alike & np.array(linear)
     return zeros
+
+
+def _are_places_alike(figures: Figures, roles: Roles) -> npt.NDArray[np.bool_]:
+    """Whether an attention chooses evenly among its keys and gives the same at each place of each
+    sample, [steps]: nothing but offsets has come to it. One place has no entropy.
+    """
+    alike = np.zeros(len(figures.steps), bool)
+    even = figures["attention_entropy"] > 1 - _ROUNDED
+    spread = figures["unit_spread"]
+    for attention in np.flatnonzero(even.any(axis=0)).tolist():
+        path = roles.layers[attention].path
+        own = [i for i, each in enumerate(roles.layers) if each.path.startswith(path)]
+        same = np.array([(spread[:, i] < _ROUNDED) & (roles.layers[i].fed) for i in own])
+        alike |= even[:, attention] & same.any(axis=0)
+    return alike
 
 
 def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
