@@ -8,24 +8,27 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 
-def tensors_in(output: Any) -> Iterator[tuple[str, Tensor]]:
+def tensors_in(output: Any, *, of_any_type: bool = False) -> Iterator[tuple[str, Tensor]]:
     """(path, tensor) of every floating tensor in an output, in its own order.
 
     A path is made of positions in tuples and lists, keys of mappings, and fields of named tuples
     and dataclasses, joined by dots: `0`, `logits`, `1.0`; it is empty for a bare tensor. A packed
     sequence is its `data`: the elements of all sequences, without padding. None, integers and
     whatever else is passed over.
+
+    Args:
+        of_any_type: tensors of whole numbers and others, too.
     """
-    yield from _walk("", output)
+    yield from _walk("", output, of_any_type)
 
 
-def _walk(path: str, output: Any) -> Iterator[tuple[str, Tensor]]:
+def _walk(path: str, output: Any, of_any_type: bool) -> Iterator[tuple[str, Tensor]]:
     if isinstance(output, Tensor):
-        if output.is_floating_point():
+        if of_any_type or output.is_floating_point():
             yield path, output
         return
     for name, part in _parts(output):
-        yield from _walk(f"{path}.{name}" if path else name, part)
+        yield from _walk(f"{path}.{name}" if path else name, part, of_any_type)
 
 
 def _parts(output: Any) -> Iterator[tuple[str, Any]]:

@@ -275,7 +275,7 @@ class Pooling(nn.Module):
         return self.out((weights * x).sum(1))
 
 
-@program("softmax_over_batch", blind="attention over sequences that come first is written so too")
+@program("softmax_over_batch")
 def attention_along_the_batch(mended, watch):
     tokens, topic = phrases()
     model = Pooling(axis=1 if mended else 0)

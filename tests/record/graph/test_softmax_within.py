@@ -46,6 +46,15 @@ def test_one_along_the_samples_is_known(output):
     assert over_samples([X], output)
 
 
+def test_one_of_the_products_of_a_query_with_keys_is_known_and_tokens_have_samples_too():
+    products = (FIRST[:, None] @ SCORE(X).expand(X.shape).mT).squeeze(1)
+    assert over_samples([X], pooled(products.softmax(0)))
+    assert not over_samples([X], pooled(products.softmax(1)))
+    assert over_samples([torch.ones(6, 4, dtype=torch.long)], pooled(scores().softmax(0)))
+    time_first = [torch.ones(4, 6, dtype=torch.long)]
+    assert not over_samples(time_first, pooled(scores().softmax(0)))
+
+
 @pytest.mark.parametrize(
     ("inputs", "output"),
     [

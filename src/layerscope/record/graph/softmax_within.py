@@ -5,8 +5,8 @@ from typing import Any
 from layerscope.record.graph_nodes import WHOLE, inputs_of, kind_of, shape_of, signed, through
 from layerscope.record.outputs import tensors_in
 
-_OTHERS = ("AccumulateGrad", "Bmm")
-"""What a parameter has for its node, and a product of activations."""
+_PARAMETER, _PRODUCT = "AccumulateGrad", "Bmm"
+"""The nodes of a parameter, and of products of activations."""
 
 
 class SoftmaxWithin:
@@ -15,7 +15,8 @@ class SoftmaxWithin:
     first axis of that length, which has other places beside it and none of them as many, runs
     along the samples.
 
-    Not of products of queries and keys, which are looked at for themselves, nor of parameters.
+    Not of parameters, nor of products of several queries with keys, [.., queries, keys], which are
+    looked at for themselves.
 
     Attributes:
         over_samples: whether there is such a softmax.
@@ -28,7 +29,8 @@ class SoftmaxWithin:
 
     def begin(self, inputs: object) -> None:
         """The network is called."""
-        shapes = [each.shape for _, each in tensors_in(inputs) if each.ndim > 1]
+        matrices = tensors_in(inputs, of_any_type=True)  # tokens, too
+        shapes = [each.shape for _, each in matrices if each.ndim > 1]
         rows = {shape[0] for shape in shapes}
         many = len(rows) == 1 and not any(shape[0] in shape[1:] for shape in shapes)
         self._given = rows.pop() if many else 0
@@ -49,5 +51,6 @@ class SoftmaxWithin:
         beside = shape[1:]
         if max(beside) < 2 or shape[0] in beside:
             return
-        source = through(inputs_of(node)[0], (*WHOLE, "Mul", "Div"))
-        self.over_samples |= kind_of(source) not in _OTHERS
+        source = kind_of(through(inputs_of(node)[0], (*WHOLE, "Mul", "Div")))
+        of_one_query = source == _PRODUCT and len(shape) == 2
+        self.over_samples |= of_one_query or source not in (_PARAMETER, _PRODUCT)
