@@ -12,7 +12,11 @@ class Recalls(nn.Module):
 
     def __init__(self, axis):
         super().__init__()
-        self.key, self.value, self.asked = nn.Embedding(9, 24), nn.Embedding(6, 24), nn.Linear(9, 24)
+        self.key, self.value, self.asked = (
+            nn.Embedding(9, 24),
+            nn.Embedding(6, 24),
+            nn.Linear(9, 24),
+        )
         self.choose, self.out = nn.Softmax(dim=axis), nn.Linear(24, 6)
 
     def forward(self, keys, values, asked):
