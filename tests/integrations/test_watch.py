@@ -147,6 +147,16 @@ def test_a_forgotten_scope_step_is_told(tmp_path, caplog):
     assert "no step was recorded" in caplog.text
 
 
+def test_a_network_that_was_not_called_is_told_but_not_behind_an_error(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING), layerscope.watch(make_net(), tmp_path / "another"):
+        pass  # another network trains here
+    assert caplog.messages == ["watch: nothing was recorded: no layer was called"]
+    caplog.clear()
+    with pytest.raises(ZeroDivisionError), layerscope.watch(make_net(), tmp_path / "error"):
+        1 / 0  # noqa: B018
+    assert not caplog.messages
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # torch's
 def test_a_compiled_net_may_be_given_itself(tmp_path):

@@ -144,8 +144,11 @@ class WatchedRun:
         closed(self)
         if output is None:
             return
-        if output.pipeline.first is None and self._recorder.state.reached and not self._failed:
-            _log.warning("%s: no step was recorded: %s", self._door.name, self._door.no_step)
+        if output.pipeline.first is None and not self._failed:
+            if self._recorder.state.reached:
+                _log.warning("%s: no step was recorded: %s", self._door.name, self._door.no_step)
+            elif state == "finished":
+                _log.warning("%s: nothing was recorded: no layer was called", self._door.name)
         self.diagnosis = output.close(trained, state)
 
     @IN_OUR_OWN_WAY
