@@ -400,3 +400,40 @@ def test_a_rate_that_stays_below_what_was_asked_for_is_no_warm_up():
 def test_a_note_of_what_is_there_from_the_start_may_follow_from_steps():
     notes = told(found("learning_rate_gone"), found("full_batch", "note", step=80))
     assert ("full_batch", "note", "learning_rate_gone") in notes
+
+
+def raised(power, loss, update=1e-3, **others):
+    """Findings of a run with a loss that is told to be a function of its criterion."""
+    figures = healthy(network())
+    figures["loss"][:], figures["update_to_weight"][:] = loss, update
+    for name, value in {"loss_raised": power, **others}.items():
+        figures[name][::5] = value
+    judge = Judge(figures.layers)
+    judge.look(figures)
+    return [f for f in judge.findings if f.rule == "loss_reduction"]
+
+
+@pytest.mark.parametrize(
+    ("power", "loss", "times"), [(1, 20.0, 20.0), (3, 8.0, 12.0), (2, 9.0, 6.0)]
+)
+def test_a_function_of_a_criterion_is_told_with_what_it_multiplies_gradients_by(power, loss, times):
+    (note,) = raised(power, loss)
+    assert note.severity == "note"
+    assert note.value == pytest.approx(times)
+    assert "the criterion itself as the loss" in note.remedy
+
+
+@pytest.mark.parametrize(("power", "loss"), [(1, 0.5), (0, 20.0), (np.nan, 20.0), (2, -1.0)])
+def test_what_makes_gradients_no_larger_is_not_told(power, loss):
+    assert raised(power, loss) == []
+
+
+@pytest.mark.parametrize(
+    ("passes", "update", "severity"),
+    [(8, 0.5, "warning"), (8, 1e-3, None), (16, 1e-3, "note"), (2, 0.5, None)],
+)
+def test_gradients_of_a_few_passes_are_told_as_a_cause_alone(passes, update, severity):
+    of_mean = {"loss_reduction": 1.0, "samples": 32, "beta_ratio": 0}
+    told = raised(0, 3.0, update, **of_mean, passes=passes)
+    assert [f.severity for f in told] == ([] if severity is None else [severity])
+    assert all(f"divided by {passes}" in f.remedy for f in told)

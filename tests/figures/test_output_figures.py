@@ -22,7 +22,7 @@ def kind_of(slope_of, form=None, alone=True):
     output = Output(
         Pending.at_hand(values.detach()), Pending.at_hand(slope), 32, OutputFunction(), alone=alone
     )
-    ends = Ends((), output, (), (), False, (), form, None, False, None, None, (), (), {})
+    ends = Ends((), output, (), (), False, (), None, form, None, False, None, None, (), (), {})
     return OutputFigures().of(ends, output, float(loss.detach()), 1.0)["loss_kind"]
 
 
@@ -45,7 +45,9 @@ def beside(loss_of, size=300.0, form=None):
     further.watch([second])
     loss = loss_of(first, second, torch.randint(4, (32,)), targets)
     loss.backward()
-    ends = Ends((), None, (), (), False, (), form, None, False, None, None, (), further.take(), {})
+    ends = Ends(
+        (), None, (), (), False, (), None, form, None, False, None, None, (), further.take(), {}
+    )
     assert further.take() == ()
     return targets_beside(ends, float(loss.detach()), 1.0), float(targets.square().mean() ** 0.5)
 

@@ -104,6 +104,7 @@ class LookFigures:
         self._parameters.fill(look, of_layers, skipped=observation.skipped)
 
     def _of_ends(self, ends: Ends, loss: float, scale: float) -> dict[str, float]:
+        loss = loss if ends.loss is None else float(ends.loss.get())
         figures = {**input_figures(ends.data), **ends.figures}
         figures["ids_rounded"] = self._ids.see([(at, each.get()) for at, each in ends.numbers])
         figures["token_share"] = commonest_token([each.numpy() for each in ends.tokens])

@@ -73,6 +73,8 @@ class LoopSteps:
             return False
         self.unanswered = -1
         session.see_loss(loss)
+        if len(self._loss.noted) > 1:
+            session.see_losses_of_passes(self._loss.noted)
         if (mean := self._loss.take()) is not None:
             session.note_loss(self._scale.of(mean))
         optimizers.end(session)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from layerscope.record.attention.attention import Attention
@@ -173,6 +173,11 @@ class Surroundings:
         if self.is_looking:
             self._ends.output.kept_gradients.confirm()
         self._optimizers.note_other(optimizer, looking=self.is_looking)
+
+    def note_losses(self, losses: Sequence[Tensor]) -> None:
+        """The losses of a step's backward passes, if each has one, in their order."""
+        if self.is_looking:
+            self._ends.output.note_losses(losses)
 
     def note_gradients(self, parameters: Sequence[LayerParameter]) -> None:
         """An optimizer is about to get these parameters' gradients."""

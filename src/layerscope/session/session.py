@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -62,6 +62,11 @@ class Session(WatchedRun):
         """The loss as a loop tells it, with its graph if it has one."""
         if self._recorder.state.counting:
             self._surroundings.loss_graph.see(loss)
+
+    def see_losses_of_passes(self, losses: Sequence[Tensor]) -> None:
+        """The losses of a step that has several backward passes, as a loop tells them."""
+        if self._recorder.state.counting:
+            self._surroundings.note_losses(losses)
 
     def note_loss(self, loss: Tensor) -> None:
         """Add a micro-batch's loss, with the gradient scaler's factor in it if there is one."""

@@ -26,6 +26,11 @@ class ToldLoss:
         if (number := self.scalar(loss)) is not None:
             self._noted.append(number)
 
+    @property
+    def noted(self) -> list[Tensor]:
+        """What was noted since the last call of `take`, in order."""
+        return self._noted
+
     def take(self) -> Tensor | None:
         """The mean of what was noted since the last call, where it lies; None without any."""
         noted, self._noted = self._noted, []

@@ -279,6 +279,44 @@ def errors_of_parts_that_are_added_up(mended, watch):
     in_parts(watch, model, optimizer, batches(*surface(), steps=60, size=96), loss, 12)
 
 
+def each_told(watch, model, optimizer, data, loss_of, parts):
+    """The same, and each part's loss is told."""
+    with watch(model) as scope:
+        for number, batch in enumerate(data, 1):
+            loss = loss_of(model, *batch)
+            loss.backward()
+            if number % parts == 0:
+                optimizer.step()
+                optimizer.zero_grad()
+            scope.step(loss)
+
+
+@program("loss_reduction")
+def errors_of_eight_parts_that_are_each_told(mended, watch):
+    model = nn.Sequential(
+        nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1)
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+    def loss(model, x, y):
+        return F.mse_loss(model(x), 2 * y) / (8 if mended else 1)
+
+    each_told(watch, model, optimizer, batches(*surface(), steps=800, size=16), loss, 8)
+
+
+@program("loss_reduction")
+def entropies_of_four_parts_that_are_added_up(mended, watch):
+    x, y = blobs(classes=8, features=16, apart=1.0)
+    layers = (nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8))
+    model = nn.Sequential(*layers)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.15, momentum=0.9)
+
+    def loss(model, x, y):
+        return F.cross_entropy(model(x), y) / (4 if mended else 1)
+
+    in_parts(watch, model, optimizer, batches(x, y, steps=120, size=64), loss, 4)
+
+
 def with_a_scaler(watch, model, optimizer, data, loss_of, divides):
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**14)
     with watch(model) as scope:

@@ -37,7 +37,7 @@ def story(findings: Iterable[Finding]) -> list[Finding]:
 
     A cause that follows from no other, then what follows from it, also by way of another, the worst
     first; then the next. Notes come last. A note that is a risk becomes a warning if a warning
-    follows from it.
+    follows from it; some are told then only.
     """
     left = sorted(findings, key=lambda f: (-f.level, f.step))
     heads: list[list[Finding]] = []
@@ -48,7 +48,7 @@ def story(findings: Iterable[Finding]) -> list[Finding]:
         told = replace(cause, severity="warning") if cause.severity == "note" else cause
         heads.append([told, *(replace(f, because=cause.rule) for f in following)])
         left = [f for f in left if f is not cause and f not in following]
-    heads += [[f] for f in left]
+    heads += [[f] for f in left if not _tells_as_cause_only(f)]
     # Among causes the order of CONSEQUENCES holds; what explains nothing goes by its severity.
     heads.sort(key=_weight)
     return [finding for head in heads for finding in head]
@@ -59,6 +59,14 @@ def _is_cause(finding: Finding, others: Iterable[Finding]) -> bool:
         return finding.rule in CONSEQUENCES
     risks = RISKS.get(finding.rule, ())
     return any(f.level >= _WARNING and f.rule in risks and _follows(f, finding) for f in others)
+
+
+def _tells_as_cause_only(finding: Finding) -> bool:
+    """Whether it explains something or tells nothing: gradients of a few passes that are added up
+    change the pace by less than what one tries of learning rates.
+    """
+    is_note = finding.rule == "loss_reduction" and finding.level < _WARNING
+    return is_note and finding.value <= finding.threshold
 
 
 def _all_that_follows(cause: Finding, others: list[Finding]) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""A loss or a gradient that is a sum where a mean is usual, or has a gradient scaler's factor."""
+"""A loss or a gradient that is some times as large as that of a mean: a sum, say, or a power."""
 
 import numpy as np
 
@@ -11,6 +11,9 @@ _LOOKS = 3
 
 _TIMES = 10.0
 """A sum over fewer samples changes the pace by less than what one tries of learning rates."""
+
+_PASSES = 4
+"""Fewer may be of a loss each, and none of them a part of a batch."""
 
 # Their mean is over all elements, that of others over samples.
 _OF_ELEMENTS = (Loss.BINARY, Loss.BINARY_LOGITS, Loss.SQUARED_ERROR, Loss.ABSOLUTE_ERROR)
@@ -25,14 +28,22 @@ _BEYOND_ANY_SUM = 2.0
 """Times the elements of the output: no sum over them is as large."""
 
 
-@rule_of_run("loss_reduction", looks_at="loss_reduction")
+_CRITERION = (
+    "the criterion itself as the loss: its least is at the same outputs, and its gradients do not "
+    "grow with it"
+)
+
+
+@rule_of_run("loss_reduction", looks_at=("loss_reduction", "loss_raised"))
 def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """The loss / the mean over its samples: as many as there are samples, where it is a sum. Or the
     number of a step's backward passes, each of the mean of its own samples: their gradients add up.
     Or a gradient scaler's factor, which nothing has taken out of them again. Or a mean that is
-    divided by the number of samples once more: told as that number.
+    divided by the number of samples once more: told as that number. Or what exp() or a power of the
+    mean multiplies its gradients by: exp(c) has the slope exp(c) by c, and c^p that of p c^(p-1).
 
-    A note: a sum is right where the learning rate is made for it, and Adam does not see it.
+    A note: a sum is right where the learning rate is made for it, and Adam does not see it. Of less
+    than ten passes it is one as a cause alone.
     """
     times = figures["loss_reduction"].astype(np.float64)
     of_samples = times / figures["samples"]
@@ -49,20 +60,26 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     scaled &= memory.known("divided", figures["gradients_divided"]) == 1
     with_betas = memory.known("betas", figures["beta_ratio"]) > 0
     passes = np.where(np.abs(times - 1) < _MEAN, figures["passes"], np.nan)
-    added = (passes > _TIMES) & ~with_betas & memory.loss_curve.of(figures).alone
+    added = (passes >= _PASSES) & ~with_betas & memory.loss_curve.of(figures).alone
     # Of several passes each is a part of the mean.
     again = (np.abs(times * figures["samples"] - 1) < _MEAN) & (figures["passes"] <= 1)
     again &= (figures["samples"] > _TIMES) & ~with_betas
     curve = memory.loss_curve.of(figures)
     stays = (curve.known >= thresholds.patience) & ~is_learning(figures, memory)
-    times = np.select((added, again), (passes, figures["samples"]), times)
+    power, loss = figures["loss_raised"].astype(np.float64), figures["loss"]
+    of_power = (power > 1) & (loss > 0)
+    of_exp = (power == 1) & (loss >= 1)
+    slopes = np.where(of_exp, loss, power * np.fmax(loss, 0) ** (1 - 1 / np.fmax(power, 1)))
+    times = np.select(
+        (of_exp | of_power, added, again), (slopes, passes, figures["samples"]), times
+    )
     return Symptoms.of_run(
         "loss",
         times,
         np.where(
             (scaled & ~with_betas) | (again & stays),
             2,
-            np.where(summed | added | scaled | again, 1, 0),
+            np.where(summed | added | scaled | again | of_exp | of_power, 1, 0),
         ),
         Advice(
             "the loss is a sum over the batch, {value:.4g} times the mean: the gradients are as "
@@ -88,8 +105,20 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "the loss itself, which is a mean already, and not loss / {value:.0f}",
             (_TIMES, _TIMES, np.nan),
         ),
+        Advice(
+            "the loss is exp() of a criterion: the gradients are {value:.3g} times the criterion's "
+            "own, and grow with it without bound",
+            f"{_CRITERION}: no torch.exp() around it",
+            (0.0, np.nan, np.nan),
+        ),
+        Advice(
+            "the loss is a power of a criterion: the gradients are {value:.3g} times the "
+            "criterion's own, and grow with it",
+            f"{_CRITERION}: no ** around it",
+            (0.0, np.nan, np.nan),
+        ),
         limits=(_TIMES, np.nan, np.nan),
         source="Goyal et al. 2017, section 2.1: the loss is a mean, or lr follows the batch",
         lasting=_LOOKS,
-        cause=np.select((scaled, again), (2, 3), added),
+        cause=np.select((of_exp, of_power, scaled, again), (4, 5, 2, 3), added),
     )

@@ -104,6 +104,8 @@ class Ends:
         given_is_kept: whether any of it is the very tensor that came at the look before.
         pair: of two further outputs of one shape [samples, width], the first's values and gradient,
             then the second's: mean and variance of what an autoencoder draws, say.
+        loss: of several backward passes' losses that of the one that `output` is of, where the loop
+            has told each; else None.
         form: of the loss, as its graph tells; None where the loop has told none with a graph.
         kept_by_one: of several optimizers, whether one took its step with gradients of the step
             before; None if it is not known.
@@ -122,6 +124,7 @@ class Ends:
     numbers: tuple[tuple[int, Pending[Tensor]], ...]
     given_is_kept: bool
     pair: tuple[Pending[Tensor], ...]
+    loss: Pending[Tensor] | None
     form: LossForm | None
     kept_by_one: Pending[bool] | None
     softmax_within: bool

@@ -1,11 +1,13 @@
 """What a network gives and the loss asks of it: its output with its gradient, pass by pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from layerscope.measure.pending import Pending
+from layerscope.measure.pinned_ring import on_host
 from layerscope.record.ends.adversaries import Adversaries
 from layerscope.record.ends.backward_passes import BackwardPasses
 from layerscope.record.ends.detached_states import DetachedStates
@@ -60,6 +62,7 @@ class OutputEnd:
         self.states, self.sequence_axis = DetachedStates(), SequenceAxis()
         self.keeps_first = False
         self._output: Output | None = None
+        self._loss: Pending[Tensor] | None = None
         self._passes, self._values = BackwardPasses(), Bootstrapped()
         self._pair, self._towers, self._adversaries = OutputPair(), Towers(), Adversaries()
         self._further = FurtherOutputs()
@@ -129,6 +132,13 @@ class OutputEnd:
         self._passes.note_gradient(self.kept_gradients.weights, counts=not aside)
         return aside
 
+    def note_losses(self, losses: Sequence[Tensor]) -> None:
+        """The losses of the step, of which one is that of the pass that is looked at if there are
+        as many as passes.
+        """
+        if len(losses) == self._passes.number:
+            self._loss = on_host(losses[0 if self.keeps_first else -1])
+
     def take(self) -> tuple[dict[str, Any], dict[str, float]]:
         """What was seen since the last call: fields of `Ends`, and figures."""
         by_hand = self.by_hand.take()
@@ -147,6 +157,7 @@ class OutputEnd:
             self._towers.asked = form.candidates > 0
         fields = {
             "output": self._output,
+            "loss": self._loss,
             "pair": self._pair.take(),
             "further": self._further.take(),
             "form": form,
@@ -156,7 +167,7 @@ class OutputEnd:
             "towers": towers,
         }
         self.states.forget()
-        self._output = None
+        self._output = self._loss = None
         self._passes.end_step()
         self.keeps_first = not self.keeps_first
         return fields, figures

@@ -9,6 +9,7 @@ from layerscope.record.graph.broadcast_in_loss import broadcasts
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.output_function import is_normalized
 from layerscope.record.graph.policy_loss import chosen_in
+from layerscope.record.graph.raised_loss import raised
 from layerscope.record.graph.shares_in_loss import is_mean_of_torch, takes_shares
 from layerscope.record.graph_nodes import (
     MOVES,
@@ -52,6 +53,7 @@ class LossForm:
         is_mean: see `is_mean_of_torch`.
         adds_number: see `LossSum`.
         of_alignment: there is a CTC loss in it.
+        raised: see `raised`.
         weights_free: of one whose terms have weights that are learned, and that nothing holds,
             whether these have moved the way that makes it small; None of any other.
     """
@@ -70,6 +72,7 @@ class LossForm:
     is_mean: bool = False
     adds_number: bool = False
     of_alignment: bool = False
+    raised: float = 0.0
     weights_free: Pending[bool] | None = None
 
     def figures(self) -> dict[str, float]:
@@ -83,6 +86,7 @@ class LossForm:
             "loss_of_earlier": float(self.of_earlier),
             "number_added": float(self.adds_number),
             "of_alignment": float(self.of_alignment),
+            "loss_raised": self.raised,
         }
         if self.weights_free is not None:
             figures["weights_free"] = float(self.weights_free.get())
@@ -125,6 +129,7 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
         of_alignment=any("CtcLoss" in kind for kind in kinds.values()),
         of_shares=takes_shares(loss, outputs),
         is_mean=is_mean_of_torch(loss),
+        raised=raised(loss),
     )
 
 
