@@ -86,10 +86,11 @@ class LossForm:
             "loss_of_earlier": float(self.of_earlier),
             "number_added": float(self.adds_number),
             "of_alignment": float(self.of_alignment),
-            "loss_raised": self.raised,
         }
         if self.weights_free is not None:
             figures["weights_free"] = float(self.weights_free.get())
+        if self.raised:
+            figures["loss_raised"] = self.raised
         if self.candidates:
             figures["candidates"] = float(self.candidates)
         return figures | ({"softmax_over_samples": 1.0} if self.over_samples else {})
