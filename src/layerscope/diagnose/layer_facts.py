@@ -41,6 +41,8 @@ class LayerFacts:
             the network; "" of all others.
         of_parameter: whether it is a function of a parameter alone, such as a gate's sigmoid or a
             constraint's softplus.
+        in_checkpoint: whether the first step called it within an activation checkpoint that is an
+            autograd function, which has a gradient by what it gets alone.
         frozen_in_name: path of the module that has its parameters, or of one above, on which
             somebody set `requires_grad = False`, which does nothing; None without one.
         width: of a matrix or a convolution, (inputs, outputs) of a unit; None for any other.
@@ -73,6 +75,7 @@ class LayerFacts:
     follows: str = ""
     dropout_at: str = ""
     of_parameter: bool = False
+    in_checkpoint: bool = False
     frozen_in_name: str | None = None
     width: tuple[int, int] | None = None
     without_bias: bool = False

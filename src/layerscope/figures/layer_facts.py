@@ -110,6 +110,7 @@ def _of_wiring(layer: Layer, wiring: Mapping[str, Wiring]) -> dict[str, Any]:
         "fed": bool(known.parents),
         "follows": known.follows,
         "of_parameter": known.of_parameter,
+        "in_checkpoint": known.in_checkpoint,
     }
 
 

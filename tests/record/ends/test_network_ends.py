@@ -2,11 +2,13 @@
 
 import copy
 import io
+import warnings
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
+from torch.utils.checkpoint import checkpoint
 
 from layerscope.quantity import Quantity
 from layerscope.record import choose_layers
@@ -388,3 +390,26 @@ def test_what_a_first_layer_of_ones_own_gives_is_seen_with_its_data_where_it_has
             assert (data.given is not None) == told
             if told:
                 assert torch.equal(data.given.get(), first(X).detach().double())
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_layers_within_a_checkpoint_that_is_a_function_are_known(reentrant):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.beside = nn.Linear(3, 3), nn.Linear(3, 3)
+            self.head = nn.Linear(3, 1)
+
+        def forward(self, x):
+            with torch.no_grad():
+                beside = self.beside(x)
+            hidden = checkpoint(self.body, x, use_reentrant=reentrant)
+            return self.head(hidden + beside)
+
+    ends = watched(network := Net())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of it
+        network(torch.ones(2, 3)).sum().backward()
+    ends.take()
+    within = [name for name, known in ends.first.wiring.items() if known.in_checkpoint]
+    assert [name[3:] for name in within] == (["body"] if reentrant else [])

@@ -14,7 +14,7 @@ from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.solved import is_solved
 
 _ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE = range(7)
-_CANCELLED, _IN_PART, _OF_SLOPES, _FLAT_PART, _FED_ZEROS, _PLACELESS = range(7, 13)
+_CANCELLED, _IN_PART, _OF_SLOPES, _FLAT_PART, _FED_ZEROS, _PLACELESS, _IN_CHECKPOINT = range(7, 14)
 
 _ADVICE = (
     Advice(
@@ -100,6 +100,12 @@ _ADVICE = (
         "give a decoder its targets, shifted by one, in the place of torch.zeros; or, where it is "
         "to give all places at once, an encoding of positions",
     ),
+    Advice(
+        "backward leaves no gradient at {layer}: it runs under torch.utils.checkpoint with "
+        "use_reentrant=True, and nothing that it gets requires a gradient",
+        "checkpoint(..., use_reentrant=False); or requires_grad_() of what goes in, as Hugging "
+        "Face's model.enable_input_require_grads() does behind a frozen embedding",
+    ),
 )
 _ROUNDED = 1e-5
 """Of what is the same but for rounding."""
@@ -173,6 +179,9 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     cause = np.where(fed_zeros, _FED_ZEROS, cause)
     placeless = fed_zeros & memory.ever("placeless", _are_places_alike(figures, roles))[:, None]
     cause = np.where(placeless, _PLACELESS, cause)
+    in_checkpoint = none & np.array([facts.in_checkpoint for facts in roles.layers])
+    cause = np.where(in_checkpoint, _IN_CHECKPOINT, cause)
+    beside &= ~in_checkpoint
     harmless = (((fed & ~none) | beside) & ~(cancelled | of_part | flat_slopes)) | left_out
     harmless &= ~placeless
     return Symptoms.of_layers(

@@ -1,8 +1,12 @@
 """What is seen of a network in the first step: in its modules' calls, and in its graph."""
 
+import sys
 from collections.abc import Collection
+from dataclasses import replace
+from types import FrameType
 from typing import Any
 
+import torch
 from torch import nn
 
 from layerscope.record.distributed.shards import gathers_parameters
@@ -25,7 +29,8 @@ class FirstStep:
         backward: looks at functions with a backward of their own.
         unregistered: parameters that the network has not; not looked for under FSDP, which computes
             with others.
-        wiring: how layers hang together, once the step has ended.
+        wiring: how layers hang together, once the step has ended; and which were called within an
+            activation checkpoint that is an autograd function (`use_reentrant=True`).
     """
 
     def __init__(self) -> None:
@@ -36,6 +41,7 @@ class FirstStep:
         self._returned: list[Any] = []  # nodes of the tensors that calls from outside gave
         self._reached: dict[str, tuple[str, nn.Module, nn.Module, Any]] = {}
         self._of_parameter: set[str] = set()
+        self._in_checkpoint: set[str] = set()
 
     def begin(self, inputs: object) -> None:
         """The network is called."""
@@ -62,6 +68,8 @@ class FirstStep:
         if layer.nonlinearity is not None and tensor is not None and is_of_parameter(tensor):
             self._of_parameter.add(layer.name)
             return
+        if node is None and not torch.is_grad_enabled() and _is_in_checkpoint():
+            self._in_checkpoint.add(layer.name)
         known = self._reached.get(layer.name)
         # The first call that has a gradient: one before, without, was another's forward pass.
         if known is None or known[3] is None:
@@ -85,7 +93,9 @@ class FirstStep:
         """
         of_parameter = dict.fromkeys(self._of_parameter - self._reached.keys(), OF_PARAMETER)
         wired = wiring(list(self._reached.values()), self._returned, get_data)
-        self.wiring = wired | of_parameter
+        within = self._in_checkpoint & wired.keys()
+        within_too = {name: replace(wired[name], in_checkpoint=True) for name in within}
+        self.wiring = wired | within_too | of_parameter
         if not gathers_parameters(network):
             self.unregistered.find(network, self._returned, self._see)
         self.views.end()
@@ -96,3 +106,18 @@ class FirstStep:
         self._returned.clear()
         self._reached.clear()
         self._of_parameter.clear()
+        self._in_checkpoint.clear()
+
+
+def _is_in_checkpoint() -> bool:
+    """Whether the innermost autograd function that runs is one of a module of that name, torch's
+    own or another's.
+    """
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        home = str(frame.f_globals.get("__name__", ""))
+        code = frame.f_code
+        if code.co_name == "forward" and code.co_varnames[:1] == ("ctx",):
+            return "checkpoint" in home.rpartition(".")[2]
+        frame = frame.f_back
+    return False

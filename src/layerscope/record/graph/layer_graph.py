@@ -40,6 +40,7 @@ class Wiring:
         of_parameter: whether it is a function of a parameter, and of no data.
         is_end: whether a call from outside returns its output, moved or scaled at most, and no
             layer gets that but one that gets data too, as a discriminator's first does.
+        in_checkpoint: see `FirstStep`.
     """
 
     parents: tuple[str, ...]
@@ -47,6 +48,7 @@ class Wiring:
     follows: str
     of_parameter: bool = False
     is_end: bool = False
+    in_checkpoint: bool = False
 
 
 OF_PARAMETER = Wiring((), False, "", of_parameter=True)
