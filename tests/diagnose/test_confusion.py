@@ -5,7 +5,6 @@ import itertools
 import pytest
 import torch
 
-from layerscope.diagnose import Judge
 from tests.diagnose.healthy import HEALTHY
 from tests.diagnose.planted import PLANTED
 from tests.diagnose.programs.every_program import PROGRAMS
@@ -13,13 +12,13 @@ from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program
 from tests.diagnose.programs.treated import helps
 from tests.diagnose.programs.what_it_was import heads_of, what_it_was
+from tests.diagnose.test_rules import rules_and_words
 
 
 def diseases(figures, classes=None):
     """The warnings and worse; a note is no disease."""
-    judge = Judge((), classes=classes)
-    judge.look(figures)
-    return [finding for finding in judge.findings if finding.severity != "note"]
+    told = rules_and_words(figures, classes=classes).values()
+    return [finding for finding in told if finding.severity != "note"]
 
 
 def sick(name, seed=0):

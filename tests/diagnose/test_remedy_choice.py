@@ -3,14 +3,7 @@
 import numpy as np
 import pytest
 
-from layerscope.diagnose import Judge
-from tests.diagnose.test_rules import healthy, layer, network
-
-
-def told_of(rule, figures, **options):
-    judge = Judge(figures.layers, **options)
-    judge.look(figures)
-    return next(finding for finding in judge.findings if finding.rule == rule)
+from tests.diagnose.test_rules import healthy, layer, network, rules_and_words
 
 
 @pytest.mark.parametrize(
@@ -21,7 +14,7 @@ def test_weights_of_a_usual_size_are_not_blamed_for_saturation(rms, remedy):
     figures = healthy(layers)
     figures["saturated"][:, 2] = 0.6
     figures["weight_rms"][:, 2] = rms
-    assert told_of("saturated", figures).remedy.startswith(remedy)
+    assert rules_and_words(figures)["saturated"].remedy.startswith(remedy)
 
 
 def test_the_size_of_weights_is_that_of_the_start():
@@ -29,7 +22,7 @@ def test_the_size_of_weights_is_that_of_the_start():
     figures = healthy(layers)
     figures["saturated"][:, 2] = 0.6
     figures["weight_rms"][1:, 2] = 5.0  # they have grown since
-    assert "smaller inputs" in told_of("saturated", figures).remedy
+    assert "smaller inputs" in rules_and_words(figures)["saturated"].remedy
 
 
 @pytest.mark.parametrize(("rms", "of"), [(0.1, "the last layer"), (1.0, "all layers")])
@@ -38,7 +31,7 @@ def test_large_weights_before_the_last_layer_are_made_small_too(rms, of):
     figures = healthy(layers)
     figures["loss"][0] = 100.0
     figures["weight_rms"][0] = [rms] * 5 + [1.0]
-    told = told_of("overconfident_start", figures, classes=27)
+    told = rules_and_words(figures, classes=27)["overconfident_start"]
     assert told.remedy.startswith(f"smaller weights in {of}")
 
 
@@ -46,7 +39,7 @@ def test_large_weights_before_the_last_layer_are_made_small_too(rms, of):
 def test_no_rate_is_told_where_a_layer_does_not_move_at_all(ratio, words):
     figures = healthy(network())
     figures["update_to_weight"][:, 3] = ratio
-    told = told_of("update_too_small", figures)
+    told = rules_and_words(figures)["update_too_small"]
     assert words in told.remedy
     assert ("larger" in told.remedy) == (ratio > 0)
     assert np.isneginf(told.value) == (ratio == 0)
@@ -66,9 +59,9 @@ def test_a_rate_far_below_what_its_optimizer_has_by_itself_is_raised_to_that(def
     figures = that_stays(network(), 120)
     figures["update_to_weight"][:] = 10**-3.8
     figures["learning_rate"][:], figures["rate_default"][::10] = 1e-3, default
-    assert words in told_of("loss_not_falling", figures).remedy
+    assert words in rules_and_words(figures)["loss_not_falling"].remedy
     figures["learning_rate"][5] = 0.2  # it has been there
-    assert "ten times" in told_of("loss_not_falling", figures).remedy
+    assert "ten times" in rules_and_words(figures)["loss_not_falling"].remedy
 
 
 @pytest.mark.parametrize(
@@ -84,7 +77,7 @@ def test_a_gradient_that_fades_once_steps_have_moved_the_weights_far_is_of_the_r
     figures["activation_grad_rms"][:4, 0] *= at_first
     figures["weight_grad_rms"][4:, 0] *= 1e-5
     figures["activation_grad_rms"][4:, 0] *= 1e-5
-    told = told_of("vanishing_gradient", figures)
+    told = rules_and_words(figures)["vanishing_gradient"]
     assert told.step == 4
     assert words in told.remedy
 
@@ -99,7 +92,7 @@ def test_samples_that_become_alike_once_weights_have_moved_far_are_of_the_rate(
     figures["update_to_weight"][:] = update
     figures["unit_spread"][:4] = at_first
     figures["unit_spread"][4:] = 1e-4
-    told = told_of("collapsed", figures)
+    told = rules_and_words(figures)["collapsed"]
     assert told.step == 4
     assert ("a tenth of what it is" in told.remedy) == starts
 
@@ -109,6 +102,6 @@ def test_a_spike_among_steps_of_ten_times_the_usual_size_is_of_the_rate_first(up
     figures = healthy(network())
     figures["update_to_weight"][:] = update
     figures["weight_grad_rms"][50] *= 500
-    told = told_of("gradient_spike", figures)
+    told = rules_and_words(figures)["gradient_spike"]
     assert told.remedy.startswith(first)
     assert "clip" in told.remedy

@@ -82,11 +82,17 @@ def part_until(figures, step):
     )
 
 
-def found(figures, thresholds=DEFAULT, **options):
-    """{rule: (severity, layer, step, layers)} of all that is found."""
+def rules_and_words(figures, thresholds=DEFAULT, **options):
+    """{rule: finding} of all that is found."""
     judge = Judge(figures.layers, thresholds, **options)
     judge.look(figures)
-    return {f.rule: (f.severity, f.layer, f.step, f.layers) for f in judge.findings}
+    return {finding.rule: finding for finding in judge.findings}
+
+
+def found(figures, thresholds=DEFAULT, **options):
+    """{rule: (severity, layer, step, layers)} of all that is found."""
+    told = rules_and_words(figures, thresholds, **options).values()
+    return {f.rule: (f.severity, f.layer, f.step, f.layers) for f in told}
 
 
 def test_nothing_is_found_where_nothing_is_wrong():
@@ -545,9 +551,7 @@ def test_a_spike_is_a_note_where_the_loss_is_near_the_lowest_that_smoothed_label
 def test_a_spike_that_was_clipped_by_hand_shows_in_the_gradients_of_the_outputs():
     figures = healthy(network())
     figures["activation_grad_rms"][40] *= 30
-    judge = Judge(())
-    judge.look(figures)
-    (spike,) = judge.findings
+    (spike,) = rules_and_words(figures).values()
     assert (spike.rule, spike.severity, spike.step) == ("gradient_spike", "note", 40)
     assert "clipped before it was measured" in spike.explanation
 
@@ -810,8 +814,7 @@ def test_data_that_are_not_finite_are_said_to_be():
     figures = healthy(network())
     figures["activation_nonfinite"][30:] = 7
     figures["inputs_finite"][30:] = 0
-    judge = Judge(figures.layers)
-    (finding,) = judge.look(figures)
+    (finding,) = rules_and_words(figures).values()
     assert (finding.layer, finding.step) == ("00_tanh", 30)
     assert "neither were its inputs" in finding.explanation
 
@@ -820,8 +823,7 @@ def test_a_loss_that_is_not_finite_though_all_outputs_are():
     figures = healthy(network())
     figures["loss"][30:] = math.inf
     figures["activation_grad_nonfinite"][30:] = 6400
-    judge = Judge(figures.layers)
-    (finding,) = judge.look(figures)
+    (finding,) = rules_and_words(figures).values()
     assert (finding.rule, finding.layer, finding.step) == ("loss_not_finite", "loss", 30)
     assert "the loss is not finite" in finding.explanation
 
@@ -880,12 +882,6 @@ def test_one_sample_has_nothing_to_differ_from_and_zeros_have_not_collapsed():
 
 
 # steps of nothing
-
-
-def rules_and_words(figures, classes=None):
-    judge = Judge((), classes=classes)
-    judge.look(figures)
-    return {finding.rule: finding for finding in judge.findings}
 
 
 @pytest.mark.parametrize("reaches", [True, False])
@@ -1515,9 +1511,7 @@ def test_a_batch_norm_of_two_values_is_the_cause_of_gradients_that_leap(values, 
     if spiked:
         figures["activation_grad_rms"][40, :] *= 100
         figures["weight_grad_rms"][40, :] *= 100
-    judge = Judge(figures.layers)
-    judge.look(figures)
-    severe = {f.rule: f for f in judge.findings if f.severity != "note"}
+    severe = {rule: f for rule, f in rules_and_words(figures).items() if f.severity != "note"}
     assert ("norm_of_few" in severe) == told
     if told:
         assert severe["gradient_spike"].because == "norm_of_few"
@@ -1571,7 +1565,7 @@ def test_a_last_layer_that_shares_an_embeddings_weights_has_them_too_large(rms, 
     figures["weight_rms"][:, 1:-1], figures["weight_rms"][:, -1] = 0.2, np.nan
     figures["weight_rms"][:, 0] = rms
     figures["loss"][0], figures["input_rms"][0], figures["output_rms"][0] = 60, 1, 40
-    assert words in rules_and_words(figures, 27)["overconfident_start"].remedy
+    assert words in rules_and_words(figures, classes=27)["overconfident_start"].remedy
 
 
 @pytest.mark.parametrize("attends", [False, True])
@@ -1727,10 +1721,7 @@ def test_an_autoencoder_that_learns_the_mean_is_not_told_of_its_pairs(copies, wo
     figures["loss_kind"][::10], figures["loss_reduction"][::10] = 6, 1
     figures["target_std"][::10] = 2
     figures["targets_are_inputs"][::10] = copies
-    judge = Judge(figures.layers)
-    judge.look(figures)
-    finding = next(each for each in judge.findings if each.rule == "labels_without_signal")
-    assert words in finding.remedy
+    assert words in rules_and_words(figures)["labels_without_signal"].remedy
 
 
 @pytest.mark.parametrize(

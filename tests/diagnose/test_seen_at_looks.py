@@ -7,17 +7,11 @@ import pytest
 
 from layerscope.diagnose import RULES, Figures, Judge, LayerFacts
 from layerscope.diagnose.last_function import LastFunction
-from tests.diagnose.test_rules import healthy, network
+from tests.diagnose.test_rules import healthy, network, rules_and_words
 
 LAYERS = network()
 NARROW = {"activation_count": (2, 60)}
 SQUEEZED = {"activation_count": (2, 12800), "units": (2, 400)}
-
-
-def findings(figures):
-    judge = Judge(figures.layers)
-    judge.look(figures)
-    return {found.rule: found for found in judge.findings}
 
 
 def looked(layers=LAYERS, **told):
@@ -103,13 +97,13 @@ PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
     ],
 )
 def test_what_each_look_shows_is_told_of(rule, told, severity, words):
-    found = findings(looked(**told))[rule]
+    found = rules_and_words(looked(**told))[rule]
     assert found.severity == severity
     assert words in found.explanation
     few = looked(**told)
     for figure in told:
         few[figure][20:] = np.nan  # two looks
-    assert (rule in findings(few)) == (rule in OF_TWO_LOOKS)
+    assert (rule in rules_and_words(few)) == (rule in OF_TWO_LOOKS)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +150,7 @@ def test_what_each_look_shows_is_told_of(rule, told, severity, words):
     ],
 )
 def test_at_its_limit_it_is_not(rule, told):
-    assert rule not in findings(looked(**told))
+    assert rule not in rules_and_words(looked(**told))
 
 
 @pytest.mark.parametrize("turns", [("judge_asks", "maker_asks"), ("maker_asks", "judge_asks")])
@@ -164,7 +158,7 @@ def test_a_generator_whose_passes_are_looked_at_in_turn_is_told_of(turns):
     figures = healthy(LAYERS)
     figures[turns[0]][:10:10] = 1.0
     figures[turns[1]][10:40:10] = 1.0
-    assert findings(figures)["generator_label"].step == 10
+    assert rules_and_words(figures)["generator_label"].step == 10
 
 
 def softmax_between(**facts):
@@ -176,7 +170,7 @@ def softmax_between(**facts):
 
 @pytest.mark.parametrize("facts", [{}, {"width": None}], ids=["of a layer", "a module's own"])
 def test_a_softmax_between_layers_is_a_note(facts):
-    found = findings(healthy(softmax_between(**facts)))["softmax_hidden"]
+    found = rules_and_words(healthy(softmax_between(**facts)))["softmax_hidden"]
     assert (found.severity, found.layer) == ("note", "02_tanh")
 
 
@@ -191,7 +185,7 @@ def test_a_softmax_between_layers_is_a_note(facts):
     ],
 )
 def test_other_functions_and_a_softmax_on_a_side_way_or_at_the_end_are_not(facts):
-    assert "softmax_hidden" not in findings(healthy(softmax_between(**facts)))
+    assert "softmax_hidden" not in rules_and_words(healthy(softmax_between(**facts)))
 
 
 def frozen(columns, trained=range(6), steps=60):
@@ -211,7 +205,7 @@ def frozen(columns, trained=range(6), steps=60):
     ids=["before all others", "among them", "the last", "none is trained"],
 )
 def test_a_frozen_body_with_random_weights_is_a_note(columns, trained, told):
-    found = findings(frozen(columns, trained))
+    found = rules_and_words(frozen(columns, trained))
     assert ("frozen_untrained" in found) == told
     if told:
         assert (found["frozen_untrained"].severity, found["frozen_untrained"].layers) == ("note", 2)
@@ -222,14 +216,14 @@ def test_a_frozen_body_with_random_weights_is_told_of_before_a_head_of_bare_para
     bare = replace(figures.layers[5], module="Parameter", order=-1)
     layers = (*figures.layers[:5], bare)
     figures = Figures(layers, figures.steps, figures.of_layers, figures.of_steps)
-    assert "frozen_untrained" in findings(figures)
+    assert "frozen_untrained" in rules_and_words(figures)
 
 
 def test_an_embedding_behind_a_layer_as_of_the_time_keeps_nobody_from_copying():
     of_time = replace(LAYERS[2], module="Embedding", nonlinearity=None)
     figures = healthy((*LAYERS[:2], of_time, *LAYERS[3:]))
     figures["targets_are_inputs"][::10] = 1.0
-    assert "target_is_input" in findings(figures)
+    assert "target_is_input" in rules_and_words(figures)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +249,7 @@ def test_a_new_head_that_is_frozen_behind_what_is_trained_is_a_warning(trained, 
     figures = frozen([5], trained)
     figures["untrained"][:, 5] = 2
     figures["optimizers"][:] = optimizers
-    found = findings(figures).get("frozen_untrained")
+    found = rules_and_words(figures).get("frozen_untrained")
     assert (found is not None and found.severity == "warning") == told
     if told:
         assert "the last layer, is frozen" in found.explanation
@@ -266,7 +260,7 @@ def test_a_frozen_embedding_of_vectors_that_are_mostly_0_is_a_note(share, told):
     layers = (replace(LAYERS[0], module="Embedding", trainable=False), *LAYERS[1:])
     figures = healthy(layers)
     figures["blank_rows"][:, 0] = share
-    found = findings(figures).get("frozen_untrained")
+    found = rules_and_words(figures).get("frozen_untrained")
     assert (found is not None) == (told is not None)
     if told:
         assert told in found.explanation
@@ -304,7 +298,7 @@ ODD_ONE = [1, 1, 10.1, 1, 1, 1]
     ],
 )
 def test_a_layer_of_far_larger_weights_than_all_others_at_the_start_is_told_of(figures, told):
-    found = findings(figures)
+    found = rules_and_words(figures)
     assert ("large_weights" in found) == told
     if told:
         of_layer = found["large_weights"]
@@ -318,7 +312,7 @@ def states(kind, size, drawn=3.0, part="weight_hh_l0"):
     figures = healthy((*LAYERS, own))
     figures["weight_rms"][:, -1] = size / 8
     figures["untrained"][:, -1] = drawn
-    return findings(figures).get("large_weights")
+    return rules_and_words(figures).get("large_weights")
 
 
 @pytest.mark.parametrize(
@@ -361,7 +355,7 @@ def narrow(units=2, steps=400, left=0.3, kind=1.0, outputs=8.0, at=2, further=1,
     figures = healthy(tuple(layers), steps)
     figures["loss"][:] = np.interp(range(steps), [0, 40], [1, left])
     figures["label_entropy"][:], figures["loss_kind"][:], figures["outputs"][:] = 1, kind, outputs
-    return findings(figures).get("too_narrow")
+    return rules_and_words(figures).get("too_narrow")
 
 
 def test_a_layer_of_two_units_is_warned_of_where_eight_classes_are_not_learned():
@@ -414,7 +408,7 @@ def test_a_class_that_is_never_predicted_is_noted_where_others_are(told, words):
     figures["loss"][:] = 1.0
     for figure, value in (rare | told).items():
         figures[figure][::10] = value
-    found = findings(figures)
+    found = rules_and_words(figures)
     assert ("class_not_predicted" in found) == bool(words)
     if words:
         assert found["class_not_predicted"].severity == "note"
@@ -435,7 +429,7 @@ def test_a_class_that_is_never_predicted_is_noted_where_others_are(told, words):
 def test_an_error_that_is_one_missing_number_asks_for_a_bias(share, function, without, steps, so):
     figures = healthy((*LAYERS[:-1], replace(LAYERS[-1], without_bias=without)), steps)
     figures["error_mean"][::10], figures["output_function"][::10] = share, function
-    found = findings(figures)
+    found = rules_and_words(figures)
     assert ("offset_missing" in found) == so
     assert not so or found["offset_missing"].severity == "warning"
 
@@ -454,7 +448,7 @@ def test_what_made_a_loss_that_is_not_finite_is_told(first, told, words):
     figures["activation_count"][:] = 320
     figures["activation_count"][55] = 10 * first
     figures["loss"][55] = np.inf
-    assert words in findings(figures)["loss_not_finite"].explanation
+    assert words in rules_and_words(figures)["loss_not_finite"].explanation
 
 
 @pytest.mark.parametrize(
@@ -470,7 +464,7 @@ def test_a_loss_that_falls_below_0_without_end_is_told_from_one_that_may(loss, s
     figures = healthy(LAYERS, 400 if loss(1000.0) < -6000 else 1800)
     figures["loss"][:] = loss(figures.steps.astype(float))
     figures["loss"][:20] = 3.0
-    found = findings(figures)["negative_loss"]
+    found = rules_and_words(figures)["negative_loss"]
     assert found.severity == severity
     assert ("no lower bound" in found.explanation) == (severity == "warning")
 
@@ -480,10 +474,10 @@ def test_a_loss_that_was_below_0_diverges_at_a_thousand_times_its_first_size(tim
     figures = healthy(LAYERS, 120)
     figures["loss"][:20], figures["loss"][20:30] = 2.0, -1.0
     figures["loss"][30:] = times * 2000
-    assert ("loss_diverged" in findings(figures)) == so
+    assert ("loss_diverged" in rules_and_words(figures)) == so
 
 
 def test_data_that_are_overwritten_are_why_samples_are_blank():
-    told = findings(looked(data_overwritten=1.0, input_blank=0.6))
+    told = rules_and_words(looked(data_overwritten=1.0, input_blank=0.6))
     assert next(iter(told)) == "data_overwritten"
     assert told["inputs_repeat"].because == "data_overwritten"
