@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from layerscope.arguments import at_least, at_most
 from layerscope.diagnose.figures import Figures
 from layerscope.diagnose.findings.finding import Finding, Findings
 from layerscope.diagnose.findings.in_torch import in_torch
@@ -51,10 +52,9 @@ class Judge:
         *,
         classes: int | None = None,
     ) -> None:
-        if classes is not None and classes < 2:
-            raise ValueError(f"classes must be at least 2, got {classes}")
-        if classes is not None and classes >= 2**63:
-            raise ValueError(f"classes must be below {2**63}, got {classes}")
+        if classes is not None:
+            at_least(2, classes=classes)
+            at_most(2**63 - 1, classes=classes)
         self._thresholds = thresholds or Thresholds()
         self._rules = dict(RULES if rules is None else rules)
         self._roles = Roles(layers, classes)  # of all layers that ever came

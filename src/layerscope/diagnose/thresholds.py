@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 
+from layerscope.arguments import at_least
+
 
 @dataclass(frozen=True)  # without slots: LightningCLI asks for vars() of it
 class Thresholds:
@@ -154,8 +156,7 @@ class Thresholds:
             if isinstance(number, bool) or not isinstance(number, kind) or number != number:
                 raise ValueError(f"{field.name} must be a {words}, got {number!r}")
         for name, bound in (("lasting", 1), ("warm_up", 2), ("patience", 20)):
-            if not getattr(self, name) >= bound:
-                raise ValueError(f"{name} must be at least {bound}, got {getattr(self, name)}")
+            at_least(bound, **{name: getattr(self, name)})
         for name in _SHARES:
             share = getattr(self, name)
             if not 0 <= share <= 1:

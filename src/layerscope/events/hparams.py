@@ -8,6 +8,7 @@ import struct
 from collections.abc import Mapping
 from math import isfinite
 
+from layerscope.arguments import one_of
 from layerscope.events.summaries import marker, scalar
 from layerscope.events.wire import FIXED64, VARINT, field, key, varint
 
@@ -62,8 +63,7 @@ def session_end(state: str, seconds: float) -> list[bytes]:
     Raises:
         ValueError: another state.
     """
-    if state not in _ENDS:
-        raise ValueError(f"state must be one of {', '.join(_ENDS)}, got {state!r}")
+    one_of(_ENDS, state=state)
     status, ended = _ENDS[state]
     end = _enum(1, status) + _double(2, seconds)
     return [marker("_hparams_/session_end_info", _PLUGIN, field(4, end)), scalar(ENDED, ended)]

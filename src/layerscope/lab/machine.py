@@ -4,6 +4,8 @@ import os
 
 import torch
 
+from layerscope.arguments import one_of
+
 _BYTES = 2 * 4  # of a parameter: itself and its gradient, float32
 
 
@@ -39,8 +41,7 @@ def require_accelerator(accelerator: str) -> None:
     Raises:
         ValueError: an unknown or missing accelerator, in one sentence with the way out.
     """
-    if accelerator not in _CHOICES:
-        raise ValueError(f"accelerator must be one of {', '.join(_CHOICES)}, got {accelerator!r}")
+    one_of(_CHOICES, accelerator=accelerator)
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(accelerator, True):
         raise ValueError(

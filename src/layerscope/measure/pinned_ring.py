@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from layerscope.arguments import at_least
 from layerscope.measure.pending import Pending
 
 T = TypeVar("T")
@@ -26,8 +27,7 @@ class PinnedRing:
     """
 
     def __init__(self, like: Tensor, slots: int = 16) -> None:
-        if slots < 1:
-            raise ValueError(f"slots must be at least 1, got {slots}")
+        at_least(1, slots=slots)
         buffers = torch.empty((slots, *like.shape), dtype=like.dtype, pin_memory=True)
         self._buffers = list(buffers)
         self._copied = [torch.cuda.Event() for _ in range(slots)]  # type: ignore[no-untyped-call]

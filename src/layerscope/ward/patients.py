@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.arguments import at_least
+from layerscope.arguments import at_least, at_most
 
 HEALTHY = "healthy"
 SICK, WELL = 20, 4
@@ -122,8 +122,7 @@ def ward(seed: int, number: int = SICK + WELL) -> list[Patient]:
     sick = [each for each in all_patients() if each.disease != HEALTHY]
     well = [each for each in all_patients() if each.disease == HEALTHY]
     most = min(len(sick) * (SICK + WELL) // SICK, len(well) * (SICK + WELL) // WELL)
-    if number > most:
-        raise ValueError(f"patients must be at most {most}, got {number}")
+    at_most(most, patients=number)
     draw, of_well = random.Random(seed), round(number * WELL / (SICK + WELL))
     chosen = draw.sample(sick, number - of_well) + draw.sample(well, of_well)
     draw.shuffle(chosen)

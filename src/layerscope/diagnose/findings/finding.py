@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from html import escape
 from typing import Any
 
+from layerscope.arguments import one_of
 from layerscope.diagnose.findings.severity import MARKS, SEVERITIES, counted
 from layerscope.diagnose.findings.sureness import sure_words, sureness_of
 from layerscope.diagnose.plain_types import check_types
@@ -62,8 +63,7 @@ class Finding:
     harmless: bool = False
 
     def __post_init__(self) -> None:
-        if self.severity not in SEVERITIES:
-            raise ValueError(f"severity must be one of {SEVERITIES}, got {self.severity!r}")
+        one_of(SEVERITIES, severity=self.severity)
 
     @property
     def steps(self) -> int:
