@@ -2854,3 +2854,17 @@ def test_a_layer_that_is_fed_zeros_is_ill_where_an_attention_gets_the_same_at_ea
     told = rules_and_words(figures)["no_gradient"]
     assert (told.severity, told.layer) == (severity, "00_linear")
     assert ("at each place" in told.explanation) == (severity == "warning")
+
+
+@pytest.mark.parametrize(
+    ("kind", "beyond", "told"), [(0, 0.5, True), (0, 0.04, False), (6, 0.5, False)]
+)
+def test_targets_of_an_error_beside_other_terms_are_told_where_the_loss_is_of_no_known_kind(
+    kind, beyond, told
+):
+    figures = healthy(network())
+    for name, value in {"loss_kind": kind, "output_function": 1, "target_beyond": beyond}.items():
+        figures[name][::10] = value
+    finding = rules_and_words(figures).get("target_out_of_range")
+    assert (finding is not None) == told
+    assert not told or "beside other terms" in finding.explanation

@@ -8,6 +8,7 @@ import numpy as np
 
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.losses.classification_loss import log_of_sum
+from layerscope.diagnose.losses.error_beside import beyond, targets_among, targets_of_mean
 from layerscope.diagnose.losses.loss_kind import OF_CLASSES, Loss, LossView
 from layerscope.diagnose.losses.loss_level import loss_of
 from layerscope.diagnose.losses.loss_view import view_loss
@@ -83,6 +84,13 @@ class OutputFigures:
         view = within_range(view, values, *function.range)
         given = [each.values.numpy() for each in ends.data]
         given += [] if output.given is None else [output.given.get().numpy()]
+        if view.kind is Loss.UNKNOWN and any(map(math.isfinite, function.range)):
+            targets = targets_among(values, gradient, given)
+            about = output.function.name, output.samples * values.shape[1]
+            if targets is None and ends.form is not None and ends.form.mean_square == about:
+                targets = targets_of_mean(values, gradient, output.samples, loss, square)
+            if targets is not None:
+                figures["target_beyond"] = beyond(targets, *function.range)
         figures |= {
             "loss_kind": float(view.kind),
             # Of a loss that is made of several outputs one does not know this one's part.

@@ -83,6 +83,13 @@ _OUT_OF_RANGE = (
         "for a regression, mse_loss; for several labels a sample, "
         "binary_cross_entropy_with_logits; for classes, their numbers as integers",
     ),
+    Advice(
+        "an error, beside other terms of the loss, has targets outside the range of the output, "
+        "by {value:.2g} of their standard deviation: the network's last function does not reach "
+        "them",
+        "targets scaled into that range: of an autoencoder, data of 0 to 1 before a sigmoid, and "
+        "of -1 to 1 before a tanh; else no function after the last layer",
+    ),
 )
 
 
@@ -102,6 +109,9 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
 
     A cross-entropy takes floats of its outputs' shape for probabilities, whatever they are: what
     its slopes say of them is worked out in `losses.shares`.
+
+    Where a loss has other terms, its kind is not known by the output's gradient. An error's targets
+    are, if they are the data, as an autoencoder's; or if it is a mean squared one without a factor.
 
     A normalisation without weights gives numbers of mean 0 and deviation 1: of a squared error it
     leaves at least (mean of the targets)^2 + (their deviation - 1)^2, told by their variance.
@@ -145,15 +155,18 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
         figures["output_function"] == LastFunction.NORMALIZED
     )
     values = np.where(normalized, _left_by_norm(figures), values)
+    beside = (kind == Loss.UNKNOWN) & ~np.isnan(figures["target_beyond"])
+    values = np.where(beside, figures["target_beyond"], values)
     no_shares = np.where(figures["passes"] > 1, np.nan, figures["targets_no_shares"])
     values = np.where(np.isnan(no_shares), values, no_shares > 0)
     ill = values > np.where(normalized, _LEFT, _BEYOND)
     cause = np.select(
         (
             *(no_shares == Shares.NEGATIVE, no_shares == Shares.OF_OTHER_SUMS, relative, hinge),
-            *(error_of_shares, at_once | apart, binary & bits, binary, recurrent, normalized),
+            *(error_of_shares, beside, at_once | apart, binary & bits, binary),
+            *(recurrent, normalized),
         ),
-        (9, 10, 7, 4, 5, 3, 2, _OF_BITS, 6, 8),
+        (9, 10, 7, 4, 5, 11, 3, 2, _OF_BITS, 6, 8),
         0,
     )
     advice = list(_OUT_OF_RANGE)

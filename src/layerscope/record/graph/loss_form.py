@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from layerscope.measure.pending import Pending
+from layerscope.record.graph.added_error import added_mean_square
 from layerscope.record.graph.broadcast_in_loss import broadcasts
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.output_function import is_normalized
@@ -54,6 +55,7 @@ class LossForm:
         adds_number: see `LossSum`.
         of_alignment: there is a CTC loss in it.
         raised: see `raised`.
+        mean_square: see `added_mean_square`.
         weights_free: of one whose terms have weights that are learned, and that nothing holds,
             whether these have moved the way that makes it small; None of any other.
     """
@@ -73,6 +75,7 @@ class LossForm:
     adds_number: bool = False
     of_alignment: bool = False
     raised: float = 0.0
+    mean_square: tuple[str, int] | None = None
     weights_free: Pending[bool] | None = None
 
     def figures(self) -> dict[str, float]:
@@ -128,6 +131,7 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
         ),
         of_cosines=_is_of_cosines(loss, outputs),
         of_alignment=any("CtcLoss" in kind for kind in kinds.values()),
+        mean_square=added_mean_square(loss, nodes, outputs),
         of_shares=takes_shares(loss, outputs),
         is_mean=is_mean_of_torch(loss),
         raised=raised(loss),
