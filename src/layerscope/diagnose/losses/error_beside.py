@@ -56,7 +56,8 @@ def targets_of_mean(
     error = square * elements / 4
     if not error <= loss * (1 + CLOSE):
         return None
-    return output - gradient * elements / 2
+    targets: Matrix = output - gradient * elements / 2
+    return targets
 
 
 def beyond(targets: Matrix, low: float, high: float) -> float:

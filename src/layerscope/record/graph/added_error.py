@@ -28,7 +28,9 @@ def added_mean_square(
     users = Counter(each for node in between for each in inputs_of(node))
     found = [end for each in _terms_of(loss) if (end := _compared(each, users, outputs))]
     told = [_about(node, outputs) for node in nodes if node in outputs]
-    about = _about(found[0], outputs) if len(found) == 1 else None
+    if len(found) != 1:
+        return None
+    about = _about(found[0], outputs)
     return about if told.count(about) == 1 else None
 
 
