@@ -569,7 +569,7 @@ def test_a_converged_runs_spike_is_a_note_though_the_loss_of_its_batch_is_high()
 
 @pytest.mark.parametrize(
     ("later", "thrown", "severity"),
-    [(0.05, 3.0, "note"), (0.5, 3.0, "warning"), (0.05, 9.0, "warning")],
+    [(0.05, 3, "note"), (0.05, 8, "note"), (0.5, 3, "warning"), (0.05, 9, "warning")],
 )
 def test_a_spike_of_a_network_that_finds_what_it_looked_for_is_a_note(later, thrown, severity):
     figures = healthy(network(), 80)

@@ -82,7 +82,9 @@ def in_hindsight(
         or (rule in _OF_A_RISE and is_over and curve.came_down)
         or (is_passing and curve.falls_on)
         or (is_outgrown and curve.has_learned)
-        or (rule == "gradient_spike" and curve.is_solved)
+        or (
+            rule == "gradient_spike" and (curve.is_solved or (is_over and curve.is_solved_in_spite))
+        )
         or (rule == "overconfident_start" and _was_mended_at_once(finding, curve))
     ):
         return replace(finding, severity="note")

@@ -19,7 +19,7 @@ WINDOW = 20
 """Losses that the present level is the mean of."""
 
 _TENTH = 0.1
-_THROWN, _ABOUT, _QUARTER = 1.5, 1.05, 0.75
+_THROWN, _ABOUT, _QUARTER, _THREE = 1.5, 1.05, 0.75, 3.0
 _RISEN = 0.05
 """Of the start: levels of a loss that stays differ by less."""
 
@@ -148,6 +148,14 @@ class LossCurve:
         loss was thrown up.
         """
         return self._is_down_to(_TENTH) and not self.was_thrown
+
+    @property
+    def is_solved_in_spite(self) -> bool:
+        """Whether it is down to a tenth though a loss was thrown up, to less than three times the
+        first.
+        """
+        within = bool(self._first) and self._highest < _THREE * abs(self._first[0])
+        return within and self._is_down_to(_TENTH)
 
     @property
     def falls_on(self) -> bool:

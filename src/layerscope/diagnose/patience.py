@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.loss_terms import is_of_no_known_kind
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.shared import once_a_block
 from layerscope.diagnose.thresholds import Thresholds
@@ -14,6 +15,22 @@ what to look at, and then learns at once (Hoffmann et al. 2024, Eureka-Moments i
 et al. 2024, Sudden Drops in the Loss)."""
 
 _GROWN = 1.5
+
+IF_OWN_TARGETS = (
+    "if the network has a part in its own targets, as in Q-learning, these may grow without end: "
+    "where an episode ends its reward alone is the target, reward + discount * (1 - done) * Q(next)"
+)
+"""A remedy: of a value that is learned from itself (Sutton and Barto 2018, section 6.5)."""
+
+
+@once_a_block
+def may_have_own_targets(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether targets have grown, or the loss is of no known kind, [steps]: a network may have a
+    part in them.
+    """
+    grown = targets_have_grown(figures, memory)
+    may: npt.NDArray[np.bool_] = grown | is_of_no_known_kind(figures, memory)
+    return may
 
 
 def patience_of(figures: Figures, t: Thresholds, memory: Memory) -> npt.NDArray[np.int64]:

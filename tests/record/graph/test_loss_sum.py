@@ -114,11 +114,20 @@ S = torch.zeros(2, requires_grad=True)  # no parameter
         (lambda s: torch.exp(-S[0]) * entropy(s) + S[0], {S}),
         (lambda s: W[0] * entropy(s) + W[1] * error(s), {W}),
         (lambda s: entropy(s) + 0.1 * S[0] ** 2, {S}),
+        (lambda s: entropy(s) + torch.zeros((), requires_grad=True), set()),
         (lambda s: entropy(s) + X.square().mean(), set()),
         (lambda s: entropy(s) + (X * (s[:, 0] - s[:, 1]).exp()).sum(), set()),
         (lambda s: entropy(s) + (s @ torch.ones(3) * 2).mean(), set()),
     ],
-    ids=["a factor and a term", "factors", "a term", "data", "a factor of data", "outputs alone"],
+    ids=[
+        "a factor and a term",
+        "factors",
+        "a term",
+        "the start of a sum",
+        "data",
+        "a factor of data",
+        "outputs alone",
+    ],
 )
 def test_small_leaves_that_the_loss_is_made_of_are_known(loss_of, leaves):
     found = told(loss_of).leaves

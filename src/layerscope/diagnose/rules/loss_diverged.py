@@ -11,13 +11,15 @@ from layerscope.diagnose.larger_targets import growth_of_an_error, largest_targe
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards
 from layerscope.diagnose.pace import OF_LEVELS, way_so_far
+from layerscope.diagnose.patience import IF_OWN_TARGETS, may_have_own_targets
 from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
 from layerscope.diagnose.solved import guessing_among_candidates, is_solved
 from layerscope.diagnose.symptoms import A_TENTH, Values
 
+_SIGN = "check the sign of the loss, and the optimizer's maximize"
 _DIVERGED = Advice(
     "the loss is {value:.3g} times what it was at the start (limit {threshold:g})",
-    f"{A_TENTH}; and check the sign of the loss, and the optimizer's maximize",
+    f"{A_TENTH}; and {_SIGN}",
 )
 _LEAPS = Advice(
     "the loss leaps again and again to more than {threshold:g} times what it was at the start "
@@ -40,8 +42,10 @@ _RECURRENT = replace(_DIVERGED, remedy=f"{CLIP}; else {_DIVERGED.remedy}")
 _ADVICE = (
     *(_DIVERGED, _LEAPS, _LOST, _THROWN, _RECURRENT),
     replace(_THROWN, remedy=f"{CLIP}; else {A_TENTH}"),
+    replace(_DIVERGED, remedy=f"{A_TENTH}; {IF_OWN_TARGETS}; else {_SIGN}"),
 )
 _OF_DIVERGED, _OF_LEAPS, _OF_LOST, _OF_THROWN, _OF_RECURRENT, _OF_THROWN_RECURRENT = range(6)
+_OF_OWN_TARGETS = 6
 _SURE = 3.0
 _GROWN = 1.5
 _OF_TASKS = 3.0  # largest targets / smallest: batches of one task alone differ by less
@@ -91,6 +95,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     large &= ~of_rewards
     lost &= ~of_rewards
     clipped = is_clipped(figures, memory)
+    own_targets, looked = may_have_own_targets(figures, memory), _looked_at(figures, memory)
     if np.isnan(beyond[0]) and not large.any() and not lost.any():
         return Symptoms.of_run("loss", values)
     ever = np.logical_or.accumulate(large) | (beyond[0] == 1)
@@ -108,20 +113,24 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     thrown, worst, thrown_at = _thrown_out(
         values, present, start, large & (values > 10 * limit), figures, memory
     )
+    counts = np.where((in_a_row | blown)[:, np.newaxis], windows > 0, windows > 1)
+    begun = np.arange(1, len(values) + 1) + counts.argmax(1)  # that was beyond, in each window
+    since = np.nan_to_num(steps[begun])
     gone = blown | (in_a_row & (values > 10 * limit))
-    severity = np.where(gone, 3, np.where(large & (in_a_row | often), 2, 0)).astype(np.int8)
+    is_known = np.isnan(looked) | (looked >= since) | (windows > 0).all(1)
+    is_told = large & (in_a_row | often) & is_known
+    severity = np.where(gone, 3, np.where(is_told, 2, 0)).astype(np.int8)
     lost &= severity == 0
     values = np.where(lost, curve.level / memory.of_run("best", 5)[0], values)
     severity[lost] = 2
     thrown &= severity == 0
     values, severity[thrown] = np.where(thrown, worst, values), 2
     recurs = ~clipped & any(map(is_recurrent, memory.roles.layers))
-    cause = np.where(recurs, _OF_RECURRENT, _OF_DIVERGED)
+    cause = np.where(own_targets, _OF_OWN_TARGETS, _OF_DIVERGED)
+    cause = np.where(recurs, _OF_RECURRENT, cause)
     cause = np.where(in_a_row | blown, cause, _OF_LEAPS)
     cause = np.where(thrown, np.where(recurs, _OF_THROWN_RECURRENT, _OF_THROWN), cause)
-    counts = np.where((in_a_row | blown)[:, np.newaxis], windows > 0, windows > 1)
-    begun = np.arange(1, len(values) + 1) + counts.argmax(1)  # that was beyond, in each window
-    since = np.where(thrown, thrown_at, np.nan_to_num(steps[begun]))
+    since = np.where(thrown, thrown_at, since)
     return Symptoms.of_run(
         "loss",
         values,
@@ -134,6 +143,14 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
         cause=np.where(lost, _OF_LOST, cause + len(_ADVICE) * np.where(signed, 2, unknown)),
         since=np.where(lost, lost_since, since).astype(np.int64),
     )
+
+
+def _looked_at(figures: Figures, memory: Memory) -> Values:
+    """The last step with a look at an error's targets, as of each step, [steps]; NaN without any.
+    Until the next look an error that has grown may be that of another task.
+    """
+    sizes = figures["target_rms"]
+    return memory.known("looked", np.where(np.isnan(sizes), np.nan, figures.steps))
 
 
 def _thrown_out(

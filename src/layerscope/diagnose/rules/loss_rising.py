@@ -6,9 +6,9 @@ import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.larger_targets import growth_of_an_error
-from layerscope.diagnose.loss_terms import is_of_no_known_kind, may_be_of_terms
+from layerscope.diagnose.loss_terms import may_be_of_terms
 from layerscope.diagnose.pace import median_update
-from layerscope.diagnose.patience import targets_have_grown
+from layerscope.diagnose.patience import IF_OWN_TARGETS, may_have_own_targets
 from layerscope.diagnose.solved import guessing_among_candidates
 
 _RISING = Advice(
@@ -24,9 +24,8 @@ _MAXIMIZES = Advice(
 )
 _OF_ITS_OWN_TARGETS = Advice(
     _RISING.explanation,
-    "if the network has a part in its own targets, as in Q-learning, these may grow without end: "
-    "where an episode ends its reward alone is the target, reward + discount * (1 - done) * "
-    "Q(next); else check the sign of the loss, or of the update (maximize=True, p += lr * p.grad)",
+    f"{IF_OWN_TARGETS}; else check the sign of the loss, or of the update (maximize=True, p += lr "
+    "* p.grad)",
 )
 _SURE = 3.0
 _TERMS = 10.0  # times the start, of a loss that may have a term that grows
@@ -64,7 +63,7 @@ def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     upward[np.isnan(figures["loss_kind"]) | (figures["loss_kind"] == 0)] = np.nan
     is_upward = memory.known("upward", upward) == 1
     ill |= is_upward & (values > 1)
-    of_own_targets = targets_have_grown(figures, memory) | is_of_no_known_kind(figures, memory)
+    of_own_targets = may_have_own_targets(figures, memory)
     return Symptoms.of_run(
         "loss",
         values,

@@ -52,7 +52,8 @@ class LossSum:
             that was computed without one, or a number.
         free: small leaves that multiply a term, and that no other term is made of, nor one number
             of which multiplies two; whether each does so as it is, without a function of it.
-        leaves: small leaves of which there is a factor of a few numbers, or a term of one.
+        leaves: small leaves of which there is a factor of a few numbers, or a function that is a
+            term of one.
     """
 
     adds_number: bool = False
@@ -94,7 +95,11 @@ def sum_of(loss: Any, outputs: MarkedOutputs) -> LossSum:
         if leaf not in held and times[leaf] <= leaf.variable.numel()
         if isinstance(leaf.variable, nn.Parameter) or _are_few(factor)
     }
-    numbers = (each for each in walk.terms if math.prod(shape_of(each)) == 1)
+    numbers = (
+        each  # a leaf that is a term itself is what a sum begins with, and changes no other term
+        for each in walk.terms
+        if math.prod(shape_of(each)) == 1 and kind_of(each) != "AccumulateGrad"
+    )
     few = (each for each in walk.factors if _are_few(each))
     leaves = {leaf for each in (*few, *numbers) if (leaf := _leaf_of(each)) is not None}
     return LossSum(
