@@ -98,8 +98,7 @@ def _medians(values: Array, at: npt.NDArray[np.intp]) -> Array:
     count = (~np.isnan(bins)).sum(axis=1, keepdims=True)
     low = np.take_along_axis(bins, np.maximum(count - 1, 0) // 2, axis=1)
     high = np.take_along_axis(bins, np.minimum(count // 2, bins.shape[1] - 1), axis=1)
-    medians: Array = ((low + high) / 2)[:, 0].astype(np.float32)
-    return medians
+    return ((low + high) / 2)[:, 0].astype(np.float32)
 
 
 def _outermost(values: Array, count: int) -> Array:

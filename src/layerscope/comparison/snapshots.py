@@ -53,8 +53,7 @@ def few(steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """
     places = np.geomspace(1, steps[-1] - steps[0] + 2, STEPS) - 1 + steps[0]
     at = np.searchsorted(steps, places.round(), side="right") - 1
-    chosen: npt.NDArray[np.int64] = steps[np.unique(np.clip(at, 0, None))]
-    return chosen
+    return steps[np.unique(np.clip(at, 0, None))]
 
 
 def _snapshot(series: HistogramSeries, wanted: npt.NDArray[np.int64]) -> Snapshot:

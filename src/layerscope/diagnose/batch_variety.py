@@ -32,5 +32,4 @@ def variety_of_batches(figures: Figures, memory: Memory) -> Values:
     # Not fmin: of a loss with weights the labels' entropy is not known.
     most = np.minimum(figures["label_entropy"] - floor, np.log(np.fmax(samples, 1)))
     told = counts & (most > _SEVERAL) & (looks >= _LOOKS)
-    values: Values = np.where(told, total / np.fmax(looks, 1) / most, np.nan)
-    return values
+    return np.where(told, total / np.fmax(looks, 1) / most, np.nan)

@@ -20,5 +20,4 @@ def in_each_look(values: npt.NDArray[np.floating], last: Remembered) -> npt.NDAr
     for row in np.flatnonzero(~np.isnan(values)).tolist():
         last[1:] = [*last[2:], values[row]]
         in_each[row] = (last[1:] == 1).all()
-    so: npt.NDArray[np.bool_] = last_known(in_each, last[:1]) == 1
-    return so
+    return last_known(in_each, last[:1]) == 1

@@ -17,8 +17,7 @@ def is_of_no_known_kind(figures: Figures, memory: Memory) -> npt.NDArray[np.bool
     kinds = np.stack([figures["loss_kind"] == 0, figures["loss_kind"] > 0], axis=1)
     looks = np.nan_to_num(before) + np.cumsum(kinds, axis=0)
     before[:] = looks[-1]
-    unknown: npt.NDArray[np.bool_] = looks[:, 0] > looks[:, 1]
-    return unknown
+    return looks[:, 0] > looks[:, 1]
 
 
 @once_a_block
@@ -35,8 +34,7 @@ def is_of_rewards(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     """Whether the loss is a policy's, as last looked at, [steps]: the gradient of what is expected
     of the rewards (Sutton and Barto 2018, section 13.3), whose own value tells nothing.
     """
-    so: npt.NDArray[np.bool_] = memory.known("of_rewards", figures["of_rewards"]) == 1
-    return so
+    return memory.known("of_rewards", figures["of_rewards"]) == 1
 
 
 def note_if_baseline(

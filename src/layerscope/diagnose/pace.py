@@ -50,8 +50,7 @@ def has_moved_far(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     where one of them is not known.
     """
     way = way_so_far(figures, memory)
-    far: npt.NDArray[np.bool_] = (way > _FAR) & np.isfinite(way)
-    return far
+    return (way > _FAR) & np.isfinite(way)
 
 
 def falls_on(curve: CurveOfBlock, least: int, memory: Memory) -> npt.NDArray[np.bool_]:
@@ -61,8 +60,7 @@ def falls_on(curve: CurveOfBlock, least: int, memory: Memory) -> npt.NDArray[np.
     then = _level_at(least, curve, memory)
     fallen = then - curve.level
     enough = np.fmax((curve.start - then) / 2, _SURE * OF_LEVELS * curve.noise)
-    falls: npt.NDArray[np.bool_] = (curve.known >= 2 * least) & (fallen > enough)
-    return falls
+    return (curve.known >= 2 * least) & (fallen > enough)
 
 
 def keeps_pace(curve: CurveOfBlock, least: int, memory: Memory) -> npt.NDArray[np.bool_]:
@@ -72,8 +70,7 @@ def keeps_pace(curve: CurveOfBlock, least: int, memory: Memory) -> npt.NDArray[n
     """
     then = _level_at(least, curve, memory)
     later = (then - curve.level) / np.fmax(curve.known - least, 1)
-    keeps: npt.NDArray[np.bool_] = later >= (curve.start - then) / least / 2
-    return keeps
+    return later >= (curve.start - then) / least / 2
 
 
 def _level_at(least: int, curve: CurveOfBlock, memory: Memory) -> float:

@@ -51,5 +51,4 @@ def targets_have_grown(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_
     first = memory.of_run("first_size")
     if np.isnan(first[0]) and not np.isnan(sizes).all():
         first[0] = sizes[~np.isnan(sizes)][0]
-    grown: npt.NDArray[np.bool_] = sizes > _GROWN * first[0]
-    return grown
+    return sizes > _GROWN * first[0]

@@ -103,5 +103,4 @@ def culprits(profile: Profile, rows: npt.NDArray[np.intp], *, faded: bool) -> np
     change[:, 1:] = level[:, 1:] - level[:, :-1] if faded else level[:, :-1] - level[:, 1:]
     change[np.isnan(change)] = 0
     most = change.max(axis=1, keepdims=True)
-    named: npt.NDArray[np.bool_] = (change > 0) & (change >= most / 2)
-    return named
+    return (change > 0) & (change >= most / 2)

@@ -26,10 +26,7 @@ def targets_are_bits(figures: Figures) -> npt.NDArray[np.bool_]:
     """In each step, [steps]: of such values the mean of the squares is the mean."""
     within = (figures["target_min"] >= -_ROUNDING) & (figures["target_max"] <= 1 + _ROUNDING)
     mean = np.square(figures["target_rms"])
-    are: npt.NDArray[np.bool_] = within & (
-        np.abs(np.square(figures["target_std"]) - mean * (1 - mean)) < _ROUNDING
-    )
-    return are
+    return within & (np.abs(np.square(figures["target_std"]) - mean * (1 - mean)) < _ROUNDING)
 
 
 def targets_beyond_bits(

@@ -60,5 +60,4 @@ def _pulls(u: Matrix, v: Matrix, scale: float, along_one: float) -> Matrix:
 
 def _across(vectors: Matrix, unit: Matrix) -> Matrix:
     """What of them stands at right angles to unit vectors, row by row."""
-    across: Matrix = vectors - (vectors * unit).sum(1, keepdims=True) * unit
-    return across
+    return vectors - (vectors * unit).sum(1, keepdims=True) * unit

@@ -71,5 +71,4 @@ def _ends(tokens: Tokens, common: np.int64) -> npt.NDArray[np.bool_]:
 def _from_first_to_last(others: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     after = np.logical_or.accumulate(others, axis=1)
     before = np.logical_or.accumulate(others[:, ::-1], axis=1)[:, ::-1]
-    inside: npt.NDArray[np.bool_] = after & before
-    return inside
+    return after & before

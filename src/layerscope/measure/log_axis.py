@@ -27,8 +27,7 @@ def octaves_below(magnitudes: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         (magnitudes - 1) >> MANTISSA_BITS,
         (magnitudes - 1) & ((1 << MANTISSA_BITS) - 1),
     )
-    below: npt.NDArray[np.float64] = octave + LOG2_PARTS[part]
-    return below
+    return octave + LOG2_PARTS[part]
 
 
 def log10_of(octaves: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -45,8 +45,7 @@ class Pending(Generic[T]):
                 if self._arrive is not None:  # no other thread has fetched it meanwhile
                     self._value = self._arrive(*self._arguments)
                     self._arrive, self._arguments = None, ()
-        value: T = self._value
-        return value
+        return self._value
 
     def then(self, change: Callable[[T], S]) -> Pending[S]:
         """What a function makes of the value, once somebody looks at it."""

@@ -71,5 +71,4 @@ class Reading:
 def finite_of(moments: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Finite elements, float64 [...], of moments, [..., MOMENTS]."""
     not_finite = moments[..., MomentColumn.NAN : MomentColumn.NEGATIVE_INF + 1].sum(-1)
-    finite: npt.NDArray[np.float64] = moments[..., MomentColumn.COUNT] - not_finite
-    return finite
+    return moments[..., MomentColumn.COUNT] - not_finite

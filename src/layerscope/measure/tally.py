@@ -151,7 +151,7 @@ class Tally:
             return 0
         memory = array("q", jobs)
         into = self._next = self._next or self._memory.take()
-        in_bins: int = measure_whole_rows(
+        return measure_whole_rows(
             memory.buffer_info()[0],
             len(jobs) // JOB,
             whole,
@@ -162,7 +162,6 @@ class Tally:
             self._memory.options,
             *into.addresses,
         )
-        return in_bins
 
     def measure_side_by_side(self, jobs: Sequence[int], unit_table: int) -> bool:
         """The same of large tensors; whether one of their rows holds a NaN or an infinity now."""

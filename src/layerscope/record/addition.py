@@ -103,7 +103,7 @@ def _figures(sizes: list[tuple[int, int]], host: Tensor) -> npt.NDArray[np.float
         of_channels, counts = counts[:channels], counts[channels:]
         some = of_channels.any()
         figures[row, 2:] = of_channels.sum() / size, of_channels.argmax() if some else math.nan
-    return figures  # type: ignore[no-any-return]
+    return figures
 
 
 def _largest(values: Tensor) -> Tensor:
@@ -115,5 +115,4 @@ def _largest(values: Tensor) -> Tensor:
 def norm(tensor: Tensor) -> Tensor:
     """The square root of the sum of squares, in 32 bits or more, [] on the tensor's device."""
     wide = torch.promote_types(tensor.dtype, torch.float32)
-    size: Tensor = torch.linalg.vector_norm(tensor.detach(), dtype=wide)
-    return size
+    return torch.linalg.vector_norm(tensor.detach(), dtype=wide)

@@ -54,8 +54,7 @@ def activation_named(name: str) -> Activation:
 
 def _sech2(z: Array) -> Array:
     decay = np.exp(-2 * np.abs(z))  # of |z|: cosh would overflow
-    slope: Array = 4 * decay / (1 + decay) ** 2
-    return slope
+    return 4 * decay / (1 + decay) ** 2
 
 
 def _normal_density(z: Array) -> Array:

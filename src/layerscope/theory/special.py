@@ -13,8 +13,7 @@ def _special(name: str) -> Callable[[Array], Array]:
     def function(z: Array) -> Array:
         from scipy import special
 
-        found: Array = getattr(special, name)(z)
-        return found
+        return getattr(special, name)(z)
 
     return function
 

@@ -21,16 +21,14 @@ _SMOOTHED = 0.2
 def softmax(output: Matrix) -> Matrix:
     """Of each row."""
     shifted = np.exp(output - output.max(1, keepdims=True))
-    p: Matrix = shifted / shifted.sum(1, keepdims=True)
-    return p
+    return shifted / shifted.sum(1, keepdims=True)
 
 
 def log_of_sum(output: Matrix) -> Matrix:
     """Log of the sum of exp(output), of each row: `np.logaddexp.reduce`, several times as fast."""
     largest = output.max(1)
     largest = np.where(np.isfinite(largest), largest, 0)
-    total: Matrix = largest + np.log(np.exp(output - largest[:, None]).sum(1))
-    return total
+    return largest + np.log(np.exp(output - largest[:, None]).sum(1))
 
 
 def classification_loss(output: Matrix, gradient: Matrix, rows: int) -> LossView | None:

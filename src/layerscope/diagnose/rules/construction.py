@@ -71,8 +71,7 @@ def _without_gradient(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]
     sizes = np.fmax.accumulate(joined)[1:]
     came[:] = sizes[-1]
     none = last_known(figures["no_gradient"].astype(np.float64), memory.of_layers("none")[0])
-    without: npt.NDArray[np.bool_] = (sizes == 0) | (np.isnan(sizes) & (none == 1))
-    return without
+    return (sizes == 0) | (np.isnan(sizes) & (none == 1))
 
 
 def _without_function(facts: LayerFacts) -> str:

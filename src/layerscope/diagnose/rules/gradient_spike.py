@@ -139,8 +139,7 @@ def _harmful(pending: Remembered, loss: float, start: float, lasting: int) -> in
 def _norms(of_layers: Values) -> Values:
     """Of each step, from the RMS of its layers; what is NaN counts as 0."""
     known = np.fmax(of_layers, 0)
-    norms: Values = np.sqrt((known * known).sum(axis=1))
-    return norms
+    return np.sqrt((known * known).sum(axis=1))
 
 
 def _is_record(norms: Values, memory: Memory) -> npt.NDArray[np.bool_]:

@@ -131,8 +131,7 @@ def _are_of_rows(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
         return np.zeros(len(figures.steps), bool)
     first = memory.roles.chain[0]
     rows = figures["activation_count"][:, first] / figures["units"][:, first]
-    of_rows: npt.NDArray[np.bool_] = rows == figures["samples"]
-    return of_rows
+    return rows == figures["samples"]
 
 
 def _advice(t: Thresholds) -> tuple[Advice, ...]:

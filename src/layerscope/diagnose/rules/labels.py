@@ -133,8 +133,7 @@ def _are_sparse(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     largest = np.fmax(figures["target_max"], -figures["target_min"])
     told = (figures["loss_kind"] == Loss.SQUARED_ERROR) & (largest > 0)
     share = np.where(told, figures["target_rms"] / np.where(told, largest, 1), np.nan)
-    sparse: npt.NDArray[np.bool_] = memory.known("sparse", share) < _SPARSE
-    return sparse
+    return memory.known("sparse", share) < _SPARSE
 
 
 def _are_margins(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:

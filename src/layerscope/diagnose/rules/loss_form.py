@@ -189,8 +189,7 @@ def _are_cut_off(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     beyond = (figures["output_max"] <= 0) | (figures["output_min"] >= 1)
     flat = figures["activation_grad_rms"][:, memory.roles.last] == 0
     is_high = (figures["loss"] > _ABOVE_GUESSING) & (figures["loss_kind"] == Loss.UNKNOWN)
-    cut_off: npt.NDArray[np.bool_] = beyond & flat & is_high
-    return cut_off
+    return beyond & flat & is_high
 
 
 @rule_of_run("loss_broadcast", looks_at=("targets_broadcast", "loss_broadcasts"))

@@ -218,8 +218,7 @@ def _of_shares(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     of_labels = np.isin(figures["loss_kind"], ERRORS)
     of_labels &= ends & targets_are_bits(figures)
     looked = np.where(np.isnan(figures["loss_kind"]), np.nan, of_labels)
-    are: npt.NDArray[np.bool_] = memory.known("of_shares", looked) == 1
-    return are
+    return memory.known("of_shares", looked) == 1
 
 
 def _moves_unseen(figures: Figures, updates: Series, memory: Memory) -> npt.NDArray[np.bool_]:

@@ -135,8 +135,7 @@ def _is_one_sample(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
         return np.zeros(len(most), bool)
     counts = figures["activation_count"][:, memory.roles.last]
     largest = memory.highest("counts", counts)
-    one: npt.NDArray[np.bool_] = (most > 1) & (np.abs(counts / largest * most - 1) < _WHOLE)
-    return one
+    return (most > 1) & (np.abs(counts / largest * most - 1) < _WHOLE)
 
 
 @rule_of_run("negative_loss")

@@ -110,8 +110,7 @@ def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
         i for i in memory.roles.chain if not layers[i].module.startswith(("Embedding", *_RECURRENT))
     ]
     rows = (figures["activation_count"] / figures["units"])[:, chain]
-    narrow: npt.NDArray[np.bool_] = np.any(rows < figures["samples"][:, np.newaxis], axis=1)
-    return narrow
+    return np.any(rows < figures["samples"][:, np.newaxis], axis=1)
 
 
 def _sees(figures: Figures, memory: Memory, alone: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -125,5 +124,4 @@ def _sees(figures: Figures, memory: Memory, alone: npt.NDArray[np.bool_]) -> npt
         all_ahead = np.fmin.reduce(ahead, axis=1) > _SEES
     else:
         any_ahead = all_ahead = np.zeros(len(ahead), bool)
-    sees: npt.NDArray[np.bool_] = np.where(alone, any_ahead | read_on, all_ahead & (not names))
-    return sees
+    return np.where(alone, any_ahead | read_on, all_ahead & (not names))

@@ -213,8 +213,7 @@ def _is_fed_zeros(figures: Figures, roles: Roles) -> npt.NDArray[np.bool_]:
     linear = [not (each.nonlinearity or each.normalizes) for each in roles.layers]
     alike = (figures["unit_spread"] == 0) | (figures["activation_std"] == 0)
     fed = (figures["activation_grad_rms"] > 0) & (figures["weight_grad_rms"] == 0)
-    zeros: npt.NDArray[np.bool_] = fed & alike & np.array(linear)
-    return zeros
+    return fed & alike & np.array(linear)
 
 
 def _are_places_alike(figures: Figures, roles: Roles) -> npt.NDArray[np.bool_]:
@@ -245,8 +244,7 @@ def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.boo
         last[:] = np.where(np.isnan(looked).all(axis=0), last, 0)
         return np.zeros(looked.shape, bool)
     none = last_known(looked.astype(np.float64), last) == 1
-    result: npt.NDArray[np.bool_] = (looked == 1) | (none & np.isnan(figures["weight_grad_rms"]))
-    return result
+    return (looked == 1) | (none & np.isnan(figures["weight_grad_rms"]))
 
 
 def _spent(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
@@ -278,5 +276,4 @@ def _follows_by_hand(
     moved = np.logical_or.accumulate(moved, axis=0) | (by_hand == 1)
     by_hand[:] = moved[-1]
     left = (owned == 0) & (owned == 1).any(axis=1, keepdims=True)
-    result: npt.NDArray[np.bool_] = none & (left | moved)
-    return result
+    return none & (left | moved)

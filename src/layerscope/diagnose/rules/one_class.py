@@ -91,8 +91,7 @@ def _all_alike(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     seen = known[0] + np.cumsum(np.where(told, figures["samples"], 0))
     looks = known[1] + np.cumsum(told)
     known[:] = seen[-1], looks[-1]
-    alike: npt.NDArray[np.bool_] = told & ~differ & (seen >= _ENOUGH) & (looks >= _LOOKS)
-    return alike
+    return told & ~differ & (seen >= _ENOUGH) & (looks >= _LOOKS)
 
 
 def _off(figures: Figures) -> Values:

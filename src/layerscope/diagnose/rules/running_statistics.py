@@ -69,5 +69,4 @@ def _fewest(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
         return np.full(len(figures.steps), np.nan)
     values = figures["activation_count"][:, of] / figures["units"][:, of]
     known = np.fmin.reduce(values.astype(np.float64), axis=1)
-    fewest: npt.NDArray[np.float64] = memory.known("fewest", known)
-    return fewest
+    return memory.known("fewest", known)

@@ -73,5 +73,4 @@ def _is_narrowed(count: Values, memory: Memory) -> npt.NDArray[np.bool_]:
     if roles.last < 0:
         return np.zeros(len(count), bool)
     chain = [each for each in roles.chain.tolist() if each not in roles.embeddings]
-    narrow: npt.NDArray[np.bool_] = np.any(count[:, chain] < count[:, [roles.last]], axis=1)
-    return narrow
+    return np.any(count[:, chain] < count[:, [roles.last]], axis=1)

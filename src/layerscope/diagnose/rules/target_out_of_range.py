@@ -188,8 +188,7 @@ def _left_by_norm(figures: Figures) -> Values:
     """The least squared error of outputs of mean 0 and deviation 1 / the targets' variance."""
     deviation = figures["target_std"].astype(np.float64)
     of_mean = np.fmax(np.square(figures["target_rms"].astype(np.float64)) - deviation**2, 0.0)
-    left: Values = (of_mean + np.square(deviation - 1)) / np.fmax(deviation, 1e-6) ** 2
-    return left
+    return (of_mean + np.square(deviation - 1)) / np.fmax(deviation, 1e-6) ** 2
 
 
 def _of_sigmoid(roles: Roles) -> tuple[float, float]:

@@ -73,5 +73,4 @@ def _floor(figures: Figures, memory: Memory) -> Values:
     classes = np.where(np.isnan(candidates), figures["outputs"], candidates).astype(np.float64)
     floor = np.log1p((classes - 1) * np.exp(-2 * scale)) / np.log(classes)
     lasts = (steps >= _STEPS) & ~moved
-    within: Values = np.where(lasts, floor, np.where(np.isnan(scale), np.nan, 0.0))
-    return within
+    return np.where(lasts, floor, np.where(np.isnan(scale), np.nan, 0.0))

@@ -162,8 +162,7 @@ def _of_nobody(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     owned, last = figures["owned"], memory.of_layers("owned")[0]
     if not ((owned == 0).any() or (last == 0).any()):
         return np.zeros(owned.shape, bool)
-    nobody: npt.NDArray[np.bool_] = last_known(owned.astype(np.float64), last) == 0
-    return nobody
+    return last_known(owned.astype(np.float64), last) == 0
 
 
 def _steady(rates: Values, before: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

@@ -56,8 +56,7 @@ def _slopes(gradient: Tensor) -> Slopes | None:
     slopes = gradient.double().numpy().reshape(len(gradient), -1)
     if np.count_nonzero(slopes, axis=1).max() > 1:
         return None
-    of_rows: Slopes = slopes.sum(1)
-    return of_rows
+    return slopes.sum(1)
 
 
 def _is_one_discounted(before: Pending[Slopes | None], now: Pending[Slopes | None]) -> bool:

@@ -27,5 +27,4 @@ class MarkedOutputs:
 
     def shape_of(self, node: Any) -> tuple[int, ...]:
         """Of the output; () of a node that made none."""
-        shape: tuple[int, ...] = node.metadata.get(self, ())
-        return shape
+        return node.metadata.get(self, ())

@@ -76,5 +76,4 @@ class _Measured(torch.autograd.Function):
 
 def measured_in_graph(output: Tensor, number: int) -> Tensor:
     """An output, for a graph in which the hook of this number measures it and its gradient."""
-    measured: Tensor = _Measured.apply(output, number)  # type: ignore[no-untyped-call]
-    return measured
+    return _Measured.apply(output, number)  # type: ignore[no-untyped-call]

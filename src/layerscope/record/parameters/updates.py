@@ -245,5 +245,4 @@ def _nonzero(tensor: Tensor) -> Tensor:
     """How many elements are not 0, float32 []: on a GPU a norm finds that in one pass."""
     if tensor.is_cpu:
         return torch.count_nonzero(tensor).float()
-    count: Tensor = torch.linalg.vector_norm(tensor, 0, dtype=torch.float32)
-    return count
+    return torch.linalg.vector_norm(tensor, 0, dtype=torch.float32)
