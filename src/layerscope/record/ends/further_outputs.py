@@ -56,7 +56,7 @@ class FurtherOutputs:
                 of_all = samples_of(gradient, rows), samples, sum_of_squares(gradient)
                 self._kept[place] = FurtherOutput(values, *of_all)
 
-        return output.register_hook(QuietHook(see))  # type: ignore[no-untyped-call,no-any-return]
+        return output.register_hook(QuietHook(see))  # type: ignore[no-untyped-call]
 
     def take(self) -> tuple[FurtherOutput, ...]:
         """Those that a gradient came to since the last call, in their order."""

@@ -38,7 +38,7 @@ class OutputPair:
         def see(gradient: Tensor) -> None:
             self._kept[place] = values, samples_of(gradient, _ALL)
 
-        return output.register_hook(QuietHook(see))  # type: ignore[no-untyped-call,no-any-return]
+        return output.register_hook(QuietHook(see))  # type: ignore[no-untyped-call]
 
     def take(self) -> tuple[Pending[Tensor], ...]:
         """Values and gradient of the one, then of the other; () unless both had a gradient."""

@@ -40,7 +40,7 @@ class Towers:
             if is_small:
                 self._slopes[place] = samples_of(gradient, _ALL)
 
-        return output.register_hook(QuietHook(see))  # type: ignore[no-untyped-call,no-any-return]
+        return output.register_hook(QuietHook(see))  # type: ignore[no-untyped-call]
 
     def take(self) -> tuple[Pending[Tensor], ...]:
         """Values and gradient of the one, then of the other; () unless there were two, and both had
