@@ -30,24 +30,24 @@ from tests.diagnose.test_rules import (
     part_until,
     rules_and_words,
 )
-from tests.diagnose.test_seen_at_looks import findings, looked
+from tests.diagnose.test_seen_at_looks import looked
 
 
 @pytest.mark.parametrize(("column", "same"), [(2, np.nan), (2, 0), (np.nan, 1)])
 def test_targets_among_the_inputs_count_as_1_whichever_of_the_two_is_known(column, same):
     figures = looked(target_column=column, targets_are_inputs=same)
-    assert findings(figures)["target_is_input"].value == 1
+    assert rules_and_words(figures)["target_is_input"].value == 1
 
 
 @pytest.mark.parametrize(("off", "is_told"), [(0.7e-3, True), (1.5e-3, False)])
 def test_a_scale_of_cosines_that_moves_by_more_than_a_thousandth_is_learned(off, is_told):
     figures = looked(logit_scale=0.5, candidates=64)
     figures["logit_scale"][10::10] *= 1 + off
-    assert ("temperature" in findings(figures)) == is_told
+    assert ("temperature" in rules_and_words(figures)) == is_told
 
 
 def test_a_scale_of_cosines_is_known_not_to_move_after_twenty_steps():
-    assert findings(looked(logit_scale=0.5, candidates=64))["temperature"].step == 20
+    assert rules_and_words(looked(logit_scale=0.5, candidates=64))["temperature"].step == 20
 
 
 def test_a_scale_of_cosines_that_moves_between_two_blocks_of_steps_is_learned():
@@ -61,13 +61,13 @@ def test_a_scale_of_cosines_that_moves_between_two_blocks_of_steps_is_learned():
 
 def test_a_temperature_of_one_ends_what_a_high_one_began():
     figures = looked(temperature=11)
-    assert "temperature" in findings(figures)
+    assert "temperature" in rules_and_words(figures)
     figures["temperature"][20::30] = 1
-    assert "temperature" not in findings(figures)
+    assert "temperature" not in rules_and_words(figures)
 
 
 def test_of_a_high_temperature_and_a_small_scale_the_temperature_is_told():
-    both = findings(looked(temperature=11, logit_scale=0.5, candidates=64))["temperature"]
+    both = rules_and_words(looked(temperature=11, logit_scale=0.5, candidates=64))["temperature"]
     assert "divided by 11 " in both.explanation
 
 
@@ -129,14 +129,14 @@ def test_a_loss_of_rewards_that_rises_is_not_said_not_to_fall(of_rewards, is_tol
     figures["loss"][:] = np.linspace(1, 2, 160)
     figures["loss_kind"][::10], figures["output_alone"][::10] = 0, 1
     figures["of_rewards"][::10] = of_rewards
-    assert bool({"loss_not_falling", "loss_rising"} & findings(figures).keys()) == is_told
+    assert bool({"loss_not_falling", "loss_rising"} & rules_and_words(figures).keys()) == is_told
 
 
 @pytest.mark.parametrize(("baseline", "severity"), [(0, "critical"), (1, "note")])
 def test_a_network_that_is_a_baseline_altogether_is_warned_of_nowhere(baseline, severity):
     figures = healthy(network())
     figures["saturated"][:, :5], figures["baseline"][::10] = 0.9, baseline
-    assert findings(figures)["saturated"].severity == severity
+    assert rules_and_words(figures)["saturated"].severity == severity
 
 
 def test_targets_that_grow_from_one_block_of_steps_to_the_next_have_grown():

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.diagnose.test_rules import healthy, network
-from tests.diagnose.test_seen_at_looks import findings
+from tests.diagnose.test_rules import healthy, network, rules_and_words
 
 
 def judged(loss, samples=512, **told):
@@ -14,7 +13,7 @@ def judged(loss, samples=512, **told):
     figures["loss"][:] = loss
     for figure, value in told.items():
         figures[figure][:] = value
-    return findings(figures).get("full_batch")
+    return rules_and_words(figures).get("full_batch")
 
 
 def test_a_loss_that_has_fallen_little_is_told_of():

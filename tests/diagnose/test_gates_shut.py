@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose import LayerFacts
-from tests.diagnose.test_rules import healthy, network
-from tests.diagnose.test_seen_at_looks import findings
+from tests.diagnose.test_rules import healthy, network, rules_and_words
 
 
 def judged(shut, gate="forget", loss=None):
@@ -15,7 +14,7 @@ def judged(shut, gate="forget", loss=None):
     figures["gate_shut"][: 20 * len(shut) : 20, -1] = shut
     if loss is not None:
         figures["loss"][:] = loss
-    return findings(figures).get("gates_shut")
+    return rules_and_words(figures).get("gates_shut")
 
 
 @pytest.mark.parametrize("gate", ["forget", "update", "forget1_reverse"])

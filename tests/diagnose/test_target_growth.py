@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from layerscope.diagnose import Judge
-from tests.diagnose.test_rules import healthy, network
-from tests.diagnose.test_seen_at_looks import findings
+from tests.diagnose.test_rules import healthy, network, rules_and_words
 
 
 def learned(loss, targets):
@@ -32,7 +31,7 @@ FORTY_TIMES, BEYOND = np.geomspace(1, 40, 160), np.geomspace(1, 1e5, 160)
     ],
 )
 def test_what_grows_with_the_targets_is_a_note(loss, targets, rule, severity):
-    assert findings(learned(loss, targets))[rule].severity == severity
+    assert rules_and_words(learned(loss, targets))[rule].severity == severity
 
 
 def test_a_judge_that_goes_on_from_a_checkpoint_knows_that_targets_have_grown():
