@@ -8,7 +8,7 @@ from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.registry import RULES, Rule, rule, rule_of_run, rule_with_memory, without
 from layerscope.diagnose.run_judge import Judge
-from layerscope.diagnose.symptoms import Advice, Symptoms, graded
+from layerscope.diagnose.symptoms import Advice, Case, Symptoms, graded
 from layerscope.diagnose.thresholds import Thresholds
 
 # isort: split
@@ -19,6 +19,7 @@ __all__ = [
     "RULES",
     "SEVERITIES",
     "Advice",
+    "Case",
     "Figures",
     "Finding",
     "Findings",

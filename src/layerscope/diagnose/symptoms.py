@@ -47,6 +47,33 @@ class Advice:
         return self.remedy(facts)
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One of several things that a rule may tell of a step.
+
+    Attributes:
+        so: in which steps, bool [steps].
+        explanation, remedy: its words, as those of `Advice`.
+        limit: what the value was compared with, or the limits of note, warning and critical; None:
+            the rule's.
+        value: what is told, [steps] or one number for all; None: the rule's values.
+        severity: 1 note, 2 warning, 3 critical, or [steps] of these; 0 where nothing is told.
+    """
+
+    so: npt.NDArray[np.bool_]
+    explanation: str
+    remedy: str
+    limit: float | Limits | None = None
+    value: Values | float | None = None
+    severity: Numbers | int = 2
+
+    @property
+    def advice(self) -> Advice:
+        """Its words."""
+        limits = (self.limit,) * 3 if isinstance(self.limit, float) else self.limit
+        return Advice(self.explanation, self.remedy, limits)
+
+
 class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a third of the time
     """A rule's judgement of some steps; `above` and `below` make the usual ones.
 
@@ -119,6 +146,26 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
             cause=None if cause is None else cause[column],
             since=None if since is None else since[column],
             place=place,
+            **told,
+        )
+
+    @classmethod
+    def of_cases(cls, place: str, values: Values, *cases: Case, **told: Any) -> Symptoms:
+        """Judges steps, each by the first of the cases that is so there: its severity, its value
+        and its words. Others of the arguments are those of `of_run`.
+
+        Args:
+            place: what is named.
+            values: [steps], where no case is so, or one that tells no value of its own.
+        """
+        so = [case.so for case in cases]
+        told_values = [values if case.value is None else case.value for case in cases]
+        return cls.of_run(
+            place,
+            np.select(so, told_values, values),
+            np.select(so, [case.severity for case in cases], 0),
+            *(case.advice for case in cases),
+            cause=np.select(so, range(len(cases)), 0),
             **told,
         )
 

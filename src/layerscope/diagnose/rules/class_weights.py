@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
 
 _MOST = 0.9
 """Of the weight: balanced classes have a half each; ten times that of all others is no balance."""
@@ -27,38 +27,35 @@ def class_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
 
     Weights that one chooses for the sake of recall leave the others something to say.
     """
-    values = figures["weighted_share"].astype(np.float64)
-    samples = figures["weighted_samples"]
+    values, samples = figures["weighted_share"].astype(np.float64), figures["weighted_samples"]
     taken = (values > _MOST) & (figures["weighted_called"] > _MOST)
-    rare = taken & (samples < _FEW)
-    inverted = taken & (samples > _MANY) & (figures["weighted_times"] > _TIMES)
-    without = figures["ignored_class"].astype(np.float64)  # class 0 may be it
-    share = figures["ignored_share"]
-    left_out = (without >= 0) & memory.ever("ignored", share > 0) & (share < _FEW)
-    values = np.where(left_out, without, values)
-    return Symptoms.of_run(
+    without, share = figures["ignored_class"], figures["ignored_share"]
+    left_out = memory.ever("ignored", share > 0) & (share < _FEW)
+    return Symptoms.of_cases(
         "loss",
         values,
-        np.where(rare | inverted | left_out, 2, 0),
-        Advice(
-            _TELLS,
-            "a smaller weight of that class: pos_weight is the number of negatives over that of "
-            "positives, not their number; class weights are in proportion to 1 / frequency",
-        ),
-        Advice(
-            _TELLS + ", which is the most frequent one anyway",
-            "class weights the other way round: in proportion to 1 / frequency; pos_weight is the "
-            "number of negatives over that of positives",
-        ),
-        Advice(
+        Case(
+            (without >= 0) & left_out,  # class 0 may be it
             "some samples get no gradient from the loss, and none of the others is of class "
             "{value:.0f}: that class is left out, and will never be predicted",
             "an ignore_index that is not the number of a class (the default of -100 is not), and "
             "no class weight of 0",
-            (np.nan, 0.0, np.nan),
+            0.0,
+            value=without,
+        ),
+        Case(
+            taken & (samples > _MANY) & (figures["weighted_times"] > _TIMES),
+            _TELLS + ", which is the most frequent one anyway",
+            "class weights the other way round: in proportion to 1 / frequency; pos_weight is the "
+            "number of negatives over that of positives",
+        ),
+        Case(
+            taken & (samples < _FEW),
+            _TELLS,
+            "a smaller weight of that class: pos_weight is the number of negatives over that of "
+            "positives, not their number; class weights are in proportion to 1 / frequency",
         ),
         limits=(np.nan, _MOST, np.nan),
         source="torch.nn.BCEWithLogitsLoss: pos_weight is negatives / positives",
         lasting=_LOOKS,
-        cause=np.where(left_out, 2, inverted),
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose import Case, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.loss_curve import HALF
@@ -29,54 +29,55 @@ def dropout_high(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     note_first(figures["dropout"][:, np.newaxis], first)
     at = memory.roles.layers[last].dropout_at if last >= 0 else ""
     named = f", that of {at}" if at and (figures["dropout"] == first).any() else ""
-    dropped = figures["output_dropped"] > _DROPPED
-    dropped &= (figures["dropout"] > 0) & (figures["loss_kind"] > Loss.UNKNOWN)
-    before = dropped & (figures["output_function"] == LastFunction.LINEAR)
-    dropped &= ~before
+    named = named.replace("{", "{{").replace("}", "}}")
     values = figures["dropout"]
-    high, usual = np.float32(t.dropout_high), np.float32(t.dropout_usual)  # 0.8 is not above 0.8
-    severity = np.where((values > high) | dropped, 2, np.where((values > usual) | before, 1, 0))
-    before &= ~(values > usual)
+    dropped = figures["output_dropped"] > _DROPPED
+    dropped &= (values > 0) & (figures["loss_kind"] > Loss.UNKNOWN)
+    before = dropped & (figures["output_function"] == LastFunction.LINEAR)
+    high = values > np.float32(t.dropout_high)  # 0.8 is not above 0.8
+    more_than_usual = values > np.float32(t.dropout_usual)
     # What a layer of few units gives varies with what is dropped, and an error counts each bit.
     of_errors = np.isin(memory.known("kind", figures["loss_kind"]), ERRORS)
-    held_up = of_errors & (values > usual) & (left_of_chance(figures, memory) > HALF)
-    held_up &= (memory.loss_curve.of(figures).known >= _LATE * t.patience) & (severity < 2)
-    severity[held_up] = 2
-    values = np.where(dropped | before, figures["output_dropped"], figures["dropout"])
-    return Symptoms.of_run(
+    held_up = of_errors & more_than_usual & (left_of_chance(figures, memory) > HALF)
+    held_up &= (memory.loss_curve.of(figures).known >= _LATE * t.patience) & ~high
+    return Symptoms.of_cases(
         "network",
         values,
-        severity,
-        Advice(
-            "a dropout drops {value:.0%} of its inputs (limit {threshold:.0%})"
-            + named.replace("{", "{{").replace("}", "}}")
-            + ": little of the signal is left, and much of it is noise",
-            "a probability of 0.1 to 0.5; in PyTorch p is the share that is dropped, not kept",
-        ),
-        Advice(
+        Case(
+            dropped & ~before,
             "{value:.0%} of the network's outputs are dropped (limit {threshold:.0%}): a dropout "
             "stands after its last layer",
             "no dropout after the last layer: it belongs before it",
-            (np.nan, _DROPPED, np.nan),
+            _DROPPED,
+            value=figures["output_dropped"],
         ),
-        Advice(
+        Case(
+            before & ~more_than_usual,
             "{value:.0%} of the network's outputs are 0 (limit {threshold:.0%}): a dropout before "
             "its last layer leaves nothing of some samples",
             "more features before that dropout, or a smaller probability of it",
-            (_DROPPED, np.nan, np.nan),
+            _DROPPED,
+            value=figures["output_dropped"],
+            severity=1,
         ),
-        Advice(
-            "a dropout drops {value:.0%} of its inputs (limit {threshold:.0%})"
-            + named.replace("{", "{{").replace("}", "}}")
-            + ", and the loss is still above half of the targets' variance: a regression has all "
-            "of that noise in its outputs",
+        Case(
+            held_up,
+            f"a dropout drops {{value:.0%}} of its inputs (limit {{threshold:.0%}}){named}, and "
+            "the loss is still above half of the targets' variance: a regression has all of that "
+            "noise in its outputs",
             "no dropout in a regression, or a probability of 0.1; in PyTorch p is the share that "
             "is dropped, not kept",
-            (np.nan, t.dropout_usual, np.nan),
+            t.dropout_usual,
         ),
-        limits=(t.dropout_usual, t.dropout_high, np.nan),
+        Case(
+            more_than_usual,
+            f"a dropout drops {{value:.0%}} of its inputs (limit {{threshold:.0%}}){named}: little "
+            "of the signal is left, and much of it is noise",
+            "a probability of 0.1 to 0.5; in PyTorch p is the share that is dropped, not kept",
+            (t.dropout_usual, t.dropout_high, np.nan),
+            severity=np.where(high, 2, 1),
+        ),
         source="Srivastava et al. 2014, section 7.3: best between 0.4 and 0.8 kept",
-        cause=np.select((dropped, before, held_up), (1, 2, 3), 0),
     )
 
 

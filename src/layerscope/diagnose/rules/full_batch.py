@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.pace import median_update
 from layerscope.diagnose.solved import has_learned, is_learning, is_solved
@@ -34,11 +34,20 @@ def full_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     ill = is_whole & (curve.known >= t.patience) & curve.judged & ~slow
     ill &= (ratio > t.loss_slow) & (curve.level > 0) & is_learning(figures, memory)
     ill &= ~is_solved(figures, memory)
-    return Symptoms.of_run(
+    return Symptoms.of_cases(
         "loss",
         ratio,
-        np.where(wants_all, np.where(has_learned(figures, memory), 1, 2), np.where(ill, 2, 0)),
-        Advice(
+        Case(
+            wants_all,
+            "the optimizer compares the gradients of successive steps, but each step gets other "
+            "samples: it takes a change of the batch for a change of the slope (the loss is "
+            "{value:.1%} of what it was at the start)",
+            "torch.optim.Adam or SGD for batches; Rprop and LBFGS with all data in each step",
+            0.0,
+            severity=np.where(has_learned(figures, memory), 1, 2),
+        ),
+        Case(
+            ill,
             "each step gets the same samples, all of them at once, so an epoch is one step: the "
             "loss falls, but is still {value:.1%} of what it was at the start (limit "
             "{threshold:.0%})",
@@ -46,16 +55,8 @@ def full_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
             "(DataLoader(..., batch_size=32, shuffle=True)): many more steps for the same work; "
             "where all data must come at once, as a graph must, many more steps, and optimizer.lr "
             "larger as far as the loss stays steady",
+            t.loss_slow,
         ),
-        Advice(
-            "the optimizer compares the gradients of successive steps, but each step gets other "
-            "samples: it takes a change of the batch for a change of the slope (the loss is "
-            "{value:.1%} of what it was at the start)",
-            "torch.optim.Adam or SGD for batches; Rprop and LBFGS with all data in each step",
-            (0.0, 0.0, np.nan),
-        ),
-        limits=(np.nan, t.loss_slow, np.nan),
-        cause=wants_all.astype(np.int8),
         source="Goodfellow et al. 2016, Deep Learning, section 8.1.3: many small steps for the "
         "price of a large one",
         lasting=t.lasting,

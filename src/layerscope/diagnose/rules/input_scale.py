@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.symptoms import Values
 
 _SOURCE = "LeCun et al. 1998, Efficient BackProp, section 4.3: inputs of mean 0 and variance 1"
 _MEAN_AND_DEVIATION = 2
@@ -14,11 +15,6 @@ _CHANCE = 0.03
 
 _FAR = 5.0
 """Times the range of all other values: logarithms of sums, and 0 where there is none, have two."""
-
-_UNKNOWN, _ONE_LARGE = 8, 9
-"""Which of the words are of a value that stands for something else; of one feature alone that makes
-the inputs large.
-"""
 
 _REMEDY = (
     "scale the inputs: subtract each feature's mean and divide by its standard deviation over the "
@@ -56,44 +52,102 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     # It makes inputs large, and columns uneven: scaled, it leaves next to nothing of the others.
     far = figures["input_far"].astype(np.float64)
     unknown = far > 1
-    ill = large | small | uneven | alike | nothing | by_batch | unknown
+    by_row = uneven & (figures["input_rows_one"] == 1)
+    certain = large | small | nothing | by_row | by_batch
+    ill = certain | uneven | alike | unknown
     rows_alike = ~ill & (figures["input_rows_one"] >= _MEAN_AND_DEVIATION)
     rows_alike &= _are_of_rows(figures, memory)
-    ill |= rows_alike
-    if not ill.any():
+    if not (ill | rows_alike).any():
         return Symptoms.of_run("inputs", values)
+    by_value = (far > _FAR) | (unknown & ~certain)
     one_large = large & (ratio > t.input_uneven) & _are_of_rows(figures, memory)
-    by_row = uneven & (figures["input_rows_one"] == 1)
-    certain = large | small | nothing | by_row | by_batch | (far > _FAR)
-    severity = np.where(certain, 2, np.where(ill, 1, 0)).astype(np.int8)
-    by_value = (far > _FAR) | unknown & ~(large | small | nothing | by_row | by_batch)
-    cause = np.select(
-        (by_value, one_large, large, small, by_batch, by_row, uneven, nothing, rows_alike),
-        (_UNKNOWN, _ONE_LARGE, 0, 1, 6, 5, 2, 4, 7),
-        3,
-    ).astype(np.int8)
-    spread = figures["input_feature_spread"].astype(np.float64)
-    return Symptoms.of_run(
+    return Symptoms.of_cases(
         "inputs",
-        np.select(
-            (by_value, by_batch, uneven, alike, rows_alike), (far, 1.0, ratio, spread, 1.0), values
+        values,
+        _of_a_value(by_value, far, figures, memory),
+        _of_one_feature(one_large, t, figures, memory),
+        Case(
+            large,
+            "the inputs have a root mean square of {value:.3g} (limit {threshold:g}): the first "
+            "layer learns at another pace than the rest",
+            _REMEDY + "; where they number kinds of things, as letters or shops, nn.Embedding or "
+            "one_hot of the numbers in place of that",
+            t.input_large,
         ),
-        severity,
-        *_advice(t),
-        _of_a_value(figures, memory),
-        _of_one_feature(figures, memory, t, one_large),
-        limits=(t.input_uneven, t.input_large, np.nan),
+        Case(
+            small,
+            "the inputs have a root mean square of {value:.2g} (limit {threshold:g}): hardly "
+            "anything of them reaches the first layer's outputs",
+            _REMEDY + "; see that they are not scaled twice",
+            t.input_small,
+        ),
+        Case(
+            by_batch,
+            "each batch was scaled by its own numbers: every column has the same ends, or the "
+            "same mean and deviation, in all batches, so the same sample looks different in each "
+            "of them",
+            "scale by numbers of the training data, taken once (scaler.fit before training, "
+            "transform for each batch, and for later data); or BatchNorm, which keeps them",
+            0.0,
+            value=1.0,
+        ),
+        Case(
+            by_row,
+            "each sample was divided by its own length, and one feature is {value:.3g} times as "
+            "large as the median one: that feature is now nearly the same in all samples, and "
+            "next to nothing is left of the others",
+            "scale each feature by its own numbers, over the training data: axis 0, as "
+            "sklearn's StandardScaler does, not each sample (Normalizer, keras.utils.normalize)",
+            t.input_uneven,
+            value=ratio,
+        ),
+        Case(
+            uneven,
+            "one feature of the inputs is {value:.3g} times as large as the median one (limit "
+            "{threshold:g}), and drowns the others",
+            _REMEDY,
+            t.input_uneven,
+            value=ratio,
+            severity=1,
+        ),
+        Case(
+            nothing,
+            "all inputs are exactly 0: there is nothing to learn from",
+            "look at a batch of inputs: an array that was never filled, whole numbers that were "
+            "divided and rounded down, a mask that hides all",
+            0.0,
+        ),
+        Case(
+            rows_alike,
+            "each sample has been scaled by its own numbers, mean and deviation or ends: these are "
+            "the same in all samples, and what they said of a sample is gone",
+            "scale each feature by its own numbers, over the training data: axis 0, as "
+            "sklearn's StandardScaler does of [samples, features]; nothing if only the shape of a "
+            "sample counts",
+            0.0,
+            value=1.0,
+            severity=1,
+        ),
+        Case(
+            alike,
+            "most features of the inputs vary between samples by {value:.2g} of their size or less "
+            "(limit {threshold:g}): the samples look all the same",
+            _REMEDY + "; each feature by its own mean, not all by one",
+            t.collapsed_spread,
+            value=figures["input_feature_spread"],
+            severity=1,
+        ),
         source=_SOURCE,
         lasting=3,
-        cause=cause,
     )
 
 
-def _of_a_value(figures: Figures, memory: Memory) -> Advice:
-    """The words of a value that stands for something else, as last known."""
+def _of_a_value(so: npt.NDArray[np.bool_], far: Values, figures: Figures, memory: Memory) -> Case:
+    """A value that stands for something else, as last known."""
     column = memory.known("column", figures["input_far_column"])[-1]
     value = memory.known("value", figures["input_far_value"])[-1]
-    return Advice(
+    return Case(
+        so,
         f"in column {column:.0f} of the inputs (the first is 0) several samples have exactly "
         f"{value:.4g}, which is {{value:.3g}} times as far from all other values as the largest of "
         "these is from the smallest (limit {threshold:g}): it seems to stand for what is not "
@@ -102,24 +156,27 @@ def _of_a_value(figures: Figures, memory: Memory) -> Advice:
         "(SimpleImputer of sklearn, fillna of pandas), and give a further column of 0 and 1 that "
         "says where; nothing if the value is one that the column may have",
         (1.0, _FAR, np.nan),
+        value=far,
+        severity=np.where(far > _FAR, 2, 1),
     )
 
 
 def _of_one_feature(
-    figures: Figures, memory: Memory, t: Thresholds, so: npt.NDArray[np.bool_]
-) -> Advice:
-    """The words of one feature that makes the inputs large, as known when it last was `so`."""
+    so: npt.NDArray[np.bool_], t: Thresholds, figures: Figures, memory: Memory
+) -> Case:
+    """One feature that makes the inputs large, as known when it last was `so`."""
     known = np.where(so, figures["input_feature_at"], np.nan)
     place = memory.known("place", known)[-1]
     times = memory.known("times", np.where(so, figures["input_feature_ratio"], np.nan))[-1]
-    return Advice(
+    return Case(
+        so,
         "the inputs have a root mean square of {value:.3g} (limit {threshold:g}), which is that of "
         f"column {place:.0f} (the first is 0): it is {times:.3g} times as large as the median one, "
         "and drowns the others",
         "scale that column, and best all of them: subtract its mean and divide by its standard "
         "deviation over the training data; nn.Embedding or one_hot if it numbers kinds of things; "
         "or a normalisation as the first layer",
-        (np.nan, t.input_large, np.nan),
+        t.input_large,
     )
 
 
@@ -132,63 +189,3 @@ def _are_of_rows(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     first = memory.roles.chain[0]
     rows = figures["activation_count"][:, first] / figures["units"][:, first]
     return rows == figures["samples"]
-
-
-def _advice(t: Thresholds) -> tuple[Advice, ...]:
-    return (
-        Advice(
-            "the inputs have a root mean square of {value:.3g} (limit {threshold:g}): the first "
-            "layer learns at another pace than the rest",
-            _REMEDY + "; where they number kinds of things, as letters or shops, nn.Embedding or "
-            "one_hot of the numbers in place of that",
-            (np.nan, t.input_large, np.nan),
-        ),
-        Advice(
-            "the inputs have a root mean square of {value:.2g} (limit {threshold:g}): hardly "
-            "anything of them reaches the first layer's outputs",
-            _REMEDY + "; see that they are not scaled twice",
-            (np.nan, t.input_small, np.nan),
-        ),
-        Advice(
-            "one feature of the inputs is {value:.3g} times as large as the median one (limit "
-            "{threshold:g}), and drowns the others",
-            _REMEDY,
-            (t.input_uneven, np.nan, np.nan),
-        ),
-        Advice(
-            "most features of the inputs vary between samples by {value:.2g} of their size or less "
-            "(limit {threshold:g}): the samples look all the same",
-            _REMEDY + "; each feature by its own mean, not all by one",
-            (t.collapsed_spread, np.nan, np.nan),
-        ),
-        Advice(
-            "all inputs are exactly 0: there is nothing to learn from",
-            "look at a batch of inputs: an array that was never filled, whole numbers that were "
-            "divided and rounded down, a mask that hides all",
-            (np.nan, 0.0, np.nan),
-        ),
-        Advice(
-            "each sample was divided by its own length, and one feature is {value:.3g} times as "
-            "large as the median one: that feature is now nearly the same in all samples, and "
-            "next to nothing is left of the others",
-            "scale each feature by its own numbers, over the training data: axis 0, as "
-            "sklearn's StandardScaler does, not each sample (Normalizer, keras.utils.normalize)",
-            (np.nan, t.input_uneven, np.nan),
-        ),
-        Advice(
-            "each batch was scaled by its own numbers: every column has the same ends, or the "
-            "same mean and deviation, in all batches, so the same sample looks different in each "
-            "of them",
-            "scale by numbers of the training data, taken once (scaler.fit before training, "
-            "transform for each batch, and for later data); or BatchNorm, which keeps them",
-            (np.nan, 0.0, np.nan),
-        ),
-        Advice(
-            "each sample has been scaled by its own numbers, mean and deviation or ends: these are "
-            "the same in all samples, and what they said of a sample is gone",
-            "scale each feature by its own numbers, over the training data: axis 0, as "
-            "sklearn's StandardScaler does of [samples, features]; nothing if only the shape of a "
-            "sample counts",
-            (0.0, np.nan, np.nan),
-        ),
-    )

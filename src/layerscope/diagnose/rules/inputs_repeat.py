@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.solved import has_learned
 
 _BLANK = 0.5
@@ -23,52 +23,51 @@ def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     Who means to learn one batch by heart, or trains on all data at once, has them in one tensor.
     """
     blank, token = figures["input_blank"], figures["token_share"]
-    batch_of = figures["batch_of"].astype(np.float64)
-    is_blank, is_one = blank > _BLANK, token >= _ONE_TOKEN
-    is_again = ~np.isnan(batch_of)
-    noise = figures["same_noise"].astype(np.float64)
-    is_same = noise > 0
-    values = np.where(is_one, token, np.fmax(blank, token)).astype(np.float64)
+    noise, batch_of = figures["same_noise"], figures["batch_of"]
     is_early = memory.loss_curve.of(figures).known < thresholds.patience
     hardly = np.where(is_early | has_learned(figures, memory), 1, 2)
-    severity = np.where(is_blank | is_one, hardly, 0)
-    severity[is_again | is_same] = 2
-    return Symptoms.of_run(
+    return Symptoms.of_cases(
         "inputs",
-        np.where(is_same, noise, np.where(is_again, batch_of, values)),
-        severity,
-        Advice(
-            "{value:.0%} of the samples hold one number throughout, the same in all of them "
-            "(limit {threshold:.0%}): there is nothing in them to learn from",
-            "look at a batch of inputs: a cast to whole numbers after a division (pictures / 255 "
-            "as uint8 are 0), a mask that hides all, files that were not read",
-            (_BLANK, _BLANK, np.nan),
-        ),
-        Advice(
-            "{value:.0%} of the tokens are one and the same, and it is not padding (limit "
-            "{threshold:.0%}): the network reads hardly anything",
-            "look at a batch of tokens: all words that the vocabulary does not know become the "
-            "unknown token, as where texts are in capitals, or split in another way than those "
-            "that the vocabulary was made from",
-            (_ONE_TOKEN, _ONE_TOKEN, np.nan),
-        ),
-        Advice(
-            "each step so far got the same batch, bit for bit, in a new tensor; a DataLoader with "
-            "batches of that size, which does not shuffle, has {value:.0f} samples",
-            "for batch in loader: in the place of next(iter(loader)), which begins with the first "
-            "batch each time; shuffle=True; nothing, if you overfit one batch on purpose",
-            (np.nan, 0.0, np.nan),
-        ),
-        Advice(
+        np.fmax(blank, token),
+        Case(
+            noise > 0,
             "the noise is the same at each step, while the data change: it was the same at "
             "{value:.0f} looks in a row, as the targets, or as what sets them apart from the "
             "inputs",
             "torch.manual_seed() once, before the loop, not within it; and noise that is drawn "
             "anew in each step, torch.randn_like(x)",
-            (np.nan, 0.0, np.nan),
+            0.0,
+            value=noise,
         ),
-        limits=(_BLANK, _BLANK, np.nan),
+        Case(
+            ~np.isnan(batch_of),
+            "each step so far got the same batch, bit for bit, in a new tensor; a DataLoader with "
+            "batches of that size, which does not shuffle, has {value:.0f} samples",
+            "for batch in loader: in the place of next(iter(loader)), which begins with the first "
+            "batch each time; shuffle=True; nothing, if you overfit one batch on purpose",
+            0.0,
+            value=batch_of,
+        ),
+        Case(
+            token >= _ONE_TOKEN,
+            "{value:.0%} of the tokens are one and the same, and it is not padding (limit "
+            "{threshold:.0%}): the network reads hardly anything",
+            "look at a batch of tokens: all words that the vocabulary does not know become the "
+            "unknown token, as where texts are in capitals, or split in another way than those "
+            "that the vocabulary was made from",
+            _ONE_TOKEN,
+            value=token,
+            severity=hardly,
+        ),
+        Case(
+            blank > _BLANK,
+            "{value:.0%} of the samples hold one number throughout, the same in all of them "
+            "(limit {threshold:.0%}): there is nothing in them to learn from",
+            "look at a batch of inputs: a cast to whole numbers after a division (pictures / 255 "
+            "as uint8 are 0), a mask that hides all, files that were not read",
+            _BLANK,
+            severity=hardly,
+        ),
         source="the data, as the network gets them",
         lasting=_LOOKS,
-        cause=np.select((is_same, is_again, is_one), (3, 2, 1), 0),
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
 
 _OF_ONE_BATCH = 0.5
 _OF_THE_START = 0.5
@@ -19,44 +19,47 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
     statistics start with: (1 - m)^n. A warning where all that they are made of are 33 values of a
     channel or fewer: n (2 - m) / m of them count, of batches with n.
     """
-    values = figures["norm_momentum"].astype(np.float64)
-    none = values == 0
-    left = (1 - values) ** (figures.steps + 1)
-    begun = ~none & (left > _OF_THE_START) & (figures.steps >= thresholds.patience)
-    values = np.where(begun, left, values)
-    last = ~begun & (values > _OF_ONE_BATCH)
-    few = last & (_fewest(figures, memory) * (2 - values) / np.where(last, values, 1) < _FEW)
-    return Symptoms.of_run(
+    momentum = figures["norm_momentum"].astype(np.float64)
+    left = (1 - momentum) ** (figures.steps + 1)
+    begun = (momentum != 0) & (left > _OF_THE_START) & (figures.steps >= thresholds.patience)
+    last = ~begun & (momentum > _OF_ONE_BATCH)
+    few = _fewest(figures, memory) * (2 - momentum) / np.where(last, momentum, 1) < _FEW
+    return Symptoms.of_cases(
         "network",
-        values,
-        np.where(none | few, 2, np.where(begun | last, 1, 0)),
-        Advice(
-            "a batch normalisation has a momentum of {value:.3g} (limit {threshold:g}): in "
-            "evaluation it normalises by little more than the last batch",
-            "momentum=0.1, PyTorch's own: it is 1 minus that of Keras, whose 0.99 is 0.01 here",
-        ),
-        Advice(
+        momentum,
+        Case(
+            momentum == 0,
             "a batch normalisation has a momentum of 0 and has kept nothing of any batch: in "
             "evaluation it normalises by a mean of 0 and a variance of 1",
             "momentum=0.1, PyTorch's own; or momentum=None for the mean of all batches",
         ),
-        Advice(
+        Case(
+            begun,
             "{value:.0%} of a batch normalisation's running statistics is still the mean of 0 and "
             "the variance of 1 that they start with (limit {threshold:.0%}): an evaluation now "
             "normalises by these",
             "evaluate later, or momentum=0.1, PyTorch's own: the share of the new batch",
-            (_OF_THE_START, np.nan, np.nan),
+            _OF_THE_START,
+            value=left,
+            severity=1,
         ),
-        Advice(
+        Case(
+            last & few,
             "a batch normalisation has a momentum of {value:.3g} (limit {threshold:g}), and a "
             "batch has few values of a channel: evaluation divides by the variance of the last "
             "few, which is off by a quarter and more",
             "momentum=0.1, PyTorch's own: it is 1 minus that of Keras, whose 0.99 is 0.01 here",
         ),
+        Case(
+            last,
+            "a batch normalisation has a momentum of {value:.3g} (limit {threshold:g}): in "
+            "evaluation it normalises by little more than the last batch",
+            "momentum=0.1, PyTorch's own: it is 1 minus that of Keras, whose 0.99 is 0.01 here",
+            severity=1,
+        ),
         limits=(_OF_ONE_BATCH, _OF_ONE_BATCH, np.nan),
         source="torch.nn.BatchNorm2d: momentum is the share of the new batch",
         lasting=thresholds.lasting,
-        cause=np.select((begun, few, none), (2, 3, 1)),
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
 from layerscope.diagnose.solved import left_of_chance
 from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
@@ -29,7 +29,7 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     t = thresholds
     values = figures["target_rms"].astype(np.float64)
     values[~np.isin(figures["loss_kind"], ERRORS)] = np.nan
-    severity = np.where(values > t.target_huge, 2, np.where(values > t.target_large, 1, 0))
+    huge, large = values > t.target_huge, values > t.target_large
     # By then it should be better than one that says the targets' mean, whatever it is given.
     curve = memory.loss_curve.of(figures)
     of_squares = figures["loss_kind"] == Loss.SQUARED_ERROR
@@ -37,61 +37,67 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     worse = (curve.level > of_mean * figures["loss_reduction"]) & (curve.known >= t.patience)
     on_its_way = curve.judged & (curve.level < curve.start)  # and has not diverged
     small = (values < _SMALL) & (figures["target_std"] > 0)
-    held_up = ((severity == 1) | small) & worse & on_its_way
-    severity[held_up] = 2
+    held_up = worse & on_its_way
     whole = targets_may_be_classes(figures, memory)
     # A class is not close to the one that has the next number.
     unlearned = whole & of_squares & (left_of_chance(figures, memory) > _LEFT)
-    unlearned &= (severity == 0) & (curve.known >= 2 * t.patience)
-    severity[unlearned] = 1
-    sizes = figures["target_rms_beside"].astype(np.float64)
-    beside = (sizes > t.target_large) & ~(severity == 2)
-    severity = np.where(beside, 1 + (sizes > t.target_huge), severity)
-    values = np.where(beside, sizes, values)
-    return Symptoms.of_run(
+    unlearned &= ~(large | (small & held_up)) & (curve.known >= 2 * t.patience)
+    sizes = figures["target_rms_beside"]
+    beside = (sizes > t.target_large) & ~(huge | ((large | small) & held_up))
+    by_size = np.where(huge | (large & held_up), 2, np.where(large, 1, 0))
+    return Symptoms.of_cases(
         "output",
         values,
-        severity,
-        Advice(
-            "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
-            "network begins with outputs of about 1",
-            _SCALED,
-        ),
-        Advice(
-            "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
-            "network begins with outputs of about 1; and the loss is still above that of their "
-            "mean: they are smaller than what a step changes",
-            _SCALED,
-            (np.nan, _SMALL, np.nan),
-        ),
-        Advice(
-            "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
-            "network begins with outputs of about 1; and the loss is still above that of their "
-            "mean: outputs have a long way to go",
-            _SCALED,
-            (np.nan, t.target_large, np.nan),
-        ),
-        Advice(
-            "the targets are whole numbers with a root mean square of {value:.3g}, where a network "
-            "begins with outputs of about 1",
-            CLASSES + _SCALED,
-        ),
-        Advice(
-            "the targets are whole numbers with a root mean square of {value:.3g}, and the loss is "
-            "still above a quarter of their variance",
-            CLASSES + "nothing",
-            (0.0, t.target_huge, np.nan),
-        ),
-        Advice(
+        Case(
+            beside,
             "the targets of one of several outputs have a root mean square of {value:.3g} (limit "
             "{threshold:g}), and their squared error is all of the loss but for rounding: what the "
             "other outputs' losses ask of the layers that they share is lost beside its gradient",
             _SCALED + "; then see that the terms of the loss are of about one size",
+            value=sizes,
+            severity=np.where(sizes > t.target_huge, 2, 1),
+        ),
+        Case(
+            unlearned,
+            "the targets are whole numbers with a root mean square of {value:.3g}, and the loss is "
+            "still above a quarter of their variance",
+            CLASSES + "nothing",
+            (0.0, t.target_huge, np.nan),
+            severity=1,
+        ),
+        Case(
+            small & held_up,
+            "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
+            "network begins with outputs of about 1; and the loss is still above that of their "
+            "mean: they are smaller than what a step changes",
+            _SCALED,
+            _SMALL,
+        ),
+        Case(
+            large & whole,
+            "the targets are whole numbers with a root mean square of {value:.3g}, where a network "
+            "begins with outputs of about 1",
+            CLASSES + _SCALED,
+            severity=by_size,
+        ),
+        Case(
+            large & ~huge & held_up,
+            "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
+            "network begins with outputs of about 1; and the loss is still above that of their "
+            "mean: outputs have a long way to go",
+            _SCALED,
+            t.target_large,
+        ),
+        Case(
+            large,
+            "the targets have a root mean square of {value:.3g} (limit {threshold:g}), where a "
+            "network begins with outputs of about 1",
+            _SCALED,
+            severity=by_size,
         ),
         limits=(t.target_large, t.target_huge, np.nan),
         source="LeCun et al. 1998, Efficient BackProp, section 4.5, on the targets' scale",
         lasting=3,
-        cause=np.select((beside, unlearned, small, whole, held_up), (5, 4, 1, 3, 2), 0),
     )
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from layerscope.diagnose import Advice, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose import Case, Figures, Finding, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.solved import has_learned
 
 _OFTEN = 3
@@ -27,42 +27,40 @@ def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory
     before the next step is not seen. A new optimizer may begin a new training. Weights that come
     back are a note where the loss is down to half.
     """
-    drawn = figures["weights_drawn"].astype(np.float64)
-    returned = figures["weights_returned"].astype(np.float64)
-    goes_back = (returned >= _OFTEN) & ~(drawn >= _OFTEN)
-    severity = np.where(drawn >= _OFTEN, 2, 0)
-    severity[goes_back] = np.where(has_learned(figures, memory), 1, 2)[goes_back]
-    undone = figures["weights_undone"].astype(np.float64)
-    is_undone = (undone >= _UNDONE) & (severity == 0)
-    severity[is_undone] = 2
-    return Symptoms.of_run(
+    drawn, undone = figures["weights_drawn"], figures["weights_undone"]
+    returned = figures["weights_returned"]
+    return Symptoms.of_cases(
         "network",
-        np.where(is_undone, undone, np.where(goes_back, returned, drawn)),
-        severity,
-        Advice(
+        drawn,
+        Case(
+            drawn >= _OFTEN,
             "the weights of most layers were drawn anew between two steps of the same optimizer, "
             "at least {value:.0f} times: what had been learned was lost",
             "whatever writes new weights once, before the loop: net.apply(init), "
             "reset_parameters() and the like do not belong into the loop over epochs; where a "
             "new training is to begin, as for a fold, make the optimizer anew too",
         ),
-        Advice(
+        Case(
+            returned >= _OFTEN,
             "the weights went back to earlier ones, bit for bit, at least {value:.0f} times: what "
             "the steps in between had learned was lost",
             "load_state_dict() once, before the loop; if each round is to begin at the same "
             "weights, as a fold or a task does, make the optimizer anew with it",
+            value=returned,
+            severity=np.where(has_learned(figures, memory), 1, 2),
         ),
-        Advice(
+        Case(
+            undone >= _UNDONE,
             "most of each of the last {value:.0f} steps was taken back: a tenth or less of what "
             "the optimizer changed was left when the next step came. Something draws the weights "
             "to others, such as an average of them that is written into the network",
             "keep an average in a copy (average.mul_(0.999).add_(weight, alpha=0.001)), and use "
             "it for evaluation alone; of a teacher and a student it is the teacher that follows",
-            (np.nan, float(_UNDONE), np.nan),
+            float(_UNDONE),
+            value=undone,
         ),
         limits=(np.nan, float(_OFTEN), np.nan),
         source="the weights, as the optimizer left them and as it found them",
-        cause=np.where(is_undone, 2, goes_back),
     )
 
 
