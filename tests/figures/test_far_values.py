@@ -42,10 +42,10 @@ def test_the_column_the_value_and_how_far_it_lies_are_told(value):
         drawn(-0.4),  # not farther than the others are apart
         drawn(places=(1, 4)),  # of two samples
         drawn(places=range(13)),  # of more than half
-        drawn(places=range(4), samples=12)[:, [1, 1]].round(decimals=1),  # beside few others
+        torch.cat([(4 * drawn()).round(), drawn()[:, :1]], 1),  # beside few others
         torch.cat([drawn(places=(3,)), drawn(places=(3,))[[3, 3]]]),  # one sample, three times
         drawn(float("nan")),
-        drawn()[:, [1] * 129],
+        drawn()[:, [0] * 127 + [1, 2]],
     ],
 )
 def test_what_may_well_be_a_value_like_others_is_let_be(x):
@@ -59,6 +59,19 @@ def test_others_that_come_later_may_lie_between():
     first, later = seen(x, between)
     assert first["input_far"] > 1
     assert later["input_far"] == 0
+
+
+def test_how_often_a_value_came_is_counted_for_itself():
+    (_, told) = seen(drawn(places=range(13)), drawn(-500.0, places=range(13), seed=1))
+    assert told["input_far_value"] == -500
+
+
+def test_after_thousands_of_samples_what_was_found_stays():
+    between = drawn(places=())
+    between[0, 1] = -10.0
+    told = seen(*(drawn(samples=256, seed=seed) for seed in range(33)), between)
+    assert told[-1] == told[-2]
+    assert told[-1]["input_far"] > 1
 
 
 def test_of_two_such_values_that_are_as_far_apart_nothing_is_told():

@@ -38,7 +38,8 @@ FALLING = [3 - 0.1 * n for n in range(9)]
         ([2, 3, *FALLING], {}, 0),  # better with the second of eleven
         ([*FALLING[:4], 4, *FALLING], {}, 0),
         ([2, 3, *FALLING, *FALLING, *FALLING], {"factor": 0.5}, 13),
-        (FALLING, {"min_lr": 0.02}, 0),  # which it is cut to
+        (FALLING, {"factor": 0.5, "min_lr": 0.02}, 0),  # which it is cut to
+        ([-each for each in FALLING], {"mode": "min"}, 0),
     ],
 )
 def test_cuts_are_counted_where_nothing_was_larger_than_one_of_the_first_values(
@@ -59,12 +60,34 @@ def test_a_rate_of_another_scheduler_or_of_none_is_not_looked_into(monkeypatch):
     assert math.isnan(cuts.see([]))
 
 
-def test_the_scheduler_of_another_optimizer_says_nothing():
-    optimizer, other = (torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1) for _ in "ab")
-    scheduler = ReduceLROnPlateau(other, mode="max", patience=0)
+def test_a_rate_that_somebody_else_has_cut_as_well_says_nothing():
+    optimizer = torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1)
+    scheduler = ReduceLROnPlateau(optimizer, mode="max", factor=0.5, patience=1)
     cuts = PlateauCuts()
     cuts.see([optimizer])
     for value in FALLING:
         scheduler.step(value)
+    assert cuts.see([optimizer]) == 4
+    optimizer.param_groups[0]["lr"] *= 0.9
+    assert cuts.see([optimizer]) == 0
+
+
+def test_the_scheduler_of_another_optimizer_says_nothing():
+    optimizer, other = (torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1) for _ in "ab")
+    scheduler = ReduceLROnPlateau(other, mode="max", patience=1)
+    cuts = PlateauCuts()
+    cuts.see([optimizer]), cuts.see([other])
+    for value in FALLING:
+        scheduler.step(value)
     optimizer.param_groups[0]["lr"] = other.param_groups[0]["lr"]
+    assert (cuts.see([optimizer]), cuts.see([other])) == (0, 4)
+
+
+def test_of_two_schedulers_of_one_optimizer_nothing_is_told():
+    optimizer = torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1)
+    schedulers = [ReduceLROnPlateau(optimizer, mode="max", patience=1) for _ in "ab"]
+    cuts = PlateauCuts()
+    cuts.see([optimizer])
+    for value in FALLING:
+        schedulers[0].step(value)
     assert cuts.see([optimizer]) == 0
