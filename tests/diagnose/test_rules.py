@@ -2868,3 +2868,13 @@ def test_targets_of_an_error_beside_other_terms_are_told_where_the_loss_is_of_no
     finding = rules_and_words(figures).get("target_out_of_range")
     assert (finding is not None) == told
     assert not told or "beside other terms" in finding.explanation
+
+
+@pytest.mark.parametrize(("looks", "told"), [((1, 1, 1), True), ((1, 1, 0), False)])
+def test_a_term_that_is_cut_off_from_what_is_trained_is_told_in_three_looks(looks, told):
+    figures = healthy(network())
+    figures["number_added"][::10] = 0
+    figures["term_cut_off"][: len(looks)] = looks
+    finding = rules_and_words(figures).get("penalty_without_gradient")
+    assert (finding is not None) == told
+    assert not told or "another network" in finding.explanation

@@ -172,6 +172,8 @@ STEP_FIGURES: Mapping[str, str] = {
     "of_rewards": "1 if each log-probability is multiplied with a number of its own, else 0",
     "judge_asks": "1 if scores of another network's outputs are to fall, -1 if rise, 0 if neither",
     "maker_asks": "the same in passes that reach that network",
+    "term_cut_off": "1 if a loss that trained one network had a term made of its outputs, cut off"
+    " from it, by another network that was not moved then, else 0",
     "loss_broadcasts": "1 if the loss makes [n, n] of [n] and [n, 1] and takes its mean, else 0",
     "activated_twice": "1 if the loss takes a sigmoid or softmax of an output that is one, else 0",
     "softmax_beside_classes": "1 if it is one along another axis than the loss's classes",

@@ -97,3 +97,53 @@ def test_nothing_is_told_of_what_is_no_score_of_what_another_gave(options):
     if options.get("judge") is MAKER:
         options = {"judge": MAKER, "changed": lambda made: made[:, :3]}
     assert asked(down, down, **options) is None
+
+
+def in_vain(given=Tensor.detach, moved=(MAKER,), judge=JUDGE, apart=False, again=True):
+    """Whether a term that the judge makes is in vain, beside one that trains the maker.
+
+    Args:
+        given: what the judge gets, of what was made.
+        moved: the networks that an optimizer moves afterwards.
+        apart: whether each term has a pass of its own.
+        again: whether the judge is called again, and moved then.
+    """
+    seen = Adversaries()
+    seen.note_made(MAKER, made := MAKER(NOISE))
+    scores = judge(given(made))
+    seen.watch(judge, (given(made),), scores)
+    if apart:
+        scores.sum().backward()
+        made.sum().backward()
+    else:
+        (scores.sum() + made.sum()).backward()
+    for module in moved:
+        torch.optim.SGD(module.parameters(), lr=0.1).step()
+    if again:
+        seen.watch(judge, (NOISE,), judge(given(made)))
+        torch.optim.SGD(judge.parameters(), lr=0.1).step()
+    return seen.take_in_vain()
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_term_of_what_is_cut_off_is_in_vain_where_its_own_network_is_not_moved(again):
+    assert in_vain(again=again) is True
+    assert in_vain(moved=(MAKER, JUDGE), again=again) is False  # it learns from the same pass
+    assert in_vain(moved=(JUDGE,), again=again) is False
+    assert in_vain(moved=(), again=again) is False
+    assert in_vain(apart=True, again=again) is False
+    assert in_vain(given=lambda made: made, again=again) is None  # it reaches the maker
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_is_cut_off_is_known_beside_what_was_given(first):
+    beside = nn.Linear(8, 1)
+
+    def joined(made):
+        both = made.detach(), NOISE
+        return torch.cat(both if first else both[::-1], 1)
+
+    assert in_vain(given=joined, judge=beside) is True
+    other = nn.Linear(10, 1)
+    assert in_vain(given=lambda _: torch.ones(12, 10), judge=other) is None
+    assert in_vain(given=lambda made: torch.cat([made] * 2, 1), judge=other) is None

@@ -7,25 +7,42 @@ from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, r
 _LOOKS = 3
 
 
-@rule_of_run("penalty_without_gradient", looks_at="number_added")
+@rule_of_run("penalty_without_gradient", looks_at=("number_added", "term_cut_off"))
 def penalty_without_gradient(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """1 where a step takes slopes of an output by the data without a graph, and the loss then adds
-    to its terms something that has no gradient.
+    to its terms something that has no gradient; or where one backward pass comes to a network's
+    outputs, and to what another network makes of them cut off from it, and only the first is moved.
     """
     so = (figures["slopes_plain"] == 1) & ~(figures["slopes_taken"] == 1)
+    values = np.where(
+        np.isnan(figures["number_added"]), np.nan, so & (figures["number_added"] == 1)
+    )
+    cut_off = memory.known("cut_off", figures["term_cut_off"])
+    looked = ~np.isnan(figures["term_cut_off"])
+    values = np.where(looked, np.fmax(values, cut_off), values)
     return Symptoms.of_run_above(
         "loss",
-        np.where(np.isnan(figures["number_added"]), np.nan, so & (figures["number_added"] == 1)),
+        values,
         Advice(
             "the derivatives of the output by the data were taken without a graph, so what is "
             "made of them is only a number in the loss: it has no gradient, and no effect",
             "torch.autograd.grad(..., create_graph=True) for the slopes that a penalty, or an "
             "equation, is made of; never .item() or .detach() on what is added to the loss",
         ),
+        Advice(
+            "a term of the loss that trains one network comes from another network, which was "
+            "given the first one's outputs cut off from it: the term does not reach what is "
+            "trained, and the other network is not moved by it either",
+            "detach() in the other network's own pass alone: discriminator(fake), and not "
+            "discriminator(fake.detach()), in the generator's step; critic(state, actor(state)) "
+            "in the actor's",
+        ),
         warning=0.0,
         source="Gulrajani et al. 2017, Improved Training of Wasserstein GANs, section 4: the "
-        "penalty's own gradient by the weights is what holds the critic",
+        "penalty's own gradient by the weights is what holds the critic; Goodfellow et al. 2014, "
+        "algorithm 1: the generator's gradient goes through the discriminator",
         lasting=_LOOKS,
+        cause=cut_off == 1,
     )
 
 

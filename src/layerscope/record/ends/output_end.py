@@ -69,14 +69,14 @@ class OutputEnd:
 
     def see(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """A module that the training loop has called gives this."""
-        self._adversaries.note_made(module, output)
+        hooked = self._state.on_lasting_tensors  # they may be parameters, or be kept
+        hooked.extend(self._adversaries.note_made(module, output))
         with_gradient = [each for _, each in tensors_in(output) if each.requires_grad]
         trained = [each for each in with_gradient if each.ndim]
         has_terms, tensor = len(with_gradient) > len(trained), next(iter(trained), None)
         self._passes.given += len(trained)
         for each in trained:
             self.loss_graph.note_output(each)
-        hooked = self._state.on_lasting_tensors  # they may be parameters, or be kept
         hooked.extend(self._towers.watch(trained))
         hooked.extend(self._further.watch(trained[1:]))
         if len(trained) > 2:
@@ -152,6 +152,8 @@ class OutputEnd:
             "slopes_plain": self._passes.plain_slopes,
             "states_detached": self.states.are_detached,
         }
+        if (in_vain := self._adversaries.take_in_vain()) is not None:
+            figures["term_cut_off"] = in_vain
         form, towers = self.loss_graph.take(), self._towers.take()
         if form is not None:
             self._towers.asked = form.candidates > 0
