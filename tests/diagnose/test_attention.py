@@ -104,6 +104,9 @@ def test_uniform_rows_are_a_note_and_a_warning_where_the_scale_makes_them_so():
     learned = attending(**uniform, attention_scale=0.01)
     learned["loss"][20:] = 1.0
     assert told(learned) == {"attention_uniform": ("note", PLACE, 80)}
+    learned = attending(**uniform)
+    learned["loss"][20:] = 1.0
+    assert told(learned) == {}  # it does well without
 
 
 def without_places(steps, *loss, read=0.0):

@@ -312,6 +312,16 @@ def test_of_a_loss_whose_lowest_nobody_knows_it_counts_that_it_falls(kind, falls
     assert found(figures)["dead_units"][0] == ("note" if is_note else "warning")
 
 
+@pytest.mark.parametrize(("of_rewards", "told"), [(1, []), (0, [("negative_loss", True)])])
+def test_a_loss_that_may_be_below_zero_asks_for_nothing_and_a_policys_is_not_told(of_rewards, told):
+    figures = healthy(network())
+    figures["loss"][:] = np.linspace(-0.1, -0.9, 60)
+    figures["loss_kind"][::5], figures["of_rewards"][::5] = 0, of_rewards
+    judge = Judge(())
+    judge.look(figures)
+    assert [(each.rule, each.harmless) for each in judge.findings] == told
+
+
 @pytest.mark.parametrize(("layers", "harmless"), [(1, True), (3, False)])
 def test_a_few_layers_that_are_not_measured_ask_for_nothing_while_the_loss_falls(layers, harmless):
     figures = healthy(network())  # of five layers

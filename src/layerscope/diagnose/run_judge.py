@@ -93,7 +93,8 @@ class Judge:
 
     def _asks_nothing(self, note: Finding) -> bool:
         few = 2 * note.layers < len(self._roles.layers)  # such as a copy that is kept, not called
-        return note.rule in SYMPTOMS or (note.rule == "not_measured" and few)
+        may_be = note.rule == "negative_loss"  # as a note, of a loss that may well be
+        return may_be or note.rule in SYMPTOMS or (note.rule == "not_measured" and few)
 
     def add(self, finding: Finding) -> None:
         """Take in a finding that was made elsewhere, such as a departure from theory."""

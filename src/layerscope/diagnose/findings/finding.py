@@ -41,8 +41,8 @@ class Finding:
             files of before, and of what belongs to no layer.
         layer_steps: of each of these, the step in which it fell ill; empty if unknown.
         because: the rule of the finding that this one follows from; "" if none is known.
-        harmless: a note of what a layer shows, or of a few that are not measured, while the loss
-            falls and nothing is warned of: it asks for nothing.
+        harmless: a note of what a layer shows, of a loss below 0, or of a few layers that are not
+            measured, while the loss falls and nothing is warned of: it asks for nothing.
     """
 
     rule: str

@@ -191,7 +191,7 @@ def attention_uniform(figures: Figures, thresholds: Thresholds, memory: Memory) 
     the layer chooses between tokens.
 
     A note, since a network may do well without, and begins so in a warm-up; it becomes a warning if
-    the loss does not fall. A warning where the scale of the logits alone makes it so, until the
+    the loss does not fall, and is none where the loss has fallen to less than half. A warning where the scale of the logits alone makes it so, until the
     loss has fallen to less than half.
     """
     values = figures["attention_entropy_lowest"].copy()
@@ -202,6 +202,7 @@ def attention_uniform(figures: Figures, thresholds: Thresholds, memory: Memory) 
     learned = has_learned(figures, memory)[:, np.newaxis]  # at each block: it remembers
     if severity is not None:
         severity[can | learned] = np.minimum(severity[can | learned], 1)
+        severity[can & learned] = 0
     return Symptoms.of_layers(
         values,
         severity,

@@ -184,7 +184,8 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     cause[of_cosines] = 5
     advice = list(_NEGATIVE)
     advice[_OF_BITS] = Advice(f"{words}; the loss is {{value:.3g}}, below 0", remedy)
-    severity = np.where(below, np.where(cause == 2, 1, 2), 0).astype(np.int8)
+    plain = np.where(is_of_rewards(figures, memory), 0, 1)  # a policy's is of either sign
+    severity = np.where(below, np.where(cause == 2, plain, 2), 0).astype(np.int8)
     return Symptoms.of_run(
         "loss",
         loss,
