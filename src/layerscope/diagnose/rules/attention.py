@@ -191,8 +191,8 @@ def attention_uniform(figures: Figures, thresholds: Thresholds, memory: Memory) 
     the layer chooses between tokens.
 
     A note, since a network may do well without, and begins so in a warm-up; it becomes a warning if
-    the loss does not fall, and is none where the loss has fallen to less than half. A warning where the scale of the logits alone makes it so, until the
-    loss has fallen to less than half.
+    the loss does not fall, and is none where that has fallen to less than half. A warning where the
+    scale of the logits alone makes it so, until the loss has fallen to less than half.
     """
     values = figures["attention_entropy_lowest"].copy()
     values[figures.steps < thresholds.patience] = np.nan
