@@ -2888,3 +2888,14 @@ def test_a_term_that_is_cut_off_from_what_is_trained_is_told_in_three_looks(look
     finding = rules_and_words(figures).get("penalty_without_gradient")
     assert (finding is not None) == told
     assert not told or "another network" in finding.explanation
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_a_head_that_no_loss_looks_at_may_be_a_term_that_is_left_out(end):
+    layers = [layer(0, None), layer(1, None, fed=True, end=end), layer(2, None, fed=True)]
+    figures = healthy(tuple(layers))
+    figures["weight_grad_rms"][:, 1] = np.nan
+    figures["no_gradient"][::10] = [0, 1, 0]
+    told = rules_and_words(figures)["no_gradient"]
+    assert (told.severity, told.layer) == ("note", "01_linear")
+    assert ("has a term for each output" in told.remedy) == end

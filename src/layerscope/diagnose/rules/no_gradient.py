@@ -8,6 +8,7 @@ import numpy.typing as npt
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.cancelled_gradients import cancelled_gradients
 from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.mixtures import without_tokens
 from layerscope.diagnose.recurrent import recurrences
 from layerscope.diagnose.roles import Roles
@@ -15,6 +16,19 @@ from layerscope.diagnose.solved import is_solved
 
 _ZERO, _NONE, _CLEARED, _CUT_OFF, _ONE_STEP, _FLAT, _BESIDE = range(7)
 _CANCELLED, _IN_PART, _OF_SLOPES, _FLAT_PART, _FED_ZEROS, _PLACELESS, _IN_CHECKPOINT = range(7, 14)
+
+
+def _remedy_beside(facts: LayerFacts) -> str:
+    if facts.end or facts.last:
+        return (
+            "see that the sum that makes the loss has a term for each output that the network "
+            "returns; leave the layer out if its output is not needed"
+        )
+    return (
+        "leave it out if its output is not needed, such as the last of several that each hand on "
+        "what they leave; else look for a detach(), .data or argmax behind it"
+    )
+
 
 _ADVICE = (
     Advice(
@@ -55,8 +69,7 @@ _ADVICE = (
     Advice(
         "backward leaves no gradient at {layer}: it gets the outputs of other layers, but nothing "
         "of its own outputs reaches the loss",
-        "leave it out if its output is not needed, such as the last of several that each hand on "
-        "what they leave; else look for a detach(), .data or argmax behind it",
+        _remedy_beside,
     ),
     Advice(
         "the gradients that come to the outputs of {layer}, and of all other layers, add up to "
