@@ -201,6 +201,14 @@ def test_of_a_softmax_the_share_of_samples_counts():
     assert found(figures)["saturated"] == ("warning", "01_softmax", 0, 1)
 
 
+def test_what_gets_no_gradient_while_others_do_blocks_none():
+    figures = healthy(network())
+    figures["saturated"][:, 1] = 0.9
+    assert "saturated" in found(figures)
+    figures["activation_grad_rms"][:, 1] = np.nan
+    assert found(figures) == {}
+
+
 # idle
 
 
@@ -1034,6 +1042,14 @@ def test_targets_may_have_grown_since_a_loss_that_was_an_error_can_be_told_no_mo
     assert ("loss_diverged" in found(figures)) == (kind != Loss.UNKNOWN)
 
 
+@pytest.mark.parametrize(("of_scores", "told"), [(1, False), (0, True)])
+def test_a_loss_of_scores_may_start_near_0(of_scores, told):
+    figures = healthy(network(), 60)
+    figures["loss"][:] = np.r_[1e-4, np.linspace(0.05, 0.3, 59)]
+    figures["loss_of_scores"][::10] = of_scores
+    assert ("loss_diverged" in found(figures)) == told
+
+
 @pytest.mark.parametrize(
     ("leap", "later", "told"), [(40, 1.1, True), (29, 1.1, False), (40, 0.9, False)]
 )
@@ -1247,6 +1263,17 @@ def test_a_regression_of_several_numbers_is_no_matter_for_a_softmax(of_targets, 
     for name, value in looked.items():
         figures[name][::10] = value
     assert ("target_out_of_range" in found(figures)) == told
+
+
+def test_an_error_that_slopes_fit_in_some_looks_only_has_no_targets_out_of_range():
+    figures = healthy(network(), 120)
+    looked = {"loss_kind": 6, "output_function": LastFunction.SIGMOID, "outputs": 4}
+    looked |= {"target_min": -1, "target_max": 1, "target_std": 0.3, "target_rms": 0.3}
+    for name, value in looked.items():
+        figures[name][::10] = value
+    assert "target_out_of_range" in found(figures)
+    figures["loss_kind"][1::10] = figures["loss_kind"][2::10] = Loss.UNKNOWN
+    assert "target_out_of_range" not in found(figures)
 
 
 @pytest.mark.parametrize(
@@ -1608,9 +1635,15 @@ def test_a_task_that_was_solved_before_has_a_loss_of_no_measure_for_divergence()
     assert "loss_diverged" not in found(figures)
 
 
-@pytest.mark.parametrize(("level", "told"), [(4.0, True), (3.5, False)])
-def test_a_squared_error_as_large_as_its_targets_variance_says_nothing_of_the_inputs(level, told):
+@pytest.mark.parametrize(
+    ("level", "others", "told"), [(4.0, 1, True), (3.5, 1, False), (4.0, 2, False)]
+)
+def test_a_squared_error_as_large_as_its_targets_variance_says_nothing_of_the_inputs(
+    level, others, told
+):
     figures = healthy(network(), 240)
+    for each in range(others):  # looks that no error fits, between those that one does
+        figures["loss_kind"][5 + each :: 10] = Loss.UNKNOWN
     figures["update_to_weight"][:] *= 2
     figures["loss"][:] = level + np.random.default_rng(0).normal(0, 0.01, 240)
     figures["loss"][:40] += 1

@@ -656,6 +656,24 @@ def test_what_is_unfrozen_later_and_no_optimizer_has_is_told_of_from_then_on(tmp
     assert of == [("not_optimized", 20)] * told
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_gradient_of_before_is_none_that_an_optimizer_should_have(tmp_path, told):
+    net, body = make_net(), torch.nn.Linear(6, 6)
+    body(torch.ones(2, 6)).sum().backward()
+    both = torch.nn.ModuleDict({"body": body, "net": net})
+    optimizer = torch.optim.Adam(net.parameters())
+    with layerscope.watch(both, tmp_path, images=False, summary=False) as scope:
+        for x, y in batches(30):
+            optimizer.zero_grad()
+            with torch.set_grad_enabled(told):
+                features = body(x)
+            loss = cross_entropy(net(features), y)
+            loss.backward()
+            optimizer.step()
+            scope.step(loss)
+    assert ("not_optimized" in [each.rule for each in scope.findings]) == told
+
+
 def test_an_optimizer_that_is_made_anew_in_each_step_is_not_kept(tmp_path):
     net, made = make_net(), []
     with layerscope.watch(net, tmp_path, images=False, summary=False) as scope:

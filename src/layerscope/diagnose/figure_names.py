@@ -193,6 +193,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "slopes_taken": "1 if the loss may have slopes of the output by the inputs in it, else 0",
     "slopes_plain": "1 if such slopes were taken without a graph, before the loss's pass, else 0",
     "of_alignment": "1 if there is a CTC loss in the loss, else 0",
+    "loss_of_scores": "1 if a mean or a sum of what a linear layer gives is a term of the loss",
     "number_added": "1 if the loss adds something that has no gradient to its terms, else 0",
     "weights_free": "1 if learned weights of terms, which nothing holds, have made the loss small",
     "gradients_late": "1 if something changed those of the step before after it, else 0",

@@ -6,6 +6,7 @@ Looked at in some steps only.
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import ref
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -23,6 +24,7 @@ from layerscope.record.network.repeated_modules import repeated_modules
 from layerscope.record.network.two_modes import TwoModes, path_and_class
 from layerscope.record.parameters.alike_rows import AlikeRows
 from layerscope.record.parameters.gradient_norm import NONE, gradient_norm
+from layerscope.record.parameters.kept_gradients import state_of
 from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.parameters.overwritten_weights import OverwrittenWeights
 from layerscope.record.parameters.ownership import ownership
@@ -61,6 +63,11 @@ class Surroundings:
         self._stepped_by, self._norm = -1, NONE
         self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[int] = set()
+        self._left_over = {  # by a training before this one: as of a teacher, which nobody clears
+            id(each): (ref(gradient), state_of(gradient))
+            for each in network.parameters()
+            if (gradient := each.grad) is not None
+        }
         self._is_first = True  # no step was seen yet, nor by the run that goes on
         self._modes: dict[str, float] | None = None  # of this step's update
         self._rows: AlikeRows | None = None
@@ -186,8 +193,21 @@ class Surroundings:
             self._modes = self._two_modes.seen  # before a validation
             self._norm = gradient_norm(self._network)
             self._gradients.update(
-                id(each.parameter) for each in parameters if each.parameter.grad is not None
+                id(each.parameter)
+                for each in parameters
+                if each.parameter.grad is not None and not self._is_left_over(each.parameter)
             )
+
+    def _is_left_over(self, parameter: nn.Parameter) -> bool:
+        """Whether its gradient is the one that it had before the run, and was not added to."""
+        left = self._left_over.get(id(parameter))
+        if left is None:
+            return False
+        gradient = left[0]()
+        is_so = gradient is parameter.grad and state_of(gradient) == left[1]
+        if not is_so:
+            del self._left_over[id(parameter)]
+        return is_so
 
     def end_update(self, parameters: Sequence[LayerParameter]) -> None:
         """The step that an optimizer has taken is over; some nanoseconds."""

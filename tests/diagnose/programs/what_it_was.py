@@ -14,6 +14,7 @@ from tests.diagnose.programs import (  # noqa: F401  enter them
     held_out_of_layers,
     practice,
     practice_later,
+    practice_of_losses,
     practice_of_targets,
     reported_data,
     reported_later,

@@ -251,12 +251,13 @@ def test_figures_tell_of_candidates_and_of_a_softmax_along_samples_where_there_a
             "loss_of_earlier",
             "number_added",
             "of_alignment",
+            "loss_of_scores",
         ),
         0.0,
     )
     assert LossForm().figures() == usual
     told = ("against_itself", "through_advantage", "of_rewards", "broadcasts", "activated_twice")
-    told = (*told, "of_earlier", "adds_number", "of_alignment")
+    told = (*told, "of_earlier", "adds_number", "of_alignment", "of_scores")
     several = LossForm(**dict.fromkeys(told, True), candidates=12)
     assert several.figures() == dict.fromkeys(usual, 1.0) | {"candidates": 12.0}
     assert LossForm(over_samples=True).figures() == usual | {"softmax_over_samples": 1.0}
@@ -355,6 +356,21 @@ def test_a_number_of_each_sample_with_those_of_all_is_told_of():
     assert not form(lambda _, values: -normal(values, 1.0).log_prob(column).mean()).broadcasts
 
 
+def test_a_sum_of_a_judges_scores_has_no_least_value():
+    judge, penalty = torch.nn.Linear(3, 1), lambda scores: (scores.norm(dim=1) - 1).square().mean()
+    for loss_of in (
+        lambda scores, _: judge(scores).mean(),
+        lambda scores, _: 10 * penalty(scores) - judge(scores).squeeze(1).sum() / 12,
+    ):
+        assert form(loss_of) == LossForm(of_scores=True)
+    for bounded in (
+        lambda scores, _: judge(scores).square().mean(),
+        lambda scores, _: (1 - judge(scores)).relu().mean() + penalty(scores),
+        lambda scores, _: -judge(scores).sigmoid().log().mean(),
+    ):
+        assert form(bounded) == LossForm()
+
+
 RISK = torch.ones(12, 12).tril()
 
 
@@ -365,6 +381,8 @@ RISK = torch.ones(12, 12).tril()
         lambda _, v: (v[:, 0, None] - torch.arange(12.0)).square().mean(),
         lambda _, v: (v[:, 0].unsqueeze(1) - v[:, 0]).square().mean(),
         lambda scores, _: (scores @ scores.T * RISK).mean(),
+        lambda _, v: F.cross_entropy(-(v - torch.arange(12.0)).square(), torch.arange(12)),
+        lambda _, v: (v - torch.arange(12.0)).square().masked_fill(RISK == 0, 0).mean(),
     ],
 )
 def test_pairs_on_purpose_are_not(loss_of):

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_curve import FIRST, WINDOW, CurveOfBlock
+from layerscope.diagnose.loss_terms import is_of_no_known_kind
 from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.diagnose.pace import median_update
 from layerscope.diagnose.patience import attends, patience_of, targets_have_grown
@@ -34,6 +35,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     variance = _variance(figures, memory)
     updates = median_update(figures, memory)
     of_errors = np.isnan(entropy) & ~targets_have_grown(figures, memory)
+    of_errors &= ~is_of_no_known_kind(figures, memory)  # by chance one look fits an error
     guess = np.where(entropy > 0.1, entropy * times, np.where(of_errors, variance, np.nan))
     values = curve.level / guess
     off = np.where(of_errors, _OF_VARIANCE, 1 - t.loss_stuck)

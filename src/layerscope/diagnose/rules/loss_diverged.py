@@ -71,8 +71,9 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     without, whatever was learned: so it is also compared with the largest that the loss had while
     the weights were as good as they were. A loss of rewards tells nothing: that of a critic grows
     with what the policy earns. Of a loss that has been below 0, as an agent's, the first is no
-    measure; nor is that of a task that was solved before, while it stays below a tenth of chance.
-    Where the targets themselves have become larger, as of the next task, so may an error.
+    measure, nor of one of scores, as a critic's, which may start near 0 and has no floor there; nor
+    is that of a task that was solved before, while it stays below a tenth of chance. Where the
+    targets themselves have become larger, as of the next task, so may an error.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)
@@ -85,7 +86,7 @@ def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     start = np.fmax(start, guessing_among_candidates(figures, memory))
     start *= growth_of_an_error(figures, memory)
     values = present / np.where(start > 0, start, np.nan)
-    signed = memory.ever("negative", curve.loss < 0)
+    signed = memory.ever("negative", (curve.loss < 0) | (figures["loss_of_scores"] == 1))
     sizes = np.where(curve.known <= WINDOW, np.abs(curve.loss), np.nan)
     values = np.where(signed, curve.level / memory.highest("sizes_at_first", sizes), values)
     limit = np.where(signed, _SIGNED, limit)

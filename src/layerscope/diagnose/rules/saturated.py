@@ -68,7 +68,8 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
 
     Of a softmax over n it is the share of samples with one output near 1, less 1 / n: the first
     token of a causal sequence has nothing else to look at. Where it came while the loss fell to
-    less than half, training has filled the ends, and was not stopped by it.
+    less than half, training has filled the ends, and was not stopped by it. Outputs without a
+    gradient, as a teacher's, block none.
 
     Which units training fills goes by their weights, so a layer of n units is a sample of n: of one
     that became saturated a warning asks for more than one in twenty such layers has by chance.
@@ -76,6 +77,8 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     t = thresholds
     roles = memory.roles
     values = figures["saturated"] * roles.only("function")
+    gradients = ~np.isnan(figures["activation_grad_rms"])  # where others get one, none was wanted
+    values[gradients.any(axis=1, keepdims=True) & ~gradients] = np.nan
     if softmax := roles.named("softmax"):
         mean = figures["activation_mean"][:, softmax]  # 1 / n, since its outputs sum to 1
         values[:, softmax] = values[:, softmax] / mean - mean

@@ -7,6 +7,7 @@ import numpy as np
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.layer_facts import LayerFacts
+from layerscope.diagnose.loss_terms import is_of_no_known_kind
 from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
 from layerscope.diagnose.losses.shares import Shares
 from layerscope.diagnose.roles import Roles
@@ -119,7 +120,8 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
     kind = figures["loss_kind"]
     low, high = _range(figures, memory)
     binary = (kind == Loss.BINARY) | (kind == Loss.BINARY_LOGITS)
-    error = np.isin(kind, ERRORS)
+    # By chance the slopes of another loss fit an error's in some looks.
+    error = np.isin(kind, ERRORS) & ~is_of_no_known_kind(figures, memory)
     least, most = _of_sigmoid(memory.roles)
     of_shares = kind == Loss.BINARY
     lows = np.where(of_shares, least, np.where(binary, 0.0, np.where(error, low, -np.inf)))

@@ -19,12 +19,14 @@ def not_optimized(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     Judged from `lasting` steps on: by then every optimizer has taken a step. Layers that are to
     stay as they are want requires_grad_(False), which also saves their gradients. Where the
     optimizers have parameters that are not the network's instead, it was made of another network:
-    before a copy, a new head, or a wrapper that makes parameters anew.
+    before a copy, a new head, or a wrapper that makes parameters anew. A gradient that was there
+    before the run began, as of a teacher that is trained already, is none.
     """
     values = figures["owned"].astype(np.float64)
     # Of what no optimizer has, a plain loop does not say when its gradient is whole to be measured.
     unmeasured = np.isnan(figures["weight_grad_rms"]) & (figures["no_gradient"] == 0)
-    ill = (values == 0) & ((figures["weight_grad_rms"] > 0) | unmeasured)
+    measured = (figures["weight_grad_rms"] > 0) & (figures["no_gradient"] != 1)
+    ill = (values == 0) & (measured | unmeasured)
     return Symptoms.of_layers(
         1 - values,
         np.where(ill, 2, 0),

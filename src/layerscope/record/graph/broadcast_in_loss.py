@@ -9,6 +9,8 @@ _PAIRS = 3
 """Samples: of two a pair is nothing odd."""
 
 _OF_TWO = ("Mul", "Div", "Sub", "Rsub", "Add")
+_AMONG_OTHERS = ("Softmax", "LogSoftmax", "MaskedFill", "Where", "Triu", "Tril")
+"""Functions of pairs: a pair among the others of its row, or only some of the pairs."""
 _ON_PURPOSE = tuple(kind for kind in MOVES if kind not in ("Expand", "Clone", "Alias", "ToCopy"))
 
 
@@ -16,8 +18,9 @@ def broadcasts(
     node: Any, nodes: Sequence[Any], outputs: Container[Any], samples: Container[int]
 ) -> bool:
     """Whether it makes [n, n] of a number of each sample, [n] or [n, 1], and of something that has
-    no gradient, and all of that goes into one number: whoever means pairs says so by a view, or
-    sums over the others of each sample.
+    no gradient, and all of that goes into one number: whoever means pairs says so by a view, sums
+    over the others of each sample, takes their softmax (Ren et al. 2022, Balanced MSE), or picks
+    some of the pairs.
 
     Args:
         nodes: all between the loss and the network's outputs.
@@ -40,7 +43,7 @@ def broadcasts(
         here = waiting.pop()
         for after in nodes:
             if after not in reached and here in inputs_of(after):
-                if shape_of(after) not in (shape, (), (1,)):
+                if shape_of(after) not in (shape, (), (1,)) or kind_of(after) in _AMONG_OTHERS:
                     return False
                 reached.add(after)
                 waiting += [after] if shape_of(after) == shape else []

@@ -54,6 +54,8 @@ class LossForm:
         is_mean: see `is_mean_of_torch`.
         adds_number: see `LossSum`.
         of_alignment: there is a CTC loss in it.
+        of_scores: a mean or a sum of what a linear layer gives is a term of it, as of a critic's
+            (Arjovsky et al. 2017): it has no least value, and 0 is one like any other.
         raised: see `raised`.
         mean_square: see `added_mean_square`.
         weights_free: of one whose terms have weights that are learned, and that nothing holds,
@@ -74,6 +76,7 @@ class LossForm:
     is_mean: bool = False
     adds_number: bool = False
     of_alignment: bool = False
+    of_scores: bool = False
     raised: float = 0.0
     mean_square: tuple[str, int] | None = None
     weights_free: Pending[bool] | None = None
@@ -89,6 +92,7 @@ class LossForm:
             "loss_of_earlier": float(self.of_earlier),
             "number_added": float(self.adds_number),
             "of_alignment": float(self.of_alignment),
+            "loss_of_scores": float(self.of_scores),
         }
         if self.weights_free is not None:
             figures["weights_free"] = float(self.weights_free.get())
@@ -131,6 +135,7 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
         ),
         of_cosines=_is_of_cosines(loss, outputs),
         of_alignment=any("CtcLoss" in kind for kind in kinds.values()),
+        of_scores=_is_of_scores(loss),
         mean_square=added_mean_square(loss, nodes, outputs),
         of_shares=takes_shares(loss, outputs),
         is_mean=is_mean_of_torch(loss),
@@ -161,6 +166,24 @@ def _is_of_cosines(loss: Any, outputs: MarkedOutputs) -> bool:
     if product in outputs or kind_of(product) not in ("Mul", "Bmm"):
         return False
     return any(is_normalized(each, outputs) for each in inputs_of(product))
+
+
+_LINEAR = ("Add", "Sub", "Neg", "Rsub", "Mean", "Sum", *_SCALES, *WHOLE)
+
+
+def _is_of_scores(loss: Any) -> bool:
+    """Whether one of its terms is a linear layer's output, added up, with a factor at most."""
+    waiting = [loss]
+    for _ in range(NODES):
+        if not waiting:
+            break
+        node = waiting.pop()
+        before = inputs_of(node)
+        if kind_of(node) in ("Addmm", "Linear", "Convolution", "MkldnnLinear"):
+            return True
+        if kind_of(node) in _LINEAR and (len(before) == 1 or kind_of(node) not in _SCALES):
+            waiting += before
+    return False
 
 
 _TAKES_LOGITS = ("Sigmoid", "LogSigmoid", "Softmax", "LogSoftmax", "BinaryCrossEntropyWithLogits")
