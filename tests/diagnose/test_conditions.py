@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from layerscope.diagnose import RULES, Judge
+from layerscope.diagnose import RULES, Figures, Judge
 from layerscope.diagnose.findings.consequences import CONSEQUENCES
 from layerscope.diagnose.findings.rule_groups import (
     BY_GRADIENTS,
@@ -437,3 +437,21 @@ def test_gradients_of_a_few_passes_are_told_as_a_cause_alone(passes, update, sev
     told = raised(0, 3.0, update, **of_mean, passes=passes)
     assert [f.severity for f in told] == ([] if severity is None else [severity])
     assert all(f"divided by {passes}" in f.remedy for f in told)
+
+
+@pytest.mark.parametrize(
+    ("looks", "breaks", "told"), [(24, None, True), (18, None, False), (24, 9, False)]
+)
+def test_a_policy_without_rewards_is_told_after_twenty_looks_in_a_row(looks, breaks, told):
+    figures = healthy(network(), 80)
+    figures["number_added"][::3] = 0
+    figures["rewards_lost"][: 3 * looks : 3] = 1
+    if breaks is not None:
+        figures["rewards_lost"][3 * breaks] = 0
+    for cut in (80, 7):
+        judge = Judge(figures.layers)
+        for step in range(0, 80, cut):
+            rows = slice(step, step + cut)
+            arrays = figures.of_layers[rows], figures.of_steps[rows]
+            judge.look(Figures(figures.layers, figures.steps[rows], *arrays))
+        assert any(f.rule == "penalty_without_gradient" for f in judge.findings) == told

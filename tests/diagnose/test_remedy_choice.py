@@ -85,15 +85,16 @@ def test_a_gradient_that_fades_once_steps_have_moved_the_weights_far_is_of_the_r
 @pytest.mark.parametrize(
     ("update", "at_first", "starts"), [(0.1, 0.5, True), (1e-3, 0.5, False), (0.1, 0.02, False)]
 )
+@pytest.mark.parametrize("since", [4, 300])
 def test_samples_that_become_alike_once_weights_have_moved_far_are_of_the_rate(
-    update, at_first, starts
+    since, update, at_first, starts
 ):
-    figures = healthy(network())
+    figures = healthy(network(), 320)
     figures["update_to_weight"][:] = update
-    figures["unit_spread"][:4] = at_first
-    figures["unit_spread"][4:] = 1e-4
+    figures["unit_spread"][:since] = at_first
+    figures["unit_spread"][since:] = 1e-4
     told = rules_and_words(figures)["collapsed"]
-    assert told.step == 4
+    assert told.step == since
     assert ("a tenth of what it is" in told.remedy) == starts
 
 

@@ -15,9 +15,9 @@ Series = npt.NDArray[np.float64]
 OF_LEVELS = 0.63  # standard error between two levels / between a level and the start
 _SURE = 3.0
 
-_FAR = 0.2
-"""Of the weights' size: two hundred steps of the usual 10^-3, all in one direction. What a layer
-was healthy with at the start, and is not any more, the steps have done."""
+_FAR, _FAST = 0.2, 0.01
+"""Of the weights' size, in all and in a step on average: ten times the usual. What a layer was
+healthy with at the start, and is not any more, such steps have done."""
 
 
 @once_a_block
@@ -46,11 +46,11 @@ def way_so_far(figures: Figures, memory: Memory) -> Series:
 
 
 def has_moved_far(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
-    """Whether the steps before each have changed the median layer's weights far, [steps]: False
-    where one of them is not known.
+    """Whether the steps before each have changed the median layer's weights far, and by large
+    steps, [steps]: False where one of them is not known.
     """
     way = way_so_far(figures, memory)
-    return (way > _FAR) & np.isfinite(way)
+    return (way > np.fmax(_FAR, _FAST * figures.steps)) & np.isfinite(way)
 
 
 def falls_on(curve: CurveOfBlock, least: int, memory: Memory) -> npt.NDArray[np.bool_]:

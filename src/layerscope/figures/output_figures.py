@@ -16,6 +16,7 @@ from layerscope.diagnose.losses.regression_loss import within_range
 from layerscope.diagnose.losses.shares import Shares, shares_of
 from layerscope.figures.class_weights import ignored_figures
 from layerscope.figures.directions import direction_figures, is_mean_cosine
+from layerscope.figures.entropy_alone import is_of_entropy_alone
 from layerscope.figures.inputs import Matrix, rms
 from layerscope.figures.looked_at_outputs import (
     critic_slope,
@@ -175,6 +176,8 @@ def _of_gradient(
         "bootstrapped": float(output.bootstrapped.get()),
         "output_grad_sign": abs(float(np.sign(gradient).sum())) / gradient.size,
     }
+    if ends.of_actions:
+        figures["rewards_lost"] = is_of_entropy_alone(values, gradient)
     if values.shape[1] == 1 and len(values) == output.samples:
         data = [each.values.numpy() for each in ends.data]
         figures["critic_slope"] = critic_slope(values, gradient, loss, data)

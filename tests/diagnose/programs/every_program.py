@@ -1,6 +1,7 @@
 """All programs, by name."""
 
 from tests.diagnose.programs import (
+    of_advantages,
     of_adversaries,
     of_answers,
     of_attention,
@@ -70,6 +71,7 @@ from tests.diagnose.programs.program import PROGRAMS
 
 __all__ = [
     "PROGRAMS",
+    "of_advantages",
     "of_adversaries",
     "of_answers",
     "of_attention",

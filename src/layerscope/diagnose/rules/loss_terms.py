@@ -1,6 +1,7 @@
 """Terms of a loss that do not do what they are there for."""
 
 import numpy as np
+import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 
@@ -8,10 +9,12 @@ _LOOKS = 3
 
 
 @rule_of_run("penalty_without_gradient", looks_at=("number_added", "term_cut_off"))
-def penalty_without_gradient(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
+def penalty_without_gradient(figures: Figures, t: Thresholds, memory: Memory) -> Symptoms:
     """1 where a step takes slopes of an output by the data without a graph, and the loss then adds
     to its terms something that has no gradient; or where one backward pass comes to a network's
     outputs, and to what another network makes of them cut off from it, and only the first is moved.
+    Or, for `warm_up` looks in a row, where a policy's logits get the gradient of their entropy, and
+    nothing by the log-probabilities of what was done: all of these are multiplied by 0.
     """
     so = (figures["slopes_plain"] == 1) & ~(figures["slopes_taken"] == 1)
     values = np.where(
@@ -20,6 +23,8 @@ def penalty_without_gradient(figures: Figures, _: Thresholds, memory: Memory) ->
     cut_off = memory.known("cut_off", figures["term_cut_off"])
     looked = ~np.isnan(figures["term_cut_off"])
     values = np.where(looked, np.fmax(values, cut_off), values)
+    lost = _in_a_row(figures["rewards_lost"], memory) >= t.warm_up
+    values = np.where(lost & ~np.isnan(values), 1.0, values)
     return Symptoms.of_run_above(
         "loss",
         values,
@@ -37,13 +42,31 @@ def penalty_without_gradient(figures: Figures, _: Thresholds, memory: Memory) ->
             "discriminator(fake.detach()), in the generator's step; critic(state, actor(state)) "
             "in the actor's",
         ),
+        Advice(
+            "the policy gets the gradient of its entropy alone: the log-probabilities of the "
+            "actions are multiplied by 0, and no reward reaches it",
+            "print the advantages: normalised over an axis of one element, such as that of the "
+            "batch in [1, steps], or within a group of one, they are all 0: take mean and "
+            "deviation over all; or all returns are the same, as where no reward has come yet",
+        ),
         warning=0.0,
         source="Gulrajani et al. 2017, Improved Training of Wasserstein GANs, section 4: the "
         "penalty's own gradient by the weights is what holds the critic; Goodfellow et al. 2014, "
         "algorithm 1: the generator's gradient goes through the discriminator",
         lasting=_LOOKS,
-        cause=cut_off == 1,
+        cause=np.where(lost, 2, cut_off == 1),
     )
+
+
+def _in_a_row(looks: npt.NDArray[np.floating], memory: Memory) -> npt.NDArray[np.float64]:
+    """How many looks in a row have shown a 1, as of each step, [steps]."""
+    count = memory.of_run("lost")
+    row, found = np.nan_to_num(count[0]), np.empty(len(looks))
+    for step, look in enumerate(looks.tolist()):
+        row = row if np.isnan(look) else (row + 1) * look
+        found[step] = row
+    count[0] = row
+    return found
 
 
 @rule_of_run("loss_weights", looks_at="weights_free")

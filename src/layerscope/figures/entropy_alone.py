@@ -1,0 +1,29 @@
+"""Is the gradient on a policy's logits that of its entropy, and of no reward?"""
+
+import numpy as np
+
+from layerscope.diagnose.losses.classification_loss import softmax
+from layerscope.figures.inputs import Matrix
+
+_CLOSE = 1e-3
+"""Of the gradient's norm; float32 leaves less."""
+
+_UNEVEN = 1e-3
+"""Largest slope of the entropy, at least: at even chances it has none, and all is rounding."""
+
+
+def is_of_entropy_alone(logits: Matrix, gradient: Matrix) -> float:
+    """1 if one number times the slopes of the entropy of softmax(logits) [n, actions] makes the
+    gradient, 0 if not; NaN where there is none, or the chances are even.
+
+    d H / d z = -p (log p + H), whatever was drawn; a reward's part is a (p - onehot of the action).
+    """
+    chances = np.maximum(softmax(logits), np.finfo(np.float32).tiny)
+    logs = np.log(chances)
+    entropy = -(chances * logs).sum(1, keepdims=True)
+    slopes = chances * (logs + entropy)
+    if logits.shape[1] < 2 or np.abs(slopes).max() < _UNEVEN or not gradient.any():
+        return np.nan
+    factor = (slopes * gradient).sum() / np.square(slopes).sum()
+    left = np.linalg.norm(gradient - factor * slopes)
+    return float(left <= _CLOSE * np.linalg.norm(gradient))
