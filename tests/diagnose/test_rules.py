@@ -1042,6 +1042,26 @@ def test_targets_may_have_grown_since_a_loss_that_was_an_error_can_be_told_no_mo
     assert ("loss_diverged" in found(figures)) == (kind != Loss.UNKNOWN)
 
 
+@pytest.mark.parametrize(
+    ("figure", "at", "value", "words"),
+    [
+        ("loss", 0, 0.0, "a mask that leaves all out"),
+        ("samples", slice(0, None, 10), 1, "batches have one sample"),
+        ("loss", 5, 1e-9, None),
+        ("weight_grad_rms", (5, 1), 1e-12, None),
+    ],
+)
+def test_a_loss_and_gradients_of_exactly_0_from_the_start_on_are_told(figure, at, value, words):
+    figures = healthy(network(), 120)
+    figures["loss"][:] = figures["weight_grad_rms"][:] = 0
+    figures["activation_grad_rms"][:] = 0
+    figures["samples"][::10] = 32
+    figures[figure][at] = value
+    said = rules_and_words(figures).get("loss_not_falling")
+    assert (said is None) == (words is None)
+    assert words is None or words in said.explanation + said.remedy
+
+
 @pytest.mark.parametrize(("of_scores", "told"), [(1, False), (0, True)])
 def test_a_loss_of_scores_may_start_near_0(of_scores, told):
     figures = healthy(network(), 60)

@@ -33,7 +33,7 @@ _TINY = -1.0  # log10, below what is slow already
 _USUAL = 1e-3
 """Update / weight (Karpathy, nn-zero-to-hero, lecture 3), of the mean step."""
 _FLAT, _SMALL_STEPS, _SLOW, _OF_SHARES, _TINY_STEPS, _AT_CHANCE, _STILL, _THROWN = range(8)
-_SHORT_WAY = 8
+_SHORT_WAY, _NOTHING, _OF_ONE = 8, 9, 10
 
 
 @lru_cache(maxsize=4)
@@ -112,13 +112,28 @@ def _advice(t: Thresholds, first: str, default: float, times: float) -> tuple[Ad
             f"{larger}; and see that a warm-up, if any, ends",
             (np.nan, HALF, np.nan),
         ),
+        Advice(
+            "the loss is exactly 0 in every batch so far, and so are all gradients: nothing is "
+            "learned",
+            "look for what makes it 0 whatever the network gives: a mask that leaves all out, a "
+            "factor of 0, a margin that is met from the start, a softmax over one entry alone, "
+            "which is always 1",
+        ),
+        Advice(
+            "the loss is exactly 0 in every batch so far, and so are all gradients: nothing is "
+            "learned; batches have one sample, which a loss that compares samples with each other "
+            "has nothing to compare with",
+            "a larger batch_size, and drop_last=True; for a network with one output, look for a "
+            "softmax over it, which is always 1",
+        ),
     )
 
 
 @rule_of_run("loss_not_falling")
 def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Mean of the last 20 losses / the loss at the start, in three cases: it stays there; it falls
-    steadily by updates that are too small; or all updates so far come to next to nothing.
+    """Mean of the last 20 losses / the loss at the start, in four cases: it stays there; it falls
+    steadily by updates that are too small; all updates so far come to next to nothing; or loss and
+    gradients are exactly 0 from the start, which rounding keeps even a task that is solved from.
 
     An adapter that starts at zero begins late. An error is not judged where its targets have grown
     by half, as those of a value that is being learned, nor a loss of rewards, whose value says
@@ -151,7 +166,8 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     due = (curve.known >= t.patience) & curve.judged & (curve.level > 0) & (curve.start > 0)
     whole = memory.known("whole", np.where(curve.known == WINDOW, figures.steps, np.nan))
     risen = memory.highest("highest_level", ratio)
-    if not due.any():
+    nothing = curve.finite & _is_nothing(figures, curve.loss, memory) & (curve.known >= t.patience)
+    if not (due | nothing).any():
         return Symptoms.of_run("loss", ratio)
     steady = curve.noise < _STEADY * curve.level
     steady |= (is_known == 1) & (curve.noise < _STEADY_IF_KNOWN * curve.level)
@@ -172,7 +188,9 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     ill = flat & (late | small_steps) | slow | short_way
     ill &= due & steady & ~low & (ratio < t.loss_diverged)
     ill &= ~(np.isneginf(updates) & unseen)
+    ill |= nothing
     ratio[curve.alone & ~curve.judged] = np.nan
+    ratio[nothing] = 1.0
     tiny = updates < t.update_slow + _TINY
     thrown = risen > t.loss_diverged
     small = np.where(tiny, _TINY_STEPS, _SMALL_STEPS)
@@ -183,6 +201,8 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     cause = np.where(np.isneginf(updates), _STILL, np.where(thrown, _THROWN, cause))
     cause = np.where(_of_shares(figures, memory), _OF_SHARES, cause)
     cause = np.where(short_way, _SHORT_WAY, cause)
+    of_one = memory.known("samples", figures["samples"]) == 1
+    cause = np.where(nothing, np.where(of_one, _OF_ONE, _NOTHING), cause)
     # One that has stayed there all the time did not wait for what layers come to later.
     stayed = (cause == _AT_CHANCE) & ~(risen > t.loss_rising) & ~np.isnan(whole)
     since = np.where(stayed, np.nan_to_num(whole), figures.steps).astype(np.int64)
@@ -197,6 +217,16 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
         cause=cause,
         since=since,
     )
+
+
+def _is_nothing(figures: Figures, loss: Series, memory: Memory) -> npt.NDArray[np.bool_]:
+    """Whether all losses so far, and all gradients that were measured, are exactly 0, [steps]."""
+    gradients = figures["weight_grad_rms"]
+    any_loss = memory.ever("any_loss", ~(loss == 0) & ~np.isnan(loss))
+    measured = memory.ever("measured", (gradients == 0).any(axis=1))
+    any_gradient = memory.ever("any_gradient", (np.abs(gradients) > 0).any(axis=1))
+    nothing: npt.NDArray[np.bool_] = measured & ~any_loss & ~any_gradient
+    return nothing
 
 
 def _rates(figures: Figures, memory: Memory) -> tuple[float, float]:

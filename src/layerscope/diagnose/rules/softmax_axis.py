@@ -42,9 +42,10 @@ def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
             "no function in its place: the loss is an error, as of a regression",
         ),
         Advice(
-            "the loss is 0 from the start on, whatever the one output is: a cross-entropy takes a "
-            "softmax over it, or divides by its sum, and that is always 1",
-            "binary_cross_entropy_with_logits for two classes, or as many outputs as classes",
+            "the loss is 0 from the start on, whatever the one output is: so it is where a "
+            "cross-entropy takes a softmax over it, or divides by its sum, and that is always 1",
+            "binary_cross_entropy_with_logits for two classes, or as many outputs as classes; with "
+            "another loss, look for a mask or a factor that is 0",
         ),
         critical=0.0,
         source="softmax(z) = exp(z) / exp(z)",
