@@ -423,7 +423,15 @@ def test_a_function_of_a_criterion_is_told_with_what_it_multiplies_gradients_by(
     assert "the criterion itself as the loss" in note.remedy
 
 
-@pytest.mark.parametrize(("power", "loss"), [(1, 0.5), (0, 20.0), (np.nan, 20.0), (2, -1.0)])
+def test_a_loss_that_is_infinite_at_once_is_a_function_of_its_criterion_still():
+    loss = np.r_[46.0, np.full(59, np.inf)]
+    (cause,) = raised(1, loss)
+    assert (cause.severity, cause.step, cause.value) == ("warning", 0, 46)
+
+
+@pytest.mark.parametrize(
+    ("power", "loss"), [(1, 0.5), (1, np.nan), (0, 20.0), (np.nan, 20.0), (2, -1.0)]
+)
 def test_what_makes_gradients_no_larger_is_not_told(power, loss):
     assert raised(power, loss) == []
 

@@ -67,7 +67,7 @@ def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     curve = memory.loss_curve.of(figures)
     stays = (curve.known >= thresholds.patience) & ~is_learning(figures, memory)
     power, loss = figures["loss_raised"].astype(np.float64), figures["loss"]
-    loss = np.where(np.isfinite(loss), loss, np.nan)  # an infinite slope is no number to tell
+    loss = np.minimum(loss, np.finfo(np.float32).max)  # JSON has no infinity
     of_power = (power > 1) & (loss > 0)
     of_exp = (power == 1) & (loss >= 1)
     slopes = np.where(of_exp, loss, power * np.fmax(loss, 0) ** (1 - 1 / np.fmax(power, 1)))
