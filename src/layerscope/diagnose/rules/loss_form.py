@@ -3,9 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose import Advice, Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.losses.loss_kind import Loss
+from layerscope.diagnose.symptoms import Values
 
 _LOOKS = 3
 """Looks at the loss's gradient in a row: they are exact, one odd batch apart."""
@@ -24,64 +25,11 @@ _SQUASHING = ("hardsigmoid",)
 _BOUNDED_BELOW = ("relu6",)
 _BOUNDED = ("hardtanh", "softsign")
 
-_ACTIVATED = (
-    Advice(
-        "the loss takes logits and applies a softmax itself, but the output has been through one "
-        "already",
-        "take the softmax off the network's end; where probabilities are wanted, apply it after "
-        "training",
-    ),
-    Advice(
-        "the loss takes logits and applies a softmax or sigmoid itself, but the training loop has "
-        "put the output through one already",
-        "give the loss the network's output as it is; where probabilities are wanted, apply the "
-        "function beside it",
-    ),
-    Advice(
-        "the loss takes logits and applies a sigmoid or softmax itself, but the output has been "
-        "through a function that keeps it between 0 and 1",
-        "take the last activation function off the network's end",
-    ),
-    Advice(
-        "the loss takes logits, but the output has been through a function that cuts it at 0: no "
-        "class can be made unlikely",
-        "take the last activation function off the network's end",
-    ),
-    Advice(
-        "the loss takes logits, but the output has been through a bounded function",
-        "take the last activation function off the network's end",
-    ),
-    Advice(
-        "the loss divides the outputs of a sample by their sum to get probabilities: the network "
-        "does not end with a softmax, but with another function, or with none",
-        "torch.nn.Softmax(1) as the last function, in place of the one that stands there; or none "
-        "there, and cross_entropy",
-    ),
-    Advice(
-        "the loss is the logarithm of the output at the place of the target, and the outputs of a "
-        "sample do not add up to 1: no softmax has made them probabilities",
-        "cross_entropy on the outputs of the last linear layer, with no function after it and no "
-        "logarithm of your own",
-    ),
-    Advice(
-        "a binary cross-entropy takes the outputs for probabilities, which they are not: those "
-        "below 0 or above 1 are cut off, and get no gradient",
-        "binary_cross_entropy_with_logits on the outputs of the last linear layer; or a sigmoid as "
-        "the last function",
-    ),
-    Advice(
-        "a loss of overlap (Dice, IoU) takes the outputs for probabilities, which they are not: "
-        "scores without bounds make it as small as one likes",
-        "a sigmoid of the outputs before a loss of overlap, or a softmax where classes exclude "
-        "each other",
-    ),
-    Advice(
-        "an alignment loss (CTC) takes the outputs for logarithms of probabilities, and their "
-        "exponentials do not add up to 1: it falls as long as outputs grow, whatever they say",
-        "log_softmax(dim=-1) of the outputs before ctc_loss",
-    ),
+_KEPT_BETWEEN = (
+    "the loss takes logits and applies a sigmoid or softmax itself, but the output has been "
+    "through a function that keeps it between 0 and 1",
+    "take the last activation function off the network's end",
 )
-_CUT_OFF = len(_ACTIVATED)
 _ENDS = {
     LastFunction.TANH: "a tanh",
     LastFunction.RELU: "a ReLU",
@@ -91,14 +39,17 @@ _ENDS = {
 }
 
 
-def _cut_off(function: float) -> Advice:
-    """The words where no output is between 0 and 1.
+def _cut_off(so: npt.NDArray[np.bool_], functions: Values) -> Case:
+    """No output is between 0 and 1.
 
     Args:
-        function: a `LastFunction` that the network ends with.
+        so: in which steps.
+        functions: a `LastFunction` that the network ends with, [steps].
     """
-    name = _ENDS.get(LastFunction(int(function)), "another function, or none")
-    return Advice(
+    function = int(functions[so][-1]) if so.any() else LastFunction.NONE
+    name = _ENDS.get(LastFunction(function), "another function, or none")
+    return Case(
+        so,
         "the loss is flat: all outputs are 0 or less, or 1 or more, and are cut off, as by a loss "
         f"that takes them for probabilities; the network ends with {name}, not with a sigmoid",
         "nn.Sigmoid() as the last function; or a linear layer at the end, no function after it, "
@@ -118,25 +69,22 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     below 0 or above 1 are cut off, and all are, none has a slope, and the loss is larger than that
     of a guess.
     """
-    kind = figures["loss_kind"]
+    kind, low, high = figures["loss_kind"], figures["output_min"], figures["output_max"]
     takes_logits = (kind == Loss.CROSS_ENTROPY) | (kind == Loss.BINARY_LOGITS)
-    values = np.where(np.isnan(kind), np.nan, 0.0)
+    values = np.where(np.isnan(kind), np.nan, 1.0)
     of_shares = kind == Loss.LOG_OF_SHARE
     along = (figures["output_columns_one"] == 1) | (figures["softmax_beside_classes"] == 1)
     unmade = (figures["outputs"] > 1) & (figures["output_rows_one"] == 0) & ~along
     unmade &= of_shares | (kind == Loss.LOG_OF_OUTPUT)
     # What the loss has cut off has no gradient, and tells nothing any more.
-    told = np.where(kind > Loss.UNKNOWN, np.where(of_shares, 2.0, 1.0) * unmade, np.nan)
-    told = memory.known("unmade", told) * ~np.isnan(kind)
-    clipped = (kind == Loss.BINARY) & ((figures["output_min"] < 0) | (figures["output_max"] > 1))
-    told = np.where(clipped, 3, np.where(kind == Loss.OVERLAP_OF_SCORES, 4, told))
-    told = np.where(kind == Loss.ALIGNMENT_OF_SCORES, 5, told)
-    told = np.where((figures["activated_twice"] == 1) & ~takes_logits, 6, told)
+    seen = np.where(kind > Loss.UNKNOWN, np.where(of_shares, 2.0, 1.0) * unmade, np.nan)
+    seen = memory.known("unmade", seen) * ~np.isnan(kind)
+    clipped = (kind == Loss.BINARY) & ((low < 0) | (high > 1))
+    of_scores = np.isin(kind, (Loss.OVERLAP_OF_SCORES, Loss.ALIGNMENT_OF_SCORES))
+    twice = (figures["activated_twice"] == 1) & ~takes_logits
     cut_off = _are_cut_off(figures, memory)
-    told = np.where(cut_off, 7, told)
-    if not (takes_logits | (told > 0)).any():
+    if not (takes_logits | cut_off | twice | of_scores | clipped | (seen > 0)).any():
         return Symptoms.of_run("output", values)
-    low, high = figures["output_min"], figures["output_max"]
     enough = figures["outputs"] * figures["samples"] >= _ENOUGH
     written = figures["output_function"]
     # A network that gives the same for all may lie there by chance; from end to end it may not,
@@ -144,7 +92,6 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     unbounded = written == LastFunction.LINEAR
     beyond = memory.ever("beyond", (low < 0) | (high > 1))
     between = (low > 0) & (high < 1) & (low < 0.1) & (high > 0.9) & enough & ~unbounded & ~beyond
-    rows_one = figures["output_rows_one"] == 1
     last = memory.roles.layers[memory.roles.last] if memory.roles.last >= 0 else None
     function = None if last is None else last.nonlinearity
     squashing = np.isin(written, (LastFunction.SIGMOID, LastFunction.SOFTMAX))
@@ -153,30 +100,77 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     cut = (low >= 0) & (from_zero | (function in _BOUNDED_BELOW))
     cut |= (low == 0) & (high > 0) & ~unbounded
     bounded = (written == LastFunction.TANH) | (function in _BOUNDED)
-    causes = (
-        rows_one & (kind == Loss.CROSS_ENTROPY),
-        figures["loss_activated"] == 1,
-        between | squashed,
-        cut,
-        bounded & (low >= -1) & (high <= 1),
-    )
-    ill = takes_logits & np.logical_or.reduce(causes)
-    ill |= told > 0
-    told_first = (*(told == each for each in range(7, 0, -1)), *causes)
-    cause = np.select(told_first, (_CUT_OFF, 2, 9, 8, 7, 5, 6, *range(5)), 0).astype(np.int8)
-    ends = written[cut_off][-1] if cut_off.any() else LastFunction.NONE
-    values = np.where(ill, 1.0, values)
-    return Symptoms.of_run(
+    bounded &= (low >= -1) & (high <= 1)
+    return Symptoms.of_cases(
         "output",
         values,
-        np.where(ill, 2, 0),
-        *_ACTIVATED,
-        _cut_off(ends),
+        _cut_off(cut_off, written),
+        Case(twice, *_KEPT_BETWEEN, value=1.0),
+        Case(
+            kind == Loss.ALIGNMENT_OF_SCORES,
+            "an alignment loss (CTC) takes the outputs for logarithms of probabilities, and their"
+            " exponentials do not add up to 1: it falls as long as outputs grow, whatever they "
+            "say",
+            "log_softmax(dim=-1) of the outputs before ctc_loss",
+        ),
+        Case(
+            kind == Loss.OVERLAP_OF_SCORES,
+            "a loss of overlap (Dice, IoU) takes the outputs for probabilities, which they are "
+            "not: scores without bounds make it as small as one likes",
+            "a sigmoid of the outputs before a loss of overlap, or a softmax where classes "
+            "exclude each other",
+        ),
+        Case(
+            clipped,
+            "a binary cross-entropy takes the outputs for probabilities, which they are not: "
+            "those below 0 or above 1 are cut off, and get no gradient",
+            "binary_cross_entropy_with_logits on the outputs of the last linear layer; or a "
+            "sigmoid as the last function",
+        ),
+        Case(
+            seen == 2,
+            "the loss divides the outputs of a sample by their sum to get probabilities: the "
+            "network does not end with a softmax, but with another function, or with none",
+            "torch.nn.Softmax(1) as the last function, in place of the one that stands there; or "
+            "none there, and cross_entropy",
+        ),
+        Case(
+            seen == 1,
+            "the loss is the logarithm of the output at the place of the target, and the outputs "
+            "of a sample do not add up to 1: no softmax has made them probabilities",
+            "cross_entropy on the outputs of the last linear layer, with no function after it and"
+            " no logarithm of your own",
+        ),
+        Case(
+            (kind == Loss.CROSS_ENTROPY) & (figures["output_rows_one"] == 1),
+            "the loss takes logits and applies a softmax itself, but the output has been through "
+            "one already",
+            "take the softmax off the network's end; where probabilities are wanted, apply it "
+            "after training",
+        ),
+        Case(
+            takes_logits & (figures["loss_activated"] == 1),
+            "the loss takes logits and applies a softmax or sigmoid itself, but the training loop"
+            " has put the output through one already",
+            "give the loss the network's output as it is; where probabilities are wanted, apply "
+            "the function beside it",
+        ),
+        Case(takes_logits & (between | squashed), *_KEPT_BETWEEN),
+        Case(
+            takes_logits & cut,
+            "the loss takes logits, but the output has been through a function that cuts it at 0:"
+            " no class can be made unlikely",
+            "take the last activation function off the network's end",
+        ),
+        Case(
+            takes_logits & bounded,
+            "the loss takes logits, but the output has been through a bounded function",
+            "take the last activation function off the network's end",
+        ),
         limits=(np.nan, 0.0, np.nan),
         source="torch.nn.CrossEntropyLoss: the input is expected to contain unnormalized logits; "
         "Bishop 2006, section 4.3.4, on softmax and cross-entropy",
         lasting=_LOOKS,
-        cause=cause,
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.symptoms import Values
 
 
@@ -24,17 +24,26 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
     has_a_code = _is_narrowed(count / figures["units"], memory)
     left_in = (figures["target_column"] >= 0) & ~(same > 0)
     unknown = np.isnan(same) & np.isnan(figures["target_column"])
-    return Symptoms.of_run(
+    return Symptoms.of_cases(
         "loss",
-        np.where(unknown, np.nan, ill | left_in),
-        np.where(left_in, 2, np.where(ill, np.where(has_a_code, 1, 2), 0)),
-        Advice(
-            "the targets are the network's own inputs, and no layer is narrower than they are: "
-            "there is nothing to learn but to copy them",
-            "see which tensor the loss compares with: noise, next values or clean data, not what "
-            "the network is given; of an autoencoder make the code narrower than its input",
+        np.where(unknown, np.nan, 1.0),
+        Case(
+            left_in,
+            "a column of the input is the target itself, in each sample: the answer was left "
+            "among the features, so the network only copies it, and will not have it when it is "
+            "used",
+            "take the target's column out of the inputs: x = table.drop(columns=target)",
         ),
-        Advice(
+        Case(
+            ill & has_a_code,
+            "the targets are the network's own inputs, as an autoencoder's are, and its code may "
+            "hold as many values as they: it may learn to copy them",
+            "of an autoencoder make the code narrower than its input; of another network see which "
+            "tensor the loss compares with: noise, next values or clean data",
+            severity=1,
+        ),
+        Case(
+            ill & (same == 2),
             "in nearly all samples the targets are the network's own inputs to a hundredth of "
             "their size, and no layer is narrower than they are: there is hardly anything to "
             "learn but to copy them",
@@ -42,23 +51,17 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
             "betas, 0), so that the first steps are nearly clean and the last ones nearly noise; "
             "of a denoiser, noise of the data's size",
         ),
-        Advice(
-            "a column of the input is the target itself, in each sample: the answer was left "
-            "among the features, so the network only copies it, and will not have it when it is "
-            "used",
-            "take the target's column out of the inputs: x = table.drop(columns=target)",
-        ),
-        Advice(
-            "the targets are the network's own inputs, as an autoencoder's are, and its code may "
-            "hold as many values as they: it may learn to copy them",
-            "of an autoencoder make the code narrower than its input; of another network see which "
-            "tensor the loss compares with: noise, next values or clean data",
+        Case(
+            ill,
+            "the targets are the network's own inputs, and no layer is narrower than they are: "
+            "there is nothing to learn but to copy them",
+            "see which tensor the loss compares with: noise, next values or clean data, not what "
+            "the network is given; of an autoencoder make the code narrower than its input",
         ),
         limits=(np.nan, 0.0, np.nan),
         source="Goodfellow et al. 2016, Deep Learning, section 14.2: an overcomplete autoencoder "
         "can copy its input and learns nothing of the data",
         lasting=thresholds.lasting,
-        cause=np.select((left_in, has_a_code, same == 2), (2, 3, 1), 0),
     )
 
 
