@@ -57,6 +57,12 @@ PLAIN = {"slopes_plain": 1.0, "number_added": 1.0, "slopes_taken": 0.0}
         ("data_overwritten", {"data_overwritten": 2.0}, "warning", "itself changes"),
         ("weights_overwritten", {"weights_undone": 10.0}, "warning", "taken back"),
         ("target_tail", {"target_tail": 0.76}, "note", "one percent of the targets"),
+        (
+            "input_scale",
+            {"evaluated_scale": 0.2, "input_rms": 1.0},
+            "warning",
+            "spread 0.2 times as widely",
+        ),
         ("input_scale", UNEVEN, "note", "drowns the others"),
         ("input_scale", UNEVEN | {"input_rows_one": 1.0}, "warning", "by its own length"),
         ("target_gradient", {"bootstrapped": 1.0}, "warning", "targets"),

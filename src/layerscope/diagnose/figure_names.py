@@ -81,6 +81,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "data_overwritten": "1 if what a data set keeps becomes 0 by and by, 2 if it changes, else 0",
     "input_nonfinite": "elements of these data that are NaN or infinite",
     "input_rows_one": "each sample was scaled by: 1 length, 2 mean and deviation, 3 ends; else 0",
+    "evaluated_scale": "deviation of evaluation inputs / of training inputs if apart, else 1",
     "input_by_batch": "1 if each batch has been scaled by its own ends, 2 if by its mean, else 0",
     "input_far": "gap between a column's one value and all others / range of these, above 1; or 0",
     "input_far_column": "which column that is, from 0",

@@ -14,6 +14,7 @@ from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.loss_kind import Loss
 from layerscope.figures.attention_masks import mask_figures
 from layerscope.figures.contrast import scale_of_cosines
+from layerscope.figures.evaluated_inputs import EvaluatedInputs
 from layerscope.figures.far_values import FarValues
 from layerscope.figures.inputs import input_figures
 from layerscope.figures.kept_between_looks import KeptBetweenLooks
@@ -41,6 +42,7 @@ class LookFigures:
         self._at: dict[str, int] = {}
         self._batch, self._whole, self._overwritten = RepeatedBatch(), WholeSet(), OverwrittenData()
         self._ids, self._scaled, self._far = RoundedIds(), ScaledBatches(), FarValues()
+        self._evaluated = EvaluatedInputs()
 
     def state(self) -> dict[str, Any]:
         """What is known of data and targets so far, as plain types: for a checkpoint."""
@@ -89,6 +91,7 @@ class LookFigures:
         figures["whole_set"] = self._whole.see(look.ends.data)
         figures["input_by_batch"] = float(self._scaled.see(look.ends.data))
         figures |= self._far.see(look.ends.data)
+        figures["evaluated_scale"] = self._evaluated.see(look.ends.data, look.ends.evaluated)
         if look.ownership is not None:
             figures |= look.ownership.figures
         for name, value in figures.items():

@@ -66,6 +66,7 @@ from tests.diagnose.programs import (
     of_two_heads,
     of_unknown_values,
     of_updates,
+    of_validations,
     of_weights,
 )
 from tests.diagnose.programs.program import PROGRAMS
@@ -137,5 +138,6 @@ __all__ = [
     "of_two_heads",
     "of_unknown_values",
     "of_updates",
+    "of_validations",
     "of_weights",
 ]

@@ -67,6 +67,23 @@ def test_hooks_that_see_nothing_between_looks_are_off_until_something_is_compile
     assert hooks() == (1, 1)
 
 
+def test_what_comes_in_in_evaluation_mode_is_kept_of_the_first_passes():
+    network = mlp()
+    ends = watched(network)
+    network(X).sum().backward()
+    assert ends.take().evaluated == ()
+    ends._state.counting = False
+    network(X)
+    network.eval()
+    for each in range(10):
+        with torch.no_grad():
+            network(X[each:])
+    seen = ends.take().evaluated
+    assert [len(each.get()) for each in seen] == [16, 15, 14, 13, 12, 11, 10, 9]
+    assert seen[1].get().equal(X[1:].double())
+    assert ends.take().evaluated == ()
+
+
 def test_data_output_and_gradient_of_a_step_are_those_that_the_loop_had():
     network = mlp()
     ends = watched(network)

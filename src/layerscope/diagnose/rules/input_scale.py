@@ -54,7 +54,9 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     unknown = far > 1
     by_row = uneven & (figures["input_rows_one"] == 1)
     certain = large | small | nothing | by_row | by_batch
-    ill = certain | uneven | alike | unknown
+    evaluated = figures["evaluated_scale"].astype(np.float64)
+    elsewhere = ~np.isnan(evaluated) & (evaluated != 1)
+    ill = certain | uneven | alike | unknown | elsewhere
     rows_alike = ~ill & (figures["input_rows_one"] >= _MEAN_AND_DEVIATION)
     rows_alike &= _are_of_rows(figures, memory)
     if not (ill | rows_alike).any():
@@ -64,6 +66,15 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     return Symptoms.of_cases(
         "inputs",
         values,
+        Case(
+            elsewhere,
+            "in evaluation mode the inputs are spread {value:.3g} times as widely as in training: "
+            "what scales them is done in the one and not in the other",
+            "the same scaling at both ends, by the same numbers, those of the training data: "
+            "Normalize(mean, std), a division by 255, scaler.transform",
+            1.0,
+            value=evaluated,
+        ),
         _of_a_value(by_value, far, figures, memory),
         _of_one_feature(one_large, t, figures, memory),
         Case(

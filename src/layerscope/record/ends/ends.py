@@ -116,6 +116,7 @@ class Ends:
             other's.
         further: outputs beside it that a gradient came to.
         figures: by names of `STEP_FIGURES`, what is known at once and no matter of the loss.
+        evaluated: what first layers got in evaluation mode since the last look, as `Data.values`.
     """
 
     data: tuple[Data, ...]
@@ -133,6 +134,7 @@ class Ends:
     towers: tuple[Pending[Tensor], ...]
     further: tuple[FurtherOutput, ...]
     figures: Mapping[str, float]
+    evaluated: tuple[Pending[Tensor], ...] = ()
 
     @property
     def of_actions(self) -> bool:

@@ -29,6 +29,9 @@ real data in one, made ones in another.
 MANY = 256
 """Samples of a batch: of fewer nobody says that they are too many for one step."""
 
+_EVALUATED = 8
+"""Passes in evaluation mode that are looked at."""
+
 _SUMMED = 8
 """Batches of fewer, of which it is asked whether they are the same samples."""
 
@@ -41,7 +44,8 @@ class NetworkData:
         ask: whether to look now.
 
     Attributes:
-        first: the layers that were seen to get data.
+        first: the layers that were seen to get data. What these get in evaluation mode is kept as
+            well, in the first passes, where hooks are on: a trainer's validation has none.
         summed: how many batches have been asked whether they are the same samples.
     """
 
@@ -54,12 +58,28 @@ class NetworkData:
         self._origins = Origins()
         self._inside: tuple[str, int] | None = None
         self.summed = 0
+        self._evaluated: list[Pending[Tensor]] = []
+        self._left = _EVALUATED
+
+    def _see_evaluation(self, layer: Layer, inputs: Any) -> None:
+        """Keep what a first layer gets in evaluation mode, in the first of such passes."""
+        tensor = inputs[0] if inputs and layer in self.first else None
+        if isinstance(tensor, Tensor) and has_memory(tensor) and not tensor.requires_grad:
+            self._left -= 1
+            self._evaluated.append(samples_of(tensor, evenly_spaced(tensor)))
+
+    def take_evaluated(self) -> tuple[Pending[Tensor], ...]:
+        """What was seen in evaluation mode since the last call."""
+        seen, self._evaluated = tuple(self._evaluated), []
+        return seen
 
     def hook(self, layer: Layer) -> list[RemovableHandle]:
         """Look at what a layer gets, before it can change that in place."""
 
         def see(_: nn.Module, inputs: Any, named: Any) -> None:
             state = self._state
+            if self._left and not (state.network is None or state.network.training):
+                self._see_evaluation(layer, inputs)
             if not state.counts_here:
                 return
             tensor = inputs[0] if inputs else None

@@ -166,6 +166,7 @@ class NetworkEnds:
         }
         return Ends(
             data=self.data.take(),
+            evaluated=self.data.take_evaluated(),
             given_is_kept=self._tokens.are_kept,  # asked before it is forgotten
             given=self._tokens.take(),
             numbers=self._tokens.take_numbers(),
