@@ -47,8 +47,7 @@ class Advice:
         return self.remedy(facts)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """One of several things that a rule may tell of a step.
 
     Attributes:
@@ -159,6 +158,8 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
             values: [steps], where no case is so, or one that tells no value of its own.
         """
         so = [case.so for case in cases]
+        if not any(each.any() for each in so):  # the usual
+            return cls.of_run(place, values)
         told_values = [values if case.value is None else case.value for case in cases]
         return cls.of_run(
             place,
