@@ -68,8 +68,9 @@ def test_classes_that_never_come_are_told_once_there_were_enough_for_each():
     [
         *(([100, 90, 80, 9, 0], 1), ([99, 99, 99, 99, 0, 0], 1), ([99, 99, 99, 0, 0], 0)),
         *(([0, 99, 99, 99, 99], 0), ([200, 100, 30, 99, 0], 0), ([99, 99, 99, 99, 99], 0)),
+        ([99, 99, 99, 0, 99], 0),
     ],
-    ids=["one", "two", "two of five", "first", "uneven", "none"],
+    ids=["one", "two", "two of five", "first", "uneven", "none", "last but one"],
 )
 def test_a_few_classes_at_the_end_of_even_ones_are_told(counts, end):
     seen = Counter(dict(enumerate(counts)))

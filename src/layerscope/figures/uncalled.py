@@ -74,7 +74,7 @@ def _are_split_off(missing: list[int], seen: Counter[int], outputs: int) -> bool
     off there, and the others come about equally often, but for the class that the cut goes through.
     """
     begin = outputs - len(missing)
-    if not missing or missing[0] != begin or begin < 2 or len(missing) > _PART * outputs:
+    if not missing or missing[0] != begin or len(missing) > _PART * outputs:
         return False
     counts = [seen[label] for label in range(begin)]
     return min(counts[:-1]) >= _EVEN * float(np.median(counts))
