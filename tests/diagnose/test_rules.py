@@ -2051,7 +2051,9 @@ def test_an_epsilon_that_drowns_gradients_is_told_and_is_why_a_loss_stays(
     assert severity != "warning" or next(iter(told)) == "optimizer_averages"
 
 
-@pytest.mark.parametrize(("momentum", "told"), [(0.1, None), (0.99, "note"), (0.0, "warning")])
+@pytest.mark.parametrize(
+    ("momentum", "told"), [(0.1, None), (0.99, "note"), (0.0, "warning"), (-1.0, "warning")]
+)
 def test_a_batch_normalisation_that_keeps_one_batch_is_a_note_and_none_a_warning(momentum, told):
     figures = healthy(network())
     figures["norm_momentum"][::10] = momentum

@@ -218,9 +218,10 @@ STEP_FIGURES: Mapping[str, str] = {
     "epsilon": "of those, what is added to the root of the average of squares; 0 without",
     "maximize": "1 if an optimizer is told to make the loss large, else 0",
     "modules_repeated": "entries of lists that are a module which stands in the same list before",
+    "norms_shared": "batch normalisations that stand in several modules of one class",
     "statistics_repeated": "of those, the ones with a batch normalisation's running statistics",
     "dropout": "largest probability of a dropout that is on",
-    "norm_momentum": "largest momentum of a batch normalisation; 0 of one that has kept nothing",
+    "norm_momentum": "largest momentum of a batch norm; 0 of one that has kept nothing, -1 of a written one",
     "evaluation_share": "of the dropouts and batch normalisations, those in evaluation mode",
 }
 """Of each step, and what it is; NaN where it is not known."""

@@ -36,3 +36,22 @@ def test_functions_and_other_names_of_a_module_may_well_be_one_object():
     tied = nn.Module()
     tied.encoder = tied.decoder = layer
     assert counts(tied) == (0, 0)
+
+
+class Gated(nn.Module):
+    def __init__(self, linear, norm):
+        super().__init__()
+        self.linear, self.norm = linear, norm
+
+
+def test_a_batch_normalisation_in_several_layers_of_a_kind_is_shared():
+    def shared(*modules):
+        return repeated_modules(nn.ModuleList(modules))["norms_shared"]
+
+    linear, norm = nn.Linear(4, 4), nn.BatchNorm1d(4)
+    one = Gated(linear, norm)
+    assert shared(one, Gated(nn.Linear(4, 4), norm), Gated(linear, norm)) == 1
+    assert shared(one, Gated(linear, nn.BatchNorm1d(4))) == 0  # the weights alone
+    assert shared(one, nn.Sequential(one), norm) == 0
+    assert shared(nn.Sequential(linear, norm), nn.Sequential(norm)) == 0  # a slice
+    assert shared(*(Gated(linear, nn.LayerNorm(4)) for _ in range(2))) == 0

@@ -27,6 +27,41 @@ def test_a_momentum_that_is_0_for_a_while_has_kept_what_came_before():
     assert math.isnan(TwoModes(network).norm_momentum)
 
 
+class Written(nn.Module):
+    def __init__(self, mean="moving_mean", variance="moving_var", updates=False):
+        super().__init__()
+        self.weight, self.names, self.updates = (
+            nn.Parameter(torch.ones(2)),
+            (mean, variance),
+            updates,
+        )
+        self.register_buffer(mean, torch.zeros(2))
+        self.register_buffer(variance, torch.ones(2))
+
+    def forward(self, x):
+        if self.training and self.updates:
+            self.get_buffer(self.names[0]).lerp_(x.detach().mean(0), 0.1)
+        return (x - x.mean(0)) / x.std(0) * self.weight
+
+
+@pytest.mark.parametrize(
+    ("norm", "seen"),
+    [
+        (Written(), -1),
+        (Written("running_mean", "running_variance"), -1),
+        (Written(updates=True), math.nan),
+        (Written("prior_mean", "prior_var"), math.nan),
+        (Written().requires_grad_(False), math.nan),
+        (Written().eval(), math.nan),
+    ],
+)
+def test_a_normalisation_of_ones_own_is_told_that_has_kept_nothing(norm, seen):
+    network = nn.Sequential(nn.Linear(2, 2), norm)
+    assert math.isnan(TwoModes(network).norm_momentum)  # it was not called
+    network(torch.randn(8, 2)).sum().backward()
+    assert TwoModes(network).norm_momentum == pytest.approx(seen, nan_ok=True)
+
+
 def test_frozen_parts_may_be_in_evaluation():
     frozen = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).requires_grad_(False).eval()
     modes = TwoModes(nn.Sequential(frozen, nn.Linear(2, 2), nn.Dropout(0.3)))

@@ -16,10 +16,13 @@ def modules_repeated(figures: Figures, thresholds: Thresholds, memory: Memory) -
 
     A note, since layers may share their weights on purpose. A warning where a batch normalisation
     with running statistics is among them: each call gets data of another layer, and none of those
-    is what the statistics, a mean over all of them, tell of in evaluation.
+    is what the statistics, a mean over all of them, tell of in evaluation. So too where one stands
+    in several layers of a kind.
     """
     values = figures["modules_repeated"].astype(np.float64)
-    mixed = figures["statistics_repeated"] > 0
+    shared = (figures["norms_shared"] > 0) & ~(values > 0)
+    mixed = (figures["statistics_repeated"] > 0) | shared
+    values = np.where(shared, figures["norms_shared"], values)
     return Symptoms.of_run(
         "network",
         values,
@@ -35,9 +38,14 @@ def modules_repeated(figures: Figures, thresholds: Thresholds, memory: Memory) -
             "of them get, and fit none of them in evaluation",
             f"{_ANEW}; where weights are to be shared, a batch normalisation of its own for each",
         ),
+        Advice(
+            "{value:.0f} batch normalisations stand in several layers of one kind: their running "
+            "statistics are a mixture of what all of these get, and fit none of them in evaluation",
+            "a batch normalisation of its own in each layer, also where they share their weights",
+        ),
         limits=(0.0, 0.0, np.nan),
         source="torch.nn.ModuleList and Sequential: a module may have several names",
-        cause=mixed,
+        cause=np.where(shared, 2, mixed),
     )
 
 

@@ -15,11 +15,14 @@ _FEW = 33.0
 @rule_of_run("running_statistics", looks_at="norm_momentum")
 def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Momentum of a batch normalisation in training, the share of the new batch: 0 keeps nothing of
-    any. Or what it leaves, after n steps, of the mean of 0 and the variance of 1 that the running
-    statistics start with: (1 - m)^n. A warning where all that they are made of are 33 values of a
-    channel or fewer: n (2 - m) / m of them count, of batches with n.
+    any, and -1 stands for one that somebody has written, and that has kept nothing. Or what it
+    leaves, after n steps, of the mean of 0 and the variance of 1 that the running statistics start
+    with: (1 - m)^n. A warning where all that they are made of are 33 values of a channel or fewer:
+    n (2 - m) / m of them count, of batches with n.
     """
     momentum = figures["norm_momentum"].astype(np.float64)
+    written = momentum < 0
+    momentum[written] = 0.0
     left = (1 - momentum) ** (figures.steps + 1)
     begun = (momentum != 0) & (left > _OF_THE_START) & (figures.steps >= thresholds.patience)
     last = ~begun & (momentum > _OF_ONE_BATCH)
@@ -27,6 +30,15 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
     return Symptoms.of_cases(
         "network",
         momentum,
+        Case(
+            written,
+            "the running mean and variance of a normalisation that is not torch's are still 0 and "
+            "1, as at the start: it has kept nothing of any batch, and evaluation normalises by "
+            "these",
+            "in its forward, in training mode: with torch.no_grad(): "
+            "self.running_mean.lerp_(mean, momentum), and likewise the variance; or "
+            "torch.nn.BatchNorm2d",
+        ),
         Case(
             momentum == 0,
             "a batch normalisation has a momentum of 0 and has kept nothing of any batch: in "

@@ -157,7 +157,7 @@ def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory
         figures["output_function"] == LastFunction.NORMALIZED
     )
     values = np.where(normalized, _left_by_norm(figures), values)
-    beside = (kind == Loss.UNKNOWN) & ~np.isnan(figures["target_beyond"])
+    beside = (kind == Loss.UNKNOWN) & ~np.isnan(figures["target_beyond"]) & ~apart
     values = np.where(beside, figures["target_beyond"], values)
     no_shares = np.where(figures["passes"] > 1, np.nan, figures["targets_no_shares"])
     values = np.where(np.isnan(no_shares), values, no_shares > 0)

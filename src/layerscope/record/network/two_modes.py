@@ -24,6 +24,7 @@ class TwoModes:
             if isinstance(each, nn.RNNBase) and each.num_layers > 1
         ]
         self._norms = [module for module in found if isinstance(module, _NORMS)]
+        self._written = _written_norms(network)
 
     @property
     def seen(self) -> dict[str, float]:
@@ -62,9 +63,17 @@ class TwoModes:
     @property
     def norm_momentum(self) -> float:
         """Of those in training mode that keep running statistics, the largest momentum; 0 of one
-        that has never kept any, NaN without such. Waits for the device if one is 0.
+        that has never kept any, and -1 of one of a class of the user's; NaN without such. Waits for
+        the device if one is 0, or of such a class.
         """
         largest = math.nan
+        for module, mean, variance in self._written:
+            kept, of = module._buffers.get(mean), module._buffers.get(variance)
+            learns = any(each.grad is not None for each in module.parameters(recurse=False))
+            if not (module.training and learns) or kept is None or of is None:
+                continue
+            if not kept.any() and bool((of == 1).all()):  # device to host, where there is one
+                return -1.0
         for norm in self._norms:
             if not norm.training or norm.running_mean is None or norm.momentum is None:
                 continue
@@ -86,6 +95,20 @@ def path_and_class(module: nn.Module | None, network: nn.Module) -> str:
         if each is module:
             return f"{unwrapped(path)} ({name})" if unwrapped(path) else name
     return ""
+
+
+def _written_norms(network: nn.Module) -> list[tuple[nn.Module, str, str]]:
+    """Modules that are no normalisation of torch's and have buffers of the usual names for running
+    statistics, with the names of the mean's and the variance's.
+    """
+    found = []
+    for module in network.modules():
+        kept = [name for name in module._buffers if name.startswith(("running_", "moving_"))]
+        mean = next((name for name in kept if name.endswith("_mean")), None)
+        variance = next((name for name in kept if name.endswith(("_var", "_variance"))), None)
+        if mean and variance and not isinstance(module, _NORMS):
+            found.append((module, mean, variance))
+    return found
 
 
 def _in_trained_parts(network: nn.Module) -> dict[nn.Module, nn.Module]:
