@@ -221,7 +221,7 @@ STEP_FIGURES: Mapping[str, str] = {
     "norms_shared": "batch normalisations that stand in several modules of one class",
     "statistics_repeated": "of those, the ones with a batch normalisation's running statistics",
     "dropout": "largest probability of a dropout that is on",
-    "norm_momentum": "largest momentum of a batch norm; 0 of one that has kept nothing, -1 of a written one",
+    "norm_momentum": "largest of batch norms; 0 of one that kept nothing, -1 of a written one",
     "evaluation_share": "of the dropouts and batch normalisations, those in evaluation mode",
 }
 """Of each step, and what it is; NaN where it is not known."""
