@@ -1,5 +1,6 @@
 """Depth, branches and linear chains are read off autograd's graph."""
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
@@ -131,10 +132,22 @@ def test_a_function_of_a_parameter_is_told_from_one_of_data():
     gate, x = nn.Parameter(torch.zeros(3)), torch.ones(4, 3)
     moved = gate.sigmoid(), F.softplus(gate[None]), gate.view(1, 3).expand(4, 3).tanh()
     for output in (*moved, (5 * gate + 3).tanh()):
-        assert is_of_parameter(output)
+        assert is_of_parameter(output, is_linear=False)
     data = x.clone().requires_grad_()
     for output in (linear(3, 3)(x).relu(), (gate * x).relu(), data.relu(), (x @ gate).relu()):
-        assert not is_of_parameter(output)
+        assert not is_of_parameter(output, is_linear=False)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_linear_layer_of_a_learned_token_is_told_from_one_of_data(bias, frozen):
+    layer = nn.Linear(8, 3, bias=bias).requires_grad_(not frozen)
+    token, x = nn.Parameter(torch.zeros(8)), torch.ones(4, 8)
+    for given in (token.expand(4, -1), token.expand(4, 2, -1), token[None]):
+        assert is_of_parameter(layer(given), is_linear=True)
+    data = x.clone().requires_grad_()
+    for given in (x, x[None], x.expand(2, 4, 8), data, token * x, token + x, token + data):
+        assert not is_of_parameter(layer(given), is_linear=True)
 
 
 def ends(network, returned, get_data=()):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from layerscope.record.distributed.shards import gathers_parameters
+from layerscope.record.distributed.shards import class_of, gathers_parameters
 from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.graph.mixed_views import MixedViews
 from layerscope.record.graph.order_read import OrderRead
@@ -65,9 +65,11 @@ class FirstStep:
         """A layer has given an output."""
         tensor = next((tensor for _, tensor in tensors_in(output)), None)
         node = None if tensor is None else tensor.grad_fn
-        if layer.nonlinearity is not None and tensor is not None and is_of_parameter(tensor):
-            self._of_parameter.add(layer.name)
-            return
+        is_linear = class_of(layer.entry) is nn.Linear and layer.entry is layer.module
+        if tensor is not None and (is_linear or layer.nonlinearity is not None):
+            if is_of_parameter(tensor, is_linear):
+                self._of_parameter.add(layer.name)
+                return
         if node is None and not torch.is_grad_enabled() and _is_in_checkpoint():
             self._in_checkpoint.add(layer.name)
         known = self._reached.get(layer.name)

@@ -93,21 +93,40 @@ def wiring(
     return made
 
 
-def is_of_parameter(output: Tensor) -> bool:
-    """Whether an activation function's output is made of one parameter, and of no data: moved,
-    or scaled and shifted by a number while it has as many elements as the parameter.
+def is_of_parameter(output: Tensor, is_linear: bool) -> bool:
+    """Whether what an activation function gives, or a linear layer, is made of one parameter beside
+    the layer's own, and of no data: moved, or scaled and shifted by a number while it has as many
+    elements as the parameter.
     """
     node, single = output.grad_fn, True
-    while node is not None and len(inputs_of(node)) == 1:
-        single &= len(node.next_functions) == 1  # a number is an input as well, and so are data
-        node = inputs_of(node)[0]
+    if node is not None and is_linear:
+        inputs = _input_of_product(node)
+    elif node is not None:
+        inputs, single = inputs_of(node), len(node.next_functions) == 1
+    else:
+        inputs = []
+    while len(inputs) == 1:
+        (node,) = inputs
         if kind_of(node) not in _MOVES:
             parameter = getattr(node, "variable", None)
             is_whole = single or (
                 isinstance(parameter, Tensor) and parameter.numel() == output.numel()
             )
             return isinstance(parameter, nn.Parameter) and is_whole
+        single &= len(node.next_functions) == 1  # a number is an input as well, and so are data
+        inputs = inputs_of(node)
     return False
+
+
+def _input_of_product(node: Any) -> list[Any]:
+    """The node of what a linear layer multiplies by its weight; none of what has no gradient, as
+    data.
+    """
+    while kind_of(node) in _MOVES:  # a bias is added last to what has more than two axes
+        node = node.next_functions[0][0]
+    places = {"Addmm": 1, "Mm": 0}
+    found = node.next_functions[places[kind_of(node)]][0] if kind_of(node) in places else None
+    return [] if found is None else [found]
 
 
 def _parents(node: Any, nodes: dict[int, str]) -> list[str]:
