@@ -66,10 +66,10 @@ class FirstStep:
         tensor = next((tensor for _, tensor in tensors_in(output)), None)
         node = None if tensor is None else tensor.grad_fn
         is_linear = class_of(layer.entry) is nn.Linear and layer.entry is layer.module
-        if tensor is not None and (is_linear or layer.nonlinearity is not None):
-            if is_of_parameter(tensor, is_linear):
-                self._of_parameter.add(layer.name)
-                return
+        may_be = tensor is not None and (is_linear or layer.nonlinearity is not None)
+        if may_be and is_of_parameter(tensor, is_linear):
+            self._of_parameter.add(layer.name)
+            return
         if node is None and not torch.is_grad_enabled() and _is_in_checkpoint():
             self._in_checkpoint.add(layer.name)
         known = self._reached.get(layer.name)
