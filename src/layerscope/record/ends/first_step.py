@@ -66,8 +66,8 @@ class FirstStep:
         tensor = next((tensor for _, tensor in tensors_in(output)), None)
         node = None if tensor is None else tensor.grad_fn
         is_linear = class_of(layer.entry) is nn.Linear and layer.entry is layer.module
-        may_be = tensor is not None and (is_linear or layer.nonlinearity is not None)
-        if may_be and is_of_parameter(tensor, is_linear):
+        may_be = is_linear or layer.nonlinearity is not None
+        if may_be and tensor is not None and is_of_parameter(tensor, is_linear):
             self._of_parameter.add(layer.name)
             return
         if node is None and not torch.is_grad_enabled() and _is_in_checkpoint():
