@@ -68,7 +68,7 @@ class TwoModes:
         """
         largest = math.nan
         for module, mean, variance in self._written:
-            kept, of = module._buffers.get(mean), module._buffers.get(variance)
+            kept, of = (getattr(module, name, None) for name in (mean, variance))
             learns = any(each.grad is not None for each in module.parameters(recurse=False))
             if not (module.training and learns) or kept is None or of is None:
                 continue
@@ -103,7 +103,8 @@ def _written_norms(network: nn.Module) -> list[tuple[nn.Module, str, str]]:
     """
     found = []
     for module in network.modules():
-        kept = [name for name in module._buffers if name.startswith(("running_", "moving_"))]
+        buffers = [name for name, _ in module.named_buffers(recurse=False)]
+        kept = [name for name in buffers if name.startswith(("running_", "moving_"))]
         mean = next((name for name in kept if name.endswith("_mean")), None)
         variance = next((name for name in kept if name.endswith(("_var", "_variance"))), None)
         if mean and variance and not isinstance(module, _NORMS):
