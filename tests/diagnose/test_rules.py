@@ -1468,6 +1468,7 @@ def looks_at_targets(low, high, samples=100, kind=6, **others):
 def test_targets_of_an_error_that_are_one_number_are_told():
     assert "the same number" in looks_at_targets(0, 1e-6).explanation
     assert looks_at_targets(3, 3).severity == "warning"
+    assert "the same number" in looks_at_targets(1, 1.3, apart=0).explanation  # of a Huber loss
     assert looks_at_targets(0, [0, 0, 0, 0, 0, 0.1]).severity == "warning"  # it was certain by then
     for told in ((0, 2e-5), ([0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 0, 1]), (0, 0, 40), (0, 0, 100, 7)):
         assert looks_at_targets(*told) is None

@@ -17,12 +17,23 @@ def view(targets, kind=Loss.SQUARED_ERROR, **about):
 
 
 def test_targets_are_compared_output_by_output_with_all_that_came_before():
-    apart = TargetsApart()
-    assert apart.see(view([[1, 5], [1, 5]])) == 0
-    assert math.isnan(apart.see(view([[9, 9]], Loss.CROSS_ENTROPY)))
-    assert apart.see(view([[1, 5], [1, 7]])) == 2
-    assert apart.see(view([[2, 6]], Loss.BINARY)) == 2
-    assert apart.see(view([[2.0]])) == math.inf
+    apart, two = TargetsApart(), np.full((2, 2), 0.3)
+    assert apart.see(view([[1, 5], [1, 5]]), two) == 0
+    assert math.isnan(apart.see(view([[9, 9]], Loss.CROSS_ENTROPY), two[:1]))
+    assert apart.see(view([[1, 5], [1, 7]]), two) == 2
+    assert apart.see(view([[2, 6]], Loss.BINARY), two[:1]) == 2
+    assert apart.see(view([[2.0]]), two[:1, :1]) == math.inf
+
+
+@pytest.mark.parametrize(("far", "apart"), [(1.0, 0.0), (5.0, 1.2), (-3.0, 1.3)])
+def test_errors_that_a_huber_loss_cuts_off_tell_no_more_than_that_targets_are_beyond(far, apart):
+    values = np.array([[2.3], [0.7], [-0.2], [0.9], [1.2], [0.7]])
+    targets = np.array([[1.0], [1.0], [1.0], [1.0], [far], [far]])
+    as_told = values - np.clip(values - targets, -1, 1)
+    assert TargetsApart().see(view(as_told), values) == pytest.approx(apart)
+    # One error is larger, so this is none; and a probability of 1 may be as wrong as can be.
+    assert TargetsApart().see(view([[1.0], [2.0]]), np.zeros((2, 1))) == 1
+    assert TargetsApart().see(view([[0.0], [0.0], [1.0]], Loss.BINARY), np.ones((3, 1))) == 1
 
 
 @pytest.mark.parametrize("kind", [Loss.SQUARED_ERROR, Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS])

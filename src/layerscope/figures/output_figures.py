@@ -118,7 +118,7 @@ class OutputFigures:
                 numbered = self._numbered.see(view.targets[:, 0].astype(np.int64))
                 figures["labels_numbered"] = numbered
             if output.by_sample or view.kind is Loss.SQUARED_ERROR:  # of maps most is ground
-                figures["targets_apart"] = self._apart.see(view)
+                figures["targets_apart"] = self._apart.see(view, values)
             of_rows = len(values) == output.samples and output.by_sample and not ends.given
             if of_rows and self.may_have_column:
                 raw = [each.values.numpy() for each in ends.data if not each.is_part]

@@ -5,29 +5,51 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss, LossView
+from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss, LossView, Matrix
 from layerscope.figures.kept_between_looks import KeptBetweenLooks
 
 _TOLD = (Loss.SQUARED_ERROR, *OF_BITS)
 
+_ROUNDED = 1e-6
+"""How far an error may be from 1 that is 1 but for rounding."""
+
+Bits = npt.NDArray[np.bool_]
+
 
 class TargetsApart(KeptBetweenLooks):
-    """Remembers the smallest and the largest target of each output."""
+    """Remembers how small and how large some target of each output must be."""
 
     def __init__(self) -> None:
         self._ends: npt.NDArray[np.float64] | None = None
 
-    def see(self, view: LossView) -> float:
+    def see(self, view: LossView, values: Matrix) -> float:
         """The largest difference between two samples' targets of one output, of all that were
-        seen; NaN where they are not known.
+        seen; NaN where they are not known. Where a Huber loss cuts an error off, the target is
+        known to be as far away or farther, and counts as the nearest that it may be.
+
+        Args:
+            view: what is told of the loss.
+            values: [samples, outputs], that it was told by.
         """
         targets = view.targets
         if view.kind not in _TOLD or view.broadcast or targets is None or not targets.size:
             return math.nan
-        ends = np.stack([targets.min(0), targets.max(0)])
+        below, above = _cut_off(view.kind, values - targets)
+        at_most, at_least = np.where(above, math.inf, targets), np.where(below, -math.inf, targets)
+        ends = np.stack([at_most.min(0), at_least.max(0)])
         if self._ends is None:
             self._ends = ends
         if self._ends.shape != ends.shape:
             return math.inf
         self._ends = np.stack([np.fmin(self._ends[0], ends[0]), np.fmax(self._ends[1], ends[1])])
-        return float((self._ends[1] - self._ends[0]).max())
+        return max(0.0, float((self._ends[1] - self._ends[0]).max()))
+
+
+def _cut_off(kind: Loss, error: Matrix) -> tuple[Bits, Bits]:
+    """Whose target may be farther below, and whose farther above: the slopes of a Huber loss or a
+    smooth absolute error (Huber 1964; by default half the square up to 1) end at errors of 1, and
+    so do all errors that are read off them.
+    """
+    may_be_cut = kind is Loss.SQUARED_ERROR and np.abs(error).max() <= 1 + _ROUNDED
+    at_end = (np.abs(error) >= 1 - _ROUNDED) & may_be_cut
+    return at_end & (error > 0), at_end & (error < 0)

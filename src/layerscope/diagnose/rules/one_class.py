@@ -47,6 +47,7 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     of_errors = _all_alike(figures, memory) & ~several
     values[of_errors] = 1.0
     of_one_number = figures["target_min"] >= figures["target_max"] - _off(figures)
+    of_one_number |= figures["outputs"] == 1  # whatever a Huber loss hides of some
     return Symptoms.of_run_above(
         "loss",
         values,
@@ -60,7 +61,8 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
             "all targets that were looked at so far are the same number, and any other is rarer "
             "than 1 %, with 95 % certainty: nothing but that number can be learned",
             "look at the targets as the loss gets them: a cast to whole numbers (.long(), .int()) "
-            "makes 0 of all that lies between -1 and 1; a division or a wrong column does as much",
+            "makes 0 of all that lies between -1 and 1; a clamp of values of another unit, a "
+            "division or a wrong column does as much",
         ),
         Advice(
             "the targets that were looked at so far are the same in all samples, output by output, "
