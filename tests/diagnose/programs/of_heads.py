@@ -69,3 +69,20 @@ def norms_are_all_that_is_trained(mended, watch):
     trained = [each for each in model.parameters() if each.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=0.05, momentum=0.9)
     fit(watch, model, optimizer, batches(x, y % 2, steps=120), cross_entropy)
+
+
+@program("frozen_untrained")
+def the_last_block_is_all_that_is_trained(mended, watch):
+    x, y = pictures()
+    blocks = [
+        nn.Sequential(nn.Conv2d(inputs, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU())
+        for inputs in (1, 16, 16)
+    ]
+    model = nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(64, 4))
+    pretrained(model, x, y)
+    model[5] = nn.Linear(64, 8)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = name.startswith(("2", "5") if mended else "2")
+    trained = [each for each in model.parameters() if each.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-3)
+    fit(watch, model, optimizer, batches(x, y, steps=120), cross_entropy)

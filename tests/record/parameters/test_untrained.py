@@ -138,6 +138,20 @@ def test_a_frozen_head_is_new_if_its_biases_are_all_zero(layer, is_told):
     assert not is_fresh_head(layer.named_parameters(), entries(nn.Linear(20, 3)))  # of a copy
 
 
+def test_a_frozen_head_is_new_if_it_is_drawn_as_torch_does_it_behind_a_frozen_body_that_is_not():
+    new, loaded = EVEN["linear"](), frozen(nn.Conv2d(8, 24, 3), lambda w: w.data.pow_(3))
+
+    def is_told(head, *others):
+        return is_fresh_head(head.named_parameters(), entries(head, *others))
+
+    assert is_told(new, loaded)
+    assert not is_told(new)
+    assert not is_told(new, EVEN["convolution"]())  # a random network: frozen on purpose, perhaps
+    assert not is_told(new, loaded.requires_grad_(True))
+    assert not is_told(trained(EVEN["linear"]()), loaded.requires_grad_(False))
+    assert not is_told(frozen(nn.Linear(48, 4)), loaded)  # few elements
+
+
 def test_vectors_that_are_0_throughout_are_counted_in_a_frozen_embedding():
     vectors = torch.randn(6000, 16)
     vectors[::3] = 0

@@ -20,8 +20,8 @@ _ADVICE = (
         "are frozen; or leave requires_grad as it is, and hand them to the optimizer",
     ),
     Advice(
-        "{layer}, the last layer, is frozen while layers before it are trained, and its biases "
-        "are all 0: it was never trained",
+        "{layer}, the last layer, is frozen while layers before it are trained, and its weights "
+        "or biases are as they were drawn: it was never trained",
         "train the new head: requires_grad_(True) for it, and its parameters in the optimizer; "
         "with peft modules_to_save=['classifier'], the head's name, or a task_type, which does "
         "the same",

@@ -78,7 +78,9 @@ def is_fresh_head(
     own: Iterable[tuple[str, nn.Parameter]], others: Sequence[LayerParameter]
 ) -> bool:
     """Whether a network's last layer is frozen, and has biases that are all 0 beside weights that
-    are not: training leaves none at 0. Not so of a copy of a layer that is trained.
+    are not: training leaves none at 0. Or its weights are even between the bounds that torch draws
+    them from, and another frozen layer's are not as drawn: a body that was loaded was frozen with
+    its new head. Not so of a copy of a layer that is trained.
 
     Args:
         own: name and parameter of what the layer has.
@@ -91,7 +93,12 @@ def is_fresh_head(
     is_copy = any(e.parameter.requires_grad and e.parameter.shape == weight.shape for e in others)
     if is_copy or len(bias) < 2 or weight.ndim < 2:
         return False
-    return not bool(bias.any()) and bool((weight != weight.flatten()[0]).any())
+    if not bias.any():  # device to host, where there is one
+        return bool((weight != weight.flatten()[0]).any())
+    if not _tells(weight) or _evidence(weight, None) < _ENOUGH:
+        return False
+    known = (e.parameter for e in others if not e.parameter.requires_grad and _tells(e.parameter))
+    return any(each is not weight and not any(_shape(_sample(each))) for each in known)
 
 
 def blank_rows(weight: nn.Parameter) -> float:
