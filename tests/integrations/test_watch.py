@@ -147,6 +147,35 @@ def test_a_forgotten_scope_step_is_told(tmp_path, caplog):
     assert "no step was recorded" in caplog.text
 
 
+class Attends(nn.Module):
+    """Of what the instrument looks at by itself: attention, functions, dropouts, statistics."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm = nn.Linear(6, 8), nn.BatchNorm1d(8)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.last = nn.Linear(8, 3)
+
+    def forward(self, x):
+        h = nn.functional.dropout(torch.relu(self.norm(self.first(x))), 0.1, self.training)
+        return self.last(self.attention(h[:, None], h[:, None], h[:, None])[0][:, 0])
+
+
+def test_a_closed_watch_lets_go_of_the_network_without_the_garbage_collector(tmp_path):
+    """Or the next training of the process finds the memory of a device taken."""
+    net = Attends()
+    gc.collect()
+    gc.disable()
+    try:
+        with layerscope.watch(net, tmp_path) as watcher:
+            loop(watcher, net, 20)
+        gone = [weakref.ref(each) for each in (net, watcher, net.first.weight)]
+        del net, watcher
+        assert [each() for each in gone] == [None, None, None]
+    finally:
+        gc.enable()
+
+
 def test_a_network_that_was_not_called_is_told_but_not_behind_an_error(tmp_path, caplog):
     with caplog.at_level(logging.WARNING), layerscope.watch(make_net(), tmp_path / "another"):
         pass  # another network trains here

@@ -41,6 +41,7 @@ class LoopSteps:
         """Follow them no more."""
         if self._optimizers is not None:
             self._optimizers.remove(failed=failed)
+            self._optimizers = None  # it holds who asked for it, who holds the network
 
     def note_loss(self, loss: object) -> None:
         """A loss of the step that goes on: a number, a tensor, or None for none."""

@@ -57,8 +57,8 @@ class Watcher(Outcome):
         self._folder = local_folder(log_dir)
         self._claimed: ClaimedFolder | None = None
         self._settings = settings
-        self._steps = LoopSteps(start, scaler, door)
-        self._own_weights = OwnWeights(model, lambda: self._steps.at)
+        self._steps = loop = LoopSteps(start, scaler, door)
+        self._own_weights = OwnWeights(model, lambda: loop.at)
         self._door = door
         self._named, self._planned = named, steps
         self._was_closed = self._told_of_late_steps = False

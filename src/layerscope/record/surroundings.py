@@ -6,7 +6,7 @@ Looked at in some steps only.
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
-from weakref import ref
+from weakref import proxy, ref
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -54,8 +54,10 @@ class Surroundings:
         self.stream, self.gates = Stream(network, layers, state), Gates(network, layers, state)
         self._state, self.weights = state, OverwrittenWeights()
         self.is_looking = self._stepped = False
+        # A circle would keep the network until the garbage collector passes.
+        me: Surroundings = proxy(self)
         self._ends = NetworkEnds(
-            network, layers, state, lambda: self.is_looking and state.counts_here
+            network, layers, state, lambda: me.is_looking and state.counts_here
         )
         self.loss_graph, self._two_modes = self._ends.output.loss_graph, TwoModes(network)
         self._repeated = repeated_modules(network)

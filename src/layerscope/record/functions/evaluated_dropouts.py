@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
+from weakref import proxy
 
 import torch
 from torch import nn
@@ -55,7 +56,8 @@ class EvaluatedDropouts:
     def __init__(self, network: nn.Module, dropouts: DropoutCalls) -> None:
         self._network, self._dropouts = network, dropouts
         self._mode = FunctionMode(lambda *_: None)
-        self._mode.attend = self._see
+        me: EvaluatedDropouts = proxy(self)  # a circle would keep the network, see `Functions`
+        self._mode.attend = lambda *call: me._see(*call)
         self._handles: list[RemovableHandle] = []
         self._thread: int | None = None
         self._inside: nn.Module | None = None

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
+from weakref import proxy
 
 import torch
 from torch import nn
@@ -61,8 +62,9 @@ class Functions:
         self._outermost: dict[nn.Module, None] = {}
         self._around: list[RemovableHandle] = []  # hooks of these
         self._looks_through = False
-        self._fast = FastPaths(network, self)
-        self._compile_start = CompileStart(self._give_way)
+        me: Functions = proxy(self)  # a circle would keep the network until a garbage collection
+        self._fast = FastPaths(network, me)
+        self._compile_start = CompileStart(lambda: me._give_way())
         self._gave_way = False
         self._depth = 0
         self._is_paused = False

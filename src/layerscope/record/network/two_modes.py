@@ -117,14 +117,12 @@ def _in_trained_parts(network: nn.Module) -> dict[nn.Module, nn.Module]:
     nearest module with parameters, be it themselves, has none that is trained.
     """
     found: dict[nn.Module, nn.Module] = {}
-
-    def walk(module: nn.Module, home: nn.Module, is_trained: bool) -> None:
+    waiting = [(network, network, True)]
+    while waiting:
+        module, home, is_trained = waiting.pop()
         trained = [parameter.requires_grad for parameter in module.parameters()]
         is_trained = any(trained) if trained else is_trained
         if isinstance(module, (_DROPOUTS, _NORMS)) and is_trained:
             found.setdefault(module, home)
-        for child in module.children():
-            walk(child, module, is_trained)
-
-    walk(network, network, True)
+        waiting += [(child, module, is_trained) for child in reversed([*module.children()])]
     return found
