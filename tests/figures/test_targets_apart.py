@@ -34,6 +34,8 @@ def test_errors_that_a_huber_loss_cuts_off_tell_no_more_than_that_targets_are_be
     # One error is larger, so this is none; and a probability of 1 may be as wrong as can be.
     assert TargetsApart().see(view([[1.0], [2.0]]), np.zeros((2, 1))) == 1
     assert TargetsApart().see(view([[0.0], [0.0], [1.0]], Loss.BINARY), np.ones((3, 1))) == 1
+    # Of some samples it is not known.
+    assert TargetsApart().see(view([[0.0], [1.0]], Loss.BINARY), np.ones((5, 1))) == 1
 
 
 @pytest.mark.parametrize("kind", [Loss.SQUARED_ERROR, Loss.CROSS_ENTROPY, Loss.BINARY_LOGITS])

@@ -34,8 +34,12 @@ class TargetsApart(KeptBetweenLooks):
         targets = view.targets
         if view.kind not in _TOLD or view.broadcast or targets is None or not targets.size:
             return math.nan
-        below, above = _cut_off(view.kind, values - targets)
-        at_most, at_least = np.where(above, math.inf, targets), np.where(below, -math.inf, targets)
+        at_most = at_least = targets
+        # Of classes those of sure samples are left out, or stand last.
+        if view.kind is Loss.SQUARED_ERROR and targets.shape == values.shape:
+            below, above = _cut_off(values - targets)
+            at_most = np.where(above, math.inf, targets)
+            at_least = np.where(below, -math.inf, targets)
         ends = np.stack([at_most.min(0), at_least.max(0)])
         if self._ends is None:
             self._ends = ends
@@ -45,11 +49,11 @@ class TargetsApart(KeptBetweenLooks):
         return max(0.0, float((self._ends[1] - self._ends[0]).max()))
 
 
-def _cut_off(kind: Loss, error: Matrix) -> tuple[Bits, Bits]:
+def _cut_off(error: Matrix) -> tuple[Bits, Bits]:
     """Whose target may be farther below, and whose farther above: the slopes of a Huber loss or a
     smooth absolute error (Huber 1964; by default half the square up to 1) end at errors of 1, and
     so do all errors that are read off them.
     """
-    may_be_cut = kind is Loss.SQUARED_ERROR and np.abs(error).max() <= 1 + _ROUNDED
+    may_be_cut = np.abs(error).max() <= 1 + _ROUNDED
     at_end = (np.abs(error) >= 1 - _ROUNDED) & may_be_cut
     return at_end & (error > 0), at_end & (error < 0)
