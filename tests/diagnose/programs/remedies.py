@@ -135,7 +135,7 @@ _BY_RULE = {
     "in_evaluation_mode": lambda _: Remedy(
         network=nn.Module.train, each_step=lambda _, model: model.train()
     ),
-    "running_statistics": network.with_running_statistics,
+    "running_statistics": _of_text(("momentum=", network.with_running_statistics)),
     "updates_rounded_away": network.in_float32,
     "constant_weights": _KAIMING,
     "biased": network.zero_biases,
@@ -148,7 +148,9 @@ _BY_RULE = {
     "dropout_high": _of_text(("a probability of", network.less_dropout)),
     "experts_unused": network.balanced,
     "loss_reduction": lambda finding: (
-        optimizer.with_divided_gradients(finding.value)
+        None
+        if "the criterion itself" in finding.remedy
+        else optimizer.with_divided_gradients(finding.value)
         if "scaler.step" in finding.remedy
         else optimizer.rate_times(
             finding.value if "once more" in finding.explanation else 1 / finding.value
