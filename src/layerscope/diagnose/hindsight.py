@@ -24,10 +24,6 @@ _OF_A_RISE = ("loss_rising", "loss_not_falling")
 teacher that is a mean of its own weights (Caron et al. 2021, DINO) begins low, since both are the
 same, and rises before it falls."""
 
-_SATURATED = "saturated"
-"""Of coordinates, say, some functions are at their ends from the first step on, and a layer learns
-by the others: one that has solved its task was not kept from it."""
-
 _OF_TERMS = ("loss_diverged", "dead_units", "collapsed")
 """A loss of no known kind whose rise is undone has not diverged: a term of it grew, as that of a
 code book which an encoder runs away from (van den Oord et al. 2017, VQ-VAE). Until several of the
@@ -61,7 +57,7 @@ def in_hindsight(
     in_peace = finding.step < FIRST and is_over and not curve.was_thrown
     is_passing = (
         (rule == "full_batch" and finding.threshold > 0)
-        or (rule == _SATURATED and finding.step > 0)
+        or (rule == "saturated" and finding.step > 0)
         or (rule in _PASSING and is_over)
         or (rule == "dead_units" and finding.worst <= HALF)
         or (was_flat and finding.severity == "warning")
@@ -89,7 +85,9 @@ def in_hindsight(
         or (
             rule == "gradient_spike" and (curve.is_solved or (is_over and curve.is_solved_in_spite))
         )
-        or (rule == _SATURATED and finding.severity == "warning" and curve.is_solved)
+        # Of coordinates, say, some functions are at their ends from the first step on, and a layer
+        # learns by the others: one that has solved its task was not kept from it.
+        or (rule == "saturated" and finding.severity == "warning" and curve.is_solved)
         or (rule == "overconfident_start" and _was_mended_at_once(finding, curve))
     ):
         return replace(finding, severity="note")

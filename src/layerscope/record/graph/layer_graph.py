@@ -98,13 +98,11 @@ def is_of_parameter(output: Tensor, is_linear: bool) -> bool:
     the layer's own, and of no data: moved, or scaled and shifted by a number while it has as many
     elements as the parameter.
     """
-    node, single = output.grad_fn, True
-    if node is not None and is_linear:
-        inputs = _input_of_product(node)
-    elif node is not None:
-        inputs, single = inputs_of(node), len(node.next_functions) == 1
-    else:
-        inputs = []
+    node = output.grad_fn
+    if node is None:
+        return False
+    inputs = _input_of_product(node) if is_linear else inputs_of(node)
+    single = is_linear or len(node.next_functions) == 1
     while len(inputs) == 1:
         (node,) = inputs
         if kind_of(node) not in _MOVES:
