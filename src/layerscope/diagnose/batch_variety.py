@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Values
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.shared import once_a_block
-from layerscope.diagnose.symptoms import Values
 
 _LOOKS = 5
 _SAMPLES = 8

@@ -3,15 +3,14 @@
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Flags, Values
 from layerscope.diagnose.roles import Roles
 
 
 def cancelled_gradients(
-    figures: Figures, values: npt.NDArray[np.floating], none: npt.NDArray[np.bool_], roles: Roles
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    figures: Figures, values: Values, none: Flags, roles: Roles
+) -> tuple[Flags, Flags]:
     """Whether what comes to all outputs cancels, bool [steps, 1]; and within which parts of the
     network it does, bool [steps, layers], True for the layers of such a part.
 
@@ -28,7 +27,7 @@ def cancelled_gradients(
     dead = (figures["activation_max"] == 0) & (figures["activation_min"] == 0)
     inner = ~dead[:, roles.chain].any(axis=1)
     nowhere = zero.all(axis=1) & judged.any(axis=1)
-    everywhere: npt.NDArray[np.bool_] = nowhere & fed.all(axis=1) & inner
+    everywhere: Flags = nowhere & fed.all(axis=1) & inner
     parts = np.zeros(values.shape, bool)
     so = zero & fed & judged
     for part in _parts(roles):

@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from layerscope.diagnose.figures import Flags, Series
 from layerscope.diagnose.memory import Memory
 
 _CHANGES = 4
@@ -14,7 +14,7 @@ _WHOLE = 0.02
 """How far from a whole number an exponent may be: the rates are of float32."""
 
 
-def compounds(rates: npt.NDArray[np.float64], memory: Memory) -> npt.NDArray[np.bool_]:
+def compounds(rates: Series, memory: Memory) -> Flags:
     """Whether every change of the rate has been by the next higher power of one factor, as by
     `lr *= factor ** epoch`, [steps]; once that is so it stays so.
 

@@ -1,12 +1,9 @@
 """A loss of few samples is noise: as many losses together as make enough of them."""
 
 import numpy as np
-import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Series
 from layerscope.diagnose.memory import Memory
-
-Series = npt.NDArray[np.float64]
 
 _NOW, _START = 8, 32
 """Samples in the present loss and in that of the start. A mean of 8 squared errors, each as a

@@ -16,6 +16,12 @@ from layerscope.diagnose.figure_names import LAYER_COLUMN, LAYER_FIGURES, STEP_C
 from layerscope.diagnose.layer_facts import LayerFacts
 
 Array = npt.NDArray[np.float32]
+Steps = npt.NDArray[np.int64]
+Values = npt.NDArray[np.floating]
+Series = npt.NDArray[np.float64]
+"""What rules make of figures: a number for each step, or for each step and layer."""
+Flags = npt.NDArray[np.bool_]
+"""Whether something is so, likewise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +39,7 @@ class Figures:
     """
 
     layers: tuple[LayerFacts, ...]
-    steps: npt.NDArray[np.int64]
+    steps: Steps
     of_layers: Array
     of_steps: Array
 

@@ -1,15 +1,14 @@
 """What several looks in a row have to agree on, as one of them may be chance."""
 
 import numpy as np
-import numpy.typing as npt
 
+from layerscope.diagnose.figures import Flags, Series, Values
 from layerscope.diagnose.last_known import last_known
-from layerscope.diagnose.memory import Remembered
 
 LOOKS = 3
 
 
-def in_each_look(values: npt.NDArray[np.floating], last: Remembered) -> npt.NDArray[np.bool_]:
+def in_each_look(values: Values, last: Series) -> Flags:
     """Whether it was so in each of the last LOOKS looks, [steps].
 
     Args:

@@ -1,9 +1,8 @@
 """An error that is larger because the task's targets are."""
 
 import numpy as np
-import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Series
 from layerscope.diagnose.loss_curve import FIRST
 from layerscope.diagnose.losses.loss_kind import ERRORS, Loss
 from layerscope.diagnose.memory import Memory
@@ -16,7 +15,7 @@ _FEW = 4.0
 
 
 @once_a_block
-def largest_targets(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+def largest_targets(figures: Figures, memory: Memory) -> Series:
     """The largest root mean square that an error's targets had in a look so far, [steps]; NaN
     before one. A look counts if the outputs are small beside the targets: targets that grow with
     the outputs are what a network makes for itself, and diverge with it. And if no few of the
@@ -29,7 +28,7 @@ def largest_targets(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]
 
 
 @once_a_block
-def growth_of_an_error(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+def growth_of_an_error(figures: Figures, memory: Memory) -> Series:
     """How many times larger an error is because the task's own targets have become larger, [steps];
     1 where they have not, and of any other loss.
 
@@ -49,7 +48,7 @@ def growth_of_an_error(figures: Figures, memory: Memory) -> npt.NDArray[np.float
     return np.where(np.isnan(times), 1.0, times)
 
 
-def _sizes(figures: Figures) -> npt.NDArray[np.float64]:
+def _sizes(figures: Figures) -> Series:
     sizes = figures["target_rms"].astype(np.float64)
     is_error = np.isin(figures["loss_kind"], ERRORS)
     return np.where(is_error & (sizes > 0), sizes, np.nan)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Series = npt.NDArray[np.float64]
+from layerscope.diagnose.figures import Series
 
 
 def last_known(values: Series, last: Series) -> Series:

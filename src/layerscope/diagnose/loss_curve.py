@@ -4,13 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Flags, Series, Steps
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.target_growth import TargetGrowth
-
-Curve = npt.NDArray[np.float64]
 
 FIRST = 5
 """Losses that the start is the mean of: Adam's first steps already move it."""
@@ -48,16 +45,16 @@ class CurveOfBlock:
         alone: whether there has been one optimizer only.
     """
 
-    loss: Curve
-    finite: npt.NDArray[np.bool_]
-    start: Curve
-    level: Curve
-    noise: Curve
-    lowest: Curve
-    floor: Curve
-    known: npt.NDArray[np.int64]
-    judged: npt.NDArray[np.bool_]
-    alone: npt.NDArray[np.bool_]
+    loss: Series
+    finite: Flags
+    start: Series
+    level: Series
+    noise: Series
+    lowest: Series
+    floor: Series
+    known: Steps
+    judged: Flags
+    alone: Flags
 
 
 class LossCurve:
@@ -120,7 +117,7 @@ class LossCurve:
             loss, finite, start, level, noise, lowest[1:], floor, known, steady & alone, alone
         )
 
-    def _has_not_risen(self, figures: Figures) -> npt.NDArray[np.bool_]:
+    def _has_not_risen(self, figures: Figures) -> Flags:
         rates = figures["learning_rate"].astype(np.float64)
         rises = np.append(self._rate, rates)
         places = np.arange(len(rates))
@@ -129,7 +126,7 @@ class LossCurve:
         self._rate, self._since_rise = float(rates[-1]), int(since[-1])
         return since >= WINDOW
 
-    def _is_alone(self, figures: Figures) -> npt.NDArray[np.bool_]:
+    def _is_alone(self, figures: Figures) -> Flags:
         several = (
             np.logical_or.accumulate((figures["optimizer"] > 0) | (figures["optimizers"] > 1))
             | self._several

@@ -1,9 +1,8 @@
 """Losses that may be sums of terms: of such a sum nobody knows which way it should go."""
 
 import numpy as np
-import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Flags
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.shared import once_a_block
@@ -11,7 +10,7 @@ from layerscope.diagnose.symptoms import Severities
 
 
 @once_a_block
-def is_of_no_known_kind(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def is_of_no_known_kind(figures: Figures, memory: Memory) -> Flags:
     """Whether most looks at the gradient on the output have shown no known loss, [steps]."""
     before = memory.of_run("kinds", 2)
     kinds = np.stack([figures["loss_kind"] == 0, figures["loss_kind"] > 0], axis=1)
@@ -21,16 +20,16 @@ def is_of_no_known_kind(figures: Figures, memory: Memory) -> npt.NDArray[np.bool
 
 
 @once_a_block
-def may_be_of_terms(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def may_be_of_terms(figures: Figures, memory: Memory) -> Flags:
     """Whether the loss is of no known kind and looks at several outputs, one of which may be a term
     of it, such as a penalty that grows while the network learns, [steps]; or is one of rewards.
     """
-    several: npt.NDArray[np.bool_] = memory.known("alone", figures["output_alone"]) == 0
+    several: Flags = memory.known("alone", figures["output_alone"]) == 0
     return (is_of_no_known_kind(figures, memory) & several) | is_of_rewards(figures, memory)
 
 
 @once_a_block
-def is_of_rewards(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def is_of_rewards(figures: Figures, memory: Memory) -> Flags:
     """Whether the loss is a policy's, as last looked at, [steps]: the gradient of what is expected
     of the rewards (Sutton and Barto 2018, section 13.3), whose own value tells nothing.
     """

@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Flags, Series, Values
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import LossCurve
 from layerscope.diagnose.roles import Roles
-
-Remembered = npt.NDArray[np.float64]
 
 
 class Memory:
@@ -33,36 +31,36 @@ class Memory:
         self.roles = roles
         self.loss_curve = loss_curve or LossCurve()
         self.shared = shared or Shared()
-        self._of_layers: dict[str, Remembered] = {}
-        self._of_run: dict[str, Remembered] = {}
+        self._of_layers: dict[str, Series] = {}
+        self._of_run: dict[str, Series] = {}
 
-    def of_layers(self, name: str, width: int = 1) -> Remembered:
+    def of_layers(self, name: str, width: int = 1) -> Series:
         """Float64 [width, layers], to be written in place; NaN where nothing was written yet."""
         if name not in self._of_layers:
             self._of_layers[name] = np.full((width, len(self.roles.layers)), np.nan)
         return self._of_layers[name]
 
-    def of_run(self, name: str, width: int = 1) -> Remembered:
+    def of_run(self, name: str, width: int = 1) -> Series:
         """Float64 [width], to be written in place; NaN where nothing was written yet."""
         if name not in self._of_run:
             self._of_run[name] = np.full(width, np.nan)
         return self._of_run[name]
 
-    def known(self, name: str, values: npt.NDArray[np.floating]) -> Remembered:
+    def known(self, name: str, values: Values) -> Series:
         """A figure that is measured in some steps only, as last known in each, [steps]."""
         return last_known(values.astype(np.float64), self.of_run(name))
 
-    def ever(self, name: str, so: npt.NDArray[np.bool_] | np.bool_) -> npt.NDArray[np.bool_]:
+    def ever(self, name: str, so: Flags | np.bool_) -> Flags:
         """Whether it has been so in a step up to each, [steps]."""
         before = self.of_run(name)
-        ever: npt.NDArray[np.bool_] = np.logical_or.accumulate(so) | (before[0] == 1)
+        ever: Flags = np.logical_or.accumulate(so) | (before[0] == 1)
         before[0] = float(ever[-1])
         return ever
 
-    def highest(self, name: str, values: npt.NDArray[np.floating]) -> Remembered:
+    def highest(self, name: str, values: Values) -> Series:
         """The largest value up to each step, [steps]; NaN is none."""
         before = self.of_run(name)
-        highest: Remembered = np.fmax.accumulate(np.append(before, values))[1:]
+        highest: Series = np.fmax.accumulate(np.append(before, values))[1:]
         before[0] = highest[-1]
         return highest
 

@@ -3,14 +3,13 @@
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Flags
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.roles import Roles
 
 
-def without_tokens(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def without_tokens(figures: Figures, memory: Memory) -> Flags:
     """Layers beside a router and off the trunk, while an expert gets no token, [steps, layers].
 
     Which expert a layer belongs to is not known, so one that is cut off otherwise is among them.

@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from layerscope.diagnose.figures import Steps
 from layerscope.diagnose.symptoms import Symptoms
 
 LEVELS = 3
@@ -46,7 +46,7 @@ class Onsets:
         """The highest severity with an onset: 0 none, 1 note, 2 warning, 3 critical."""
         return max((i + 1 for i in range(LEVELS) if (self.step[i] >= 0).any()), default=0)
 
-    def take(self, steps: npt.NDArray[np.int64], symptoms: Symptoms) -> None:
+    def take(self, steps: Steps, symptoms: Symptoms) -> None:
         """Go on by a block of steps."""
         severity, values = symptoms.severity, symptoms.values
         if severity is None or not severity.any():
@@ -70,12 +70,7 @@ class Onsets:
         self._open = bool(self._streak.any())
 
     def _follow(
-        self,
-        row: int,
-        layer: int,
-        steps: npt.NDArray[np.int64],
-        symptoms: Symptoms,
-        shown: list[bool],
+        self, row: int, layer: int, steps: Steps, symptoms: Symptoms, shown: list[bool]
     ) -> None:
         """Lengthen, end or begin one layer's streak, step by step, up to its onset."""
         at = (row, layer)

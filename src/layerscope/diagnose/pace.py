@@ -1,16 +1,13 @@
 """How fast a run's weights move, and whether its loss falls on."""
 
 import numpy as np
-import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Flags, Series
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import CurveOfBlock
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.shared import once_a_block
-
-Series = npt.NDArray[np.float64]
 
 OF_LEVELS = 0.63  # standard error between two levels / between a level and the start
 _SURE = 3.0
@@ -45,7 +42,7 @@ def way_so_far(figures: Figures, memory: Memory) -> Series:
     return way[:-1]
 
 
-def has_moved_far(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def has_moved_far(figures: Figures, memory: Memory) -> Flags:
     """Whether the steps before each have changed the median layer's weights far, and by large
     steps, [steps]: False where one of them is not known.
     """
@@ -53,7 +50,7 @@ def has_moved_far(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     return (way > np.fmax(_FAR, _FAST * figures.steps)) & np.isfinite(way)
 
 
-def falls_on(curve: CurveOfBlock, least: int, memory: Memory) -> npt.NDArray[np.bool_]:
+def falls_on(curve: CurveOfBlock, least: int, memory: Memory) -> Flags:
     """Whether the loss, twice `least` steps from the start or later, has fallen in the later part
     by half as much as in the first `least` steps, or more, and by more than chance would, [steps].
     """
@@ -63,7 +60,7 @@ def falls_on(curve: CurveOfBlock, least: int, memory: Memory) -> npt.NDArray[np.
     return (curve.known >= 2 * least) & (fallen > enough)
 
 
-def keeps_pace(curve: CurveOfBlock, least: int, memory: Memory) -> npt.NDArray[np.bool_]:
+def keeps_pace(curve: CurveOfBlock, least: int, memory: Memory) -> Flags:
     """Whether the loss falls, since the first `least` steps, half as fast as in them or faster,
     [steps]. By steps that are too small it falls evenly: one that falls ever more slowly comes to
     where it ends, and how far that is from 0 only the loss's kind can tell.

@@ -1,9 +1,8 @@
 """How long a loss may stay where it is before that says anything."""
 
 import numpy as np
-import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Flags, Steps
 from layerscope.diagnose.loss_terms import is_of_no_known_kind
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.shared import once_a_block
@@ -24,28 +23,28 @@ IF_OWN_TARGETS = (
 
 
 @once_a_block
-def may_have_own_targets(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def may_have_own_targets(figures: Figures, memory: Memory) -> Flags:
     """Whether targets have grown, or the loss is of no known kind, [steps]: a network may have a
     part in them.
     """
     grown = targets_have_grown(figures, memory)
-    may: npt.NDArray[np.bool_] = grown | is_of_no_known_kind(figures, memory)
+    may: Flags = grown | is_of_no_known_kind(figures, memory)
     return may
 
 
-def patience_of(figures: Figures, t: Thresholds, memory: Memory) -> npt.NDArray[np.int64]:
+def patience_of(figures: Figures, t: Thresholds, memory: Memory) -> Steps:
     """Losses to wait for before one that does not fall says anything, as of each step."""
     return np.where(attends(figures, memory), LATE * t.patience, t.patience)
 
 
 @once_a_block
-def attends(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def attends(figures: Figures, memory: Memory) -> Flags:
     """Whether an attention has been seen, as of each step."""
     return memory.ever("attends", ~np.isnan(figures["attention_entropy"]).all(axis=1))
 
 
 @once_a_block
-def targets_have_grown(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def targets_have_grown(figures: Figures, memory: Memory) -> Flags:
     """Whether those of an error are half as large again as the first that were seen, [steps]."""
     sizes = memory.known("sizes", figures["target_rms"])
     first = memory.of_run("first_size")

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Flags, Series
 from layerscope.diagnose.roles import Roles
 
 FEWEST = 3
@@ -34,10 +34,10 @@ class Profile:
             smallest, whichever is smaller. Norms of zero are left out.
     """
 
-    norms: npt.NDArray[np.float64]
+    norms: Series
     chain: npt.NDArray[np.int64]
-    faded: npt.NDArray[np.float64]
-    grown: npt.NDArray[np.float64]
+    faded: Series
+    grown: Series
 
 
 @lru_cache(maxsize=1)  # two rules look at the same block
@@ -55,7 +55,7 @@ def profile_of(figures: Figures, roles: Roles) -> Profile:
     return _with_gaps(norms, chain)
 
 
-def _with_gaps(norms: npt.NDArray[np.float64], chain: npt.NDArray[np.int64]) -> Profile:
+def _with_gaps(norms: Series, chain: npt.NDArray[np.int64]) -> Profile:
     """The same where some norms are unknown or zero."""
     norms[~np.isfinite(norms)] = np.nan
     none = np.full(len(norms), np.nan)
@@ -73,9 +73,7 @@ def _with_gaps(norms: npt.NDArray[np.float64], chain: npt.NDArray[np.int64]) -> 
     return Profile(norms, chain, faded, grown)
 
 
-def _ends(
-    norms: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _ends(norms: Series, known: Flags) -> tuple[Series, Series]:
     """The norm at the first and at the last layer where it is known, each [steps]."""
     rows = np.arange(len(norms))
     first = norms[rows, known.argmax(axis=1)]
@@ -83,7 +81,7 @@ def _ends(
     return first, last
 
 
-def culprits(profile: Profile, rows: npt.NDArray[np.intp], *, faded: bool) -> npt.NDArray[np.bool_]:
+def culprits(profile: Profile, rows: npt.NDArray[np.intp], *, faded: bool) -> Flags:
     """Which layers of the chain change the gradient most on its way back, bool [rows, chain].
 
     A layer's own factor is from the norm at its outputs to that at the outputs of the one before.

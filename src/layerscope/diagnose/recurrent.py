@@ -2,10 +2,7 @@
 
 from functools import lru_cache
 
-import numpy as np
-import numpy.typing as npt
-
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Flags
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.roles import Roles
@@ -26,7 +23,7 @@ def is_recurrent(facts: LayerFacts) -> bool:
 
 
 @once_a_block
-def is_clipped(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def is_clipped(figures: Figures, memory: Memory) -> Flags:
     """Whether gradients have been clipped, or changed by the loop in another way, [steps]."""
     changed = (figures["clip_factor"] < 1) | (figures["gradients_changed"] == 1)
     return memory.ever("clipped", changed)

@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from layerscope.diagnose.figures import Flags, Series, Steps
 from layerscope.diagnose.memory import Memory
 
 _TIMES = 3
@@ -21,9 +21,7 @@ _FEWEST = 2
 """Steps that it rises for, each time."""
 
 
-def begins_anew(
-    rates: npt.NDArray[np.float64], steps: npt.NDArray[np.int64], memory: Memory
-) -> npt.NDArray[np.bool_]:
+def begins_anew(rates: Series, steps: Steps, memory: Memory) -> Flags:
     """Whether the rate has done nothing but rise from its first value, in each step, and fall back
     to that in a single one, three times at least, [steps]; once that is so it stays so.
 

@@ -1,9 +1,8 @@
 """Whether a task is solved: what layers then look like is how they solve it, and no disease."""
 
 import numpy as np
-import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Flags, Series
 from layerscope.diagnose.loss_curve import HALF, SURE, CurveOfBlock
 from layerscope.diagnose.memory import Memory
 from layerscope.diagnose.shared import once_a_block
@@ -25,7 +24,7 @@ def note_if_solved(
 
 
 @once_a_block
-def has_learned(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def has_learned(figures: Figures, memory: Memory) -> Flags:
     """Whether the loss has half of its way to the lowest behind it, bool [steps]."""
     curve = memory.loss_curve.of(figures)
     left = np.fmin(curve.loss, curve.level) - curve.floor
@@ -33,14 +32,14 @@ def has_learned(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
 
 
 @once_a_block
-def is_learning(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def is_learning(figures: Figures, memory: Memory) -> Flags:
     """Whether the loss is below its start by more than noise, bool [steps]; False if unknown."""
     curve = memory.loss_curve.of(figures)
     return curve.start - curve.level > SURE * curve.noise
 
 
 @once_a_block
-def beats_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def beats_chance(figures: Figures, memory: Memory) -> Flags:
     """Whether the loss is falling, and below what guessing by frequency costs where that is known,
     bool [steps].
     """
@@ -52,7 +51,7 @@ def beats_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
 
 
 @once_a_block
-def guessing_among_candidates(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+def guessing_among_candidates(figures: Figures, memory: Memory) -> Series:
     """What a contrastive loss costs that takes all candidates for equally likely, [steps]; NaN of
     another loss. Its start is no measure: the others that a partner stands among are the network's
     own outputs, and random numbers in a queue that begins to fill (He et al. 2020, MoCo).
@@ -61,18 +60,18 @@ def guessing_among_candidates(figures: Figures, memory: Memory) -> npt.NDArray[n
 
 
 @once_a_block
-def is_solved(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def is_solved(figures: Figures, memory: Memory) -> Flags:
     """Whether the loss is a tenth of chance, bool [steps]; of its start where chance is not known.
 
     A loss that starts far above chance, as an overconfident network's, has solved nothing when it
     is down to a tenth of the start.
     """
-    left: npt.NDArray[np.bool_] = left_of_chance(figures, memory) < _TENTH
+    left: Flags = left_of_chance(figures, memory) < _TENTH
     return left & (_now(memory.loss_curve.of(figures)) > 0)
 
 
 @once_a_block
-def left_of_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+def left_of_chance(figures: Figures, memory: Memory) -> Series:
     """The loss / chance, [steps]; / its start where chance is not known. Both count from the lowest
     that the loss can get.
 
@@ -89,7 +88,7 @@ def left_of_chance(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
 
 
 @once_a_block
-def times_its_mean(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+def times_its_mean(figures: Figures, memory: Memory) -> Series:
     """The loss / the mean over its samples, [steps]: n of a sum, 1 / n of a mean that is divided
     once more; 1 where that is not known, where a step adds up several passes, and of gradients
     larger than any sum's, which something has multiplied.
@@ -101,6 +100,6 @@ def times_its_mean(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
     return np.where(np.isnan(known), 1.0, known)
 
 
-def _now(curve: CurveOfBlock) -> npt.NDArray[np.float64]:
+def _now(curve: CurveOfBlock) -> Series:
     """Of each step the level, or the loss before there is a mean."""
     return np.where(np.isnan(curve.level), curve.loss, curve.level)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.diagnose.figures import Flags, Steps, Values
 from layerscope.diagnose.layer_facts import LayerFacts
 
-Values = npt.NDArray[np.floating]
 Severities = npt.NDArray[np.int8]
 Numbers = npt.NDArray[np.integer | np.bool_]
 
@@ -59,7 +59,7 @@ class Case(NamedTuple):
         severity: 1 note, 2 warning, 3 critical, or [steps] of these; 0 where nothing is told.
     """
 
-    so: npt.NDArray[np.bool_]
+    so: Flags
     explanation: str
     remedy: str
     limit: float | Limits | None = None
@@ -100,7 +100,7 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
     source: str = ""
     lasting: int = 1
     cause: npt.NDArray[np.int8] | None = None
-    since: npt.NDArray[np.int64] | None = None
+    since: Steps | None = None
     falling: bool = False
     place: str = ""
 
@@ -114,7 +114,7 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
         source: str = "",
         lasting: int = 1,
         cause: Numbers | None = None,
-        since: npt.NDArray[np.int64] | None = None,
+        since: Steps | None = None,
         falling: bool = False,
         place: str = "",
     ) -> Symptoms:
@@ -131,7 +131,7 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
         severity: Numbers | None = None,
         *advice: Advice,
         cause: Numbers | None = None,
-        since: npt.NDArray[np.int64] | None = None,
+        since: Steps | None = None,
         **told: Any,
     ) -> Symptoms:
         """Judges steps, not layers: values, severity, cause and since are [steps]. Others of the

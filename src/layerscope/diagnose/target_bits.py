@@ -1,9 +1,8 @@
 """Whether the targets of a loss are labels: values that are all 0 or 1, or whole numbers."""
 
 import numpy as np
-import numpy.typing as npt
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Flags, Series
 from layerscope.diagnose.memory import Memory
 
 CLASSES = (
@@ -22,16 +21,14 @@ _ROUNDING = 1e-3
 _MOST_CLASSES = 100_000
 
 
-def targets_are_bits(figures: Figures) -> npt.NDArray[np.bool_]:
+def targets_are_bits(figures: Figures) -> Flags:
     """In each step, [steps]: of such values the mean of the squares is the mean."""
     within = (figures["target_min"] >= -_ROUNDING) & (figures["target_max"] <= 1 + _ROUNDING)
     mean = np.square(figures["target_rms"])
     return within & (np.abs(np.square(figures["target_std"]) - mean * (1 - mean)) < _ROUNDING)
 
 
-def targets_beyond_bits(
-    figures: Figures, memory: Memory, told: npt.NDArray[np.bool_]
-) -> tuple[str, str]:
+def targets_beyond_bits(figures: Figures, memory: Memory, told: Flags) -> tuple[str, str]:
     """What is wrong with the targets of a binary cross-entropy that are outside [0, 1], and what to
     do about it, as far as they have been seen up to the last step in which that is `told`, [steps].
     """
@@ -48,20 +45,18 @@ def targets_beyond_bits(
     )
 
 
-def targets_may_be_classes(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def targets_may_be_classes(figures: Figures, memory: Memory) -> Flags:
     """Whether all targets of one output have been whole numbers from 0 on, some of them above 1, up
     to each step, [steps]: class numbers, or counts. Known of a squared error, and of a binary
     cross-entropy.
     """
     fraction = memory.highest("fraction", figures["target_fraction"])
     least, largest = _seen(figures, memory)
-    may: npt.NDArray[np.bool_] = (fraction < _ROUNDING) & (least > -_ROUNDING)
+    may: Flags = (fraction < _ROUNDING) & (least > -_ROUNDING)
     return may & (largest > 1 + _ROUNDING) & (largest < _MOST_CLASSES)
 
 
-def _seen(
-    figures: Figures, memory: Memory
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _seen(figures: Figures, memory: Memory) -> tuple[Series, Series]:
     """The least and the largest target up to each step, [steps] each."""
     largest = memory.highest("largest_target", figures["target_max"])
     return -memory.highest("least_target", -figures["target_min"]), largest

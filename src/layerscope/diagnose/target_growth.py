@@ -1,7 +1,8 @@
 """Do targets grow as a network learns, as those that it has a part in making?"""
 
 import numpy as np
-import numpy.typing as npt
+
+from layerscope.diagnose.figures import Values
 
 _LOOKS = 4
 """At the start, and at the end: one batch of what is rare has large targets, four in a row have it
@@ -22,7 +23,7 @@ class TargetGrowth:
         self._first: list[float] = []
         self._last: list[float] = []
 
-    def follow(self, sizes: npt.NDArray[np.floating]) -> None:
+    def follow(self, sizes: Values) -> None:
         """Take in the targets' root mean squares of further steps; NaN where there was no look."""
         known = sizes[~np.isnan(sizes)].tolist()
         if known:

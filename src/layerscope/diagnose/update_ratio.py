@@ -4,9 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from layerscope.diagnose.figures import Figures
+from layerscope.diagnose.figures import Figures, Values
 from layerscope.diagnose.roles import Roles
-from layerscope.diagnose.symptoms import Values
 
 
 @lru_cache(maxsize=1)  # of three rules

@@ -10,8 +10,8 @@ be 1 less their mean.
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
+from layerscope.diagnose.figures import Series
 from layerscope.diagnose.losses.loss_factors import CLOSE
 from layerscope.diagnose.losses.loss_kind import Loss, LossView, Matrix
 
@@ -56,7 +56,7 @@ def _blocks(gradient: Matrix, rows: int) -> Iterator[Matrix]:
 def _fits(blocks: Matrix, loss: float) -> bool:
     low, high = blocks.min(1, keepdims=True), blocks.max(1, keepdims=True)
     size = np.fmax(np.abs(low), np.abs(high))
-    off: npt.NDArray[np.float64] = np.fmin(np.abs(blocks - low), np.abs(blocks - high))
+    off: Series = np.fmin(np.abs(blocks - low), np.abs(blocks - high))
     if not (
         (off <= CLOSE * size).all() and (high - low > CLOSE * size).all() and (low * high).all()
     ):

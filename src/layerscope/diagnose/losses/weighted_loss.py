@@ -9,6 +9,7 @@ and g are told where the slopes of each class are in one proportion to this.
 import numpy as np
 import numpy.typing as npt
 
+from layerscope.diagnose.figures import Flags, Series
 from layerscope.diagnose.losses.loss_factors import CLOSE, alike, near
 from layerscope.diagnose.losses.loss_kind import Loss, LossView, Matrix
 
@@ -53,7 +54,7 @@ def weighted_binary(output: Matrix, gradient: Matrix) -> LossView | None:
 
 
 def _of_each(
-    p: Matrix, slopes: Matrix, bits: npt.NDArray[np.bool_], columns: npt.NDArray[np.intp]
+    p: Matrix, slopes: Matrix, bits: Flags, columns: npt.NDArray[np.intp]
 ) -> dict[int, tuple[float, float]] | None:
     """The factors of class 0 and 1 in each column; None if they are of another loss, or usual."""
     found, plain = {}, True
@@ -67,9 +68,7 @@ def _of_each(
     return None if plain else found
 
 
-def _weights(
-    p: npt.NDArray[np.float64], slope: npt.NDArray[np.float64], bits: npt.NDArray[np.bool_]
-) -> tuple[float, float, float] | None:
+def _weights(p: Series, slope: Series, bits: Flags) -> tuple[float, float, float] | None:
     """The factors of class 0 and 1, and g, if the slopes on the logits are those of such a loss."""
     own = np.where(bits, p, 1 - p)
     told = (own > 1e-3) & (own < 1 - 1e-3)
@@ -93,9 +92,7 @@ def _weights(
     return none, one, float(_POWERS[best])
 
 
-def class_weights(
-    labels: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
-) -> dict[int, float]:
+def class_weights(labels: npt.NDArray[np.int64], weights: Series) -> dict[int, float]:
     """The weight of each class, from the factor of each sample; {} where samples of one class have
     different ones, or all classes the same.
     """

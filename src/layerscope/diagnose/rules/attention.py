@@ -4,9 +4,9 @@ Judged in the steps that are looked at: keyframes, every tenth step at first, th
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.figures import Flags
 from layerscope.diagnose.roles import LARGEST_GAIN, Roles
 from layerscope.diagnose.solved import has_learned, note_if_solved
 from layerscope.diagnose.symptoms import graded
@@ -116,7 +116,7 @@ def attention_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
         by_inputs[:] = _has_usual_weights(figures, memory.roles)
     limit = thresholds.attention_collapsed
     opened = memory.of_layers("opened")[0]
-    was_open: npt.NDArray[np.bool_] = np.logical_or.accumulate(values >= limit, axis=0)
+    was_open: Flags = np.logical_or.accumulate(values >= limit, axis=0)
     was_open |= ~np.isnan(opened)
     opened[was_open[-1]] = 1
     limits = (limit, limit, limit / 10)
@@ -139,12 +139,12 @@ def attention_collapse(figures: Figures, thresholds: Thresholds, memory: Memory)
     )
 
 
-def _has_usual_weights(figures: Figures, roles: Roles) -> npt.NDArray[np.bool_]:
+def _has_usual_weights(figures: Figures, roles: Roles) -> Flags:
     """Of each layer that attends, whether some matrices below its module are known at step 0, none
     of them is large, and its logits are divided as is usual, [layers].
     """
     gains = np.square(figures["weight_rms"][0].astype(np.float64)) * roles.fan_in
-    usual: npt.NDArray[np.bool_] = np.abs(figures["attention_scale"][0] - 1) < _USUAL_SCALE
+    usual: Flags = np.abs(figures["attention_scale"][0] - 1) < _USUAL_SCALE
     for place in np.flatnonzero(usual).tolist():
         inside = roles.layers[place].path + "."
         beside = [(each.path + ".").startswith(inside) for each in roles.layers]

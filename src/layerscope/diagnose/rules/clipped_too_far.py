@@ -1,9 +1,9 @@
 """Gradients that are clipped to next to nothing."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.figures import Series
 from layerscope.diagnose.median import known_median
 
 _SMALL = 1e-3
@@ -67,7 +67,7 @@ def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     )
 
 
-def _limits(figures: Figures) -> npt.NDArray[np.float64]:
+def _limits(figures: Figures) -> Series:
     """The norm below which a clip is too far, [steps]."""
     updates = figures["update_to_weight"] * figures["weight_rms"]
     times = updates / (figures["learning_rate"][:, np.newaxis] * figures["weight_grad_rms"])

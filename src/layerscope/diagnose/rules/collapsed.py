@@ -3,9 +3,9 @@
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.figures import Flags, Values
 from layerscope.diagnose.last_known import last_known, note_first
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_terms import note_if_baseline
@@ -13,7 +13,7 @@ from layerscope.diagnose.pace import has_moved_far
 from layerscope.diagnose.recurrent import is_recurrent
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.rules.stalled import AT_ITS_OWN_END
-from layerscope.diagnose.symptoms import A_TENTH, Values
+from layerscope.diagnose.symptoms import A_TENTH
 
 _OF_TORCH = (
     *("Embedding", "LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm", "InstanceNorm"),
@@ -88,7 +88,7 @@ _BEGAN_WELL = 10.0
 """Times the limit."""
 
 
-def _is_linear(place: int, sizes: Values, roles: Roles) -> npt.NDArray[np.bool_]:
+def _is_linear(place: int, sizes: Values, roles: Roles) -> Flags:
     """Whether different inputs make different outputs of a layer, as of each step: its weights, or
     those of a recurrent module, are not zero, and it has no function with an end. (A normalisation
     of one number gives the same to all.)
@@ -100,7 +100,7 @@ def _is_linear(place: int, sizes: Values, roles: Roles) -> npt.NDArray[np.bool_]
     return np.asarray((sizes[:, of] > 0).all(axis=1))
 
 
-def _are_erased(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _are_erased(figures: Figures, memory: Memory) -> Flags:
     """Where a module that is none of torch's, and has no matrix, makes exactly 0 of all that it
     gets, [steps, layers].
     """

@@ -1,9 +1,9 @@
 """How the network is put together: constant weights, linear layers in a row, and its mode."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds
+from layerscope.diagnose.figures import Flags
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.registry import rule_of_run, rule_with_memory
@@ -62,7 +62,7 @@ def constant_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -
     )
 
 
-def _without_gradient(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _without_gradient(figures: Figures, memory: Memory) -> Flags:
     """Whether no gradient has come to a layer so far, or one of exactly 0: that is why nothing has
     moved, as of an adapter's weights that start at zero, [steps, layers].
     """

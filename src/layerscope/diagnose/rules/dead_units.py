@@ -6,15 +6,15 @@ from functools import lru_cache
 from math import isnan, nan
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.figures import Flags, Series, Steps, Values
 from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_terms import is_of_no_known_kind, note_if_baseline
 from layerscope.diagnose.simple_network import dies_by_chance
 from layerscope.diagnose.solved import has_learned, is_learning, note_if_solved
-from layerscope.diagnose.symptoms import A_TENTH, Values, graded
+from layerscope.diagnose.symptoms import A_TENTH, graded
 
 
 def _at_the_start(facts: LayerFacts) -> str:
@@ -134,7 +134,7 @@ def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     )
 
 
-def _born_silent(silent: Values, figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+def _born_silent(silent: Values, figures: Figures, memory: Memory) -> Series:
     """The share of units that chance may have made silent, [layers]: what was silent in the first
     step, and what one in twenty layers of its size has beyond half. NaN where it was not chance.
     """
@@ -150,7 +150,7 @@ _ONE_IN_TWENTY = 1.645
 """Standard deviations of a normal distribution; a share of n units has one of 0.5 / sqrt(n)."""
 
 
-def _in_a_row(shut: npt.NDArray[np.bool_], before: npt.NDArray[np.float64]) -> Values:
+def _in_a_row(shut: Flags, before: Series) -> Values:
     """For how many steps up to each it was so, [steps, layers].
 
     Args:
@@ -168,12 +168,7 @@ def _in_a_row(shut: npt.NDArray[np.bool_], before: npt.NDArray[np.float64]) -> V
     return count
 
 
-def _silent_since(
-    silent: Values,
-    limit: float | Values,
-    steps: npt.NDArray[np.int64],
-    begun: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
+def _silent_since(silent: Values, limit: float | Values, steps: Steps, begun: Series) -> Series:
     """Since which step more than `limit` of the units have been silent, as of each step.
 
     Args:

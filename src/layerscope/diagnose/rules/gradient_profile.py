@@ -10,16 +10,16 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.figures import Flags, Series, Values
 from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.pace import has_moved_far
 from layerscope.diagnose.profile import Profile, culprits, profile_of
 from layerscope.diagnose.simple_network import dies_by_chance
 from layerscope.diagnose.solved import beats_chance, has_learned, note_if_solved
-from layerscope.diagnose.symptoms import Limits, Values, graded
+from layerscope.diagnose.symptoms import Limits, graded
 
 
 def _against_fading(facts: LayerFacts) -> str:
@@ -97,9 +97,7 @@ def vanishing_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     return symptoms._replace(since=began.astype(np.int64), cause=later.astype(np.int8))
 
 
-def _since(
-    faded: Values, t: Thresholds, figures: Figures, memory: Memory
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+def _since(faded: Values, t: Thresholds, figures: Figures, memory: Memory) -> tuple[Series, Flags]:
     """The step since which there is a warning without a break, [steps]; NaN where there is none.
     And whether until then the steps had moved the weights far, in a network that began well.
     """
@@ -118,7 +116,7 @@ def _since(
     return since[:, 0], (since[:, 1] == 1) & (first[0] > t.vanishing_end_to_end)
 
 
-def _first_moves(figures: Figures, memory: Memory, slow: float) -> npt.NDArray[np.bool_]:
+def _first_moves(figures: Figures, memory: Memory, slow: float) -> Flags:
     """Whether the first layer that is trained took steps of the usual size when last measured; or,
     above `slow`, not far smaller ones than the layer with the largest, [steps].
     """
@@ -147,7 +145,7 @@ def exploding_gradient(figures: Figures, thresholds: Thresholds, memory: Memory)
     return _held(symptoms, ~memory.loss_curve.of(figures).finite, memory)
 
 
-def _held(symptoms: Symptoms, is_lost: npt.NDArray[np.bool_], memory: Memory) -> Symptoms:
+def _held(symptoms: Symptoms, is_lost: Flags, memory: Memory) -> Symptoms:
     """The symptoms with the last known ones in steps where nothing is known as all is lost."""
     last = memory.of_layers("last")[0]
     unknown = np.logical_and.reduce(np.isnan(symptoms.values), axis=1)

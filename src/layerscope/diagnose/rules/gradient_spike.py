@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.figures import Flags, Series, Values
 from layerscope.diagnose.median import known_median
-from layerscope.diagnose.memory import Remembered
 from layerscope.diagnose.pace import median_update
-from layerscope.diagnose.symptoms import A_TENTH, Values
+from layerscope.diagnose.symptoms import A_TENTH
 
 _RECENT = 50  # steps in the running median
 _CONVERGED = 0.2  # of the loss at the start: a gradient is small there, and anything is far from it
@@ -121,7 +120,7 @@ def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     )
 
 
-def _harmful(pending: Remembered, loss: float, start: float, lasting: int) -> int | None:
+def _harmful(pending: Series, loss: float, start: float, lasting: int) -> int | None:
     """The step of the spike that waits for losses, if this one makes them enough and their mean is
     above the level before it; it waits no more then.
     """
@@ -142,7 +141,7 @@ def _norms(of_layers: Values) -> Values:
     return np.sqrt((known * known).sum(axis=1))
 
 
-def _is_record(norms: Values, memory: Memory) -> npt.NDArray[np.bool_]:
+def _is_record(norms: Values, memory: Memory) -> Flags:
     """Whether the gradient is larger than all before it in the run, bool [steps]."""
     before = memory.of_run("largest_norm")[0]
     so_far = memory.highest("largest_norm", np.where(np.isfinite(norms), norms, 0))
@@ -150,12 +149,7 @@ def _is_record(norms: Values, memory: Memory) -> npt.NDArray[np.bool_]:
 
 
 def _spikes(
-    of_layers: Values,
-    norms: Values,
-    whole: npt.NDArray[np.bool_],
-    of: str,
-    memory: Memory,
-    t: Thresholds,
+    of_layers: Values, norms: Values, whole: Flags, of: str, memory: Memory, t: Thresholds
 ) -> dict[int, Values]:
     """By row of the block that is a spike, each layer's RMS / its own running median.
 
@@ -188,7 +182,7 @@ def _spikes(
     return found
 
 
-def _is_spike(norm: float, before: npt.NDArray[np.float64], t: Thresholds) -> bool:
+def _is_spike(norm: float, before: Series, t: Thresholds) -> bool:
     if len(before) < min(t.warm_up, _RECENT):
         return False
     logs = np.log(before)

@@ -1,10 +1,9 @@
 """Inputs that are far larger or smaller than 1, or of which a feature or a value drowns others."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.symptoms import Values
+from layerscope.diagnose.figures import Flags, Values
 
 _SOURCE = "LeCun et al. 1998, Efficient BackProp, section 4.3: inputs of mean 0 and variance 1"
 _MEAN_AND_DEVIATION = 2
@@ -153,7 +152,7 @@ def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     )
 
 
-def _of_a_value(so: npt.NDArray[np.bool_], far: Values, figures: Figures, memory: Memory) -> Case:
+def _of_a_value(so: Flags, far: Values, figures: Figures, memory: Memory) -> Case:
     """A value that stands for something else, as last known."""
     column = memory.known("column", figures["input_far_column"])[-1]
     value = memory.known("value", figures["input_far_value"])[-1]
@@ -172,9 +171,7 @@ def _of_a_value(so: npt.NDArray[np.bool_], far: Values, figures: Figures, memory
     )
 
 
-def _of_one_feature(
-    so: npt.NDArray[np.bool_], t: Thresholds, figures: Figures, memory: Memory
-) -> Case:
+def _of_one_feature(so: Flags, t: Thresholds, figures: Figures, memory: Memory) -> Case:
     """One feature that makes the inputs large, as known when it last was `so`."""
     known = np.where(so, figures["input_feature_at"], np.nan)
     place = memory.known("place", known)[-1]
@@ -191,7 +188,7 @@ def _of_one_feature(
     )
 
 
-def _are_of_rows(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _are_of_rows(figures: Figures, memory: Memory) -> Flags:
     """Whether the first layer gives one row for each sample, [steps]: pictures and sounds, which
     have many places, may each have their own scale.
     """

@@ -1,9 +1,9 @@
 """Labels of which the inputs say nothing, as far as a network could tell."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.figures import Flags, Series
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_curve import FIRST, WINDOW, CurveOfBlock
 from layerscope.diagnose.loss_terms import is_of_no_known_kind
@@ -130,7 +130,7 @@ def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memo
     )
 
 
-def _are_sparse(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _are_sparse(figures: Figures, memory: Memory) -> Flags:
     """Whether the targets of a squared error are small beside the largest of them, [steps]."""
     largest = np.fmax(figures["target_max"], -figures["target_min"])
     told = (figures["loss_kind"] == Loss.SQUARED_ERROR) & (largest > 0)
@@ -138,7 +138,7 @@ def _are_sparse(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     return memory.known("sparse", share) < _SPARSE
 
 
-def _are_margins(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _are_margins(figures: Figures, memory: Memory) -> Flags:
     """Whether a squared error of outputs that are never below 0, behind no function with an end
     there, has two targets alone, 0 and a number, [steps]: then their mean square is their mean
     times the larger.
@@ -149,13 +149,13 @@ def _are_margins(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     two &= (figures["target_min"] < _EXACT * figures["target_max"]) & (figures["outputs"] == 1)
     two &= figures["output_function"] == LastFunction.NONE
     known = figures["loss_kind"] == Loss.SQUARED_ERROR
-    of_two: npt.NDArray[np.bool_] = memory.known("margins", np.where(known, two, np.nan)) == 1
+    of_two: Flags = memory.known("margins", np.where(known, two, np.nan)) == 1
     return of_two & ~memory.ever("below", figures["output_min"] < 0)
 
 
 def _has_stayed(
-    there: npt.NDArray[np.bool_], curve: CurveOfBlock, least: int, before: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    there: Flags, curve: CurveOfBlock, least: int, before: Series
+) -> tuple[Flags, Flags]:
     """Whether it has been so for as many steps, and whether the loss has not fallen meanwhile
     either, [steps] each.
 
@@ -183,7 +183,7 @@ def _has_stayed(
 
 
 @once_a_block
-def _recurs(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _recurs(figures: Figures, memory: Memory) -> Flags:
     """Whether a recurrent layer has been seen, as of each step."""
     return memory.ever("recurs", ~np.isnan(figures["gate_shut"]).all(axis=1))
 
@@ -217,7 +217,7 @@ _PAIRS = (
 )
 
 
-def _variance(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+def _variance(figures: Figures, memory: Memory) -> Series:
     """What a squared error would be if all outputs were the mean of the targets, as far as these
     have been seen, [steps].
     """

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.figures import Series
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.median import known_median
 from layerscope.diagnose.recurrent import is_recurrent
@@ -91,7 +91,7 @@ def large_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     )
 
 
-def _limits_of_states(roles: Roles) -> npt.NDArray[np.float64]:
+def _limits_of_states(roles: Roles) -> Series:
     """Of weights from state to state the limit, NaN of all other layers, [layers]."""
     of_states = (".weight_hh" in each.name and is_recurrent(each) for each in roles.layers)
     return np.array(
@@ -102,7 +102,7 @@ def _limits_of_states(roles: Roles) -> npt.NDArray[np.float64]:
     )
 
 
-def _judged(roles: Roles) -> npt.NDArray[np.float64]:
+def _judged(roles: Roles) -> Series:
     """1 for the layers that are judged, NaN for those that are only compared with, [layers]."""
     mask = np.ones(len(roles.layers))
     bounded = {facts.order - bool(not facts.weights) for facts in roles.layers if facts.bounds}

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
 from layerscope.diagnose.enough_samples import present_and_start
+from layerscope.diagnose.figures import Flags, Values
 from layerscope.diagnose.larger_targets import growth_of_an_error, largest_targets
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards
@@ -14,7 +14,7 @@ from layerscope.diagnose.pace import OF_LEVELS, way_so_far
 from layerscope.diagnose.patience import IF_OWN_TARGETS, may_have_own_targets
 from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
 from layerscope.diagnose.solved import guessing_among_candidates, is_solved
-from layerscope.diagnose.symptoms import A_TENTH, Values
+from layerscope.diagnose.symptoms import A_TENTH
 
 _SIGN = "check the sign of the loss, and the optimizer's maximize"
 _DIVERGED = Advice(
@@ -155,13 +155,8 @@ def _looked_at(figures: Figures, memory: Memory) -> Values:
 
 
 def _thrown_out(
-    values: Values,
-    present: Values,
-    start: Values,
-    far: npt.NDArray[np.bool_],
-    figures: Figures,
-    memory: Memory,
-) -> tuple[npt.NDArray[np.bool_], Values, Values]:
+    values: Values, present: Values, start: Values, far: Flags, figures: Figures, memory: Memory
+) -> tuple[Flags, Values, Values]:
     """Whether 20 losses have passed since one leap and are not below the start, of each step; how
     many times the start the leap was, and its step.
     """
@@ -190,9 +185,7 @@ def _largest_at_first(figures: Figures, present: Values, memory: Memory) -> Valu
     return memory.highest("at_first", np.where(soon, present, np.nan))
 
 
-def _lost(
-    figures: Figures, unknown: npt.NDArray[np.bool_], memory: Memory
-) -> tuple[npt.NDArray[np.bool_], Values]:
+def _lost(figures: Figures, unknown: Flags, memory: Memory) -> tuple[Flags, Values]:
     """Whether what had been learned is lost again, as of each step, and since when."""
     curve = memory.loss_curve.of(figures)
     # Of an error whose targets have grown, as those of a value that is learned, it says nothing.

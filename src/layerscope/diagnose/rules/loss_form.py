@@ -1,12 +1,11 @@
 """What the loss is made of: an activation that it applies itself, broadcast targets."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.figures import Flags, Values
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.losses.loss_kind import Loss
-from layerscope.diagnose.symptoms import Values
 
 _LOOKS = 3
 """Looks at the loss's gradient in a row: they are exact, one odd batch apart."""
@@ -39,7 +38,7 @@ _ENDS = {
 }
 
 
-def _cut_off(so: npt.NDArray[np.bool_], functions: Values) -> Case:
+def _cut_off(so: Flags, functions: Values) -> Case:
     """No output is between 0 and 1.
 
     Args:
@@ -174,7 +173,7 @@ def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memo
     )
 
 
-def _are_cut_off(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _are_cut_off(figures: Figures, memory: Memory) -> Flags:
     """Whether no output is between 0 and 1, none has a slope, and the loss is above a guess's,
     [steps].
     """

@@ -4,9 +4,9 @@ import math
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.figures import Flags, Series
 from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_curve import HALF, WINDOW
 from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms
@@ -21,8 +21,6 @@ from layerscope.diagnose.solved import (
     times_its_mean,
 )
 from layerscope.diagnose.target_bits import targets_are_bits
-
-Series = npt.NDArray[np.float64]
 
 _SURE = 3.0  # standard errors: of hundreds of steps one in a thousand is that far out by chance
 _STEADY = 0.02  # standard error / level; what fluctuates more may be a game, or a reward
@@ -219,13 +217,13 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     )
 
 
-def _is_nothing(figures: Figures, loss: Series, memory: Memory) -> npt.NDArray[np.bool_]:
+def _is_nothing(figures: Figures, loss: Series, memory: Memory) -> Flags:
     """Whether all losses so far, and all gradients that were measured, are exactly 0, [steps]."""
     gradients = figures["weight_grad_rms"]
     any_loss = memory.ever("any_loss", ~(loss == 0) & ~np.isnan(loss))
     measured = memory.ever("measured", (gradients == 0).any(axis=1))
     any_gradient = memory.ever("any_gradient", (np.abs(gradients) > 0).any(axis=1))
-    nothing: npt.NDArray[np.bool_] = measured & ~any_loss & ~any_gradient
+    nothing: Flags = measured & ~any_loss & ~any_gradient
     return nothing
 
 
@@ -241,7 +239,7 @@ def _rates(figures: Figures, memory: Memory) -> tuple[float, float]:
 _TENFOLD = 10 * (1 - 1e-6)
 
 
-def _of_shares(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _of_shares(figures: Figures, memory: Memory) -> Flags:
     """Whether the loss is an error between labels and a sigmoid or softmax, as last looked at."""
     ends = np.isin(figures["output_function"], (LastFunction.SIGMOID, LastFunction.SOFTMAX))
     ends |= figures["output_rows_one"] == 1
@@ -251,7 +249,7 @@ def _of_shares(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     return memory.known("of_shares", looked) == 1
 
 
-def _moves_unseen(figures: Figures, updates: Series, memory: Memory) -> npt.NDArray[np.bool_]:
+def _moves_unseen(figures: Figures, updates: Series, memory: Memory) -> Flags:
     """Whether weights have changed between two looks at them while no update that was measured has
     changed any, [steps]: an optimizer of one's own takes a step at each fourth call, say. How long
     it has had is not known.
@@ -272,7 +270,7 @@ def _moves_unseen(figures: Figures, updates: Series, memory: Memory) -> npt.NDAr
     return memory.ever("changed", changed)
 
 
-def _is_ending(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _is_ending(figures: Figures, memory: Memory) -> Flags:
     """Whether the learning rate is on its way down, as a schedule's is in its second half, [steps]:
     its steps are small on purpose. One that is all but gone is not.
     """

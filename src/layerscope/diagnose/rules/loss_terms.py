@@ -1,9 +1,9 @@
 """Terms of a loss that do not do what they are there for."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.figures import Series, Values
 
 _LOOKS = 3
 
@@ -58,7 +58,7 @@ def penalty_without_gradient(figures: Figures, t: Thresholds, memory: Memory) ->
     )
 
 
-def _in_a_row(looks: npt.NDArray[np.floating], memory: Memory) -> npt.NDArray[np.float64]:
+def _in_a_row(looks: Values, memory: Memory) -> Series:
     """How many looks in a row have shown a 1, as of each step, [steps]."""
     count = memory.of_run("lost")
     row, found = np.nan_to_num(count[0]), np.empty(len(looks))

@@ -1,9 +1,9 @@
 """A loss that is no number, and one below zero where its kind has no values there."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.figures import Flags, Series
 from layerscope.diagnose.in_each_look import LOOKS, in_each_look
 from layerscope.diagnose.loss_curve import WINDOW
 from layerscope.diagnose.loss_terms import is_of_no_known_kind, is_of_rewards
@@ -126,7 +126,7 @@ def loss_not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms
     )
 
 
-def _is_one_sample(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _is_one_sample(figures: Figures, memory: Memory) -> Flags:
     """Whether a step's batch is a single sample where others have several, [steps]: the last layer
     gives as many values for each.
     """
@@ -199,7 +199,7 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     )
 
 
-def _is_ever_steeper(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+def _is_ever_steeper(figures: Figures, memory: Memory) -> Series:
     """1 if a critic is steeper than it should be and twice as steep as half of the way before, 0 if
     not, NaN in steps without a look at one, [steps].
     """
@@ -214,7 +214,7 @@ def _is_ever_steeper(figures: Figures, memory: Memory) -> npt.NDArray[np.float64
     return steeper
 
 
-def _falls_without_end(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _falls_without_end(figures: Figures, memory: Memory) -> Flags:
     """Whether a loss that is below 0 has come to 1,000 times its first size, no slower than from
     there to 100 times that, [steps]. One of rewards goes as far as these do.
     """
@@ -227,5 +227,5 @@ def _falls_without_end(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_
         passed[0] = curve.known[soon.argmax()]
     far = curve.level < -_ENDLESS * first
     fast = curve.known <= _PACE * passed[0]
-    endless: npt.NDArray[np.bool_] = far & ~is_of_rewards(figures, memory)
+    endless: Flags = far & ~is_of_rewards(figures, memory)
     return memory.ever("endless", endless & fast) & far

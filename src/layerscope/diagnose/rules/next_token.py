@@ -1,9 +1,9 @@
 """A language model's targets: where they stand in what it reads, and whether it sees them there."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.figures import Flags
 
 _LOOKS = 3
 """In a row: where targets stand is exact, one odd batch apart."""
@@ -98,7 +98,7 @@ def next_token(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symp
     )
 
 
-def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _is_narrowed(figures: Figures, memory: Memory) -> Flags:
     """Whether a layer on the way gives fewer rows than there are targets, [steps]; or may do so, as
     the first of two recurrent ones gives its last state to the other.
     """
@@ -113,7 +113,7 @@ def _is_narrowed(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     return np.any(rows < figures["samples"][:, np.newaxis], axis=1)
 
 
-def _sees(figures: Figures, memory: Memory, alone: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _sees(figures: Figures, memory: Memory, alone: Flags) -> Flags:
     """Whether a layer looks ahead of each place, [steps]; `alone`, where they are all it gets."""
     ahead = figures["attention_ahead"]
     names = [facts.name for facts in memory.roles.layers if ".weight_hh" in facts.name]

@@ -3,10 +3,10 @@
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
 from layerscope.diagnose.cancelled_gradients import cancelled_gradients
+from layerscope.diagnose.figures import Flags, Series
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.mixtures import without_tokens
@@ -210,7 +210,7 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
 
 
 @lru_cache(maxsize=1)
-def _begin(roles: Roles) -> npt.NDArray[np.bool_]:
+def _begin(roles: Roles) -> Flags:
     """Which layers are reached, and trained, and get nothing of what other layers make."""
     fed = {facts.path for facts in roles.layers if facts.fed}
     reached = {facts.path for facts in roles.layers if facts.order >= 0} - fed
@@ -219,7 +219,7 @@ def _begin(roles: Roles) -> npt.NDArray[np.bool_]:
     )
 
 
-def _is_fed_zeros(figures: Figures, roles: Roles) -> npt.NDArray[np.bool_]:
+def _is_fed_zeros(figures: Figures, roles: Roles) -> Flags:
     """Where the outputs of a layer that is no function get a gradient and its weights exactly 0:
     each weight's is a sum of products with its inputs. Its outputs, its offsets alone, are alike.
     """
@@ -229,7 +229,7 @@ def _is_fed_zeros(figures: Figures, roles: Roles) -> npt.NDArray[np.bool_]:
     return fed & alike & np.array(linear)
 
 
-def _are_places_alike(figures: Figures, roles: Roles) -> npt.NDArray[np.bool_]:
+def _are_places_alike(figures: Figures, roles: Roles) -> Flags:
     """Whether an attention chooses evenly among its keys and gives the same at each place of each
     sample, [steps]: nothing but offsets has come to it. One place has no entropy.
     """
@@ -244,7 +244,7 @@ def _are_places_alike(figures: Figures, roles: Roles) -> npt.NDArray[np.bool_]:
     return alike
 
 
-def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def _none(figures: Figures, last: Series) -> Flags:
     """Whether a layer got no gradient at all, [steps, layers]: as last looked at, unless one was
     measured since.
 
@@ -260,18 +260,16 @@ def _none(figures: Figures, last: npt.NDArray[np.float64]) -> npt.NDArray[np.boo
     return (looked == 1) | (none & np.isnan(figures["weight_grad_rms"]))
 
 
-def _spent(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _spent(figures: Figures, memory: Memory) -> Flags:
     """Whether no optimizer has come, and weights have changed without a gradient, [steps]."""
     by_itself = memory.known("optimizers", figures["optimizers"]) == 0
     changed = (figures["update_to_weight"] > 0) & (figures["weight_grad_rms"] == 0)
-    spent: npt.NDArray[np.bool_] = memory.ever("spent", by_itself & changed.any(axis=1))
+    spent: Flags = memory.ever("spent", by_itself & changed.any(axis=1))
     spent &= by_itself
     return spent
 
 
-def _follows_by_hand(
-    figures: Figures, none: npt.NDArray[np.bool_], memory: Memory
-) -> npt.NDArray[np.bool_]:
+def _follows_by_hand(figures: Figures, none: Flags, memory: Memory) -> Flags:
     """Layers without any gradient that are not meant to have one: no optimizer has them, where one
     has others; or their weights change all the same, and no optimizer moves what has none.
     """

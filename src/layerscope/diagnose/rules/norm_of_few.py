@@ -1,9 +1,9 @@
 """Normalisations that have one or two values to normalise by."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.figures import Flags
 from layerscope.diagnose.roles import Roles
 
 _TWO = 2.0
@@ -62,6 +62,6 @@ def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     )
 
 
-def _passed_by(roles: Roles) -> npt.NDArray[np.bool_]:
+def _passed_by(roles: Roles) -> Flags:
     """Layers that a path of the gradient goes by, [layers]."""
     return np.array([not facts.on_trunk for facts in roles.layers])

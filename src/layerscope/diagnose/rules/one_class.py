@@ -1,11 +1,10 @@
 """Targets that are all of one class, or all one number."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.figures import Flags, Values
 from layerscope.diagnose.losses.loss_kind import OF_BITS, Loss
-from layerscope.diagnose.symptoms import Values
 
 _ENOUGH = 300
 """Labels, all of one class: with 95 % certainty less than 1 % of all are of another (the rule of
@@ -77,7 +76,7 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     )
 
 
-def _all_alike(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _all_alike(figures: Figures, memory: Memory) -> Flags:
     """Whether all samples that were looked at have the same targets, and are enough, [steps]. A
     squared error of several outputs that is no mean over them may be to a centre, as that of deep
     support vector data description, which is one for all.

@@ -1,10 +1,9 @@
 """Outputs that all point the same way, under a loss for which only their direction counts."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.symptoms import Values
+from layerscope.diagnose.figures import Flags, Steps, Values
 
 _ALIKE = 0.99
 _DRAWN, _RISEN = 0.9, 0.2
@@ -57,9 +56,7 @@ def outputs_alike(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     )
 
 
-def _are_drawn(
-    values: Values, steps: npt.NDArray[np.int64], patience: int, memory: Memory
-) -> npt.NDArray[np.bool_]:
+def _are_drawn(values: Values, steps: Steps, patience: int, memory: Memory) -> Flags:
     """Whether outputs that were apart have been near each other for as many steps, [steps]."""
     remembered = memory.of_run("drawn", 2)  # the first cosine; since which step they are near
     drawn = np.zeros(len(values), bool)

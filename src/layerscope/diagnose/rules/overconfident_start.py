@@ -1,9 +1,9 @@
 """Overconfident start: before it has learned anything, a network should not be sure of anything."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.figures import Flags, Series
 from layerscope.diagnose.in_each_look import LOOKS, in_each_look
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.losses.loss_kind import ERRORS, OF_BITS, Loss
@@ -186,7 +186,7 @@ def _at_the_start(
     return value, limit, severity, 2 if beyond else of_targets + 3 * before
 
 
-def _held_up(figures: Figures, thresholds: Thresholds, memory: Memory) -> npt.NDArray[np.bool_]:
+def _held_up(figures: Figures, thresholds: Thresholds, memory: Memory) -> Flags:
     """Where outputs began far larger than the targets, and with `patience` steps the error is still
     above that of the targets' mean, which a bias alone learns, [steps].
     """
@@ -197,7 +197,7 @@ def _held_up(figures: Figures, thresholds: Thresholds, memory: Memory) -> npt.ND
     of_mean = figures["target_std"].astype(np.float64) ** np.where(of_squares, 2, 1)
     above = np.where(np.isnan(of_mean), np.nan, curve.level > of_mean * figures["loss_reduction"])
     so = in_each_look(above, memory.of_run("above", 1 + LOOKS))
-    late: npt.NDArray[np.bool_] = curve.known >= thresholds.patience
+    late: Flags = curve.known >= thresholds.patience
     return so & late & (curve.level < curve.start)
 
 
@@ -230,7 +230,7 @@ def _has_large_weights_of_embedding(figures: Figures, roles: Roles) -> bool:
     return any(size**2 * last.width[0] >= LARGEST_GAIN for size in sizes)
 
 
-def _gains(figures: Figures, roles: Roles) -> npt.NDArray[np.float64]:
+def _gains(figures: Figures, roles: Roles) -> Series:
     """Variance of the weights at step 0 times fan-in, of each trained layer but normalisations, in
     forward order; NaN where its fan-in or weights are unknown. What a normalisation gets at once
     may be of any size, and is left out.

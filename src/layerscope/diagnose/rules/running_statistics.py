@@ -1,9 +1,9 @@
 """Batch normalisations whose running statistics are of no use in evaluation."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.figures import Series
 
 _OF_ONE_BATCH = 0.5
 _OF_THE_START = 0.5
@@ -75,7 +75,7 @@ def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory)
     )
 
 
-def _fewest(figures: Figures, memory: Memory) -> npt.NDArray[np.float64]:
+def _fewest(figures: Figures, memory: Memory) -> Series:
     """Values that the batch normalisation with fewest has of each channel in a step, as last known,
     [steps]; of micro-batches those of all together.
     """

@@ -3,16 +3,15 @@
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.figures import Flags, Series, Values
 from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.loss_terms import note_if_baseline
-from layerscope.diagnose.memory import Remembered
 from layerscope.diagnose.roles import GATES, LARGEST_GAIN, Roles
 from layerscope.diagnose.solved import has_learned, note_if_solved
-from layerscope.diagnose.symptoms import Values, graded
+from layerscope.diagnose.symptoms import graded
 
 
 def _at_the_start(facts: LayerFacts) -> str:
@@ -112,7 +111,7 @@ def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     return Symptoms(values, severity, limits, _advice(t), _SOURCE, t.lasting, cause)
 
 
-def _was_trained(sizes: Remembered, roles: Roles) -> bool:
+def _was_trained(sizes: Series, roles: Roles) -> bool:
     """Whether normalisations have weights at the start that differ, and not by chance from 1.
 
     Args:
@@ -124,7 +123,7 @@ def _was_trained(sizes: Remembered, roles: Roles) -> bool:
     return len(set(own.tolist())) > 1 and bool(np.median(np.abs(own - 1)) > _MOVED)
 
 
-def _are_usual(sizes: Remembered, roles: Roles) -> npt.NDArray[np.bool_]:
+def _are_usual(sizes: Series, roles: Roles) -> Flags:
     """Whether a layer's weights are no larger than Kaiming's, of variance 2 / fan_in, bool
     [layers]; not where its fan-in is unknown.
 
@@ -135,7 +134,7 @@ def _are_usual(sizes: Remembered, roles: Roles) -> npt.NDArray[np.bool_]:
     return np.square(sizes) * roles.fan_in < LARGEST_GAIN
 
 
-def _ever_since(values: Values, limit: float, opened: Remembered) -> npt.NDArray[np.bool_]:
+def _ever_since(values: Values, limit: float, opened: Series) -> Flags:
     """Whether a layer has been beyond the limit in every step up to each, bool [steps, layers].
 
     Args:
@@ -143,7 +142,7 @@ def _ever_since(values: Values, limit: float, opened: Remembered) -> npt.NDArray
         limit: beyond which.
         opened: NaN for layers that have been so in every step before; afterwards, of this block.
     """
-    ever: npt.NDArray[np.bool_] = np.logical_and.accumulate(~(values <= limit), axis=0)
+    ever: Flags = np.logical_and.accumulate(~(values <= limit), axis=0)
     ever &= np.isnan(opened)
     opened[~ever[-1]] = 1
     return ever

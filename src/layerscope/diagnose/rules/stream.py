@@ -3,10 +3,9 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.symptoms import Values
+from layerscope.diagnose.figures import Flags, Values
 
 _FEWEST = 4  # additions, of which two halves say something
 _HALF_OCTAVES = 100  # of what the optimizer has moved: a factor of 2^50
@@ -125,7 +124,7 @@ def silent_branch(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     )
 
 
-def _is_lost(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _is_lost(figures: Figures, memory: Memory) -> Flags:
     """Whether the loss is above that of the start."""
     curve = memory.loss_curve.of(figures)
     return ~curve.finite | (curve.loss > curve.start)

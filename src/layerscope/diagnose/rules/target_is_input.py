@@ -1,10 +1,9 @@
 """Targets that are the network's own inputs, where nothing keeps it from copying them."""
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Case, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.symptoms import Values
+from layerscope.diagnose.figures import Flags, Values
 
 
 @rule_of_run("target_is_input", looks_at=("targets_are_inputs", "target_column"))
@@ -65,7 +64,7 @@ def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) ->
     )
 
 
-def _is_narrowed(count: Values, memory: Memory) -> npt.NDArray[np.bool_]:
+def _is_narrowed(count: Values, memory: Memory) -> Flags:
     """Whether a layer on the way gives fewer of something than the last one, [steps]; an embedding
     is on the way of what it looks up, and of no errors' data.
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.symptoms import Values
+from layerscope.diagnose.figures import Values
 
 _HIGH = 10.0
 _FLOOR, _HIGH_FLOOR = 0.5, 0.75

@@ -5,14 +5,14 @@ CS231n, Neural Networks Part 3, "ratio of weights:updates".
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
+from layerscope.diagnose.figures import Flags, Series, Values
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.diagnose.recurrent import CLIP, is_clipped, is_recurrent
 from layerscope.diagnose.solved import is_learning
-from layerscope.diagnose.symptoms import A_TENTH, Values, graded
+from layerscope.diagnose.symptoms import A_TENTH, graded
 from layerscope.diagnose.update_ratio import update_ratio
 
 _LOSS_GREW = 2.0
@@ -157,7 +157,7 @@ def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -
     )
 
 
-def _of_nobody(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _of_nobody(figures: Figures, memory: Memory) -> Flags:
     """Whether no optimizer has a layer's parameters, as last looked at: [steps, layers]."""
     owned, last = figures["owned"], memory.of_layers("owned")[0]
     if not ((owned == 0).any() or (last == 0).any()):
@@ -165,7 +165,7 @@ def _of_nobody(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
     return last_known(owned.astype(np.float64), last) == 0
 
 
-def _steady(rates: Values, before: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def _steady(rates: Values, before: Series) -> Flags:
     """Whether each step's learning rate is neither rising nor on its way to zero, bool [steps].
 
     Args:
@@ -174,10 +174,10 @@ def _steady(rates: Values, before: npt.NDArray[np.float64]) -> npt.NDArray[np.bo
     """
     known = np.append(before[0], rates)
     largest = np.fmax(np.fmax.accumulate(rates), before[1])
-    steady: npt.NDArray[np.bool_] = ~(rates > known[:-1]) & ~(rates < 0.5 * largest) & ~(rates == 0)
+    steady: Flags = ~(rates > known[:-1]) & ~(rates < 0.5 * largest) & ~(rates == 0)
     _remember(rates, before)
     return steady
 
 
-def _remember(rates: Values, before: npt.NDArray[np.float64]) -> None:
+def _remember(rates: Values, before: Series) -> None:
     before[:] = rates[-1], np.fmax.reduce(rates, initial=before[1])

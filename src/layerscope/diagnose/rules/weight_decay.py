@@ -3,9 +3,9 @@
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
+from layerscope.diagnose.figures import Flags, Series
 from layerscope.diagnose.last_known import note_first
 from layerscope.diagnose.loss_curve import HALF
 from layerscope.diagnose.roles import Roles
@@ -75,7 +75,7 @@ def weights_decay_to_zero(figures: Figures, thresholds: Thresholds, memory: Memo
 
 
 @lru_cache(maxsize=1)
-def _of_many(roles: Roles) -> npt.NDArray[np.float64]:
+def _of_many(roles: Roles) -> Series:
     """1 for layers with weights enough, NaN for others, [layers]."""
     of = [
         facts.width is None or facts.width[0] * facts.width[1] >= _FEWEST for facts in roles.layers
@@ -83,12 +83,12 @@ def _of_many(roles: Roles) -> npt.NDArray[np.float64]:
     return np.where(of, 1.0, np.nan)
 
 
-def _is_drawn(figures: Figures, memory: Memory) -> npt.NDArray[np.bool_]:
+def _is_drawn(figures: Figures, memory: Memory) -> Flags:
     """Whether a decay or a penalty is seen that is strong enough, as of each step: one that is most
     of the loss; or one that was a part of it, while the output's own part is still at chance.
     """
     pace = memory.known("decay", figures["weight_decay"]) * figures["learning_rate"]
-    is_drawn: npt.NDArray[np.bool_] = pace > _FAST
+    is_drawn: Flags = pace > _FAST
     beside = memory.known("beside", figures["loss_beside"])
     own = (1 - beside) * memory.loss_curve.of(figures).level
     at_chance = own > _AT_CHANCE * memory.known("entropy", figures["label_entropy"])
