@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from layerscope.commands.override_completion import complete_overrides
+from layerscope.commands.command_line import complete_overrides
 
 ROOT = Path(__file__).parents[2]
 

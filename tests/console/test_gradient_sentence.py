@@ -1,6 +1,6 @@
 import pytest
 
-from layerscope.console.gradient_sentence import gradient_sentence
+from layerscope.console.health_table import gradient_sentence
 from tests.console.test_health_table import diagnosis, expected, layer
 
 

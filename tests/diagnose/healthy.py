@@ -7,9 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.lab.data.datasets import US_2017
-from layerscope.lab.data.examples import contexts_and_targets
-from layerscope.lab.data.items import read_items
+from layerscope.lab.data.character_data import contexts_and_targets
+from layerscope.lab.data.datasets import US_2017, read_items
 from layerscope.lab.data.vocabulary import Vocabulary
 from layerscope.lab.init import InitScheme, critical_gain, orthogonal, variance_scaling
 from layerscope.lab.mlp import MLP

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from layerscope.diagnose.compounding_rate import compounds
 from layerscope.diagnose.memory import Memory
+from layerscope.diagnose.rate_shapes import compounds
 from layerscope.diagnose.roles import Roles
 
 EPOCHS = np.arange(400) // 20

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.figures.reads_ahead import reads_ahead
+from layerscope.figures.layer_facts import reads_ahead
 
 
 def changes_what_is_before(layer):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.figures.skipped_places import skipped_places
+from layerscope.figures.layer_facts import skipped_places
 
 
 @pytest.mark.parametrize(

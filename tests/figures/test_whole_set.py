@@ -8,7 +8,7 @@ import torch
 from layerscope.figures.whole_set import WholeSet
 from layerscope.measure.pending import Pending
 from layerscope.record.ends.ends import Data
-from layerscope.record.ends.summed_samples import summed_samples
+from layerscope.record.ends.network_data import summed_samples
 
 PICTURES = torch.rand(300, 1, 8, 8)
 ONE_HOT = torch.eye(20)[torch.randint(20, (300,))]

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerscope.lab.data.examples import contexts_and_targets
+from layerscope.lab.data.character_data import contexts_and_targets
 from layerscope.lab.data.vocabulary import Vocabulary
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from layerscope.lab.data.items import read_items
+from layerscope.lab.data.datasets import read_items
 
 
 def written(tmp_path: Path, data: bytes) -> Path:

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from layerscope.lab.init import InitScheme, variance_scaling
+from layerscope.lab.language_model import sample
 from layerscope.lab.mlp import MLP
-from layerscope.lab.sampling import sample
 
 
 class Scripted(nn.Module):

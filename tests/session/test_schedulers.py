@@ -6,7 +6,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 import layerscope
-from layerscope.session.schedulers import schedulers_of
+from layerscope.session.run_output import schedulers_of
 
 
 def optimizer():

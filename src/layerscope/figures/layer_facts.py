@@ -1,13 +1,14 @@
 """What does not change about the layers of a network, for the rules and for whoever reads a run."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from torch import nn
+
 from layerscope.diagnose.layer_facts import LayerFacts
 from layerscope.figures.matrix_width import width_of, width_of_named
-from layerscope.figures.reads_ahead import reads_ahead
-from layerscope.figures.skipped_places import skipped_places
 from layerscope.record import Layer
 from layerscope.record.distributed.shards import class_of
 from layerscope.record.ends.ends import normalized_together, normalizes, normalizes_by_batch
@@ -126,3 +127,42 @@ def place_facts(places: Iterable[Place], configured: bool) -> tuple[LayerFacts, 
         )
         for place in places
     )
+
+
+def reads_ahead(module: nn.Module) -> bool:
+    """Whether it is a `Conv1d` that keeps the length, and pads both ends alike: a place reads as
+    many behind it as before it. One that pads more gives more places than it gets, of which the
+    last may be cut off, so that none reads ahead.
+
+    >>> reads_ahead(nn.Conv1d(1, 8, 3, padding=1)), reads_ahead(nn.Conv1d(1, 8, 3, padding=2))
+    (True, False)
+    """
+    if not isinstance(module, nn.Conv1d) or module.stride != (1,) or module.kernel_size == (1,):
+        return False
+    reach = module.dilation[0] * (module.kernel_size[0] - 1)
+    return module.padding == "same" or 2 * int(module.padding[0]) == reach
+
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def skipped_places(module: nn.Module) -> float:
+    """Share of the places of a convolution's input that lie between its windows: it reads, along
+    each axis, those whose remainder by the stride one of the kernel's elements has. 0 of any other
+    module.
+
+    An axis with a kernel of 1 is left out: to take every second place is what a shortcut does
+    beside a block that halves its places (He et al. 2016, Deep Residual Learning, section 3.3).
+
+    >>> skipped_places(nn.Conv2d(1, 8, 2, stride=6)), skipped_places(nn.Conv1d(4, 4, 3, stride=2))
+    (0.8888888888888888, 0.0)
+    """
+    if not isinstance(module, _CONVOLUTIONS):
+        return 0.0
+    axes = zip(module.kernel_size, module.stride, module.dilation, strict=True)
+    read = (
+        len({element * apart % stride for element in range(size)}) / stride
+        for size, stride, apart in axes
+        if size > 1
+    )
+    return 1 - math.prod(read)

@@ -9,7 +9,6 @@ from layerscope.diagnose.losses.loss_kind import OF_BITS, OF_CLASSES, Loss, Loss
 from layerscope.diagnose.losses.percentage_error import share_of_zeros
 from layerscope.figures.class_weights import weight_figures
 from layerscope.figures.inputs import Matrix, rms
-from layerscope.figures.label_entropy import label_entropy
 from layerscope.record.ends.ends import Output
 
 _ALIKE = 1e-6
@@ -101,3 +100,12 @@ def _size(view: LossView, targets: Matrix, values: Matrix) -> float:
     on_average = float(np.ptp(off)) <= _ALIKE * float(off.mean())  # not labels of 0 and 1
     at_least = abs(float(np.abs(values).mean() - off.mean()))
     return math.nan if on_average and at_least < size / 2 else size
+
+
+def label_entropy(labels: Counter[int], smoothing: float, classes: int) -> float:
+    """Of the mean target: the least loss without a look at the inputs."""
+    counts = np.zeros(max(classes, len(labels)))
+    counts[: len(labels)] = list(labels.values())
+    shares = (1 - smoothing) * counts / counts.sum() + smoothing / classes
+    shares = shares[shares > 0]
+    return float(-(shares * np.log(shares)).sum())

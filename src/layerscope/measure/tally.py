@@ -11,12 +11,11 @@ from torch import Tensor
 from layerscope.arguments import at_least
 from layerscope.measure.cpu.kernel import add_to_row
 from layerscope.measure.cpu.kinds import KINDS
-from layerscope.measure.cpu.merge import merge_row
+from layerscope.measure.cpu.merge import load_state, merge_row, state_of
 from layerscope.measure.cpu.parallel import add_in_parts
 from layerscope.measure.cpu.read import read_rows
 from layerscope.measure.cpu.reading_memory import ReadingMemory, ReadingToFill, first_rows
 from layerscope.measure.cpu.side_by_side import measure_side_by_side
-from layerscope.measure.cpu.state import load_state, state_of
 from layerscope.measure.cpu.table import Table
 from layerscope.measure.cpu.team import PART, threads_of_team
 from layerscope.measure.cpu.whole_rows import FILLED, IN_TABLE, JOB, LOST, ROW, measure_whole_rows

@@ -18,10 +18,9 @@ from layerscope.record.graph.layer_graph import Wiring
 from layerscope.record.hook_state import HookState
 from layerscope.record.look import Look
 from layerscope.record.network.dropout_calls import DropoutCalls
-from layerscope.record.network.frozen_in_name import frozen_in_name
 from layerscope.record.network.layers import Layer
 from layerscope.record.network.repeated_modules import repeated_modules
-from layerscope.record.network.two_modes import TwoModes, path_and_class
+from layerscope.record.network.two_modes import TwoModes, frozen_in_name, path_and_class
 from layerscope.record.parameters.alike_rows import AlikeRows
 from layerscope.record.parameters.gradient_norm import NONE, gradient_norm
 from layerscope.record.parameters.kept_gradients import state_of

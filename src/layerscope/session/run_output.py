@@ -2,14 +2,18 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from layerscope.console.summary import summary
 from layerscope.console.terminal import terminal
 from layerscope.diagnose.findings.other_findings import not_measured_finding
 from layerscope.events.event_file import EventFile
+from layerscope.live_objects import live_objects
 from layerscope.measure.reading import Reading
 from layerscope.record import Recorder
 from layerscope.record.surroundings import Surroundings
@@ -19,7 +23,6 @@ from layerscope.session.diagnosis_file import diagnosis_of, write_diagnosis
 from layerscope.session.door import Door
 from layerscope.session.pipeline import Pipeline
 from layerscope.session.run_verdict import RunVerdict
-from layerscope.session.schedulers import schedulers_of
 from layerscope.session.settings import Settings
 from layerscope.sinks.block_sink import BlockSink
 from layerscope.sinks.finding_receiver import FindingReceiver
@@ -177,3 +180,31 @@ def _note(cadence: Cadence, settings: Settings) -> str:
             f"Of a tensor with more than {settings.max_elements} elements this is a random sample."
         )
     return f"{cadence.note} {sampled}".strip()
+
+
+_NUMBERS = (
+    *("T_max", "T_0", "step_size", "gamma", "milestones", "total_steps", "total_iters"),
+    *("factor", "patience", "power", "eta_min"),
+)
+"""What a scheduler was made with that says how fast it falls."""
+
+
+def schedulers_of(optimizers: Iterable[Optimizer]) -> str:
+    """Such as "StepLR(step_size=1, gamma=0.1)"; of several, each; "" without any. It takes what
+    `live_objects` does.
+    """
+    of = list(optimizers)
+    (living,) = live_objects(LRScheduler) if of else ([],)
+    own = [each for each in living if any(getattr(each, "optimizer", None) is it for it in of)]
+    return ", ".join(dict.fromkeys(map(_named, own)))
+
+
+def _named(scheduler: Any) -> str:
+    about = [
+        f"{name}={value if isinstance(value, int | float) else sorted(value)}"
+        for name in _NUMBERS
+        if isinstance(value := vars(scheduler).get(name), (int, float, dict, list))
+    ]
+    functions = (getattr(each, "__name__", "") for each in vars(scheduler).get("lr_lambdas", ()))
+    about += [name for name in dict.fromkeys(functions) if name.isidentifier()]
+    return f"{type(scheduler).__name__}({', '.join(about)})"

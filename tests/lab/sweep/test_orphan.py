@@ -10,7 +10,7 @@ from layerscope.process_identity import ProcessIdentity
 
 WORKER = """
 import json, sys, time
-from layerscope.lab.sweep.orphan import end_with
+from layerscope.lab.sweep.sweep import end_with
 from layerscope.process_identity import ProcessIdentity
 end_with(ProcessIdentity.own())
 end_with(ProcessIdentity.of_json(json.loads(sys.argv[1])))

@@ -7,7 +7,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from layerscope.record.attention.attention import Attention
 from layerscope.record.attention.placeless import are_placeless, has_no_order
-from layerscope.record.graph.order_read import OrderRead
+from layerscope.record.ends.first_step import OrderRead
 
 TOKENS = torch.tensor([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]])
 NUMBERS = torch.rand(3, 4, 2)

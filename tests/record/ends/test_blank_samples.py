@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from layerscope.record.ends.blank_samples import blank_share
+from layerscope.record.ends.network_data import blank_share
 from layerscope.record.ends.origins import Origins
 
 

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from layerscope.record.ends.running_calls import RunningCalls
+from layerscope.record.ends.network_ends import RunningCalls
 
 
 def hooked():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.record.graph.learned_weights import LearnedWeights
+from layerscope.record.graph.loss_graph import LearnedWeights
 from layerscope.record.graph.loss_sum import sum_of
 from layerscope.record.graph.marked_outputs import MarkedOutputs
 

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from layerscope.record.network.frozen_in_name import frozen_in_name
+from layerscope.record.network.two_modes import frozen_in_name
 from tests.watching import watch_loop
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from html import escape
 from typing import Any
@@ -187,3 +187,21 @@ class Findings(list[Finding]):
     def _repr_html_(self) -> str:
         """For notebooks: how many of each severity, and each with its sentence and remedy."""
         return findings_html(self)
+
+
+def worst_by_layer(findings: Iterable[Finding], until: float = math.inf) -> dict[str, Finding]:
+    """Of each layer that a finding names, the worst one; of equals, the first given.
+
+    Only what the layer had by the step `until` counts.
+
+    A finding that does not say which layers have it counts for its first layer alone.
+    """
+    worst: dict[str, Finding] = {}
+    for finding in findings:
+        for name in finding.layer_names or (finding.layer,):
+            if finding.step_of(name) > until:
+                continue
+            known = worst.get(name)
+            if known is None or finding.level > known.level:
+                worst[name] = finding
+    return worst

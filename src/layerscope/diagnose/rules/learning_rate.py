@@ -3,11 +3,10 @@
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_of_run
-from layerscope.diagnose.compounding_rate import compounds
 from layerscope.diagnose.figures import Values
 from layerscope.diagnose.last_known import last_known
 from layerscope.diagnose.loss_curve import HALF
-from layerscope.diagnose.sawtooth_rate import begins_anew
+from layerscope.diagnose.rate_shapes import begins_anew, compounds
 from layerscope.diagnose.solved import is_learning, left_of_chance
 
 _GONE = 1e-9

@@ -6,7 +6,11 @@ conf/train.yaml names; `end` has what comes after the last job.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice, product
@@ -23,11 +27,11 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from layerscope.arguments import at_least
+from layerscope.exit_codes import ExitCode
 from layerscope.held_folder import held_folder
 from layerscope.lab.sentence import BAD_SETTING, sentence
 from layerscope.lab.status import NAME, RunStatus
 from layerscope.lab.sweep.job_line import outcome, run_name
-from layerscope.lab.sweep.orphan import end_with
 from layerscope.lab.sweep.sweep_settings import check_sweep
 from layerscope.lab.typed_overrides import typed_overrides
 from layerscope.process_identity import ProcessIdentity
@@ -190,3 +194,30 @@ def refuse_to_mix(config: DictConfig) -> None:
             f"sweep.folder must hold no runs, but {folder} does: add sweep.resume=true to go on "
             "with them, or name another folder"
         )
+
+
+_EVERY = 1.0  # seconds from one look to the next, which takes microseconds
+_GRACE = 30.0  # seconds for a checkpoint and the status
+
+_watched: set[ProcessIdentity] = set()
+
+
+def end_with(sweep: ProcessIdentity) -> None:
+    """End this process soon after another one has ended, however that ended.
+
+    It is told by SIGTERM, as by a user: a training stops after its step, with a checkpoint. If it
+    is still there half a minute later, it exits. Nothing happens in the process itself, nor where
+    the other one is on another machine.
+    """
+    if sweep in _watched or sweep.pid == os.getpid():
+        return
+    _watched.add(sweep)
+    threading.Thread(target=_watch, args=(sweep,), name="end with the sweep", daemon=True).start()
+
+
+def _watch(sweep: ProcessIdentity) -> None:
+    while not sweep.has_ended:
+        time.sleep(_EVERY)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_GRACE)
+    os._exit(ExitCode.TERMINATED)

@@ -12,13 +12,39 @@ from torch import nn
 from layerscope.record.distributed.shards import class_of, gathers_parameters
 from layerscope.record.graph.layer_graph import OF_PARAMETER, Wiring, is_of_parameter, wiring
 from layerscope.record.graph.mixed_views import MixedViews
-from layerscope.record.graph.order_read import OrderRead
 from layerscope.record.graph.own_backward import OwnBackward
 from layerscope.record.graph.places_axis import PlacesAxis
 from layerscope.record.graph.softmax_within import SoftmaxWithin
+from layerscope.record.graph_nodes import VIEWS, kind_of, shape_of
 from layerscope.record.network.layers import Layer
 from layerscope.record.network.unregistered import Unregistered
 from layerscope.record.outputs import tensors_in
+
+_IN_ORDER = (
+    *("Convolution", "MkldnnConvolution", "MkldnnRnnLayer", "CudnnRnn"),
+    *("ThnnFusedLstmCell", "ThnnFusedGruCell"),
+)
+
+
+class OrderRead:
+    """Told in the first step only: a convolution, a recurrent layer of torch's, or rows that are
+    laid side by side for a layer, [samples, places * width] of [samples, places, width].
+
+    Attributes:
+        is_any: whether there is one.
+    """
+
+    def __init__(self) -> None:
+        self.is_any = False
+
+    def see(self, node: Any) -> None:
+        """A node of the graph of the network's output."""
+        kind = kind_of(node)
+        self.is_any |= kind in _IN_ORDER
+        before = getattr(node, "_saved_self_sym_sizes", None)
+        if kind in VIEWS and before is not None and len(before) == 3:
+            samples, places, width = before
+            self.is_any |= places > 1 and shape_of(node) == (samples, places * width)
 
 
 class FirstStep:

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from layerscope.measure.pending import Pending
-from layerscope.record.ends.blank_samples import blank_share
+from layerscope.measure.pinned_ring import on_host
 from layerscope.record.ends.ends import Data, normalizes
 from layerscope.record.ends.origins import Origins
-from layerscope.record.ends.summed_samples import summed_samples
 from layerscope.record.hook_state import HookState
 from layerscope.record.hooks.quiet_hook import QuietHook
 from layerscope.record.network.layers import Layer
@@ -142,3 +141,48 @@ def _may_normalize(layer: Layer) -> bool:
     if layer.function or layer.nonlinearity is not None or normalizes(layer.entry):
         return False
     return all(parameter.ndim == 1 for parameter in layer.entry.parameters())
+
+
+_PROBED = 16
+"""Numbers of each sample that count."""
+
+
+def summed_samples(data: Tensor) -> Pending[Tensor] | None:
+    """Of [samples, ...], the sum of a number of each sample, and of its square, float64 [2]; None
+    of one sample, or where memory has them in another order.
+    """
+    if data.ndim < 2 or len(data) < 2 or not data.is_contiguous():
+        return None
+    features = data.detach().flatten(1)
+    few = features[:, :: max(1, features.shape[1] // _PROBED)].double()
+    weights = torch.arange(1, few.shape[1] + 1, dtype=few.dtype, device=few.device).sqrt()
+    number = few @ weights
+    return on_host(torch.stack([number.sum(), number.square().sum()]))
+
+
+_SAMPLES, _FEATURES = 8, 16
+"""Of fewer samples most may be so by chance; fewer features may all be 0 in earnest."""
+
+_ELEMENTS = 2**16
+
+_TRIED = 64
+"""Numbers of each sample, which nearly always tell that none is blank."""
+
+
+def blank_share(data: Tensor) -> Pending[Tensor] | None:
+    """Of the first samples, [samples, ...] of at least 16 numbers each, the share that has the same
+    number everywhere, one number for all of them; None of fewer samples or numbers. 0 where each
+    sample is one number: that says which it is.
+    """
+    if data.ndim < 2 or len(data) < _SAMPLES or data[0].numel() < _FEATURES:
+        return None
+    few = data.detach()[: max(_SAMPLES, _ELEMENTS // data[0].numel())].flatten(1)
+    if few.is_cpu:
+        probed = few[:, :: max(1, few.shape[1] // _TRIED)]
+        if not (probed[:, :1] == probed).all(1).any():
+            return Pending.at_hand(torch.zeros(()))
+    low, high = few.aminmax(dim=1)
+    is_blank = low == high
+    number = torch.where(is_blank, low, torch.nan).nanmedian()
+    share = (is_blank & (low == number)).float().mean()
+    return on_host(share.masked_fill(is_blank.all(), 0.0))

@@ -1,12 +1,16 @@
 """Follows losses from their outputs to what is told of them, step by step."""
 
-from collections.abc import Callable
+import gc
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
-from layerscope.record.graph.kept_graphs import KeptGraphs
-from layerscope.record.graph.learned_weights import LearnedWeights
+from layerscope.measure.pending import NO, Pending
+from layerscope.measure.pinned_ring import on_host
 from layerscope.record.graph.loss_form import LossForm, form_of
 from layerscope.record.graph.loss_sum import sum_of
 from layerscope.record.graph.marked_outputs import MarkedOutputs
@@ -14,6 +18,69 @@ from layerscope.record.graph.own_backward import OwnBackward
 from layerscope.record.graph.policy_loss import baseline_of, chosen_in
 from layerscope.record.graph.untrained_leaves import UntrainedLeaves
 from layerscope.record.graph_nodes import behind
+
+
+class LearnedWeights:
+    """Compares them with what they were at the first look."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, Tensor] = {}
+
+    def compare(self, free: Sequence[tuple[Tensor, bool]]) -> Pending[bool] | None:
+        """Whether all elements of one have moved the way that makes the loss small since the first
+        look; None without any.
+
+        Args:
+            free: small leaves, and whether each multiplies losses as it is: then that way is down,
+                else it is against the gradient.
+        """
+        if not free:
+            return None
+        weights, plain = free[0]
+        now = weights.detach().clone()
+        first = self._first.setdefault(id(weights), now)
+        slope = torch.ones_like(now) if plain else weights.grad
+        if first is now or slope is None or first.shape != now.shape:
+            return NO
+        return on_host(((now - first) * slope < 0).all()).then(bool)
+
+
+ENOUGH = 3
+"""Earlier looks whose graphs are held: a loop's variables hold one, for as long as they do."""
+
+_MOST = 8
+
+
+class KeptGraphs:
+    """Follows marks that lie in graphs: each lives as long as one of the graphs that bear it.
+
+    What nobody holds may live on in a circle of references until Python looks for those. Once, when
+    so many are alive, it is made to look: if that ends them, such circles are usual in this program
+    and nothing is told of it any more.
+    """
+
+    def __init__(self) -> None:
+        self._marks: deque[weakref.ref[object]] = deque(maxlen=_MOST)
+        self._in_circles: bool | None = None
+
+    def add(self, mark: object) -> None:
+        """A look is over: this mark lies in its graphs."""
+        self._marks.append(weakref.ref(mark))
+
+    def held(self) -> list[object]:
+        """The marks of earlier looks that are alive."""
+        return [mark for each in self._marks if (mark := each()) is not None]
+
+    def count(self) -> int:
+        """How many of the last eight looks' graphs are held, but for the last one's; 0 for fewer
+        than `ENOUGH`, which goes by when the loop's variables are given something new.
+        """
+        count = sum(each() is not None for each in list(self._marks)[:-1])
+        if count >= ENOUGH and self._in_circles is None:
+            gc.collect()
+            count = sum(each() is not None for each in list(self._marks)[:-1])
+            self._in_circles = count < ENOUGH
+        return 0 if self._in_circles or count < ENOUGH else count
 
 
 class LossGraph:

@@ -126,3 +126,16 @@ def _in_trained_parts(network: nn.Module) -> dict[nn.Module, nn.Module]:
             found.setdefault(module, home)
         waiting += [(child, module, is_trained) for child in reversed([*module.children()])]
     return found
+
+
+def frozen_in_name(network: nn.Module) -> dict[int, str]:
+    """Of each parameter below a module with `requires_grad = False` its `id`, and the module's
+    path: a module has no such attribute, but the method `requires_grad_`.
+    """
+    found: dict[int, str] = {}
+    for path, module in network.named_modules():
+        # Not by getattr: what a class has, or makes up, is another matter.
+        if module.__dict__.get("requires_grad") is False:
+            for parameter in module.parameters():
+                found.setdefault(id(parameter), path)
+    return found
