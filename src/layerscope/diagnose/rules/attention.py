@@ -155,11 +155,7 @@ def _has_usual_weights(figures: Figures, roles: Roles) -> Flags:
 
 @rule_with_memory("attention_logit_growth")
 def attention_logit_growth(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Largest logit of any head, where it is ten times what it was at the first look, and more.
-
-    Since what is first seen counts as 1 at least, a layer whose logits start near 0 is judged by
-    the limits alone.
-    """
+    """Largest logit of any head, where it is ten times what it was at the first look, and more."""
     values = figures["attention_logit"]
     first = memory.of_layers("first")[0]
     known = ~np.isnan(values)
@@ -189,10 +185,6 @@ def attention_logit_growth(figures: Figures, thresholds: Thresholds, memory: Mem
 def attention_uniform(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Entropy of the head that has the lowest, from step `patience` on: above the limit no head of
     the layer chooses between tokens.
-
-    A note, since a network may do well without, and begins so in a warm-up; it becomes a warning if
-    the loss does not fall, and is none where that has fallen to less than half. A warning where the
-    scale of the logits alone makes it so, until the loss has fallen to less than half.
     """
     values = figures["attention_entropy_lowest"].copy()
     values[figures.steps < thresholds.patience] = np.nan

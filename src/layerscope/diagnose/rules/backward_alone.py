@@ -7,11 +7,6 @@ from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, r
 def backward_alone(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """How many functions give the same gradient for a gradient of ones and for one of minus ones,
     or stand in a loss behind a factor and never read theirs.
-
-    By the chain rule the gradient of an input is the function's derivative times the gradient of
-    its output: linear in it, so that the opposite goes in and the opposite comes out. What is meant
-    to be no derivative, as a straight-through estimator or a gradient that is turned round, is
-    linear too.
     """
     return Symptoms.of_run_above(
         "network",

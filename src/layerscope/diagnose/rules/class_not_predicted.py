@@ -28,13 +28,7 @@ _MIXED = 0.7
 @rule_of_run("class_not_predicted", looks_at="uncalled_targets")
 def class_not_predicted(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Targets of a class since the network has last taken a sample for it, in steps with a look;
-    the class that has most of them. A note: a class that is rare, or cannot be told from another,
-    is never the likeliest one for a network that is right, either. Or an output whose class has
-    never been a target: a note, too, as it may be kept for what is yet to come.
-
-    A warning where such classes are the last ones, and all others come about equally often, in
-    batches that are drawn from all of the data: of 50 targets for each class, one as frequent as
-    they would have come but for a chance of e^-50.
+    the class that has most of them. Or the number of an output whose class has never been a target.
     """
     known = memory.loss_curve.of(figures).known
     told = (figures["uncalled_targets"] >= _ENOUGH) & (known >= _TIMES * thresholds.patience)

@@ -24,8 +24,6 @@ _TELLS = (
 def class_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of a loss's weight that one class has: its samples times their weight, read off the
     gradient on the output; or of the samples that get no gradient, where a class is left out.
-
-    Weights that one chooses for the sake of recall leave the others something to say.
     """
     values, samples = figures["weighted_share"].astype(np.float64), figures["weighted_samples"]
     taken = (values > _MOST) & (figures["weighted_called"] > _MOST)

@@ -27,9 +27,6 @@ differ by more."""
 def clipped_too_far(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """The norm of all gradients together, where it has been one and the same at each look while
     gradients of layers' weights have changed: they are clipped to it.
-
-    A note, as Adam does not see how large gradients are. Nobody clips to a thousandth on purpose:
-    it is what clipping to 1 leaves if it comes before a gradient scaler divides by its factor.
     """
     norms = figures["gradient_norm"].astype(np.float64)
     ill = np.zeros(len(norms), bool)

@@ -126,9 +126,6 @@ def collapsed(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     rounding: where the first one's are all the same, so are the data, if all embeddings give one
     vector alone. The last one's, too, are no mean that was learned: it gets the same. Pictures are
     seen there alone, as places count as samples before.
-
-    Or a module of one's own, with weights that are no matrix and not 0, makes zeros of what is not:
-    a norm in float16 whose squares overflow.
     """
     limit = thresholds.collapsed_spread
     roles = memory.roles

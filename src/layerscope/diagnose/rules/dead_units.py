@@ -79,9 +79,6 @@ def _advice(first: str) -> tuple[Advice, ...]:
 def dead_units(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of a layer's units that are dead, as the figures count them: over enough samples, or
     over 512 where the loss does not fall.
-
-    Fewer than a warning needs are no disease where the network learns, nor are those that have been
-    silent for a few steps: the pixels of an image are many samples, and of few images.
     """
     t = thresholds
     limits = (t.dead_share, t.dead_bad, t.dead_critical)

@@ -15,11 +15,7 @@ _TIMES = 2
 
 @rule_of_run("target_tail", looks_at="target_tail")
 def target_tail(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """Share of the targets' squared deviations that the farthest one percent of them have.
-
-    A squared error is made small by the mean, which a few far targets draw to them: so most of what
-    is learned is learned of these (Huber 1964).
-    """
+    """Share of the targets' squared deviations that the farthest one percent of them have."""
     return Symptoms.of_run_above(
         "output",
         figures["target_tail"].astype(np.float64),

@@ -41,9 +41,6 @@ def frozen_untrained(figures: Figures, thresholds: Thresholds, memory: Memory) -
     """1 for a frozen layer with weights as they are drawn at random, where all frozen layers have
     such, and stand before all that are trained; 2 for a frozen last layer behind trained ones; the
     share of vectors that are 0 for a frozen embedding.
-
-    An adapter's body, a teacher or a target network do not stand before all that is trained, or are
-    copies of what is.
     """
     layers = memory.roles.layers
     drawn, heads = figures["untrained"] == 1, figures["untrained"] == 2

@@ -14,14 +14,8 @@ _MANY = 256
 @rule_of_run("full_batch", looks_at=("whole_set", "wants_all_data"))
 def full_batch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Loss / the loss at the start, where each step got the same samples, all at once, and the loss
-    falls: an epoch is one step.
-
-    A step of 32 samples costs a small part of a step of all, and its gradient is nearly as good
-    (Goodfellow et al. 2016, Deep Learning, section 8.1.3: the error of a mean falls with the square
-    root of the samples, its cost grows with them).
-
-    Or the same ratio of an optimizer that compares steps as if all were of one function, while each
-    gets other samples; a note where the loss is down to half.
+    falls: an epoch is one step. Or where an optimizer compares steps as if all were of one
+    function, while each gets other samples.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)

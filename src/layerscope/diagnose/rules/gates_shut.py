@@ -21,8 +21,6 @@ def _keeps(facts: LayerFacts) -> bool:
 def gates_shut(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """Share of the values of a gate that are below 0.1, of gates that a state is kept by, where it
     was so from the first step on: what a network learns to forget, it had known.
-
-    A step then keeps less than a tenth of the state, and the gradient goes back as far.
     """
     keeps = np.array([_keeps(facts) for facts in memory.roles.layers])
     values = figures["gate_shut"].astype(np.float64)

@@ -133,11 +133,7 @@ def _first_moves(figures: Figures, memory: Memory, slow: float) -> Flags:
 
 @rule_with_memory("exploding_gradient")
 def exploding_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """From end to end, how much larger the gradient is at the first layer; see `Profile.grown`.
-
-    Where the loss is not finite any more, it is as it was when last measured: what grows so may
-    leave nothing to measure after a step or two.
-    """
+    """From end to end, how much larger the gradient is at the first layer; see `Profile.grown`."""
     t = thresholds
     limits = (t.exploding_end_to_end, t.exploding_bad, t.exploding_critical)
     profile = profile_of(figures, memory.roles)

@@ -51,13 +51,8 @@ _OF_LARGE_STEPS = tuple(
 
 @rule_with_memory("gradient_spike")
 def gradient_spike(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Gradient norm of a step / median of the 50 measured before, from `warm_up` of them on.
-
-    The norm is that of the layers' RMS weight gradients. Noise is none: a spike is also far out
-    against the run's own scatter. Adam's second moment (Kingma and Ba 2015, beta2 of 0.999) is
-    mostly that one gradient from 32 times the median on, unless an earlier one was larger still, as
-    at the start of a hinge loss, most of whose later gradients are 0. Whether a converged run has
-    lost by it what it had learned, `loss_diverged` says.
+    """Gradient norm of a step, from the RMS of its layers' weight gradients / median of the 50
+    measured before, from `warm_up` of them on.
     """
     t = thresholds
     weights = figures["weight_grad_rms"].astype(np.float64)

@@ -17,12 +17,7 @@ _ADVICE = (
 
 @rule_with_memory("idle")
 def idle(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Standard deviation of an activation function's outputs: too small, or (critical) none at all.
-
-    Silent about unbounded functions where a normalisation further on restores any scale, about
-    softmax, whose outputs share 1, and where all units are dead: `dead_units` says so. Of a layer
-    of few units, whose spread is that of a few weights, only no spread at all counts.
-    """
+    """Standard deviation of an activation function's outputs: too small, or (critical) none at all."""
     roles = memory.roles
     limits = (np.nan, thresholds.idle_std, 0.0)
     values = figures["activation_std"] * roles.only("spreads")

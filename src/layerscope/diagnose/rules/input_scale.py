@@ -25,9 +25,6 @@ _REMEDY = (
 def input_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Root mean square of the data that the first layers get; exact zeros are left out, as in one-
     hot vectors.
-
-    The curvature of the loss along the first layer's weights goes with its square: at 10, steps
-    that suit the other layers are a hundred times too large there.
     """
     t = thresholds
     values = figures["input_rms"].astype(np.float64)

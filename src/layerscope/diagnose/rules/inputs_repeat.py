@@ -13,14 +13,9 @@ _LOOKS = 3
 @rule_of_run("inputs_repeat", looks_at=("input_blank", "token_share", "batch_of", "same_noise"))
 def inputs_repeat(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the samples that are one number throughout, or of the tokens that are one token and
-    no padding: most of them, and not all. Both are notes within the first `patience` steps, and
-    where the loss is down to half.
-
-    Or at how many looks in a row the targets of a squared error, or what they differ by from the
-    inputs, were the same numbers beside other inputs: noise that is drawn from one seed each time.
-
-    Or how many samples a loader has of which each step got the first batch, made anew, bit for bit.
-    Who means to learn one batch by heart, or trains on all data at once, has them in one tensor.
+    no padding. Or at how many looks in a row the targets of a squared error, or what they differ by
+    from the inputs, were the same numbers beside other inputs. Or how many samples a loader has of
+    which each step got the first batch, made anew, bit for bit.
     """
     blank, token = figures["input_blank"], figures["token_share"]
     noise, batch_of = figures["same_noise"], figures["batch_of"]

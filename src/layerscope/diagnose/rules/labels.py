@@ -18,12 +18,9 @@ from layerscope.diagnose.target_bits import CLASSES, targets_may_be_classes
 
 @rule_of_run("labels_without_signal")
 def labels_without_signal(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Loss / entropy of the classes' frequencies: 1 is what a network reaches that has learned how
-    often each class comes, and nothing from its inputs. Likewise a squared error / the variance of
-    its targets, which is 1 where all outputs are their mean, also of an autoencoder, whose targets
-    are its inputs; and a contrastive loss / the logarithm of the number of samples among which it
-    looks for a partner: below that, by more than its noise, it has begun to learn. Targets nearly
-    all of which are 0, as of a map with a peak, are judged whatever the size of the steps.
+    """Loss / entropy of the classes' frequencies; a squared error / the variance of its targets; a
+    contrastive loss / the logarithm of the number of samples among which it looks for a partner. 1
+    is what a network reaches that has learned nothing from its inputs.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)

@@ -59,13 +59,8 @@ _ADVICE_OF_STATES = Advice(
 
 @rule_with_memory("large_weights")
 def large_weights(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """RMS of the weights at step 0 times the root of the fan-in, where it is more than ten times
-    the median layer's too, or the other's of two: one layer was drawn, or scaled, otherwise than
-    the rest. Of weights from state to state, as they were drawn, whatever others have: that is
-    their spectral radius (Girko 1985), and above 1 a network of tanh is chaotic.
-
-    Not of the last layer, of which `overconfident_start` tells, of one before a bounded function,
-    of which `saturated` does, nor before a normalisation, which divides by it.
+    """RMS of the weights at step 0 times the root of the fan-in. Of weights from state to state, as
+    they were drawn, that is their spectral radius (Girko 1985).
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan)
     if figures.steps[0] != 0:

@@ -98,8 +98,6 @@ _IN_VAIN = 7
 def learning_rate_gone(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Learning rate / the largest so far; or, of one that rises to the training's end, what it
     comes to / what was asked for.
-
-    With several optimizers the steps tell of different rates, and the rule is silent.
     """
     rates = figures["learning_rate"].astype(np.float64)
     shares = memory.of_layers("shares")[0]

@@ -65,16 +65,7 @@ change for all. What the loss does until then, its targets do: a queue of random
 
 @rule_of_run("loss_diverged")
 def loss_diverged(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Loss / the first one; of one that fell and came back, its level / its lowest.
-
-    A batch with a sample of a class that is rare and weighs much has a larger loss than one
-    without, whatever was learned: so it is also compared with the largest that the loss had while
-    the weights were as good as they were. A loss of rewards tells nothing: that of a critic grows
-    with what the policy earns. Of a loss that has been below 0, as an agent's, the first is no
-    measure, nor of one of scores, as a critic's, which may start near 0 and has no floor there; nor
-    is that of a task that was solved before, while it stays below a tenth of chance. Where the
-    targets themselves have become larger, as of the next task, so may an error.
-    """
+    """Loss / the first one; of one that fell and came back, its level / its lowest."""
     t = thresholds
     curve = memory.loss_curve.of(figures)
     beyond = memory.of_run("beyond", 1)

@@ -60,13 +60,6 @@ def _cut_off(so: Flags, functions: Values) -> Case:
 def loss_after_activation(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """1 for a loss that takes logits, on outputs that are none; or one that takes probabilities, on
     outputs that no softmax or sigmoid has made such.
-
-    The second is told by k / z at the target's place alone, which falls as long as outputs grow,
-    all of them; or by that and a push on all others, where the loss divides the outputs by their
-    sum, as Keras does: behind a ReLU a class that is 0 gets no gradient that brings it back. The
-    slopes of a CTC loss add up to those of the exponentials of its outputs, less 1. Where outputs
-    below 0 or above 1 are cut off, and all are, none has a slope, and the loss is larger than that
-    of a guess.
     """
     kind, low, high = figures["loss_kind"], figures["output_min"], figures["output_max"]
     takes_logits = (kind == Loss.CROSS_ENTROPY) | (kind == Loss.BINARY_LOGITS)

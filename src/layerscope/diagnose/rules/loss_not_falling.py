@@ -133,15 +133,10 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     steadily by updates that are too small; all updates so far come to next to nothing; or loss and
     gradients are exactly 0 from the start, which rounding keeps even a task that is solved from.
 
-    An adapter that starts at zero begins late. An error is not judged where its targets have grown
-    by half, as those of a value that is being learned, nor a loss of rewards, whose value says
-    nothing of how much is earned. Of a squared or absolute error between labels of 0 and 1 and a
-    sigmoid or softmax it says that a cross-entropy learns faster (Golik et al. 2013, Cross-Entropy
-    vs. Squared Error Training, section 3): the error's gradient is the difference times the
-    function's slope.
-
-    A task that is solved before it begins (fine-tuning) and one that no network could learn look
-    the same from here; the first is left out where the loss is below a tenth of chance.
+    An adapter that starts at zero begins late. A loss of rewards is not judged: its value says
+    nothing of how much is earned. Of an error between labels of 0 and 1 and a sigmoid or softmax it
+    says that a cross-entropy learns faster (Golik et al. 2013, Cross-Entropy vs. Squared Error
+    Training, section 3): the error's gradient is the difference times the function's slope.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)

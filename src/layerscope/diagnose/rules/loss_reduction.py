@@ -36,14 +36,9 @@ _CRITERION = (
 
 @rule_of_run("loss_reduction", looks_at=("loss_reduction", "loss_raised"))
 def loss_reduction(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """The loss / the mean over its samples: as many as there are samples, where it is a sum. Or the
-    number of a step's backward passes, each of the mean of its own samples: their gradients add up.
-    Or a gradient scaler's factor, which nothing has taken out of them again. Or a mean that is
-    divided by the number of samples once more: told as that number. Or what exp() or a power of the
-    mean multiplies its gradients by: exp(c) has the slope exp(c) by c, and c^p that of p c^(p-1).
-
-    A note: a sum is right where the learning rate is made for it, and Adam does not see it. Of less
-    than ten passes it is one as a cause alone.
+    """The loss / the mean over its samples; a step's backward passes, each of a mean; a gradient
+    scaler's factor; the number of samples by which a mean is divided once more; or what exp() or a
+    power of a mean multiplies its gradients by.
     """
     times = figures["loss_reduction"].astype(np.float64)
     of_samples = times / figures["samples"]

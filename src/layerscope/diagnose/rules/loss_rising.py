@@ -38,11 +38,8 @@ _LEAP = 0.1
 def loss_rising(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Mean of the last 20 losses / that of the first 5, where it never was below and rises beyond
     chance, by updates that are small beside the weights: not a leap, but the wrong direction. Or
-    whatever the updates where an optimizer is told to maximize a cross-entropy or an error.
-
-    Targets that a network has a part in making grow with its outputs, and an error with them, whose
-    sign is right (Sutton and Barto 2018, section 6.5): where targets have grown, or the loss is of
-    no known kind, both are named.
+    whatever the updates where an optimizer is told to maximize a cross-entropy or an error. Of
+    targets that a network has a part in making: Sutton and Barto 2018, section 6.5.
     """
     t = thresholds
     curve = memory.loss_curve.of(figures)

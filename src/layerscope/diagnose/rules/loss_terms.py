@@ -10,11 +10,9 @@ _LOOKS = 3
 
 @rule_of_run("penalty_without_gradient", looks_at=("number_added", "term_cut_off"))
 def penalty_without_gradient(figures: Figures, t: Thresholds, memory: Memory) -> Symptoms:
-    """1 where a step takes slopes of an output by the data without a graph, and the loss then adds
-    to its terms something that has no gradient; or where one backward pass comes to a network's
-    outputs, and to what another network makes of them cut off from it, and only the first is moved.
-    Or, for `warm_up` looks in a row, where a policy's logits get the gradient of their entropy, and
-    nothing by the log-probabilities of what was done: all of these are multiplied by 0.
+    """1 where a term of the loss has no gradient by what it is to train: slopes of an output by the
+    data without a graph, or what was cut off from the network that made it; or where a policy's
+    logits get the gradient of their entropy alone.
     """
     so = (figures["slopes_plain"] == 1) & ~(figures["slopes_taken"] == 1)
     values = np.where(
@@ -73,9 +71,6 @@ def _in_a_row(looks: Values, memory: Memory) -> Series:
 def loss_weights(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """1 where parameters multiply terms of the loss, stand nowhere else in it, and have all moved
     so as to make it small since the first look.
-
-    A weight's gradient is the term itself, or that times the slope of its function, and has the
-    same sign in each step as long as the term is no less than 0.
     """
     return Symptoms.of_run_above(
         "loss",

@@ -147,9 +147,7 @@ def negative_loss(figures: Figures, thresholds: Thresholds, memory: Memory) -> S
     of several terms, or its own optimizer's, and such a sum is of no kind that is known. One look
     is none: where the returns of a policy are all the same, a small term beside them may look like
     it. Nor are a few among many of no known kind: several terms may have the value of another loss
-    by chance. That a mean cosine has no minus, only the graph of the loss tells. A critic's scores
-    spread at most k times as far as its inputs, if it is nowhere steeper than k: to 1 it is held
-    where it is to tell a distance (Arjovsky et al. 2017), and its loss has no end where it is not.
+    by chance.
     """
     loss = memory.loss_curve.of(figures).loss
     below = loss < 0

@@ -10,9 +10,6 @@ _LOOKS = 2
 def mask_inverted(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """1 for an attention whose rows may look at all places of one token, which fills the ends or
     the beginnings of sequences of different lengths, and at no place of any other.
-
-    What may be seen is read off the masks, or off the scores that a softmax gets; the tokens are
-    those that embeddings get.
     """
     return Symptoms.above(
         figures["attention_to_padding"],

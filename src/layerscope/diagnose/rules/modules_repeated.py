@@ -13,11 +13,6 @@ _ANEW = "nn.ModuleList([Block() for _ in range(n)]), which makes each of them, n
 def modules_repeated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Entries of the network's lists that are a module with weights which stands in the same list
     before.
-
-    A note, since layers may share their weights on purpose. A warning where a batch normalisation
-    with running statistics is among them: each call gets data of another layer, and none of those
-    is what the statistics, a mean over all of them, tell of in evaluation. So too where one stands
-    in several layers of a kind.
     """
     values = figures["modules_repeated"].astype(np.float64)
     shared = (figures["norms_shared"] > 0) & ~(values > 0)

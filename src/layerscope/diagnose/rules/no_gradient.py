@@ -130,16 +130,6 @@ _PIECEWISE = ("relu", "leaky_relu", "prelu", "relu6", "hardtanh", "hardshrink", 
 def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """A layer that forward passes reach, with trained weights and a gradient of exactly 0, or none
     at all, for `warm_up` steps in a row.
-
-    A note where a gradient of zero does come from the layer's outputs: then its inputs are all
-    zero, as of a branch that a user does not feed, or its units are all dead, and `dead_units` says
-    so. Silent where no optimizer comes and weights change all the same: a loop that takes its own
-    steps may have cleared the gradients by the time that they are read.
-
-    Which step of a cause it is, the places tell where a gradient comes to. To no outputs: the loss
-    is cut off the network. To outputs, and to no weights: gradients were cleared before the step,
-    or set to zero, which changes them after backward; or what two passes of the same inputs get
-    cancels.
     """
     roles = memory.roles
     rms = figures["weight_grad_rms"]

@@ -16,10 +16,8 @@ _OF_FEATURES = (
 
 @rule_with_memory("norm_of_few")
 def norm_of_few(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Values that a batch normalisation has of each channel in a step: of two, one becomes 1 and
-    the other -1, whatever they were, as each is as far from their mean as their deviation. The
-    gradient is divided by that distance, which may be next to nothing. So it is with the numbers of
-    a sample that a layer normalisation takes together; and a single one is its own mean: 0.
+    """Values that a batch normalisation has of each channel in a step, or a layer normalisation of
+    each sample.
     """
     of = memory.roles.batch_norms
     within = memory.roles.norms_of_few

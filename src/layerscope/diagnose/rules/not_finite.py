@@ -87,11 +87,7 @@ _ADVICE = (
 
 @rule_with_memory("not_finite")
 def not_finite(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
-    """Elements that are NaN or infinite.
-
-    The gradient of a layer's outputs is made by the layer after it: so the producer of one comes
-    right after the last layer whose outputs have a gradient that is not finite.
-    """
+    """Elements that are NaN or infinite."""
     outputs, gradients = figures["activation_nonfinite"], figures["activation_grad_nonfinite"]
     weights = figures["weight_grad_nonfinite"]
     rows = ((outputs > 0) | (gradients > 0) | (weights > 0)).any(axis=1)

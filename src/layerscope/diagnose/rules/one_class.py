@@ -20,9 +20,6 @@ def one_class(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sympt
     """Share of the most frequent class among all targets seen so far, where it is 1; likewise 1
     where all targets of a squared error are the same number, or the targets of all samples are the
     same numbers, of such an error or of a binary loss of several outputs.
-
-    Targets are read off the gradient on the output, so whatever the loss does to labels on the way
-    is in them.
     """
     seen, label, looks = memory.of_run("one_class", 3)
     values = np.full(len(figures.steps), np.nan)

@@ -49,12 +49,8 @@ _ADVICE = (
 @rule_of_run("optimizer_averages", looks_at="optimizers_replaced")
 def optimizer_averages(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Optimizers that were made of the parameters of one before / the steps since the last look; or
-    beta1 / sqrt(beta2) of Adam and its kind, which its convergence needs below 1 (Reddi et al.
-    2018, On the Convergence of Adam and Beyond, theorem 2).
-
-    Or epsilon / the largest RMS of a layer's gradient. A note, as a large learning rate may make up
-    for it; and the cause of a loss that does not fall, and of small steps. Or how many steps an
-    undamped momentum m adds up, 1 / (1 - m): a note, and the cause of what large steps bring about.
+    beta1 / sqrt(beta2) of Adam and its kind; or epsilon / the largest RMS of a layer's gradient; or
+    how many steps an undamped momentum m adds up, 1 / (1 - m).
     """
     last = memory.of_run("last", 2)
     made = np.full(len(figures.steps), np.nan)

@@ -21,11 +21,9 @@ _REMEDY = (
 
 @rule_of_run("outputs_alike", looks_at="output_cosine")
 def outputs_alike(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Mean cosine between the outputs of two samples, from `patience` steps on, where the gradient
-    stands at right angles to each output: a loss of cosines, which cannot tell samples apart then.
-    Before that a network may begin so. Or they are drawn together: above 0.9 for as many steps, and
-    by 0.2 above what it was at the first look. Silent where the loss compares the outputs with
-    targets: at right angles to outputs that are all one number is each cross-entropy's gradient.
+    """Mean cosine between the outputs of two samples, where the gradient stands at right angles to
+    each output. Silent where the loss compares the outputs with targets: at right angles to outputs
+    that are all one number is each cross-entropy's gradient.
     """
     values = figures["output_cosine"].astype(np.float64)
     values[figures["loss_kind"] > 0] = np.nan

@@ -112,10 +112,6 @@ _HELD_UP, _OF_EMBEDDING = 7, 8
 def overconfident_start(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Loss at step 0 / ln(classes), what uniform guessing costs; of a regression, the RMS of the
     outputs / that of the targets.
-
-    Of a sum the loss is its mean. What weights and inputs of a usual size make is a note: the first
-    few steps mend it. No few steps mend outputs a thousand times the targets, nor a loss of
-    hundreds.
     """
     values = np.full((len(figures.steps), len(figures.layers)), np.nan, np.float32)
     roles = memory.roles

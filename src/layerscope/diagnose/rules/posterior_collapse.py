@@ -10,10 +10,9 @@ _ALL = 0.95
 @rule_of_run("posterior_collapse", looks_at="latent_drawn")
 def posterior_collapse(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Share of the gradients on a mean and a variance, which a network gives beside its output,
-    that a Kullback-Leibler divergence from a standard normal makes: nearly all of both means that
-    nothing of the input is to be kept. Or the noise that the two terms' weights take the data to
-    have, where it is larger than what the data vary by along any direction: then no code is worth
-    its divergence.
+    that a Kullback-Leibler divergence from a standard normal makes. Or the noise that the two
+    terms' weights take the data to have, where it is larger than what the data vary by along any
+    direction.
     """
     t = thresholds
     drawn = figures["latent_drawn"].astype(np.float64)

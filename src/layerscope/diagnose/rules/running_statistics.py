@@ -14,11 +14,9 @@ _FEW = 33.0
 
 @rule_of_run("running_statistics", looks_at="norm_momentum")
 def running_statistics(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Momentum of a batch normalisation in training, the share of the new batch: 0 keeps nothing of
-    any, and -1 stands for one that somebody has written, and that has kept nothing. Or what it
-    leaves, after n steps, of the mean of 0 and the variance of 1 that the running statistics start
-    with: (1 - m)^n. A warning where all that they are made of are 33 values of a channel or fewer:
-    n (2 - m) / m of them count, of batches with n.
+    """Momentum of a batch normalisation in training, the share of the new batch; -1 stands for one
+    that somebody has written, and that has kept nothing. Or what it leaves, after n steps, of what
+    the running statistics start with: (1 - m)^n.
     """
     momentum = figures["norm_momentum"].astype(np.float64)
     written = momentum < 0

@@ -63,15 +63,9 @@ def _advice(t: Thresholds) -> tuple[Advice, ...]:
 
 @rule_with_memory("saturated")
 def saturated(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Share of outputs where the function's own derivative is small.
-
-    Of a softmax over n it is the share of samples with one output near 1, less 1 / n: the first
-    token of a causal sequence has nothing else to look at. Where it came while the loss fell to
-    less than half, training has filled the ends, and was not stopped by it. Outputs without a
-    gradient, as a teacher's, block none.
-
-    Which units training fills goes by their weights, so a layer of n units is a sample of n: of one
-    that became saturated a warning asks for more than one in twenty such layers has by chance.
+    """Share of outputs where the function's own derivative is small; of a softmax over n, of
+    samples with one output near 1, less 1 / n: the first token of a causal sequence has nothing
+    else to look at.
     """
     t = thresholds
     roles = memory.roles

@@ -7,9 +7,6 @@ from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, r
 def self_as_negative(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """1 for a log-softmax over the products z z' of samples with the same samples, with nothing
     between the product and the softmax but factors: the diagonal stands among the candidates.
-
-    A sample is more like itself than like anything else, so the softmax gives most to an entry that
-    says nothing.
     """
     return Symptoms.of_run_above(
         "loss",

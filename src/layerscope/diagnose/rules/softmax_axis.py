@@ -12,11 +12,8 @@ _CLAMPED = 1e-6
 
 @rule_of_run("softmax_of_one", looks_at="outputs")
 def softmax_of_one(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """An output of one unit that is exactly 1 for every sample: a softmax of one number is 1.
-
-    What to put in its place goes by the loss: for an error nothing, else a sigmoid. Likewise a
-    cross-entropy that gets one logit, or divides by the sum of one output: it is 0 for every
-    sample, from the start on, but for a clamp of probabilities, and no gradient comes from it.
+    """An output of one unit that is exactly 1 for every sample: a softmax of one number is 1. Or 0,
+    of a loss that takes the softmax of that unit, or divides by the sum of one output.
     """
     single = figures["outputs"] == 1
     written = np.isin(figures["output_function"], (LastFunction.NONE, LastFunction.SOFTMAX))
@@ -137,14 +134,6 @@ def sequence_over_batch(figures: Figures, _: Thresholds, memory: Memory) -> Symp
 def axes_mixed(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """1 for a `view` or `reshape` in the place of a transpose, between the output and a cross-
     entropy, or within the network.
-
-    The gradient of a cross-entropy adds up to zero over the classes. If it does not along any axis
-    of the output, but does along the classes of the same memory cut the other way, [n, classes,
-    positions] of [n, positions, classes] or the reverse, classes and positions are mixed.
-
-    Within the network it is one that gives all axes in another order, with another one first, or
-    that cuts rows out of a recurrent layer's states: autograd has kept the shapes. Or one of data
-    that puts channels, which came last, before the places, where a convolution gets it.
     """
     views = figures["views_mixed"]
     within = views > 0

@@ -8,12 +8,7 @@ from layerscope.diagnose.roles import Roles
 
 @rule_with_memory("softmax_hidden")
 def softmax_hidden(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """A softmax over the units of a linear layer, whose outputs the next linear layer takes.
-
-    A note, and a cause where the network does not learn: shares of a whole may be meant, as those
-    of topics. Weights of an attention or a router are multiplied with something else, and are not
-    on the one way that every gradient passes.
-    """
+    """A softmax over the units of a linear layer, whose outputs the next linear layer takes."""
     values = np.zeros((len(figures.steps), len(memory.roles.layers)))
     values[:, _hidden(memory.roles)] = 1.0
     return Symptoms.above(

@@ -7,8 +7,6 @@ from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, r
 def states_detached(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """1 for a cell, or a recurrent layer that is called for one step at a time, that always gets
     what it gave in its last call without the gradient, before any backward pass.
-
-    States that are cut off now and then, or between backward passes, are truncated on purpose.
     """
     return Symptoms.of_run_above(
         "network",

@@ -16,13 +16,7 @@ _WAKES = 2.0
 
 @rule_with_memory("stream_grows_by_depth")
 def stream_grows_by_depth(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """RMS of the stream after its last addition / after the first half of them, at the start.
-
-    Twice as many branches of equal size make it 1.4 times as large, and twice if all point the same
-    way, whatever the depth and the size that the stream begins with. Where each branch is as large
-    as the stream, as without normalisation, it grows by 1.4 with each: exponentially. Judged in the
-    first `lasting` looks, of four additions or more: what a network has learned may be so.
-    """
+    """RMS of the stream after its last addition / after the first half of them, at the start."""
     t = thresholds
     values = np.full(figures["stream_rms"].shape, np.nan)
     streams = [of for of in memory.roles.streams if len(of) >= _FEWEST]
@@ -57,11 +51,7 @@ def stream_grows_by_depth(figures: Figures, thresholds: Thresholds, memory: Memo
 
 @rule_with_memory("stream_grows")
 def stream_grows(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """RMS of the stream after an addition / what it was, 1 at least, before half of the way so far.
-
-    The way is the sum of the learning rates of all steps: an optimizer that normalises moves a
-    weight by that much at most.
-    """
+    """RMS of the stream after an addition / what it was, 1 at least, before half of the way so far."""
     t = thresholds
     sizes = figures["stream_rms"].astype(np.float64)
     values = sizes / np.maximum(_earlier(sizes, figures, memory), 1)
@@ -85,13 +75,7 @@ def stream_grows(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
 
 @rule_with_memory("silent_branch")
 def silent_branch(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """RMS of a branch / that of the stream that it is added to, from `patience` steps on.
-
-    Below, a stream of bfloat16 is the same with it and without. Branches may begin at zero, and a
-    LayerScale near it (Touvron et al. 2021): silent are those that do not double, while another
-    branch of the stream is well above the limit. A branch that is dropped at random is 0 in whole
-    now and then, which says nothing.
-    """
+    """RMS of a branch / that of the stream that it is added to, from `patience` steps on."""
     t = thresholds
     values = figures["branch_to_stream"].astype(np.float64)
     if np.isnan(values).all():

@@ -9,9 +9,6 @@ from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, r
 def target_gradient(figures: Figures, _: Thresholds, memory: Memory) -> Symptoms:
     """1 for a value and the target that the network gives for it, r + d z', which has a gradient
     too; or a policy's loss, log p times (r - value), whose advantage has one.
-
-    The slopes on the next state's value are then those on this one's, times minus the discount, row
-    for row.
     """
     of_target, of_advantage = figures["bootstrapped"], figures["advantage_gradient"]
     return Symptoms.of_run_above(

@@ -8,14 +8,8 @@ from layerscope.diagnose.figures import Flags, Values
 
 @rule_of_run("target_is_input", looks_at=("targets_are_inputs", "target_column"))
 def target_is_input(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """A squared error between the output and the very data that the network gets.
-
-    An autoencoder is to be held back: by a layer that gives fewer values than there are data, by a
-    dropout, or by another term of the loss, beside which the error does not fit the gradient. With
-    none of these the identity is the best that can be learned. Where data with several places, as
-    steps or pixels, pass a layer that gives fewer, it is an autoencoder, and copies no place as it
-    is, though its code may hold as much as the data: that is a note. Likewise a column of a table
-    that is the target itself, of any loss with one target for each sample.
+    """A squared error between the output and the very data that the network gets; or a column of a
+    table that is the target itself.
     """
     same = figures["targets_are_inputs"]
     count = figures["activation_count"]

@@ -101,21 +101,6 @@ _OF_BITS = 1
 def target_out_of_range(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """How far targets lie beyond the range of the last layer's function, in their own spread; for a
     binary cross-entropy beyond 0 to 1.
-
-    A function right before a sigmoid leaves it a part of its range: after a ReLU nothing is below
-    0.5. The state of an LSTM or a GRU lies between -1 and 1. Of a softmax the outputs of a sample
-    add up to 1, so its targets have to. A hinge loss is told with targets of 0 and 1 by what it is
-    where it has no slope. A percentage error gives a target of 0 a slope of 1 / 1e-7, or whatever
-    keeps the divisor from 0, and others next to none.
-
-    A cross-entropy takes floats of its outputs' shape for probabilities, whatever they are: what
-    its slopes say of them is worked out in `losses.shares`.
-
-    Where a loss has other terms, its kind is not known by the output's gradient. An error's targets
-    are, if they are the data, as an autoencoder's; or if it is a mean squared one without a factor.
-
-    A normalisation without weights gives numbers of mean 0 and deviation 1: of a squared error it
-    leaves at least (mean of the targets)^2 + (their deviation - 1)^2, told by their variance.
     """
     kind = figures["loss_kind"]
     low, high = _range(figures, memory)

@@ -16,15 +16,8 @@ _LEFT = 0.25
 
 @rule_of_run("target_scale", looks_at=("target_rms", "target_rms_beside"))
 def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Root mean square of the targets of a squared or absolute error.
-
-    A network begins with outputs of about 1. The gradient of a squared error goes with the error,
-    and an absolute error is walked down at the pace of the learning rate. Of small ones all that
-    has been learned is to give nothing, and that in the noise of the steps. Whole numbers of any
-    size that are not learned well may be numbers of classes: a note, as they may be counts, too.
-
-    Or of a squared error of another output than the first that is all of the loss but for rounding:
-    what the losses of other outputs ask of the layers that all share is lost in its gradient.
+    """Root mean square of the targets of a squared or absolute error; of another output than the
+    first where a squared error of it is all of the loss but for rounding.
     """
     t = thresholds
     values = figures["target_rms"].astype(np.float64)

@@ -20,15 +20,8 @@ _LOOKS = 3
 
 @rule_of_run("temperature", looks_at=("temperature", "logit_scale"))
 def temperature(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """What a cross-entropy of class numbers divides the outputs by, read off its gradient on them.
-
-    The gradient is divided by it too, and outputs have to grow so many times as large before the
-    network can be sure. Soft targets, as in distillation, have temperatures of up to 20 and are
-    another loss; with class numbers it is 1. A small one makes the start too sure, which
-    `overconfident_start` tells of.
-
-    Or logits are cosines times a fixed number s: of k classes the loss cannot fall below
-    log(1 + (k - 1) exp(-2 s)), which is all but log k where s is small.
+    """What a cross-entropy of class numbers divides the outputs by, read off its gradient on them;
+    or the fixed number that logits are cosines times.
     """
     high = figures["temperature"] > _HIGH
     floor = _floor(figures, memory)

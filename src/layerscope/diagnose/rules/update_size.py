@@ -66,10 +66,6 @@ _SOURCE = "Karpathy, nn-zero-to-hero, lecture 3; CS231n, Neural Networks Part 3:
 def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """log10 RMS(update) / RMS(weight), for longer than the warm-up, or for `lasting` steps by which
     the loss has doubled.
-
-    Weights that start at zero, or next to it, are judged once the ratio has been within the limit:
-    until they have a size, all is large to them. But equal steps make it 1 / k after k of them: one
-    that stays above 1 for `lasting` measured updates is no growth to a size.
     """
     t = thresholds
     values = update_ratio(figures, memory.roles)
@@ -114,10 +110,9 @@ def update_too_large(figures: Figures, thresholds: Thresholds, memory: Memory) -
 
 @rule_with_memory("update_too_small")
 def update_too_small(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """The same, where it has never been larger in the run: one that has learned may have done so.
-
-    Neither in a warm-up nor at the end of a schedule. A convolution before a normalisation moves
-    the less the larger its weights are, and computes the same.
+    """The same, where it has never been larger in the run: one that has learned may have done so. A
+    convolution before a normalisation moves the less the larger its weights are, and computes the
+    same.
     """
     values = update_ratio(figures, memory.roles)
     learning = is_learning(figures, memory)

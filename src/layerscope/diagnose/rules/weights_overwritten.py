@@ -22,10 +22,6 @@ def weights_overwritten(figures: Figures, thresholds: Thresholds, memory: Memory
     """How often the weights that one optimizer's step started from were not those that its step
     before had left: as if drawn anew in most layers at once, or as they had been before; or how
     many steps in a row were taken back but for a tenth.
-
-    Averages of weights, clamps and masks leave most of them as they are, and what is swapped back
-    before the next step is not seen. A new optimizer may begin a new training. Weights that come
-    back are a note where the loss is down to half.
     """
     drawn, undone = figures["weights_drawn"], figures["weights_undone"]
     returned = figures["weights_returned"]

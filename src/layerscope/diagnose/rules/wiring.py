@@ -14,14 +14,7 @@ _DETACHED = 3.0
 
 @rule_with_memory("not_optimized")
 def not_optimized(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """A layer whose trained parameters get a gradient, and that no optimizer has.
-
-    Judged from `lasting` steps on: by then every optimizer has taken a step. Layers that are to
-    stay as they are want requires_grad_(False), which also saves their gradients. Where the
-    optimizers have parameters that are not the network's instead, it was made of another network:
-    before a copy, a new head, or a wrapper that makes parameters anew. A gradient that was there
-    before the run began, as of a teacher that is trained already, is none.
-    """
+    """A layer whose trained parameters get a gradient, and that no optimizer has."""
     values = figures["owned"].astype(np.float64)
     # Of what no optimizer has, a plain loop does not say when its gradient is whole to be measured.
     unmeasured = np.isnan(figures["weight_grad_rms"]) & (figures["no_gradient"] == 0)
@@ -54,9 +47,6 @@ def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
     """Parameters in the graph of the network's output that neither the network nor any optimizer
     has: modules in a Python list or dict, or weights that each forward pass wraps anew. And small
     tensors that multiply a term of the loss, or are one, want a gradient, and are what they were.
-
-    What the inputs were made of is not the network's, and is left out. Judged from ten looks on: by
-    then every optimizer has taken a step.
     """
     lost, anew = figures["unregistered"], figures["made_anew"]
     of_network, of_loss = np.fmax(lost, anew), figures["untrained_in_loss"]
@@ -93,9 +83,7 @@ def not_registered(figures: Figures, thresholds: Thresholds, memory: Memory) -> 
 @rule_of_run("gradients_accumulate")
 def gradients_accumulate(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Whether the gradients that a step was taken with are still there when the next step's
-    backward begins: it adds to them. Accumulation within a step is none. With several optimizers
-    the backward of one network's loss leaves gradients in the other, whose own zero_grad comes
-    later: there it is whether one of them takes its step with such.
+    backward begins; with several optimizers, whether one of them takes its step with such.
     """
     alone = memory.loss_curve.of(figures).alone
     kept, by_one = figures["gradients_kept"], figures["gradients_kept_by_one"]
