@@ -17,7 +17,7 @@ _ADVICE = (
 
 @rule_with_memory("idle")
 def idle(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """Standard deviation of an activation function's outputs: too small, or (critical) none at all."""
+    """Standard deviation of a function's outputs: too small, or (critical) none at all."""
     roles = memory.roles
     limits = (np.nan, thresholds.idle_std, 0.0)
     values = figures["activation_std"] * roles.only("spreads")

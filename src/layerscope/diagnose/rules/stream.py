@@ -51,7 +51,7 @@ def stream_grows_by_depth(figures: Figures, thresholds: Thresholds, memory: Memo
 
 @rule_with_memory("stream_grows")
 def stream_grows(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
-    """RMS of the stream after an addition / what it was, 1 at least, before half of the way so far."""
+    """RMS of the stream after an addition / what it was, 1 at least, half of the way before."""
     t = thresholds
     sizes = figures["stream_rms"].astype(np.float64)
     values = sizes / np.maximum(_earlier(sizes, figures, memory), 1)
