@@ -13,7 +13,6 @@ def held_folder(folder: Path, key: str, *, is_typed: bool) -> Path:
     so on are tried.
 
     Args:
-        folder: the one that is wanted.
         key: the setting that names it.
         is_typed: whether the user has typed it: then it may be there.
 

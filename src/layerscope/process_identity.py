@@ -16,11 +16,9 @@ class ProcessIdentity:
     """A process, told from all others that ever had its number.
 
     Args:
-        pid: its number.
         started: when it started, in ticks since the machine did; None where there is no /proc.
         boot: this start of the machine, and the space of process numbers in it, as a container has
             its own; empty where there is no /proc.
-        host: the machine's name.
     """
 
     pid: int

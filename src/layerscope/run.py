@@ -26,7 +26,6 @@ class Run:
     """What the event files of a run say.
 
     Attributes:
-        folder: of the run.
         events: all that its event files hold, texts and documents included.
     """
 

@@ -17,7 +17,6 @@ def state_of(folder: Path, told: str | None, process: ProcessIdentity | None) ->
     which the instrument was taken.
 
     Args:
-        folder: of the run.
         told: the state in its status.json; None without one.
         process: that status.json names, likewise.
     """

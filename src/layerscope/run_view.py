@@ -14,11 +14,7 @@ from layerscope.run import Run, read
 
 
 class RunView:
-    """What `show` gives: a notebook shows findings and pictures, a terminal the summary.
-
-    Attributes:
-        run: what was read.
-    """
+    """What `show` gives: a notebook shows findings and pictures, a terminal the summary."""
 
     def __init__(self, run: Run) -> None:
         self.run = run

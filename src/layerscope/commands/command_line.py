@@ -176,12 +176,7 @@ def _rule_names(**_: object) -> list[str]:
 
 
 def complete_overrides(prefix: str, parsed_args: Namespace, **_: object) -> list[str]:
-    """What a setting that begins like this may be; for argcomplete, which calls it by these names.
-
-    Args:
-        prefix: what has been typed of the word.
-        parsed_args: what stands before it.
-    """
+    """What a setting that begins so may be; argcomplete calls it by these names."""
     try:
         import hydra
     except ModuleNotFoundError:

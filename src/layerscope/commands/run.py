@@ -54,11 +54,7 @@ def run(options: Namespace) -> int:
 
 
 def _untrained(left_behind: str) -> str:
-    """Why no network was found.
-
-    Args:
-        left_behind: see `ScriptWatch`.
-    """
+    """Why no network was found."""
     if left_behind:
         return (
             f"{left_behind} is not trained: the optimizer that takes the steps has parameters of "

@@ -16,7 +16,6 @@ class Comparison:
     """What the runs of a folder say together.
 
     Attributes:
-        folder: that was compared.
         loss: what the groups are ranked by: the first of `LOSSES` that any run has, or the only
             loss that a run has under another name.
         groups: the best first.

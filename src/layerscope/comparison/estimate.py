@@ -43,7 +43,6 @@ class Difference:
     """By how much one group's loss is above another's.
 
     Attributes:
-        mean: of the differences.
         low, high: 95 % interval of the mean by Student's t, which is honest about few seeds if
             the seeds' effects are about normal.
         bootstrap_low, bootstrap_high: 95 % percentile bootstrap interval of the mean.

@@ -23,16 +23,12 @@ class Run:
 
     Attributes:
         name: the folder, relative to the one that is compared.
-        folder: where it is.
         overrides: what it was started with, by key; None if unknown.
-        seed: None if unknown.
         state: see `run_state.state_of`.
-        reason: why it ended so.
         seconds, steps: of the training.
         losses: the scalars of `LOSSES` that it has, or its only other loss, by tag.
         history: its figures, where it wrote any.
         snapshots: its histograms at a few steps, by tag.
-        prediction: theory's prediction.
         findings: of diagnosis.json, or else as the rules judge its figures; None without both.
         versions: of the programs that it ran with, by name.
         measures: all of `measures.MEASURES`.

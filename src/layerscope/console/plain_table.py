@@ -67,8 +67,6 @@ def plain_table(title: str, caption: str | Text | None = None, padding: int = 0)
     """A table without columns, its title above and its caption below.
 
     Args:
-        title: over the heads.
-        caption: below the last row.
         padding: spaces to the right of a cell, beside the one that the box leaves.
     """
     return PlainTable(

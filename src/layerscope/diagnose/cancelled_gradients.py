@@ -15,10 +15,8 @@ def cancelled_gradients(
     network it does, bool [steps, layers], True for the layers of such a part.
 
     Args:
-        figures: of a block of steps.
         values: the gradient of each layer's weights, [steps, layers]; NaN where it is not judged.
         none: whether a layer got no gradient at all, [steps, layers].
-        roles: of these layers.
     """
     judged = ~np.isnan(values)
     zero = ((values == 0) & ~none) | ~judged

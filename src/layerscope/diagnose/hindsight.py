@@ -46,10 +46,8 @@ def in_hindsight(
     grow.
 
     Args:
-        finding: as its rule made it.
         curve: the run's loss so far.
         last_step: the last one that was judged.
-        thresholds: what the rules compared with.
     """
     rule, is_over = finding.rule, finding.last_step + WINDOW <= last_step
     # It was said not to fall at all: some networks begin late.

@@ -22,7 +22,6 @@ class Memory:
 
     Attributes:
         roles: the same; the judge replaces them when layers appear in the middle of a run.
-        loss_curve, shared: as given.
     """
 
     def __init__(

@@ -89,7 +89,6 @@ def culprits(profile: Profile, rows: npt.NDArray[np.intp], *, faded: bool) -> Fl
     or all of many that are alike.
 
     Args:
-        profile: of a block of steps.
         rows: those that are asked about.
         faded: whether the gradient fades toward the input there, or grows.
     """

@@ -78,7 +78,6 @@ def begins_anew(rates: Series, steps: Steps, memory: Memory) -> Flags:
 
     Args:
         rates: [steps], NaN where there is none.
-        steps: their numbers.
     """
     known = memory.of_run("sawtooth", 5)  # least, last rate, its step, rises since, times or -1
     found = np.zeros(len(rates), bool)

@@ -26,7 +26,6 @@ class Roles:
         classes: what a cross-entropy loss chooses from; None if the loss is another.
 
     Attributes:
-        layers, classes: the same.
         rank: int64 [layers], the place in forward order; layers that it does not reach follow the
             one before them.
         chain: indices of the layers that forward passes reach, in that order, but for the last:

@@ -32,7 +32,6 @@ class Judge:
 
     Args:
         layers: of the run, in any order; others may come in later, with the figures.
-        thresholds: what the rules compare with.
         rules: by name; all that are registered if None. `without("biased")` leaves one out.
         classes: how many classes the loss, a mean cross-entropy in nats, chooses from. None for
             any other loss: the rule `overconfident_start` is then silent.

@@ -154,7 +154,6 @@ class Symptoms(NamedTuple):  # thirteen are made of each block: a tuple takes a 
         and its words. Others of the arguments are those of `of_run`.
 
         Args:
-            place: what is named.
             values: [steps], where no case is so, or one that tells no value of its own.
         """
         so = [case.so for case in cases]

@@ -21,7 +21,6 @@ def width_of(module: nn.Module, features: tuple[int, int]) -> Width | None:
     it does not stand.
 
     Args:
-        module: that has the matrix.
         features: how many numbers it takes and gives, each 0 if that is not known.
     """
     # Not by its name as an attribute: to ask for the weight of a spectral norm is to change it.
@@ -40,8 +39,6 @@ def width_of_named(layer: Layer, name: str, features: tuple[int, int] | None) ->
     and gives.
 
     Args:
-        layer: that has it.
-        name: of the entry.
         features: what the layer takes and gives; None where it gives several tensors.
     """
     matrices = {own: each for own, each in layer.parameters if each.ndim == _MATRIX}

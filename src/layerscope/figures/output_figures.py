@@ -55,7 +55,6 @@ class OutputFigures:
         """Its figures at a look.
 
         Args:
-            ends: what was seen beside it.
             loss: NaN if it is unknown.
             scale: a gradient scaler's factor.
         """

@@ -56,7 +56,6 @@ class ParameterFigures:
         was at the start.
 
         Args:
-            look: what was seen.
             of_layers: float32 [layers, len(LAYER_FIGURES)].
             skipped: whether a gradient scaler has left the step out.
         """

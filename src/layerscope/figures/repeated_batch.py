@@ -35,8 +35,6 @@ class RepeatedBatch(KeptBetweenLooks):
         each time; NaN if that is not known to be so.
 
         Args:
-            data: of the first layers.
-            tokens: of embeddings.
             is_kept: whether any of the tokens are the very tensor that came at the look before.
         """
         if self._is_over:

@@ -38,9 +38,6 @@ class StepFigures:
         channels: all that is measured of them; an observation may have only the first of them.
         outputs: names of the outputs whose units are watched, in the order of their rows.
         parameters: kind and name of the parameters whose updates are measured, in their order.
-
-    Attributes:
-        layers: as given.
     """
 
     def __init__(

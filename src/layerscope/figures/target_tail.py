@@ -30,7 +30,6 @@ class TargetTail(KeptBetweenLooks):
         those seen so far have, and the share of the step's squared error that its mean error makes.
 
         Args:
-            view: of the step's loss.
             values: of the output, float64 [samples, outputs].
             by_sample: whether each row is a sample, and no place of a map: most are ground there.
         """

@@ -21,7 +21,6 @@ def target_figures(
     """Figures of the targets of one step: of classes or of numbers.
 
     Args:
-        view: of the step's loss.
         values: of the output, float64 [samples, outputs].
         seen: how many targets of each class came so far; those of this step are added.
     """

@@ -28,7 +28,6 @@ class TargetsApart(KeptBetweenLooks):
         known to be as far away or farther, and counts as the nearest that it may be.
 
         Args:
-            view: what is told of the loss.
             values: [samples, outputs], that it was told by.
         """
         targets = view.targets

@@ -27,7 +27,6 @@ class Uncalled(KeptBetweenLooks):
         share of all targets. Nothing where targets are no classes, or are soft.
 
         Args:
-            view: of this step's loss.
             output: [samples, outputs], that it was told by.
             seen: how many targets of each class there were so far, this step's included.
         """

@@ -30,9 +30,6 @@ class WholeSet(KeptBetweenLooks):
     def see(self, data: Sequence[Data]) -> float:
         """How many samples each batch has, if all so far were the same ones, in whatever order; 0
         if they were not, NaN where nobody can tell.
-
-        Args:
-            data: of the first layers.
         """
         if self._differed:
             return 0.0

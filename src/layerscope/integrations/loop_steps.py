@@ -16,7 +16,6 @@ class LoopSteps:
     """Counts the steps, and knows the step's losses, its gradient scaler and its optimizers.
 
     Args:
-        start: the first step.
         scaler: the loop's gradient scaler; None without one.
 
     Attributes:

@@ -154,9 +154,6 @@ class Watcher(Outcome):
     def note_loss(self, loss: Tensor | float | None) -> None:
         """Tell the loss of the step that goes on, where `step` is called by somebody who does not
         know it. Of several the mean is recorded.
-
-        Args:
-            loss: as for `step`.
         """
         self._steps.note_loss(loss)
 

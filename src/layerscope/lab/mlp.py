@@ -71,7 +71,6 @@ class MLP(nn.Sequential):
 
     Attributes:
         sizes: of the flattened input and of each hidden layer, in order.
-        activation, norm, residual: as given.
 
     Raises:
         ValueError: a size is below 1, there are more than 10,000 layers, or more parameters than

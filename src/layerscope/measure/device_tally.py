@@ -63,13 +63,10 @@ class DeviceTally:
 
     Args:
         device: where the rows are.
-        intervals: see `Tally`.
-        axes: see `Tally`.
-        logarithmic: see `Tally`.
+        intervals, axes, logarithmic: see `Tally`.
 
     Attributes:
         device: as given, with its number.
-        rows: as given.
 
     Raises:
         ValueError: rows is negative, or another argument has another length.

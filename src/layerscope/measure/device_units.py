@@ -32,8 +32,7 @@ class DeviceUnitTally:
     Args:
         device: where the units' blocks are.
         rows: how many layers are watched side by side.
-        active: see `UnitTally`.
-        window: see `UnitTally`.
+        active, window: see `UnitTally`.
 
     Attributes:
         blocks: see `UnitTally`.

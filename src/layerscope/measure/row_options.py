@@ -17,7 +17,6 @@ class RowOptions:
         logarithmic: per row.
 
     Attributes:
-        rows: how many.
         intervals: float64 [rows, 2], infinite without any.
         axes: float64 [rows, 2], NaN for the measured range.
         logarithmic: bool [rows].

@@ -45,11 +45,7 @@ class UnitBlocks:
         self.counters(row).zero_()
 
     def take_row(self, row: int, other: UnitBlocks, of: int) -> None:
-        """Make a row what a row of other blocks is, on the same device; a step under way included.
-
-        Args:
-            of: which of those.
-        """
+        """Make a row what one of other blocks is, on the same device; a step under way included."""
         self.start(row, other.units[of])
         self.extremes(row).copy_(other.extremes(of))
         self.counters(row).copy_(other.counters(of))

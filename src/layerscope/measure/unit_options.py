@@ -19,7 +19,6 @@ class UnitOptions:
         window: samples.
 
     Attributes:
-        rows: how many.
         active: float64 [rows, 2].
 
     Raises:

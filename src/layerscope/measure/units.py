@@ -87,7 +87,6 @@ class UnitTally:
 
         Args:
             tensor: of 2 axes or more, on the CPU.
-            axis: see `add`.
 
         Returns:
             The tensor as contiguous memory, how many units it has, and how many neighbours belong

@@ -28,7 +28,6 @@ class Addition:
     Args:
         pending: float64 [additions, 4], `FIGURES` of all of the step; they may have to be waited
             for.
-        row: of this one.
     """
 
     pending: Pending[npt.NDArray[np.float64]]

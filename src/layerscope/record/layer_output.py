@@ -184,9 +184,6 @@ class LayerOutput:
     def __call__(self, gradient: Tensor, may_wait: bool = True) -> None:
         """Measure the gradient of an output, as its tensor's hook. (A bound method would be one
         object more in each step.)
-
-        Args:
-            may_wait: see `measure`.
         """
         state = self._state
         try:

@@ -24,7 +24,6 @@ class NotFinite:
     no output.
 
     Attributes:
-        output: its name.
         inputs_finite: 1 if all of the module's inputs are finite, 0 if not; NaN if that is gone
             (they were changed in place, perhaps by the module) or not known (the module is the
             function of a pair).

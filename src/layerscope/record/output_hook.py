@@ -109,11 +109,7 @@ class OutputHook(OwnHook):
             self._bare(tensor, may_wait)
 
     def measure(self, inputs: Any, named: Any, output: Any, may_wait: bool = True) -> None:
-        """Measure what the module has made of its arguments.
-
-        Args:
-            may_wait: see `LayerOutput.measure`.
-        """
+        """Measure what the module has made of its arguments."""
         state = self._state
         try:
             clock = state.clock

@@ -84,11 +84,6 @@ class Ranks:
     ) -> tuple[int, bool]:
         """Come to the same rows on all ranks, and merge what they have measured.
 
-        Args:
-            interval: of how many steps it wants one measured.
-            stop: whether it wants the training to end.
-            weights: whether it has measured the weights.
-
         Returns:
             The largest interval; whether any rank wants the training to end.
 

@@ -30,7 +30,6 @@ class RunVerdict:
     Attributes:
         judge: what has been found so far.
         stop: the finding that ends the training, by the setting `stop_on`.
-        prediction: as given.
     """
 
     def __init__(

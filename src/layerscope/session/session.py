@@ -22,7 +22,6 @@ class Session(WatchedRun):
 
     Attributes:
         must_stop: whether the training must end now; on all ranks in the same step.
-        step: that goes on.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

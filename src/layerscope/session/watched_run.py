@@ -38,12 +38,10 @@ class WatchedRun:
         events: the run's event file, where somebody else writes to it too.
         steps: how many the run will have, infinity if unknown: for `max_megabytes`, and for a
             warm-up that would not end.
-        start: its first step.
         resumes: whether the folder holds what the run did before: what that says of the first step
             and of later ones was abandoned.
 
     Attributes:
-        directory: as given.
         diagnosis: the content of diagnosis.json, after `close`.
         verdict: what has been found so far.
 

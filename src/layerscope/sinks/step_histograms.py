@@ -21,7 +21,6 @@ class StepHistograms:
     log10 of the absolute values. For one event file, which needs each tag's description once.
 
     Args:
-        channels: all that is measured.
         note: a sentence for every description.
     """
 

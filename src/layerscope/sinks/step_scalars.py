@@ -30,9 +30,6 @@ class StepScalars:
     `gate_shut_share` and `gate_open_share`; of the step `monitor/ms_per_step`,
     `monitor/share_of_step`, `clip_factor` and `logit_z`.
 
-    Args:
-        channels: all that is measured.
-
     Attributes:
         tags: of all scalars, in the order of `values`.
     """

@@ -37,9 +37,7 @@ class CriticalPoint:
     """A layer that hands on signal and gradient alike.
 
     Attributes:
-        activation: its name.
         sigma_w2: fan_in times the variance of a weight.
-        bias_variance: of a bias.
         variance: q* of the pre-activations; 0 if they fade as a power of depth, inf if any
             variance is handed on and biases add to it.
     """

@@ -22,7 +22,6 @@ class PhaseDiagram:
     """What to draw: a colour for each point of a grid, and a line across it.
 
     Attributes:
-        activation: its name.
         sigma_w2: weight variances times fan_in, [W].
         bias_variance: [B].
         variance: q* at each point, [W, B]; 0 or inf where there is none within 1e-12 to 1e6.

@@ -91,7 +91,6 @@ def phase_of(
     Args:
         activation: phi.
         sigma_w2: fan_in times the variance of a weight.
-        bias_variance: of a bias.
         start: variance from which the fixed point is sought; there may be several.
     """
     fixed = fixed_variance(activation, sigma_w2, bias_variance, start)

@@ -34,7 +34,6 @@ class PhaseSummary:
     """Where more layers like the last hidden one would lead; see `Phase`.
 
     Attributes:
-        activation: its name.
         sigma_w2: fan_in times the variance of a weight: the x of a phase diagram.
         bias_variance: of a bias: its y.
         uniform: whether all hidden layers but the first have these; else the phase diagram tells

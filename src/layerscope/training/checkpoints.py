@@ -29,7 +29,6 @@ def step_of(path: Path, model: nn.Module, optimizer: Optimizer, accumulate: int 
     warns of one that a validation in the middle of a step has left.
 
     Args:
-        path: of the checkpoint.
         model: the network that goes on.
         optimizer: like the one that goes on; it takes over the state.
         accumulate: batches of a step.

@@ -21,7 +21,6 @@ def ward_round(
     Args:
         patients: in the order in which they are seen.
         ask: for an answer; a KeyboardInterrupt or the end of the input ends the round.
-        console: on which all is printed.
         levels: characters of the charts.
         asks_again: whether somebody is there to answer again.
 

@@ -31,7 +31,6 @@ def binary_of_sure(output: Matrix, gradient: Matrix, rows: int, loss: float) -> 
     Args:
         output, gradient: of all samples, those without a gradient too.
         rows: how many the batch has.
-        loss: its value.
     """
     if np.abs(output).min() < _SURE:
         return None
@@ -58,7 +57,6 @@ def binary_of_sure_shares(
     Args:
         output, gradient: of all samples, those without a gradient too.
         rows: how many the batch has.
-        loss: its value.
     """
     if not ((output >= 0) & (output <= 1)).all() or not loss > 0:
         return None

@@ -49,7 +49,6 @@ def targets_of_mean(
     Args:
         output, gradient: [n, outputs], of some samples.
         rows: how many there are in all.
-        loss: its value.
         square: sum of the squares of the gradient of all samples.
     """
     elements = rows * output.shape[1]

@@ -19,7 +19,6 @@ def hinge_of_bits(output: Matrix, gradient: Matrix, rows: int, loss: float) -> L
     Args:
         output, gradient: of all samples, those without a gradient too.
         rows: how many they are.
-        loss: its value.
     """
     z, slope = output[:, 0], gradient[:, 0]
     down, none = slope < 0, (slope == 0) & (np.abs(z) < 1)

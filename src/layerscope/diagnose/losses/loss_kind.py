@@ -44,7 +44,6 @@ class LossView:
     """What the gradient on the output tells of the loss in one step.
 
     Attributes:
-        kind: of the loss.
         reduction: 1 where the loss is a mean over the samples (for errors: over the elements), n
             where it is a sum over n of them; NaN if unknown.
         targets: what the loss compares with: class numbers for CROSS_ENTROPY, LOG_LIKELIHOOD,

@@ -28,7 +28,6 @@ def through_softmax(output: Matrix, gradient: Matrix, rows: int, loss: float) ->
 
     Args:
         output: [n, classes], of samples that have a gradient.
-        gradient: on it.
         rows: samples of the batch that have one.
         loss: its value; NaN if unknown.
     """

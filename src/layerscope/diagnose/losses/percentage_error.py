@@ -23,7 +23,6 @@ def percentage_error(output: Matrix, gradient: Matrix, rows: int, loss: float) -
     Args:
         output, gradient: of all samples with a gradient.
         rows: how many these are.
-        loss: its value.
     """
     size = np.abs(gradient)
     if len(output) < rows or size.size < _FEWEST or not (size > 0).all() or not loss > 0:

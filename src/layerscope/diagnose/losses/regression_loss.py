@@ -52,7 +52,6 @@ def within_range(view: LossView, output: Matrix, low: float, high: float) -> Los
     above it. They may be within if that error is no larger than what is left of the range.
 
     Args:
-        view: what is told of the loss.
         output: [n, outputs], that it was told by.
         low, high: between which the output's last function leaves it.
     """
@@ -152,7 +151,6 @@ def squared_error(
     Args:
         output, gradient: of some samples.
         rows: how many the batch has.
-        loss: its value.
         square: sum of the squares of the gradient of all samples.
         within: how far from a usual factor that may be.
     """

@@ -37,7 +37,6 @@ def shares_of(values: Matrix, gradient: Matrix, loss: float, *, mean: bool) -> S
     Args:
         values: of the output, float64 [samples, classes], all of a batch.
         gradient: of the loss on it, likewise.
-        loss: its value.
         mean: whether it is known to be the mean over the samples.
     """
     told = _told(values, gradient, loss, mean=mean)

@@ -35,7 +35,6 @@ def tempered(output: Matrix, gradient: Matrix, rows: int, loss: float) -> LossVi
 
     Args:
         output: [n, classes], of samples that have a gradient.
-        gradient: on it.
         rows: samples of the batch that have one.
         loss: its value; NaN if unknown.
     """

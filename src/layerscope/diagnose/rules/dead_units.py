@@ -171,7 +171,6 @@ def _silent_since(silent: Values, limit: float | Values, steps: Steps, begun: Se
     Args:
         silent: share of units, [steps, layers]; NaN neither begins nor ends anything.
         limit: above which it counts, or of each layer.
-        steps: of the rows.
         begun: of each layer, the first such step before this block, NaN if none; then that of the
             next block.
     """

@@ -158,7 +158,6 @@ def _has_stayed(
 
     Args:
         there: whether it is so, [steps].
-        least: how many steps.
         before: for how many steps it was so before this block, and the level as that began, or a
             window later, by when what was before is out of it; afterwards, of the next.
     """

@@ -42,7 +42,6 @@ def _cut_off(so: Flags, functions: Values) -> Case:
     """No output is between 0 and 1.
 
     Args:
-        so: in which steps.
         functions: a `LastFunction` that the network ends with, [steps].
     """
     function = int(functions[so][-1]) if so.any() else LastFunction.NONE

@@ -239,7 +239,6 @@ def _none(figures: Figures, last: Series) -> Flags:
     measured since.
 
     Args:
-        figures: of a block of steps.
         last: what the last look before them said; afterwards, the last of them.
     """
     looked = figures["no_gradient"]

@@ -110,7 +110,6 @@ def _was_trained(sizes: Series, roles: Roles) -> bool:
 
     Args:
         sizes: RMS of the weights at the start, [layers].
-        roles: of the layers.
     """
     own = sizes[[place for place, facts in enumerate(roles.layers) if "Norm" in facts.module]]
     own = own[own > 0]  # a branch's last may begin at 0
@@ -123,7 +122,6 @@ def _are_usual(sizes: Series, roles: Roles) -> Flags:
 
     Args:
         sizes: RMS of the weights at the start, [layers].
-        roles: of the layers.
     """
     return np.square(sizes) * roles.fan_in < LARGEST_GAIN
 
@@ -133,7 +131,6 @@ def _ever_since(values: Values, limit: float, opened: Series) -> Flags:
 
     Args:
         values: [steps, layers]; NaN is neither beyond nor below.
-        limit: beyond which.
         opened: NaN for layers that have been so in every step before; afterwards, of this block.
     """
     ever: Flags = np.logical_and.accumulate(~(values <= limit), axis=0)

@@ -24,7 +24,6 @@ class FitFolder:
         leads: whether no other monitor of the trainer comes before: the logger goes where it goes.
 
     Attributes:
-        path: of the folder.
         is_dry: whether it is a temporary one, as `fast_dev_run` leaves no files behind.
 
     Raises:

@@ -61,7 +61,6 @@ class LayerMonitor(FitHooks):
         settings: those of `layerscope.session.settings.Settings`, by name.
 
     Attributes:
-        settings: as given.
         diagnosis: the content of diagnosis.json, after fit or an exception; None before.
         failure: if the monitor itself failed, at which step and why: it then took its hooks off,
             logged one error, and training went on to the same weights. None otherwise.

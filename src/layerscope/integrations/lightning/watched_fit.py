@@ -24,9 +24,6 @@ class WatchedFit:
     Args:
         monitor: the trainer's callback that has its session watch.
         give_up: is told the step and what was raised, where an optimizer's own hook fails.
-
-    Attributes:
-        module, session: as given.
     """
 
     def __init__(

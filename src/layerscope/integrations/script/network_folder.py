@@ -12,7 +12,6 @@ def network_folder(folder: Path, network: nn.Module, earlier: Iterable[nn.Module
     """A network's own folder among those of several: by its class, `GAN_2` of a second one.
 
     Args:
-        folder: of the script.
         earlier: its networks that are watched already.
     """
     name = class_of(network).__name__

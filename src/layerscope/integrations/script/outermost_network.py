@@ -23,8 +23,6 @@ def outermost_network(
 
     Args:
         called: called by no other module.
-        optimizers: that there are.
-        modules: that there are.
 
     Returns:
         None where no optimizer has any of the parameters.

@@ -22,7 +22,6 @@ def run_to_its_end(start: Callable[[], int | None], compare: Callable[[Path, boo
 
     Args:
         start: gives an exit code, or None for 0.
-        compare: see `end`.
     """
     code = 0
     try:

@@ -148,8 +148,6 @@ def add_figures(address, size, sums, tallies):  # type: ignore[no-untyped-def]
     Args:
         address: of the first element.
         size: elements, at least 1, at most a block.
-        sums: of the row.
-        tallies: of the row.
 
     Returns:
         False, and nothing is added, where an element is neither zero nor normal.

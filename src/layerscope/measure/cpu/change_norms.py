@@ -29,7 +29,6 @@ def change_norms(jobs, count, norms):  # type: ignore[no-untyped-def]
 
     Args:
         jobs: address of int64 [count, CHANGE_JOB].
-        count: how many.
         norms: address of float64 [2, count], filled.
     """
     for i in range(count):

@@ -31,9 +31,6 @@ def add_elements(  # type: ignore[no-untyped-def]
         last: one more than the last of them.
         low: an element below it is outside.
         high: and so is one above it.
-        counts: of the row.
-        sums: of the row.
-        tallies: of the row.
     """
     for i in range(size):
         value = load_f64(address, i) if is_f64 else np.float64(load_f32(address, i))

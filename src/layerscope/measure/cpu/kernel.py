@@ -94,7 +94,6 @@ def add_to_row(kind, address, size, row, table, most):  # type: ignore[no-untype
         kind: of `kinds`.
         address: of the first element.
         size: elements; 0 is allowed.
-        row: of the table.
         table: `Table.address`.
         most: elements that are counted in the bins. Of a larger tensor a random run of each block
             is; its moments, extremes, zeros and non-finite counts are exact all the same.

@@ -78,8 +78,6 @@ def count_places(places, size, lanes, lane):  # type: ignore[no-untyped-def]
     """Count a block's places in four interleaved rows, which hold nothing but zeros at first.
 
     Args:
-        places: of the block.
-        size: of the block.
         lanes: where the rows are.
         lane: bytes from one to the next: LINEAR, or BOTH where a place is one of each axis.
     """

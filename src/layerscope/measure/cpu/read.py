@@ -17,7 +17,6 @@ def read_rows(table, first, rows, options, moments, linear, logarithmic, reset):
     Args:
         table: `Table.address`.
         first: how many rows, from the first.
-        rows: of the table.
         options: see `arrays_of`, and so are the next three. A row that is FILLED is passed over; of
             one that is LOST nothing is left.
         reset: whether to leave the rows empty.

@@ -66,9 +66,6 @@ def arrays_of(rows, options, moments, linear, logarithmic):  # type: ignore[no-u
 class ReadingMemory:
     """Memory of a tally's readings, with its addresses: it is taken for several at once.
 
-    Args:
-        options: of the rows.
-
     Attributes:
         states: of the rows, see `whole_rows`.
         options: address of those of the axes, of whether there is a logarithm, and of the states.

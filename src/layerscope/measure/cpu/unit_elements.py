@@ -16,13 +16,10 @@ def merge_columns(  # type: ignore[no-untyped-def]
     Args:
         is_f64: of float64, or else float32.
         address: of its first element.
-        rows: of the matrix.
         stride: elements from row to row.
-        columns: of the matrix.
         low: an active value lies above.
         high: and below.
         block: address of the first unit in its block.
-        capacity: of the block.
     """
     for i in range(rows):
         for j in range(columns):

@@ -72,9 +72,7 @@ def read_units(table, rows, window, step, values):  # type: ignore[no-untyped-de
 
     Args:
         table: `UnitTable.address`.
-        rows: of the table.
         window: samples in a row on which a dead unit has not been active.
-        step: that is read.
         values: address of float64 [rows, UNIT_COLUMNS], filled; see `UnitReading`.
     """
     for row in range(rows):

@@ -26,14 +26,7 @@ SCRATCH_BYTES = 4 * TILE * (3 + WIDE_ROWS)
 
 
 class UnitTable(UnitBlocks):
-    """Blocks with their addresses.
-
-    Args:
-        options: what each row is asked for.
-
-    Attributes:
-        address: of the table.
-    """
+    """Blocks with their addresses."""
 
     def __init__(self, options: UnitOptions) -> None:
         super().__init__(options.rows, torch.device("cpu"))

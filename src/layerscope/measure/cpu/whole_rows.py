@@ -167,13 +167,11 @@ def measure_whole_rows(  # type: ignore[no-untyped-def]
 
     Args:
         jobs: address of int64 [count, JOB]; those of a row are neighbours.
-        count: how many.
         whole: whether nothing else comes to these rows before they are read, nor are they merged
             with others; otherwise all go into the bins.
         table: `Table.address`.
         unit_table: `UnitTable.address`; 0 where no job has units.
         most: a row with a larger tensor goes into the bins, see `kernel.add_to_row`.
-        rows: of the table.
         options: see `arrays_of`, and so are the last three, which are filled.
 
     Returns:

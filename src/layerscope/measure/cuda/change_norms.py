@@ -66,8 +66,6 @@ def add_changes(
         KIND: their dtype: float32, bfloat16, float16 or float64.
         ALIGNED: whether every address and size is a multiple of 16.
         COUNTED: whether elements with a gradient are counted, and those of them that did not move.
-        BLOCK: of this module.
-        PROGRAMS: likewise.
     """
     program = tl.program_id(0)
     job = jobs + job_of(program, jobs, parameters, JOB_FIELDS, FIRST) * JOB_FIELDS
@@ -111,9 +109,6 @@ class ChangeNorms:
 
     Args:
         device: a CUDA device; the CPU under Triton's interpreter.
-
-    Attributes:
-        device: as given.
     """
 
     def __init__(self, device: torch.device) -> None:

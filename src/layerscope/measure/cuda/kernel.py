@@ -175,7 +175,6 @@ def add_tensors(
         slots: see `slots.empty_slots`, and SHARED.
         KIND: their dtype: float32, bfloat16, float16 or float64.
         ALIGNED: whether every address and size is a multiple of 16.
-        BLOCK: of this module.
         PROGRAMS: of `partials`.
     """
     program = tl.program_id(0)

@@ -35,7 +35,6 @@ class Launcher:
 
         Args:
             key: the same only where types, alignments and constants are the same.
-            programs: how many.
             arguments: all that the kernel takes, in its order.
         """
         grid = (programs, 1, 1)

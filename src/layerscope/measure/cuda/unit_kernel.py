@@ -168,7 +168,6 @@ def read_units(heads, intervals, counts, step, window, out, BLOCK: tl.constexpr)
         heads: int64 [rows, 3]: address of the block, capacity, units; 0 where there are none.
         intervals: float64 [rows, 2]; where it is all numbers, nothing is ever silent.
         counts: int64 [rows], samples in this step; set to 0.
-        step: that is read.
         window: samples in a row on which a dead unit has not been active.
         out: float64 [rows, UNIT_COLUMNS], filled; see `UnitReading`.
         BLOCK: units at a time.

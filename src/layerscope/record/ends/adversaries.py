@@ -30,7 +30,6 @@ class _Network:
     """One that the loop has called.
 
     Attributes:
-        ident: its `id`.
         weight: its first trained parameter, if it has one.
         made: what it has given, without its graph; None of one that judges.
         last_pass: the last backward pass that came to what it gave, as torch numbers them.
@@ -63,7 +62,6 @@ class _CutOff:
     """A gradient has come to what a network made of another one's outputs, cut off from that.
 
     Attributes:
-        judge, maker: the two.
         number: of the backward pass.
         before: how often their weights were written: the judge's, the maker's.
     """

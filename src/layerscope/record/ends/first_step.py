@@ -29,9 +29,6 @@ _IN_ORDER = (
 class OrderRead:
     """Told in the first step only: a convolution, a recurrent layer of torch's, or rows that are
     laid side by side for a layer, [samples, places * width] of [samples, places, width].
-
-    Attributes:
-        is_any: whether there is one.
     """
 
     def __init__(self) -> None:

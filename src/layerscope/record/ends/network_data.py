@@ -40,7 +40,6 @@ class NetworkData:
 
     Args:
         state: of the hooks, which is told of the data.
-        ask: whether to look now.
 
     Attributes:
         first: the layers that were seen to get data. What these get in evaluation mode is kept as

@@ -59,7 +59,6 @@ class NetworkEnds:
 
     Args:
         state: of the hooks, which is told of the data.
-        ask: whether to look now: the hooks ask it.
 
     Attributes:
         first: what is seen in the first step.

@@ -43,7 +43,6 @@ class OutputEnd:
 
     Args:
         state: of the hooks, which is told of the tensors that have some.
-        ask: whether to look now.
 
     Attributes:
         kept_gradients, uncleared, by_hand: whether gradients are cleared between steps; by each

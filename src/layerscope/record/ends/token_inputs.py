@@ -27,9 +27,6 @@ _CALLS = 8
 class TokenInputs:
     """Keeps the tokens of a step that is looked at.
 
-    Args:
-        ask: whether to look now.
-
     Attributes:
         are_kept: whether any of the step's is the very tensor that came at the look before.
     """

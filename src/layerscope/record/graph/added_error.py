@@ -22,7 +22,6 @@ def added_mean_square(
     Args:
         loss: the node that made it.
         nodes: all from there to the outputs.
-        outputs: those that the network gave in this step.
     """
     between = [node for node in nodes if node not in outputs]
     users = Counter(each for node in between for each in inputs_of(node))

@@ -108,7 +108,6 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
 
     Args:
         loss: the node that made it.
-        outputs: those that the network gave in this step.
         earlier: marks in the graphs of earlier steps.
     """
     nodes = behind(loss, outputs)

@@ -86,9 +86,6 @@ class KeptGraphs:
 class LossGraph:
     """Looks at the graph of a loss in steps that are looked at; it keeps none of it.
 
-    Args:
-        ask: whether to look now.
-
     Attributes:
         kept: graphs of earlier looks.
         backward: looks at functions with a backward of their own.

@@ -74,7 +74,6 @@ def sum_of(loss: Any, outputs: MarkedOutputs) -> LossSum:
 
     Args:
         loss: the node that made it.
-        outputs: those that the network gave in this step.
     """
     walk, waiting = _Walk(outputs), [(loss, True)]
     for _ in range(NODES):

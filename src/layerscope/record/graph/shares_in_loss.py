@@ -21,7 +21,6 @@ def takes_shares(loss: Any, outputs: MarkedOutputs) -> bool:
 
     Args:
         loss: the node that made it.
-        outputs: those that the network gave in this step.
     """
     product = through(loss, _SUMS, outputs)
     if product in outputs or kind_of(product) != "Mul" or len(inputs_of(product)) != 1:

@@ -21,9 +21,6 @@ DROPOUT_CALLS = frozenset(
 class DropoutCalls:
     """Knows the largest probability that such a call was given in training.
 
-    Args:
-        network: whose modules call.
-
     Attributes:
         largest: in the last step in which functions were searched for; 0 without any. Modules that
             call themselves dropouts are left out: `TwoModes` knows them.

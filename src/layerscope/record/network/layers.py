@@ -23,7 +23,6 @@ class Layer:
     Attributes:
         name: order number and module path, such as `03_encoder.conv` or `01_tanh`.
         path: path, in the watched network, of the module whose output is the activation.
-        module: that module.
         nonlinearity: what that module is, if it is a known activation function.
         parameters: (name, parameter) of the layer, such as ("weight", W); for a linear module and
             the activation function that follows it they are the linear module's.

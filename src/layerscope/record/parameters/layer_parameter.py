@@ -18,7 +18,6 @@ class LayerParameter:
     """A parameter that is measured.
 
     Attributes:
-        parameter: itself.
         layer: the name of the layer that has it.
         channel: its kind, `weight` or `bias`, and its entry: the layer's name, or, of a parameter
             with a name of its own, `NN_path.weight_hh_l0`.

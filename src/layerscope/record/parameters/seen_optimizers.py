@@ -32,7 +32,6 @@ class SeenOptimizers:
         parameters, takes the place of the one before: nobody else may keep that.
 
         Args:
-            optimizer: which.
             is_first: whether no step was seen before this one, nor by the run that goes on.
         """
         if optimizer in self.of_network:
