@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from layerscope.diagnose.cancelled_gradients import cancelled_gradients
+from layerscope.diagnose.missing_gradients import cancelled_gradients
 from layerscope.diagnose.roles import Roles
 from tests.diagnose.programs.judged import judged
 from tests.diagnose.programs.program import Program

@@ -77,3 +77,37 @@ def _level_at(least: int, curve: CurveOfBlock, memory: Memory) -> float:
     if np.isnan(then[0]) and known.size:
         then[0] = curve.level[known[0]]
     return float(then[0])
+
+
+def moves_unseen(figures: Figures, updates: Series, memory: Memory) -> Flags:
+    """Whether weights have changed between two looks at them while no update that was measured has
+    changed any, [steps]: an optimizer of one's own takes a step at each fourth call, say. How long
+    it has had is not known.
+    """
+    sizes, before = figures["weight_rms"], memory.of_layers("sizes")[0]
+    was_still = memory.of_run("was_still")
+    changed, still = np.zeros(len(sizes), bool), np.isneginf(updates)
+    known = ~np.isnan(sizes).all(axis=1)
+    if known.any() and not still.any():
+        was_still[0] = 0  # the usual
+        return memory.ever("changed", changed)
+    for row in np.flatnonzero(known).tolist():
+        is_still = still[row]
+        differs = (np.abs(sizes[row] - before) > 0).any()
+        changed[row] = differs and is_still and was_still[0] == 1
+        before[:] = np.where(np.isnan(sizes[row]), before, sizes[row])
+        was_still[0] = is_still
+    return memory.ever("changed", changed)
+
+
+_ENDING, _GONE = 0.5, 1e-3
+"""Of the largest learning rate so far."""
+
+
+def is_ending(figures: Figures, memory: Memory) -> Flags:
+    """Whether the learning rate is on its way down, as a schedule's is in its second half, [steps]:
+    its steps are small on purpose. One that is all but gone is not.
+    """
+    rates = figures["learning_rate"].astype(np.float64)
+    largest = memory.highest("highest", rates)
+    return (rates < _ENDING * largest) & (rates > _GONE * largest)

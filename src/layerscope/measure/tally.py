@@ -40,9 +40,6 @@ class Tally:
         max_elements: of a tensor with more, a random sample of this size makes the histogram; its
             moments, extremes, zeros and non-finite counts are exact all the same.
 
-    Attributes:
-        rows: as given.
-
     Raises:
         ValueError: rows is negative, another argument has another length, or max_elements is below
             1.

@@ -6,7 +6,7 @@ Looked at in some steps only.
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
-from weakref import proxy, ref
+from weakref import proxy
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -23,7 +23,7 @@ from layerscope.record.network.repeated_modules import repeated_modules
 from layerscope.record.network.two_modes import TwoModes, frozen_in_name, path_and_class
 from layerscope.record.parameters.alike_rows import AlikeRows
 from layerscope.record.parameters.gradient_norm import NONE, gradient_norm
-from layerscope.record.parameters.kept_gradients import state_of
+from layerscope.record.parameters.kept_gradients import LeftOverGradients
 from layerscope.record.parameters.layer_parameter import LayerParameter
 from layerscope.record.parameters.overwritten_weights import OverwrittenWeights
 from layerscope.record.parameters.ownership import ownership
@@ -64,11 +64,7 @@ class Surroundings:
         self._stepped_by, self._norm = -1, NONE
         self._first_owned: Sequence[LayerParameter] = ()
         self._gradients: set[int] = set()
-        self._left_over = {  # by a training before this one: as of a teacher, which nobody clears
-            id(each): (ref(gradient), state_of(gradient))
-            for each in network.parameters()
-            if (gradient := each.grad) is not None
-        }
+        self._left_over = LeftOverGradients(network)
         self._is_first = True  # no step was seen yet, nor by the run that goes on
         self._modes: dict[str, float] | None = None  # of this step's update
         self._rows: AlikeRows | None = None
@@ -136,8 +132,7 @@ class Surroundings:
         self._ends.replace(layers)
         self.stream.follow()
         self.gates.follow(layers)
-        self._two_modes = TwoModes(self._network)
-        self._repeated = repeated_modules(self._network)
+        self._two_modes, self._repeated = TwoModes(self._network), repeated_modules(self._network)
         self._stepped_by = -1
         self._rows = None
 
@@ -161,8 +156,7 @@ class Surroundings:
             self._ends.look(looking)
             self.stream.begin(looking, searching)
             self.gates.begin(looking and searching)
-        self.is_looking = looking
-        self._stepped = False
+        self.is_looking, self._stepped = looking, False
         self._ends.output.kept_gradients.begin()
         if len(self._optimizers.of_network) > 1:
             self._ends.output.uncleared.begin(self._optimizers.of_network, looking)
@@ -194,21 +188,8 @@ class Surroundings:
             self._modes = self._two_modes.seen  # before a validation
             self._norm = gradient_norm(self._network)
             self._gradients.update(
-                id(each.parameter)
-                for each in parameters
-                if each.parameter.grad is not None and not self._is_left_over(each.parameter)
+                id(each.parameter) for each in parameters if self._left_over.is_new(each.parameter)
             )
-
-    def _is_left_over(self, parameter: nn.Parameter) -> bool:
-        """Whether its gradient is the one that it had before the run, and was not added to."""
-        left = self._left_over.get(id(parameter))
-        if left is None:
-            return False
-        gradient = left[0]()
-        is_so = gradient is parameter.grad and state_of(gradient) == left[1]
-        if not is_so:
-            del self._left_over[id(parameter)]
-        return is_so
 
     def end_update(self, parameters: Sequence[LayerParameter]) -> None:
         """The step that an optimizer has taken is over; some nanoseconds."""

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from layerscope.record.graph.marked_outputs import MarkedOutputs
-from layerscope.record.graph.shares_in_loss import is_mean_of_torch, takes_shares
+from layerscope.record.graph.softmax_in_loss import is_mean_of_torch, takes_shares
 
 SHARES = torch.rand(8, 3).softmax(1)
 LABELS = torch.randint(3, (8,))

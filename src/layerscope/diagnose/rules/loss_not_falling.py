@@ -11,7 +11,14 @@ from layerscope.diagnose.last_function import LastFunction
 from layerscope.diagnose.loss_curve import HALF, WINDOW
 from layerscope.diagnose.loss_terms import is_of_rewards, may_be_of_terms
 from layerscope.diagnose.losses.loss_kind import ERRORS
-from layerscope.diagnose.pace import falls_on, keeps_pace, median_update, way_so_far
+from layerscope.diagnose.pace import (
+    falls_on,
+    is_ending,
+    keeps_pace,
+    median_update,
+    moves_unseen,
+    way_so_far,
+)
 from layerscope.diagnose.patience import LATE, attends, patience_of, targets_have_grown
 from layerscope.diagnose.simple_network import rather
 from layerscope.diagnose.solved import (
@@ -26,7 +33,6 @@ _SURE = 3.0  # standard errors: of hundreds of steps one in a thousand is that f
 _STEADY = 0.02  # standard error / level; what fluctuates more may be a game, or a reward
 _STEADY_IF_KNOWN = 0.2
 _SEEN = 0.25  # of the level: where chance may hide a fall by as much, one that is not seen may be
-_HALF, _GONE = 0.5, 1e-3  # of the largest learning rate so far
 _TINY = -1.0  # log10, below what is slow already
 _USUAL = 1e-3
 """Update / weight (Karpathy, nn-zero-to-hero, lecture 3), of the mean step."""
@@ -142,12 +148,12 @@ def loss_not_falling(figures: Figures, thresholds: Thresholds, memory: Memory) -
     curve = memory.loss_curve.of(figures)
     ratio = curve.level / curve.start
     updates = median_update(figures, memory)
-    ending = _is_ending(figures, memory)
+    ending = is_ending(figures, memory)
     # An error or a likelihood: its noise is that of the batches.
     told = (figures["loss_kind"] > 0) & ~np.isnan(figures["loss_reduction"])
     is_known = memory.known("kind", np.where(told, 1.0, np.nan))
     entropy = memory.known("entropy", figures["label_entropy"]) * times_its_mean(figures, memory)
-    unseen = _moves_unseen(figures, updates, memory)
+    unseen = moves_unseen(figures, updates, memory)
     rates = _rates(figures, memory)
     way, going = way_so_far(figures, memory), falls_on(curve, t.patience, memory)
     left = left_of_chance(figures, memory)
@@ -242,33 +248,3 @@ def _of_shares(figures: Figures, memory: Memory) -> Flags:
     of_labels &= ends & targets_are_bits(figures)
     looked = np.where(np.isnan(figures["loss_kind"]), np.nan, of_labels)
     return memory.known("of_shares", looked) == 1
-
-
-def _moves_unseen(figures: Figures, updates: Series, memory: Memory) -> Flags:
-    """Whether weights have changed between two looks at them while no update that was measured has
-    changed any, [steps]: an optimizer of one's own takes a step at each fourth call, say. How long
-    it has had is not known.
-    """
-    sizes, before = figures["weight_rms"], memory.of_layers("sizes")[0]
-    was_still = memory.of_run("was_still")
-    changed, still = np.zeros(len(sizes), bool), np.isneginf(updates)
-    known = ~np.isnan(sizes).all(axis=1)
-    if known.any() and not still.any():
-        was_still[0] = 0  # the usual
-        return memory.ever("changed", changed)
-    for row in np.flatnonzero(known).tolist():
-        is_still = still[row]
-        differs = (np.abs(sizes[row] - before) > 0).any()
-        changed[row] = differs and is_still and was_still[0] == 1
-        before[:] = np.where(np.isnan(sizes[row]), before, sizes[row])
-        was_still[0] = is_still
-    return memory.ever("changed", changed)
-
-
-def _is_ending(figures: Figures, memory: Memory) -> Flags:
-    """Whether the learning rate is on its way down, as a schedule's is in its second half, [steps]:
-    its steps are small on purpose. One that is all but gone is not.
-    """
-    rates = figures["learning_rate"].astype(np.float64)
-    largest = memory.highest("highest", rates)
-    return (rates < _HALF * largest) & (rates > _GONE * largest)

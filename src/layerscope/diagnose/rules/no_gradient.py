@@ -5,11 +5,15 @@ from functools import lru_cache
 import numpy as np
 
 from layerscope.diagnose import Advice, Figures, Memory, Symptoms, Thresholds, rule_with_memory
-from layerscope.diagnose.cancelled_gradients import cancelled_gradients
-from layerscope.diagnose.figures import Flags, Series
-from layerscope.diagnose.last_known import last_known
+from layerscope.diagnose.figures import Flags
 from layerscope.diagnose.layer_facts import LayerFacts
-from layerscope.diagnose.mixtures import without_tokens
+from layerscope.diagnose.missing_gradients import (
+    are_spent,
+    cancelled_gradients,
+    follow_by_hand,
+    without_any,
+    without_tokens,
+)
 from layerscope.diagnose.recurrent import recurrences
 from layerscope.diagnose.roles import Roles
 from layerscope.diagnose.solved import is_solved
@@ -136,10 +140,10 @@ def no_gradient(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sym
     reached = np.array([facts.order >= 0 for facts in roles.layers])
     of_state, of_inputs, through = recurrences(roles)
     judged = roles.only("trained") * np.where(reached, 1, np.nan)
-    none = _none(figures, memory.of_layers("none")[0])
+    none = without_any(figures, memory.of_layers("none")[0])
     values = np.where(none, 0.0, rms) * judged
-    values[_follows_by_hand(figures, none, memory)] = np.nan
-    values[_spent(figures, memory)[:, np.newaxis] & (rms == 0)] = np.nan
+    values[follow_by_hand(figures, none, memory)] = np.nan
+    values[are_spent(figures, memory)[:, np.newaxis] & (rms == 0)] = np.nan
     values[:, of_state] = np.where(rms[:, of_inputs] > 0, rms[:, of_state], np.nan)
     values[:, through] = np.where(none[:, through], 0.0, np.nan)
     changed = memory.known("changed", figures["gradients_changed"])[:, np.newaxis]
@@ -232,48 +236,3 @@ def _are_places_alike(figures: Figures, roles: Roles) -> Flags:
         same = np.array([(spread[:, i] < _ROUNDED) & (roles.layers[i].fed) for i in own])
         alike |= even[:, attention] & same.any(axis=0)
     return alike
-
-
-def _none(figures: Figures, last: Series) -> Flags:
-    """Whether a layer got no gradient at all, [steps, layers]: as last looked at, unless one was
-    measured since.
-
-    Args:
-        last: what the last look before them said; afterwards, the last of them.
-    """
-    looked = figures["no_gradient"]
-    if not (looked == 1).any() and not (last == 1).any():
-        last[:] = np.where(np.isnan(looked).all(axis=0), last, 0)
-        return np.zeros(looked.shape, bool)
-    none = last_known(looked.astype(np.float64), last) == 1
-    return (looked == 1) | (none & np.isnan(figures["weight_grad_rms"]))
-
-
-def _spent(figures: Figures, memory: Memory) -> Flags:
-    """Whether no optimizer has come, and weights have changed without a gradient, [steps]."""
-    by_itself = memory.known("optimizers", figures["optimizers"]) == 0
-    changed = (figures["update_to_weight"] > 0) & (figures["weight_grad_rms"] == 0)
-    spent: Flags = memory.ever("spent", by_itself & changed.any(axis=1))
-    spent &= by_itself
-    return spent
-
-
-def _follows_by_hand(figures: Figures, none: Flags, memory: Memory) -> Flags:
-    """Layers without any gradient that are not meant to have one: no optimizer has them, where one
-    has others; or their weights change all the same, and no optimizer moves what has none.
-    """
-    before, by_hand = memory.of_layers("weights", 2)
-    owned = last_known(figures["owned"].astype(np.float64), memory.of_layers("owned")[0])
-    if not none.any():
-        before[:] = np.inf
-        return none
-    first = before[np.newaxis].copy()
-    # What an optimizer may have moved is no weight to compare with.
-    comparable = np.where(none, figures["weight_rms"], np.inf)
-    weights = last_known(comparable.astype(np.float64), before)
-    earlier = np.concatenate([first, weights[:-1]])
-    moved = (weights != earlier) & np.isfinite(weights) & np.isfinite(earlier)
-    moved = np.logical_or.accumulate(moved, axis=0) | (by_hand == 1)
-    by_hand[:] = moved[-1]
-    left = (owned == 0) & (owned == 1).any(axis=1, keepdims=True)
-    return none & (left | moved)

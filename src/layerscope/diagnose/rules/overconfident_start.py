@@ -40,67 +40,53 @@ def _smaller(facts: LayerFacts) -> str:
     )
 
 
-def _smaller_without_a_factor(facts: LayerFacts) -> str:
-    return _smaller(facts) + "; and no factor on its outputs: scale the targets in its place"
-
-
 _OF_ALL = "smaller weights in all layers, as in init=kaiming, and biases of 0"
 _IN_EACH_STEP = (
     "a tanh or a normalisation in each step of a recurrence, and orthogonal weights with a gain of "
     "1; a mean in the place of a sum"
 )
+_LOSS = "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g})"
+_OUTPUTS = (
+    "the outputs of {layer} at step 0 are {value:.2g} times as large as the targets (limit "
+    "{threshold:g})"
+)
+_OF_TARGETS = (np.nan, _FAR, np.nan)
 _ADVICE = (
+    Advice(_LOSS + ": {layer} starts too sure of itself", _smaller),
+    Advice(_OUTPUTS + ": the first steps are spent on making them small", _smaller, _OF_TARGETS),
     Advice(
-        "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}): "
-        "{layer} starts too sure of itself",
-        _smaller,
-    ),
-    Advice(
-        "the outputs of {layer} at step 0 are {value:.2g} times as large as the targets (limit "
-        "{threshold:g}): the first steps are spent on making them small",
-        _smaller,
-        (np.nan, _FAR, np.nan),
-    ),
-    Advice(
-        "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}), "
-        "though no weights are large: the biases of {layer} are, or a factor on its outputs; or "
-        "the network was trained on something else before",
+        _LOSS + ", though no weights are large: the biases of {layer} are, or a factor on its "
+        "outputs; or the network was trained on something else before",
         "biases of 0 in the last layer; no factor, and no temperature far below 1, on its outputs",
     ),
     Advice(
-        "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}): "
-        "{layer} starts too sure of itself, as the layers before it have large weights too",
+        _LOSS + ": {layer} starts too sure of itself, as the layers before it have large weights "
+        "too",
         _OF_ALL,
     ),
+    Advice(_OUTPUTS + ", as the layers before it have large weights too", _OF_ALL, _OF_TARGETS),
     Advice(
-        "the outputs of {layer} at step 0 are {value:.2g} times as large as the targets (limit "
-        "{threshold:g}), as the layers before it have large weights too",
-        _OF_ALL,
-        (np.nan, _FAR, np.nan),
-    ),
-    Advice(
-        "the outputs of {layer} at step 0 are {value:.2g} times as large as the targets (limit "
-        "{threshold:g}), though inputs and weights are of a usual size: they grow on the way, as "
-        "in a recurrence, or in a sum of many terms",
+        _OUTPUTS + ", though inputs and weights are of a usual size: they grow on the way, as in a "
+        "recurrence, or in a sum of many terms",
         _IN_EACH_STEP,
-        (np.nan, _FAR, np.nan),
+        _OF_TARGETS,
     ),
     Advice(
-        "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}), "
-        "though inputs and weights are of a usual size: the outputs of {layer} have grown on the "
-        "way, as in a recurrence, or in a sum of many terms",
+        _LOSS + ", though inputs and weights are of a usual size: the outputs of {layer} have "
+        "grown on the way, as in a recurrence, or in a sum of many terms",
         _IN_EACH_STEP,
     ),
     Advice(
         "the outputs of {layer} at step 0 were {value:.2g} times as large as the targets (limit "
         "{threshold:g}), and the loss is still above that of the targets' mean: all that has been "
         "learned is to make them smaller",
-        _smaller_without_a_factor,
+        lambda facts: (
+            f"{_smaller(facts)}; and no factor on its outputs: scale the targets in its place"
+        ),
         (np.nan, _ABOVE, np.nan),
     ),
     Advice(
-        "the loss at step 0 is {value:.2g} times that of uniform guessing (limit {threshold:g}): "
-        "{layer} shares the weights of an embedding, and these are too large for it",
+        _LOSS + ": {layer} shares the weights of an embedding, and these are too large for it",
         "nn.init.normal_(embedding.weight, std=0.02) where the last layer shares an embedding's "
         "weights, which nn.Embedding draws with a standard deviation of 1",
     ),

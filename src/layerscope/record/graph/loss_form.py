@@ -11,7 +11,16 @@ from layerscope.record.graph.marked_outputs import MarkedOutputs
 from layerscope.record.graph.output_function import is_normalized
 from layerscope.record.graph.policy_loss import chosen_in
 from layerscope.record.graph.raised_loss import raised
-from layerscope.record.graph.shares_in_loss import is_mean_of_torch, takes_shares
+from layerscope.record.graph.softmax_in_loss import (
+    SCALES,
+    TAKES_LOGITS,
+    axis_of,
+    candidates_of,
+    is_activated,
+    is_against_itself,
+    is_mean_of_torch,
+    takes_shares,
+)
 from layerscope.record.graph_nodes import (
     MOVES,
     NODES,
@@ -20,13 +29,10 @@ from layerscope.record.graph_nodes import (
     behind,
     inputs_of,
     kind_of,
-    shape_of,
-    signed,
     through,
 )
 
-_SCALES = ("Mul", "Div")
-_OF_DIFFERENCES = (*PARTS, *_SCALES, "Neg", "Sub", "Rsub", "Add", "Mean", "Std", "Var")
+_OF_DIFFERENCES = (*PARTS, *SCALES, "Neg", "Sub", "Rsub", "Add", "Mean", "Std", "Var")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +125,18 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
     shapes = (outputs.shape_of(node) for node in nodes if node in outputs)
     samples = {shape[0] for shape in shapes if shape}
     softmaxes = [node for node, kind in kinds.items() if kind in ("LogSoftmax", "Softmax")]
-    along = [_axis_of(node, outputs) for node in softmaxes]
+    along = [axis_of(node, outputs) for node in softmaxes]
     logs = [node for node, kind in kinds.items() if kind == "LogSoftmax"]
     products = [node for node, kind in kinds.items() if kind == "Mul"]
     return LossForm(
         over_samples="samples" in along and "classes" not in along,
-        against_itself=any(map(_is_against_itself, logs)),
+        against_itself=any(map(is_against_itself, logs)),
         through_advantage=any(_has_advantage(node, outputs) for node in products),
         of_rewards=of_rewards,
         broadcasts=any(broadcasts(node, nodes, outputs, samples) for node in nodes),
-        candidates=max(map(_candidates_of, logs), default=0),
+        candidates=max(map(candidates_of, logs), default=0),
         activated_twice=any(
-            kind in _TAKES_LOGITS and _is_activated(node, outputs) for node, kind in kinds.items()
+            kind in TAKES_LOGITS and is_activated(node, outputs) for node, kind in kinds.items()
         ),
         of_cosines=_is_of_cosines(loss, outputs),
         of_alignment=any("CtcLoss" in kind for kind in kinds.values()),
@@ -140,18 +146,6 @@ def form_of(loss: Any, outputs: MarkedOutputs, earlier: Collection[object]) -> L
         is_mean=is_mean_of_torch(loss),
         raised=raised(loss),
     )
-
-
-_IN_PLACE = tuple(kind for kind in WHOLE if kind not in ("Transpose", "T", "Permute"))
-
-
-def _axis_of(softmax: Any, outputs: MarkedOutputs) -> str:
-    """Along which axis of an output [samples, classes] a softmax runs; "" of anything else."""
-    source = through(inputs_of(softmax)[0], (*_IN_PLACE, *_SCALES), outputs)
-    shape = outputs.shape_of(source)
-    if len(shape) != 2 or min(shape) < 2 or shape[0] == shape[1]:
-        return ""
-    return "samples" if signed(getattr(softmax, "_saved_dim", 1)) in (0, -2) else "classes"
 
 
 _ADDS = (*WHOLE, "Mean", "Sum", "Div")
@@ -167,7 +161,7 @@ def _is_of_cosines(loss: Any, outputs: MarkedOutputs) -> bool:
     return any(is_normalized(each, outputs) for each in inputs_of(product))
 
 
-_LINEAR = ("Add", "Sub", "Neg", "Rsub", "Mean", "Sum", *_SCALES, *WHOLE)
+_LINEAR = ("Add", "Sub", "Neg", "Rsub", "Mean", "Sum", *SCALES, *WHOLE)
 
 
 def _is_of_scores(loss: Any) -> bool:
@@ -180,75 +174,9 @@ def _is_of_scores(loss: Any) -> bool:
         before = inputs_of(node)
         if kind_of(node) in ("Addmm", "Linear", "Convolution", "MkldnnLinear"):
             return True
-        if kind_of(node) in _LINEAR and (len(before) == 1 or kind_of(node) not in _SCALES):
+        if kind_of(node) in _LINEAR and (len(before) == 1 or kind_of(node) not in SCALES):
             waiting += before
     return False
-
-
-_TAKES_LOGITS = ("Sigmoid", "LogSigmoid", "Softmax", "LogSoftmax", "BinaryCrossEntropyWithLogits")
-
-
-def _is_activated(node: Any, outputs: MarkedOutputs) -> bool:
-    """Whether what a function of logits takes is an output that a sigmoid or softmax has made."""
-    source = through(inputs_of(node)[0], WHOLE, outputs)
-    return source in outputs and kind_of(through(source, WHOLE)) in ("Sigmoid", "Softmax")
-
-
-def _is_against_itself(softmax: Any) -> bool:
-    """Whether its rows are products of samples with all of the same samples, nothing masked."""
-    product = through(inputs_of(softmax)[0], (*WHOLE, *_SCALES))
-    operands = inputs_of(product)
-    if kind_of(product) != "Mm" or len(operands) != 2:
-        return False
-    one, other = (through(each, WHOLE) for each in operands)
-    return one is other
-
-
-_BETWEEN = (*WHOLE, *_SCALES, "MaskedFill", "CopySlices", "Sub", "Add", "Where")
-
-
-def _candidates_of(softmax: Any) -> int:
-    """How many entries its rows have, if they are products of embeddings; 0 else."""
-    source = through(inputs_of(softmax)[0], _BETWEEN)
-    # Or a temperature that is learned times such products.
-    factors = inputs_of(source) if kind_of(source) == "Mul" else [source]
-    sources = [through(each, _BETWEEN) for each in factors]
-    joined = next((each for each in sources if kind_of(each) == "Cat"), None)
-    if joined is None:
-        parts = [_summed(each) for each in sources]
-        parts = [each for each in parts if kind_of(each) in _OF_TWO and len(inputs_of(each)) == 2]
-    else:  # the partner's products, and those of all others, which may have no gradient: a queue
-        parts = [_summed(each) for each in inputs_of(joined)]
-    if not parts or not all(map(_is_of_embeddings, parts)):
-        return 0
-    shape = shape_of(softmax)
-    return int(shape[-1]) if len(shape) == 2 else 0
-
-
-_OF_TWO = ("Mm", "Bmm", "Mul")
-
-
-def _summed(node: Any) -> Any:
-    """The product of matrices behind it, or that which is summed up along an axis."""
-    node = through(node, (*_BETWEEN, *PARTS))
-    if kind_of(node) == "Sum":
-        return through(inputs_of(node)[0], WHOLE)
-    return None if kind_of(node) == "Mul" else node
-
-
-def _is_of_embeddings(product: Any) -> bool:
-    """Whether it is a product, and none of a layer's weight: a function of the loop's own is part
-    of the network.
-    """
-    operands = [_undivided(each) for each in inputs_of(product)]
-    is_one = kind_of(product) in _OF_TWO and bool(operands)
-    return is_one and not any(kind_of(each) == "AccumulateGrad" for each in operands)
-
-
-def _undivided(node: Any) -> Any:
-    """What it is, moved, or what has been divided by its norm to make it."""
-    node = through(node, WHOLE)
-    return through(inputs_of(node)[0], WHOLE) if kind_of(node) == "Div" else node
 
 
 def _has_advantage(product: Any, outputs: MarkedOutputs) -> bool:

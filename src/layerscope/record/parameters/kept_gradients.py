@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from weakref import ref
 
 import torch
 from torch import Tensor, nn
@@ -172,3 +173,24 @@ def _quotient(before: float, now: float) -> float:
 def is_any(gradient: Tensor | None) -> bool:
     """Whether there is one, and it is not all zero."""
     return gradient is not None and bool(local_part(gradient).any())
+
+
+class LeftOverGradients:
+    """Gradients of a training before this one: as of a teacher, which nobody clears."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._found = {
+            id(each): (ref(gradient), state_of(gradient))
+            for each in network.parameters()
+            if (gradient := each.grad) is not None
+        }
+
+    def is_new(self, parameter: nn.Parameter) -> bool:
+        """Whether it has a gradient other than the one that it had then, or that was added to."""
+        known = self._found.get(id(parameter))
+        if known is not None:
+            gradient = known[0]()
+            if gradient is parameter.grad and state_of(gradient) == known[1]:
+                return False
+            del self._found[id(parameter)]
+        return parameter.grad is not None
