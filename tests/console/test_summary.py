@@ -54,12 +54,13 @@ def test_the_last_line_counts_as_pytest_does():
     assert printed(found)[-1] == "1 critical, 2 warnings, 1 note · files: logs/mine"
 
 
-def test_consequences_are_indented_under_their_cause_and_told_once():
+def test_consequences_are_indented_below_their_cause_and_name_it():
     stalled = finding(rule="stalled", severity="critical")
     idle = finding(rule="idle", remedy="", because="stalled")
-    found = [stalled, finding(rule="other"), idle]
-    heads = [line.partition(" (")[0] for line in printed(found) if " (" in line]
-    assert heads == ["✗ stalled", "  ! idle", "! other"]
+    lines = printed([stalled, finding(rule="other"), idle])
+    heads = [line.partition(" (")[0] for line in lines if " (" in line]
+    assert heads == ["✗ stalled", "! other", "  ! idle"]
+    assert "because of stalled" in " ".join(lines)
 
 
 def test_what_to_type_and_how_sure_it_is_are_told_of_the_cause_alone(monkeypatch):

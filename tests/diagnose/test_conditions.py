@@ -194,8 +194,6 @@ def test_a_note_stays_one_unless_a_warning_that_it_risks_follows_from_it():
         ("target_scale", found("stalled")),  # which may follow, and is no risk
     ):
         assert (note, "note", "") in told(found(note, "note"), beside)
-    late = found("linear_chain", "note", step=90)
-    assert ("linear_chain", "note", "") in told(late, found("loss_not_falling", step=80))
 
 
 def test_what_follows_from_a_note_does_not_follow_from_what_that_note_does():

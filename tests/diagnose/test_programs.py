@@ -19,6 +19,14 @@ def test_the_fault_of_a_program_is_named(name):
         assert rules[0] == program.rule
 
 
+@pytest.mark.parametrize("name", [name for name, it in PROGRAMS.items() if it.beside])
+def test_two_faults_at_once_are_told_before_what_follows_from_them(name):
+    program = PROGRAMS[name]
+    rules = [finding.rule for finding in judged(program, mended=False)]
+    faults = {program.rule, *program.beside}
+    assert set(rules[: len(faults)]) == faults
+
+
 @pytest.mark.parametrize("name", [name for name, it in PROGRAMS.items() if it.blind])
 def test_a_fault_that_cannot_be_seen_is_not_blamed_on_something_else(name):
     rules = {finding.rule for finding in judged(PROGRAMS[name], mended=False)}

@@ -29,8 +29,8 @@ def summary(
 ) -> RenderableType:
     """Each finding with its mark, place, sentence and what to type; the last line counts them.
 
-    What follows from another finding (its `because` names the rule of that one) is indented under
-    it, without what to type: to mend the cause is to mend it. A finding under no other says how
+    What follows from a finding above it (its `because` names the rule of that one) is indented,
+    without what to type: to mend the cause is to mend it. A finding that follows from none says how
     sure it is. The last line is like `1 critical, 1 warning · files: logs/mine`. At most 80
     columns wide; names may hold anything, and no markup is read in them. A run that is
     too short for rules of layers, or, without a warning, for that of the loss, says so above it.
@@ -46,16 +46,13 @@ def summary(
         whole: whether harmless notes are told like all others.
     """
     known = [each if isinstance(each, Finding) else Finding.of_json(each) for each in findings]
-    rules = {each.rule for each in known}
     lines: list[RenderableType] = []
     quiet = [] if whole else [each for each in known if each.harmless]
-    told = {each.rule for each in quiet}
+    told: set[str] = set()
     for each in known:
-        if each not in quiet and each.because not in rules:
-            lines += _story(each, known, 0, told)
-    for each in known:  # two that name each other as their cause
-        if each.rule not in told:
-            lines += _story(each, known, 0, told)
+        if each not in quiet:
+            lines += _lines(each, follows=each.because in told)
+            told.add(each.rule)
     if quiet:
         lines.append(_in_a_line(quiet))
     severities = [each.severity for each in known]
@@ -83,22 +80,18 @@ def from_here(path: str | PathLike[str]) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _story(
-    finding: Finding, findings: Sequence[Finding], depth: int, told: set[str]
-) -> list[RenderableType]:
-    """A finding, and below it what follows from it; `told` are the rules that have been told."""
-    told.add(finding.rule)
+def _lines(finding: Finding, *, follows: bool) -> list[RenderableType]:
     shown = finding.printable()
     head = Text(f"{shown.mark} {shown.rule}", style=STYLES[finding.severity])
     head.append(f" ({shown.place}): {shown.explanation}", style="default")
-    lines: list[RenderableType] = [_indented(head, depth)]
-    if depth == 0 and shown.remedy:
-        lines.append(_indented(Text(f"→ {shown.remedy}"), 1))
-    if depth == 0 and shown.how_sure:
-        lines.append(_indented(Text(shown.how_sure, style="dim"), 1))
-    for each in findings:
-        if each.because == finding.rule and each.rule not in told:
-            lines += _story(each, findings, depth + 1, told)
+    if follows:
+        return [_indented(head)]
+    head.overflow = "fold"
+    lines: list[RenderableType] = [head]
+    if shown.remedy:
+        lines.append(_indented(Text(f"→ {shown.remedy}")))
+    if shown.how_sure:
+        lines.append(_indented(Text(shown.how_sure, style="dim")))
     return lines
 
 
@@ -109,6 +102,6 @@ def _in_a_line(quiet: Sequence[Finding]) -> Text:
     return Text(f"· nothing to mend while the loss falls: {places}; {more}", style="dim")
 
 
-def _indented(text: Text, depth: int) -> RenderableType:
+def _indented(text: Text) -> RenderableType:
     text.overflow = "fold"
-    return Padding(text, (0, 0, 0, 2 * depth), expand=False)
+    return Padding(text, (0, 0, 0, 2), expand=False)

@@ -30,9 +30,12 @@ def test_what_agrees_or_asks_for_something_else_stays():
     assert remedies(*map(asking, kept)) == kept
 
 
-def test_a_consequence_asks_for_nothing():
-    assert remedies(asking(A_TENTH, because="idle"), asking(FASTER)) == [A_TENTH, FASTER]
-    assert remedies(asking(A_TENTH), asking(FASTER, because="idle")) == [A_TENTH, FASTER]
+@pytest.mark.parametrize("remedy", [FASTER, A_TENTH, "torch.nn.init.kaiming_normal_"])
+def test_what_a_consequence_asks_for_is_for_later_and_contradicts_nothing(remedy):
+    follows = asking(remedy, because="idle")
+    assert remedies(asking(A_TENTH), follows) == [A_TENTH, AFTERWARDS + remedy]
+    assert remedies(follows, asking(FASTER)) == [AFTERWARDS + remedy, FASTER]
+    assert remedies(asking("", because="idle")) == [""]
 
 
 def test_both_ways_to_try_are_no_contradiction():

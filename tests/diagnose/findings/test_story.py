@@ -6,7 +6,7 @@ import pytest
 
 from layerscope.diagnose.findings.consequences import CONSEQUENCES
 from layerscope.diagnose.findings.finding import Finding
-from layerscope.diagnose.findings.story import story
+from layerscope.diagnose.findings.story import WHY_IT_DIVERGES, story
 
 
 def found(rule, severity="warning", step=0, layer="00"):
@@ -81,11 +81,44 @@ def test_uniform_attention_is_no_note_where_the_loss_does_not_fall():
     ]
 
 
-def test_a_function_between_linear_layers_is_no_remedy_for_steps_that_are_too_large():
+def test_a_network_without_a_function_is_told_first_and_is_not_why_steps_are_too_large():
     assert told(found("linear_chain"), found("update_too_large", "critical")) == [
-        ("update_too_large", "critical", ""),
         ("linear_chain", "warning", ""),
+        ("update_too_large", "critical", ""),
     ]
+    note = told(found("linear_chain", "note"), found("update_too_large", "critical"))
+    assert note[0][0] == "update_too_large"
+
+
+def test_causes_of_the_start_stand_side_by_side_before_all_that_follows_from_them():
+    assert told(
+        found("saturated", "critical"),
+        found("target_scale"),
+        found("loss_after_activation", step=128),
+        found("input_scale"),
+        found("loss_not_falling", step=80),
+        found("unexpected"),
+    ) == [
+        ("input_scale", "warning", ""),
+        ("loss_after_activation", "warning", ""),
+        ("target_scale", "warning", ""),
+        ("saturated", "critical", "input_scale"),
+        ("loss_not_falling", "warning", "input_scale"),
+        ("unexpected", "warning", ""),
+    ]
+
+
+def test_a_rate_of_nothing_from_the_start_on_stands_before_what_is_frozen():
+    frozen, flat = found("frozen_untrained"), found("loss_not_falling", step=79)
+    for step, order in ((0, ["learning_rate_gone", "frozen_untrained"]), (500, None)):
+        whole = told(frozen, found("learning_rate_gone", step=step), flat)
+        assert [rule for rule, *_ in whole][:2] == (order or ["frozen_untrained", flat.rule])
+
+
+@pytest.mark.parametrize(("cause", "is_said"), [("target_scale", True), ("dead_units", False)])
+def test_a_cause_of_the_start_says_that_the_loss_may_diverge_by_it(cause, is_said):
+    whole = story([found(cause), found("loss_diverged", "critical", step=1)])
+    assert [each.explanation for each in whole] == [WHY_IT_DIVERGES * is_said, ""]
 
 
 def test_what_came_before_does_not_follow():

@@ -20,6 +20,7 @@ class Program:
         also: other findings that lead to the fault as well, each "rule", or "rule: words of its
             explanation or remedy" where the rule alone does not.
         follows: rules that tell of a consequence.
+        beside: other faults that the program has: with the rule they are told before all else.
     """
 
     rule: str
@@ -30,6 +31,7 @@ class Program:
     warned: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 PROGRAMS: dict[str, Program] = {}

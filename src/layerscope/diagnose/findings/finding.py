@@ -86,10 +86,11 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """Where it is, and since when: `01_tanh and 4 more layers, since step 0`, or `5 layers,
-        since step 0` where the explanation names the layer.
+        """Where it is, since when and why: `01_tanh and 4 more layers, since step 0`, or `5 layers,
+        since step 0` where the explanation names the layer; `..., because of input_scale`.
         """
         more, since = self.layers - 1, f"since step {self.step}"
+        since += f", because of {self.because}" if self.because else ""
         if re.search(rf"(?<![\w.]){re.escape(self.layer)}(?![\w.])", self.explanation):
             return f"{self.layers} layers, {since}" if more > 0 else since
         others = f" and {more} more layer{'s' if more > 1 else ''}" if more > 0 else ""

@@ -1,4 +1,4 @@
-"""Two findings of one run do not ask for a larger learning rate and for a smaller one as equals."""
+"""What a finding asks for does not contradict what one before it asks for."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,18 +13,21 @@ AFTERWARDS = "if it is still there once what stands above is mended: "
 
 
 def with_one_rate(told: Sequence[Finding]) -> list[Finding]:
-    """The same findings; what asks for the opposite of what a finding before it asks for, the
-    learning rate being concerned, is said to come after that. Consequences ask for nothing.
+    """The same findings. What asks for a larger learning rate below one that asks for a smaller
+    one, or the reverse, is said to come after that; so is all that a consequence asks for, which
+    goes when its cause is mended.
 
     Args:
         told: in the order in which to mend them.
     """
     asked, result = 0, []
     for finding in told:
-        way = 0 if finding.because else _way(finding.remedy)
-        if asked and way == -asked:
+        way = _way(finding.remedy)
+        is_later = finding.because or (asked and way == -asked)
+        if is_later and finding.remedy:
             finding = replace(finding, remedy=AFTERWARDS + finding.remedy)
-        asked = asked or way
+        if not is_later:
+            asked = asked or way
         result.append(finding)
     return result
 

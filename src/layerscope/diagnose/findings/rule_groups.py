@@ -17,7 +17,7 @@ FROM_THE_START = frozenset(
         *("temperature", "large_weights", "attention_axis", "mask_inverted"),
         *("heads_mixed", "graph_kept", "padding_read", "no_positions"),
         *("penalty_without_gradient", "loss_weights", "target_tail", "offset_missing"),
-        *("labels_by_batch", "data_overwritten"),
+        *("labels_by_batch", "data_overwritten", "linear_chain"),
     }
 )
 

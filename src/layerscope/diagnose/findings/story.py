@@ -30,14 +30,19 @@ from layerscope.diagnose.thresholds import Thresholds
 
 _RANK = {rule: place for place, rule in enumerate(CONSEQUENCES)}
 _WARNING = SEVERITIES.index("warning")
+_GONE = "learning_rate_gone"
+
+WHY_IT_DIVERGES = "; it may well be this that makes the loss diverge"
+"""Said of a cause that was there before the loss did, so that steps are not blamed first."""
 
 
 def story(findings: Iterable[Finding]) -> list[Finding]:
     """The findings in the order in which to mend them, each with its `because`.
 
     A cause that follows from no other, then what follows from it, also by way of another, the worst
-    first; then the next. Notes come last. A note that is a risk becomes a warning if a warning
-    follows from it; some are told then only.
+    first; then the next. Causes of the start stand side by side, and what follows from them after
+    them all: several may hold at once, and to mend one of them is not enough. Notes come last. A
+    note that is a risk becomes a warning if a warning follows from it; some are told then only.
     """
     left = sorted(findings, key=lambda f: (-f.level, f.step))
     heads: list[list[Finding]] = []
@@ -46,12 +51,20 @@ def story(findings: Iterable[Finding]) -> list[Finding]:
         cause = next(roots, causes[0])
         following = _all_that_follows(cause, left)
         told = replace(cause, severity="warning") if cause.severity == "note" else cause
+        if _is_at_the_root(told) and any(f.rule == "loss_diverged" for f in following):
+            told = replace(told, explanation=told.explanation + WHY_IT_DIVERGES)
         heads.append([told, *(replace(f, because=cause.rule) for f in following)])
         left = [f for f in left if f is not cause and f not in following]
     heads += [[f] for f in left if not _tells_as_cause_only(f)]
     # Among causes the order of CONSEQUENCES holds; what explains nothing goes by its severity.
     heads.sort(key=_weight)
-    return [finding for head in heads for finding in head]
+    of_the_start = [head for head in heads if _is_at_the_root(head[0])]
+    others = heads[len(of_the_start) :]
+    return [
+        *(cause for cause, *_ in of_the_start),
+        *(finding for _, *following in of_the_start for finding in following),
+        *(finding for head in others for finding in head),
+    ]
 
 
 def _is_cause(finding: Finding, others: Iterable[Finding]) -> bool:
@@ -157,13 +170,21 @@ def _begun(finding: Finding) -> tuple[int, int]:
     return (-1 if always else finding.step), _RANK[finding.rule]
 
 
+def _is_at_the_root(finding: Finding) -> bool:
+    """Whether it is a warning of what is so from the start on. A learning rate may be 0 from the
+    start, or a schedule has come to it.
+    """
+    always = finding.rule in FROM_THE_START or (finding.rule, finding.step) == (_GONE, 0)
+    return always and finding.level >= _WARNING
+
+
 def _weight(head: list[Finding]) -> tuple[int, int, int, bool, int]:
     """Sorts stories: those with a warning first; causes of the start in their order, then others by
     severity; notes of what a user wrote, then those of what layers show while it learns.
     """
     first = head[0]
     worst = max(f.level for f in head)
-    at_the_root = first.rule in FROM_THE_START and first.level >= _WARNING
+    at_the_root = _is_at_the_root(first)
     return (
         -(worst >= _WARNING),
         0 if at_the_root else 1,

@@ -93,6 +93,7 @@ def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     values[:, chained] = 1.0
     functions = any(facts.nonlinearity for facts in memory.roles.layers)
     severity = np.where(values > 0, 1 if functions else 2, 0)
+    of_all = sum(bool(each.weights) for each in memory.roles.layers) == chained.sum() + 1
     return Symptoms.of_layers(
         values,
         severity,
@@ -101,8 +102,14 @@ def linear_chain(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
             "compute no more than one would",
             _without_function,
         ),
+        Advice(
+            "no layer of the network has an activation function: {layer} takes the outputs of a "
+            "linear layer as they are, and all layers together compute no more than one would",
+            _without_function,
+        ),
         limits=(0.0, 0.0, np.nan),
         source="a product of matrices is a matrix",
+        cause=np.full(values.shape, of_all and not functions, np.int8),
     )
 
 

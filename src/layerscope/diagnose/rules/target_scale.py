@@ -14,7 +14,7 @@ _LEFT = 0.25
 """Of the targets' variance."""
 
 
-@rule_of_run("target_scale", looks_at=("target_rms", "target_rms_beside"))
+@rule_of_run("target_scale", looks_at=("target_rms", "target_rms_beside", "loss"))
 def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Symptoms:
     """Root mean square of the targets of a squared or absolute error; of another output than the
     first where a squared error of it is all of the loss but for rounding.
@@ -22,6 +22,11 @@ def target_scale(figures: Figures, thresholds: Thresholds, memory: Memory) -> Sy
     t = thresholds
     values = figures["target_rms"].astype(np.float64)
     values[~np.isin(figures["loss_kind"], ERRORS)] = np.nan
+    # A loss that is lost in the first steps shows no targets any more: they are as they were.
+    known, lost = memory.known("targets", values), np.isinf(figures["loss"])
+    values = np.where(lost & np.isnan(values), known, values)
+    if np.isnan(values).all() and np.isnan(figures["target_rms_beside"]).all():
+        return Symptoms.of_run("output", values)
     huge, large = values > t.target_huge, values > t.target_large
     # By then it should be better than one that says the targets' mean, whatever it is given.
     curve = memory.loss_curve.of(figures)
